@@ -1,0 +1,54 @@
+# `make run` and `make test` are the whole set-up: each makes .venv from requirements.lock by itself.
+
+# The first interpreter that is new enough; override with PYTHON=/path/to/python3.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+ARGS ?=
+
+.PHONY: run test lint format bench lock clean help
+
+help:
+	@echo 'make run     start weir (processor + gateway) with the built-in demo model'
+	@echo 'make test    run the test suite'
+	@echo 'make lint    ruff and mypy'
+	@echo 'make format  apply the formatter'
+	@echo 'make bench   every benchmark, as tables'
+	@echo 'make lock    resolve requirements.lock anew (needs uv)'
+	@echo 'ARGS="..."   is passed on to weir up and to pytest'
+
+run: $(READY)
+	@exec $(BIN)/weir up $(ARGS)
+
+test: $(READY)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	$(BIN)/python -m tests.benchmarks.bus
+	$(BIN)/python -m tests.benchmarks.storm
+
+lock:
+	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --no-header \
+		--upgrade pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(READY): requirements.lock pyproject.toml
+	@test -n '$(PYTHON)' || { echo 'weir needs Python 3.11 or newer: none found on PATH' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo 'weir needs the venv module of $(PYTHON); on Debian: apt install python3-venv' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $(READY)

@@ -1,0 +1,110 @@
+"""Bodies of the HTTP requests that change something, fields named as on the wire.
+
+Decoding checks them: what is wrong is refused with the field's name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+Id = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class TextInput(Struct, tag_field="type", tag="text", kw_only=True):
+    """Text of a prompt."""
+
+    text: str
+    id: Id | None = None
+    synthetic: bool | None = None
+    ignored: bool | None = None
+    time: dict[str, int] | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class FileInput(Struct, tag_field="type", tag="file", kw_only=True):
+    """A file given with a prompt; ``url`` may be a ``data:`` or ``file:`` URL."""
+
+    mime: str
+    url: str
+    id: Id | None = None
+    filename: str | None = None
+    source: dict[str, Any] | None = None
+
+
+class AgentInput(Struct, tag_field="type", tag="agent", kw_only=True):
+    """A mention of an agent."""
+
+    name: str
+    id: Id | None = None
+    source: dict[str, Any] | None = None
+
+
+class SubtaskInput(Struct, tag_field="type", tag="subtask", kw_only=True):
+    """Work for another agent."""
+
+    prompt: str
+    description: str
+    agent: str
+    id: Id | None = None
+    model: dict[str, Any] | None = None
+    command: str | None = None
+
+
+PartInput = TextInput | FileInput | AgentInput | SubtaskInput
+
+
+class ModelInput(Struct):
+    """The model that a prompt asks for."""
+
+    providerID: str
+    modelID: str
+
+
+class PromptBody(Struct, kw_only=True):
+    """Body of ``POST /session/{id}/message`` and ``…/prompt_async``."""
+
+    parts: Annotated[list[PartInput], Meta(min_length=1)]
+    messageID: Id | None = None
+    model: ModelInput | None = None
+    agent: str | None = None
+    noReply: bool = False
+    tools: dict[str, bool] | None = None
+    format: dict[str, Any] | None = None
+    system: str | None = None
+    variant: str | None = None
+
+
+class SessionModelInput(Struct):
+    """The model a new session starts with."""
+
+    id: str
+    providerID: str
+    variant: str | None = None
+
+
+class CreateBody(Struct, kw_only=True):
+    """Body of ``POST /session``; an empty one is allowed."""
+
+    parentID: Id | None = None
+    title: str | None = None
+    agent: str | None = None
+    model: SessionModelInput | None = None
+    metadata: dict[str, Any] | None = None
+    permission: Any = None
+
+
+class PatchTime(Struct, kw_only=True):
+    """When to consider a session archived (ms)."""
+
+    archived: int | None = None
+
+
+class PatchBody(Struct, kw_only=True):
+    """Body of ``PATCH /session/{id}``."""
+
+    title: str | None = None
+    metadata: dict[str, Any] | None = None
+    permission: Any = None
+    time: PatchTime | None = None

@@ -1,0 +1,55 @@
+"""Frames of the PUB socket, as msgpack.
+
+A frame is a `Batch` of envelopes, contiguous in seq, or a `Heartbeat`. Batching is what makes
+the bus faster than one message an event; a lone event still leaves at once.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from bus.envelope import Envelope
+
+
+class Batch(Struct, frozen=True, array_like=True, tag=1):
+    """Envelopes of one source and epoch, in order and without a hole."""
+
+    envelopes: list[Envelope]
+
+
+class Heartbeat(Struct, frozen=True, array_like=True, tag=2):
+    """Sent every second: the source lives, and `seq` is the last it has published."""
+
+    source: str
+    epoch: str
+    seq: int
+    time_ns: int
+
+
+Frame = Batch | Heartbeat
+
+
+class MalformedFrame(ValueError):
+    """The bytes are no frame of this bus."""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
+
+
+def encode(frame: Frame) -> bytes:
+    """Return the bytes of a frame."""
+    return _encoder.encode(frame)
+
+
+def decode(data: bytes) -> Frame:
+    """Return the frame that `data` holds.
+
+    Raises:
+        MalformedFrame: it holds none.
+    """
+    try:
+        return _decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedFrame(f"malformed bus frame of {len(data)} bytes: {error}") from error

@@ -1,0 +1,162 @@
+"""What a gateway may ask of a processor, and the forms of its answer.
+
+An answer's body is the JSON that goes to the HTTP client, made once, by the processor.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from bus.bodies import CreateBody, PatchBody, PromptBody
+
+
+class SessionCreate(Struct, tag=True):
+    """Make a session. Body: Session."""
+
+    directory: str
+    body: CreateBody
+
+
+class SessionList(Struct, tag=True):
+    """List sessions, newest change first. Body: Session[].
+
+    `directory` None: of every directory; `start`: changed at or after that time (ms).
+    """
+
+    directory: str | None = None
+    roots: bool = False
+    start: int | None = None
+    search: str | None = None
+    limit: int = 100
+
+
+class SessionGet(Struct, tag=True):
+    """Body: Session."""
+
+    session: str
+
+
+class SessionPatch(Struct, tag=True):
+    """Change the given fields. Body: Session."""
+
+    session: str
+    body: PatchBody
+
+
+class SessionDelete(Struct, tag=True):
+    """Abort what runs, and remove a session. Body: true."""
+
+    session: str
+
+
+class MessageList(Struct, tag=True):
+    """The newest `limit` messages before a cursor, oldest first. Body: [{info, parts}].
+
+    The answer's `cursor` leads to the page before, None at the beginning.
+    """
+
+    session: str
+    limit: int | None = None
+    before: str | None = None
+
+
+class MessageGet(Struct, tag=True):
+    """Body: {info, parts}."""
+
+    session: str
+    message: str
+
+
+class Prompt(Struct, tag=True):
+    """Queue a turn. Body: {"messageID"} of the user's message."""
+
+    session: str
+    body: PromptBody
+
+
+class TurnWait(Struct, tag=True):
+    """Wait until the turn of a user's message is over.
+
+    Body: {info, parts} of the answer, or null while it still runs after `wait_ms`.
+    """
+
+    session: str
+    message: str
+    wait_ms: int
+
+
+class Abort(Struct, tag=True):
+    """Stop the turn that runs, and forget those that wait. Body: true."""
+
+    session: str
+
+
+class Statuses(Struct, tag=True):
+    """Body: status by session id, idle ones left out."""
+
+    directory: str | None = None
+
+
+class Describe(Struct, tag=True):
+    """What clients ask for when they start. Body: as `WIRE.md` §4 has it."""
+
+    what: Literal[
+        "config", "config/providers", "provider", "agent", "path", "project", "project/current"
+    ]
+    directory: str
+
+
+Command = (
+    SessionCreate
+    | SessionList
+    | SessionGet
+    | SessionPatch
+    | SessionDelete
+    | MessageList
+    | MessageGet
+    | Prompt
+    | TurnWait
+    | Abort
+    | Statuses
+    | Describe
+)
+
+
+class Request(Struct, array_like=True):
+    """A command on its way; `id` is the requester's own."""
+
+    id: int
+    command: Command
+
+
+class Done(Struct, array_like=True, tag=1):
+    """The command was carried out."""
+
+    id: int
+    body: bytes
+    cursor: str | None = None
+
+
+FailureKind = Literal["invalid", "not_found", "conflict", "internal"]
+
+
+class Failed(Struct, array_like=True, tag=2):
+    """The command was refused; `message` says why, to a person."""
+
+    id: int
+    kind: FailureKind
+    message: str
+
+
+Answer = Done | Failed
+
+
+class CommandFailed(Exception):
+    """A processor refused a command."""
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message

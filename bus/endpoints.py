@@ -1,0 +1,74 @@
+"""Where a processor's two sockets are: events (PUB) and commands (ROUTER)."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+_IPC_PATH_MAX = 107  # sun_path of a Unix socket, less its closing NUL
+
+
+class InvalidEndpoint(ValueError):
+    """A bus address that cannot be used; the message says why and what is allowed."""
+
+
+class Endpoints(Struct, frozen=True):
+    """The ZeroMQ addresses of one processor."""
+
+    events: str
+    commands: str
+
+    @classmethod
+    def parse(cls, url: str) -> Endpoints:
+        """Read a bus address.
+
+        Args:
+            url: ``ipc:///FOLDER`` (two sockets in that folder) or ``tcp://HOST:PORT`` with a
+                loopback host (events on PORT, commands on PORT + 1).
+
+        Raises:
+            InvalidEndpoint: it is neither.
+        """
+        if url.startswith("ipc://"):
+            return cls._ipc(url)
+        if url.startswith("tcp://"):
+            return cls._tcp(url)
+        raise InvalidEndpoint(f"{url!r}: allowed are ipc:///FOLDER and tcp://HOST:PORT")
+
+    @classmethod
+    def _ipc(cls, url: str) -> Endpoints:
+        folder = url.rstrip("/")
+        longest = f"{folder}/commands"
+        if len(longest.removeprefix("ipc://").encode()) > _IPC_PATH_MAX:
+            raise InvalidEndpoint(
+                f"{url!r}: too long for a Unix socket; use a folder whose path has at most "
+                f"{_IPC_PATH_MAX - len('/commands')} bytes"
+            )
+        return cls(events=f"{folder}/events", commands=longest)
+
+    @classmethod
+    def _tcp(cls, url: str) -> Endpoints:
+        parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError:
+            port = None
+        if port is None or not 1 <= port <= 65534 or not parts.hostname:
+            raise InvalidEndpoint(f"{url!r}: allowed is tcp://HOST:PORT with a port of 1 to 65534")
+        if not _is_loopback(parts.hostname):
+            raise InvalidEndpoint(
+                f"{url!r}: the bus is not encrypted, so its host must be a loopback address"
+            )
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        return cls(events=f"tcp://{host}:{port}", commands=f"tcp://{host}:{port + 1}")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

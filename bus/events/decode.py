@@ -1,0 +1,151 @@
+"""How the JSON of an event, or its typed properties, becomes the form that travels.
+
+Theory of operation. A delta is decoded whole and strictly. Of any other event only the subject
+is read: its session, its part, and whether the part still grows. What msgspec refuses (a delta
+with a field nobody knows, text with half a surrogate pair, which JavaScript can send) travels as
+`Opaque`: it passes untouched, as a barrier if need be, and is never merged.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from bus.events.catalogue import PartDelta, Properties
+from bus.events.event import Delta, Event, Opaque
+from bus.events.policy import Policy, policy_of
+
+
+class MalformedEvent(ValueError):
+    """The bytes are no event: not JSON, or not an object with a ``type``."""
+
+
+class _Time(Struct):
+    end: Any = None
+
+
+class _ToolStatus(Struct):
+    status: str = ""
+
+
+class _Entity(Struct):
+    """The fields of a session, message or part that say what an event is about."""
+
+    id: str | None = None
+    type: str | None = None
+    sessionID: str | None = None
+    time: _Time | None = None
+    state: _ToolStatus | None = None
+
+
+class _Subject(Struct):
+    """What the properties of an event of any type may say about its subject."""
+
+    sessionID: str | None = None
+    partID: str | None = None
+    info: _Entity | None = None
+    part: _Entity | None = None
+    delta: Any = None
+
+
+class _Wire(Struct):
+    type: str
+    id: Any = None
+    properties: Raw = Raw(b"{}")
+
+
+class _DeltaProperties(Struct, forbid_unknown_fields=True):
+    sessionID: str
+    messageID: str
+    partID: str
+    field: str
+    delta: str
+
+
+class _DeltaWire(Struct, forbid_unknown_fields=True):
+    type: str
+    properties: _DeltaProperties
+    id: str | None = None
+
+
+_decode_wire = msgspec.json.Decoder(_Wire).decode
+_decode_delta = msgspec.json.Decoder(_DeltaWire).decode
+_decode_subject = msgspec.json.Decoder(_Subject).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def event_of(properties: Properties, event_id: str) -> Event:
+    """Turn typed properties into the event that travels, with the id ``evt_…`` on the wire."""
+    if isinstance(properties, PartDelta):
+        p = properties
+        return Delta(event_id, p.sessionID, p.messageID, p.partID, p.field, p.delta)
+    wire = {"id": event_id, "type": properties.type, "properties": properties}
+    return from_json(_encode(wire))
+
+
+def from_json(payload: bytes) -> Event:
+    """Turn the JSON of one event, ``{"id"?, "type", "properties"}``, into the form that travels.
+
+    Raises:
+        MalformedEvent: `payload` is not JSON, or not an object with a ``type``.
+    """
+    try:
+        wire = _decode_wire(payload)
+        if wire.type == PartDelta.type:
+            return _delta(payload)
+    except msgspec.MsgspecError:
+        return _lenient(payload)
+    try:
+        subject = _decode_subject(wire.properties)
+    except msgspec.ValidationError:
+        subject = _Subject()  # an unknown type may use these names for something else
+    return _opaque(wire, subject, payload)
+
+
+def _delta(payload: bytes) -> Delta:
+    wire = _decode_delta(payload)
+    p = wire.properties
+    return Delta(wire.id, p.sessionID, p.messageID, p.partID, p.field, p.delta)
+
+
+def _lenient(payload: bytes) -> Opaque:
+    try:
+        event = json.loads(payload)
+        wire = _Wire(msgspec.convert(event["type"], str), event.get("id"))
+    except (ValueError, TypeError, KeyError, AttributeError, msgspec.MsgspecError) as error:
+        raise MalformedEvent(f"not an event: {error}") from error
+    try:
+        subject = msgspec.convert(event.get("properties"), _Subject)
+    except msgspec.ValidationError:
+        subject = _Subject()
+    return _opaque(wire, subject, payload)
+
+
+def _opaque(wire: _Wire, subject: _Subject, payload: bytes) -> Opaque:
+    entity = subject.part or subject.info or _Entity()
+    session = subject.sessionID or entity.sessionID
+    if session is None and wire.type.startswith("session."):
+        session = entity.id  # 1.2: session events name their session only in `info`
+    snapshot = policy_of(wire.type) is Policy.LATEST and subject.part is not None
+    return Opaque(
+        type=wire.type,
+        id=wire.id if isinstance(wire.id, str) else None,
+        sessionID=session,
+        partID=entity.id if snapshot else subject.partID,
+        provisional=snapshot and subject.delta is None and _grows(entity),
+        payload=_one_line(payload),
+    )
+
+
+def _grows(part: _Entity) -> bool:
+    if part.type == "tool":
+        return part.state is not None and part.state.status in ("pending", "running")
+    return part.type in ("text", "reasoning") and (part.time is None or part.time.end is None)
+
+
+def _one_line(payload: bytes) -> bytes:
+    """Take out the line breaks between JSON tokens: a ``data:`` line cannot hold them."""
+    return payload.replace(b"\r", b" ").replace(b"\n", b" ")

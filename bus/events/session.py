@@ -1,0 +1,113 @@
+"""Sessions, their status, and what they ask of a person; fields named as on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from bus.events.part import Tokens
+
+
+class SessionTime(Struct, omit_defaults=True):
+    """When a session was made, last changed, and archived (ms)."""
+
+    created: int
+    updated: int
+    compacting: int | UnsetType = UNSET
+    archived: int | UnsetType = UNSET
+
+
+class SessionModel(Struct, omit_defaults=True):
+    """The model a session uses unless a prompt names another."""
+
+    id: str
+    providerID: str
+    variant: str | UnsetType = UNSET
+
+
+class Session(Struct, omit_defaults=True, kw_only=True):
+    """A conversation in one directory."""
+
+    id: str
+    slug: str
+    projectID: str
+    directory: str
+    title: str
+    version: str
+    time: SessionTime
+    workspaceID: str | UnsetType = UNSET
+    path: str | UnsetType = UNSET
+    parentID: str | UnsetType = UNSET
+    summary: dict[str, Any] | UnsetType = UNSET
+    cost: float | UnsetType = UNSET
+    tokens: Tokens | UnsetType = UNSET
+    share: dict[str, Any] | UnsetType = UNSET
+    agent: str | UnsetType = UNSET
+    model: SessionModel | UnsetType = UNSET
+    metadata: dict[str, Any] | UnsetType = UNSET
+    permission: Any | UnsetType = UNSET
+    revert: dict[str, Any] | UnsetType = UNSET
+
+
+class Idle(Struct, tag_field="type", tag="idle"):
+    """No turn runs."""
+
+
+class Busy(Struct, tag_field="type", tag="busy"):
+    """A turn runs."""
+
+
+class Retry(Struct, tag_field="type", tag="retry", omit_defaults=True):
+    """The provider failed; attempt number ``attempt`` starts at ``next`` (ms)."""
+
+    attempt: int
+    message: str
+    next: int
+    action: dict[str, Any] | UnsetType = UNSET
+
+
+Status = Idle | Busy | Retry
+
+
+class FileDiff(Struct, omit_defaults=True):
+    """What a session changed in one file."""
+
+    additions: int
+    deletions: int
+    file: str | UnsetType = UNSET
+    patch: str | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+
+
+class ToolRef(Struct):
+    """The tool call that asks."""
+
+    messageID: str
+    callID: str
+
+
+class Option(Struct):
+    """One answer offered to a question."""
+
+    label: str
+    description: str
+
+
+class Question(Struct, omit_defaults=True):
+    """One question to a person."""
+
+    question: str
+    header: str
+    options: list[Option]
+    multiple: bool | UnsetType = UNSET
+    custom: bool | UnsetType = UNSET
+
+
+class Todo(Struct, omit_defaults=True):
+    """One line of a todo list; 1.2.27 also gives it an ``id``."""
+
+    content: str
+    status: str
+    priority: str
+    id: str | UnsetType = UNSET

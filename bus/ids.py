@@ -1,0 +1,47 @@
+"""Identifiers in opencode's form: they ascend in the order in which they were made.
+
+``PREFIX_`` + 12 hex digits of (ms * 4096 + counter), cut to 48 bits, + 14 random base-62
+characters. Session ids hold the complement, so that the newest sorts first. The 48 bits wrap
+about every 795 days, as opencode's do: ids order the parts of a message, never events.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PER_MS = 0x1000
+_MASK = (1 << 48) - 1
+_RANDOM_LENGTH = 14
+
+
+class Ids:
+    """Makes ids that never repeat and never go back, even when the clock does."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def ascending(self, prefix: str) -> str:
+        """Return a new id that sorts after every earlier one of the same prefix."""
+        return f"{prefix}_{self._tick() & _MASK:012x}{_random()}"
+
+    def descending(self, prefix: str) -> str:
+        """Return a new id that sorts before every earlier one of the same prefix."""
+        return f"{prefix}_{~self._tick() & _MASK:012x}{_random()}"
+
+    def _tick(self) -> int:
+        with self._lock:
+            self._last = max(self._last + 1, time.time_ns() // 1_000_000 * _PER_MS)
+            return self._last
+
+
+def _random() -> str:
+    number = secrets.randbits(88)
+    digits = []
+    for _ in range(_RANDOM_LENGTH):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[digit])
+    return "".join(digits)

@@ -1,0 +1,84 @@
+"""The publishing end: gives each event its place in the order and sends it in batches."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+
+import zmq
+
+from bus.codec import Batch, Frame, Heartbeat, encode
+from bus.envelope import Envelope
+from bus.events import Event
+
+BATCH_BYTES = 32 * 1024
+BATCH_EVENTS = 256
+
+
+def new_epoch() -> str:
+    """Return a name for one start of a processor; later starts sort later."""
+    return f"{time.time_ns() // 1_000_000:x}{secrets.token_hex(2)}"
+
+
+class Publisher:
+    """Publishes events of one source over a PUB socket.
+
+    Events that arrive before the deferred flush leave together, in frames of at most
+    `BATCH_BYTES`; a lone event waits for nothing but the end of the current loop turn.
+
+    Args:
+        socket: a bound PUB socket. Sends never block: at its high-water mark it drops.
+        source: id of this processor.
+        defer: runs a function at the end of the current loop turn; called directly if None.
+    """
+
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        source: str,
+        defer: Callable[[Callable[[], None]], object] | None = None,
+    ) -> None:
+        self.source = source
+        self.epoch = new_epoch()
+        self.seq = 0
+        self._socket = socket
+        self._defer = defer
+        self._pending: list[Envelope] = []
+        self._pending_bytes = 0
+
+    def publish(
+        self,
+        event: Event,
+        directory: str | None = None,
+        project: str | None = None,
+        workspace: str | None = None,
+    ) -> Envelope:
+        """Put `event` next in the order, and send it."""
+        self.seq += 1
+        now = time.time_ns()
+        envelope = Envelope(
+            self.source, self.epoch, self.seq, now, directory, project, workspace, event
+        )
+        if not self._pending and self._defer is not None:
+            self._defer(self.flush)
+        self._pending.append(envelope)
+        self._pending_bytes += event.size
+        full = self._pending_bytes >= BATCH_BYTES or len(self._pending) >= BATCH_EVENTS
+        if full or self._defer is None:
+            self.flush()
+        return envelope
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self._pending:
+            batch, self._pending, self._pending_bytes = Batch(self._pending), [], 0
+            self._send(batch)
+
+    def heartbeat(self) -> None:
+        """Say that this source lives, and what its last seq is."""
+        self.flush()
+        self._send(Heartbeat(self.source, self.epoch, self.seq, time.time_ns()))
+
+    def _send(self, frame: Frame) -> None:
+        self._socket.send(encode(frame), zmq.NOBLOCK)

@@ -1,0 +1,100 @@
+"""The asking end of the command channel (Majordomo's client): every request gets an answer.
+
+Every call has a deadline, and a processor that is gone is noticed without waiting for it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable
+
+import msgspec
+import zmq
+from gevent.event import AsyncResult
+
+from bus.commands import Answer, Command, CommandFailed, Done, Request
+
+log = logging.getLogger("weir.bus")
+
+MAX_DEADLINE_S = 60.0
+_LIVENESS_CHECK_S = 0.5
+
+
+class ProcessorGone(Exception):
+    """Nobody is at the other end of the command channel."""
+
+
+class DeadlineExceeded(Exception):
+    """The processor did not answer in time."""
+
+
+class Requester:
+    """Sends commands over a DEALER socket, many at once.
+
+    Args:
+        socket: a DEALER socket of a green context.
+        alive: tells whether the processor was heard lately; asked while an answer is awaited.
+        deadline_s: how long a call waits for its answer (at most `MAX_DEADLINE_S`).
+    """
+
+    def __init__(
+        self, socket: zmq.Socket[bytes], alive: Callable[[], bool], deadline_s: float = 10.0
+    ) -> None:
+        self._socket = socket
+        self._alive = alive
+        self._deadline_s = min(deadline_s, MAX_DEADLINE_S)
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, AsyncResult[Answer]] = {}
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(Answer).decode
+
+    def call(self, command: Command, deadline_s: float | None = None) -> Done:
+        """Send `command` and wait for its answer.
+
+        Raises:
+            CommandFailed: the processor refused it.
+            ProcessorGone: there is no processor, or it went away meanwhile.
+            DeadlineExceeded: no answer within the deadline.
+        """
+        request_id = next(self._ids)
+        result: AsyncResult[Answer] = AsyncResult()
+        self._waiting[request_id] = result
+        try:
+            self._send(Request(request_id, command))
+            answer = self._wait(result, min(deadline_s or self._deadline_s, MAX_DEADLINE_S))
+        finally:
+            del self._waiting[request_id]
+        if isinstance(answer, Done):
+            return answer
+        raise CommandFailed(answer.kind, answer.message)
+
+    def run(self) -> None:
+        """Receive answers for ever; a greenlet of its own."""
+        while True:
+            data = self._socket.recv()
+            try:
+                answer = self._decode(data)
+            except msgspec.MsgspecError as error:
+                log.warning("malformed answer of %d bytes: %s", len(data), error)
+                continue
+            waiting = self._waiting.get(answer.id)
+            if waiting is not None:
+                waiting.set(answer)
+
+    def _send(self, request: Request) -> None:
+        try:
+            self._socket.send(self._encode(request), zmq.NOBLOCK)
+        except zmq.Again:
+            raise ProcessorGone("the processor is not there") from None
+
+    def _wait(self, result: AsyncResult[Answer], deadline_s: float) -> Answer:
+        left = deadline_s
+        while left > 0:
+            answer = result.wait(timeout=min(left, _LIVENESS_CHECK_S))
+            if answer is not None:
+                return answer
+            if not self._alive():
+                raise ProcessorGone("the processor went away")
+            left -= _LIVENESS_CHECK_S
+        raise DeadlineExceeded(f"no answer from the processor within {deadline_s:g} s")

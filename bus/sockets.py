@@ -1,0 +1,67 @@
+"""The four sockets of the bus, each with its high-water marks and linger stated.
+
+A PUB at its mark drops: that is by design, the gap in seq shows it. A frame holds at most
+`bus.publisher.BATCH_BYTES` (or one larger event), so a mark in frames also bounds bytes.
+"""
+
+from __future__ import annotations
+
+import zmq
+
+EVENTS_HWM = 4096
+COMMANDS_HWM = 1024
+MAX_COMMAND_BYTES = 64 * 1024 * 1024
+
+
+def publisher_socket(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+    """Return a PUB socket bound to `address`."""
+    socket = context.socket(zmq.PUB)
+    socket.set(zmq.SNDHWM, EVENTS_HWM)
+    socket.set(zmq.LINGER, 0)
+    socket.bind(address)
+    return socket
+
+
+def subscriber_socket(
+    context: zmq.Context[zmq.Socket[bytes]], addresses: list[str]
+) -> zmq.Socket[bytes]:
+    """Return a SUB socket that takes everything from every address.
+
+    A filtered subscription could not tell a drop from a gap in seq.
+    """
+    socket = context.socket(zmq.SUB)
+    socket.set(zmq.RCVHWM, EVENTS_HWM)
+    socket.set(zmq.LINGER, 0)
+    socket.set(zmq.RECONNECT_IVL, 50)
+    socket.set(zmq.RECONNECT_IVL_MAX, 1000)
+    socket.subscribe(b"")
+    for address in addresses:
+        socket.connect(address)
+    return socket
+
+
+def responder_socket(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+    """Return a ROUTER socket bound to `address`."""
+    socket = context.socket(zmq.ROUTER)
+    socket.set(zmq.SNDHWM, COMMANDS_HWM)
+    socket.set(zmq.RCVHWM, COMMANDS_HWM)
+    socket.set(zmq.LINGER, 0)
+    socket.set(zmq.MAXMSGSIZE, MAX_COMMAND_BYTES)
+    socket.bind(address)
+    return socket
+
+
+def requester_socket(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+    """Return a DEALER socket connected to `address`.
+
+    IMMEDIATE: a command is refused at once while nobody is there, instead of queued.
+    """
+    socket = context.socket(zmq.DEALER)
+    socket.set(zmq.SNDHWM, COMMANDS_HWM)
+    socket.set(zmq.RCVHWM, COMMANDS_HWM)
+    socket.set(zmq.LINGER, 0)
+    socket.set(zmq.IMMEDIATE, 1)
+    socket.set(zmq.RECONNECT_IVL, 50)
+    socket.set(zmq.RECONNECT_IVL_MAX, 1000)
+    socket.connect(address)
+    return socket
