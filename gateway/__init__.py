@@ -1,0 +1,1 @@
+"""Where events go: the relay, and the HTTP surface around it."""

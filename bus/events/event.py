@@ -36,8 +36,9 @@ class Delta(Struct, frozen=True, array_like=True, gc=False, tag_field="form", ta
 
     @property
     def size(self) -> int:
-        """Bytes this event counts for in a bound."""
-        return len(self.delta) + _OVERHEAD
+        """Bytes of its text."""
+        text = self.delta
+        return len(text) if text.isascii() else len(text.encode())
 
     def json(self) -> bytes:
         """Return the event as it stands in a ``data:`` line of `/event`."""
@@ -69,8 +70,8 @@ class Opaque(Struct, frozen=True, array_like=True, gc=False, tag_field="form", t
 
     @property
     def size(self) -> int:
-        """Bytes this event counts for in a bound."""
-        return len(self.payload) + _OVERHEAD
+        """Bytes of its text."""
+        return len(self.payload)
 
     def json(self) -> bytes:
         """Return the event as it stands in a ``data:`` line of `/event`."""
@@ -79,5 +80,4 @@ class Opaque(Struct, frozen=True, array_like=True, gc=False, tag_field="form", t
 
 Event = Delta | Opaque
 
-_OVERHEAD = 400  # what an envelope costs in memory beside its text
 _encode = msgspec.json.Encoder().encode

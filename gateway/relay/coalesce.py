@@ -1,0 +1,147 @@
+"""Coalescing: a pure function from a run of envelopes to a shorter run that means the same.
+
+Theory of operation. A run is cut into stretches, per session, by *barriers*: every event that is
+neither a delta nor a snapshot of a part (`bus.events.policy`). Within a stretch
+
+1. deltas of one part and field concatenate, at the place of the first of them;
+2. a snapshot of a part stands for all that the stretch held of that part before it: its deltas,
+   and its provisional snapshots. They are dropped;
+3. no delta merges across a snapshot of its part;
+4. everything else keeps its place.
+
+So text only ever moves forward in time, past deltas and snapshots of *other* parts, and what is
+dropped is replaced before any barrier. Nothing overtakes a barrier, and at the end of the run a
+client holds what one holds that applied every raw event.
+
+No I/O, no clock: the same run gives the same list on any worker, which is what lets an event id
+name a place inside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bus.envelope import Envelope
+from bus.events import Delta, Opaque, Policy, policy_of
+
+_EVERYWHERE = ""
+
+
+class _Merge:
+    """Deltas of one part and field that have become one, at `place` in the result."""
+
+    __slots__ = ("last", "place", "texts")
+
+    def __init__(self, place: int, envelope: Envelope, delta: Delta) -> None:
+        self.place = place
+        self.last = envelope
+        self.texts = [delta.delta]
+
+
+class _PartInStretch:
+    """What a stretch holds of one part since its last snapshot, that one included."""
+
+    __slots__ = ("merges", "provisional")
+
+    def __init__(self, provisional: int | None = None) -> None:
+        self.provisional = provisional
+        self.merges: dict[str, _Merge] = {}
+
+
+def coalesce(run: Sequence[Envelope], keep_superseded: bool = False) -> list[Envelope]:
+    """Return the shortest list of envelopes that leads to the same state as `run`.
+
+    Args:
+        run: envelopes of one source, in order.
+        keep_superseded: keep (merged) the deltas that a later snapshot stands for, and the
+            snapshot they belong to, for clients that read nothing but deltas.
+    """
+    return _Coalescer(keep_superseded).coalesce(run)
+
+
+class _Coalescer:
+    def __init__(self, keep_superseded: bool) -> None:
+        self._keep = keep_superseded
+        self._result: list[Envelope | None] = []
+        self._stretches: dict[str, dict[str, _PartInStretch]] = {}
+        self._merges: list[_Merge] = []
+
+    def coalesce(self, run: Sequence[Envelope]) -> list[Envelope]:
+        for envelope in run:
+            event = envelope.event
+            if isinstance(event, Delta):
+                self._append(envelope, event)
+            else:
+                self._whole(envelope, event)
+        for merge in self._merges:
+            if len(merge.texts) > 1 and self._result[merge.place] is not None:
+                self._result[merge.place] = _merged(merge)
+        return [envelope for envelope in self._result if envelope is not None]
+
+    def _append(self, envelope: Envelope, delta: Delta) -> None:
+        part = self._part(delta.sessionID, delta.partID)
+        merge = part.merges.get(delta.field)
+        if merge is not None and merge.last.directory == envelope.directory:
+            merge.texts.append(delta.delta)
+            merge.last = envelope
+            return
+        merge = part.merges[delta.field] = _Merge(len(self._result), envelope, delta)
+        self._merges.append(merge)
+        self._result.append(envelope)
+
+    def _whole(self, envelope: Envelope, event: Opaque) -> None:
+        policy = policy_of(event.type)
+        if policy is Policy.LATEST and event.partID is not None:
+            self._snapshot(event)
+        elif policy is not Policy.NEVER:
+            self._barrier(event.sessionID)
+        self._result.append(envelope)
+
+    def _snapshot(self, event: Opaque) -> None:
+        session, part_id = event.sessionID or _EVERYWHERE, event.partID or ""
+        part = self._part(session, part_id)
+        kept = self._keep and part.merges
+        if part.provisional is not None and not kept:
+            self._result[part.provisional] = None
+        if not self._keep:
+            for merge in part.merges.values():
+                self._result[merge.place] = None
+        place = len(self._result) if event.provisional else None
+        self._stretches[session][part_id] = _PartInStretch(place)
+
+    def _barrier(self, session: str | None) -> None:
+        if session is None:
+            self._stretches.clear()
+        else:
+            self._stretches.pop(session, None)
+
+    def _part(self, session: str, part_id: str) -> _PartInStretch:
+        stretch = self._stretches.setdefault(session, {})
+        part = stretch.get(part_id)
+        if part is None:
+            part = stretch[part_id] = _PartInStretch()
+        return part
+
+
+def _merged(merge: _Merge) -> Envelope:
+    last = merge.last
+    delta = last.event
+    assert isinstance(delta, Delta)
+    event = Delta(
+        delta.id,
+        delta.sessionID,
+        delta.messageID,
+        delta.partID,
+        delta.field,
+        "".join(merge.texts),
+    )
+    return Envelope(
+        last.source,
+        last.epoch,
+        last.seq,
+        last.time_ns,
+        last.directory,
+        last.project,
+        last.workspace,
+        event,
+    )

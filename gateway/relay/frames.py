@@ -1,0 +1,62 @@
+"""Frames of ``text/event-stream``: an ``id:`` line, a ``data:`` line, an empty line."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+
+from bus.envelope import Envelope
+from gateway.relay.view import Endpoint
+
+PIECE_BYTES = 64 * 1024
+
+_encode = msgspec.json.Encoder().encode
+
+
+def frame(envelope: Envelope, endpoint: Endpoint, event_id: str) -> list[bytes]:
+    """Return one event as the pieces of a frame; the payload is not copied."""
+    prefix, suffix = b"data: ", b"\n\n"
+    if endpoint is Endpoint.GLOBAL:
+        prefix = _wrapping(envelope.directory, envelope.project, envelope.workspace)
+        suffix = b"}\n\n"
+    return [b"id: %b\n" % event_id.encode(), prefix, envelope.event.json(), suffix]
+
+
+def server_frame(event_type: str, evt_id: str, endpoint: Endpoint, event_id: str) -> bytes:
+    """Return a frame that the gateway itself says: connected, or heartbeat.
+
+    Args:
+        event_type: ``server.connected`` or ``server.heartbeat``.
+        evt_id: the event's own id, ``evt_…``.
+        endpoint: whose form it takes.
+        event_id: where the reader stands.
+    """
+    event: object = {"id": evt_id, "type": event_type, "properties": {}}
+    if endpoint is Endpoint.GLOBAL:
+        event = {"payload": event}
+    return b"id: %b\ndata: %b\n\n" % (event_id.encode(), _encode(event))
+
+
+def joined(frames: list[list[bytes]]) -> tuple[bytes, ...]:
+    """Join frames into pieces of about `PIECE_BYTES`; a larger payload stays one piece."""
+    pieces: list[bytes] = []
+    gathered: list[bytes] = []
+    size = 0
+    for piece in (piece for pieces_of_frame in frames for piece in pieces_of_frame):
+        if size + len(piece) > PIECE_BYTES and gathered:
+            pieces.append(b"".join(gathered))
+            gathered, size = [], 0
+        gathered.append(piece)
+        size += len(piece)
+    if gathered:
+        pieces.append(b"".join(gathered))
+    return tuple(pieces)
+
+
+@lru_cache(maxsize=1024)
+def _wrapping(directory: str | None, project: str | None, workspace: str | None) -> bytes:
+    known = {"directory": directory, "project": project, "workspace": workspace}
+    head = _encode({name: value for name, value in known.items() if value is not None})
+    comma = b"," if len(head) > 2 else b""
+    return b'data: %b%b"payload":' % (head[:-1], comma)

@@ -1,0 +1,114 @@
+"""The relay core: one log, many cursors, and frames that are encoded once.
+
+Sans I/O: envelopes in, pieces of bytes out. Readers with equal views that stand at the same
+position share their pieces.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from bus.envelope import Envelope
+from bus.events import InstanceDisposed
+from gateway.relay.coalesce import coalesce
+from gateway.relay.frames import frame, joined
+from gateway.relay.log import Log, Run
+from gateway.relay.mark import Marks, advance, by_source, ids_in_run
+from gateway.relay.view import Endpoint, View
+
+_CACHE_BYTES = 4 * 1024 * 1024
+
+
+class Cursor(Struct, frozen=True):
+    """Where a reader stands: a position in this worker's log, and the mark of each source."""
+
+    position: int
+    marks: Marks = ()
+
+
+class Step(Struct, frozen=True):
+    """What a reader gets next.
+
+    Attributes:
+        pieces: bytes to write, in order; none if its view admits nothing of the run.
+        cursor: where it stands once they are written.
+        events: how many events the pieces hold.
+        ends: the stream is over after this step.
+    """
+
+    pieces: tuple[bytes, ...]
+    cursor: Cursor
+    events: int
+    ends: bool
+
+
+class Relay:
+    """Takes envelopes once and hands them to any number of readers."""
+
+    def __init__(self, log: Log | None = None) -> None:
+        self.log = log or Log()
+        self._marks: Marks = ()
+        self._steps: OrderedDict[tuple[int, int, View], Step] = OrderedDict()
+        self._steps_bytes = 0
+
+    @property
+    def head(self) -> Cursor:
+        """Where a reader stands that has seen everything."""
+        return Cursor(self.log.head, self._marks)
+
+    def append(self, envelopes: Iterable[Envelope]) -> None:
+        """Add envelopes of one source, in order."""
+        envelope = None
+        for envelope in envelopes:
+            self.log.append(envelope)
+        if envelope is not None:
+            self._marks = advance(self._marks, envelope)
+
+    def step(self, cursor: Cursor, view: View) -> Step | None:
+        """Return what comes after `cursor`, None if nothing does yet.
+
+        Raises:
+            FellOff: the log no longer holds it.
+        """
+        if cursor.position >= self.log.head:
+            return None
+        run = self.log.run(cursor.position)
+        key = (run.start, run.end, view)
+        step = self._steps.get(key)
+        if step is None:
+            step = _step(run, cursor.marks, view)
+            self._remember(key, step)
+        return step
+
+    def _remember(self, key: tuple[int, int, View], step: Step) -> None:
+        self._steps[key] = step
+        self._steps_bytes += _cost(step)
+        while self._steps_bytes > _CACHE_BYTES and len(self._steps) > 1:
+            _, oldest = self._steps.popitem(last=False)
+            self._steps_bytes -= _cost(oldest)
+
+
+def _cost(step: Step) -> int:
+    return sum(map(len, step.pieces)) + 500
+
+
+def _step(run: Run, marks: Marks, view: View) -> Step:
+    frames: list[list[bytes]] = []
+    for part in by_source(run.envelopes):
+        marks = advance(marks, part[-1])
+        events = coalesce([e for e in part if view.admits(e)], view.keep_superseded)
+        for envelope, event_id in zip(events, ids_in_run(part, marks, len(events)), strict=True):
+            frames.append(frame(envelope, view.endpoint, event_id))
+            if _ends(envelope, view):
+                return Step(joined(frames), Cursor(run.end, marks), len(frames), ends=True)
+    return Step(joined(frames), Cursor(run.end, marks), len(frames), ends=False)
+
+
+def _ends(envelope: Envelope, view: View) -> bool:
+    """Tell whether a stream is over: `/event` after its instance is disposed."""
+    if view.endpoint is not Endpoint.INSTANCE:
+        return False
+    return envelope.event.type == InstanceDisposed.type

@@ -1,0 +1,50 @@
+"""What a reader sees of the log, and in which form.
+
+Readers with equal views share their frames, so a view is hashable and small.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from msgspec import Struct
+
+from bus.envelope import Envelope
+
+_LIFECYCLE = frozenset({"server.instance.disposed", "global.disposed"})
+
+
+class Endpoint(enum.Enum):
+    """The two streams of opencode."""
+
+    INSTANCE = "/event"
+    GLOBAL = "/global/event"
+
+
+class View(Struct, frozen=True):
+    """A filter and a form.
+
+    Attributes:
+        endpoint: bare events of one directory, or wrapped events of all.
+        directory: for `/event`: only events of exactly this folder.
+        workspace: for `/event`: only events of this workspace; None for any.
+        sessions: only events of these sessions, and the end of an instance; empty for all.
+        keep_superseded: see `gateway.relay.coalesce`.
+    """
+
+    endpoint: Endpoint
+    directory: str | None = None
+    workspace: str | None = None
+    sessions: frozenset[str] = frozenset()
+    keep_superseded: bool = False
+
+    def admits(self, envelope: Envelope) -> bool:
+        """Tell whether a reader with this view gets the envelope."""
+        if self.endpoint is Endpoint.INSTANCE:
+            if envelope.directory != self.directory:
+                return False
+            if self.workspace is not None and envelope.workspace != self.workspace:
+                return False
+        if not self.sessions:
+            return True
+        return envelope.session in self.sessions or envelope.event.type in _LIFECYCLE
