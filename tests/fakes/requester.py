@@ -1,0 +1,54 @@
+"""A requester that answers from a script, and the native application in front of it."""
+
+from collections import deque
+
+import falcon
+import msgspec
+from falcon.testing import TestClient
+
+from bus.commands import Done, Request
+from gateway.cors import Cors
+from gateway.errors import install_error_handlers
+from gateway.resources import add_native_routes
+
+DEFAULT_DIRECTORY = "/srv/default"
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Request).decode
+
+
+class ScriptedRequester:
+    """Answers each call with the next of `answers`, and with an empty object after the last.
+
+    An answer is a JSON body, a (body, cursor) pair, or an exception to raise. Every command
+    makes the trip over the wire format, so one that could not be sent fails here too.
+    """
+
+    def __init__(self, *answers):
+        self.answers = deque(answers)
+        self.commands = []
+        self.deadlines = []
+
+    def call(self, command, deadline_s=None):
+        sent = _decode(_encode(Request(1, command))).command
+        assert sent == command
+        self.commands.append(command)
+        self.deadlines.append(deadline_s)
+        answer = self.answers.popleft() if self.answers else b"{}"
+        if isinstance(answer, Exception):
+            raise answer
+        body, cursor = answer if isinstance(answer, tuple) else (answer, None)
+        return Done(1, body, cursor)
+
+
+def native_app(requester, origins=()):
+    app = falcon.App(middleware=[Cors(origins)])
+    install_error_handlers(app)
+    add_native_routes(app, requester, DEFAULT_DIRECTORY)
+    return app
+
+
+def native(*answers):
+    """A client of the native surface, and the requester that answers it."""
+    requester = ScriptedRequester(*answers)
+    return TestClient(native_app(requester)), requester

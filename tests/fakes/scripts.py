@@ -1,0 +1,118 @@
+"""What the scripted provider says: one function per script, found by the prompt."""
+
+import re
+import time
+from collections.abc import Callable
+
+from tests.fakes.answer import Answer
+
+DEFAULT_SIZE = 40
+
+
+def numbered(n: int, size: int = DEFAULT_SIZE) -> list[str]:
+    """The texts of `n` deltas: ``0000017|xxxx`` and a space; at least 9 characters each."""
+    filling = "x" * (size - 9) + " "
+    return [f"{i:07d}|{filling}" for i in range(n)]
+
+
+def stamped(i: int, size: int = DEFAULT_SIZE) -> str:
+    """The text of delta `i` with `time.monotonic_ns()` of now: ``0000017|<ns>|xxxx``, a space."""
+    return f"{i:07d}|{time.monotonic_ns():019d}|".ljust(size - 1, "x") + " "
+
+
+def words(text: str) -> list[str]:
+    """The pieces of an echo: a word with the white space behind it."""
+    return re.findall(r"\s+|\S+\s*", text)
+
+
+def storm(answer: Answer, n: int, size: int = DEFAULT_SIZE) -> None:
+    answer.deltas(numbered(n, size))
+    answer.finish()
+
+
+def rate(answer: Answer, per_second: float, n: int, size: int = DEFAULT_SIZE) -> None:
+    start, sent = time.monotonic(), 0
+    while sent < n:
+        # All that is due by now, so that a late wake-up is caught up with and never adds up.
+        due = min(n, int((time.monotonic() - start) * per_second) + 1)
+        answer.deltas(stamped(i, size) for i in range(sent, due))
+        sent = max(sent, due)
+        answer.wait(max(0.0, start + sent / per_second - time.monotonic()))
+    answer.finish()
+
+
+def reason(answer: Answer, thoughts: int, texts: int) -> None:
+    answer.deltas(numbered(thoughts), "reasoning_content")
+    answer.deltas(numbered(texts))
+    answer.finish()
+
+
+def length(answer: Answer, n: int) -> None:
+    answer.deltas(numbered(n))
+    answer.finish("length")
+
+
+def error(answer: Answer, status: int, message: str | int) -> None:
+    answer.refuse(status, str(message))
+
+
+def flaky(answer: Answer, status: int, times: int, n: int) -> None:
+    if answer.attempt <= times:
+        answer.refuse(status, f"attempt {answer.attempt} of {times}", {"Retry-After": "0"})
+    else:
+        storm(answer, n)
+
+
+def cut(answer: Answer, n: int) -> None:
+    answer.deltas(numbered(n))
+    answer.break_off()
+
+
+def cutonce(answer: Answer, n: int) -> None:
+    cut(answer, n) if answer.attempt == 1 else storm(answer, n)
+
+
+def badjson(answer: Answer, n: int) -> None:
+    answer.deltas(numbered(n))
+    answer.frames('data: {"choices":[{"delta":\n\n')
+    answer.finish()
+
+
+def hang(answer: Answer, n: int) -> None:
+    answer.deltas(numbered(n))
+    silent(answer)
+
+
+def silent(answer: Answer) -> None:
+    while True:
+        answer.wait()
+
+
+def echo(answer: Answer) -> None:
+    answer.deltas(words(answer.prompt))
+    answer.finish()
+
+
+SCRIPTS: tuple[tuple[str, Callable[..., None]], ...] = (
+    (r"storm (\d+) (\d+)", storm),
+    (r"rate (\d+) (\d+)(?: (\d+))?", rate),
+    (r"reason (\d+) text (\d+)", reason),
+    (r"length (\d+)", length),
+    (r"error (\d+) (.*)", error),
+    (r"flaky (\d+) (\d+) then (\d+)", flaky),
+    (r"cut (\d+)", cut),
+    (r"cutonce (\d+)", cutonce),
+    (r"badjson (\d+)", badjson),
+    (r"hang (\d+)", hang),
+    (r"silent", silent),
+)
+
+
+def play(answer: Answer) -> None:
+    """Run the script that the prompt names."""
+    for pattern, script in SCRIPTS:
+        if match := re.fullmatch(pattern, answer.prompt.strip(), re.DOTALL):
+            given = [group for group in match.groups() if group is not None]
+            script(answer, *(int(group) if group.isdecimal() else group for group in given))
+            return
+    echo(answer)
