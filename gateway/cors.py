@@ -1,0 +1,69 @@
+"""Which web pages may call a gateway: local ones, the desktop app, opencode's own, and a list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from falcon import Request, Response
+
+_ALWAYS = re.compile(
+    r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
+    r"|tauri://localhost|https?://tauri\.localhost"
+    r"|https://([a-z0-9-]+\.)*opencode\.ai"
+)
+_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+_MAX_AGE_S = "86400"
+
+
+class Cors:
+    """Falcon middleware: answers preflights, and marks answers that a page may read.
+
+    Args:
+        extra: origins to allow besides those that always are, as ``https://host[:port]``.
+    """
+
+    def __init__(self, extra: Iterable[str] = ()) -> None:
+        self._extra = frozenset(origin.rstrip("/") for origin in extra)
+
+    def allows(self, origin: str) -> bool:
+        """Tell whether pages of `origin` may call."""
+        return origin in self._extra or _ALWAYS.fullmatch(origin) is not None
+
+    def headers(self, origin: str | None) -> list[tuple[str, str]]:
+        """What to add to any answer to `origin`.
+
+        ``Vary`` is there always: a cache must not serve one origin what another one got.
+        """
+        vary = [("Vary", "Origin")]
+        if origin is None or not self.allows(origin):
+            return vary
+        return [*vary, ("Access-Control-Allow-Origin", origin)]
+
+    def process_request(self, req: Request, resp: Response) -> None:
+        """Answer a preflight before it is routed: the route may not know OPTIONS."""
+        if req.method != "OPTIONS" or req.get_header("Access-Control-Request-Method") is None:
+            return
+        resp.status = 204
+        resp.complete = True
+        resp.append_header("Vary", "Access-Control-Request-Headers")
+        if self.allows(req.get_header("Origin", default="")):
+            _permit(req, resp)
+
+    def process_response(
+        self, req: Request, resp: Response, resource: object, req_succeeded: bool
+    ) -> None:
+        """Add `headers` to the answer, whatever it is."""
+        for name, value in self.headers(req.get_header("Origin")):
+            if name == "Vary":
+                resp.append_header(name, value)
+            else:
+                resp.set_header(name, value)
+
+
+def _permit(req: Request, resp: Response) -> None:
+    resp.set_header("Access-Control-Allow-Methods", _METHODS)
+    resp.set_header("Access-Control-Max-Age", _MAX_AGE_S)
+    asked = req.get_header("Access-Control-Request-Headers")
+    if asked:
+        resp.set_header("Access-Control-Allow-Headers", asked)

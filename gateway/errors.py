@@ -1,0 +1,123 @@
+"""Every error leaves as JSON, in opencode's shape: ``{"name": …, "data": {"message": …}}``.
+
+opencode documents a 400 in two shapes, by route. A client made from its schema reads one or the
+other, so a 400 carries the flat ``InvalidRequestError`` beside the nested ``BadRequestError``.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Literal
+
+import falcon
+import msgspec
+from falcon import Request, Response
+
+from bus.commands import CommandFailed, FailureKind
+from bus.requester import DeadlineExceeded, ProcessorGone
+
+log = logging.getLogger("weir.gateway")
+
+RequestPart = Literal["Params", "Headers", "Query", "Body"]
+
+_NAMES = {
+    400: "BadRequest",
+    401: "UnauthorizedError",
+    403: "ForbiddenError",
+    404: "NotFoundError",
+    405: "MethodNotAllowedError",
+    409: "ConflictError",
+    413: "ContentTooLargeError",
+    501: "NotImplementedError",
+    502: "BadGatewayError",
+    503: "ServiceUnavailableError",
+    504: "DeadlineExceededError",
+}
+_STATUS_OF_FAILURE: dict[FailureKind, int] = {
+    "invalid": 400,
+    "not_found": 404,
+    "conflict": 409,
+    "internal": 500,
+}
+
+
+class BadRequest(Exception):
+    """A request that its sender has to put right.
+
+    Args:
+        message: what is wrong and what is allowed.
+        kind: where in the request it is.
+        field: its path there, such as ``parts[0].text``; None for the whole.
+    """
+
+    def __init__(self, message: str, kind: RequestPart, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind = kind
+        self.field = field
+
+
+def answer_error(resp: Response, status: int, message: str, **detail: Any) -> None:
+    """Make `resp` an error answer; `detail` goes beside the message."""
+    data = {"message": message, **detail}
+    error: dict[str, Any] = {"name": _NAMES.get(status, "UnknownError"), "data": data}
+    if status == 400:
+        error |= {"_tag": "InvalidRequestError", **data}
+    resp.status = status
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = msgspec.json.encode(error)
+
+
+def install_error_handlers(app: falcon.App[Request, Response]) -> None:
+    """Give every exception that can leave a resource its status and its JSON."""
+    app.add_error_handler(Exception, _unexpected)
+    app.add_error_handler(falcon.HTTPError, _http_error)
+    app.add_error_handler(BadRequest, _bad_request)
+    app.add_error_handler(CommandFailed, _command_failed)
+    app.add_error_handler(ProcessorGone, _processor_gone)
+    app.add_error_handler(DeadlineExceeded, _deadline_exceeded)
+
+
+def _bad_request(req: Request, resp: Response, error: BadRequest, params: dict[str, Any]) -> None:
+    where = {"kind": error.kind} | ({"field": error.field} if error.field else {})
+    answer_error(resp, 400, error.message, **where)
+
+
+def _command_failed(
+    req: Request, resp: Response, error: CommandFailed, params: dict[str, Any]
+) -> None:
+    answer_error(resp, _STATUS_OF_FAILURE[error.kind], error.message)
+
+
+def _processor_gone(
+    req: Request, resp: Response, error: ProcessorGone, params: dict[str, Any]
+) -> None:
+    resp.set_header("Retry-After", "1")
+    answer_error(resp, 503, f"{error}; try again soon")
+
+
+def _deadline_exceeded(
+    req: Request, resp: Response, error: DeadlineExceeded, params: dict[str, Any]
+) -> None:
+    answer_error(resp, 504, str(error))
+
+
+def _http_error(
+    req: Request, resp: Response, error: falcon.HTTPError, params: dict[str, Any]
+) -> None:
+    if error.headers is not None:
+        resp.set_headers(error.headers)
+    answer_error(resp, error.status_code, _words(req, resp, error))
+
+
+def _words(req: Request, resp: Response, error: falcon.HTTPError) -> str:
+    if isinstance(error, falcon.HTTPRouteNotFound):
+        return f"there is no route {req.method} {req.path}"
+    if isinstance(error, falcon.HTTPMethodNotAllowed):
+        return f"{req.path} does not take {req.method}; allowed: {resp.get_header('Allow')}"
+    return error.description or f"{req.method} {req.path}: {error.title}"
+
+
+def _unexpected(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
+    log.error("%s %r failed", req.method, req.path, exc_info=error)
+    answer_error(resp, 500, "the gateway failed; its log says why")
