@@ -1,0 +1,50 @@
+"""Query parameters, checked: what is wrong is refused with the parameter's name."""
+
+from __future__ import annotations
+
+from falcon import Request
+
+from gateway.errors import BadRequest
+
+# The largest integer that JavaScript clients can mean exactly.
+MAX_INTEGER = 2**53 - 1
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def integer(req: Request, name: str, low: int = 0, high: int = MAX_INTEGER) -> int | None:
+    """The integer parameter `name`, None when it is not given.
+
+    Raises:
+        BadRequest: it is not an integer of [low, high].
+    """
+    given = req.get_param(name)
+    if not given:
+        return None
+    if not (given.isascii() and given.isdigit() and low <= _value(given) <= high):
+        raise BadRequest(
+            f"{name}: {_shown(given)} is not an integer from {low} to {high}", "Query", name
+        )
+    return int(given)
+
+
+def flag(req: Request, name: str) -> bool:
+    """The boolean parameter `name`, False when it is not given.
+
+    Raises:
+        BadRequest: it is none of ``true``, ``false``, ``1``, ``0``.
+    """
+    given = req.get_param(name)
+    if not given:
+        return False
+    if given not in _FLAGS:
+        raise BadRequest(f"{name}: {_shown(given)} is none of true, false, 1, 0", "Query", name)
+    return _FLAGS[given]
+
+
+def _value(digits: str) -> int:
+    # Python refuses to convert thousands of digits; so many are too large in any case.
+    return int(digits) if len(digits) <= 20 else MAX_INTEGER + 1
+
+
+def _shown(given: str) -> str:
+    return repr(given if len(given) <= 40 else given[:40] + "…")

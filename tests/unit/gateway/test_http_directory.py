@@ -1,0 +1,94 @@
+"""Which directory a request is about."""
+
+import pytest
+
+from tests.fakes.requester import DEFAULT_DIRECTORY, native
+
+HEADER = "x-opencode-directory"
+
+
+def asked(query="", headers=None):
+    client, requester = native(b"{}")
+    result = client.simulate_get("/path", query_string=query, headers=headers)
+    assert result.status_code == 200, result.text
+    return requester.commands[0].directory
+
+
+def refused(query="", headers=None):
+    client, requester = native()
+    result = client.simulate_get("/path", query_string=query, headers=headers)
+    assert result.status_code == 400
+    assert result.headers["content-type"] == "application/json"
+    assert requester.commands == []
+    return result.json["data"]
+
+
+def test_the_query_goes_before_the_header_and_the_header_before_the_default():
+    assert asked("directory=/query", {HEADER: "/header"}) == "/query"
+    assert asked("", {HEADER: "/header"}) == "/header"
+    assert asked() == DEFAULT_DIRECTORY
+
+
+def test_what_is_empty_counts_as_not_given():
+    assert asked("directory=", {HEADER: "/header"}) == "/header"
+    assert asked("directory=", {HEADER: ""}) == DEFAULT_DIRECTORY
+
+
+@pytest.mark.parametrize(
+    ("query", "directory"),
+    [
+        ("/a+b", "/a b"),
+        ("%2Fa%20b%2Bc", "/a b+c"),
+        ("/caf%C3%A9", "/café"),
+        ("/a,b", "/a,b"),
+        ("/100%25", "/100%"),
+    ],
+)
+def test_the_query_is_form_encoded(query, directory):
+    assert asked(f"directory={query}") == directory
+
+
+@pytest.mark.parametrize(
+    ("header", "directory"),
+    [
+        ("/a+b", "/a+b"),
+        ("%2Fa%20b", "/a b"),
+        ("/caf%C3%A9", "/café"),
+        ("/café".encode().decode("latin-1"), "/café"),
+        ("/100%", "/100%"),
+    ],
+)
+def test_the_header_is_uri_encoded_or_raw(header, directory):
+    assert asked(headers={HEADER: header}) == directory
+
+
+@pytest.mark.parametrize(
+    ("given", "directory"), [("/a/", "/a"), ("/a///", "/a"), ("/", "/"), ("//", "/"), ("/.", "/.")]
+)
+def test_trailing_slashes_are_stripped(given, directory):
+    assert asked(f"directory={given}") == directory
+    assert asked(headers={HEADER: given}) == directory
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("a/b", "'a/b' is not an absolute path"),
+        (".", "'.' is not an absolute path"),
+        ("~/a", "is not an absolute path"),
+        ("/a%00b", "has a NUL in it"),
+        ("/%FF", "is not UTF-8"),
+    ],
+)
+def test_what_is_no_directory_is_refused(given, words):
+    for source in ({"query": f"directory={given}"}, {"headers": {HEADER: given}}):
+        data = refused(**source)
+        assert words in data["message"]
+        assert data["field"] in ("directory", HEADER)
+        assert data["kind"] in ("Query", "Headers")
+
+
+@pytest.mark.parametrize("path", ["/session", "/session/status", "/config", "/project/current"])
+def test_each_route_of_a_directory_checks_it(path):
+    client, _ = native()
+    assert client.simulate_get(path, query_string="directory=a").status_code == 400
