@@ -10,6 +10,8 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 Id = Annotated[str, Meta(min_length=1, max_length=128)]
+Milliseconds = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+"""Since the Unix epoch, as far as JavaScript can count."""
 
 
 class TextInput(Struct, tag_field="type", tag="text", kw_only=True):
@@ -19,7 +21,7 @@ class TextInput(Struct, tag_field="type", tag="text", kw_only=True):
     id: Id | None = None
     synthetic: bool | None = None
     ignored: bool | None = None
-    time: dict[str, int] | None = None
+    time: dict[str, Milliseconds] | None = None
     metadata: dict[str, Any] | None = None
 
 
@@ -98,7 +100,7 @@ class CreateBody(Struct, kw_only=True):
 class PatchTime(Struct, kw_only=True):
     """When to consider a session archived (ms)."""
 
-    archived: int | None = None
+    archived: Milliseconds | None = None
 
 
 class PatchBody(Struct, kw_only=True):

@@ -1,0 +1,1 @@
+"""How weir is run: the `weir` command and its parts."""

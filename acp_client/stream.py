@@ -1,0 +1,117 @@
+"""The event stream of a server, followed for as long as anybody wants it."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import SplitResult, urlencode, urlsplit
+
+from bus.backoff import Backoff
+from bus.sse import EventStreamParser, EventTooLarge, ServerSentEvent
+
+_READ_BYTES = 64 * 1024
+_TRY_AGAIN = (429, 500, 502, 503, 504)
+
+
+class StreamRefused(Exception):
+    """The server answers, but not with an event stream; trying again will not help."""
+
+
+class EventStream:
+    """Iterates over the events of one endpoint, across losses of the connection.
+
+    After a loss it waits (`Backoff`), and asks the server to go on after the last id it saw.
+
+    Args:
+        url: of the server, ``http://HOST:PORT`` or ``https://…``, with ``user:password@`` for
+            Basic authentication.
+        path: of the stream.
+        query: added to the path.
+        silence_s: a connection that says nothing for so long is lost; servers send a heartbeat
+            every 10 s.
+        notice: told in words when the connection is lost.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        path: str = "/global/event",
+        query: Mapping[str, str] | None = None,
+        silence_s: float = 35.0,
+        notice: Callable[[str], None] = lambda words: None,
+    ) -> None:
+        self._url = urlsplit(url)
+        self._path = path + (f"?{urlencode(query)}" if query else "")
+        self._silence_s = silence_s
+        self._notice = notice
+        self._last_event_id = ""
+        self._backoff = Backoff()
+
+    def __iter__(self) -> Iterator[ServerSentEvent]:
+        """Yield events for ever.
+
+        Raises:
+            StreamRefused: the server refuses the stream for good.
+        """
+        while True:
+            try:
+                yield from self._connection()
+                lost = "the server ended the stream"
+            except (OSError, http.client.HTTPException, EventTooLarge) as error:
+                lost = f"{self._url.hostname}:{self._url.port or ''} {_in_words(error)}"
+            wait_s = self._backoff.next_s()
+            self._notice(f"{lost}; trying again in {wait_s:.1f} s")
+            time.sleep(wait_s)
+
+    def _connection(self) -> Iterator[ServerSentEvent]:
+        connection = _connect(self._url, self._silence_s)
+        try:
+            connection.request("GET", self._path, headers=self._headers())
+            response = connection.getresponse()
+            self._check(response)
+            parser = EventStreamParser()
+            parser.last_event_id = self._last_event_id
+            while data := response.read1(_READ_BYTES):
+                for event in parser.feed(data):
+                    self._last_event_id = event.id
+                    self._backoff.reset()
+                    yield event
+        finally:
+            connection.close()
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
+        if self._last_event_id:
+            headers["Last-Event-ID"] = self._last_event_id
+        if self._url.username:
+            user = f"{self._url.username}:{self._url.password or ''}"
+            headers["Authorization"] = f"Basic {b64encode(user.encode()).decode()}"
+        return headers
+
+    def _check(self, response: http.client.HTTPResponse) -> None:
+        kind = response.headers.get_content_type()
+        if response.status == 200 and kind == "text/event-stream":
+            return
+        if response.status in _TRY_AGAIN:
+            raise http.client.HTTPException(f"answers {response.status} {response.reason}")
+        said = response.read(500).decode(errors="replace")
+        raise StreamRefused(f"{self._path}: {response.status} {response.reason} ({kind}): {said}")
+
+
+def _connect(url: SplitResult, timeout_s: float) -> http.client.HTTPConnection:
+    host = url.hostname or "127.0.0.1"
+    if url.scheme == "https":
+        context = ssl.create_default_context()
+        return http.client.HTTPSConnection(host, url.port, timeout=timeout_s, context=context)
+    return http.client.HTTPConnection(host, url.port, timeout=timeout_s)
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "refuses connections"
+    if isinstance(error, TimeoutError):
+        return "is silent"
+    return str(error) or type(error).__name__

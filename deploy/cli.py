@@ -1,0 +1,77 @@
+"""The `weir` command: one word for each part."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+
+from bus.flags import BadFlag, HelpAsked
+
+_USAGE = """\
+weir, the event plane for AI agent servers
+
+  weir up         run it all: a processor and a gateway, supervised
+  weir tail       print the live stream of a server
+  weir processor  run a processor alone
+  weir gateway    run a gateway alone
+  weir --version
+
+`weir WORD --help` lists the flags of one; each has a WEIR_… twin in the environment."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that `argv` names; return the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    word = words.pop(0) if words else ""
+    if word in ("--version", "-V"):
+        print(f"weir {version('weir')}")
+        return 0
+    command = _COMMANDS.get(word)
+    if command is None:
+        print(_USAGE, file=sys.stderr if word not in ("--help", "-h", "help") else sys.stdout)
+        return 2 if word not in ("--help", "-h", "help") else 0
+    try:
+        return command(words)
+    except HelpAsked as help_text:
+        print(f"weir {word}\n{help_text}")
+        return 0
+    except BadFlag as error:
+        print(f"weir {word}: {error}", file=sys.stderr)
+        return 2
+
+
+def _up(words: list[str]) -> int:
+    from deploy import up
+
+    return up.run(up.read(words, os.environ))
+
+
+def _tail(words: list[str]) -> int:
+    from deploy import tail
+
+    return tail.run(tail.read(words, os.environ))
+
+
+def _service(module: str) -> Callable[[list[str]], int]:
+    """Run a service as `python -m` would: it patches the standard library before all else."""
+
+    def run(words: list[str]) -> int:
+        sys.argv = [f"weir {module}", *words]
+        runpy.run_module(module, run_name="__main__", alter_sys=False)
+        return 0
+
+    return run
+
+
+_COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "up": _up,
+    "tail": _tail,
+    "processor": _service("processor"),
+    "gateway": _service("gateway"),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

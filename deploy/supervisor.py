@@ -1,0 +1,141 @@
+"""Keeps a few services running: starts them, restarts those that die, stops them all."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from bus.backoff import Backoff
+
+log = logging.getLogger("weir.up")
+
+_TICK_S = 0.1
+_STEADY_S = 10.0
+_STOP_S = 4.0
+_BAD_SETTINGS = 2
+_PR_SET_PDEATHSIG = 1
+
+
+class Service:
+    """One process that should always run.
+
+    Args:
+        name: said in the log.
+        argv: its command line.
+    """
+
+    def __init__(self, name: str, argv: Sequence[str]) -> None:
+        self.name = name
+        self._argv = list(argv)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._backoff = Backoff(0.5, 30.0)
+        self._started_at = 0.0
+        self._start_at = 0.0
+
+    @property
+    def running(self) -> bool:
+        """Whether its process lives."""
+        return self._process is not None
+
+    def tend(self, now: float) -> int | None:
+        """Start it if it is time to; return the exit status if it has ended just now."""
+        if self._process is None:
+            if now >= self._start_at:
+                self._start(now)
+            return None
+        status = self._process.poll()
+        if status is None:
+            return None
+        # A gunicorn master may leave workers behind; they are in its process group.
+        self.signal(signal.SIGKILL)
+        pid, self._process = self._process.pid, None
+        if now - self._started_at > _STEADY_S:
+            self._backoff.reset()
+        wait_s = self._backoff.next_s()
+        self._start_at = now + wait_s
+        how = f"by signal {-status}" if status < 0 else f"with status {status}"
+        log.warning("%s (pid %d) ended %s; next start in %.1f s", self.name, pid, how, wait_s)
+        return status
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process and all that it has started."""
+        if self._process is not None:
+            try:
+                os.killpg(self._process.pid, number)
+            except (ProcessLookupError, PermissionError):
+                log.debug("%s is gone already", self.name)
+
+    def ended(self) -> bool:
+        """Tell whether its process is over, or was never there."""
+        return self._process is None or self._process.poll() is not None
+
+    def _start(self, now: float) -> None:
+        # A session of its own: Ctrl-C reaches the supervisor alone, which then stops in order.
+        self._process = subprocess.Popen(
+            self._argv, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_die_along
+        )
+        self._started_at = now
+        log.info("%s started, pid %d", self.name, self._process.pid)
+
+
+class Supervisor:
+    """Runs services until it is told to stop.
+
+    Args:
+        services: started in this order, stopped in the reverse one.
+        each_tick: called about ten times a second.
+    """
+
+    def __init__(self, services: Sequence[Service], each_tick: Callable[[], None]) -> None:
+        self._services = services
+        self._each_tick = each_tick
+        self._stopping = False
+
+    def run(self) -> int:
+        """Run until SIGINT or SIGTERM, or until a service refuses its settings.
+
+        Returns:
+            The exit status: 0, or that of the service that refused.
+        """
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        status = 0
+        try:
+            while not self._stopping and status == 0:
+                status = self._tick()
+                time.sleep(_TICK_S)
+        finally:
+            self._end()
+        return status
+
+    def _tick(self) -> int:
+        for service in self._services:
+            if service.tend(time.monotonic()) == _BAD_SETTINGS:
+                return _BAD_SETTINGS
+        self._each_tick()
+        return 0
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        self._stopping = True
+
+    def _end(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for service in reversed(self._services):
+                service.signal(number)
+            deadline = time.monotonic() + _STOP_S
+            while time.monotonic() < deadline:
+                if all(service.ended() for service in self._services):
+                    return
+                time.sleep(_TICK_S / 4)
+
+
+def _die_along() -> None:
+    """Have the kernel end this process when its supervisor is killed (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

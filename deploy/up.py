@@ -1,0 +1,164 @@
+"""`weir up`: a whole local deployment, processor and gateway, in the foreground."""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import logging
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from msgspec import Struct
+
+from bus import flags
+from bus.endpoints import Endpoints, InvalidEndpoint
+from bus.flags import BadFlag, Flag
+from deploy.supervisor import Service, Supervisor
+from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL
+from processor.settings import FLAGS as PROCESSOR_FLAGS
+
+_MODEL_FLAGS = tuple(flag for flag in PROCESSOR_FLAGS if flag.name.startswith("model"))
+_STATE = next(flag for flag in PROCESSOR_FLAGS if flag.name == "state")
+
+
+class Options(Struct, frozen=True):
+    """What to run: the values of all flags, by the name of the flag."""
+
+    host: str
+    port: int
+    state: Path
+    values: dict[str, object]
+
+
+def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
+    """Return the options that a command line and its environment ask for.
+
+    Raises:
+        BadFlag: something is not allowed.
+        HelpAsked: help was asked for.
+    """
+    state = Flag("state", _STATE.kind, _default_state(environ), _STATE.help)
+    all_flags = (*GATEWAY_FLAGS, state, *_MODEL_FLAGS, LOG_LEVEL)
+    values = flags.read(argv, environ, all_flags)
+    return Options(values["host"], values["port"], values["state"], values)
+
+
+def run(options: Options) -> int:
+    """Run it until it is stopped; return the exit status.
+
+    Raises:
+        BadFlag: the port or the state folder is taken, or cannot be used.
+    """
+    _configure_logging(str(options.values["log_level"]))
+    with _locked(options.state):
+        port = _free_port(options.host, options.port)
+        bus = _bus_folder(options.state)
+        values = {**options.values, "port": port, "bus": f"ipc://{bus}"}
+        services = [
+            Service("processor", _command("processor", ("bus", *_names(_PROCESSOR)), values)),
+            Service("gateway", _command("gateway", ("bus", *_names(_GATEWAY)), values)),
+        ]
+        return Supervisor(services, _Announcement(options.host, port)).run()
+
+
+_PROCESSOR = (_STATE, *(flag for flag in _MODEL_FLAGS if not flag.secret), LOG_LEVEL)
+_GATEWAY = (*GATEWAY_FLAGS, LOG_LEVEL)
+
+
+class _Announcement:
+    """Says once, on stdout, that everything answers, and where."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+        self._port = port
+        self._made = False
+
+    def __call__(self) -> None:
+        if not self._made and self._answers("/global/health") and self._answers("/path"):
+            host = f"[{self._host}]" if ":" in self._host else self._host
+            print(f"weir is ready: http://{host}:{self._port}", flush=True)
+            self._made = True
+
+    def _answers(self, path: str) -> bool:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=1)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+def _default_state(environ: Mapping[str, str]) -> Path:
+    base = environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "weir"
+
+
+def _names(of: Sequence[Flag]) -> list[str]:
+    return [flag.name for flag in of]
+
+
+def _command(module: str, names: Sequence[str], values: Mapping[str, object]) -> list[str]:
+    command = [sys.executable, "-m", module]
+    for name in names:
+        value = values[name.replace("-", "_")]
+        if value is not None:
+            command.append(f"--{name}={value}")
+    return command
+
+
+def _locked(state: Path) -> IO[str]:
+    """Take the state folder for this process, until the returned file is closed."""
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (state / "up.lock").open("a+")
+    except OSError as error:
+        raise BadFlag(f"--state: {str(state)!r} cannot be used: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise BadFlag(
+            f"--state: {str(state)!r} is in use by another weir up; choose another folder"
+        ) from None
+    return lock
+
+
+def _free_port(host: str, port: int) -> int:
+    """Check that `port` can be had, and find one if it is 0."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise BadFlag(
+                f"--port: {port} on {host} cannot be had ({error.strerror}); "
+                "stop what uses it, or choose another port (0: any free one)"
+            ) from error
+        return int(probe.getsockname()[1])
+
+
+def _bus_folder(state: Path) -> Path:
+    """Return where the sockets go: under the state folder, unless its path is too long."""
+    folder = state / "bus"
+    try:
+        Endpoints.parse(f"ipc://{folder}")
+    except InvalidEndpoint:
+        return Path(tempfile.mkdtemp(prefix="weir-"))
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _configure_logging(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.captureWarnings(True)
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")

@@ -1,0 +1,56 @@
+"""The Falcon application of one worker, and the greenlets behind it."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import falcon
+import gevent
+import zmq.green
+
+from bus import sockets
+from bus.ids import Ids
+from bus.requester import Requester
+from bus.subscriber import Subscriber
+from gateway import ingest
+from gateway.cors import Cors
+from gateway.errors import install_error_handlers
+from gateway.readers import Readers
+from gateway.relay import Endpoint, Relay
+from gateway.resources import add_native_routes
+from gateway.resources.events import EventStream
+from gateway.resources.health import Health
+from gateway.settings import Settings
+
+PROCESSOR_SILENT_S = 3.0
+
+
+class Worker:
+    """What one gunicorn worker runs: its end of the bus, its log, its readers, its routes."""
+
+    def __init__(self, settings: Settings) -> None:
+        context = zmq.green.Context()
+        self._subscriber = Subscriber(sockets.subscriber_socket(context, [settings.bus.events]))
+        self._requester = Requester(
+            sockets.requester_socket(context, settings.bus.commands),
+            alive=lambda: self._subscriber.alive(PROCESSOR_SILENT_S),
+            deadline_s=settings.command_timeout,
+        )
+        self.readers = Readers(Relay(), settings.max_readers)
+        self.app = self._routes(settings)
+
+    def start(self) -> None:
+        """Start the greenlets; they live as long as the worker does."""
+        gevent.spawn(ingest.run, self._subscriber, self.readers)
+        gevent.spawn(self._requester.run)
+        gevent.spawn(self.readers.run)
+
+    def _routes(self, settings: Settings) -> falcon.App[falcon.Request, falcon.Response]:
+        app = falcon.App(middleware=[Cors()])
+        install_error_handlers(app)
+        ids = Ids()
+        for endpoint in Endpoint:
+            app.add_route(endpoint.value, EventStream(endpoint, self.readers, settings, ids))
+        app.add_route("/global/health", Health(version("weir")))
+        add_native_routes(app, self._requester, settings.directory)
+        return app

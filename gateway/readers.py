@@ -1,0 +1,110 @@
+"""All open streams of a worker: who they are, and when they are woken."""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+from gevent.event import Event
+
+from gateway.relay import Cursor, Relay, View
+from gateway.relay.pacing import pause_after
+
+_WOKEN_AT_ONCE = 32
+
+
+class TooManyReaders(Exception):
+    """The worker holds as many streams as it is allowed to, or is closing."""
+
+
+class Reader:
+    """One open stream.
+
+    Attributes:
+        view: what it gets, and in which form.
+        cursor: where it stands.
+        gone: its peer has left.
+    """
+
+    def __init__(self, view: View, cursor: Cursor) -> None:
+        self.view = view
+        self.cursor = cursor
+        self.gone = False
+        self.wake = Event()
+
+    def leave(self) -> None:
+        """Note that the peer has left; the stream ends at its next turn."""
+        self.gone = True
+        self.wake.set()
+
+
+class Readers:
+    """Registers readers, and wakes those who wait in paced rounds.
+
+    Args:
+        relay: the core they read from.
+        limit: how many streams there may be at once.
+    """
+
+    def __init__(self, relay: Relay, limit: int) -> None:
+        self.relay = relay
+        self._limit = limit
+        self._open: set[Reader] = set()
+        self._waiting: set[Reader] = set()
+        self._grown = Event()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def open(self, view: View) -> Reader:
+        """Register a reader: whatever is appended from now on, it gets.
+
+        Raises:
+            TooManyReaders: the limit is reached.
+        """
+        if self._closed or len(self._open) >= self._limit:
+            raise TooManyReaders
+        reader = Reader(view, self.relay.head)
+        self._open.add(reader)
+        return reader
+
+    def discard(self, reader: Reader) -> None:
+        """Forget a reader."""
+        self._open.discard(reader)
+        self._waiting.discard(reader)
+
+    def close(self) -> None:
+        """End every stream, and open no more."""
+        self._closed = True
+        for reader in self._open:
+            reader.leave()
+
+    def wait(self, reader: Reader, timeout_s: float) -> None:
+        """Block until there may be something for `reader` to do, at most `timeout_s`."""
+        reader.wake.clear()
+        self._waiting.add(reader)
+        if not reader.gone:
+            reader.wake.wait(timeout_s)
+        self._waiting.discard(reader)
+
+    def log_has_grown(self) -> None:
+        """Ask for a round."""
+        self._grown.set()
+
+    def run(self) -> None:
+        """Wake readers in paced rounds for ever; a greenlet of its own."""
+        while True:
+            self._grown.wait()
+            self._grown.clear()
+            started = time.perf_counter()
+            self._round()
+            gevent.sleep(pause_after(time.perf_counter() - started))
+
+    def _round(self) -> None:
+        """Wake everybody who waits, some at a time, so that other work comes in between."""
+        waiting = list(self._waiting)
+        for first in range(0, len(waiting), _WOKEN_AT_ONCE):
+            for reader in waiting[first : first + _WOKEN_AT_ONCE]:
+                reader.wake.set()
+            gevent.sleep(0)

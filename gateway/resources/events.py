@@ -1,0 +1,77 @@
+"""`GET /event` and `GET /global/event`: the streams."""
+
+from __future__ import annotations
+
+import falcon
+
+from bus.ids import Ids
+from gateway.directory import directory_of
+from gateway.errors import BadRequest
+from gateway.readers import Readers, TooManyReaders
+from gateway.relay import Endpoint, View
+from gateway.settings import Settings
+from gateway.stream import Stream
+
+_HEADERS = {
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+    "X-Content-Type-Options": "nosniff",
+}
+_RETRY_AFTER_S = 5
+
+
+class EventStream:
+    """One of the two streams.
+
+    Query: ``session`` (repeatable; only these sessions), ``superseded=keep``, and on `/event`
+    ``directory`` (or the header ``x-opencode-directory``) and ``workspace``.
+    """
+
+    def __init__(self, endpoint: Endpoint, readers: Readers, settings: Settings, ids: Ids) -> None:
+        self._endpoint = endpoint
+        self._readers = readers
+        self._settings = settings
+        self._ids = ids
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Open the stream: the reader is registered before its first byte is written."""
+        view = self._view(req)
+        try:
+            reader = self._readers.open(view)
+        except TooManyReaders:
+            raise falcon.HTTPServiceUnavailable(
+                title="TooManyReaders",
+                description="this server holds as many event streams as it may; try again",
+                retry_after=_RETRY_AFTER_S,
+            ) from None
+        resp.content_type = "text/event-stream"
+        resp.set_headers(_HEADERS)
+        resp.stream = Stream(
+            self._readers,
+            reader,
+            connection=req.env.get("gunicorn.socket"),
+            heartbeat_s=self._settings.heartbeat_ms / 1000,
+            frame_hz=self._settings.frame_hz,
+            ids=self._ids,
+        )
+
+    def _view(self, req: falcon.Request) -> View:
+        sessions = frozenset(req.get_param_as_list("session") or ())
+        keep = _superseded(req)
+        if self._endpoint is Endpoint.GLOBAL:
+            return View(self._endpoint, sessions=sessions, keep_superseded=keep)
+        return View(
+            self._endpoint,
+            directory=directory_of(req, self._settings.directory),
+            workspace=req.get_param("workspace"),
+            sessions=sessions,
+            keep_superseded=keep,
+        )
+
+
+def _superseded(req: falcon.Request) -> bool:
+    value = req.get_param("superseded", default="drop")
+    if value not in ("drop", "keep"):
+        message = f"superseded: {value!r} is not one of drop, keep"
+        raise BadRequest(message, "Query", "superseded")
+    return value == "keep"

@@ -1,0 +1,62 @@
+"""Gunicorn, run from code: gevent workers, each with a `gateway.app.Worker` of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import falcon
+import gevent
+from gunicorn.app.base import BaseApplication
+
+from gateway.settings import Settings
+
+_BESIDE_STREAMS = 1024
+_STOP_WITHIN_S = 2
+_STOP_CHECK_S = 0.1
+
+
+class Gateway(BaseApplication):  # type: ignore[misc]
+    """The gunicorn application."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what gunicorn needs to know."""
+        settings = self._settings
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        for name, value in {
+            "bind": f"{host}:{settings.port}",
+            "workers": settings.workers,
+            "worker_class": "gevent",
+            # Streams are capped by `max_readers`; health must find a place beyond that.
+            "worker_connections": settings.max_readers + _BESIDE_STREAMS,
+            "keepalive": 75,
+            "timeout": 30,
+            "graceful_timeout": _STOP_WITHIN_S,
+            "loglevel": settings.log_level,
+            "proc_name": "weir-gateway",
+            "control_socket_disable": True,
+            "post_worker_init": self._end_streams_at_exit,
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> falcon.App[Any, Any]:
+        """Build a worker's application; gunicorn calls this inside that worker."""
+        # Imported here so that nothing of it is loaded before gunicorn has forked.
+        from gateway.app import Worker
+
+        self._worker = Worker(self._settings)
+        self._worker.start()
+        return self._worker.app
+
+    def _end_streams_at_exit(self, gunicorn_worker: Any) -> None:
+        """End this worker's streams as soon as gunicorn tells it to stop."""
+
+        def watch() -> None:
+            while gunicorn_worker.alive:
+                gevent.sleep(_STOP_CHECK_S)
+            self._worker.readers.close()
+
+        gevent.spawn(watch)

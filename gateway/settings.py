@@ -1,0 +1,60 @@
+"""What a gateway can be told at its start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from bus import flags
+from bus.endpoints import Endpoints
+from bus.flags import REQUIRED, Flag, Kind
+
+BUS = Kind(Endpoints.parse, "ipc:///FOLDER or tcp://LOOPBACK:PORT")
+
+GATEWAY_FLAGS = (
+    Flag("host", flags.text("an address of this machine"), "127.0.0.1", "where to listen"),
+    Flag("port", flags.whole(0, 65535), 4097, "where to listen; 0 for any free port"),
+    Flag("workers", flags.whole(1, 64), 2, "gunicorn workers"),
+    Flag("heartbeat-ms", flags.whole(1000, 60000), 10000, "time between heartbeats of a stream"),
+    Flag("frame-hz", flags.number(0, 1000), 0.0, "most frames a second for a reader; 0: no limit"),
+    Flag("max-readers", flags.whole(1, 100000), 4096, "event streams a worker holds at once"),
+    Flag("command-timeout", flags.number(0.1, 60, "seconds"), 10.0, "wait for the processor"),
+)
+LOG_LEVEL = Flag(
+    "log-level", flags.one_of("debug", "info", "warning", "error"), "info", "what is logged"
+)
+_FLAGS = (Flag("bus", BUS, REQUIRED, "the processor's bus"), *GATEWAY_FLAGS, LOG_LEVEL)
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """A gateway's settings, as read at its edge.
+
+    Attributes:
+        bus: where the processor's sockets are.
+        directory: the folder of requests that name none.
+        frame_hz: a ceiling on flushes per second for one reader; 0 for none.
+        command_timeout: seconds to wait for a processor's answer.
+    """
+
+    bus: Endpoints
+    directory: str
+    host: str
+    port: int
+    workers: int
+    heartbeat_ms: int
+    frame_hz: float
+    max_readers: int
+    command_timeout: float
+    log_level: str
+
+
+def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
+    """Return the settings that a command line and its environment ask for.
+
+    Raises:
+        BadFlag: something is not allowed.
+        HelpAsked: help was asked for.
+    """
+    return Settings(directory=os.getcwd(), **flags.read(argv, environ, _FLAGS))

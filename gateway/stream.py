@@ -1,0 +1,101 @@
+"""The body of one event stream, as WSGI wants it: an iterable of bytes that can be closed."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import time
+from collections.abc import Iterator
+
+import gevent
+
+from bus.events import ServerConnected, ServerHeartbeat
+from bus.ids import Ids
+from gateway.peer import PeerWatch
+from gateway.readers import Reader, Readers
+from gateway.relay import FellOff, Step
+from gateway.relay.frames import PIECE_BYTES, server_frame
+from gateway.relay.mark import event_id
+
+log = logging.getLogger("weir.gateway")
+
+
+class Stream:
+    """Follows the relay for one reader until its peer leaves or its instance is disposed.
+
+    Args:
+        readers: where the reader is registered.
+        reader: whose stream it is.
+        connection: its socket, watched for the peer's leaving; None under a test client.
+        heartbeat_s: how often the stream says that it lives.
+        frame_hz: a ceiling on flushes per second; 0 for none.
+        ids: makes the ids of the stream's own events.
+    """
+
+    def __init__(
+        self,
+        readers: Readers,
+        reader: Reader,
+        connection: socket.socket | None,
+        heartbeat_s: float,
+        frame_hz: float,
+        ids: Ids,
+    ) -> None:
+        self._readers = readers
+        self._reader = reader
+        self._heartbeat_s = heartbeat_s
+        self._least_pause_s = 1 / frame_hz if frame_hz else 0.0
+        self._ids = ids
+        self._watch = PeerWatch(connection, reader.leave) if connection else None
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the stream, piece by piece."""
+        yield self._say(ServerConnected.type)
+        beat_at = time.monotonic() + self._heartbeat_s
+        while not self._reader.gone:
+            step = self._next()
+            if step is not None:
+                yield from self._deliver(step)
+                if step.ends:
+                    return
+            elif (left := beat_at - time.monotonic()) > 0:
+                self._readers.wait(self._reader, left)
+            else:
+                beat_at += self._heartbeat_s
+                yield self._say(ServerHeartbeat.type)
+        raise _reset("the stream is shed")
+
+    def close(self) -> None:
+        """Release what the stream holds; WSGI servers call this whatever happened."""
+        self._readers.discard(self._reader)
+        if self._watch is not None:
+            self._watch.close()
+
+    def _next(self) -> Step | None:
+        try:
+            return self._readers.relay.step(self._reader.cursor, self._reader.view)
+        except FellOff as error:
+            log.warning("a reader fell off the log and is reset: %s", error)
+            raise _reset(str(error)) from error
+
+    def _deliver(self, step: Step) -> Iterator[bytes]:
+        self._reader.cursor = step.cursor
+        for piece in step.pieces:
+            if len(piece) <= PIECE_BYTES:
+                yield piece
+                continue
+            for start in range(0, len(piece), PIECE_BYTES):
+                yield piece[start : start + PIECE_BYTES]
+        if step.pieces and self._least_pause_s:
+            gevent.sleep(self._least_pause_s)
+
+    def _say(self, event_type: str) -> bytes:
+        evt_id = self._ids.ascending("evt")
+        place = event_id(self._reader.cursor.marks)
+        return server_frame(event_type, evt_id, self._reader.view.endpoint, place)
+
+
+def _reset(reason: str) -> ConnectionResetError:
+    """Return what cuts the body short: after a cut clients retry, after a clean end they stop."""
+    return ConnectionResetError(errno.ECONNRESET, reason)
