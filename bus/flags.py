@@ -27,7 +27,8 @@ class Kind(Struct, frozen=True):
     """What values a flag takes.
 
     Attributes:
-        parse: turns the text into the value, or raises `ValueError`.
+        parse: turns the text into the value, or raises `ValueError`; `BadFlag` if it has words
+            of its own for what is wrong.
         allowed: what `parse` accepts, in words.
     """
 
@@ -144,6 +145,8 @@ def _value(flag: Flag, given: Mapping[str, str], environ: Mapping[str, str]) -> 
 def _parse(flag: Flag, origin: str, value: str) -> Any:
     try:
         return flag.kind.parse(value)
+    except BadFlag as error:
+        raise BadFlag(f"{origin}: {error}") from None
     except ValueError:
         shown = "the value" if flag.secret else repr(value)
     raise BadFlag(f"{origin}: {shown} is not allowed; allowed is {flag.kind.allowed}")
@@ -161,5 +164,6 @@ def _help(flags: Sequence[Flag]) -> str:
 
 def _help_line(flag: Flag) -> str:
     name = flag.env if flag.secret else f"--{flag.name} ({flag.env})"
-    needed = "required" if flag.default is REQUIRED else f"default: {flag.default}"
+    default = "no default" if flag.default is None else f"default: {flag.default}"
+    needed = "required" if flag.default is REQUIRED else default
     return f"  {name}\n      {flag.help}: {flag.kind.allowed}; {needed}"

@@ -13,6 +13,8 @@ from bus.commands import Answer, Command, CommandFailed, Done, Failed, Request
 
 log = logging.getLogger("weir.bus")
 
+MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 Handler = Callable[[Command], tuple[bytes, str | None]]
 
 
@@ -56,7 +58,7 @@ class Responder:
     def _answer(self, data: bytes) -> Answer | None:
         try:
             request = self._decode(data)
-        except msgspec.MsgspecError as error:
+        except MALFORMED as error:
             log.warning("malformed command of %d bytes: %s", len(data), error)
             return self._refusal(data, str(error))
         try:
@@ -71,5 +73,5 @@ class Responder:
     def _refusal(self, data: bytes, message: str) -> Failed | None:
         try:
             return Failed(self._decode_id(data).id, "invalid", message)
-        except msgspec.MsgspecError:
+        except MALFORMED:
             return None
