@@ -1,0 +1,1 @@
+"""What a processor remembers: sessions, messages and parts, in one SQLite file."""

@@ -1,0 +1,67 @@
+"""The text of parts that grow: held whole here, saved in pieces now and then.
+
+What is saved of a part is always a prefix of its text: a chunk counts as saved once its write
+has succeeded, and only then is the next one written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from gevent.lock import BoundedSemaphore
+from msgspec import Struct, field
+
+from processor.store.chunks import Chunk
+
+
+class _Draft(Struct):
+    saved: list[str] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
+
+
+class Drafts:
+    """Every part that grows.
+
+    Args:
+        write: stores chunks, all or none; raises if it cannot.
+    """
+
+    def __init__(self, write: Callable[[list[Chunk]], None]) -> None:
+        self._write = write
+        self._drafts: dict[str, _Draft] = {}
+        self._flushing = BoundedSemaphore(1)
+
+    @property
+    def is_flushing(self) -> bool:
+        """Whether a flush has not ended yet."""
+        return self._flushing.locked()
+
+    def add(self, part: str, deltas: Sequence[str]) -> None:
+        """Append to the text of a part, which this may be the first of."""
+        draft = self._drafts.get(part)
+        if draft is None:
+            draft = self._drafts[part] = _Draft()
+        draft.pending.extend(deltas)
+
+    def close(self, part: str) -> str:
+        """Return the whole text of a part that grows no more, and forget it."""
+        draft = self._drafts.pop(part, None)
+        return "" if draft is None else "".join(draft.saved) + "".join(draft.pending)
+
+    def flush(self) -> None:
+        """Write all that is pending, and wait for it."""
+        with self._flushing:
+            pending = [
+                (part, draft, len(draft.pending))
+                for part, draft in self._drafts.items()
+                if draft.pending
+            ]
+            if not pending:
+                return
+            chunks = [
+                (part, len(draft.saved), "".join(draft.pending)) for part, draft, _ in pending
+            ]
+            self._write(chunks)
+            for (_, draft, count), (_, _, text) in zip(pending, chunks, strict=True):
+                draft.saved.append(text)
+                del draft.pending[:count]

@@ -1,0 +1,55 @@
+"""What was said in a session, in the order in which a model must read it: a job for `Database`."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+from msgspec import Struct
+
+from bus.events.message import Message
+from bus.events.part import FilePart, TextPart
+
+Said = TextPart | FilePart
+
+_decode_message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+_decode_said: msgspec.json.Decoder[Said] = msgspec.json.Decoder(Said)
+
+
+class Utterance(Struct):
+    """A message and what of it is text or file."""
+
+    message: Message
+    parts: list[Said]
+
+
+def upto(db: sqlite3.Connection, session: str, prompt: str) -> list[Utterance]:
+    """Return the messages that a model needs to answer `prompt`, which is the last of them.
+
+    An answer stands after the prompt it belongs to: one that was queued meanwhile is older than
+    the answer, yet was not yet asked.
+    """
+    prompts = db.execute(
+        "SELECT id, json FROM message WHERE session = :session AND role = 'user' "
+        "AND (created, id) <= (SELECT created, id FROM message WHERE id = :prompt) "
+        "ORDER BY created, id",
+        {"session": session, "prompt": prompt},
+    ).fetchall()
+    said = []
+    for message, json in prompts:
+        said.append(_utterance(db, message, json))
+        answers = db.execute(
+            "SELECT id, json FROM message WHERE parent = ? AND NOT open ORDER BY created, id",
+            (message,),
+        )
+        said.extend(_utterance(db, *row) for row in answers.fetchall())
+    return said
+
+
+def _utterance(db: sqlite3.Connection, message: str, json: bytes) -> Utterance:
+    rows = db.execute(
+        "SELECT json FROM part WHERE message = ? AND type IN ('text', 'file') ORDER BY id",
+        (message,),
+    )
+    parts = [_decode_said.decode(row[0]) for row in rows]
+    return Utterance(_decode_message.decode(json), parts)

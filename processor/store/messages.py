@@ -1,0 +1,143 @@
+"""Messages and parts in the database: jobs for `Database`, each given the connection."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Raw, Struct
+
+from bus.events.message import AssistantMessage, Message, UserMessage
+from bus.events.part import Part
+from processor.store import sessions
+from processor.store.chunks import with_text
+
+_encode = msgspec.json.Encoder().encode
+_MESSAGE = (
+    "INSERT INTO message (id, session, parent, role, created, json, open) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_PART = "INSERT INTO part (id, message, type, json) VALUES (?, ?, ?, ?)"
+_REPLACE = " ON CONFLICT (id) DO UPDATE SET json = excluded.json"
+
+
+class WithParts(Struct):
+    """A message as REST has it."""
+
+    info: Raw
+    parts: list[Raw]
+
+
+class DuplicateId(Exception):
+    """A message or part with that id exists."""
+
+
+class UnknownMessage(Exception):
+    """There is no such message in the session."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"Message not found: {message}")
+
+
+def put(db: sqlite3.Connection, message: Message) -> None:
+    """Store a message, new or changed."""
+    db.execute(_MESSAGE + _REPLACE + ", open = excluded.open", _message_row(message))
+
+
+def put_part(db: sqlite3.Connection, part: Part) -> None:
+    """Store a part, new or changed, and forget what was saved of it while it grew."""
+    db.execute(_PART + _REPLACE, _part_row(part))
+    db.execute("DELETE FROM chunk WHERE part = ?", (part.id,))
+
+
+def add_prompt(db: sqlite3.Connection, message: UserMessage, parts: Sequence[Part]) -> None:
+    """Store a new message with its parts.
+
+    Raises:
+        DuplicateId: the message or one of the parts exists.
+        UnknownSession: its session does not.
+    """
+    sessions.get(db, message.sessionID)
+    try:
+        db.execute(_MESSAGE, _message_row(message))
+        db.executemany(_PART, [_part_row(part) for part in parts])
+    except sqlite3.IntegrityError:
+        raise DuplicateId(f"the id of message {message.id}, or of a part, is taken") from None
+
+
+def get(db: sqlite3.Connection, session: str, message: str) -> WithParts:
+    """Return one message.
+
+    Raises:
+        UnknownMessage: it is not in that session.
+    """
+    row = db.execute(
+        "SELECT json FROM message WHERE id = ? AND session = ?", (message, session)
+    ).fetchone()
+    if row is None:
+        raise UnknownMessage(message)
+    return _with_parts(db, message, row[0])
+
+
+def answer_to(db: sqlite3.Connection, session: str, message: str) -> WithParts:
+    """Return the answer to a message, or the message itself where there is none.
+
+    Raises:
+        UnknownMessage: it is not in that session.
+    """
+    row = db.execute(
+        "SELECT id FROM message WHERE parent = ? AND session = ?", (message, session)
+    ).fetchone()
+    return get(db, session, message if row is None else row[0])
+
+
+def page(
+    db: sqlite3.Connection, session: str, limit: int | None, before: tuple[int, str] | None
+) -> tuple[list[WithParts], tuple[int, str] | None]:
+    """Return the newest `limit` messages before a (time, id), oldest first.
+
+    Also returns the (time, id) that leads to the page before; None at the beginning.
+
+    Raises:
+        UnknownSession: the session does not exist.
+    """
+    sessions.get(db, session)
+    time, message = before or (None, None)
+    rows = db.execute(
+        "SELECT id, created, json FROM message WHERE session = :session "
+        "AND (:time IS NULL OR (created, id) < (:time, :id)) "
+        "ORDER BY created DESC, id DESC LIMIT :limit",
+        {
+            "session": session,
+            "time": time,
+            "id": message,
+            "limit": -1 if limit is None else limit + 1,
+        },
+    ).fetchall()
+    shown = rows if limit is None else rows[:limit]
+    cursor = (shown[-1][1], shown[-1][0]) if len(shown) < len(rows) else None
+    return [_with_parts(db, row[0], row[2]) for row in reversed(shown)], cursor
+
+
+def _with_parts(db: sqlite3.Connection, message: str, info: bytes) -> WithParts:
+    rows = db.execute("SELECT id, json FROM part WHERE message = ? ORDER BY id", (message,))
+    return WithParts(Raw(info), [Raw(with_text(db, part, json)) for part, json in rows.fetchall()])
+
+
+def _message_row(message: Message) -> tuple[str | int | bytes | None, ...]:
+    answer = isinstance(message, AssistantMessage)
+    return (
+        message.id,
+        message.sessionID,
+        message.parentID if isinstance(message, AssistantMessage) else None,
+        "assistant" if answer else "user",
+        message.time.created,
+        _encode(message),
+        answer and message.time.completed is msgspec.UNSET,
+    )
+
+
+def _part_row(part: Part) -> tuple[str, str, str, bytes]:
+    kind = str(part.__struct_config__.tag)
+    return part.id, part.messageID, kind, _encode(part)

@@ -1,0 +1,92 @@
+"""The tables, and how an older database becomes a newer one.
+
+``PRAGMA user_version`` counts the migrations that a database has been through. A migration is
+never edited once released: a change is a new one at the end. Entities are kept as the JSON that
+clients get, beside the columns that queries need.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from processor.refusal import CannotStart
+
+Migration = Sequence[str]
+
+_TABLES: Migration = (
+    "CREATE TABLE identity (source TEXT NOT NULL)",
+    "INSERT INTO identity VALUES (lower(hex(randomblob(4))))",
+    """CREATE TABLE session (
+        id TEXT PRIMARY KEY,
+        parent TEXT REFERENCES session ON DELETE CASCADE,
+        directory TEXT NOT NULL,
+        title TEXT NOT NULL,
+        updated INTEGER NOT NULL,
+        json BLOB NOT NULL
+    )""",
+    "CREATE INDEX session_parent ON session (parent)",
+    "CREATE INDEX session_updated ON session (updated)",
+    """CREATE TABLE message (
+        id TEXT PRIMARY KEY,
+        session TEXT NOT NULL REFERENCES session ON DELETE CASCADE,
+        parent TEXT,
+        role TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        json BLOB NOT NULL
+    )""",
+    "CREATE INDEX message_order ON message (session, created, id)",
+    "CREATE INDEX message_parent ON message (parent)",
+    """CREATE TABLE part (
+        id TEXT PRIMARY KEY,
+        message TEXT NOT NULL REFERENCES message ON DELETE CASCADE,
+        type TEXT NOT NULL,
+        json BLOB NOT NULL
+    )""",
+    "CREATE INDEX part_message ON part (message, id)",
+    # Text in flight, appended to: rewriting a growing text would cost its square.
+    """CREATE TABLE chunk (
+        part TEXT NOT NULL REFERENCES part ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        PRIMARY KEY (part, position)
+    ) WITHOUT ROWID""",
+)
+
+# A restart finds the turns to close without reading every message.
+_OPEN_MESSAGES: Migration = (
+    "ALTER TABLE message ADD COLUMN open INTEGER NOT NULL DEFAULT 0",
+    """UPDATE message SET open = 1
+        WHERE role = 'assistant' AND json_extract(CAST(json AS TEXT), '$.time.completed') IS NULL
+    """,
+    "CREATE INDEX message_open ON message (open) WHERE open",
+)
+
+MIGRATIONS: Sequence[Migration] = (_TABLES, _OPEN_MESSAGES)
+
+
+class NewerDatabase(CannotStart):
+    """The database was written by a newer weir."""
+
+    def __init__(self, file: str, version: int) -> None:
+        super().__init__(
+            f"--state: '{file}' has format {version} of a newer weir; this one knows up to "
+            f"{len(MIGRATIONS)}: use the newer weir, or another folder"
+        )
+
+
+def migrate(connection: sqlite3.Connection, file: str, upto: int = len(MIGRATIONS)) -> None:
+    """Bring a database to version `upto`, each migration in a transaction of its own.
+
+    Raises:
+        NewerDatabase: it is past the last version known here.
+    """
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise NewerDatabase(file, version)
+    for number, migration in enumerate(MIGRATIONS[version:upto], version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in migration:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")

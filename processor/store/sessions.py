@@ -1,0 +1,122 @@
+"""Sessions in the database: jobs for `Database`, each given the connection."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+import msgspec
+
+from bus.events.session import Session
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Session).decode
+
+
+class UnknownSession(Exception):
+    """There is no such session."""
+
+    def __init__(self, session: str) -> None:
+        super().__init__(f"Session not found: {session}")
+
+
+def source(db: sqlite3.Connection) -> str:
+    """Return the id of the processor that this database belongs to."""
+    name: str = db.execute("SELECT source FROM identity").fetchone()[0]
+    return name
+
+
+def insert(db: sqlite3.Connection, session: Session) -> None:
+    """Store a new session.
+
+    Raises:
+        UnknownSession: its parent does not exist.
+    """
+    parent = None if session.parentID is msgspec.UNSET else session.parentID
+    try:
+        db.execute(
+            "INSERT INTO session (id, parent, directory, title, updated, json) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (session.id, parent, session.directory, *_columns(session)),
+        )
+    except sqlite3.IntegrityError:
+        raise UnknownSession(str(parent)) from None
+
+
+def get(db: sqlite3.Connection, session: str) -> Session:
+    """Return a session.
+
+    Raises:
+        UnknownSession: it does not exist.
+    """
+    row = db.execute("SELECT json FROM session WHERE id = ?", (session,)).fetchone()
+    if row is None:
+        raise UnknownSession(session)
+    return _decode(row[0])
+
+
+def update(db: sqlite3.Connection, session: str, change: Callable[[Session], None]) -> Session:
+    """Let `change` edit a session, store it and return it, with nothing between.
+
+    Raises:
+        UnknownSession: it does not exist.
+    """
+    found = get(db, session)
+    change(found)
+    db.execute(
+        "UPDATE session SET title = ?, updated = ?, json = ? WHERE id = ?",
+        (*_columns(found), session),
+    )
+    return found
+
+
+def family(db: sqlite3.Connection, session: str) -> list[Session]:
+    """Return a session and all it is the ancestor of, children before their parents.
+
+    Raises:
+        UnknownSession: it does not exist.
+    """
+    found = [get(db, session)]
+    for ancestor in found:
+        rows = db.execute("SELECT json FROM session WHERE parent = ?", (ancestor.id,))
+        found.extend(_decode(row[0]) for row in rows)
+    return found[::-1]
+
+
+def delete(db: sqlite3.Connection, session: str) -> None:
+    """Remove a session, its children, and their messages."""
+    db.execute("DELETE FROM session WHERE id = ?", (session,))
+
+
+def listing(
+    db: sqlite3.Connection,
+    directory: str | None,
+    roots: bool,
+    start: int | None,
+    search: str | None,
+    limit: int,
+) -> list[bytes]:
+    """Return the JSON of sessions, the last changed first; None stands for no condition."""
+    rows = db.execute(
+        "SELECT json FROM session WHERE (:directory IS NULL OR directory = :directory) "
+        "AND (NOT :roots OR parent IS NULL) AND (:start IS NULL OR updated >= :start) "
+        "AND (:search IS NULL OR instr(lower(title), lower(:search))) "
+        "ORDER BY updated DESC, id LIMIT :limit",
+        {
+            "directory": directory,
+            "roots": roots,
+            "start": start,
+            "search": search,
+            "limit": limit,
+        },
+    )
+    return [row[0] for row in rows]
+
+
+def directories(db: sqlite3.Connection) -> list[tuple[str, int]]:
+    """Return every directory that has sessions, and when one there last changed (ms)."""
+    return db.execute("SELECT directory, max(updated) FROM session GROUP BY directory").fetchall()
+
+
+def _columns(session: Session) -> tuple[str, int, bytes]:
+    return session.title, session.time.updated, _encode(session)
