@@ -1,0 +1,1 @@
+"""Where answers come from: the built-in demo, or any OpenAI-compatible model."""

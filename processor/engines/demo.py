@@ -1,0 +1,123 @@
+"""The built-in model: offline and deterministic, for a first look and for load tests.
+
+The prompt ``storm N SIZE`` streams N deltas of SIZE characters as fast as they are taken, and
+``rate R N`` streams N deltas at R a second. Any other prompt is answered in a few words.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+from collections.abc import Generator, Iterator
+
+import gevent
+
+from bus.events.part import CacheTokens, Tokens
+from processor.engines.engine import (
+    ChatMessage,
+    Chunk,
+    EngineRequest,
+    Finish,
+    Offer,
+    Reasoning,
+    Text,
+    Usage,
+)
+
+MAX_DELTAS = 1_000_000
+MAX_TEXT = 256 * 1024 * 1024
+MAX_RATE = 100_000
+RATE_SIZE = 40
+WORDS_PER_S = 60.0
+BATCH = 64
+
+_STORM = re.compile(r"storm (\d{1,9}) (\d{1,9})")
+_RATE = re.compile(r"rate (\d{1,9}) (\d{1,9})")
+_WORD = re.compile(r"\s*\S+\s*")
+
+
+class DemoEngine:
+    """Answers without any model."""
+
+    offer = Offer(provider="demo", provider_name="Demo", model="demo", url="")
+
+    def stream(self, request: EngineRequest) -> Generator[list[Chunk], None, None]:
+        """Yield the answer to the last message; see the module for the prompts."""
+        prompt = _text_of(request.messages[-1]).strip()
+        count = 0
+        for chunks in _answer(prompt):
+            count += len(chunks)
+            yield chunks
+        tokens = Tokens(input=len(prompt.split()), output=count, reasoning=0, cache=CacheTokens())
+        tokens.total = tokens.input + tokens.output
+        yield [Usage(tokens), Finish("stop")]
+
+
+def _answer(prompt: str) -> Iterator[list[Chunk]]:
+    if match := _STORM.fullmatch(prompt):
+        return _storm(*(int(group) for group in match.groups()))
+    if match := _RATE.fullmatch(prompt):
+        return _rate(*(int(group) for group in match.groups()))
+    return _talk(prompt)
+
+
+def _storm(count: int, size: int) -> Iterator[list[Chunk]]:
+    if not 1 <= count <= MAX_DELTAS or size < 1 or count * size > MAX_TEXT:
+        return _refusal(
+            f"storm N SIZE takes an N of 1 to {MAX_DELTAS}, and at most {MAX_TEXT} characters."
+        )
+    return _batches(_numbered(count, size))
+
+
+def _rate(per_second: int, count: int) -> Iterator[list[Chunk]]:
+    if not 1 <= per_second <= MAX_RATE or not 1 <= count <= MAX_DELTAS:
+        return _refusal(f"rate R N takes an R of 1 to {MAX_RATE} and an N of 1 to {MAX_DELTAS}.")
+    return _paced(_numbered(count, RATE_SIZE), per_second)
+
+
+def _talk(prompt: str) -> Iterator[list[Chunk]]:
+    thought = f"The prompt has {len(prompt.split())} words. No model is needed to repeat it. "
+    answer = (
+        f"You said: {prompt}\n\n"
+        "This is the demo model of weir: it works offline and always says the same. "
+        "Try `storm 10000 40` or `rate 50 500`, or start weir with --model-url and --model."
+    )
+    yield from _paced((Reasoning(word) for word in _WORD.findall(thought)), WORDS_PER_S)
+    yield from _paced((Text(word) for word in _WORD.findall(answer)), WORDS_PER_S)
+
+
+def _refusal(words: str) -> Iterator[list[Chunk]]:
+    yield [Text(words)]
+
+
+def _numbered(count: int, size: int) -> Iterator[Chunk]:
+    """Yield texts that begin with their number, so that a reader can tell one that is missing."""
+    filling = "x" * max(0, size - 9) + " "
+    return (Text(f"{number:07d}|{filling}"[:size]) for number in range(count))
+
+
+def _batches(chunks: Iterator[Chunk]) -> Iterator[list[Chunk]]:
+    while batch := list(itertools.islice(chunks, BATCH)):
+        yield batch
+
+
+def _paced(chunks: Iterator[Chunk], per_second: float) -> Iterator[list[Chunk]]:
+    """Yield whatever is due: a late wake-up is caught up with and never adds up."""
+    start, sent = time.monotonic(), 0
+    while True:
+        due = int((time.monotonic() - start) * per_second) + 1
+        batch = list(itertools.islice(chunks, due - sent))
+        if len(batch) < due - sent:
+            if batch:
+                yield batch
+            return
+        sent = due
+        yield batch
+        gevent.sleep(max(0.0, start + sent / per_second - time.monotonic()))
+
+
+def _text_of(message: ChatMessage) -> str:
+    if isinstance(message.content, str):
+        return message.content
+    return "".join(part.get("text", "") for part in message.content)

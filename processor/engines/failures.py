@@ -1,0 +1,106 @@
+"""What went wrong at a provider, in the error shapes of opencode."""
+
+from __future__ import annotations
+
+import email.utils
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bus.events.message import Failure
+from processor.engines.engine import ModelError
+
+RETRYABLE = frozenset({408, 429, 500, 502, 503, 504, 529})
+MAX_RETRY_AFTER_S = 300.0
+_OVERFLOW = re.compile(
+    r"context_length_exceeded|maximum context length|context window|context length|"
+    r"(prompt|input) is too long|exceeds? the (available )?context",
+    re.IGNORECASE,
+)
+_PRIVATE_HEADERS = frozenset({"set-cookie", "authorization", "proxy-authorization"})
+
+
+class Refusal(Struct, frozen=True):
+    """The answer of a provider that is not 200."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+    url: str
+
+
+def refused(refusal: Refusal, provider: str) -> ModelError:
+    """Return the error for an answer that is not 200."""
+    message = _message(refusal)
+    if refusal.status in (401, 403):
+        return ModelError(
+            Failure("ProviderAuthError", {"providerID": provider, "message": message})
+        )
+    if refusal.status in (400, 413) and _OVERFLOW.search(refusal.body):
+        return ModelError(
+            Failure("ContextOverflowError", {"message": message, "responseBody": refusal.body})
+        )
+    retryable = refusal.status in RETRYABLE
+    headers = {
+        name.lower(): value
+        for name, value in refusal.headers.items()
+        if name.lower() not in _PRIVATE_HEADERS
+    }
+    data = {
+        "message": message,
+        "statusCode": refusal.status,
+        "isRetryable": retryable,
+        "responseHeaders": headers,
+        "responseBody": refusal.body,
+        "metadata": {"url": refusal.url},
+    }
+    return ModelError(Failure("APIError", data), retryable, retry_after(headers))
+
+
+def interrupted(message: str, url: str, retryable: bool = False) -> ModelError:
+    """Return the error for an answer that never came, or not to its end."""
+    data = {"message": message, "isRetryable": retryable, "metadata": {"url": url}}
+    return ModelError(Failure("APIError", data), retryable)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return how long a provider asks to wait (s), None if it does not say.
+
+    Args:
+        headers: with lower-case names.
+    """
+    value = headers.get("retry-after", "").strip()
+    milliseconds = headers.get("retry-after-ms", "").strip()
+    if milliseconds.isdecimal():
+        asked = int(milliseconds) / 1000
+    elif re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
+        asked = float(value)
+    else:
+        date = email.utils.parsedate_tz(value)
+        if date is None:
+            return None
+        asked = email.utils.mktime_tz(date) - time.time()
+    return min(max(0.0, asked), MAX_RETRY_AFTER_S)
+
+
+def _message(refusal: Refusal) -> str:
+    try:
+        found = _said(msgspec.json.decode(refusal.body))
+    except msgspec.MsgspecError:
+        found = None
+    return found or f"the provider answered {refusal.status}"
+
+
+def _said(body: Any) -> str | None:
+    """Find the sentence in the bodies that OpenAI-compatible servers send."""
+    if isinstance(body, str):
+        return body
+    if not isinstance(body, dict):
+        return None
+    return next(
+        (said for key in ("error", "message", "detail") if (said := _said(body.get(key)))), None
+    )

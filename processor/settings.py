@@ -1,0 +1,118 @@
+"""The settings of a processor, read once from flags and environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from bus.endpoints import Endpoints, InvalidEndpoint
+from bus.flags import REQUIRED, BadFlag, Flag, Kind, number, one_of, read, text, whole
+
+
+class ModelSettings(Struct, frozen=True):
+    """Which model answers.
+
+    Attributes:
+        url: base URL as OpenAI SDKs have it, ``https://host/v1``, without a slash at its end.
+        name: the model's name there.
+        key: sent as a bearer token, None for a server that needs none.
+        connect_timeout_s: how long a connection may take.
+        read_timeout_s: how long the provider may be silent.
+        retries: attempts after the first.
+    """
+
+    url: str
+    name: str
+    key: str | None = None
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 120.0
+    retries: int = 4
+
+
+class Settings(Struct, frozen=True):
+    """All there is to set; `model` None: the built-in demo."""
+
+    bus: Endpoints
+    state: Path
+    model: ModelSettings | None = None
+    log_level: str = "info"
+
+
+def _bus(value: str) -> Endpoints:
+    try:
+        return Endpoints.parse(value)
+    except InvalidEndpoint as error:
+        raise BadFlag(str(error)) from None
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    port_ok = parts.port is None or parts.port > 0
+    plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok or not plain:
+        raise ValueError
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError
+    return value.rstrip("/")
+
+
+def _key(value: str) -> str:
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError
+    return value
+
+
+FLAGS: Sequence[Flag] = (
+    Flag(
+        "bus",
+        Kind(_bus, "ipc:///FOLDER or tcp://HOST:PORT with a loopback host"),
+        REQUIRED,
+        "where gateways meet this processor",
+    ),
+    Flag(
+        "state",
+        Kind(lambda value: Path(text("").parse(value)).absolute(), "a folder"),
+        REQUIRED,
+        "where sessions are kept",
+    ),
+    Flag(
+        "model-url",
+        Kind(_url, "http://HOST/v1 or https://HOST/v1, without a query"),
+        None,
+        "an OpenAI-compatible API; without it the built-in demo answers",
+    ),
+    Flag("model", text("the name of a model"), None, "the model to ask there"),
+    Flag("model-api-key", Kind(_key, "ASCII without blanks"), None, "its key", secret=True),
+    Flag("model-connect-timeout", number(0.1, 300, "s"), 10.0, "how long a connection may take"),
+    Flag("model-read-timeout", number(0.1, 3600, "s"), 120.0, "how long the model may be silent"),
+    Flag("model-retries", whole(0, 20), 4, "attempts after a first that failed"),
+    Flag("log-level", one_of("debug", "info", "warning", "error"), "info", "what to log"),
+)
+
+
+def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
+    """Return the settings that flags and environment give.
+
+    Raises:
+        BadFlag: something is missing or not allowed.
+        HelpAsked: help was asked for.
+    """
+    values = read(argv, environ, FLAGS)
+    url, name = values["model_url"], values["model"]
+    if (url is None) != (name is None):
+        missing, given = ("--model", "--model-url") if name is None else ("--model-url", "--model")
+        raise BadFlag(f"{missing}: missing; {given} needs it")
+    model = None
+    if url is not None:
+        model = ModelSettings(
+            url=url,
+            name=name,
+            key=values["model_api_key"],
+            connect_timeout_s=values["model_connect_timeout"],
+            read_timeout_s=values["model_read_timeout"],
+            retries=values["model_retries"],
+        )
+    return Settings(values["bus"], values["state"], model, values["log_level"])
