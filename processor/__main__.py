@@ -1,0 +1,40 @@
+"""``python -m processor``: the service on the command line."""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import os  # noqa: E402
+import sys  # noqa: E402
+
+from bus.flags import BadFlag, HelpAsked  # noqa: E402
+from processor import logs, service  # noqa: E402
+from processor.refusal import CannotStart  # noqa: E402
+from processor.settings import from_flags  # noqa: E402
+
+
+def main(argv: list[str]) -> int:
+    """Run a processor until it is told to stop; return its exit status.
+
+    Args:
+        argv: the flags, without the program's name.
+    """
+    try:
+        settings = from_flags(argv, os.environ)
+    except HelpAsked as asked:
+        print(f"python -m processor: runs the turns of sessions\n\n{asked}")
+        return 0
+    except BadFlag as error:
+        print(error, file=sys.stderr)
+        return 2
+    logs.configure(settings.log_level)
+    try:
+        service.run(settings)
+    except CannotStart as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,43 @@
+"""The cursor that leads to an older page of messages: base64url of ``{"id", "time"}``."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import msgspec
+from msgspec import Struct
+
+
+class BadCursor(ValueError):
+    """The text is no cursor that was ever given out."""
+
+
+class _Cursor(Struct):
+    id: str
+    time: int
+
+
+def encode(time: int, message: str) -> str:
+    """Return the cursor of the page before a message made at `time` (ms)."""
+    data = msgspec.json.encode(_Cursor(message, time))
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def decode(cursor: str) -> tuple[int, str]:
+    """Return the time and the id of the message that a cursor stands before.
+
+    Raises:
+        BadCursor: it is none.
+    """
+    try:
+        padded = cursor.encode() + b"=" * (-len(cursor) % 4)
+        data = base64.b64decode(padded, altchars=b"-_", validate=True)
+        found = msgspec.json.decode(data, type=_Cursor)
+    except (binascii.Error, msgspec.MsgspecError, UnicodeError) as error:
+        raise BadCursor(
+            f"before: {cursor!r} is no cursor; use one that a page came with"
+        ) from error
+    if not 0 <= found.time < 1 << 63:
+        raise BadCursor(f"before: {cursor!r} is no cursor; its time is out of range")
+    return found.time, found.id

@@ -1,0 +1,122 @@
+"""What clients ask for when they start: which models, agents and folders there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from processor.engines.engine import Offer
+from processor.projects import Project, project_of
+from processor.store import sessions
+from processor.store.database import Database
+
+CONTEXT_TOKENS = 128_000
+OUTPUT_TOKENS = 32_000
+
+
+class Descriptions:
+    """Describes this processor in opencode's shapes."""
+
+    def __init__(self, database: Database, offer: Offer, state: Path, started_ms: int) -> None:
+        self._database = database
+        self._offer = offer
+        self._state = state
+        self._started_ms = started_ms
+
+    def of(self, what: str, directory: str) -> Any:
+        """Return the body of ``GET /`` + `what`."""
+        return getattr(self, "_" + what.replace("/", "_"))(directory)
+
+    def _config(self, directory: str) -> dict[str, Any]:
+        return {"model": f"{self._offer.provider}/{self._offer.model}"}
+
+    def _config_providers(self, directory: str) -> dict[str, Any]:
+        return {"providers": [self._offered()], "default": self._default()}
+
+    def _provider(self, directory: str) -> dict[str, Any]:
+        return {
+            "all": [self._offered()],
+            "default": self._default(),
+            "connected": [self._offer.provider],
+        }
+
+    def _agent(self, directory: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": "build",
+                "description": "Answers with the model alone; it has no tools.",
+                "mode": "primary",
+                "native": True,
+                "permission": [],
+                "options": {},
+            }
+        ]
+
+    def _path(self, directory: str) -> dict[str, str]:
+        return {
+            "home": str(Path.home()),
+            "state": str(self._state),
+            "config": str(self._state),
+            "worktree": project_of(directory).worktree,
+            "directory": directory,
+        }
+
+    def _project_current(self, directory: str) -> dict[str, Any]:
+        project = project_of(directory)
+        return next(found for found in self._project(directory) if found["id"] == project.id)
+
+    def _project(self, directory: str) -> list[dict[str, Any]]:
+        """Return the projects of all sessions and of `directory`."""
+        changed: dict[Project, int] = {project_of(directory): self._started_ms}
+        for where, updated in self._database.call(sessions.directories):
+            project = project_of(where)
+            changed[project] = max(updated, changed.get(project, 0))
+        return [_project(project, updated) for project, updated in changed.items()]
+
+    def _default(self) -> dict[str, str]:
+        return {self._offer.provider: self._offer.model}
+
+    def _offered(self) -> dict[str, Any]:
+        return {
+            "id": self._offer.provider,
+            "name": self._offer.provider_name,
+            "source": "config",
+            "env": [],
+            "options": {},
+            "models": {self._offer.model: _model(self._offer)},
+        }
+
+
+def _project(project: Project, updated: int) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "id": project.id,
+        "worktree": project.worktree,
+        "time": {"created": updated, "updated": updated},
+        "sandboxes": [],
+    }
+    return {**body, "vcs": "git"} if project.is_git else body
+
+
+def _model(offer: Offer) -> dict[str, Any]:
+    kinds = {"text": True, "audio": False, "image": False, "video": False, "pdf": False}
+    return {
+        "id": offer.model,
+        "providerID": offer.provider,
+        "api": {"id": offer.model, "url": offer.url, "npm": "@ai-sdk/openai-compatible"},
+        "name": offer.model,
+        "capabilities": {
+            "temperature": False,
+            "reasoning": True,
+            "attachment": offer.any_model,
+            "toolcall": False,
+            "input": {**kinds, "image": offer.any_model},
+            "output": kinds,
+            "interleaved": False,
+        },
+        "cost": {"input": 0, "output": 0, "cache": {"read": 0, "write": 0}},
+        "limit": {"context": CONTEXT_TOKENS, "output": OUTPUT_TOKENS},
+        "status": "active",
+        "options": {},
+        "headers": {},
+        "release_date": "",
+    }

@@ -1,0 +1,179 @@
+"""Taking a prompt: its message is saved and shown, and its turn is queued."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from bus.bodies import AgentInput, FileInput, PartInput, PromptBody, SubtaskInput, TextInput
+from bus.commands import CommandFailed
+from bus.events.message import MessageTime, ModelRef, UserMessage
+from bus.events.part import AgentPart, FilePart, Part, Span, SubtaskPart, TextPart
+from bus.events.session import Session, SessionModel
+from bus.ids import Ids
+from processor.clock import now_ms
+from processor.engines.engine import Offer
+from processor.record import Record, Services
+from processor.store import messages, sessions
+from processor.store.sessions import UnknownSession
+from processor.turns import Turns
+
+AGENT = "build"
+TITLE_LENGTH = 50
+_DEFAULT_TITLE = re.compile(r"(New|Child) session - \d{4}-\d\d-\d\dT[\d:.]+Z")
+
+
+class Prompts:
+    """Takes prompts for the model of `offer`."""
+
+    def __init__(self, services: Services, turns: Turns, ids: Ids, offer: Offer) -> None:
+        self._services = services
+        self._turns = turns
+        self._ids = ids
+        self._offer = offer
+
+    def accept(self, session_id: str, body: PromptBody) -> str:
+        """Save, show and queue a prompt; return the id of its message.
+
+        Raises:
+            UnknownSession: the session does not exist, or is being removed.
+            DuplicateId: an id in `body` is taken.
+            CommandFailed: `body` asks for what is not there.
+        """
+        database = self._services.database
+        session = database.call(sessions.get, session_id)
+        message = self._message(session, body)
+        parts = [self._part(part, message) for part in body.parts]
+        database.call(messages.add_prompt, message, parts)
+        touched = database.call(
+            sessions.update, session_id, lambda found: _touch(found, message, parts)
+        )
+        if self._turns.is_closed(session_id):
+            raise UnknownSession(session_id)
+        record = Record(touched, self._services)
+        record.publish_message(message)
+        for part in parts:
+            record.publish_part(part)
+        record.publish_session(touched)
+        if not body.noReply:
+            self._turns.queue(touched, message)
+        return message.id
+
+    def _message(self, session: Session, body: PromptBody) -> UserMessage:
+        return UserMessage(
+            id=_given(body.messageID, "msg", "messageID") or self._ids.ascending("msg"),
+            sessionID=session.id,
+            time=MessageTime(now_ms()),
+            agent=body.agent or session.agent or AGENT,
+            model=self._model(session, body),
+            format=_unset(body.format),
+            system=_unset(body.system),
+            tools=_unset(body.tools),
+        )
+
+    def _model(self, session: Session, body: PromptBody) -> ModelRef:
+        variant = body.variant or UNSET
+        if body.model is not None:
+            self._check(body.model.providerID, body.model.modelID)
+            return ModelRef(body.model.providerID, body.model.modelID, variant)
+        if session.model and session.model.providerID == self._offer.provider:
+            return ModelRef(session.model.providerID, session.model.id, variant)
+        # A session may remember a model of a processor that was set up differently.
+        return ModelRef(self._offer.provider, self._offer.model, variant)
+
+    def _check(self, provider: str, model: str) -> None:
+        offer = self._offer
+        if provider != offer.provider or (model != offer.model and not offer.any_model):
+            raise CommandFailed(
+                "invalid",
+                f"model: {provider}/{model} is unknown; allowed is {offer.provider}/{offer.model}",
+            )
+
+    def _part(self, given: PartInput, message: UserMessage) -> Part:
+        identity = {
+            "id": _given(given.id, "prt", "parts.id") or self._ids.ascending("prt"),
+            "sessionID": message.sessionID,
+            "messageID": message.id,
+        }
+        return _PARTS[type(given)](given, identity)
+
+
+def _text(given: TextInput, identity: dict[str, str]) -> TextPart:
+    return TextPart(
+        **identity,
+        text=given.text,
+        synthetic=_unset(given.synthetic),
+        ignored=_unset(given.ignored),
+        time=UNSET if given.time is None else _span(given.time),
+        metadata=_unset(given.metadata),
+    )
+
+
+def _span(time: dict[str, int]) -> Span:
+    if "start" not in time:
+        raise CommandFailed("invalid", "parts.time: start is missing")
+    return Span(time["start"], time.get("end", UNSET))
+
+
+def _file(given: FileInput, identity: dict[str, str]) -> FilePart:
+    return FilePart(
+        **identity,
+        mime=given.mime,
+        url=given.url,
+        filename=_unset(given.filename),
+        source=_unset(given.source),
+    )
+
+
+def _agent(given: AgentInput, identity: dict[str, str]) -> AgentPart:
+    return AgentPart(**identity, name=given.name, source=_unset(given.source))
+
+
+def _subtask(given: SubtaskInput, identity: dict[str, str]) -> SubtaskPart:
+    return SubtaskPart(
+        **identity,
+        prompt=given.prompt,
+        description=given.description,
+        agent=given.agent,
+        model=_unset(given.model),
+        command=_unset(given.command),
+    )
+
+
+_PARTS: dict[type, Callable[[Any, dict[str, str]], Part]] = {
+    TextInput: _text,
+    FileInput: _file,
+    AgentInput: _agent,
+    SubtaskInput: _subtask,
+}
+
+
+def _unset(value: Any) -> Any | UnsetType:
+    return UNSET if value is None else value
+
+
+def _given(value: str | None, prefix: str, field: str) -> str | None:
+    if value is not None and not value.startswith(prefix):
+        raise CommandFailed("invalid", f"{field}: {value!r} does not begin with {prefix!r}")
+    return value
+
+
+def _touch(session: Session, message: UserMessage, parts: list[Part]) -> None:
+    session.agent = message.agent
+    session.model = SessionModel(
+        message.model.modelID, message.model.providerID, message.model.variant or "default"
+    )
+    if _DEFAULT_TITLE.fullmatch(session.title):
+        session.title = _title(parts) or session.title
+    session.time.updated = now_ms()
+
+
+def _title(parts: list[Part]) -> str:
+    """Return the first line of what the user wrote, cut to a title's length."""
+    texts = (part.text for part in parts if isinstance(part, TextPart) and not part.synthetic)
+    lines = (line.strip() for text in texts for line in text.splitlines())
+    line = next((line for line in lines if line), "")
+    return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"

@@ -1,0 +1,111 @@
+"""Making, finding, changing and removing sessions."""
+
+from __future__ import annotations
+
+import datetime
+
+from msgspec import UNSET
+
+from bus.bodies import CreateBody, PatchBody
+from bus.events import SessionCreated, SessionDeleted, SessionUpdated
+from bus.events.part import Tokens
+from bus.events.session import Session, SessionModel, SessionTime
+from bus.ids import Ids
+from processor.clock import now_ms
+from processor.projects import project_of
+from processor.record import Services
+from processor.slug import new_slug
+from processor.store import sessions
+from processor.turns import Turns
+
+ABORT_S = 5.0
+
+
+class SessionCommands:
+    """Carries out what is asked of sessions; each change is saved, then published."""
+
+    def __init__(self, services: Services, turns: Turns, ids: Ids, version: str) -> None:
+        self._services = services
+        self._turns = turns
+        self._ids = ids
+        self._version = version
+
+    def create(self, directory: str, body: CreateBody) -> Session:
+        """Make a session.
+
+        Raises:
+            UnknownSession: the parent does not exist.
+        """
+        session = self._new(directory, body)
+        self._services.database.call(sessions.insert, session)
+        created = SessionCreated(sessionID=session.id, info=session)
+        self._services.announcer.publish(created, session)
+        return session
+
+    def patch(self, session: str, body: PatchBody) -> Session:
+        """Change what is given in `body`, and nothing else.
+
+        Raises:
+            UnknownSession: it does not exist.
+        """
+        changed = self._services.database.call(
+            sessions.update, session, lambda found: _apply(found, body)
+        )
+        updated = SessionUpdated(sessionID=changed.id, info=changed)
+        self._services.announcer.publish(updated, changed)
+        return changed
+
+    def delete(self, session: str) -> None:
+        """Remove a session and its children; what runs in them is aborted first.
+
+        Raises:
+            UnknownSession: it does not exist.
+        """
+        family = self._services.database.call(sessions.family, session)
+        with self._turns.closed([member.id for member in family], ABORT_S):
+            self._services.database.call(sessions.delete, session)
+        for member in family:
+            deleted = SessionDeleted(sessionID=member.id, info=member)
+            self._services.announcer.publish(deleted, member)
+
+    def _new(self, directory: str, body: CreateBody) -> Session:
+        now = now_ms()
+        session = Session(
+            id=self._ids.descending("ses"),
+            slug=new_slug(),
+            projectID=project_of(directory).id,
+            directory=directory,
+            path="",
+            title=body.title or default_title(now, body.parentID is not None),
+            version=self._version,
+            cost=0,
+            tokens=Tokens.none(),
+            time=SessionTime(now, now),
+        )
+        session.parentID = body.parentID or UNSET
+        session.agent = body.agent or UNSET
+        if body.model is not None:
+            variant = body.model.variant or UNSET
+            session.model = SessionModel(body.model.id, body.model.providerID, variant)
+        session.metadata = UNSET if body.metadata is None else body.metadata
+        session.permission = UNSET if body.permission is None else body.permission
+        return session
+
+
+def default_title(time_ms: int, child: bool = False) -> str:
+    """Return the title of a session that nobody gave one."""
+    time = datetime.datetime.fromtimestamp(time_ms / 1000, datetime.UTC)
+    stamp = time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{'Child' if child else 'New'} session - {stamp}"
+
+
+def _apply(session: Session, body: PatchBody) -> None:
+    if body.title is not None:
+        session.title = body.title
+    if body.metadata is not None:
+        session.metadata = body.metadata
+    if body.permission is not None:
+        session.permission = body.permission
+    if body.time is not None and body.time.archived is not None:
+        session.time.archived = body.time.archived
+    session.time.updated = now_ms()

@@ -1,0 +1,184 @@
+"""One turn: the events of an answer, in opencode's order.
+
+Rules (`begin` comes first, and one of `finish`, `fail`, `abort` last):
+
+1. ``begin``: status busy, then the assistant's message.
+2. The first output opens the step. A run of one kind of output is one part: created empty, then
+   deltas, then whole with its end.
+3. ``finish``: the open part ends, the step ends, the message gets its tokens and reason, then its
+   completion; once all of that is saved, status idle.
+4. ``fail`` and ``abort``: the error, status idle, and only then the part as far as it is and the
+   message with its error; idle again once that is saved.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from bus.events.message import (
+    AssistantMessage,
+    Failure,
+    MessagePath,
+    MessageTime,
+    UserMessage,
+)
+from bus.events.part import (
+    ReasoningPart,
+    Span,
+    StepFinishPart,
+    StepStartPart,
+    TextPart,
+    Tokens,
+)
+from bus.events.session import Busy, Retry
+from bus.ids import Ids
+from processor.clock import now_ms
+from processor.record import NotSaved, Record
+
+log = logging.getLogger("weir.processor")
+
+Growing = TextPart | ReasoningPart
+
+
+def aborted() -> Failure:
+    """Return the error of a turn that somebody stopped."""
+    return Failure("MessageAbortedError", {"message": "Aborted"})
+
+
+class Turn:
+    """The answer to one prompt, while it is made.
+
+    Args:
+        record: where the session's events go.
+        ids: makes the ids of the message and its parts.
+        prompt: the message to answer.
+        path: the folder the turn works in.
+    """
+
+    def __init__(self, record: Record, ids: Ids, prompt: UserMessage, path: MessagePath) -> None:
+        self._record = record
+        self._ids = ids
+        self._answer = AssistantMessage(
+            id=ids.ascending("msg"),
+            sessionID=prompt.sessionID,
+            time=MessageTime(now_ms()),
+            parentID=prompt.id,
+            modelID=prompt.model.modelID,
+            providerID=prompt.model.providerID,
+            mode=prompt.agent,
+            agent=prompt.agent,
+            path=path,
+            cost=0,
+            tokens=Tokens.none(),
+        )
+        self._part: Growing | None = None
+        self._in_step = False
+        self._retrying = False
+
+    def begin(self) -> None:
+        """Say that the session works, and show the message that will hold the answer."""
+        self._record.status(Busy())
+        self._record.message(self._answer)
+
+    def text(self, *deltas: str) -> None:
+        """Append to the answer."""
+        self._grow(TextPart, deltas)
+
+    def reasoning(self, *deltas: str) -> None:
+        """Append to what the model thinks."""
+        self._grow(ReasoningPart, deltas)
+
+    def retry(self, attempt: int, message: str, next_ms: int) -> None:
+        """Say that the model failed, and when it is asked again (ms since the Unix epoch)."""
+        self._retrying = True
+        self._record.status(Retry(attempt=attempt, message=message, next=next_ms))
+
+    def finish(self, reason: str, tokens: Tokens) -> None:
+        """End the turn well; returns when it is saved and said."""
+        self._open_step()
+        self._end_part()
+        self._record.part(self._step_finish(reason, tokens))
+        self._answer = replace(self._answer, tokens=tokens, finish=reason)
+        self._record.message(self._answer)
+        self._complete()
+        self._record.message(self._answer)
+        summed = self._record.account(tokens)
+        self._settle()
+        self._record.idle()
+        if summed.value is not None:
+            self._record.publish_session(summed.value)
+
+    def fail(self, failure: Failure) -> None:
+        """End the turn with an error; what was said so far stays."""
+        part = self._whole_part()
+        self._complete(failure)
+        # Saved before anybody can learn of the end, so that a client that asks then finds it.
+        self._record.save(*(entity for entity in (part, self._answer) if entity is not None))
+        self._record.error(failure)
+        self._record.idle()
+        if part is not None:
+            self._record.publish_part(part)
+        self._record.publish_message(self._answer)
+        self._settle()
+        self._record.idle()
+
+    def abort(self) -> None:
+        """End the turn because somebody asked for it."""
+        self.fail(aborted())
+
+    def _grow(self, kind: type[Growing], deltas: tuple[str, ...]) -> None:
+        if self._retrying:
+            self._retrying = False
+            self._record.status(Busy())
+        if type(self._part) is not kind:
+            self._open_step()
+            self._end_part()
+            self._part = kind(**self._identity(), text="", time=Span(now_ms()))
+            self._record.part(self._part)
+        assert self._part is not None
+        self._record.deltas(self._part, deltas)
+
+    def _open_step(self) -> None:
+        if not self._in_step:
+            self._in_step = True
+            self._record.part(StepStartPart(**self._identity()))
+
+    def _end_part(self) -> None:
+        part = self._whole_part()
+        if part is not None:
+            self._record.part(part)
+
+    def _whole_part(self) -> Growing | None:
+        """Return the open part with its text and its end, and have none open."""
+        part, self._part = self._part, None
+        if part is None:
+            return None
+        start = now_ms() if part.time is UNSET else part.time.start
+        return replace(part, text=self._record.close(part), time=Span(start, now_ms()))
+
+    def _step_finish(self, reason: str, tokens: Tokens) -> StepFinishPart:
+        return StepFinishPart(**self._identity(), reason=reason, cost=0, tokens=tokens)
+
+    def _complete(self, failure: Failure | None = None) -> None:
+        time = MessageTime(self._answer.time.created, now_ms())
+        error = UNSET if failure is None else failure
+        self._answer = replace(self._answer, time=time, error=error)
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            "id": self._ids.ascending("prt"),
+            "sessionID": self._answer.sessionID,
+            "messageID": self._answer.id,
+        }
+
+    def _settle(self) -> None:
+        try:
+            self._record.settle()
+        except NotSaved as error:
+            log.error("session %s: the answer is not saved: %s", self._answer.sessionID, error)
+            message = f"the answer could not be saved: {error}"
+            self._record.error(Failure("UnknownError", {"message": message}))
