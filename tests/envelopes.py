@@ -19,9 +19,7 @@ def enveloped(
 ) -> list[Envelope]:
     """Put raw events in envelopes of one source, seq from 1."""
     return [
-        Envelope(
-            source, f"{source}epoch", seq, seq, directory, None, None, from_json(_dump(event))
-        )
+        Envelope(source, f"{source}epoch", seq, seq, directory, None, None, from_json(dump(event)))
         for seq, event in enumerate(events, start=1)
     ]
 
@@ -37,7 +35,7 @@ def wrapped(envelopes: Iterable[Event]) -> list[Envelope]:
             wire.get("directory"),
             wire.get("project"),
             wire.get("workspace"),
-            from_json(_dump(wire["payload"])),
+            from_json(dump(wire["payload"])),
         )
         for seq, wire in enumerate(envelopes, start=1)
     ]
@@ -66,5 +64,6 @@ def instance(**filters: Any) -> View:
     return View(Endpoint.INSTANCE, directory=DIRECTORY, **filters)
 
 
-def _dump(event: Event) -> bytes:
+def dump(event: Event) -> bytes:
+    """Return the JSON of an event, with text as it is."""
     return json.dumps(event, ensure_ascii=False).encode()

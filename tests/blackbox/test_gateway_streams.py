@@ -1,0 +1,217 @@
+"""`/event` and `/global/event` over real sockets: form, filters, slow and vanishing readers."""
+
+import http.client
+import json
+import socket
+import threading
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+from tests import recorded
+from tests.blackbox.source import MARKER
+from tests.envelopes import DIRECTORY
+from tests.processes import wait_until
+from tests.reference import fold
+from tests.sse_client import SseClient
+
+HERE = f"/event?directory={quote(DIRECTORY)}"
+
+
+def storm(count, text="x" * 33):
+    properties = {"sessionID": "ses_1", "messageID": "m", "partID": "p", "field": "text"}
+    return [
+        {"type": "message.part.delta", "properties": {**properties, "delta": f"{n:07d}{text}"}}
+        for n in range(count)
+    ]
+
+
+def text_of(events):
+    payloads = [event.get("payload", event) for event in events]
+    deltas = [e for e in payloads if e["type"] == "message.part.delta"]
+    return "".join(e["properties"]["delta"] for e in deltas)
+
+
+def is_marker(event):
+    return event.get("payload", event)["type"] == MARKER["type"]
+
+
+def get_json(url, **headers):
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+    connection.request("GET", f"{parts.path}?{parts.query}", headers=headers)
+    response = connection.getresponse()
+    body = json.loads(response.read())
+    connection.close()
+    return response, body
+
+
+@pytest.mark.parametrize("path", [HERE, "/global/event"])
+def test_a_stream_looks_as_opencodes_does(gateway, path):
+    weir = gateway("--heartbeat-ms", "1000")
+    with SseClient(weir.url + path) as stream:
+        assert stream.status == 200
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        assert stream.headers["Cache-Control"] == "no-cache, no-transform"
+        assert stream.headers["X-Accel-Buffering"] == "no"
+        assert stream.headers["X-Content-Type-Options"] == "nosniff"
+        assert stream.headers["Vary"] == "Origin"
+        first, second = (json.loads(stream.next().data) for _ in range(2))
+    for event, kind in ((first, "server.connected"), (second, "server.heartbeat")):
+        payload = event if path == HERE else event["payload"]
+        assert set(event) == ({"id", "type", "properties"} if path == HERE else {"payload"})
+        assert payload["type"] == kind
+        assert payload["properties"] == {}
+        assert payload["id"].startswith("evt_")
+
+
+def test_what_is_published_after_connected_is_not_missed(weir):
+    for number in range(20):
+        with SseClient(weir.url + HERE) as stream:
+            assert json.loads(stream.next().data)["type"] == "server.connected"
+            weir.source.publish([{"type": "n", "properties": {"n": number}}])
+            assert json.loads(stream.next().data)["properties"] == {"n": number}
+
+
+def test_every_event_has_an_id_and_ids_go_on(weir):
+    with SseClient(weir.url + HERE) as stream:
+        stream.next()
+        publisher = weir.source.publisher
+        for _ in range(2):
+            weir.source.publish([MARKER])
+            assert stream.next().id == f"{publisher.epoch}:{publisher.seq}"
+
+
+def test_the_directory_comes_from_the_query_or_the_header_or_the_default(weir):
+    odd = "/srv/дём o+ü%"
+    streams = {
+        odd: SseClient(f"{weir.url}/event?directory={quote(odd)}"),
+        DIRECTORY: SseClient(f"{weir.url}/event", {"x-opencode-directory": quote(DIRECTORY)}),
+        str(weir.folder): SseClient(f"{weir.url}/event"),
+    }
+    for stream in streams.values():
+        stream.next()
+    for directory in ("/elsewhere", *streams):
+        weir.source.publish([{"type": "n", "properties": {"in": directory}}], directory)
+    for directory, stream in streams.items():
+        assert json.loads(stream.next().data)["properties"] == {"in": directory}
+        stream.close()
+
+
+def test_a_bad_directory_or_option_is_refused_in_words(weir):
+    for query in ("directory=relative", "superseded=maybe"):
+        response, body = get_json(f"{weir.url}/event?{query}")
+        assert response.status == 400
+        assert body["data"]["field"] == query.partition("=")[0]
+
+
+def test_a_session_filter_leaves_the_others_out(weir):
+    idle = [{"type": "session.idle", "properties": {"sessionID": f"ses_{n}"}} for n in (1, 2, 3)]
+    with SseClient(f"{weir.url}/global/event?session=ses_2&session=ses_3") as stream:
+        stream.next()
+        weir.source.publish(idle)
+        got = [json.loads(stream.next().data)["payload"] for _ in range(2)]
+    assert got == idle[1:]
+
+
+def test_the_instance_stream_ends_when_its_instance_is_disposed(weir):
+    end = {"type": "server.instance.disposed", "properties": {"directory": DIRECTORY}}
+    with SseClient(weir.url + HERE) as stream, SseClient(f"{weir.url}/global/event") as other:
+        stream.next(), other.next()
+        weir.source.publish([end, MARKER])
+        assert list(stream.events()) == [end]
+        assert [e["payload"] for e in other.until(is_marker)] == [end, MARKER]
+
+
+def test_past_its_cap_a_worker_answers_503_and_says_when_to_come_back(gateway):
+    weir = gateway("--max-readers", "2")
+    first, second = SseClient(weir.url + HERE), SseClient(f"{weir.url}/global/event")
+    response, body = get_json(weir.url + HERE)
+    assert response.status == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert "streams" in body["data"]["message"]
+    assert get_json(f"{weir.url}/global/health")[1]["healthy"] is True
+    first.close()
+    # Nothing is published and no heartbeat is due: the place is free because FIN was noticed.
+    wait_until(lambda: get_json_status(weir.url + HERE) == 200, 5, "a free place")
+    second.close()
+
+
+def get_json_status(url):
+    with SseClient(url) as stream:
+        return stream.status
+
+
+@pytest.mark.parametrize("name", recorded.scenarios())
+def test_a_recording_reaches_fast_and_slow_readers_whole(weir, name):
+    sent = [e for e in recorded.global_events(name) if e["payload"]["type"] != "sync"]
+    fast = SseClient(f"{weir.url}/global/event")
+    slow = SseClient(f"{weir.url}/global/event", receive_buffer=4096)
+    fast.next()
+    weir.source.publish_wrapped([*sent, {"directory": DIRECTORY, "payload": MARKER}])
+    plain = fold(e["payload"] for e in [*sent, {"payload": MARKER}])
+    for stream, size in ((fast, 65536), (slow, 1024)):
+        got = _read_to_marker(stream, size)
+        assert fold(e["payload"] for e in got).view() == plain.view()
+        stream.close()
+
+
+def _read_to_marker(stream, size):
+    got = []
+    while not (got and is_marker(got[-1])):
+        got += [json.loads(event.data) for event in stream.read(size)]
+    return got
+
+
+def test_a_reader_that_never_reads_delays_nobody(weir):
+    stalled = [SseClient(weir.url + HERE, receive_buffer=2048) for _ in range(10)]
+    with SseClient(weir.url + HERE) as fast:
+        fast.next()
+        for _ in range(10):
+            weir.source.publish([*storm(3000), MARKER])
+            assert text_of(fast.until(is_marker)) == text_of(storm(3000))
+            assert get_json(f"{weir.url}/global/health")[1]["healthy"] is True
+    for stream in stalled:
+        stream.close()
+
+
+def test_two_workers_serve_the_same_stream(gateway):
+    weir = gateway(workers=2)
+    streams = [SseClient(weir.url + HERE) for _ in range(16)]
+    for stream in streams:
+        stream.next()
+    publisher = threading.Thread(target=weir.source.publish, args=([*storm(5000), MARKER],))
+    publisher.start()
+    for stream in streams:
+        assert text_of(stream.until(is_marker)) == text_of(storm(5000))
+        stream.close()
+    publisher.join()
+
+
+def test_malformed_frames_on_the_bus_are_counted_and_passed_over(weir):
+    with SseClient(weir.url + HERE) as stream:
+        stream.next()
+        for frame in (b"", b"\xc1", b"{}", b"\x92\x01\x90" * 3, b"\x00" * 100_000):
+            weir.source.socket.send(frame)
+        weir.source.publish([MARKER])
+        assert is_marker(json.loads(stream.next().data))
+    assert weir.running.says("malformed bus frame")
+
+
+def test_a_huge_event_reaches_a_slow_reader_whole(weir):
+    huge = {"type": "tomorrow.came", "properties": {"text": "é" * 3_000_000}}
+    with SseClient(weir.url + HERE, receive_buffer=16384) as stream:
+        stream.next()
+        weir.source.publish([huge, MARKER])
+        assert stream.until(is_marker) == [huge, MARKER]
+
+
+def test_a_client_of_http_1_0_gets_the_stream_unchunked(weir):
+    parts = urlsplit(weir.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as sock:
+        sock.sendall(f"GET {HERE} HTTP/1.0\r\n\r\n".encode())
+        got = b""
+        while b"server.connected" not in got:
+            got += sock.recv(65536)
+    assert b"chunked" not in got.lower()
+    assert got.partition(b"\r\n\r\n")[2].startswith(b"id:")

@@ -1,0 +1,100 @@
+"""A plain SSE client over `http.client`, as strict about time as a test needs it."""
+
+import http.client
+import json
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from bus.sse import EventStreamParser, ServerSentEvent
+
+
+class SseClient:
+    """One open stream.
+
+    Attributes:
+        status: of the answer.
+        headers: of the answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = 20.0,
+        receive_buffer: int | None = None,
+    ) -> None:
+        parts = urlsplit(url)
+        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout_s)
+        if receive_buffer is not None:
+            self._connection.sock = _socket(parts.hostname, parts.port, receive_buffer, timeout_s)
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        self._connection.request("GET", path, headers=dict(headers or {}))
+        self._response = self._connection.getresponse()
+        self.status = self._response.status
+        self.headers = self._response.headers
+        self._parser = EventStreamParser()
+        self._ready: list[ServerSentEvent] = []
+
+    def __enter__(self) -> "SseClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave."""
+        self._response.close()
+        self._connection.close()
+
+    def body(self) -> bytes:
+        """Return all the rest, for an answer that is no stream."""
+        return self._response.read()
+
+    def read(self, size: int = 65536) -> list[ServerSentEvent]:
+        """Wait for bytes, at most `size`; return the events they complete.
+
+        Raises:
+            EOFError: the stream ended.
+        """
+        data = self._response.read1(size)
+        if not data:
+            raise EOFError
+        return list(self._parser.feed(data))
+
+    def next(self) -> ServerSentEvent:
+        """Return the next event.
+
+        Raises:
+            EOFError: the stream ended.
+        """
+        while not self._ready:
+            self._ready += self.read()
+        return self._ready.pop(0)
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Yield the JSON of every event until the stream ends."""
+        while True:
+            try:
+                yield json.loads(self.next().data)
+            except EOFError:
+                return
+
+    def until(self, last: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+        """Return the events up to and with the first for which `last` holds."""
+        got = []
+        for event in self.events():
+            got.append(event)
+            if last(event):
+                return got
+        raise AssertionError(f"the stream ended before the last event; got {got}")
+
+
+def _socket(host: str, port: int, receive_buffer: int, timeout_s: float) -> socket.socket:
+    sock = socket.socket()
+    # Before connect: the window is agreed upon there.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    sock.settimeout(timeout_s)
+    sock.connect((host, port))
+    return sock
