@@ -1,0 +1,1 @@
+"""Where events come from: the turns of sessions, their engines and their store."""

@@ -42,7 +42,10 @@ class Database:
         self._thread = ThreadPool(1)
         self._jobs: list[tuple[Work, AsyncResult[Any]]] = []
         self._arrived = Event()
-        self._connection: sqlite3.Connection = self._thread.apply(_connect, (file,))
+        opened = self._thread.apply(_open, (file,))
+        if isinstance(opened, CannotStart):
+            raise opened
+        self._connection: sqlite3.Connection = opened
         self._clerk = gevent.spawn(self._serve)
 
     def submit(
@@ -86,15 +89,22 @@ class Database:
                     result.set_exception(error)
 
 
-def _connect(file: Path) -> sqlite3.Connection:
+def _open(file: Path) -> sqlite3.Connection | CannotStart:
+    """Return the connection, or what is wrong: gevent prints what a thread raises."""
     try:
-        connection = sqlite3.connect(file, isolation_level=None)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        migrate(connection, str(file))
+        return _connect(file)
     except sqlite3.Error as error:
-        raise DatabaseUnusable(f"--state: '{file}' cannot be used: {error}") from error
+        return DatabaseUnusable(f"--state: '{file}' cannot be used: {error}")
+    except CannotStart as error:
+        return error
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    migrate(connection, str(file))
     return connection
 
 
