@@ -1,0 +1,80 @@
+"""The inside of a processor without its process: a real store, and a bus that is a list."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bus.bodies import CreateBody, PromptBody, TextInput
+from bus.codec import Batch, decode
+from bus.events.message import MessagePath
+from bus.ids import Ids
+from bus.publisher import Publisher
+from processor.announcer import Announcer
+from processor.answer import Answer
+from processor.commands.prompts import Prompts
+from processor.commands.sessions import SessionCommands
+from processor.engines.demo import DemoEngine
+from processor.record import Record, Services
+from processor.statuses import Statuses
+from processor.store import chunks
+from processor.store.database import Database
+from processor.store.drafts import Drafts
+from processor.turn import Turn
+from processor.turns import Turns
+
+DIRECTORY = "/srv/demo/proj1"
+
+
+class _List:
+    """Takes the place of a PUB socket."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def send(self, data: bytes, flags: int) -> None:
+        frame = decode(data)
+        if isinstance(frame, Batch):
+            self.events += [json.loads(envelope.event.json()) for envelope in frame.envelopes]
+
+
+class Rig:
+    """Everything a turn needs, in this process."""
+
+    def __init__(self, folder: Path) -> None:
+        bus = _List()
+        self.events = bus.events
+        self.ids = Ids()
+        self.database = Database(folder / "weir.db")
+        self.drafts = Drafts(lambda pending: self.database.call(chunks.append, pending))
+        self.publisher = Publisher(bus, "p1")
+        announcer = Announcer(self.publisher, self.ids)
+        self.services = Services(self.database, self.drafts, announcer, Statuses())
+        self.turns = Turns(self._start)
+        self.sessions = SessionCommands(self.services, self.turns, self.ids, "0.0.0")
+        self.prompts = Prompts(self.services, self.turns, self.ids, DemoEngine.offer)
+
+    def _start(self, session: Any, prompt: Any) -> Answer:
+        return Answer(self.turn_for(session, prompt), prompt, DemoEngine(), self.database)
+
+    def turn_for(self, session: Any, prompt: Any) -> Turn:
+        record = Record(session, self.services)
+        return Turn(record, self.ids, prompt, MessagePath(DIRECTORY, DIRECTORY))
+
+    def turn(self, text: str) -> Turn:
+        """Return a turn that has not begun, for a prompt that has been shown."""
+        session = self.sessions.create(DIRECTORY, CreateBody(title="fixed title"))
+        prompt = self.prompt(session.id, text)
+        return self.turn_for(session, prompt)
+
+    def prompt(self, session: str, text: str) -> Any:
+        """Save and show a prompt without queueing its turn; return its message."""
+        queued: list[Any] = []
+        self.prompts._turns = type(
+            "Queue", (), {"queue": lambda _, s, m: queued.append(m), "is_closed": lambda *_: False}
+        )()
+        self.prompts.accept(session, PromptBody(parts=[TextInput(text=text)]))
+        self.prompts._turns = self.turns
+        return queued[0]
+
+    def close(self) -> None:
+        self.database.close()

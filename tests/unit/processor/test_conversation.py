@@ -1,0 +1,105 @@
+import base64
+from typing import Any
+
+import pytest
+
+from bus.events.message import (
+    AssistantMessage,
+    MessagePath,
+    MessageTime,
+    ModelRef,
+    UserMessage,
+)
+from bus.events.part import FilePart, TextPart, Tokens
+from processor.conversation import chat
+from processor.store.history import Utterance
+
+AT = {"sessionID": "ses_1", "messageID": "msg_1"}
+
+
+def user(*parts: Any, system: str = "") -> Utterance:
+    message = UserMessage(
+        id="msg_1",
+        sessionID="ses_1",
+        time=MessageTime(1),
+        agent="build",
+        model=ModelRef("p", "m"),
+        system=system,
+    )
+    return Utterance(message, list(parts))
+
+
+def assistant(*parts: Any) -> Utterance:
+    message = AssistantMessage(
+        id="msg_2",
+        sessionID="ses_1",
+        time=MessageTime(1),
+        parentID="msg_1",
+        modelID="m",
+        providerID="p",
+        mode="build",
+        agent="build",
+        path=MessagePath("/", "/"),
+        cost=0,
+        tokens=Tokens.none(),
+    )
+    return Utterance(message, list(parts))
+
+
+def text(words: str, **fields: Any) -> TextPart:
+    return TextPart(id="prt_1", **AT, text=words, **fields)
+
+
+def file(mime: str, url: str, **fields: Any) -> FilePart:
+    return FilePart(id="prt_2", **AT, mime=mime, url=url, **fields)
+
+
+def said(*utterances: Utterance) -> list[tuple[str, Any]]:
+    return [(message.role, message.content) for message in chat(utterances)]
+
+
+def test_text_parts_are_joined_and_ignored_ones_left_out() -> None:
+    prompt = user(text("a"), text("hidden", ignored=True), text("b", ignored=False))
+    assert said(prompt) == [("user", "a\n\nb")]
+
+
+def test_an_answer_that_never_came_is_left_out() -> None:
+    assert said(user(text("a")), assistant(), user(text("b"))) == [("user", "a"), ("user", "b")]
+
+
+def test_the_last_system_text_comes_first() -> None:
+    history = [user(text("a"), system="old"), assistant(text("x")), user(text("b"), system="new")]
+    assert said(*history)[0] == ("system", "new")
+    assert said(*history, user(text("c")))[0] == ("user", "a")
+
+
+def test_an_image_is_passed_as_one() -> None:
+    [(_, content)] = said(user(text("look"), file("image/png", "data:image/png;base64,AAAA")))
+    assert content == [
+        {"type": "text", "text": "look"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "data:text/plain;base64," + base64.b64encode("grün".encode()).decode(),
+        "data:text/plain,gr%C3%BCn",
+    ],
+)
+def test_a_text_file_is_passed_as_text(url: str) -> None:
+    assert said(user(file("text/plain", url, filename="a.txt"))) == [("user", "a.txt:\ngrün")]
+
+
+@pytest.mark.parametrize(
+    ("mime", "url"),
+    [
+        ("application/pdf", "data:,x"),
+        ("text/plain", "file:///x"),
+        ("text/plain", "data:x;base64,%"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_said_to_be_there(mime: str, url: str) -> None:
+    [(_, content)] = said(user(file(mime, url, filename="a")))
+    assert content == "[a: attached, but not readable]"
