@@ -108,6 +108,16 @@ class Describe(Struct, tag=True):
     directory: str
 
 
+class Replay(Struct, tag=True):
+    """Repeat what was published after a seq. Body: a `bus.codec.Batch` frame, not JSON.
+
+    It holds as much as one answer takes, and begins right after `after`.
+    """
+
+    epoch: str
+    after: int
+
+
 Command = (
     SessionCreate
     | SessionList
@@ -121,6 +131,7 @@ Command = (
     | Abort
     | Statuses
     | Describe
+    | Replay
 )
 
 

@@ -11,6 +11,7 @@ import zmq
 from bus.codec import Batch, Frame, Heartbeat, encode
 from bus.envelope import Envelope
 from bus.events import Event
+from bus.journal import Journal
 
 BATCH_BYTES = 32 * 1024
 BATCH_EVENTS = 256
@@ -31,6 +32,11 @@ class Publisher:
         socket: a bound PUB socket. Sends never block: at its high-water mark it drops.
         source: id of this processor.
         defer: runs a function at the end of the current loop turn; called directly if None.
+
+    Attributes:
+        epoch: names this start of the source.
+        seq: of the last event published.
+        journal: holds the latest of them, for replay.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class Publisher:
         self.source = source
         self.epoch = new_epoch()
         self.seq = 0
+        self.journal = Journal()
         self._socket = socket
         self._defer = defer
         self._pending: list[Envelope] = []
@@ -62,6 +69,7 @@ class Publisher:
         )
         if not self._pending and self._defer is not None:
             self._defer(self.flush)
+        self.journal.append(envelope)
         self._pending.append(envelope)
         self._pending_bytes += event.size
         full = self._pending_bytes >= BATCH_BYTES or len(self._pending) >= BATCH_EVENTS

@@ -1,14 +1,14 @@
 """The four sockets of the bus, each with its high-water marks and linger stated.
 
-A PUB at its mark drops: that is by design, the gap in seq shows it. A frame holds at most
-`bus.publisher.BATCH_BYTES` (or one larger event), so a mark in frames also bounds bytes.
+A PUB at its mark drops: that is by design, the gap in seq shows it and is repaired. A frame holds
+at most `bus.publisher.BATCH_BYTES` (or one larger event), so a mark in frames also bounds bytes.
 """
 
 from __future__ import annotations
 
 import zmq
 
-EVENTS_HWM = 4096
+EVENTS_HWM = 2048
 COMMANDS_HWM = 1024
 MAX_COMMAND_BYTES = 64 * 1024 * 1024
 

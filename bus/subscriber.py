@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 import zmq
 from msgspec import Struct
 
 from bus.codec import Heartbeat, MalformedFrame, decode
 from bus.envelope import Envelope
+from bus.replay import CannotRepair
 
 log = logging.getLogger("weir.bus")
 
@@ -21,27 +23,52 @@ class SourceState(Struct):
         epoch: of its current start.
         seq: the last seq received, or told by a heartbeat.
         alive_at: `time.monotonic()` of the last frame.
-        missing: events that never came, over all epochs.
+        gaps: how often events were missing.
+        repaired: events that were missing and were replayed.
+        lost: events that were missing and could not be had again.
         restarts: changes of epoch seen.
     """
 
     epoch: str
     seq: int
     alive_at: float
-    missing: int = 0
+    gaps: int = 0
+    repaired: int = 0
+    lost: int = 0
     restarts: int = 0
 
 
-class Subscriber:
-    """Receives the envelopes of every source that a SUB socket is connected to."""
+Repair = Callable[[str, int, int], list[Envelope]]
+"""Given an epoch, the seq before a gap and the last in it, returns what was in it."""
 
-    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+
+class Subscriber:
+    """Receives the envelopes of every source that a SUB socket is connected to.
+
+    Args:
+        socket: a connected SUB socket.
+        repair: fetches what is missing, or raises `CannotRepair`; without it a gap is only
+            counted.
+        on_loss: told when a gap cannot be repaired.
+    """
+
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        repair: Repair | None = None,
+        on_loss: Callable[[], None] = lambda: None,
+    ) -> None:
         self.sources: dict[str, SourceState] = {}
         self.malformed = 0
         self._socket = socket
+        self._repair = repair
+        self._on_loss = on_loss
 
     def receive(self) -> list[Envelope]:
-        """Wait for one frame and return its envelopes: none for a heartbeat or a bad frame."""
+        """Wait for one frame and return its envelopes, after those that were missing before it.
+
+        None for a heartbeat that finds nothing missing, and for a malformed frame.
+        """
         data = self._socket.recv()
         try:
             frame = decode(data)
@@ -50,36 +77,56 @@ class Subscriber:
             log.warning("%s (number %d)", error, self.malformed)
             return []
         if isinstance(frame, Heartbeat):
-            self._reach(frame.source, frame.epoch, frame.seq + 1, frame.seq)
+            return self._accept(frame.source, frame.epoch, frame.seq + 1, [])
+        if not frame.envelopes:
             return []
-        return self._accept(frame.envelopes)
+        first = frame.envelopes[0]
+        return self._accept(first.source, first.epoch, first.seq, frame.envelopes)
 
     def alive(self, within_s: float) -> bool:
         """Tell whether any source was heard in the last `within_s` seconds."""
         since = time.monotonic() - within_s
         return any(state.alive_at >= since for state in self.sources.values())
 
-    def _accept(self, envelopes: list[Envelope]) -> list[Envelope]:
-        if not envelopes:
-            return []
-        first, last = envelopes[0], envelopes[-1]
-        known = self._reach(first.source, first.epoch, first.seq, last.seq)
-        return [e for e in envelopes if e.seq > known] if first.seq <= known else envelopes
+    def _accept(
+        self, source: str, epoch: str, first: int, envelopes: list[Envelope]
+    ) -> list[Envelope]:
+        """Take `envelopes`, the first of which has seq `first`, in their place."""
+        state = self._state(source, epoch, first)
+        missing = self._missing(source, state, first)
+        fresh = envelopes
+        if envelopes and first <= state.seq:
+            fresh = [envelope for envelope in envelopes if envelope.seq > state.seq]
+        state.seq = max(state.seq, envelopes[-1].seq if envelopes else first - 1)
+        return missing + fresh if missing else fresh
 
-    def _reach(self, source: str, epoch: str, first: int, last: int) -> int:
-        """Move a source on to `last`; return the seq it stood at, -1 if it was unknown."""
-        state = self.sources.get(source)
+    def _state(self, source: str, epoch: str, first: int) -> SourceState:
         now = time.monotonic()
+        state = self.sources.get(source)
         if state is None:
-            self.sources[source] = SourceState(epoch, last, now)
-            return -1
+            state = self.sources[source] = SourceState(epoch, first - 1, now)
         state.alive_at = now
         if state.epoch != epoch:
             log.info("source %s started anew: epoch %s after %s", source, epoch, state.epoch)
             state.epoch, state.seq, state.restarts = epoch, 0, state.restarts + 1
-        known = state.seq
-        if first > known + 1:
-            state.missing += first - known - 1
-            log.warning("source %s: events %d to %d are missing", source, known + 1, first - 1)
-        state.seq = max(known, last)
-        return known
+        return state
+
+    def _missing(self, source: str, state: SourceState, first: int) -> list[Envelope]:
+        count = first - 1 - state.seq
+        if count <= 0:
+            return []
+        state.gaps += 1
+        try:
+            if self._repair is None:
+                raise CannotRepair("nobody to ask")
+            missing = self._repair(state.epoch, state.seq, first - 1)
+        except CannotRepair as error:
+            state.lost += count
+            log.error(
+                "source %s: %d events after %d are lost: %s", source, count, state.seq, error
+            )
+            self._on_loss()
+            return []
+        state.repaired += count
+        log.info("source %s: %d events after %d were replayed", source, count, state.seq)
+        return missing

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import http.client
-import logging
-import os
 import socket
 import sys
 import tempfile
@@ -15,7 +13,7 @@ from typing import IO
 
 from msgspec import Struct
 
-from bus import flags
+from bus import flags, logs
 from bus.endpoints import Endpoints, InvalidEndpoint
 from bus.flags import BadFlag, Flag
 from deploy.supervisor import Service, Supervisor
@@ -54,7 +52,7 @@ def run(options: Options) -> int:
     Raises:
         BadFlag: the port or the state folder is taken, or cannot be used.
     """
-    _configure_logging(str(options.values["log_level"]))
+    logs.configure(str(options.values["log_level"]))
     with _locked(options.state):
         port = _free_port(options.host, options.port)
         bus = _bus_folder(options.state)
@@ -154,11 +152,3 @@ def _bus_folder(state: Path) -> Path:
         return Path(tempfile.mkdtemp(prefix="weir-"))
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
-
-
-def _configure_logging(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.captureWarnings(True)
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")

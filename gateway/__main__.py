@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from bus import logs
 from bus.flags import BadFlag, HelpAsked
 from gateway import settings
 from gateway.server import Gateway
@@ -24,6 +25,7 @@ def main(argv: Sequence[str]) -> int:
     except BadFlag as error:
         print(f"weir gateway: {error}", file=sys.stderr)
         return 2
+    logs.configure(read.log_level)
     Gateway(read).run()
     return 0
 

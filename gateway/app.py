@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 
 import falcon
 import gevent
 import zmq.green
 
-from bus import sockets
+from bus import replay, sockets
 from bus.ids import Ids
 from bus.requester import Requester
 from bus.subscriber import Subscriber
@@ -30,13 +31,17 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         context = zmq.green.Context()
-        self._subscriber = Subscriber(sockets.subscriber_socket(context, [settings.bus.events]))
+        self.readers = Readers(Relay(), settings.max_readers)
         self._requester = Requester(
             sockets.requester_socket(context, settings.bus.commands),
             alive=lambda: self._subscriber.alive(PROCESSOR_SILENT_S),
             deadline_s=settings.command_timeout,
         )
-        self.readers = Readers(Relay(), settings.max_readers)
+        self._subscriber = Subscriber(
+            sockets.subscriber_socket(context, [settings.bus.events]),
+            repair=partial(replay.fetch, self._requester),
+            on_loss=self.readers.reset,
+        )
         self.app = self._routes(settings)
 
     def start(self) -> None:

@@ -77,6 +77,10 @@ class Readers:
     def close(self) -> None:
         """End every stream, and open no more."""
         self._closed = True
+        self.reset()
+
+    def reset(self) -> None:
+        """End every stream: what they missed cannot be had, so they must start over."""
         for reader in self._open:
             reader.leave()
 

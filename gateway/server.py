@@ -7,12 +7,21 @@ from typing import Any
 import falcon
 import gevent
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
+from bus import logs
 from gateway.settings import Settings
 
 _BESIDE_STREAMS = 1024
 _STOP_WITHIN_S = 2
 _STOP_CHECK_S = 0.1
+
+
+class _Logger(Logger):  # type: ignore[misc]
+    """Gunicorn's log, in the form of weir's own."""
+
+    error_fmt = logs.FORMAT.replace("%(name)s", "weir.gateway")
+    datefmt = None
 
 
 class Gateway(BaseApplication):  # type: ignore[misc]
@@ -35,6 +44,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
             "keepalive": 75,
             "timeout": 30,
             "graceful_timeout": _STOP_WITHIN_S,
+            "logger_class": _Logger,
             "loglevel": settings.log_level,
             "proc_name": "weir-gateway",
             "control_socket_disable": True,

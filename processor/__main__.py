@@ -7,8 +7,9 @@ monkey.patch_all()
 import os  # noqa: E402
 import sys  # noqa: E402
 
+from bus import logs  # noqa: E402
 from bus.flags import BadFlag, HelpAsked  # noqa: E402
-from processor import logs, service  # noqa: E402
+from processor import service  # noqa: E402
 from processor.refusal import CannotStart  # noqa: E402
 from processor.settings import from_flags  # noqa: E402
 

@@ -96,6 +96,7 @@ def _serve(
     turns = Turns(start)
     stack.callback(turns.abort_all, STOP_S)
     dispatch = Dispatch(
+        publisher,
         services,
         turns,
         SessionCommands(services, turns, ids, importlib.metadata.version("weir")),

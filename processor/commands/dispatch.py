@@ -1,4 +1,4 @@
-"""From a command to the JSON of its answer."""
+"""From a command to the body of its answer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from bus import replay
 from bus.commands import (
     Abort,
     Command,
@@ -16,6 +17,7 @@ from bus.commands import (
     MessageGet,
     MessageList,
     Prompt,
+    Replay,
     SessionCreate,
     SessionDelete,
     SessionGet,
@@ -24,6 +26,7 @@ from bus.commands import (
     Statuses,
     TurnWait,
 )
+from bus.publisher import Publisher
 from processor.commands import cursor
 from processor.commands.describe import Descriptions
 from processor.commands.prompts import Prompts
@@ -44,12 +47,14 @@ class Dispatch:
 
     def __init__(
         self,
+        publisher: Publisher,
         services: Services,
         turns: Turns,
         session_commands: SessionCommands,
         prompts: Prompts,
         descriptions: Descriptions,
     ) -> None:
+        self._publisher = publisher
         self._services = services
         self._database = services.database
         self._turns = turns
@@ -71,12 +76,14 @@ class Dispatch:
         }
 
     def __call__(self, command: Command) -> tuple[bytes, str | None]:
-        """Return the JSON body of the answer, and a cursor where there is one.
+        """Return the body of the answer, and a cursor where there is one.
 
         Raises:
             CommandFailed: it could not be carried out; the message says why.
         """
         try:
+            if isinstance(command, Replay):
+                return replay.answer(self._publisher, command), None
             if isinstance(command, MessageList):
                 return self._message_list(command)
             return _encode(self._plain[type(command)](command)), None

@@ -1,0 +1,55 @@
+"""Both ends of a replay: the source answers from its journal, the subscriber asks for a gap."""
+
+from __future__ import annotations
+
+from bus.codec import Batch, MalformedFrame, decode, encode
+from bus.commands import CommandFailed, Replay
+from bus.envelope import Envelope
+from bus.journal import Forgotten
+from bus.publisher import Publisher
+from bus.requester import DeadlineExceeded, ProcessorGone, Requester
+
+_ANSWER_BYTES = 1024 * 1024
+_DEADLINE_S = 10.0
+
+
+class CannotRepair(Exception):
+    """A gap stays a gap: its source is gone, or has forgotten what was in it."""
+
+
+def answer(publisher: Publisher, command: Replay) -> bytes:
+    """Return a frame with what follows `command.after`, as much as one answer takes.
+
+    Raises:
+        CommandFailed: that epoch is over, or the journal no longer reaches so far back.
+    """
+    if command.epoch != publisher.epoch:
+        raise CommandFailed("not_found", f"epoch {command.epoch} is over")
+    try:
+        return encode(Batch(publisher.journal.after(command.after, _ANSWER_BYTES)))
+    except Forgotten as error:
+        raise CommandFailed("not_found", str(error)) from error
+
+
+def fetch(requester: Requester, epoch: str, after: int, upto: int) -> list[Envelope]:
+    """Return the envelopes after seq `after` up to and with `upto`.
+
+    Raises:
+        CannotRepair: they cannot be had.
+    """
+    found: list[Envelope] = []
+    while after < upto:
+        found += _some(requester, Replay(epoch, after))
+        after = found[-1].seq
+    return [envelope for envelope in found if envelope.seq <= upto]
+
+
+def _some(requester: Requester, command: Replay) -> list[Envelope]:
+    try:
+        frame = decode(requester.call(command, _DEADLINE_S).body)
+    except (CommandFailed, ProcessorGone, DeadlineExceeded, MalformedFrame) as error:
+        raise CannotRepair(str(error)) from error
+    envelopes = frame.envelopes if isinstance(frame, Batch) else []
+    if not envelopes or envelopes[0].seq != command.after + 1:
+        raise CannotRepair(f"the answer does not begin after {command.after}")
+    return envelopes
