@@ -138,7 +138,7 @@ def test_a_session_is_removed_in_mid_turn_and_nothing_is_said_of_it_after(
     demo.until_deltas(session, 5)
     assert demo.ask(SessionDelete(session)) is True
     other = demo.session()
-    demo.turn(other, "storm 10 40")
+    demo.turn(other, "rate 100 30")
     demo.until_idle(other)
     assert [e.type for e in demo.heard(session)][-1] == "session.deleted"
     assert session not in [s["id"] for s in demo.ask(SessionList())]

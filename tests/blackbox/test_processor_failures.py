@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bus.commands import Abort
 from tests.blackbox.processor_driver import Processor, processor
 from tests.fakes.process import Provider, start_provider
 from tests.processes import free_port
@@ -110,6 +111,16 @@ def test_a_failure_that_may_pass_is_tried_again(model: Processor, status: int) -
         (2, "attempt 2 of 2"),
     ]
     assert len(model.deltas(session)) == 5
+
+
+def test_an_abort_ends_the_wait_for_another_attempt(model: Processor) -> None:
+    session = model.session()
+    prompt = model.prompt(session, "error 503 come back later")
+    model.ears.until(lambda: len(retries(model, session)) == 2)
+    start = time.monotonic()
+    assert model.ask(Abort(session)) is True
+    assert time.monotonic() - start < 1
+    assert model.wait(session, prompt)["info"]["error"]["name"] == "MessageAbortedError"
 
 
 def test_attempts_come_to_an_end(model: Processor, provider: Provider) -> None:

@@ -67,6 +67,21 @@ def test_a_closed_part_is_written_no_more() -> None:
     assert disk.rows == {}
 
 
+def test_what_arrives_during_a_write_is_in_the_next() -> None:
+    rows: list[Chunk] = []
+
+    def write(chunks: list[Chunk]) -> None:
+        rows.extend(chunks)
+        drafts.add("prt_a", ["two "] if len(rows) == 1 else [])
+
+    drafts = Drafts(write)
+    drafts.add("prt_a", ["one "])
+    drafts.flush()
+    drafts.flush()
+    assert rows == [("prt_a", 0, "one "), ("prt_a", 1, "two ")]
+    assert drafts.close("prt_a") == "one two "
+
+
 def test_only_what_is_new_is_written() -> None:
     disk = Disk()
     drafts = Drafts(disk.write)
