@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -34,11 +35,8 @@ class PeerWatch:
         self._watcher.close()
 
     def _readable(self) -> None:
-        if self._sock.fileno() < 0:
-            self._watcher.stop()
-            return
         try:
-            said = socket.socket.recv(self._sock, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            said = _peek(self._sock.fileno())
         except BlockingIOError:
             return
         except OSError:
@@ -46,3 +44,12 @@ class PeerWatch:
         self._watcher.stop()
         if not said:
             self._on_gone()
+
+
+def _peek(fileno: int) -> bytes:
+    """Look at the next byte, on the plain socket: gevent's would wait, and the loop must not."""
+    plain = _socket.socket(fileno=fileno)
+    try:
+        return plain.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+    finally:
+        plain.detach()

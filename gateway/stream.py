@@ -20,6 +20,8 @@ from gateway.relay.mark import event_id
 
 log = logging.getLogger("weir.gateway")
 
+_SEND_BUFFER_BYTES = 256 * 1024
+
 
 class Stream:
     """Follows the relay for one reader until its peer leaves or its instance is disposed.
@@ -47,7 +49,11 @@ class Stream:
         self._heartbeat_s = heartbeat_s
         self._least_pause_s = 1 / frame_hz if frame_hz else 0.0
         self._ids = ids
-        self._watch = PeerWatch(connection, reader.leave) if connection else None
+        self._watch = None
+        if connection is not None:
+            # Left to itself the kernel would hold megabytes for a reader that reads nothing.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+            self._watch = PeerWatch(connection, reader.leave)
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the stream, piece by piece."""

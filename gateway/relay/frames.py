@@ -9,7 +9,7 @@ import msgspec
 from bus.envelope import Envelope
 from gateway.relay.view import Endpoint
 
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES = 32 * 1024
 
 _encode = msgspec.json.Encoder().encode
 

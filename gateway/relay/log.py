@@ -15,8 +15,8 @@ from msgspec import Struct
 from bus.envelope import Envelope
 
 SEGMENT_EVENTS = 1024
-SEGMENT_TEXT_BYTES = 32 * 1024
-_ENVELOPE_BYTES = 600  # what an envelope takes in memory beside its text
+SEGMENT_TEXT_BYTES = 24 * 1024
+_ENVELOPE_BYTES = 1000  # what an envelope takes in memory beside its text
 
 
 class FellOff(Exception):
@@ -54,7 +54,7 @@ class Log:
             segment is held whatever its size.
     """
 
-    def __init__(self, max_events: int = 100_000, max_bytes: int = 64 * 1024 * 1024) -> None:
+    def __init__(self, max_events: int = 100_000, max_bytes: int = 48 * 1024 * 1024) -> None:
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._segments = [_Segment(0)]
