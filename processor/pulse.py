@@ -17,7 +17,8 @@ from processor.store.drafts import Drafts
 
 log = logging.getLogger("weir.processor")
 
-FLUSH_S = 0.2
+# A kill may cost 250 ms of text; what is left of that is for the write itself.
+FLUSH_S = 0.1
 HEARTBEAT_S = 1.0
 SLOW_S = 5.0
 

@@ -86,6 +86,7 @@ def _serve(
     ids = Ids()
     drafts = Drafts(lambda pending: database.call(chunks.append, pending))
     services = Services(database, drafts, Announcer(publisher, ids), Statuses())
+    heal(recovered, services)
     engine: Engine = OpenAIEngine(settings.model) if settings.model else DemoEngine()
 
     def start(session: Session, prompt: UserMessage) -> Answer:
@@ -106,7 +107,6 @@ def _serve(
     greenlets: list[gevent.Greenlet[..., None]] = [
         gevent.spawn(Pulse(drafts, publisher).run),
         gevent.spawn(Responder(commands, dispatch).run),
-        gevent.spawn(heal, recovered, services),
     ]
     stack.callback(gevent.killall, greenlets)
     log.info("processor ready source=%s epoch=%s", publisher.source, publisher.epoch)

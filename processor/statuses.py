@@ -18,10 +18,6 @@ class Statuses:
         else:
             self._working[session.id] = (session.directory, status)
 
-    def is_idle(self, session: str) -> bool:
-        """Tell whether no turn runs."""
-        return session not in self._working
-
     def of(self, directory: str | None) -> dict[str, Status]:
         """Return the status of each session that is not idle; of every directory if None."""
         return {

@@ -5,9 +5,10 @@ import sqlite3
 import time
 from pathlib import Path
 
-from bus.commands import SessionGet, Statuses
+from bus.codec import Batch, decode
+from bus.commands import Replay, SessionGet, Statuses
 from processor.store.schema import MIGRATIONS, migrate
-from tests.blackbox.processor_driver import processor, refused
+from tests.blackbox.processor_driver import Event, Processor, processor, refused
 from tests.fakes.process import start_provider
 
 RATE = 200
@@ -44,17 +45,23 @@ def test_a_killed_processor_keeps_all_but_the_last_quarter_of_a_second(tmp_path:
         assert part["text"].startswith("".join(safe)), "more than the last 250 ms is lost"
 
         assert running.ask(Statuses()) == {}
-        before = len(heard)
-        running.ears.until(
-            lambda: (
-                [e.type for e in running.heard(session)[before:]][-4:]
-                == ["message.part.updated", "message.updated", "session.status", "session.idle"]
-            )
-        )
-        healed = running.heard(session)[-4:]
+        healed = replayed(running)
+        assert [event.type for event in healed[:4]] == [
+            "message.part.updated",
+            "message.updated",
+            "session.status",
+            "session.idle",
+        ]
         assert healed[0].properties["part"] == part
         assert healed[1].properties["info"] == answer["info"]
         assert running.turn(session, "storm 3 40")["info"]["finish"] == "stop"
+
+
+def replayed(running: Processor) -> list[Event]:
+    """Return this epoch from its beginning, as a subscriber asks for it that knew the last."""
+    frame = decode(running.done(Replay(running.ears.heartbeats[-1].epoch, 0)).body)
+    assert isinstance(frame, Batch)
+    return [Event(envelope) for envelope in frame.envelopes]
 
 
 def test_a_stop_closes_what_runs_within_two_seconds(tmp_path: Path) -> None:
