@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_RETRY = re.compile(rb"[0-9]{1,9}")
+_LONGEST_NAME = len(b"data: ")
 
 
 class ServerSentEvent(Struct):
@@ -37,17 +39,18 @@ class EventStreamParser:
         self.last_event_id = ""
         self.retry_ms: int | None = None
         self._max = max_event_bytes
-        self._tail = b""
         self._pieces: list[bytes] = []
         self._held = 0
+        self._after_cr = False
         self._data: list[bytes] = []
+        self._data_bytes = -1  # of the lines joined: one LF fewer than there are lines
         self._event = "message"
 
     def feed(self, data: bytes) -> Iterator[ServerSentEvent]:
         """Take the next bytes; yield the events they complete.
 
         Raises:
-            EventTooLarge: what is held without an end is over the limit.
+            EventTooLarge: an event, or a line without an end, is over the limit.
         """
         for line in self._lines(data):
             if line:
@@ -59,41 +62,45 @@ class EventStreamParser:
 
     def _lines(self, data: bytes) -> list[bytes]:
         """Return the lines that `data` completes, and keep what comes after the last end."""
+        if self._after_cr and data:
+            data = data.removeprefix(b"\n")  # the other half of a CRLF
+            self._after_cr = False
         if b"\n" not in data and b"\r" not in data:
             self._hold(data)
             return []
         whole = b"".join([*self._pieces, data])
         self._pieces, self._held = [], 0
-        # A CR at the very end may be the first half of a CRLF.
-        held_cr = whole.endswith(b"\r")
-        lines = whole[:-1].split(b"\n") if held_cr else whole.split(b"\n")
-        if b"\r" in whole:
-            lines = _LINE_END.split(whole[:-1] if held_cr else whole)
-        rest = lines.pop()
-        self._hold(rest + b"\r" if held_cr else rest)
+        self._after_cr = whole.endswith(b"\r")
+        lines = _LINE_END.split(whole) if b"\r" in whole else whole.split(b"\n")
+        self._hold(lines.pop())
         return lines
 
     def _hold(self, piece: bytes) -> None:
         if not piece:
             return
         self._held += len(piece)
-        if self._held > self._max:
-            raise EventTooLarge(f"an event is larger than {self._max} bytes")
+        self._check(self._held - _LONGEST_NAME)
         self._pieces.append(piece)
+
+    def _check(self, size: int) -> None:
+        if size > self._max:
+            raise EventTooLarge(f"an event is larger than {self._max} bytes")
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
+            self._data_bytes += len(value) + 1
+            self._check(self._data_bytes)
             self._data.append(value)
         elif name == b"event":
-            self._event = value.decode(errors="replace")
+            self._event = value.decode(errors="replace") or "message"
         elif name == b"id" and b"\0" not in value:
             self.last_event_id = value.decode(errors="replace")
-        elif name == b"retry" and value.isdigit():
+        elif name == b"retry" and _RETRY.fullmatch(value):
             self.retry_ms = int(value)
 
     def _dispatch(self) -> ServerSentEvent:
         event = ServerSentEvent(b"\n".join(self._data), self._event, self.last_event_id)
-        self._data, self._event = [], "message"
+        self._data, self._data_bytes, self._event = [], -1, "message"
         return event
