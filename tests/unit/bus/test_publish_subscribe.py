@@ -1,0 +1,240 @@
+"""Publisher and subscriber over real sockets: batches, order, gaps, restarts, nonsense."""
+
+import json
+import time
+
+import pytest
+
+from bus.codec import Batch, Heartbeat
+from bus.envelope import Envelope
+from bus.events import from_json
+from bus.publisher import BATCH_BYTES, BATCH_EVENTS, Publisher
+from bus.replay import CannotRepair
+from tests.envelopes import dump
+
+
+def numbered(number, filling=""):
+    return from_json(dump({"type": "n", "properties": {"n": number, "filling": filling}}))
+
+
+def envelopes(*seqs, epoch="e1", source="p1"):
+    return [Envelope(source, epoch, seq, seq, None, None, None, numbered(seq)) for seq in seqs]
+
+
+def batch(*seqs, **where):
+    return Batch(envelopes(*seqs, **where))
+
+
+def numbers(received):
+    return [json.loads(envelope.event.json())["properties"]["n"] for envelope in received]
+
+
+def receive(subscriber, frames):
+    return [[envelope.seq for envelope in subscriber.receive()] for _ in range(frames)]
+
+
+def later(waiting):
+    """Defers what a publisher defers until the test calls it."""
+    return waiting.append
+
+
+def test_an_event_arrives_at_once_and_in_its_place(bus):
+    subscriber, publisher = bus.subscriber(), Publisher(bus.socket, "p1")
+    before = time.time_ns()
+    sent = publisher.publish(numbered(7), "/srv/demo", "prj_1", "wrk_1")
+    [envelope] = subscriber.receive()
+    assert envelope == sent
+    assert (envelope.source, envelope.epoch, envelope.seq) == ("p1", publisher.epoch, 1)
+    assert (envelope.directory, envelope.project, envelope.workspace) == (
+        "/srv/demo",
+        "prj_1",
+        "wrk_1",
+    )
+    assert before <= envelope.time_ns <= time.time_ns()
+
+
+def test_what_is_published_in_one_loop_turn_leaves_as_one_frame(bus):
+    waiting = []
+    subscriber, publisher = bus.subscriber(), Publisher(bus.socket, "p1", later(waiting))
+    for number in range(100):
+        publisher.publish(numbered(number))
+    [flush] = waiting
+    flush()
+    assert numbers(subscriber.receive()) == list(range(100))
+    publisher.publish(numbered(100))
+    waiting.pop()()
+    assert numbers(subscriber.receive()) == [100]
+
+
+def test_a_frame_is_bounded_in_events(bus):
+    subscriber, publisher = bus.subscriber(), Publisher(bus.socket, "p1", later([]))
+    for number in range(2 * BATCH_EVENTS + 1):
+        publisher.publish(numbered(number))
+    publisher.flush()
+    received = [subscriber.receive() for _ in range(3)]
+    assert [len(frame) for frame in received] == [BATCH_EVENTS, BATCH_EVENTS, 1]
+
+
+def test_a_frame_is_bounded_in_bytes_and_a_larger_event_is_one_of_its_own(bus):
+    subscriber, publisher = bus.subscriber(), Publisher(bus.socket, "p1", later([]))
+    for number in range(4):
+        publisher.publish(numbered(number, "x" * (BATCH_BYTES // 2)))
+    publisher.publish(numbered(4, "x" * 10 * BATCH_BYTES))
+    publisher.publish(numbered(5))
+    publisher.flush()
+    received = [numbers(subscriber.receive()) for _ in range(4)]
+    assert received == [[0, 1], [2, 3], [4], [5]]
+
+
+def test_order_is_kept_over_many_frames(bus):
+    subscriber, publisher = bus.subscriber(), Publisher(bus.socket, "p1", later([]))
+    received = []
+    for number in range(20_000):
+        publisher.publish(numbered(number))
+        if publisher.seq % BATCH_EVENTS == 0:
+            received += subscriber.receive()
+    publisher.flush()
+    received += subscriber.receive()
+    assert numbers(received) == list(range(20_000))
+    assert [envelope.seq for envelope in received] == list(range(1, 20_001))
+    assert subscriber.sources["p1"].gaps == 0
+
+
+def test_a_heartbeat_sends_what_waits_and_shows_the_source_alive(bus):
+    subscriber, publisher = bus.subscriber(), Publisher(bus.socket, "p1", later([]))
+    assert not subscriber.alive(60)
+    publisher.publish(numbered(1))
+    publisher.heartbeat()
+    assert receive(subscriber, 2) == [[1], []]
+    assert subscriber.alive(60)
+    assert not subscriber.alive(0)
+    assert subscriber.sources["p1"].seq == 1
+
+
+def test_who_comes_late_misses_nothing_that_it_could_have_had(bus):
+    subscriber = bus.subscriber()
+    bus.send(batch(41, 42), batch(43))
+    assert receive(subscriber, 2) == [[41, 42], [43]]
+    assert subscriber.sources["p1"].gaps == 0
+
+
+def test_who_begins_with_a_heartbeat_goes_on_after_it(bus):
+    subscriber = bus.subscriber()
+    bus.send(Heartbeat("p1", "e1", 41, 1), batch(42), batch(44))
+    assert receive(subscriber, 3) == [[], [42], [44]]
+    assert subscriber.sources["p1"].lost == 1
+
+
+def test_a_gap_is_counted_and_told(bus):
+    told = []
+    subscriber = bus.subscriber(on_loss=lambda: told.append(1))
+    bus.send(batch(1, 2), batch(5, 6), batch(9))
+    assert receive(subscriber, 3) == [[1, 2], [5, 6], [9]]
+    state = subscriber.sources["p1"]
+    assert (state.gaps, state.lost, state.repaired, state.seq) == (2, 4, 0, 9)
+    assert told == [1, 1]
+
+
+def test_a_gap_at_the_end_is_noticed_by_the_heartbeat(bus):
+    subscriber = bus.subscriber()
+    bus.send(batch(1), Heartbeat("p1", "e1", 4, 1), Heartbeat("p1", "e1", 4, 1), batch(5))
+    assert receive(subscriber, 4) == [[1], [], [], [5]]
+    assert (subscriber.sources["p1"].gaps, subscriber.sources["p1"].lost) == (1, 3)
+
+
+def test_what_was_missing_comes_before_what_follows_it(bus):
+    asked = []
+
+    def repair(*gap):
+        asked.append(gap)
+        return envelopes(*range(gap[1] + 1, gap[2] + 1))
+
+    subscriber = bus.subscriber(repair)
+    bus.send(batch(1), batch(4, 5), Heartbeat("p1", "e1", 7, 1), batch(8))
+    assert receive(subscriber, 4) == [[1], [2, 3, 4, 5], [6, 7], [8]]
+    assert asked == [("e1", 1, 3), ("e1", 5, 7)]
+    state = subscriber.sources["p1"]
+    assert (state.gaps, state.repaired, state.lost) == (2, 4, 0)
+
+
+def test_a_gap_that_cannot_be_repaired_is_lost_and_does_not_stop_the_rest(bus, caplog):
+    def repair(*gap):
+        raise CannotRepair("forgotten")
+
+    subscriber = bus.subscriber(repair)
+    bus.send(batch(1), batch(4))
+    assert receive(subscriber, 2) == [[1], [4]]
+    assert subscriber.sources["p1"].lost == 2
+    assert "2 events after 1 are lost: forgotten" in caplog.text
+
+
+def test_a_duplicate_is_dropped(bus):
+    subscriber = bus.subscriber()
+    bus.send(batch(1, 2, 3), batch(2, 3), batch(3, 4), batch(1), batch(5))
+    assert receive(subscriber, 5) == [[1, 2, 3], [], [4], [], [5]]
+    assert subscriber.sources["p1"].gaps == 0
+
+
+def test_a_stale_heartbeat_does_not_take_the_place_back(bus):
+    subscriber = bus.subscriber()
+    bus.send(batch(1, 2, 3), Heartbeat("p1", "e1", 1, 1), batch(3, 4))
+    assert receive(subscriber, 3) == [[1, 2, 3], [], [4]]
+
+
+def test_a_restarted_source_counts_anew(bus):
+    subscriber = bus.subscriber()
+    bus.send(batch(1, 2, 3), batch(1, 2, epoch="e2"), batch(3, epoch="e2"))
+    assert receive(subscriber, 3) == [[1, 2, 3], [1, 2], [3]]
+    state = subscriber.sources["p1"]
+    assert (state.epoch, state.restarts, state.gaps) == ("e2", 1, 0)
+
+
+def test_what_a_restarted_source_said_first_is_missed(bus):
+    asked = []
+    subscriber = bus.subscriber(lambda *gap: asked.append(gap) or envelopes(1, 2, epoch="e2"))
+    bus.send(batch(1, 2, 3), batch(3, epoch="e2"))
+    assert receive(subscriber, 2) == [[1, 2, 3], [1, 2, 3]]
+    assert asked == [("e2", 0, 2)]
+
+
+def test_two_sources_are_counted_apart(bus):
+    subscriber = bus.subscriber()
+    bus.send(batch(1), batch(1, source="p2"), batch(2), batch(3, source="p2"))
+    assert receive(subscriber, 4) == [[1], [1], [2], [3]]
+    assert {name: state.lost for name, state in subscriber.sources.items()} == {"p1": 0, "p2": 1}
+
+
+@pytest.mark.parametrize("nonsense", [b"", b"\xc1", b"{}", b"\x91" * 100_000])
+def test_a_malformed_frame_is_counted_and_passed_over(bus, nonsense):
+    subscriber = bus.subscriber()
+    bus.send(batch(1))
+    bus.socket.send(nonsense)
+    bus.send(Batch([]), batch(2))
+    assert receive(subscriber, 4) == [[1], [], [], [2]]
+    assert subscriber.malformed == 1
+    assert subscriber.sources["p1"].gaps == 0
+
+
+def test_what_a_publisher_drops_at_its_mark_is_counted_to_the_event(bus):
+    subscriber, publisher = bus.subscriber(), Publisher(bus.socket, "p1")
+    published = 8_000  # a frame each, and nobody reads: more than the two marks together
+    for number in range(published):
+        publisher.publish(numbered(number))
+    received = []
+    while subscriber._socket.poll(100):
+        received += subscriber.receive()
+    publisher.heartbeat()
+    subscriber.receive()
+    seqs = [envelope.seq for envelope in received]
+    assert seqs == sorted(set(seqs))
+    assert 0 < len(received) < published
+    assert len(received) + subscriber.sources["p1"].lost == published
+
+
+def test_epochs_of_later_starts_sort_later(bus, monkeypatch):
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    first = Publisher(bus.socket, "p1").epoch
+    monkeypatch.setattr(time, "time_ns", lambda: now + 1_000_000)
+    assert first < Publisher(bus.socket, "p1").epoch
+    assert not set(first) & set(":-.,")
