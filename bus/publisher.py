@@ -11,10 +11,11 @@ import zmq
 from bus.codec import Batch, Frame, Heartbeat, encode
 from bus.envelope import Envelope
 from bus.events import Event
-from bus.journal import Journal
+from bus.log import Log
 
 BATCH_BYTES = 32 * 1024
 BATCH_EVENTS = 256
+_JOURNAL_BYTES = 32 * 1024 * 1024
 
 
 def new_epoch() -> str:
@@ -36,7 +37,7 @@ class Publisher:
     Attributes:
         epoch: names this start of the source.
         seq: of the last event published.
-        journal: holds the latest of them, for replay.
+        journal: the latest of them, at the position of their seq, for replay.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Publisher:
         self.source = source
         self.epoch = new_epoch()
         self.seq = 0
-        self.journal = Journal()
+        self.journal = Log(max_bytes=_JOURNAL_BYTES, start=1)
         self._socket = socket
         self._defer = defer
         self._pending: list[Envelope] = []

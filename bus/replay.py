@@ -5,7 +5,7 @@ from __future__ import annotations
 from bus.codec import Batch, MalformedFrame, decode, encode
 from bus.commands import CommandFailed, Replay
 from bus.envelope import Envelope
-from bus.journal import Forgotten
+from bus.log import FellOff
 from bus.publisher import Publisher
 from bus.requester import DeadlineExceeded, ProcessorGone, Requester
 
@@ -25,10 +25,20 @@ def answer(publisher: Publisher, command: Replay) -> bytes:
     """
     if command.epoch != publisher.epoch:
         raise CommandFailed("not_found", f"epoch {command.epoch} is over")
+    journal = publisher.journal
+    if not command.after < journal.head:
+        raise CommandFailed("invalid", f"after: {command.after} is yet to come")
+    envelopes: list[Envelope] = []
+    position, size = command.after + 1, 0
     try:
-        return encode(Batch(publisher.journal.after(command.after, _ANSWER_BYTES)))
-    except Forgotten as error:
+        while position < journal.head and size < _ANSWER_BYTES:
+            run = journal.run(position)
+            envelopes += run.envelopes
+            size += sum(envelope.event.size for envelope in run.envelopes)
+            position = run.end
+    except FellOff as error:
         raise CommandFailed("not_found", str(error)) from error
+    return encode(Batch(envelopes))
 
 
 def fetch(requester: Requester, epoch: str, after: int, upto: int) -> list[Envelope]:

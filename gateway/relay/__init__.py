@@ -12,12 +12,12 @@ Laws it holds, each a property test:
 6. Bounded: a reader costs a constant, whatever it lags.
 7. Isolation: filters apply before coalescing and encoding; no reader delays another.
 
-Data flows one way: `log` (every envelope once) → a reader's cursor → `view` (its filter) →
+Data flows one way: `bus.log` (every envelope once) → a reader's cursor → `view` (its filter) →
 `coalesce` → `frames`, with `mark` naming each place by an id. `relay` joins them, `pacing` says
 when to flush.
 """
 
-from gateway.relay.log import FellOff, Log
+from bus.log import FellOff, Log
 from gateway.relay.relay import Cursor, Relay, Step
 from gateway.relay.view import Endpoint, View
 

@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from bus.envelope import Envelope
 from bus.events import InstanceDisposed
+from bus.log import Log, Run
 from gateway.relay.coalesce import coalesce
 from gateway.relay.frames import frame, joined
-from gateway.relay.log import Log, Run
 from gateway.relay.mark import Marks, advance, by_source, ids_in_run
 from gateway.relay.view import Endpoint, View
 

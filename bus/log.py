@@ -1,0 +1,116 @@
+"""A bounded log of envelopes: every one once, the oldest dropped past the bounds.
+
+A gateway's worker keeps one, and a reader is a position in it; a source keeps one, and repairs
+gaps from it. Appending costs the same whoever reads. The log is cut into segments, and a run
+never crosses from one into the next: that bounds what one run can cost, and readers who lag meet
+at the cuts.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from bus.envelope import Envelope
+
+SEGMENT_EVENTS = 1024
+SEGMENT_TEXT_BYTES = 24 * 1024
+ENVELOPE_BYTES = 1000  # what an envelope takes in memory beside its text
+
+
+class FellOff(LookupError):
+    """The position asked for is older than all that the log still holds."""
+
+
+class Run(Struct, frozen=True):
+    """Envelopes from position `start` up to, but without, position `end`."""
+
+    start: int
+    end: int
+    envelopes: Sequence[Envelope]
+
+
+class _Segment:
+    __slots__ = ("envelopes", "start", "text")
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.envelopes: list[Envelope] = []
+        self.text = 0
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.envelopes)
+
+    @property
+    def size(self) -> int:
+        return self.text + ENVELOPE_BYTES * len(self.envelopes)
+
+
+class Log:
+    """Append-only. The two newest segments are held whatever their size.
+
+    Args:
+        max_events: how many envelopes it holds at the most.
+        max_bytes: how many bytes they may take in memory.
+        start: position of the first envelope.
+    """
+
+    def __init__(
+        self,
+        max_events: int = 100_000,
+        max_bytes: int = 48 * 1024 * 1024,
+        start: int = 0,
+    ) -> None:
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self._newest = _Segment(start)
+        self._segments = [self._newest]
+        self._size_of_full = 0
+
+    @property
+    def head(self) -> int:
+        """The position that the next envelope will take."""
+        return self._newest.end
+
+    @property
+    def tail(self) -> int:
+        """The position of the oldest envelope held."""
+        return self._segments[0].start
+
+    @property
+    def size(self) -> int:
+        """Bytes that the envelopes take in memory."""
+        return self._size_of_full + self._newest.size
+
+    def append(self, envelope: Envelope) -> None:
+        """Add an envelope at the head."""
+        segment = self._newest
+        segment.envelopes.append(envelope)
+        segment.text += envelope.event.size
+        if segment.text >= SEGMENT_TEXT_BYTES or len(segment.envelopes) >= SEGMENT_EVENTS:
+            self._begin_segment()
+
+    def run(self, position: int) -> Run:
+        """Return what stands at `position` and after it, to the end of its segment.
+
+        Raises:
+            FellOff: `position` is before the tail.
+        """
+        if position < self.tail:
+            raise FellOff(f"position {position} is before {self.tail}")
+        index = bisect_right(self._segments, position, key=lambda segment: segment.start) - 1
+        segment = self._segments[index]
+        envelopes = segment.envelopes[position - segment.start :]
+        return Run(position, position + len(envelopes), envelopes)
+
+    def _begin_segment(self) -> None:
+        self._size_of_full += self._newest.size
+        self._newest = _Segment(self.head)
+        self._segments.append(self._newest)
+        while len(self._segments) > 2 and (
+            self._size_of_full > self._max_bytes or self.head - self.tail > self._max_events
+        ):
+            self._size_of_full -= self._segments.pop(0).size

@@ -1,0 +1,107 @@
+"""The log: within its bounds it repeats exactly what was appended, past them it says so."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bus.commands import CommandFailed, Done, Replay
+from bus.log import SEGMENT_EVENTS, FellOff, Log
+from bus.publisher import Publisher
+from bus.replay import CannotRepair, answer, fetch
+from tests.envelopes import enveloped
+
+
+def deltas(count):
+    ids = {"sessionID": "s", "messageID": "m", "partID": "p", "field": "text"}
+    return enveloped(
+        {"type": "message.part.delta", "properties": {**ids, "delta": f"{n:04d}"}}
+        for n in range(count)
+    )
+
+
+def log_of(envelopes, **bounds):
+    log = Log(**bounds)
+    for envelope in envelopes:
+        log.append(envelope)
+    return log
+
+
+def rest_of(log, position):
+    found = []
+    while position < log.head:
+        run = log.run(position)
+        found += run.envelopes
+        position = run.end
+    return found
+
+
+@given(st.integers(1, 6000), st.integers(1, 4000), st.data())
+def test_what_it_holds_it_repeats_exactly(count, bound, data):
+    appended = deltas(count)
+    log = log_of(appended, max_events=bound)
+    assert log.head == count
+    assert min(count, bound) - SEGMENT_EVENTS <= log.head - log.tail <= bound + 2 * SEGMENT_EVENTS
+    position = data.draw(st.integers(0, count))
+    if position < log.tail:
+        with pytest.raises(FellOff):
+            log.run(position)
+    else:
+        assert rest_of(log, position) == appended[position:]
+
+
+def test_it_is_bounded_by_bytes():
+    log = log_of(deltas(20_000), max_bytes=3_000_000)
+    assert 2_000_000 < log.size <= 3_000_000 + 2 * SEGMENT_EVENTS * 1004
+
+
+def test_a_run_ends_at_a_cut_wherever_it_begins():
+    log = log_of(deltas(3000))
+    ends = {log.run(position).end for position in range(0, 2000, 7)}
+    assert ends == {SEGMENT_EVENTS, 2 * SEGMENT_EVENTS}
+
+
+class Unheard:
+    """A socket nobody listens to."""
+
+    def send(self, frame, flags):
+        """Drop it."""
+
+
+class Asked:
+    """A requester whose processor is a publisher in this process."""
+
+    def __init__(self, publisher):
+        self.publisher = publisher
+        self.calls = 0
+
+    def call(self, command, deadline_s):
+        """Answer at once."""
+        self.calls += 1
+        return Done(1, answer(self.publisher, command))
+
+
+@pytest.fixture
+def publisher():
+    publisher = Publisher(Unheard(), "p1")
+    for envelope in deltas(100_000):
+        publisher.publish(envelope.event)
+    return publisher
+
+
+def test_a_gap_is_fetched_whole_in_bounded_answers(publisher):
+    asked = Asked(publisher)
+    first = publisher.journal.tail - 1
+    found = fetch(asked, publisher.epoch, first, 99_990)
+    assert [e.seq for e in found] == list(range(first + 1, 99_991))
+    assert [e.event.delta for e in found] == [f"{n:04d}" for n in range(first, 99_990)]
+
+
+@pytest.mark.parametrize("after", [0, 10, 100_000, 10**9, -1])
+def test_what_is_forgotten_or_yet_to_come_is_refused(publisher, after):
+    with pytest.raises(CannotRepair):
+        fetch(Asked(publisher), publisher.epoch, after, after + 1)
+
+
+def test_another_epoch_is_refused(publisher):
+    with pytest.raises(CommandFailed):
+        answer(publisher, Replay("another", 1))
