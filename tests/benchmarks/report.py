@@ -124,5 +124,5 @@ def _cpu(measured: Sequence[Figures]) -> str:
         ]
         for m in measured
     ]
-    head = table(["CPU s a storm", *names], rows)
-    return f"{head}\n\n(the system counts in steps of 0.01 s; others: not of this benchmark)"
+    about = "the system counts in steps of 0.01 s; others: no part of this benchmark"
+    return f"{table(['CPU s a storm', *names], rows)}\n\n({about})"

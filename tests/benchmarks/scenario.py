@@ -113,7 +113,7 @@ class _Measured:
             used, start_ns = self._cpu(), time.monotonic_ns()
             self._weir.prompt(session, f"storm {storm.deltas} {storm.size}")
             told = self._readers.hear(_DEADLINE_S)
-            cpu = {name: seconds - used[name] for name, seconds in self._cpu().items()}
+            cpu = {name: max(0.0, now - used[name]) for name, now in self._cpu().items()}
             time.sleep(_SETTLE_S)
         self.windows.append((start_ns, told["last_ns"]))
         held = self._check(session, storm)

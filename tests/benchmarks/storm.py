@@ -13,7 +13,7 @@ import msgspec
 from tests.benchmarks import machine, report
 from tests.benchmarks.child import ended_by_sigterm
 from tests.benchmarks.figures import Figures, Storm
-from tests.benchmarks.scenario import Scenario
+from tests.benchmarks.scenario import Scenario, WrongText
 
 SCENARIOS = ("1", "50", "500", "1+50", "50+50")
 
@@ -27,7 +27,11 @@ def main() -> int:
     measured: list[Figures] = []
     for scenario in options.scenario or map(Scenario.parse, SCENARIOS):
         print(f"{scenario} readers …", file=sys.stderr, flush=True)
-        measured.append(scenario.run(storm))
+        try:
+            measured.append(scenario.run(storm))
+        except WrongText as error:
+            print(f"{scenario} readers: {error}", file=sys.stderr)
+            return 1
     print(f"{where}; {storm.deltas:,} deltas of {storm.size} characters, ", end="")
     print(f"{storm.rounds} storms each\n\n{report.tables(measured)}\n")
     targets = report.targets(measured)
