@@ -7,7 +7,7 @@ import ssl
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
-from urllib.parse import SplitResult, urlencode, urlsplit
+from urllib.parse import SplitResult, unquote, urlencode, urlsplit
 
 from bus.backoff import Backoff
 from bus.sse import EventStreamParser, EventTooLarge, ServerSentEvent
@@ -44,6 +44,7 @@ class EventStream:
         notice: Callable[[str], None] = lambda words: None,
     ) -> None:
         self._url = urlsplit(url)
+        self._server = self._url.netloc.rpartition("@")[2]
         self._path = path + (f"?{urlencode(query)}" if query else "")
         self._silence_s = silence_s
         self._notice = notice
@@ -61,7 +62,7 @@ class EventStream:
                 yield from self._connection()
                 lost = "the server ended the stream"
             except (OSError, http.client.HTTPException, EventTooLarge) as error:
-                lost = f"{self._url.hostname}:{self._url.port or ''} {_in_words(error)}"
+                lost = f"{self._server} {_in_words(error)}"
             wait_s = self._backoff.next_s()
             self._notice(f"{lost}; trying again in {wait_s:.1f} s")
             time.sleep(wait_s)
@@ -82,12 +83,15 @@ class EventStream:
         finally:
             connection.close()
 
-    def _headers(self) -> dict[str, str]:
-        headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
+    def _headers(self) -> dict[str, str | bytes]:
+        headers: dict[str, str | bytes] = {
+            "Accept": "text/event-stream",
+            "Cache-Control": "no-cache",
+        }
         if self._last_event_id:
-            headers["Last-Event-ID"] = self._last_event_id
+            headers["Last-Event-ID"] = self._last_event_id.encode()
         if self._url.username:
-            user = f"{self._url.username}:{self._url.password or ''}"
+            user = unquote(f"{self._url.username}:{self._url.password or ''}")
             headers["Authorization"] = f"Basic {b64encode(user.encode()).decode()}"
         return headers
 
@@ -98,7 +102,9 @@ class EventStream:
         if response.status in _TRY_AGAIN:
             raise http.client.HTTPException(f"answers {response.status} {response.reason}")
         said = response.read(500).decode(errors="replace")
-        raise StreamRefused(f"{self._path}: {response.status} {response.reason} ({kind}): {said}")
+        raise StreamRefused(
+            f"{self._server}{self._path}: {response.status} {response.reason} ({kind}): {said}"
+        )
 
 
 def _connect(url: SplitResult, timeout_s: float) -> http.client.HTTPConnection:

@@ -1,0 +1,170 @@
+"""Following an event stream over real sockets, through everything that can end a connection."""
+
+import threading
+from base64 import b64decode
+from functools import partial
+from itertools import islice
+
+import pytest
+
+from acp_client.stream import EventStream, StreamRefused
+from bus.backoff import Backoff
+from tests.fakes.stream_server import (
+    CHUNKED,
+    STREAM,
+    answer,
+    answer_and_hold,
+    answer_and_reset,
+    answer_status,
+    stream_server,
+)
+
+
+@pytest.fixture(autouse=True)
+def _quick_backoff(monkeypatch):
+    monkeypatch.setattr("acp_client.stream.Backoff", partial(Backoff, 0.01, 0.05))
+
+
+def event(text, event_id=None):
+    line = f"id: {event_id}\n" if event_id is not None else ""
+    return f"{line}data: {text}\n\n".encode()
+
+
+def chunk(data):
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def take(stream, count):
+    events = iter(stream)
+    got = [one.data.decode() for one in islice(events, count)]
+    events.close()
+    return got
+
+
+def test_it_asks_for_an_event_stream():
+    with stream_server(answer(STREAM + event("a"))) as server:
+        url = server.url.replace("//", "//me%40home:p%3Aw@")
+        assert take(EventStream(url, "/event", {"directory": "/srv/a b+ü"}), 1) == ["a"]
+        assert server.requests[0][0] == "GET /event?directory=%2Fsrv%2Fa+b%2B%C3%BC HTTP/1.1"
+        assert server.header(0, "accept") == "text/event-stream"
+        assert server.header(0, "last-event-id") is None
+        assert b64decode(server.header(0, "authorization").split()[1]) == b"me@home:p:w"
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_server_that_cannot_now_is_asked_again(status):
+    said = []
+    busy = answer_status(f"{status} Not Now", b"{}")
+    with stream_server(busy, busy, answer(STREAM + event("a"))) as server:
+        assert take(EventStream(server.url, notice=said.append), 1) == ["a"]
+        assert len(server.requests) == 3
+    assert [words.partition(";")[0] for words in said] == [
+        f"{server.url.removeprefix('http://')} answers {status} Not Now"
+    ] * 2
+
+
+def test_after_a_clean_end_it_goes_on_after_the_last_id():
+    first = answer(STREAM + event("a", "e:1") + event("b", "e:2-3.4") + event("c"))
+    with stream_server(first, answer(STREAM + event("d", "e:5"))) as server:
+        assert take(EventStream(server.url), 4) == ["a", "b", "c", "d"]
+        assert server.header(1, "last-event-id") == "e:2-3.4"
+
+
+def test_after_a_reset_it_goes_on_after_the_last_id():
+    taken = threading.Event()
+    first = answer_and_reset(STREAM + event("a", 1), taken)
+    with stream_server(first, answer(STREAM + event("b", 2))) as server:
+        events = iter(EventStream(server.url))
+        assert next(events).data == b"a"
+        taken.set()
+        assert next(events).data == b"b"
+        events.close()
+        assert server.header(1, "last-event-id") == "1"
+
+
+@pytest.mark.parametrize(
+    "rest", [chunk(event("lost", 2)[:-1]), b"7fff\r\nid: 2\ndata: los", b"", b"no size\r\n"]
+)
+def test_what_a_cut_left_unfinished_is_neither_told_nor_counted(rest):
+    first = answer(CHUNKED + chunk(event("a", 1)) + rest)
+    with stream_server(first, answer(STREAM + event("b", 2))) as server:
+        assert take(EventStream(server.url), 2) == ["a", "b"]
+        assert server.header(1, "last-event-id") == "1"
+
+
+def test_the_id_survives_connections_that_say_nothing():
+    busy = answer_status("503 Busy")
+    scripts = answer(STREAM + event("a", 1)), answer(STREAM), busy, answer(STREAM + event("b"))
+    with stream_server(*scripts) as server:
+        assert take(EventStream(server.url), 2) == ["a", "b"]
+        assert [server.header(n, "last-event-id") for n in range(4)] == [None, "1", "1", "1"]
+
+
+@pytest.mark.parametrize("event_id", ["ü", "дальше", "☃", "a b"])
+def test_any_id_is_given_back_as_it_came(event_id):
+    scripts = answer(STREAM + event("a", event_id)), answer(STREAM + event("b"))
+    with stream_server(*scripts) as server:
+        assert take(EventStream(server.url), 2) == ["a", "b"]
+        assert server.header(1, "last-event-id") == event_id
+
+
+def test_a_silent_connection_is_lost():
+    said = []
+    scripts = answer_and_hold(STREAM + event("a", 1)), answer(STREAM + event("b", 2))
+    with stream_server(*scripts) as server:
+        assert take(EventStream(server.url, silence_s=0.1, notice=said.append), 2) == ["a", "b"]
+    assert "is silent" in said[0]
+
+
+def test_a_server_that_never_answers_is_silent():
+    said = []
+    with stream_server(answer_and_hold(b""), answer(STREAM + event("a"))) as server:
+        assert take(EventStream(server.url, silence_s=0.1, notice=said.append), 1) == ["a"]
+    assert "is silent" in said[0]
+
+
+def test_a_server_that_is_not_there_yet_is_waited_for():
+    with stream_server() as server:
+        url = server.url
+    tries = []
+
+    def notice(words):
+        tries.append(words)
+        if len(tries) == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        take(EventStream(url, notice=notice), 1)
+    assert all("refuses connections; trying again in 0.0 s" in words for words in tries)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        ("404 Not Found", b'{"name":"NotFoundError"}', "application/json"),
+        ("401 Unauthorized", b"", "application/json"),
+        ("400 Bad Request", b'{"name":"BadRequest"}', "application/json"),
+        ("200 OK", b"<html>", "text/html"),
+        ("204 No Content", b"", "application/json"),
+        ("302 Found", b"", "text/html"),
+    ],
+)
+def test_an_answer_that_is_no_stream_ends_it_for_good(status, body, kind):
+    with stream_server(answer_status(status, body, kind)) as server:
+        with pytest.raises(StreamRefused) as refusal:
+            take(EventStream(server.url.replace("//", "//me:secret@"), "/event"), 1)
+        assert len(server.requests) == 1
+    for words in (server.url.removeprefix("http://"), "/event", status, kind, body.decode()):
+        assert words in str(refusal.value)
+    assert "secret" not in str(refusal.value)
+
+
+def test_waits_grow_until_an_event_arrives(monkeypatch):
+    waits = []
+    monkeypatch.setattr("acp_client.stream.Backoff", partial(Backoff, 0.5, 30.0, 0.0))
+    monkeypatch.setattr("acp_client.stream.time.sleep", waits.append)
+    busy = answer_status("503 Busy")
+    scripts = busy, busy, busy, answer(STREAM + event("a")), busy, answer(STREAM + event("b"))
+    with stream_server(*scripts) as server:
+        assert take(EventStream(server.url), 2) == ["a", "b"]
+    assert waits == [0.5, 1, 2, 0.5, 1]
