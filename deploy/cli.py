@@ -29,10 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if word in ("--version", "-V"):
         print(f"weir {version('weir')}")
         return 0
+    if word in ("", "--help", "-h", "help"):
+        print(_USAGE, file=sys.stdout if word else sys.stderr)
+        return 0 if word else 2
     command = _COMMANDS.get(word)
     if command is None:
-        print(_USAGE, file=sys.stderr if word not in ("--help", "-h", "help") else sys.stdout)
-        return 2 if word not in ("--help", "-h", "help") else 0
+        allowed = ", ".join(_COMMANDS)
+        print(f"weir: {word!r} is no command; allowed are {allowed}", file=sys.stderr)
+        return 2
     try:
         return command(words)
     except HelpAsked as help_text:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TextIO
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from acp_client.stream import EventStream, StreamRefused
 from bus import flags
-from bus.flags import Flag
+from bus.flags import Flag, HelpAsked, Kind
 from deploy.transcript import Transcript
 
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError
+    if not value.isprintable():
+        raise ValueError
+    return value
+
+
+_URL = Kind(_url, "http://HOST:PORT or https://HOST:PORT")
+_JSON_HELP = "  --json\n      print each event as a line of JSON"
 _FLAGS = (
-    Flag("url", flags.text("http://HOST:PORT"), "http://127.0.0.1:4097", "the server"),
+    Flag("url", _URL, "http://127.0.0.1:4097", "the server"),
     Flag("session", flags.text("a session id"), None, "only this session"),
     Flag("directory", flags.text("a folder"), None, "only this folder"),
 )
@@ -39,17 +54,26 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
     """
     as_json = "--json" in argv
     rest = [word for word in argv if word != "--json"]
-    return Options(json=as_json, **flags.read(rest, environ, _FLAGS))
+    try:
+        return Options(json=as_json, **flags.read(rest, environ, _FLAGS))
+    except HelpAsked as help_text:
+        raise HelpAsked(f"{help_text}\n{_JSON_HELP}") from None
 
 
 def run(options: Options, out: TextIO = sys.stdout) -> int:
     """Print the stream until it is interrupted or refused; return the exit status."""
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(errors="replace")  # half a surrogate pair can be said, but not written
     try:
         _print(options, out)
     except StreamRefused as refused:
-        print(f"weir tail: {options.url}{refused}", file=sys.stderr)
+        print(f"weir tail: {refused}", file=sys.stderr)
         return 1
-    except (KeyboardInterrupt, BrokenPipeError):
+    except BrokenPipeError:
+        # What is still buffered would fail again when the interpreter flushes it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        return 0
+    except KeyboardInterrupt:
         return 0
     return 0
 
@@ -58,7 +82,7 @@ def _print(options: Options, out: TextIO) -> None:
     transcript = Transcript(color=out.isatty())
     for event in _stream(options):
         if options.json:
-            out.write(event.data.decode() + "\n")
+            out.write(event.data.decode(errors="replace") + "\n")
         else:
             wire = json.loads(event.data)
             out.write(transcript.text(wire.get("payload", wire)))

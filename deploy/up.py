@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import http.client
 import socket
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +21,7 @@ from bus.flags import BadFlag, Flag
 from deploy.supervisor import Service, Supervisor
 from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL
 from processor.settings import FLAGS as PROCESSOR_FLAGS
+from processor.settings import from_flags
 
 _MODEL_FLAGS = tuple(flag for flag in PROCESSOR_FLAGS if flag.name.startswith("model"))
 _STATE = next(flag for flag in PROCESSOR_FLAGS if flag.name == "state")
@@ -43,6 +46,8 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
     state = Flag("state", _STATE.kind, _default_state(environ), _STATE.help)
     all_flags = (*GATEWAY_FLAGS, state, *_MODEL_FLAGS, LOG_LEVEL)
     values = flags.read(argv, environ, all_flags)
+    # The processor knows which of its flags need each other: better refused here than by it.
+    from_flags([_ANY_BUS, *_words(_names(_PROCESSOR), values)], environ)
     return Options(values["host"], values["port"], values["state"], values)
 
 
@@ -55,15 +60,16 @@ def run(options: Options) -> int:
     logs.configure(str(options.values["log_level"]))
     with _locked(options.state):
         port = _free_port(options.host, options.port)
-        bus = _bus_folder(options.state)
-        values = {**options.values, "port": port, "bus": f"ipc://{bus}"}
-        services = [
-            Service("processor", _command("processor", ("bus", *_names(_PROCESSOR)), values)),
-            Service("gateway", _command("gateway", ("bus", *_names(_GATEWAY)), values)),
-        ]
-        return Supervisor(services, _Announcement(options.host, port)).run()
+        with _bus_folder(options.state) as bus:
+            values = {**options.values, "port": port, "bus": f"ipc://{bus}"}
+            services = [
+                Service("processor", _command("processor", ("bus", *_names(_PROCESSOR)), values)),
+                Service("gateway", _command("gateway", ("bus", *_names(_GATEWAY)), values)),
+            ]
+            return Supervisor(services, _Announcement(options.host, port)).run()
 
 
+_ANY_BUS = "--bus=ipc:///bus"
 _PROCESSOR = (_STATE, *(flag for flag in _MODEL_FLAGS if not flag.secret), LOG_LEVEL)
 _GATEWAY = (*GATEWAY_FLAGS, LOG_LEVEL)
 
@@ -103,12 +109,12 @@ def _names(of: Sequence[Flag]) -> list[str]:
 
 
 def _command(module: str, names: Sequence[str], values: Mapping[str, object]) -> list[str]:
-    command = [sys.executable, "-m", module]
-    for name in names:
-        value = values[name.replace("-", "_")]
-        if value is not None:
-            command.append(f"--{name}={value}")
-    return command
+    return [sys.executable, "-m", module, *_words(names, values)]
+
+
+def _words(names: Sequence[str], values: Mapping[str, object]) -> list[str]:
+    given = ((name, values[name.replace("-", "_")]) for name in names)
+    return [f"--{name}={value}" for name, value in given if value is not None]
 
 
 def _locked(state: Path) -> IO[str]:
@@ -136,6 +142,10 @@ def _free_port(host: str, port: int) -> int:
         try:
             probe.bind((host, port))
         except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                raise BadFlag(
+                    f"--host: {host!r} is not allowed; allowed is an address of this machine"
+                ) from error
             raise BadFlag(
                 f"--port: {port} on {host} cannot be had ({error.strerror}); "
                 "stop what uses it, or choose another port (0: any free one)"
@@ -143,12 +153,12 @@ def _free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _bus_folder(state: Path) -> Path:
+def _bus_folder(state: Path) -> AbstractContextManager[str]:
     """Return where the sockets go: under the state folder, unless its path is too long."""
     folder = state / "bus"
     try:
         Endpoints.parse(f"ipc://{folder}")
     except InvalidEndpoint:
-        return Path(tempfile.mkdtemp(prefix="weir-"))
+        return tempfile.TemporaryDirectory(prefix="weir-")
     folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
+    return nullcontext(str(folder))
