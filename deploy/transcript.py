@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+_REMEMBERED = 4096
 _DIM, _BOLD, _RED, _GREEN, _PLAIN = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[0m"
 
 Json = Mapping[str, Any]
@@ -29,6 +30,7 @@ class Transcript:
         self._kinds: dict[str, str] = {}
         self._written: dict[str, str] = {}
         self._tools: dict[str, str] = {}
+        self._done: dict[str, str | int] = {}
         self._session: str | None = None
         self._part: str | None = None
         self._rules: dict[str, Callable[[Json], Iterator[str]]] = {
@@ -47,7 +49,12 @@ class Transcript:
     def text(self, event: Json) -> str:
         """Return what to write for one event, ``{"type", "properties"}``; often nothing."""
         rule = self._rules.get(event.get("type", ""))
-        return "".join(rule(event.get("properties") or {})) if rule else ""
+        if rule is None:
+            return ""
+        try:
+            return "".join(rule(event.get("properties") or {}))
+        except (KeyError, TypeError, AttributeError):
+            return "".join(self._line(None, f"({event['type']}, in a form unknown here)"))
 
     def _session_info(self, properties: Json) -> Iterator[str]:
         info = properties["info"]
@@ -80,24 +87,34 @@ class Transcript:
         if part["type"] == "tool":
             yield from self._tool(part)
         elif part["type"] in ("text", "reasoning"):
+            if self._done.get(part["id"]) == hash(part["text"]):
+                return  # a server repeats what it holds when a reader comes back
             self._kinds[part["id"]] = part["type"]
             if self._roles.get(part["messageID"]) == "user":
                 said = self._paint(_BOLD, f"> {part['text']}")
                 yield from self._line(part["sessionID"], said)
+                self._finish(part["id"], hash(part["text"]))
                 return
             yield from self._rest(part)
             if "end" in part.get("time", {}):
-                self._kinds.pop(part["id"], None)
-                self._written.pop(part["id"], None)
+                self._finish(part["id"], hash(part["text"]))
 
     def _rest(self, part: Json) -> Iterator[str]:
         written, text = self._written.get(part["id"], ""), part["text"]
-        if text.startswith(written):
+        if text.startswith(written) and part["id"] not in self._done:
             yield from self._grow(part["sessionID"], part["id"], text[len(written) :])
-        elif "end" in part.get("time", {}):
+        elif "end" in part.get("time", {}) and text != written.rstrip():  # opencode 1.2 trims
             yield from self._line(part["sessionID"], self._paint(_DIM, "(text replaced)"))
-            self._written.pop(part["id"])
+            self._written.pop(part["id"], None)
             yield from self._grow(part["sessionID"], part["id"], text)
+
+    def _finish(self, part: str, state: str | int) -> None:
+        """Forget what was needed of a part while it grew; remember how it ended."""
+        for table in (self._kinds, self._written, self._tools):
+            table.pop(part, None)
+        self._done[part] = state
+        if len(self._done) > _REMEMBERED:
+            del self._done[next(iter(self._done))]
 
     def _delta(self, properties: Json) -> Iterator[str]:
         if properties["field"] == "text":
@@ -116,11 +133,11 @@ class Transcript:
 
     def _tool(self, part: Json) -> Iterator[str]:
         state = part["state"]
-        if self._tools.get(part["id"]) == state["status"]:
+        if state["status"] in (self._tools.get(part["id"]), self._done.get(part["id"])):
             return
         self._tools[part["id"]] = state["status"]
         if state["status"] in ("completed", "error"):
-            self._tools.pop(part["id"])
+            self._finish(part["id"], state["status"])
         title = state.get("title") or state.get("error") or ""
         said = f"* {part['tool']} {state['status']} {title}".rstrip()
         yield from self._line(part["sessionID"], self._paint(_GREEN, said))
