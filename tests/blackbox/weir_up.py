@@ -1,0 +1,108 @@
+"""`weir up` as a real process, and what a test asks of it."""
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tests.http_client import Reply, call
+from tests.processes import Running, running, wait_until
+
+# An empty twin counts as not given: the settings of whoever runs the tests stay out.
+NO_TWINS = {name: "" for name in os.environ if name.startswith("WEIR_")}
+
+
+class Up:
+    """A running deployment.
+
+    Attributes:
+        url: where its gateway answers.
+        running: the process of `weir up`.
+    """
+
+    def __init__(self, process: Running) -> None:
+        self.running = process
+        self.url = process.says("weir is ready: ").rpartition(" ")[2]
+
+    @property
+    def output(self) -> str:
+        """What it and its services have written so far."""
+        return self.running.output
+
+    def pids(self, what: str) -> list[int]:
+        """Return the pids of the `what` (processor, gateway, worker) that live."""
+        said = {"worker": r"Booting worker with pid: (\d+)"}.get(
+            what, rf"{what} started, pid (\d+)"
+        )
+        return [pid for pid in map(int, re.findall(said, self.output)) if lives(pid)]
+
+    def everybody(self) -> list[int]:
+        """Return the pids of all its processes that live."""
+        found = [self.running.process.pid]
+        for what in ("processor", "gateway", "worker"):
+            found += self.pids(what)
+        return [pid for pid in found if lives(pid)]
+
+    def call(self, method: str, path: str, body: Any = None, **how: Any) -> Reply:
+        """Send a request to its gateway."""
+        return call(method, self.url + path, body, **how)
+
+    def answers(self) -> bool:
+        """Tell whether gateway and processor answer."""
+        try:
+            return self.call("GET", "/path").status == 200
+        except OSError:
+            return False
+
+    def session(self, directory: str = "/srv/demo", **body: Any) -> str:
+        """Make a session and return its id."""
+        return self.call("POST", f"/session?directory={quote(directory)}", body).body["id"]
+
+    def prompt(self, session: str, text: str) -> dict[str, Any]:
+        """Send a prompt and return the answer when it is whole."""
+        reply = self.call("POST", f"/session/{session}/message", prompt(text))
+        assert reply.status == 200, reply
+        return reply.body
+
+
+def prompt(text: str, **more: Any) -> dict[str, Any]:
+    """Return the body of a prompt."""
+    return {"parts": [{"type": "text", "text": text}], **more}
+
+
+def said(message: dict[str, Any], kind: str = "text") -> str:
+    """Return the text of a message, or what was thought before it."""
+    return "".join(part["text"] for part in message["parts"] if part["type"] == kind)
+
+
+def lives(pid: int) -> bool:
+    """Tell whether a process runs; one that nobody has waited for has ended all the same."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return bool(state.stdout.strip()) and not state.stdout.startswith("Z")
+
+
+def ended(pids: list[int], deadline_s: float) -> float:
+    """Wait until none of these processes lives; return how long that took (s)."""
+    start = time.monotonic()
+    wait_until(lambda: not any(map(lives, pids)), deadline_s, f"the end of {pids}")
+    return time.monotonic() - start
+
+
+@contextmanager
+def weir_up(folder: Path, *flags: str, log: str = "up.log") -> Iterator[Up]:
+    """Run `weir up` with its state under `folder` for the time of a ``with`` block.
+
+    Raises:
+        AssertionError: a process of it outlived it.
+    """
+    command = ["-m", "deploy.cli", "up", "--port", "0", "--state", str(folder / "state"), *flags]
+    with running(*command, log=folder / log, env=NO_TWINS) as process:
+        up = Up(process)
+        yield up
+        left = up.everybody()
+    assert not [pid for pid in left if lives(pid)], process.output
