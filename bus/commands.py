@@ -118,6 +118,10 @@ class Replay(Struct, tag=True):
     after: int
 
 
+class Readiness(Struct, tag=True):
+    """Whether events can be had, and why not. Body: {"ready", "reasons", "upstream"?}."""
+
+
 Command = (
     SessionCreate
     | SessionList
@@ -132,6 +136,7 @@ Command = (
     | Statuses
     | Describe
     | Replay
+    | Readiness
 )
 
 

@@ -255,6 +255,10 @@ class BranchUpdated(Properties):
     branch: str | UnsetType = UNSET
 
 
+SYNC = "sync"
+"""The twin of a durable event, on `/global/event` alone: never dropped, and in nobody's way."""
+declare(SYNC, Policy.NEVER)
+
 for _type in (
     "lsp.updated",
     "mcp.tools.changed",

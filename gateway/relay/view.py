@@ -10,6 +10,7 @@ import enum
 from msgspec import Struct
 
 from bus.envelope import Envelope
+from bus.events.catalogue import SYNC
 
 _LIFECYCLE = frozenset({"server.instance.disposed", "global.disposed"})
 
@@ -41,7 +42,7 @@ class View(Struct, frozen=True):
     def admits(self, envelope: Envelope) -> bool:
         """Tell whether a reader with this view gets the envelope."""
         if self.endpoint is Endpoint.INSTANCE:
-            if envelope.directory != self.directory:
+            if envelope.directory != self.directory or envelope.event.type == SYNC:
                 return False
             if self.workspace is not None and envelope.workspace != self.workspace:
                 return False
