@@ -34,12 +34,11 @@ class Round(Struct):
     bytes: float
     frames: float
     cpu_s: dict[str, float]
-    peak_mb: dict[str, float]
     yardstick_ms: float
 
 
 class Figures(Struct):
-    """What a scenario measured; memory in MB by group of processes."""
+    """What a scenario measured; memory in MB by group of processes, its peak in a last storm."""
 
     fast: int
     stalled: int

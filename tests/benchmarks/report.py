@@ -111,7 +111,7 @@ def _memory(measured: Sequence[Figures]) -> str:
     names = list(measured[0].before_mb)
     head = [f"{MEMORY_IS} MB", *names, "growth of total"]
     rows = [[m.name, *(cells(name)(m) for name in names), f"{m.growth_mb:.1f}"] for m in measured]
-    about = "before any reader / peak of the storms / a second after; total: all of weir"
+    about = "before any reader / peak of one more storm / a second after; total: all of weir"
     return f"{table(head, rows)}\n\n({about})"
 
 

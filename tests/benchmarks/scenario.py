@@ -63,13 +63,13 @@ class Scenario(Struct, frozen=True):
                 measured = _Measured(weir, readers, prober)
                 for _ in range(storm.rounds):
                     measured.storm(storm)
+                peak = measured.memory_peak(storm)
                 time.sleep(_AFTER_S)
                 after = memory_now(weir.groups)
             if not weir.is_whole:
                 raise RuntimeError(f"{self}: a process of weir was replaced")
             prober.tell("probes")
             probes = prober.hear(_DEADLINE_S)
-        peaks = [one.peak_mb for one in measured.rounds]
         return Figures(
             fast=self.fast,
             stalled=self.stalled,
@@ -77,7 +77,7 @@ class Scenario(Struct, frozen=True):
             idle=latency(probes, [idle]),
             load=latency(probes, measured.windows),
             before_mb=before,
-            peak_mb={name: max(peak[name] for peak in peaks) for name in before},
+            peak_mb=peak,
             after_mb=after,
             stalled_open=measured.stalled_open,
         )
@@ -100,24 +100,19 @@ class _Measured:
             **weir.groups,
             "readers": [readers.pid],
             "prober": [prober.pid],
-            "sampler": [os.getpid()],
+            "benchmark": [os.getpid()],
         }
 
     def storm(self, storm: Storm) -> None:
         """Let one storm pass, and see that everybody has its text."""
-        session = self._weir.session()
         yardstick_ms = machine.yardstick_ms()
-        self._readers.tell("begin")
-        self._readers.hear(_DEADLINE_S)
-        with Memory(self._weir.groups) as memory:
-            used, start_ns = self._cpu(), time.monotonic_ns()
-            self._weir.prompt(session, f"storm {storm.deltas} {storm.size}")
-            told = self._readers.hear(_DEADLINE_S)
-            cpu = {name: max(0.0, now - used[name]) for name, now in self._cpu().items()}
-            time.sleep(_SETTLE_S)
+        session = self._begin()
+        used, start_ns = self._cpu(), time.monotonic_ns()
+        told = self._pass(session, storm)
+        cpu = {name: max(0.0, now - used[name]) for name, now in self._cpu().items()}
+        time.sleep(_SETTLE_S)
         self.windows.append((start_ns, told["last_ns"]))
         held = self._check(session, storm)
-        self.stalled_open = held["stalled_open"]
         self.rounds.append(
             Round(
                 last_s=(told["last_ns"] - start_ns) / 1e9,
@@ -125,10 +120,28 @@ class _Measured:
                 bytes=held["bytes"],
                 frames=held["frames"],
                 cpu_s=cpu,
-                peak_mb=memory.peak,
                 yardstick_ms=yardstick_ms,
             )
         )
+
+    def memory_peak(self, storm: Storm) -> dict[str, float]:
+        """Watch memory through one more storm, which is not timed: to look slows it down."""
+        session = self._begin()
+        with Memory(self._weir.groups) as memory:
+            self._pass(session, storm)
+            time.sleep(_SETTLE_S)
+        self.stalled_open = self._check(session, storm)["stalled_open"]
+        return memory.peak
+
+    def _begin(self) -> str:
+        session = self._weir.session()
+        self._readers.tell("begin")
+        self._readers.hear(_DEADLINE_S)
+        return session
+
+    def _pass(self, session: str, storm: Storm) -> dict:
+        self._weir.prompt(session, f"storm {storm.deltas} {storm.size}")
+        return self._readers.hear(_DEADLINE_S)
 
     def _check(self, session: str, storm: Storm) -> dict:
         expected = digest(storm.text)
