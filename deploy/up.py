@@ -160,5 +160,8 @@ def _bus_folder(state: Path) -> AbstractContextManager[str]:
         Endpoints.parse(f"ipc://{folder}")
     except InvalidEndpoint:
         return tempfile.TemporaryDirectory(prefix="weir-")
-    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise BadFlag(f"--state: {str(folder)!r} cannot be used: {error.strerror}") from error
     return nullcontext(str(folder))

@@ -101,6 +101,11 @@ def test_a_state_folder_that_cannot_be_is_refused(tmp_path, below):
     assert said.startswith(f"--state: '{tmp_path / below}' cannot be used: ")
 
 
+def test_a_state_folder_without_room_for_the_sockets_is_refused(tmp_path):
+    (tmp_path / "bus").touch()
+    assert unusable(state=tmp_path).startswith(f"--state: '{tmp_path}/bus' cannot be used: ")
+
+
 def test_a_state_folder_in_use_is_refused(tmp_path):
     with (tmp_path / "up.lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
