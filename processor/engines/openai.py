@@ -22,8 +22,8 @@ from urllib3.exceptions import (
 )
 from urllib3.response import BaseHTTPResponse
 
+from bus.backoff import Backoff
 from processor.clock import now_ms
-from processor.engines.backoff import delay_s
 from processor.engines.completion import BadStream, CompletionReader
 from processor.engines.engine import Chunk, EngineRequest, ModelError, Offer, Retry
 from processor.engines.failures import Refusal, interrupted, refused
@@ -62,6 +62,7 @@ class OpenAIEngine:
         Raises:
             ModelError: the provider refused, broke off, or fell silent.
         """
+        backoff = Backoff()
         for attempt in itertools.count(1):
             spoken = False
             try:
@@ -73,7 +74,8 @@ class OpenAIEngine:
             except ModelError as error:
                 if spoken or not error.retryable or attempt > self._retries:
                     raise
-                pause_s, message = delay_s(attempt, error.retry_after_s), error.message
+                wait_s, asked_s, message = backoff.next_s(), error.retry_after_s, error.message
+            pause_s = wait_s if asked_s is None else asked_s
             yield [Retry(attempt, message, now_ms() + int(pause_s * 1000))]
             gevent.sleep(pause_s)
 

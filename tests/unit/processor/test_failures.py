@@ -2,10 +2,7 @@ import email.utils
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from processor.engines.backoff import LONGEST_S, delay_s
 from processor.engines.failures import MAX_RETRY_AFTER_S, Refusal, refused, retry_after
 
 URL = "http://127.0.0.1:9911/v1/chat/completions"
@@ -99,13 +96,3 @@ def test_a_date_to_come_back_at_is_understood() -> None:
     asked = retry_after({"retry-after": email.utils.formatdate(time.time() + 20, usegmt=True)})
     assert asked is not None
     assert 15 < asked <= 20
-
-
-@given(st.integers(1, 10_000))
-def test_pauses_grow_to_their_limit(attempt: int) -> None:
-    longest = min(LONGEST_S, 0.5 * 2 ** min(attempt - 1, 50))
-    assert longest / 2 <= delay_s(attempt, None) <= longest
-
-
-def test_what_the_provider_asks_for_wins() -> None:
-    assert delay_s(9, 0.0) == 0.0
