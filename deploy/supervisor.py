@@ -17,7 +17,7 @@ log = logging.getLogger("weir.up")
 
 _TICK_S = 0.1
 _STEADY_S = 10.0
-_STOP_S = 4.0
+_STOP_S = 3.5
 _BAD_SETTINGS = 2
 _PR_SET_PDEATHSIG = 1
 
