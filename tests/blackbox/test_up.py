@@ -56,7 +56,7 @@ def test_everything_answers_once_it_says_that_it_is_ready(up):
     ]
     assert up.call("GET", "/global/health").body["healthy"] is True
     assert up.call("GET", "/session").body == []
-    assert len(up.pids("worker")) == 2
+    up.workers(2)
 
 
 def test_the_demo_answers_a_prompt(up):
@@ -142,8 +142,7 @@ def test_a_stop_ends_all_within_five_seconds(folder, number):
         stream = SseClient(f"{up.url}/global/event")
         up.call("POST", f"/session/{session}/prompt_async", prompt("rate 100 100000"))
         stream.until(of_session(session, "message.part.delta"))
-        everybody = up.everybody()
-        assert len(everybody) == 5
+        everybody = [*up.workers(2), *up.everybody()]
         up.running.process.send_signal(number)
         assert up.running.ends(5) == 0
         ended(everybody, 1)
@@ -166,8 +165,8 @@ def test_a_stop_before_it_is_ready_ends_it_just_so(folder, number):
 
 def test_a_stop_ends_even_what_hangs_within_five_seconds(folder):
     with weir_up(folder, "--workers", "1") as up:
-        everybody = up.everybody()
-        for pid in everybody[1:]:
+        everybody = [*up.workers(1), *up.pids("gateway"), *up.pids("processor")]
+        for pid in everybody:
             os.kill(pid, signal.SIGSTOP)
         up.running.process.send_signal(signal.SIGTERM)
         assert up.running.ends(5) == 0
@@ -237,7 +236,7 @@ def test_a_turn_that_was_cut_by_a_kill_is_healed_in_front_of_its_readers(up):
 
 
 def test_a_killed_worker_is_replaced(up):
-    before = up.pids("worker")
+    before = up.workers(2)
     os.kill(before[0], signal.SIGKILL)
     wait_until(lambda: len(set(up.pids("worker")) - set(before)) == 1, what="a new worker")
     # Both workers take connections: each of these may be answered by the new one.
@@ -248,7 +247,7 @@ def test_a_killed_worker_is_replaced(up):
 
 def test_a_killed_gateway_is_restarted(up, tmp_path):
     session = up.session()
-    [pid], workers = up.pids("gateway"), up.pids("worker")
+    [pid], workers = up.pids("gateway"), up.workers(2)
     with tail(up, tmp_path / "tail.log", "--json") as process:
         process.says("server.connected")
         os.kill(pid, signal.SIGKILL)
@@ -259,13 +258,13 @@ def test_a_killed_gateway_is_restarted(up, tmp_path):
         answer = up.prompt(session, "storm 5 40")
         process.says('"session.idle"')
         assert said(answer)[-30:] in process.output
-    assert len(up.pids("worker")) == 2
+    up.workers(2)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 def test_all_end_with_a_killed_supervisor_and_the_next_one_takes_over(folder):
     with weir_up(folder, "--workers", "2") as up:
-        everybody, session = up.everybody(), up.session()
+        everybody, session = [*up.workers(2), *up.everybody()], up.session()
         up.running.process.kill()
         ended(everybody, 5)
     with weir_up(folder, "--workers", "1", log="next.log") as up:

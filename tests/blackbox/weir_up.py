@@ -40,6 +40,12 @@ class Up:
         )
         return [pid for pid in map(int, re.findall(said, self.output)) if lives(pid)]
 
+    def workers(self, count: int) -> list[int]:
+        """Wait until so many workers live, and return their pids."""
+        return wait_until(
+            lambda: len(found := self.pids("worker")) == count and found, what=f"{count} workers"
+        )
+
     def everybody(self) -> list[int]:
         """Return the pids of all its processes that live."""
         found = [self.running.process.pid]
