@@ -56,6 +56,9 @@ class Log:
         max_events: how many envelopes it holds at the most.
         max_bytes: how many bytes they may take in memory.
         start: position of the first envelope.
+
+    Attributes:
+        cuts: how many segments have been filled.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Log:
         self._newest = _Segment(start)
         self._segments = [self._newest]
         self._size_of_full = 0
+        self.cuts = 0
 
     @property
     def head(self) -> int:
@@ -107,6 +111,7 @@ class Log:
         return Run(position, position + len(envelopes), envelopes)
 
     def _begin_segment(self) -> None:
+        self.cuts += 1
         self._size_of_full += self._newest.size
         self._newest = _Segment(self.head)
         self._segments.append(self._newest)

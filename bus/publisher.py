@@ -13,7 +13,7 @@ from bus.envelope import Envelope
 from bus.events import Event
 from bus.log import Log
 
-BATCH_BYTES = 32 * 1024
+BATCH_BYTES = 24 * 1024
 BATCH_EVENTS = 256
 _JOURNAL_BYTES = 32 * 1024 * 1024
 

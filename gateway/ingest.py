@@ -15,14 +15,17 @@ _SLICE_S = 0.003
 def run(subscriber: Subscriber, readers: Readers) -> None:
     """Move what the bus brings into the log for ever; a greenlet of its own.
 
-    In a storm there is always a next frame, so the loop is let go after every slice.
+    In a storm there is always a next frame. So the loop is let go at every cut of the log, and
+    each reader whose socket takes it gets as far as that before more comes in: one that can keep
+    up is never outrun, however many there are. Meanwhile the bus holds what waits.
     """
-    until = time.monotonic() + _SLICE_S
+    relay = readers.relay
+    cuts, until = 0, 0.0
     while True:
         envelopes = subscriber.receive()
         if envelopes:
-            readers.relay.append(envelopes)
+            relay.append(envelopes)
             readers.log_has_grown()
-        if time.monotonic() >= until:
+        if relay.log.cuts != cuts or time.monotonic() >= until:
             gevent.sleep(0)
-            until = time.monotonic() + _SLICE_S
+            cuts, until = relay.log.cuts, time.monotonic() + _SLICE_S

@@ -20,6 +20,7 @@ from gateway.relay.mark import event_id
 
 log = logging.getLogger("weir.gateway")
 
+_STEPS_A_TURN = 2
 _SEND_BUFFER_BYTES = 256 * 1024
 
 
@@ -49,6 +50,7 @@ class Stream:
         self._heartbeat_s = heartbeat_s
         self._least_pause_s = 1 / frame_hz if frame_hz else 0.0
         self._ids = ids
+        self._steps = 0
         self._watch = None
         if connection is not None:
             # Left to itself the kernel would hold megabytes for a reader that reads nothing.
@@ -93,8 +95,18 @@ class Stream:
                 continue
             for start in range(0, len(piece), PIECE_BYTES):
                 yield piece[start : start + PIECE_BYTES]
+        self._let_go(step)
+
+    def _let_go(self, step: Step) -> None:
+        """Let others in, or a reader who lags and reads fast would keep the loop to itself.
+
+        Every second step is enough, and as much as ingest adds at a time (`gateway.ingest`).
+        """
+        self._steps += 1
         if step.pieces and self._least_pause_s:
             gevent.sleep(self._least_pause_s)
+        elif self._steps % _STEPS_A_TURN == 0:
+            gevent.sleep(0)
 
     def _say(self, event_type: str) -> bytes:
         evt_id = self._ids.ascending("evt")
