@@ -88,6 +88,7 @@ class Readers:
             sizes.append(len(data))
             frames.append(received.frames - known)
             texts[digest(received.text(session))] += 1
+            received.forget()
         return {
             "texts": texts,
             "bytes": statistics.median(sizes),

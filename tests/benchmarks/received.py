@@ -42,6 +42,10 @@ class Received:
         """Return what a client shows of the answers in a session."""
         return answer_text(self._state.messages_of(session))
 
+    def forget(self) -> None:
+        """Start anew with the next event: hundreds of clients would hold gigabytes of text."""
+        self._state = State()
+
 
 def answer_text(messages: list[dict]) -> str:
     """Return the text of the assistant's messages, of ``[{"info", "parts"}]``."""
