@@ -211,8 +211,7 @@ def test_a_killed_processor_is_restarted_behind_open_streams(up):
         stream.next()
         os.kill(pid, signal.SIGKILL)
         up.running.says(f"processor (pid {pid}) ended by signal 9; next start in")
-        wait_until(up.answers, what="a new processor")
-        messages = up.call("GET", f"/session/{session}/message").body
+        messages = up.patiently("GET", f"/session/{session}/message").body
         assert messages[-1] == before
         answer = up.prompt(session, "storm 500 40")
         got = stream.until(of_session(session, "session.idle"))
@@ -229,8 +228,7 @@ def test_a_turn_that_was_cut_by_a_kill_is_healed_in_front_of_its_readers(up):
         [pid] = up.pids("processor")
         os.kill(pid, signal.SIGKILL)
         got += stream.until(of_session(session, "session.idle"))
-        wait_until(up.answers)
-        messages = up.call("GET", f"/session/{session}/message").body
+        messages = up.patiently("GET", f"/session/{session}/message").body
     assert messages[-1]["info"]["error"]["name"] == "MessageAbortedError"
     assert fold(event["payload"] for event in got).messages_of(session) == messages
 

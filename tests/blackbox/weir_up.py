@@ -57,6 +57,15 @@ class Up:
         """Send a request to its gateway."""
         return call(method, self.url + path, body, **how)
 
+    def patiently(self, method: str, path: str, body: Any = None) -> Reply:
+        """Send a request again until a worker has found the processor, as a 503 asks for."""
+
+        def found() -> Reply | None:
+            reply = self.call(method, path, body)
+            return None if reply.status == 503 else reply
+
+        return wait_until(found, what=f"an answer to {method} {path}")
+
     def answers(self) -> bool:
         """Tell whether gateway and processor answer."""
         try:
@@ -66,11 +75,11 @@ class Up:
 
     def session(self, directory: str = "/srv/demo", **body: Any) -> str:
         """Make a session and return its id."""
-        return self.call("POST", f"/session?directory={quote(directory)}", body).body["id"]
+        return self.patiently("POST", f"/session?directory={quote(directory)}", body).body["id"]
 
     def prompt(self, session: str, text: str) -> dict[str, Any]:
         """Send a prompt and return the answer when it is whole."""
-        reply = self.call("POST", f"/session/{session}/message", prompt(text))
+        reply = self.patiently("POST", f"/session/{session}/message", prompt(text))
         assert reply.status == 200, reply
         return reply.body
 
