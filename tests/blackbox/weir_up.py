@@ -26,7 +26,10 @@ class Up:
 
     def __init__(self, process: Running) -> None:
         self.running = process
-        self.url = process.says("weir is ready: ").rpartition(" ")[2]
+        try:
+            self.url = process.says("weir is ready: ").rpartition(" ")[2]
+        except TimeoutError as error:
+            raise AssertionError(f"weir is not ready; it said:\n{self.output}") from error
 
     @property
     def output(self) -> str:
