@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+_TCP_ALLOWED = "allowed is tcp://HOST:PORT with a port of 1 to 65534"
 _IPC_PATH_MAX = 107  # sun_path of a Unix socket, less its closing NUL
 
 
@@ -40,6 +41,8 @@ class Endpoints(Struct, frozen=True):
     @classmethod
     def _ipc(cls, url: str) -> Endpoints:
         folder = url.rstrip("/")
+        if not folder.startswith("ipc:///") or "\0" in folder:
+            raise InvalidEndpoint(f"{url!r}: allowed is ipc:///FOLDER, an absolute path")
         longest = f"{folder}/commands"
         if len(longest.removeprefix("ipc://").encode()) > _IPC_PATH_MAX:
             raise InvalidEndpoint(
@@ -50,13 +53,14 @@ class Endpoints(Struct, frozen=True):
 
     @classmethod
     def _tcp(cls, url: str) -> Endpoints:
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            port = None
-        if port is None or not 1 <= port <= 65534 or not parts.hostname:
-            raise InvalidEndpoint(f"{url!r}: allowed is tcp://HOST:PORT with a port of 1 to 65534")
+            raise InvalidEndpoint(f"{url!r}: {_TCP_ALLOWED}") from None
+        bare = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
+        if port is None or not 1 <= port <= 65534 or not parts.hostname or not bare:
+            raise InvalidEndpoint(f"{url!r}: {_TCP_ALLOWED}")
         if not _is_loopback(parts.hostname):
             raise InvalidEndpoint(
                 f"{url!r}: the bus is not encrypted, so its host must be a loopback address"

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import itertools
 import logging
+import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 import zmq
 from gevent.event import AsyncResult
 
 from bus.commands import Answer, Command, CommandFailed, Done, Request
+from bus.publisher import started_ms
 
 log = logging.getLogger("weir.bus")
 
@@ -27,6 +30,11 @@ class ProcessorGone(Exception):
 
 class DeadlineExceeded(Exception):
     """The processor did not answer in time."""
+
+
+class _Waiting(NamedTuple):
+    answer: AsyncResult[Answer]
+    asked_ms: int
 
 
 class Requester:
@@ -45,7 +53,7 @@ class Requester:
         self._alive = alive
         self._deadline_s = min(deadline_s, MAX_DEADLINE_S)
         self._ids = itertools.count(1)
-        self._waiting: dict[int, AsyncResult[Answer]] = {}
+        self._waiting: dict[int, _Waiting] = {}
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Answer).decode
 
@@ -59,7 +67,7 @@ class Requester:
         """
         request_id = next(self._ids)
         result: AsyncResult[Answer] = AsyncResult()
-        self._waiting[request_id] = result
+        self._waiting[request_id] = _Waiting(result, time.time_ns() // 1_000_000)
         try:
             self._send(Request(request_id, command))
             answer = self._wait(result, min(deadline_s or self._deadline_s, MAX_DEADLINE_S))
@@ -80,7 +88,14 @@ class Requester:
                 continue
             waiting = self._waiting.get(answer.id)
             if waiting is not None:
-                waiting.set(answer)
+                waiting.answer.set(answer)
+
+    def abandon(self, epoch: str) -> None:
+        """Give up what was asked before the processor of `epoch` started: it is lost."""
+        started = started_ms(epoch)
+        for waiting in self._waiting.values():
+            if waiting.asked_ms < started:
+                waiting.answer.set_exception(ProcessorGone("the processor was restarted"))
 
     def _send(self, request: Request) -> None:
         try:
@@ -94,6 +109,8 @@ class Requester:
             answer = result.wait(timeout=min(left, _LIVENESS_CHECK_S))
             if answer is not None:
                 return answer
+            if result.exception is not None:
+                raise result.exception
             if not self._alive():
                 raise ProcessorGone("the processor went away")
             left -= _LIVENESS_CHECK_S

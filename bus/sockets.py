@@ -33,7 +33,7 @@ def subscriber_socket(
     socket.set(zmq.RCVHWM, EVENTS_HWM)
     socket.set(zmq.LINGER, 0)
     socket.set(zmq.RECONNECT_IVL, 50)
-    socket.set(zmq.RECONNECT_IVL_MAX, 1000)
+    socket.set(zmq.RECONNECT_IVL_MAX, 200)
     socket.subscribe(b"")
     for address in addresses:
         socket.connect(address)
@@ -62,6 +62,6 @@ def requester_socket(context: zmq.Context[zmq.Socket[bytes]], address: str) -> z
     socket.set(zmq.LINGER, 0)
     socket.set(zmq.IMMEDIATE, 1)
     socket.set(zmq.RECONNECT_IVL, 50)
-    socket.set(zmq.RECONNECT_IVL_MAX, 1000)
+    socket.set(zmq.RECONNECT_IVL_MAX, 200)
     socket.connect(address)
     return socket

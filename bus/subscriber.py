@@ -50,6 +50,7 @@ class Subscriber:
         repair: fetches what is missing, or raises `CannotRepair`; without it a gap is only
             counted.
         on_loss: told when a gap cannot be repaired.
+        on_restart: told the new epoch of a source that has started anew.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class Subscriber:
         socket: zmq.Socket[bytes],
         repair: Repair | None = None,
         on_loss: Callable[[], None] = lambda: None,
+        on_restart: Callable[[str], None] = lambda epoch: None,
     ) -> None:
         self.sources: dict[str, SourceState] = {}
         self.malformed = 0
         self._socket = socket
         self._repair = repair
         self._on_loss = on_loss
+        self._on_restart = on_restart
 
     def receive(self) -> list[Envelope]:
         """Wait for one frame and return its envelopes, after those that were missing before it.
@@ -119,6 +122,7 @@ class Subscriber:
         if state.epoch != epoch:
             log.info("source %s started anew: epoch %s after %s", source, epoch, state.epoch)
             state.epoch, state.seq, state.restarts = epoch, 0, state.restarts + 1
+            self._on_restart(epoch)
         return state
 
     def _missing(self, source: str, state: SourceState, first: int) -> list[Envelope]:

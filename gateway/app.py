@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from functools import partial
 from importlib.metadata import version
 
@@ -41,14 +43,18 @@ class Worker:
             sockets.subscriber_socket(context, [settings.bus.events]),
             repair=partial(replay.fetch, self._requester),
             on_loss=self.readers.reset,
+            on_restart=self._requester.abandon,
         )
         self.app = self._routes(settings)
 
     def start(self) -> None:
-        """Start the greenlets; they live as long as the worker does."""
-        gevent.spawn(ingest.run, self._subscriber, self.readers)
-        gevent.spawn(self._requester.run)
-        gevent.spawn(self.readers.run)
+        """Start the greenlets; the worker does not outlive any of them."""
+        for greenlet in (
+            gevent.spawn(ingest.run, self._subscriber, self.readers),
+            gevent.spawn(self._requester.run),
+            gevent.spawn(self.readers.run),
+        ):
+            greenlet.link_exception(_end_worker)
 
     def _routes(self, settings: Settings) -> falcon.App[falcon.Request, falcon.Response]:
         app = falcon.App(middleware=[Cors()])
@@ -59,3 +65,8 @@ class Worker:
         app.add_route("/global/health", Health(version("weir")))
         add_native_routes(app, self._requester, settings.directory)
         return app
+
+
+def _end_worker(_greenlet: object) -> None:
+    """Have gunicorn put another worker in the place of this one, which serves nothing any more."""
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -12,6 +12,7 @@ from bus.flags import BadFlag, HelpAsked  # noqa: E402
 from processor import service  # noqa: E402
 from processor.refusal import CannotStart  # noqa: E402
 from processor.settings import from_flags  # noqa: E402
+from processor.store.schema import NewerDatabase  # noqa: E402
 
 
 def main(argv: list[str]) -> int:
@@ -33,7 +34,8 @@ def main(argv: list[str]) -> int:
         service.run(settings)
     except CannotStart as error:
         print(error, file=sys.stderr)
-        return 1
+        # A newer database stays newer: whoever restarts this need not try again.
+        return 2 if isinstance(error, NewerDatabase) else 1
     return 0
 
 

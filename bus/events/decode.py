@@ -96,12 +96,11 @@ def from_json(payload: bytes) -> Event:
         wire = _decode_wire(payload)
         if wire.type == PartDelta.type:
             return _delta(payload)
-    except msgspec.MsgspecError:
-        return _lenient(payload)
-    try:
         subject = _decode_subject(wire.properties)
-    except msgspec.ValidationError:
-        subject = _Subject()  # an unknown type may use these names for something else
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _lenient(payload)
+    except RecursionError as error:
+        raise MalformedEvent("not an event: it is nested too deep") from error
     return _opaque(wire, subject, payload)
 
 
@@ -113,14 +112,17 @@ def _delta(payload: bytes) -> Delta:
 
 def _lenient(payload: bytes) -> Opaque:
     try:
-        event = json.loads(payload)
+        event = json.loads(payload.decode())
         wire = _Wire(msgspec.convert(event["type"], str), event.get("id"))
+        wire.type.encode()
     except (ValueError, TypeError, KeyError, AttributeError, msgspec.MsgspecError) as error:
         raise MalformedEvent(f"not an event: {error}") from error
+    except RecursionError as error:
+        raise MalformedEvent("not an event: it is nested too deep") from error
     try:
         subject = msgspec.convert(event.get("properties"), _Subject)
     except msgspec.ValidationError:
-        subject = _Subject()
+        subject = _Subject()  # an unknown type may use these names for something else
     return _opaque(wire, subject, payload)
 
 
@@ -132,12 +134,23 @@ def _opaque(wire: _Wire, subject: _Subject, payload: bytes) -> Opaque:
     snapshot = policy_of(wire.type) is Policy.LATEST and subject.part is not None
     return Opaque(
         type=wire.type,
-        id=wire.id if isinstance(wire.id, str) else None,
-        sessionID=session,
-        partID=entity.id if snapshot else subject.partID,
+        id=_name(wire.id),
+        sessionID=_name(session),
+        partID=_name(entity.id if snapshot else subject.partID),
         provisional=snapshot and subject.delta is None and _grows(entity),
         payload=_one_line(payload),
     )
+
+
+def _name(value: Any) -> str | None:
+    """Return an id as it can travel; one that is no Unicode is nobody's."""
+    if not isinstance(value, str):
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return None
+    return value
 
 
 def _grows(part: _Entity) -> bool:

@@ -114,7 +114,7 @@ def test_a_newer_database_is_refused_in_one_line(tmp_path: Path) -> None:
         db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
         db.close()
         status, error = refused("--bus", stopped.bus, "--state", str(stopped.state))
-        assert status == 1
+        assert status == 2
         assert error.count("\n") == 1
         assert "weir.db" in error
         assert "newer" in error

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -217,6 +218,19 @@ def test_a_killed_processor_is_restarted_behind_open_streams(up):
         got = stream.until(of_session(session, "session.idle"))
     assert fold(event["payload"] for event in got).messages_of(session)[-1] == answer
     assert up.pids("processor") != [pid]
+
+
+def test_what_a_killed_processor_was_asked_is_answered_as_soon_as_it_is_back(up):
+    session = up.session()
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(
+            up.call, "POST", f"/session/{session}/message", prompt("rate 100 100000")
+        )
+        with SseClient(f"{up.url}/global/event?session={session}") as stream:
+            stream.until(of_session(session, "message.part.delta"))
+            [pid] = up.pids("processor")
+            os.kill(pid, signal.SIGKILL)
+        assert held.result(timeout=8).status == 503
 
 
 def test_a_turn_that_was_cut_by_a_kill_is_healed_in_front_of_its_readers(up):

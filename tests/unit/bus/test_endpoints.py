@@ -24,6 +24,13 @@ def test_an_address_gives_two_sockets(url, events, commands):
     ("url", "allowed"),
     [
         ("", "ipc:///FOLDER and tcp://HOST:PORT"),
+        ("ipc://", "ipc:///FOLDER, an absolute path"),
+        ("ipc:///", "ipc:///FOLDER, an absolute path"),
+        ("ipc://run/weir", "ipc:///FOLDER, an absolute path"),
+        ("ipc:///run\0weir", "ipc:///FOLDER, an absolute path"),
+        ("tcp://[::1", "tcp://HOST:PORT"),
+        ("tcp://u:p@127.0.0.1:5", "tcp://HOST:PORT"),
+        ("tcp://127.0.0.1:5/x", "tcp://HOST:PORT"),
         ("/run/weir", "ipc:///FOLDER and tcp://HOST:PORT"),
         ("inproc://weir", "ipc:///FOLDER and tcp://HOST:PORT"),
         ("TCP://127.0.0.1:5000", "ipc:///FOLDER and tcp://HOST:PORT"),

@@ -278,3 +278,27 @@ def test_what_a_typed_event_leaves_out_is_absent_on_the_wire():
     assert json.loads(event.json())["properties"] == {
         "error": {"name": "UnknownError", "data": {}}
     }
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"type":"x","properties":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"type":"\xff","properties":{}}',
+        b'{"type":"message.part.delta","properties":{"delta":"\xff"}}',
+        b'{"type":"x","properties":{"sessionID":"\xff"}}',
+        b'{"type":"\\ud800","properties":{}}',
+        '{"type":"x"}'.encode("utf-16"),
+    ],
+    ids=["deep", "type", "delta", "session", "surrogate type", "utf-16"],
+)
+def test_what_no_reader_could_take_is_malformed(payload):
+    with pytest.raises(MalformedEvent):
+        from_json(payload)
+
+
+def test_an_id_that_is_no_unicode_names_nobody_and_the_event_travels():
+    payload = b'{"type":"x","id":"\\ud800","properties":{"sessionID":"\\udfff"}}'
+    event = from_json(payload)
+    assert (event.id, event.sessionID, event.payload) == (None, None, payload)
+    encode(Batch([Envelope("p", "e", 1, 1, None, None, None, event)]))
