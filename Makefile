@@ -7,11 +7,12 @@ BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
 
-.PHONY: run test lint format bench lock clean help
+.PHONY: run test test-opencode lint format bench lock clean help
 
 help:
 	@echo 'make run     start weir (processor + gateway) with the built-in demo model'
 	@echo 'make test    run the test suite'
+	@echo 'make test-opencode  weir in front of a real opencode'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  apply the formatter'
 	@echo 'make bench   every benchmark, as tables'
@@ -23,6 +24,10 @@ run: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)
+
+# The TUI tests need tmux; opencode itself comes from npm.
+test-opencode: $(READY)
+	$(BIN)/python -m pytest tests/opencode $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -36,6 +41,7 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.bus
 	$(BIN)/python -m tests.benchmarks.storm
+	$(BIN)/python -m tests.benchmarks.proxy
 
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --no-header \

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import fcntl
 import http.client
+import json
+import logging
+import os
 import socket
 import sys
 import tempfile
@@ -18,13 +21,17 @@ from msgspec import Struct
 from bus import flags, logs
 from bus.endpoints import Endpoints, InvalidEndpoint
 from bus.flags import BadFlag, Flag
+from bus.origin import PASSWORD_VARIABLE, USERNAME_VARIABLE, Origin
 from deploy.supervisor import Service, Supervisor
-from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL
+from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL, UPSTREAM_FLAGS
 from processor.settings import FLAGS as PROCESSOR_FLAGS
 from processor.settings import from_flags
 
+log = logging.getLogger("weir.up")
+
 _MODEL_FLAGS = tuple(flag for flag in PROCESSOR_FLAGS if flag.name.startswith("model"))
 _STATE = next(flag for flag in PROCESSOR_FLAGS if flag.name == "state")
+_SILENCE = next(flag for flag in PROCESSOR_FLAGS if flag.name == "upstream-silence")
 
 
 class Options(Struct, frozen=True):
@@ -44,7 +51,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
         HelpAsked: help was asked for.
     """
     state = Flag("state", _STATE.kind, _default_state(environ), _STATE.help)
-    all_flags = (*GATEWAY_FLAGS, state, *_MODEL_FLAGS, LOG_LEVEL)
+    all_flags = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS, LOG_LEVEL)
     values = flags.read(argv, environ, all_flags)
     # The processor knows which of its flags need each other: better refused here than by it.
     from_flags([_ANY_BUS, *_words(_names(_PROCESSOR), values)], environ)
@@ -58,6 +65,7 @@ def run(options: Options) -> int:
         BadFlag: the port or the state folder is taken, or cannot be used.
     """
     logs.configure(str(options.values["log_level"]))
+    _hide_login(options.values["upstream"])
     with _locked(options.state):
         port = _free_port(options.host, options.port)
         with _bus_folder(options.state) as bus:
@@ -70,33 +78,54 @@ def run(options: Options) -> int:
 
 
 _ANY_BUS = "--bus=ipc:///bus"
-_PROCESSOR = (_STATE, *(flag for flag in _MODEL_FLAGS if not flag.secret), LOG_LEVEL)
-_GATEWAY = (*GATEWAY_FLAGS, LOG_LEVEL)
+_UPSTREAM = next(flag for flag in UPSTREAM_FLAGS if flag.name == "upstream")
+_PROCESSOR = (
+    _STATE,
+    _UPSTREAM,
+    _SILENCE,
+    *(flag for flag in _MODEL_FLAGS if not flag.secret),
+    LOG_LEVEL,
+)
+_GATEWAY = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, LOG_LEVEL)
 
 
 class _Announcement:
-    """Says once, on stdout, that everything answers, and where."""
+    """Says once, on stdout, that everything answers, and where; or, on stderr, why not yet."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host = "127.0.0.1" if host in ("0.0.0.0", "::") else host
         self._port = port
         self._made = False
+        self._reason = ""
 
     def __call__(self) -> None:
-        if not self._made and self._answers("/global/health") and self._answers("/path"):
+        if self._made:
+            return
+        self._made, reason = self._readiness()
+        if self._made:
             host = f"[{self._host}]" if ":" in self._host else self._host
             print(f"weir is ready: http://{host}:{self._port}", flush=True)
-            self._made = True
+        elif reason and reason != self._reason:
+            self._reason = reason
+            log.warning("not ready yet: %s", reason)
 
-    def _answers(self, path: str) -> bool:
+    def _readiness(self) -> tuple[bool, str]:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=1)
         try:
-            connection.request("GET", path)
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
+            connection.request("GET", "/weir/readyz")
+            said = json.loads(connection.getresponse().read())
+            return bool(said["ready"]), ", ".join(said["reasons"])
+        except (OSError, http.client.HTTPException, ValueError, KeyError):
+            return False, ""
         finally:
             connection.close()
+
+
+def _hide_login(upstream: object) -> None:
+    """Hand the upstream's login to the services where a list of processes does not show it."""
+    if isinstance(upstream, Origin) and upstream.login is not None:
+        os.environ[USERNAME_VARIABLE] = upstream.login.username
+        os.environ[PASSWORD_VARIABLE] = upstream.login.password
 
 
 def _default_state(environ: Mapping[str, str]) -> Path:

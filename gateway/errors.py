@@ -28,6 +28,9 @@ _NAMES = {
     405: "MethodNotAllowedError",
     409: "ConflictError",
     413: "ContentTooLargeError",
+    414: "UriTooLongError",
+    417: "ExpectationFailedError",
+    431: "HeadersTooLargeError",
     501: "NotImplementedError",
     502: "BadGatewayError",
     503: "ServiceUnavailableError",
@@ -57,15 +60,20 @@ class BadRequest(Exception):
         self.field = field
 
 
-def answer_error(resp: Response, status: int, message: str, **detail: Any) -> None:
-    """Make `resp` an error answer; `detail` goes beside the message."""
+def error_body(status: int, message: str, **detail: Any) -> bytes:
+    """The JSON of an error answer; `detail` goes beside the message."""
     data = {"message": message, **detail}
     error: dict[str, Any] = {"name": _NAMES.get(status, "UnknownError"), "data": data}
     if status == 400:
         error |= {"_tag": "InvalidRequestError", **data}
+    return msgspec.json.encode(error)
+
+
+def answer_error(resp: Response, status: int, message: str, **detail: Any) -> None:
+    """Make `resp` an error answer; `detail` goes beside the message."""
     resp.status = status
     resp.content_type = falcon.MEDIA_JSON
-    resp.data = msgspec.json.encode(error)
+    resp.data = error_body(status, message, **detail)
 
 
 def install_error_handlers(app: falcon.App[Request, Response]) -> None:

@@ -36,7 +36,7 @@ class PeerWatch:
 
     def _readable(self) -> None:
         try:
-            said = _peek(self._sock.fileno())
+            said = peek(self._sock.fileno())
         except BlockingIOError:
             return
         except OSError:
@@ -46,7 +46,7 @@ class PeerWatch:
             self._on_gone()
 
 
-def _peek(fileno: int) -> bytes:
+def peek(fileno: int) -> bytes:
     """Look at the next byte, on the plain socket: gevent's would wait, and the loop must not."""
     plain = _socket.socket(fileno=fileno)
     try:

@@ -15,6 +15,8 @@ from gateway.settings import Settings
 _BESIDE_STREAMS = 1024
 _STOP_WITHIN_S = 2
 _STOP_CHECK_S = 0.1
+_MAX_REQUEST_LINE = 8190
+_MAX_HEADER = 16384
 
 
 class _Logger(Logger):  # type: ignore[misc]
@@ -38,17 +40,19 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         for name, value in {
             "bind": f"{host}:{settings.port}",
             "workers": settings.workers,
-            "worker_class": "gevent",
+            "worker_class": "gateway.gunicorn_worker.GatewayWorker",
             # Streams are capped by `max_readers`; health must find a place beyond that.
             "worker_connections": settings.max_readers + _BESIDE_STREAMS,
             "keepalive": 75,
             "timeout": 30,
             "graceful_timeout": _STOP_WITHIN_S,
+            "limit_request_line": _MAX_REQUEST_LINE,
+            "limit_request_field_size": _MAX_HEADER,
             "logger_class": _Logger,
             "loglevel": settings.log_level,
             "proc_name": "weir-gateway",
             "control_socket_disable": True,
-            "post_worker_init": self._end_streams_at_exit,
+            "post_worker_init": self._attach,
         }.items():
             self.cfg.set(name, value)
 
@@ -61,8 +65,9 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         self._worker.start()
         return self._worker.app
 
-    def _end_streams_at_exit(self, gunicorn_worker: Any) -> None:
-        """End this worker's streams as soon as gunicorn tells it to stop."""
+    def _attach(self, gunicorn_worker: Any) -> None:
+        """Give gunicorn's worker its proxy, and end its streams as soon as it is told to stop."""
+        gunicorn_worker.proxy = self._worker.proxy
 
         def watch() -> None:
             while gunicorn_worker.alive:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from bus import flags
 from bus.endpoints import Endpoints
 from bus.flags import REQUIRED, Flag, Kind
+from bus.origin import UPSTREAM, Origin, with_login
 
 BUS = Kind(Endpoints.parse, "ipc:///FOLDER or tcp://LOOPBACK:PORT")
 
@@ -25,7 +26,17 @@ GATEWAY_FLAGS = (
 LOG_LEVEL = Flag(
     "log-level", flags.one_of("debug", "info", "warning", "error"), "info", "what is logged"
 )
-_FLAGS = (Flag("bus", BUS, REQUIRED, "the processor's bus"), *GATEWAY_FLAGS, LOG_LEVEL)
+UPSTREAM_FLAGS = (
+    Flag("upstream", UPSTREAM, None, "the opencode server behind every route but weir's own"),
+    Flag(
+        "upstream-timeout",
+        flags.number(0.1, 86400, "seconds"),
+        60.0,
+        "how long the upstream may be silent, held requests apart, before 504",
+    ),
+)
+_BUS = Flag("bus", BUS, REQUIRED, "the processor's bus")
+_FLAGS = (_BUS, *GATEWAY_FLAGS, *UPSTREAM_FLAGS, LOG_LEVEL)
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -36,6 +47,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         directory: the folder of requests that name none.
         frame_hz: a ceiling on flushes per second for one reader; 0 for none.
         command_timeout: seconds to wait for a processor's answer.
+        upstream: where all routes but weir's own go; None where weir is the server itself.
+        upstream_timeout: seconds that the upstream may be silent.
     """
 
     bus: Endpoints
@@ -48,6 +61,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_readers: int
     command_timeout: float
     log_level: str
+    upstream: Origin | None = None
+    upstream_timeout: float = 60.0
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
@@ -57,4 +72,6 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
         BadFlag: something is not allowed.
         HelpAsked: help was asked for.
     """
-    return Settings(directory=os.getcwd(), **flags.read(argv, environ, _FLAGS))
+    given = flags.read(argv, environ, _FLAGS)
+    given["upstream"] = with_login(given["upstream"], environ)
+    return Settings(directory=os.getcwd(), **given)

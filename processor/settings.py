@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from bus.endpoints import Endpoints, InvalidEndpoint
 from bus.flags import REQUIRED, BadFlag, Flag, Kind, number, one_of, read, text, whole
+from bus.origin import UPSTREAM, with_login
+from processor.upstream.settings import UpstreamSettings
 
 
 class ModelSettings(Struct, frozen=True):
@@ -33,12 +36,21 @@ class ModelSettings(Struct, frozen=True):
 
 
 class Settings(Struct, frozen=True):
-    """All there is to set; `model` None: the built-in demo."""
+    """All there is to set.
+
+    Attributes:
+        bus: where gateways meet this processor.
+        state: where sessions are kept; None only in front of an upstream, which keeps its own.
+        model: which model answers, None: the built-in demo.
+        log_level: what to log.
+        upstream: the opencode that runs the turns, None: this processor does.
+    """
 
     bus: Endpoints
-    state: Path
+    state: Path | None
     model: ModelSettings | None = None
     log_level: str = "info"
+    upstream: UpstreamSettings | None = None
 
 
 def _bus(value: str) -> Endpoints:
@@ -75,8 +87,20 @@ FLAGS: Sequence[Flag] = (
     Flag(
         "state",
         Kind(lambda value: Path(text("").parse(value)).absolute(), "a folder"),
-        REQUIRED,
-        "where sessions are kept",
+        None,
+        "where sessions are kept; needed without --upstream",
+    ),
+    Flag(
+        "upstream",
+        UPSTREAM,
+        None,
+        "an opencode to stand in front of, which runs the turns itself",
+    ),
+    Flag(
+        "upstream-silence",
+        number(1, 300, "s"),
+        30.0,
+        "without an event or heartbeat for so long, its stream is dead",
     ),
     Flag(
         "model-url",
@@ -101,18 +125,29 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
         HelpAsked: help was asked for.
     """
     values = read(argv, environ, FLAGS)
+    model, origin = _model(values), with_login(values["upstream"], environ)
+    upstream = None
+    if origin is not None:
+        if model is not None:
+            raise BadFlag("--model-url: not with --upstream, which has models of its own")
+        upstream = UpstreamSettings(origin, values["upstream_silence"])
+    elif values["state"] is None:
+        raise BadFlag("--state: missing; allowed is a folder")
+    return Settings(values["bus"], values["state"], model, values["log_level"], upstream)
+
+
+def _model(values: Mapping[str, Any]) -> ModelSettings | None:
     url, name = values["model_url"], values["model"]
     if (url is None) != (name is None):
         missing, given = ("--model", "--model-url") if name is None else ("--model-url", "--model")
         raise BadFlag(f"{missing}: missing; {given} needs it")
-    model = None
-    if url is not None:
-        model = ModelSettings(
-            url=url,
-            name=name,
-            key=values["model_api_key"],
-            connect_timeout_s=values["model_connect_timeout"],
-            read_timeout_s=values["model_read_timeout"],
-            retries=values["model_retries"],
-        )
-    return Settings(values["bus"], values["state"], model, values["log_level"])
+    if url is None:
+        return None
+    return ModelSettings(
+        url=url,
+        name=name,
+        key=values["model_api_key"],
+        connect_timeout_s=values["model_connect_timeout"],
+        read_timeout_s=values["model_read_timeout"],
+        retries=values["model_retries"],
+    )

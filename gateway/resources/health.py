@@ -5,13 +5,15 @@ from __future__ import annotations
 import falcon
 import msgspec
 
+from gateway.readiness import ReadinessMemory
+
 
 class Health:
-    """Says that this server answers, and its version."""
+    """Says that this server answers, and which version: the upstream's, where there is one."""
 
-    def __init__(self, version: str) -> None:
-        self._body = msgspec.json.encode({"healthy": True, "version": version})
+    def __init__(self, memory: ReadinessMemory) -> None:
+        self._memory = memory
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Answer ``{"healthy": true, "version"}``."""
-        resp.data = self._body
+        resp.data = msgspec.json.encode({"healthy": True, "version": self._memory.version})

@@ -17,6 +17,7 @@ from bus.commands import (
     MessageGet,
     MessageList,
     Prompt,
+    Readiness,
     Replay,
     SessionCreate,
     SessionDelete,
@@ -73,6 +74,7 @@ class Dispatch:
             Abort: self._abort,
             Statuses: lambda c: self._services.statuses.of(c.directory),
             Describe: lambda c: self._descriptions.of(c.what, c.directory),
+            Readiness: lambda c: {"ready": True, "reasons": []},
         }
 
     def __call__(self, command: Command) -> tuple[bytes, str | None]:

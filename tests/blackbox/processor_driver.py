@@ -1,6 +1,7 @@
 """A processor as a real process, and the two sockets a gateway would have to it."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -44,11 +45,12 @@ class Event:
     """One event as a client would see it."""
 
     def __init__(self, envelope: Envelope) -> None:
-        wire = msgspec.json.decode(envelope.event.json())
+        wire = json.loads(envelope.event.json())  # unlike msgspec, it takes all that JSON may be
         self.envelope = envelope
-        self.id: str = wire["id"]
+        self.id: str | None = wire.get("id")
         self.type: str = wire["type"]
-        self.properties: dict[str, Any] = wire["properties"]
+        self.properties: dict[str, Any] = wire.get("properties", {})
+        self.wire: dict[str, Any] = wire
 
     def __repr__(self) -> str:
         return f"{self.type} {self.properties}"

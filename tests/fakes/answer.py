@@ -6,8 +6,10 @@ import socket
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler
 from typing import Any
+from uuid import uuid4
 
 CHUNK_BYTES = 1 << 18
+ARGUMENTS_PIECE = 16
 ERROR_TYPES = {400: "invalid_request_error", 401: "authentication_error", 429: "rate_limit_error"}
 
 
@@ -25,6 +27,9 @@ class Answer:
         self.prompt = prompt_of(request)
         self.attempt = attempt
         """How often this very prompt has been sent, this time included."""
+        self.is_title = is_title(request)
+        self.has_result = messages_of(request)[-1].get("role") == "tool"
+        """Whether a tool has run, and the model is to go on."""
         self._handler = handler
         self._begun = False
         self._count = 0
@@ -48,6 +53,14 @@ class Answer:
         frames = [f"{head}{json.dumps(text)}{tail}" for text in texts]
         self._count += len(frames)
         self.frames("".join(frames))
+
+    def tool_call(self, tool: str, arguments: dict[str, Any]) -> None:
+        """Call a tool: its name first, then its arguments in pieces."""
+        call = f"call_{uuid4().hex[:10]}"
+        self._tool_delta({"id": call, "type": "function"}, {"name": tool, "arguments": ""})
+        text = json.dumps(arguments)
+        for start in range(0, len(text), ARGUMENTS_PIECE):
+            self._tool_delta({}, {"arguments": text[start : start + ARGUMENTS_PIECE]})
 
     def frames(self, text: str) -> None:
         """Send `text` as it is; chunks of HTTP and frames of SSE need not end together."""
@@ -84,6 +97,11 @@ class Answer:
         if ready and not connection.recv(1, socket.MSG_PEEK):
             raise ClientLeft
 
+    def _tool_delta(self, head: dict[str, Any], function: dict[str, str]) -> None:
+        delta = {"tool_calls": [{"index": 0, **head, "function": function}]}
+        choice = {"index": 0, "delta": delta, "finish_reason": None}
+        self.frames(f"{self._head}{json.dumps(choice)}]}}\n\n")
+
     def _begin(self) -> None:
         if not self._begun:
             self._begun = True
@@ -98,11 +116,22 @@ class Answer:
 
 def prompt_of(request: dict[str, Any]) -> str:
     """The text of the last user message, given as a string or as a list of parts."""
-    asked = [m["content"] for m in request.get("messages", []) if m.get("role") == "user"]
+    asked = [m["content"] for m in messages_of(request) if m.get("role") == "user"]
     content = asked[-1] if asked else ""
     if isinstance(content, str):
         return content
     return "".join(part.get("text", "") for part in content)
+
+
+def messages_of(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """The messages of a request: an empty one where there is none."""
+    return request.get("messages") or [{}]
+
+
+def is_title(request: dict[str, Any]) -> bool:
+    """Whether opencode asks for a session's title, which it does beside the first prompt."""
+    first = messages_of(request)[0]
+    return first.get("role") == "system" and "title generator" in str(first["content"])
 
 
 def send_json(

@@ -14,10 +14,14 @@ user message is the script; SIZE is in characters, the running number in front i
     badjson N             N deltas, then a frame that is not JSON, then a proper end
     hang N                N deltas, then silence until the client leaves
     silent                not even headers
+    tool bash CMD then N  a call of opencode's bash tool, and N deltas once it has run
+    write PATH TEXT       the same with the write tool; 3 deltas
+    question              the same with the question tool
+    todo                  the same with the todowrite tool
     anything else         comes back word by word
 
 `GET /requests` tells what was asked for, ``[{"path", "prompt", "aborted"}]``, where aborted means
-that the client left before the end of the answer.
+that the client left before the end of the answer. What opencode asks for a title has no prompt.
 """
 
 import argparse
@@ -29,7 +33,7 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.fakes.answer import Answer, ClientLeft, prompt_of, send_json
+from tests.fakes.answer import Answer, ClientLeft, is_title, prompt_of, send_json
 from tests.fakes.scripts import play
 
 MODELS = {"object": "list", "data": [{"id": "m1", "object": "model", "owned_by": "fake"}]}
@@ -55,7 +59,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Play the script of a chat completion."""
         request = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-        note, attempt = self.server.note(self.path, prompt_of(request))
+        prompt = "" if is_title(request) else prompt_of(request)
+        note, attempt = self.server.note(self.path, prompt)
         answer = Answer(self, request, attempt)
         if self.path != "/v1/chat/completions" or not request.get("stream"):
             answer.refuse(400, "only POST /v1/chat/completions with stream: true is played")

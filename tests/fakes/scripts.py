@@ -4,25 +4,11 @@ import re
 import time
 from collections.abc import Callable
 
+from tests.fakes import tools
 from tests.fakes.answer import Answer
+from tests.fakes.texts import DEFAULT_SIZE, numbered, stamped, words
 
-DEFAULT_SIZE = 40
-
-
-def numbered(n: int, size: int = DEFAULT_SIZE) -> list[str]:
-    """The texts of `n` deltas: ``0000017|xxxx`` and a space; at least 9 characters each."""
-    filling = "x" * (size - 9) + " "
-    return [f"{i:07d}|{filling}" for i in range(n)]
-
-
-def stamped(i: int, size: int = DEFAULT_SIZE) -> str:
-    """The text of delta `i` with `time.monotonic_ns()` of now: ``0000017|<ns>|xxxx``, a space."""
-    return f"{i:07d}|{time.monotonic_ns():019d}|".ljust(size - 1, "x") + " "
-
-
-def words(text: str) -> list[str]:
-    """The pieces of an echo: a word with the white space behind it."""
-    return re.findall(r"\s+|\S+\s*", text)
+TITLE = "A scripted session"
 
 
 def storm(answer: Answer, n: int, size: int = DEFAULT_SIZE) -> None:
@@ -88,6 +74,11 @@ def silent(answer: Answer) -> None:
         answer.wait()
 
 
+def title(answer: Answer) -> None:
+    answer.deltas([TITLE])
+    answer.finish()
+
+
 def echo(answer: Answer) -> None:
     answer.deltas(words(answer.prompt))
     answer.finish()
@@ -105,11 +96,18 @@ SCRIPTS: tuple[tuple[str, Callable[..., None]], ...] = (
     (r"badjson (\d+)", badjson),
     (r"hang (\d+)", hang),
     (r"silent", silent),
+    (r"tool bash (.+) then (\d+)", tools.bash),
+    (r"write (\S+) (.+)", tools.write),
+    (r"question", tools.question),
+    (r"todo", tools.todo),
 )
 
 
 def play(answer: Answer) -> None:
-    """Run the script that the prompt names."""
+    """Run the script that the prompt names, but for a title give always the same."""
+    if answer.is_title:
+        title(answer)
+        return
     for pattern, script in SCRIPTS:
         if match := re.fullmatch(pattern, answer.prompt.strip(), re.DOTALL):
             given = [group for group in match.groups() if group is not None]

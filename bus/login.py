@@ -1,0 +1,48 @@
+"""The name and password of a protected upstream, which protect weir's own routes as well."""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+from base64 import b64decode, b64encode
+
+from msgspec import Struct
+
+_SCHEME = "basic "
+
+
+class Login(Struct, frozen=True):
+    """HTTP Basic credentials."""
+
+    username: str
+    password: str
+
+    @property
+    def basic(self) -> str:
+        """The value of an ``Authorization`` header."""
+        return f"Basic {b64encode(self._pair).decode()}"
+
+    def admits(self, authorization: str | None, token: str | None) -> bool:
+        """Tell whether a request may pass, by its header or its ``?auth_token``.
+
+        Either holds ``user:password`` in base64; the header wins where both are given.
+        """
+        if authorization:
+            scheme, given = authorization[: len(_SCHEME)], authorization[len(_SCHEME) :]
+            return scheme.lower() == _SCHEME and self._matches(given)
+        # A plus sign that a client did not escape arrives as a space.
+        return bool(token) and self._matches(str(token).replace(" ", "+"))
+
+    def __repr__(self) -> str:
+        return f"Login({self.username!r}, …)"
+
+    @property
+    def _pair(self) -> bytes:
+        return f"{self.username}:{self.password}".encode()
+
+    def _matches(self, given: str) -> bool:
+        try:
+            pair = b64decode(given.strip().encode(), validate=True)
+        except (binascii.Error, ValueError):
+            return False
+        return hmac.compare_digest(pair, self._pair)

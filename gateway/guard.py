@@ -1,0 +1,32 @@
+"""Who may use weir's own routes when the upstream has a password: whoever has that password.
+
+opencode protects every route, health included. Without this, weir would hand out to everybody
+the events of a server that hands them out to nobody.
+"""
+
+from __future__ import annotations
+
+from falcon import Request, Response
+
+from bus.login import Login
+from gateway.errors import answer_error
+
+_OPEN = frozenset({"/weir/livez", "/weir/readyz"})
+_CHALLENGE = 'Basic realm="Secure Area"'
+
+
+class Guard:
+    """Falcon middleware: answers 401 as opencode does. Probes of a supervisor need no password."""
+
+    def __init__(self, login: Login) -> None:
+        self._login = login
+
+    def process_request(self, req: Request, resp: Response) -> None:
+        """Refuse a request that brings no password, or the wrong one."""
+        if req.path in _OPEN:
+            return
+        if self._login.admits(req.get_header("Authorization"), req.get_param("auth_token")):
+            return
+        answer_error(resp, 401, "this server needs a name and a password (HTTP Basic)")
+        resp.set_header("WWW-Authenticate", _CHALLENGE)
+        resp.complete = True

@@ -1,0 +1,110 @@
+"""One connection to the upstream: h11's rules over a socket."""
+
+from __future__ import annotations
+
+import _socket
+import socket
+
+import gevent
+import h11
+
+from gateway.peer import peek
+
+PIECE_BYTES = 64 * 1024
+_MAX_HEAD_BYTES = 64 * 1024
+
+Event = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
+
+
+class NothingHeard(Exception):
+    """The upstream said nothing in the given time; `TimeoutError` is a connection that broke."""
+
+
+class Connection:
+    """Sends requests and reads answers, one at a time.
+
+    Attributes:
+        reused: it has carried a request before this one.
+        heard: the upstream has said something since this request was begun.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.reused = False
+        self.heard = False
+        self._sock = sock
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
+        self._closed = False
+
+    @property
+    def sock(self) -> socket.socket:
+        """The socket, to be watched while the connection is idle."""
+        return self._sock
+
+    def send(self, event: h11.Event) -> None:
+        """Send a part of the request, and wait until the upstream takes it.
+
+        Raises:
+            OSError: the connection is broken.
+            h11.LocalProtocolError: the request may not be sent in this form.
+        """
+        data = self._http.send(event)
+        if data:
+            self._sock.sendall(data)
+
+    def next_event(self) -> Event:
+        """What the upstream said next; `h11.NEED_DATA` when more must be received first.
+
+        Raises:
+            h11.RemoteProtocolError: it is not HTTP, or ended in the middle.
+        """
+        return self._http.next_event()
+
+    def receive(self, timeout_s: float) -> None:
+        """Wait for the upstream to say more.
+
+        Raises:
+            NothingHeard: it said nothing in time.
+            OSError: the connection is broken.
+        """
+        with gevent.Timeout(timeout_s, NothingHeard()):
+            data = self._sock.recv(PIECE_BYTES)
+        self.heard = self.heard or bool(data)
+        self._http.receive_data(data)
+
+    def recycle(self) -> bool:
+        """Make ready for another request; False if this connection cannot carry one."""
+        try:
+            self._http.start_next_cycle()
+        except h11.LocalProtocolError:
+            return False
+        self.reused, self.heard = True, False
+        return not self._http.trailing_data[0]
+
+    def is_quiet(self) -> bool:
+        """Tell whether an idle connection is still open, with nothing said that nobody asked."""
+        try:
+            peek(self._sock.fileno())
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
+    def abort(self) -> None:
+        """Cut the connection; who waits on it notices. Does not block."""
+        if self._closed:
+            return
+        # The plain socket: a TLS socket would say goodbye first, and wait for the answer.
+        plain = _socket.socket(fileno=self._sock.fileno())
+        try:
+            plain.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # it is gone already, which is what was wanted
+        finally:
+            plain.detach()
+
+    def close(self) -> None:
+        """Close the connection."""
+        if not self._closed:
+            self._closed = True
+            self._sock.close()

@@ -1,0 +1,173 @@
+"""One request carried to the upstream, and its answer carried back, at the same time.
+
+Two greenlets share the work: the one that serves the client reads the answer, and where there is
+a body, another one sends it. They meet in three places only: what ends one ends the other, a
+piece sent breaks the silence that the other measures, and the client's connection serves again
+only if both came to their end.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import gevent
+import h11
+
+from gateway.peer import PeerWatch
+from gateway.proxy.connection import Connection, NothingHeard
+from gateway.proxy.failures import ClientGone, Refusal, UpstreamFailed, UpstreamSilent
+from gateway.proxy.framing import Framing
+from gateway.proxy.headers import Header, end_to_end
+from gateway.proxy.incoming import Incoming
+from gateway.proxy.outlet import STALLED_S, Outlet
+from gateway.proxy.patience import Patience
+from gateway.proxy.timeslice import TimeSlice
+
+
+class Exchange:
+    """Runs once.
+
+    Args:
+        incoming: the request.
+        headers: what of its headers the upstream gets.
+        client: the connection it came on.
+        upstream: a connection that carries nothing else.
+        framing: writes the answer.
+        patience: with the upstream.
+
+    Attributes:
+        sent: the request has been sent to its end.
+    """
+
+    def __init__(
+        self,
+        incoming: Incoming,
+        headers: list[Header],
+        client: socket.socket,
+        upstream: Connection,
+        framing: Framing,
+        patience: Patience,
+    ) -> None:
+        self.sent = False
+        self._incoming = incoming
+        self._headers = headers
+        self._client = client
+        self._upstream = upstream
+        self._framing = framing
+        self._patience = patience
+        self._watch: PeerWatch | None = None
+        self._ended: Exception | None = None
+        self._outlet = Outlet(client)
+
+    def run(self) -> None:
+        """Carry the request and the answer.
+
+        Raises:
+            ClientGone: the client left; the upstream has been told by closing its connection.
+            Refusal: there is no answer, or it ended in the middle: `Framing.begun` says which.
+        """
+        sender = None
+        try:
+            self._send_head()
+            if self._incoming.body is None:
+                self._send_end()
+            else:
+                sender = gevent.spawn(self._send_body)
+            self._relay()
+        except (OSError, h11.RemoteProtocolError) as error:
+            self._outlet.flush()
+            raise self._ended or UpstreamFailed(self._broke_off(error)) from error
+        finally:
+            if sender is not None:
+                sender.kill()
+            if self._watch is not None:
+                self._watch.close()
+
+    def _send_head(self) -> None:
+        incoming = self._incoming
+        try:
+            request = h11.Request(
+                method=incoming.method, target=incoming.target, headers=self._headers
+            )
+            self._upstream.send(request)
+        except h11.LocalProtocolError as error:
+            raise Refusal(400, f"the request cannot be passed on: {error}") from error
+
+    def _send_body(self) -> None:
+        turn = TimeSlice()
+        try:
+            for piece in self._received():
+                self._upstream.send(h11.Data(data=piece))
+                self._patience.broken()
+                turn.pass_on_if_over()
+            self._send_end()
+        except (ClientGone, Refusal) as error:
+            self._end(error)
+        except (OSError, h11.LocalProtocolError):
+            # The upstream takes no more of it. It may have answered already: who reads will see.
+            return
+
+    def _send_end(self) -> None:
+        """End the request; from now on the client has nothing to do but to stay."""
+        self._upstream.send(h11.EndOfMessage(headers=end_to_end(self._incoming.trailers)))
+        self.sent = True
+        self._watch = PeerWatch(self._client, lambda: self._end(ClientGone()))
+
+    def _received(self) -> Iterator[bytes]:
+        pieces = self._incoming.pieces()
+        while True:
+            with gevent.Timeout(STALLED_S, ClientGone()):
+                piece = next(pieces, b"")
+            if not piece:
+                return
+            yield piece
+
+    def _end(self, error: Exception) -> None:
+        """Give the exchange up, and the upstream with it. Does not block."""
+        self._ended = self._ended or error
+        self._upstream.abort()
+
+    def _relay(self) -> None:
+        """Carry the answer back: what has come is written before more is waited for."""
+        turn = TimeSlice()
+        while True:
+            event = self._upstream.next_event()
+            if isinstance(event, h11.Data):
+                self._outlet.write(self._framing.data(event.data))
+            elif event is h11.NEED_DATA:
+                self._outlet.flush()
+                self._receive()
+            elif isinstance(event, h11.Response):
+                self._outlet.write(self._framing.head(*_of(event)))
+            elif isinstance(event, h11.InformationalResponse):
+                self._outlet.write(self._framing.informational(*_of(event)))
+            elif isinstance(event, h11.EndOfMessage):
+                self._outlet.write(self._framing.end(event.headers.raw_items()))
+                self._outlet.flush()
+                return
+            turn.pass_on_if_over()
+
+    def _receive(self) -> None:
+        while True:
+            try:
+                self._upstream.receive(self._patience.left_s)
+            except NothingHeard:
+                if not self._patience.extended():
+                    raise self._ended or UpstreamSilent("the upstream says nothing") from None
+            else:
+                break
+        self._patience.broken()
+        if self._ended is not None:
+            raise self._ended
+
+    def _broke_off(self, error: Exception) -> str:
+        if not self._upstream.heard:
+            return "the upstream closed the connection before it answered"
+        if isinstance(error, h11.RemoteProtocolError):
+            return f"the upstream's answer is not HTTP, or not whole: {error}"
+        return f"the upstream broke off its answer: {error}"
+
+
+def _of(event: h11.Response | h11.InformationalResponse) -> tuple[int, bytes, list[Header]]:
+    return event.status_code, event.reason, event.headers.raw_items()

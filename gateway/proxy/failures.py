@@ -1,0 +1,35 @@
+"""What can go wrong between two peers, and what the client is told."""
+
+from __future__ import annotations
+
+
+class ClientGone(Exception):
+    """The client has left: there is nobody to tell."""
+
+
+class Refusal(Exception):
+    """A request that is answered here, with an error.
+
+    Args:
+        status: of the answer.
+        message: what is wrong, to a person.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class UpstreamFailed(Refusal):
+    """The upstream could not be reached, or broke its answer off (502)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(502, message)
+
+
+class UpstreamSilent(Refusal):
+    """The upstream said nothing for too long (504)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(504, message)

@@ -1,0 +1,76 @@
+"""Which headers pass, and which a proxy sets.
+
+1. Hop-by-hop headers, and those that ``Connection`` names, end here (RFC 9110, 7.6.1).
+2. All others pass, in order, repeated ones apart.
+3. ``Trailer`` passes: it announces fields that pass too.
+4. How long a body is, is said anew: a ``Connection: content-length`` must not blur it.
+5. ``Host`` is the upstream's own; ``X-Forwarded-*`` say what the client wrote and who it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+Header = tuple[bytes, bytes]
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+_FOR, _PROTO, _HOST = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"
+_SET_HERE = frozenset({b"host", _FOR, _PROTO, _HOST})
+
+
+def values(headers: Iterable[Header], name: bytes) -> list[bytes]:
+    """Every value of the header `name`, which is in lower case."""
+    return [value for key, value in headers if key.lower() == name]
+
+
+def tokens(headers: Iterable[Header], name: bytes) -> set[bytes]:
+    """The members of a header that is a list, in lower case."""
+    parts = b",".join(values(headers, name)).split(b",")
+    return {part.strip().lower() for part in parts} - {b""}
+
+
+def end_to_end(headers: Iterable[Header]) -> list[Header]:
+    """`headers` without those meant for this hop alone."""
+    headers = list(headers)
+    ending = HOP_BY_HOP | tokens(headers, b"connection")
+    return [header for header in headers if header[0].lower() not in ending]
+
+
+def towards_upstream(
+    headers: Iterable[Header],
+    *,
+    authority: str,
+    client: str,
+    scheme: str,
+    body: Header | None,
+) -> list[Header]:
+    """The headers of a request as the upstream gets it.
+
+    Args:
+        headers: as the client sent them.
+        authority: the upstream's.
+        client: the address of the peer.
+        scheme: which the client used.
+        body: the header that says how the body is framed; None if there is no body.
+    """
+    headers = list(headers)
+    kept = [header for header in end_to_end(headers) if header[0].lower() not in _SET_HERE]
+    if body is not None and not values(kept, body[0].lower()):
+        kept.append(body)
+    hosts = values(headers, b"host")
+    came_by = b", ".join([*values(headers, _FOR), client.encode("latin-1")])
+    forwarded = [(b"X-Forwarded-For", came_by), (b"X-Forwarded-Proto", scheme.encode("latin-1"))]
+    if hosts:
+        forwarded.append((b"X-Forwarded-Host", hosts[0]))
+    return [(b"Host", authority.encode("latin-1")), *kept, *forwarded]

@@ -1,0 +1,88 @@
+"""Connections to the upstream that wait for another request.
+
+1. Only a request that may be sent twice goes out on an idle connection: the upstream may be
+   closing it at this very moment, and nobody could tell whether it was carried out.
+2. An idle connection is watched: when the upstream closes it, so does the pool, at once.
+3. Idle ones are few and do not grow old. Those in use are bounded by the client connections that
+   a worker takes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from gateway.peer import PeerWatch
+from gateway.proxy.connection import Connection
+
+_MAX_IDLE = 32
+_MAX_IDLE_S = 15.0
+
+
+class _Idle(Struct, eq=False):
+    connection: Connection
+    since: float
+    watch: PeerWatch | None = None
+
+
+class Pool:
+    """The idle connections of one worker.
+
+    Args:
+        open_new: makes a connection; what it raises passes through.
+    """
+
+    def __init__(self, open_new: Callable[[], Connection]) -> None:
+        self._open_new = open_new
+        self._idle: list[_Idle] = []
+
+    def __len__(self) -> int:
+        return len(self._idle)
+
+    def take(self, repeatable: bool) -> Connection:
+        """A connection for one request.
+
+        Args:
+            repeatable: the request may be sent again if the connection turns out to be stale.
+        """
+        self._drop_old()
+        while repeatable and self._idle:
+            # The youngest: the upstream is least likely to be tired of it.
+            idle = self._idle.pop()
+            _unwatch(idle)
+            if idle.connection.is_quiet():
+                return idle.connection
+            idle.connection.close()
+        return self._open_new()
+
+    def give_back(self, connection: Connection) -> None:
+        """Keep a connection whose answer has been read to its end, if it may serve again."""
+        if not connection.recycle() or not connection.is_quiet():
+            connection.close()
+            return
+        idle = _Idle(connection, time.monotonic())
+        idle.watch = PeerWatch(connection.sock, lambda: self._closed_by_upstream(idle))
+        self._idle.append(idle)
+        if len(self._idle) > _MAX_IDLE:
+            self._drop(self._idle[0])
+
+    def _closed_by_upstream(self, idle: _Idle) -> None:
+        if idle in self._idle:
+            self._drop(idle)
+
+    def _drop_old(self) -> None:
+        oldest = time.monotonic() - _MAX_IDLE_S
+        for idle in [idle for idle in self._idle if idle.since < oldest]:
+            self._drop(idle)
+
+    def _drop(self, idle: _Idle) -> None:
+        self._idle.remove(idle)
+        _unwatch(idle)
+        idle.connection.close()
+
+
+def _unwatch(idle: _Idle) -> None:
+    if idle.watch is not None:
+        idle.watch.close()

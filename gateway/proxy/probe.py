@@ -1,0 +1,24 @@
+"""Asking the upstream whether it lives, beside a request that it holds open."""
+
+from __future__ import annotations
+
+import gevent
+
+from bus.origin import Origin
+from gateway.proxy.dial import dial
+from gateway.proxy.failures import Refusal
+
+
+def lives(origin: Origin, timeout_s: float) -> bool:
+    """Tell whether the upstream answers anything at all in time; a 401 is an answer."""
+    return gevent.with_timeout(timeout_s, _answers, origin, timeout_s, timeout_value=False)
+
+
+def _answers(origin: Origin, timeout_s: float) -> bool:
+    asked = f"GET /global/health HTTP/1.1\r\nHost: {origin.authority}\r\nConnection: close\r\n\r\n"
+    try:
+        with dial(origin, timeout_s) as sock:
+            sock.sendall(asked.encode("latin-1"))
+            return bool(sock.recv(1))
+    except (Refusal, OSError):
+        return False

@@ -1,0 +1,160 @@
+"""Serves the requests that are not weir's own."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from functools import partial
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+from bus.origin import Origin
+from gateway.cors import Cors
+from gateway.errors import error_body
+from gateway.proxy import probe
+from gateway.proxy.connection import Connection
+from gateway.proxy.dial import dial
+from gateway.proxy.exchange import Exchange
+from gateway.proxy.failures import ClientGone, Refusal, UpstreamFailed
+from gateway.proxy.framing import Ending, Framing
+from gateway.proxy.headers import Header, tokens, towards_upstream, values
+from gateway.proxy.incoming import Incoming
+from gateway.proxy.outlet import Outlet
+from gateway.proxy.patience import Patience
+from gateway.proxy.pool import Pool
+
+log = logging.getLogger("weir.gateway")
+
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+_NO_WEBSOCKETS = (
+    "weir passes no WebSockets on; terminal panes need nginx in front, which leads their route "
+    "past weir: see deploy/nginx.conf"
+)
+
+
+class Proxy:
+    """The reverse proxy of one worker.
+
+    Args:
+        origin: the upstream.
+        timeout_s: how long it may be silent.
+        cors: lets web pages read the errors that are answered here; the upstream's answers carry
+            its own headers.
+    """
+
+    def __init__(self, origin: Origin, timeout_s: float, cors: Cors) -> None:
+        self._origin = origin
+        self._timeout_s = timeout_s
+        self._cors = cors
+        self._pool = Pool(lambda: Connection(dial(origin)))
+
+    def serve(self, incoming: Incoming, client: socket.socket) -> bool:
+        """Answer one request; returns whether the connection may serve another."""
+        framing = Framing(incoming.method, incoming.http11, incoming.keep_alive)
+        outlet = Outlet(client)
+        try:
+            _refuse_what_cannot_pass(incoming)
+            sent = self._forward(incoming, client, framing)
+        except ClientGone:
+            return False
+        except Refusal as refusal:
+            log.warning("%s %r: %d, %s", incoming.method, incoming.path, refusal.status, refusal)
+            return self._give_up(incoming, framing, outlet, refusal)
+        except Exception:
+            log.exception("%s %r failed", incoming.method, incoming.path)
+            failed = Refusal(500, "the gateway failed; its log says why")
+            return self._give_up(incoming, framing, outlet, failed)
+        if not sent:
+            outlet.close_gently()
+        return sent and framing.keep_alive
+
+    def _forward(self, incoming: Incoming, client: socket.socket, framing: Framing) -> bool:
+        """Carry the exchange out, on a second connection if the first was stale.
+
+        Returns whether the request was read to its end.
+        """
+        repeatable = incoming.method in _REPEATABLE and incoming.body is None
+        while True:
+            upstream = self._pool.take(repeatable)
+            try:
+                return self._exchange(incoming, client, framing, upstream)
+            except UpstreamFailed:
+                if not upstream.reused or upstream.heard:
+                    raise
+                log.debug("an idle connection to the upstream was stale")
+            repeatable = False
+
+    def _exchange(
+        self, incoming: Incoming, client: socket.socket, framing: Framing, upstream: Connection
+    ) -> bool:
+        patience = Patience(self._timeout_s, partial(probe.lives, self._origin), time.monotonic)
+        headers = self._headers(incoming)
+        exchange = Exchange(incoming, headers, client, upstream, framing, patience)
+        try:
+            exchange.run()
+        except BaseException:
+            upstream.close()
+            raise
+        if exchange.sent:
+            self._pool.give_back(upstream)
+        else:
+            upstream.close()
+        return exchange.sent
+
+    def _headers(self, incoming: Incoming) -> list[Header]:
+        headers = towards_upstream(
+            incoming.headers,
+            authority=self._origin.authority,
+            client=incoming.client,
+            scheme=incoming.scheme,
+            body=incoming.body,
+        )
+        login = self._origin.login
+        if login is not None and not values(headers, b"authorization"):
+            # Nobody gets in with a password that is not theirs: without the right token the
+            # request goes on as it came, and the upstream refuses it.
+            token = parse_qs(incoming.query).get("auth_token", [""])[0]
+            if login.admits(None, token):
+                headers.append((b"Authorization", login.basic.encode()))
+        return headers
+
+    def _give_up(
+        self, incoming: Incoming, framing: Framing, outlet: Outlet, refusal: Refusal
+    ) -> bool:
+        """Answer the refusal, or cut the answer that has begun."""
+        if framing.begun:
+            # Chunks and a length show that something is missing; else the connection has to.
+            if framing.ending is Ending.CLOSE:
+                outlet.reset()
+            return False
+        framing.keep_alive = framing.keep_alive and incoming.body is None
+        try:
+            self._answer(incoming, framing, outlet, refusal)
+        except ClientGone:
+            return False
+        if incoming.body is not None:
+            outlet.close_gently()
+        return framing.keep_alive
+
+    def _answer(
+        self, incoming: Incoming, framing: Framing, outlet: Outlet, refusal: Refusal
+    ) -> None:
+        body = error_body(refusal.status, refusal.message)
+        origin = b"".join(values(incoming.headers, b"origin")[:1]).decode("latin-1")
+        headers = [
+            (b"Content-Type", b"application/json"),
+            (b"Content-Length", b"%d" % len(body)),
+            *((k.encode(), v.encode("latin-1")) for k, v in self._cors.headers(origin)),
+        ]
+        reason = HTTPStatus(refusal.status).phrase.encode()
+        outlet.write(framing.head(refusal.status, reason, headers))
+        outlet.write(framing.data(body))
+        outlet.flush()
+
+
+def _refuse_what_cannot_pass(incoming: Incoming) -> None:
+    if b"websocket" in tokens(incoming.headers, b"upgrade"):
+        raise Refusal(501, _NO_WEBSOCKETS)
+    if incoming.method == "CONNECT":
+        raise Refusal(501, "weir is no tunnel: it passes requests on to its upstream alone")

@@ -1,0 +1,36 @@
+"""Request targets: which are weir's own, and what the upstream gets to see of the others.
+
+Two readings of one path must not lead past the event streams: an upstream that resolves
+``/x/../event`` or ``/%65vent`` would open one of its own, with a queue that nothing bounds. So
+whatever *could* be read as one of weir's routes is weir's. All other targets pass byte for byte.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from urllib.parse import unquote
+
+_OWN = frozenset({"/event", "/global/event", "/global/health", "/weir"})
+_OWN_BELOW = "/weir/"
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+
+
+def own_route(path: str) -> str | None:
+    """The route of weir's that `path` leads to, in its plain spelling; None if it is no such.
+
+    Args:
+        path: of a request, as it came: percent-encoded, without the query.
+    """
+    plain = unquote(path, "latin-1").replace("\\", "/")
+    plain = "/" + posixpath.normpath("/" + plain).lower().lstrip("/")
+    return plain if plain in _OWN or plain.startswith(_OWN_BELOW) else None
+
+
+def origin_form(uri: str) -> bytes:
+    """What the request line to the upstream says: a proxy's absolute form loses its authority."""
+    if not uri.startswith(("/", "*")):
+        uri = _ABSOLUTE.sub("", uri, count=1)
+        if not uri.startswith("/"):
+            uri = f"/{uri}"
+    return uri.encode("latin-1")

@@ -1,0 +1,86 @@
+"""A processor that runs the turns itself."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from contextlib import ExitStack
+from pathlib import Path
+
+import gevent
+
+from bus.events.message import MessagePath, UserMessage
+from bus.events.session import Session
+from bus.ids import Ids
+from bus.publisher import Publisher
+from processor.announcer import Announcer
+from processor.answer import Answer
+from processor.clock import now_ms
+from processor.commands.describe import Descriptions
+from processor.commands.dispatch import Dispatch
+from processor.commands.prompts import Prompts
+from processor.commands.sessions import SessionCommands
+from processor.engines.demo import DemoEngine
+from processor.engines.engine import Engine
+from processor.engines.openai import OpenAIEngine
+from processor.healing import heal
+from processor.origin import Work
+from processor.projects import project_of
+from processor.record import Record, Services
+from processor.saving import Saving
+from processor.settings import ModelSettings
+from processor.statuses import Statuses
+from processor.store import chunks, recovery, sessions
+from processor.store.database import Database
+from processor.store.drafts import Drafts
+from processor.turn import Turn, aborted
+from processor.turns import Turns
+
+DATABASE_NAME = "weir.db"
+STOP_S = 1.2
+CLOSE_S = 0.4
+
+
+class Native:
+    """Sessions in a folder, and the model that answers in them.
+
+    Args:
+        state: the folder, claimed by the caller.
+        model: which model, None for the demo.
+        stack: closes the store.
+    """
+
+    def __init__(self, state: Path, model: ModelSettings | None, stack: ExitStack) -> None:
+        self._state = state
+        self._started_ms = now_ms()
+        self._engine: Engine = OpenAIEngine(model) if model else DemoEngine()
+        self._database = Database(state / DATABASE_NAME)
+        stack.callback(gevent.with_timeout, CLOSE_S, self._database.close, timeout_value=None)
+        self._recovered = self._database.call(
+            recovery.close_unfinished, aborted(), self._started_ms
+        )
+        self.source: str = self._database.call(sessions.source)
+
+    def begin(self, publisher: Publisher, stack: ExitStack) -> Work:
+        """Close what the last processor left open, and be ready for prompts."""
+        database, engine = self._database, self._engine
+        ids = Ids()
+        drafts = Drafts(lambda pending: database.call(chunks.append, pending))
+        services = Services(database, drafts, Announcer(publisher, ids), Statuses())
+        heal(self._recovered, services)
+
+        def start(session: Session, prompt: UserMessage) -> Answer:
+            path = MessagePath(session.directory, project_of(session.directory).worktree)
+            turn = Turn(Record(session, services), ids, prompt, path)
+            return Answer(turn, prompt, engine, database)
+
+        turns = Turns(start)
+        stack.callback(turns.abort_all, STOP_S)
+        dispatch = Dispatch(
+            publisher,
+            services,
+            turns,
+            SessionCommands(services, turns, ids, importlib.metadata.version("weir")),
+            Prompts(services, turns, ids, engine.offer),
+            Descriptions(database, engine.offer, self._state, self._started_ms),
+        )
+        return Work(dispatch, Saving(drafts).begin)

@@ -1,0 +1,43 @@
+"""Saving text in flight, again and again, however slow the disk is."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+
+import gevent
+
+from processor.store.drafts import Drafts
+
+log = logging.getLogger("weir.processor")
+
+SLOW_S = 5.0
+
+
+class Saving:
+    """Flushes drafts in the background, one flush at a time."""
+
+    def __init__(self, drafts: Drafts) -> None:
+        self._drafts = drafts
+        self._flush_began = 0.0
+        self._warned = False
+
+    def begin(self) -> None:
+        """Begin a flush unless the last one still runs: a slow disk must not stop who calls."""
+        if not self._drafts.is_flushing:
+            self._flush_began = time.monotonic()
+            gevent.spawn(self._write)
+        elif time.monotonic() - self._flush_began > SLOW_S and not self._warned:
+            self._warned = True
+            log.warning("the store has not saved text in flight for %g s", SLOW_S)
+
+    def _write(self) -> None:
+        try:
+            self._drafts.flush()
+        except sqlite3.Error as error:
+            if not self._warned:
+                log.error("text in flight cannot be saved: %s", error)
+            self._warned = True
+        else:
+            self._warned = False

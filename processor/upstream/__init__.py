@@ -1,0 +1,1 @@
+"""The one reader of an opencode, which always drains: where events come from in front of one."""

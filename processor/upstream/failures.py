@@ -1,0 +1,52 @@
+"""What goes wrong between here and the upstream, in words that follow its name."""
+
+from __future__ import annotations
+
+import ssl
+
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
+)
+from urllib3.response import BaseHTTPResponse
+
+
+def in_words(error: HTTPError | OSError) -> str:
+    """Say what an error of the connection means."""
+    cause = error.__cause__ or error.__context__
+    if isinstance(error, NameResolutionError):
+        return "has a name that cannot be resolved"
+    if isinstance(error, NewConnectionError):
+        if isinstance(cause, ConnectionRefusedError):
+            return "refuses connections"
+        return f"cannot be reached ({_reason(error)})"
+    if isinstance(error, ConnectTimeoutError):
+        return "does not take the connection"
+    if isinstance(error, ReadTimeoutError | TimeoutError):
+        return "is silent"
+    if isinstance(error, SSLError | ssl.SSLError):
+        return f"cannot be trusted ({_reason(error)})"
+    if isinstance(error, ProtocolError | OSError):
+        return f"cut the connection ({_reason(error)})"
+    return f"cannot be asked ({_reason(error)})"
+
+
+def refusal(response: BaseHTTPResponse) -> str:
+    """Say what an answer means that is not the one asked for."""
+    said = f"answers {response.status} {response.reason or ''}".rstrip()
+    if response.status in (401, 403):
+        return f"{said}: OPENCODE_SERVER_PASSWORD is missing or wrong"
+    if response.status == 200:
+        kind = response.headers.get("Content-Type", "nothing known")
+        return f"{said} with {kind}: is it an opencode?"
+    return said
+
+
+def _reason(error: BaseException) -> str:
+    cause = error.__cause__ or error.__context__ or error
+    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__

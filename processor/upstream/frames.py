@@ -1,0 +1,91 @@
+"""From the data of one SSE event of `/global/event` to an event and where it happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from bus.events import Event, MalformedEvent, Opaque, from_json
+from processor.upstream import json
+
+
+class MalformedFrame(ValueError):
+    """The data is no frame of `/global/event`.
+
+    Attributes:
+        kind: what is wrong, in words that are the same for all frames of that kind.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+class Place(Struct, frozen=True):
+    """Where something happens: opencode keeps an instance of itself for each."""
+
+    directory: str | None = None
+    project: str | None = None
+    workspace: str | None = None
+
+
+class Frame(Struct, frozen=True, gc=False):
+    """An event in its place."""
+
+    event: Event
+    place: Place
+
+
+class _Wire(Struct):
+    payload: Raw
+    directory: str | None = None
+    project: str | None = None
+    workspace: str | None = None
+
+
+_decode_wire = msgspec.json.Decoder(_Wire).decode
+
+
+def decode(data: bytes) -> Frame:
+    """Return the frame that `data` holds; the event's JSON stays as it came.
+
+    Raises:
+        MalformedFrame: it holds none.
+    """
+    try:
+        wire = _decode_wire(data)
+        payload = bytes(wire.payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        wire, payload = _lenient(data)
+    try:
+        event = from_json(payload)
+        if type(event) is Opaque and not payload.isascii():
+            payload.decode()  # what is in the depths of a payload was not looked at yet
+    except UnicodeDecodeError as error:
+        raise MalformedFrame("not UTF-8") from error
+    except (MalformedEvent, RecursionError) as error:
+        raise MalformedFrame("its payload is no event") from error
+    return Frame(event, Place(wire.directory, wire.project, wire.workspace))
+
+
+def _lenient(data: bytes) -> tuple[_Wire, bytes]:
+    """Take half a surrogate pair, which only the standard library does; equal as JSON."""
+    try:
+        value = json.decode(data)
+    except UnicodeDecodeError as error:
+        raise MalformedFrame("not UTF-8") from error
+    except ValueError as error:
+        raise MalformedFrame("not JSON") from error
+    if not isinstance(value, dict) or "payload" not in value:
+        raise MalformedFrame("without a payload")
+    payload = json.encode(value["payload"])
+    return _Wire(Raw(payload), *(_text(value, name) for name in _Wire.__struct_fields__[1:])), (
+        payload
+    )
+
+
+def _text(value: dict[str, Any], name: str) -> str | None:
+    text = value.get(name)
+    return text if isinstance(text, str) else None

@@ -1,0 +1,132 @@
+"""Making readers whole again: what a cut has hidden is fetched over REST, and published.
+
+Theory of operation.
+
+1. From the first byte of a connection on, everything live waits (`hold`); only then is REST
+   asked. So an answer of REST contains all that was published before, and what waits is from the
+   same time or later. Upserts go first, what waits follows: nothing newer is overwritten.
+2. An entity that something waits about is left to what waits: that is its value, or will be.
+   One exception: a message that readers do not know goes before its parts, as it first waits.
+   An event may still be on its way that is older than the answer. It comes later then, as does
+   what follows it, up to the newest.
+3. The statuses are asked for first and published last. Whatever preceded an idle status is then in
+   the answers that were asked for after it.
+4. A session is fetched whole before any of it is published. If too much waits meanwhile, it is let
+   go, and the attempt is over: its answers may be older than what was published. So is an attempt
+   whose connection is cut. Both are made again for the sessions that were not reached.
+5. REST has no deltas: it shows text in flight as it was at its last snapshot. Such a part is
+   published only if that does not shorten what readers hold, and never if the connection has seen
+   it begin, since then its deltas pass. It keeps its hole until a live snapshot (`holes`).
+6. What became of a permission or question that is asked no more cannot be known. Readers are told
+   that it is closed, without a reply. Deltas, `session.error` and `session.diff` stay missed.
+
+Which sessions: those not idle at the cut, or heard of shortly before it, or busy, changed or
+asking now. At the first connection of a processor there was no cut: those busy or asking now.
+"""
+
+from __future__ import annotations
+
+from bus.ids import Ids
+from processor.upstream.frames import Place
+from processor.upstream.intake import Intake
+from processor.upstream.mending import Answers, Mending
+from processor.upstream.rest import PAGE, Gone, Rest, RestFailed
+from processor.upstream.subject import Json, time_of
+from processor.upstream.survey import Patience, Survey, places, survey
+
+_MOST_PAGES = 20
+
+
+class Healing:
+    """What is left to heal of one upstream, over all its connections.
+
+    Args:
+        rest: answers for the upstream.
+        intake: what passes by, and what readers know.
+        ids: makes the ids of events.
+    """
+
+    def __init__(self, rest: Rest, intake: Intake, ids: Ids) -> None:
+        self._rest = rest
+        self._intake = intake
+        self._ids = ids
+        self._patience = Patience()
+        self._since_ms: int | None = None
+        self._pending: dict[str, Place] = {}
+
+    def cut(self, now: float, last_ms: int) -> None:
+        """Note that the stream is cut.
+
+        Args:
+            now: on the clock of the intake.
+            last_ms: by the server's clock, when it was certainly whole.
+        """
+        if self._since_ms is None or last_ms < self._since_ms:
+            self._since_ms = last_ms
+        for session, known in self._intake.memory.sessions():
+            if known.lively(now):
+                self._pending[session] = known.place
+
+    def attempt(self) -> None:
+        """Publish what was missed; what waits meanwhile is let go at the end.
+
+        Raises:
+            RestFailed: not all of it could be fetched. It is to be tried again.
+        """
+        self._intake.wait()
+        try:
+            self._all()
+        except RestFailed:
+            self._patience.failures += 1
+            raise
+        finally:
+            self._intake.release()
+        self._patience.failures = 0
+        self._since_ms = None
+
+    def _all(self) -> None:
+        around = places(self._intake.memory, self._pending.values())
+        found = survey(self._rest, self._patience, around, self._since_ms)
+        self._pending = found.sessions | self._pending
+        for session, place in list(self._pending.items()):
+            # Should it fail, the others come first the next time.
+            self._pending[session] = self._pending.pop(session)
+            self._session(session, place, found)
+            del self._pending[session]
+
+    def _session(self, session: str, place: Place, found: Survey) -> None:
+        try:
+            answers = self._answers(session, place)
+        except Gone:
+            answers = Answers(gone=True)
+        hold = self._intake.hold
+        if hold is None:
+            raise RestFailed("more came in meanwhile than may wait")
+        mending = Mending(self._intake, hold, self._ids, session, place, self._since_ms)
+        mending.mend(answers, found)
+
+    def _answers(self, session: str, place: Place) -> Answers:
+        ask = self._patience.ask
+        info = ask(self._rest.session, session, place)
+        messages, complete = self._messages(session, place)
+        return Answers(info, messages, complete, ask(self._rest.todos, session, place))
+
+    def _messages(self, session: str, place: Place) -> tuple[list[Json], bool]:
+        """Return the messages back to the cut at least, and whether these are all there are."""
+        found: list[Json] = []
+        cursor: str | None = None
+        for _ in range(_MOST_PAGES):
+            answer = self._patience.ask(self._rest.messages, session, place, cursor)
+            if answer is None:
+                return found, False
+            page, cursor = answer
+            found = page + found
+            if cursor is None:
+                return found, len(page) < PAGE
+            if self._since_ms is None or not page or _created(page[0]) < self._since_ms:
+                break
+        return found, False
+
+
+def _created(message: Json) -> int:
+    return time_of(message["info"], "created") or 0

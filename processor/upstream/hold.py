@@ -1,0 +1,42 @@
+"""Live events that wait until healing has said what came before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from processor.upstream.frames import Frame
+from processor.upstream.subject import Subject
+
+MOST_EVENTS = 100_000
+MOST_BYTES = 32 * 1024 * 1024
+
+
+class Hold:
+    """A bounded queue that knows which entities its events are about."""
+
+    def __init__(self, most_events: int = MOST_EVENTS, most_bytes: int = MOST_BYTES) -> None:
+        self._most_events = most_events
+        self._most_bytes = most_bytes
+        self._frames: list[tuple[Frame, Subject | None]] = []
+        self._first: dict[tuple[str, str], Frame] = {}
+        self._bytes = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether it holds as much as it may."""
+        return len(self._frames) >= self._most_events or self._bytes >= self._most_bytes
+
+    def add(self, frame: Frame, subject: Subject | None) -> None:
+        """Put an event at the end."""
+        self._frames.append((frame, subject))
+        self._bytes += frame.event.size
+        if subject is not None:
+            self._first.setdefault(subject.key, frame)
+
+    def first(self, kind: str, entity: str) -> Frame | None:
+        """Return the first event that waits and is about an entity."""
+        return self._first.get((kind, entity))
+
+    def __iter__(self) -> Iterator[tuple[Frame, Subject | None]]:
+        """Yield what waits, in order."""
+        return iter(self._frames)

@@ -1,0 +1,142 @@
+"""From the data of the upstream's stream to what is published: no I/O, no clock of its own.
+
+Each frame passes through here once and in order. Deltas that would not continue the text which
+readers hold are withheld (`holes`), all else passes as it came. While healing runs, everything
+waits (`hold`), so that what it publishes comes before what happened later.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from bus.events import Delta, Opaque, PartDelta, ServerConnected, ServerHeartbeat
+from processor.upstream import frames, json
+from processor.upstream.frames import Frame, MalformedFrame
+from processor.upstream.hold import Hold
+from processor.upstream.holes import Holes
+from processor.upstream.memory import Memory
+from processor.upstream.subject import Subject, subject_of, text_of, time_of
+
+log = logging.getLogger("weir.upstream")
+
+_SIGNS_OF_LIFE = frozenset({ServerConnected.type, ServerHeartbeat.type})
+
+
+class Intake:
+    """Takes frames of one upstream, over all its connections.
+
+    Args:
+        publish: puts an event on the bus.
+        clock: seconds that only go forward.
+
+    Attributes:
+        holes: what text readers hold.
+        memory: what else they have been told.
+        hold: what waits for healing, None while nothing does.
+        withheld: deltas that were not published.
+        malformed: frames that were skipped, by what was wrong with them.
+    """
+
+    def __init__(
+        self, publish: Callable[[Frame], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.holes = Holes()
+        self.memory = Memory()
+        self.hold: Hold | None = None
+        self.withheld = 0
+        self.malformed: Counter[str] = Counter()
+        self._publish = publish
+        self._clock = clock
+
+    def connected(self, since_ms: int | None) -> None:
+        """Begin a connection; everything waits until `release`.
+
+        Args:
+            since_ms: by the server's clock, a time that is not before it began; None: not known.
+        """
+        self.holes.connected(since_ms)
+        self.wait()
+
+    def take(self, data: bytes) -> None:
+        """Take the data of one SSE event."""
+        try:
+            frame = frames.decode(data)
+        except MalformedFrame as error:
+            self._skip(error, len(data))
+            return
+        if frame.event.type in _SIGNS_OF_LIFE:
+            return
+        if self.hold is None:
+            self._live(frame, _subject(frame))
+            return
+        self.hold.add(frame, _subject(frame))
+        if self.hold.full:
+            log.warning("too much waits for what was missed to be fetched: it goes on before it")
+            self.release()
+
+    def wait(self) -> None:
+        """Hold what comes from now on."""
+        if self.hold is None:
+            self.hold = Hold()
+
+    def release(self) -> None:
+        """Let go of what waits, and hold nothing any more."""
+        hold, self.hold = self.hold, None
+        for frame, subject in hold or ():
+            self._live(frame, subject)
+
+    def upsert(self, frame: Frame) -> None:
+        """Publish an event that healing has made."""
+        subject = _subject(frame)
+        if subject is not None:
+            self.memory.note(subject, frame.place, self._clock())
+            if subject.kind == "part" and subject.value is not None:
+                self.holes.upsert(subject.id, len(text_of(subject.value)))
+        self._publish(frame)
+
+    def _live(self, frame: Frame, subject: Subject | None) -> None:
+        if frame.event.type == PartDelta.type:
+            self._delta(frame)
+            return
+        if subject is not None:
+            self.memory.note(subject, frame.place, self._clock())
+            if subject.kind == "part" and subject.value is not None:
+                self.holes.snapshot(subject.id, len(text_of(subject.value)))
+            elif subject.kind == "message" and subject.value is not None:
+                self.holes.message(subject.id, time_of(subject.value, "created"))
+        self._publish(frame)
+
+    def _delta(self, frame: Frame) -> None:
+        event = frame.event
+        if isinstance(event, Opaque):
+            passes = self._passes_opaque(event)
+        else:
+            length = len(event.delta) if event.field == "text" else 0
+            passes = self.holes.passes(event.partID, event.messageID, length)
+        if event.sessionID is not None:
+            self.memory.note_text(event.sessionID, frame.place, self._clock())
+        if passes:
+            self._publish(frame)
+        else:
+            self.withheld += 1
+
+    def _passes_opaque(self, event: Opaque) -> bool:
+        """Judge a delta with fields that nobody knows, or with half a surrogate pair."""
+        try:
+            p = json.decode(event.payload)["properties"]
+            length = len(p["delta"]) if p["field"] == "text" else 0
+            return self.holes.passes(p["partID"], p["messageID"], length)
+        except (ValueError, KeyError, TypeError):
+            return True  # in a form unknown here: nobody can append it
+
+    def _skip(self, error: MalformedFrame, size: int) -> None:
+        self.malformed[error.kind] += 1
+        if self.malformed[error.kind] == 1:
+            log.warning("a frame of %d bytes is skipped, and others like it: %s", size, error)
+
+
+def _subject(frame: Frame) -> Subject | None:
+    return None if isinstance(frame.event, Delta) else subject_of(frame.event)

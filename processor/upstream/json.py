@@ -1,0 +1,46 @@
+"""JSON as an opencode writes it, which may hold half a surrogate pair: msgspec refuses those.
+
+Every function tries msgspec and falls back to the standard library, which takes them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+_encode = msgspec.json.Encoder().encode
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
+_decode = msgspec.json.Decoder().decode
+
+
+def decode(data: bytes) -> Any:
+    """Return what `data` says.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    try:
+        return _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            return json.loads(data)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+
+
+def encode(value: Any) -> bytes:
+    """Return the JSON of `value`, on one line."""
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(value).encode()
+
+
+def digest(value: Any) -> int:
+    """Return a number that is the same for equal values, whatever the order of their keys."""
+    try:
+        return hash(_encode_sorted(value))
+    except UnicodeEncodeError:
+        return hash(json.dumps(value, sort_keys=True))

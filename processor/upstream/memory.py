@@ -1,0 +1,152 @@
+"""What readers have been told of late: of messages and parts a digest, not the thing itself.
+
+After a cut, what REST tells is compared with it, so that readers get what is new and no more.
+It is bounded, and what changed longest ago is forgotten first. Forgetting costs little: of what is
+not remembered, healing publishes what is recent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from msgspec import Struct, field
+
+from processor.upstream.frames import Place
+from processor.upstream.json import digest
+from processor.upstream.subject import Subject, time_of
+
+MOST_SESSIONS = 512
+MOST_ENTITIES = 50_000
+LIVELY_S = 30.0
+
+_V = TypeVar("_V")
+
+
+class RememberedSession(Struct):
+    """A session.
+
+    Attributes:
+        place: where it lives.
+        seen_at: when something but text was last heard of it, s on the caller's clock.
+        status: the last one published, None if there was none.
+        writes: whether text grew in it before all else was known.
+        info: the last one published, to say whose end it is when it is deleted.
+        todos: digest of the todo list.
+        requests: permissions and questions that are pending, by id.
+    """
+
+    place: Place
+    seen_at: float
+    status: Any = None
+    writes: bool = False
+    info: Any = None
+    todos: int | None = None
+    requests: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it was idle when it last said what it is doing."""
+        return isinstance(self.status, dict) and self.status.get("type") == "idle"
+
+    def lively(self, now: float) -> bool:
+        """Tell whether a stream that is cut now may miss something of it."""
+        return not self.idle or bool(self.requests) or now - self.seen_at <= LIVELY_S
+
+
+class Entity(Struct):
+    """A message or a part; `message` is the message it is, or is a part of."""
+
+    digest: int
+    session: str
+    message: str
+    created_ms: int | None = None
+
+
+class Memory:
+    """Told of all that is published.
+
+    Args:
+        most_sessions: how many sessions are remembered.
+        most_entities: how many messages and parts are, over all sessions.
+    """
+
+    def __init__(
+        self, most_sessions: int = MOST_SESSIONS, most_entities: int = MOST_ENTITIES
+    ) -> None:
+        self._most_sessions = most_sessions
+        self._most_entities = most_entities
+        self._sessions: dict[str, RememberedSession] = {}
+        self._entities: dict[str, Entity] = {}
+
+    def sessions(self) -> Iterator[tuple[str, RememberedSession]]:
+        """Yield id and session, the one silent for longest first."""
+        yield from list(self._sessions.items())
+
+    def session(self, session: str) -> RememberedSession | None:
+        """Return a session, None if it is not remembered."""
+        return self._sessions.get(session)
+
+    def entities(self, session: str) -> list[tuple[str, Entity]]:
+        """Return id and entity of the messages and parts of a session."""
+        return [(id_, one) for id_, one in self._entities.items() if one.session == session]
+
+    def knows(self, message_or_part: str) -> bool:
+        """Tell whether a message or part was published, and is remembered."""
+        return message_or_part in self._entities
+
+    def has(self, message_or_part: str, value: Any) -> bool:
+        """Tell whether this value of a message or part is the last that was published."""
+        known = self._entities.get(message_or_part)
+        return known is not None and known.digest == digest(value)
+
+    def note_text(self, session: str, place: Place, now: float) -> None:
+        """Note that text grows in a session, so that it has something to be idle after."""
+        if session not in self._sessions:
+            self._touch(session, place, now).writes = True
+
+    def note(self, subject: Subject, place: Place, now: float) -> None:
+        """Note what is published about an entity."""
+        value = subject.value
+        if subject.kind == "session" and value is None:
+            self._sessions.pop(subject.id, None)
+            return
+        session = self._touch(subject.session, place, now)
+        if subject.kind == "session":
+            session.info = value
+        elif subject.kind == "status":
+            session.status = value
+        elif subject.kind == "todos":
+            session.todos = digest(value)
+        elif subject.kind == "request":
+            _put_or_drop(session.requests, subject.id, value)
+        else:
+            self._note_entity(subject)
+
+    def _note_entity(self, subject: Subject) -> None:
+        """Note a message or part, but no part of an unknown message: readers may drop it."""
+        entity, value = None, subject.value
+        message = subject.message or subject.id
+        if value is not None and (message == subject.id or message in self._entities):
+            entity = Entity(digest(value), subject.session, message, time_of(value, "created"))
+        _put_or_drop(self._entities, subject.id, entity)
+        _bound(self._entities, self._most_entities)
+
+    def _touch(self, session: str, place: Place, now: float) -> RememberedSession:
+        known = self._sessions.pop(session, None) or RememberedSession(place, now)
+        known.seen_at = now
+        self._sessions[session] = known
+        _bound(self._sessions, self._most_sessions)
+        return known
+
+
+def _put_or_drop(table: dict[str, _V], key: str, value: _V | None) -> None:
+    """Make `key` the newest of `table`, or take it out if there is no value."""
+    table.pop(key, None)
+    if value is not None:
+        table[key] = value
+
+
+def _bound(table: dict[str, _V], most: int) -> None:
+    if len(table) > most:
+        del table[next(iter(table))]

@@ -1,0 +1,207 @@
+"""What one session's readers lack, found by comparing what REST tells with what they know.
+
+No I/O: it is given the answers, and publishes. The rules are those of `healing`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from bus.events import MessageRemoved
+from bus.ids import Ids
+from processor.upstream.frames import Place
+from processor.upstream.hold import Hold
+from processor.upstream.intake import Intake
+from processor.upstream.json import digest
+from processor.upstream.memory import RememberedSession
+from processor.upstream.subject import Json, grows, text_of, time_of
+from processor.upstream.survey import KINDS, Survey
+from processor.upstream.upserts import Upserts
+
+_IDLE = {"type": "idle"}
+
+
+class Answers(Struct):
+    """What REST tells of a session; None where it does not.
+
+    Attributes:
+        info: the session itself.
+        messages: with their parts, the newest, oldest first.
+        complete: whether there are no older messages.
+        todos: its todo list.
+        gone: whether it does not exist any more.
+    """
+
+    info: Json | None = None
+    messages: list[Json] = field(default_factory=list)
+    complete: bool = False
+    todos: list[Json] | None = None
+    gone: bool = False
+
+
+class Mending:
+    """Makes the readers of one session whole.
+
+    Args:
+        intake: publishes, and knows what readers know.
+        hold: what waits.
+        ids: makes the ids of events.
+        session: whose readers.
+        place: where it lives, if nothing better is known.
+        since_ms: by the server's clock, when the stream was last whole; None: there was no cut.
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        hold: Hold,
+        ids: Ids,
+        session: str,
+        place: Place,
+        since_ms: int | None,
+    ) -> None:
+        self._memory = intake.memory
+        self._holes = intake.holes
+        self._publish = intake.upsert
+        self._hold = hold
+        self._ids = ids
+        self._session = session
+        self._place = place
+        self._since_ms = since_ms
+        self._known = self._memory.session(session) or RememberedSession(place, 0.0)
+
+    def mend(self, answers: Answers, found: Survey) -> None:
+        """Publish what readers lack: messages before their parts, the status last."""
+        self._make = Upserts(self._ids, self._session, self._home(answers.info))
+        if answers.gone:
+            self._gone()
+            return
+        if answers.info is not None:
+            self._info(answers.info)
+        self._removals(answers)
+        for message in answers.messages:
+            self._message(message["info"], message["parts"])
+        self._todos(answers.todos)
+        for kind in KINDS:
+            if found.knows(kind, self._place):
+                self._requests(kind, found.pending[kind], answers.messages)
+        if found.knows("status", self._place):
+            self._status(found.statuses.get(self._session, _IDLE))
+
+    def _home(self, info: Json | None) -> Place:
+        """Return the place to publish under; REST may have been asked without naming one."""
+        if info is None or self._memory.session(self._session) is not None:
+            return self._known.place
+        directory = info.get("directory", self._place.directory)
+        return Place(directory, info.get("projectID"), info.get("workspaceID"))
+
+    def _gone(self) -> None:
+        remembered = self._memory.session(self._session) is not None
+        if remembered and not self._waits("session", self._session):
+            self._publish(self._make.deleted(self._known.info or {"id": self._session}))
+
+    def _info(self, info: Json) -> None:
+        same = self._known.info is not None and digest(self._known.info) == digest(info)
+        if not same and not self._waits("session", self._session):
+            self._publish(self._make.session(info))
+
+    def _removals(self, answers: Answers) -> None:
+        """Say what is gone that readers know, as far back as the answers go."""
+        messages = {one["info"]["id"] for one in answers.messages}
+        parts = {part["id"] for one in answers.messages for part in one["parts"]}
+        oldest = min((_created(one["info"]) for one in answers.messages), default=0)
+        for name, known in self._memory.entities(self._session):
+            if self._waits("message", known.message) or self._waits("part", name):
+                continue
+            if name == known.message:
+                recent = known.created_ms is not None and known.created_ms > oldest > 0
+                if name not in messages and (answers.complete or recent):
+                    self._publish(self._make.message_removed(name))
+            elif known.message in messages and name not in parts:
+                self._publish(self._make.part_removed(known.message, name))
+
+    def _message(self, info: Json, parts: list[Json]) -> None:
+        known = self._memory.knows(info["id"])
+        if not known and not self._recent(info):
+            return
+        lacking = [part for part in parts if self._lacks(part, known)]
+        waiting = self._hold.first("message", info["id"])
+        if waiting is None:
+            if not self._memory.has(info["id"], info):
+                self._publish(self._make.message(info))
+        elif waiting.event.type == MessageRemoved.type:
+            return
+        elif not known and lacking:
+            self._publish(waiting)
+        for part in lacking:
+            self._publish(self._make.part(part))
+
+    def _recent(self, info: Json) -> bool:
+        """Tell whether a message that nobody remembers may be news."""
+        completed = time_of(info, "completed")
+        if info.get("role") == "assistant" and completed is None:
+            return True
+        if self._since_ms is None:
+            return False
+        return max(_created(info), completed or 0) >= self._since_ms
+
+    def _lacks(self, part: Json, message_known: bool) -> bool:
+        """Tell whether readers lack a part: those of an unknown message they did not take."""
+        name = part["id"]
+        if self._waits("part", name):
+            return False
+        if message_known and self._memory.has(name, part):
+            return False
+        if not grows(part):
+            return True
+        length = len(text_of(part))
+        if self._since_ms is None and length == 0:
+            return False  # readers may have known it before this processor was started
+        return not self._holes.whole(name) and length >= (self._holes.held(name) or 0)
+
+    def _todos(self, todos: list[Json] | None) -> None:
+        if todos is None or self._waits("todos", self._session):
+            return
+        nothing = self._known.todos is None and not todos
+        if not nothing and self._known.todos != digest(todos):
+            self._publish(self._make.todos(todos))
+
+    def _requests(self, kind: str, pending: dict[str, Json], messages: list[Json]) -> None:
+        own = {name: one for name, one in pending.items() if one["sessionID"] == self._session}
+        for name, request in own.items():
+            if name not in self._known.requests and not self._waits("request", name):
+                self._publish(self._make.asked(kind, request))
+        for name, request in list(self._known.requests.items()):
+            is_question = "questions" in request
+            if is_question != (kind == "question") or name in own or self._waits("request", name):
+                continue
+            if is_question:
+                self._publish(self._make.question_closed(name, _failed(request, messages)))
+            else:
+                self._publish(self._make.permission_closed(name))
+
+    def _status(self, status: Json) -> None:
+        if self._known.status == status or self._waits("status", self._session):
+            return
+        worked = self._known.writes if self._known.status is None else not self._known.idle
+        self._publish(self._make.status(status))
+        if status == _IDLE and worked:
+            self._publish(self._make.idle())
+
+    def _waits(self, kind: str, entity: str) -> bool:
+        return self._hold.first(kind, entity) is not None
+
+
+def _created(info: Json) -> int:
+    return time_of(info, "created") or 0
+
+
+def _failed(request: Json, messages: list[Json]) -> bool:
+    """Tell whether the tool that asked has failed, as it does when its question is rejected."""
+    tool = request.get("tool")
+    call = tool.get("callID") if isinstance(tool, dict) else None
+    calls: list[Any] = [part for one in messages for part in one["parts"] if "callID" in part]
+    states = [part.get("state") for part in calls if part["callID"] == call]
+    return any(isinstance(state, dict) and state.get("status") == "error" for state in states)

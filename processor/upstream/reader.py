@@ -1,0 +1,148 @@
+"""The reader of the upstream: one connection at a time, always drained, for ever."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+
+import gevent
+import urllib3
+
+from bus.backoff import Backoff
+from bus.sse import EventStreamParser, EventTooLarge
+from processor.clock import now_ms
+from processor.upstream.condition import Condition
+from processor.upstream.deadline import Deadline
+from processor.upstream.healing import Healing
+from processor.upstream.intake import Intake
+from processor.upstream.rest import NotThere, Rest, RestFailed
+from processor.upstream.settings import UpstreamSettings
+from processor.upstream.stream import Stream, UpstreamLost, opened
+
+log = logging.getLogger("weir.upstream")
+
+# The longest that live events wait for an attempt to heal.
+HOLD_S = 10.0
+# `Date` is in whole seconds; healing looks back a little further than it must.
+_SECOND_MS = 1000
+_MARGIN_MS = 2000
+_TURN_BYTES = 64 * 1024
+
+
+class Reader:
+    """Reads until it is killed.
+
+    Args:
+        settings: what to read.
+        pool: makes the connection.
+        intake: takes what comes.
+        healing: fetches what did not.
+        rest: tells the version.
+        condition: told how it goes.
+    """
+
+    def __init__(
+        self,
+        settings: UpstreamSettings,
+        pool: urllib3.PoolManager,
+        intake: Intake,
+        healing: Healing,
+        rest: Rest,
+        condition: Condition,
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._intake = intake
+        self._healing = healing
+        self._rest = rest
+        self._condition = condition
+        self._backoff = Backoff()
+        self._skew_ms = 0
+
+    def run(self) -> None:
+        """Connect, read until the connection is lost, wait, and so on; a greenlet of its own."""
+        while True:
+            self._condition.attempts += 1
+            try:
+                with opened(self._settings, self._pool) as stream, self._attended(stream):
+                    self._drain(stream)
+            except UpstreamLost as lost:
+                why = str(lost)
+            self._condition.lost(why)
+            wait_s = self._backoff.next_s()
+            log.warning("upstream %s %s; next try in %.1f s", self._settings.url, why, wait_s)
+            gevent.sleep(wait_s)
+
+    def _drain(self, stream: Stream) -> None:
+        """Take all events of one piece at once; let others run when enough was read.
+
+        What is read without waiting is published in batches, since those leave when others run.
+        """
+        parser = EventStreamParser()
+        silence_s = self._settings.silence_s
+        size = 0
+        # Not the socket's own timeout alone: bytes that trickle in are no sign of life.
+        with Deadline(silence_s, UpstreamLost(f"is silent for {silence_s:g} s")) as silence:
+            for piece in stream.pieces():
+                for data in _events(parser, piece):
+                    silence.put_off()
+                    self._condition.frame()
+                    self._backoff.reset()
+                    self._intake.take(data)
+                size += len(piece)
+                if size >= _TURN_BYTES:
+                    size = 0
+                    gevent.sleep(0)
+
+    @contextlib.contextmanager
+    def _attended(self, stream: Stream) -> Iterator[None]:
+        """Heal for as long as a connection stands, and note its end."""
+        log.info("upstream %s is connected", self._settings.url)
+        self._condition.connected()
+        self._intake.connected(self._began_ms(stream))
+        healer = gevent.spawn(self._heal)
+        try:
+            yield
+        finally:
+            self._intake.release()
+            last_ms = now_ms() - int(self._condition.frame_age_s * 1000) + self._skew_ms
+            self._healing.cut(time.monotonic(), last_ms - _MARGIN_MS)
+            healer.kill()
+
+    def _began_ms(self, stream: Stream) -> int | None:
+        if stream.date_ms is None:
+            return None
+        self._skew_ms = stream.date_ms + _SECOND_MS // 2 - now_ms()
+        return stream.date_ms + _SECOND_MS
+
+    def _heal(self) -> None:
+        """Heal until there is nothing left to heal."""
+        self._condition.healing = True
+        backoff = Backoff()
+        while self._condition.healing:
+            try:
+                with gevent.Timeout(HOLD_S, RestFailed(f"no end of it after {HOLD_S:g} s")):
+                    self._tell_version()
+                    self._healing.attempt()
+                self._condition.healing, self._condition.unhealed = False, None
+            except RestFailed as failed:
+                self._intake.release()
+                self._condition.unhealed = str(failed)
+                wait_s = backoff.next_s()
+                log.warning("healing failed: %s; next try in %.1f s", failed, wait_s)
+                gevent.sleep(wait_s)
+
+    def _tell_version(self) -> None:
+        """Ask for the version; by its answer the server has joined the stream to its events."""
+        with contextlib.suppress(NotThere):
+            self._condition.version = self._rest.version()
+
+
+def _events(parser: EventStreamParser, piece: bytes) -> Iterator[bytes]:
+    try:
+        for event in parser.feed(piece):
+            yield event.data
+    except EventTooLarge as error:
+        raise UpstreamLost(f"sends too much at once ({error})") from error

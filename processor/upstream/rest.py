@@ -1,0 +1,164 @@
+"""What healing asks of an opencode, over REST."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import msgspec
+import urllib3
+from msgspec import Struct
+from urllib3.exceptions import HTTPError
+
+from processor.upstream import json
+from processor.upstream.failures import in_words, refusal
+from processor.upstream.frames import Place
+from processor.upstream.settings import UpstreamSettings
+from processor.upstream.subject import Json
+
+log = logging.getLogger("weir.upstream")
+
+PAGE = 100
+_MOST_SESSIONS = 1000
+_MOST_BYTES = 256 * 1024 * 1024
+_MAY_PASS = (401, 403, 408, 425, 429)
+
+
+class _Named(Struct):
+    id: str
+
+
+class _Health(Struct):
+    version: str
+
+
+class _Request(Struct):
+    id: str
+    sessionID: str
+
+
+class _Message(Struct):
+    info: _Named
+    parts: list[_Named]
+
+
+class RestFailed(Exception):
+    """An answer that is needed cannot be had now; the message says which, and why."""
+
+
+class NotThere(Exception):
+    """There is no such route, or it does not answer with what was asked for."""
+
+
+class Gone(Exception):
+    """The session does not exist."""
+
+
+class Rest:
+    """Asks one server.
+
+    Every question may raise `RestFailed` or `NotThere`, or `Gone` where it names a session.
+
+    Args:
+        settings: which server.
+        pool: makes the connections.
+        timeout_s: how long a connection, and each silence of an answer, may last.
+    """
+
+    def __init__(
+        self, settings: UpstreamSettings, pool: urllib3.PoolManager, timeout_s: float = 8.0
+    ) -> None:
+        self._url = settings.url
+        self._headers = {"Accept": "application/json"}
+        if settings.authorization is not None:
+            self._headers["Authorization"] = settings.authorization
+        self._pool = pool
+        self._timeout = urllib3.Timeout(connect=timeout_s, read=timeout_s)
+
+    def version(self) -> str:
+        """Return the version that the server says it has."""
+        health, _ = self._get("/global/health", Place(), {}, _Health)
+        version: str = health["version"]
+        return version
+
+    def statuses(self, place: Place) -> dict[str, Json]:
+        """Return the status of every session that is not idle."""
+        statuses: dict[str, Json]
+        statuses, _ = self._get("/session/status", place, {}, dict[str, dict[str, Any]])
+        return statuses
+
+    def changed_sessions(self, place: Place, since_ms: int) -> list[Json]:
+        """Return the sessions that changed at or after a time."""
+        query = {"start": str(since_ms), "limit": str(_MOST_SESSIONS)}
+        sessions: list[Json]
+        sessions, _ = self._get("/session", place, query, list[_Named])
+        return sessions
+
+    def requests(self, kind: str, place: Place) -> list[Json]:
+        """Return what is pending: permissions (``permission``) or questions (``question``)."""
+        requests: list[Json]
+        requests, _ = self._get(f"/{kind}", place, {}, list[_Request])
+        return requests
+
+    def session(self, session: str, place: Place) -> Json:
+        """Return a session."""
+        info: Json
+        info, _ = self._get(f"/session/{quote(session)}", place, {}, _Named)
+        return info
+
+    def messages(
+        self, session: str, place: Place, before: str | None = None
+    ) -> tuple[list[Json], str | None]:
+        """Return the newest messages with their parts, oldest first, and what leads to older."""
+        query = {"limit": str(PAGE)} | ({} if before is None else {"before": before})
+        path = f"/session/{quote(session)}/message"
+        page, headers = self._get(path, place, query, list[_Message])
+        return page, headers.get("X-Next-Cursor")
+
+    def todos(self, session: str, place: Place) -> list[Json]:
+        """Return the todo list of a session."""
+        todos: list[Json]
+        todos, _ = self._get(f"/session/{quote(session)}/todo", place, {}, list[Any])
+        return todos
+
+    def _get(
+        self, path: str, place: Place, query: Mapping[str, str], shape: Any
+    ) -> tuple[Any, Mapping[str, str]]:
+        where = {"directory": place.directory, "workspace": place.workspace}
+        given = {name: value for name, value in where.items() if value is not None} | dict(query)
+        try:
+            response = self._pool.request(
+                "GET",
+                f"{self._url}{path}" + (f"?{urlencode(given, quote_via=quote)}" if given else ""),
+                headers=self._headers,
+                timeout=self._timeout,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            body = response.read(_MOST_BYTES)
+            response.release_conn()
+        except HTTPError as error:
+            raise RestFailed(f"GET {path}: it {in_words(error)}") from error
+        if response.status >= 500 or response.status in _MAY_PASS:
+            raise RestFailed(f"GET {path}: it {refusal(response)}")
+        if response.status != 200 or "json" not in response.headers.get("Content-Type", ""):
+            # 200 with HTML is what opencode says to an unknown route.
+            about_session = response.status == 404 and path.startswith("/session/ses")
+            raise Gone(path) if about_session else NotThere(path)
+        return _read(path, body, shape), response.headers
+
+
+def _read(path: str, body: bytes, shape: Any) -> Any:
+    """Return the answer as it is, once it has the shape that healing relies upon."""
+    try:
+        value = json.decode(body)
+        msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        log.error("GET %s: its answer has a form unknown here: %s", path, error)
+        raise NotThere(path) from error
+    except ValueError as error:
+        raise RestFailed(f"GET {path}: its answer is not JSON") from error
+    return value

@@ -1,0 +1,90 @@
+"""One connection to `/global/event`: the bytes of its body, as they come."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+
+import urllib3
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
+
+from processor.upstream.failures import in_words, refusal
+from processor.upstream.settings import UpstreamSettings
+
+_CONNECT_S = 10.0
+_READ_BYTES = 64 * 1024
+_PATH = "/global/event"
+
+
+class UpstreamLost(Exception):
+    """There is no stream, or no more; the message says why, in words that follow its name."""
+
+
+class Stream:
+    """An open connection.
+
+    Attributes:
+        date_ms: when the server began to answer, by its own clock and to the second; None where
+            it does not say.
+    """
+
+    def __init__(self, response: BaseHTTPResponse) -> None:
+        self._response = response
+        self.date_ms = _date_ms(response.headers.get("Date", ""))
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield what comes.
+
+        Raises:
+            UpstreamLost: nothing more will.
+        """
+        with _lost():
+            while data := self._response.read1(_READ_BYTES):
+                yield data
+        raise UpstreamLost("ended the stream")
+
+
+@contextlib.contextmanager
+def opened(settings: UpstreamSettings, pool: urllib3.PoolManager) -> Iterator[Stream]:
+    """Connect for the time of a ``with`` block.
+
+    Raises:
+        UpstreamLost: it is refused, or what answers is no event stream.
+    """
+    headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
+    if settings.authorization is not None:
+        headers["Authorization"] = settings.authorization
+    with _lost():
+        response = pool.request(
+            "GET",
+            settings.url + _PATH,
+            headers=headers,
+            timeout=urllib3.Timeout(connect=_CONNECT_S, read=settings.silence_s),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+    try:
+        kind = response.headers.get("Content-Type", "")
+        if response.status != 200 or not kind.startswith("text/event-stream"):
+            raise UpstreamLost(refusal(response))
+        yield Stream(response)
+    finally:
+        response.close()
+
+
+@contextlib.contextmanager
+def _lost() -> Iterator[None]:
+    try:
+        yield
+    except (HTTPError, OSError) as error:
+        raise UpstreamLost(in_words(error)) from error
+
+
+def _date_ms(header: str) -> int | None:
+    try:
+        return int(parsedate_to_datetime(header).timestamp()) * 1000
+    except ValueError:
+        return None

@@ -1,0 +1,127 @@
+"""What an event says about which entity: as much as memory, holes and healing need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from bus.events import Opaque
+from processor.upstream import json
+
+Json = dict[str, Any]
+
+
+class Subject(Struct, frozen=True):
+    """An entity, and its new value.
+
+    Attributes:
+        kind: ``session``, ``status``, ``message``, ``part``, ``todos`` or ``request``.
+        id: of the entity; of its session where it has no id of its own.
+        session: the session it belongs to.
+        value: what it is now, None once it is gone.
+        message: the message it is a part of.
+    """
+
+    kind: str
+    id: str
+    session: str
+    value: Any
+    message: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Names the entity among all kinds."""
+        return self.kind, self.id
+
+
+def subject_of(event: Opaque) -> Subject | None:
+    """Return what `event` says about an entity, None for an event that is about none."""
+    read = _READERS.get(event.type)
+    if read is None:
+        return None
+    try:
+        return read(json.decode(event.payload)["properties"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None  # of a known name, but not the event known by it
+
+
+def grows(part: Json) -> bool:
+    """Tell whether a part is text that deltas may still lengthen."""
+    if part.get("type") not in ("text", "reasoning"):
+        return False
+    times = part.get("time")
+    return not isinstance(times, dict) or "end" not in times
+
+
+def text_of(part: Json) -> str:
+    """Return the text of a part, empty where it has none."""
+    text = part.get("text")
+    return text if isinstance(text, str) else ""
+
+
+def time_of(info: Json, name: str) -> int | None:
+    """Return a time (ms) of a session or message: ``created``, ``updated``, ``completed``."""
+    times = info.get("time")
+    value = times.get(name) if isinstance(times, dict) else None
+    return int(value) if isinstance(value, (int, float)) else None
+
+
+def _session(p: Json) -> Subject:
+    return Subject("session", p["info"]["id"], p["info"]["id"], p["info"])
+
+
+def _session_deleted(p: Json) -> Subject:
+    return Subject("session", p["info"]["id"], p["info"]["id"], None)
+
+
+def _status(p: Json) -> Subject:
+    return Subject("status", p["sessionID"], p["sessionID"], p["status"])
+
+
+def _message(p: Json) -> Subject:
+    return Subject("message", p["info"]["id"], p["info"]["sessionID"], p["info"])
+
+
+def _message_removed(p: Json) -> Subject:
+    return Subject("message", p["messageID"], p["sessionID"], None)
+
+
+def _part(p: Json) -> Subject:
+    part = p["part"]
+    return Subject("part", part["id"], part["sessionID"], part, part["messageID"])
+
+
+def _part_removed(p: Json) -> Subject:
+    return Subject("part", p["partID"], p["sessionID"], None, p["messageID"])
+
+
+def _todos(p: Json) -> Subject:
+    return Subject("todos", p["sessionID"], p["sessionID"], p["todos"])
+
+
+def _asked(p: Json) -> Subject:
+    return Subject("request", p["id"], p["sessionID"], p)
+
+
+def _request_closed(p: Json) -> Subject:
+    return Subject("request", p["requestID"], p["sessionID"], None)
+
+
+_READERS: Mapping[str, Callable[[Json], Subject]] = {
+    "session.created": _session,
+    "session.updated": _session,
+    "session.deleted": _session_deleted,
+    "session.status": _status,
+    "message.updated": _message,
+    "message.removed": _message_removed,
+    "message.part.updated": _part,
+    "message.part.removed": _part_removed,
+    "todo.updated": _todos,
+    "permission.asked": _asked,
+    "permission.replied": _request_closed,
+    "question.asked": _asked,
+    "question.replied": _request_closed,
+    "question.rejected": _request_closed,
+}

@@ -1,0 +1,141 @@
+"""A look at all that goes on in an upstream: what is busy, has changed, or asks something."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from msgspec import Struct, field
+
+from processor.upstream.frames import Place
+from processor.upstream.memory import Memory
+from processor.upstream.rest import NotThere, Rest, RestFailed
+from processor.upstream.subject import Json, time_of
+
+log = logging.getLogger("weir.upstream")
+
+KINDS = ("permission", "question")
+_MOST_PLACES = 32
+_TRIES = 5
+
+_T = TypeVar("_T")
+
+
+class Patience:
+    """Asks what may fail; what fails for too long is done without.
+
+    Attributes:
+        failures: attempts that have failed since the last that did not.
+    """
+
+    def __init__(self) -> None:
+        self.failures = 0
+
+    def ask(self, question: Callable[..., _T], *arguments: Any) -> _T | None:
+        """Return the answer, None if there is no such thing or it cannot be had any more.
+
+        Raises:
+            RestFailed: it cannot be had now.
+            Gone: it asks about a session that does not exist.
+        """
+        try:
+            return question(*arguments)
+        except NotThere:
+            return None
+        except RestFailed as error:
+            if self.failures < _TRIES:
+                raise
+            log.error("healing goes on without an answer: %s", error)
+            return None
+
+
+class Survey(Struct):
+    """What was found.
+
+    Attributes:
+        sessions: those that something may have been missed of, and where they live.
+        statuses: by session, those not idle; a session of a place not in `known` may be busy.
+        pending: by kind and then id, what is asked.
+        known: the places that told of statuses, and of each kind of request.
+    """
+
+    sessions: dict[str, Place] = field(default_factory=dict)
+    statuses: dict[str, Json] = field(default_factory=dict)
+    pending: dict[str, dict[str, Json]] = field(
+        default_factory=lambda: {kind: {} for kind in KINDS}
+    )
+    known: set[tuple[str, str | None, str | None]] = field(default_factory=set)
+
+    def knows(self, what: str, place: Place) -> bool:
+        """Tell whether a place told of ``status``, ``permission`` or ``question``."""
+        return (what, place.directory, place.workspace) in self.known
+
+
+def survey(
+    rest: Rest, patience: Patience, places: Iterable[Place], since_ms: int | None
+) -> Survey:
+    """Look at every place.
+
+    Args:
+        rest: who is asked.
+        patience: how long for.
+        places: where to look.
+        since_ms: sessions that changed since then count too, None: only those with work to do.
+
+    Raises:
+        RestFailed: a place cannot be looked at now.
+    """
+    found = Survey()
+    for place in places:
+        _statuses(found, patience.ask(rest.statuses, place), place)
+        for kind in KINDS:
+            _requests(found, kind, patience.ask(rest.requests, kind, place), place)
+        if since_ms is not None:
+            changed = patience.ask(rest.changed_sessions, place, since_ms)
+            _changed(found, changed or [], place, since_ms)
+    return found
+
+
+def places(memory: Memory, others: Iterable[Place]) -> list[Place]:
+    """Return the server's default, and where sessions live that are remembered.
+
+    Other places are left alone: asked about one, opencode would start an instance there.
+
+    Args:
+        memory: of sessions.
+        others: to be looked at as well, but for the default.
+    """
+    homes = (session.place for _, session in memory.sessions())
+    found: dict[tuple[str | None, str | None], Place] = {}
+    for place in (*homes, *others):
+        if place.directory is None:
+            continue
+        key = place.directory, place.workspace
+        found.pop(key, None)  # the one heard of last goes to the end
+        found[key] = place
+    return [Place(), *list(found.values())[-_MOST_PLACES:]]
+
+
+def _statuses(found: Survey, statuses: dict[str, Json] | None, place: Place) -> None:
+    if statuses is None:
+        return
+    found.known.add(("status", place.directory, place.workspace))
+    found.statuses.update(statuses)
+    found.sessions.update(dict.fromkeys(statuses, place))
+
+
+def _requests(found: Survey, kind: str, requests: list[Json] | None, place: Place) -> None:
+    if requests is None:
+        return
+    found.known.add((kind, place.directory, place.workspace))
+    for request in requests:
+        found.pending[kind][request["id"]] = request
+        found.sessions[request["sessionID"]] = place
+
+
+def _changed(found: Survey, sessions: list[Json], place: Place, since_ms: int) -> None:
+    for info in sessions:
+        updated = time_of(info, "updated")
+        if updated is not None and updated >= since_ms:
+            found.sessions.setdefault(info["id"], place)

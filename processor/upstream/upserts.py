@@ -1,0 +1,95 @@
+"""Events made from what REST tells, in the form in which an opencode would have sent them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bus.events import (
+    MessageRemoved,
+    MessageUpdated,
+    PartRemoved,
+    PartUpdated,
+    PermissionAsked,
+    PermissionReplied,
+    QuestionAsked,
+    QuestionRejected,
+    QuestionReplied,
+    SessionDeleted,
+    SessionIdle,
+    SessionStatus,
+    SessionUpdated,
+    TodoUpdated,
+    from_json,
+)
+from bus.ids import Ids
+from processor.clock import now_ms
+from processor.upstream import json
+from processor.upstream.frames import Frame, Place
+from processor.upstream.subject import Json
+
+
+class Upserts:
+    """Makes the events of one session; what is in them stays as REST has it."""
+
+    def __init__(self, ids: Ids, session: str, place: Place) -> None:
+        self._ids = ids
+        self._session = session
+        self._place = place
+
+    def session(self, info: Json) -> Frame:
+        """Say what the session is now."""
+        return self._frame(SessionUpdated.type, info=info)
+
+    def deleted(self, info: Json) -> Frame:
+        """Say that the session is gone."""
+        return self._frame(SessionDeleted.type, info=info)
+
+    def status(self, status: Json) -> Frame:
+        """Say what the session is doing."""
+        return self._frame(SessionStatus.type, status=status)
+
+    def idle(self) -> Frame:
+        """Say that a turn is over."""
+        return self._frame(SessionIdle.type)
+
+    def message(self, info: Json) -> Frame:
+        """Say what a message is now."""
+        return self._frame(MessageUpdated.type, info=info)
+
+    def message_removed(self, message: str) -> Frame:
+        """Say that a message is gone."""
+        return self._frame(MessageRemoved.type, messageID=message)
+
+    def part(self, part: Json) -> Frame:
+        """Say what a part is now."""
+        return self._frame(PartUpdated.type, part=part, time=now_ms())
+
+    def part_removed(self, message: str, part: str) -> Frame:
+        """Say that a part is gone."""
+        return self._frame(PartRemoved.type, messageID=message, partID=part)
+
+    def todos(self, todos: list[Json]) -> Frame:
+        """Say what the todo list is now."""
+        return self._frame(TodoUpdated.type, todos=todos)
+
+    def asked(self, kind: str, request: Json) -> Frame:
+        """Ask for a permission or an answer."""
+        asked = PermissionAsked if kind == "permission" else QuestionAsked
+        return self._frame(asked.type, **request)
+
+    def permission_closed(self, request: str) -> Frame:
+        """Say that a permission is asked for no more; the reply is not known, and not said."""
+        return self._frame(PermissionReplied.type, requestID=request)
+
+    def question_closed(self, request: str, rejected: bool) -> Frame:
+        """Say that a question is asked no more; the answers are not known, and not said."""
+        closed = QuestionRejected if rejected else QuestionReplied
+        return self._frame(closed.type, requestID=request)
+
+    def _frame(self, event_type: str, **properties: Any) -> Frame:
+        event = {
+            "id": self._ids.ascending("evt"),
+            "type": event_type,
+            "properties": {"sessionID": self._session, **properties},
+        }
+        return Frame(from_json(json.encode(event)), self._place)

@@ -1,0 +1,197 @@
+"""What is weir's own stays weir's: streams, health, readiness; and the password before them."""
+
+import json
+import threading
+from base64 import b64encode
+from contextlib import contextmanager
+
+import msgspec
+import pytest
+import zmq
+
+from bus.commands import Done, Readiness, Request
+from bus.endpoints import Endpoints
+from tests.blackbox.proxied import header, headers_of, proxied
+from tests.fakes.http_upstream import OK, answer
+from tests.processes import running, wait_until
+from tests.sse_client import SseClient
+
+BASIC = "Authorization: Basic " + b64encode(b"opencode:s3cret:x").decode()
+TOKEN = b64encode(b"opencode:s3cret:x").decode()
+
+
+@pytest.fixture(scope="module")
+def weir():
+    with proxied() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def protected():
+    with proxied(url="http://opencode:s3cret%3Ax@127.0.0.1:{port}") as running:
+        yield running
+
+
+@contextmanager
+def processor(url, body):
+    """Answer `Readiness` with whatever `body` holds; with None, nothing."""
+    context = zmq.Context()
+    socket = context.socket(zmq.ROUTER)
+    socket.set(zmq.LINGER, 0)
+    socket.bind(Endpoints.parse(url).commands)
+    stop = threading.Event()
+
+    def serve():
+        decode = msgspec.msgpack.Decoder(Request).decode
+        while not stop.is_set():
+            if not socket.poll(50):
+                continue
+            peer, frame = socket.recv_multipart()
+            request = decode(frame)
+            if isinstance(request.command, Readiness) and body["now"] is not None:
+                done = Done(request.id, json.dumps(body["now"]).encode())
+                socket.send_multipart([peer, msgspec.msgpack.encode(done)])
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(20)
+        context.destroy(linger=0)
+
+
+def get(weir, target, *headers, method="GET"):
+    with weir.client() as client:
+        client.get(target, *headers, method=method)
+        return client.json()
+
+
+def test_the_streams_never_touch_the_upstream(weir):
+    weir.upstream.play(answer(OK))
+    for path in ("/event", "/global/event", "/global//event", "/%65vent", "/x/../event?y"):
+        with SseClient(weir.url + path) as stream:
+            assert stream.status == 200
+            assert stream.headers["Content-Type"] == "text/event-stream"
+            assert b"server.connected" in stream.next().data
+    with weir.client() as client:
+        client.get("/event", "Content-Length: 0", method="POST")
+        assert client.json()[0] == 405
+    assert weir.upstream.heads == []
+
+
+def test_other_routes_of_weir_are_its_own_and_native_ones_are_not(weir):
+    weir.upstream.play(answer(OK))
+    assert get(weir, "/weir/nothing")[0] == 404
+    assert get(weir, "/weir/livez")[2] == {"alive": True}
+    assert weir.upstream.heads == []
+    with weir.client() as client:
+        client.get("/session")
+        client.head()
+    assert len(weir.upstream.heads) == 1
+
+
+def test_health_and_readiness_tell_what_the_processor_says(weir):
+    said = {"now": None}
+    own = get(weir, "/global/health")[2]
+    assert own["healthy"] is True
+    status, _, body = get(weir, "/weir/readyz")
+    assert status == 503
+    assert body["reasons"] == ["the processor has not answered yet"]
+    upstream = {"version": "1.18.33", "connected": True}
+    with processor(weir.gateway.source.url, said):
+        said["now"] = {"ready": True, "reasons": [], "upstream": upstream}
+        wait_until(lambda: get(weir, "/weir/readyz")[0] == 200, what="readiness")
+        _, _, body = get(weir, "/weir/readyz")
+        assert body["ready"] is True
+        assert body["upstream"] == upstream
+        assert body["processor"]["answering"] is True
+        assert get(weir, "/global/health")[2] == {"healthy": True, "version": "1.18.33"}
+
+        gone = {"version": "1.18.33", "connected": False}
+        said["now"] = {"ready": False, "reasons": ["the upstream is gone"], "upstream": gone}
+        wait_until(lambda: get(weir, "/weir/readyz")[0] == 503)
+        body = get(weir, "/weir/readyz")[2]
+        assert (body["reasons"], body["upstream"]) == (["the upstream is gone"], gone)
+
+        said["now"] = {"ready": True, "reasons": []}
+        reads_none = ["the processor reads no upstream"]
+        wait_until(lambda: get(weir, "/weir/readyz")[2]["reasons"] == reads_none)
+
+    def silent():
+        return "not answered for" in "".join(get(weir, "/weir/readyz")[2]["reasons"])
+
+    wait_until(silent, what="the silence of the processor")
+    assert get(weir, "/weir/readyz")[2]["processor"]["answering"] is False
+    assert get(weir, "/global/health")[2] == {"healthy": True, "version": "1.18.33"}
+
+
+def test_without_an_upstream_readiness_is_the_processors(gateway):
+    weir, said = gateway(), {"now": {"ready": True, "reasons": []}}
+    with processor(weir.source.url, said):
+
+        def ready():
+            with SseClient(f"{weir.url}/weir/readyz") as answered:
+                return answered.status == 200
+
+        wait_until(ready)
+
+
+@pytest.mark.parametrize("path", ["/event", "/global/event", "/global/health", "/%65vent"])
+def test_a_password_of_the_upstream_guards_the_routes_of_weir(protected, path):
+    for headers in ([], [BASIC[:-4] + "AAAA"], ["Authorization: Bearer x"]):
+        status, head, body = get(protected, path, *headers)
+        assert status == 401
+        assert header(head, "WWW-Authenticate") == ['Basic realm="Secure Area"']
+        assert body["name"] == "UnauthorizedError"
+    assert get(protected, f"{path}?auth_token=eDp5")[0] == 401
+    for target, headers in ((path, [BASIC]), (f"{path}?auth_token={TOKEN}", [])):
+        with protected.client() as client:
+            client.get(target, *headers)
+            assert client.head()[0] == "HTTP/1.1 200 OK"
+
+
+def test_supervisors_and_preflights_need_no_password(protected):
+    assert get(protected, "/weir/livez")[0] == 200
+    assert get(protected, "/weir/readyz")[0] == 503
+    with protected.client() as client:
+        asks = ["Origin: http://localhost:1", "Access-Control-Request-Method: GET"]
+        client.get("/event", *asks, method="OPTIONS")
+        assert client.head()[0].startswith("HTTP/1.1 204")
+
+
+def test_nobody_gets_in_with_a_password_that_is_not_theirs(protected):
+    """Where the client proved nothing, the upstream judges the request as it came."""
+    protected.upstream.play(answer(OK))
+    sent = {
+        "/session": ([], None),
+        "/session?auth_token=eDp5": ([], None),
+        "/session?a": (["Authorization: Bearer theirs"], "Bearer theirs"),
+        f"/session?auth_token={TOKEN}": ([], BASIC.partition(": ")[2]),
+    }
+    for target, (headers, expected) in sent.items():
+        with protected.client() as client:
+            client.get(target, *headers)
+            client.head()
+        assert headers_of(protected.upstream.heads[-1]).get("authorization") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ("ftp://h", "--upstream:"),
+        ("http://h/base", "--upstream: it has a path"),
+        ("http://h:99999", "--upstream:"),
+        ("http://user@h", "--upstream: it has a name or a password but not both"),
+        ("http://u:s3cret@h/p", "--upstream: it has a path"),
+        ("http:// ", "--upstream:"),
+    ],
+)
+def test_a_bad_upstream_is_refused_in_one_line_that_shows_no_password(tmp_path, value, named):
+    flags = ["--bus", "ipc:///tmp/x", "--upstream", value]
+    with running("-m", "gateway", *flags, log=tmp_path / "log") as process:
+        assert process.ends() == 2
+    assert named in process.output
+    assert "s3cret" not in process.output
+    assert len(process.output.splitlines()) == 1

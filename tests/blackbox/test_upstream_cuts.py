@@ -1,0 +1,239 @@
+"""A stream that is cut: what a reader holds is true at every moment, and whole in the end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import recorded
+from tests.blackbox.relay import Relay, held, relay
+from tests.fakes.upstream import Upstream, frames_of, upstream
+from tests.processes import free_port, running
+from tests.reference import State
+
+Json = dict[str, Any]
+STORED = ("sessions", "messages", "parts", "permissions", "questions", "todos")
+WITHOUT_AN_END = ("abort", "error400", "heartbeat", "session_ops")
+DELTAS = [name for name in recorded.scenarios() if name.split("/")[-1] not in WITHOUT_AN_END]
+DONE = {"directory": "/srv/demo/proj1", "payload": {"type": "test.done", "properties": {}}}
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[tuple[Upstream, Relay]]:
+    with upstream() as fake, relay(tmp_path, fake.url) as one:
+        one.until_healed()
+        yield fake, one
+
+
+def delta_places(frames: list[Json]) -> list[int]:
+    return [n for n, f in enumerate(frames) if f["payload"]["type"] == "message.part.delta"]
+
+
+def check(got: list[Json], frames: list[Json]) -> None:
+    """All texts are prefixes of the final ones after every event, and all is equal in the end."""
+    final = held(frames)
+    texts = {
+        id_: part.get("text") for parts in final.parts.values() for id_, part in parts.items()
+    }
+    reader = State()
+    for frame in got:
+        if frame["payload"]["type"] == "sync":
+            continue
+        reader.apply(frame["payload"])
+        for parts in reader.parts.values():
+            for part in parts.values():
+                if "text" in part:
+                    assert texts[part["id"]].startswith(part["text"])
+    assert compared(reader) == compared(final)
+
+
+def compared(state: State) -> Json:
+    """What must be equal: all that opencode stores; a session that says nothing is idle."""
+    view = state.view()
+    busy = {id_: status for id_, status in view["status"].items() if status["type"] != "idle"}
+    return {name: view[name] for name in STORED} | {"status": busy}
+
+
+def reconnect(pair: tuple[Upstream, Relay], *missed: Json) -> None:
+    """Cut the stream, let `missed` happen, and wait until all is healed."""
+    fake, one = pair
+    asked = len([path for path in fake.server.requests if path == "/global/health"])
+    with fake.server.changed:
+        fake.cut()
+        fake.miss(*missed)
+    fake.wait_asked("/global/health", asked + 1)
+    one.until_healed(one.readiness()["upstream"]["reconnects"])
+
+
+def finish(pair: tuple[Upstream, Relay]) -> list[Json]:
+    fake, one = pair
+    fake.say(DONE)
+    return one.until(lambda got: DONE in got)
+
+
+@pytest.mark.parametrize("name", DELTAS)
+def test_deltas_missed_in_mid_part_leave_a_prefix_until_the_part_ends(pair, name):
+    fake, one = pair
+    frames = frames_of(name)
+    places = delta_places(frames)
+    cut, back = places[len(places) // 4], places[len(places) // 2]
+    fake.say(*frames[:cut])
+    one.until_count(cut)
+    reconnect(pair, *frames[cut:back])
+    fake.say(*frames[back:])
+    check(finish(pair), frames)
+
+
+@pytest.mark.parametrize("name", DELTAS)
+def test_the_end_of_a_turn_that_was_missed_is_fetched(pair, name):
+    fake, one = pair
+    frames = frames_of(name)
+    places = delta_places(frames)
+    cut = places[len(places) // 3]
+    fake.say(*frames[:cut])
+    one.until_count(cut)
+    reconnect(pair, *frames[cut:])
+    got = finish(pair)
+    check(got, frames)
+    assert [f["payload"]["type"] for f in got[cut:]].count("session.idle") >= 1
+
+
+@pytest.mark.parametrize("name", ["plain", "tool_once", "old-1.2.27/reason"])
+def test_many_cuts_in_a_row_are_healed_each(pair, name):
+    fake, _ = pair
+    frames = frames_of(name)
+    step = len(frames) // 6
+    for start in range(0, len(frames), 2 * step):
+        fake.say(*frames[start : start + step])
+        reconnect(pair, *frames[start + step : start + 2 * step])
+    check(finish(pair), frames)
+
+
+@pytest.mark.parametrize("route", ["/session/status", "message", "todo"])
+def test_what_happens_while_rest_answers_comes_after_what_it_tells(pair, route):
+    fake, one = pair
+    frames = frames_of("tool_once")
+    places = delta_places(frames)
+    cut, back = places[1], places[-3]
+    fake.say(*frames[:cut])
+    one.until_count(cut)
+
+    def say_the_rest(path: str) -> None:
+        if path.endswith(route) and left:
+            fake.say(*left)
+            left.clear()
+
+    left = frames[back:]
+    fake.server.before_rest = say_the_rest
+    reconnect(pair, *frames[cut:back])
+    got = finish(pair)
+    check(got, frames)
+    assert not left
+    idle = [n for n, f in enumerate(got) if f["payload"]["type"] == "session.idle"]
+    assert idle[-1] > max(
+        n for n, f in enumerate(got) if f["payload"]["type"] == "message.part.updated"
+    )
+
+
+def test_rest_that_fails_is_asked_again_and_told(pair):
+    fake, one = pair
+    frames = frames_of("plain")
+    cut = delta_places(frames)[2]
+    fake.say(*frames[:cut])
+    one.until_count(cut)
+    fake.server.failing = 503
+    with fake.server.changed:
+        fake.cut()
+        fake.miss(*frames[cut:])
+    fake.wait_asked("/global/health", 3)
+    body = one.readiness()
+    assert body["ready"] is False
+    assert body["upstream"]["healing"] is True
+    assert "503" in body["reasons"][0]
+    live = {"directory": "/srv/demo/proj1", "payload": {"type": "test.live", "properties": {}}}
+    fake.say(live)
+    one.until(lambda got: live in got)
+    fake.server.failing = 0
+    one.until_healed()
+    assert one.readiness()["ready"] is True
+    check(finish(pair), frames)
+
+
+def test_a_permission_asked_and_one_answered_in_a_cut(pair):
+    fake, one = pair
+    frames = frames_of("tool_once")
+    kinds = [frame["payload"]["type"] for frame in frames]
+    asked, replied = kinds.index("permission.asked"), kinds.index("permission.replied")
+    request = frames[asked]["payload"]["properties"]
+    fake.say(*frames[:asked])
+    one.until_count(asked)
+    reconnect(pair, *frames[asked:replied])
+    got = one.heard()
+    assert held(got).permissions == {request["id"]: request}
+    reconnect(pair, *frames[replied:])
+    check(got := finish(pair), frames)
+    told = [f["payload"] for f in got if f["payload"]["type"] == "permission.replied"]
+    assert [event["properties"] for event in told] == [
+        {"sessionID": request["sessionID"], "requestID": request["id"]}
+    ]
+
+
+def test_a_session_deleted_in_a_cut_is_gone(pair):
+    fake, one = pair
+    frames = frames_of("session_ops")
+    deleted = [frame["payload"]["type"] for frame in frames].index("session.deleted")
+    fake.say(*frames[:deleted])
+    one.until_count(deleted)
+    reconnect(pair, *frames[deleted:])
+    check(finish(pair), frames)
+
+
+def test_an_answer_under_way_at_the_first_connection_is_shown(tmp_path: Path):
+    frames = frames_of("title")
+    places = delta_places(frames)
+    port = free_port()
+    with relay(tmp_path, f"http://127.0.0.1:{port}") as one, upstream(port) as fake:
+        fake.miss(*frames[: places[4]])
+        fake.wait_connected()
+        one.until_healed()
+        fake.say(*frames[places[4] : places[8]])  # deltas of a part that nobody saw begin
+        fake.say(*frames[places[8] :])
+        got = finish((fake, one))
+    reader, final = held(got), held(frames)
+    [session] = final.sessions
+    assert reader.sessions == final.sessions
+    assert reader.status == final.status
+    assert reader.messages_of(session)[-1] == final.messages_of(session)[-1]
+    statuses = [f["payload"] for f in got if f["payload"]["type"] == "session.status"]
+    assert statuses[0]["properties"]["status"] == {"type": "busy"}
+    assert got[0]["directory"] == frames[0]["directory"]
+
+
+@contextmanager
+def server(folder: Path, port: int, name: str, said: str) -> Iterator[Any]:
+    """A fake opencode as a process of its own."""
+    command = ["-m", "tests.fakes.upstream", "--port", str(port), "--recording", name]
+    with running(*command, "--said", said, log=folder / "upstream.log") as process:
+        yield process
+
+
+@pytest.mark.parametrize("name", ["plain", "title", "small_storm", "old-1.2.27/plain"])
+def test_an_upstream_that_is_killed_and_started_again_is_healed(tmp_path: Path, name: str):
+    frames = frames_of(name)
+    places = delta_places(frames)
+    cut, back = places[len(places) // 3], places[2 * len(places) // 3]
+    port = free_port()
+    with relay(tmp_path, f"http://127.0.0.1:{port}") as one:
+        with server(tmp_path, port, name, f"0:{cut}") as first:
+            one.until_count(cut)
+            one.until_healed()
+            first.process.kill()
+        with server(tmp_path, port, name, f"{back}:{len(frames)}"):
+            last = frames[-1]["payload"]
+            one.until(lambda got: any(frame["payload"] == last for frame in got[cut:]))
+            body = one.until_healed(1)
+            check(one.heard(), frames)
+            assert body["upstream"]["reconnects"] == 1
+            assert body["ready"] is True

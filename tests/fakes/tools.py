@@ -1,0 +1,42 @@
+"""Scripts in which the model calls a tool of opencode, and goes on when it has the result.
+
+opencode asks the model twice: the same prompt comes again, with the tool's result behind it.
+"""
+
+from tests.fakes.answer import Answer
+from tests.fakes.texts import numbered
+
+QUESTION = "Which way?"
+OPTIONS = ("left", "right")
+TODOS = ("dig a channel", "set the gate")
+_AFTERWARDS = 3
+"""Deltas that follow a tool whose script names no number."""
+
+
+def bash(answer: Answer, command: str | int, n: int) -> None:
+    what = {"command": str(command), "description": "what the script says"}
+    _call(answer, "bash", what, n)
+
+
+def write(answer: Answer, path: str | int, text: str | int) -> None:
+    _call(answer, "write", {"filePath": str(path), "content": str(text)})
+
+
+def question(answer: Answer) -> None:
+    options = [{"label": label, "description": f"go {label}"} for label in OPTIONS]
+    asked = {"question": QUESTION, "header": "Way", "options": options}
+    _call(answer, "question", {"questions": [asked]})
+
+
+def todo(answer: Answer) -> None:
+    todos = [{"content": what, "status": "pending", "priority": "high"} for what in TODOS]
+    _call(answer, "todowrite", {"todos": todos})
+
+
+def _call(answer: Answer, tool: str, arguments: dict, n: int = _AFTERWARDS) -> None:
+    if answer.has_result:
+        answer.deltas(numbered(n))
+        answer.finish()
+    else:
+        answer.tool_call(tool, arguments)
+        answer.finish("tool_calls")

@@ -1,0 +1,56 @@
+"""Whose route a path is, in whatever spelling."""
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.proxy.target import origin_form, own_route
+
+OWN = ["/event", "/global/event", "/global/health", "/weir/readyz"]
+
+
+@st.composite
+def spellings(draw, path):
+    """Another way to write `path` that some server reads as the same."""
+    parts = []
+    for segment in path.strip("/").split("/"):
+        parts += draw(st.lists(st.sampled_from(["", ".", "%2e", "x/..", "x/%2E%2e"]), max_size=2))
+        letters = (draw(st.sampled_from([c, c.upper(), f"%{ord(c):02x}"])) for c in segment)
+        parts.append("".join(letters))
+    slash = st.sampled_from(["/", "//", "\\"])
+    spelled = "".join(draw(slash) + part for part in parts)
+    return "/" + spelled.lstrip("/\\") + draw(st.sampled_from(["", "/"]))
+
+
+@pytest.mark.parametrize("route", OWN)
+@given(data=st.data())
+def test_every_spelling_of_an_own_route_is_weirs(route, data):
+    assert own_route(data.draw(spellings(route))) == route
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "", "*", "/events", "/event/x", "/api/event", "/session/event", "/weirdo", "/%2565vent"],
+)
+def test_other_routes_are_the_upstreams(path):
+    assert own_route(path) is None
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=30))
+def test_a_target_in_origin_form_is_not_touched(rest):
+    assert origin_form(f"/{rest}") == f"/{rest}".encode()
+
+
+@given(st.text(max_size=12))
+def test_an_absolute_target_keeps_path_and_query(text):
+    path = f"/{quote(text)}?q"
+    assert origin_form(f"http://host:1{path}") == path.encode()
+
+
+@pytest.mark.parametrize(
+    ("uri", "target"), [("http://h", b"/"), ("http://h?q", b"/?q"), ("*", b"*")]
+)
+def test_an_absolute_target_without_a_path_gets_one(uri, target):
+    assert origin_form(uri) == target

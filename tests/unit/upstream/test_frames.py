@@ -1,0 +1,58 @@
+import json
+
+import pytest
+
+from bus.events import Delta, Opaque
+from processor.upstream.frames import MalformedFrame, Place, decode
+from tests import recorded
+
+
+@pytest.mark.parametrize("name", recorded.scenarios())
+def test_a_recorded_frame_keeps_its_event_and_its_place(name):
+    for data in recorded.raw_frames(name, "global"):
+        wire, frame = json.loads(data), decode(data)
+        assert json.loads(frame.event.json()) == wire["payload"]
+        place = Place(wire.get("directory"), wire.get("project"), wire.get("workspace"))
+        assert frame.place == place
+
+
+def test_the_bytes_of_a_payload_stay_as_they_came():
+    payload = b'{ "type":"x.y","properties":{"n":1.50e2,"n":2},"tomorrow":[] }'
+    frame = decode(b'{"payload":' + payload + b',"directory":"/d"}')
+    assert frame.event.json() == payload.strip()
+
+
+@pytest.mark.parametrize("kind", ["x.y", "message.part.delta", "message.part.updated"])
+def test_half_a_surrogate_pair_passes(kind):
+    payload = b'{"type":"%s","properties":{"delta":"\\ud83c"}}' % kind.encode()
+    frame = decode(b'{"directory":"/d","payload":' + payload + b"}")
+    assert isinstance(frame.event, Opaque)
+    assert json.loads(frame.event.json()) == json.loads(payload)
+    assert frame.place.directory == "/d"
+
+
+def test_a_delta_is_read_whole():
+    properties = {"sessionID": "s", "messageID": "m", "partID": "p", "field": "text", "delta": "é"}
+    event = {"type": "message.part.delta", "properties": properties}
+    assert decode(json.dumps({"payload": event}).encode()).event == Delta(
+        None, "s", "m", "p", "text", "é"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "without a payload"),
+        (b'{"directory":"/d"}', "without a payload"),
+        (b'{"payload":null}', "its payload is no event"),
+        (b'{"payload":{"properties":{}}}', "its payload is no event"),
+        (b'{"payload":{"type":"x","properties":{"a":"\xff"}}}', "not UTF-8"),
+    ],
+)
+def test_what_is_no_frame_is_refused_by_its_kind(data, kind):
+    with pytest.raises(MalformedFrame) as refused:
+        decode(data)
+    assert refused.value.kind == kind

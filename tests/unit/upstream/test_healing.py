@@ -1,0 +1,206 @@
+"""Which of what REST tells is news, when the whole of it is old and large."""
+
+import json
+
+import pytest
+
+from bus.ids import Ids
+from processor.upstream.healing import Healing
+from processor.upstream.hold import Hold
+from processor.upstream.intake import Intake
+from processor.upstream.rest import RestFailed
+from tests.envelopes import dump
+from tests.fakes.stored import Stored, StoredRest
+
+HERE = {"directory": "/d", "project": "prj"}
+CUT_MS = 1000
+
+
+def frame(kind, **properties):
+    return HERE | {"payload": {"type": kind, "properties": {"sessionID": "ses_1", **properties}}}
+
+
+def message(name, created, role="assistant", **time):
+    info = {"id": name, "role": role, "sessionID": "ses_1", "time": {"created": created, **time}}
+    return frame("message.updated", info=info)
+
+
+def part(name, of, text, end=None):
+    time = {"start": 1} | ({} if end is None else {"end": end})
+    ids = {"id": name, "messageID": of, "sessionID": "ses_1"}
+    return frame("message.part.updated", part=ids | {"type": "text", "text": text, "time": time})
+
+
+def delta(name, of, text):
+    ids = {"messageID": of, "partID": name}
+    return frame("message.part.delta", **ids, field="text", delta=text)
+
+
+SESSION = frame("session.created", info={"id": "ses_1", "time": {"created": 1}})
+BUSY = frame("session.status", status={"type": "busy"})
+
+
+class Bench:
+    """An intake and its healing, with what a server has stored."""
+
+    def __init__(self, *stored):
+        self.stored = Stored(list(stored))
+        self.published = []
+        self.during = lambda: None
+        self.intake = Intake(lambda frame: self.published.append(frame), lambda: 0.0)
+        rest = StoredRest(self.stored, lambda: self.during(), lambda: None)
+        self.healing = Healing(rest, self.intake, Ids())
+        self.intake.connected(0)
+
+    def live(self, *frames):
+        for one in frames:
+            self.stored.apply(one)
+            self.intake.take(dump(one))
+
+    def reconnect(self):
+        self.intake.release()
+        self.healing.cut(0.0, CUT_MS)
+        self.intake.connected(CUT_MS)
+
+    def heal(self):
+        self.published.clear()
+        self.healing.attempt()
+        return [json.loads(one.event.json()) for one in self.published]
+
+
+def ids(events, kind):
+    return [e["properties"]["info"]["id"] for e in events if e["type"] == kind]
+
+
+def test_old_messages_are_not_told_again_and_new_ones_are():
+    bench = Bench()
+    bench.live(SESSION, BUSY, message("msg_5", 900))
+    bench.reconnect()
+    for old in range(5):
+        bench.stored.apply(message(f"msg_{old}", old, completed=old))
+    bench.stored.apply(message("msg_6", CUT_MS, role="user"))
+    assert ids(bench.heal(), "message.updated") == ["msg_6"]
+
+
+def test_a_message_that_nobody_remembers_is_told_if_it_was_completed_in_the_cut():
+    bench = Bench()
+    bench.live(SESSION, BUSY)
+    bench.reconnect()
+    bench.stored.apply(message("msg_1", 5, completed=CUT_MS + 1))
+    bench.stored.apply(message("msg_2", 6, completed=7))
+    assert ids(bench.heal(), "message.updated") == ["msg_1"]
+
+
+def test_at_the_first_connection_only_answers_under_way_are_told():
+    bench = Bench(
+        SESSION, BUSY, message("msg_1", 5, "user"), part("prt_1", "msg_1", "old"),
+        message("msg_2", 6), part("prt_2", "msg_2", ""), part("prt_3", "msg_2", "done", end=9),
+    )  # fmt: skip
+    events = bench.heal()
+    assert [event["type"] for event in events] == [
+        "session.updated",
+        "message.updated",
+        "message.part.updated",
+        "session.status",
+    ]
+    assert events[2]["properties"]["part"]["id"] == "prt_3"
+    assert all(event["id"].startswith("evt_") for event in events)
+
+
+def test_text_in_flight_is_not_made_shorter_and_its_deltas_wait():
+    bench = Bench()
+    bench.live(SESSION, BUSY, message("msg_1", 900), part("prt_1", "msg_1", ""))
+    bench.live(delta("prt_1", "msg_1", "Hello"))
+    bench.reconnect()
+    bench.live(delta("prt_1", "msg_1", "there"))
+    assert bench.heal() == []
+    bench.live(part("prt_1", "msg_1", "Hello, there", end=7))
+    assert json.loads(bench.published[-1].event.json())["properties"]["part"]["time"]["end"] == 7
+    assert bench.intake.withheld == 1
+
+
+def test_unknown_fields_pass_through_healing():
+    bench = Bench()
+    bench.live(SESSION, BUSY)
+    bench.reconnect()
+    new = message("msg_1", CUT_MS)
+    new["payload"]["properties"]["info"] |= {"mood": {"of": ["tomorrow", 1.5, None, "\ud800"]}}
+    bench.stored.apply(new)
+    [told] = [e for e in bench.heal() if e["type"] == "message.updated"]
+    assert told["properties"]["info"] == new["payload"]["properties"]["info"]
+
+
+def test_a_message_and_a_part_that_are_gone_are_told_to_be():
+    bench = Bench()
+    bench.live(SESSION, BUSY, message("msg_1", 900), message("msg_2", 901))
+    bench.live(part("prt_1", "msg_1", "a", end=1), part("prt_2", "msg_2", "b", end=1))
+    bench.reconnect()
+    bench.stored.apply(frame("message.part.removed", messageID="msg_1", partID="prt_1"))
+    bench.stored.apply(frame("message.removed", messageID="msg_2"))
+    told = {e["type"]: e["properties"] for e in bench.heal()}
+    assert told["message.part.removed"]["partID"] == "prt_1"
+    assert told["message.removed"]["messageID"] == "msg_2"
+
+
+@pytest.mark.parametrize(("state", "closed"), [("error", "rejected"), ("completed", "replied")])
+def test_a_question_that_is_asked_no_more_is_closed_without_answers(state, closed):
+    bench = Bench()
+    question = {"id": "que_1", "questions": [], "tool": {"messageID": "msg_1", "callID": "c"}}
+    bench.live(SESSION, BUSY, message("msg_1", 900), frame("question.asked", **question))
+    bench.reconnect()
+    bench.stored.state.questions.clear()
+    tool = {"id": "prt_1", "messageID": "msg_1", "sessionID": "ses_1", "type": "tool"}
+    tool |= {"callID": "c", "state": {"status": state}}
+    bench.stored.apply(frame("message.part.updated", part=tool))
+    [told] = [e for e in bench.heal() if e["type"].startswith("question.")]
+    assert told["type"] == f"question.{closed}"
+    assert told["properties"] == {"sessionID": "ses_1", "requestID": "que_1"}
+
+
+def test_a_failed_attempt_lets_go_of_what_waits_and_leaves_nothing_out_the_next_time():
+    bench = Bench()
+    bench.live(SESSION, BUSY)
+    bench.reconnect()
+    bench.stored.apply(message("msg_1", CUT_MS))
+    late = frame("todo.updated", todos=[{"content": "x"}])
+
+    def fail():
+        bench.live(late)
+        raise RestFailed("not now")
+
+    bench.during = fail
+    with pytest.raises(RestFailed):
+        bench.heal()
+    assert [one.event.type for one in bench.published] == ["todo.updated"]
+    bench.during = lambda: None
+    assert ids(bench.heal(), "message.updated") == ["msg_1"]
+
+
+def test_an_answer_that_never_comes_is_done_without_in_the_end():
+    bench = Bench()
+    bench.live(SESSION, BUSY)
+    bench.reconnect()
+    bench.stored.apply(message("msg_1", CUT_MS))
+
+    def fail():
+        raise RestFailed("never")
+
+    bench.during = fail
+    for _ in range(5):
+        with pytest.raises(RestFailed):
+            bench.heal()
+    assert bench.heal() == []
+
+
+def test_when_too_much_waits_it_goes_on_and_healing_is_tried_again():
+    bench = Bench()
+    bench.live(SESSION, BUSY)
+    bench.reconnect()
+    bench.intake.hold = Hold(most_events=3)
+    bench.stored.apply(message("msg_1", CUT_MS))
+    bench.during = lambda: bench.live(BUSY)
+    with pytest.raises(RestFailed):
+        bench.heal()
+    assert [one.event.type for one in bench.published] == ["session.status"] * len(bench.published)
+    bench.during = lambda: None
+    assert ids(bench.heal(), "message.updated") == ["msg_1"]
