@@ -32,6 +32,12 @@ def test_the_storm_benchmark_measures_every_reader(tmp_path):
     assert measured["rounds"][0]["bytes"] > 500 * 40
 
 
+def test_the_proxy_benchmark_measures_both_ways():
+    done = bench("proxy", "--megabytes", "20", "--requests", "60", "--rounds", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "| through weir |" in done.stdout
+
+
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 INFO = {"id": "msg_1", "sessionID": "ses_1", "role": "assistant", "time": {"created": 1}}
 PART = {"id": "prt_1", "sessionID": "ses_1", "messageID": "msg_1", "type": "text", "text": ""}
