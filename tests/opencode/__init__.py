@@ -1,0 +1,1 @@
+"""weir in front of a real opencode: its own client, its own terminal, its own death."""

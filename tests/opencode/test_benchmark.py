@@ -1,0 +1,29 @@
+"""The relay's benchmark runs, at a size that takes seconds."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.opencode.install import VERSION
+from tests.processes import ROOT
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def test_the_relay_benchmark_measures_opencode_alone(installed, tmp_path):
+    installed(VERSION)
+    figures = tmp_path / "figures.json"
+    words = ("--alone", "--rounds", "1", "--deltas", "500", "--scenario", "2+2")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.relay", *words, "--json", str(figures)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "| 2+2 opencode alone " in done.stdout, done.stderr
+    (measured,) = json.loads(figures.read_bytes())["measured"]
+    assert measured["stalled_open"] == 2
+    assert measured["list"]["count"] > 0

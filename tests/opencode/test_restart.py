@@ -1,0 +1,150 @@
+"""An opencode that is killed behind weir: readers stay, are told the truth, and are healed."""
+
+import pytest
+
+from tests.fakes.texts import DEFAULT_SIZE
+from tests.http_client import call
+from tests.opencode.api import Api
+from tests.opencode.collector import Collector
+from tests.opencode.install import OLD_VERSION, VERSION
+from tests.opencode.relay import readiness, weir_before
+from tests.opencode.scenarios import PLAIN
+from tests.opencode.server import start_opencode
+from tests.opencode.views import agreed, seen, text_of
+from tests.processes import wait_until
+
+pytestmark = [
+    pytest.mark.timeout(400),
+    pytest.mark.parametrize("opencode", [VERSION, OLD_VERSION], indirect=True, scope="module"),
+]
+
+NOTICED_S = 15.0
+HEALED_S = 45.0
+"""Of a reader that backs off for up to 30 s."""
+
+
+@pytest.fixture(params=[VERSION, OLD_VERSION])
+def opencode(request, installed, provider, tmp_path):
+    """An opencode for one test to kill."""
+    with start_opencode(tmp_path / "opencode", provider.url, installed(request.param)) as server:
+        Api(server.url, str(server.projects[0])).warm_up()
+        yield server
+
+
+@pytest.fixture
+def up(opencode, tmp_path):
+    folder = tmp_path / "weir"
+    folder.mkdir()
+    with weir_before(opencode, folder) as own:
+        yield own
+
+
+@pytest.fixture
+def api(opencode, up):
+    return Api(up.url, str(opencode.projects[0]))
+
+
+def in_mid_stream(api, reader):
+    session = api.create()
+    api.prompt(session, "rate 200 100000")
+    reader.first("message.part.delta", session, 5)
+    return session
+
+
+def is_ready(up):
+    return readiness(up)[0] == 200
+
+
+def wait_for_a_gap(up):
+    wait_until(lambda: not is_ready(up), NOTICED_S, "a readyz that is not ready")
+
+
+def wait_for_health(opencode, up):
+    opencode.start()
+    wait_until(lambda: is_ready(up), HEALED_S, "a readyz that is ready again")
+
+
+def test_readers_stay_and_are_healed_after_a_kill(opencode, up, api):
+    with Collector(api.url, api.directory) as one, Collector(api.url) as every:
+        every.attached(api.create)
+        session = in_mid_stream(api, one)
+        opencode.kill()
+        wait_for_a_gap(up)
+        wait_for_health(opencode, up)
+        for reader in (one, every):
+            agreed(api, reader.events, session)
+            assert reader.over == ""
+        again = PLAIN.play(api, one)
+        for reader in (one, every):
+            agreed(api, reader.events, again)
+            assert sum(event["type"] == "server.connected" for event in reader.events) == 1
+
+
+def test_weir_says_so_while_opencode_is_gone(opencode, up, api):
+    assert is_ready(up)
+    opencode.kill()
+    wait_for_a_gap(up)
+    status, body = readiness(up)
+    assert (status, body["ready"]) == (503, False)
+    assert body["reasons"]
+    assert body["upstream"]
+    assert up.call("GET", "/weir/livez").status == 200
+    refused = up.call("GET", "/session")
+    assert refused.status in (502, 503, 504)
+    assert refused.headers["Content-Type"].startswith("application/json")
+    wait_for_health(opencode, up)
+    assert readiness(up)[1]["reasons"] == []
+    assert up.call("GET", "/session").status == 200
+
+
+def test_text_is_at_every_moment_a_beginning_of_what_was_said(opencode, up, api):
+    with Collector(api.url, api.directory) as reader:
+        session = in_mid_stream(api, reader)
+        opencode.kill()
+        wait_for_a_gap(up)
+        wait_for_health(opencode, up)
+        agreed(api, reader.events, session)
+        events = list(reader.events)
+    for end in range(1, len(events) + 1):
+        if events[end - 1]["type"].startswith("message.part"):
+            text = text_of(seen(events[:end], [session])[session]["messages"])
+            assert numbers(text) == list(range(len(numbers(text))))
+
+
+def numbers(text):
+    """Return the running numbers of what ``rate`` says, a piece each."""
+    return [int(text[start : start + 7]) for start in range(0, len(text), DEFAULT_SIZE)]
+
+
+def test_a_session_goes_on_after_a_restart(opencode, up, api):
+    with Collector(api.url, api.directory) as reader:
+        session = in_mid_stream(api, reader)
+        opencode.kill()
+        wait_for_a_gap(up)
+        wait_for_health(opencode, up)
+        agreed(api, reader.events, session)
+        idles = sum(event["type"] == "session.idle" for event in reader.events)
+        api.prompt(session, "and so it goes on")
+        reader.first("session.idle", session, idles + 1)
+        told = agreed(api, reader.events, session)
+    assert "and so it goes on" in text_of(told["messages"])
+
+
+def test_a_reader_who_comes_while_opencode_is_gone_is_served_once_it_is_back(opencode, up, api):
+    opencode.kill()
+    wait_for_a_gap(up)
+    with Collector(api.url, api.directory) as reader:
+        wait_for_health(opencode, up)
+        session = PLAIN.play(api, reader)
+        agreed(api, reader.events, session)
+
+
+def test_a_restart_between_two_looks_is_noticed(opencode, up, api):
+    with Collector(api.url, api.directory) as reader:
+        session = in_mid_stream(api, reader)
+        opencode.restart()
+        wait_until(lambda: call("GET", f"{up.url}/session").status == 200, HEALED_S)
+        wait_until(lambda: is_ready(up), HEALED_S)
+        again = PLAIN.play(api, reader)
+        agreed(api, reader.events, session)
+        agreed(api, reader.events, again)
