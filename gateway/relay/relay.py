@@ -19,7 +19,7 @@ from gateway.relay.frames import frame, joined
 from gateway.relay.mark import Marks, advance, by_source, ids_in_run
 from gateway.relay.view import Endpoint, View
 
-_CACHE_BYTES = 4 * 1024 * 1024
+_CACHE_BYTES = 8 * 1024 * 1024
 
 
 class Cursor(Struct, frozen=True):
