@@ -1,34 +1,13 @@
 """``weir up`` in front of a real opencode."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-
-import pytest
 
 from tests.blackbox.weir_up import Up, weir_up
 from tests.opencode.server import Opencode
-from tests.processes import ROOT
 
 UPSTREAM = "--upstream"
-
-
-@cache
-def can_relay() -> bool:
-    """Tell whether this weir has a flag for its upstream."""
-    asked = subprocess.run(
-        [sys.executable, "-m", "deploy.cli", "up", "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    return UPSTREAM in asked.stdout
-
-
-needs_upstream = pytest.mark.skipif(not can_relay(), reason=f"weir up has no {UPSTREAM} yet")
 
 
 @contextmanager

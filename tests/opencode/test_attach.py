@@ -5,12 +5,11 @@ import pytest
 from tests.fakes.texts import numbered
 from tests.opencode import terminal
 from tests.opencode.api import Api
-from tests.opencode.relay import needs_upstream, weir_before
+from tests.opencode.relay import weir_before
 
 pytestmark = [
     pytest.mark.timeout(400),
     pytest.mark.skipif(not terminal.is_there(), reason="tmux is not installed"),
-    needs_upstream,
 ]
 
 
