@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import http.client
-import json
-import logging
 import os
 import socket
 import sys
@@ -23,6 +20,7 @@ from bus.endpoints import Endpoints, InvalidEndpoint
 from bus.flags import BadFlag, Flag
 from bus.heart import NOTIFY_VARIABLE, Heart, Notifier
 from bus.origin import PASSWORD_VARIABLE, USERNAME_VARIABLE, Origin
+from deploy.announcement import Announcement
 from deploy.beats import Beats
 from deploy.limits import LIMIT_FLAGS, Limits
 from deploy.listener import listen
@@ -32,8 +30,6 @@ from deploy.watchdog import Watchdog
 from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL, UPSTREAM_FLAGS
 from processor.settings import FLAGS as PROCESSOR_FLAGS
 from processor.settings import from_flags
-
-log = logging.getLogger("weir.up")
 
 _MODEL_FLAGS = tuple(flag for flag in PROCESSOR_FLAGS if flag.name.startswith("model"))
 _STATE = next(flag for flag in PROCESSOR_FLAGS if flag.name == "state")
@@ -100,7 +96,7 @@ def _supervise(options: Options, listener: socket.socket, bus: Path) -> int:
     services = _services(options, listener, bus, {NOTIFY_VARIABLE: str(hearing)})
     manager = Notifier(options.notify_socket)
     heart = Heart(manager, TICK_S)
-    announcement = _Announcement(options.host, listener.getsockname()[1], manager)
+    announcement = Announcement(options.host, listener.getsockname()[1], manager)
     with closing(Beats(hearing)) as beats, closing(SampleLog(options.state)) as samples:
         watchdog = Watchdog(services, beats, options.limits, samples)
         each_tick = (lambda: watchdog.tick(time.monotonic()), announcement, heart.beat)
@@ -122,7 +118,6 @@ def _services(
     ]
 
 
-_ASK_S = 0.5
 _ANY_BUS = "--bus=ipc:///bus"
 _UPSTREAM = next(flag for flag in UPSTREAM_FLAGS if flag.name == "upstream")
 _PROCESSOR = (
@@ -133,40 +128,6 @@ _PROCESSOR = (
     LOG_LEVEL,
 )
 _GATEWAY = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, LOG_LEVEL)
-
-
-class _Announcement:
-    """Says once, on stdout, that everything answers, and where; or, on stderr, why not yet."""
-
-    def __init__(self, host: str, port: int, manager: Notifier) -> None:
-        self._manager = manager
-        self._host = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-        self._port = port
-        self._made = False
-        self._reason = ""
-
-    def __call__(self) -> None:
-        if self._made:
-            return
-        self._made, reason = self._readiness()
-        if self._made:
-            host = f"[{self._host}]" if ":" in self._host else self._host
-            print(f"weir is ready: http://{host}:{self._port}", flush=True)
-            self._manager.say("READY=1")
-        elif reason and reason != self._reason:
-            self._reason = reason
-            log.warning("not ready yet: %s", reason)
-
-    def _readiness(self) -> tuple[bool, str]:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=_ASK_S)
-        try:
-            connection.request("GET", "/weir/readyz")
-            said = json.loads(connection.getresponse().read())
-            return bool(said["ready"]), ", ".join(said["reasons"])
-        except (OSError, http.client.HTTPException, ValueError, KeyError):
-            return False, ""
-        finally:
-            connection.close()
 
 
 def _hide_login(upstream: object) -> None:

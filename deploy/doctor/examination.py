@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import closing
 
+from deploy.doctor.between import check_between
 from deploy.doctor.finding import Finding, duration, ok
 from deploy.doctor.identity import (
     HEALTH,
@@ -19,7 +20,6 @@ from deploy.doctor.reach import unreachable
 from deploy.doctor.resume import check_resume
 from deploy.doctor.stream import (
     Pace,
-    check_between,
     check_first,
     check_head,
     check_heartbeat,

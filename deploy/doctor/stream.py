@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 from msgspec import Struct
 
+from deploy.doctor.between import SEND_AT_ONCE, signs_of
 from deploy.doctor.finding import Finding, duration, fail, ok, warn
 from deploy.doctor.identity import Unfit
 from deploy.doctor.patient import Answer, Patient
@@ -18,10 +18,6 @@ HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "gzip, deflate"}
 _LATE_S = 1.0
 _TOGETHER_S = 0.25
 _LATE_BEAT = 1.5
-_SEND_AT_ONCE = (
-    "switch buffering and compression off for /event and /global/event there: in nginx "
-    "`proxy_buffering off; gzip off;`, see deploy/nginx.conf"
-)
 
 
 class Pace(Struct, frozen=True):
@@ -55,30 +51,6 @@ def check_head(answer: Answer) -> Finding:
     raise Unfit(fail("stream", f"{STREAM} answers {said} instead of an event stream", remedy))
 
 
-def check_between(answer: Answer, weir: bool) -> Iterator[Finding]:
-    """Tell what stands between, as far as it shows in the head of the answer."""
-    headers = answer.headers
-    encoding = headers.get("Content-Encoding", "")
-    if encoding:
-        words = f"the stream is compressed on its way ({encoding}), and waits for blocks to fill"
-        yield fail("proxy", words, _SEND_AT_ONCE)
-    signs = _signs(answer)
-    if weir and "no-transform" not in headers.get("Cache-Control", ""):
-        words = "Cache-Control has been changed on the way: caches and compressors may interfere"
-        yield warn("proxy", words, "have the proxy pass this header on as it is")
-    elif signs and not encoding:
-        yield ok("proxy", f"one stands between ({signs})")
-
-
-def _signs(answer: Answer) -> str:
-    names = ("Via", "X-Cache", "CF-RAY", "X-Varnish", "X-Served-By")
-    found = [f"{name}: {value}" for name in names if (value := answer.headers.get(name))]
-    server = answer.headers.get("Server", "")
-    if server and not server.lower().startswith("gunicorn"):
-        found.append(f"Server: {server}")
-    return ", ".join(found)
-
-
 def check_first(timeline: Timeline, pace: Pace, answer: Answer) -> Finding:
     """Check that the stream says at once that it is connected.
 
@@ -94,14 +66,14 @@ def check_first(timeline: Timeline, pace: Pace, answer: Answer) -> Finding:
     first = timeline.wait(by_s=pace.patience_s)
     if first is not None:
         words = f"the first event is held back for {duration(first.at_s)}"
-        raise Unfit(fail("buffering", words, _SEND_AT_ONCE))
-    signs = _signs(answer)
+        raise Unfit(fail("buffering", words, SEND_AT_ONCE))
+    signs = signs_of(answer)
     words = f"the stream opens and says nothing for {duration(pace.patience_s)}"
     if signs:
         raise Unfit(
-            fail("buffering", f"{words}, and a proxy stands between ({signs})", _SEND_AT_ONCE)
+            fail("buffering", f"{words}, and a proxy stands between ({signs})", SEND_AT_ONCE)
         )
-    remedy = f"the server's loop stands still, or a proxy holds it back; for that, {_SEND_AT_ONCE}"
+    remedy = f"the server's loop stands still, or a proxy holds it back; for that, {SEND_AT_ONCE}"
     raise Unfit(fail("first", words, remedy))
 
 
@@ -125,7 +97,7 @@ def check_heartbeat(timeline: Timeline, pace: Pace) -> Finding:
         return _no_heartbeat(timeline, pace, expected)
     if _bunched(timeline):
         words = "events that belong seconds apart come together"
-        return fail("buffering", words, _SEND_AT_ONCE)
+        return fail("buffering", words, SEND_AT_ONCE)
     if beat.at_s > _LATE_BEAT * pace.heartbeat_s:
         words = f"the first comes after {duration(beat.at_s)}, and {expected}"
         return warn("heartbeat", words, "give the server's --heartbeat-ms to doctor too")
@@ -161,5 +133,5 @@ def open_stream(patient: Patient, last_event_id: str = "") -> Answer:
         return patient.get(STREAM, {**HEADERS, **resume})
     except TimeoutError:
         words = f"{STREAM} does not open within {duration(patient.timeout_s)}; health answers"
-        remedy = f"if a proxy stands between, {_SEND_AT_ONCE}; else read the server's log"
+        remedy = f"if a proxy stands between, {SEND_AT_ONCE}; else read the server's log"
         raise Unfit(fail("stream", words, remedy)) from None

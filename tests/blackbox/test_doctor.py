@@ -202,9 +202,16 @@ def test_a_proxy_that_holds_the_stream_back(up, size):
     assert "proxy_buffering off" in line
 
 
+def test_a_proxy_that_changes_who_may_store_and_transform():
+    with routes({**WEIR, "/event": stream(CONNECTED, Cache_Control="no-cache")}) as url:
+        found = findings(url, well=False)
+    assert found["proxy"][0] == "warn"
+    assert "Cache-Control has been changed" in found["proxy"][1]
+
+
 def test_a_proxy_that_compresses(up):
     with buffering_proxy(up.url, Compressed) as url:
-        found = findings(url, well=False)
+        found = findings(url, well=True)
     assert "compressed on its way (gzip)" in found["proxy"][1]
     assert found["heartbeat"][0] == "ok"
 

@@ -30,8 +30,7 @@ def stream(*frames: bytes, stays: bool = True, **headers: str) -> Talk:
     def talk(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response_only(200)
         handler.send_header("Content-Type", "text/event-stream")
-        handler.send_header("Cache-Control", "no-cache, no-transform")
-        for name, value in headers.items():
+        for name, value in {"Cache_Control": "no-cache, no-transform", **headers}.items():
             handler.send_header(name.replace("_", "-"), value)
         handler.end_headers()
         for frame in frames:
