@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import gevent
 from gevent.event import Event
 
+from gateway.counts import Sent, total
 from gateway.relay import Cursor, Relay, View
 from gateway.relay.pacing import pause_after
 
@@ -24,12 +26,20 @@ class Reader:
         view: what it gets, and in which form.
         cursor: where it stands.
         gone: its peer has left.
+        opened_at: `time.monotonic()` of its beginning.
+        sent: what it was sent so far.
+        writing_since: `time.monotonic()` of the write that is in flight, None while none is.
+        resumed: it continues where another stream was cut.
     """
 
     def __init__(self, view: View, cursor: Cursor) -> None:
         self.view = view
         self.cursor = cursor
         self.gone = False
+        self.opened_at = time.monotonic()
+        self.sent = Sent()
+        self.writing_since: float | None = None
+        self.resumed = False
         self.wake = Event()
 
     def leave(self) -> None:
@@ -44,10 +54,21 @@ class Readers:
     Args:
         relay: the core they read from.
         limit: how many streams there may be at once.
+
+    Attributes:
+        received: how many events the bus has brought.
+        opened: how many streams there were so far.
+        evictions: how many were ended, by cause.
+        resumes: how many asked to continue, by verdict.
     """
 
     def __init__(self, relay: Relay, limit: int) -> None:
         self.relay = relay
+        self.received = 0
+        self.opened = 0
+        self.evictions: dict[str, int] = {}
+        self.resumes: dict[str, int] = {}
+        self._sent_to_gone = Sent()
         self._limit = limit
         self._open: set[Reader] = set()
         self._waiting: set[Reader] = set()
@@ -56,6 +77,14 @@ class Readers:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def __iter__(self) -> Iterator[Reader]:
+        return iter(self._open)
+
+    @property
+    def sent(self) -> Sent:
+        """What all readers were sent, those that are gone included."""
+        return total([self._sent_to_gone, *(reader.sent for reader in self._open)])
 
     def open(self, view: View) -> Reader:
         """Register a reader: whatever is appended from now on, it gets.
@@ -67,11 +96,14 @@ class Readers:
             raise TooManyReaders
         reader = Reader(view, self.relay.head)
         self._open.add(reader)
+        self.opened += 1
         return reader
 
     def discard(self, reader: Reader) -> None:
         """Forget a reader."""
-        self._open.discard(reader)
+        if reader in self._open:
+            self._open.remove(reader)
+            self._sent_to_gone = total([self._sent_to_gone, reader.sent])
         self._waiting.discard(reader)
 
     def close(self) -> None:

@@ -88,13 +88,15 @@ class Stream:
             raise _reset(str(error)) from error
 
     def _deliver(self, step: Step) -> Iterator[bytes]:
-        self._reader.cursor = step.cursor
+        reader = self._reader
+        reader.cursor = step.cursor
         for piece in step.pieces:
-            if len(piece) <= PIECE_BYTES:
-                yield piece
-                continue
             for start in range(0, len(piece), PIECE_BYTES):
-                yield piece[start : start + PIECE_BYTES]
+                reader.writing_since = time.monotonic()
+                yield piece if len(piece) <= PIECE_BYTES else piece[start : start + PIECE_BYTES]
+        reader.writing_since = None
+        if step.pieces:
+            reader.sent.step(step)
         self._let_go(step)
 
     def _let_go(self, step: Step) -> None:
@@ -111,7 +113,9 @@ class Stream:
     def _say(self, event_type: str) -> bytes:
         evt_id = self._ids.ascending("evt")
         place = event_id(self._reader.cursor.marks)
-        return server_frame(event_type, evt_id, self._reader.view.endpoint, place)
+        frame = server_frame(event_type, evt_id, self._reader.view.endpoint, place)
+        self._reader.sent.own(len(frame))
+        return frame
 
 
 def _reset(reason: str) -> ConnectionResetError:
