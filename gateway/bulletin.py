@@ -33,9 +33,13 @@ class Bulletin:
     Args:
         board: where all workers post.
         observer: sees this one.
+
+    Attributes:
+        seat: of this one.
     """
 
     def __init__(self, board: Scoreboard, observer: Observer) -> None:
+        self.seat = observer.seat
         self._board = board
         self._observer = observer
         before = self._read(observer.seat)

@@ -114,7 +114,7 @@ def _workers(posts: list[Post]) -> Iterator[Family]:
     uptimes = [(_seat(post), post.status.uptime_s) for post in posts]
     yield gauge("weir_worker_uptime_seconds", "Since the worker's start.", uptimes)
     for store in ("log", "ledger"):
-        for what, unit in (("events", "Entries held"), ("bytes", "Bytes held")):
+        for what, unit in (("entries", "Entries held"), ("bytes", "Bytes held")):
             yield _fill(posts, store, what, f"weir_{store}_{what}", f"{unit} in the {store}.")
         yield _fill(posts, store, "fill", f"weir_{store}_fill_ratio", f"Used part of the {store}.")
 

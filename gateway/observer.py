@@ -129,9 +129,9 @@ def lag_at(relay_log: Log, position: int) -> Lag:
 
 def fill_of(relay_log: Log) -> Fill:
     """Return how full a log is."""
-    events = relay_log.head - relay_log.tail
-    fill = max(events / relay_log.max_events, relay_log.size / relay_log.max_bytes)
-    return Fill(events, relay_log.size, relay_log.max_bytes, round(fill, 4))
+    entries = relay_log.head - relay_log.tail
+    fill = max(entries / relay_log.max_events, relay_log.size / relay_log.max_bytes)
+    return Fill(entries, relay_log.size, relay_log.max_bytes, round(fill, 4))
 
 
 def _position(reader: Reader) -> int:

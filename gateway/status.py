@@ -82,10 +82,10 @@ class Fill(Struct, frozen=True):
     """How much of a bounded store is used; a log at its bound is full, and well.
 
     Attributes:
-        fill: the part of its bound in bytes, or in events if that is nearer.
+        fill: the part of its bound in bytes, or in entries if that is nearer.
     """
 
-    events: int
+    entries: int
     bytes: int
     max_bytes: int
     fill: float

@@ -19,6 +19,7 @@ from gateway.resources.query import integer
 from gateway.status import Post
 
 _ANSWERING_S = 3 * BEAT_S
+_OF_SOURCES = ("gaps", "repaired", "lost", "snapshots", "restarts")
 
 
 class Status:
@@ -38,13 +39,14 @@ class Status:
         view = {
             "version": self._version,
             "time_ms": time.time_ns() // 1_000_000,
+            "answered_by": self._bulletin.seat,
             "ready": health["ready"],
             "reasons": health["reasons"],
             "upstream": health["upstream"],
             "workers": [_worker(post) for post in posts],
             "sources": list(chain.from_iterable(post.status.sources for post in posts)),
             **_readers(posts, MAX_LAGGARDS if asked is None else asked),
-            "counts": _counts(self._bulletin.counted()),
+            "counts": _counts(self._bulletin.counted(), "received"),
         }
         resp.cache_control = ["no-store"]
         resp.data = msgspec.json.encode(view)
@@ -78,10 +80,13 @@ def _worker(post: Post) -> dict[str, Any]:
     return {"answering": age_s <= _ANSWERING_S, "age_s": round(age_s, 3), **told}
 
 
-def _counts(counts: Counts) -> dict[str, Any]:
-    """What the sources' own rows do not say already."""
+def _counts(counts: Counts, *without: str) -> dict[str, Any]:
+    """Return what the rows of sources do not say already.
+
+    All workers get all events, so the sum of the ``received`` would say nothing.
+    """
     told: dict[str, Any] = msgspec.to_builtins(counts)
-    for name in ("gaps", "repaired", "lost", "snapshots", "restarts"):
+    for name in (*_OF_SOURCES, *without):
         del told[name]
     return told
 
