@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -31,20 +32,28 @@ class Check(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-def heartbeats(ages_s: Mapping[str, float], buses: int) -> Iterator[Check]:
+class Heard(Struct, frozen=True, order=True):
+    """How long ago a source was heard, and by which worker."""
+
+    age_s: float
+    worker: int
+
+
+def heartbeats(heard: Mapping[str, Heard], buses: int) -> Iterator[Check]:
     """Yield a check for each source.
 
     Args:
-        ages_s: how long ago each source was heard.
+        heard: each source, by the worker that heard it least lately.
         buses: how many there have to be; one that another has taken the place of may be silent.
     """
-    for number, (source, age_s) in enumerate(sorted(ages_s.items(), key=lambda item: item[1])):
+    for number, (source, last) in enumerate(sorted(heard.items(), key=itemgetter(1))):
+        age_s = last.age_s
         ok = age_s <= HEARTBEAT_AGE_S
-        words = f"source {source} was heard {age_s:.1f} s ago"
+        words = f"source {source} was heard {age_s:.1f} s ago by worker {last.worker}"
         if not ok and number >= buses:
             ok, words = True, f"{words}; another has taken its place"
         yield _check("heartbeat_age_s", ok, age_s, HEARTBEAT_AGE_S, words)
-    for _ in range(buses - len(ages_s)):
+    for _ in range(buses - len(heard)):
         yield _check("heartbeat_age_s", False, None, HEARTBEAT_AGE_S, "no source was heard yet")
 
 

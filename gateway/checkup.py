@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 from typing import Any
 
 from bus.subscriber import Subscriber
 from gateway import checks
 from gateway.bulletin import BEAT_S, Bulletin
-from gateway.checks import Check
+from gateway.checks import Check, Heard
 from gateway.readiness import ReadinessMemory
+from gateway.status import Post
 
 _BUSES = 1
 
@@ -50,9 +52,29 @@ class Checkup:
     def checks(self) -> list[Check]:
         """Return all checks."""
         now = time.monotonic()
-        ages_s = {name: now - s.alive_at for name, s in self._subscriber.sources.items()}
-        made = [*self._memory.checks(), *checks.heartbeats(ages_s, _BUSES)]
-        for post in self._bulletin.workers():
+        posts = self._bulletin.workers()
+        made = [*self._memory.checks(), *checks.heartbeats(self._heard(posts, now), _BUSES)]
+        for post in posts:
             made.append(checks.loop_lag(post, now, BEAT_S))
             made += checks.fills(post)
         return made
+
+    def _heard(self, posts: list[Post], now: float) -> dict[str, Heard]:
+        """Return how long ago each source was heard, by the worker that waits for it longest.
+
+        One that has not heard it at all waits since its start.
+        """
+        here = {name: now - state.alive_at for name, state in self._subscriber.sources.items()}
+        ages = {post.status.worker: _told(post) for post in posts} | {self._bulletin.seat: here}
+        uptimes = {post.status.worker: post.status.uptime_s for post in posts}
+        return {
+            source: max(
+                Heard(of_worker.get(source, uptimes.get(worker, 0.0)), worker)
+                for worker, of_worker in ages.items()
+            )
+            for source in set(chain.from_iterable(ages.values()))
+        }
+
+
+def _told(post: Post) -> dict[str, float]:
+    return {row.source: row.heartbeat_age_s for row in post.status.sources}

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway import checks
+from gateway.checks import Heard
 from gateway.status import Fill
 from tests.fakes.posts import post_of
 
@@ -12,14 +13,14 @@ def failing(made):
 
 
 def test_a_source_heard_lately_is_well():
-    [check] = checks.heartbeats({"s1": 1.25}, buses=1)
+    [check] = checks.heartbeats({"s1": Heard(1.25, 0)}, buses=1)
     assert (check.ok, check.value, check.threshold) == (True, 1.25, 2.5)
-    assert check.reason == "source s1 was heard 1.2 s ago"
+    assert check.reason == "source s1 was heard 1.2 s ago by worker 0"
 
 
 def test_a_silent_source_is_named_with_what_is_allowed():
-    [check] = checks.heartbeats({"s1": 3.0}, buses=1)
-    assert failing([check]) == ["source s1 was heard 3.0 s ago; allowed: 2.5 s"]
+    [check] = checks.heartbeats({"s1": Heard(3.0, 4)}, buses=1)
+    assert failing([check]) == ["source s1 was heard 3.0 s ago by worker 4; allowed: 2.5 s"]
 
 
 def test_no_source_at_all_is_a_reason():
@@ -27,10 +28,10 @@ def test_no_source_at_all_is_a_reason():
 
 
 def test_a_source_that_another_took_the_place_of_may_be_silent():
-    ages = {"old": 500.0, "new": 0.1}
-    assert failing(checks.heartbeats(ages, buses=1)) == []
-    assert failing(checks.heartbeats(ages, buses=2)) == [
-        "source old was heard 500.0 s ago; allowed: 2.5 s"
+    heard = {"old": Heard(500.0, 0), "new": Heard(0.1, 1)}
+    assert failing(checks.heartbeats(heard, buses=1)) == []
+    assert failing(checks.heartbeats(heard, buses=2)) == [
+        "source old was heard 500.0 s ago by worker 0; allowed: 2.5 s"
     ]
 
 
