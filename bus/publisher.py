@@ -11,6 +11,7 @@ import zmq
 from bus.codec import Batch, Frame, Heartbeat, encode
 from bus.envelope import Envelope
 from bus.events import Event
+from bus.ledger import Ledger
 from bus.log import Log
 
 BATCH_BYTES = 24 * 1024
@@ -47,6 +48,7 @@ class Publisher:
         epoch: names this start of the source.
         seq: of the last event published.
         journal: the latest of them, at the position of their seq, for replay.
+        ledger: what all of them together say, for those who come late.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Publisher:
         self.epoch = new_epoch()
         self.seq = 0
         self.journal = Log(max_bytes=_JOURNAL_BYTES, start=1)
+        self.ledger = Ledger()
         self._socket = socket
         self._defer = defer
         self._pending: list[Envelope] = []
@@ -80,6 +83,7 @@ class Publisher:
         if not self._pending and self._defer is not None:
             self._defer(self.flush)
         self.journal.append(envelope)
+        self.ledger.note(envelope)
         self._pending.append(envelope)
         self._pending_bytes += event.size
         full = self._pending_bytes >= BATCH_BYTES or len(self._pending) >= BATCH_EVENTS

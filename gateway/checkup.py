@@ -53,7 +53,9 @@ class Checkup:
         """Return all checks."""
         now = time.monotonic()
         posts = self._bulletin.workers()
-        made = [*self._memory.checks(), *checks.heartbeats(self._heard(posts, now), _BUSES)]
+        turning = [post for post in posts if now - post.beat <= BEAT_S + checks.LOOP_LAG_S]
+        heard = checks.heartbeats(self._heard(turning, now), _BUSES)
+        made = [*self._memory.checks(), *heard]
         for post in posts:
             made.append(checks.loop_lag(post, now, BEAT_S))
             made += checks.fills(post)
@@ -62,7 +64,8 @@ class Checkup:
     def _heard(self, posts: list[Post], now: float) -> dict[str, Heard]:
         """Return how long ago each source was heard, by the worker that waits for it longest.
 
-        One that has not heard it at all waits since its start.
+        One that has not heard it at all waits since its start. What a worker that stands still
+        has heard does not matter any more.
         """
         here = {name: now - state.alive_at for name, state in self._subscriber.sources.items()}
         ages = {post.status.worker: _told(post) for post in posts} | {self._bulletin.seat: here}

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from gateway.relay import Step
+from gateway.relay import Entrance, Step
 
 By = dict[str, int]
 """A count for each cause, verdict, source or class."""
@@ -21,6 +21,7 @@ class Sent(Struct):
         events: of sources, that they were due.
         frames: written, with an event of a source each.
         own_frames: written, of weir itself: connected, heartbeat.
+        upserts: frames written that say what is, to readers who had missed how it came.
         bytes: of all frames.
         merged: events that went into the frame of another one.
         superseded: events left out, since a later snapshot stands for them.
@@ -30,6 +31,7 @@ class Sent(Struct):
     events: int = 0
     frames: int = 0
     own_frames: int = 0
+    upserts: int = 0
     bytes: int = 0
     merged: int = 0
     superseded: int = 0
@@ -43,6 +45,13 @@ class Sent(Struct):
         self.merged += step.merged
         self.superseded += step.superseded
         self.saved_bytes += step.saved_bytes
+
+    def entrance(self, entrance: Entrance, size: int) -> None:
+        """Count what a reader was told first, in so many bytes."""
+        self.events += len(entrance.rest)
+        self.frames += len(entrance.rest)
+        self.upserts += len(entrance.upserts)
+        self.bytes += size
 
     def own(self, size: int) -> None:
         """Count a frame of weir itself, of so many bytes."""
@@ -60,7 +69,8 @@ class Counts(Struct):
         sent: over all streams, those that have ended included.
         gaps, repaired, lost, snapshots, restarts: by source, see `bus.subscriber.SourceState`.
         evictions: streams that were ended, by cause.
-        resumes: streams that asked to continue, by verdict.
+        resumes: streams that came in, by what became of the last id they had seen.
+        catch_ups: readers that had fallen off the log, likewise.
         requests: proxied and over, by the class of their status (``2xx``), or ``none``.
     """
 
@@ -75,6 +85,7 @@ class Counts(Struct):
     restarts: By = {}
     evictions: By = {}
     resumes: By = {}
+    catch_ups: By = {}
     requests: By = {}
 
     def __add__(self, other: Counts) -> Counts:

@@ -53,6 +53,7 @@ def _streams(posts: list[Post], counts: Counts) -> Iterator[Family]:
         ),
         ("stream_frames", "Frames written, each with an event of a source.", sent.frames),
         ("stream_own_frames", "Frames written of weir itself.", sent.own_frames),
+        ("stream_upserts", "Frames written that say what is, after a gap.", sent.upserts),
         ("stream_bytes", "Bytes of frames written.", sent.bytes),
         ("stream_merged_events", "Events in the frame of another one.", sent.merged),
         (
@@ -63,9 +64,12 @@ def _streams(posts: list[Post], counts: Counts) -> Iterator[Family]:
         ("stream_saved_bytes", "Bytes that merging has saved, about.", sent.saved_bytes),
     ):
         yield counter(f"weir_{name}_total", help_text, value)
-    evictions, resumes = by("cause", counts.evictions), by("verdict", counts.resumes)
-    yield counter("weir_evictions_total", "Streams ended by weir, by cause.", evictions)
-    yield counter("weir_resumes_total", "Streams that asked to continue, by verdict.", resumes)
+    for name, help_text, label, values in (
+        ("evictions", "Streams ended by weir, by cause.", "cause", counts.evictions),
+        ("resumes", "Streams that came in, by verdict on their id.", "verdict", counts.resumes),
+        ("catch_ups", "Readers that fell off the log, by verdict.", "verdict", counts.catch_ups),
+    ):
+        yield counter(f"weir_{name}_total", help_text, by(label, values))
 
 
 def _sources(posts: list[Post], counts: Counts) -> Iterator[Family]:

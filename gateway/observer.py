@@ -5,7 +5,9 @@ from __future__ import annotations
 import heapq
 import os
 import time
+from collections.abc import Collection
 
+from bus.ledger import Ledger
 from bus.log import Log
 from bus.subscriber import Subscriber
 from gateway.counts import Counts
@@ -52,7 +54,7 @@ class Observer:
             uptime_s=_since(self._started_at),
             loop_lag_s=round(self._lag.seconds, 4),
             log=fill_of(self._readers.relay.log),
-            ledger=Fill(0, 0, 0, 0.0),
+            ledger=fill_of_ledgers(self._readers.relay.ledgers.values()),
             counts=self._counts(),
             in_flight=self._proxy.in_flight if self._proxy else 0,
             readers=len(self._readers),
@@ -70,10 +72,11 @@ class Observer:
             gaps={name: state.gaps for name, state in sources.items()},
             repaired={name: state.repaired for name, state in sources.items()},
             lost={name: state.lost for name, state in sources.items()},
-            snapshots={},
+            snapshots={name: state.snapshots for name, state in sources.items()},
             restarts={name: state.restarts for name, state in sources.items()},
             evictions=dict(readers.evictions),
             resumes=dict(readers.resumes),
+            catch_ups=dict(readers.catch_ups),
             requests=dict(self._proxy.requests) if self._proxy else {},
         )
 
@@ -87,7 +90,7 @@ class Observer:
                 gaps=state.gaps,
                 repaired=state.repaired,
                 lost=state.lost,
-                snapshots=0,
+                snapshots=state.snapshots,
                 restarts=state.restarts,
                 heartbeat_age_s=_since(state.alive_at),
             )
@@ -118,11 +121,12 @@ def lag_at(relay_log: Log, position: int) -> Lag:
     """Return how far a reader lags that stands at `position`."""
     if position >= relay_log.head:
         return Lag()
-    first = relay_log.run(max(position, relay_log.tail)).envelopes[0]
+    held = relay_log.run(max(position, relay_log.tail)).envelopes
+    since_ns = time.time_ns() - held[0].time_ns if held else 0
     return Lag(
         events=relay_log.head - position,
         bytes=relay_log.text_after(position),
-        ms=max(0, (time.time_ns() - first.time_ns) // _NS_PER_MS),
+        ms=max(0, since_ns // _NS_PER_MS),
         fell_off=position < relay_log.tail,
     )
 
@@ -140,3 +144,11 @@ def _position(reader: Reader) -> int:
 
 def _since(monotonic: float) -> float:
     return round(time.monotonic() - monotonic, 3)
+
+
+def fill_of_ledgers(ledgers: Collection[Ledger]) -> Fill:
+    """Return how full the fullest ledger is, and what all of them hold."""
+    size, bound = sum(one.size for one in ledgers), sum(one.max_bytes for one in ledgers)
+    fill = max((one.size / one.max_bytes for one in ledgers), default=0.0)
+    entries = sum(len(session.entries) for one in ledgers for session in one.sessions.values())
+    return Fill(entries, size, bound, round(fill, 4))

@@ -46,7 +46,7 @@ class ReaderStatus(Struct, frozen=True, kw_only=True):
 
     Attributes:
         stalled_s: how long it has not taken what is being written to it.
-        resumed: it continues where another stream was cut.
+        resumed: it goes on exactly where another stream was cut; None while it is not known.
     """
 
     worker: int
@@ -56,7 +56,7 @@ class ReaderStatus(Struct, frozen=True, kw_only=True):
     sent: Sent
     lag: Lag
     stalled_s: float
-    resumed: bool
+    resumed: bool | None
 
 
 class SourceStatus(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from gateway.observer import MAX_LAGGARDS, Observer, lag_at
 from gateway.readers import Readers
 from gateway.relay import Cursor, Endpoint, Log, Relay, View
 from gateway.scoreboard import Scoreboard
-from tests.envelopes import dump
+from tests.envelopes import dump, enveloped
 
 GLOBAL = View(Endpoint.GLOBAL)
 
@@ -33,7 +33,7 @@ class Nobody:
 
 
 def worker(board, seat=0, readers=None, ears=None):
-    readers = readers or Readers(Relay(), 5000)
+    readers = Readers(Relay(), 5000) if readers is None else readers
     observer = Observer(seat, readers, ears or Ears(), LoopLag(), None)
     return Bulletin(board, observer), readers
 
@@ -168,6 +168,37 @@ def test_lag_is_in_events_bytes_and_time_and_tells_who_fell_off():
     far = lag_at(log, 0)
     assert (far.events, far.fell_off) == (5000, True)
     assert far.bytes == 40 * (log.head - log.tail)
+
+
+def test_a_reader_that_fell_off_a_log_that_began_anew_is_told():
+    readers = Readers(Relay(), 10)
+    publish(readers, 10)
+    readers.relay.lose()
+    lag = lag_at(readers.relay.log, 10)
+    assert (lag.events, lag.bytes, lag.ms, lag.fell_off) == (1, 0, 0, True)
+
+
+def test_how_full_the_ledgers_are_is_told():
+    readers = Readers(Relay(ledger_bytes=10_000), 10)
+    status = {"sessionID": "s", "status": {"type": "busy"}}
+    readers.relay.append(enveloped([{"type": "session.status", "properties": status}]))
+    bulletin, _ = worker(Scoreboard(1), readers=readers)
+    bulletin.post()
+    ledger = bulletin.workers()[0].status.ledger
+    assert (ledger.entries, ledger.max_bytes) == (1, 10_000)
+    assert ledger.fill == round(ledger.bytes / 10_000, 4) > 0
+
+
+def test_what_a_reader_is_told_first_is_counted():
+    readers = Readers(Relay(), 10)
+    sent = publish(readers, 10)
+    publisher_id = f"{sent[0].epoch}:0-10.0"
+    back = readers.open(GLOBAL, publisher_id)
+    entrance = readers.come_in(back)
+    pieces = list(entrance.pieces(Endpoint.GLOBAL))
+    back.sent.entrance(entrance, sum(map(len, pieces)))
+    assert (back.sent.events, back.sent.frames, back.sent.upserts) == (1, 1, 0)
+    assert dict(readers.resumes) == {"exact": 1}
 
 
 def test_a_seat_that_holds_nonsense_is_left_out():

@@ -72,6 +72,16 @@ def test_a_worker_that_has_never_heard_what_others_hear_is_told(monkeypatch):
     assert re.match(r"source s1 was heard 6\d.\d s ago by worker 1; allowed: 2.5 s", reason)
 
 
+def test_a_worker_that_stands_still_is_told_for_that_alone(monkeypatch):
+    board = Scoreboard(2)
+    with monkeypatch.context() as early:
+        began = time.monotonic() - 60
+        early.setattr(time, "monotonic", lambda: began)
+        worker(board, 1, Ears(s1=40.0))
+    [reason] = worker(board, 0, Ears(s1=0.1)).view()["reasons"]
+    assert re.match(r"worker 1 \(pid \d+\) stands still for 59.\d s; allowed: 2 s", reason)
+
+
 def test_what_two_checks_say_alike_is_told_once():
     said = json.dumps({"ready": False, "reasons": ["no source was heard yet"]}).encode()
     view = worker(Scoreboard(1), 0, Ears(), said).view()
