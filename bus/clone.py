@@ -33,6 +33,7 @@ class Cloned(Struct, frozen=True):
 
 def answer(publisher: Publisher) -> bytes:
     """Return a snapshot of all that `publisher` has published."""
+    publisher.flush()
     tail = publisher.journal.tail - 1
     return snapshot.encode(
         publisher.ledger, publisher.source, publisher.epoch, publisher.seq, tail

@@ -48,7 +48,7 @@ class Publisher:
         epoch: names this start of the source.
         seq: of the last event published.
         journal: the latest of them, at the position of their seq, for replay.
-        ledger: what all of them together say, for those who come late.
+        ledger: what all that were sent say together, for those who come late.
     """
 
     def __init__(
@@ -83,7 +83,6 @@ class Publisher:
         if not self._pending and self._defer is not None:
             self._defer(self.flush)
         self.journal.append(envelope)
-        self.ledger.note(envelope)
         self._pending.append(envelope)
         self._pending_bytes += event.size
         full = self._pending_bytes >= BATCH_BYTES or len(self._pending) >= BATCH_EVENTS
@@ -95,6 +94,7 @@ class Publisher:
         """Send what waits."""
         if self._pending:
             batch, self._pending, self._pending_bytes = Batch(self._pending), [], 0
+            self.ledger.note(batch.envelopes)
             self._send(batch)
 
     def heartbeat(self) -> None:

@@ -77,18 +77,16 @@ class Entry:
         """Return the seq of its last change, 0 if that was before `epoch`."""
         return self.last.seq if self.last.epoch == epoch else 0
 
-    def grow(self, envelope: Envelope, field: str, text: str) -> None:
+    def grow(self, envelope: Envelope, field: str, texts: list[str]) -> None:
         """Append to one of its fields."""
         self.last = envelope
-        self._grown_size += len(text)
-        if self._grown is None:
-            self._grown = {field: [text]}
-            return
-        pieces = self._grown.setdefault(field, [])
+        self._grown_size += sum(map(len, texts))
+        grown = self._grown = self._grown or {}
+        pieces = grown.setdefault(field, [])
         if len(pieces) >= _MOST_PIECES:
             # A new list: upserts that were made before go on reading the old one.
-            pieces = self._grown[field] = ["".join(pieces)]
-        pieces.append(text)
+            pieces = grown[field] = ["".join(pieces)]
+        pieces += texts
 
     def upsert(self) -> Upsert:
         """Return what it is now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bus.envelope import Envelope
 from bus.events import Delta, Opaque, PartDelta, SessionCreated
@@ -52,16 +52,25 @@ class Ledger:
         """How many bytes its entries may take."""
         return self._max_bytes
 
-    def note(self, envelope: Envelope) -> None:
-        """Take the next event of the source."""
-        if envelope.epoch != self.epoch:
-            self._renew(envelope.epoch)
-        self.seq = envelope.seq
-        event = envelope.event
-        if isinstance(event, Delta):
-            self._grow(envelope, event.partID, event.field, event.delta)
-        else:
-            self._note_opaque(envelope, event)
+    def note(self, envelopes: Iterable[Envelope]) -> None:
+        """Take the next events of the source; deltas of one part in a row cost next to nothing."""
+        texts: list[str] = []
+        last: Envelope | None = None
+        key: tuple[str, str] | None = None
+        for envelope in envelopes:
+            event = envelope.event
+            if isinstance(event, Delta):
+                if last is None or key != (event.partID, event.field):
+                    self._grow_by(last, texts)
+                    texts, key = [], (event.partID, event.field)
+                texts.append(event.delta)
+                last = envelope
+            else:
+                self._grow_by(last, texts)
+                last = None
+                self._reach(envelope)
+                self._note_opaque(envelope, event)
+        self._grow_by(last, texts)
 
     def changed(self, after: int, known: int = 0) -> Iterator[Upsert]:
         """Yield what brings one up to date who has all up to seq `after` of this epoch.
@@ -121,7 +130,8 @@ class Ledger:
         if event.type == PartDelta.type:
             grown = growth(event)
             if grown is not None:
-                self._grow(envelope, *grown)
+                part, field, text = grown
+                self._grow(envelope, part, field, [text])
             return
         session = event.sessionID
         if session is None:
@@ -131,13 +141,25 @@ class Ledger:
         elif (slot := ended(event)) is not None:
             self._end(envelope, session, slot)
 
-    def _grow(self, envelope: Envelope, part: str, field: str, text: str) -> None:
+    def _reach(self, envelope: Envelope) -> None:
+        if envelope.epoch != self.epoch:
+            self._renew(envelope.epoch)
+        self.seq = envelope.seq
+
+    def _grow_by(self, last: Envelope | None, texts: list[str]) -> None:
+        """Take a row of deltas that ends with `last`."""
+        if last is not None and isinstance(last.event, Delta):
+            self._reach(last)
+            self._grow(last, last.event.partID, last.event.field, texts)
+
+    def _grow(self, envelope: Envelope, part: str, field: str, texts: list[str]) -> None:
         entry = self._parts.get(part)
         if entry is None:
             self._grow_unknown(envelope)
             return
-        entry.grow(envelope, field, text)
-        self.size += len(text)
+        self.size -= entry.size
+        entry.grow(envelope, field, texts)
+        self.size += entry.size
         if self.size > self._max_bytes:
             self.shrink()
 

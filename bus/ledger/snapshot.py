@@ -112,5 +112,5 @@ def _packed(session: str, slot: Slot, entry: Entry) -> _Entry:
 def _restored(one: _Entry) -> Entry:
     entry = Entry(one.told, one.born)
     for field, text in json.decode(one.grown).items():
-        entry.grow(one.last or one.told, field, text)
+        entry.grow(one.last or one.told, field, [text])
     return entry

@@ -7,7 +7,7 @@ position share their pieces.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -82,16 +82,15 @@ class Relay:
         """Where a reader stands that has seen everything."""
         return Cursor(self.log.head, self._marks)
 
-    def append(self, envelopes: Iterable[Envelope]) -> None:
+    def append(self, envelopes: Sequence[Envelope]) -> None:
         """Add envelopes of one source, in order."""
-        envelope, ledger = None, None
+        if not envelopes:
+            return
         for envelope in envelopes:
-            if ledger is None:
-                ledger = self._ledger(envelope.source)
             self.log.append(envelope)
-            ledger.note(envelope)
-        if envelope is not None:
-            self._stand(Mark(envelope.source, envelope.epoch, envelope.seq))
+        last = envelopes[-1]
+        self._ledger(last.source).note(envelopes)
+        self._stand(mark_of(last))
 
     def load(self, cloned: Cloned) -> None:
         """Go on from a snapshot: every reader has fallen off the log, and has to `enter` again."""

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 
 from tests.blackbox.weir_up import said, weir_up
 from tests.processes import wait_until
+from tests.sse_client import SseClient
 
 PAGE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -142,6 +143,49 @@ def test_readers_of_all_workers_are_listed_whichever_answers(up):
             assert answer["ready"] is True
         short = status(up, "?readers=3")
         assert (len(short["readers"]), short["more_readers"]) == (3, len(opened) - 3)
+    wait_until(lambda: status(up)["readers"] == [], what="no readers")
+
+
+def test_a_reader_is_listed_with_its_filter_what_it_was_sent_and_whether_it_resumed(up):
+    session = up.session("/srv/filtered")
+    path = f"/event?directory=/srv/filtered&session={session}&superseded=keep"
+    with drains(up.url, 1, path) as [reader]:
+        up.prompt(session, "storm 50 40")
+        row = wait_until(lambda: row_of(up, "/event", reader.size), what="its row")
+        assert row["filter"] == {
+            "directory": "/srv/filtered",
+            "workspace": None,
+            "sessions": [session],
+            "more_sessions": 0,
+            "keep_superseded": True,
+        }
+        assert row["lag"] == {"events": 0, "bytes": 0, "ms": 0, "fell_off": False}
+        assert (row["resumed"], row["stalled_s"]) == (False, 0.0)
+        assert row["sent"]["events"] > 50
+        last = re.findall(rb"id: (\S+)", reader.data)[-1].decode()
+    with drains(up.url, 1, f"{path}&since={last}") as [reader]:
+        row = wait_until(lambda: row_of(up, "/event", reader.size), what="its row")
+        assert row["resumed"] is True
+
+
+def row_of(up, endpoint, size):
+    """The row of a reader at `endpoint` that was sent so many bytes."""
+    rows = [row for row in status(up)["readers"] if row["endpoint"] == endpoint]
+    return next((row for row in rows if row["sent"]["bytes"] == size > 0), None)
+
+
+def test_a_reader_that_reads_nothing_is_told_with_its_lag(up):
+    with SseClient(f"{up.url}/global/event", receive_buffer=4096):
+        up.prompt(up.session(), "storm 30000 400")
+
+        def stalled():
+            rows = status(up)["readers"]
+            return bool(rows) and rows[0]["stalled_s"] > 1 and rows[0]
+
+        row = wait_until(stalled, what="a stalled reader")
+        assert row["lag"]["events"] > 1000
+        assert row["lag"]["bytes"] > 100 * row["lag"]["events"]
+        assert row["lag"]["ms"] > 1000
     wait_until(lambda: status(up)["readers"] == [], what="no readers")
 
 

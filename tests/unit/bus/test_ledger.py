@@ -23,8 +23,7 @@ def state(events):
 
 
 def told(ledger, envelopes):
-    for envelope in envelopes:
-        ledger.note(envelope)
+    ledger.note(envelopes)
     return ledger
 
 
@@ -78,6 +77,17 @@ def test_upserts_mean_the_moment_they_were_made_at(events, data):
     kept = list(ledger.changed(-1))
     told(ledger, envelopes[back:])
     assert upserts(kept) == at_once
+
+
+@given(histories(), st.lists(st.integers(1, 9), min_size=1, max_size=5))
+def test_how_events_arrive_is_no_matter(events, batches):
+    at_once, piecemeal = told(Ledger(), enveloped(events)), Ledger()
+    left = enveloped(events)
+    for batch in batches * len(events):
+        piecemeal.note(left[:batch])
+        left = left[batch:]
+    assert upserts(piecemeal.changed(-1)) == upserts(at_once.changed(-1))
+    assert (piecemeal.seq, piecemeal.size) == (at_once.seq, at_once.size)
 
 
 @given(histories(), st.data())
@@ -174,7 +184,7 @@ def test_one_who_begins_is_spared_what_is_over():
 def test_a_session_at_rest_is_forgotten_in_time():
     ledger = told(Ledger(rest_s=1), enveloped([status("idle")]))
     [later] = enveloped([{"type": "todo.updated", "properties": {"sessionID": "b", "todos": []}}])
-    ledger.note(replace(later, seq=2, time_ns=20_000_000_000))
+    ledger.note([replace(later, seq=2, time_ns=20_000_000_000)])
     assert list(ledger.sessions) == ["b"]
     assert ledger.floor == 1
 

@@ -48,8 +48,7 @@ def wires(events):
 def clone_of(envelopes, journal_from):
     """A worker that has joined by a snapshot, with the journal from a seq on."""
     ledger = Ledger()
-    for envelope in envelopes:
-        ledger.note(envelope)
+    ledger.note(envelopes)
     last = envelopes[-1]
     data = snapshot.encode(ledger, last.source, last.epoch, last.seq, journal_from)
     journal = [e for e in envelopes if e.seq > journal_from]
