@@ -28,6 +28,7 @@ def run(subscriber: Subscriber, readers: Readers) -> None:
         envelopes = subscriber.receive()
         if envelopes:
             relay.append(envelopes)
+            readers.received += len(envelopes)
             readers.log_has_grown()
         if relay.log.cuts != cuts or time.monotonic() >= until:
             gevent.sleep(0)

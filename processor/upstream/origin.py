@@ -54,7 +54,7 @@ class Upstream:
         context = ssl.create_default_context()
         pool = urllib3.PoolManager(maxsize=_CONNECTIONS, ssl_context=context)
         stack.callback(pool.clear)
-        condition = Condition(settings.url)
+        condition = Condition(settings.url, silence_s=settings.silence_s)
         intake = Intake(publish)
         rest = Rest(settings, pool)
         healing = Healing(rest, intake, Ids())
