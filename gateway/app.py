@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 
@@ -11,7 +12,7 @@ import falcon
 import gevent
 import zmq.green
 
-from bus import replay, sockets
+from bus import sockets
 from bus.ids import Ids
 from bus.requester import Requester
 from bus.subscriber import Subscriber
@@ -34,6 +35,7 @@ from gateway.resources.readiness import Livez, Readyz
 from gateway.resources.status import Metrics, Status
 from gateway.scoreboard import Scoreboard
 from gateway.settings import Settings
+from gateway.sources import Sources
 
 PROCESSOR_SILENT_S = 3.0
 
@@ -54,17 +56,22 @@ class Worker:
     def __init__(self, settings: Settings, board: Scoreboard, seat: int) -> None:
         context = zmq.green.Context()
         self.readers = Readers(Relay(), settings.max_readers)
-        self._requester = Requester(
-            sockets.requester_socket(context, settings.bus.commands),
-            alive=lambda: self._subscriber.alive(PROCESSOR_SILENT_S),
-            deadline_s=settings.command_timeout,
-        )
+        self._requesters = [
+            Requester(
+                sockets.requester_socket(context, bus.commands),
+                alive=lambda: self._subscriber.alive(PROCESSOR_SILENT_S),
+                deadline_s=settings.command_timeout,
+            )
+            for bus in settings.buses
+        ]
+        self._requester = self._requesters[0]
+        sources = Sources(self._requesters, partial(ingest.load, self.readers))
         self._subscriber = Subscriber(
-            sockets.subscriber_socket(context, [settings.bus.events]),
-            repair=partial(replay.fetch, self._requester),
-            join=partial(ingest.join, self._requester, self.readers),
+            sockets.subscriber_socket(context, [bus.events for bus in settings.buses]),
+            repair=sources.repair,
+            join=sources.join,
             on_loss=partial(ingest.lose, self.readers),
-            on_restart=self._requester.abandon,
+            on_restart=sources.restarted,
         )
         self._readiness = ReadinessMemory(
             self._requester, version("weir"), relays=settings.upstream is not None
@@ -80,14 +87,16 @@ class Worker:
 
     def start(self) -> None:
         """Start the greenlets; the worker does not outlive any of them."""
-        for greenlet in (
-            gevent.spawn(ingest.run, self._subscriber, self.readers),
-            gevent.spawn(self._requester.run),
-            gevent.spawn(self.readers.run),
-            gevent.spawn(self._readiness.run),
-            gevent.spawn(self._lag.run),
-            gevent.spawn(self._bulletin.run),
-        ):
+        loops: list[Callable[[], None]] = [
+            partial(ingest.run, self._subscriber, self.readers),
+            *(requester.run for requester in self._requesters),
+            self.readers.run,
+            self._readiness.run,
+            self._lag.run,
+            self._bulletin.run,
+        ]
+        for loop in loops:
+            greenlet = gevent.spawn(loop)
             greenlet.link_exception(_end_worker)
 
     def _routes(
@@ -108,7 +117,8 @@ class Worker:
         return app
 
     def _add_checks(self, app: falcon.App[falcon.Request, falcon.Response]) -> None:
-        checkup = Checkup(self._readiness, self._subscriber, self._bulletin)
+        buses = len(self._requesters)
+        checkup = Checkup(self._readiness, self._subscriber, self._bulletin, buses)
         about = (self._bulletin, checkup, version("weir"))
         app.add_route("/weir/livez", Livez())
         app.add_route("/weir/readyz", Readyz(checkup))

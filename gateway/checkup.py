@@ -13,8 +13,6 @@ from gateway.checks import Check, Heard
 from gateway.readiness import ReadinessMemory
 from gateway.status import Post
 
-_BUSES = 1
-
 
 class Checkup:
     """Made anew for everybody who asks, from what is known; asks nobody itself.
@@ -23,14 +21,16 @@ class Checkup:
         memory: what the processor said.
         subscriber: hears the sources.
         bulletin: tells of all workers.
+        buses: how many sources there have to be.
     """
 
     def __init__(
-        self, memory: ReadinessMemory, subscriber: Subscriber, bulletin: Bulletin
+        self, memory: ReadinessMemory, subscriber: Subscriber, bulletin: Bulletin, buses: int
     ) -> None:
         self._memory = memory
         self._subscriber = subscriber
         self._bulletin = bulletin
+        self._buses = buses
 
     def view(self) -> dict[str, Any]:
         """``{"ready", "reasons", "checks", "upstream", "processor": {"answering", "age_s"}}``."""
@@ -54,7 +54,7 @@ class Checkup:
         now = time.monotonic()
         posts = self._bulletin.workers()
         turning = [post for post in posts if now - post.beat <= BEAT_S + checks.LOOP_LAG_S]
-        heard = checks.heartbeats(self._heard(turning, now), _BUSES)
+        heard = checks.heartbeats(self._heard(turning, now), self._buses)
         made = [*self._memory.checks(), *heard]
         for post in posts:
             made.append(checks.loop_lag(post, now, BEAT_S))

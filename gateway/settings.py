@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -13,7 +14,17 @@ from bus.flags import REQUIRED, Flag, Kind
 from bus.heart import NOTIFY_VARIABLE
 from bus.origin import UPSTREAM, Origin, with_login
 
-BUS = Kind(Endpoints.parse, "ipc:///FOLDER or tcp://LOOPBACK:PORT")
+_BETWEEN_BUSES = re.compile(",(?=ipc://|tcp://)")  # a folder may have a comma in its name
+
+
+def _buses(value: str) -> tuple[Endpoints, ...]:
+    found = tuple(map(Endpoints.parse, _BETWEEN_BUSES.split(value)))
+    if len(set(found)) < len(found):
+        raise ValueError
+    return found
+
+
+BUSES = Kind(_buses, "ipc:///FOLDER or tcp://LOOPBACK:PORT, several joined with commas")
 
 GATEWAY_FLAGS = (
     Flag("host", flags.text("an address of this machine"), "127.0.0.1", "where to listen"),
@@ -36,7 +47,7 @@ UPSTREAM_FLAGS = (
         "how long the upstream may be silent, held requests apart, before 504",
     ),
 )
-_BUS = Flag("bus", BUS, REQUIRED, "the processor's bus")
+_BUS = Flag("bus", BUSES, REQUIRED, "the processors' buses; the first also takes commands")
 _LISTEN_FD = Flag(
     "listen-fd",
     flags.whole(0, 1 << 20),
@@ -56,7 +67,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """A gateway's settings, as read at its edge.
 
     Attributes:
-        bus: where the processor's sockets are.
+        buses: where the processors' sockets are; the first processor takes the commands.
         directory: the folder of requests that name none.
         frame_hz: a ceiling on flushes per second for one reader; 0 for none.
         command_timeout: seconds to wait for a processor's answer.
@@ -67,7 +78,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         notify_socket: where a service manager hears that the loops turn; empty for none.
     """
 
-    bus: Endpoints
+    buses: tuple[Endpoints, ...]
     directory: str
     host: str
     port: int
@@ -92,6 +103,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
         HelpAsked: help was asked for.
     """
     given = flags.read(argv, environ, _FLAGS)
+    given["buses"] = given.pop("bus")
     given["upstream"] = with_login(given["upstream"], environ)
     notify_socket = environ.get(NOTIFY_VARIABLE, "")
     return Settings(directory=os.getcwd(), notify_socket=notify_socket, **given)

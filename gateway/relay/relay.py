@@ -92,14 +92,15 @@ class Relay:
         self._ledger(last.source).note(envelopes)
         self._stand(mark_of(last))
 
-    def load(self, cloned: Cloned) -> None:
-        """Go on from a snapshot: every reader has fallen off the log, and has to `enter` again."""
-        snapshot = cloned.snapshot
-        self.ledgers[snapshot.source] = snapshot.ledger(self._ledger_bytes)
+    def load(self, clones: Sequence[Cloned]) -> None:
+        """Go on from snapshots: every reader has fallen off the log, and has to `enter` again."""
         self.log.restart()
-        for envelope in cloned.journal:
-            self.log.append(envelope)
-        self._stand(Mark(snapshot.source, snapshot.epoch, snapshot.seq))
+        for cloned in clones:
+            snapshot = cloned.snapshot
+            self.ledgers[snapshot.source] = snapshot.ledger(self._ledger_bytes)
+            for envelope in cloned.journal:
+                self.log.append(envelope)
+            self._stand(Mark(snapshot.source, snapshot.epoch, snapshot.seq))
 
     def lose(self) -> None:
         """Note that events are missing for good: nobody can be brought across the gap."""

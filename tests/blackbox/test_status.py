@@ -140,7 +140,6 @@ def test_readers_of_all_workers_are_listed_whichever_answers(up):
             assert sorted(w["pid"] for w in answer["workers"]) == sorted(up.workers(2))
             assert sum(w["readers"] for w in answer["workers"]) == len(opened)
             assert {row["endpoint"] for row in answer["readers"]} == {"/global/event"}
-            assert answer["ready"] is True
         short = status(up, "?readers=3")
         assert (len(short["readers"]), short["more_readers"]) == (3, len(opened) - 3)
     wait_until(lambda: status(up)["readers"] == [], what="no readers")
@@ -185,7 +184,7 @@ def test_a_reader_that_reads_nothing_is_told_with_its_lag(up):
         row = wait_until(stalled, what="a stalled reader")
         assert row["lag"]["events"] > 1000
         assert row["lag"]["bytes"] > 100 * row["lag"]["events"]
-        assert row["lag"]["ms"] > 1000
+        assert row["lag"]["ms"] > 500
     wait_until(lambda: status(up)["readers"] == [], what="no readers")
 
 

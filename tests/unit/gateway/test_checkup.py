@@ -33,7 +33,7 @@ def worker(board, seat, ears, *answers):
     bulletin.post()
     memory = ReadinessMemory(ScriptedRequester(*(answers or (READY,))), "0.1", relays=False)
     memory.ask()
-    return Checkup(memory, ears, bulletin)
+    return Checkup(memory, ears, bulletin, buses=1)
 
 
 def test_a_gateway_that_lacks_nothing_is_ready():
