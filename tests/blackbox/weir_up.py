@@ -116,7 +116,7 @@ def weir_up(folder: Path, *flags: str, log: str = "up.log") -> Iterator[Up]:
         AssertionError: a process of it outlived it.
     """
     command = ["-m", "deploy.cli", "up", "--port", "0", "--state", str(folder / "state"), *flags]
-    with running(*command, log=folder / log, env=NO_TWINS) as process:
+    with running(*command, log=folder / log) as process:
         up = Up(process)
         yield up
         left = up.everybody()
