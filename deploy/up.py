@@ -66,8 +66,10 @@ def run(options: Options) -> int:
     """
     logs.configure(str(options.values["log_level"]))
     _hide_login(options.values["upstream"])
-    with _locked(options.state):
-        port = _free_port(options.host, options.port)
+    with _locked(options.state), reserved(options.host, options.port) as held:
+        port = int(held.getsockname()[1])
+        if sys.platform != "linux":  # there it would be held from the gateway too
+            held.close()
         with _bus_folder(options.state) as bus:
             values = {**options.values, "port": port, "bus": f"ipc://{bus}"}
             services = [
@@ -163,23 +165,32 @@ def _locked(state: Path) -> IO[str]:
     return lock
 
 
-def _free_port(host: str, port: int) -> int:
-    """Check that `port` can be had, and find one if it is 0."""
+def reserved(host: str, port: int) -> socket.socket:
+    """Take `port`, or a free one if it is 0, until the returned socket is closed.
+
+    It is bound and never listens. Linux leaves such a port to a listener that sets SO_REUSEADDR,
+    as gunicorn does, and to nobody else: while the gateway starts or restarts, no outgoing
+    connection and no other search for a free port gets it.
+
+    Raises:
+        BadFlag: the address or the port cannot be had.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-                raise BadFlag(
-                    f"--host: {host!r} is not allowed; allowed is an address of this machine"
-                ) from error
+    held = socket.socket(family, socket.SOCK_STREAM)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        held.bind((host, port))
+    except OSError as error:
+        held.close()
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
             raise BadFlag(
-                f"--port: {port} on {host} cannot be had ({error.strerror}); "
-                "stop what uses it, or choose another port (0: any free one)"
+                f"--host: {host!r} is not allowed; allowed is an address of this machine"
             ) from error
-        return int(probe.getsockname()[1])
+        raise BadFlag(
+            f"--port: {port} on {host} cannot be had ({error.strerror}); "
+            "stop what uses it, or choose another port (0: any free one)"
+        ) from error
+    return held
 
 
 def _bus_folder(state: Path) -> AbstractContextManager[str]:
