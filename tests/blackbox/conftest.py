@@ -1,4 +1,4 @@
-"""What the black-box tests share: a short folder for sockets, and a gateway on a bus."""
+"""What the black-box tests share: a gateway on a bus, and a deployment in front of a model."""
 
 import shutil
 import tempfile
@@ -10,7 +10,10 @@ from typing import NamedTuple
 import pytest
 
 from tests import npm
+from tests.blackbox.native import HERE
 from tests.blackbox.source import Source, source
+from tests.blackbox.weir_up import Up, weir_up
+from tests.fakes.process import Provider, start_provider
 from tests.processes import ROOT, Running, free_port, running
 
 SDK = ROOT / "tests" / "sdk"
@@ -78,3 +81,24 @@ def node() -> str:
     except npm.NotInstalled as error:
         pytest.skip(f"the SDK cannot be had: {error}")
     return node
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    """The scripted model."""
+    with start_provider() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def up(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A deployment in front of it, shared by the tests of a module."""
+    flags = ["--workers", "2", "--model-url", provider.url, "--model", "m1"]
+    with weir_up(tmp_path_factory.mktemp("up"), *flags) as shared:
+        yield shared
+
+
+@pytest.fixture
+def session(up: Up) -> str:
+    """The id of a new session."""
+    return up.session(HERE)
