@@ -123,7 +123,8 @@ def test_a_failure_is_told_in_the_stream_as_it_is_stored(up, session):
 
 
 def test_two_sessions_at_once_in_two_directories_do_not_mix(up):
-    where = {HERE: "rate 400 200 60", THERE: "storm 1500 33"}
+    here = f"{HERE}/alone"
+    where = {here: "rate 400 200 60", THERE: "storm 1500 33"}
     sessions = {directory: up.session(directory) for directory in where}
     with ExitStack() as stack, ThreadPoolExecutor() as threads:
         streams = {at: stack.enter_context(stream_of(up, at)) for at in where}
@@ -131,7 +132,7 @@ def test_two_sessions_at_once_in_two_directories_do_not_mix(up):
         turns = {
             at: threads.submit(up.prompt, sessions[at], script) for at, script in where.items()
         }
-        answers = {at: turn.result(20) for at, turn in turns.items()}
+        answers = {at: turn.result(40) for at, turn in turns.items()}
         for directory, stream in streams.items():
             mine = sessions[directory]
             got = until_marked(up, stream, mine)
@@ -139,7 +140,7 @@ def test_two_sessions_at_once_in_two_directories_do_not_mix(up):
             assert fold(got).messages_of(mine)[-1] == answers[directory]
         quiet = up.session("/srv/demo/nothing")
         assert until_marked(up, bystander, quiet)[0]["properties"]["sessionID"] == quiet
-    assert said(answers[HERE]).count("|") == 400
+    assert said(answers[here]).count("|") == 400
     assert said(answers[THERE]).count("|") == 1500
 
 
