@@ -37,6 +37,7 @@ bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.bus
 	$(BIN)/python -m tests.benchmarks.storm
 	$(BIN)/python -m tests.benchmarks.proxy
+	$(BIN)/python -m tests.benchmarks.relay
 
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --no-header \
