@@ -100,7 +100,7 @@ def test_a_second_processor_on_one_state_is_refused_in_one_line(tmp_path: Path) 
         assert status == 1
         assert error.count("\n") == 1
         assert str(running.state) in error
-        assert str(running.process.pid) in error
+        assert str(running.pid) in error
         status, error = refused("--bus", running.bus, "--state", str(tmp_path / "other"))
         assert status == 1
         assert "--bus" in error

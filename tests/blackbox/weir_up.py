@@ -118,7 +118,7 @@ def weir_up(
         AssertionError: a process of it outlived it.
     """
     command = ["-m", "deploy.cli", "up", "--port", "0", "--state", str(folder / "state"), *flags]
-    with running(*command, log=folder / log, env={**NO_TWINS, **(env or {})}) as process:
+    with running(*command, log=folder / log, env=env) as process:
         up = Up(process)
         yield up
         left = up.everybody()
