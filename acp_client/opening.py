@@ -25,6 +25,7 @@ from acp_client.updates import Command, Commands
 from acp_client.usage import Meter
 from acp_client.wire import Session, SlashCommand, Stored, Todo
 
+_RECENT = 100
 log = logging.getLogger("weir.acp")
 
 
@@ -74,6 +75,10 @@ class Opening:
         """Take a session up: nothing of what was said is told."""
         session = self.find(old.sessionId, old.cwd)
         attached = self._attach(session, old.cwd, old.mcpServers, session.cost or 0.0)
+        folder = attached.conversation.directory
+        recent = self._server.get(f"{attached.path}/message", list[Stored], folder, limit=_RECENT)
+        for one in recent:
+            attached.conversation.was_shown(one.info)
         return Result(_choices(attached), self._after(attached))
 
     def find(self, session_id: str, directory: str = "") -> Session:
