@@ -18,6 +18,9 @@ user message is the script; SIZE is in characters, the running number in front i
     write PATH TEXT       the same with the write tool; 3 deltas
     question              the same with the question tool
     todo                  the same with the todowrite tool
+    parts K N SIZE        K texts of N deltas, a call of todowrite between each two
+    work PATH CMD then N  N deltas of thought; N of text, and of each of the tools todowrite, write
+                          and bash a call, with N deltas of text behind it
     anything else         comes back word by word
 
 `GET /requests` tells what was asked for, ``[{"path", "prompt", "aborted"}]``, where aborted means

@@ -9,6 +9,7 @@ from tests.fakes.texts import numbered
 QUESTION = "Which way?"
 OPTIONS = ("left", "right")
 TODOS = ("dig a channel", "set the gate")
+TODO_LIST = [{"content": what, "status": "pending", "priority": "high"} for what in TODOS]
 _AFTERWARDS = 3
 """Deltas that follow a tool whose script names no number."""
 
@@ -29,8 +30,7 @@ def question(answer: Answer) -> None:
 
 
 def todo(answer: Answer) -> None:
-    todos = [{"content": what, "status": "pending", "priority": "high"} for what in TODOS]
-    _call(answer, "todowrite", {"todos": todos})
+    _call(answer, "todowrite", {"todos": TODO_LIST})
 
 
 def _call(answer: Answer, tool: str, arguments: dict, n: int = _AFTERWARDS) -> None:
