@@ -85,9 +85,12 @@ class Editor:
                 if not self._news.wait(end - time.monotonic()):
                     raise TimeoutError(f"not within {deadline_s} s; last: {self.heard[-3:]}")
 
-    def begin(self, agent: Agent) -> str:
-        """Introduce itself, make a session, and return its id."""
+    def introduce(self) -> None:
+        """Say what it is, and has not to offer."""
         self.ask("initialize", protocolVersion=1, clientCapabilities=NO_CAPABILITIES)
+
+    def begin(self, agent: Agent) -> str:
+        """Make a session in the agent's folder, and return its id."""
         _, made = self.ask("session/new", cwd=str(agent.directory), mcpServers=[])
         return str(made["sessionId"])
 

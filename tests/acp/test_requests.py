@@ -17,6 +17,7 @@ TURN_S = 60.0
 def turns(agent, proxy, deltas):
     """Return the requests of a turn of 5 texts and of a short one, and the text of the first."""
     with editor(agent) as one:
+        one.introduce()
         session = one.begin(agent)
         before = len(proxy.requests)
         place = one.prompt(session, f"parts {PARTS} {deltas // PARTS} 40", TURN_S)
