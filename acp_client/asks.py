@@ -19,7 +19,8 @@ from acp_client.attached import Attached
 from acp_client.jsonrpc import RpcError
 from acp_client.peer import Ask
 from acp_client.server import Server, ServerFailure
-from acp_client.updates import ToolCallUpdate
+from acp_client.tools import PENDING
+from acp_client.updates import ToolCall, ToolCallUpdate
 from acp_client.wire import Event, Part, PartUpdated, Permission, Question, Settled, properties_of
 
 log = logging.getLogger("weir.acp")
@@ -38,6 +39,20 @@ class Open(Struct):
     root: str
     ask: Ask | None = None
     moot: bool = False
+
+
+class Followed(Struct):
+    """A tool call of a subagent, which the editor knows by what was asked for it.
+
+    Attributes:
+        root: the session in whose name it is told.
+        directory: of that session.
+        shown: what the editor has of it.
+    """
+
+    root: str
+    directory: str
+    shown: tools.Shown
 
 
 class Asks:
@@ -65,7 +80,7 @@ class Asks:
         self._forms = forms
         self._lock = lock
         self._open: dict[str, Open] = {}
-        self._followed: dict[str, str] = {}
+        self._followed: dict[str, Followed] = {}
 
     def take(self, event: Event) -> None:
         """Take an event, if it is about an ask.
@@ -110,13 +125,13 @@ class Asks:
         if not self._followed or event.type != "message.part.updated":
             return
         part: Part = properties_of(event, PartUpdated).part
-        root = self._followed.get(part.callID)
-        if root is None:
+        followed = self._followed.get(part.callID)
+        if followed is None:
             return
-        update, shown = tools.show(part, tools.Shown(), "/")
+        update, followed.shown = tools.show(part, followed.shown, followed.directory)
         if isinstance(update, ToolCallUpdate):
-            tell(root, update)
-        if shown.done:
+            tell(followed.root, update)
+        if followed.shown.done:
             self._followed.pop(part.callID, None)
 
     def _put(self, asked: Permission | Question) -> None:
@@ -158,14 +173,27 @@ class Asks:
             one = self._open[asked.id]
             if one.moot:
                 return None
+            if asked.sessionID != session:
+                self._announce(asked, root)
             one.root, one.ask = session, self._ask(method, params)
-            if asked.sessionID != session and asked.tool.callID:
-                self._followed[asked.tool.callID] = session
         try:
             return one.ask.wait()
         except RpcError as error:
             log.warning("%s: the editor answers %s", method, error.message)
             return None
+
+    def _announce(self, asked: Permission | Question, root: Attached) -> None:
+        """Tell of a subagent's tool before it is asked for: an editor may want to know it."""
+        call_id, conversation = asked.tool.callID, root.conversation
+        if not call_id or call_id in self._followed:
+            return
+        if isinstance(asked, Permission):
+            root.tell([permission.call(asked)])
+        else:
+            kind = tools.kind_of("question")
+            root.tell([ToolCall(toolCallId=call_id, title="question", kind=kind, status=PENDING)])
+        shown = tools.Shown(status=PENDING)
+        self._followed[call_id] = Followed(conversation.id, conversation.directory, shown)
 
     def _answer(self, asked: Permission | Question, root: Attached, result: Any) -> None:
         if self._open[asked.id].moot:

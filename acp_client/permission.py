@@ -9,8 +9,8 @@ from msgspec import UNSET, Struct
 
 from acp_client.diffs import diff_of_permission
 from acp_client.places import absolute
-from acp_client.tools import kind_of
-from acp_client.updates import Location, ToolCallUpdate
+from acp_client.tools import PENDING, kind_of
+from acp_client.updates import Location, ToolCall, ToolCallUpdate
 from acp_client.wire import Permission
 
 REJECT = "reject"
@@ -51,6 +51,17 @@ def question(permission: Permission, session_id: str, directory: str) -> dict[st
     fields = msgspec.to_builtins(call)
     del fields["sessionUpdate"]
     return {"sessionId": session_id, "toolCall": fields, "options": list(_OPTIONS)}
+
+
+def call(permission: Permission) -> ToolCall:
+    """Return the tool call that waits for leave, for an editor that has not seen it."""
+    return ToolCall(
+        toolCallId=permission.tool.callID,
+        title=_title(permission),
+        kind=kind_of(permission.permission),
+        status=PENDING,
+        rawInput=permission.metadata,
+    )
 
 
 def reply(result: Any) -> str:

@@ -32,8 +32,9 @@ _KINDS = {
     "switch_mode": ("plan_enter", "plan_exit"),
 }
 _KIND_OF = {tool: kind for kind, tools in _KINDS.items() for tool in tools}
+PENDING = "pending"
 _STATUS_OF = {
-    "pending": "pending",
+    "pending": PENDING,
     "running": "in_progress",
     "completed": "completed",
     "error": "failed",
