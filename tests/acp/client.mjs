@@ -53,6 +53,13 @@ async function permission({ params }) {
   return { outcome: { outcome: "selected", optionId: option.optionId } }
 }
 
+/** Gives the first answer that each field of a form offers. */
+function form({ params }) {
+  const fields = Object.entries(params.requestedSchema.properties)
+  const content = fields.map(([name, field]) => [name, field.oneOf[0].const])
+  return { action: "accept", content: Object.fromEntries(content) }
+}
+
 /** Cancels once `after` characters of text have come. */
 function cancelling(agent, after) {
   let told = 0
@@ -121,6 +128,7 @@ try {
   await acp
     .client({ name: "weir-check" })
     .onRequest("session/request_permission", permission)
+    .onRequest("elicitation/create", form)
     .onNotification("session/update", update)
     .connectWith(recorded(child), play)
   print({ handled })

@@ -11,7 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 import acp
-from acp.schema import AllowedOutcome, ClientCapabilities, DeniedOutcome, RequestPermissionResponse
+from acp.schema import (
+    AcceptElicitationResponse,
+    AllowedOutcome,
+    ClientCapabilities,
+    DeniedOutcome,
+    RequestPermissionResponse,
+)
 
 LINE_BYTES = 1 << 26
 """Of the longest message: the SDK's own bound, 64 KiB, is below a diff of a larger file."""
@@ -54,6 +60,12 @@ class Client:
         option = next(one for one in options if one.kind == self.plan["permission"])
         chosen = AllowedOutcome(outcome="selected", option_id=option.option_id)
         return RequestPermissionResponse(outcome=chosen)
+
+    async def create_elicitation(self, message: str, mode: Any, **_: Any) -> Any:
+        """Give the first answer that each field of a form offers."""
+        fields = mode.requested_schema.properties
+        content = {name: field.one_of[0].const for name, field in fields.items()}
+        return AcceptElicitationResponse(action="accept", content=content)
 
     async def play(self, step: dict[str, Any]) -> None:
         """Play one step."""

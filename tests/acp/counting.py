@@ -5,8 +5,10 @@ itself, at an address of its own; it is told of this one as its ``HTTP_PROXY``, 
 address it wants. Bodies stream both ways as they come.
 """
 
+import contextlib
 import http.client
 import re
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -35,6 +37,7 @@ class Counting(ThreadingHTTPServer):
     Attributes:
         url: where it listens.
         requests: all that has been asked, in the order of arrival.
+        connections: of clients, that are open.
     """
 
     daemon_threads = True
@@ -46,6 +49,13 @@ class Counting(ThreadingHTTPServer):
         self.server = server
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.requests: list[Request] = []
+        self.connections: set[socket.socket] = set()
+
+    def cut(self) -> None:
+        """End every connection, wherever its answer is."""
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def count(self, server: str, since: int = 0) -> Counter[str]:
         """Return how often each route of a server was asked for, but for the first `since`."""
@@ -59,6 +69,16 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Counting
+
+    def setup(self) -> None:
+        """Note the connection."""
+        super().setup()
+        self.server.connections.add(self.connection)
+
+    def finish(self) -> None:
+        """Forget it."""
+        self.server.connections.discard(self.connection)
+        super().finish()
 
     def handle_one_request(self) -> None:
         """Pass a request on, and its answer back."""

@@ -22,6 +22,11 @@ class Heard(NamedTuple):
     at: float
     message: Json
 
+    def chunk_of(self, session: str) -> str:
+        """The text that it adds to the answer in a session."""
+        about = self.message.get("params", {}).get("sessionId")
+        return (self.chunk or "") if about == session else ""
+
     @property
     def chunk(self) -> str | None:
         """The text that it adds to the answer; None if it is none of it."""
@@ -44,24 +49,33 @@ class Editor:
         self.pid = process.pid
         self._process = process
         self._ids = itertools.count(1)
+        self._sending = threading.Lock()
         self._news = threading.Condition()
         self._over = False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def ask(self, method: str, deadline_s: float = START_S, **params: Any) -> tuple[int, Json]:
-        """Make a request, and wait for its answer.
+        """Make a request, and wait for its `answer`."""
+        return self.answer(self.send(method, **params), deadline_s)
+
+    def send(self, method: str, **params: Any) -> int:
+        """Make a request, and return its id."""
+        number = next(self._ids)
+        self._write({"id": number, "method": method, "params": params})
+        return number
+
+    def answer(self, number: int, deadline_s: float) -> tuple[int, Json]:
+        """Wait for the answer to a request.
 
         Returns:
-            How many messages came before the answer, and its result.
+            How many messages came before it, and its result.
         """
-        number, begin = next(self._ids), len(self.heard)
-        self._send({"id": number, "method": method, "params": params})
 
-        def answer(heard: Heard) -> bool:
+        def wanted(heard: Heard) -> bool:
             return "method" not in heard.message and heard.message.get("id") == number
 
-        place = self.wait(answer, begin, deadline_s)
+        place = self.wait(wanted, 0, deadline_s)
         message = self.heard[place].message
         assert "result" in message, message
         return place, message["result"]
@@ -96,9 +110,12 @@ class Editor:
 
     def prompt(self, session: str, text: str, deadline_s: float) -> int:
         """Have a turn to its end; return how many messages came before the answer."""
+        return self.answer(self.send_prompt(session, text), deadline_s)[0]
+
+    def send_prompt(self, session: str, text: str) -> int:
+        """Begin a turn, and return the id of its request."""
         said = [{"type": "text", "text": text}]
-        place, _ = self.ask("session/prompt", deadline_s, sessionId=session, prompt=said)
-        return place
+        return self.send("session/prompt", sessionId=session, prompt=said)
 
     def end(self) -> None:
         """Close the agent's standard input, and see it end."""
@@ -111,10 +128,12 @@ class Editor:
             self._process.wait()
         self._reader.join()
 
-    def _send(self, message: Json) -> None:
+    def _write(self, message: Json) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
-        self._process.stdin.flush()
+        line = json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n"
+        with self._sending:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -133,7 +152,7 @@ class Editor:
         options = request["params"]["options"]
         chosen = next(one["optionId"] for one in options if one["kind"] == "allow_once")
         outcome = {"outcome": "selected", "optionId": chosen}
-        self._send({"id": request["id"], "result": {"outcome": outcome}})
+        self._write({"id": request["id"], "result": {"outcome": outcome}})
 
 
 @contextmanager

@@ -30,9 +30,16 @@ COMMANDS = {
     TYPESCRIPT: ("node", str(FOLDER / "client.mjs")),
 }
 DEADLINE_S = 45.0
-NO_CAPABILITIES = {"fs": {"readTextFile": False, "writeTextFile": False}, "terminal": False}
 
 Step = dict[str, Any]
+Capabilities = dict[str, Any]
+
+NO_CAPABILITIES: Capabilities = {
+    "fs": {"readTextFile": False, "writeTextFile": False},
+    "terminal": False,
+}
+FORMS = NO_CAPABILITIES | {"elicitation": {"form": {}}}
+
 NEW: Step = {"do": "new"}
 LIST: Step = {"do": "list"}
 
@@ -43,7 +50,11 @@ def prompt(text: str, **more: Any) -> Step:
 
 
 def play(
-    client: str, agent: Agent, steps: Sequence[Step], permission: str = "allow_once"
+    client: str,
+    agent: Agent,
+    steps: Sequence[Step],
+    permission: str = "allow_once",
+    capabilities: Capabilities = NO_CAPABILITIES,
 ) -> Transcript:
     """Have a client play `steps` with an agent.
 
@@ -53,6 +64,7 @@ def play(
         steps: what is done, in turn.
         permission: kind of the option that is chosen whenever the agent asks; ``wait`` cancels
             the turn instead.
+        capabilities: of the client; of what it can offer, it has forms alone.
 
     Raises:
         AssertionError: the client gave up, or the plan did not end within `DEADLINE_S`.
@@ -61,7 +73,7 @@ def play(
         "command": agent.command,
         "env": dict(agent.env),
         "directory": str(agent.directory),
-        "capabilities": NO_CAPABILITIES,
+        "capabilities": capabilities,
         "permission": permission,
         "steps": list(steps),
     }

@@ -23,6 +23,7 @@ ANSWERS = {
 CALLS = {
     "session/update": "SessionNotification",
     "session/request_permission": "RequestPermissionRequest",
+    "elicitation/create": "CreateElicitationRequest",
 }
 """The definition of the parameters of each method that an agent calls."""
 

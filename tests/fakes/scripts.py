@@ -98,6 +98,8 @@ SCRIPTS: tuple[tuple[str, Callable[..., None]], ...] = (
     (r"silent", silent),
     (r"tool bash (.+) then (\d+)", tools.bash),
     (r"write (\S+) (.+)", tools.write),
+    (r"edit (\S+) (\S+) (\S+)", tools.edit),
+    (r"delegate (.+)", tools.delegate),
     (r"question", tools.question),
     (r"todo", tools.todo),
     (r"parts (\d+) (\d+) (\d+)", turns.parts),

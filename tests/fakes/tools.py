@@ -23,6 +23,16 @@ def write(answer: Answer, path: str | int, text: str | int) -> None:
     _call(answer, "write", {"filePath": str(path), "content": str(text)})
 
 
+def edit(answer: Answer, path: str | int, old: str | int, new: str | int) -> None:
+    what = {"filePath": str(path), "oldString": str(old), "newString": str(new)}
+    _call(answer, "edit", what)
+
+
+def delegate(answer: Answer, script: str | int) -> None:
+    what = {"description": "what the script says", "prompt": str(script)}
+    _call(answer, "task", what | {"subagent_type": "general"})
+
+
 def question(answer: Answer) -> None:
     options = [{"label": label, "description": f"go {label}"} for label in OPTIONS]
     asked = {"question": QUESTION, "header": "Way", "options": options}
