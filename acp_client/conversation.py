@@ -6,7 +6,8 @@ what the editor lacks comes back.
 1. What a user says is not told: the editor has shown it already.
 2. A part is told once its type and its message's role are known. Deltas and parts that come
    before wait (`early`); `learn` ends their wait with the server's answer.
-3. A message that has ended takes its parts out of the cache. Nothing more is told of it.
+3. A message that has ended takes its parts out of the cache. Nothing more is told of it. Where
+   there was a hole, parts may follow their message's completion, and it ends with the turn.
 4. After a hole in the stream (`lose_place`) text waits for its part's next snapshot; `catch_up`
    takes what the server has stored meanwhile.
 """
@@ -82,15 +83,21 @@ class Conversation:
         """Take the answer to the one question about a message that something waits for."""
         if stored is None:
             return []
+        known = self._messages.note(message_id, stored.info.role)
         updates = self._message(stored.info)
-        known = self._messages.get(message_id)
         waiting = self.early.take(message_id)
-        if known is None or known.ended:
+        if known.ended:
             return updates
         for part in stored.parts:
-            if self._parts.get(part.id) is None:
-                early = _text_of(waiting.events, part.id) if known.watched else ""
-                updates += self._stored_part(part, early, known.watched)
+            if self._parts.get(part.id) is not None:
+                continue
+            if known.watched and part.type in _CHUNKS and not part.closed:
+                # All its deltas have waited here: what is stored may lack the last of them.
+                cached = self._remember(part)
+                early = cached.text.append(_text_of(waiting.events, part.id))
+                updates += self._chunk(part.id, cached, early)
+            else:
+                updates += self._stored_part(part, known.completed)
         return updates
 
     def catch_up(self, stored: Iterable[Stored]) -> list[Update]:
@@ -101,14 +108,17 @@ class Conversation:
             if known.ended:
                 continue
             for part in one.parts:
-                updates += self._stored_part(part)
+                updates += self._stored_part(part, one.info.time.completed is not None)
             updates += self._message(one.info)
+            if known.completed:
+                known.ended = True
+                updates += self._forget(one.info.id)
         return updates
 
     def was_shown(self, message: Message) -> None:
         """Note that a message was told in another way: nothing more of it is for the editor."""
         known = self._messages.note(message.id, message.role)
-        known.ended = known.ended or message.time.completed is not None
+        known.completed = known.ended = known.ended or message.time.completed is not None
 
     def unfinished(self, message_id: str) -> bool:
         """Tell whether more of a message may come."""
@@ -121,8 +131,12 @@ class Conversation:
 
     def flush(self) -> list[Update]:
         """Return what is withheld: the turn is over."""
-        chunks = [self._chunk(part_id, part, part.text.flush()) for part_id, part in self._parts]
-        return [chunk for found in chunks for chunk in found]
+        updates: list[Update] = []
+        for part_id, part in self._parts:
+            updates += self._chunk(part_id, part, part.text.flush())
+        for message_id in self._messages.end_completed():
+            updates += self._forget(message_id)
+        return updates
 
     def _on_delta(self, event: Event) -> list[Update]:
         return self._delta(properties_of(event, Delta))
@@ -168,9 +182,9 @@ class Conversation:
         if known is None:
             self.early.hold(part)
             return []
-        if known.ended:
-            return []
         cached = self._parts.get(part.id)
+        if known.ended or (cached is None and _is_history(part)):
+            return []
         if cached is not None:
             return self._renew(part, cached)
         early = self.early.take_deltas(part.messageID, part.id)
@@ -187,13 +201,18 @@ class Conversation:
             return self._chunk(part.id, cached, cached.text.append(early))
         return self._renew(part, cached)
 
-    def _stored_part(self, part: Part, early: str = "", watched: bool = False) -> list[Update]:
-        """Take a part as it is stored: an open one may lack text that has been streamed."""
-        cached = self._parts.get(part.id) or self._remember(part)
-        if part.type not in _CHUNKS or part.closed:
+    def _stored_part(self, part: Part, completed: bool) -> list[Update]:
+        """Take a part as it is stored.
+
+        An open one may lack text that has been streamed. Either may be ahead of the stream, whose
+        deltas up to there must not be told again.
+        """
+        known = self._parts.get(part.id)
+        cached = known or self._remember(part)
+        if part.type not in _CHUNKS:
             return self._renew(part, cached)
-        if watched:
-            return self._chunk(part.id, cached, cached.text.append(early))
+        if known is not None and known.text.placed and not (part.closed or completed):
+            return []  # the stream goes on with it
         updates = self._renew(part, cached)
         cached.text.lose_place()
         return updates
@@ -230,7 +249,8 @@ class Conversation:
 
     def _message(self, message: Message) -> list[Update]:
         is_new = self._messages.get(message.id) is None
-        known = self._messages.note(message.id, message.role, is_new)
+        completed = message.time.completed is not None
+        known = self._messages.note(message.id, message.role, is_new and not completed)
         if message.role == USER:
             self.early.take(message.id)
             return self._prompted(message) if is_new else []
@@ -241,18 +261,22 @@ class Conversation:
         updates: list[Update] = []
         for event in waiting.events:
             updates += self._delta(event) if isinstance(event, Delta) else self._part(event)
-        if message.time.completed is not None:
-            known.ended = True
-            updates += self._ended(message)
+        if completed and not known.completed:
+            known.completed = True
+            if known.watched:
+                known.ended = True
+                updates += self._forget(message.id)
+            usage = self._meter.count(message)
+            updates += [] if usage is None else [usage]
         return updates
 
-    def _ended(self, message: Message) -> list[Update]:
-        self.early.take(message.id)
+    def _forget(self, message_id: str) -> list[Update]:
+        """Take a message that has ended out of the cache; return what was withheld of it."""
+        self.early.take(message_id)
         updates: list[Update] = []
-        for part_id, part in self._parts.take(message.id):
+        for part_id, part in self._parts.take(message_id):
             updates += self._chunk(part_id, part, part.text.flush())
-        usage = self._meter.count(message)
-        return updates if usage is None else [*updates, usage]
+        return updates
 
     def _prompted(self, message: Message) -> list[Update]:
         """Follow what somebody else chooses, or the server itself when a plan is done."""
@@ -263,6 +287,11 @@ class Conversation:
         if mode != self.choices.mode:
             changed.append(ModeChanged(currentModeId=self.choices.mode))
         return [*changed, OptionsChanged(configOptions=self.choices.options())]
+
+
+def _is_history(part: Part) -> bool:
+    """Tell whether a part is changed long after its turn: old tool output is thrown away."""
+    return part.state is not None and part.state.time.compacted is not None
 
 
 def _text_of(events: Iterable[Early], part_id: str) -> str:

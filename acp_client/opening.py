@@ -25,6 +25,8 @@ from acp_client.updates import Command, Commands
 from acp_client.usage import Meter
 from acp_client.wire import Session, SlashCommand, Stored, Todo
 
+_RECENT = 100
+_COMPACT = Command(COMPACT, "Sum the session up, so that its context is free again")
 log = logging.getLogger("weir.acp")
 
 
@@ -55,7 +57,7 @@ class Opening:
         session = wire.read(made, Session)
         attached = self._attach(session, directory, mcp, cost=0.0)
         answer = {"sessionId": session.id, **_choices(attached)}
-        return Result(answer, self._after(attached))
+        return Result(answer, self._after(attached, is_new=True))
 
     def load(self, old: OldSession) -> Result:
         """Load a session: all of it is told before the answer."""
@@ -74,6 +76,10 @@ class Opening:
         """Take a session up: nothing of what was said is told."""
         session = self.find(old.sessionId, old.cwd)
         attached = self._attach(session, old.cwd, old.mcpServers, session.cost or 0.0)
+        folder = attached.conversation.directory
+        recent = self._server.get(f"{attached.path}/message", list[Stored], folder, limit=_RECENT)
+        for one in recent:
+            attached.conversation.was_shown(one.info)
         return Result(_choices(attached), self._after(attached))
 
     def find(self, session_id: str, directory: str = "") -> Session:
@@ -98,7 +104,6 @@ class Opening:
         """Make the session the editor's; its events wait until it goes live."""
         session.directory = session.directory or directory
         catalogue = self._catalogue(session.directory)
-        self._add(mcp, session.directory)
         choices = Choices(catalogue, session)
         conversation = Conversation(session, choices, Meter(catalogue.sizes, cost))
         attached = Attached(conversation, self._server, self._outlet, self._lock)
@@ -107,6 +112,7 @@ class Opening:
             if before is not None and before.running is not None:
                 raise RpcError(INVALID_REQUEST, f"session {session.id} is in a turn here")
             self._router.sessions[session.id] = attached
+        self._add(mcp, session.directory)
         return attached
 
     def _catalogue(self, folder: str) -> Catalogue:
@@ -125,31 +131,21 @@ class Opening:
             except ServerFailure as failure:
                 log.warning("MCP server %s cannot be used: %s", one.name, failure)
 
-    def _after(self, attached: Attached) -> Callable[[], None]:
+    def _after(self, attached: Attached, is_new: bool = False) -> Callable[[], None]:
         """Return what follows the answer; editors drop or choke on what comes before it."""
+        folder = attached.conversation.directory
+        offered = _commands(self._server.get_or([], "/command", list[SlashCommand], folder))
+        attached.commands = frozenset(one.name for one in offered)
 
         def after() -> None:
             with self._lock:
                 attached.go_live()
-            self._tell_commands(attached)
-            self._put_pending(attached.conversation.directory)
+                if offered:
+                    attached.tell([Commands(availableCommands=offered)])
+            if not is_new:
+                self._put_pending(folder)
 
         return after
-
-    def _tell_commands(self, attached: Attached) -> None:
-        folder = attached.conversation.directory
-        try:
-            found = self._server.get_or([], "/command", list[SlashCommand], folder)
-        except ServerFailure as failure:
-            log.warning("slash commands are unknown: %s", failure)
-            return
-        if not found:
-            return
-        offered = [_command(one) for one in found]
-        offered.append(Command(COMPACT, "Sum the session up, so that its context is free again"))
-        with self._lock:
-            attached.commands = frozenset(one.name for one in offered)
-            attached.tell([Commands(availableCommands=offered)])
 
 
 def folder_of(cwd: str) -> str:
@@ -169,5 +165,9 @@ def _choices(attached: Attached) -> dict[str, Any]:
     return {"configOptions": choices.options(), **({"modes": modes} if modes else {})}
 
 
-def _command(found: SlashCommand) -> Command:
-    return Command(found.name, found.description or found.name, {"hint": "arguments"})
+def _commands(found: Sequence[SlashCommand]) -> list[Command]:
+    """Return what can be typed after a slash; a server without commands has no sessions to sum."""
+    offered = [
+        Command(one.name, one.description or one.name, {"hint": "arguments"}) for one in found
+    ]
+    return [*offered, _COMPACT] if offered else []

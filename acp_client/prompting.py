@@ -12,7 +12,7 @@ from acp_client.feed import Feed
 from acp_client.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError
 from acp_client.options import Choices
 from acp_client.peer import Job, Result
-from acp_client.server import Server, ServerFailure
+from acp_client.server import Server, ServerFailure, ServerGone
 from acp_client.turn import CANCELLED, Outcome
 
 log = logging.getLogger("weir.acp")
@@ -21,6 +21,8 @@ CONNECT_S = 15.0
 """How long a prompt waits for the event stream; without it nobody would see the answer."""
 _ABORT_EVERY_S = 1.0
 _ABORTS = 10
+_GONE = 3
+"""Attempts to reach a server that is away, before its turn is given up."""
 COMPACT = "compact"
 
 
@@ -156,14 +158,16 @@ class Prompting:
         with self._lock:
             if not running.posted:
                 attached.finish(running, Outcome(CANCELLED))
+        gone = 0
         for _ in range(_ABORTS):
-            if running.done.is_set():
-                return
+            if running.done.is_set() or gone == _GONE:
+                break
             try:
                 directory = attached.conversation.directory
                 self._server.ask("POST", f"{attached.path}/abort", None, directory, timeout_s=5.0)
             except ServerFailure as failure:
                 log.warning("the turn cannot be stopped: %s", failure)
+                gone += isinstance(failure, ServerGone)
             self._withdraw(attached.conversation.id)
             running.done.wait(_ABORT_EVERY_S)
         with self._lock:

@@ -54,6 +54,11 @@ class Text:
         self._at = None
         self._surrogate = ""
 
+    @property
+    def placed(self) -> bool:
+        """Tell whether it is known where a delta belongs."""
+        return self._at is not None
+
     def append(self, delta: str) -> str:
         """Return what a delta adds to the editor's text."""
         if self._at is None:
@@ -84,11 +89,6 @@ class Text:
         if len(text) >= self._told:
             self._at = None
         return ""
-
-    def told(self, text: str) -> None:
-        """Note that the editor was told `text` in another way, and that deltas may follow."""
-        self._take(_encodable(text))
-        self._at = None
 
     def flush(self) -> str:
         """Return what is withheld: the turn is over, and nothing more will come."""

@@ -39,6 +39,7 @@ _STATUS_OF = {
     "completed": "completed",
     "error": "failed",
 }
+_ORDER = ("", "pending", "in_progress", "completed", "failed")
 _DONE = ("completed", "failed")
 _LONGEST_TITLE = 200
 
@@ -76,7 +77,7 @@ def show(
     now = _now(part, directory)
     if shown is None:
         return _call(part, now), now
-    if shown.done:
+    if shown.done or _ORDER.index(now.status) < _ORDER.index(shown.status):
         return None, shown
     if not now.has_input:
         now.title = shown.title

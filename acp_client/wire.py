@@ -48,6 +48,7 @@ class Time(Struct, frozen=True):
     updated: float = 0
     completed: float | None = None
     end: float | None = None
+    compacted: float | None = None
 
 
 class ToolState(Struct):
@@ -60,6 +61,7 @@ class ToolState(Struct):
     metadata: Any = None
     error: Any = None
     attachments: Any = None
+    time: Time = Time()
 
     def noted(self, name: str) -> Any:
         """Return an entry of the metadata, None where there is none."""
