@@ -38,6 +38,8 @@ class Running:
     Attributes:
         posted: the server has taken the prompt.
         outcome: how it ended, None while it runs.
+        done: set when it has ended.
+        answered: set when the answer to its prompt is on its way.
     """
 
     def __init__(self) -> None:
@@ -45,6 +47,7 @@ class Running:
         self.posted = False
         self.outcome: Outcome | None = None
         self.done = threading.Event()
+        self.answered = threading.Event()
         self.grace: threading.Timer | None = None
 
 

@@ -38,10 +38,12 @@ class Job(Struct):
         run: does it, in a thread of its own.
         give_up: brings its end about when the editor cancels the request; None if it can only be
             left alone, and its result thrown away.
+        answered: told once the answer, or an error, is on its way.
     """
 
     run: Callable[[], Result]
     give_up: Callable[[], None] | None = None
+    answered: Callable[[], None] | None = None
 
 
 Handler = Callable[[Raw], Job | Result]
@@ -153,14 +155,16 @@ class Peer:
         if isinstance(found, Job):
             with self._lock:
                 self._running[request.id] = found.give_up
-            threading.Thread(target=self._work, args=(request, found.run), daemon=True).start()
+            threading.Thread(target=self._work, args=(request, found), daemon=True).start()
         elif isinstance(found, Result):
             self._done(request, found)
 
-    def _work(self, request: Request, run: Callable[[], Result]) -> None:
-        found = self._guarded(request, run)
+    def _work(self, request: Request, job: Job) -> None:
+        found = self._guarded(request, job.run)
         if isinstance(found, Result):
             self._done(request, found)
+        if job.answered is not None:
+            job.answered()
 
     def _done(self, request: Request, found: Result) -> None:
         self._answer(request.id, jsonrpc.result, found.value)

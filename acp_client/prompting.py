@@ -64,6 +64,7 @@ class Prompting:
         return Job(
             run=lambda: self._run(attached, running, parts),
             give_up=lambda: self.cancel(attached),
+            answered=running.answered.set,
         )
 
     def cancel(self, attached: Attached) -> None:
@@ -76,12 +77,12 @@ class Prompting:
         threading.Thread(target=self._abort, args=(attached, running), daemon=True).start()
 
     def stop(self, attached: Attached, timeout_s: float) -> None:
-        """Cancel the turn of a session, and wait for its end."""
+        """Cancel the turn of a session, and wait until its prompt is answered."""
         with self._lock:
             running = attached.running
         if running is not None:
             self.cancel(attached)
-            running.done.wait(timeout_s)
+            running.answered.wait(timeout_s)
 
     def _run(self, attached: Attached, running: Running, parts: list[dict[str, Any]]) -> Result:
         try:
