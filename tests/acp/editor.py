@@ -65,6 +65,10 @@ class Editor:
         self._write({"id": number, "method": method, "params": params})
         return number
 
+    def notify(self, method: str, **params: Any) -> None:
+        """Tell the agent something that needs no answer."""
+        self._write({"method": method, "params": params})
+
     def answer(self, number: int, deadline_s: float) -> tuple[int, Json]:
         """Wait for the answer to a request.
 
