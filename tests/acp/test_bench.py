@@ -3,7 +3,7 @@
 import pytest
 
 from tests.acp import agents, laws
-from tests.acp.plan import NEW, PYTHON, TYPESCRIPT, play, prompt
+from tests.acp.plan import NEW, TYPESCRIPT, play, prompt
 from tests.fakes.texts import numbered
 
 pytestmark = pytest.mark.timeout(120)
@@ -14,10 +14,9 @@ def opencodes_own(installed, provider, tmp_path_factory):
     return agents.theirs(tmp_path_factory.mktemp("own"), provider.url, installed())
 
 
-@pytest.mark.parametrize("client", [TYPESCRIPT, PYTHON])
-def test_opencodes_own_agent_is_driven(typescript, opencodes_own, client):
+def test_opencodes_own_agent_is_driven(typescript, opencodes_own):
     steps = [NEW, prompt("reason 3 text 4"), prompt("tool bash echo one then 3")]
-    played = play(client, opencodes_own, [*steps, prompt("rate 100 2000", cancel_after=300)])
+    played = play(TYPESCRIPT, opencodes_own, [*steps, prompt("rate 100 2000", cancel_after=300)])
     laws.all_is_valid(played)
     laws.all_is_understood(played)
     laws.a_session_is_known_before_it_is_told_of(played.step(0))

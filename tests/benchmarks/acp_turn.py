@@ -99,16 +99,20 @@ def turn(name: str, parts: Parts) -> Turn:
 
 def _warm(one: Editor, target: AcpTarget) -> str:
     session = one.begin(target.agent)
-    one.prompt(session, WARM_UP, TURN_S)
+    _whole(one, session, WARM_UP, len(WARM_UP))
     return session
 
 
 def _storm(one: Editor, session: str, parts: Parts) -> tuple[int, int]:
-    """Have the turn, and wait for all of its text; return where it begins and is answered."""
+    return _whole(one, session, parts.prompt, parts.characters)
+
+
+def _whole(one: Editor, session: str, prompt: str, characters: int) -> tuple[int, int]:
+    """Have a turn, and wait for all of its text; return where it begins and is answered."""
     first = len(one.heard)
-    answer = one.prompt(session, parts.prompt, TURN_S)
+    answer = one.prompt(session, prompt, TURN_S)
     told, place = 0, first
-    while told < parts.characters:
+    while told < characters:
         try:
             place = one.wait(lambda heard: heard.chunk is not None, place, SILENCE_S) + 1
         except TimeoutError:
