@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 
 import pytest
 
@@ -17,7 +18,9 @@ SAID = "the water holds its level 🌊"
 @pytest.mark.parametrize("where", [BEHIND, NATIVE])
 def test_acpx_gets_the_text_and_the_end(acpx, agent, where, tmp_path):
     one = agent(where)
-    words = [str(acpx), "--agent", shlex.join(one.command), "--cwd", str(one.directory)]
+    # As an editor launches it; the module alone is launched by all other tests.
+    command = [sys.executable, "-m", "deploy.cli", "acp", *one.command[3:]]
+    words = [str(acpx), "--agent", shlex.join(command), "--cwd", str(one.directory)]
     words += ["--format", "json", "--approve-all", "exec", SAID]
     # It keeps what it knows of agents at home.
     status, out, err = run(words, env={**one.env, "HOME": str(tmp_path)})

@@ -7,7 +7,6 @@ from tests.acp.conftest import BEHIND, DIRECT
 from tests.acp.counting import HISTORY, MESSAGE, counting
 from tests.acp.editor import editor
 from tests.fakes.texts import numbered
-from tests.opencode.install import OLD_VERSION, VERSION
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -40,10 +39,9 @@ def test_a_turn_of_10000_deltas_reads_no_message_and_no_history(agent, where):
     assert text == "".join(numbered(10_000 // PARTS)) * PARTS
 
 
-@pytest.mark.parametrize(("version", "messages"), [(VERSION, PARTS), (OLD_VERSION, 2 * PARTS)])
-def test_the_count_sees_what_other_agents_read(installed, provider, tmp_path, version, messages):
+def test_the_count_sees_what_other_agents_read(installed, provider, tmp_path):
     with counting() as proxy:
-        one = agents.theirs(tmp_path, provider.url, installed(version), through=proxy.url)
+        one = agents.theirs(tmp_path, provider.url, installed(), through=proxy.url)
         counts, _ = turns(one, proxy, 50)
     assert counts[HISTORY] == 2, counts
-    assert counts[MESSAGE] >= messages, counts
+    assert counts[MESSAGE] >= PARTS, counts
