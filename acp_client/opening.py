@@ -26,6 +26,7 @@ from acp_client.usage import Meter
 from acp_client.wire import Session, SlashCommand, Stored, Todo
 
 _RECENT = 100
+_OWN_IDS = "ses"
 _COMPACT = Command(COMPACT, "Sum the session up, so that its context is free again")
 log = logging.getLogger("weir.acp")
 
@@ -93,8 +94,8 @@ class Opening:
         try:
             return self._server.get(path, Session, directory)
         except Refused as refused:
-            # An id of another form than its own is a bad request to an opencode.
-            if refused.status in (400, 404):
+            # An opencode chokes on an id of another form than its own.
+            if refused.status in (400, 404) or not session_id.startswith(_OWN_IDS):
                 raise RpcError(NOT_FOUND, f"session {session_id!r} does not exist") from None
             raise
 

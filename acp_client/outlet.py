@@ -1,8 +1,9 @@
 """What goes to the editor: one queue, one thread that writes, first in first out.
 
-Chunks of one message that wait behind each other become one, so an editor that reads slowly gets
-fewer and longer ones. Whoever reads the stream waits while much is queued (`wait_for_room`), and
-the server's own backpressure does the rest; answers are never held up.
+Chunks of one message that wait behind each other become one, and so do updates of one tool call:
+an editor that reads slowly gets fewer and longer ones. Whoever reads the stream waits while much
+is queued (`wait_for_room`), and the server's own backpressure does the rest; answers are never
+held up.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import threading
 from collections import deque
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, structs
 
-from acp_client.updates import AgentChunk, TextBlock, ThoughtChunk, Update
+from acp_client.updates import AgentChunk, TextBlock, ThoughtChunk, ToolCallUpdate, Update
 
 _ROOM = 2048
 _LONGEST_CHUNK = 64 * 1024
@@ -106,19 +107,39 @@ def _line(item: bytes | _Told) -> bytes:
 
 
 def _merged(last: bytes | _Told, told: _Told) -> bool:
-    """Append a chunk to the one before it, if both are of one message."""
+    """Make one update of two that follow each other, if they are about the same thing."""
     if not isinstance(last, _Told) or last.sessionId != told.sessionId:
         return False
     before, after = last.update, told.update
-    if not isinstance(before, AgentChunk | ThoughtChunk) or type(before) is not type(after):
+    merged: Update | None = None
+    if isinstance(before, AgentChunk | ThoughtChunk) and type(before) is type(after):
+        assert isinstance(after, AgentChunk | ThoughtChunk)
+        merged = _longer(before, after)
+    elif isinstance(before, ToolCallUpdate) and isinstance(after, ToolCallUpdate):
+        merged = _newer(before, after)
+    if merged is None:
         return False
-    assert isinstance(after, AgentChunk | ThoughtChunk)
+    last.update = merged
+    return True
+
+
+def _longer(
+    before: AgentChunk | ThoughtChunk, after: AgentChunk | ThoughtChunk
+) -> AgentChunk | ThoughtChunk | None:
+    """Append a chunk to the one before it."""
     old, new = before.content, after.content
     if before.messageId != after.messageId:
-        return False
+        return None
     if not isinstance(old, TextBlock) or not isinstance(new, TextBlock):
-        return False
+        return None
     if len(old.text) + len(new.text) > _LONGEST_CHUNK:
-        return False
-    last.update = type(before)(content=TextBlock(old.text + new.text), messageId=before.messageId)
-    return True
+        return None
+    return type(before)(content=TextBlock(old.text + new.text), messageId=before.messageId)
+
+
+def _newer(before: ToolCallUpdate, after: ToolCallUpdate) -> ToolCallUpdate | None:
+    """Replace what the later of two updates replaces: a noisy command shows its last output."""
+    if before.toolCallId != after.toolCallId or after.status is not UNSET:
+        return None
+    changed = {name: value for name, value in structs.asdict(after).items() if value is not UNSET}
+    return structs.replace(before, **changed)

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from acp_client.outlet import Outlet
-from acp_client.updates import AgentChunk, TextBlock, ThoughtChunk
+from acp_client.updates import AgentChunk, TextBlock, ThoughtChunk, ToolCallUpdate
 from tests.processes import wait_until
 
 
@@ -65,6 +65,27 @@ def test_chunks_that_wait_are_merged_within_their_message(pipe):
         stream.readline()
         got = [json.loads(stream.readline())["params"] for _ in range(4)]
     assert [one["update"]["content"]["text"] for one in got] == ["ab", "c", "d", "ef"]
+
+
+def test_updates_of_a_tool_that_wait_are_merged_up_to_its_next_status(pipe):
+    read, write = pipe
+    outlet = Outlet(write)
+    filled(outlet)
+    outlet.update("ses_1", ToolCallUpdate(toolCallId="c", status="in_progress", rawInput={"a": 1}))
+    outlet.update("ses_1", ToolCallUpdate(toolCallId="c", title="x"))
+    outlet.update("ses_1", ToolCallUpdate(toolCallId="c", title="y"))
+    outlet.update("ses_1", ToolCallUpdate(toolCallId="c", status="completed"))
+    with os.fdopen(os.dup(read), "rb") as stream:
+        stream.readline()
+        got = [json.loads(stream.readline())["params"]["update"] for _ in range(2)]
+    assert got[0] == {
+        "sessionUpdate": "tool_call_update",
+        "toolCallId": "c",
+        "status": "in_progress",
+        "rawInput": {"a": 1},
+        "title": "y",
+    }
+    assert got[1]["status"] == "completed"
 
 
 def test_whoever_reads_the_stream_waits_for_a_slow_editor(pipe):
