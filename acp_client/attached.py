@@ -36,7 +36,8 @@ class Running:
     """A turn, and whoever waits for its end.
 
     Attributes:
-        posted: the server has taken the prompt.
+        sent: the prompt is on its way to the server.
+        accepted: the server has taken it.
         outcome: how it ended, None while it runs.
         done: set when it has ended.
         answered: set when the answer to its prompt is on its way.
@@ -44,7 +45,8 @@ class Running:
 
     def __init__(self) -> None:
         self.turn = Turn()
-        self.posted = False
+        self.sent = False
+        self.accepted = False
         self.outcome: Outcome | None = None
         self.done = threading.Event()
         self.answered = threading.Event()
@@ -126,7 +128,7 @@ class Attached:
         """Note that events were missed; what a turn has missed is fetched."""
         self.conversation.lose_place()
         self._holes += 1
-        if self.running is not None and not self._recovering:
+        if self.running is not None and self.running.sent and not self._recovering:
             self._recovering = True
             threading.Thread(target=self.recover, args=(self.running,), daemon=True).start()
 
@@ -145,10 +147,12 @@ class Attached:
             self.settle()
 
     def recover(self, running: Running) -> None:
-        """Fetch status and messages after a hole: once, or until they show the prompt."""
+        """Fetch status and messages after a hole: once, or until they tell of the prompt."""
         for attempt in range(_RECOVERY_ATTEMPTS):
             if attempt and running.done.wait(attempt):
                 break
+            # An idle from before the prompt says nothing of its end.
+            settled = running.turn.answering or attempt == _RECOVERY_ATTEMPTS - 1
             holes = self._holes
             try:
                 idle, stored = self._stored()
@@ -156,11 +160,15 @@ class Attached:
                 log.warning("what the stream has missed cannot be fetched: %s", error)
                 continue
             with self._lock:
-                if self._caught_up(running, idle, stored) and holes == self._holes:
+                known = self._caught_up(running, stored)
+                if idle and settled and known:
+                    running.turn.status(True)
+                # A busy may be older than the idle that the stream has brought meanwhile.
+                if known and (settled or not idle) and holes == self._holes:
                     break
         with self._lock:
             self._recovering = False
-            if running.posted and running.turn.prompt is None:
+            if running.accepted and running.turn.prompt is None:
                 self.finish(running, Outcome(error=_LOST))
             self.settle()
 
@@ -181,7 +189,7 @@ class Attached:
         path = f"{self.path}/message"
         return idle, self._server.get(path, list[Stored], directory, limit=_RECENT)
 
-    def _caught_up(self, running: Running, idle: bool, stored: list[Stored]) -> bool:
+    def _caught_up(self, running: Running, stored: list[Stored]) -> bool:
         """Take what is stored of a turn; tell whether the prompt is in it."""
         turn, conversation = running.turn, self.conversation
         prompt = turn.prompt or next(
@@ -194,12 +202,11 @@ class Attached:
         )
         ids = [one.info.id for one in stored]
         if prompt is None or (prompt not in ids and not turn.prompt):
-            return not running.posted
+            return not running.accepted
         missed = stored[ids.index(prompt) :] if prompt in ids else stored
         for one in missed:
             turn.message(one.info, not conversation.knows(one.info.id))
         self.tell(conversation.catch_up(missed))
-        turn.status(idle)
         return True
 
     def _expire(self, running: Running) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -57,31 +58,33 @@ class Opening:
         made = self._server.ask("POST", "/session", {}, directory)
         session = wire.read(made, Session)
         attached = self._attach(session, directory, mcp, cost=0.0)
-        answer = {"sessionId": session.id, **_choices(attached)}
-        return Result(answer, self._after(attached, is_new=True))
+        with self._or_detached(attached):
+            answer = {"sessionId": session.id, **_choices(attached)}
+            return Result(answer, self._after(attached, is_new=True))
 
     def load(self, old: OldSession) -> Result:
         """Load a session: all of it is told before the answer."""
         session = self.find(old.sessionId, old.cwd)
         attached = self._attach(session, old.cwd, old.mcpServers, cost=0.0)
-        folder = attached.conversation.directory
-        stored = self._server.get(f"{attached.path}/message", list[Stored], folder)
-        todos = self._server.get_or([], f"{attached.path}/todo", list[Todo], folder)
-        with self._lock:
-            attached.tell(replay(stored, attached.conversation))
-            if todos:
-                attached.tell([plan_of(todos)])
-        return Result(_choices(attached), self._after(attached))
+        with self._or_detached(attached):
+            folder = attached.conversation.directory
+            stored = self._server.get(f"{attached.path}/message", list[Stored], folder)
+            todos = self._server.get_or([], f"{attached.path}/todo", list[Todo], folder)
+            with self._lock:
+                attached.tell(replay(stored, attached.conversation))
+                if todos:
+                    attached.tell([plan_of(todos)])
+            return Result(_choices(attached), self._after(attached))
 
     def resume(self, old: OldSession) -> Result:
         """Take a session up: nothing of what was said is told."""
         session = self.find(old.sessionId, old.cwd)
         attached = self._attach(session, old.cwd, old.mcpServers, session.cost or 0.0)
-        folder = attached.conversation.directory
-        recent = self._server.get(f"{attached.path}/message", list[Stored], folder, limit=_RECENT)
-        for one in recent:
-            attached.conversation.was_shown(one.info)
-        return Result(_choices(attached), self._after(attached))
+        with self._or_detached(attached):
+            path, folder = f"{attached.path}/message", attached.conversation.directory
+            for one in self._server.get(path, list[Stored], folder, limit=_RECENT):
+                attached.conversation.was_shown(one.info)
+            return Result(_choices(attached), self._after(attached))
 
     def find(self, session_id: str, directory: str = "") -> Session:
         """Return a session of the server.
@@ -115,6 +118,16 @@ class Opening:
             self._router.sessions[session.id] = attached
         self._add(mcp, session.directory)
         return attached
+
+    @contextmanager
+    def _or_detached(self, attached: Attached) -> Iterator[None]:
+        """Let go of a session that cannot be opened after all."""
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._router.sessions.pop(attached.conversation.id, None)
+            raise
 
     def _catalogue(self, folder: str) -> Catalogue:
         get_or = self._server.get_or

@@ -105,12 +105,13 @@ class Prompting:
             if running.turn.cancelled:
                 attached.finish(running, Outcome(CANCELLED))
                 return
-            running.posted = True
+            running.sent = True
         command = _command_of(parts, attached.commands)
         if command is None:
             body = {"parts": parts, **_chosen(attached.conversation.choices)}
             path = f"{attached.path}/prompt_async"
             self._server.ask("POST", path, body, attached.conversation.directory)
+            running.accepted = True
             self._check(attached, running)
         else:
             threading.Thread(
@@ -157,7 +158,7 @@ class Prompting:
     def _abort(self, attached: Attached, running: Running) -> None:
         """Ask for the end until it comes: a prompt on its way may miss the first request."""
         with self._lock:
-            if not running.posted:
+            if not running.sent:
                 attached.finish(running, Outcome(CANCELLED))
         gone = 0
         for _ in range(_ABORTS):

@@ -40,7 +40,8 @@ class Router:
         self._lock = lock
         self._parents: OrderedDict[str, str] = OrderedDict()
         self._asks: Asks | None = None
-        self._silent_since = ""
+        self._silences = 0
+        self._is_silent = False
 
     def hand_asks_to(self, asks: Asks) -> None:
         """Name who takes permissions and questions."""
@@ -77,7 +78,8 @@ class Router:
         if attempts != _SPEAK_AFTER:
             return
         with self._lock:
-            self._silent_since = f"lost-{id(words):x}"
+            self._silences += 1
+            self._is_silent = True
             self._speak(f"No connection to the server: {words}. Trying on.")
 
     def root_of(self, session_id: str) -> Attached | None:
@@ -129,13 +131,14 @@ class Router:
         return found.parentID or ""
 
     def _speak_of_return(self) -> None:
-        if self._silent_since:
+        if self._is_silent:
             self._speak("Connected to the server again.")
-            self._silent_since = ""
+            self._is_silent = False
 
     def _speak(self, words: str) -> None:
         """Tell the person: as a notice, or as a thought where the editor has no notices."""
-        said: Update = ThoughtChunk(content=TextBlock(words), messageId=self._silent_since)
+        told_as = f"silence-{self._silences}"
+        said: Update = ThoughtChunk(content=TextBlock(words), messageId=told_as)
         if self.notices():
             said = Notice(severity="warning", title=words)
         for one in self.sessions.values():

@@ -104,9 +104,9 @@ class Turn:
         self._idle = idle and self.prompt is not None
 
     @property
-    def incomplete(self) -> bool:
-        """Tell whether an answer has begun and not ended."""
-        return bool(self._open)
+    def answering(self) -> bool:
+        """Tell whether the server has begun to answer."""
+        return self._answer is not None
 
     def outcome(self) -> Outcome:
         """Return how it ended."""

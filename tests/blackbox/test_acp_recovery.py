@@ -1,5 +1,7 @@
 """A server that is away: at launch, in mid-prompt, for a moment, or for good."""
 
+import threading
+
 import pytest
 
 from tests.acp_editor import agent
@@ -128,6 +130,46 @@ def test_a_prompt_that_its_server_lost_is_an_error_in_words(server, editor):
     wait_until(lambda: server.count(f"POST /session/{session}/prompt_async"), what="the prompt")
     server.cut()
     assert "send it again" in editor.answer(id_)["error"]["message"]
+
+
+def test_an_idle_from_before_the_prompt_does_not_end_it(server, editor):
+    session = editor.start()
+    turn = answered(session, "one two three four")
+    asked = f"POST /session/{session}/prompt_async"
+
+    def late(body):
+        if server.count("GET /session/status") == 1:
+            server.publish(*turn[:2])  # and what follows is still on its way
+        return {}
+
+    server.answers["GET /session/status"] = late
+    id_ = editor.prompt(session, "hi")
+    wait_until(lambda: server.count(asked), what="the prompt")
+    server.messages[session] = stored(session, "", done=False)[:1]
+    server.cut()
+    wait_until(lambda: server.count(HISTORY.format(session)), what="the history")
+    server.publish(*turn[2:])
+    assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
+    assert editor.said(session) == "one two three four"
+
+
+def test_a_busy_that_is_older_than_the_idle_does_not_outlive_it(server, editor):
+    session, id_ = cut_in_mid_turn(server, editor)
+    told = threading.Event()
+    renamed = {"sessionID": session, "info": {**server.sessions[session], "title": "Last"}}
+
+    def late(body):
+        whole = answered(session, "one two three four")[9:]
+        server.publish(*whole, {"type": "session.updated", "properties": renamed})
+        assert told.wait(20)
+        return stored(session, "one two three four", done=True)
+
+    server.answers[HISTORY.format(session)] = late
+    server.cut()
+    editor.until(lambda: editor.told("session_info_update"))
+    told.set()
+    assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
+    assert editor.said(session) == "one two three four"
 
 
 def test_a_server_that_is_not_there_is_said_in_words_and_waited_for():

@@ -84,6 +84,14 @@ def test_what_waits_for_an_answer_is_put_again_to_whoever_loads(server, editor):
 
 
 @pytest.mark.parametrize("method", ["session/load", "session/resume"])
+def test_a_session_that_cannot_be_read_is_not_open(server, editor, method):
+    session = server.made("/srv")["id"]
+    server.answers[f"GET /session/{session}/message"] = 500, {"name": "UnknownError"}
+    assert load(editor, session, method)["error"]["code"] == -32603
+    assert editor.answer(editor.prompt(session, "hi"))["error"]["code"] == -32002
+
+
+@pytest.mark.parametrize("method", ["session/load", "session/resume"])
 def test_a_session_that_is_not_there_cannot_be_loaded(editor, method):
     assert load(editor, "ses_none", method)["error"]["code"] == -32002
 

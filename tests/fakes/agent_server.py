@@ -37,6 +37,7 @@ class AgentServer:
         url: where it listens.
         asked: ``METHOD /path`` of every request but those for the stream, in order.
         bodies: what was sent with them.
+        logins: the ``Authorization`` of all requests, the stream's too.
         answers: more routes: what ``METHOD /path`` answers, or a function of the body that does;
             a pair is a status and a body.
         messages: what a session's messages are, by session.
@@ -47,6 +48,7 @@ class AgentServer:
     def __init__(self, port: int = 0) -> None:
         self.asked: list[str] = []
         self.bodies: list[Any] = []
+        self.logins: set[str | None] = set()
         self.answers: dict[str, Any] = {}
         self.sessions: dict[str, Json] = {}
         self.messages: dict[str, list[Json]] = {}
@@ -161,12 +163,14 @@ class _Handler(BaseHTTPRequestHandler):
     fake: AgentServer
 
     def do_GET(self) -> None:
+        self.fake.logins.add(self.headers.get("Authorization"))
         if self.path.startswith("/global/event"):
             self._stream()
         else:
             self._plain()
 
     def do_POST(self) -> None:
+        self.fake.logins.add(self.headers.get("Authorization"))
         self._plain()
 
     def do_DELETE(self) -> None:
