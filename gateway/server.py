@@ -12,12 +12,14 @@ from gunicorn.glogging import Logger
 
 from bus import logs
 from bus.heart import BEAT_S, Heart, Notifier, show_stack_at_abort
+from gateway.scoreboard import Scoreboard
 from gateway.settings import Settings
 
 _BESIDE_STREAMS = 1024
 _STOP_WITHIN_S = 2
 _MASTER_TURN_S = 1.0
 _STOP_CHECK_S = 0.1
+_SPARE_SEATS = 16
 _MAX_REQUEST_LINE = 8190
 _MAX_HEADER = 16384
 
@@ -49,6 +51,9 @@ class Gateway(BaseApplication):  # type: ignore[misc]
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._notifier = Notifier(settings.notify_socket)
+        # A reload has twice as many for a while; SIGTTIN asks for more.
+        self._board = Scoreboard(2 * settings.workers + _SPARE_SEATS)
+        self._seat = 0
         super().__init__()
 
     def run(self) -> None:
@@ -76,7 +81,9 @@ class Gateway(BaseApplication):  # type: ignore[misc]
             "proc_name": "weir-gateway",
             "control_socket_disable": True,
             "post_fork": self._forked,
+            "pre_fork": self._take_seat,
             "post_worker_init": self._attach,
+            "child_exit": self._leave_seat,
         }.items():
             self.cfg.set(name, value)
 
@@ -85,7 +92,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         # Imported here so that nothing of it is loaded before gunicorn has forked.
         from gateway.app import Worker
 
-        self._worker = Worker(self._settings)
+        self._worker = Worker(self._settings, self._board, self._seat)
         self._worker.start()
         return self._worker.app
 
@@ -98,6 +105,16 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         while True:
             gevent.sleep(BEAT_S)
             self._heart.beat()
+
+    def _take_seat(self, arbiter: Any, gunicorn_worker: Any) -> None:
+        """In the master: give the worker about to be forked the first seat that is free."""
+        taken = {worker.seat for worker in arbiter.WORKERS.values()}
+        free = (seat for seat in range(len(self._board)) if seat not in taken)
+        self._seat = gunicorn_worker.seat = next(free, len(self._board) - 1)
+
+    def _leave_seat(self, _arbiter: Any, gunicorn_worker: Any) -> None:
+        """In the master: whoever reads the scoreboard is to know that this worker is gone."""
+        self._board.vacate(gunicorn_worker.seat)
 
     def _attach(self, gunicorn_worker: Any) -> None:
         """Give gunicorn's worker its proxy, and end its streams as soon as it is told to stop."""

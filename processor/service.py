@@ -62,7 +62,7 @@ def run(settings: Settings) -> None:
 def _origin(settings: Settings, stack: contextlib.ExitStack) -> Origin:
     if settings.upstream is not None:
         _claim_bus(settings.bus, stack)
-        return Upstream(settings.upstream)
+        return Upstream(settings.upstream, settings.state)
     assert settings.state is not None, "from_flags sees to it"
     stack.enter_context(claimed(settings.state, "--state"))
     _claim_bus(settings.bus, stack)
