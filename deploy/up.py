@@ -110,7 +110,7 @@ def _services(
     fd = listener.fileno()
     processor = _command("processor", ("bus", *_names(_PROCESSOR)), values)
     gateway = _command("gateway", ("bus", *_names(_GATEWAY)), values)
-    # Gunicorn would take a suspended machine for workers that hang; the watchdog does not.
+    # Gunicorn may take a suspended machine for workers that hang; the watchdog does not.
     gateway += [f"--listen-fd={fd}", "--worker-timeout=0"]
     return [
         Service("processor", processor, env),

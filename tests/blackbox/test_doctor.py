@@ -70,7 +70,7 @@ def test_a_server_that_is_well(up):
         ("reach", "login", "server", "health", "ready", "stream", "first", "heartbeat", "resume"),
         "ok",
     )
-    assert found["resume"][0] == "ok" or "not supported" in found["resume"][1]
+    assert "goes on where it was cut" in found["resume"][1]
     assert "weir" in found["server"][1]
 
 
@@ -92,7 +92,7 @@ def test_a_processor_that_hangs_is_a_server_that_is_not_ready(tmp_path):
         found = findings(one.url, well=False)
         os.kill(pid, signal.SIGCONT)
     assert found["ready"][0] == "fail"
-    assert "was heard" in found["ready"][1]
+    assert " s ago" in found["ready"][1]
     assert found["health"][0] == "ok"
 
 

@@ -15,11 +15,11 @@ from tests.blackbox.weir_up import ended, lives, prompt, said, weir_up
 from tests.fakes.upstream import upstream
 from tests.fakes.wedge.sitecustomize import GROW, WEDGE
 from tests.processes import ROOT, wait_until
+from tests.reference import fold
 
 WEDGEABLE = {"PYTHONPATH": f"{ROOT / 'tests' / 'fakes' / 'wedge'}:{ROOT}"}
 STACK = "in _wedge"
-# The processor's silence shows once what it last said of itself is too old.
-NOT_READY_S = 6.0
+NOT_READY_S = 3.0
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def status_of(up, path):
 
 @pytest.mark.parametrize("how", [WEDGE, signal.SIGSTOP], ids=["wedged", "stopped"])
 def test_a_processor_whose_loop_hangs_is_seen_and_restarted(tmp_path, how):
-    with hangable(tmp_path, "--hang-limit", str(NOT_READY_S + 2)) as up:
+    with hangable(tmp_path, "--hang-limit", "5") as up:
         session = up.session()
         [pid] = up.pids("processor")
         os.kill(pid, how)
@@ -54,7 +54,7 @@ def test_a_processor_whose_loop_hangs_is_seen_and_restarted(tmp_path, how):
         assert status_of(up, "/weir/livez") == 200
         assert lives(pid)
         reason = up.running.says(f"restarting processor (pid {pid}): its loop has stood still for")
-        assert "limit 8 s" in reason
+        assert "limit 5 s" in reason
         wait_until(lambda: status_of(up, "/weir/readyz") == 200, what="a new processor")
         assert said(up.prompt(session, "storm 1 9")) == "0000000| "
         assert (STACK in up.output) == (how == WEDGE)
@@ -165,6 +165,8 @@ def test_a_worker_over_the_memory_limit_is_restarted_and_its_readers_go_on(tmp_p
         wait_until(lambda: len(reader.types_of(session)) > before, what="more of the turn")
         up.patiently("POST", f"/session/{session}/abort")
         wait_until(lambda: "session.idle" in reader.types_of(session), what="its end")
+        stored = up.call("GET", f"/session/{session}/message").body
+        assert fold(reader.seen).messages_of(session) == stored
         assert up.pids("gateway") == [master]
     assert "(limit 96 MiB)" in restarts(tmp_path)[0]["restarted"]
 
