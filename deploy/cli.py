@@ -15,6 +15,7 @@ weir, the event plane for AI agent servers
 
   weir up         run it all: a processor and a gateway, supervised
   weir tail       print the live stream of a server
+  weir doctor     check a running server from outside
   weir processor  run a processor alone
   weir gateway    run a gateway alone
   weir --version
@@ -59,6 +60,12 @@ def _tail(words: list[str]) -> int:
     return tail.run(tail.read(words, os.environ))
 
 
+def _doctor(words: list[str]) -> int:
+    from deploy.doctor import command
+
+    return command.run(command.read(words, os.environ))
+
+
 def _service(module: str) -> Callable[[list[str]], int]:
     """Run a service as `python -m` would: it patches the standard library before all else."""
 
@@ -73,6 +80,7 @@ def _service(module: str) -> Callable[[list[str]], int]:
 _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "up": _up,
     "tail": _tail,
+    "doctor": _doctor,
     "processor": _service("processor"),
     "gateway": _service("gateway"),
 }

@@ -10,6 +10,7 @@ from msgspec import Struct
 from bus import flags
 from bus.endpoints import Endpoints
 from bus.flags import REQUIRED, Flag, Kind
+from bus.heart import NOTIFY_VARIABLE
 from bus.origin import UPSTREAM, Origin, with_login
 
 BUS = Kind(Endpoints.parse, "ipc:///FOLDER or tcp://LOOPBACK:PORT")
@@ -36,7 +37,19 @@ UPSTREAM_FLAGS = (
     ),
 )
 _BUS = Flag("bus", BUS, REQUIRED, "the processor's bus")
-_FLAGS = (_BUS, *GATEWAY_FLAGS, *UPSTREAM_FLAGS, LOG_LEVEL)
+_LISTEN_FD = Flag(
+    "listen-fd",
+    flags.whole(0, 1 << 20),
+    None,
+    "a socket that listens already, inherited; instead of --host and --port",
+)
+_WORKER_TIMEOUT = Flag(
+    "worker-timeout",
+    flags.whole(0, 86400),
+    30,
+    "seconds a worker's loop may stand still; 0: any, since a supervisor sees to it",
+)
+_FLAGS = (_BUS, *GATEWAY_FLAGS, *UPSTREAM_FLAGS, _LISTEN_FD, _WORKER_TIMEOUT, LOG_LEVEL)
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -49,6 +62,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         command_timeout: seconds to wait for a processor's answer.
         upstream: where all routes but weir's own go; None where weir is the server itself.
         upstream_timeout: seconds that the upstream may be silent.
+        worker_timeout: seconds that a worker's loop may stand still; 0 for any.
+        listen_fd: a listening socket that was handed down; None to open one.
+        notify_socket: where a service manager hears that the loops turn; empty for none.
     """
 
     bus: Endpoints
@@ -63,6 +79,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: str
     upstream: Origin | None = None
     upstream_timeout: float = 60.0
+    worker_timeout: int = 30
+    listen_fd: int | None = None
+    notify_socket: str = ""
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
@@ -74,4 +93,5 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     """
     given = flags.read(argv, environ, _FLAGS)
     given["upstream"] = with_login(given["upstream"], environ)
-    return Settings(directory=os.getcwd(), **given)
+    notify_socket = environ.get(NOTIFY_VARIABLE, "")
+    return Settings(directory=os.getcwd(), notify_socket=notify_socket, **given)

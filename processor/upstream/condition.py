@@ -46,6 +46,11 @@ class Condition:
         """How long ago the last sign of life came."""
         return self._clock() - self._frame_at
 
+    @property
+    def ever_connected(self) -> bool:
+        """Whether there has been a connection."""
+        return self._connections > 0
+
     def connected(self) -> None:
         """A connection stands."""
         self._connections += 1

@@ -18,7 +18,7 @@ import msgspec
 import zmq
 
 from bus.bodies import CreateBody, PromptBody, TextInput
-from bus.codec import Heartbeat, decode
+from bus.codec import Batch, Heartbeat, decode
 from bus.commands import (
     Answer,
     Command,
@@ -26,6 +26,7 @@ from bus.commands import (
     Done,
     MessageList,
     Prompt,
+    Replay,
     Request,
     SessionCreate,
     TurnWait,
@@ -196,6 +197,20 @@ class Processor:
     def messages(self, session: str) -> list[dict[str, Any]]:
         """Return all messages of a session."""
         return self.ask(MessageList(session))
+
+    def replayed(self) -> list[Event]:
+        """Return this epoch from its start, as a subscriber asks for it that knew the last."""
+        epoch = self.ears.heartbeats[-1].epoch
+        envelopes = [e.envelope for e in self.ears.events if e.envelope.epoch == epoch]
+        upto = max([self.ears.heartbeats[-1].seq, *(envelope.seq for envelope in envelopes)])
+        events: list[Event] = []
+        after = 0
+        while after < upto:
+            frame = decode(self.done(Replay(epoch, after)).body)
+            assert isinstance(frame, Batch)
+            events += [Event(envelope) for envelope in frame.envelopes]
+            after = frame.envelopes[-1].seq
+        return events
 
     def heard(self, session: str) -> list[Event]:
         """Return the events of a session so far."""
