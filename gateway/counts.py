@@ -68,7 +68,7 @@ class Counts(Struct):
         streams: opened so far.
         sent: over all streams, those that have ended included.
         gaps, repaired, lost, snapshots, restarts: by source, see `bus.subscriber.SourceState`.
-        evictions: streams that were ended, by cause.
+        evictions: streams that ended, by cause.
         resumes: streams that came in, by what became of the last id they had seen.
         catch_ups: readers that had fallen off the log, likewise.
         requests: proxied and over, by the class of their status (``2xx``), or ``none``.

@@ -65,7 +65,7 @@ def _streams(posts: list[Post], counts: Counts) -> Iterator[Family]:
     ):
         yield counter(f"weir_{name}_total", help_text, value)
     for name, help_text, label, values in (
-        ("evictions", "Streams ended by weir, by cause.", "cause", counts.evictions),
+        ("evictions", "Streams that ended, by cause.", "cause", counts.evictions),
         ("resumes", "Streams that came in, by verdict on their id.", "verdict", counts.resumes),
         ("catch_ups", "Readers that fell off the log, by verdict.", "verdict", counts.catch_ups),
     ):

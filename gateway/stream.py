@@ -6,7 +6,7 @@ import errno
 import logging
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import gevent
 
@@ -97,7 +97,7 @@ class Stream:
         """Yield what a reader is told first; only then it stands where that leads."""
         reader, size = self._reader, 0
         for piece in entrance.pieces(reader.view.endpoint):
-            yield from self._write(piece)
+            yield from self._write([piece])
             size += len(piece)
             gevent.sleep(0)
         reader.sent.entrance(entrance, size)
@@ -105,18 +105,18 @@ class Stream:
 
     def _deliver(self, step: Step) -> Iterator[bytes]:
         self._reader.cursor = step.cursor
-        for piece in step.pieces:
-            yield from self._write(piece)
         if step.pieces:
+            yield from self._write(step.pieces)
             self._reader.sent.step(step)
         self._let_go(step)
 
-    def _write(self, piece: bytes) -> Iterator[bytes]:
-        """Yield a piece, and note while it is on its way."""
+    def _write(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield pieces in lengths that a socket takes at once, and note what is on its way."""
         reader = self._reader
-        for length in _cut(piece):
-            reader.writing_since = time.monotonic()
-            yield length
+        for piece in pieces:
+            for start in range(0, len(piece), PIECE_BYTES):
+                reader.writing_since = time.monotonic()
+                yield piece if len(piece) <= PIECE_BYTES else piece[start : start + PIECE_BYTES]
         reader.writing_since = None
 
     def _let_go(self, step: Step) -> None:
@@ -136,15 +136,6 @@ class Stream:
         frame = server_frame(event_type, evt_id, reader.view.endpoint, place, **properties)
         reader.sent.own(len(frame))
         return frame
-
-
-def _cut(piece: bytes) -> Iterator[bytes]:
-    """Yield a piece in lengths that a socket takes at once."""
-    if len(piece) <= PIECE_BYTES:
-        yield piece
-        return
-    for start in range(0, len(piece), PIECE_BYTES):
-        yield piece[start : start + PIECE_BYTES]
 
 
 def _reset(reason: str) -> ConnectionResetError:

@@ -140,6 +140,7 @@ def test_readers_of_all_workers_are_listed_whichever_answers(up):
             assert sorted(w["pid"] for w in answer["workers"]) == sorted(up.workers(2))
             assert sum(w["readers"] for w in answer["workers"]) == len(opened)
             assert {row["endpoint"] for row in answer["readers"]} == {"/global/event"}
+        wait_until(lambda: all(answer["ready"] for answer in by_answerer(up).values()))
         short = status(up, "?readers=3")
         assert (len(short["readers"]), short["more_readers"]) == (3, len(opened) - 3)
     wait_until(lambda: status(up)["readers"] == [], what="no readers")

@@ -19,6 +19,7 @@ from tests.reference import fold
 
 WEDGEABLE = {"PYTHONPATH": f"{ROOT / 'tests' / 'fakes' / 'wedge'}:{ROOT}"}
 STACK = "in _wedge"
+# The promise: no processor is silent for longer without `/weir/readyz` saying so.
 NOT_READY_S = 3.0
 
 
