@@ -37,8 +37,8 @@ class Heard:
             return self.said
 
 
-def feeding(*scripts):
-    """A feed whose connections play these scripts, and end with one that waits for ever."""
+def stream_of(*scripts):
+    """Connections that play these scripts, and end with one that waits for ever."""
     left = iter(scripts)
 
     def stream(url, notice, pause):
@@ -47,7 +47,12 @@ def feeding(*scripts):
             threading.Event().wait()
         yield from (ServerSentEvent(data) for data in script(notice, pause))
 
-    heard, feed = Heard(), Feed("http://nowhere", stream)
+    return stream
+
+
+def feeding(*scripts):
+    """A feed of such connections, and who listens to it."""
+    heard, feed = Heard(), Feed("http://nowhere", stream_of(*scripts))
     feed.start(heard)
     return feed, heard
 
@@ -78,6 +83,19 @@ def test_a_refusal_is_asked_again_when_somebody_wants_it():
     assert heard.until(1)[-1] == ("lost", "401", 1)
     assert feed.words == "401"
     assert feed.wait_connected(DEADLINE_S)
+
+
+def test_one_event_does_not_take_the_others_along():
+    class Clumsy(Heard):
+        def on_event(self, event):
+            if event.type == "bad":
+                raise ZeroDivisionError
+            super().on_event(event)
+
+    heard = Clumsy()
+    frames = [CONNECTED, b'{"payload":{"type":"bad"}}', b'{"payload":{"type":"good"}}']
+    Feed("http://nowhere", stream_of(lambda notice, pause: frames)).start(heard)
+    assert heard.until(2)[-1] == ("event", "good")
 
 
 def test_what_is_no_event_is_passed_over():
