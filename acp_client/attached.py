@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
-from acp_client import wire
+from acp_client import decode, wire
 from acp_client.conversation import Conversation
 from acp_client.messages import USER
 from acp_client.outlet import Outlet
@@ -96,7 +96,7 @@ class Attached:
             self.tell(self.conversation.apply(event))
             if self.running is not None and event.type == "session.deleted":
                 self.finish(self.running, Outcome(error=_DELETED))
-        except wire.Unreadable as error:
+        except decode.Unreadable as error:
             log.warning("%s cannot be read: %s", event.type, error)
         self.settle()
 
@@ -218,7 +218,7 @@ class Attached:
     def _is_new(self, event: Event) -> bool:
         if event.type != "message.updated":
             return False
-        info = wire.properties_of(event, wire.MessageUpdated).info
+        info = decode.properties_of(event, wire.MessageUpdated).info
         return not self.conversation.knows(info.id)
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from acp_client import wire
+from acp_client import decode
 from bus.origin import Origin
 
 _T = TypeVar("_T")
@@ -53,8 +53,8 @@ class Server:
         """
         said = self.ask("GET", path, None, directory, **query)
         try:
-            return wire.read(said, kind)
-        except wire.Unreadable as error:
+            return decode.read(said, kind)
+        except decode.Unreadable as error:
             raise Refused(200, f"GET {path}: an answer that cannot be read: {error}") from None
 
     def get_or(self, default: _T, path: str, kind: type[_T], directory: str = "") -> _T:
