@@ -27,6 +27,8 @@ LOOK_UP_AFTER_S = 0.5
 GRACE_S = 2.0
 """How long an idle session may take to end its last message."""
 _RECOVERY_ATTEMPTS = 4
+_STATUS_S = 8.0
+"""A server that has just started may leave what comes too early without an answer."""
 _RECENT = 100
 _DELETED = "the session was deleted"
 _LOST = "the server does not know this prompt any more; send it again"
@@ -179,7 +181,7 @@ class Attached:
             ServerFailure: it cannot tell.
         """
         directory = self.conversation.directory
-        busy = self._server.get("/session/status", dict[str, Status], directory)
+        busy = self._server.get("/session/status", dict[str, Status], directory, _STATUS_S)
         return busy.get(self.conversation.id, Status()).type == "idle"
 
     def _stored(self) -> tuple[bool, list[Stored]]:

@@ -80,7 +80,7 @@ class Router:
         with self._lock:
             self._silences += 1
             self._is_silent = True
-            self._speak(f"No connection to the server: {words}. Trying on.")
+            self._speak(f"No connection to the server: {words}.")
 
     def root_of(self, session_id: str) -> Attached | None:
         """Return the editor's session that a session is, or is below; asks the server if need be.

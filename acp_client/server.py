@@ -45,13 +45,20 @@ class Server:
         user = f"{quote(login.username, '')}:{quote(login.password, '')}@" if login else ""
         return f"{self.origin.scheme}://{user}{self.origin.authority}"
 
-    def get(self, path: str, kind: type[_T], directory: str = "", **query: Any) -> _T:
+    def get(
+        self,
+        path: str,
+        kind: type[_T],
+        directory: str = "",
+        timeout_s: float = _TIMEOUT_S,
+        **query: Any,
+    ) -> _T:
         """Return the answer to a GET as a type of `acp_client.wire`.
 
         Raises:
             ServerFailure: there is no such answer.
         """
-        said = self.ask("GET", path, None, directory, **query)
+        said = self.ask("GET", path, None, directory, timeout_s, **query)
         try:
             return decode.read(said, kind)
         except decode.Unreadable as error:
