@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
@@ -238,6 +237,6 @@ def _info(session: Session) -> dict[str, Any]:
     info: dict[str, Any] = {"sessionId": session.id, "cwd": session.directory}
     if session.title:
         info["title"] = session.title
-    if session.time.updated:
-        info["updatedAt"] = datetime.fromtimestamp(session.time.updated / 1000, UTC).isoformat()
+    if session.time.updated_iso:
+        info["updatedAt"] = session.time.updated_iso
     return info

@@ -15,7 +15,6 @@ what the editor lacks comes back.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 
 from msgspec import UNSET
 
@@ -152,9 +151,7 @@ class Conversation:
         if not session.title or session.title == self._title:
             return []
         self._title = session.title
-        changed = session.time.updated
-        when = datetime.fromtimestamp(changed / 1000, UTC).isoformat() if changed else UNSET
-        return [InfoChanged(title=session.title, updatedAt=when)]
+        return [InfoChanged(title=session.title, updatedAt=session.time.updated_iso or UNSET)]
 
     def _on_todos(self, event: Event) -> list[Update]:
         return [plan_of(properties_of(event, wire.TodosChanged).todos)]

@@ -8,6 +8,7 @@ must not lose its agent to one field that a newer server spells differently.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -49,6 +50,18 @@ class Time(Struct, frozen=True):
     completed: float | None = None
     end: float | None = None
     compacted: float | None = None
+
+    @property
+    def updated_iso(self) -> str | None:
+        """The last change as ISO 8601, None where it is none."""
+        try:
+            return (
+                datetime.fromtimestamp(self.updated / 1000, UTC).isoformat()
+                if self.updated
+                else None
+            )
+        except (ValueError, OverflowError):
+            return None
 
 
 class ToolState(Struct):
@@ -343,7 +356,10 @@ def event_of(data: bytes) -> Event:
         frame = _frame(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
         frame = _leniently(data, _Frame)
-    return frame.payload or Event(frame.type, frame.properties)
+    event = frame.payload or Event(frame.type, frame.properties)
+    if not event.type:
+        raise Unreadable(f"no type: {data[:200]!r}")
+    return event
 
 
 def session_of(event: Event) -> str:

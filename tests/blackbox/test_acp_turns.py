@@ -204,6 +204,10 @@ def test_what_somebody_else_answers_is_withdrawn(server, editor):
     server.publish({"type": "permission.replied", "properties": replied})
     editor.until(lambda: editor.withdrawn)
     assert editor.withdrawn == [editor.asks[0]["id"]]
+    editor.answer_ask = lambda ask: ALLOW
+    server.publish(asked_permission(session, "per_2"))
+    editor.until(lambda: len(editor.asks) == 2)
+    wait_until(lambda: server.count("POST /permission/per_2/reply"), what="the reply")
     assert server.count("POST /permission/per_1/reply") == 0
 
 
@@ -278,6 +282,21 @@ def test_a_cancelled_turn_settles_what_is_asked_and_answers_cancelled(server, ed
     editor.until(lambda: editor.withdrawn)
     wait_until(lambda: server.count("POST /permission/per_1/reply"), what="the refusal")
     assert {"reply": "reject"} in server.bodies
+
+
+def test_a_first_idle_before_the_last_words_is_not_the_end(server, editor):
+    session = editor.start()
+    server.on_prompt = lambda session, body: server.publish(*running(session), status(session))
+    id_ = editor.prompt(session, "hi")
+    renamed = {"sessionID": session, "info": {**server.sessions[session], "title": "Meanwhile"}}
+    wait_until(lambda: server.count(f"POST /session/{session}/prompt_async"), what="the prompt")
+    server.publish({"type": "session.updated", "properties": renamed})
+    editor.until(lambda: editor.told("session_info_update"))
+    editor.call("initialize", {"protocolVersion": 1})
+    assert id_ not in editor._answers
+    aborted(server, session)
+    assert editor.answer(id_)["result"] == {"stopReason": "cancelled"}
+    assert editor.said(session) == "never late"
 
 
 def test_a_cancelled_request_is_a_cancelled_turn(server, editor):
