@@ -1,17 +1,13 @@
 """The npm packages of this folder: the official TypeScript SDK, and acpx."""
 
 import shutil
-import subprocess
 from pathlib import Path
+
+from tests import npm
 
 FOLDER = Path(__file__).parent
 SDK = FOLDER / "node_modules" / "@agentclientprotocol" / "sdk"
 _ACPX = FOLDER / "acpx"
-INSTALL_S = 120
-
-
-class NotInstalled(Exception):
-    """This machine has no such package, and cannot get it; the message says why."""
 
 
 def sdk() -> Path:
@@ -37,21 +33,6 @@ def acpx() -> Path:
 
 def _installed(wanted: Path, folder: Path, *words: str) -> Path:
     if shutil.which("node") is None:
-        raise NotInstalled("node is not installed")
-    if not wanted.exists():
-        npm = shutil.which("npm")
-        if npm is None:
-            raise NotInstalled(f"{wanted.name} is not installed, nor is npm")
-        _run([npm, *words, "--no-audit", "--no-fund", "--ignore-scripts"], folder)
+        raise npm.NotInstalled("node is not installed")
+    npm.install(folder, wanted, words)
     return wanted
-
-
-def _run(command: list[str], folder: Path) -> None:
-    try:
-        ended = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_S
-        )
-    except subprocess.TimeoutExpired:
-        raise NotInstalled(f"npm did not end within {INSTALL_S} s") from None
-    if ended.returncode != 0:
-        raise NotInstalled(f"npm failed: {ended.stderr.strip()[-300:]}")
