@@ -17,8 +17,10 @@ from bus.requester import Requester
 from bus.subscriber import Subscriber
 from gateway import ingest
 from gateway.cors import Cors
+from gateway.draining import drain
 from gateway.errors import install_error_handlers
 from gateway.guard import Guard
+from gateway.neighbour import Neighbours
 from gateway.proxy.proxy import Proxy
 from gateway.readers import Readers
 from gateway.readiness import ReadinessMemory
@@ -28,6 +30,7 @@ from gateway.resources.events import EventStream
 from gateway.resources.health import Health
 from gateway.resources.readiness import Livez, Readyz
 from gateway.settings import Settings
+from gateway.shedding import Shedding
 
 PROCESSOR_SILENT_S = 3.0
 
@@ -38,11 +41,15 @@ class Worker:
     Attributes:
         app: serves weir's own routes.
         proxy: serves all others; None where weir is the server itself.
+        broken: it cannot serve any more, and has asked to be stopped.
     """
 
     def __init__(self, settings: Settings) -> None:
         context = zmq.green.Context()
         self.readers = Readers(Relay(), settings.max_readers)
+        self.broken = False
+        self._drain_s = settings.drain
+        self._shedding = Shedding(self.readers, settings.stall_timeout)
         self._requester = Requester(
             sockets.requester_socket(context, settings.bus.commands),
             alive=lambda: self._subscriber.alive(PROCESSOR_SILENT_S),
@@ -70,9 +77,19 @@ class Worker:
             gevent.spawn(ingest.run, self._subscriber, self.readers),
             gevent.spawn(self._requester.run),
             gevent.spawn(self.readers.run),
+            gevent.spawn(self._shedding.run),
             gevent.spawn(self._readiness.run),
         ):
-            greenlet.link_exception(_end_worker)
+            greenlet.link_exception(self._end)
+
+    def drain(self) -> None:
+        """Let all readers go, spread over a while; returns when the last is let go."""
+        drain(self.readers, self._drain_s)
+
+    def _end(self, _greenlet: object) -> None:
+        """Have gunicorn put another worker in the place of this one, which serves no more."""
+        self.broken = True
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _routes(
         self, settings: Settings, cors: Cors
@@ -82,17 +99,12 @@ class Worker:
         if upstream is not None and upstream.login is not None:
             app.add_middleware(Guard(upstream.login))
         install_error_handlers(app)
-        ids = Ids()
+        made_with = (self.readers, settings, Ids(), Neighbours())
         for endpoint in Endpoint:
-            app.add_route(endpoint.value, EventStream(endpoint, self.readers, settings, ids))
+            app.add_route(endpoint.value, EventStream(endpoint, *made_with))
         app.add_route("/global/health", Health(self._readiness))
         app.add_route("/weir/livez", Livez())
         app.add_route("/weir/readyz", Readyz(self._readiness))
         if upstream is None:
             add_native_routes(app, self._requester, settings.directory)
         return app
-
-
-def _end_worker(_greenlet: object) -> None:
-    """Have gunicorn put another worker in the place of this one, which serves nothing any more."""
-    os.kill(os.getpid(), signal.SIGTERM)

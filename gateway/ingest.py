@@ -9,6 +9,7 @@ import gevent
 from bus import clone
 from bus.requester import Requester
 from bus.subscriber import Subscriber
+from gateway.evictions import Cause
 from gateway.readers import Readers
 
 _SLICE_S = 0.003
@@ -49,4 +50,4 @@ def join(requester: Requester, readers: Readers) -> tuple[str, str, int]:
 def lose(readers: Readers) -> None:
     """End every stream: events are missing that cannot be had."""
     readers.relay.lose()
-    readers.reset()
+    readers.reset(Cause.LOST)

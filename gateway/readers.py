@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 import gevent
 from gevent.event import Event
 
+from gateway.connection import Connection
+from gateway.evictions import Cause, none_yet
 from gateway.relay import Cursor, Entrance, Relay, Verdict, View, enter, enter_at, stands_at
 from gateway.relay.pacing import pause_after
 
@@ -28,7 +31,8 @@ class Reader:
         last_id: the last it has seen of an earlier stream; None if it begins.
         cursor: where it stands.
         resumed: it goes on exactly where that stream was cut; None while it is not known.
-        gone: its peer has left.
+        connection: its socket; None under a test client.
+        left: why it is over, once it is.
     """
 
     def __init__(self, view: View, last_id: str | None, cursor: Cursor) -> None:
@@ -36,13 +40,23 @@ class Reader:
         self.last_id = last_id
         self.cursor = cursor
         self.resumed: bool | None = None
-        self.gone = False
+        self.connection: Connection | None = None
+        self.left: Cause | None = None
         self.wake = Event()
 
-    def leave(self) -> None:
-        """Note that the peer has left; the stream ends at its next turn."""
-        self.gone = True
+    @property
+    def gone(self) -> bool:
+        """Whether it is over: nothing more is to be written."""
+        return self.left is not None
+
+    def leave(self, cause: Cause) -> None:
+        """End the stream by a reset, wherever it waits; does not block."""
+        if self.left is not None:
+            return
+        self.left = cause
         self.wake.set()
+        if self.connection is not None:
+            self.connection.reset(f"the stream is ended: {cause.value}")
 
 
 class Readers:
@@ -55,12 +69,14 @@ class Readers:
     Attributes:
         resumes: how often readers came in, by what became of their last id.
         catch_ups: how often one that had fallen off the log went on, likewise.
+        evictions: how many streams have ended, by the `Cause`.
     """
 
     def __init__(self, relay: Relay, limit: int) -> None:
         self.relay = relay
         self.resumes: Counter[str] = Counter()
         self.catch_ups: Counter[str] = Counter()
+        self.evictions = none_yet()
         self._limit = limit
         self._open: set[Reader] = set()
         self._waiting: set[Reader] = set()
@@ -69,6 +85,9 @@ class Readers:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def __iter__(self) -> Iterator[Reader]:
+        return iter(self._open)
 
     def open(self, view: View, last_id: str | None = None) -> Reader:
         """Register a reader: whatever is appended from now on, it gets.
@@ -106,19 +125,21 @@ class Readers:
         return entrance
 
     def discard(self, reader: Reader) -> None:
-        """Forget a reader."""
-        self._open.discard(reader)
+        """Forget a reader; one of whose end nobody has said why has broken off a write."""
+        if reader in self._open:
+            self._open.remove(reader)
+            self.evictions[(reader.left or Cause.GONE).value] += 1
         self._waiting.discard(reader)
 
     def close(self) -> None:
         """End every stream, and open no more."""
         self._closed = True
-        self.reset()
+        self.reset(Cause.DRAINED)
 
-    def reset(self) -> None:
-        """End every stream: what they missed cannot be had, so they must start over."""
+    def reset(self, cause: Cause) -> None:
+        """End every stream."""
         for reader in self._open:
-            reader.leave()
+            reader.leave(cause)
 
     def wait(self, reader: Reader, timeout_s: float) -> None:
         """Block until there may be something for `reader` to do, at most `timeout_s`."""

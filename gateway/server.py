@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import falcon
-import gevent
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
@@ -13,8 +13,7 @@ from bus import logs
 from gateway.settings import Settings
 
 _BESIDE_STREAMS = 1024
-_STOP_WITHIN_S = 2
-_STOP_CHECK_S = 0.1
+_AFTER_DRAIN_S = 1
 _MAX_REQUEST_LINE = 8190
 _MAX_HEADER = 16384
 
@@ -45,7 +44,8 @@ class Gateway(BaseApplication):  # type: ignore[misc]
             "worker_connections": settings.max_readers + _BESIDE_STREAMS,
             "keepalive": 75,
             "timeout": 30,
-            "graceful_timeout": _STOP_WITHIN_S,
+            # After that the master kills its workers.
+            "graceful_timeout": math.ceil(settings.drain) + _AFTER_DRAIN_S,
             "limit_request_line": _MAX_REQUEST_LINE,
             "limit_request_field_size": _MAX_HEADER,
             "logger_class": _Logger,
@@ -66,12 +66,5 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         return self._worker.app
 
     def _attach(self, gunicorn_worker: Any) -> None:
-        """Give gunicorn's worker its proxy, and end its streams as soon as it is told to stop."""
-        gunicorn_worker.proxy = self._worker.proxy
-
-        def watch() -> None:
-            while gunicorn_worker.alive:
-                gevent.sleep(_STOP_CHECK_S)
-            self._worker.readers.close()
-
-        gevent.spawn(watch)
+        """Give gunicorn's worker what it serves with."""
+        gunicorn_worker.gateway = self._worker
