@@ -29,6 +29,8 @@ from processor.settings import from_flags
 
 log = logging.getLogger("weir.up")
 
+# The gateway's master gives its workers a second, and rounds up.
+_AFTER_DRAIN_S = 2.5
 _MODEL_FLAGS = tuple(flag for flag in PROCESSOR_FLAGS if flag.name.startswith("model"))
 _STATE = next(flag for flag in PROCESSOR_FLAGS if flag.name == "state")
 _SILENCE = next(flag for flag in PROCESSOR_FLAGS if flag.name == "upstream-silence")
@@ -74,7 +76,8 @@ def run(options: Options) -> int:
                 Service("processor", _command("processor", ("bus", *_names(_PROCESSOR)), values)),
                 Service("gateway", _command("gateway", ("bus", *_names(_GATEWAY)), values)),
             ]
-            return Supervisor(services, _Announcement(options.host, port)).run()
+            stop_s = float(str(values["drain"])) + _AFTER_DRAIN_S
+            return Supervisor(services, _Announcement(options.host, port), stop_s).run()
 
 
 _ANY_BUS = "--bus=ipc:///bus"
