@@ -36,7 +36,7 @@ class Reader:
         left: why it is over, once it is.
         opened_at: `time.monotonic()` of its beginning.
         sent: what it was sent so far.
-        writing_since: `time.monotonic()` of the write that is in flight, None while none is.
+        stalled_s: for how long it has accepted nothing of what waits for it, as of the last look.
     """
 
     def __init__(self, view: View, last_id: str | None, cursor: Cursor) -> None:
@@ -48,7 +48,7 @@ class Reader:
         self.left: Cause | None = None
         self.opened_at = time.monotonic()
         self.sent = Sent()
-        self.writing_since: float | None = None
+        self.stalled_s = 0.0
         self.wake = Event()
 
     @property

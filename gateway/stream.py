@@ -6,7 +6,7 @@ import errno
 import logging
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import gevent
 
@@ -98,7 +98,7 @@ class Stream:
         """Yield what a reader is told first; only then it stands where that leads."""
         reader, size = self._reader, 0
         for piece in entrance.pieces(reader.view.endpoint):
-            yield from self._write([piece])
+            yield from _cut(piece)
             size += len(piece)
             gevent.sleep(0)
         reader.sent.entrance(entrance, size)
@@ -107,18 +107,10 @@ class Stream:
     def _deliver(self, step: Step) -> Iterator[bytes]:
         self._reader.cursor = step.cursor
         if step.pieces:
-            yield from self._write(step.pieces)
+            for piece in step.pieces:
+                yield from _cut(piece)
             self._reader.sent.step(step)
         self._let_go(step)
-
-    def _write(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield pieces in lengths that a socket takes at once, and note what is on its way."""
-        reader = self._reader
-        for piece in pieces:
-            for start in range(0, len(piece), PIECE_BYTES):
-                reader.writing_since = time.monotonic()
-                yield piece if len(piece) <= PIECE_BYTES else piece[start : start + PIECE_BYTES]
-        reader.writing_since = None
 
     def _let_go(self, step: Step) -> None:
         """Let others in, or a reader who lags and reads fast would keep the loop to itself.
@@ -137,6 +129,15 @@ class Stream:
         frame = server_frame(event_type, evt_id, reader.view.endpoint, place, **properties)
         reader.sent.own(len(frame))
         return frame
+
+
+def _cut(piece: bytes) -> Iterator[bytes]:
+    """Yield a piece in lengths that a socket takes at once."""
+    if len(piece) <= PIECE_BYTES:
+        yield piece
+        return
+    for start in range(0, len(piece), PIECE_BYTES):
+        yield piece[start : start + PIECE_BYTES]
 
 
 def _retry() -> bytes:
