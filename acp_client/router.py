@@ -61,12 +61,14 @@ class Router:
             self._beside(event, attached is not None)
         self._outlet.wait_for_room()
 
-    def on_connected(self, resumed: bool) -> None:
+    def on_connected(self, resumed: bool | None) -> None:
         """Fetch what was missed, unless nothing was."""
         with self._lock:
+            attached = list(self.sessions.values())
+            if resumed is None:
+                running = [one.running for one in attached]
+                self._half_heard = [one for one in running if one is not None and one.sent]
             if not resumed:
-                attached = list(self.sessions.values())
-                self._half_heard = [one.running for one in attached if one.running is not None]
                 self._lose_place(attached)
             self._speak_of_return()
 
