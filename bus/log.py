@@ -33,10 +33,11 @@ class Run(Struct, frozen=True):
 
 
 class _Segment:
-    __slots__ = ("envelopes", "start", "text")
+    __slots__ = ("before", "envelopes", "start", "text")
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, before: int = 0) -> None:
         self.start = start
+        self.before = before
         self.envelopes: list[Envelope] = []
         self.text = 0
 
@@ -48,6 +49,13 @@ class _Segment:
     def size(self) -> int:
         return self.text + ENVELOPE_BYTES * len(self.envelopes)
 
+    def find(self, source: str, epoch: str, seq: int) -> int:
+        """Return the position of the first of a source's envelopes that follows `seq`."""
+        for position, envelope in enumerate(self.envelopes, self.start):
+            if envelope.source == source and (envelope.epoch != epoch or envelope.seq > seq):
+                return position
+        return self.end
+
 
 class Log:
     """Append-only. The two newest segments are held whatever their size.
@@ -58,6 +66,8 @@ class Log:
         start: position of the first envelope.
 
     Attributes:
+        max_events: as given.
+        max_bytes: as given.
         cuts: how many segments have been filled.
     """
 
@@ -67,8 +77,8 @@ class Log:
         max_bytes: int = 48 * 1024 * 1024,
         start: int = 0,
     ) -> None:
-        self._max_events = max_events
-        self._max_bytes = max_bytes
+        self.max_events = max_events
+        self.max_bytes = max_bytes
         self._newest = _Segment(start)
         self._segments = [self._newest]
         self._size_of_full = 0
@@ -105,17 +115,46 @@ class Log:
         """
         if position < self.tail:
             raise FellOff(f"position {position} is before {self.tail}")
-        index = bisect_right(self._segments, position, key=lambda segment: segment.start) - 1
-        segment = self._segments[index]
+        segment = self._segment_of(position)
         envelopes = segment.envelopes[position - segment.start :]
         return Run(position, position + len(envelopes), envelopes)
+
+    def find(self, source: str, epoch: str, seq: int) -> int | None:
+        """Return the position of what follows `seq` of a source, None if that is not all held.
+
+        Of a source that has begun another epoch since, that is its first event there.
+        """
+        for segment in reversed(self._segments):
+            first = next((e for e in segment.envelopes if e.epoch == epoch), None)
+            if first is not None and first.seq <= seq + 1:
+                return segment.find(source, epoch, seq)
+        return None
+
+    def restart(self) -> None:
+        """Forget all: what is appended next does not follow what came before."""
+        self._newest = _Segment(self.head + 1)
+        self._segments = [self._newest]
+        self._size_of_full = 0
+
+    def text_after(self, position: int) -> int:
+        """Return the bytes of text from `position`, or from the tail, to the head."""
+        position = max(position, self.tail)
+        segment = self._segment_of(position)
+        passed = segment.envelopes[: position - segment.start]
+        text = segment.before + sum(envelope.event.size for envelope in passed)
+        return self._newest.before + self._newest.text - text
+
+    def _segment_of(self, position: int) -> _Segment:
+        index = bisect_right(self._segments, position, key=lambda segment: segment.start) - 1
+        return self._segments[index]
 
     def _begin_segment(self) -> None:
         self.cuts += 1
         self._size_of_full += self._newest.size
-        self._newest = _Segment(self.head)
+        full = self._newest
+        self._newest = _Segment(full.end, full.before + full.text)
         self._segments.append(self._newest)
         while len(self._segments) > 2 and (
-            self._size_of_full > self._max_bytes or self.head - self.tail > self._max_events
+            self._size_of_full > self.max_bytes or self.head - self.tail > self.max_events
         ):
             self._size_of_full -= self._segments.pop(0).size

@@ -15,6 +15,7 @@ weir, the event plane for AI agent servers
   weir up         run it all: a processor and a gateway, supervised
   weir acp        the agent an editor launches (Agent Client Protocol)
   weir tail       print the live stream of a server
+  weir doctor     check a running server from outside
   weir processor  run a processor alone
   weir gateway    run a gateway alone
   weir --version
@@ -61,6 +62,12 @@ def _tail(words: list[str]) -> int:
     return tail.run(tail.read(words, os.environ))
 
 
+def _doctor(words: list[str]) -> int:
+    from deploy.doctor import command
+
+    return command.run(command.read(words, os.environ))
+
+
 def _acp(words: list[str]) -> int:
     from acp_client.__main__ import serve
     from acp_client.settings import read
@@ -83,6 +90,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "up": _up,
     "acp": _acp,
     "tail": _tail,
+    "doctor": _doctor,
     "processor": _service("processor"),
     "gateway": _service("gateway"),
 }

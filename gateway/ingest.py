@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import gevent
 
+from bus.clone import Cloned
 from bus.subscriber import Subscriber
 from gateway.readers import Readers
 
@@ -21,11 +23,25 @@ def run(subscriber: Subscriber, readers: Readers) -> None:
     """
     relay = readers.relay
     cuts, until = 0, 0.0
+    subscriber.join()
     while True:
         envelopes = subscriber.receive()
         if envelopes:
             relay.append(envelopes)
+            readers.received += len(envelopes)
             readers.log_has_grown()
         if relay.log.cuts != cuts or time.monotonic() >= until:
             gevent.sleep(0)
             cuts, until = relay.log.cuts, time.monotonic() + _SLICE_S
+
+
+def load(readers: Readers, clones: Sequence[Cloned]) -> None:
+    """Go on from what the processors know."""
+    readers.relay.load(clones)
+    readers.log_has_grown()
+
+
+def lose(readers: Readers) -> None:
+    """End every stream: events are missing that cannot be had."""
+    readers.relay.lose()
+    readers.reset()

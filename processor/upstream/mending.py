@@ -11,10 +11,10 @@ from msgspec import Struct, field
 
 from bus.events import MessageRemoved
 from bus.ids import Ids
+from bus.json import digest
 from processor.upstream.frames import Place
 from processor.upstream.hold import Hold
 from processor.upstream.intake import Intake
-from processor.upstream.json import digest
 from processor.upstream.memory import RememberedSession
 from processor.upstream.subject import Json, grows, text_of, time_of
 from processor.upstream.survey import KINDS, Survey
@@ -157,8 +157,8 @@ class Mending:
         if not grows(part):
             return True
         length = len(text_of(part))
-        if self._since_ms is None and length == 0:
-            return False  # readers may have known it before this processor was started
+        if length == 0:
+            return False  # it says nothing, and readers may have some of it already
         return not self._holes.whole(name) and length >= (self._holes.held(name) or 0)
 
     def _todos(self, todos: list[Json] | None) -> None:

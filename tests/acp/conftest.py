@@ -8,6 +8,7 @@ import pytest
 from tests.acp import agents, install
 from tests.blackbox.weir_up import weir_up
 from tests.fakes.process import start_provider
+from tests.npm import NotInstalled
 from tests.opencode import install as opencode_install
 from tests.opencode.api import Api
 from tests.opencode.relay import weir_before
@@ -28,7 +29,7 @@ def typescript():
     """The TypeScript SDK, or skip the test."""
     try:
         return install.sdk()
-    except install.NotInstalled as error:
+    except NotInstalled as error:
         pytest.skip(f"the TypeScript SDK of ACP cannot be had: {error}")
 
 
@@ -37,7 +38,7 @@ def acpx():
     """The program acpx, or skip the test."""
     try:
         return install.acpx()
-    except install.NotInstalled as error:
+    except NotInstalled as error:
         pytest.skip(f"acpx cannot be had: {error}")
 
 
@@ -48,7 +49,7 @@ def installed():
     def version(wanted=opencode_install.VERSION):
         try:
             opencode_install.binary(wanted)
-        except opencode_install.NotInstalled as error:
+        except NotInstalled as error:
             pytest.skip(f"opencode {wanted} cannot be had: {error}")
         return wanted
 
