@@ -118,6 +118,10 @@ class Replay(Struct, tag=True):
     after: int
 
 
+class SnapshotGet(Struct, tag=True):
+    """Tell what is. Body: a `bus.ledger.snapshot.Snapshot`, not JSON."""
+
+
 class Readiness(Struct, tag=True):
     """Whether events can be had, and why not. Body: {"ready", "reasons", "upstream"?}."""
 
@@ -136,6 +140,7 @@ Command = (
     | Statuses
     | Describe
     | Replay
+    | SnapshotGet
     | Readiness
 )
 

@@ -48,6 +48,13 @@ class _Segment:
     def size(self) -> int:
         return self.text + ENVELOPE_BYTES * len(self.envelopes)
 
+    def find(self, source: str, epoch: str, seq: int) -> int:
+        """Return the position of the first of a source's envelopes that follows `seq`."""
+        for position, envelope in enumerate(self.envelopes, self.start):
+            if envelope.source == source and (envelope.epoch != epoch or envelope.seq > seq):
+                return position
+        return self.end
+
 
 class Log:
     """Append-only. The two newest segments are held whatever their size.
@@ -109,6 +116,23 @@ class Log:
         segment = self._segments[index]
         envelopes = segment.envelopes[position - segment.start :]
         return Run(position, position + len(envelopes), envelopes)
+
+    def find(self, source: str, epoch: str, seq: int) -> int | None:
+        """Return the position of what follows `seq` of a source, None if that is not all held.
+
+        Of a source that has begun another epoch since, that is its first event there.
+        """
+        for segment in reversed(self._segments):
+            first = next((e for e in segment.envelopes if e.epoch == epoch), None)
+            if first is not None and first.seq <= seq + 1:
+                return segment.find(source, epoch, seq)
+        return None
+
+    def restart(self) -> None:
+        """Forget all: what is appended next does not follow what came before."""
+        self._newest = _Segment(self.head + 1)
+        self._segments = [self._newest]
+        self._size_of_full = 0
 
     def _begin_segment(self) -> None:
         self.cuts += 1

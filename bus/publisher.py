@@ -11,6 +11,7 @@ import zmq
 from bus.codec import Batch, Frame, Heartbeat, encode
 from bus.envelope import Envelope
 from bus.events import Event
+from bus.ledger import Ledger
 from bus.log import Log
 
 BATCH_BYTES = 24 * 1024
@@ -47,6 +48,7 @@ class Publisher:
         epoch: names this start of the source.
         seq: of the last event published.
         journal: the latest of them, at the position of their seq, for replay.
+        ledger: what all that were sent say together, for those who come late.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Publisher:
         self.epoch = new_epoch()
         self.seq = 0
         self.journal = Log(max_bytes=_JOURNAL_BYTES, start=1)
+        self.ledger = Ledger()
         self._socket = socket
         self._defer = defer
         self._pending: list[Envelope] = []
@@ -91,6 +94,7 @@ class Publisher:
         """Send what waits."""
         if self._pending:
             batch, self._pending, self._pending_bytes = Batch(self._pending), [], 0
+            self.ledger.note(batch.envelopes)
             self._send(batch)
 
     def heartbeat(self) -> None:

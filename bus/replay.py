@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import time
-
-import gevent
-
 from bus.codec import Batch, MalformedFrame, decode, encode
-from bus.commands import CommandFailed, Done, Replay
+from bus.commands import CommandFailed, Replay
 from bus.envelope import Envelope
 from bus.log import FellOff
 from bus.publisher import Publisher
 from bus.requester import DeadlineExceeded, ProcessorGone, Requester
 
 _ANSWER_BYTES = 1024 * 1024
-_DEADLINE_S = 10.0
-_RECONNECT_S = 3.0
-_RETRY_S = 0.05
 
 
 class CannotRepair(Exception):
@@ -62,22 +55,10 @@ def fetch(requester: Requester, epoch: str, after: int, upto: int) -> list[Envel
 
 def _some(requester: Requester, command: Replay) -> list[Envelope]:
     try:
-        frame = decode(_call(requester, command).body)
+        frame = decode(requester.insist(command).body)
     except (CommandFailed, ProcessorGone, DeadlineExceeded, MalformedFrame) as error:
         raise CannotRepair(str(error)) from error
     envelopes = frame.envelopes if isinstance(frame, Batch) else []
     if not envelopes or envelopes[0].seq != command.after + 1:
         raise CannotRepair(f"the answer does not begin after {command.after}")
     return envelopes
-
-
-def _call(requester: Requester, command: Replay) -> Done:
-    """Ask, again if need be: after a restart the two sockets do not come back at once."""
-    until = time.monotonic() + _RECONNECT_S
-    while True:
-        try:
-            return requester.call(command, _DEADLINE_S)
-        except ProcessorGone:
-            if time.monotonic() > until:
-                raise
-            gevent.sleep(_RETRY_S)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+import gevent
 import msgspec
 import zmq
 from gevent.event import AsyncResult
@@ -22,6 +23,8 @@ log = logging.getLogger("weir.bus")
 
 MAX_DEADLINE_S = 60.0
 _LIVENESS_CHECK_S = 0.5
+_RECONNECT_S = 3.0
+_RETRY_S = 0.05
 
 
 class ProcessorGone(Exception):
@@ -76,6 +79,23 @@ class Requester:
         if isinstance(answer, Done):
             return answer
         raise CommandFailed(answer.kind, answer.message)
+
+    def insist(self, command: Command) -> Done:
+        """Call, again if need be: after a restart the two sockets do not come back at once.
+
+        Raises:
+            CommandFailed: the processor refused it.
+            ProcessorGone: there is still no processor.
+            DeadlineExceeded: no answer within the deadline.
+        """
+        until = time.monotonic() + _RECONNECT_S
+        while True:
+            try:
+                return self.call(command)
+            except ProcessorGone:
+                if time.monotonic() > until:
+                    raise
+                gevent.sleep(_RETRY_S)
 
     def run(self) -> None:
         """Receive answers for ever; a greenlet of its own."""

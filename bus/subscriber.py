@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 import zmq
-from msgspec import Struct
+from msgspec import Struct, field
 
 from bus.codec import Heartbeat, MalformedFrame, decode
 from bus.envelope import Envelope
@@ -26,7 +26,9 @@ class SourceState(Struct):
         gaps: how often events were missing.
         repaired: events that were missing and were replayed.
         lost: events that were missing and could not be had again.
+        snapshots: how often a snapshot took the place of what was missing.
         restarts: changes of epoch seen.
+        over: epochs that have ended.
     """
 
     epoch: str
@@ -35,11 +37,16 @@ class SourceState(Struct):
     gaps: int = 0
     repaired: int = 0
     lost: int = 0
+    snapshots: int = 0
     restarts: int = 0
+    over: set[str] = field(default_factory=set)
 
 
 Repair = Callable[[str, int, int], list[Envelope]]
 """Given an epoch, the seq before a gap and the last in it, returns what was in it."""
+
+Join = Callable[[], tuple[str, str, int]]
+"""Brings whoever receives up to date by a snapshot; returns its source, epoch and seq."""
 
 
 class Subscriber:
@@ -49,7 +56,9 @@ class Subscriber:
         socket: a connected SUB socket.
         repair: fetches what is missing, or raises `CannotRepair`; without it a gap is only
             counted.
-        on_loss: told when a gap cannot be repaired.
+        join: fetches a snapshot, or raises `CannotRepair`: for a source that is heard for the
+            first time, and for a gap that `repair` cannot fill.
+        on_loss: told when a gap cannot be repaired at all.
         on_restart: told the new epoch of a source that has started anew.
     """
 
@@ -57,6 +66,7 @@ class Subscriber:
         self,
         socket: zmq.Socket[bytes],
         repair: Repair | None = None,
+        join: Join | None = None,
         on_loss: Callable[[], None] = lambda: None,
         on_restart: Callable[[str], None] = lambda epoch: None,
     ) -> None:
@@ -64,6 +74,7 @@ class Subscriber:
         self.malformed = 0
         self._socket = socket
         self._repair = repair
+        self._join = join
         self._on_loss = on_loss
         self._on_restart = on_restart
 
@@ -101,12 +112,33 @@ class Subscriber:
         except zmq.Again:
             return self._socket.recv()
 
+    def join(self) -> bool:
+        """Begin where a snapshot ends; tell whether there is one."""
+        if self._join is None:
+            return False
+        try:
+            source, epoch, seq = self._join()
+        except CannotRepair as error:
+            log.warning("no snapshot can be had: %s", error)
+            return False
+        state = self.sources.get(source)
+        if state is None:
+            state = self.sources[source] = SourceState(epoch, seq, time.monotonic())
+        elif state.epoch != epoch:
+            self._renew(source, state, epoch)
+        state.seq = seq
+        state.snapshots += 1
+        log.info("source %s: joined by a snapshot at %d of epoch %s", source, seq, epoch)
+        return True
+
     def _accept(
         self, source: str, epoch: str, first: int, envelopes: list[Envelope]
     ) -> list[Envelope]:
         """Take `envelopes`, the first of which has seq `first`, in their place."""
         state = self._state(source, epoch, first)
-        missing = self._missing(source, state, first)
+        missing = self._missing(source, state, first) if state.epoch == epoch else []
+        if state.epoch != epoch:
+            return []  # it was on its way when the source was started anew
         fresh = envelopes
         if envelopes and first <= state.seq:
             fresh = [envelope for envelope in envelopes if envelope.seq > state.seq]
@@ -114,16 +146,30 @@ class Subscriber:
         return missing + fresh if missing else fresh
 
     def _state(self, source: str, epoch: str, first: int) -> SourceState:
-        now = time.monotonic()
+        if source not in self.sources:
+            self.join()
         state = self.sources.get(source)
         if state is None:
-            state = self.sources[source] = SourceState(epoch, first - 1, now)
-        state.alive_at = now
-        if state.epoch != epoch:
-            log.info("source %s started anew: epoch %s after %s", source, epoch, state.epoch)
-            state.epoch, state.seq, state.restarts = epoch, 0, state.restarts + 1
-            self._on_restart(epoch)
+            state = self.sources[source] = SourceState(epoch, first - 1, 0.0)
+        state.alive_at = time.monotonic()
+        if state.epoch != epoch and epoch not in state.over:
+            self._other_epoch(source, state, epoch)
         return state
+
+    def _other_epoch(self, source: str, state: SourceState, epoch: str) -> None:
+        """Begin another epoch, unless it is an older one and the source says that it is over."""
+        if epoch < state.epoch and self.join():
+            if state.epoch != epoch:
+                state.over.add(epoch)
+            return
+        self._renew(source, state, epoch)
+
+    def _renew(self, source: str, state: SourceState, epoch: str) -> None:
+        log.info("source %s started anew: epoch %s after %s", source, epoch, state.epoch)
+        state.over.add(state.epoch)
+        state.over.discard(epoch)
+        state.epoch, state.seq, state.restarts = epoch, 0, state.restarts + 1
+        self._on_restart(epoch)
 
     def _missing(self, source: str, state: SourceState, first: int) -> list[Envelope]:
         count = first - 1 - state.seq
@@ -135,12 +181,17 @@ class Subscriber:
                 raise CannotRepair("nobody to ask")
             missing = self._repair(state.epoch, state.seq, first - 1)
         except CannotRepair as error:
-            state.lost += count
-            log.error(
-                "source %s: %d events after %d are lost: %s", source, count, state.seq, error
-            )
-            self._on_loss()
+            self._lost(source, state, count, error)
             return []
         state.repaired += count
         log.info("source %s: %d events after %d were replayed", source, count, state.seq)
         return missing
+
+    def _lost(self, source: str, state: SourceState, count: int, why: CannotRepair) -> None:
+        after = state.seq
+        if self.join():
+            log.info("source %s: no replay after %d, a snapshot instead: %s", source, after, why)
+            return
+        state.lost += count
+        log.error("source %s: %d events after %d are lost: %s", source, count, after, why)
+        self._on_loss()

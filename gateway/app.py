@@ -51,7 +51,8 @@ class Worker:
         self._subscriber = Subscriber(
             sockets.subscriber_socket(context, [settings.bus.events]),
             repair=partial(replay.fetch, self._requester),
-            on_loss=self.readers.reset,
+            join=partial(ingest.join, self._requester, self.readers),
+            on_loss=partial(ingest.lose, self.readers),
             on_restart=self._requester.abandon,
         )
         self._readiness = ReadinessMemory(

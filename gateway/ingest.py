@@ -6,6 +6,8 @@ import time
 
 import gevent
 
+from bus import clone
+from bus.requester import Requester
 from bus.subscriber import Subscriber
 from gateway.readers import Readers
 
@@ -21,6 +23,7 @@ def run(subscriber: Subscriber, readers: Readers) -> None:
     """
     relay = readers.relay
     cuts, until = 0, 0.0
+    subscriber.join()
     while True:
         envelopes = subscriber.receive()
         if envelopes:
@@ -29,3 +32,21 @@ def run(subscriber: Subscriber, readers: Readers) -> None:
         if relay.log.cuts != cuts or time.monotonic() >= until:
             gevent.sleep(0)
             cuts, until = relay.log.cuts, time.monotonic() + _SLICE_S
+
+
+def join(requester: Requester, readers: Readers) -> tuple[str, str, int]:
+    """Go on from what the processor knows; returns its source, epoch and seq.
+
+    Raises:
+        CannotRepair: it does not tell.
+    """
+    cloned = clone.fetch(requester)
+    readers.relay.load(cloned)
+    readers.log_has_grown()
+    return cloned.snapshot.source, cloned.snapshot.epoch, cloned.snapshot.seq
+
+
+def lose(readers: Readers) -> None:
+    """End every stream: events are missing that cannot be had."""
+    readers.relay.lose()
+    readers.reset()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 
 import gevent
 from gevent.event import Event
 
-from gateway.relay import Cursor, Relay, View
+from gateway.relay import Cursor, Entrance, Relay, Verdict, View, enter, enter_at, stands_at
 from gateway.relay.pacing import pause_after
 
 _WOKEN_AT_ONCE = 32
+_AHEAD_S = 2.0
+_AHEAD_CHECK_S = 0.05
 
 
 class TooManyReaders(Exception):
@@ -22,13 +25,17 @@ class Reader:
 
     Attributes:
         view: what it gets, and in which form.
+        last_id: the last it has seen of an earlier stream; None if it begins.
         cursor: where it stands.
+        resumed: it goes on exactly where that stream was cut; None while it is not known.
         gone: its peer has left.
     """
 
-    def __init__(self, view: View, cursor: Cursor) -> None:
+    def __init__(self, view: View, last_id: str | None, cursor: Cursor) -> None:
         self.view = view
+        self.last_id = last_id
         self.cursor = cursor
+        self.resumed: bool | None = None
         self.gone = False
         self.wake = Event()
 
@@ -44,10 +51,16 @@ class Readers:
     Args:
         relay: the core they read from.
         limit: how many streams there may be at once.
+
+    Attributes:
+        resumes: how often readers came in, by what became of their last id.
+        catch_ups: how often one that had fallen off the log went on, likewise.
     """
 
     def __init__(self, relay: Relay, limit: int) -> None:
         self.relay = relay
+        self.resumes: Counter[str] = Counter()
+        self.catch_ups: Counter[str] = Counter()
         self._limit = limit
         self._open: set[Reader] = set()
         self._waiting: set[Reader] = set()
@@ -57,7 +70,7 @@ class Readers:
     def __len__(self) -> int:
         return len(self._open)
 
-    def open(self, view: View) -> Reader:
+    def open(self, view: View, last_id: str | None = None) -> Reader:
         """Register a reader: whatever is appended from now on, it gets.
 
         Raises:
@@ -65,9 +78,32 @@ class Readers:
         """
         if self._closed or len(self._open) >= self._limit:
             raise TooManyReaders
-        reader = Reader(view, self.relay.head)
+        reader = Reader(view, last_id, self.relay.head)
         self._open.add(reader)
         return reader
+
+    def come_in(self, reader: Reader) -> Entrance:
+        """Return what a reader is told first; wait a little for what it has seen elsewhere."""
+        until = time.monotonic() + _AHEAD_S
+        while True:
+            entrance = enter(self.relay, reader.last_id, reader.view, time.time_ns())
+            left = until - time.monotonic()
+            if entrance.verdict is not Verdict.AHEAD or left <= 0 or reader.gone:
+                break
+            self.wait(reader, min(left, _AHEAD_CHECK_S))
+        self.resumes[entrance.verdict.value] += 1
+        reader.resumed = entrance.resumed
+        return entrance
+
+    def catch_up(self, reader: Reader) -> Entrance:
+        """Return what a reader is told that has fallen off the log."""
+        marks = reader.cursor.marks
+        if marks:
+            entrance = enter_at(self.relay, stands_at(marks), reader.view)
+        else:
+            entrance = enter(self.relay, None, reader.view, time.time_ns())
+        self.catch_ups[entrance.verdict.value] += 1
+        return entrance
 
     def discard(self, reader: Reader) -> None:
         """Forget a reader."""

@@ -14,7 +14,7 @@ from bus.events import ServerConnected, ServerHeartbeat
 from bus.ids import Ids
 from gateway.peer import PeerWatch
 from gateway.readers import Reader, Readers
-from gateway.relay import FellOff, Step
+from gateway.relay import Entrance, FellOff, Step, Verdict
 from gateway.relay.frames import PIECE_BYTES, server_frame
 from gateway.relay.mark import event_id
 
@@ -59,10 +59,16 @@ class Stream:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the stream, piece by piece."""
-        yield self._say(ServerConnected.type)
+        entrance = self._readers.come_in(self._reader)
+        yield self._say(ServerConnected.type, entrance.id, resumed=entrance.resumed)
+        yield from self._bring_in(entrance)
         beat_at = time.monotonic() + self._heartbeat_s
         while not self._reader.gone:
-            step = self._next()
+            try:
+                step = self._readers.relay.step(self._reader.cursor, self._reader.view)
+            except FellOff:
+                yield from self._bring_in(self._catch_up())
+                continue
             if step is not None:
                 yield from self._deliver(step)
                 if step.ends:
@@ -71,7 +77,7 @@ class Stream:
                 self._readers.wait(self._reader, left)
             else:
                 beat_at += self._heartbeat_s
-                yield self._say(ServerHeartbeat.type)
+                yield self._say(ServerHeartbeat.type, event_id(self._reader.cursor.marks))
         raise _reset("the stream is shed")
 
     def close(self) -> None:
@@ -80,21 +86,24 @@ class Stream:
         if self._watch is not None:
             self._watch.close()
 
-    def _next(self) -> Step | None:
-        try:
-            return self._readers.relay.step(self._reader.cursor, self._reader.view)
-        except FellOff as error:
-            log.warning("a reader fell off the log and is reset: %s", error)
-            raise _reset(str(error)) from error
+    def _catch_up(self) -> Entrance:
+        entrance = self._readers.catch_up(self._reader)
+        if entrance.verdict not in (Verdict.EXACT, Verdict.CAUGHT_UP, Verdict.FRESH):
+            log.warning("a reader has missed more than the ledger knows, and is reset")
+            raise _reset("what was missed is not known any more")
+        return entrance
+
+    def _bring_in(self, entrance: Entrance) -> Iterator[bytes]:
+        """Yield what a reader is told first; only then it stands where that leads."""
+        for piece in entrance.pieces(self._reader.view.endpoint):
+            yield from _cut(piece)
+            gevent.sleep(0)
+        self._reader.cursor = entrance.cursor
 
     def _deliver(self, step: Step) -> Iterator[bytes]:
         self._reader.cursor = step.cursor
         for piece in step.pieces:
-            if len(piece) <= PIECE_BYTES:
-                yield piece
-                continue
-            for start in range(0, len(piece), PIECE_BYTES):
-                yield piece[start : start + PIECE_BYTES]
+            yield from _cut(piece)
         self._let_go(step)
 
     def _let_go(self, step: Step) -> None:
@@ -108,10 +117,18 @@ class Stream:
         elif self._steps % _STEPS_A_TURN == 0:
             gevent.sleep(0)
 
-    def _say(self, event_type: str) -> bytes:
+    def _say(self, event_type: str, place: str, **properties: bool) -> bytes:
         evt_id = self._ids.ascending("evt")
-        place = event_id(self._reader.cursor.marks)
-        return server_frame(event_type, evt_id, self._reader.view.endpoint, place)
+        return server_frame(event_type, evt_id, self._reader.view.endpoint, place, **properties)
+
+
+def _cut(piece: bytes) -> Iterator[bytes]:
+    """Yield a piece in lengths that a socket takes at once."""
+    if len(piece) <= PIECE_BYTES:
+        yield piece
+        return
+    for start in range(0, len(piece), PIECE_BYTES):
+        yield piece[start : start + PIECE_BYTES]
 
 
 def _reset(reason: str) -> ConnectionResetError:

@@ -1,22 +1,25 @@
-"""Telling readers about the turns that the last processor left open."""
+"""Telling readers what the last processor may not have told them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from processor.record import Record, Services
-from processor.store.recovery import Recovered
+from processor.store.recovery import Changed
 
 
-def heal(recovered: Sequence[Recovered], services: Services) -> None:
-    """Publish the end of each, before anything else of this epoch.
+def heal(changed: Sequence[Changed], services: Services) -> None:
+    """Publish what sessions are now, before anything else of this epoch.
 
-    Nobody hears it yet: a subscriber that knew the last epoch finds these events missing from
-    the new one, and asks for them.
+    What was saved right before the end may never have left the last processor's sockets. Nobody
+    hears this yet: a subscriber that knew the last epoch finds these events missing from the new
+    one, and asks for them.
     """
-    for found in recovered:
+    for found in changed:
         record = Record(found.session, services)
-        for part in found.parts:
-            record.publish_part(part)
-        record.publish_message(found.answer)
+        record.publish_session(found.session)
+        for message, parts in found.messages:
+            record.publish_message(message)
+            for part in parts:
+                record.publish_part(part)
         record.idle()

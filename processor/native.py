@@ -55,18 +55,16 @@ class Native:
         self._engine: Engine = OpenAIEngine(model) if model else DemoEngine()
         self._database = Database(state / DATABASE_NAME)
         stack.callback(gevent.with_timeout, CLOSE_S, self._database.close, timeout_value=None)
-        self._recovered = self._database.call(
-            recovery.close_unfinished, aborted(), self._started_ms
-        )
+        self._changed = self._database.call(recovery.recover, aborted(), self._started_ms)
         self.source: str = self._database.call(sessions.source)
 
     def begin(self, publisher: Publisher, stack: ExitStack) -> Work:
-        """Close what the last processor left open, and be ready for prompts."""
+        """Tell what the last processor may not have told, and be ready for prompts."""
         database, engine = self._database, self._engine
         ids = Ids()
         drafts = Drafts(lambda pending: database.call(chunks.append, pending))
         services = Services(database, drafts, Announcer(publisher, ids), Statuses())
-        heal(self._recovered, services)
+        heal(self._changed, services)
 
         def start(session: Session, prompt: UserMessage) -> Answer:
             path = MessagePath(session.directory, project_of(session.directory).worktree)

@@ -1,9 +1,9 @@
 """How the JSON of an event, or its typed properties, becomes the form that travels.
 
 Theory of operation. A delta is decoded whole and strictly. Of any other event only the subject
-is read: its session, its part, and whether the part still grows. What msgspec refuses (a delta
-with a field nobody knows, text with half a surrogate pair, which JavaScript can send) travels as
-`Opaque`: it passes untouched, as a barrier if need be, and is never merged.
+is read: its session, message, part or request, and whether the part still grows. What msgspec
+refuses (a delta with a field nobody knows, text with half a surrogate pair, which JavaScript can
+send) travels as `Opaque`: it passes untouched, as a barrier if need be, and is never merged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from bus.events.catalogue import PartDelta, Properties
+from bus.events.catalogue import (
+    MessageUpdated,
+    PartDelta,
+    PermissionAsked,
+    Properties,
+    QuestionAsked,
+)
 from bus.events.event import Delta, Event, Opaque
 from bus.events.policy import Policy, policy_of
 
@@ -37,6 +43,7 @@ class _Entity(Struct):
     id: str | None = None
     type: str | None = None
     sessionID: str | None = None
+    messageID: Any = None
     time: _Time | None = None
     state: _ToolStatus | None = None
 
@@ -46,6 +53,9 @@ class _Subject(Struct):
 
     sessionID: str | None = None
     partID: str | None = None
+    messageID: Any = None
+    requestID: Any = None
+    id: Any = None
     info: _Entity | None = None
     part: _Entity | None = None
     delta: Any = None
@@ -71,6 +81,7 @@ class _DeltaWire(Struct, forbid_unknown_fields=True):
     id: str | None = None
 
 
+_REQUESTS = frozenset({PermissionAsked.type, QuestionAsked.type})
 _decode_wire = msgspec.json.Decoder(_Wire).decode
 _decode_delta = msgspec.json.Decoder(_DeltaWire).decode
 _decode_subject = msgspec.json.Decoder(_Subject).decode
@@ -132,11 +143,17 @@ def _opaque(wire: _Wire, subject: _Subject, payload: bytes) -> Opaque:
     if session is None and wire.type.startswith("session."):
         session = entity.id  # 1.2: session events name their session only in `info`
     snapshot = policy_of(wire.type) is Policy.LATEST and subject.part is not None
+    message = subject.messageID or entity.messageID
+    if wire.type == MessageUpdated.type:
+        message = entity.id
+    request = subject.id if wire.type in _REQUESTS else subject.requestID
     return Opaque(
         type=wire.type,
         id=_name(wire.id),
         sessionID=_name(session),
+        messageID=_name(message),
         partID=_name(entity.id if snapshot else subject.partID),
+        requestID=_name(request),
         provisional=snapshot and subject.delta is None and _grows(entity),
         payload=_one_line(payload),
     )

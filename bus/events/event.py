@@ -1,9 +1,9 @@
 """The two forms in which an event travels.
 
 A relay merges deltas and hands on everything else. So a delta is fully typed (`Delta`), and any
-other event keeps its JSON as it came (`Opaque.payload`) beside the few fields that routing and
-coalescing read: unknown types, unknown fields of known types, and the order and spelling of
-their keys pass through untouched.
+other event keeps its JSON as it came (`Opaque.payload`) beside the few fields that routing,
+coalescing and the ledger read: unknown types, unknown fields of known types, and the order and
+spelling of their keys pass through untouched.
 """
 
 from __future__ import annotations
@@ -57,14 +57,17 @@ class Delta(Struct, frozen=True, array_like=True, gc=False, tag_field="form", ta
 class Opaque(Struct, frozen=True, array_like=True, gc=False, tag_field="form", tag=2):
     """Any other event: its JSON, untouched, and what routing and coalescing need to know.
 
-    ``provisional`` marks a snapshot of a part that another will replace: text without an end,
-    or a tool that is not done.
+    ``messageID`` is the message that the event, or its part, is about; ``requestID`` the
+    permission or question. ``provisional`` marks a snapshot of a part that another will replace:
+    text without an end, or a tool that is not done.
     """
 
     type: str
     id: str | None
     sessionID: str | None
+    messageID: str | None
     partID: str | None
+    requestID: str | None
     provisional: bool
     payload: bytes
 

@@ -11,14 +11,29 @@ Laws it holds, each a property test:
    of the same part replaces are dropped.
 6. Bounded: a reader costs a constant, whatever it lags.
 7. Isolation: filters apply before coalescing and encoding; no reader delays another.
+8. Resume: a stream goes on exactly after the id that a reader names, wherever the cut fell.
 
 Data flows one way: `bus.log` (every envelope once) → a reader's cursor → `view` (its filter) →
-`coalesce` → `frames`, with `mark` naming each place by an id. `relay` joins them, `pacing` says
-when to flush.
+`coalesce` → `frames`, with `mark` naming each place by an id. `relay` joins them, `entrance` lets
+readers in, at the place that their last id names or by the ledger, `pacing` says when to flush.
 """
 
 from bus.log import FellOff, Log
+from gateway.relay.entrance import Entrance, Verdict, enter, enter_at, stands_at
 from gateway.relay.relay import Cursor, Relay, Step
 from gateway.relay.view import Endpoint, View
 
-__all__ = ["Cursor", "Endpoint", "FellOff", "Log", "Relay", "Step", "View"]
+__all__ = [
+    "Cursor",
+    "Endpoint",
+    "Entrance",
+    "FellOff",
+    "Log",
+    "Relay",
+    "Step",
+    "Verdict",
+    "View",
+    "enter",
+    "enter_at",
+    "stands_at",
+]

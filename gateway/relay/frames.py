@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -15,27 +16,37 @@ _encode = msgspec.json.Encoder().encode
 
 
 def frame(envelope: Envelope, endpoint: Endpoint, event_id: str) -> list[bytes]:
-    """Return one event as the pieces of a frame; the payload is not copied."""
+    """Return one event as the pieces of a frame; the payload is not copied.
+
+    Without an `event_id`, whoever reads it keeps the last one.
+    """
     prefix, suffix = b"data: ", b"\n\n"
     if endpoint is Endpoint.GLOBAL:
         prefix = _wrapping(envelope.directory, envelope.project, envelope.workspace)
         suffix = b"}\n\n"
-    return [b"id: %b\n" % event_id.encode(), prefix, envelope.event.json(), suffix]
+    return [_id_line(event_id), prefix, envelope.event.json(), suffix]
 
 
-def server_frame(event_type: str, evt_id: str, endpoint: Endpoint, event_id: str) -> bytes:
+def server_frame(
+    event_type: str, evt_id: str, endpoint: Endpoint, event_id: str, **properties: Any
+) -> bytes:
     """Return a frame that the gateway itself says: connected, or heartbeat.
 
     Args:
         event_type: ``server.connected`` or ``server.heartbeat``.
         evt_id: the event's own id, ``evt_…``.
         endpoint: whose form it takes.
-        event_id: where the reader stands.
+        event_id: where the reader stands; none where that cannot be said in an id.
+        properties: what it says.
     """
-    event: object = {"id": evt_id, "type": event_type, "properties": {}}
+    event: object = {"id": evt_id, "type": event_type, "properties": properties}
     if endpoint is Endpoint.GLOBAL:
         event = {"payload": event}
-    return b"id: %b\ndata: %b\n\n" % (event_id.encode(), _encode(event))
+    return b"%bdata: %b\n\n" % (_id_line(event_id), _encode(event))
+
+
+def _id_line(event_id: str) -> bytes:
+    return b"id: %b\n" % event_id.encode() if event_id else b""
 
 
 def joined(frames: list[list[bytes]]) -> tuple[bytes, ...]:

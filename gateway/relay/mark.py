@@ -8,6 +8,7 @@ one such mark per source, joined with commas. An epoch names its source, being u
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -32,14 +33,70 @@ Marks = tuple[Mark, ...]
 """One mark for each source seen, in the order of the sources' names."""
 
 
+class Place(Struct, frozen=True):
+    """What an id says of one source: `seq` was passed, and `k` events of a run were delivered.
+
+    Attributes:
+        epoch: of the source.
+        start: seq before the run; `seq` itself where the id names no run.
+        seq: the last of the run.
+        k: how many of the events that the run coalesces to.
+    """
+
+    epoch: str
+    start: int
+    seq: int
+    k: int = 0
+
+    @classmethod
+    def of(cls, mark: Mark) -> Place:
+        """Return the place of a reader that has passed `mark`."""
+        return cls(mark.epoch, mark.seq, mark.seq)
+
+
+class MalformedId(ValueError):
+    """The text is no id of these streams."""
+
+
+_PLACE = re.compile(r"([^:\-.,\s]{1,64}):(?:(\d{1,18})-)?(\d{1,18})(?:\.(\d{1,9}))?")
+_MOST_PLACES = 64
+
+
+def places(text: str) -> tuple[Place, ...]:
+    """Return what an id says, one place for each source.
+
+    Raises:
+        MalformedId: `text` is none.
+    """
+    found = tuple(map(_place, text.split(",", _MOST_PLACES)))
+    if len({place.epoch for place in found}) < len(found):
+        raise MalformedId(f"{text[:100]!r} names an epoch twice")
+    return found
+
+
+def _place(text: str) -> Place:
+    match = _PLACE.fullmatch(text)
+    if match is None or (match[2] is None) != (match[4] is None):
+        raise MalformedId(f"{text[:100]!r} is not EPOCH:SEQ or EPOCH:FROM-TO.K")
+    seq = int(match[3])
+    place = Place(match[1], int(match[2] or seq), seq, int(match[4] or 0))
+    if place.start > seq or place.k > seq - place.start:
+        raise MalformedId(f"{text[:100]!r} names an impossible run")
+    return place
+
+
 def event_id(marks: Marks) -> str:
     """Return the id of a reader that stands at `marks`, empty if it has seen no source."""
     return ",".join(map(str, marks))
 
 
-def advance(marks: Marks, envelope: Envelope) -> Marks:
-    """Return the marks after `envelope`."""
-    moved = Mark(envelope.source, envelope.epoch, envelope.seq)
+def mark_of(envelope: Envelope) -> Mark:
+    """Return where its source stands after `envelope`."""
+    return Mark(envelope.source, envelope.epoch, envelope.seq)
+
+
+def advance(marks: Marks, moved: Mark) -> Marks:
+    """Return the marks of one that has passed `moved` as well."""
     if len(marks) == 1 and marks[0].source == moved.source:
         return (moved,)
     others = (mark for mark in marks if mark.source != moved.source)

@@ -7,26 +7,34 @@ position share their pieces.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from bus.clone import Cloned
 from bus.envelope import Envelope
 from bus.events import InstanceDisposed
+from bus.ledger import Ledger
+from bus.ledger.ledger import MAX_BYTES
 from bus.log import Log, Run
 from gateway.relay.coalesce import coalesce
 from gateway.relay.frames import frame, joined
-from gateway.relay.mark import Marks, advance, by_source, ids_in_run
+from gateway.relay.mark import Mark, Marks, advance, by_source, ids_in_run, mark_of
 from gateway.relay.view import Endpoint, View
 
 _CACHE_BYTES = 8 * 1024 * 1024
 
 
 class Cursor(Struct, frozen=True):
-    """Where a reader stands: a position in this worker's log, and the mark of each source."""
+    """Where a reader stands: a position in this worker's log, and the mark of each source.
+
+    Before position `even_at` it has passed some sources' events further than others'.
+    """
 
     position: int
     marks: Marks = ()
+    even_at: int = 0
 
 
 class Step(Struct, frozen=True):
@@ -46,10 +54,19 @@ class Step(Struct, frozen=True):
 
 
 class Relay:
-    """Takes envelopes once and hands them to any number of readers."""
+    """Takes envelopes once and hands them to any number of readers.
 
-    def __init__(self, log: Log | None = None) -> None:
+    Attributes:
+        log: what came lately.
+        ledgers: what is, by source.
+        sources: by epoch, as far as they were heard of.
+    """
+
+    def __init__(self, log: Log | None = None, ledger_bytes: int = MAX_BYTES) -> None:
         self.log = log or Log()
+        self.ledgers: dict[str, Ledger] = {}
+        self.sources: dict[str, str] = {}
+        self._ledger_bytes = ledger_bytes
         self._marks: Marks = ()
         self._steps: OrderedDict[tuple[int, int, View], Step] = OrderedDict()
         self._steps_bytes = 0
@@ -59,13 +76,30 @@ class Relay:
         """Where a reader stands that has seen everything."""
         return Cursor(self.log.head, self._marks)
 
-    def append(self, envelopes: Iterable[Envelope]) -> None:
+    def append(self, envelopes: Sequence[Envelope]) -> None:
         """Add envelopes of one source, in order."""
-        envelope = None
+        if not envelopes:
+            return
         for envelope in envelopes:
             self.log.append(envelope)
-        if envelope is not None:
-            self._marks = advance(self._marks, envelope)
+        last = envelopes[-1]
+        self._ledger(last.source).note(envelopes)
+        self._stand(mark_of(last))
+
+    def load(self, cloned: Cloned) -> None:
+        """Go on from a snapshot: every reader has fallen off the log, and has to `enter` again."""
+        snapshot = cloned.snapshot
+        self.ledgers[snapshot.source] = snapshot.ledger(self._ledger_bytes)
+        self.log.restart()
+        for envelope in cloned.journal:
+            self.log.append(envelope)
+        self._stand(Mark(snapshot.source, snapshot.epoch, snapshot.seq))
+
+    def lose(self) -> None:
+        """Note that events are missing for good: nobody can be brought across the gap."""
+        self.log.restart()
+        for ledger in self.ledgers.values():
+            ledger.lose()
 
     def step(self, cursor: Cursor, view: View) -> Step | None:
         """Return what comes after `cursor`, None if nothing does yet.
@@ -76,12 +110,24 @@ class Relay:
         if cursor.position >= self.log.head:
             return None
         run = self.log.run(cursor.position)
+        if cursor.position < cursor.even_at:
+            return _uneven_step(run, cursor, view)
         key = (run.start, run.end, view)
         step = self._steps.get(key)
         if step is None:
             step = _step(run, cursor.marks, view)
             self._remember(key, step)
         return step
+
+    def _stand(self, mark: Mark) -> None:
+        self._marks = advance(self._marks, mark)
+        self.sources[mark.epoch] = mark.source
+
+    def _ledger(self, source: str) -> Ledger:
+        ledger = self.ledgers.get(source)
+        if ledger is None:
+            ledger = self.ledgers[source] = Ledger(self._ledger_bytes)
+        return ledger
 
     def _remember(self, key: tuple[int, int, View], step: Step) -> None:
         self._steps[key] = step
@@ -98,13 +144,21 @@ def _cost(step: Step) -> int:
 def _step(run: Run, marks: Marks, view: View) -> Step:
     frames: list[list[bytes]] = []
     for part in by_source(run.envelopes):
-        marks = advance(marks, part[-1])
+        marks = advance(marks, mark_of(part[-1]))
         events = coalesce([e for e in part if view.admits(e)], view.keep_superseded)
         for envelope, event_id in zip(events, ids_in_run(part, marks, len(events)), strict=True):
             frames.append(frame(envelope, view.endpoint, event_id))
             if _ends(envelope, view):
                 return Step(joined(frames), Cursor(run.end, marks), len(frames), ends=True)
     return Step(joined(frames), Cursor(run.end, marks), len(frames), ends=False)
+
+
+def _uneven_step(run: Run, cursor: Cursor, view: View) -> Step:
+    """Take a step without the events that were passed elsewhere, where they stood earlier."""
+    passed = {mark.epoch: mark.seq for mark in cursor.marks}
+    left = [e for e in run.envelopes if e.seq > passed.get(e.epoch, 0)]
+    step = _step(Run(run.start, run.end, left), cursor.marks, view)
+    return replace(step, cursor=replace(step.cursor, even_at=cursor.even_at))
 
 
 def _ends(envelope: Envelope, view: View) -> bool:

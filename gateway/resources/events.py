@@ -23,8 +23,9 @@ _RETRY_AFTER_S = 5
 class EventStream:
     """One of the two streams.
 
-    Query: ``session`` (repeatable; only these sessions), ``superseded=keep``, and on `/event`
-    ``directory`` (or the header ``x-opencode-directory``) and ``workspace``.
+    Query: ``session`` (repeatable; only these sessions), ``superseded=keep``, ``since`` (an id to
+    go on after; the header ``Last-Event-ID`` comes first), and on `/event` ``directory`` (or the
+    header ``x-opencode-directory``) and ``workspace``.
     """
 
     def __init__(self, endpoint: Endpoint, readers: Readers, settings: Settings, ids: Ids) -> None:
@@ -37,7 +38,7 @@ class EventStream:
         """Open the stream: the reader is registered before its first byte is written."""
         view = self._view(req)
         try:
-            reader = self._readers.open(view)
+            reader = self._readers.open(view, _last_id(req))
         except TooManyReaders:
             raise falcon.HTTPServiceUnavailable(
                 title="TooManyReaders",
@@ -67,6 +68,11 @@ class EventStream:
             sessions=sessions,
             keep_superseded=keep,
         )
+
+
+def _last_id(req: falcon.Request) -> str | None:
+    """Return the id to go on after; a client that reconnects repeats its first query."""
+    return req.get_header("Last-Event-ID") or req.get_param("since")
 
 
 def _superseded(req: falcon.Request) -> bool:

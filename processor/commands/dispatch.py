@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from bus import replay
+from bus import clone, replay
 from bus.commands import (
     Abort,
     Command,
@@ -24,6 +24,7 @@ from bus.commands import (
     SessionGet,
     SessionList,
     SessionPatch,
+    SnapshotGet,
     Statuses,
     TurnWait,
 )
@@ -86,6 +87,8 @@ class Dispatch:
         try:
             if isinstance(command, Replay):
                 return replay.answer(self._publisher, command), None
+            if isinstance(command, SnapshotGet):
+                return clone.answer(self._publisher), None
             if isinstance(command, MessageList):
                 return self._message_list(command)
             return _encode(self._plain[type(command)](command)), None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from bus import replay
-from bus.commands import Command, CommandFailed, Readiness, Replay
+from bus import clone, replay
+from bus.commands import Command, CommandFailed, Readiness, Replay, SnapshotGet
 from bus.publisher import Publisher
 from processor.upstream.condition import Condition
 
@@ -26,6 +26,8 @@ class RelayDispatch:
         """
         if isinstance(command, Replay):
             return replay.answer(self._publisher, command), None
+        if isinstance(command, SnapshotGet):
+            return clone.answer(self._publisher), None
         if isinstance(command, Readiness):
             return msgspec.json.encode(self._condition.body()), None
         name = type(command).__name__

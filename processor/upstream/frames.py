@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from bus import json
 from bus.events import Event, MalformedEvent, Opaque, from_json
-from processor.upstream import json
 
 
 class MalformedFrame(ValueError):

@@ -12,8 +12,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from bus import json
 from bus.events import Delta, Opaque, PartDelta, ServerConnected, ServerHeartbeat
-from processor.upstream import frames, json
+from processor.upstream import frames
 from processor.upstream.frames import Frame, MalformedFrame
 from processor.upstream.hold import Hold
 from processor.upstream.holes import Holes

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, field
 
+from bus.json import digest
 from processor.upstream.frames import Place
-from processor.upstream.json import digest
 from processor.upstream.subject import Subject, time_of
 
 MOST_SESSIONS = 512

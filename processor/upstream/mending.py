@@ -11,10 +11,10 @@ from msgspec import Struct, field
 
 from bus.events import MessageRemoved
 from bus.ids import Ids
+from bus.json import digest
 from processor.upstream.frames import Place
 from processor.upstream.hold import Hold
 from processor.upstream.intake import Intake
-from processor.upstream.json import digest
 from processor.upstream.memory import RememberedSession
 from processor.upstream.subject import Json, grows, text_of, time_of
 from processor.upstream.survey import KINDS, Survey

@@ -12,7 +12,7 @@ import urllib3
 from msgspec import Struct
 from urllib3.exceptions import HTTPError
 
-from processor.upstream import json
+from bus import json
 from processor.upstream.failures import in_words, refusal
 from processor.upstream.frames import Place
 from processor.upstream.settings import UpstreamSettings

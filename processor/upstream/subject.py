@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from bus import json
 from bus.events import Opaque
-from processor.upstream import json
 
 Json = dict[str, Any]
 

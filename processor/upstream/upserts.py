@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bus import json
 from bus.events import (
     MessageRemoved,
     MessageUpdated,
@@ -23,7 +24,6 @@ from bus.events import (
 )
 from bus.ids import Ids
 from processor.clock import now_ms
-from processor.upstream import json
 from processor.upstream.frames import Frame, Place
 from processor.upstream.subject import Json
 

@@ -60,7 +60,7 @@ def test_what_a_stopped_worker_missed_is_replayed_before_anything_later(short_fo
     ):
         processor.says("processor ready")
         session = call(f"{other_url}/session", {})["id"]
-        prompt = {"parts": [{"type": "text", "text": f"rate 6000 {DELTAS}"}]}
+        prompt = {"parts": [{"type": "text", "text": f"rate 3500 {DELTAS}"}]}
         with SseClient(f"{url}/global/event") as stream:
             stream.next()
             os.kill(worker_of(stopped), signal.SIGSTOP)

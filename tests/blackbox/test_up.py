@@ -73,8 +73,10 @@ def test_tail_shows_a_prompt_and_its_answer(up, tmp_path):
         wait_until(lambda: up.session(title="a new session") and "# a new" in process.output)
         session = up.session(ODD_DIRECTORY, title="the last one")
         answer = up.prompt(session, "storm 20 40")
-        process.says("(idle)")
-    shown = process.output.partition(f"── {session} the last one\n")[2]
+        title = f"── {session} the last one\n"
+        # Before it comes what other tests have said in the last minute.
+        wait_until(lambda: "(idle)" in process.output.partition(title)[2])
+    shown = process.output.partition(title)[2]
     assert "> storm 20 40\n" in shown
     assert shown.count(said(answer)) == 1
     assert "Traceback" not in process.output

@@ -70,12 +70,14 @@ def test_a_turn_left_open_is_closed_with_the_text_that_was_saved(rig: Rig) -> No
     turn.text("so ", "far ")
     rig.drafts.flush()
     turn.text("and on")
-    [closed] = rig.database.call(recovery.close_unfinished, aborted(), 77)
-    assert closed.answer.error == aborted()
-    assert closed.answer.time.completed == 77
-    [part] = closed.parts
-    assert (part.text, part.time.end) == ("so far ", 77)
-    assert rig.database.call(recovery.close_unfinished, aborted(), 78) == []
+    [changed] = rig.database.call(recovery.recover, aborted(), 77)
+    (prompt, _), (answer, parts) = changed.messages
+    assert prompt.id == answer.parentID
+    assert answer.error == aborted()
+    assert answer.time.completed == 77
+    assert (parts[-1].text, parts[-1].time.end) == ("so far ", 77)
+    [again] = rig.database.call(recovery.recover, aborted(), 78)
+    assert again == changed
     stored = rig.database.call(messages.page, _session(rig), None, None)[0][-1]
     assert [msgspec.json.decode(p).get("text") for p in stored.parts] == [None, "hm ", "so far "]
 

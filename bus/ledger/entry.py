@@ -1,0 +1,126 @@
+"""One entity of the ledger, and the event that says what it is now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bus import json
+from bus.envelope import Envelope
+from bus.events import Delta, Opaque, SessionCreated, SessionUpdated
+
+ENTRY_BYTES = 1500  # what an entry takes in memory beside its text
+_MOST_PIECES = 4096
+
+
+class Upsert(Struct, frozen=True, gc=False):
+    """What an entity is at one moment; it costs next to nothing until it is asked for.
+
+    Attributes:
+        told: the last event that told all of the entity.
+        last_id: id of the last event that changed it.
+        grown: by field, the pieces of text that were appended since, and how many of them count.
+    """
+
+    told: Envelope
+    last_id: str | None = None
+    grown: tuple[tuple[str, list[str], int], ...] = ()
+
+    def envelope(self) -> Envelope:
+        """Return the event to send."""
+        event = self.told.event
+        assert isinstance(event, Opaque)
+        if self.grown:
+            return replace(self.told, event=self._whole(event))
+        if event.type == SessionCreated.type:
+            return replace(self.told, event=_retold(event))
+        return self.told
+
+    def texts(self) -> dict[str, str]:
+        """Return what was appended, by field."""
+        return {field: "".join(pieces[:count]) for field, pieces, count in self.grown}
+
+    def _whole(self, event: Opaque) -> Opaque:
+        """Put the text that has grown into the snapshot; nothing else of it changes."""
+        wire = json.decode(event.payload)
+        part = wire["properties"]["part"]
+        for field, text in self.texts().items():
+            before = part.get(field, "")
+            if isinstance(before, str):
+                part[field] = before + text
+        if self.last_id is not None:
+            wire["id"] = self.last_id
+        return replace(event, id=wire.get("id"), payload=json.encode(wire))
+
+
+class Entry:
+    """An entity.
+
+    Attributes:
+        told: the last event that told all of it.
+        last: the last event that changed it, a delta perhaps.
+        born: seq at which it was first heard of; 0 if that was before this epoch.
+    """
+
+    __slots__ = ("_grown", "_grown_size", "born", "last", "told")
+
+    def __init__(self, told: Envelope, born: int, last: Envelope | None = None) -> None:
+        self.told = told
+        self.last = last or told
+        self.born = born
+        self._grown: dict[str, list[str]] | None = None
+        self._grown_size = 0
+
+    def seq(self, epoch: str) -> int:
+        """Return the seq of its last change, 0 if that was before `epoch`."""
+        return self.last.seq if self.last.epoch == epoch else 0
+
+    def grow(self, envelope: Envelope, field: str, texts: list[str]) -> None:
+        """Append to one of its fields."""
+        self.last = envelope
+        self._grown_size += sum(map(len, texts))
+        grown = self._grown = self._grown or {}
+        pieces = grown.setdefault(field, [])
+        if len(pieces) >= _MOST_PIECES:
+            # A new list: upserts that were made before go on reading the old one.
+            pieces = grown[field] = ["".join(pieces)]
+        pieces += texts
+
+    def upsert(self) -> Upsert:
+        """Return what it is now."""
+        if self._grown is None:
+            return Upsert(self.told)
+        grown = tuple((field, pieces, len(pieces)) for field, pieces in self._grown.items())
+        return Upsert(self.told, self.last.event.id, grown)
+
+    @property
+    def message(self) -> str | None:
+        """The message that it is, or is a part of."""
+        event = self.told.event
+        return event.messageID
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes in memory, all but exactly."""
+        return ENTRY_BYTES + self.told.event.size + self._grown_size
+
+
+def growth(event: Delta | Opaque) -> tuple[str, str, str] | None:
+    """Return part, field and text of a delta, typed or not; None if it is in no known form."""
+    if isinstance(event, Delta):
+        return event.partID, event.field, event.delta
+    try:
+        properties: dict[str, Any] = json.decode(event.payload)["properties"]
+        found = properties["partID"], properties["field"], properties["delta"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return found if all(isinstance(value, str) for value in found) else None
+
+
+def _retold(event: Opaque) -> Opaque:
+    """Turn the news that a session was made into what it is: it may be known already."""
+    wire = json.decode(event.payload)
+    wire["type"] = SessionUpdated.type
+    return replace(event, type=SessionUpdated.type, payload=json.encode(wire))

@@ -1,0 +1,259 @@
+"""The ledger of one source: told of every event once, asked by whoever has missed some."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from bus.envelope import Envelope
+from bus.events import Delta, Opaque, PartDelta, SessionCreated
+from bus.ledger.entry import Entry, Upsert, growth
+from bus.ledger.session import LedgerSession, status_of
+from bus.ledger.slot import Kind, Slot, ended, told
+from bus.ledger.tombstones import Tombstone, Tombstones
+
+MAX_BYTES = 16 * 1024 * 1024
+REST_S = 600.0
+_NS = 1_000_000_000
+_SWEEP_EVERY_NS = 10 * _NS
+_KEPT_MESSAGES = 2
+_WHOLE = (Kind.SESSION, "")
+
+
+class Ledger:
+    """Holds what each entity of one source is now.
+
+    Args:
+        max_bytes: how much memory its entries may take.
+        rest_s: how long a session is remembered in which nothing goes on.
+
+    Attributes:
+        epoch: of the source, as last heard.
+        seq: of the last event it was told of.
+        floor: highest seq of anything it has forgotten.
+        size: bytes that its entries take.
+        sessions: by id; the one told of last comes last.
+        tombstones: of what is gone.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES, rest_s: float = REST_S) -> None:
+        self.epoch = ""
+        self.seq = 0
+        self.floor = 0
+        self.size = 0
+        self.sessions: dict[str, LedgerSession] = {}
+        self.tombstones = Tombstones()
+        self._max_bytes = max_bytes
+        self._rest_ns = int(rest_s * _NS)
+        self._swept_ns = 0
+        self._parts: dict[str, Entry] = {}
+
+    @property
+    def max_bytes(self) -> int:
+        """How many bytes its entries may take."""
+        return self._max_bytes
+
+    def note(self, envelopes: Iterable[Envelope]) -> None:
+        """Take the next events of the source; deltas of one part in a row cost next to nothing."""
+        texts: list[str] = []
+        last: Envelope | None = None
+        key: tuple[str, str] | None = None
+        for envelope in envelopes:
+            event = envelope.event
+            if isinstance(event, Delta):
+                if last is None or key != (event.partID, event.field):
+                    self._grow_by(last, texts)
+                    texts, key = [], (event.partID, event.field)
+                texts.append(event.delta)
+                last = envelope
+            else:
+                self._grow_by(last, texts)
+                last = None
+                self._reach(envelope)
+                self._note_opaque(envelope, event)
+        self._grow_by(last, texts)
+
+    def changed(self, after: int, known: int = 0) -> Iterator[Upsert]:
+        """Yield what brings one up to date who has all up to seq `after` of this epoch.
+
+        Args:
+            after: below zero for one who stands in an earlier epoch, or nobody knows where.
+            known: up to this seq, some of what followed is known as well.
+        """
+        known = max(after, known)
+        for _, stone in self.tombstones:
+            if stone.born <= known and stone.ended.seq > after:
+                yield Upsert(stone.ended)
+        for session in self.sessions.values():
+            for (kind, _), entry in session.ordered():
+                if entry.seq(self.epoch) > (max(after, 0) if kind is Kind.ERROR else after):
+                    yield entry.upsert()
+
+    def recent(self, since_ns: int, live_only: bool) -> Iterator[Upsert]:
+        """Yield what brings one up to date who begins now.
+
+        Args:
+            since_ns: sessions in which nothing goes on count if they changed since then.
+            live_only: they do not count at all.
+        """
+        for session in self.sessions.values():
+            if session.live or (not live_only and session.last_ns >= since_ns):
+                for (kind, _), entry in session.ordered():
+                    if kind is not Kind.ERROR:
+                        yield entry.upsert()
+
+    def put(self, session_id: str, slot: Slot, entry: Entry) -> None:
+        """Make `entry` what is known of an entity."""
+        session = self.sessions.pop(session_id, None) or LedgerSession()
+        self.sessions[session_id] = session
+        old = session.entries.get(slot)
+        session.entries[slot] = entry
+        self.size += entry.size - (old.size if old is not None else 0)
+        event = entry.told.event
+        if slot[0] is Kind.PART:
+            self._parts[slot[1]] = entry
+        elif slot[0] is Kind.STATUS and isinstance(event, Opaque):
+            session.status = status_of(event)
+
+    def lose(self) -> None:
+        """Own up to events that it was never told of, right before the next one."""
+        self.floor = self.seq + 1
+
+    def shrink(self) -> None:
+        """Forget what matters least until the rest is well within its bounds."""
+        target = self._max_bytes * 3 // 4
+        for victim in self._least_first():
+            if self.size <= target:
+                return
+            self._forget(*victim)
+
+    def _note_opaque(self, envelope: Envelope, event: Opaque) -> None:
+        if event.type == PartDelta.type:
+            grown = growth(event)
+            if grown is not None:
+                part, field, text = grown
+                self._grow(envelope, part, field, [text])
+            return
+        session = event.sessionID
+        if session is None:
+            return
+        if (slot := told(event)) is not None:
+            self._tell(envelope, session, slot)
+        elif (slot := ended(event)) is not None:
+            self._end(envelope, session, slot)
+
+    def _reach(self, envelope: Envelope) -> None:
+        if envelope.epoch != self.epoch:
+            self._renew(envelope.epoch)
+        self.seq = envelope.seq
+
+    def _grow_by(self, last: Envelope | None, texts: list[str]) -> None:
+        """Take a row of deltas that ends with `last`."""
+        if last is not None and isinstance(last.event, Delta):
+            self._reach(last)
+            self._grow(last, last.event.partID, last.event.field, texts)
+
+    def _grow(self, envelope: Envelope, part: str, field: str, texts: list[str]) -> None:
+        entry = self._parts.get(part)
+        if entry is None:
+            self._grow_unknown(envelope)
+            return
+        self.size -= entry.size
+        entry.grow(envelope, field, texts)
+        self.size += entry.size
+        if self.size > self._max_bytes:
+            self.shrink()
+
+    def _grow_unknown(self, envelope: Envelope) -> None:
+        """Note text of a part that was forgotten, or, if none can have been, nobody knows yet."""
+        session = self.sessions.get(envelope.session or "")
+        if session is None or not session.whole:
+            self.floor = envelope.seq
+
+    def _tell(self, envelope: Envelope, session: str, slot: Slot) -> None:
+        known = self.sessions.get(session)
+        if known is None:
+            whole = envelope.event.type == SessionCreated.type
+            known = self.sessions[session] = LedgerSession(whole)
+        old = known.entries.get(slot)
+        newborn = envelope.seq if known.whole else 0  # it may have lived before
+        self.put(session, slot, Entry(envelope, newborn if old is None else old.born))
+        if self.size > self._max_bytes:
+            self.shrink()
+        if envelope.time_ns >= self._swept_ns + _SWEEP_EVERY_NS:
+            self._swept_ns = envelope.time_ns
+            self._sweep(envelope.time_ns - self._rest_ns)
+
+    def _end(self, envelope: Envelope, session: str, slot: Slot) -> None:
+        """Take out an entity. It may come back, and go again: its first birth counts."""
+        older = self.tombstones.take(session, slot)
+        entry = self._drop(session, slot)
+        self.tombstones.drop_below(session, slot)
+        born = min((one.born for one in (entry, older) if one is not None), default=0)
+        forgotten = self.tombstones.put(session, slot, Tombstone(envelope, born))
+        if forgotten is not None:
+            self.floor = max(self.floor, forgotten.ended.seq)
+
+    def _drop(self, session_id: str, slot: Slot) -> Entry | None:
+        """Take out an entity and what belongs to it; return its entry."""
+        session = self.sessions.get(session_id)
+        if session is None:
+            return None
+        kind, name = slot
+        gone = [slot]
+        if kind is Kind.SESSION:
+            gone = list(session.entries)
+            del self.sessions[session_id]
+        elif kind is Kind.MESSAGE:
+            gone += session.parts(name)
+        entry = session.entries.get(slot)
+        for one in gone:
+            self._take_out(session, one)
+        return entry
+
+    def _take_out(self, session: LedgerSession, slot: Slot) -> None:
+        entry = session.entries.pop(slot, None)
+        if entry is not None:
+            self.size -= entry.size
+        if slot[0] is Kind.PART:
+            self._parts.pop(slot[1], None)
+
+    def _forget(self, session_id: str, slot: Slot) -> None:
+        """Drop what is still there: who has not heard of it cannot be made whole any more."""
+        session = self.sessions.get(session_id)
+        if session is None:
+            return
+        entries = session.entries
+        slots = list(entries) if slot == _WHOLE else [slot, *session.parts(slot[1])]
+        seqs = [entries[one].seq(self.epoch) for one in slots if one in entries]
+        self.floor = max([self.floor, *seqs])
+        session.whole = False
+        self._drop(session_id, slot)
+
+    def _least_first(self) -> Iterator[tuple[str, Slot]]:
+        """Yield sessions at rest, then old messages, then whatever is largest."""
+        for name, session in list(self.sessions.items()):
+            if not session.live:
+                yield name, _WHOLE
+        for name, session in list(self.sessions.items()):
+            for message in session.messages()[:-_KEPT_MESSAGES]:
+                yield name, (Kind.MESSAGE, message)
+        entries = [
+            (entry.size, name, slot)
+            for name, session in self.sessions.items()
+            for slot, entry in session.entries.items()
+        ]
+        for _, name, slot in sorted(entries, reverse=True):
+            yield name, slot
+
+    def _sweep(self, before_ns: int) -> None:
+        for name, session in list(self.sessions.items()):
+            if not session.live and session.last_ns < before_ns:
+                self._forget(name, _WHOLE)
+
+    def _renew(self, epoch: str) -> None:
+        """Begin another epoch: all that is known is older than its first event."""
+        self.epoch, self.seq, self.floor = epoch, 0, 0
+        self.tombstones.clear()
+        for session in self.sessions.values():
+            for entry in session.entries.values():
+                entry.born = 0

@@ -1,0 +1,116 @@
+"""A whole ledger on its way to a worker (the ZeroMQ guide's Clone pattern), as msgpack."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from bus import json
+from bus.envelope import Envelope
+from bus.ledger.entry import Entry
+from bus.ledger.ledger import Ledger
+from bus.ledger.slot import Kind, Slot
+from bus.ledger.tombstones import Tombstone
+
+
+class MalformedSnapshot(ValueError):
+    """The bytes are no snapshot."""
+
+
+class _Entry(Struct, frozen=True, array_like=True):
+    """An entry; ``grown`` is a JSON object of text by field, with half surrogate pairs if need be.
+
+    ``last`` is the event that changed it last, None if that is the one that told of it.
+    """
+
+    session: str
+    kind: Kind
+    name: str
+    born: int
+    told: Envelope
+    last: Envelope | None
+    grown: bytes
+
+
+class _Stone(Struct, frozen=True, array_like=True):
+    session: str
+    kind: Kind
+    name: str
+    stone: Tombstone
+
+
+class Snapshot(Struct, frozen=True, array_like=True):
+    """What a ledger holds at one moment.
+
+    Attributes:
+        source: whose it is.
+        epoch: of the source.
+        seq: of the last event it has been told of.
+        floor: highest seq of anything it has forgotten.
+        tail: seq before the oldest event of the source's journal.
+        whole: the sessions that are known from their creation on.
+    """
+
+    source: str
+    epoch: str
+    seq: int
+    floor: int
+    tail: int
+    entries: list[_Entry]
+    stones: list[_Stone]
+    whole: list[str]
+
+    def ledger(self, max_bytes: int) -> Ledger:
+        """Return a ledger that holds the same."""
+        ledger = Ledger(max_bytes)
+        ledger.epoch, ledger.seq, ledger.floor = self.epoch, self.seq, self.floor
+        for one in self.entries:
+            ledger.put(one.session, (one.kind, one.name), _restored(one))
+        for session in self.whole:
+            ledger.sessions[session].whole = True
+        for stone in self.stones:
+            ledger.tombstones.put(stone.session, (stone.kind, stone.name), stone.stone)
+        return ledger
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Snapshot).decode
+
+
+def encode(ledger: Ledger, source: str, epoch: str, seq: int, tail: int) -> bytes:
+    """Return the bytes of what `ledger` holds when its source has published `seq`."""
+    entries = [
+        _packed(session_id, slot, entry)
+        for session_id, session in ledger.sessions.items()
+        for slot, entry in session.entries.items()
+    ]
+    stones = [_Stone(session, *slot, stone) for (session, slot), stone in ledger.tombstones]
+    floor = ledger.floor if ledger.epoch == epoch else 0
+    sessions = ledger.sessions.items()
+    whole = [name for name, session in sessions if session.whole and session.entries]
+    return _encode(Snapshot(source, epoch, seq, floor, tail, entries, stones, whole))
+
+
+def decode(data: bytes) -> Snapshot:
+    """Return the snapshot that `data` holds.
+
+    Raises:
+        MalformedSnapshot: it holds none.
+    """
+    try:
+        return _decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedSnapshot(f"malformed snapshot of {len(data)} bytes: {error}") from error
+
+
+def _packed(session: str, slot: Slot, entry: Entry) -> _Entry:
+    last = None if entry.last is entry.told else entry.last
+    grown = json.encode(entry.upsert().texts())
+    return _Entry(session, *slot, entry.born, entry.told, last, grown)
+
+
+def _restored(one: _Entry) -> Entry:
+    entry = Entry(one.told, one.born)
+    for field, text in json.decode(one.grown).items():
+        entry.grow(one.last or one.told, field, [text])
+    return entry

@@ -1,0 +1,60 @@
+"""What is gone, for those who knew it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from bus.envelope import Envelope
+from bus.ledger.slot import Kind, Slot
+
+MOST = 2048
+
+_Key = tuple[str, Slot]
+
+
+class Tombstone(Struct, frozen=True, array_like=True):
+    """The event that ended an entity, and the seq at which the entity was born."""
+
+    ended: Envelope
+    born: int
+
+
+class Tombstones:
+    """Bounded; the oldest is forgotten first."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._stones: dict[_Key, Tombstone] = {}
+
+    def __len__(self) -> int:
+        return len(self._stones)
+
+    def __iter__(self) -> Iterator[tuple[_Key, Tombstone]]:
+        """Yield them, the oldest first."""
+        return iter(list(self._stones.items()))
+
+    def put(self, session: str, slot: Slot, stone: Tombstone) -> Tombstone | None:
+        """Set one up; return the one that had to go for it."""
+        self._stones.pop((session, slot), None)
+        self._stones[session, slot] = stone
+        if len(self._stones) <= self._most:
+            return None
+        return self._stones.pop(next(iter(self._stones)))
+
+    def take(self, session: str, slot: Slot) -> Tombstone | None:
+        """Remove one, and return it."""
+        return self._stones.pop((session, slot), None)
+
+    def drop_below(self, session: str, slot: Slot) -> None:
+        """Remove those of all that went along with a session or message."""
+        kind, name = slot
+        for key, stone in self:
+            below = kind is Kind.SESSION or stone.ended.event.messageID == name
+            if key[0] == session and below:
+                del self._stones[key]
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._stones.clear()

@@ -1,0 +1,194 @@
+"""Coming in: a stream goes on exactly where it was cut, on any worker, or is made whole."""
+
+import itertools
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from bus.clone import Cloned
+from bus.ledger import Ledger, snapshot
+from bus.sse import EventStreamParser
+from gateway.relay import Cursor, Endpoint, Log, Relay, Verdict, View, enter
+from tests.envelopes import deliveries, enveloped, everything, instance
+from tests.histories import histories
+from tests.reference import fold
+from tests.unit.bus.test_ledger import delta, part, state, status
+
+VIEWS = st.builds(instance, keep_superseded=st.booleans())
+NOW = 1_000_000_000
+
+
+def relay_of(*batches, **bounds):
+    relay = Relay(Log(**bounds))
+    for batch in batches:
+        relay.append(batch)
+    return relay
+
+
+def told(entrance, view):
+    """What a reader is told as it comes in, as SSE events."""
+    parser = EventStreamParser()
+    return [e for piece in entrance.pieces(view.endpoint) for e in parser.feed(piece)]
+
+
+def rest_of_stream(relay, last_id, view):
+    """All that a reader gets that names this id, its entrance included, as SSE events."""
+    entrance = enter(relay, last_id, view, NOW)
+    steps = deliveries(relay, entrance.cursor, view)
+    return entrance, [*told(entrance, view), *(event for step in steps for event in step)]
+
+
+def wires(events):
+    return [json.loads(event.data) for event in events]
+
+
+def clone_of(envelopes, journal_from):
+    """A worker that has joined by a snapshot, with the journal from a seq on."""
+    ledger = Ledger()
+    ledger.note(envelopes)
+    last = envelopes[-1]
+    data = snapshot.encode(ledger, last.source, last.epoch, last.seq, journal_from)
+    journal = [e for e in envelopes if e.seq > journal_from]
+    relay = Relay()
+    relay.load(Cloned(snapshot.decode(data), journal))
+    return relay
+
+
+@given(histories(), VIEWS, st.integers(0), st.integers(0))
+def test_a_cut_anywhere_changes_nothing(events, view, start, cut):
+    """The reader has begun anywhere, so its runs begin elsewhere than the other worker's."""
+    envelopes = enveloped(events)
+    mine = relay_of(envelopes)
+    begun = Cursor(start % (len(envelopes) + 1))
+    got = [e for step in deliveries(mine, begun, view) for e in step]
+    if not got:
+        return
+    cut = 1 + cut % len(got)
+    entrance, after = rest_of_stream(clone_of(envelopes, 0), got[cut - 1].id, view)
+    assert entrance.resumed
+    assert wires(after) == wires(got[cut:])
+
+
+WEAVES = st.lists(st.integers(1, 5), min_size=1, max_size=4)
+
+
+@given(histories(), VIEWS, WEAVES, WEAVES, st.integers(0))
+def test_two_sources_may_be_woven_differently_elsewhere(events, view, here, there, cut):
+    sides = [[], []]
+    for event in events:
+        sides["ses_0" in json.dumps(event)].append(event)
+    sources = enveloped(sides[0], source="p1"), enveloped(sides[1], source="p2")
+    mine, other = (relay_of(*_woven(*sources, weave)) for weave in (here, there))
+    got = [e for step in deliveries(mine, Cursor(0), view) for e in step]
+    if not got:
+        return
+    cut = 1 + cut % len(got)
+    entrance, after = rest_of_stream(other, got[cut - 1].id, view)
+    whole = fold(wires(got[:cut]) + wires(after)).view()
+    expected = fold(wires(got)).view()
+    if entrance.resumed:
+        assert _unordered(whole) == _unordered(expected)
+    else:  # the id was given before one of the sources was heard of
+        assert (whole["messages"], whole["parts"]) == (expected["messages"], expected["parts"])
+
+
+def _woven(first, second, weave):
+    """Weave two sources, each in its own order."""
+    sides, woven, counts = [list(first), list(second)], [], itertools.cycle(weave)
+    while any(sides):
+        count = next(counts)
+        woven.append(sides[0][:count])
+        del sides[0][:count]
+        sides.reverse()
+    return woven
+
+
+def _unordered(view):
+    return {**view, "others": sorted(map(json.dumps, view["others"]))}
+
+
+@given(histories(), st.data())
+def test_who_has_missed_more_than_the_log_holds_is_made_whole(events, data):
+    envelopes = enveloped(events)
+    if not envelopes:
+        return
+    seen = data.draw(st.integers(0, len(envelopes)))
+    other = clone_of(envelopes, data.draw(st.integers(seen, len(envelopes))))
+    entrance, after = rest_of_stream(other, f"p1epoch:{seen}", instance())
+    assert entrance.verdict in (Verdict.EXACT, Verdict.CAUGHT_UP)
+    assert state(events[:seen] + wires(after)) == state(events)
+
+
+@given(st.text() | st.from_regex(r"[a-z0-9]{1,3}:\d{1,3}(-\d{1,3})?(\.\d{1,2})?(,b:1)?"))
+def test_no_id_is_an_error(last_id):
+    relay = relay_of(enveloped([part("a"), delta("b"), status("busy")]))
+    entrance, after = rest_of_stream(relay, last_id, View(Endpoint.GLOBAL))
+    if entrance.verdict in (Verdict.MALFORMED, Verdict.FOREIGN):
+        assert fold(e["payload"] for e in wires(after)).view()["status"]
+
+
+@pytest.mark.parametrize("last_id", ["p1epoch:0-2.3", "p1epoch:3-2.1", "p1epoch:1-2", "p1epoch:x"])
+def test_an_impossible_run_is_malformed(last_id):
+    relay = relay_of(enveloped([part("a"), delta("b"), status("busy")]))
+    assert enter(relay, last_id, instance(), NOW).verdict is Verdict.MALFORMED
+
+
+def test_upserts_carry_one_id_and_it_is_the_last():
+    events = [part("a"), delta("b"), status("busy")]
+    relay = clone_of(enveloped(events), 3)
+    entrance, got = rest_of_stream(relay, "p0epoch:7", instance())
+    assert (entrance.verdict, entrance.id) == (Verdict.FOREIGN, "")
+    assert [event.id for event in got] == ["", "p1epoch:3"]
+    assert fold(wires(got)).view() == fold(events).view()
+
+
+def test_a_place_that_is_yet_to_come_is_worth_waiting_for():
+    relay = relay_of(enveloped([part("a")]))
+    assert enter(relay, "p1epoch:2", instance(), NOW).verdict is Verdict.AHEAD
+    assert enter(Relay(), "p1epoch:2", instance(), NOW).verdict is Verdict.AHEAD
+
+
+def test_an_epoch_that_is_over_goes_on_in_the_next():
+    old = enveloped([part("a"), delta("b")])
+    new = [replace(e, epoch="p1later") for e in enveloped([delta("c"), status("idle")])]
+    relay = relay_of(old, new)
+    for last_id, text in (("p1epoch:1", "bc"), ("p1epoch:2", "c"), ("p1epoch:9", "c")):
+        entrance, got = rest_of_stream(relay, last_id, instance())
+        said = [e["properties"].get("delta", "") for e in wires(got)]
+        assert entrance.resumed
+        assert "".join(said) == text
+
+
+def test_a_fresh_reader_of_the_instance_hears_of_nothing_that_is_over():
+    over = [part("a", time={"start": 1, "end": 2}), status("idle")]
+    relay = relay_of(enveloped(over))
+    assert told(enter(relay, None, instance(), NOW), instance()) == []
+    whole = View(Endpoint.GLOBAL)
+    assert len(told(enter(relay, None, whole, NOW), whole)) == 2
+    assert told(enter(relay, None, whole, NOW * 100), whole) == []
+
+
+def test_one_who_comes_in_mid_text_has_it_from_its_start():
+    events = [part(""), status("busy"), *(delta(c) for c in "abc")]
+    relay = relay_of(enveloped(events))
+    entrance, got = rest_of_stream(relay, None, instance())
+    assert not entrance.resumed
+    assert wires(got)[0]["properties"]["part"]["text"] == "abc"
+
+
+def test_the_filter_of_a_reader_holds_for_upserts_too():
+    relay = clone_of(enveloped([part("a"), status("busy")]), 2)
+    for view in (instance(sessions=frozenset({"other"})), View(Endpoint.INSTANCE, "/elsewhere")):
+        assert told(enter(relay, "x:1", view, NOW), view) == []
+
+
+def test_events_that_are_lost_for_good_are_owned_up_to():
+    relay = relay_of(enveloped([part("a"), delta("b")]))
+    relay.lose()
+    relay.append(enveloped([part("a"), delta("b"), status("x"), part("abcd")])[3:])
+    assert enter(relay, "p1epoch:2", instance(), NOW).verdict is Verdict.TOO_OLD
+    assert enter(relay, "p1epoch:3", instance(), NOW).verdict is Verdict.EXACT
+    assert len(everything(relay, enter(relay, "p1epoch:3", instance(), NOW).cursor, instance()))
