@@ -38,7 +38,7 @@ class Follower:
         self,
         urls: Sequence[str],
         path: str = "/global/event",
-        silence_s: float = 3.0,
+        silence_s: float = 2.5,
         pause_s: tuple[float, float] = (0.02, 0.2),
         may_take_back: bool = False,
         name: str = "a reader",

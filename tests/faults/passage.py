@@ -1,18 +1,18 @@
 """One connection through the fault proxy: bytes pass both ways until its fault happens."""
 
 import contextlib
+import math
 import socket
 import struct
 from collections.abc import Callable
 
 import gevent
 
-from tests.faults.fault import Fault
+from tests.faults.fault import ENDS, Fault
 
-_READ_BYTES = 16 * 1024
+_READ_BYTES = 1024 * 1024  # late is not slow: what waits comes together
 _TRICKLE_BYTES = 64
 _TRICKLE_PAUSE_S = 0.05
-_ENDS = ("black hole", "reset", "close", "half-close to reader")
 
 
 class Passage:
@@ -64,23 +64,29 @@ class Passage:
             self._reader.shutdown(socket.SHUT_RDWR)
 
     def _downward(self) -> bool:
-        """Pass the answer; tell whether the fault is to end the connection."""
-        fault, happened = self._fault, False
-        while True:
-            left = fault.after_bytes - self.passed
-            if left <= 0 and not happened and fault.kind != "none":
-                happened = True
-                self._note()
-                if fault.kind in _ENDS:
-                    return True
-                self._begin()
-            data = self._server.recv(min(left, _READ_BYTES) if left > 0 else _READ_BYTES)
+        """Pass the answer; tell whether the connection is to be broken."""
+        if self._fault.kind == "none":
+            self._pass(math.inf)
+            return False
+        if not self._pass(self._fault.after_bytes):
+            return False
+        self._note()
+        if self._fault.kind in ENDS:
+            return True
+        self._begin()
+        late_s = self._fault.seconds if self._fault.kind == "latency" else 0.0
+        return self._pass(self.passed + self._fault.spared_bytes, late_s)
+
+    def _pass(self, until: float, late_s: float = 0.0) -> bool:
+        """Pass bytes until so many have passed; tell whether there were so many."""
+        while self.passed < until:
+            data = self._server.recv(int(min(until - self.passed, _READ_BYTES)))
             if not data:
                 return False
-            if happened and fault.kind == "latency":
-                gevent.sleep(fault.seconds)
+            gevent.sleep(late_s)
             self._reader.sendall(data)
             self.passed += len(data)
+        return True
 
     def _begin(self) -> None:
         """Have a fault begin after which bytes go on passing."""

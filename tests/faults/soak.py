@@ -53,7 +53,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="soak weir behind a fault proxy")
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--readers", type=int, default=24)
-    parser.add_argument("--users", type=int, default=3, help="prompt at the same time")
+    parser.add_argument("--users", type=int, default=8, help="prompt at the same time")
     parser.add_argument("--seed", type=int, default=random.randrange(10**9))
     parser.add_argument("--calm", action="store_true", help="no faults: weir and its load alone")
     return parser.parse_args()
