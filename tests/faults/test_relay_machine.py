@@ -1,0 +1,255 @@
+"""Whatever happens between a processor, its workers and their readers, all end up whole.
+
+Hypothesis chooses what happens: what is published and when it leaves, which frames arrive or
+are dropped, who reads how far, where in a frame a connection is cut, and on which worker it goes
+on; workers that join late or are replaced, and a processor that dies. Logs and journals are small,
+so that replay, snapshot and ledger all have their turn.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+import bus.log
+import gateway.readers
+from bus.sse import EventStreamParser
+from gateway.relay import Endpoint, View
+from tests.envelopes import instance, raw
+from tests.faults.model import ProcessorModel, WorkerModel
+from tests.faults.witness import Listener
+from tests.histories import histories
+from tests.reference import State, fold
+
+OCCURRENCES = ("errors", "idles", "others")
+VIEWS = (instance(), View(Endpoint.GLOBAL), instance(keep_superseded=True))
+LATE = "nobody:0"
+"""An id that nobody has heard of: who says it is told of all that there is."""
+
+workers = st.integers(0, 1)
+readers = st.integers(0, len(VIEWS))
+few = st.integers(1, 6)
+
+
+class Reader:
+    """One reader and its connection."""
+
+    def __init__(self, view: View, last_id: str = "") -> None:
+        self.view = view
+        self.listener = Listener()
+        self._first_id = last_id
+        self.worker: WorkerModel | None = None
+        self._stream: Iterator[bytes] = iter(())
+        self._parser = EventStreamParser()
+
+    def connect(self, worker: WorkerModel) -> None:
+        """Go on, or begin, at a worker."""
+        last_id = self.listener.last_event_id or self._first_id
+        self.worker, self._stream = worker, worker.stream(self.view, last_id)
+        self._parser = EventStreamParser()
+        self._parser.last_event_id = self.listener.last_event_id
+        self.listener.connect()
+
+    def read(self, pieces: int) -> bool:
+        """Take at most so many pieces; tell whether there is nothing more to read by now."""
+        for _ in range(pieces):
+            piece = self._next()
+            if piece is None or self._take(piece) == ["server.heartbeat"]:
+                return True
+        return False
+
+    def cut(self, after_bytes: int) -> None:
+        """Lose the connection in the midst of the next piece."""
+        piece = self._next()
+        if piece is not None:
+            self._take(piece[: after_bytes % (len(piece) + 1)])
+        self.leave()
+
+    def leave(self) -> None:
+        """Lose the connection."""
+        self.worker = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it was there from the start, and every resume was exact."""
+        return not self._first_id and self.listener.resumed == self.listener.connections - 1
+
+    def _next(self) -> bytes | None:
+        """Return the next piece; None without a connection, and where the server resets it."""
+        if self.worker is None:
+            return None
+        try:
+            return next(self._stream)
+        except ConnectionResetError:
+            self.leave()
+            return None
+
+    def _take(self, data: bytes) -> list[str]:
+        return [self.listener.take(event)["type"] for event in self._parser.feed(data)]
+
+
+class RelayMachine(RuleBasedStateMachine):
+    """One processor, two workers, and a reader of each view, one of them late."""
+
+    @initialize(
+        history=histories(),
+        segment=st.sampled_from((1, 3, 8, 1024)),
+        log_events=st.sampled_from((4, 20, 1000)),
+        journal_events=st.sampled_from((4, 20, 1000)),
+    )
+    def begin(self, history, segment, log_events, journal_events):
+        bus.log.SEGMENT_EVENTS = segment
+        self.to_come = list(reversed(history))
+        self.log_events = log_events
+        self.processor = ProcessorModel(journal_events)
+        self.workers = [WorkerModel(self.processor, log_events) for _ in range(2)]
+        self.ever = list(self.workers)
+        self.readers = [Reader(view) for view in VIEWS] + [Reader(VIEWS[0], LATE)]
+        self.restarts = 0
+        for number, reader in enumerate(self.readers[:-1]):
+            reader.connect(self.workers[number % 2])
+            reader.read(1)
+
+    @rule(count=st.sampled_from((1, 1, 2, 5, 13, 40)), flush=st.booleans())
+    def publish(self, count, flush):
+        for _ in range(min(count, len(self.to_come))):
+            self.processor.publish(self.to_come.pop())
+        if flush:
+            self.processor.flush()
+
+    @rule(count=st.sampled_from((3, 8, 20, 40)))
+    def flow(self, count):
+        """Have events reach all workers, as they mostly do."""
+        self.publish(count, flush=True)
+        for worker in self.workers:
+            worker.hear(len(worker.frames))
+
+    @rule()
+    def heartbeat(self):
+        self.processor.publisher.heartbeat()
+
+    @rule(worker=workers, count=few, meanwhile=st.integers(0, 3))
+    def deliver(self, worker, count, meanwhile):
+        self.processor.meanwhile = lambda: self.publish(meanwhile, flush=meanwhile > 1)
+        self.workers[worker].hear(count)
+        self.processor.meanwhile = lambda: None
+
+    @rule(worker=workers, first=st.integers(0, 3), count=few)
+    def drop(self, worker, first, count):
+        """Lose frames from the middle of the queue, as a PUB socket at its mark does."""
+        frames = self.workers[worker].frames
+        kept = [frame for n, frame in enumerate(frames) if not first <= n < first + count]
+        frames.clear()
+        frames.extend(kept)
+
+    @rule(worker=workers)
+    def replace_worker(self, worker):
+        dead = self.workers[worker]
+        self.processor.workers.remove(dead)
+        for reader in self.readers:
+            if reader.worker is dead:
+                reader.leave()
+        self.workers[worker] = WorkerModel(self.processor, self.log_events)
+        self.ever.append(self.workers[worker])
+
+    @precondition(lambda self: self.restarts < 2)
+    @rule(arrive=st.integers(0, 20))
+    def restart_processor(self, arrive):
+        """What is in its sockets when it dies is lost; what it has said is saved."""
+        for worker in self.workers:
+            kept = list(worker.frames)[:arrive]
+            worker.frames.clear()
+            worker.frames.extend(kept)
+        self.processor.restart()
+        self.restarts += 1
+
+    @rule(reader=readers, pieces=few)
+    def read(self, reader, pieces):
+        self.readers[reader].read(pieces)
+
+    @rule(reader=readers, after_bytes=st.integers(0, 3000), worker=workers)
+    def cut_and_resume(self, reader, after_bytes, worker):
+        self.readers[reader].cut(after_bytes)
+        self.readers[reader].connect(self.workers[worker])
+
+    @rule(reader=readers, after_bytes=st.integers(0, 3000))
+    def cut(self, reader, after_bytes):
+        self.readers[reader].cut(after_bytes)
+
+    @rule(reader=readers, worker=workers)
+    def connect(self, reader, worker):
+        self.readers[reader].connect(self.workers[worker])
+
+    def teardown(self):
+        if not hasattr(self, "processor"):
+            return
+        while self.to_come:
+            self.publish(1000, flush=True)
+        self.processor.publisher.heartbeat()
+        for worker in self.workers:
+            worker.hear(len(worker.frames))
+        for number, reader in enumerate(self.readers):
+            self._drain(reader, number)
+            self._check(reader)
+
+    def _drain(self, reader, number):
+        """Have it read all there is, through resets."""
+        for attempt in range(5):
+            if reader.worker is None:
+                reader.connect(self.workers[(number + attempt) % 2])
+            while not reader.read(1000):
+                pass
+            if reader.worker is not None:
+                return
+        raise AssertionError("a reader is reset again and again")
+
+    def _check(self, reader):
+        truth, held = fold(raw(self.processor.published)), reader.listener.state
+        if self.restarts:
+            # That something is gone may have been in a socket of the processor that died.
+            assert still_there(entities(held), entities(truth)) == entities(truth)
+            return
+        assert entities(held) == entities(truth)
+        assert not doubled(held, truth)
+        if reader.is_exact and not self._catch_ups():
+            assert held.view() == truth.view()
+
+    def _catch_ups(self):
+        """How often anybody was told what is, in place of what happened."""
+        counts = [worker.readers.catch_ups for worker in self.ever]
+        return sum(sum(one.values()) - one["exact"] for one in counts)
+
+
+def entities(state: State):
+    """What a client holds, without what it was merely told once."""
+    return {name: value for name, value in state.view().items() if name not in OCCURRENCES}
+
+
+def still_there(held, truth):
+    """What is held, less what is gone."""
+    tables = {name: _common(held[name], truth[name]) for name in truth}
+    for name in ("messages", "parts"):
+        tables[name] = {key: _common(held[name][key], truth[name][key]) for key in tables[name]}
+    return tables
+
+
+def _common(table, other):
+    return {key: value for key, value in table.items() if key in other}
+
+
+def doubled(held: State, truth: State):
+    """What was told once, and came more than once."""
+    return Counter(map(repr, held.others)) - Counter(map(repr, truth.others))
+
+
+@pytest.fixture(autouse=True)
+def _small_segments(monkeypatch):
+    monkeypatch.setattr(bus.log, "SEGMENT_EVENTS", bus.log.SEGMENT_EVENTS)
+    monkeypatch.setattr(gateway.readers, "_AHEAD_S", 0.0)
+
+
+RelayMachine.TestCase.settings = settings(max_examples=10, stateful_step_count=40, deadline=None)
+TestRelay = pytest.mark.timeout(120)(RelayMachine.TestCase)
