@@ -83,6 +83,7 @@ class ProcessorModel:
         self.publisher = Publisher(self, "p1", defer=lambda flush: None)  # type: ignore[arg-type]
         self.publisher.journal = Log(max_events=self._journal_events, start=1)
 
+
 class WorkerModel:
     """Hears a processor, and serves readers.
 

@@ -32,6 +32,8 @@ LATE = "nobody:0"
 workers = st.integers(0, 1)
 readers = st.integers(0, len(VIEWS))
 few = st.integers(1, 6)
+counts = st.sampled_from((3, 8, 20, 40))
+percents = st.integers(0, 99)
 
 
 class Reader:
@@ -61,11 +63,14 @@ class Reader:
                 return True
         return False
 
-    def cut(self, after_bytes: int) -> None:
-        """Lose the connection in the midst of the next piece."""
+    def cut(self, percent: int) -> None:
+        """Lose the connection in the midst of the next piece that says more than hello."""
         piece = self._next()
+        if piece is not None and b"server.connected" in piece:
+            self._take(piece)
+            piece = self._next()
         if piece is not None:
-            self._take(piece[: after_bytes % (len(piece) + 1)])
+            self._take(piece[: len(piece) * percent // 100])
         self.leave()
 
     def leave(self) -> None:
@@ -96,9 +101,9 @@ class RelayMachine(RuleBasedStateMachine):
 
     @initialize(
         history=histories(),
-        segment=st.sampled_from((1, 3, 8, 1024)),
-        log_events=st.sampled_from((4, 20, 1000)),
-        journal_events=st.sampled_from((4, 20, 1000)),
+        segment=st.sampled_from((1024, 8, 3, 1)),
+        log_events=st.sampled_from((1000, 20, 4)),
+        journal_events=st.sampled_from((1000, 20, 4)),
     )
     def begin(self, history, segment, log_events, journal_events):
         bus.log.SEGMENT_EVENTS = segment
@@ -120,7 +125,7 @@ class RelayMachine(RuleBasedStateMachine):
         if flush:
             self.processor.flush()
 
-    @rule(count=st.sampled_from((3, 8, 20, 40)))
+    @rule(count=counts)
     def flow(self, count):
         """Have events reach all workers, as they mostly do."""
         self.publish(count, flush=True)
@@ -170,14 +175,16 @@ class RelayMachine(RuleBasedStateMachine):
     def read(self, reader, pieces):
         self.readers[reader].read(pieces)
 
-    @rule(reader=readers, after_bytes=st.integers(0, 3000), worker=workers)
-    def cut_and_resume(self, reader, after_bytes, worker):
-        self.readers[reader].cut(after_bytes)
-        self.readers[reader].connect(self.workers[worker])
+    @rule(reader=readers, percent=percents)
+    def cut(self, reader, percent):
+        self.readers[reader].cut(percent)
 
-    @rule(reader=readers, after_bytes=st.integers(0, 3000))
-    def cut(self, reader, after_bytes):
-        self.readers[reader].cut(after_bytes)
+    @rule(count=counts, reader=readers, percent=percents, worker=workers)
+    def cut_in_flow(self, count, reader, percent, worker):
+        """Lose the connection in the midst of news, and go on at once."""
+        self.flow(count)
+        self.readers[reader].cut(percent)
+        self.readers[reader].connect(self.workers[worker])
 
     @rule(reader=readers, worker=workers)
     def connect(self, reader, worker):
