@@ -7,12 +7,11 @@ BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
 
-.PHONY: run test test-opencode lint format bench lock clean help
+.PHONY: run test lint format bench lock clean help
 
 help:
 	@echo 'make run     start weir (processor + gateway) with the built-in demo model'
 	@echo 'make test    run the test suite'
-	@echo 'make test-opencode  weir in front of a real opencode'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  apply the formatter'
 	@echo 'make bench   every benchmark, as tables'
@@ -23,11 +22,7 @@ run: $(READY)
 	@exec $(BIN)/weir up $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest $(ARGS)
-
-# The TUI tests need tmux; opencode itself comes from npm.
-test-opencode: $(READY)
-	$(BIN)/python -m pytest tests/opencode $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -42,6 +37,7 @@ bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.bus
 	$(BIN)/python -m tests.benchmarks.storm
 	$(BIN)/python -m tests.benchmarks.proxy
+	$(BIN)/python -m tests.benchmarks.relay
 
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --no-header \

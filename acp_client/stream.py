@@ -33,6 +33,7 @@ class EventStream:
         silence_s: a connection that says nothing for so long is lost; servers send a heartbeat
             every 10 s.
         notice: told in words when the connection is lost.
+        pause: waits between two attempts, for the seconds it is given or less.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class EventStream:
         query: Mapping[str, str] | None = None,
         silence_s: float = 35.0,
         notice: Callable[[str], None] = lambda words: None,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
         self._url = urlsplit(url)
         self._server = self._url.netloc.rpartition("@")[2]
         self._path = path + (f"?{urlencode(query)}" if query else "")
         self._silence_s = silence_s
         self._notice = notice
+        self._pause = pause
         self._last_event_id = ""
         self._backoff = Backoff()
 
@@ -65,7 +68,7 @@ class EventStream:
                 lost = f"{self._server} {_in_words(error)}"
             wait_s = self._backoff.next_s()
             self._notice(f"{lost}; trying again in {wait_s:.1f} s")
-            time.sleep(wait_s)
+            (self._pause or time.sleep)(wait_s)
 
     def _connection(self) -> Iterator[ServerSentEvent]:
         connection = _connect(self._url, self._silence_s)

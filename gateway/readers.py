@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 import gevent
 from gevent.event import Event
 
+from gateway.counts import Sent, total
 from gateway.relay import Cursor, Entrance, Relay, Verdict, View, enter, enter_at, stands_at
 from gateway.relay.pacing import pause_after
 
@@ -29,6 +31,9 @@ class Reader:
         cursor: where it stands.
         resumed: it goes on exactly where that stream was cut; None while it is not known.
         gone: its peer has left.
+        opened_at: `time.monotonic()` of its beginning.
+        sent: what it was sent so far.
+        writing_since: `time.monotonic()` of the write that is in flight, None while none is.
     """
 
     def __init__(self, view: View, last_id: str | None, cursor: Cursor) -> None:
@@ -37,6 +42,9 @@ class Reader:
         self.cursor = cursor
         self.resumed: bool | None = None
         self.gone = False
+        self.opened_at = time.monotonic()
+        self.sent = Sent()
+        self.writing_since: float | None = None
         self.wake = Event()
 
     def leave(self) -> None:
@@ -53,14 +61,21 @@ class Readers:
         limit: how many streams there may be at once.
 
     Attributes:
+        received: how many events the bus has brought.
+        opened: how many streams there were so far.
+        evictions: how many were ended, by cause.
         resumes: how often readers came in, by what became of their last id.
         catch_ups: how often one that had fallen off the log went on, likewise.
     """
 
     def __init__(self, relay: Relay, limit: int) -> None:
         self.relay = relay
+        self.received = 0
+        self.opened = 0
+        self.evictions: Counter[str] = Counter()
         self.resumes: Counter[str] = Counter()
         self.catch_ups: Counter[str] = Counter()
+        self._sent_to_gone = Sent()
         self._limit = limit
         self._open: set[Reader] = set()
         self._waiting: set[Reader] = set()
@@ -69,6 +84,14 @@ class Readers:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def __iter__(self) -> Iterator[Reader]:
+        return iter(self._open)
+
+    @property
+    def sent(self) -> Sent:
+        """What all readers were sent, those that are gone included."""
+        return total([self._sent_to_gone, *(reader.sent for reader in self._open)])
 
     def open(self, view: View, last_id: str | None = None) -> Reader:
         """Register a reader: whatever is appended from now on, it gets.
@@ -80,6 +103,7 @@ class Readers:
             raise TooManyReaders
         reader = Reader(view, last_id, self.relay.head)
         self._open.add(reader)
+        self.opened += 1
         return reader
 
     def come_in(self, reader: Reader) -> Entrance:
@@ -110,7 +134,9 @@ class Readers:
 
     def discard(self, reader: Reader) -> None:
         """Forget a reader."""
-        self._open.discard(reader)
+        if reader in self._open:
+            self._open.remove(reader)
+            self._sent_to_gone = total([self._sent_to_gone, reader.sent])
         self._waiting.discard(reader)
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import errno
 import logging
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import gevent
 
@@ -96,16 +96,29 @@ class Stream:
 
     def _bring_in(self, entrance: Entrance) -> Iterator[bytes]:
         """Yield what a reader is told first; only then it stands where that leads."""
-        for piece in entrance.pieces(self._reader.view.endpoint):
-            yield from _cut(piece)
+        reader, size = self._reader, 0
+        for piece in entrance.pieces(reader.view.endpoint):
+            yield from self._write([piece])
+            size += len(piece)
             gevent.sleep(0)
-        self._reader.cursor = entrance.cursor
+        reader.sent.entrance(entrance, size)
+        reader.cursor = entrance.cursor
 
     def _deliver(self, step: Step) -> Iterator[bytes]:
         self._reader.cursor = step.cursor
-        for piece in step.pieces:
-            yield from _cut(piece)
+        if step.pieces:
+            yield from self._write(step.pieces)
+            self._reader.sent.step(step)
         self._let_go(step)
+
+    def _write(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield pieces in lengths that a socket takes at once, and note what is on its way."""
+        reader = self._reader
+        for piece in pieces:
+            for start in range(0, len(piece), PIECE_BYTES):
+                reader.writing_since = time.monotonic()
+                yield piece if len(piece) <= PIECE_BYTES else piece[start : start + PIECE_BYTES]
+        reader.writing_since = None
 
     def _let_go(self, step: Step) -> None:
         """Let others in, or a reader who lags and reads fast would keep the loop to itself.
@@ -120,16 +133,10 @@ class Stream:
 
     def _say(self, event_type: str, place: str, **properties: bool) -> bytes:
         evt_id = self._ids.ascending("evt")
-        return server_frame(event_type, evt_id, self._reader.view.endpoint, place, **properties)
-
-
-def _cut(piece: bytes) -> Iterator[bytes]:
-    """Yield a piece in lengths that a socket takes at once."""
-    if len(piece) <= PIECE_BYTES:
-        yield piece
-        return
-    for start in range(0, len(piece), PIECE_BYTES):
-        yield piece[start : start + PIECE_BYTES]
+        reader = self._reader
+        frame = server_frame(event_type, evt_id, reader.view.endpoint, place, **properties)
+        reader.sent.own(len(frame))
+        return frame
 
 
 def _reset(reason: str) -> ConnectionResetError:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from bus.commands import Abort, Statuses
-from tests.blackbox.processor_driver import Event, Processor, processor
+from tests.blackbox.ears import Event
+from tests.blackbox.processor_driver import Processor, processor
 from tests.fakes.process import Provider, start_provider
 from tests.reference import State
 
@@ -206,5 +207,6 @@ def test_heartbeats_go_on_during_a_storm(demo: Processor) -> None:
     session = demo.session()
     heard = len(demo.ears.heartbeats)
     demo.prompt(session, "storm 1000000 40")
-    demo.ears.until(lambda: len(demo.ears.heartbeats) >= heard + 2, 5)
+    demo.ears.until(lambda: len(demo.ears.heartbeats) >= heard + 2)
+    assert session in demo.ask(Statuses())  # it is still being said
     demo.ask(Abort(session))

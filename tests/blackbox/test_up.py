@@ -320,6 +320,8 @@ def test_version_is_one_line():
         (["bogus"], ["weir: 'bogus'", "allowed are up, tail"]),
         (["--port", "1"], ["weir: '--port'", "allowed are up, tail"]),
         (["up", "--port", "x"], ["weir up: --port: 'x'", "0 to 65535"]),
+        (["up", "--hang-limit", "1"], ["weir up: --hang-limit: '1'", "2 to 3600 (seconds)"]),
+        (["up", "--memory-limit", "8M"], ["weir up: --memory-limit: '8M'", "32M"]),
         (["up", "--colour", "red"], ["weir up: --colour: unknown", "--port"]),
         (["up", "--model-url", "http://x/v1"], ["--model: missing", "--model-url needs it"]),
         (["up", "--model", "m1"], ["--model-url: missing", "--model needs it"]),
