@@ -1,11 +1,11 @@
-"""A processor and its gateway workers without I/O: the real parts, joined by lists of frames.
+"""Processors and gateway workers without I/O: the real parts, joined by lists of frames.
 
 Real are publisher, journal, ledgers, subscriber, replay, clone, relay, readers and streams. Only
 the sockets are not, so that a test decides which frame arrives, and when.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from bus.subscriber import Subscriber
 from gateway import ingest
 from gateway.readers import Readers
 from gateway.relay import Relay, View
+from gateway.sources import Sources
 from gateway.stream import Stream
 from tests.envelopes import DIRECTORY, dump
 
@@ -31,14 +32,19 @@ _MOST_READERS = 100
 class ProcessorModel:
     """Publishes to all workers; can die and be started anew.
 
+    Args:
+        source: its id.
+        journal_events: how many it can replay.
+
     Attributes:
         workers: those that hear it.
         published: all it has ever said, over all of its epochs.
         meanwhile: called before each answer; whatever a busy processor does.
     """
 
-    def __init__(self, journal_events: int) -> None:
+    def __init__(self, source: str, journal_events: int) -> None:
         self.workers: list[WorkerModel] = []
+        self._source = source
         self.published: list[Envelope] = []
         self.meanwhile: Callable[[], None] = lambda: None
         self._journal_events = journal_events
@@ -80,28 +86,30 @@ class ProcessorModel:
             worker.frames.append(frame)
 
     def _begin(self) -> None:
-        self.publisher = Publisher(self, "p1", defer=lambda flush: None)  # type: ignore[arg-type]
+        self.publisher = Publisher(self, self._source, defer=lambda flush: None)  # type: ignore[arg-type]
         self.publisher.journal = Log(max_events=self._journal_events, start=1)
 
 
 class WorkerModel:
-    """Hears a processor, and serves readers.
+    """Hears processors, and serves readers.
 
     Attributes:
         frames: on their way to it.
         readers: of its streams, with the relay.
     """
 
-    def __init__(self, processor: ProcessorModel, log_events: int) -> None:
+    def __init__(self, processors: Sequence[ProcessorModel], log_events: int) -> None:
         self.frames: deque[bytes] = deque()
         self.readers = Readers(Relay(Log(max_events=log_events)), _MOST_READERS)
+        sources = Sources(processors, partial(ingest.load, self.readers))  # type: ignore[arg-type]
         self._subscriber = _Fed(
             self.frames,
-            repair=partial(replay.fetch, processor),  # type: ignore[arg-type]
-            join=partial(ingest.join, processor, self.readers),  # type: ignore[arg-type]
+            repair=sources.repair,
+            join=sources.join,
             on_loss=partial(ingest.lose, self.readers),
         )
-        processor.workers.append(self)
+        for processor in processors:
+            processor.workers.append(self)
         self._subscriber.join()
 
     def hear(self, count: int) -> None:
