@@ -176,16 +176,19 @@ class RelayMachine(RuleBasedStateMachine):
         frames.clear()
         frames.extend(kept)
 
-    @rule(worker=workers)
-    def replace_worker(self, worker):
+    @rule(worker=workers, to=st.sampled_from((0, 1, None)))
+    def replace_worker(self, worker, to):
+        """Have a worker die; its readers go on at another at once, or later."""
         dead = self.workers[worker]
         for processor in self.processors:
             processor.workers.remove(dead)
+        self.workers[worker] = WorkerModel(self.processors, self.log_events)
+        self.ever.append(self.workers[worker])
         for reader in self.readers:
             if reader.worker is dead:
                 reader.leave()
-        self.workers[worker] = WorkerModel(self.processors, self.log_events)
-        self.ever.append(self.workers[worker])
+                if to is not None:
+                    reader.connect(self.workers[to])
 
     @precondition(lambda self: self.restarts < 2)
     @rule(which=st.integers(0, 1), arrive=st.integers(0, 20))
