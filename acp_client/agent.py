@@ -144,8 +144,9 @@ class ACPAgent:
         return self._job(lambda: self._listed(folder, max(0, begin)))
 
     def _listed(self, folder: str, begin: int) -> Result:
-        query = {"roots": "true", "limit": _MOST_LISTED}
-        found = self._server.get("/session", list[Session], folder, **query)
+        found = self._server.get(
+            "/session", list[Session], folder, roots="true", limit=_MOST_LISTED
+        )
         page = [_info(one) for one in found[begin : begin + _PAGE]]
         more = {"nextCursor": str(begin + _PAGE)} if len(found) > begin + _PAGE else {}
         return Result({"sessions": page, **more})

@@ -16,12 +16,13 @@ from msgspec import Struct
 
 from acp_client import permission, question, tools
 from acp_client.attached import Attached
+from acp_client.decode import properties_of
 from acp_client.jsonrpc import RpcError
 from acp_client.peer import Ask
 from acp_client.server import Server, ServerFailure
 from acp_client.tools import PENDING
 from acp_client.updates import ToolCall, ToolCallUpdate
-from acp_client.wire import Event, Part, PartUpdated, Permission, Question, Settled, properties_of
+from acp_client.wire import Event, Part, PartUpdated, Permission, Question, Settled
 
 log = logging.getLogger("weir.acp")
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
-from acp_client import wire
+from acp_client import decode, wire
 from acp_client.conversation import Conversation
 from acp_client.messages import USER
 from acp_client.outlet import Outlet
@@ -27,6 +27,8 @@ LOOK_UP_AFTER_S = 0.5
 GRACE_S = 2.0
 """How long an idle session may take to end its last message."""
 _RECOVERY_ATTEMPTS = 4
+_STATUS_S = 8.0
+"""A server that has just started may leave what comes too early without an answer."""
 _RECENT = 100
 _DELETED = "the session was deleted"
 _LOST = "the server does not know this prompt any more; send it again"
@@ -96,7 +98,7 @@ class Attached:
             self.tell(self.conversation.apply(event))
             if self.running is not None and event.type == "session.deleted":
                 self.finish(self.running, Outcome(error=_DELETED))
-        except wire.Unreadable as error:
+        except decode.Unreadable as error:
             log.warning("%s cannot be read: %s", event.type, error)
         self.settle()
 
@@ -179,7 +181,7 @@ class Attached:
             ServerFailure: it cannot tell.
         """
         directory = self.conversation.directory
-        busy = self._server.get("/session/status", dict[str, Status], directory)
+        busy = self._server.get("/session/status", dict[str, Status], directory, _STATUS_S)
         return busy.get(self.conversation.id, Status()).type == "idle"
 
     def _stored(self) -> tuple[bool, list[Stored]]:
@@ -218,7 +220,7 @@ class Attached:
     def _is_new(self, event: Event) -> bool:
         if event.type != "message.updated":
             return False
-        info = wire.properties_of(event, wire.MessageUpdated).info
+        info = decode.properties_of(event, wire.MessageUpdated).info
         return not self.conversation.knows(info.id)
 
 

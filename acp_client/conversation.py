@@ -20,6 +20,7 @@ from msgspec import UNSET
 
 from acp_client import tools, wire
 from acp_client.blocks import block_of_file
+from acp_client.decode import properties_of
 from acp_client.early import Early, Waitroom
 from acp_client.messages import ASSISTANT, USER, Messages
 from acp_client.options import Choices
@@ -36,7 +37,7 @@ from acp_client.updates import (
     Update,
 )
 from acp_client.usage import Meter
-from acp_client.wire import Delta, Event, Message, Part, Stored, properties_of
+from acp_client.wire import Delta, Event, Message, Part, Stored
 
 _CHUNKS: dict[str, type[AgentChunk] | type[ThoughtChunk]] = {
     "text": AgentChunk,

@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from acp_client import wire
+from acp_client import decode, wire
+from acp_client.decode import Unreadable
 from acp_client.stream import EventStream, StreamRefused
-from acp_client.wire import Event, Unreadable
+from acp_client.wire import Event
 
 log = logging.getLogger("weir.acp")
 
@@ -74,7 +75,7 @@ class Feed:
 
         for frame in self._stream(self._url, notice=lost, pause=self._pause):
             try:
-                self._take(wire.event_of(frame.data), listener)
+                self._take(decode.event_of(frame.data), listener)
             except Unreadable as error:
                 log.warning("an event that cannot be read: %s", error)
             except Exception:
@@ -83,7 +84,7 @@ class Feed:
 
     def _take(self, event: Event, listener: Listener) -> None:
         if event.type == "server.connected":
-            resumed = wire.properties_of(event, wire.Connected).resumed is True
+            resumed = decode.properties_of(event, wire.Connected).resumed is True
             log.debug("connected to the event stream, resumed: %s", resumed)
             self._attempts = 0
             listener.on_connected(resumed)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from acp_client import wire
+from acp_client import decode
 from acp_client.attached import Attached
 from acp_client.conversation import Conversation
 from acp_client.history import replay
@@ -56,7 +56,7 @@ class Opening:
     def make(self, directory: str, mcp: Sequence[McpServer]) -> Result:
         """Make a session."""
         made = self._server.ask("POST", "/session", {}, directory)
-        session = wire.read(made, Session)
+        session = decode.read(made, Session)
         attached = self._attach(session, directory, mcp, cost=0.0)
         with self._or_detached(attached):
             answer = {"sessionId": session.id, **_choices(attached)}

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from urllib.parse import quote
 
-from acp_client import wire
+from acp_client import decode, wire
 from acp_client.asks import Asks
 from acp_client.attached import Attached
 from acp_client.outlet import Outlet
@@ -49,7 +49,7 @@ class Router:
 
     def on_event(self, event: Event) -> None:
         """Take an event of the stream; wait while the editor lags behind."""
-        session = wire.session_of(event)
+        session = decode.session_of(event)
         if session:
             with self._lock:
                 attached = self.sessions.get(session)
@@ -80,7 +80,7 @@ class Router:
         with self._lock:
             self._silences += 1
             self._is_silent = True
-            self._speak(f"No connection to the server: {words}. Trying on.")
+            self._speak(f"No connection to the server: {words}.")
 
     def root_of(self, session_id: str) -> Attached | None:
         """Return the editor's session that a session is, or is below; asks the server if need be.
@@ -108,10 +108,10 @@ class Router:
                 if not is_attached:
                     self._asks.follow(event, self._outlet.update)
             if event.type in ("session.created", "session.updated"):
-                info = wire.properties_of(event, wire.SessionChanged).info
+                info = decode.properties_of(event, wire.SessionChanged).info
                 if info.parentID:
                     self._note(info.id, info.parentID)
-        except wire.Unreadable as error:
+        except decode.Unreadable as error:
             log.warning("%s cannot be read: %s", event.type, error)
 
     def _note(self, session_id: str, parent: str) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from acp_client import wire
+from acp_client import decode
 from bus.origin import Origin
 
 _T = TypeVar("_T")
@@ -45,16 +45,23 @@ class Server:
         user = f"{quote(login.username, '')}:{quote(login.password, '')}@" if login else ""
         return f"{self.origin.scheme}://{user}{self.origin.authority}"
 
-    def get(self, path: str, kind: type[_T], directory: str = "", **query: Any) -> _T:
+    def get(
+        self,
+        path: str,
+        kind: type[_T],
+        directory: str = "",
+        timeout_s: float = _TIMEOUT_S,
+        **query: Any,
+    ) -> _T:
         """Return the answer to a GET as a type of `acp_client.wire`.
 
         Raises:
             ServerFailure: there is no such answer.
         """
-        said = self.ask("GET", path, None, directory, **query)
+        said = self.ask("GET", path, None, directory, timeout_s, **query)
         try:
-            return wire.read(said, kind)
-        except wire.Unreadable as error:
+            return decode.read(said, kind)
+        except decode.Unreadable as error:
             raise Refused(200, f"GET {path}: an answer that cannot be read: {error}") from None
 
     def get_or(self, default: _T, path: str, kind: type[_T], directory: str = "") -> _T:

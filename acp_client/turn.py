@@ -13,16 +13,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from acp_client.decode import properties_of
 from acp_client.messages import USER
-from acp_client.wire import (
-    Event,
-    Failure,
-    Message,
-    MessageUpdated,
-    SessionFailed,
-    StatusChanged,
-    properties_of,
-)
+from acp_client.wire import Event, Failure, Message, MessageUpdated, SessionFailed, StatusChanged
 
 END, CANCELLED = "end_turn", "cancelled"
 _STOPS = {"length": "max_tokens", "content-filter": "refusal"}

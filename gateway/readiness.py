@@ -143,7 +143,7 @@ class ReadinessMemory:
             return Check(name=name, ok=True, reason="nothing is known of the upstream's frames")
         frame_age_s = round(frame_age_s + age_s, 3)
         words = f"the upstream's last frame came {frame_age_s:.1f} s ago"
-        ok = allowed_s is None or frame_age_s <= allowed_s + FRESH_S
+        ok = allowed_s is None or frame_age_s <= allowed_s
         if not ok:
             words = f"{words}; allowed: {allowed_s:g} s"
         return Check(name=name, ok=ok, value=frame_age_s, threshold=allowed_s, reason=words)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bus.commands import Abort, Statuses
+from bus.commands import Abort, CommandFailed, Statuses
+from processor.turns import MOST_WAITING
 from tests.blackbox.ears import Event
 from tests.blackbox.processor_driver import Processor, processor
 from tests.fakes.process import Provider, start_provider
@@ -125,6 +126,19 @@ def test_a_second_prompt_waits_for_the_first(model: Processor, provider: Provide
     answered = [parent for role, parent in shown if role == "assistant"]
     assert answered == [first] * 3 + [second] * 3
     assert [m["info"]["role"] for m in model.messages(session)].count("assistant") == 2
+
+
+def test_more_prompts_than_may_wait_are_refused(model: Processor) -> None:
+    session = model.session()
+    first = model.prompt(session, "rate 50 50000")
+    model.until_deltas(session, 1)
+    for _ in range(MOST_WAITING):
+        model.prompt(session, "storm 1 1")
+    with pytest.raises(CommandFailed, match=r"100 prompts of session ses_.* wait"):
+        model.prompt(session, "storm 1 1")
+    model.ask(Abort(session))
+    model.wait(session, first)
+    assert model.turn(session, "storm 1 1")["info"]["finish"] == "stop"
 
 
 def test_an_abort_in_mid_stream_is_done_within_a_second(
