@@ -72,7 +72,7 @@ def _failure(user: User, until: float) -> str | None:
     try:
         user.run(until)
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
     return None
 
 

@@ -4,6 +4,7 @@ import statistics
 import threading
 import time
 
+from tests.benchmarks import process_tree
 from tests.benchmarks.memory import PROVIDER
 from tests.benchmarks.weir_up import Weir
 from tests.faults.weir_processes import Taken, taken
@@ -21,10 +22,10 @@ class Samples:
     """
 
     def __init__(self, weir: Weir) -> None:
-        self._pids = [
-            pid for name, pids in weir.groups.items() if name != PROVIDER for pid in pids
-        ]
-        self._taken: list[tuple[float, Taken]] = []
+        self._groups = {name: pids for name, pids in weir.groups.items() if name != PROVIDER}
+        self._times: list[float] = []
+        self._taken: list[Taken] = []
+        self._memory_mb: dict[str, list[float]] = {name: [] for name in self._groups}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.first = self.now()
@@ -41,30 +42,41 @@ class Samples:
 
     def now(self) -> Taken:
         """Look at this moment."""
-        return taken(self._pids)
+        return taken([pid for pids in self._groups.values() for pid in pids])
 
     @property
     def most_descriptors(self) -> int:
         """Most file descriptors at one time."""
-        return max(one.descriptors for _, one in self._taken)
+        return max(one.descriptors for one in (self.first, *self._taken))
 
     @property
     def most_memory_mb(self) -> float:
         """Most memory at one time."""
-        return max(one.memory_mb for _, one in self._taken)
+        return max(one.memory_mb for one in (self.first, *self._taken))
 
     def slope_mb_h(self) -> float:
-        """Return how memory grows, MB an hour by least squares.
+        """Return how the memory of all grows, MB an hour."""
+        return self._slope([one.memory_mb for one in self._taken])
+
+    def slopes_mb_h(self) -> dict[str, float]:
+        """Return how the memory of each part grows, MB an hour."""
+        return {name: self._slope(memory) for name, memory in self._memory_mb.items()}
+
+    def _slope(self, memory_mb: list[float]) -> float:
+        """Return the slope by least squares.
 
         The first third counts for nothing: logs and journals fill up to their bounds.
         """
-        late = self._taken[int(len(self._taken) * _WARM_UP) :]
+        begin = int(len(memory_mb) * _WARM_UP)
+        late = memory_mb[begin:]
         if len(late) < 2:
             return 0.0
-        seconds = [at for at, _ in late]
-        slope, _ = statistics.linear_regression(seconds, [one.memory_mb for _, one in late])
+        slope, _ = statistics.linear_regression(self._times[begin:], late)
         return slope * _S_PER_H
 
     def _run(self) -> None:
         while not self._stopped.wait(_EVERY_S):
-            self._taken.append((time.monotonic(), self.now()))
+            self._times.append(time.monotonic())
+            self._taken.append(self.now())
+            for name, pids in self._groups.items():
+                self._memory_mb[name].append(process_tree.memory_mb(pids))

@@ -23,7 +23,7 @@ from tests.faults.weir_processes import Taken
 _BEGIN_S = 60.0
 _END_S = 150.0
 _LEAVE_S = 20.0
-_SPARE_DESCRIPTORS = 8  # kept open by a server that has once been used: database, provider
+_SPARE_DESCRIPTORS = 24  # kept by a server that has been used: database, provider's connections
 
 
 def main() -> int:
@@ -89,6 +89,7 @@ def _wrong(samples: Samples, left: Taken) -> list[str]:
 
 def _report(seen: Seen, samples: Samples, met: dict[str, int]) -> None:
     faults = ", ".join(f"{count} {kind}" for kind, count in sorted(met.items()))
+    slopes = ", ".join(f"{name} {slope:+.1f}" for name, slope in samples.slopes_mb_h().items())
     last = samples.now()
     print(
         f"turns {seen.turns}, each held by every reader; {seen.characters / 1e6:.1f} MB of text\n"
@@ -96,7 +97,7 @@ def _report(seen: Seen, samples: Samples, met: dict[str, int]) -> None:
         f"exactly resumed {seen.resumed}\n"
         f"faults: {faults}\n"
         f"memory {samples.first.memory_mb:.0f} MB at first, {samples.most_memory_mb:.0f} at most, "
-        f"{last.memory_mb:.0f} at the end; slope {samples.slope_mb_h():+.1f} MB/h\n"
+        f"{last.memory_mb:.0f} at the end; slope {samples.slope_mb_h():+.1f} MB/h ({slopes})\n"
         f"descriptors {samples.first.descriptors} at first, {samples.most_descriptors} at most, "
         f"{last.descriptors} at the end; CLOSE_WAIT at the end {last.close_wait}"
     )
