@@ -133,12 +133,15 @@ class Readers:
         return entrance
 
     def catch_up(self, reader: Reader) -> Entrance:
-        """Return what a reader is told that has fallen off the log."""
+        """Return what a reader is told that has fallen off the log.
+
+        One that came in while nothing was known stands nowhere but where its last id says.
+        """
         marks = reader.cursor.marks
         if marks:
             entrance = enter_at(self.relay, stands_at(marks), reader.view)
         else:
-            entrance = enter(self.relay, None, reader.view, time.time_ns())
+            entrance = enter(self.relay, reader.last_id, reader.view, time.time_ns())
         self.catch_ups[entrance.verdict.value] += 1
         return entrance
 

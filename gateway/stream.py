@@ -87,8 +87,9 @@ class Stream:
             self._reader.connection.close()
 
     def _catch_up(self) -> Entrance:
+        stood = self._reader.cursor.marks
         entrance = self._readers.catch_up(self._reader)
-        if entrance.verdict not in (Verdict.EXACT, Verdict.CAUGHT_UP, Verdict.FRESH):
+        if stood and entrance.verdict not in (Verdict.EXACT, Verdict.CAUGHT_UP, Verdict.FRESH):
             log.warning("a reader has missed more than the ledger knows, and is reset")
             self._reader.leave(Cause.FELL_OFF)
             raise _reset("what was missed is not known any more")
