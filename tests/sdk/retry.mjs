@@ -21,6 +21,9 @@ async function* eventsource() {
   }
 }
 
+// An EventSource that waits to come back does not keep the process alive.
+setTimeout(() => process.exit(1), 20_000)
+
 let count = 0
 for await (const _ of client === "sdk" ? sdk() : eventsource()) {
   if (++count === 2) process.exit(0)
