@@ -5,12 +5,16 @@ import socket
 import threading
 import time
 from contextlib import ExitStack
+from urllib.parse import quote
 
 from tests.blackbox import crowd
-from tests.blackbox.counted import Counted
+from tests.blackbox.counted import FLOOD, Counted
 from tests.blackbox.namespace import Namespace
+from tests.envelopes import DIRECTORY
 from tests.sse_client import SseClient
 
+# Apart from those who read fast: what is measured is their way, not more events for all.
+_THEIRS = f"/event?directory={quote(DIRECTORY)}"
 _FAST = 5
 _EVENTS = 600
 _EVERY_S = 0.005
@@ -47,10 +51,16 @@ class BadReaders:
         self.close()
 
     def stall(self) -> None:
-        """Have those vanish who are to, and send more than anybody's connection holds."""
+        """Have those vanish who are to, and send more than anybody's connection holds.
+
+        Returns when one who reads has all of it, and with that the others what they take.
+        """
         self._cable.vanish()
-        self._weir.flood()
-        self._since = time.monotonic()
+        with SseClient(self._weir.url + _THEIRS) as stream:
+            self._weir.flood()
+            self._since = time.monotonic()
+            for _ in range(FLOOD + 1):
+                stream.next()
 
     def stalled_s(self) -> float:
         """Return how long ago that was."""
@@ -61,7 +71,7 @@ class BadReaders:
         self._stack.close()
 
     def _some(self, host: str) -> list[socket.socket]:
-        some = [crowd.reader(host, self._weir.port) for _ in range(self.count)]
+        some = [crowd.reader(host, self._weir.port, _THEIRS) for _ in range(self.count)]
         self._stack.callback(crowd.close_all, some)
         return some
 
