@@ -8,7 +8,7 @@ from tests.acp.counting import counting
 from tests.acp.editor import editor
 from tests.opencode.views import text_of
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 TURN_S = 60.0
 ECHO = "and so it goes on"
