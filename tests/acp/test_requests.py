@@ -11,7 +11,7 @@ from tests.acp.counting import HISTORY, MESSAGE, counting
 from tests.acp.editor import editor
 from tests.fakes.texts import numbered
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 PARTS = 5
 TURN_S = 60.0
