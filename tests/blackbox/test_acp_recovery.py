@@ -145,6 +145,28 @@ def test_a_prompt_that_its_server_lost_is_an_error_in_words(server, editor):
     assert "send it again" in editor.answer(id_)["error"]["message"]
 
 
+def test_a_prompt_whose_answer_is_lost_goes_on_if_the_server_has_it(server, editor):
+    session = editor.start()
+    server.mute = True
+    server.on_prompt = lambda session, body: server.publish(*answered(session, "one two"))
+    assert editor.answer(editor.prompt(session, "hi"))["result"] == {"stopReason": "end_turn"}
+    assert editor.said(session) == "one two"
+    assert server.count(f"POST /session/{session}/prompt_async") == 1
+
+
+def test_a_prompt_whose_answer_is_lost_is_looked_for_where_it_is_stored(server, editor):
+    session = editor.start()
+    server.mute = True
+
+    def took(session, body):
+        server.messages[session] = stored(session, "one two", done=True)
+
+    server.on_prompt = took
+    assert editor.answer(editor.prompt(session, "hi"))["result"] == {"stopReason": "end_turn"}
+    assert editor.said(session) == "one two"
+    assert server.count(f"POST /session/{session}/prompt_async") == 1
+
+
 def test_an_idle_from_before_the_prompt_does_not_end_it(server, editor):
     session = editor.start()
     turn = answered(session, "one two three four")
