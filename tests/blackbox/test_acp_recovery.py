@@ -67,9 +67,10 @@ def test_what_a_cut_has_hidden_is_told_when_the_turn_goes_on(server, editor):
     server.publish(*answered(session, "one two three four")[9:])
     assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
     assert editor.said(session) == "one two three four"
-    # At the connection, and at its first event: before that, an opencode may not listen yet.
-    assert server.count(HISTORY.format(session)) == 2
-    assert server.count("GET /session/status") == 2
+    # At the connection, and at its first event: before that, an opencode may not listen yet. If
+    # that event comes while the first is fetched, it is fetched once more.
+    assert server.count(HISTORY.format(session)) in (2, 3)
+    assert server.count("GET /session/status") in (2, 3)
 
 
 def test_a_turn_that_ended_before_the_server_listened_to_itself_is_answered(server, editor):
