@@ -7,27 +7,27 @@ BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
 
-.PHONY: run test test-opencode lint format bench lock clean help
+.PHONY: run test soak lint format bench lock clean help
 
 help:
 	@echo 'make run     start weir (processor + gateway) with the built-in demo model'
 	@echo 'make test    run the test suite'
-	@echo 'make test-opencode  weir in front of a real opencode'
+	@echo 'make soak    ten minutes of prompts to readers behind a proxy of faults'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  apply the formatter'
 	@echo 'make bench   every benchmark, as tables'
 	@echo 'make lock    resolve requirements.lock anew (needs uv)'
-	@echo 'ARGS="..."   is passed on to weir up and to pytest'
+	@echo 'ARGS="..."   is passed on to weir up, to pytest and to the soak'
 
 run: $(READY)
 	@exec $(BIN)/weir up $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
-# The TUI tests need tmux; opencode itself comes from npm.
-test-opencode: $(READY)
-	$(BIN)/python -m pytest tests/opencode $(ARGS)
+# Text is compared, and memory, descriptors and CLOSE_WAIT are watched; --seconds, --seed, --calm.
+soak: $(READY)
+	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -42,6 +42,7 @@ bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.bus
 	$(BIN)/python -m tests.benchmarks.storm
 	$(BIN)/python -m tests.benchmarks.proxy
+	$(BIN)/python -m tests.benchmarks.relay
 
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --no-header \

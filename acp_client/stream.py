@@ -34,7 +34,10 @@ class EventStream:
         query: added to the path.
         silence_s: a connection that says nothing for so long is lost; servers send a heartbeat
             every 10 s.
+        answer_s: a server that does not begin to answer for so long is asked again: one that has
+            just started may leave what comes too early without an answer.
         notice: told in words when the connection is lost.
+        pause: waits between two attempts, for the seconds it is given or less.
     """
 
     def __init__(
@@ -43,13 +46,17 @@ class EventStream:
         path: str = "/global/event",
         query: Mapping[str, str] | None = None,
         silence_s: float = 35.0,
+        answer_s: float = 10.0,
         notice: Callable[[str], None] = lambda words: None,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
         self._url = urlsplit(url)
         self._server = self._url.netloc.rpartition("@")[2]
         self._path = path + (f"?{urlencode(query)}" if query else "")
         self._silence_s = silence_s
+        self._answer_s = min(answer_s, silence_s)
         self._notice = notice
+        self._pause = pause
         self._last_event_id = ""
         self._retry_ms: int | None = None
         self._backoff = Backoff()
@@ -68,14 +75,16 @@ class EventStream:
                 lost = f"{self._server} {_in_words(error)}"
             wait_s = self._backoff.next_s()
             self._notice(f"{lost}; trying again in {wait_s:.1f} s")
-            time.sleep(wait_s)
+            (self._pause or time.sleep)(wait_s)
 
     def _connection(self) -> Iterator[ServerSentEvent]:
-        connection = _connect(self._url, self._silence_s)
+        connection = _connect(self._url, self._answer_s)
         try:
             connection.request("GET", self._path, headers=self._headers())
+            socket = connection.sock  # the response takes it over
             response = connection.getresponse()
             self._check(response)
+            socket.settimeout(self._silence_s)
             parser = EventStreamParser()
             parser.last_event_id = self._last_event_id
             while data := response.read1(_READ_BYTES):

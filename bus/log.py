@@ -33,10 +33,11 @@ class Run(Struct, frozen=True):
 
 
 class _Segment:
-    __slots__ = ("envelopes", "start", "text")
+    __slots__ = ("before", "envelopes", "start", "text")
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, before: int = 0) -> None:
         self.start = start
+        self.before = before
         self.envelopes: list[Envelope] = []
         self.text = 0
 
@@ -65,6 +66,8 @@ class Log:
         start: position of the first envelope.
 
     Attributes:
+        max_events: as given.
+        max_bytes: as given.
         cuts: how many segments have been filled.
     """
 
@@ -74,8 +77,8 @@ class Log:
         max_bytes: int = 48 * 1024 * 1024,
         start: int = 0,
     ) -> None:
-        self._max_events = max_events
-        self._max_bytes = max_bytes
+        self.max_events = max_events
+        self.max_bytes = max_bytes
         self._newest = _Segment(start)
         self._segments = [self._newest]
         self._size_of_full = 0
@@ -112,8 +115,7 @@ class Log:
         """
         if position < self.tail:
             raise FellOff(f"position {position} is before {self.tail}")
-        index = bisect_right(self._segments, position, key=lambda segment: segment.start) - 1
-        segment = self._segments[index]
+        segment = self._segment_of(position)
         envelopes = segment.envelopes[position - segment.start :]
         return Run(position, position + len(envelopes), envelopes)
 
@@ -134,12 +136,25 @@ class Log:
         self._segments = [self._newest]
         self._size_of_full = 0
 
+    def text_after(self, position: int) -> int:
+        """Return the bytes of text from `position`, or from the tail, to the head."""
+        position = max(position, self.tail)
+        segment = self._segment_of(position)
+        passed = segment.envelopes[: position - segment.start]
+        text = segment.before + sum(envelope.event.size for envelope in passed)
+        return self._newest.before + self._newest.text - text
+
+    def _segment_of(self, position: int) -> _Segment:
+        index = bisect_right(self._segments, position, key=lambda segment: segment.start) - 1
+        return self._segments[index]
+
     def _begin_segment(self) -> None:
         self.cuts += 1
         self._size_of_full += self._newest.size
-        self._newest = _Segment(self.head)
+        full = self._newest
+        self._newest = _Segment(full.end, full.before + full.text)
         self._segments.append(self._newest)
         while len(self._segments) > 2 and (
-            self._size_of_full > self._max_bytes or self.head - self.tail > self._max_events
+            self._size_of_full > self.max_bytes or self.head - self.tail > self.max_events
         ):
             self._size_of_full -= self._segments.pop(0).size

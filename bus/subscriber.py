@@ -42,11 +42,11 @@ class SourceState(Struct):
     over: set[str] = field(default_factory=set)
 
 
-Repair = Callable[[str, int, int], list[Envelope]]
-"""Given an epoch, the seq before a gap and the last in it, returns what was in it."""
+Repair = Callable[[str, str, int, int], list[Envelope]]
+"""Given source and epoch, the seq before a gap and the last in it, returns what was in it."""
 
-Join = Callable[[], tuple[str, str, int]]
-"""Brings whoever receives up to date by a snapshot; returns its source, epoch and seq."""
+Join = Callable[[], list[tuple[str, str, int]]]
+"""Brings whoever receives up to date by snapshots; returns source, epoch and seq of each."""
 
 
 class Subscriber:
@@ -59,7 +59,7 @@ class Subscriber:
         join: fetches a snapshot, or raises `CannotRepair`: for a source that is heard for the
             first time, and for a gap that `repair` cannot fill.
         on_loss: told when a gap cannot be repaired at all.
-        on_restart: told the new epoch of a source that has started anew.
+        on_restart: told source and new epoch of one that has started anew.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Subscriber:
         repair: Repair | None = None,
         join: Join | None = None,
         on_loss: Callable[[], None] = lambda: None,
-        on_restart: Callable[[str], None] = lambda epoch: None,
+        on_restart: Callable[[str, str], None] = lambda source, epoch: None,
     ) -> None:
         self.sources: dict[str, SourceState] = {}
         self.malformed = 0
@@ -113,14 +113,19 @@ class Subscriber:
             return self._socket.recv()
 
     def join(self) -> bool:
-        """Begin where a snapshot ends; tell whether there is one."""
+        """Begin where snapshots end; tell whether there is any."""
         if self._join is None:
             return False
         try:
-            source, epoch, seq = self._join()
+            joined = self._join()
         except CannotRepair as error:
             log.warning("no snapshot can be had: %s", error)
             return False
+        for source, epoch, seq in joined:
+            self._stand(source, epoch, seq)
+        return bool(joined)
+
+    def _stand(self, source: str, epoch: str, seq: int) -> None:
         state = self.sources.get(source)
         if state is None:
             state = self.sources[source] = SourceState(epoch, seq, time.monotonic())
@@ -129,7 +134,6 @@ class Subscriber:
         state.seq = seq
         state.snapshots += 1
         log.info("source %s: joined by a snapshot at %d of epoch %s", source, seq, epoch)
-        return True
 
     def _accept(
         self, source: str, epoch: str, first: int, envelopes: list[Envelope]
@@ -169,7 +173,7 @@ class Subscriber:
         state.over.add(state.epoch)
         state.over.discard(epoch)
         state.epoch, state.seq, state.restarts = epoch, 0, state.restarts + 1
-        self._on_restart(epoch)
+        self._on_restart(source, epoch)
 
     def _missing(self, source: str, state: SourceState, first: int) -> list[Envelope]:
         count = first - 1 - state.seq
@@ -179,7 +183,7 @@ class Subscriber:
         try:
             if self._repair is None:
                 raise CannotRepair("nobody to ask")
-            missing = self._repair(state.epoch, state.seq, first - 1)
+            missing = self._repair(source, state.epoch, state.seq, first - 1)
         except CannotRepair as error:
             self._lost(source, state, count, error)
             return []
@@ -189,7 +193,8 @@ class Subscriber:
 
     def _lost(self, source: str, state: SourceState, count: int, why: CannotRepair) -> None:
         after = state.seq
-        if self.join():
+        snapshots = state.snapshots
+        if self.join() and state.snapshots > snapshots:
             log.info("source %s: no replay after %d, a snapshot instead: %s", source, after, why)
             return
         state.lost += count

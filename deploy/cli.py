@@ -6,7 +6,6 @@ import os
 import runpy
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 
 from bus.flags import BadFlag, HelpAsked
 
@@ -14,7 +13,9 @@ _USAGE = """\
 weir, the event plane for AI agent servers
 
   weir up         run it all: a processor and a gateway, supervised
+  weir acp        the agent an editor launches (Agent Client Protocol)
   weir tail       print the live stream of a server
+  weir doctor     check a running server from outside
   weir processor  run a processor alone
   weir gateway    run a gateway alone
   weir --version
@@ -27,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     word = words.pop(0) if words else ""
     if word in ("--version", "-V"):
+        from importlib.metadata import version
+
         print(f"weir {version('weir')}")
         return 0
     if word in ("", "--help", "-h", "help"):
@@ -59,6 +62,19 @@ def _tail(words: list[str]) -> int:
     return tail.run(tail.read(words, os.environ))
 
 
+def _doctor(words: list[str]) -> int:
+    from deploy.doctor import command
+
+    return command.run(command.read(words, os.environ))
+
+
+def _acp(words: list[str]) -> int:
+    from acp_client.__main__ import serve
+    from acp_client.settings import read
+
+    return serve(read(words, os.environ))
+
+
 def _service(module: str) -> Callable[[list[str]], int]:
     """Run a service as `python -m` would: it patches the standard library before all else."""
 
@@ -72,7 +88,9 @@ def _service(module: str) -> Callable[[list[str]], int]:
 
 _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "up": _up,
+    "acp": _acp,
     "tail": _tail,
+    "doctor": _doctor,
     "processor": _service("processor"),
     "gateway": _service("gateway"),
 }

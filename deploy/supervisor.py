@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bus.backoff import Backoff
 
 log = logging.getLogger("weir.up")
 
-_TICK_S = 0.1
+TICK_S = 0.1
 _STEADY_S = 10.0
 _BAD_SETTINGS = 2
 _PR_SET_PDEATHSIG = 1
@@ -27,20 +27,30 @@ class Service:
     Args:
         name: said in the log.
         argv: its command line.
+        env: added to the environment.
+        fds: file descriptors that it inherits.
     """
 
-    def __init__(self, name: str, argv: Sequence[str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        fds: Sequence[int] = (),
+    ) -> None:
         self.name = name
         self._argv = list(argv)
+        self._env = dict(env or {})
+        self._fds = tuple(fds)
         self._process: subprocess.Popen[bytes] | None = None
         self._backoff = Backoff(0.5, 30.0)
         self._started_at = 0.0
         self._start_at = 0.0
 
     @property
-    def running(self) -> bool:
-        """Whether its process lives."""
-        return self._process is not None
+    def pid(self) -> int | None:
+        """Of its process, which leads a group of that number; None while there is none."""
+        return None if self._process is None else self._process.pid
 
     def tend(self, now: float) -> int | None:
         """Start it if it is time to; return the exit status if it has ended just now."""
@@ -77,7 +87,12 @@ class Service:
     def _start(self, now: float) -> None:
         # A session of its own: Ctrl-C reaches the supervisor alone, which then stops in order.
         self._process = subprocess.Popen(
-            self._argv, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_die_along
+            self._argv,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **self._env},
+            pass_fds=self._fds,
+            start_new_session=True,
+            preexec_fn=_die_along,
         )
         self._started_at = now
         log.info("%s started, pid %d", self.name, self._process.pid)
@@ -88,12 +103,15 @@ class Supervisor:
 
     Args:
         services: started in this order, stopped in the reverse one.
-        each_tick: called about ten times a second.
+        each_tick: called one after the other, about ten times a second.
         stop_s: how long they may take to stop before they are killed.
     """
 
     def __init__(
-        self, services: Sequence[Service], each_tick: Callable[[], None], stop_s: float
+        self,
+        services: Sequence[Service],
+        each_tick: Sequence[Callable[[], None]],
+        stop_s: float,
     ) -> None:
         self._services = services
         self._stop_s = stop_s
@@ -112,7 +130,7 @@ class Supervisor:
         try:
             while not self._stopping and status == 0:
                 status = self._tick()
-                time.sleep(_TICK_S)
+                time.sleep(TICK_S)
         finally:
             self._end()
         return status
@@ -121,7 +139,8 @@ class Supervisor:
         for service in self._services:
             if service.tend(time.monotonic()) == _BAD_SETTINGS:
                 return _BAD_SETTINGS
-        self._each_tick()
+        for call in self._each_tick:
+            call()
         return 0
 
     def _stop(self, _number: int, _frame: object) -> None:
@@ -135,7 +154,7 @@ class Supervisor:
             while time.monotonic() < deadline:
                 if all(service.ended() for service in self._services):
                     return
-                time.sleep(_TICK_S / 4)
+                time.sleep(TICK_S / 4)
 
 
 def _die_along() -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
-import http.client
-import json
-import logging
 import os
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -21,13 +18,18 @@ from msgspec import Struct
 from bus import flags, logs
 from bus.endpoints import Endpoints, InvalidEndpoint
 from bus.flags import BadFlag, Flag
+from bus.heart import NOTIFY_VARIABLE, Heart, Notifier
 from bus.origin import PASSWORD_VARIABLE, USERNAME_VARIABLE, Origin
-from deploy.supervisor import Service, Supervisor
+from deploy.announcement import Announcement
+from deploy.beats import Beats
+from deploy.limits import LIMIT_FLAGS, Limits
+from deploy.listener import listen
+from deploy.sample_log import SampleLog
+from deploy.supervisor import TICK_S, Service, Supervisor
+from deploy.watchdog import Watchdog
 from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL, UPSTREAM_FLAGS
 from processor.settings import FLAGS as PROCESSOR_FLAGS
 from processor.settings import from_flags
-
-log = logging.getLogger("weir.up")
 
 # The gateway's master gives its workers a second, and rounds up.
 _AFTER_DRAIN_S = 2.5
@@ -37,12 +39,20 @@ _SILENCE = next(flag for flag in PROCESSOR_FLAGS if flag.name == "upstream-silen
 
 
 class Options(Struct, frozen=True):
-    """What to run: the values of all flags, by the name of the flag."""
+    """What to run.
+
+    Attributes:
+        limits: of each process.
+        values: of all flags, by the name of the flag.
+        notify_socket: where a service manager hears from this process; empty for none.
+    """
 
     host: str
     port: int
     state: Path
+    limits: Limits
     values: dict[str, object]
+    notify_socket: str = ""
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
@@ -53,11 +63,18 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
         HelpAsked: help was asked for.
     """
     state = Flag("state", _STATE.kind, _default_state(environ), _STATE.help)
-    all_flags = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS, LOG_LEVEL)
-    values = flags.read(argv, environ, all_flags)
+    services = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS)
+    values = flags.read(argv, environ, (*services, *LIMIT_FLAGS, LOG_LEVEL))
     # The processor knows which of its flags need each other: better refused here than by it.
     from_flags([_ANY_BUS, *_words(_names(_PROCESSOR), values)], environ)
-    return Options(values["host"], values["port"], values["state"], values)
+    return Options(
+        values["host"],
+        values["port"],
+        values["state"],
+        Limits(values["hang_limit"], values["memory_limit"]),
+        values,
+        environ.get(NOTIFY_VARIABLE, ""),
+    )
 
 
 def run(options: Options) -> int:
@@ -68,16 +85,40 @@ def run(options: Options) -> int:
     """
     logs.configure(str(options.values["log_level"]))
     _hide_login(options.values["upstream"])
-    with _locked(options.state):
-        port = _free_port(options.host, options.port)
-        with _bus_folder(options.state) as bus:
-            values = {**options.values, "port": port, "bus": f"ipc://{bus}"}
-            services = [
-                Service("processor", _command("processor", ("bus", *_names(_PROCESSOR)), values)),
-                Service("gateway", _command("gateway", ("bus", *_names(_GATEWAY)), values)),
-            ]
-            stop_s = float(str(values["drain"])) + _AFTER_DRAIN_S
-            return Supervisor(services, _Announcement(options.host, port), stop_s).run()
+    with (
+        _locked(options.state),
+        listen(options.host, options.port) as listener,
+        _bus_folder(options.state) as bus,
+    ):
+        return _supervise(options, listener, Path(bus))
+
+
+def _supervise(options: Options, listener: socket.socket, bus: Path) -> int:
+    hearing = bus / "notify"
+    services = _services(options, listener, bus, {NOTIFY_VARIABLE: str(hearing)})
+    manager = Notifier(options.notify_socket)
+    heart = Heart(manager, TICK_S)
+    announcement = Announcement(options.host, listener.getsockname()[1], manager)
+    with closing(Beats(hearing)) as beats, closing(SampleLog(options.state)) as samples:
+        watchdog = Watchdog(services, beats, options.limits, samples)
+        each_tick = (lambda: watchdog.tick(time.monotonic()), announcement, heart.beat)
+        stop_s = float(str(options.values["drain"])) + _AFTER_DRAIN_S
+        return Supervisor(services, each_tick, stop_s).run()
+
+
+def _services(
+    options: Options, listener: socket.socket, bus: Path, env: Mapping[str, str]
+) -> list[Service]:
+    values = {**options.values, "port": listener.getsockname()[1], "bus": f"ipc://{bus}"}
+    fd = listener.fileno()
+    processor = _command("processor", ("bus", *_names(_PROCESSOR)), values)
+    gateway = _command("gateway", ("bus", *_names(_GATEWAY)), values)
+    # Gunicorn may take a suspended machine for workers that hang; the watchdog does not.
+    gateway += [f"--listen-fd={fd}", "--worker-timeout=0"]
+    return [
+        Service("processor", processor, env),
+        Service("gateway", gateway, env, fds=[fd]),
+    ]
 
 
 _ANY_BUS = "--bus=ipc:///bus"
@@ -90,38 +131,6 @@ _PROCESSOR = (
     LOG_LEVEL,
 )
 _GATEWAY = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, LOG_LEVEL)
-
-
-class _Announcement:
-    """Says once, on stdout, that everything answers, and where; or, on stderr, why not yet."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._host = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-        self._port = port
-        self._made = False
-        self._reason = ""
-
-    def __call__(self) -> None:
-        if self._made:
-            return
-        self._made, reason = self._readiness()
-        if self._made:
-            host = f"[{self._host}]" if ":" in self._host else self._host
-            print(f"weir is ready: http://{host}:{self._port}", flush=True)
-        elif reason and reason != self._reason:
-            self._reason = reason
-            log.warning("not ready yet: %s", reason)
-
-    def _readiness(self) -> tuple[bool, str]:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=1)
-        try:
-            connection.request("GET", "/weir/readyz")
-            said = json.loads(connection.getresponse().read())
-            return bool(said["ready"]), ", ".join(said["reasons"])
-        except (OSError, http.client.HTTPException, ValueError, KeyError):
-            return False, ""
-        finally:
-            connection.close()
 
 
 def _hide_login(upstream: object) -> None:
@@ -164,25 +173,6 @@ def _locked(state: Path) -> IO[str]:
             f"--state: {str(state)!r} is in use by another weir up; choose another folder"
         ) from None
     return lock
-
-
-def _free_port(host: str, port: int) -> int:
-    """Check that `port` can be had, and find one if it is 0."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-                raise BadFlag(
-                    f"--host: {host!r} is not allowed; allowed is an address of this machine"
-                ) from error
-            raise BadFlag(
-                f"--port: {port} on {host} cannot be had ({error.strerror}); "
-                "stop what uses it, or choose another port (0: any free one)"
-            ) from error
-        return int(probe.getsockname()[1])
 
 
 def _bus_folder(state: Path) -> AbstractContextManager[str]:

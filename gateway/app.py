@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 
@@ -11,16 +12,20 @@ import falcon
 import gevent
 import zmq.green
 
-from bus import replay, sockets
+from bus import sockets
 from bus.ids import Ids
 from bus.requester import Requester
 from bus.subscriber import Subscriber
 from gateway import ingest
+from gateway.bulletin import Bulletin
+from gateway.checkup import Checkup
 from gateway.cors import Cors
 from gateway.draining import drain
 from gateway.errors import install_error_handlers
 from gateway.guard import Guard
+from gateway.loop_lag import LoopLag
 from gateway.neighbour import Neighbours
+from gateway.observer import Observer
 from gateway.proxy.proxy import Proxy
 from gateway.readers import Readers
 from gateway.readiness import ReadinessMemory
@@ -29,8 +34,11 @@ from gateway.resources import add_native_routes
 from gateway.resources.events import EventStream
 from gateway.resources.health import Health
 from gateway.resources.readiness import Livez, Readyz
+from gateway.resources.status import Metrics, Status
+from gateway.scoreboard import Scoreboard
 from gateway.settings import Settings
 from gateway.shedding import Shedding
+from gateway.sources import Sources
 
 PROCESSOR_SILENT_S = 3.0
 
@@ -38,48 +46,65 @@ PROCESSOR_SILENT_S = 3.0
 class Worker:
     """What one gunicorn worker runs: its end of the bus, its log, its readers, its routes.
 
+    Args:
+        settings: of the gateway.
+        board: where all its workers post what they are like.
+        seat: of this one there.
+
     Attributes:
         app: serves weir's own routes.
         proxy: serves all others; None where weir is the server itself.
         broken: it cannot serve any more, and has asked to be stopped.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, board: Scoreboard, seat: int) -> None:
         context = zmq.green.Context()
         self.readers = Readers(Relay(), settings.max_readers)
         self.broken = False
         self._drain_s = settings.drain
         self._shedding = Shedding(self.readers, settings.stall_timeout)
-        self._requester = Requester(
-            sockets.requester_socket(context, settings.bus.commands),
-            alive=lambda: self._subscriber.alive(PROCESSOR_SILENT_S),
-            deadline_s=settings.command_timeout,
-        )
+        self._requesters = [
+            Requester(
+                sockets.requester_socket(context, bus.commands),
+                alive=lambda: self._subscriber.alive(PROCESSOR_SILENT_S),
+                deadline_s=settings.command_timeout,
+            )
+            for bus in settings.buses
+        ]
+        self._requester = self._requesters[0]
+        sources = Sources(self._requesters, partial(ingest.load, self.readers))
         self._subscriber = Subscriber(
-            sockets.subscriber_socket(context, [settings.bus.events]),
-            repair=partial(replay.fetch, self._requester),
-            join=partial(ingest.join, self._requester, self.readers),
+            sockets.subscriber_socket(context, [bus.events for bus in settings.buses]),
+            repair=sources.repair,
+            join=sources.join,
             on_loss=partial(ingest.lose, self.readers),
-            on_restart=self._requester.abandon,
+            on_restart=sources.restarted,
         )
         self._readiness = ReadinessMemory(
             self._requester, version("weir"), relays=settings.upstream is not None
         )
         cors = Cors()
-        self.app = self._routes(settings, cors)
         self.proxy = None
         if settings.upstream is not None:
             self.proxy = Proxy(settings.upstream, settings.upstream_timeout, cors)
+        self._lag = LoopLag()
+        observer = Observer(seat, self.readers, self._subscriber, self._lag, self.proxy)
+        self._bulletin = Bulletin(board, observer)
+        self.app = self._routes(settings, cors)
 
     def start(self) -> None:
         """Start the greenlets; the worker does not outlive any of them."""
-        for greenlet in (
-            gevent.spawn(ingest.run, self._subscriber, self.readers),
-            gevent.spawn(self._requester.run),
-            gevent.spawn(self.readers.run),
-            gevent.spawn(self._shedding.run),
-            gevent.spawn(self._readiness.run),
-        ):
+        loops: list[Callable[[], None]] = [
+            partial(ingest.run, self._subscriber, self.readers),
+            *(requester.run for requester in self._requesters),
+            self.readers.run,
+            self._shedding.run,
+            self._readiness.run,
+            self._lag.run,
+            self._bulletin.run,
+        ]
+        for loop in loops:
+            greenlet = gevent.spawn(loop)
             greenlet.link_exception(self._end)
 
     def drain(self) -> None:
@@ -103,8 +128,16 @@ class Worker:
         for endpoint in Endpoint:
             app.add_route(endpoint.value, EventStream(endpoint, *made_with))
         app.add_route("/global/health", Health(self._readiness))
-        app.add_route("/weir/livez", Livez())
-        app.add_route("/weir/readyz", Readyz(self._readiness))
+        self._add_checks(app)
         if upstream is None:
             add_native_routes(app, self._requester, settings.directory)
         return app
+
+    def _add_checks(self, app: falcon.App[falcon.Request, falcon.Response]) -> None:
+        buses = len(self._requesters)
+        checkup = Checkup(self._readiness, self._subscriber, self._bulletin, buses)
+        about = (self._bulletin, checkup, version("weir"))
+        app.add_route("/weir/livez", Livez())
+        app.add_route("/weir/readyz", Readyz(checkup))
+        app.add_route("/weir/status", Status(*about))
+        app.add_route("/metrics", Metrics(*about))

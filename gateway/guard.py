@@ -16,7 +16,10 @@ _CHALLENGE = 'Basic realm="Secure Area"'
 
 
 class Guard:
-    """Falcon middleware: answers 401 as opencode does. Probes of a supervisor need no password."""
+    """Falcon middleware: answers 401 as opencode does. Only probes need no password.
+
+    Kubernetes and load balancers have none to give; status and metrics tell more, and ask for it.
+    """
 
     def __init__(self, login: Login) -> None:
         self._login = login

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import gevent
 
-from bus import clone
-from bus.requester import Requester
+from bus.clone import Cloned
 from bus.subscriber import Subscriber
 from gateway.evictions import Cause
 from gateway.readers import Readers
@@ -29,22 +29,17 @@ def run(subscriber: Subscriber, readers: Readers) -> None:
         envelopes = subscriber.receive()
         if envelopes:
             relay.append(envelopes)
+            readers.received += len(envelopes)
             readers.log_has_grown()
         if relay.log.cuts != cuts or time.monotonic() >= until:
             gevent.sleep(0)
             cuts, until = relay.log.cuts, time.monotonic() + _SLICE_S
 
 
-def join(requester: Requester, readers: Readers) -> tuple[str, str, int]:
-    """Go on from what the processor knows; returns its source, epoch and seq.
-
-    Raises:
-        CannotRepair: it does not tell.
-    """
-    cloned = clone.fetch(requester)
-    readers.relay.load(cloned)
+def load(readers: Readers, clones: Sequence[Cloned]) -> None:
+    """Go on from what the processors know."""
+    readers.relay.load(clones)
     readers.log_has_grown()
-    return cloned.snapshot.source, cloned.snapshot.epoch, cloned.snapshot.seq
 
 
 def lose(readers: Readers) -> None:

@@ -10,6 +10,7 @@ import gevent
 from gevent.event import Event
 
 from gateway.connection import Connection
+from gateway.counts import Sent, total
 from gateway.evictions import Cause, none_yet
 from gateway.relay import Cursor, Entrance, Relay, Verdict, View, enter, enter_at, stands_at
 from gateway.relay.pacing import pause_after
@@ -33,6 +34,9 @@ class Reader:
         resumed: it goes on exactly where that stream was cut; None while it is not known.
         connection: its socket; None under a test client.
         left: why it is over, once it is.
+        opened_at: `time.monotonic()` of its beginning.
+        sent: what it was sent so far.
+        stalled_s: for how long it has accepted nothing of what waits for it, as of the last look.
     """
 
     def __init__(self, view: View, last_id: str | None, cursor: Cursor) -> None:
@@ -42,6 +46,9 @@ class Reader:
         self.resumed: bool | None = None
         self.connection: Connection | None = None
         self.left: Cause | None = None
+        self.opened_at = time.monotonic()
+        self.sent = Sent()
+        self.stalled_s = 0.0
         self.wake = Event()
 
     @property
@@ -67,6 +74,8 @@ class Readers:
         limit: how many streams there may be at once.
 
     Attributes:
+        received: how many events the bus has brought.
+        opened: how many streams there were so far.
         resumes: how often readers came in, by what became of their last id.
         catch_ups: how often one that had fallen off the log went on, likewise.
         evictions: how many streams have ended, by the `Cause`.
@@ -74,9 +83,12 @@ class Readers:
 
     def __init__(self, relay: Relay, limit: int) -> None:
         self.relay = relay
+        self.received = 0
+        self.opened = 0
         self.resumes: Counter[str] = Counter()
         self.catch_ups: Counter[str] = Counter()
         self.evictions = none_yet()
+        self._sent_to_gone = Sent()
         self._limit = limit
         self._open: set[Reader] = set()
         self._waiting: set[Reader] = set()
@@ -89,6 +101,11 @@ class Readers:
     def __iter__(self) -> Iterator[Reader]:
         return iter(self._open)
 
+    @property
+    def sent(self) -> Sent:
+        """What all readers were sent, those that are gone included."""
+        return total([self._sent_to_gone, *(reader.sent for reader in self._open)])
+
     def open(self, view: View, last_id: str | None = None) -> Reader:
         """Register a reader: whatever is appended from now on, it gets.
 
@@ -99,6 +116,7 @@ class Readers:
             raise TooManyReaders
         reader = Reader(view, last_id, self.relay.head)
         self._open.add(reader)
+        self.opened += 1
         return reader
 
     def come_in(self, reader: Reader) -> Entrance:
@@ -115,12 +133,15 @@ class Readers:
         return entrance
 
     def catch_up(self, reader: Reader) -> Entrance:
-        """Return what a reader is told that has fallen off the log."""
+        """Return what a reader is told that has fallen off the log.
+
+        One that came in while nothing was known stands nowhere but where its last id says.
+        """
         marks = reader.cursor.marks
         if marks:
             entrance = enter_at(self.relay, stands_at(marks), reader.view)
         else:
-            entrance = enter(self.relay, None, reader.view, time.time_ns())
+            entrance = enter(self.relay, reader.last_id, reader.view, time.time_ns())
         self.catch_ups[entrance.verdict.value] += 1
         return entrance
 
@@ -129,6 +150,7 @@ class Readers:
         if reader in self._open:
             self._open.remove(reader)
             self.evictions[(reader.left or Cause.GONE).value] += 1
+            self._sent_to_gone = total([self._sent_to_gone, reader.sent])
         self._waiting.discard(reader)
 
     def close(self) -> None:

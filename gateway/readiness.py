@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gevent
@@ -16,13 +16,14 @@ from msgspec import Struct
 
 from bus.commands import CommandFailed, Readiness
 from bus.requester import DeadlineExceeded, ProcessorGone, Requester
+from gateway.checks import Check
 
 log = logging.getLogger("weir.gateway")
 
 _EVERY_S = 1.0
 _REFUSED_EVERY_S = 10.0
 _DEADLINE_S = 2.0
-_FRESH_S = 4.0
+FRESH_S = 4.0
 
 
 class Said(Struct):
@@ -85,28 +86,68 @@ class ReadinessMemory:
             self.version = told
         return False
 
-    def view(self) -> dict[str, Any]:
-        """``{"ready", "reasons", "upstream", "processor": {"answering", "age_s"}}``."""
-        age_s = None if self._said is None else round(self._clock() - self._said_at, 1)
-        answering = age_s is not None and age_s < _FRESH_S
-        reasons = self._reasons(answering, age_s)
-        return {
-            "ready": not reasons,
-            "reasons": reasons,
-            "upstream": self._said.upstream if self._said is not None else None,
-            "processor": {"answering": answering, "age_s": age_s},
-        }
+    @property
+    def age_s(self) -> float | None:
+        """How long ago it answered, None if it never has."""
+        return None if self._said is None else self._clock() - self._said_at
 
-    def _reasons(self, answering: bool, age_s: float | None) -> list[str]:
+    @property
+    def answering(self) -> bool:
+        """Whether that was lately."""
+        return self.age_s is not None and self.age_s < FRESH_S
+
+    @property
+    def upstream(self) -> dict[str, Any] | None:
+        """What the processor knows of the upstream."""
+        return None if self._said is None else self._said.upstream
+
+    def checks(self) -> Iterator[Check]:
+        """Yield what the processor has to say, and whether it says it in time."""
+        age_s = self.age_s
+        yield Check(
+            name="answer_age_s",
+            ok=self.answering and not self._refused,
+            value=None if age_s is None else round(age_s, 3),
+            threshold=FRESH_S,
+            reason=self._words(age_s),
+        )
+        if self._said is not None and self.answering and not self._refused:
+            yield from self._of_processor(self._said)
+        if self._relays and self._said is not None and age_s is not None:
+            yield self._of_upstream(self._said, age_s)
+
+    def _words(self, age_s: float | None) -> str:
         if self._refused:
-            return [f"the processor refuses to tell its readiness: {self._refused}"]
-        if self._said is None:
-            return ["the processor has not answered yet"]
-        if not answering:
-            return [f"the processor has not answered for {age_s:g} s"]
-        reasons = list(self._said.reasons)
-        if self._relays and self._said.upstream is None:
-            reasons.append("the processor reads no upstream")
-        if not self._said.ready and not reasons:
-            reasons.append("the processor is not ready")
-        return reasons
+            return f"the processor refuses to tell its readiness: {self._refused}"
+        if age_s is None:
+            return "the processor has not answered yet"
+        if not self.answering:
+            return f"the processor has not answered for {age_s:.1f} s; allowed: {FRESH_S:g} s"
+        return f"the processor answered {age_s:.1f} s ago"
+
+    def _of_processor(self, said: Said) -> Iterator[Check]:
+        reasons = said.reasons
+        if not reasons:
+            words = "the processor is ready" if said.ready else "the processor is not ready"
+            reasons = [words]
+        for reason in reasons:
+            yield Check(name="processor", ok=said.ready, reason=reason)
+
+    def _of_upstream(self, said: Said, age_s: float) -> Check:
+        name = "upstream_frame_age_s"
+        if said.upstream is None:
+            return Check(name=name, ok=False, reason="the processor reads no upstream")
+        frame_age_s = _number(said.upstream.get("lastFrameAgeSeconds"))
+        allowed_s = _number(said.upstream.get("silenceSeconds"))
+        if frame_age_s is None:
+            return Check(name=name, ok=True, reason="nothing is known of the upstream's frames")
+        frame_age_s = round(frame_age_s + age_s, 3)
+        words = f"the upstream's last frame came {frame_age_s:.1f} s ago"
+        ok = allowed_s is None or frame_age_s <= allowed_s
+        if not ok:
+            words = f"{words}; allowed: {allowed_s:g} s"
+        return Check(name=name, ok=ok, value=frame_age_s, threshold=allowed_s, reason=words)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None

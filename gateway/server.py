@@ -6,13 +6,19 @@ import math
 from typing import Any
 
 import falcon
+import gevent
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from bus import logs
+from bus.heart import BEAT_S, Heart, Notifier, show_stack_at_abort
+from gateway.scoreboard import Scoreboard
 from gateway.settings import Settings
 
 _BESIDE_STREAMS = 1024
+_MASTER_TURN_S = 1.0
+_SPARE_SEATS = 16
 _AFTER_DRAIN_S = 1
 _MAX_REQUEST_LINE = 8190
 _MAX_HEADER = 16384
@@ -25,25 +31,48 @@ class _Logger(Logger):  # type: ignore[misc]
     datefmt = None
 
 
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    """Gunicorn's master, whose loop is seen to turn as well."""
+
+    def __init__(self, app: Gateway, heart: Heart) -> None:
+        super().__init__(app)
+        self._heart = heart
+        heart.beat()
+
+    def murder_workers(self) -> None:
+        """See to the workers, as is done once in every turn."""
+        super().murder_workers()
+        self._heart.beat()
+
+
 class Gateway(BaseApplication):  # type: ignore[misc]
     """The gunicorn application."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._notifier = Notifier(settings.notify_socket)
+        # A reload has twice as many for a while; SIGTTIN asks for more.
+        self._board = Scoreboard(2 * settings.workers + _SPARE_SEATS)
+        self._seat = 0
         super().__init__()
+
+    def run(self) -> None:
+        """Run until it is told to stop."""
+        _Arbiter(self, Heart(self._notifier, _MASTER_TURN_S)).run()
 
     def load_config(self) -> None:
         """Set what gunicorn needs to know."""
         settings = self._settings
+        fd = settings.listen_fd
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         for name, value in {
-            "bind": f"{host}:{settings.port}",
+            "bind": f"{host}:{settings.port}" if fd is None else f"fd://{fd}",
             "workers": settings.workers,
             "worker_class": "gateway.gunicorn_worker.GatewayWorker",
             # Streams are capped by `max_readers`; health must find a place beyond that.
             "worker_connections": settings.max_readers + _BESIDE_STREAMS,
             "keepalive": 75,
-            "timeout": 30,
+            "timeout": settings.worker_timeout,
             # After that the master kills its workers.
             "graceful_timeout": math.ceil(settings.drain) + _AFTER_DRAIN_S,
             "limit_request_line": _MAX_REQUEST_LINE,
@@ -52,7 +81,10 @@ class Gateway(BaseApplication):  # type: ignore[misc]
             "loglevel": settings.log_level,
             "proc_name": "weir-gateway",
             "control_socket_disable": True,
+            "post_fork": self._forked,
+            "pre_fork": self._take_seat,
             "post_worker_init": self._attach,
+            "child_exit": self._leave_seat,
         }.items():
             self.cfg.set(name, value)
 
@@ -61,10 +93,33 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         # Imported here so that nothing of it is loaded before gunicorn has forked.
         from gateway.app import Worker
 
-        self._worker = Worker(self._settings)
+        self._worker = Worker(self._settings, self._board, self._seat)
         self._worker.start()
         return self._worker.app
+
+    def _forked(self, _arbiter: object, _gunicorn_worker: object) -> None:
+        """Have a worker show that it lives before it loads anything: it may hang there."""
+        self._heart = Heart(self._notifier)
+        self._heart.beat()
+
+    def _beat(self) -> None:
+        while True:
+            gevent.sleep(BEAT_S)
+            self._heart.beat()
+
+    def _take_seat(self, arbiter: Any, gunicorn_worker: Any) -> None:
+        """In the master: give the worker about to be forked the first seat that is free."""
+        taken = {worker.seat for worker in arbiter.WORKERS.values()}
+        free = (seat for seat in range(len(self._board)) if seat not in taken)
+        self._seat = gunicorn_worker.seat = next(free, len(self._board) - 1)
+
+    def _leave_seat(self, _arbiter: Any, gunicorn_worker: Any) -> None:
+        """In the master: whoever reads the scoreboard is to know that this worker is gone."""
+        self._board.vacate(gunicorn_worker.seat)
 
     def _attach(self, gunicorn_worker: Any) -> None:
         """Give gunicorn's worker what it serves with."""
         gunicorn_worker.gateway = self._worker
+        gevent.spawn(self._beat)
+        # After gunicorn's own handler, which a loop that hangs would not get to.
+        show_stack_at_abort()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -10,9 +11,20 @@ from msgspec import Struct
 from bus import flags
 from bus.endpoints import Endpoints
 from bus.flags import REQUIRED, Flag, Kind
+from bus.heart import NOTIFY_VARIABLE
 from bus.origin import UPSTREAM, Origin, with_login
 
-BUS = Kind(Endpoints.parse, "ipc:///FOLDER or tcp://LOOPBACK:PORT")
+_BETWEEN_BUSES = re.compile(",(?=ipc://|tcp://)")  # a folder may have a comma in its name
+
+
+def _buses(value: str) -> tuple[Endpoints, ...]:
+    found = tuple(map(Endpoints.parse, _BETWEEN_BUSES.split(value)))
+    if len(set(found)) < len(found):
+        raise ValueError
+    return found
+
+
+BUSES = Kind(_buses, "ipc:///FOLDER or tcp://LOOPBACK:PORT, several joined with commas")
 
 GATEWAY_FLAGS = (
     Flag("host", flags.text("an address of this machine"), "127.0.0.1", "where to listen"),
@@ -47,15 +59,27 @@ UPSTREAM_FLAGS = (
         "how long the upstream may be silent, held requests apart, before 504",
     ),
 )
-_BUS = Flag("bus", BUS, REQUIRED, "the processor's bus")
-_FLAGS = (_BUS, *GATEWAY_FLAGS, *UPSTREAM_FLAGS, LOG_LEVEL)
+_BUS = Flag("bus", BUSES, REQUIRED, "the processors' buses; the first also takes commands")
+_LISTEN_FD = Flag(
+    "listen-fd",
+    flags.whole(0, 1 << 20),
+    None,
+    "a socket that listens already, inherited; instead of --host and --port",
+)
+_WORKER_TIMEOUT = Flag(
+    "worker-timeout",
+    flags.whole(0, 86400),
+    30,
+    "seconds a worker's loop may stand still; 0: any, since a supervisor sees to it",
+)
+_FLAGS = (_BUS, *GATEWAY_FLAGS, *UPSTREAM_FLAGS, _LISTEN_FD, _WORKER_TIMEOUT, LOG_LEVEL)
 
 
 class Settings(Struct, frozen=True, kw_only=True):
     """A gateway's settings, as read at its edge.
 
     Attributes:
-        bus: where the processor's sockets are.
+        buses: where the processors' sockets are; the first processor takes the commands.
         directory: the folder of requests that name none.
         frame_hz: a ceiling on flushes per second for one reader; 0 for none.
         stall_timeout: seconds that a reader may accept no byte of what waits for it.
@@ -63,9 +87,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         command_timeout: seconds to wait for a processor's answer.
         upstream: where all routes but weir's own go; None where weir is the server itself.
         upstream_timeout: seconds that the upstream may be silent.
+        worker_timeout: seconds that a worker's loop may stand still; 0 for any.
+        listen_fd: a listening socket that was handed down; None to open one.
+        notify_socket: where a service manager hears that the loops turn; empty for none.
     """
 
-    bus: Endpoints
+    buses: tuple[Endpoints, ...]
     directory: str
     host: str
     port: int
@@ -79,6 +106,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: str
     upstream: Origin | None = None
     upstream_timeout: float = 60.0
+    worker_timeout: int = 30
+    listen_fd: int | None = None
+    notify_socket: str = ""
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
@@ -89,5 +119,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
         HelpAsked: help was asked for.
     """
     given = flags.read(argv, environ, _FLAGS)
+    given["buses"] = given.pop("bus")
     given["upstream"] = with_login(given["upstream"], environ)
-    return Settings(directory=os.getcwd(), **given)
+    notify_socket = environ.get(NOTIFY_VARIABLE, "")
+    return Settings(directory=os.getcwd(), notify_socket=notify_socket, **given)

@@ -42,7 +42,7 @@ class Shedding:
     def _look_at(self, reader: Reader) -> None:
         if reader.gone or reader.connection is None:
             return
-        stalled_s, cause = reader.connection.stalled(time.monotonic())
-        if stalled_s >= self._timeout_s:
-            log.warning("a reader has accepted nothing for %.1f s, and is reset", stalled_s)
+        reader.stalled_s, cause = reader.connection.stalled(time.monotonic())
+        if reader.stalled_s >= self._timeout_s:
+            log.warning("a reader has accepted nothing for %.1f s, and is reset", reader.stalled_s)
             reader.leave(cause)

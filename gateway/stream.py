@@ -87,8 +87,9 @@ class Stream:
             self._reader.connection.close()
 
     def _catch_up(self) -> Entrance:
+        stood = self._reader.cursor.marks
         entrance = self._readers.catch_up(self._reader)
-        if entrance.verdict not in (Verdict.EXACT, Verdict.CAUGHT_UP, Verdict.FRESH):
+        if stood and entrance.verdict not in (Verdict.EXACT, Verdict.CAUGHT_UP, Verdict.FRESH):
             log.warning("a reader has missed more than the ledger knows, and is reset")
             self._reader.leave(Cause.FELL_OFF)
             raise _reset("what was missed is not known any more")
@@ -96,15 +97,20 @@ class Stream:
 
     def _bring_in(self, entrance: Entrance) -> Iterator[bytes]:
         """Yield what a reader is told first; only then it stands where that leads."""
-        for piece in entrance.pieces(self._reader.view.endpoint):
+        reader, size = self._reader, 0
+        for piece in entrance.pieces(reader.view.endpoint):
             yield from _cut(piece)
+            size += len(piece)
             gevent.sleep(0)
-        self._reader.cursor = entrance.cursor
+        reader.sent.entrance(entrance, size)
+        reader.cursor = entrance.cursor
 
     def _deliver(self, step: Step) -> Iterator[bytes]:
         self._reader.cursor = step.cursor
-        for piece in step.pieces:
-            yield from _cut(piece)
+        if step.pieces:
+            for piece in step.pieces:
+                yield from _cut(piece)
+            self._reader.sent.step(step)
         self._let_go(step)
 
     def _let_go(self, step: Step) -> None:
@@ -120,7 +126,10 @@ class Stream:
 
     def _say(self, event_type: str, place: str, **properties: bool) -> bytes:
         evt_id = self._ids.ascending("evt")
-        return server_frame(event_type, evt_id, self._reader.view.endpoint, place, **properties)
+        reader = self._reader
+        frame = server_frame(event_type, evt_id, reader.view.endpoint, place, **properties)
+        reader.sent.own(len(frame))
+        return frame
 
 
 def _cut(piece: bytes) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
 """The work loop: does what is due ten times a second, and says that the processor lives.
 
-Both are done by one greenlet on purpose: a heartbeat that came from elsewhere would go on while
+All is done by one greenlet on purpose: a heartbeat that came from elsewhere would go on while
 nothing else does.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import gevent
 
+from bus.heart import Heart
 from bus.publisher import Publisher
 
 # A kill may cost 250 ms of text; what is left of that is for the write itself.
@@ -24,11 +25,13 @@ class Pulse:
     Args:
         publisher: sends the heartbeats.
         each_beat: called every `BEAT_S`; it must not wait for anything.
+        heart: tells whoever started this processor.
     """
 
-    def __init__(self, publisher: Publisher, each_beat: Callable[[], None]) -> None:
+    def __init__(self, publisher: Publisher, each_beat: Callable[[], None], heart: Heart) -> None:
         self._publisher = publisher
         self._each_beat = each_beat
+        self._heart = heart
 
     def run(self) -> None:
         """Call `each_beat` every `BEAT_S`, and send a heartbeat every `HEARTBEAT_S`."""
@@ -38,4 +41,5 @@ class Pulse:
             if time.monotonic() >= next_heartbeat:
                 self._publisher.heartbeat()
                 next_heartbeat += HEARTBEAT_S
+            self._heart.beat()
             gevent.sleep(BEAT_S)

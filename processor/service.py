@@ -13,12 +13,13 @@ import zmq.green as zmq
 from gevent.event import Event
 
 from bus.endpoints import Endpoints
+from bus.heart import Heart, Notifier, show_stack_at_abort
 from bus.publisher import Publisher
 from bus.responder import Responder
 from bus.sockets import publisher_socket, responder_socket
 from processor.native import Native
 from processor.origin import Origin
-from processor.pulse import Pulse
+from processor.pulse import BEAT_S, Pulse
 from processor.refusal import CannotStart
 from processor.settings import Settings
 from processor.store.folder import claimed
@@ -39,6 +40,7 @@ def run(settings: Settings) -> None:
     Raises:
         CannotStart: the state or the bus cannot be used; the message says why.
     """
+    show_stack_at_abort()
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
@@ -49,7 +51,8 @@ def run(settings: Settings) -> None:
         publisher = Publisher(events, origin.source, defer=loop.run_callback)
         stack.callback(publisher.flush)
         work = origin.begin(publisher, stack)
-        pulse = Pulse(publisher, work.each_beat)
+        heart = Heart(Notifier(settings.notify_socket), BEAT_S)
+        pulse = Pulse(publisher, work.each_beat, heart)
         responder = Responder(commands, work.dispatch)
         log.info("processor ready source=%s epoch=%s", publisher.source, publisher.epoch)
         _run_until(stop, [pulse.run, responder.run, *work.loops])
@@ -59,7 +62,7 @@ def run(settings: Settings) -> None:
 def _origin(settings: Settings, stack: contextlib.ExitStack) -> Origin:
     if settings.upstream is not None:
         _claim_bus(settings.bus, stack)
-        return Upstream(settings.upstream)
+        return Upstream(settings.upstream, settings.state)
     assert settings.state is not None, "from_flags sees to it"
     stack.enter_context(claimed(settings.state, "--state"))
     _claim_bus(settings.bus, stack)

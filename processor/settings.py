@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from bus.endpoints import Endpoints, InvalidEndpoint
 from bus.flags import REQUIRED, BadFlag, Flag, Kind, number, one_of, read, text, whole
+from bus.heart import NOTIFY_VARIABLE
 from bus.origin import UPSTREAM, with_login
 from processor.upstream.settings import UpstreamSettings
 
@@ -44,6 +45,7 @@ class Settings(Struct, frozen=True):
         model: which model answers, None: the built-in demo.
         log_level: what to log.
         upstream: the opencode that runs the turns, None: this processor does.
+        notify_socket: where a service manager hears that the loop turns; empty for none.
     """
 
     bus: Endpoints
@@ -51,6 +53,7 @@ class Settings(Struct, frozen=True):
     model: ModelSettings | None = None
     log_level: str = "info"
     upstream: UpstreamSettings | None = None
+    notify_socket: str = ""
 
 
 def _bus(value: str) -> Endpoints:
@@ -133,7 +136,14 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
         upstream = UpstreamSettings(origin, values["upstream_silence"])
     elif values["state"] is None:
         raise BadFlag("--state: missing; allowed is a folder")
-    return Settings(values["bus"], values["state"], model, values["log_level"], upstream)
+    return Settings(
+        values["bus"],
+        values["state"],
+        model,
+        values["log_level"],
+        upstream,
+        environ.get(NOTIFY_VARIABLE, ""),
+    )
 
 
 def _model(values: Mapping[str, Any]) -> ModelSettings | None:

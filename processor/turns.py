@@ -16,6 +16,9 @@ from processor.answer import Answer
 
 log = logging.getLogger("weir.processor")
 
+MOST_WAITING = 100
+"""Prompts of one session that may wait for their turn."""
+
 Start = Callable[[Session, UserMessage], Answer]
 
 
@@ -28,6 +31,10 @@ class _Lane:
         self._start = start
         self._waiting: deque[UserMessage] = deque()
         self._answer: Answer | None = None
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
 
     def add(self, prompt: UserMessage) -> None:
         self._waiting.append(prompt)
@@ -74,6 +81,11 @@ class Turns:
             gevent.spawn(self._serve, session.id, lane)
         else:
             lane.add(prompt)
+
+    def is_full(self, session: str) -> bool:
+        """Tell whether as many prompts of a session wait as may."""
+        lane = self._lanes.get(session)
+        return lane is not None and lane.waiting >= MOST_WAITING
 
     def wait(self, session: str, prompt: str, timeout_s: float) -> bool:
         """Wait until the turn of a prompt is over; tell whether it is."""

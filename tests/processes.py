@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,9 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from tests.ports import free_port as free_port
+
 ROOT = Path(__file__).parents[1]
-DEADLINE_S = 20.0
+DEADLINE_S = 40.0
 _POLL_S = 0.02
+_STOP_S = 6.0
 
 T = TypeVar("T")
 
@@ -33,11 +35,10 @@ def wait_until(condition: Callable[[], T], deadline_s: float = DEADLINE_S, what:
     return value
 
 
-def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a process under test: without the settings of who runs it."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("WEIR_")}
+    return {**own, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
 
 
 class Running:
@@ -48,14 +49,15 @@ class Running:
         log: path of what it wrote to stdout and stderr.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, begin: int = 0) -> None:
         self.process = process
         self.log = log
+        self._begin = begin
 
     @property
     def output(self) -> str:
         """What it has written so far."""
-        return self.log.read_text(errors="replace")
+        return self.log.read_bytes()[self._begin :].decode(errors="replace")
 
     def says(self, words: str, deadline_s: float = DEADLINE_S) -> str:
         """Wait until a line of its output holds `words`, and return that line."""
@@ -71,6 +73,42 @@ class Running:
         """Wait for its end, and return the exit status."""
         return self.process.wait(deadline_s)
 
+    def kill(self, number: int = signal.SIGKILL) -> int:
+        """Send it a signal that ends it, and return the exit status."""
+        self.process.send_signal(number)
+        return self.ends()
+
+    def stop(self) -> None:
+        """See that it ends, if it has not yet."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.wait()
+
+
+def start(
+    *command: str,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Running:
+    """Start ``python COMMAND…`` in a process group of its own; its output is added to `log`."""
+    with log.open("ab") as out:
+        begin = out.tell()
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=cwd or ROOT,
+            env=environment(env),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return Running(process, log, begin)
+
 
 @contextmanager
 def running(
@@ -79,25 +117,22 @@ def running(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> Iterator[Running]:
-    """Run ``python COMMAND…`` for the time of a ``with`` block, in a process group of its own."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=cwd or ROOT,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    """Run ``python COMMAND…`` for the time of a ``with`` block."""
+    one = start(*command, log=log, env=env, cwd=cwd)
     try:
-        yield Running(process, log)
+        yield one
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(6)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        process.wait()
+        one.stop()
+
+
+def refused(*command: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run ``python COMMAND…``, which must not start; return its exit status and standard error."""
+    ended = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=environment(env),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    return ended.returncode, ended.stderr

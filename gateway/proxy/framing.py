@@ -41,12 +41,14 @@ class Framing:
         begun: the head of the final answer has been written.
         keep_alive: it still may, after this answer.
         ending: how the end of the body is told; known once it has begun.
+        status: of the answer; None until it has begun.
     """
 
     def __init__(self, method: str, http11: bool, keep_alive: bool) -> None:
         self.begun = False
         self.keep_alive = keep_alive
         self.ending = Ending.NONE
+        self.status: int | None = None
         self._method = method
         self._http11 = http11
 
@@ -58,6 +60,7 @@ class Framing:
         """The final answer's head; `headers` as the upstream sent them."""
         headers = list(headers)
         self.begun = True
+        self.status = status
         self.ending = self._ending_of(status, headers)
         kept = end_to_end(headers)
         if self.ending in (Ending.CHUNKS, Ending.CLOSE):

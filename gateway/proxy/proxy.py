@@ -41,6 +41,11 @@ class Proxy:
         timeout_s: how long it may be silent.
         cors: lets web pages read the errors that are answered here; the upstream's answers carry
             its own headers.
+
+    Attributes:
+        in_flight: requests that are being served.
+        requests: how many are over, by the class of their status (``2xx``); ``none`` where the
+            client left before the answer.
     """
 
     def __init__(self, origin: Origin, timeout_s: float, cors: Cors) -> None:
@@ -48,10 +53,21 @@ class Proxy:
         self._timeout_s = timeout_s
         self._cors = cors
         self._pool = Pool(lambda: Connection(dial(origin)))
+        self.in_flight = 0
+        self.requests: dict[str, int] = {}
 
     def serve(self, incoming: Incoming, client: socket.socket) -> bool:
         """Answer one request; returns whether the connection may serve another."""
         framing = Framing(incoming.method, incoming.http11, incoming.keep_alive)
+        self.in_flight += 1
+        try:
+            return self._serve(incoming, client, framing)
+        finally:
+            self.in_flight -= 1
+            kind = "none" if framing.status is None else f"{framing.status // 100}xx"
+            self.requests[kind] = self.requests.get(kind, 0) + 1
+
+    def _serve(self, incoming: Incoming, client: socket.socket, framing: Framing) -> bool:
         outlet = Outlet(client)
         try:
             _refuse_what_cannot_pass(incoming)

@@ -11,7 +11,7 @@ import posixpath
 import re
 from urllib.parse import unquote
 
-_OWN = frozenset({"/event", "/global/event", "/global/health", "/weir"})
+_OWN = frozenset({"/event", "/global/event", "/global/health", "/metrics", "/weir"})
 _OWN_BELOW = "/weir/"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 

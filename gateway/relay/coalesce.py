@@ -21,6 +21,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import Struct
+
 from bus.envelope import Envelope
 from bus.events import Delta, Opaque, Policy, policy_of
 
@@ -48,8 +50,29 @@ class _PartInStretch:
         self.merges: dict[str, _Merge] = {}
 
 
+class Coalesced(Struct, frozen=True):
+    """A shorter run, and what has become of the rest.
+
+    Attributes:
+        envelopes: that run.
+        merged: how many events went into another one.
+        superseded: how many were dropped, since a later snapshot stands for them.
+        superseded_size: characters of the text, or bytes of the payload, of those.
+    """
+
+    envelopes: list[Envelope]
+    merged: int
+    superseded: int
+    superseded_size: int
+
+
 def coalesce(run: Sequence[Envelope], keep_superseded: bool = False) -> list[Envelope]:
-    """Return the shortest list of envelopes that leads to the same state as `run`.
+    """Return the shortest list of envelopes that leads to the same state as `run`."""
+    return coalesced(run, keep_superseded).envelopes
+
+
+def coalesced(run: Sequence[Envelope], keep_superseded: bool = False) -> Coalesced:
+    """Return the shortest list of envelopes that leads to the same state as `run`, with counts.
 
     Args:
         run: envelopes of one source, in order.
@@ -65,8 +88,10 @@ class _Coalescer:
         self._result: list[Envelope | None] = []
         self._stretches: dict[str, dict[str, _PartInStretch]] = {}
         self._merges: list[_Merge] = []
+        self._superseded = 0
+        self._superseded_size = 0
 
-    def coalesce(self, run: Sequence[Envelope]) -> list[Envelope]:
+    def coalesce(self, run: Sequence[Envelope]) -> Coalesced:
         for envelope in run:
             event = envelope.event
             if isinstance(event, Delta):
@@ -76,7 +101,9 @@ class _Coalescer:
         for merge in self._merges:
             if len(merge.texts) > 1 and self._result[merge.place] is not None:
                 self._result[merge.place] = _merged(merge)
-        return [envelope for envelope in self._result if envelope is not None]
+        left = [envelope for envelope in self._result if envelope is not None]
+        merged = len(run) - len(left) - self._superseded
+        return Coalesced(left, merged, self._superseded, self._superseded_size)
 
     def _append(self, envelope: Envelope, delta: Delta) -> None:
         part = self._part(delta.sessionID, delta.partID)
@@ -102,12 +129,24 @@ class _Coalescer:
         part = self._part(session, part_id)
         kept = self._keep and part.merges
         if part.provisional is not None and not kept:
-            self._result[part.provisional] = None
+            self._drop_snapshot(part.provisional)
         if not self._keep:
             for merge in part.merges.values():
-                self._result[merge.place] = None
+                self._drop_deltas(merge)
         place = len(self._result) if event.provisional else None
         self._stretches[session][part_id] = _PartInStretch(place)
+
+    def _drop_snapshot(self, place: int) -> None:
+        dropped = self._result[place]
+        assert dropped is not None, "a snapshot is dropped once"
+        self._result[place] = None
+        self._superseded += 1
+        self._superseded_size += dropped.event.size
+
+    def _drop_deltas(self, merge: _Merge) -> None:
+        self._result[merge.place] = None
+        self._superseded += len(merge.texts)
+        self._superseded_size += sum(map(len, merge.texts))
 
     def _barrier(self, session: str | None) -> None:
         if session is None:

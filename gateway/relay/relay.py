@@ -14,11 +14,11 @@ from msgspec.structs import replace
 
 from bus.clone import Cloned
 from bus.envelope import Envelope
-from bus.events import InstanceDisposed
+from bus.events import Delta, InstanceDisposed
 from bus.ledger import Ledger
 from bus.ledger.ledger import MAX_BYTES
 from bus.log import Log, Run
-from gateway.relay.coalesce import coalesce
+from gateway.relay.coalesce import Coalesced, coalesced
 from gateway.relay.frames import frame, joined
 from gateway.relay.mark import Mark, Marks, advance, by_source, ids_in_run, mark_of
 from gateway.relay.view import Endpoint, View
@@ -45,12 +45,18 @@ class Step(Struct, frozen=True):
         cursor: where it stands once they are written.
         events: how many events the pieces hold.
         ends: the stream is over after this step.
+        merged: how many events went into the frame of another one.
+        superseded: how many were left out, since a later snapshot stands for them.
+        saved_bytes: what frames of those would have taken, about.
     """
 
     pieces: tuple[bytes, ...]
     cursor: Cursor
     events: int
     ends: bool
+    merged: int = 0
+    superseded: int = 0
+    saved_bytes: int = 0
 
 
 class Relay:
@@ -86,14 +92,15 @@ class Relay:
         self._ledger(last.source).note(envelopes)
         self._stand(mark_of(last))
 
-    def load(self, cloned: Cloned) -> None:
-        """Go on from a snapshot: every reader has fallen off the log, and has to `enter` again."""
-        snapshot = cloned.snapshot
-        self.ledgers[snapshot.source] = snapshot.ledger(self._ledger_bytes)
+    def load(self, clones: Sequence[Cloned]) -> None:
+        """Go on from snapshots: every reader has fallen off the log, and has to `enter` again."""
         self.log.restart()
-        for envelope in cloned.journal:
-            self.log.append(envelope)
-        self._stand(Mark(snapshot.source, snapshot.epoch, snapshot.seq))
+        for cloned in clones:
+            snapshot = cloned.snapshot
+            self.ledgers[snapshot.source] = snapshot.ledger(self._ledger_bytes)
+            for envelope in cloned.journal:
+                self.log.append(envelope)
+            self._stand(Mark(snapshot.source, snapshot.epoch, snapshot.seq))
 
     def lose(self) -> None:
         """Note that events are missing for good: nobody can be brought across the gap."""
@@ -143,14 +150,33 @@ def _cost(step: Step) -> int:
 
 def _step(run: Run, marks: Marks, view: View) -> Step:
     frames: list[list[bytes]] = []
+    merged = superseded = saved = 0
+    ends = False
     for part in by_source(run.envelopes):
         marks = advance(marks, mark_of(part[-1]))
-        events = coalesce([e for e in part if view.admits(e)], view.keep_superseded)
-        for envelope, event_id in zip(events, ids_in_run(part, marks, len(events)), strict=True):
+        admitted = [e for e in part if view.admits(e)]
+        short = coalesced(admitted, view.keep_superseded)
+        merged, superseded = merged + short.merged, superseded + short.superseded
+        saved += _saved(admitted, short, view)
+        ids = ids_in_run(part, marks, len(short.envelopes))
+        for envelope, event_id in zip(short.envelopes, ids, strict=True):
             frames.append(frame(envelope, view.endpoint, event_id))
-            if _ends(envelope, view):
-                return Step(joined(frames), Cursor(run.end, marks), len(frames), ends=True)
-    return Step(joined(frames), Cursor(run.end, marks), len(frames), ends=False)
+            if ends := _ends(envelope, view):
+                break
+        if ends:
+            break
+    cursor = Cursor(run.end, marks)
+    return Step(joined(frames), cursor, len(frames), ends, merged, superseded, saved)
+
+
+def _saved(admitted: Sequence[Envelope], short: Coalesced, view: View) -> int:
+    """Estimate the bytes of the frames that coalescing saves: all have the size of the first."""
+    vanished = short.merged + short.superseded
+    if not vanished:
+        return 0
+    first = next((e for e in admitted if isinstance(e.event, Delta)), admitted[0])
+    size = sum(map(len, frame(first, view.endpoint, f"{first.epoch}:{first.seq}")))
+    return short.superseded_size + vanished * (size - first.event.size)
 
 
 def _uneven_step(run: Run, cursor: Cursor, view: View) -> Step:

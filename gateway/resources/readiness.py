@@ -5,7 +5,7 @@ from __future__ import annotations
 import falcon
 import msgspec
 
-from gateway.readiness import ReadinessMemory
+from gateway.checkup import Checkup
 
 
 class Livez:
@@ -13,18 +13,19 @@ class Livez:
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Answer ``{"alive": true}``."""
+        resp.cache_control = ["no-store"]
         resp.data = b'{"alive":true}'
 
 
 class Readyz:
-    """Says whether events and turns can be had: the processor answers, the upstream is there."""
+    """Says whether events and turns can be had, by every check that is made."""
 
-    def __init__(self, memory: ReadinessMemory) -> None:
-        self._memory = memory
+    def __init__(self, checkup: Checkup) -> None:
+        self._checkup = checkup
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Answer 200, or 503 with the reasons."""
-        view = self._memory.view()
+        view = self._checkup.view()
         resp.status = falcon.HTTP_200 if view["ready"] else falcon.HTTP_503
         resp.cache_control = ["no-store"]
         resp.data = msgspec.json.encode(view)

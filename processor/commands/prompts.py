@@ -19,7 +19,7 @@ from processor.engines.engine import Offer
 from processor.record import Record, Services
 from processor.store import messages, sessions
 from processor.store.sessions import UnknownSession
-from processor.turns import Turns
+from processor.turns import MOST_WAITING, Turns
 
 AGENT = "build"
 TITLE_LENGTH = 50
@@ -41,8 +41,14 @@ class Prompts:
         Raises:
             UnknownSession: the session does not exist, or is being removed.
             DuplicateId: an id in `body` is taken.
-            CommandFailed: `body` asks for what is not there.
+            CommandFailed: `body` asks for what is not there, or too many prompts wait.
         """
+        if not body.noReply and self._turns.is_full(session_id):
+            raise CommandFailed(
+                "conflict",
+                f"{MOST_WAITING} prompts of session {session_id} wait for their turn, which is as "
+                "many as may; wait for answers, or abort",
+            )
         database = self._services.database
         session = database.call(sessions.get, session_id)
         message = self._message(session, body)

@@ -13,6 +13,7 @@ class Condition:
     Args:
         url: of the upstream, fit to be shown.
         clock: seconds that only go forward.
+        silence_s: how long it may say nothing, None where that is not known.
 
     Attributes:
         version: what the server says it is, None as long as it has not.
@@ -21,13 +22,19 @@ class Condition:
         unhealed: why that has failed so far, None while it has not.
     """
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Callable[[], float] = time.monotonic,
+        silence_s: float | None = None,
+    ) -> None:
         self.version: str | None = None
         self.attempts = 0
         self.healing = False
         self.unhealed: str | None = None
         self._url = url
         self._clock = clock
+        self._silence_s = silence_s
         self._connections = 0
         self._connected_at: float | None = None
         self._lost_at = clock()
@@ -38,6 +45,11 @@ class Condition:
     def frame_age_s(self) -> float:
         """How long ago the last sign of life came."""
         return self._clock() - self._frame_at
+
+    @property
+    def ever_connected(self) -> bool:
+        """Whether there has been a connection."""
+        return self._connections > 0
 
     def connected(self) -> None:
         """A connection stands."""
@@ -77,6 +89,7 @@ class Condition:
                 "connected": connected_at is not None,
                 "version": self.version,
                 "lastFrameAgeSeconds": round(self.frame_age_s, 3),
+                "silenceSeconds": self._silence_s,
                 "connectedSeconds": 0.0 if connected_at is None else round(now - connected_at, 3),
                 "attempts": self.attempts,
                 "reconnects": max(0, self._connections - 1),

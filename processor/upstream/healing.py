@@ -21,7 +21,8 @@ Theory of operation.
    that it is closed, without a reply. Deltas, `session.error` and `session.diff` stay missed.
 
 Which sessions: those not idle at the cut, or heard of shortly before it, or busy, changed or
-asking now. At the first connection of a processor there was no cut: those busy or asking now.
+asking now. The first connection of a processor comes after a cut, too, if the one before it has
+left a note of the sessions that were lively then (`notes`); else those busy or asking now count.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from bus.ids import Ids
 from processor.upstream.frames import Place
 from processor.upstream.intake import Intake
 from processor.upstream.mending import Answers, Mending
+from processor.upstream.notes import Noted, Notes
 from processor.upstream.rest import PAGE, Gone, Rest, RestFailed
 from processor.upstream.subject import Json, time_of
 from processor.upstream.survey import Patience, Survey, places, survey
@@ -63,9 +65,34 @@ class Healing:
         """
         if self._since_ms is None or last_ms < self._since_ms:
             self._since_ms = last_ms
-        for session, known in self._intake.memory.sessions():
-            if known.lively(now):
-                self._pending[session] = known.place
+        self._pending = self.lively(now)
+
+    def note(self, notes: Notes, now: float, whole_ms: int | None) -> None:
+        """Leave to the next processor what it would have to heal if this one ended now.
+
+        Args:
+            notes: where to leave it.
+            now: on the clock of the intake.
+            whole_ms: by the server's clock, when the stream was certainly whole; None: it never
+                was.
+        """
+        since_ms = whole_ms if self._since_ms is None else self._since_ms
+        if since_ms is not None:
+            notes.write(since_ms, self.lively(now))
+
+    def begin(self, noted: Noted) -> None:
+        """Take over what the last processor left to heal."""
+        self._since_ms = noted.since_ms
+        self._pending |= noted.sessions
+
+    def lively(self, now: float) -> dict[str, Place]:
+        """Return the sessions that would have to be healed if the stream were cut now."""
+        lively = {
+            session: known.place
+            for session, known in self._intake.memory.sessions()
+            if known.lively(now)
+        }
+        return self._pending | lively
 
     def attempt(self) -> None:
         """Publish what was missed; what waits meanwhile is let go at the end.

@@ -157,8 +157,8 @@ class Mending:
         if not grows(part):
             return True
         length = len(text_of(part))
-        if self._since_ms is None and length == 0:
-            return False  # readers may have known it before this processor was started
+        if length == 0:
+            return False  # it says nothing, and readers may have some of it already
         return not self._holes.whole(name) and length >= (self._holes.held(name) or 0)
 
     def _todos(self, todos: list[Json] | None) -> None:

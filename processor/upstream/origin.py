@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import urllib3
 
@@ -16,19 +19,27 @@ from processor.upstream.condition import Condition
 from processor.upstream.frames import Frame
 from processor.upstream.healing import Healing
 from processor.upstream.intake import Intake
+from processor.upstream.notes import Notes
 from processor.upstream.reader import Reader
 from processor.upstream.rest import Rest
 from processor.upstream.settings import UpstreamSettings
 
 # The stream, and the questions of healing, one after the other.
 _CONNECTIONS = 2
+NOTE_EVERY_S = 1.0
 
 
 class Upstream:
-    """Events of an opencode, which keeps the sessions and runs the turns."""
+    """Events of an opencode, which keeps the sessions and runs the turns.
 
-    def __init__(self, settings: UpstreamSettings) -> None:
+    Args:
+        settings: where it is.
+        state: a folder for notes to the next processor, None for none.
+    """
+
+    def __init__(self, settings: UpstreamSettings, state: Path | None) -> None:
         self._settings = settings
+        self._state = state
         # Named after what it reads: with another epoch, it is the same source after a restart.
         self.source = f"up-{hashlib.sha256(settings.url.encode()).hexdigest()[:16]}"
 
@@ -43,9 +54,29 @@ class Upstream:
         context = ssl.create_default_context()
         pool = urllib3.PoolManager(maxsize=_CONNECTIONS, ssl_context=context)
         stack.callback(pool.clear)
-        condition = Condition(settings.url)
+        condition = Condition(settings.url, silence_s=settings.silence_s)
         intake = Intake(publish)
         rest = Rest(settings, pool)
-        reader = Reader(settings, pool, intake, Healing(rest, intake, Ids()), rest, condition)
+        healing = Healing(rest, intake, Ids())
+        reader = Reader(settings, pool, intake, healing, rest, condition)
         dispatch = RelayDispatch(publisher, condition, settings.url)
-        return Work(dispatch, lambda: None, [reader.run])
+        return Work(dispatch, self._noting(healing, reader), [reader.run])
+
+    def _noting(self, healing: Healing, reader: Reader) -> Callable[[], None]:
+        """Take over the last processor's notes, and return what keeps new ones."""
+        if self._state is None:
+            return lambda: None
+        notes = Notes(self._state / f"{self.source}.json")
+        noted = notes.read()
+        if noted is not None:
+            healing.begin(noted)
+        due = 0.0
+
+        def each_beat() -> None:
+            nonlocal due
+            now = time.monotonic()
+            if now >= due:
+                due = now + NOTE_EVERY_S
+                healing.note(notes, now, reader.whole_ms)
+
+        return each_beat

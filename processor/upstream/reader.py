@@ -107,9 +107,17 @@ class Reader:
             yield
         finally:
             self._intake.release()
-            last_ms = now_ms() - int(self._condition.frame_age_s * 1000) + self._skew_ms
-            self._healing.cut(time.monotonic(), last_ms - _MARGIN_MS)
+            self._healing.cut(time.monotonic(), self._whole_ms())
             healer.kill()
+
+    @property
+    def whole_ms(self) -> int | None:
+        """By the server's clock, when the stream was certainly whole; None if it never was."""
+        return self._whole_ms() if self._condition.ever_connected else None
+
+    def _whole_ms(self) -> int:
+        last_ms = now_ms() - int(self._condition.frame_age_s * 1000) + self._skew_ms
+        return last_ms - _MARGIN_MS
 
     def _began_ms(self, stream: Stream) -> int | None:
         if stream.date_ms is None:

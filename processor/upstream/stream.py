@@ -10,10 +10,13 @@ import urllib3
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
+from processor.upstream.deadline import Deadline
 from processor.upstream.failures import in_words, refusal
 from processor.upstream.settings import UpstreamSettings
 
 _CONNECT_S = 10.0
+# Of a server that takes connections while it starts, some requests are never answered.
+_ANSWER_S = 10.0
 _READ_BYTES = 64 * 1024
 _PATH = "/global/event"
 
@@ -56,7 +59,9 @@ def opened(settings: UpstreamSettings, pool: urllib3.PoolManager) -> Iterator[St
     headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
     if settings.authorization is not None:
         headers["Authorization"] = settings.authorization
-    with _lost():
+    answer_s = min(_ANSWER_S, settings.silence_s)
+    slow = UpstreamLost(f"does not answer within {answer_s:g} s")
+    with _lost(), Deadline(answer_s, slow):
         response = pool.request(
             "GET",
             settings.url + _PATH,

@@ -1,8 +1,11 @@
 """The probing process: asks for a page on a fixed schedule, whether answers come or not.
 
-``python -m tests.benchmarks.prober URL EVERY_MS new|keep`` says ``"probing"``. Told anything, it
+``python -m tests.benchmarks.prober URL EVERY_MS`` says ``"probing"``. Told anything, it
 waits for the answers still due and says all probes so far, ``[[due_ns, sent_ns, done_ns], …]`` on
 the monotonic clock; ``done_ns`` is 0 where no good answer came in time. It ends with its input.
+
+Each probe has a connection of its own. Its answer is JSON, and whole at its ``Content-Length`` or,
+if it tells none, when the server closes.
 
 The loop is open: a probe is sent when it is due, so a server that stands still meets as many of
 them as one that does not, and each waits from the moment it was due.
@@ -11,6 +14,7 @@ them as one that does not, and each waits from the moment it was due.
 import contextlib
 import json
 import os
+import re
 import select
 import selectors
 import socket
@@ -21,6 +25,8 @@ from urllib.parse import urlsplit
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 GIVEN_UP_NS = 20 * 10**9
 _GOOD = b"HTTP/1.1 200 "
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_ENDS = (b"]", b"}", b"0\r\n\r\n")
 
 
 class Probe:
@@ -48,30 +54,33 @@ class Probe:
         except OSError:
             return True
         self._answer += piece
-        if self._answer.startswith(_GOOD) and self._answer.endswith(b"}"):
+        if self._is_whole(closed=not piece):
             self.times[2] = time.monotonic_ns()
         return bool(self.times[2]) or not piece
+
+    def _is_whole(self, closed: bool) -> bool:
+        head, end, body = self._answer.partition(b"\r\n\r\n")
+        if not end or not head.startswith(_GOOD):
+            return False
+        if length := _LENGTH.search(head):
+            return len(body) >= int(length[1])
+        return closed and body.endswith(_ENDS)
 
 
 class Prober:
     """Sends probes when they are due, and collects their times.
 
     Args:
-        url: what to ask for; it answers 200 with a JSON object.
+        url: what to ask for; it answers 200 with JSON.
         every_ns: time between two probes.
-        keep: use a connection again when one is idle, instead of a new one for each probe.
     """
 
-    def __init__(self, url: str, every_ns: int, keep: bool) -> None:
+    def __init__(self, url: str, every_ns: int) -> None:
         parts = urlsplit(url)
         self._address = (parts.hostname, parts.port)
-        lines = [f"GET {parts.path} HTTP/1.1", f"Host: {parts.netloc}", "", ""]
-        if not keep:
-            lines.insert(2, "Connection: close")
-        self._request = "\r\n".join(lines).encode()
+        lines = [f"GET {parts.path} HTTP/1.1", f"Host: {parts.netloc}", "Connection: close"]
+        self._request = "\r\n".join([*lines, "", ""]).encode()
         self._every_ns = every_ns
-        self._keep = keep
-        self._idle: list[socket.socket] = []
         self._over: list[list[int]] = []
         self._under_way: set[Probe] = set()
         self._asked_ns = 0
@@ -98,7 +107,7 @@ class Prober:
                 self._tell()
 
     def _send(self, due_ns: int) -> None:
-        sock = self._idle.pop() if self._idle else self._connecting()
+        sock = self._connecting()
         probe = Probe(due_ns, sock, self._request)
         self._under_way.add(probe)
         probe.send()
@@ -126,10 +135,7 @@ class Prober:
         self._selector.unregister(probe.socket)
         self._under_way.discard(probe)
         self._over.append(probe.times)
-        if self._keep and probe.times[2]:
-            self._idle.append(probe.socket)
-        else:
-            probe.socket.close()
+        probe.socket.close()
 
     def _tell(self) -> None:
         due = [probe for probe in self._under_way if probe.times[0] <= self._asked_ns]
@@ -141,9 +147,9 @@ class Prober:
         self._asked_ns = 0
 
 
-def main(url: str, every_ms: str, connections: str) -> None:
+def main(url: str, every_ms: str) -> None:
     """Probe `url`."""
-    prober = Prober(url, int(float(every_ms) * 1e6), connections == "keep")
+    prober = Prober(url, int(float(every_ms) * 1e6))
     print(json.dumps("probing"), flush=True)
     prober.run()
 

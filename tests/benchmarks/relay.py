@@ -7,17 +7,17 @@ weir share the processors of one machine, and both ways are measured in one run,
 
 import argparse
 import sys
-from pathlib import Path
 
 import msgspec
 
 from tests.benchmarks import machine
+from tests.benchmarks.audience import Scenario, WrongText
 from tests.benchmarks.child import ended_by_sigterm
 from tests.benchmarks.figures import Storm
 from tests.benchmarks.relay_latency import DELTAS, PER_SECOND, delays_ms
 from tests.benchmarks.relay_scenario import Relayed, measure
 from tests.benchmarks.relay_target import ALONE, BEHIND, OPENCODE, WEIR, target
-from tests.benchmarks.scenario import Scenario, WrongText
+from tests.benchmarks.storm_options import parser
 from tests.benchmarks.table import table
 from tests.opencode.install import OLD_VERSION, VERSION
 
@@ -42,9 +42,11 @@ def main() -> int:
             except WrongText as error:
                 print(f"{scenario} readers, {name}: {error}", file=sys.stderr)
                 return 1
-    delays = {name: _delays(name, options.version) for name in names}
+    delays = {name: _delays(name, options) for name in names}
     print(f"{where}; opencode {options.version}; {storm.deltas:,} deltas of ", end="")
     print(f"{storm.size} characters, {storm.rounds} storms each\n\n{_storms(measured)}\n")
+    if not options.alone:
+        print(f"{_ratios(measured)}\n")
     print(_delay_table(delays))
     if options.json:
         result = {"machine": where, "storm": storm, "measured": measured, "delays_ms": delays}
@@ -53,27 +55,17 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="opencode alone against opencode behind weir")
-    parser.add_argument("--rounds", type=int, default=3, help="storms in each scenario")
-    parser.add_argument("--deltas", type=int, default=30_000, help="in one storm")
-    parser.add_argument("--size", type=int, default=40, help="characters of a delta, 9 or more")
-    parser.add_argument("--version", choices=(VERSION, OLD_VERSION), default=VERSION)
-    parser.add_argument("--alone", action="store_true", help="without weir")
-    parser.add_argument(
-        "--scenario",
-        type=Scenario.parse,
-        action="append",
-        metavar="FAST[+STALLED]",
-        help=f"readers; may be repeated; default: {', '.join(SCENARIOS)}",
-    )
-    parser.add_argument("--json", type=Path, help="a file for all figures")
-    return parser.parse_args()
+    flags = parser("opencode alone against opencode behind weir", SCENARIOS)
+    flags.add_argument("--version", choices=(VERSION, OLD_VERSION), default=VERSION)
+    flags.add_argument("--alone", action="store_true", help="without weir")
+    flags.add_argument("--delays", type=int, default=DELTAS, help="deltas whose delay is measured")
+    return flags.parse_args()
 
 
-def _delays(name: str, version: str) -> tuple[float, float]:
+def _delays(name: str, options: argparse.Namespace) -> tuple[float, float]:
     print(f"{PER_SECOND} deltas a second, {name} …", file=sys.stderr, flush=True)
-    with target(name, version) as one:
-        return delays_ms(one)
+    with target(name, options.version) as one:
+        return delays_ms(one, options.delays)
 
 
 def _storms(measured: list[Relayed]) -> str:
@@ -97,9 +89,25 @@ def _storms(measured: list[Relayed]) -> str:
     return table(head, rows)
 
 
+def _ratios(measured: list[Relayed]) -> str:
+    rows = []
+    for alone, behind in zip(measured[::2], measured[1::2], strict=True):
+        rows.append(
+            [
+                alone.readers,
+                f"{alone.median_s / behind.median_s:.2f}",
+                f"{alone.health.p99 / behind.health.p99:.1f}",
+                f"{alone.list.p99 / behind.list.p99:.1f}",
+                f"{alone.grown_mb(OPENCODE) / behind.grown_mb(OPENCODE):.1f}",
+            ]
+        )
+    head = ["readers, alone / behind weir", "last has all", "health p99", "list p99"]
+    return table([*head, "opencode grew"], rows)
+
+
 def _delay_table(delays: dict[str, tuple[float, float]]) -> str:
     rows = [[name, f"{p50:.2f}", f"{p99:.2f}"] for name, (p50, p99) in delays.items()]
-    shown = table([f"{DELTAS} deltas, {PER_SECOND} a second", "delay p50 ms", "p99 ms"], rows)
+    shown = table([f"deltas, {PER_SECOND} a second", "delay p50 ms", "p99 ms"], rows)
     if BEHIND not in delays:
         return shown
     added = _added_ms(delays)

@@ -1,28 +1,23 @@
 """One storm scenario of the relay: readers and probes at an opencode, alone or behind weir."""
 
 import contextlib
-import json
 import statistics
 import time
-from collections.abc import Iterator
-from urllib.parse import urlsplit
 
-import msgspec
 from msgspec import Struct
 
-from tests.benchmarks.child import Child, child
+from tests.benchmarks.audience import Audience, Scenario, audience, prober, probes
 from tests.benchmarks.figures import Storm
 from tests.benchmarks.latency import Latency, Window, latency
 from tests.benchmarks.memory import Memory, memory_now
-from tests.benchmarks.readers import Plan
-from tests.benchmarks.received import answer_text, digest
 from tests.benchmarks.relay_target import Target
-from tests.benchmarks.scenario import Scenario, WrongText
 
 PROBE_EVERY_MS = 20
 _SETTLE_S = 1.0
-_DEADLINE_S = 180.0
-_PROBERS = {"health": "/global/health", "list": "/session"}
+_PROBED = {"health": "/global/health", "list": "/session"}
+_WARM_UP = 300
+# opencode sends each delta in an event of its own, of some 250 bytes.
+_ROOM = 8
 
 
 class Relayed(Struct):
@@ -55,83 +50,36 @@ def measure(name: str, target: Target, scenario: Scenario, storm: Storm) -> Rela
         TimeoutError: a reader does not get its last event.
     """
     with contextlib.ExitStack() as stack:
-        probers = {
-            what: stack.enter_context(_prober(what, target.url + path))
-            for what, path in _PROBERS.items()
+        probing = {
+            what: stack.enter_context(prober(target.url + path, PROBE_EVERY_MS))
+            for what, path in _PROBED.items()
         }
         before = memory_now(target.groups)
-        readers = stack.enter_context(_readers(target, scenario, storm))
-        _storm(target, readers, Storm(300, storm.size, 1))
-        windows = [_storm(target, readers, storm) for _ in range(storm.rounds)]
+        room = _ROOM * storm.deltas * storm.size
+        readers = stack.enter_context(audience(target, scenario, room))
+        _pass(readers, Storm(_WARM_UP, storm.size, 1))
+        windows = [_pass(readers, storm)[0] for _ in range(storm.rounds)]
         # One more, which is not timed: to look at memory slows it down.
         with Memory(target.groups) as memory:
-            _storm(target, readers, storm)
-        probes = {what: _probes(prober) for what, prober in probers.items()}
-        readers.tell({"check": ""})
-        stalled_open = readers.hear(_DEADLINE_S)["stalled_open"]
+            _, stalled_open = _pass(readers, storm)
+        found = {what: probes(one) for what, one in probing.items()}
     return Relayed(
         target=name,
         readers=str(scenario),
         last_s=[(end - start) / 1e9 for start, end in windows],
-        health=latency(probes["health"], windows),
-        list=latency(probes["list"], windows),
+        health=latency(found["health"], windows),
+        list=latency(found["list"], windows),
         before_mb=before,
         peak_mb=memory.peak,
         stalled_open=stalled_open,
     )
 
 
-def _storm(target: Target, readers: Child, storm: Storm) -> Window:
-    """Let one pass; return when it began, and when the last reader had its last event."""
-    session = target.api.create()
-    readers.tell("begin")
-    readers.hear(_DEADLINE_S)
+def _pass(readers: Audience, storm: Storm) -> tuple[Window, int]:
+    """Let one pass; return from when to when, and how many stalled readers are left."""
+    session = readers.begin()
     start_ns = time.monotonic_ns()
-    target.api.prompt(session, f"storm {storm.deltas} {storm.size}")
-    told = readers.hear(_DEADLINE_S)
+    told = readers.watch(session, storm)
     time.sleep(_SETTLE_S)
-    _check(target, readers, session, digest(storm.text))
-    return start_ns, told["last_ns"]
-
-
-def _check(target: Target, readers: Child, session: str, expected: str) -> None:
-    stored = digest(answer_text(target.api.messages(session)))
-    if stored != expected:
-        raise WrongText(f"the server holds {stored}, the model said {expected}")
-    readers.tell({"check": session})
-    held = readers.hear(_DEADLINE_S)
-    if set(held["texts"]) != {expected}:
-        raise WrongText(f"readers hold {held['texts']}, the model said {expected}")
-
-
-def _probes(prober: Child) -> list[list[int]]:
-    prober.tell("probes")
-    found: list[list[int]] = prober.hear(_DEADLINE_S)
-    return found
-
-
-@contextlib.contextmanager
-def _prober(what: str, url: str) -> Iterator[Child]:
-    words = {
-        "health": ("tests.benchmarks.prober", url, str(PROBE_EVERY_MS), "new"),
-        "list": ("tests.benchmarks.list_prober", url, str(PROBE_EVERY_MS)),
-    }
-    with child("-m", *words[what]) as prober:
-        prober.hear(_DEADLINE_S)
-        yield prober
-
-
-@contextlib.contextmanager
-def _readers(target: Target, scenario: Scenario, storm: Storm) -> Iterator[Child]:
-    parts = urlsplit(target.url)
-    plan = Plan(
-        host=parts.hostname or "",
-        port=parts.port or 0,
-        paths=[target.stream],
-        fast=scenario.fast,
-        stalled=scenario.stalled,
-        room=8 * storm.deltas * storm.size + 256 * 1024,
-    )
-    with child("-m", "tests.benchmarks.readers", json.dumps(msgspec.to_builtins(plan))) as readers:
-        readers.hear(_DEADLINE_S)
-        yield readers
+    held = readers.check(session, storm)
+    return (start_ns, told["last_ns"]), held["stalled_open"]

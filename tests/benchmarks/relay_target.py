@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from tests.benchmarks import process_tree
@@ -39,12 +40,24 @@ class Target:
         return self.api.url
 
     @property
-    def stream(self) -> str:
-        """Path of the stream that readers follow.
+    def streams(self) -> list[str]:
+        """The one stream that readers follow.
 
         It is not ``/global/event``: opencode loses what happens just after its first word there.
         """
-        return f"/event?directory={quote(self.api.directory)}"
+        return [f"/event?directory={quote(self.api.directory)}"]
+
+    def session(self) -> str:
+        """Make a session, and return its id."""
+        return self.api.create()
+
+    def prompt(self, session: str, text: str) -> None:
+        """Prompt a session, and return as soon as the prompt is taken."""
+        self.api.prompt(session, text)
+
+    def messages(self, session: str) -> list[dict[str, Any]]:
+        """Return the messages of a session."""
+        return self.api.messages(session)
 
 
 @contextmanager

@@ -4,23 +4,23 @@ A scripted provider streams 30,000 deltas of 40 characters as fast as it can thr
 ``weir up``, once a round. Readers, provider, probes and weir share the processors of one machine.
 """
 
-import argparse
 import sys
-from pathlib import Path
 
 import msgspec
 
 from tests.benchmarks import machine, report
+from tests.benchmarks.audience import Scenario, WrongText
 from tests.benchmarks.child import ended_by_sigterm
 from tests.benchmarks.figures import Figures, Storm
-from tests.benchmarks.scenario import Scenario, WrongText
+from tests.benchmarks.scenario import measure
+from tests.benchmarks.storm_options import parser
 
 SCENARIOS = ("1", "50", "500", "1+50", "50+50")
 
 
 def main() -> int:
     """Measure every scenario, print the tables, and return 1 if a target is missed."""
-    options = _options()
+    options = parser("a storm of deltas through weir up", SCENARIOS).parse_args()
     ended_by_sigterm()
     storm = Storm(options.deltas, options.size, options.rounds)
     where = machine.described()
@@ -28,7 +28,7 @@ def main() -> int:
     for scenario in options.scenario or map(Scenario.parse, SCENARIOS):
         print(f"{scenario} readers …", file=sys.stderr, flush=True)
         try:
-            measured.append(scenario.run(storm))
+            measured.append(measure(scenario, storm))
         except WrongText as error:
             print(f"{scenario} readers: {error}", file=sys.stderr)
             return 1
@@ -40,22 +40,6 @@ def main() -> int:
         result = {"machine": where, "storm": storm, "scenarios": measured, "targets": targets}
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(result)))
     return 0 if all(target.reached for target in targets) else 1
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="a storm of deltas through weir up")
-    parser.add_argument("--rounds", type=int, default=3, help="storms in each scenario")
-    parser.add_argument("--deltas", type=int, default=30_000, help="in one storm")
-    parser.add_argument("--size", type=int, default=40, help="characters of a delta, 9 or more")
-    parser.add_argument(
-        "--scenario",
-        type=Scenario.parse,
-        action="append",
-        metavar="FAST[+STALLED]",
-        help=f"readers; may be repeated; default: {', '.join(SCENARIOS)}",
-    )
-    parser.add_argument("--json", type=Path, help="a file for all figures")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -103,13 +103,14 @@ def _part(process: process_tree.Process, up: int) -> str:
 
 
 @contextlib.contextmanager
-def weir_up() -> Iterator[Weir]:
+def weir_up(*flags: str) -> Iterator[Weir]:
     """Run a fresh deployment and its provider for the time of a ``with`` block."""
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder, start_provider() as model:
         state, work, log = (Path(folder) / name for name in ("state", "work", "log"))
         work.mkdir()
         command = ["-m", "deploy.cli", "up", "--port", "0", "--state", str(state)]
         command += ["--model-url", model.url, "--model", "m1", "--workers", str(WORKERS)]
+        command += flags
         with log.open("wb") as stderr, child(*command, stderr=stderr, cwd=work) as up:
             try:
                 url = up.line(_DEADLINE_S).removeprefix(READY).strip()

@@ -1,7 +1,6 @@
-"""What the black-box tests share: a short folder for sockets, and a gateway on a bus."""
+"""What the black-box tests share: a gateway on a bus, and a deployment in front of a model."""
 
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,11 +9,14 @@ from typing import NamedTuple
 
 import pytest
 
+from tests import npm
+from tests.blackbox.native import HERE
 from tests.blackbox.source import Source, source
+from tests.blackbox.weir_up import Up, weir_up
+from tests.fakes.process import Provider, start_provider
 from tests.processes import ROOT, Running, free_port, running
 
 SDK = ROOT / "tests" / "sdk"
-SDK_INSTALL_S = 120
 
 
 @contextmanager
@@ -71,23 +73,32 @@ def weir() -> Iterator[GatewayOnBus]:
 @pytest.fixture(scope="session")
 def node() -> str:
     """The node that runs `tests/sdk/prompt.mjs`, with the SDK installed beside that."""
-    node, npm = shutil.which("node"), shutil.which("npm")
+    node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed")
-    if not (SDK / "node_modules" / "@opencode-ai" / "sdk" / "package.json").exists():
-        if npm is None:
-            pytest.skip("the SDK is not in tests/sdk/node_modules, and npm is not installed")
-        _install_sdk(npm)
+    try:
+        npm.install(SDK, SDK / "node_modules" / "@opencode-ai" / "sdk" / "package.json")
+    except npm.NotInstalled as error:
+        pytest.skip(f"the SDK cannot be had: {error}")
     return node
 
 
-def _install_sdk(npm: str) -> None:
-    command = [npm, "ci", "--no-audit", "--no-fund"]
-    try:
-        ended = subprocess.run(
-            command, cwd=SDK, capture_output=True, text=True, timeout=SDK_INSTALL_S
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"npm ci in tests/sdk did not end within {SDK_INSTALL_S} s")
-    if ended.returncode != 0:
-        pytest.skip(f"npm ci in tests/sdk failed: {ended.stderr.strip()[-300:]}")
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    """The scripted model."""
+    with start_provider() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def up(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """A deployment in front of it, shared by the tests of a module."""
+    flags = ["--workers", "2", "--model-url", provider.url, "--model", "m1"]
+    with weir_up(tmp_path_factory.mktemp("up"), *flags) as shared:
+        yield shared
+
+
+@pytest.fixture
+def session(up: Up) -> str:
+    """The id of a new session."""
+    return up.session(HERE)

@@ -1,16 +1,10 @@
 """A processor as a real process, and the two sockets a gateway would have to it."""
 
 import contextlib
-import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +12,7 @@ import msgspec
 import zmq
 
 from bus.bodies import CreateBody, PromptBody, TextInput
-from bus.codec import Heartbeat, decode
+from bus.codec import Batch, decode
 from bus.commands import (
     Answer,
     Command,
@@ -26,71 +20,22 @@ from bus.commands import (
     Done,
     MessageList,
     Prompt,
+    Replay,
     Request,
     SessionCreate,
     TurnWait,
 )
 from bus.endpoints import Endpoints
-from bus.envelope import Envelope
-from bus.sockets import requester_socket, subscriber_socket
+from bus.sockets import requester_socket
+from tests import processes
+from tests.blackbox.ears import Ears, Event
+from tests.processes import DEADLINE_S, Running, start
 
-ROOT = Path(__file__).parents[2]
-DEADLINE_S = 15.0
 DIRECTORY = "/srv/demo/proj1"
+# Garbage may pass for a request, but not for one of these.
+_FIRST_REQUEST = 1000
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Answer).decode
-
-
-class Event:
-    """One event as a client would see it."""
-
-    def __init__(self, envelope: Envelope) -> None:
-        wire = json.loads(envelope.event.json())  # unlike msgspec, it takes all that JSON may be
-        self.envelope = envelope
-        self.id: str | None = wire.get("id")
-        self.type: str = wire["type"]
-        self.properties: dict[str, Any] = wire.get("properties", {})
-        self.wire: dict[str, Any] = wire
-
-    def __repr__(self) -> str:
-        return f"{self.type} {self.properties}"
-
-
-class Ears:
-    """Everything a bus says, collected by a thread."""
-
-    def __init__(self, context: zmq.Context, endpoints: Endpoints) -> None:
-        self.events: list[Event] = []
-        self.heartbeats: list[Heartbeat] = []
-        self._changed = threading.Condition()
-        self._socket = subscriber_socket(context, [endpoints.events])
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-        self._stop = threading.Event()
-        self._thread.start()
-
-    def _listen(self) -> None:
-        while not self._stop.is_set():
-            if not self._socket.poll(50):
-                continue
-            frame = decode(self._socket.recv())
-            with self._changed:
-                if isinstance(frame, Heartbeat):
-                    self.heartbeats.append(frame)
-                else:
-                    self.events.extend(Event(envelope) for envelope in frame.envelopes)
-                self._changed.notify_all()
-        self._socket.close(0)
-
-    def until(self, condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
-        """Wait until `condition` is true of what was heard, and return what it returned."""
-        with self._changed:
-            if self._changed.wait_for(condition, deadline_s):
-                return condition()
-            raise TimeoutError(f"not within {deadline_s} s; heard last: {self.events[-8:]}")
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
 
 
 class Processor:
@@ -100,50 +45,45 @@ class Processor:
         self.state = folder / "state"
         self.bus = bus
         self.endpoints = Endpoints.parse(bus)
-        self._flags = flags
+        self._command = ["-m", "processor", "--bus", bus, "--state", str(self.state), *flags]
         self._env = env
         self._log = folder / "processor.log"
         self._context = zmq.Context()
         self.ears = Ears(self._context, self.endpoints)
         self._asker = requester_socket(self._context, self.endpoints.commands)
-        self._number = 0
-        self.process: subprocess.Popen[bytes] | None = None
+        self._number = _FIRST_REQUEST
+        self._running: Running | None = None
 
     @property
     def log(self) -> str:
+        """What it has written so far, in all its lives."""
         return self._log.read_text() if self._log.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        """Its process id; it changes with a new start."""
+        assert self._running is not None
+        return self._running.process.pid
 
     def start(self) -> None:
         """Start the process; return when it is ready and its events are heard."""
-        started = self.log.count("processor ready")
-        heard = len(self.ears.heartbeats)
-        command = [sys.executable, "-m", "processor"]
-        command += ["--bus", self.bus, "--state", str(self.state), *self._flags]
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, stderr=log, env=self._env)
+        over = {heartbeat.epoch for heartbeat in self.ears.heartbeats}
+        self._running = start(*self._command, log=self._log, env=self._env)
         try:
-            self._wait_for_ready(started)
-            self.ears.until(lambda: len(self.ears.heartbeats) > heard)
+            self._running.says("processor ready")
+            self.ears.until(lambda: {one.epoch for one in self.ears.heartbeats} - over)
         except BaseException:
             self.kill()
             raise
 
-    def _wait_for_ready(self, started: int) -> None:
-        end = time.monotonic() + DEADLINE_S
-        while self.log.count("processor ready") == started:
-            assert self.process is not None
-            assert self.process.poll() is None, self.log
-            assert time.monotonic() < end, self.log
-            threading.Event().wait(0.01)
-
     def kill(self, number: int = signal.SIGKILL) -> int:
         """Send a signal, and return the exit status."""
-        assert self.process is not None
-        self.process.send_signal(number)
-        return self.process.wait(DEADLINE_S)
+        assert self._running is not None
+        return self._running.kill(number)
 
     def close(self) -> None:
-        if self.process is not None and self.process.poll() is None:
+        """End it, and leave its sockets."""
+        if self._running is not None and self._running.process.poll() is None:
             self.kill()
         self.ears.close()
         self._context.destroy(linger=0)
@@ -197,6 +137,20 @@ class Processor:
         """Return all messages of a session."""
         return self.ask(MessageList(session))
 
+    def replayed(self) -> list[Event]:
+        """Return this epoch from its start, as a subscriber asks for it that knew the last."""
+        epoch = self.ears.heartbeats[-1].epoch
+        envelopes = [e.envelope for e in self.ears.events if e.envelope.epoch == epoch]
+        upto = max([self.ears.heartbeats[-1].seq, *(envelope.seq for envelope in envelopes)])
+        events: list[Event] = []
+        after = 0
+        while after < upto:
+            frame = decode(self.done(Replay(epoch, after)).body)
+            assert isinstance(frame, Batch)
+            events += [Event(envelope) for envelope in frame.envelopes]
+            after = frame.envelopes[-1].seq
+        return events
+
     def heard(self, session: str) -> list[Event]:
         """Return the events of a session so far."""
         return [e for e in self.ears.events if e.envelope.session == session]
@@ -221,26 +175,16 @@ def processor(folder: Path, *flags: str, started: bool = True, **env: str) -> It
     """Run a processor with its state under `folder` for the time of a ``with`` block."""
     # A Unix socket's path is short, and a test's own folder is not.
     sockets = tempfile.mkdtemp(prefix="weir-")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("WEIR_")}
-    running = Processor(folder, f"ipc://{sockets}/bus", list(flags), {**clean, **env})
+    one = Processor(folder, f"ipc://{sockets}/bus", list(flags), env)
     try:
         if started:
-            running.start()
-        yield running
+            one.start()
+        yield one
     finally:
-        running.close()
+        one.close()
         shutil.rmtree(sockets, ignore_errors=True)
 
 
 def refused(*flags: str, **env: str) -> tuple[int, str]:
     """Start a processor that must not start; return its exit status and standard error."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("WEIR_")}
-    ended = subprocess.run(
-        [sys.executable, "-m", "processor", *flags],
-        cwd=ROOT,
-        env={**clean, **env},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-    )
-    return ended.returncode, ended.stderr
+    return processes.refused("-m", "processor", *flags, env=env)

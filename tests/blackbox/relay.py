@@ -23,6 +23,10 @@ class Relay:
         """What was published, as frames of `/global/event`."""
         return [as_frame(event) for event in list(self.processor.ears.events)]
 
+    def replayed(self) -> list[Json]:
+        """All it has published since its last start; the first of that may not be heard."""
+        return [as_frame(event) for event in self.processor.replayed()]
+
     def until(self, condition: Callable[[list[Json]], Any]) -> list[Json]:
         """Wait until `condition` holds of what was published, and return that."""
         self.processor.ears.until(lambda: condition(self.heard()))

@@ -144,20 +144,39 @@ def get_json_status(url):
 
 
 @pytest.mark.parametrize("name", recorded.scenarios())
-def test_a_recording_reaches_fast_and_slow_readers_whole(weir, name):
+def test_a_recording_reaches_fast_slow_and_late_readers_whole(weir, name):
     sent = [e for e in recorded.global_events(name) if e["payload"]["type"] != "sync"]
     fast = SseClient(f"{weir.url}/global/event")
     slow = SseClient(f"{weir.url}/global/event", receive_buffer=4096)
     fast.next(), slow.next()
-    start = {"type": "test.start", "properties": {"name": name}}
+    start, half = ({"type": f"test.{what}", "properties": {"name": name}} for what in ("a", "b"))
     weir.source.publish([start])
-    weir.source.publish_wrapped([*sent, {"directory": DIRECTORY, "payload": MARKER}])
-    plain = fold(e["payload"] for e in [*sent, {"payload": MARKER}])
-    for stream, size in ((fast, 65536), (slow, 1024)):
-        got = [e["payload"] for e in _read_to_marker(stream, size)]
-        # Before it comes what other recordings have left.
-        assert fold(got[got.index(start) + 1 :]).view() == plain.view()
+    weir.source.publish_wrapped(sent[: len(sent) // 2])
+    weir.source.publish([half])
+    got = fast.until(lambda event: event["payload"] == half)
+    late = SseClient(f"{weir.url}/global/event")
+    weir.source.publish_wrapped([*sent[len(sent) // 2 :], {"payload": MARKER}])
+    plain = fold([*(e["payload"] for e in sent), half, MARKER]).view()
+    for stream, size, before in ((fast, 65536, got), (slow, 1024, []), (late, 65536, None)):
+        payloads = [e["payload"] for e in (before or []) + _read_to_marker(stream, size)]
         stream.close()
+        if before is None:
+            assert _of_same_sessions(fold(payloads).view(), plain)
+        else:  # before `start` comes what other recordings have left
+            found = fold(payloads[payloads.index(start) + 1 :]).view()
+            assert {**found, "others": _sorted(found)} == {**plain, "others": _sorted(plain)}
+
+
+def _sorted(view):
+    return sorted(view["others"], key=json.dumps)
+
+
+def _of_same_sessions(found, plain):
+    """Tell whether one who came late holds all that is; what happened earlier it did not hear."""
+    tables = ("sessions", "status", "messages", "parts", "permissions", "questions", "todos")
+    for table in tables:
+        assert {key: found[table].get(key) for key in plain[table]} == plain[table]
+    return True
 
 
 def _read_to_marker(stream, size):

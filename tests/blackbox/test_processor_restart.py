@@ -5,10 +5,9 @@ import sqlite3
 import time
 from pathlib import Path
 
-from bus.codec import Batch, decode
-from bus.commands import Replay, SessionGet, Statuses
+from bus.commands import SessionGet, Statuses
 from processor.store.schema import MIGRATIONS, migrate
-from tests.blackbox.processor_driver import Event, Processor, processor, refused
+from tests.blackbox.processor_driver import processor, refused
 from tests.fakes.process import start_provider
 from tests.reference import fold
 
@@ -46,7 +45,7 @@ def test_a_killed_processor_keeps_all_but_the_last_quarter_of_a_second(tmp_path:
         assert part["text"].startswith("".join(safe)), "more than the last 250 ms is lost"
 
         assert running.ask(Statuses()) == {}
-        healed = replayed(running)
+        healed = running.replayed()
         told = fold(event.wire for event in healed)
         assert told.messages_of(session)[-1] == answer
         assert healed[-1].type == "session.idle"
@@ -60,16 +59,9 @@ def test_what_was_saved_right_before_a_kill_is_told_after_it(tmp_path: Path) -> 
         answer = running.turn(session, "storm 3 40")
         running.kill(signal.SIGKILL)
         running.start()
-        told = fold(event.wire for event in replayed(running))
+        told = fold(event.wire for event in running.replayed())
         assert told.messages_of(session)[-1] == answer
         assert told.status[session] == {"type": "idle"}
-
-
-def replayed(running: Processor) -> list[Event]:
-    """Return this epoch from its beginning, as a subscriber asks for it that knew the last."""
-    frame = decode(running.done(Replay(running.ears.heartbeats[-1].epoch, 0)).body)
-    assert isinstance(frame, Batch)
-    return [Event(envelope) for envelope in frame.envelopes]
 
 
 def test_a_stop_closes_what_runs_within_two_seconds(tmp_path: Path) -> None:
@@ -108,7 +100,7 @@ def test_a_second_processor_on_one_state_is_refused_in_one_line(tmp_path: Path) 
         assert status == 1
         assert error.count("\n") == 1
         assert str(running.state) in error
-        assert str(running.process.pid) in error
+        assert str(running.pid) in error
         status, error = refused("--bus", running.bus, "--state", str(tmp_path / "other"))
         assert status == 1
         assert "--bus" in error

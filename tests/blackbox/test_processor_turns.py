@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from bus.commands import Abort, Statuses
-from tests.blackbox.processor_driver import Event, Processor, processor
+from bus.commands import Abort, CommandFailed, Statuses
+from processor.turns import MOST_WAITING
+from tests.blackbox.ears import Event
+from tests.blackbox.processor_driver import Processor, processor
 from tests.fakes.process import Provider, start_provider
 from tests.reference import State
 
@@ -126,6 +128,19 @@ def test_a_second_prompt_waits_for_the_first(model: Processor, provider: Provide
     assert [m["info"]["role"] for m in model.messages(session)].count("assistant") == 2
 
 
+def test_more_prompts_than_may_wait_are_refused(model: Processor) -> None:
+    session = model.session()
+    first = model.prompt(session, "rate 50 50000")
+    model.until_deltas(session, 1)
+    for _ in range(MOST_WAITING):
+        model.prompt(session, "storm 1 1")
+    with pytest.raises(CommandFailed, match=r"100 prompts of session ses_.* wait"):
+        model.prompt(session, "storm 1 1")
+    model.ask(Abort(session))
+    model.wait(session, first)
+    assert model.turn(session, "storm 1 1")["info"]["finish"] == "stop"
+
+
 def test_an_abort_in_mid_stream_is_done_within_a_second(
     model: Processor, provider: Provider
 ) -> None:
@@ -206,5 +221,6 @@ def test_heartbeats_go_on_during_a_storm(demo: Processor) -> None:
     session = demo.session()
     heard = len(demo.ears.heartbeats)
     demo.prompt(session, "storm 1000000 40")
-    demo.ears.until(lambda: len(demo.ears.heartbeats) >= heard + 2, 5)
+    demo.ears.until(lambda: len(demo.ears.heartbeats) >= heard + 2)
+    assert session in demo.ask(Statuses())  # it is still being said
     demo.ask(Abort(session))

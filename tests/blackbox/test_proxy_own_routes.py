@@ -33,17 +33,19 @@ def protected():
 
 
 @contextmanager
-def processor(url, body):
-    """Answer `Readiness` with whatever `body` holds; with None, nothing."""
+def processor(source, body):
+    """Answer `Readiness` with whatever `body` holds, and beat; with None, nothing."""
     context = zmq.Context()
     socket = context.socket(zmq.ROUTER)
     socket.set(zmq.LINGER, 0)
-    socket.bind(Endpoints.parse(url).commands)
+    socket.bind(Endpoints.parse(source.url).commands)
     stop = threading.Event()
 
     def serve():
         decode = msgspec.msgpack.Decoder(Request).decode
         while not stop.is_set():
+            if body["now"] is not None:
+                source.publisher.heartbeat()
             if not socket.poll(50):
                 continue
             peer, frame = socket.recv_multipart()
@@ -85,11 +87,36 @@ def test_other_routes_of_weir_are_its_own_and_native_ones_are_not(weir):
     weir.upstream.play(answer(OK))
     assert get(weir, "/weir/nothing")[0] == 404
     assert get(weir, "/weir/livez")[2] == {"alive": True}
+    assert get(weir, "/weir/status")[2]["answered_by"] == 0
+    with weir.client() as client:
+        client.get("/metrics")
+        assert "text/plain; version=0.0.4; charset=utf-8" in header(client.head(), "content-type")
     assert weir.upstream.heads == []
     with weir.client() as client:
         client.get("/session")
         client.head()
     assert len(weir.upstream.heads) == 1
+
+
+def test_requests_passed_on_are_counted_by_the_class_of_their_status(weir):
+    def counts():
+        return get(weir, "/weir/status")[2]["counts"]["requests"]
+
+    before = counts()
+    weir.upstream.play(answer(OK))
+    get_all(weir, "/session", "/session", "/session")
+    weir.upstream.play(answer(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"))
+    get_all(weir, "/nowhere")
+    grown = {kind: count - before.get(kind, 0) for kind, count in counts().items()}
+    assert (grown["2xx"], grown["4xx"]) == (3, 1)
+    assert get(weir, "/weir/status")[2]["workers"][0]["in_flight"] == 0
+
+
+def get_all(weir, *targets):
+    for target in targets:
+        with weir.client() as client:
+            client.get(target, "Connection: close")
+            client.rest()
 
 
 def test_health_and_readiness_tell_what_the_processor_says(weir):
@@ -98,9 +125,9 @@ def test_health_and_readiness_tell_what_the_processor_says(weir):
     assert own["healthy"] is True
     status, _, body = get(weir, "/weir/readyz")
     assert status == 503
-    assert body["reasons"] == ["the processor has not answered yet"]
+    assert body["reasons"] == ["the processor has not answered yet", "no source was heard yet"]
     upstream = {"version": "1.18.33", "connected": True}
-    with processor(weir.gateway.source.url, said):
+    with processor(weir.gateway.source, said):
         said["now"] = {"ready": True, "reasons": [], "upstream": upstream}
         wait_until(lambda: get(weir, "/weir/readyz")[0] == 200, what="readiness")
         _, _, body = get(weir, "/weir/readyz")
@@ -129,7 +156,7 @@ def test_health_and_readiness_tell_what_the_processor_says(weir):
 
 def test_without_an_upstream_readiness_is_the_processors(gateway):
     weir, said = gateway(), {"now": {"ready": True, "reasons": []}}
-    with processor(weir.source.url, said):
+    with processor(weir.source, said):
 
         def ready():
             with SseClient(f"{weir.url}/weir/readyz") as answered:
@@ -138,7 +165,13 @@ def test_without_an_upstream_readiness_is_the_processors(gateway):
         wait_until(ready)
 
 
-@pytest.mark.parametrize("path", ["/event", "/global/event", "/global/health", "/%65vent"])
+GUARDED = [
+    *("/event", "/global/event", "/global/health", "/%65vent"),
+    *("/weir/status", "/metrics", "//metrics"),
+]
+
+
+@pytest.mark.parametrize("path", GUARDED)
 def test_a_password_of_the_upstream_guards_the_routes_of_weir(protected, path):
     for headers in ([], [BASIC[:-4] + "AAAA"], ["Authorization: Bearer x"]):
         status, head, body = get(protected, path, *headers)

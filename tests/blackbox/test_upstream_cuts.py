@@ -1,5 +1,6 @@
 """A stream that is cut: what a reader holds is true at every moment, and whole in the end."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from tests import recorded
 from tests.blackbox.relay import Relay, held, relay
 from tests.fakes.upstream import Upstream, frames_of, upstream
-from tests.processes import free_port, running
+from tests.processes import free_port, running, wait_until
 from tests.reference import State
 
 Json = dict[str, Any]
@@ -237,3 +238,40 @@ def test_an_upstream_that_is_killed_and_started_again_is_healed(tmp_path: Path, 
             check(one.heard(), frames)
             assert body["upstream"]["reconnects"] == 1
             assert body["ready"] is True
+
+
+@pytest.mark.parametrize("name", ["plain", "tool_once", "small_storm", "old-1.2.27/plain"])
+@pytest.mark.parametrize("ends_meanwhile", [True, False])
+def test_a_processor_that_is_killed_and_started_again_heals_its_readers(
+    pair: tuple[Upstream, Relay], name: str, ends_meanwhile: bool
+):
+    """Its memory is gone with it, the readers are not."""
+    fake, one = pair
+    frames = frames_of(name)
+    places = delta_places(frames)
+    cut = places[len(places) // 3]
+    back = len(frames) if ends_meanwhile else places[2 * len(places) // 3]
+    fake.say(*frames[:cut])
+    before = one.until_count(cut)
+    note = noted_by(one, frames)
+    one.processor.kill()
+    # By the clock of the recording, the stream was whole long ago.
+    note.write_text(json.dumps({**json.loads(note.read_text()), "since_ms": 0}))
+    with fake.server.changed:
+        fake.miss(*frames[cut:back])
+    one.processor.start()
+    one.until_healed()
+    fake.say(*frames[back:])
+    finish(pair)
+    check(before + one.replayed(), frames)
+
+
+def noted_by(one: Relay, frames: list[Json]) -> Path:
+    """Wait until the processor has noted the session that frames are about; return the file."""
+    session = next(iter(held(frames).messages))
+
+    def noted() -> Path | None:
+        files = one.processor.state.glob("*.json")
+        return next((file for file in files if session in file.read_text()), None)
+
+    return wait_until(noted, what="a note")

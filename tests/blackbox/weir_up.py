@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -109,14 +109,16 @@ def ended(pids: list[int], deadline_s: float) -> None:
 
 
 @contextmanager
-def weir_up(folder: Path, *flags: str, log: str = "up.log") -> Iterator[Up]:
+def weir_up(
+    folder: Path, *flags: str, log: str = "up.log", env: Mapping[str, str] | None = None
+) -> Iterator[Up]:
     """Run `weir up` with its state under `folder` for the time of a ``with`` block.
 
     Raises:
         AssertionError: a process of it outlived it.
     """
     command = ["-m", "deploy.cli", "up", "--port", "0", "--state", str(folder / "state"), *flags]
-    with running(*command, log=folder / log, env=NO_TWINS) as process:
+    with running(*command, log=folder / log, env=env) as process:
         up = Up(process)
         yield up
         left = up.everybody()

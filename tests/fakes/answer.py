@@ -30,6 +30,8 @@ class Answer:
         self.is_title = is_title(request)
         self.has_result = messages_of(request)[-1].get("role") == "tool"
         """Whether a tool has run, and the model is to go on."""
+        self.results = results_of(request)
+        """How many tools have run since the last thing that the user said."""
         self._handler = handler
         self._begun = False
         self._count = 0
@@ -126,6 +128,13 @@ def prompt_of(request: dict[str, Any]) -> str:
 def messages_of(request: dict[str, Any]) -> list[dict[str, Any]]:
     """The messages of a request: an empty one where there is none."""
     return request.get("messages") or [{}]
+
+
+def results_of(request: dict[str, Any]) -> int:
+    """How many results of tools follow the last user message."""
+    roles = [message.get("role") for message in messages_of(request)]
+    last = max((i for i, role in enumerate(roles) if role == "user"), default=0)
+    return roles[last:].count("tool")
 
 
 def is_title(request: dict[str, Any]) -> bool:

@@ -16,8 +16,13 @@ user message is the script; SIZE is in characters, the running number in front i
     silent                not even headers
     tool bash CMD then N  a call of opencode's bash tool, and N deltas once it has run
     write PATH TEXT       the same with the write tool; 3 deltas
+    edit PATH OLD NEW     the same with the edit tool
+    delegate SCRIPT       the same with the task tool, whose subagent plays a script of its own
     question              the same with the question tool
     todo                  the same with the todowrite tool
+    parts K N SIZE        K texts of N deltas, a call of todowrite between each two
+    work PATH CMD then N  N deltas of thought; N of text, and of each of the tools todowrite, write
+                          and bash a call, with N deltas of text behind it
     anything else         comes back word by word
 
 `GET /requests` tells what was asked for, ``[{"path", "prompt", "aborted"}]``, where aborted means

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable
 
-from tests.fakes import tools
+from tests.fakes import tools, turns
 from tests.fakes.answer import Answer
 from tests.fakes.texts import DEFAULT_SIZE, numbered, stamped, words
 
@@ -98,8 +98,12 @@ SCRIPTS: tuple[tuple[str, Callable[..., None]], ...] = (
     (r"silent", silent),
     (r"tool bash (.+) then (\d+)", tools.bash),
     (r"write (\S+) (.+)", tools.write),
+    (r"edit (\S+) (\S+) (\S+)", tools.edit),
+    (r"delegate (.+)", tools.delegate),
     (r"question", tools.question),
     (r"todo", tools.todo),
+    (r"parts (\d+) (\d+) (\d+)", turns.parts),
+    (r"work (\S+) (.+) then (\d+)", turns.work),
 )
 
 

@@ -9,6 +9,7 @@ from tests.fakes.texts import numbered
 QUESTION = "Which way?"
 OPTIONS = ("left", "right")
 TODOS = ("dig a channel", "set the gate")
+TODO_LIST = [{"content": what, "status": "pending", "priority": "high"} for what in TODOS]
 _AFTERWARDS = 3
 """Deltas that follow a tool whose script names no number."""
 
@@ -22,6 +23,16 @@ def write(answer: Answer, path: str | int, text: str | int) -> None:
     _call(answer, "write", {"filePath": str(path), "content": str(text)})
 
 
+def edit(answer: Answer, path: str | int, old: str | int, new: str | int) -> None:
+    what = {"filePath": str(path), "oldString": str(old), "newString": str(new)}
+    _call(answer, "edit", what)
+
+
+def delegate(answer: Answer, script: str | int) -> None:
+    what = {"description": "what the script says", "prompt": str(script)}
+    _call(answer, "task", what | {"subagent_type": "general"})
+
+
 def question(answer: Answer) -> None:
     options = [{"label": label, "description": f"go {label}"} for label in OPTIONS]
     asked = {"question": QUESTION, "header": "Way", "options": options}
@@ -29,8 +40,7 @@ def question(answer: Answer) -> None:
 
 
 def todo(answer: Answer) -> None:
-    todos = [{"content": what, "status": "pending", "priority": "high"} for what in TODOS]
-    _call(answer, "todowrite", {"todos": todos})
+    _call(answer, "todowrite", {"todos": TODO_LIST})
 
 
 def _call(answer: Answer, tool: str, arguments: dict, n: int = _AFTERWARDS) -> None:

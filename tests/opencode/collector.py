@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from bus.sse import EventStreamParser
 
 Event = dict[str, Any]
-DEADLINE_S = 20.0
+DEADLINE_S = 40.0
 _ATTEMPTS, _HEARD_S = 20, 1.0
 _SILENCE_S = 25.0
 """More than two heartbeats."""

@@ -4,8 +4,10 @@ import pytest
 
 from tests.blackbox import conftest as blackbox
 from tests.fakes.process import start_provider
+from tests.npm import NotInstalled
 from tests.opencode.api import Api
-from tests.opencode.install import VERSION, NotInstalled, binary
+from tests.opencode.install import VERSION, binary
+from tests.opencode.relay import weir_before
 from tests.opencode.server import start_opencode
 
 node = blackbox.node
@@ -40,3 +42,10 @@ def opencode(request, installed, provider, tmp_path_factory):
         for project in server.projects:
             Api(server.url, str(project)).warm_up()
         yield server
+
+
+@pytest.fixture(scope="module")
+def up(opencode, tmp_path_factory):
+    """A weir in front of it."""
+    with weir_before(opencode, tmp_path_factory.mktemp("weir")) as shared:
+        yield shared

@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 
 MODEL = "fake/m1"
+LIMIT = {"context": 1_000_000, "output": 32_000}
+"""Tokens; far above what any script says, so that opencode never sums a session up."""
 SWITCHES = (
     "DISABLE_AUTOUPDATE",
     "DISABLE_MODELS_FETCH",
@@ -41,7 +43,7 @@ def configured(folder: Path, provider_url: str) -> dict[str, str]:
         "npm": "@ai-sdk/openai-compatible",
         "name": "Fake",
         "options": {"baseURL": provider_url, "apiKey": "none"},
-        "models": {"m1": {"name": "M1", "reasoning": True, "tool_call": True}},
+        "models": {"m1": {"name": "M1", "reasoning": True, "tool_call": True, "limit": LIMIT}},
     }
     settings = {
         "$schema": "https://opencode.ai/config.json",

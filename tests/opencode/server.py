@@ -16,7 +16,7 @@ from tests.opencode import home
 from tests.opencode.install import VERSION, binary
 from tests.processes import free_port, wait_until
 
-START_S = 30.0
+START_S = 60.0
 PROJECTS = ("project-a", "project-b")
 _LISTENING = "opencode server listening on "
 _PROBE_S = 2.0
@@ -42,6 +42,11 @@ class Opencode:
         self._command = [str(program), "serve", "--port", str(port), "--hostname", "127.0.0.1"]
         self._env: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was started, and not ended since."""
+        return self._process is not None
 
     @property
     def pid(self) -> int:

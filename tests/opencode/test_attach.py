@@ -2,10 +2,11 @@
 
 import pytest
 
+from tests.blackbox.weir_up import lives
 from tests.fakes.texts import numbered
 from tests.opencode import terminal
 from tests.opencode.api import Api
-from tests.opencode.relay import weir_before
+from tests.processes import wait_until
 
 pytestmark = [
     pytest.mark.timeout(400),
@@ -14,17 +15,11 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def up(opencode, tmp_path_factory):
-    with weir_before(opencode, tmp_path_factory.mktemp("weir")) as shared:
-        yield shared
-
-
-@pytest.fixture
 def api(opencode, up):
     return Api(up.url, str(opencode.projects[0]))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tui(opencode, api):
     with terminal.attached(api.url, api.directory, opencode.version) as shown:
         yield shown
@@ -50,6 +45,9 @@ def test_text_is_shown_while_it_is_still_being_said(opencode, api):
         shown.shows("0000029|")
         assert session in api.busy()
         api.abort(session)
+        pids = shown.pids()
+    assert pids
+    wait_until(lambda: not any(map(lives, pids)), what="the end of the terminal's program")
 
 
 def test_a_storm_leaves_the_terminal_alive(tui):

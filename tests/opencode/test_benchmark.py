@@ -12,18 +12,21 @@ from tests.processes import ROOT
 pytestmark = pytest.mark.timeout(400)
 
 
-def test_the_relay_benchmark_measures_opencode_alone(installed, tmp_path):
+def test_the_relay_benchmark_measures_opencode_alone_and_behind_weir(installed, tmp_path):
     installed(VERSION)
     figures = tmp_path / "figures.json"
-    words = ("--alone", "--rounds", "1", "--deltas", "500", "--scenario", "2+2")
+    words = ("--rounds", "1", "--deltas", "500", "--scenario", "2+2", "--delays", "100")
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.relay", *words, "--json", str(figures)],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=380,
     )
     assert "| 2+2 opencode alone " in done.stdout, done.stderr
-    (measured,) = json.loads(figures.read_bytes())["measured"]
-    assert measured["stalled_open"] == 2
-    assert measured["list"]["count"] > 0
+    result = json.loads(figures.read_bytes())
+    assert [one["target"] for one in result["measured"]] == ["opencode alone", "behind weir"]
+    for measured in result["measured"]:
+        assert measured["stalled_open"] == 2
+        assert measured["list"]["count"] > 0
+    assert all(p50 <= p99 for p50, p99 in result["delays_ms"].values())

@@ -11,7 +11,7 @@ from tests.http_client import call
 from tests.opencode.api import Api
 from tests.opencode.collector import Collector
 from tests.opencode.install import OLD_VERSION, VERSION
-from tests.opencode.relay import readiness, weir_before
+from tests.opencode.relay import readiness
 from tests.opencode.scenarios import PLAIN, SCENARIOS, TWO
 from tests.opencode.views import agreed, seen, stored
 from tests.processes import wait_until
@@ -41,12 +41,6 @@ GETS = (
     "/question",
 )
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "date"}
-
-
-@pytest.fixture(scope="module")
-def up(opencode, tmp_path_factory):
-    with weir_before(opencode, tmp_path_factory.mktemp("weir")) as shared:
-        yield shared
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from tests.opencode.collector import Collector
 from tests.opencode.install import OLD_VERSION, VERSION
 from tests.opencode.relay import readiness, weir_before
 from tests.opencode.scenarios import PLAIN
-from tests.opencode.server import start_opencode
 from tests.opencode.views import agreed, seen, text_of
 from tests.processes import wait_until
 
@@ -19,28 +18,21 @@ pytestmark = [
 ]
 
 NOTICED_S = 15.0
-HEALED_S = 45.0
-"""Of a reader that backs off for up to 30 s."""
+HEALED_S = 25.0
+"""Of a reader whose first request a server that starts may leave unanswered."""
 
 
-@pytest.fixture(params=[VERSION, OLD_VERSION])
-def opencode(request, installed, provider, tmp_path):
-    """An opencode for one test to kill."""
-    with start_opencode(tmp_path / "opencode", provider.url, installed(request.param)) as server:
-        Api(server.url, str(server.projects[0])).warm_up()
-        yield server
-
-
-@pytest.fixture
-def up(opencode, tmp_path):
-    folder = tmp_path / "weir"
-    folder.mkdir()
-    with weir_before(opencode, folder) as own:
+@pytest.fixture(scope="module")
+def up(opencode, tmp_path_factory):
+    with weir_before(opencode, tmp_path_factory.mktemp("weir"), "--workers", "1") as own:
         yield own
 
 
 @pytest.fixture
 def api(opencode, up):
+    if not opencode.runs:  # a test before this one has failed
+        opencode.start()
+    wait_until(lambda: is_ready(up), HEALED_S)
     return Api(up.url, str(opencode.projects[0]))
 
 

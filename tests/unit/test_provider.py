@@ -103,6 +103,38 @@ def test_rate_keeps_its_deadlines(provider):
     assert stamps[-1] - stamps[0] >= 0.9 * 49 / 500 * 1e9
 
 
+def called(provider, prompt, results):
+    """Return the texts of an answer, the tools that it calls, and why it ends."""
+    after = [{"role": "tool", "tool_call_id": "call_1", "content": "done"}] * results
+    messages = [
+        {"role": "user", "content": "an earlier prompt"},
+        {"role": "tool", "tool_call_id": "call_0", "content": "of before"},
+        {"role": "user", "content": prompt},
+        *after,
+    ]
+    chunks = answer(provider, prompt, messages=messages)
+    names = [
+        call["function"].get("name") for calls in said(chunks, "tool_calls") for call in calls
+    ]
+    return said(chunks), [name for name in names if name], finish_reason(chunks)
+
+
+def test_texts_are_parted_by_tools(provider):
+    for results in range(2):
+        told = called(provider, "parts 3 4 40", results)
+        assert told == (numbered(4), ["todowrite"], "tool_calls")
+    assert called(provider, "parts 3 4 40", 2) == (numbered(4), [], "stop")
+
+
+def test_work_calls_a_tool_at_a_time(provider):
+    for results, tool in enumerate(("todowrite", "write", "bash")):
+        told = called(provider, "work a.txt echo one then 2", results)
+        assert told == (numbered(2), [tool], "tool_calls")
+    assert called(provider, "work a.txt echo one then 2", 3) == (numbered(2), [], "stop")
+    chunks = answer(provider, "work a.txt echo one then 2")
+    assert said(chunks, "reasoning_content") == numbered(2)
+
+
 def test_reasoning_comes_before_text(provider):
     chunks = answer(provider, "reason 3 text 2")
     assert said(chunks, "reasoning_content") == numbered(3)

@@ -134,6 +134,29 @@ def test_a_server_that_never_answers_is_silent():
     assert "is silent" in said[0]
 
 
+def test_a_server_that_does_not_answer_is_asked_again_before_it_counts_as_silent():
+    said = []
+    scripts = answer_and_hold(b""), answer_and_hold(STREAM + event("a"))
+    with stream_server(*scripts) as server:
+        stream = EventStream(server.url, answer_s=0.1, notice=said.append)
+        assert take(stream, 1) == ["a"]
+        assert len(server.requests) == 2
+    assert "is silent" in said[0]
+
+
+def test_a_stream_that_has_begun_may_be_silent_for_longer():
+    begun, said = threading.Event(), []
+
+    def late(connection):
+        connection.sendall(STREAM)
+        begun.wait(0.5)
+        connection.sendall(event("a"))
+
+    with stream_server(late) as server:
+        assert take(EventStream(server.url, answer_s=0.1, notice=said.append), 1) == ["a"]
+    assert said == []
+
+
 def test_a_server_that_is_not_there_yet_is_waited_for():
     with stream_server() as server:
         url = server.url

@@ -105,3 +105,13 @@ def test_what_is_forgotten_or_yet_to_come_is_refused(publisher, after):
 def test_another_epoch_is_refused(publisher):
     with pytest.raises(CommandFailed):
         answer(publisher, Replay("another", 1))
+
+
+@given(st.integers(0, 1500), st.integers(1, 1000), st.data())
+def test_the_text_after_a_position_is_that_of_what_it_repeats(count, bound, data):
+    log = log_of(deltas(count), max_events=bound)
+    position = data.draw(st.integers(log.tail, log.head))
+    rest = sum(envelope.event.size for envelope in rest_of(log, position))
+    assert log.text_after(position) == rest
+    if log.tail:
+        assert log.text_after(log.tail - 1) == log.text_after(log.tail)

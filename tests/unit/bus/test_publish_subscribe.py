@@ -147,12 +147,12 @@ def test_what_was_missing_comes_before_what_follows_it(bus):
 
     def repair(*gap):
         asked.append(gap)
-        return envelopes(*range(gap[1] + 1, gap[2] + 1))
+        return envelopes(*range(gap[2] + 1, gap[3] + 1))
 
     subscriber = bus.subscriber(repair)
     bus.send(batch(1), batch(4, 5), Heartbeat("p1", "e1", 7, 1), batch(8))
     assert receive(subscriber, 4) == [[1], [2, 3, 4, 5], [6, 7], [8]]
-    assert asked == [("e1", 1, 3), ("e1", 5, 7)]
+    assert asked == [("p1", "e1", 1, 3), ("p1", "e1", 5, 7)]
     state = subscriber.sources["p1"]
     assert (state.gaps, state.repaired, state.lost) == (2, 4, 0)
 
@@ -194,7 +194,7 @@ def test_what_a_restarted_source_said_first_is_missed(bus):
     subscriber = bus.subscriber(lambda *gap: asked.append(gap) or envelopes(1, 2, epoch="e2"))
     bus.send(batch(1, 2, 3), batch(3, epoch="e2"))
     assert receive(subscriber, 2) == [[1, 2, 3], [1, 2, 3]]
-    assert asked == [("e2", 0, 2)]
+    assert asked == [("p1", "e2", 0, 2)]
 
 
 def test_two_sources_are_counted_apart(bus):
@@ -238,3 +238,66 @@ def test_epochs_of_later_starts_sort_later(bus, monkeypatch):
     monkeypatch.setattr(time, "time_ns", lambda: now + 1_000_000)
     assert first < Publisher(bus.socket, "p1").epoch
     assert not set(first) & set(":-.,")
+
+
+def joining(*places):
+    """Each join brings the next of these places, or fails where there is none."""
+    left, asked = list(places), []
+
+    def join():
+        asked.append(1)
+        if not left or left[0] is None:
+            del left[:1]
+            raise CannotRepair("no snapshot today")
+        return left.pop(0)
+
+    return join, asked
+
+
+def cannot(*gap):
+    raise CannotRepair("forgotten")
+
+
+def test_a_source_heard_for_the_first_time_begins_where_its_snapshot_ends(bus):
+    join, _ = joining([("p1", "e1", 3)])
+    subscriber = bus.subscriber(cannot, join)
+    bus.send(batch(2, 3), batch(3, 4), batch(5))
+    assert receive(subscriber, 3) == [[], [4], [5]]
+    state = subscriber.sources["p1"]
+    assert (state.gaps, state.lost, state.snapshots) == (0, 0, 1)
+
+
+def test_a_snapshot_takes_the_place_of_what_cannot_be_replayed(bus):
+    told = []
+    join, _ = joining([("p1", "e1", 0)], [("p1", "e1", 7)])
+    subscriber = bus.subscriber(cannot, join, on_loss=lambda: told.append(1))
+    bus.send(batch(1), batch(6, 7, 8), batch(9))
+    assert receive(subscriber, 3) == [[1], [8], [9]]
+    state = subscriber.sources["p1"]
+    assert (state.gaps, state.lost, state.snapshots, told) == (1, 0, 2, [])
+
+
+def test_a_snapshot_of_another_source_repairs_nothing(bus):
+    join, _ = joining([("p1", "e1", 0)], [("p2", "e2", 7)])
+    subscriber = bus.subscriber(cannot, join)
+    bus.send(batch(1), batch(6))
+    assert receive(subscriber, 2) == [[1], [6]]
+    assert subscriber.sources["p1"].lost == 4
+
+
+def test_a_frame_of_an_epoch_that_is_over_is_passed_over(bus):
+    """It was in the socket when the source was started anew and told its snapshot."""
+    join, asked = joining([("p1", "e2", 1)], [("p1", "e2", 1)])
+    subscriber = bus.subscriber(cannot, join)
+    late = [batch(4, epoch="e1"), batch(5, epoch="e1")]
+    bus.send(late[0], batch(2, epoch="e2"), late[1], batch(3, epoch="e2"))
+    assert receive(subscriber, 4) == [[], [2], [], [3]]
+    assert subscriber.sources["p1"].epoch == "e2"
+    assert len(asked) == 2
+
+
+def test_a_clock_that_went_back_does_not_silence_a_source(bus):
+    join, _ = joining([("p1", "e2", 0)], [("p1", "e1", 0)])
+    subscriber = bus.subscriber(cannot, join)
+    bus.send(batch(1, epoch="e2"), batch(1, 2, epoch="e1"), batch(3, epoch="e1"))
+    assert receive(subscriber, 3) == [[1], [1, 2], [3]]

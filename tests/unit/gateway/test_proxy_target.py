@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.proxy.target import origin_form, own_route
 
-OWN = ["/event", "/global/event", "/global/health", "/weir/readyz"]
+OWN = ["/event", "/global/event", "/global/health", "/metrics", "/weir/readyz"]
 
 
 @st.composite

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bus.events import Delta
 from gateway.relay.coalesce import coalesce
+from gateway.relay.coalesce import coalesced as counted
 from tests import recorded
 from tests.envelopes import enveloped, raw
 from tests.histories import flush_points, histories, runs
@@ -53,6 +54,21 @@ def test_nothing_but_deltas_and_provisional_snapshots_is_dropped(flushed, keep_s
         must = [e.event for e in enveloped(run) if not _may_go(e.event)]
         got = [e.event for e in coalesce(enveloped(run), keep_superseded)]
         assert [event for event in got if not _may_go(event)] == must
+
+
+@given(flushed_histories(), st.booleans())
+def test_every_event_is_sent_merged_or_superseded_and_counted_once(flushed, keep_superseded):
+    for run in map(enveloped, flushed):
+        short = counted(run, keep_superseded)
+        assert len(short.envelopes) + short.merged + short.superseded == len(run)
+        assert min(short.merged, short.superseded, short.superseded_size) >= 0
+        assert sum(map(_text, run)) == sum(map(_text, short.envelopes)) + short.superseded_size
+
+
+def _text(envelope):
+    """As `superseded_size` has it: characters of a delta, bytes of anything else."""
+    event = envelope.event
+    return len(event.delta) if isinstance(event, Delta) else event.size
 
 
 def _may_go(event):

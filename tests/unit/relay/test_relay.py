@@ -206,3 +206,43 @@ def _parse(event_id):
     begun, _, rest = place.partition("-")
     end, _, k = rest.partition(".")
     return int(begun), int(end), int(k)
+
+
+@pytest.mark.parametrize("view", [GLOBAL, instance()])
+def test_a_step_counts_what_it_merged_and_the_bytes_that_saved(view):
+    envelopes = enveloped(storm(500))
+    [merged] = steps(relay_of(envelopes), view)
+    eager = relay_of([])
+    single = []
+    for envelope in envelopes:
+        cursor = eager.head
+        eager.append([envelope])
+        single.append(eager.step(cursor, view))
+    assert (merged.events, merged.merged, merged.superseded) == (1, 499, 0)
+    assert {(step.merged, step.superseded, step.saved_bytes) for step in single} == {(0, 0, 0)}
+    saved = sum(map(bytes_of, single)) - bytes_of(merged)
+    assert merged.saved_bytes == pytest.approx(saved, rel=0.02)
+
+
+def test_a_step_counts_what_a_snapshot_stands_for():
+    part = {"id": "p", "sessionID": "s", "messageID": "m", "type": "text", "text": "all"}
+    closing = {"type": "message.part.updated", "properties": {"sessionID": "s", "part": part}}
+    [step] = steps(relay_of(enveloped([*storm(100), closing])), GLOBAL)
+    assert (step.events, step.merged, step.superseded) == (1, 0, 100)
+    assert step.saved_bytes > 100 * 48
+    [kept] = steps(
+        relay_of(enveloped([*storm(100), closing])), View(Endpoint.GLOBAL, keep_superseded=True)
+    )
+    assert (kept.events, kept.merged, kept.superseded) == (2, 99, 0)
+
+
+def steps(relay, view):
+    cursor, found = START, []
+    while (step := relay.step(cursor, view)) is not None:
+        found.append(step)
+        cursor = step.cursor
+    return found
+
+
+def bytes_of(step):
+    return sum(map(len, step.pieces))

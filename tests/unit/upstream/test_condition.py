@@ -11,7 +11,7 @@ class Clock:
 
 def test_a_condition_from_the_first_attempt_to_the_second_connection():
     clock = Clock()
-    condition = Condition("http://h", clock)
+    condition = Condition("http://h", clock, 30.0)
     condition.attempts += 1
     condition.lost("refuses connections")
     clock.now += 3.2
@@ -23,6 +23,7 @@ def test_a_condition_from_the_first_attempt_to_the_second_connection():
             "connected": False,
             "version": None,
             "lastFrameAgeSeconds": 3.2,
+            "silenceSeconds": 30.0,
             "connectedSeconds": 0.0,
             "attempts": 1,
             "reconnects": 0,

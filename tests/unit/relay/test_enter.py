@@ -53,7 +53,7 @@ def clone_of(envelopes, journal_from):
     data = snapshot.encode(ledger, last.source, last.epoch, last.seq, journal_from)
     journal = [e for e in envelopes if e.seq > journal_from]
     relay = Relay()
-    relay.load(Cloned(snapshot.decode(data), journal))
+    relay.load([Cloned(snapshot.decode(data), journal)])
     return relay
 
 

@@ -1,0 +1,213 @@
+"""What a tool asks of a person: leave to run, and answers to its questions.
+
+Each ask waits for the editor in a thread of its own, so the stream flows on meanwhile. One of a
+subagent is put to the session at the root of its line, the one that the editor knows.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from acp_client import permission, question, tools
+from acp_client.attached import Attached
+from acp_client.decode import properties_of
+from acp_client.jsonrpc import RpcError
+from acp_client.peer import Ask
+from acp_client.server import Server, ServerFailure
+from acp_client.tools import PENDING
+from acp_client.updates import ToolCall, ToolCallUpdate
+from acp_client.wire import Event, Part, PartUpdated, Permission, Question, Settled
+
+log = logging.getLogger("weir.acp")
+
+_SETTLED = ("permission.replied", "question.replied", "question.rejected")
+
+
+class Open(Struct):
+    """An ask that has no answer yet.
+
+    Attributes:
+        root: the session in whose name it was put.
+        moot: somebody else has answered.
+    """
+
+    root: str
+    ask: Ask | None = None
+    moot: bool = False
+
+
+class Followed(Struct):
+    """A tool call of a subagent, which the editor knows by what was asked for it.
+
+    Attributes:
+        root: the session in whose name it is told.
+        directory: of that session.
+        shown: what the editor has of it.
+    """
+
+    root: str
+    directory: str
+    shown: tools.Shown
+
+
+class Asks:
+    """Puts asks to the editor, and takes the answers back.
+
+    Args:
+        server: that asks.
+        ask: sends the editor a request.
+        root_of: the session of the editor that a session belongs to, None if there is none.
+        forms: tells whether the editor can show a form.
+        lock: the agent's.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        ask: Callable[[str, Any], Ask],
+        root_of: Callable[[str], Attached | None],
+        forms: Callable[[], bool],
+        lock: threading.RLock,
+    ) -> None:
+        self._server = server
+        self._ask = ask
+        self._root_of = root_of
+        self._forms = forms
+        self._lock = lock
+        self._open: dict[str, Open] = {}
+        self._followed: dict[str, Followed] = {}
+
+    def take(self, event: Event) -> None:
+        """Take an event, if it is about an ask.
+
+        Raises:
+            Unreadable: it lacks what its type needs.
+        """
+        if event.type == "permission.asked":
+            self._put(properties_of(event, Permission))
+        elif event.type == "question.asked":
+            self._put(properties_of(event, Question))
+        elif event.type in _SETTLED:
+            self._settled(properties_of(event, Settled).requestID)
+
+    def put_pending(self, directory: str) -> None:
+        """Put what the server still waits for."""
+        get_or = self._server.get_or
+        try:
+            waiting: list[Permission | Question] = [
+                *get_or([], "/permission", list[Permission], directory),
+                *get_or([], "/question", list[Question], directory),
+            ]
+        except ServerFailure as error:
+            log.warning("what the server waits for cannot be told: %s", error)
+            return
+        for one in waiting:
+            self._put(one)
+
+    def cancel(self, root: str) -> None:
+        """Need no more answers in a session: each ask is refused."""
+        with self._lock:
+            asks = [one.ask for one in self._open.values() if one.root == root and one.ask]
+        for ask in asks:
+            ask.withdraw()
+
+    def follow(self, event: Event, tell: Callable[[str, ToolCallUpdate], None]) -> None:
+        """Tell what becomes of a subagent's tool that was asked for.
+
+        Raises:
+            Unreadable: the event lacks what its type needs.
+        """
+        if not self._followed or event.type != "message.part.updated":
+            return
+        part: Part = properties_of(event, PartUpdated).part
+        followed = self._followed.get(part.callID)
+        if followed is None:
+            return
+        update, followed.shown = tools.show(part, followed.shown, followed.directory)
+        if isinstance(update, ToolCallUpdate):
+            tell(followed.root, update)
+        if followed.shown.done:
+            self._followed.pop(part.callID, None)
+
+    def _put(self, asked: Permission | Question) -> None:
+        with self._lock:
+            if asked.id in self._open:
+                return
+            self._open[asked.id] = Open("")
+        threading.Thread(target=self._run, args=(asked,), daemon=True).start()
+
+    def _settled(self, request_id: str) -> None:
+        with self._lock:
+            one = self._open.get(request_id)
+            if one is None:
+                return
+            one.moot = True
+        if one.ask is not None:
+            one.ask.withdraw()
+
+    def _run(self, asked: Permission | Question) -> None:
+        try:
+            root = self._root_of(asked.sessionID)
+            if root is not None:
+                self._answer(asked, root, self._asked(asked, root))
+        finally:
+            with self._lock:
+                self._open.pop(asked.id, None)
+
+    def _asked(self, asked: Permission | Question, root: Attached) -> Any:
+        """Return the editor's answer, None if it gives none."""
+        session = root.conversation.id
+        if isinstance(asked, Question):
+            if not self._forms():
+                return None
+            method, params = "elicitation/create", question.form(asked, session)
+        else:
+            method = "session/request_permission"
+            params = permission.question(asked, session, root.conversation.directory)
+        with self._lock:
+            one = self._open[asked.id]
+            if one.moot:
+                return None
+            if asked.sessionID != session:
+                self._announce(asked, root)
+            one.root, one.ask = session, self._ask(method, params)
+        try:
+            return one.ask.wait()
+        except RpcError as error:
+            log.warning("%s: the editor answers %s", method, error.message)
+            return None
+
+    def _announce(self, asked: Permission | Question, root: Attached) -> None:
+        """Tell of a subagent's tool before it is asked for: an editor may want to know it."""
+        call_id, conversation = asked.tool.callID, root.conversation
+        if not call_id or call_id in self._followed:
+            return
+        if isinstance(asked, Permission):
+            root.tell([permission.call(asked)])
+        else:
+            kind = tools.kind_of("question")
+            root.tell([ToolCall(toolCallId=call_id, title="question", kind=kind, status=PENDING)])
+        shown = tools.Shown(status=PENDING)
+        self._followed[call_id] = Followed(conversation.id, conversation.directory, shown)
+
+    def _answer(self, asked: Permission | Question, root: Attached, result: Any) -> None:
+        if self._open[asked.id].moot:
+            return
+        name = quote(asked.id, "")
+        body: dict[str, Any]
+        if isinstance(asked, Permission):
+            path, body = f"/permission/{name}/reply", {"reply": permission.reply(result)}
+        elif (answers := question.answers(asked, result)) is not None:
+            path, body = f"/question/{name}/reply", {"answers": answers}
+        else:
+            path, body = f"/question/{name}/reject", {}
+        try:
+            self._server.ask("POST", path, body, root.conversation.directory)
+        except ServerFailure as error:
+            log.warning("an answer did not reach the server: %s", error)

@@ -1,0 +1,231 @@
+"""A session that the editor has open: its conversation, and the turn that runs in it.
+
+Everything here but `look_up` and `recover` is called under the agent's lock, so that what the
+editor is told has the order of the stream.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from urllib.parse import quote
+
+from acp_client import decode, wire
+from acp_client.conversation import Conversation
+from acp_client.messages import USER
+from acp_client.outlet import Outlet
+from acp_client.server import Server, ServerFailure
+from acp_client.turn import Outcome, Turn
+from acp_client.updates import Update
+from acp_client.wire import Event, Status, Stored
+
+log = logging.getLogger("weir.acp")
+
+LOOK_UP_AFTER_S = 0.5
+"""How long a delta may wait for its part or message before the server is asked."""
+GRACE_S = 2.0
+"""How long an idle session may take to end its last message."""
+_RECOVERY_ATTEMPTS = 4
+_STATUS_S = 8.0
+"""A server that has just started may leave what comes too early without an answer."""
+_RECENT = 100
+_DELETED = "the session was deleted"
+_LOST = "the server does not know this prompt any more; send it again"
+
+
+class Running:
+    """A turn, and whoever waits for its end.
+
+    Attributes:
+        sent: the prompt is on its way to the server.
+        accepted: the server has taken it.
+        outcome: how it ended, None while it runs.
+        done: set when it has ended.
+        answered: set when the answer to its prompt is on its way.
+    """
+
+    def __init__(self) -> None:
+        self.turn = Turn()
+        self.sent = False
+        self.accepted = False
+        self.outcome: Outcome | None = None
+        self.done = threading.Event()
+        self.answered = threading.Event()
+        self.grace: threading.Timer | None = None
+
+
+class Attached:
+    """A session of the editor."""
+
+    def __init__(
+        self, conversation: Conversation, server: Server, outlet: Outlet, lock: threading.RLock
+    ) -> None:
+        self.conversation = conversation
+        self.running: Running | None = None
+        self.commands: frozenset[str] = frozenset()
+        self._server = server
+        self._outlet = outlet
+        self._lock = lock
+        self._backlog: list[Event] | None = []
+        self._recovering = False
+        self._holes = 0
+
+    @property
+    def path(self) -> str:
+        """The route of the session."""
+        return f"/session/{quote(self.conversation.id, '')}"
+
+    def tell(self, updates: Sequence[Update]) -> None:
+        """Send the editor updates."""
+        for update in updates:
+            self._outlet.update(self.conversation.id, update)
+
+    def go_live(self) -> None:
+        """Tell what has happened since the session was attached, and from now on at once."""
+        backlog, self._backlog = self._backlog or [], None
+        for event in backlog:
+            self.take(event)
+
+    def take(self, event: Event) -> None:
+        """Take an event of the session."""
+        if self._backlog is not None:
+            self._backlog.append(event)
+            return
+        try:
+            if self.running is not None and event.type != "message.part.delta":
+                self.running.turn.observe(event, self._is_new(event))
+            self.tell(self.conversation.apply(event))
+            if self.running is not None and event.type == "session.deleted":
+                self.finish(self.running, Outcome(error=_DELETED))
+        except decode.Unreadable as error:
+            log.warning("%s cannot be read: %s", event.type, error)
+        self.settle()
+
+    def settle(self) -> None:
+        """See what is due: the end of the turn, a question to the server."""
+        for message_id in self.conversation.early.unasked():
+            self.conversation.early.asked.add(message_id)
+            _later(LOOK_UP_AFTER_S, self.look_up, message_id)
+        running = self.running
+        if running is None or self._recovering or not running.turn.idle:
+            return
+        if running.turn.over and not self.conversation.early:
+            self.finish(running)
+        elif running.grace is None:
+            running.grace = _later(GRACE_S, self._expire, running)
+
+    def finish(self, running: Running, outcome: Outcome | None = None) -> None:
+        """End a turn, once."""
+        if running.outcome is not None:
+            return
+        self.tell(self.conversation.flush())
+        running.outcome = outcome or running.turn.outcome()
+        if self.running is running:
+            self.running = None
+        self.conversation.early.asked.clear()
+        running.done.set()
+
+    def lose_place(self) -> None:
+        """Note that events were missed; what a turn has missed is fetched."""
+        self.conversation.lose_place()
+        self._holes += 1
+        if self.running is not None and self.running.sent and not self._recovering:
+            self._recovering = True
+            threading.Thread(target=self.recover, args=(self.running,), daemon=True).start()
+
+    def look_up(self, message_id: str) -> None:
+        """Ask the server for a message that something waits for."""
+        if message_id not in self.conversation.early:
+            return
+        stored = None
+        try:
+            path = f"{self.path}/message/{quote(message_id, '')}"
+            stored = self._server.get(path, Stored, self.conversation.directory)
+        except ServerFailure as error:
+            log.warning("what message %s is cannot be told: %s", message_id, error)
+        with self._lock:
+            self.tell(self.conversation.learn(message_id, stored))
+            self.settle()
+
+    def recover(self, running: Running) -> None:
+        """Fetch status and messages after a hole: once, or until they tell of the prompt."""
+        for attempt in range(_RECOVERY_ATTEMPTS):
+            if attempt and running.done.wait(attempt):
+                break
+            # An idle from before the prompt says nothing of its end.
+            settled = running.turn.answering or attempt == _RECOVERY_ATTEMPTS - 1
+            holes = self._holes
+            try:
+                idle, stored = self._stored()
+            except ServerFailure as error:
+                log.warning("what the stream has missed cannot be fetched: %s", error)
+                continue
+            with self._lock:
+                known = self._caught_up(running, stored)
+                if idle and settled and known:
+                    running.turn.status(True)
+                # A busy may be older than the idle that the stream has brought meanwhile.
+                if known and (settled or not idle) and holes == self._holes:
+                    break
+        with self._lock:
+            self._recovering = False
+            if running.accepted and running.turn.prompt is None:
+                self.finish(running, Outcome(error=_LOST))
+            self.settle()
+
+    def is_idle(self) -> bool:
+        """Ask the server whether the session does nothing.
+
+        Raises:
+            ServerFailure: it cannot tell.
+        """
+        directory = self.conversation.directory
+        busy = self._server.get("/session/status", dict[str, Status], directory, _STATUS_S)
+        return busy.get(self.conversation.id, Status()).type == "idle"
+
+    def _stored(self) -> tuple[bool, list[Stored]]:
+        # The status first: whatever was said before an idle is among the messages then.
+        idle = self.is_idle()
+        directory = self.conversation.directory
+        path = f"{self.path}/message"
+        return idle, self._server.get(path, list[Stored], directory, limit=_RECENT)
+
+    def _caught_up(self, running: Running, stored: list[Stored]) -> bool:
+        """Take what is stored of a turn; tell whether the prompt is in it."""
+        turn, conversation = running.turn, self.conversation
+        prompt = turn.prompt or next(
+            (
+                one.info.id
+                for one in reversed(stored)
+                if one.info.role == USER and not conversation.knows(one.info.id)
+            ),
+            None,
+        )
+        ids = [one.info.id for one in stored]
+        if prompt is None or (prompt not in ids and not turn.prompt):
+            return not running.accepted
+        missed = stored[ids.index(prompt) :] if prompt in ids else stored
+        for one in missed:
+            turn.message(one.info, not conversation.knows(one.info.id))
+        self.tell(conversation.catch_up(missed))
+        return True
+
+    def _expire(self, running: Running) -> None:
+        with self._lock:
+            if running.turn.idle:
+                self.finish(running)
+            running.grace = None
+
+    def _is_new(self, event: Event) -> bool:
+        if event.type != "message.updated":
+            return False
+        info = decode.properties_of(event, wire.MessageUpdated).info
+        return not self.conversation.knows(info.id)
+
+
+def _later(wait_s: float, run: Callable[..., None], *args: object) -> threading.Timer:
+    timer = threading.Timer(wait_s, run, args)
+    timer.daemon = True
+    timer.start()
+    return timer

@@ -1,0 +1,117 @@
+"""Reading what a server says, as the shapes of `acp_client.wire`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from acp_client.wire import Delta, Event
+
+_T = TypeVar("_T")
+
+
+class _Frame(Struct):
+    """A frame of `/global/event`, which wraps the event, or of `/event`, which is the event."""
+
+    payload: Event | None = None
+    type: str = ""
+    properties: Raw = Raw(b"{}")
+
+
+class _Entity(Struct):
+    id: str = ""
+    sessionID: str = ""
+
+
+class _Subject(Struct):
+    sessionID: str = ""
+    info: _Entity | None = None
+    part: _Entity | None = None
+
+
+_frame = msgspec.json.Decoder(_Frame).decode
+
+
+class Unreadable(ValueError):
+    """A frame, or what is in it, is not what the type should hold."""
+
+
+def event_of(data: bytes) -> Event:
+    """Read a frame of either stream.
+
+    Raises:
+        Unreadable: it is no event.
+    """
+    try:
+        frame = _frame(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        frame = _leniently(data, _Frame)
+    event = frame.payload or Event(frame.type, frame.properties)
+    if not event.type:
+        raise Unreadable(f"no type: {data[:200]!r}")
+    return event
+
+
+def session_of(event: Event) -> str:
+    """Return the session an event is about, empty if it is about none.
+
+    opencode 1.2 names it in the entity alone.
+    """
+    try:
+        subject = properties_of(event, _Subject)
+    except Unreadable:
+        return ""
+    entity = subject.info or subject.part or _Entity()
+    named = subject.sessionID or entity.sessionID
+    return named or (entity.id if event.type.startswith("session.") else "")
+
+
+def properties_of(event: Event, kind: type[_T]) -> _T:
+    """Read the properties of an event.
+
+    Raises:
+        Unreadable: they lack something that `kind` needs.
+    """
+    return read(bytes(event.properties), kind)
+
+
+def read(data: bytes, kind: type[_T]) -> _T:
+    """Read JSON as a type of this module, or a list or dictionary of one.
+
+    Raises:
+        Unreadable: it is no JSON, or does not fit.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _leniently(data, kind)
+
+
+def _leniently(data: bytes, kind: type[_T]) -> _T:
+    """Read what msgspec refuses: text with half a surrogate pair, which JavaScript can send."""
+    try:
+        decoded = json.loads(data)
+        if kind is _Frame and isinstance(decoded, dict):
+            return msgspec.convert(_raw(decoded), kind)
+        # The halves of a pair may come in two deltas; anywhere else a half stays one.
+        return msgspec.convert(decoded if kind is Delta else _whole(decoded), kind)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"{error}: {data[:200]!r}") from None
+
+
+def _raw(frame: dict[str, Any]) -> dict[str, Any]:
+    """Give the properties of a frame back as JSON, which a `Raw` field takes."""
+    payload = frame.get("payload")
+    if isinstance(payload, dict):
+        return {"payload": _raw(payload)}
+    raw = {"properties": Raw(json.dumps(frame.get("properties", {})).encode())}
+    return {"type": frame.get("type", ""), **raw}
+
+
+def _whole(decoded: Any) -> Any:
+    """Return JSON without halves of surrogate pairs, which no editor could be sent."""
+    text = json.dumps(decoded, ensure_ascii=False)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))

@@ -1,0 +1,154 @@
+"""The parameters of ACP's methods, as far as the agent reads them, named as on the wire."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from acp_client.blocks import PromptBlock
+from acp_client.jsonrpc import INVALID_PARAMS, Id, RpcError
+
+_T = TypeVar("_T")
+
+
+class FileSystem(Struct):
+    """What the editor does with files for an agent."""
+
+    readTextFile: bool = False
+    writeTextFile: bool = False
+
+
+class ClientSession(Struct):
+    """What the editor shows of a session beyond the usual: an object means that it does."""
+
+    notices: dict[str, Any] | None = None
+
+
+class Elicitation(Struct):
+    """How the editor asks a person: an object means that it does."""
+
+    form: dict[str, Any] | None = None
+
+
+class ClientCapabilities(Struct):
+    """What the editor can do."""
+
+    fs: FileSystem | None = None
+    terminal: bool = False
+    session: ClientSession | None = None
+    elicitation: Elicitation | None = None
+
+    @property
+    def notices(self) -> bool:
+        """Tell whether notices are shown."""
+        return self.session is not None and self.session.notices is not None
+
+    @property
+    def forms(self) -> bool:
+        """Tell whether a person can be asked by a form."""
+        return self.elicitation is not None and self.elicitation.form is not None
+
+
+class Initialize(Struct):
+    """``initialize``."""
+
+    protocolVersion: int
+    clientCapabilities: ClientCapabilities | None = None
+
+
+class NameValue(Struct):
+    """An environment variable or a header."""
+
+    name: str
+    value: str
+
+
+class McpServer(Struct):
+    """An MCP server that the editor wants the agent to use."""
+
+    name: str
+    type: str = "stdio"
+    command: str = ""
+    args: list[str] = []
+    env: list[NameValue] = []
+    url: str = ""
+    headers: list[NameValue] = []
+
+    def config(self) -> dict[str, Any]:
+        """Return it as opencode has it."""
+        if self.type == "stdio":
+            environment = {one.name: one.value for one in self.env}
+            command = [self.command, *self.args]
+            return {"type": "local", "command": command, "environment": environment}
+        headers = {one.name: one.value for one in self.headers}
+        return {"type": "remote", "url": self.url, "headers": headers}
+
+
+class NewSession(Struct):
+    """``session/new``."""
+
+    cwd: str
+    mcpServers: list[McpServer] = []
+
+
+class OldSession(Struct):
+    """``session/load`` and ``session/resume``."""
+
+    sessionId: str
+    cwd: str
+    mcpServers: list[McpServer] = []
+
+
+class OneSession(Struct):
+    """``session/close``, ``session/delete`` and ``session/cancel``."""
+
+    sessionId: str
+
+
+class ListSessions(Struct):
+    """``session/list``."""
+
+    cwd: str | None = None
+    cursor: str | None = None
+
+
+class SetMode(Struct):
+    """``session/set_mode``."""
+
+    sessionId: str
+    modeId: str
+
+
+class SetOption(Struct):
+    """``session/set_config_option``."""
+
+    sessionId: str
+    configId: str
+    value: str
+
+
+class Prompt(Struct):
+    """``session/prompt``."""
+
+    sessionId: str
+    prompt: list[PromptBlock]
+
+
+class CancelRequest(Struct):
+    """``$/cancel_request``."""
+
+    requestId: Id
+
+
+def params(raw: Raw, kind: type[_T]) -> _T:
+    """Read parameters.
+
+    Raises:
+        RpcError: they are not what the method needs.
+    """
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RpcError(INVALID_PARAMS, f"wrong parameters: {error}") from None

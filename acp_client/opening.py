@@ -1,0 +1,187 @@
+"""Opening sessions: made anew, loaded with all that was said, or taken up where they stand."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+from acp_client import decode
+from acp_client.attached import Attached
+from acp_client.conversation import Conversation
+from acp_client.history import replay
+from acp_client.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, NOT_FOUND, RpcError
+from acp_client.methods import McpServer, OldSession
+from acp_client.options import Agent, Catalogue, Choices, Config, Providers
+from acp_client.outlet import Outlet
+from acp_client.peer import Result
+from acp_client.plan import plan_of
+from acp_client.prompting import COMPACT
+from acp_client.router import Router
+from acp_client.server import Refused, Server, ServerFailure
+from acp_client.updates import Command, Commands
+from acp_client.usage import Meter
+from acp_client.wire import Session, SlashCommand, Stored, Todo
+
+_RECENT = 100
+_OWN_IDS = "ses"
+_COMPACT = Command(COMPACT, "Sum the session up, so that its context is free again")
+log = logging.getLogger("weir.acp")
+
+
+class Opening:
+    """Attaches sessions.
+
+    Args:
+        put_pending: puts what the server asks in a folder to the editor.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        router: Router,
+        outlet: Outlet,
+        put_pending: Callable[[str], None],
+        lock: threading.RLock,
+    ) -> None:
+        self._server = server
+        self._router = router
+        self._outlet = outlet
+        self._put_pending = put_pending
+        self._lock = lock
+
+    def make(self, directory: str, mcp: Sequence[McpServer]) -> Result:
+        """Make a session."""
+        made = self._server.ask("POST", "/session", {}, directory)
+        session = decode.read(made, Session)
+        attached = self._attach(session, directory, mcp, cost=0.0)
+        with self._or_detached(attached):
+            answer = {"sessionId": session.id, **_choices(attached)}
+            return Result(answer, self._after(attached, is_new=True))
+
+    def load(self, old: OldSession) -> Result:
+        """Load a session: all of it is told before the answer."""
+        session = self.find(old.sessionId, old.cwd)
+        attached = self._attach(session, old.cwd, old.mcpServers, cost=0.0)
+        with self._or_detached(attached):
+            folder = attached.conversation.directory
+            stored = self._server.get(f"{attached.path}/message", list[Stored], folder)
+            todos = self._server.get_or([], f"{attached.path}/todo", list[Todo], folder)
+            with self._lock:
+                attached.tell(replay(stored, attached.conversation))
+                if todos:
+                    attached.tell([plan_of(todos)])
+            return Result(_choices(attached), self._after(attached))
+
+    def resume(self, old: OldSession) -> Result:
+        """Take a session up: nothing of what was said is told."""
+        session = self.find(old.sessionId, old.cwd)
+        attached = self._attach(session, old.cwd, old.mcpServers, session.cost or 0.0)
+        with self._or_detached(attached):
+            path, folder = f"{attached.path}/message", attached.conversation.directory
+            for one in self._server.get(path, list[Stored], folder, limit=_RECENT):
+                attached.conversation.was_shown(one.info)
+            return Result(_choices(attached), self._after(attached))
+
+    def find(self, session_id: str, directory: str = "") -> Session:
+        """Return a session of the server.
+
+        Raises:
+            RpcError: there is none.
+            ServerFailure: the server cannot tell.
+        """
+        path = f"/session/{quote(session_id, '')}"
+        try:
+            return self._server.get(path, Session, directory)
+        except Refused as refused:
+            # An opencode chokes on an id of another form than its own.
+            if refused.status in (400, 404) or not session_id.startswith(_OWN_IDS):
+                raise RpcError(NOT_FOUND, f"session {session_id!r} does not exist") from None
+            raise
+
+    def _attach(
+        self, session: Session, directory: str, mcp: Sequence[McpServer], cost: float
+    ) -> Attached:
+        """Make the session the editor's; its events wait until it goes live."""
+        session.directory = session.directory or directory
+        catalogue = self._catalogue(session.directory)
+        choices = Choices(catalogue, session)
+        conversation = Conversation(session, choices, Meter(catalogue.sizes, cost))
+        attached = Attached(conversation, self._server, self._outlet, self._lock)
+        with self._lock:
+            before = self._router.sessions.get(session.id)
+            if before is not None and before.running is not None:
+                raise RpcError(INVALID_REQUEST, f"session {session.id} is in a turn here")
+            self._router.sessions[session.id] = attached
+        self._add(mcp, session.directory)
+        return attached
+
+    @contextmanager
+    def _or_detached(self, attached: Attached) -> Iterator[None]:
+        """Let go of a session that cannot be opened after all."""
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._router.sessions.pop(attached.conversation.id, None)
+            raise
+
+    def _catalogue(self, folder: str) -> Catalogue:
+        get_or = self._server.get_or
+        return Catalogue(
+            get_or(Providers(), "/config/providers", Providers, folder),
+            get_or([], "/agent", list[Agent], folder),
+            get_or(Config(), "/config", Config, folder),
+        )
+
+    def _add(self, servers: Sequence[McpServer], folder: str) -> None:
+        for one in servers:
+            try:
+                body = {"name": one.name, "config": one.config()}
+                self._server.ask("POST", "/mcp", body, folder)
+            except ServerFailure as failure:
+                log.warning("MCP server %s cannot be used: %s", one.name, failure)
+
+    def _after(self, attached: Attached, is_new: bool = False) -> Callable[[], None]:
+        """Return what follows the answer; editors drop or choke on what comes before it."""
+        folder = attached.conversation.directory
+        offered = _commands(self._server.get_or([], "/command", list[SlashCommand], folder))
+        attached.commands = frozenset(one.name for one in offered)
+
+        def after() -> None:
+            with self._lock:
+                attached.go_live()
+                if offered:
+                    attached.tell([Commands(availableCommands=offered)])
+            if not is_new:
+                self._put_pending(folder)
+
+        return after
+
+
+def folder_of(cwd: str) -> str:
+    """Return the folder of a session.
+
+    Raises:
+        RpcError: it is not absolute.
+    """
+    if not cwd.startswith("/") and cwd[1:3] not in (":\\", ":/"):
+        raise RpcError(INVALID_PARAMS, f"cwd: {cwd!r} is not an absolute path")
+    return cwd
+
+
+def _choices(attached: Attached) -> dict[str, Any]:
+    choices = attached.conversation.choices
+    modes = choices.modes()
+    return {"configOptions": choices.options(), **({"modes": modes} if modes else {})}
+
+
+def _commands(found: Sequence[SlashCommand]) -> list[Command]:
+    """Return what can be typed after a slash; a server without commands has no sessions to sum."""
+    offered = [
+        Command(one.name, one.description or one.name, {"hint": "arguments"}) for one in found
+    ]
+    return [*offered, _COMPACT] if offered else []

@@ -1,0 +1,198 @@
+"""Prompts: sent, waited for, and cancelled."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from acp_client.attached import Attached, Running
+from acp_client.feed import Feed
+from acp_client.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError
+from acp_client.options import Choices
+from acp_client.peer import Job, Result
+from acp_client.server import Server, ServerFailure, ServerGone
+from acp_client.turn import CANCELLED, Outcome
+
+log = logging.getLogger("weir.acp")
+
+CONNECT_S = 15.0
+"""How long a prompt waits for the event stream; without it nobody would see the answer."""
+_ABORT_EVERY_S = 1.0
+_ABORTS = 10
+_GONE = 3
+"""Attempts to reach a server that is away, before its turn is given up."""
+COMPACT = "compact"
+
+
+class Prompting:
+    """Runs the turns of all sessions.
+
+    Args:
+        server: that answers.
+        feed: the event stream.
+        withdraw: settles what is asked in a session.
+        lock: the agent's.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        feed: Feed,
+        withdraw: Callable[[str], None],
+        lock: threading.RLock,
+    ) -> None:
+        self._server = server
+        self._feed = feed
+        self._withdraw = withdraw
+        self._lock = lock
+
+    def begin(self, attached: Attached, parts: list[dict[str, Any]]) -> Job:
+        """Take a prompt.
+
+        Raises:
+            RpcError: the session has not ended its last turn.
+        """
+        with self._lock:
+            if attached.running is not None:
+                raise RpcError(
+                    INVALID_REQUEST,
+                    f"session {attached.conversation.id} is in a turn: cancel it, or wait",
+                )
+            running = attached.running = Running()
+        return Job(
+            run=lambda: self._run(attached, running, parts),
+            give_up=lambda: self.cancel(attached),
+            answered=running.answered.set,
+        )
+
+    def cancel(self, attached: Attached) -> None:
+        """Stop the turn of a session, if there is one; its prompt is answered in time."""
+        with self._lock:
+            running = attached.running
+            if running is None or running.turn.cancelled:
+                return
+            running.turn.cancelled = True
+        threading.Thread(target=self._abort, args=(attached, running), daemon=True).start()
+
+    def stop(self, attached: Attached, timeout_s: float) -> None:
+        """Cancel the turn of a session, and wait until its prompt is answered."""
+        with self._lock:
+            running = attached.running
+        if running is not None:
+            self.cancel(attached)
+            running.answered.wait(timeout_s)
+
+    def _run(self, attached: Attached, running: Running, parts: list[dict[str, Any]]) -> Result:
+        try:
+            self._send(attached, running, parts)
+        except ServerFailure as failure:
+            self._failed(attached, running, str(failure))
+        running.done.wait()
+        outcome = running.outcome or Outcome()
+        if outcome.error is not None:
+            raise RpcError(INTERNAL_ERROR, outcome.error)
+        return Result({"stopReason": outcome.stopReason})
+
+    def _send(self, attached: Attached, running: Running, parts: list[dict[str, Any]]) -> None:
+        # The stream first: what comes before it is connected would be missed.
+        if not self._feed.wait_connected(CONNECT_S):
+            origin = self._server.origin
+            self._failed(attached, running, f"{origin} has no event stream: {self._feed.words}")
+            return
+        with self._lock:
+            if running.turn.cancelled:
+                attached.finish(running, Outcome(CANCELLED))
+                return
+            running.sent = True
+        command = _command_of(parts, attached.commands)
+        if command is None:
+            body = {"parts": parts, **_chosen(attached.conversation.choices)}
+            path = f"{attached.path}/prompt_async"
+            self._server.ask("POST", path, body, attached.conversation.directory)
+            running.accepted = True
+            self._check(attached, running)
+        else:
+            threading.Thread(
+                target=self._command, args=(attached, running, *command), daemon=True
+            ).start()
+
+    def _command(self, attached: Attached, running: Running, name: str, given: str) -> None:
+        """Run a slash command; the server answers when its turn is over."""
+        choices, directory = attached.conversation.choices, attached.conversation.directory
+        body: dict[str, Any]
+        if name == COMPACT:
+            path, body = f"{attached.path}/summarize", dict(_model(choices) or {})
+        else:
+            path, body = f"{attached.path}/command", {"command": name, "arguments": given}
+            body |= {"agent": choices.mode} if choices.mode else {}
+            body |= {"model": choices.model} if choices.model else {}
+        try:
+            self._server.ask("POST", path, body, directory, timeout_s=None)
+            self._check(attached, running)
+        except ServerFailure as failure:
+            self._failed(attached, running, str(failure))
+
+    def _check(self, attached: Attached, running: Running) -> None:
+        """See whether a prompt that the server took has come to nothing.
+
+        A prompt that fails before its message is made has an error and no idle.
+        """
+        while not running.done.wait(_ABORT_EVERY_S):
+            with self._lock:
+                if running.turn.prompt is not None:
+                    return
+                failure = running.turn.failure
+            if failure is not None and attached.is_idle():
+                self._failed(attached, running, failure.words)
+
+    def _failed(self, attached: Attached, running: Running, words: str) -> None:
+        """End a turn that has not begun; one that has, ends by its events."""
+        with self._lock:
+            if running.turn.cancelled:
+                attached.finish(running, Outcome(CANCELLED))
+            elif running.turn.prompt is None:
+                attached.finish(running, Outcome(error=words))
+
+    def _abort(self, attached: Attached, running: Running) -> None:
+        """Ask for the end until it comes: a prompt on its way may miss the first request."""
+        with self._lock:
+            if not running.sent:
+                attached.finish(running, Outcome(CANCELLED))
+        gone = 0
+        for _ in range(_ABORTS):
+            if running.done.is_set() or gone == _GONE:
+                break
+            try:
+                directory = attached.conversation.directory
+                self._server.ask("POST", f"{attached.path}/abort", None, directory, timeout_s=5.0)
+            except ServerFailure as failure:
+                log.warning("the turn cannot be stopped: %s", failure)
+                gone += isinstance(failure, ServerGone)
+            self._withdraw(attached.conversation.id)
+            running.done.wait(_ABORT_EVERY_S)
+        with self._lock:
+            attached.finish(running, Outcome(CANCELLED))
+
+
+def _command_of(parts: list[dict[str, Any]], commands: frozenset[str]) -> tuple[str, str] | None:
+    """Return the slash command that a prompt is, and its arguments; unknown ones are text."""
+    text = parts[0].get("text", "") if parts else ""
+    name, _, given = text.removeprefix("/").partition(" ")
+    name = name.strip()
+    if not text.startswith("/") or name not in commands:
+        return None
+    more = [part["text"] for part in parts[1:] if part["type"] == "text"]
+    return name, "\n".join([given.strip(), *more]).strip()
+
+
+def _chosen(choices: Choices) -> dict[str, Any]:
+    model = _model(choices)
+    chosen: dict[str, Any] = {"model": model} if model else {}
+    return {**chosen, "agent": choices.mode} if choices.mode else chosen
+
+
+def _model(choices: Choices) -> dict[str, str] | None:
+    provider, slash, model = choices.model.partition("/")
+    return {"providerID": provider, "modelID": model} if slash else None

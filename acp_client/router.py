@@ -1,0 +1,164 @@
+"""From the one stream to the sessions of the editor."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from urllib.parse import quote
+
+from acp_client import decode, wire
+from acp_client.asks import Asks
+from acp_client.attached import Attached, Running
+from acp_client.outlet import Outlet
+from acp_client.server import Server, ServerFailure
+from acp_client.updates import Notice, TextBlock, ThoughtChunk, Update
+from acp_client.wire import Event, Session
+
+log = logging.getLogger("weir.acp")
+
+_MOST_PARENTS = 4096
+_DEEPEST = 16
+_SPEAK_AFTER = 2
+"""Attempts to connect: the first is often enough, and nobody need hear of it."""
+
+
+class Router:
+    """Knows the sessions of the editor, and which others are below them.
+
+    Attributes:
+        sessions: those the editor has open, by id.
+        notices: tells whether the editor shows notices.
+    """
+
+    def __init__(self, server: Server, outlet: Outlet, lock: threading.RLock) -> None:
+        self.sessions: dict[str, Attached] = {}
+        self.notices: Callable[[], bool] = lambda: False
+        self._server = server
+        self._outlet = outlet
+        self._lock = lock
+        self._parents: OrderedDict[str, str] = OrderedDict()
+        self._asks: Asks | None = None
+        self._silences = 0
+        self._is_silent = False
+        self._half_heard: list[Running] = []
+
+    def hand_asks_to(self, asks: Asks) -> None:
+        """Name who takes permissions and questions."""
+        self._asks = asks
+
+    def on_event(self, event: Event) -> None:
+        """Take an event of the stream; wait while the editor lags behind."""
+        if self._half_heard:
+            self._hear_again()
+        session = decode.session_of(event)
+        if session:
+            with self._lock:
+                attached = self.sessions.get(session)
+                if attached is not None:
+                    attached.take(event)
+            self._beside(event, attached is not None)
+        self._outlet.wait_for_room()
+
+    def on_connected(self, resumed: bool | None) -> None:
+        """Fetch what was missed, unless nothing was."""
+        with self._lock:
+            attached = list(self.sessions.values())
+            if resumed is None:
+                running = [one.running for one in attached]
+                self._half_heard = [one for one in running if one is not None and one.sent]
+            if not resumed:
+                self._lose_place(attached)
+            self._speak_of_return()
+
+    def on_lost(self, words: str, attempts: int) -> None:
+        """Say it in the sessions that wait for an answer."""
+        if attempts != _SPEAK_AFTER:
+            return
+        with self._lock:
+            self._silences += 1
+            self._is_silent = True
+            self._speak(f"No connection to the server: {words}.")
+
+    def root_of(self, session_id: str) -> Attached | None:
+        """Return the editor's session that a session is, or is below; asks the server if need be.
+
+        Not for the thread that reads the stream.
+        """
+        for _ in range(_DEEPEST):
+            with self._lock:
+                attached = self.sessions.get(session_id)
+                parent = self._parents.get(session_id)
+            if attached is not None:
+                return attached
+            if parent is None:
+                parent = self._ask_for_parent(session_id)
+            if not parent:
+                return None
+            session_id = parent
+        return None
+
+    def _hear_again(self) -> None:
+        """Fetch once more what running turns have missed, at the first event of a connection.
+
+        An opencode says that it is connected just before it begins to listen to itself: of what
+        it says in between nobody hears.
+        """
+        with self._lock:
+            turns, self._half_heard = self._half_heard, []
+            self._lose_place([one for one in self.sessions.values() if one.running in turns])
+
+    def _lose_place(self, attached: list[Attached]) -> None:
+        for one in attached:
+            one.lose_place()
+        if self._asks is not None:
+            for folder in {one.conversation.directory for one in attached}:
+                threading.Thread(
+                    target=self._asks.put_pending, args=(folder,), daemon=True
+                ).start()
+
+    def _beside(self, event: Event, is_attached: bool) -> None:
+        """Take what concerns more than one session: asks, and who is below whom."""
+        try:
+            if self._asks is not None:
+                self._asks.take(event)
+                if not is_attached:
+                    self._asks.follow(event, self._outlet.update)
+            if event.type in ("session.created", "session.updated"):
+                info = decode.properties_of(event, wire.SessionChanged).info
+                if info.parentID:
+                    self._note(info.id, info.parentID)
+        except decode.Unreadable as error:
+            log.warning("%s cannot be read: %s", event.type, error)
+
+    def _note(self, session_id: str, parent: str) -> None:
+        with self._lock:
+            self._parents[session_id] = parent
+            if len(self._parents) > _MOST_PARENTS:
+                self._parents.popitem(last=False)
+
+    def _ask_for_parent(self, session_id: str) -> str:
+        try:
+            found = self._server.get(f"/session/{quote(session_id, '')}", Session)
+        except ServerFailure as error:
+            log.warning("whose session %s is cannot be told: %s", session_id, error)
+            return ""
+        if found.parentID:
+            self._note(session_id, found.parentID)
+        return found.parentID or ""
+
+    def _speak_of_return(self) -> None:
+        if self._is_silent:
+            self._speak("Connected to the server again.")
+            self._is_silent = False
+
+    def _speak(self, words: str) -> None:
+        """Tell the person: as a notice, or as a thought where the editor has no notices."""
+        told_as = f"silence-{self._silences}"
+        said: Update = ThoughtChunk(content=TextBlock(words), messageId=told_as)
+        if self.notices():
+            said = Notice(severity="warning", title=words)
+        for one in self.sessions.values():
+            if one.running is not None:
+                one.tell([said])

@@ -1,0 +1,152 @@
+"""Requests to the server: JSON over HTTP, a connection each, every one with a deadline."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from acp_client import decode
+from bus.origin import Origin
+
+_T = TypeVar("_T")
+_TIMEOUT_S = 30.0
+
+
+class ServerFailure(Exception):
+    """The server cannot be asked, or refuses; the message is for a person."""
+
+
+class ServerGone(ServerFailure):
+    """The server does not answer."""
+
+
+class Refused(ServerFailure):
+    """The server answers with an error."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class Server:
+    """A weir or an opencode."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+
+    @property
+    def stream_url(self) -> str:
+        """The URL for an `EventStream`, login included."""
+        login = self.origin.login
+        user = f"{quote(login.username, '')}:{quote(login.password, '')}@" if login else ""
+        return f"{self.origin.scheme}://{user}{self.origin.authority}"
+
+    def get(
+        self,
+        path: str,
+        kind: type[_T],
+        directory: str = "",
+        timeout_s: float = _TIMEOUT_S,
+        **query: Any,
+    ) -> _T:
+        """Return the answer to a GET as a type of `acp_client.wire`.
+
+        Raises:
+            ServerFailure: there is no such answer.
+        """
+        said = self.ask("GET", path, None, directory, timeout_s, **query)
+        try:
+            return decode.read(said, kind)
+        except decode.Unreadable as error:
+            raise Refused(200, f"GET {path}: an answer that cannot be read: {error}") from None
+
+    def get_or(self, default: _T, path: str, kind: type[_T], directory: str = "") -> _T:
+        """Return the same, or `default` from a server that has no such route."""
+        try:
+            return self.get(path, kind, directory)
+        except Refused:
+            return default
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        directory: str = "",
+        timeout_s: float | None = _TIMEOUT_S,
+        **query: Any,
+    ) -> bytes:
+        """Send a request and return the body of the answer.
+
+        Args:
+            method: of HTTP.
+            path: of the route, quoted.
+            body: sent as JSON; None for none.
+            directory: the folder it is about.
+            timeout_s: None where the answer may take as long as a turn.
+            query: more of the query.
+
+        Raises:
+            ServerGone: there is no answer.
+            Refused: the answer is an error.
+        """
+        if directory:
+            query["directory"] = directory
+        target = f"{path}?{urlencode(query)}" if query else path
+        connection = self._connection(timeout_s)
+        try:
+            connection.request(method, target, *self._content(body))
+            response = connection.getresponse()
+            said = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise ServerGone(f"{self.origin} {in_words(error)}") from error
+        finally:
+            connection.close()
+        if response.status >= 300 or response.headers.get_content_type() == "text/html":
+            # An opencode answers routes it does not have with a web page.
+            status = 404 if response.status < 300 else response.status
+            raise Refused(status, f"{method} {path}: {status} {_reason(said)}".strip())
+        return said
+
+    def _connection(self, timeout_s: float | None) -> http.client.HTTPConnection:
+        origin = self.origin
+        if origin.scheme == "https":
+            context = ssl.create_default_context()
+            return http.client.HTTPSConnection(
+                origin.host, origin.port, timeout=timeout_s, context=context
+            )
+        return http.client.HTTPConnection(origin.host, origin.port, timeout=timeout_s)
+
+    def _content(self, body: Any) -> tuple[bytes | None, dict[str, str]]:
+        headers = {"Accept": "application/json"}
+        if self.origin.login is not None:
+            headers["Authorization"] = self.origin.login.basic
+        if body is None:
+            return None, headers
+        return msgspec.json.encode(body), {**headers, "Content-Type": "application/json"}
+
+
+def in_words(error: Exception) -> str:
+    """Say what became of a connection."""
+    if isinstance(error, ConnectionRefusedError):
+        return "refuses connections"
+    if isinstance(error, TimeoutError):
+        return "is silent"
+    return str(error) or type(error).__name__
+
+
+def _reason(said: bytes) -> str:
+    """Return what an error's body says, in opencode's shapes or as it is."""
+    try:
+        decoded = msgspec.json.decode(said)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return said[:200].decode(errors="replace")
+    if not isinstance(decoded, dict):
+        return str(decoded)[:200]
+    data = decoded.get("data")
+    inner = data.get("message") if isinstance(data, dict) else None
+    return str(inner or decoded.get("message") or decoded.get("name") or decoded)[:500]

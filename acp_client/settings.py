@@ -1,0 +1,57 @@
+"""What the agent is told on its command line or in its environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from bus import flags
+from bus.flags import Flag, Kind
+from bus.origin import UPSTREAM, Origin, with_login
+
+DEFAULT_SERVER = Origin("http", "127.0.0.1", 4097)
+
+
+def _folder(value: str) -> str:
+    if not Path(value).is_dir():
+        raise ValueError
+    return os.path.abspath(value)
+
+
+FLAGS = (
+    Flag("server", UPSTREAM, DEFAULT_SERVER, "the weir or opencode to talk to"),
+    Flag("directory", Kind(_folder, "a folder that is there"), None, "where sessions are listed"),
+    Flag(
+        "log-level",
+        flags.one_of("debug", "info", "warning", "error"),
+        "warning",
+        "what is logged, on standard error",
+    ),
+)
+
+
+class Settings(Struct, frozen=True):
+    """Settings of the agent.
+
+    Attributes:
+        directory: the folder of ``session/list`` without one; what the editor names wins.
+    """
+
+    server: Origin
+    directory: str
+    log_level: str
+
+
+def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
+    """Return the settings.
+
+    Raises:
+        BadFlag: something is not allowed.
+        HelpAsked: help was asked for.
+    """
+    values = flags.read(argv, environ, FLAGS)
+    server = with_login(values["server"], environ) or DEFAULT_SERVER
+    return Settings(server, values["directory"] or os.getcwd(), values["log_level"])

@@ -1,0 +1,83 @@
+"""Tells a service manager that a loop turns, and how late it is: systemd's sd_notify protocol.
+
+The manager names a Unix datagram socket in ``NOTIFY_SOCKET``; ``WATCHDOG=1`` sent there is a sign
+of life. `weir up` is such a manager, and systemd is one for a service that it runs by itself.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import socket
+import time
+from collections.abc import Callable
+
+NOTIFY_VARIABLE = "NOTIFY_SOCKET"
+LAG, PID = "X_WEIR_LAG_MS", "X_WEIR_PID"
+BEAT_S = 0.1
+_SAY_EVERY_S = 0.5
+
+
+class Notifier:
+    """One end of a manager's socket; without an address it tells nobody.
+
+    Args:
+        address: a path, or ``@NAME`` for an abstract socket; empty for none.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        self._socket: socket.socket | None = None
+        if address:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)
+
+    def say(self, *lines: str) -> None:
+        """Send assignments, ``READY=1`` for one, in one message."""
+        if self._socket is None:
+            return
+        try:
+            self._socket.sendto("\n".join(lines).encode(), self._address)
+        except OSError:
+            # The manager is gone or behind. Neither may stop the loop, and it counts silence.
+            return
+
+
+class Heart:
+    """Beaten by a loop each time it comes round; says so, with the worst lag since it last did.
+
+    Args:
+        notifier: where to say it.
+        period_s: how long the loop sleeps between two beats; what is over that is lag.
+        clock: monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        notifier: Notifier,
+        period_s: float = BEAT_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._notifier = notifier
+        self._period_s = period_s
+        self._clock = clock
+        self._last = clock()
+        self._said_at = float("-inf")
+        self._worst_s = 0.0
+
+    def beat(self) -> None:
+        """Count one turn of the loop."""
+        now = self._clock()
+        self._worst_s = max(self._worst_s, now - self._last - self._period_s)
+        self._last = now
+        if now - self._said_at >= _SAY_EVERY_S:
+            lag = f"{LAG}={self._worst_s * 1000:.1f}"
+            self._notifier.say("WATCHDOG=1", f"{PID}={os.getpid()}", lag)
+            self._said_at, self._worst_s = now, 0.0
+
+
+def show_stack_at_abort() -> None:
+    """Have SIGABRT print where every thread stands, even where the loop does not turn."""
+    # Enabling alone changes nothing where it has been enabled before a fork.
+    faulthandler.disable()
+    faulthandler.enable()

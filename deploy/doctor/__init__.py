@@ -1,0 +1,1 @@
+"""`weir doctor`: checks a running server from outside, as a client would."""

@@ -1,0 +1,38 @@
+"""What stands between client and server, as far as it shows in the head of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deploy.doctor.finding import Finding, ok, warn
+from deploy.doctor.patient import Answer
+
+SEND_AT_ONCE = (
+    "switch buffering and compression off for /event and /global/event there: in nginx "
+    "`proxy_buffering off; gzip off;`, see deploy/nginx.conf"
+)
+
+
+def check_between(answer: Answer, weir: bool) -> Iterator[Finding]:
+    """Tell what stands between, as far as it shows in the head of the answer."""
+    headers = answer.headers
+    encoding = headers.get("Content-Encoding", "")
+    if encoding:
+        words = f"the stream is compressed on its way ({encoding}); events may wait for each other"
+        yield warn("proxy", words, SEND_AT_ONCE)
+    signs = signs_of(answer)
+    if weir and "no-transform" not in headers.get("Cache-Control", ""):
+        words = "Cache-Control has been changed on the way: caches and compressors may interfere"
+        yield warn("proxy", words, "have the proxy pass this header on as it is")
+    elif signs and not encoding:
+        yield ok("proxy", f"one stands between ({signs})")
+
+
+def signs_of(answer: Answer) -> str:
+    """Return what shows that a proxy stands between, empty if nothing does."""
+    names = ("Via", "X-Cache", "CF-RAY", "X-Varnish", "X-Served-By")
+    found = [f"{name}: {value}" for name in names if (value := answer.headers.get(name))]
+    server = answer.headers.get("Server", "")
+    if server and not server.lower().startswith("gunicorn"):
+        found.append(f"Server: {server}")
+    return ", ".join(found)

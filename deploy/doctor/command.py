@@ -1,0 +1,85 @@
+"""The command: its flags, what it prints, and its exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+import msgspec
+from msgspec import Struct
+
+from bus import flags
+from bus.flags import Flag, HelpAsked
+from bus.origin import UPSTREAM, Origin, with_login
+from deploy.doctor.examination import examine
+from deploy.doctor.finding import Finding
+from deploy.doctor.patient import Patient
+from deploy.doctor.stream import Pace
+from gateway.settings import GATEWAY_FLAGS
+
+_HEARTBEAT = next(flag for flag in GATEWAY_FLAGS if flag.name == "heartbeat-ms")
+_FLAGS = (
+    Flag("url", UPSTREAM, Origin.parse("http://127.0.0.1:4097"), "the server"),
+    Flag("timeout", flags.number(0.1, 60, "seconds"), 5.0, "how long an answer may take"),
+    _HEARTBEAT,
+)
+_INTERRUPTED = 130
+_JSON_HELP = "  --json\n      print all findings as one object"
+
+
+class Options(Struct, frozen=True):
+    """What to examine, and how to print it."""
+
+    patient: Patient
+    pace: Pace
+    json: bool
+
+
+def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
+    """Return the options that a command line and its environment ask for.
+
+    Raises:
+        BadFlag: something is not allowed.
+        HelpAsked: help was asked for.
+    """
+    rest = [word for word in argv if word != "--json"]
+    try:
+        given = flags.read(rest, environ, _FLAGS)
+    except HelpAsked as help_text:
+        raise HelpAsked(f"{help_text}\n{_JSON_HELP}") from None
+    origin = with_login(given["url"], environ)
+    assert origin is not None, "the flag has a default"
+    timeout_s = given["timeout"]
+    pace = Pace(given["heartbeat_ms"] / 1000, timeout_s)
+    return Options(Patient(origin, timeout_s), pace, json="--json" in argv)
+
+
+def run(options: Options, out: TextIO = sys.stdout) -> int:
+    """Examine, and print the findings; return 1 if one of them is that something is wrong."""
+    try:
+        return 0 if _report(options, out) else 1
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # What is still buffered would fail again when the interpreter flushes it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        return 1
+
+
+def _report(options: Options, out: TextIO) -> bool:
+    findings = []
+    for finding in examine(options.patient, options.pace):
+        findings.append(finding)
+        if not options.json:
+            print(finding, file=out, flush=True)
+    well = all(finding.level != "fail" for finding in findings)
+    if options.json:
+        print(_json(options, findings, well), file=out)
+    return well
+
+
+def _json(options: Options, findings: list[Finding], well: bool) -> str:
+    url = str(options.patient.origin)
+    return msgspec.json.encode({"url": url, "ok": well, "checks": findings}).decode()

@@ -1,0 +1,62 @@
+"""All checks, in the order in which one makes sense after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+
+from deploy.doctor.between import check_between
+from deploy.doctor.finding import Finding, duration, ok
+from deploy.doctor.identity import (
+    HEALTH,
+    Unfit,
+    check_health,
+    check_kind,
+    check_login,
+    check_ready,
+)
+from deploy.doctor.patient import CLIENT_ERRORS, Patient
+from deploy.doctor.reach import unreachable
+from deploy.doctor.resume import check_resume
+from deploy.doctor.stream import (
+    Pace,
+    check_first,
+    check_head,
+    check_heartbeat,
+    open_stream,
+)
+from deploy.doctor.timeline import Timeline
+
+
+def examine(patient: Patient, pace: Pace) -> Iterator[Finding]:
+    """Yield what each check finds, as soon as it is found."""
+    try:
+        weir = yield from _server(patient)
+        yield from _stream(patient, pace, weir)
+    except Unfit as unfit:
+        yield unfit.finding
+    except CLIENT_ERRORS as error:
+        yield unreachable(error, patient)
+
+
+def _server(patient: Patient) -> Generator[Finding, None, bool]:
+    answer, health = patient.json(HEALTH)
+    yield ok("reach", f"{patient.origin} answers after {duration(answer.head_s)}")
+    yield check_login(patient, answer)
+    kind, weir = check_kind(patient, answer, health)
+    yield kind
+    yield check_health(patient)
+    if weir:
+        yield from check_ready(patient)
+    return weir
+
+
+def _stream(patient: Patient, pace: Pace, weir: bool) -> Iterator[Finding]:
+    answer = open_stream(patient)
+    yield check_head(answer)
+    with closing(Timeline(answer)) as timeline:
+        yield from check_between(answer, weir)
+        yield check_first(timeline, pace, answer)
+        yield check_heartbeat(timeline, pace)
+        last = timeline.arrivals[-1]
+    yield check_resume(patient, last.id, weir)

@@ -1,0 +1,113 @@
+"""Who answers, whom it lets in, how fast it is, and whether it is ready."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from deploy.doctor.finding import Finding, duration, fail, ok, warn
+from deploy.doctor.patient import Answer, Patient
+
+HEALTH, LIVEZ, READYZ = "/global/health", "/weir/livez", "/weir/readyz"
+_TIMES = 5
+_SLOW_S = 0.25
+
+
+class Unfit(Exception):
+    """The finding because of which no further check makes sense."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.words)
+        self.finding = finding
+
+
+def check_login(patient: Patient, answer: Answer) -> Finding:
+    """Check that a password is asked for where one is given.
+
+    Raises:
+        Unfit: nobody is let in.
+    """
+    login = patient.origin.login
+    if answer.status in (401, 403):
+        if login is None:
+            remedy = "put them into --url: http://USER:PASSWORD@HOST"
+            raise Unfit(fail("login", "a name and a password are asked for", remedy))
+        raise Unfit(fail("login", "this name and password are refused", "check them in --url"))
+    if login is not None:
+        return _check_without(patient)
+    if _local(patient.origin.host):
+        return ok("login", "none is asked for, on an address of this machine")
+    return warn(
+        "login",
+        "none is asked for: whoever reaches this address can run tools on it",
+        "listen on 127.0.0.1, or put a password in front",
+    )
+
+
+def _check_without(patient: Patient) -> Finding:
+    answer, _ = patient.json(HEALTH, login=False)
+    if answer.status == 401:
+        return ok("login", "accepted, and without it there is no access")
+    return warn(
+        "login",
+        "the server lets everybody in, without the password that was given",
+        "set OPENCODE_SERVER_PASSWORD for the opencode behind it, and restart both",
+    )
+
+
+def check_kind(
+    patient: Patient, answer: Answer, health: dict[str, object]
+) -> tuple[Finding, bool]:
+    """Tell who answers; True for weir, False for an opencode by itself.
+
+    Raises:
+        Unfit: it is neither.
+    """
+    if 300 <= answer.status < 400:
+        to = answer.headers.get("Location", "nowhere")
+        raise Unfit(fail("server", f"it redirects to {to}", "give that server in --url"))
+    if answer.status != 200 or health.get("healthy") is not True:
+        said = f"{HEALTH} answers {answer.status} ({answer.kind})"
+        raise Unfit(fail("server", f"neither weir nor opencode: {said}", "check the --url"))
+    _, alive = patient.json(LIVEZ)
+    version = health.get("version", "of no version")
+    if alive.get("alive") is True:
+        return ok("server", f"weir, telling version {version}"), True
+    remedy = f"put weir in front of it: weir up --upstream {patient.origin}"
+    return warn("server", f"opencode {version}, without weir", remedy), False
+
+
+def check_health(patient: Patient) -> Finding:
+    """Measure how fast health answers."""
+    times = []
+    for _ in range(_TIMES):
+        answer, _ = patient.json(HEALTH)
+        times.append(answer.head_s)
+    middle, worst = duration(statistics.median(times)), max(times)
+    words = f"answers in {middle}, at worst {duration(worst)}"
+    if worst <= _SLOW_S:
+        return ok("health", words)
+    return warn("health", words, "something holds the server's loop up, or the way to it is long")
+
+
+def check_ready(patient: Patient) -> Iterator[Finding]:
+    """Ask weir whether events and turns can be had; one finding for each reason against it."""
+    answer, said = patient.json(READYZ)
+    reasons = said.get("reasons")
+    if answer.status == 200 and said.get("ready") is True:
+        yield ok("ready", "events and turns can be had")
+    elif answer.status == 503 and isinstance(reasons, list) and reasons:
+        for reason in reasons:
+            yield fail("ready", str(reason), "read the log of `weir up`")
+    else:
+        yield fail("ready", f"{READYZ} answers {answer.status} ({answer.kind})")
+
+
+def _local(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,134 @@
+"""The server under examination: one request a connection, and the time that each step takes."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from bus.origin import Origin
+
+CLIENT_ERRORS = (OSError, http.client.HTTPException)
+_MOST_BYTES = 1024 * 1024
+
+
+class Answer(Struct):
+    """A response whose head has come.
+
+    Attributes:
+        head_s: from the first byte of the connection to the end of the head.
+    """
+
+    status: int
+    headers: http.client.HTTPMessage
+    head_s: float
+    response: http.client.HTTPResponse
+    connection: http.client.HTTPConnection
+
+    @property
+    def kind(self) -> str:
+        """Media type of the body."""
+        return self.headers.get_content_type()
+
+    def json(self) -> dict[str, Any]:
+        """Read the body; return the object in it, an empty one where there is something else."""
+        try:
+            said = json.loads(self.response.read(_MOST_BYTES))
+        except ValueError:
+            return {}
+        return said if isinstance(said, dict) else {}
+
+    def wait_for_ever(self) -> None:
+        """Have the body take as long as it takes."""
+        if self.connection.sock is not None:
+            self.connection.sock.settimeout(None)
+
+    def hang_up(self) -> None:
+        """Leave, whoever is reading meanwhile; what is read then is the end."""
+        if self.connection.sock is not None:
+            with contextlib.suppress(OSError):
+                self.connection.sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Release the connection."""
+        self.response.close()
+        self.connection.close()
+
+
+class Patient(Struct, frozen=True):
+    """The server.
+
+    Attributes:
+        origin: where it is, and the login to give.
+        timeout_s: how long it may take to connect, and to answer.
+    """
+
+    origin: Origin
+    timeout_s: float
+
+    def get(
+        self, path: str, headers: Mapping[str, str] | None = None, login: bool = True
+    ) -> Answer:
+        """Ask for a path.
+
+        Args:
+            path: of the route, with its query.
+            headers: to send.
+            login: whether to give the login.
+
+        Raises:
+            OSError: there is no connection, or no answer in time.
+            http.client.HTTPException: what answers does not speak HTTP.
+        """
+        given = {"Accept": "*/*", "Cache-Control": "no-cache", **(headers or {})}
+        if login and self.origin.login is not None:
+            given["Authorization"] = self.origin.login.basic
+        connection = self._connection()
+        began = time.monotonic()
+        try:
+            connection.request("GET", path, headers=given)
+            # The response keeps the socket of a connection that ends with it.
+            held, response = connection.sock, connection.getresponse()
+        except CLIENT_ERRORS:
+            connection.close()
+            raise
+        connection.sock = connection.sock or held
+        return Answer(
+            response.status, response.headers, time.monotonic() - began, response, connection
+        )
+
+    def json(self, path: str, login: bool = True) -> tuple[Answer, dict[str, Any]]:
+        """Ask for a path, and read the object that it answers; raises as `get`."""
+        answer = self.get(path, login=login)
+        try:
+            return answer, answer.json()
+        finally:
+            answer.close()
+
+    def speaks_tls(self) -> bool:
+        """Tell whether there is TLS behind the port, trusted or not."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        address = (self.origin.host, self.origin.port)
+        try:
+            with (
+                socket.create_connection(address, self.timeout_s) as plain,
+                context.wrap_socket(plain, server_hostname=self.origin.host),
+            ):
+                return True
+        except OSError:
+            return False
+
+    def _connection(self) -> http.client.HTTPConnection:
+        host, port = self.origin.host, self.origin.port
+        if self.origin.scheme == "http":
+            return http.client.HTTPConnection(host, port, timeout=self.timeout_s)
+        context = ssl.create_default_context()
+        return http.client.HTTPSConnection(host, port, timeout=self.timeout_s, context=context)

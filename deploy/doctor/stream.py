@@ -1,0 +1,137 @@
+"""The event stream: whether it opens, is alive, and comes as it is sent."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from msgspec import Struct
+
+from deploy.doctor.between import SEND_AT_ONCE, signs_of
+from deploy.doctor.finding import Finding, duration, fail, ok, warn
+from deploy.doctor.identity import Unfit
+from deploy.doctor.patient import Answer, Patient
+from deploy.doctor.timeline import Arrival, Timeline
+
+STREAM = "/event"
+# As a browser sends it: a proxy that compresses shows itself.
+HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "gzip, deflate"}
+_LATE_S = 1.0
+_TOGETHER_S = 0.25
+_LATE_BEAT = 1.5
+
+
+class Pace(Struct, frozen=True):
+    """What to expect of a stream.
+
+    Attributes:
+        heartbeat_s: the time between two heartbeats.
+        timeout_s: how long the first event may take.
+    """
+
+    heartbeat_s: float
+    timeout_s: float
+
+    @property
+    def patience_s(self) -> float:
+        """How long to wait for a heartbeat."""
+        return 2 * self.heartbeat_s + 2
+
+
+def check_head(answer: Answer) -> Finding:
+    """Check that a stream has been opened.
+
+    Raises:
+        Unfit: something else came; the connection is closed.
+    """
+    said = f"{answer.status} ({answer.kind})"
+    if answer.status == 200 and answer.kind == "text/event-stream":
+        return ok("stream", f"{STREAM} opens in {duration(answer.head_s)}")
+    answer.close()
+    remedy = "all places are taken: see --max-readers" if answer.status == 503 else ""
+    raise Unfit(fail("stream", f"{STREAM} answers {said} instead of an event stream", remedy))
+
+
+def check_first(timeline: Timeline, pace: Pace, answer: Answer) -> Finding:
+    """Check that the stream says at once that it is connected.
+
+    Raises:
+        Unfit: it says nothing.
+    """
+    first = timeline.wait(by_s=pace.timeout_s)
+    if first is not None:
+        return _greeting(first, answer)
+    if timeline.ended:
+        raise Unfit(fail("first", f"no event comes: {timeline.ended}", "read the server's log"))
+    # One that holds back until its buffer is full may let go of it after a few heartbeats.
+    first = timeline.wait(by_s=pace.patience_s)
+    if first is not None:
+        words = f"the first event is held back for {duration(first.at_s)}"
+        raise Unfit(fail("buffering", words, SEND_AT_ONCE))
+    signs = signs_of(answer)
+    words = f"the stream opens and says nothing for {duration(pace.patience_s)}"
+    if signs:
+        raise Unfit(
+            fail("buffering", f"{words}, and a proxy stands between ({signs})", SEND_AT_ONCE)
+        )
+    remedy = f"the server's loop stands still, or a proxy holds it back; for that, {SEND_AT_ONCE}"
+    raise Unfit(fail("first", words, remedy))
+
+
+def _greeting(first: Arrival, answer: Answer) -> Finding:
+    if first.type != "server.connected":
+        return warn("first", f"the first event is {first.type}, not server.connected")
+    took_s = answer.head_s + first.at_s
+    if took_s > _LATE_S:
+        words = f"server.connected takes {duration(took_s)}"
+        return warn("first", words, "look at the server's load, and for a proxy in between")
+    return ok("first", f"server.connected after {duration(took_s)}")
+
+
+def check_heartbeat(timeline: Timeline, pace: Pace) -> Finding:
+    """Check that the stream shows that it lives, and that this comes by itself."""
+    beat = timeline.wait("server.heartbeat", by_s=pace.patience_s)
+    expected = f"one is due every {duration(pace.heartbeat_s)}"
+    if timeline.ended:
+        return fail("heartbeat", f"the stream does not stay: {timeline.ended}", "read the log")
+    if beat is None:
+        return _no_heartbeat(timeline, pace, expected)
+    if _bunched(timeline):
+        words = "events that belong seconds apart come together"
+        return fail("buffering", words, SEND_AT_ONCE)
+    if beat.at_s > _LATE_BEAT * pace.heartbeat_s:
+        words = f"the first comes after {duration(beat.at_s)}, and {expected}"
+        return warn("heartbeat", words, "give the server's --heartbeat-ms to doctor too")
+    return ok("heartbeat", f"after {duration(beat.at_s)}")
+
+
+def _no_heartbeat(timeline: Timeline, pace: Pace, expected: str) -> Finding:
+    others = len(timeline.arrivals) - 1
+    if others > 0:
+        return warn("heartbeat", f"none, but {others} other events: the stream is busy")
+    remedy = (
+        "if the server has a --heartbeat-ms of its own, give it to doctor; else look for a proxy "
+        "in between that holds the stream back, and read the server's log"
+    )
+    return fail("heartbeat", f"none within {duration(pace.patience_s)}, and {expected}", remedy)
+
+
+def _bunched(timeline: Timeline) -> bool:
+    """Tell whether a heartbeat came with the greeting, or with another heartbeat."""
+    signs = ("server.connected", "server.heartbeat")
+    times = [one.at_s for one in timeline.arrivals if one.type in signs]
+    return any(later - sooner < _TOGETHER_S for sooner, later in pairwise(times))
+
+
+def open_stream(patient: Patient, last_event_id: str = "") -> Answer:
+    """Ask for the stream, from an event on; raises as `Patient.get`.
+
+    Raises:
+        Unfit: other routes answer, and this one does not.
+    """
+    resume = {"Last-Event-ID": last_event_id} if last_event_id else {}
+    try:
+        return patient.get(STREAM, {**HEADERS, **resume})
+    except TimeoutError:
+        words = f"{STREAM} does not open within {duration(patient.timeout_s)}; health answers"
+        remedy = f"if a proxy stands between, {SEND_AT_ONCE}; else read the server's log"
+        raise Unfit(fail("stream", words, remedy)) from None

@@ -1,0 +1,68 @@
+"""What processes use, read from ``/proc``: memory and file descriptors.
+
+Where there is no ``/proc`` nothing is found, and the watchdog goes by the loops alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+_PROC = Path("/proc")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Usage(Struct, frozen=True):
+    """What one process uses.
+
+    Attributes:
+        memory_bytes: its proportional share (PSS): a page that workers share counts once, in
+            parts; the resident set where that cannot be read.
+        fds: open file descriptors.
+    """
+
+    pid: int
+    memory_bytes: int
+    fds: int
+
+
+def usages(pid: int) -> list[Usage]:
+    """Return what a process and its descendants use, that process first; without those gone."""
+    return [usage for one in _family(pid) if (usage := _usage(one)) is not None]
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    for child in _children(pid):
+        yield from _family(child)
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    try:
+        for task in (_PROC / str(pid) / "task").iterdir():
+            found += map(int, (task / "children").read_text().split())
+    except OSError:
+        return found  # it has ended meanwhile
+    return found
+
+
+def _usage(pid: int) -> Usage | None:
+    folder = _PROC / str(pid)
+    try:
+        return Usage(pid, _memory(folder), len(os.listdir(folder / "fd")))
+    except OSError:
+        return None
+
+
+def _memory(folder: Path) -> int:
+    try:
+        for line in (folder / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except PermissionError:
+        pass
+    return int((folder / "statm").read_text().split()[1]) * _PAGE

@@ -1,0 +1,56 @@
+"""``watchdog.ndjson``: one line of JSON for each thing the watchdog saw or did, bounded."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+NAME = "watchdog.ndjson"
+# About nine hours of samples, in two files.
+_FILE_BYTES = 8 * 1024 * 1024
+_OLD_FILES = 1
+
+log = logging.getLogger("weir.watchdog")
+
+
+class SampleLog:
+    """Appends lines, and moves a full file to ``watchdog.ndjson.1``.
+
+    Args:
+        folder: where it is.
+        file_bytes: how large a file may grow.
+    """
+
+    def __init__(self, folder: Path, file_bytes: int = _FILE_BYTES) -> None:
+        self._handler = _Handler(folder / NAME, file_bytes)
+
+    def write(self, fields: Mapping[str, Any]) -> None:
+        """Append one line, with the time in front."""
+        time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = msgspec.json.encode({"time": time, **fields}).decode()
+        self._handler.handle(logging.makeLogRecord({"msg": line}))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handler.close()
+
+
+class _Handler(RotatingFileHandler):
+    """Says once that the file cannot be written: a full disk must not fill the log as well."""
+
+    def __init__(self, path: Path, file_bytes: int) -> None:
+        super().__init__(path, maxBytes=file_bytes, backupCount=_OLD_FILES, delay=True)
+        self._path = path
+        self._failing = False
+
+    def handleError(self, _record: logging.LogRecord) -> None:
+        """Say what has failed; the watchdog goes on."""
+        if not self._failing:
+            self._failing = True
+            log.exception("%s cannot be written; samples are lost", self._path)

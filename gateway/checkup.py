@@ -1,0 +1,83 @@
+"""Whether events and turns can be had here: every check, and what fails in words."""
+
+from __future__ import annotations
+
+import time
+from itertools import chain
+from typing import Any
+
+from bus.subscriber import Subscriber
+from gateway import checks
+from gateway.bulletin import BEAT_S, Bulletin
+from gateway.checks import Check, Heard
+from gateway.readiness import ReadinessMemory
+from gateway.status import Post
+
+
+class Checkup:
+    """Made anew for everybody who asks, from what is known; asks nobody itself.
+
+    Args:
+        memory: what the processor said.
+        subscriber: hears the sources.
+        bulletin: tells of all workers.
+        buses: how many sources there have to be.
+    """
+
+    def __init__(
+        self, memory: ReadinessMemory, subscriber: Subscriber, bulletin: Bulletin, buses: int
+    ) -> None:
+        self._memory = memory
+        self._subscriber = subscriber
+        self._bulletin = bulletin
+        self._buses = buses
+
+    def view(self) -> dict[str, Any]:
+        """``{"ready", "reasons", "checks", "upstream", "processor": {"answering", "age_s"}}``."""
+        memory, made = self._memory, self.checks()
+        # One that is named twice, by itself and by the processor, is told once.
+        reasons = list(dict.fromkeys(check.reason for check in made if not check.ok))
+        age_s = memory.age_s
+        return {
+            "ready": not reasons,
+            "reasons": reasons,
+            "checks": made,
+            "upstream": memory.upstream,
+            "processor": {
+                "answering": memory.answering,
+                "age_s": None if age_s is None else round(age_s, 1),
+            },
+        }
+
+    def checks(self) -> list[Check]:
+        """Return all checks."""
+        now = time.monotonic()
+        posts = self._bulletin.workers()
+        turning = [post for post in posts if now - post.beat <= BEAT_S + checks.LOOP_LAG_S]
+        heard = checks.heartbeats(self._heard(turning, now), self._buses)
+        made = [*self._memory.checks(), *heard]
+        for post in posts:
+            made.append(checks.loop_lag(post, now, BEAT_S))
+            made += checks.fills(post)
+        return made
+
+    def _heard(self, posts: list[Post], now: float) -> dict[str, Heard]:
+        """Return how long ago each source was heard, by the worker that waits for it longest.
+
+        One that has not heard it at all waits since its start. What a worker that stands still
+        has heard does not matter any more.
+        """
+        here = {name: now - state.alive_at for name, state in self._subscriber.sources.items()}
+        ages = {post.status.worker: _told(post) for post in posts} | {self._bulletin.seat: here}
+        uptimes = {post.status.worker: post.status.uptime_s for post in posts}
+        return {
+            source: max(
+                Heard(of_worker.get(source, uptimes.get(worker, 0.0)), worker)
+                for worker, of_worker in ages.items()
+            )
+            for source in set(chain.from_iterable(ages.values()))
+        }
+
+
+def _told(post: Post) -> dict[str, float]:
+    return {row.source: row.heartbeat_age_s for row in post.status.sources}

@@ -1,0 +1,106 @@
+"""What a worker counts. Counts only grow, and those of several workers add up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+from msgspec import Struct, field
+
+from gateway.relay import Entrance, Step
+
+By = dict[str, int]
+"""A count for each cause, verdict, source or class."""
+
+
+class Sent(Struct):
+    """What readers were sent. ``events`` is ``merged`` and ``superseded`` and one for each frame.
+
+    Attributes:
+        events: of sources, that they were due.
+        frames: written, with an event of a source each.
+        own_frames: written, of weir itself: connected, heartbeat.
+        upserts: frames written that say what is, to readers who had missed how it came.
+        bytes: of all frames.
+        merged: events that went into the frame of another one.
+        superseded: events left out, since a later snapshot stands for them.
+        saved_bytes: what frames of the merged and the superseded would have taken, about.
+    """
+
+    events: int = 0
+    frames: int = 0
+    own_frames: int = 0
+    upserts: int = 0
+    bytes: int = 0
+    merged: int = 0
+    superseded: int = 0
+    saved_bytes: int = 0
+
+    def step(self, step: Step) -> None:
+        """Count what a step has written."""
+        self.events += step.events + step.merged + step.superseded
+        self.frames += step.events
+        self.bytes += sum(map(len, step.pieces))
+        self.merged += step.merged
+        self.superseded += step.superseded
+        self.saved_bytes += step.saved_bytes
+
+    def entrance(self, entrance: Entrance, size: int) -> None:
+        """Count what a reader was told first, in so many bytes."""
+        self.events += len(entrance.rest)
+        self.frames += len(entrance.rest)
+        self.upserts += len(entrance.upserts)
+        self.bytes += size
+
+    def own(self, size: int) -> None:
+        """Count a frame of weir itself, of so many bytes."""
+        self.own_frames += 1
+        self.bytes += size
+
+
+class Counts(Struct):
+    """All that a worker has counted.
+
+    Attributes:
+        received: events that came over the bus.
+        malformed: frames of the bus that could not be read.
+        streams: opened so far.
+        sent: over all streams, those that have ended included.
+        gaps, repaired, lost, snapshots, restarts: by source, see `bus.subscriber.SourceState`.
+        evictions: streams that ended, by cause.
+        resumes: streams that came in, by what became of the last id they had seen.
+        catch_ups: readers that had fallen off the log, likewise.
+        requests: proxied and over, by the class of their status (``2xx``), or ``none``.
+    """
+
+    received: int = 0
+    malformed: int = 0
+    streams: int = 0
+    sent: Sent = field(default_factory=Sent)
+    gaps: By = {}
+    repaired: By = {}
+    lost: By = {}
+    snapshots: By = {}
+    restarts: By = {}
+    evictions: By = {}
+    resumes: By = {}
+    catch_ups: By = {}
+    requests: By = {}
+
+    def __add__(self, other: Counts) -> Counts:
+        pairs = ((getattr(self, n), getattr(other, n)) for n in self.__struct_fields__)
+        return Counts(*(_sum(one, two) for one, two in pairs))
+
+
+def total(sent: Sequence[Sent]) -> Sent:
+    """Return the sum of all."""
+    return Sent(*(sum(map(attrgetter(name), sent)) for name in Sent.__struct_fields__))
+
+
+def _sum(one: Any, two: Any) -> Any:
+    if isinstance(one, Sent):
+        return total([one, two])
+    if isinstance(one, dict):
+        return {key: one.get(key, 0) + two.get(key, 0) for key in one | two}
+    return one + two

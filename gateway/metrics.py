@@ -1,0 +1,132 @@
+"""What a gateway counts and measures, by the conventions of Prometheus.
+
+Counters are of all workers together, those that are gone included, so that they never step back.
+Only where a sum would make no sense is there a label ``worker``: its seat, which the worker that
+takes its place takes too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from gateway.counts import Counts
+from gateway.exposition import Family, by, counter, gauge
+from gateway.status import Post
+
+
+def families(
+    posts: list[Post], counts: Counts, health: Mapping[str, Any], version: str
+) -> Iterator[Family]:
+    """Yield all metrics.
+
+    Args:
+        posts: of the workers that live.
+        counts: of all there ever were.
+        health: `gateway.checkup.Checkup.view`.
+        version: of weir.
+    """
+    yield gauge("weir_build_info", "The version of weir.", [({"version": version}, 1)])
+    yield gauge("weir_ready", "Whether /weir/readyz answers 200.", int(health["ready"]))
+    yield from _streams(posts, counts)
+    yield from _sources(posts, counts)
+    yield from _upstream(health["upstream"])
+    yield from _workers(posts)
+    yield counter(
+        "weir_proxy_requests_total",
+        "Requests passed on to the upstream, by the class of their status.",
+        by("status", counts.requests),
+    )
+    in_flight = sum(post.status.in_flight for post in posts)
+    yield gauge("weir_proxy_requests_in_flight", "Requests being passed on.", in_flight)
+
+
+def _streams(posts: list[Post], counts: Counts) -> Iterator[Family]:
+    sent = counts.sent
+    yield gauge("weir_readers", "Open streams.", sum(post.status.readers for post in posts))
+    for name, help_text, value in (
+        ("streams_opened", "Streams opened.", counts.streams),
+        (
+            "stream_events",
+            "Events that readers were due: those in frames, the merged and the superseded.",
+            sent.events,
+        ),
+        ("stream_frames", "Frames written, each with an event of a source.", sent.frames),
+        ("stream_own_frames", "Frames written of weir itself.", sent.own_frames),
+        ("stream_upserts", "Frames written that say what is, after a gap.", sent.upserts),
+        ("stream_bytes", "Bytes of frames written.", sent.bytes),
+        ("stream_merged_events", "Events in the frame of another one.", sent.merged),
+        (
+            "stream_superseded_events",
+            "Events left out, since a later snapshot stands for them.",
+            sent.superseded,
+        ),
+        ("stream_saved_bytes", "Bytes that merging has saved, about.", sent.saved_bytes),
+    ):
+        yield counter(f"weir_{name}_total", help_text, value)
+    for name, help_text, label, values in (
+        ("evictions", "Streams that ended, by cause.", "cause", counts.evictions),
+        ("resumes", "Streams that came in, by verdict on their id.", "verdict", counts.resumes),
+        ("catch_ups", "Readers that fell off the log, by verdict.", "verdict", counts.catch_ups),
+    ):
+        yield counter(f"weir_{name}_total", help_text, by(label, values))
+
+
+def _sources(posts: list[Post], counts: Counts) -> Iterator[Family]:
+    received = [(_seat(post), (post.status.counts + post.carried).received) for post in posts]
+    yield counter("weir_events_received_total", "Events that came over the bus.", received)
+    yield counter(
+        "weir_malformed_frames_total", "Frames of the bus that make no sense.", counts.malformed
+    )
+    for name, help_text, values in (
+        ("gaps", "How often events were missing on the bus.", counts.gaps),
+        ("events_repaired", "Missing events that were replayed.", counts.repaired),
+        ("events_lost", "Missing events that could not be had again.", counts.lost),
+        ("snapshots", "Snapshots taken in place of missing events.", counts.snapshots),
+    ):
+        yield counter(f"weir_{name}_total", help_text, by("source", values))
+    restarts = [
+        ({**_seat(post), "source": source}, count)
+        for post in posts
+        for source, count in (post.status.counts + post.carried).restarts.items()
+    ]
+    yield counter("weir_source_restarts_total", "Restarts of a source seen.", restarts)
+    ages: dict[str, float] = {}
+    for row in (row for post in posts for row in post.status.sources):
+        ages[row.source] = max(ages.get(row.source, 0.0), row.heartbeat_age_s)
+    yield gauge(
+        "weir_heartbeat_age_seconds",
+        "Since a source was heard by the worker that heard it least lately.",
+        by("source", ages),
+    )
+
+
+def _upstream(upstream: Mapping[str, Any] | None) -> Iterator[Family]:
+    if upstream is None:
+        return
+    connected = int(upstream.get("connected") is True)
+    yield gauge("weir_upstream_connected", "Whether the upstream's stream stands.", connected)
+    age_s = upstream.get("lastFrameAgeSeconds")
+    if isinstance(age_s, (int, float)):
+        yield gauge("weir_upstream_frame_age_seconds", "Since its last frame.", age_s)
+
+
+def _workers(posts: list[Post]) -> Iterator[Family]:
+    yield gauge("weir_workers", "Workers that live.", len(posts))
+    lags = [(_seat(post), post.status.loop_lag_s) for post in posts]
+    yield gauge("weir_loop_lag_seconds", "The longest wait for the event loop lately.", lags)
+    uptimes = [(_seat(post), post.status.uptime_s) for post in posts]
+    yield gauge("weir_worker_uptime_seconds", "Since the worker's start.", uptimes)
+    for store in ("log", "ledger"):
+        for what, unit in (("entries", "Entries held"), ("bytes", "Bytes held")):
+            yield _fill(posts, store, what, f"weir_{store}_{what}", f"{unit} in the {store}.")
+        yield _fill(posts, store, "fill", f"weir_{store}_fill_ratio", f"Used part of the {store}.")
+
+
+def _fill(posts: Iterable[Post], store: str, field: str, name: str, help_text: str) -> Family:
+    values = [(_seat(post), getattr(getattr(post.status, store), field)) for post in posts]
+    return gauge(name, help_text, values)
+
+
+def _seat(post: Post) -> dict[str, str]:
+    return {"worker": str(post.status.worker)}

@@ -1,0 +1,154 @@
+"""Looks at a worker: its readers, its sources, its log, its loop, and what it has counted."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import time
+from collections.abc import Collection
+
+from bus.ledger import Ledger
+from bus.log import Log
+from bus.subscriber import Subscriber
+from gateway.counts import Counts
+from gateway.loop_lag import LoopLag
+from gateway.proxy.proxy import Proxy
+from gateway.readers import Reader, Readers
+from gateway.status import Fill, Lag, ReaderStatus, SourceStatus, WorkerStatus, filter_of
+
+MAX_LAGGARDS = 100
+_NS_PER_MS = 1_000_000
+
+
+class Observer:
+    """Sees one worker.
+
+    Args:
+        seat: of this worker.
+        readers: its open streams.
+        subscriber: its end of the bus.
+        lag: of its loop.
+        proxy: None where the worker has none.
+    """
+
+    def __init__(
+        self,
+        seat: int,
+        readers: Readers,
+        subscriber: Subscriber,
+        lag: LoopLag,
+        proxy: Proxy | None,
+    ) -> None:
+        self.seat = seat
+        self._readers = readers
+        self._subscriber = subscriber
+        self._lag = lag
+        self._proxy = proxy
+        self._started_at = time.monotonic()
+
+    def look(self) -> WorkerStatus:
+        """Return how it goes with this worker."""
+        return WorkerStatus(
+            worker=self.seat,
+            pid=os.getpid(),
+            uptime_s=_since(self._started_at),
+            loop_lag_s=round(self._lag.seconds, 4),
+            log=fill_of(self._readers.relay.log),
+            ledger=fill_of_ledgers(self._readers.relay.ledgers.values()),
+            counts=self._counts(),
+            in_flight=self._proxy.in_flight if self._proxy else 0,
+            readers=len(self._readers),
+            sources=self._sources(),
+            laggards=self._laggards(),
+        )
+
+    def _counts(self) -> Counts:
+        readers, sources = self._readers, self._subscriber.sources
+        return Counts(
+            received=readers.received,
+            malformed=self._subscriber.malformed,
+            streams=readers.opened,
+            sent=readers.sent,
+            gaps={name: state.gaps for name, state in sources.items()},
+            repaired={name: state.repaired for name, state in sources.items()},
+            lost={name: state.lost for name, state in sources.items()},
+            snapshots={name: state.snapshots for name, state in sources.items()},
+            restarts={name: state.restarts for name, state in sources.items()},
+            evictions=dict(readers.evictions),
+            resumes=dict(readers.resumes),
+            catch_ups=dict(readers.catch_ups),
+            requests=dict(self._proxy.requests) if self._proxy else {},
+        )
+
+    def _sources(self) -> list[SourceStatus]:
+        return [
+            SourceStatus(
+                worker=self.seat,
+                source=name,
+                epoch=state.epoch,
+                seq=state.seq,
+                gaps=state.gaps,
+                repaired=state.repaired,
+                lost=state.lost,
+                snapshots=state.snapshots,
+                restarts=state.restarts,
+                heartbeat_age_s=_since(state.alive_at),
+            )
+            for name, state in self._subscriber.sources.items()
+        ]
+
+    def _laggards(self) -> list[ReaderStatus]:
+        most = heapq.nsmallest(MAX_LAGGARDS, self._readers, key=_position)
+        relay_log = self._readers.relay.log
+        # Many stand at the same place: at the head, or at a cut of the log.
+        lags = {position: lag_at(relay_log, position) for position in set(map(_position, most))}
+        return [
+            ReaderStatus(
+                worker=self.seat,
+                endpoint=reader.view.endpoint.value,
+                filter=filter_of(reader.view),
+                age_s=_since(reader.opened_at),
+                sent=reader.sent,
+                lag=lags[_position(reader)],
+                stalled_s=round(reader.stalled_s, 3),
+                resumed=reader.resumed,
+            )
+            for reader in most
+        ]
+
+
+def lag_at(relay_log: Log, position: int) -> Lag:
+    """Return how far a reader lags that stands at `position`."""
+    if position >= relay_log.head:
+        return Lag()
+    held = relay_log.run(max(position, relay_log.tail)).envelopes
+    since_ns = time.time_ns() - held[0].time_ns if held else 0
+    return Lag(
+        events=relay_log.head - position,
+        bytes=relay_log.text_after(position),
+        ms=max(0, since_ns // _NS_PER_MS),
+        fell_off=position < relay_log.tail,
+    )
+
+
+def fill_of(relay_log: Log) -> Fill:
+    """Return how full a log is."""
+    entries = relay_log.head - relay_log.tail
+    fill = max(entries / relay_log.max_events, relay_log.size / relay_log.max_bytes)
+    return Fill(entries, relay_log.size, relay_log.max_bytes, round(fill, 4))
+
+
+def _position(reader: Reader) -> int:
+    return reader.cursor.position
+
+
+def _since(monotonic: float) -> float:
+    return round(time.monotonic() - monotonic, 3)
+
+
+def fill_of_ledgers(ledgers: Collection[Ledger]) -> Fill:
+    """Return how full the fullest ledger is, and what all of them hold."""
+    size, bound = sum(one.size for one in ledgers), sum(one.max_bytes for one in ledgers)
+    fill = max((one.size / one.max_bytes for one in ledgers), default=0.0)
+    entries = sum(len(session.entries) for one in ledgers for session in one.sessions.values())
+    return Fill(entries, size, bound, round(fill, 4))

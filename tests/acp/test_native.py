@@ -1,0 +1,79 @@
+"""weir alone, with a model of its own: what its turns have, an editor sees."""
+
+import pytest
+
+from tests.acp import laws
+from tests.acp.conftest import NATIVE
+from tests.acp.plan import LIST, NEW, PYTHON, TYPESCRIPT, play, prompt
+from tests.fakes.texts import numbered
+
+pytestmark = pytest.mark.timeout(300)
+
+CANCEL_AFTER = 300
+ECHO = "the water holds its level 🌊 and passes on"
+MADE, THOUGHT, CANCELLED, ECHOED, LISTED = range(5)
+PROMPTS = (THOUGHT, CANCELLED, ECHOED)
+
+
+@pytest.fixture(scope="module")
+def where(agent):
+    return agent(NATIVE)
+
+
+@pytest.fixture(scope="module", params=[TYPESCRIPT, PYTHON])
+def played(request, typescript, where):
+    steps = [
+        NEW,
+        prompt("reason 20 text 30"),
+        prompt("rate 100 2000", cancel_after=CANCEL_AFTER),
+        prompt(ECHO),
+        LIST,
+    ]
+    return play(request.param, where, steps)
+
+
+@pytest.fixture(scope="module")
+def session(played):
+    return played.step(MADE).result["sessionId"]
+
+
+def test_everything_said_is_valid_and_reaches_the_client(played):
+    laws.all_is_valid(played)
+    laws.all_is_understood(played)
+
+
+def test_nothing_is_told_too_early_too_late_or_twice(played):
+    laws.a_session_is_known_before_it_is_told_of(played.step(MADE))
+    for turn in PROMPTS:
+        laws.an_answer_is_the_last_word(played.step(turn))
+        laws.the_user_is_not_echoed(played.step(turn))
+
+
+def test_what_is_told_is_what_is_stored(where, played, session):
+    laws.told_is_stored(where, session, [played.step(turn) for turn in PROMPTS])
+
+
+def test_text_and_thought_are_told_apart(played):
+    turn = played.step(THOUGHT)
+    assert turn.text() == "".join(numbered(30))
+    assert turn.text("agent_thought_chunk") == "".join(numbered(20))
+    assert turn.result["stopReason"] == "end_turn"
+
+
+def test_a_cancelled_turn_says_so_and_the_session_goes_on(played):
+    cancelled = played.step(CANCELLED)
+    assert cancelled.result["stopReason"] == "cancelled"
+    assert CANCEL_AFTER <= len(cancelled.text()) < 2000 * 40
+    assert played.step(ECHOED).text() == ECHO
+
+
+def test_usage_is_told_before_the_answer(played):
+    usage = played.step(THOUGHT).updates("usage_update")[-1]
+    assert usage["used"] > 0
+
+
+def test_the_session_has_a_title_and_is_listed(where, played, session):
+    title = where.api.session(session)["title"]
+    assert played.updates("session_info_update")[-1]["title"] == title
+    listed = {one["sessionId"]: one for one in played.step(LISTED).result["sessions"]}
+    assert (listed[session]["title"], listed[session]["cwd"]) == (title, str(where.directory))

@@ -1,0 +1,59 @@
+"""What an agent asks its server for in a turn, counted between the two."""
+
+from collections import Counter
+from typing import NamedTuple
+
+import pytest
+
+from tests.acp import agents
+from tests.acp.conftest import BEHIND, DIRECT
+from tests.acp.counting import HISTORY, MESSAGE, counting
+from tests.acp.editor import editor
+from tests.fakes.texts import numbered
+
+pytestmark = pytest.mark.timeout(300)
+
+PARTS = 5
+TURN_S = 60.0
+
+
+class Turns(NamedTuple):
+    """What was asked for in all of an agent's life, and after its first turn; a turn's text."""
+
+    all: Counter[str]
+    later: Counter[str]
+    text: str
+
+
+def turns(agent, proxy, deltas):
+    """Have a short turn, one of 5 texts, and a short one again."""
+    with editor(agent) as one:
+        one.introduce()
+        session = one.begin(agent)
+        # What a session is opened with is asked for beside its first turn.
+        first = one.prompt(session, "the first turn", TURN_S)
+        before = len(proxy.requests)
+        place = one.prompt(session, f"parts {PARTS} {deltas // PARTS} 40", TURN_S)
+        one.prompt(session, "and so it goes on", TURN_S)
+    chunks = [heard.chunk for heard in one.heard[first:place] if heard.chunk is not None]
+    server = agent.api.url
+    return Turns(proxy.count(server), proxy.count(server, before), "".join(chunks))
+
+
+@pytest.mark.parametrize("where", [BEHIND, DIRECT])
+def test_a_turn_of_10000_deltas_reads_no_message_and_no_history(agent, where):
+    known = agent(where)
+    with counting(known.api.url) as proxy:
+        one = agents.ours(where, known.api.url, known.directory, through=proxy.url)
+        told = turns(one, proxy, 10_000)
+    assert told.all[MESSAGE] == told.all[HISTORY] == 0, told.all
+    assert told.later == {"POST /session/{id}/prompt_async": 2}
+    assert told.text == "".join(numbered(10_000 // PARTS)) * PARTS
+
+
+def test_the_count_sees_what_other_agents_read(installed, provider, tmp_path):
+    with counting() as proxy:
+        one = agents.theirs(tmp_path, provider.url, installed(), through=proxy.url)
+        told = turns(one, proxy, 50)
+    assert told.later[HISTORY] == 2, told
+    assert told.later[MESSAGE] >= PARTS, told

@@ -1,0 +1,87 @@
+"""Everything a bus says, as its clients would see it."""
+
+import json
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import zmq
+
+from bus.codec import Heartbeat, decode
+from bus.endpoints import Endpoints
+from bus.envelope import Envelope
+from bus.sockets import subscriber_socket
+from tests.processes import DEADLINE_S
+
+_POLL_MS = 50
+
+
+class Event:
+    """One event; parsed when it is looked at, since whoever listens has to keep up."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        self.envelope = envelope
+
+    @cached_property
+    def wire(self) -> dict[str, Any]:
+        """All of it; unlike msgspec, this takes all that JSON may be."""
+        wire: dict[str, Any] = json.loads(self.envelope.event.json())
+        return wire
+
+    @property
+    def id(self) -> str | None:
+        """What tells it from all others; None where it has none."""
+        return self.wire.get("id")
+
+    @property
+    def type(self) -> str:
+        """What it tells of."""
+        return str(self.wire["type"])
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """What it tells."""
+        properties: dict[str, Any] = self.wire.get("properties", {})
+        return properties
+
+    def __repr__(self) -> str:
+        return f"{self.type} {self.properties}"
+
+
+class Ears:
+    """A thread that collects all that is said."""
+
+    def __init__(self, context: zmq.Context, endpoints: Endpoints) -> None:
+        self.events: list[Event] = []
+        self.heartbeats: list[Heartbeat] = []
+        self._changed = threading.Condition()
+        self._socket = subscriber_socket(context, [endpoints.events])
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._stop = threading.Event()
+        self._thread.start()
+
+    def _listen(self) -> None:
+        while not self._stop.is_set():
+            if not self._socket.poll(_POLL_MS):
+                continue
+            frame = decode(self._socket.recv())
+            with self._changed:
+                if isinstance(frame, Heartbeat):
+                    self.heartbeats.append(frame)
+                else:
+                    self.events.extend(Event(envelope) for envelope in frame.envelopes)
+                self._changed.notify_all()
+        self._socket.close(0)
+
+    def until(self, condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
+        """Wait until `condition` is true of what was heard, and return what it returned."""
+        with self._changed:
+            if self._changed.wait_for(condition, deadline_s):
+                return condition()
+            raise TimeoutError(f"not within {deadline_s} s; heard last: {self.events[-8:]}")
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._stop.set()
+        self._thread.join()

@@ -1,0 +1,64 @@
+"""A real nginx with the example of `deploy/nginx.conf`, in front of weir and of its upstream."""
+
+import contextlib
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.http_client import call
+from tests.ports import free_port
+from tests.processes import ROOT, wait_until
+
+PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+EXAMPLE = ROOT / "deploy" / "nginx.conf"
+_LISTEN, _WEIR, _UPSTREAM = "127.0.0.1:8080", "127.0.0.1:4097", "127.0.0.1:4096"
+_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+_STOP_S = 5.0
+
+
+@contextmanager
+def nginx(folder: Path, weir: str, upstream: str) -> Iterator[str]:
+    """Run it for the time of a ``with`` block, with other addresses in the example; give its URL.
+
+    Raises:
+        AssertionError: nginx refuses the example, or an address is not in it.
+    """
+    listen = f"127.0.0.1:{free_port()}"
+    _write(folder, {_LISTEN: listen, _WEIR: urlsplit(weir).netloc, _UPSTREAM: upstream})
+    log = folder / "nginx.log"
+    command = [str(PROGRAM), "-p", str(folder), "-c", "main.conf", "-e", str(log)]
+    tested = subprocess.run([*command, "-t"], capture_output=True, text=True)
+    assert tested.returncode == 0, tested.stderr
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: _answers(f"http://{listen}"), what=f"nginx: {log}")
+            yield f"http://{listen}"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _write(folder: Path, addresses: dict[str, str]) -> None:
+    example = EXAMPLE.read_text()
+    for given, own in addresses.items():
+        assert given in example, f"{EXAMPLE.name} does not say {given}"
+        example = example.replace(given, own)
+    (folder / "weir.conf").write_text(example)
+    paths = "".join(f"{name}_temp_path {folder}/{name};\n" for name in _TEMPORARY)
+    (folder / "main.conf").write_text(
+        "daemon off; master_process off; pid nginx.pid;\n"
+        f"events {{}}\nhttp {{\naccess_log off;\n{paths}include weir.conf;\n}}\n"
+    )
+
+
+def _answers(url: str) -> bool:
+    with contextlib.suppress(OSError):
+        return call("GET", f"{url}/global/health").status == 200
+    return False

@@ -1,0 +1,302 @@
+"""`weir doctor` against servers that are well, and servers that are ill in one way each."""
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+
+import pytest
+
+from tests.blackbox.weir_up import NO_TWINS, prompt, weir_up
+from tests.fakes.buffering_proxy import Compressed, Held, buffering_proxy
+from tests.fakes.routes import reply, routes, silence, stream
+from tests.fakes.upstream import upstream
+from tests.processes import ROOT, wait_until
+
+QUICK = ("--timeout", "1.5", "--heartbeat-ms", "1000")
+HEALTHY = reply(200, b'{"healthy":true,"version":"1.18.33"}')
+CONNECTED = b'id: 0a:1\ndata: {"type":"server.connected","properties":{}}\n\n'
+BEAT = b'id: 0a:1\ndata: {"type":"server.heartbeat","properties":{}}\n\n'
+WEIR = {
+    "/global/health": HEALTHY,
+    "/weir/livez": reply(200, b'{"alive":true}'),
+    "/weir/readyz": reply(200, b'{"ready":true,"reasons":[]}'),
+}
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory):
+    """A deployment that the tests share, with an event behind it."""
+    flags = ("--workers", "1", "--heartbeat-ms", "1000")
+    with weir_up(tmp_path_factory.mktemp("doctor"), *flags) as shared:
+        shared.session()
+        yield shared
+
+
+def doctor(url, *flags, **env):
+    """Run the doctor to its end."""
+    command = [sys.executable, "-m", "deploy.cli", "doctor", "--url", url, *QUICK, *flags]
+    environ = {**os.environ, **NO_TWINS, "PYTHONPATH": str(ROOT), **env}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=40)
+
+
+def findings(url, *flags, well, **env):
+    """Return what it has found, each check by its name, as one line each shows it."""
+    done = doctor(url, *flags, **env)
+    assert done.stderr == ""
+    assert done.returncode == (0 if well else 1), done.stdout
+    lines = done.stdout.splitlines()
+    assert {line.split()[0] for line in lines} <= {"ok", "warn", "fail"}
+    return {line.split()[1]: (line.split()[0], line) for line in lines}
+
+
+def levels(found):
+    return {what: level for what, (level, _) in found.items()}
+
+
+def failure(url, *flags, **env):
+    """Return the line of the one check that failed, which is the last."""
+    found = findings(url, *flags, well=False, **env)
+    failed = [line for level, line in found.values() if level == "fail"]
+    assert failed == [list(found.values())[-1][1]]
+    return failed[0]
+
+
+def test_a_server_that_is_well(up):
+    found = findings(up.url, well=True)
+    assert levels(found) | {"resume": "ok"} == dict.fromkeys(
+        ("reach", "login", "server", "health", "ready", "stream", "first", "heartbeat", "resume"),
+        "ok",
+    )
+    assert "goes on where it was cut" in found["resume"][1]
+    assert "weir" in found["server"][1]
+
+
+def test_the_same_for_machines(up):
+    done = doctor(up.url, "--json")
+    assert done.returncode == 0
+    told = json.loads(done.stdout)
+    assert told["url"] == up.url
+    assert told["ok"] is True
+    assert {check["level"] for check in told["checks"]} <= {"ok", "warn"}
+    assert [check["what"] for check in told["checks"]][:3] == ["reach", "login", "server"]
+
+
+def test_a_processor_that_hangs_is_a_server_that_is_not_ready(tmp_path):
+    with weir_up(tmp_path, "--workers", "1", "--heartbeat-ms", "1000") as one:
+        [pid] = one.pids("processor")
+        os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: one.call("GET", "/weir/readyz").status == 503)
+        found = findings(one.url, well=False)
+        os.kill(pid, signal.SIGCONT)
+    assert found["ready"][0] == "fail"
+    assert " s ago" in found["ready"][1]
+    assert found["health"][0] == "ok"
+
+
+def test_a_server_that_is_down():
+    with routes({}) as url:
+        pass
+    assert "nothing listens at" in failure(url)
+
+
+def test_a_server_that_never_answers():
+    with silence() as url:
+        assert "no answer within 1.5 s" in failure(url)
+
+
+def test_a_server_of_something_else():
+    with routes(
+        {"/global/health": reply(200, b"<!doctype html>", Content_Type="text/html")}
+    ) as url:
+        line = failure(url)
+    assert "neither weir nor opencode" in line
+    assert "200 (text/html)" in line
+
+
+def test_a_server_that_redirects():
+    with routes({"/global/health": reply(302, b"", Location="https://elsewhere/")}) as url:
+        assert "redirects to https://elsewhere/" in failure(url)
+
+
+def test_an_opencode_without_weir():
+    html = reply(200, b"<html>", Content_Type="text/html")
+    talks = {"/global/health": HEALTHY, "/event": _beating(b""), "/weir/livez": html}
+    with routes(talks) as url:
+        found = findings(url, well=True)
+    assert "opencode 1.18.33, without weir" in found["server"][1]
+    assert f"weir up --upstream {url}" in found["server"][1]
+    assert "events have no id" in found["resume"][1]
+    assert {what for what, level in levels(found).items() if level == "warn"} == {
+        "server",
+        "resume",
+    }
+
+
+def test_events_that_come_in_batches():
+    with routes({**WEIR, "/event": stream(CONNECTED, BEAT)}) as url:
+        found = findings(url, well=False)
+    assert "belong seconds apart come together" in found["buffering"][1]
+
+
+@pytest.mark.parametrize(
+    ("resumed", "level", "words"),
+    [
+        (b',"resumed":true', "ok", "goes on where it was cut"),
+        (b',"resumed":false', "fail", "does not go on after an event"),
+        (b"", "warn", "not supported"),
+    ],
+)
+def test_what_a_server_says_to_a_reconnection(resumed, level, words):
+    with routes({**WEIR, "/event": _beating(b"id: 0a:1\n", resumed)}) as url:
+        found = findings(url, well=level != "fail")
+    assert found["resume"][0] == level
+    assert words in found["resume"][1]
+
+
+def test_a_stream_that_stands_still():
+    with routes({**WEIR, "/event": stream()}) as url:
+        line = failure(url)
+    assert "opens and says nothing for 4.0 s" in line
+    assert "loop stands still" in line
+
+
+def test_a_stream_without_heartbeats():
+    with routes({**WEIR, "/event": stream(CONNECTED)}) as url:
+        found = findings(url, well=False)
+    assert found["first"][0] == "ok"
+    assert "none within 4.0 s" in found["heartbeat"][1]
+
+
+def test_a_stream_that_ends():
+    with routes({**WEIR, "/event": stream(CONNECTED, stays=False)}) as url:
+        assert "does not stay: the server ends it" in findings(url, well=False)["heartbeat"][1]
+
+
+def test_a_stream_whose_head_does_not_come():
+    def hold(handler):
+        handler.connection.recv(1)
+
+    with routes({**WEIR, "/event": hold}) as url:
+        line = failure(url)
+    assert "/event does not open within 1.5 s; health answers" in line
+    assert "proxy_buffering off" in line
+
+
+def test_a_stream_that_is_full():
+    with routes({**WEIR, "/event": reply(503)}) as url:
+        line = failure(url)
+    assert "/event answers 503" in line
+    assert "--max-readers" in line
+
+
+@pytest.mark.parametrize("size", [300, 100_000], ids=["for a while", "for good"])
+def test_a_proxy_that_holds_the_stream_back(up, size):
+    with buffering_proxy(up.url, lambda: Held(size)) as url:
+        line = failure(url)
+    assert line.startswith("fail  buffering")
+    assert ("is held back for" in line) == (size == 300)
+    assert ("Via: 1.1 holdback" in line) == (size == 100_000)
+    assert "proxy_buffering off" in line
+
+
+def test_a_proxy_that_changes_who_may_store_and_transform():
+    with routes({**WEIR, "/event": stream(CONNECTED, Cache_Control="no-cache")}) as url:
+        found = findings(url, well=False)
+    assert found["proxy"][0] == "warn"
+    assert "Cache-Control has been changed" in found["proxy"][1]
+
+
+def test_a_proxy_that_compresses(up):
+    with buffering_proxy(up.url, Compressed) as url:
+        found = findings(url, well=True)
+    assert "compressed on its way (gzip)" in found["proxy"][1]
+    assert found["heartbeat"][0] == "ok"
+
+
+def test_a_proxy_that_passes_on_at_once_is_told_and_no_fault(up):
+    with buffering_proxy(up.url, lambda: bytes) as url:
+        found = findings(url, well=True)
+    assert found["proxy"][0] == "ok"
+    assert "Via: 1.1 holdback" in found["proxy"][1]
+
+
+def test_a_password(tmp_path):
+    with upstream() as fake:
+        fake.server.password = "Basic bWU6c2VjcmV0"
+        flags = ("--workers", "1", "--heartbeat-ms", "1000")
+        env = {"OPENCODE_SERVER_USERNAME": "me", "OPENCODE_SERVER_PASSWORD": "secret"}
+        with weir_up(tmp_path, *flags, "--upstream", fake.url, env=env) as one:
+            assert "a name and a password are asked for" in failure(one.url)
+            assert "refused" in failure(one.url.replace("://", "://me:wrong@"))
+            right = findings(one.url.replace("://", "://me:secret@"), well=True)
+            assert "without it there is no access" in right["login"][1]
+            assert findings(one.url, well=True, **env)["login"][0] == "ok"
+
+
+def test_a_password_that_nobody_asks_for(up):
+    found = findings(up.url.replace("://", "://me:secret@"), well=True)
+    assert found["login"][0] == "warn"
+    assert "secret" not in "".join(line for _, line in found.values())
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate of 127.0.0.1 that signs itself, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    who = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    subprocess.run([*make.split(), *who, *files], check=True, capture_output=True)
+    return folder / "cert.pem", folder / "key.pem"
+
+
+def test_tls(certificate):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*certificate)
+    with routes({**WEIR, "/event": _beating(b"id: 0a:1\n")}, tls=tls) as url:
+        assert "certificate is not trusted" in failure(url)
+        assert "use https://" in failure(url.replace("https", "http"))
+        found = findings(url, well=True, SSL_CERT_FILE=str(certificate[0]))
+    assert found["heartbeat"][0] == "ok"
+
+
+def test_no_tls(up):
+    line = failure(up.url.replace("http", "https"))
+    assert "no TLS at" in line
+    assert "try http://" in line
+
+
+def test_a_url_that_is_none_is_refused_in_one_line():
+    refused = doctor("nowhere")
+    assert refused.returncode == 2
+    [line] = refused.stderr.splitlines()
+    assert line.startswith("weir doctor: --url: ")
+
+
+def test_a_busy_stream_is_no_sick_one(up):
+    session = up.session()
+    up.call("POST", f"/session/{session}/prompt_async", prompt("rate 200 100000"))
+    found = findings(up.url, well=True)
+    up.call("POST", f"/session/{session}/abort")
+    assert found["heartbeat"][0] in ("ok", "warn")
+
+
+def _beating(event_id, resumed=b""):
+    """A stream as it should be, with this line for an id and this word about resumption."""
+    greeting = b'data: {"type":"server.connected","properties":{"x":1' + resumed + b"}}\n\n"
+
+    def talk(handler):
+        stream(event_id + greeting, stays=False)(handler)
+        handler.connection.settimeout(1)
+        try:
+            while not handler.connection.recv(1):
+                return
+        except TimeoutError:
+            handler.wfile.write(event_id + BEAT.partition(b"\n")[2])
+        handler.connection.settimeout(20)
+        handler.connection.recv(1)
+
+    return talk

@@ -1,0 +1,109 @@
+"""The nginx example as a real nginx reads it: streams, requests and terminal panes."""
+
+import json
+from urllib.parse import quote
+
+import pytest
+
+from tests.blackbox.nginx import PROGRAM, nginx
+from tests.blackbox.proxied import headers_of, proxied
+from tests.blackbox.source import MARKER
+from tests.envelopes import DIRECTORY
+from tests.fakes.http_upstream import OK, answer
+from tests.raw_client import RawClient
+from tests.sse_client import SseClient
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="nginx is not installed")
+
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+LARGE = b"x" * 3_000_000
+"""More than nginx lets pass unless it is told to."""
+
+
+@pytest.fixture(scope="module")
+def weir():
+    with proxied() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def url(weir, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("nginx")
+    with nginx(folder, weir.url, f"127.0.0.1:{weir.upstream.port}") as where:
+        yield where
+
+
+@pytest.mark.parametrize("path", [f"/event?directory={quote(DIRECTORY)}", "/global/event"])
+def test_events_of_a_stream_pass_one_by_one_as_they_come(weir, url, path):
+    with SseClient(url + path) as stream:
+        assert stream.headers["Content-Type"] == "text/event-stream"
+        stream.next()
+        for number in range(3):
+            marker = {**MARKER, "properties": {"number": number}}
+            weir.gateway.source.publish([marker])
+            event = stream.next()  # would wait for ever, were it kept back
+            payload = json.loads(event.data)
+            assert payload.get("payload", payload) == marker
+            assert event.id
+
+
+def test_a_request_passes_to_the_upstream_and_its_answer_back(weir, url):
+    got = []
+
+    def script(talk):
+        got.append(headers_of(talk.head()))
+        got.append(talk.read(int(got[0]["content-length"])))
+        talk.say(OK)
+
+    weir.upstream.play(script)
+    with RawClient(url) as client:
+        client.get("/session?x=%2F", f"Content-Length: {len(LARGE)}", method="POST")
+        client.send(LARGE)
+        assert client.head()[0] == "HTTP/1.1 200 OK"
+        assert client.read(2) == b"ok"
+    head, body = got
+    assert weir.upstream.heads[0].startswith(b"POST /session?x=%2F HTTP/1.1\r\n")
+    assert body == LARGE
+    assert head["x-forwarded-for"].startswith("127.0.0.1")
+    assert head["x-forwarded-proto"] == "http"
+
+
+def test_a_terminal_pane_goes_past_weir(weir, url):
+    def script(talk):
+        if b"upgrade: websocket" in talk.head().lower():
+            talk.say(SWITCH)
+            talk.say(talk.until(b"there").replace(b"there", b"back"))
+            talk.until_gone()
+
+    weir.upstream.play(script)
+    with RawClient(url) as client:
+        client.get("/pty/pty_1/connect", "Connection: Upgrade", "Upgrade: websocket")
+        assert client.head()[0] == "HTTP/1.1 101 Switching Protocols"
+        client.send(b"there")
+        assert client.until(b"back") == b"back"
+    [head] = weir.upstream.heads
+    assert b"\r\nconnection: upgrade\r\n" in head.lower()
+    assert b"\r\nx-forwarded-for: 127.0.0.1\r\n" in head.lower()
+
+
+def test_a_web_socket_elsewhere_does_not_slip_by(weir, url):
+    weir.upstream.play(answer(OK))
+    with RawClient(url) as client:
+        client.get("/global/event/x", "Connection: Upgrade", "Upgrade: websocket")
+        assert "101" not in client.head()[0]
+
+
+def test_an_upstream_that_is_cut_is_told_as_a_cut(weir, url):
+    def script(talk):
+        talk.head()
+        talk.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+        talk.reset()
+
+    weir.upstream.play(script)
+    with RawClient(url) as client:
+        client.get("/file")
+        client.head()
+        rest, _ = client.rest()
+    assert b"half" in rest
+    assert not rest.endswith(b"0\r\n\r\n")
+    assert len(weir.upstream.heads) == 1

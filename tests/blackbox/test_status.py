@@ -1,0 +1,337 @@
+"""Status, metrics and readiness of a whole deployment: true of all workers, whoever answers."""
+
+import http.client
+import os
+import re
+import signal
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families as parse
+
+from tests.blackbox.weir_up import said, weir_up
+from tests.processes import wait_until
+from tests.sse_client import SseClient
+
+PAGE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory):
+    """A deployment that the tests share; those that hurt it wait until it is well again."""
+    with weir_up(tmp_path_factory.mktemp("status"), "--workers", "2") as shared:
+        yield shared
+
+
+class Drain:
+    """A stream whose bytes are read and counted as they come."""
+
+    def __init__(self, url, path="/global/event"):
+        parts = urlsplit(url)
+        self.size = 0
+        self.data = b""
+        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+        self._connection.request("GET", path)
+        self._response = self._connection.getresponse()
+        self._socket = self._connection.sock
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self):
+        try:
+            while piece := self._response.read1(65536):
+                self.data += piece
+                self.size += len(piece)
+        except (OSError, ValueError, http.client.HTTPException):
+            return
+
+    def close(self):
+        """Leave."""
+        self._socket.shutdown(2)
+        self._thread.join(20)
+        self._response.close()
+        self._connection.close()
+
+
+@contextmanager
+def drains(url, count, path="/global/event"):
+    with ExitStack() as stack:
+        opened = [Drain(url, path) for _ in range(count)]
+        for one in opened:
+            stack.callback(one.close)
+        yield opened
+
+
+def status(up, query=""):
+    reply = up.call("GET", f"/weir/status{query}")
+    assert reply.status == 200, reply
+    return reply.body
+
+
+def by_answerer(up, workers=2):
+    """Return what each of the workers answers."""
+    found = {}
+
+    def all_have():
+        answer = status(up)
+        found[answer["answered_by"]] = answer
+        return len(found) == workers
+
+    wait_until(all_have, what="an answer of every worker")
+    return found
+
+
+def metrics(up):
+    parts = urlsplit(up.url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+    connection.request("GET", "/metrics")
+    response = connection.getresponse()
+    page = response.read().decode()
+    connection.close()
+    assert (response.status, response.headers["Content-Type"]) == (200, PAGE)
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in parse(page)
+        for sample in family.samples
+    }
+
+
+def readiness(up):
+    return up.call("GET", "/weir/readyz", timeout_s=5)
+
+
+def ready(up):
+    return readiness(up).status == 200
+
+
+@contextmanager
+def stopped(pid):
+    """Stop a process as a wedged loop would, until the end of the block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield time.monotonic()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_readers_of_all_workers_are_listed_whichever_answers(up):
+    up.workers(2)
+    with ExitStack() as stack:
+        opened = []
+
+        def both_have_readers():
+            opened.extend(stack.enter_context(drains(up.url, 4)))
+            found = status(up)
+            return len({row["worker"] for row in found["readers"]}) == 2
+
+        wait_until(both_have_readers, what="readers at both workers")
+
+        def all_told():
+            answers = by_answerer(up).values()
+            return all(len(answer["readers"]) == len(opened) for answer in answers)
+
+        wait_until(all_told, what="all readers in every answer")
+        for answer in by_answerer(up).values():
+            assert [w["worker"] for w in answer["workers"]] == [0, 1]
+            assert all(w["answering"] for w in answer["workers"])
+            assert sorted(w["pid"] for w in answer["workers"]) == sorted(up.workers(2))
+            assert sum(w["readers"] for w in answer["workers"]) == len(opened)
+            assert {row["endpoint"] for row in answer["readers"]} == {"/global/event"}
+        wait_until(lambda: all(answer["ready"] for answer in by_answerer(up).values()))
+        short = status(up, "?readers=3")
+        assert (len(short["readers"]), short["more_readers"]) == (3, len(opened) - 3)
+    wait_until(lambda: status(up)["readers"] == [], what="no readers")
+
+
+def test_a_reader_is_listed_with_its_filter_what_it_was_sent_and_whether_it_resumed(up):
+    session = up.session("/srv/filtered")
+    path = f"/event?directory=/srv/filtered&session={session}&superseded=keep"
+    with drains(up.url, 1, path) as [reader]:
+        up.prompt(session, "storm 50 40")
+        row = wait_until(lambda: row_of(up, "/event", reader.size), what="its row")
+        assert row["filter"] == {
+            "directory": "/srv/filtered",
+            "workspace": None,
+            "sessions": [session],
+            "more_sessions": 0,
+            "keep_superseded": True,
+        }
+        assert row["lag"] == {"events": 0, "bytes": 0, "ms": 0, "fell_off": False}
+        assert (row["resumed"], row["stalled_s"]) == (False, 0.0)
+        assert row["sent"]["events"] > 50
+        last = re.findall(rb"id: (\S+)", reader.data)[-1].decode()
+    with drains(up.url, 1, f"{path}&since={last}") as [reader]:
+        row = wait_until(lambda: row_of(up, "/event", reader.size), what="its row")
+        assert row["resumed"] is True
+
+
+def row_of(up, endpoint, size):
+    """The row of a reader at `endpoint` that was sent so many bytes."""
+    rows = [row for row in status(up)["readers"] if row["endpoint"] == endpoint]
+    return next((row for row in rows if row["sent"]["bytes"] == size > 0), None)
+
+
+def test_a_reader_that_reads_nothing_is_told_with_its_lag(up):
+    with SseClient(f"{up.url}/global/event", receive_buffer=4096):
+        up.prompt(up.session(), "storm 30000 400")
+
+        def stalled():
+            rows = status(up)["readers"]
+            return bool(rows) and rows[0]["stalled_s"] > 1 and rows[0]
+
+        row = wait_until(stalled, what="a stalled reader")
+        assert row["lag"]["events"] > 1000
+        assert row["lag"]["bytes"] > 100 * row["lag"]["events"]
+        assert row["lag"]["ms"] > 500
+    wait_until(lambda: status(up)["readers"] == [], what="no readers")
+
+
+@pytest.mark.parametrize("query", ["?readers=101", "?readers=-1", "?readers=many"])
+def test_a_number_of_readers_that_cannot_be_is_refused(up, query):
+    reply = up.call("GET", f"/weir/status{query}")
+    assert reply.status == 400
+    assert "from 0 to 100" in reply.body["data"]["message"]
+
+
+def test_what_the_metrics_count_is_what_readers_got(up):
+    before = metrics(up)
+    session = up.session()
+    with drains(up.url, 10) as readers:
+        up.prompt(session, "storm 3000 40")
+
+        def grown(name):
+            return metrics(up)[(name,)] - before[(name,)]
+
+        def of_readers():
+            return sum(reader.size for reader in readers)
+
+        wait_until(lambda: all(b"session.idle" in reader.data for reader in readers))
+        wait_until(
+            lambda: grown("weir_stream_bytes_total") == of_readers(),
+            what="as many bytes counted as were read",
+        )
+        frames = sum(reader.data.count(b"\n\n") for reader in readers)
+        own = grown("weir_stream_own_frames_total")
+        assert own >= 10
+        upserts = grown("weir_stream_upserts_total")
+        assert grown("weir_stream_frames_total") + own + upserts == frames
+        events = grown("weir_stream_events_total")
+        assert events >= 10 * 3000
+        merged = grown("weir_stream_merged_events_total")
+        superseded = grown("weir_stream_superseded_events_total")
+        assert events == grown("weir_stream_frames_total") + merged + superseded
+        assert merged + superseded > 0
+        assert grown("weir_stream_saved_bytes_total") > 100 * (merged + superseded)
+        found = metrics(up)
+        assert found[("weir_readers",)] == 10
+        assert grown("weir_streams_opened_total") == 10
+        received = [v for name, v in found.items() if name[0] == "weir_events_received_total"]
+        assert len(received) == 2
+        assert min(received) >= 3000
+
+
+def test_a_wedged_processor_is_told_within_three_seconds_and_forgiven_at_once(up):
+    wait_until(lambda: ready(up), what="readiness")
+    [pid] = up.pids("processor")
+    with stopped(pid) as since:
+        wait_until(lambda: not ready(up), 10, "a 503")
+        assert time.monotonic() - since < 3
+        told = readiness(up).body
+        assert told["ready"] is False
+        assert any("heard" in reason for reason in told["reasons"])
+        [check] = [c for c in told["checks"] if c["name"] == "heartbeat_age_s"]
+        assert check["ok"] is False
+        assert check["value"] > check["threshold"] == 2.5
+        assert up.call("GET", "/weir/livez").body == {"alive": True}
+        assert up.call("GET", "/global/health").status == 200
+        assert status(up)["ready"] is False
+        assert metrics(up)[("weir_ready",)] == 0
+    wait_until(lambda: ready(up), 5, "a 200")
+    assert said(up.prompt(up.session(), "storm 1 9")) == "0000000| "
+
+
+def test_a_wedged_worker_is_told_by_the_others_without_waiting_for_it(up):
+    wait_until(lambda: ready(up), what="readiness")
+    pid = max(up.workers(2))
+    with stopped(pid):
+        words = f"(pid {pid}) stands still"
+        wait_until(lambda: words in reasons_of_others(up), 15, "a reason")
+        began = time.monotonic()
+        told = worker_of(up, pid)
+        assert time.monotonic() - began < 2
+        assert told["age_s"] > 2
+        wait_until(lambda: not worker_of(up, pid)["answering"], what="answering: false")
+    wait_until(lambda: ready(up) and worker_of(up, pid)["answering"], what="readiness")
+
+
+def reasons_of_others(up):
+    """What is wrong; the stopped worker may have taken the connection with it."""
+    try:
+        return "".join(up.call("GET", "/weir/readyz", timeout_s=1).body["reasons"])
+    except TimeoutError:
+        return ""
+
+
+def worker_of(up, pid):
+    return next(w for w in status(up)["workers"] if w["pid"] == pid)
+
+
+def test_counts_never_step_back_when_a_worker_is_killed(up):
+    session = up.session()
+    with drains(up.url, 6):
+        up.prompt(session, "storm 500 40")
+        wait_until(lambda: metrics(up)[("weir_stream_events_total",)] > 3000)
+        before = metrics(up)
+        victim = up.workers(2)[0]
+        seat = worker_of(up, victim)["worker"]
+        os.kill(victim, signal.SIGKILL)
+        seen = [metrics(up) for _ in range(5)]
+        wait_until(lambda: victim not in up.workers(2), what="another worker")
+        wait_until(lambda: {w["worker"] for w in status(up)["workers"]} == {0, 1})
+        seen.append(metrics(up))
+        for name, value in before.items():
+            if name[0].endswith("_total"):
+                later = [found[name] for found in seen if name in found]
+                assert [v for v in later if v < value] == [], name
+    successor = next(w for w in status(up)["workers"] if w["worker"] == seat)
+    assert successor["pid"] != victim
+
+
+def test_a_storm_leaves_the_log_quiet(up):
+    before = len(up.output.splitlines())
+    with drains(up.url, 3) as readers:
+        up.prompt(up.session(), "storm 5000 40")
+        wait_until(lambda: all(b"session.idle" in reader.data for reader in readers))
+    said_since = up.output.splitlines()[before:]
+    assert len(said_since) < 10, said_since
+    assert not re.search("delta|0000001", "\n".join(said_since))
+
+
+def test_probes_do_not_come_from_a_cache(up):
+    for path in ("/weir/livez", "/weir/readyz", "/weir/status"):
+        assert up.call("GET", path).headers["Cache-Control"] == "no-store"
+
+
+def test_after_a_reload_the_new_workers_are_listed_and_the_counts_go_on(up):
+    session = up.session()
+    up.prompt(session, "storm 5 40")
+    before, old = metrics(up), set(up.workers(2))
+    [master] = up.pids("gateway")
+    os.kill(master, signal.SIGHUP)
+
+    def renewed():
+        try:
+            workers = status(up)["workers"]
+        except OSError:
+            return False
+        return len(workers) == 2 and not old & {w["pid"] for w in workers}
+
+    wait_until(renewed, what="two new workers, and no old one")
+    wait_until(lambda: ready(up), what="readiness")
+    after = metrics(up)
+    assert after[("weir_workers",)] == 2
+    assert after[("weir_streams_opened_total",)] >= before[("weir_streams_opened_total",)]
+    assert after[("weir_stream_bytes_total",)] >= before[("weir_stream_bytes_total",)]

@@ -1,0 +1,71 @@
+"""One gateway, fed by two processors: each order is kept, and a cut loses nothing of either."""
+
+import json
+
+import pytest
+
+from tests.blackbox.processor_driver import processor
+from tests.processes import free_port, running, wait_until
+from tests.reference import fold
+from tests.sse_client import SseClient
+
+DELTAS = 400
+
+
+@pytest.fixture
+def both(short_folder):
+    """Two native processors, and the URL of a gateway on both buses."""
+    homes = [short_folder / name for name in ("a", "b")]
+    for home in homes:
+        home.mkdir()
+    with processor(homes[0]) as first, processor(homes[1]) as second:
+        port = free_port()
+        flags = ["--bus", f"{first.bus},{second.bus}", "--port", str(port), "--workers", "2"]
+        log = short_folder / "gateway.log"
+        with running("-m", "gateway", *flags, log=log, cwd=short_folder) as process:
+            joined = "joined by a snapshot"
+            wait_until(lambda: process.output.count(joined) == 4, what="two workers on two buses")
+            yield f"http://127.0.0.1:{port}", first, second
+
+
+class Visits:
+    """A reader that is cut after every few events until both turns are over."""
+
+    def __init__(self, url):
+        self.url, self.last_id = url, ""
+        self.got, self.resumed = [], []
+
+    @property
+    def over(self):
+        return sum(event["type"] == "session.idle" for event in self.got) == 2
+
+    def visit(self, events):
+        headers = {"Last-Event-ID": self.last_id} if self.last_id else {}
+        with SseClient(f"{self.url}/global/event", headers) as stream:
+            for _ in range(events):
+                event = stream.next()
+                self.last_id = event.id or self.last_id
+                payload = json.loads(event.data)["payload"]
+                if payload["type"] == "server.connected":
+                    self.resumed.append(payload["properties"]["resumed"])
+                elif payload["type"] != "server.heartbeat":
+                    self.got.append(payload)
+                if self.over:
+                    return
+
+
+def test_a_reader_that_is_cut_again_and_again_holds_all_of_both(both):
+    url, *processors = both
+    turns = []
+    for one in processors:
+        session = one.session()
+        turns.append((one, session, one.prompt(session, f"rate 400 {DELTAS}")))
+    reader = Visits(url)
+    while not reader.over:
+        reader.visit(20)
+    assert reader.resumed == [False] + [True] * (len(reader.resumed) - 1)
+    told = fold(reader.got)
+    for one, session, message in turns:
+        answer = one.wait(session, message)
+        assert told.messages_of(session)[-1] == answer
+        assert answer["parts"][-2]["text"].count("|") == DELTAS

@@ -1,0 +1,39 @@
+"""How tests are dealt out to the workers of a parallel run."""
+
+import os
+import re
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+_WORKERS_A_PROCESSOR = 3
+_VERSION = re.compile(r"\d+\.\d+\.\d+(?=])")
+# Long files whose tests start all they need by themselves.
+_SHARE_NOTHING = ("processor_restart", "upstream_connection", "upstream_cuts")
+
+# A folder whose files share their servers; its benchmarks have servers of their own.
+_SHARE_ALL = "tests/acp/"
+
+
+class _ByServer(LoadScopeScheduling):
+    """Tests that share a server run on one worker: those of a file, for one version of it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if file.endswith(tuple(f"test_{name}.py" for name in _SHARE_NOTHING)):
+            return nodeid
+        if file.startswith(_SHARE_ALL) and "bench" not in file:
+            return _SHARE_ALL
+        version = _VERSION.search(nodeid)
+        return file + (version[0] if version else "")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    """Deal out what shares a server at once, in the order in which tests are found."""
+    config.option.loadscopereorder = False
+    return _ByServer(config, log)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return what ``-n auto`` stands for: most tests wait for sockets and processes."""
+    return _WORKERS_A_PROCESSOR * (os.cpu_count() or 1)

@@ -1,0 +1,94 @@
+"""Readers of a deployment, and who of its workers serves them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from urllib.parse import quote
+
+from tests.blackbox.weir_up import Up
+from tests.faults.difference import difference
+from tests.faults.follower import Follower
+from tests.faults.weir_processes import connections
+from tests.processes import wait_until
+
+DIRECTORY = "/srv/demo"
+_INSTANCE = f"/event?directory={quote(DIRECTORY)}"
+_PATHS = ("/global/event", _INSTANCE, "/global/event?superseded=keep")
+
+
+class Crew:
+    """Followers of one deployment, some on each of its workers.
+
+    Attributes:
+        followers: who they are.
+    """
+
+    def __init__(self, up: Up, followers: list[Follower]) -> None:
+        self.followers = followers
+        self._up = up
+        wait_until(lambda: all(one.witness.events for one in followers), what="every stream")
+
+    @property
+    def taken_back(self) -> int:
+        """Most characters that anybody held and had to give back."""
+        return max(one.witness.taken_back for one in self.followers)
+
+    def of_worker(self, pid: int) -> list[Follower]:
+        """Return those whom a worker serves."""
+        peers = {one.remote_port for one in connections(pid)}
+        return [one for one in self.followers if one.port in peers]
+
+    def spread(self, workers: list[int]) -> None:
+        """Have some on each worker: who is on a crowded one connects again."""
+
+        def is_spread() -> bool:
+            shares = [self.of_worker(pid) for pid in workers]
+            if sum(map(len, shares)) == len(self.followers) and not all(shares):
+                max(shares, key=len)[0].cut()
+            return all(shares)
+
+        wait_until(is_spread, what="a follower on each worker")
+
+    def wait_for_text(self, session: str, characters: int) -> None:
+        """Wait until everybody holds so much of a session."""
+        wait_until(
+            lambda: all(len(one.witness.text(session)) >= characters for one in self.followers),
+            what=f"{characters} characters of text",
+        )
+
+    def hold_what_is_stored(self, session: str, deadline_s: float = 10.0) -> list[dict[str, Any]]:
+        """Wait until everybody holds what is stored of a session, and return that.
+
+        Raises:
+            Broken: somebody got what nobody must ever get.
+            AssertionError: somebody misses something.
+        """
+        messages: list[dict[str, Any]] = []
+
+        def held() -> bool:
+            messages[:] = self._up.patiently("GET", f"/session/{session}/message").body
+            return all(one.holds(session, messages) for one in self.followers)
+
+        try:
+            wait_until(held, deadline_s)
+        except TimeoutError:
+            held_by = {f.name: f.witness.state.messages_of(session) for f in self.followers}
+            missing = {name: difference(held, messages) for name, held in held_by.items()}
+            raise AssertionError(f"not held: {missing}\n{self._up.output}") from None
+        return messages
+
+
+@contextmanager
+def crew(up: Up, count: int = 6, **how: Any) -> Iterator[Crew]:
+    """Have `count` followers for the time of a ``with`` block, some on each worker."""
+    workers = up.workers(2)
+    with ExitStack() as stack:
+        followers = [
+            stack.enter_context(
+                Follower([up.url], _PATHS[n % len(_PATHS)], name=f"reader {n}", **how)
+            )
+            for n in range(count)
+        ]
+        one = Crew(up, followers)
+        one.spread(workers)
+        yield one

@@ -1,0 +1,136 @@
+"""Processors and gateway workers without I/O: the real parts, joined by lists of frames.
+
+Real are publisher, journal, ledgers, subscriber, replay, clone, relay, readers and streams. Only
+the sockets are not, so that a test decides which frame arrives, and when.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from bus import clone, replay
+from bus.commands import Command, Done, Replay
+from bus.envelope import Envelope
+from bus.events import from_json
+from bus.ids import Ids
+from bus.log import Log
+from bus.publisher import Publisher
+from bus.subscriber import Subscriber
+from gateway import ingest
+from gateway.readers import Readers
+from gateway.relay import Relay, View
+from gateway.sources import Sources
+from gateway.stream import Stream
+from tests.envelopes import DIRECTORY, dump
+
+Event = dict[str, Any]
+
+_MOST_READERS = 100
+
+
+class ProcessorModel:
+    """Publishes to all workers; can die and be started anew.
+
+    Args:
+        source: its id.
+        journal_events: how many it can replay.
+
+    Attributes:
+        workers: those that hear it.
+        published: all it has ever said, over all of its epochs.
+        meanwhile: called before each answer; whatever a busy processor does.
+    """
+
+    def __init__(self, source: str, journal_events: int) -> None:
+        self.workers: list[WorkerModel] = []
+        self._source = source
+        self.published: list[Envelope] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+        self._journal_events = journal_events
+        self._begin()
+
+    def publish(self, event: Event) -> None:
+        """Say an event; it leaves with the next `flush`."""
+        self.published.append(self.publisher.publish(from_json(dump(event)), DIRECTORY))
+
+    def flush(self) -> None:
+        """Send what was said."""
+        self.publisher.flush()
+
+    def restart(self) -> None:
+        """Die, and begin another epoch by telling what is saved, before anybody hears it."""
+        hearing, self.workers = self.workers, []
+        self.flush()
+        saved = [one.envelope() for one in self.publisher.ledger.changed(-1)]
+        self._begin()
+        for one in saved:
+            self.published.append(self.publisher.publish(one.event, one.directory))
+        self.flush()
+        self.workers = hearing
+
+    def insist(self, command: Command) -> Done:
+        """Be the requester of a worker: answer its question.
+
+        Raises:
+            CommandFailed: it cannot.
+        """
+        self.meanwhile()
+        if isinstance(command, Replay):
+            return Done(0, replay.answer(self.publisher, command))
+        return Done(0, clone.answer(self.publisher))
+
+    def send(self, frame: bytes, _flags: int) -> None:
+        """Be the PUB socket."""
+        for worker in self.workers:
+            worker.frames.append(frame)
+
+    def _begin(self) -> None:
+        self.publisher = Publisher(self, self._source, defer=lambda flush: None)  # type: ignore[arg-type]
+        self.publisher.journal = Log(max_events=self._journal_events, start=1)
+
+
+class WorkerModel:
+    """Hears processors, and serves readers.
+
+    Attributes:
+        frames: on their way to it.
+        readers: of its streams, with the relay.
+    """
+
+    def __init__(self, processors: Sequence[ProcessorModel], log_events: int) -> None:
+        self.frames: deque[bytes] = deque()
+        self.readers = Readers(Relay(Log(max_events=log_events)), _MOST_READERS)
+        sources = Sources(processors, partial(ingest.load, self.readers))  # type: ignore[arg-type]
+        self._subscriber = _Fed(
+            self.frames,
+            repair=sources.repair,
+            join=sources.join,
+            on_loss=partial(ingest.lose, self.readers),
+        )
+        for processor in processors:
+            processor.workers.append(self)
+        self._subscriber.join()
+
+    def hear(self, count: int) -> None:
+        """Take the next frames, at most `count`, as `gateway.ingest.run` does."""
+        for _ in range(min(count, len(self.frames))):
+            envelopes = self._subscriber.receive()
+            if envelopes:
+                self.readers.relay.append(envelopes)
+
+    def stream(self, view: View, last_id: str) -> Iterator[bytes]:
+        """Open a stream that says a heartbeat when there is nothing else to say."""
+        reader = self.readers.open(view, last_id or None)
+        return iter(Stream(self.readers, reader, None, 0.0, 0.0, Ids()))
+
+
+class _Fed(Subscriber):
+    """A subscriber whose socket is a queue of frames."""
+
+    def __init__(self, frames: deque[bytes], **how: Any) -> None:
+        super().__init__(None, **how)  # type: ignore[arg-type]
+        self._frames = frames
+
+    def _next(self) -> bytes:
+        return self._frames.popleft()

@@ -1,0 +1,107 @@
+"""The soak: ``python -m tests.faults.soak --seconds 600``.
+
+A real `weir up` in front of a scripted model, readers who reach it through the fault proxy, and
+users who prompt without a pause. Every answer must be held whole by every reader: as it is stored,
+nothing missing, nothing twice. It prints what it saw, and ends with status 1 if anything is wrong.
+"""
+
+import argparse
+import json
+import random
+import sys
+import time
+
+import msgspec
+
+from tests.benchmarks.child import child, ended_by_sigterm
+from tests.benchmarks.weir_up import weir_up
+from tests.faults.plan import Plan, Seen
+from tests.faults.processes import fault_proxy
+from tests.faults.samples import Samples
+from tests.faults.weir_processes import Taken
+
+_BEGIN_S = 60.0
+_END_S = 150.0
+_LEAVE_S = 20.0
+_SPARE_DESCRIPTORS = 24  # kept by a server that has been used: database, provider's connections
+
+
+def main() -> int:
+    """Run one soak; return the exit status."""
+    ended_by_sigterm()
+    options = _options()
+    print(f"soak: seed {options.seed}, {options.seconds:g} s", flush=True)
+    with (
+        weir_up("--heartbeat-ms", "1000") as weir,
+        fault_proxy(weir.url, options.seed, options.readers) as proxy,
+    ):
+        if options.calm:
+            proxy.calm()
+        samples = Samples(weir)
+        plan = Plan(weir.url, proxy.urls, options.users, options.seconds, options.seed)
+        seen = _soak(plan, samples)
+        wrong = [seen.failure] if seen.failure else _wrong(samples, _left(samples))
+        if not weir.is_whole:
+            wrong.append("a process of weir has ended")
+        _report(seen, samples, proxy.met())
+    for what in wrong:
+        print(f"soak: WRONG (seed {options.seed}): {what}")
+    return 1 if wrong else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="soak weir behind a fault proxy")
+    parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--readers", type=int, default=24)
+    parser.add_argument("--users", type=int, default=8, help="prompt at the same time")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**9))
+    parser.add_argument("--calm", action="store_true", help="no faults: weir and its load alone")
+    return parser.parse_args()
+
+
+def _soak(plan: Plan, samples: Samples) -> Seen:
+    encoded = json.dumps(msgspec.to_builtins(plan))
+    with samples, child("-m", "tests.faults.crowd", encoded) as crowd:
+        crowd.hear(_BEGIN_S)
+        try:
+            return msgspec.convert(crowd.hear(plan.seconds + _END_S), Seen)
+        except (EOFError, TimeoutError) as error:
+            return Seen(failure=str(error))
+
+
+def _left(samples: Samples) -> Taken:
+    """Return what weir takes once the readers have gone, and their black holes have ended."""
+    end = time.monotonic() + _LEAVE_S
+    while _wrong(samples, left := samples.now()) and time.monotonic() < end:
+        time.sleep(0.2)
+    return left
+
+
+def _wrong(samples: Samples, left: Taken) -> list[str]:
+    """Return in words what weir has not given back."""
+    wrong = []
+    if left.close_wait:
+        wrong.append(f"{left.close_wait} connections in CLOSE_WAIT")
+    if left.descriptors > samples.first.descriptors + _SPARE_DESCRIPTORS:
+        wrong.append(f"{left.descriptors} descriptors, {samples.first.descriptors} at the start")
+    return wrong
+
+
+def _report(seen: Seen, samples: Samples, met: dict[str, int]) -> None:
+    faults = ", ".join(f"{count} {kind}" for kind, count in sorted(met.items()))
+    slopes = ", ".join(f"{name} {slope:+.1f}" for name, slope in samples.slopes_mb_h().items())
+    last = samples.now()
+    print(
+        f"turns {seen.turns}, each held by every reader; {seen.characters / 1e6:.1f} MB of text\n"
+        f"events {seen.events} to readers; connections {seen.connections}, "
+        f"exactly resumed {seen.resumed}\n"
+        f"faults: {faults}\n"
+        f"memory {samples.first.memory_mb:.0f} MB at first, {samples.most_memory_mb:.0f} at most, "
+        f"{last.memory_mb:.0f} at the end; slope {samples.slope_mb_h():+.1f} MB/h ({slopes})\n"
+        f"descriptors {samples.first.descriptors} at first, {samples.most_descriptors} at most, "
+        f"{last.descriptors} at the end; CLOSE_WAIT at the end {last.close_wait}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""Processes of a deployment stop, and die, in the middle of a turn.
+
+After each, every reader, whether its stream was kept or it resumed, holds what is stored, byte by
+byte, and was told nothing twice on the way; `tests.faults.witness` looks at each event.
+"""
+
+import os
+import signal
+from urllib.parse import quote
+
+import pytest
+
+from tests.blackbox.weir_up import prompt, said, weir_up
+from tests.faults.crew import DIRECTORY, crew
+from tests.processes import wait_until
+
+RATE = 500
+DELTA = 40
+SAVED_EVERY_S = 0.25
+LATE_S = 0.1  # by how much a loaded machine may be late in saving
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory):
+    """A deployment that the tests share, each when it is well again."""
+    with weir_up(tmp_path_factory.mktemp("recovery"), "--heartbeat-ms", "1000") as shared:
+        yield shared
+    assert "Traceback" not in shared.output
+
+
+def begin(up, words):
+    """Prompt a new session, and return its id."""
+    session = up.session(DIRECTORY)
+    up.patiently("POST", f"/session/{session}/prompt_async", prompt(words))
+    return session
+
+
+def ended(up, session):
+    """Wait for the end of its turn."""
+    status = f"/session/status?directory={quote(DIRECTORY)}"
+    wait_until(lambda: session not in up.patiently("GET", status).body, what="idle")
+
+
+def since(up, before):
+    """What was logged since."""
+    return up.output[before:]
+
+
+def deltas(count):
+    return "".join(f"{n:07d}|{'x' * 31} " for n in range(count))
+
+
+def whole(messages, count):
+    assert said(messages[-1]) == deltas(count)
+
+
+def stop_in_a_storm(up, crew, *storms):
+    """Stop a worker until all the storms are over; return their sessions and who it served."""
+    worker = up.workers(2)[0]
+    stopped = crew.of_worker(worker)
+    session = begin(up, "storm 10 40")
+    crew.wait_for_text(session, 400)
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        sessions = []
+        for words in storms:
+            sessions.append(begin(up, words))
+            ended(up, sessions[-1])
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    return [session, *sessions], stopped
+
+
+def test_what_a_stopped_worker_missed_is_replayed_to_its_readers(up):
+    before = len(up.output)
+    with crew(up, silence_s=20.0) as readers:
+        [_, session], stopped = stop_in_a_storm(up, readers, "rate 5000 25000")
+        whole(readers.hold_what_is_stored(session), 25_000)
+        assert stopped
+        assert [reader.witness.connections for reader in readers.followers] == [1] * 6
+    assert "were replayed" in since(up, before)
+    assert "a snapshot instead" not in since(up, before)
+
+
+def test_where_the_journal_does_not_reach_back_readers_are_made_whole_by_a_snapshot(up):
+    before = len(up.output)
+    with crew(up, silence_s=20.0) as readers:
+        storms = ("rate 5000 25000", "storm 60000 40")
+        [_, first, second], stopped = stop_in_a_storm(up, readers, *storms)
+        whole(readers.hold_what_is_stored(first), 25_000)
+        whole(readers.hold_what_is_stored(second), 60_000)
+        assert stopped
+    assert "a snapshot instead" in since(up, before)
+
+
+def test_readers_of_a_killed_worker_go_on_exactly_where_they_were_cut(up):
+    with crew(up) as readers:
+        worker = up.workers(2)[0]
+        hurt = readers.of_worker(worker)
+        session = begin(up, "rate 2000 4000")
+        readers.wait_for_text(session, 20_000)
+        os.kill(worker, signal.SIGKILL)
+        ended(up, session)
+        whole(readers.hold_what_is_stored(session), 4000)
+        assert hurt
+        for reader in readers.followers:
+            again = reader.witness.connections - 1
+            assert reader.witness.resumed == again
+            assert (again > 0) == (reader in hurt)
+        up.workers(2)
+
+
+def test_a_processor_killed_in_a_turn_costs_no_more_than_what_was_not_saved(up):
+    with crew(up, may_take_back=True) as readers:
+        session = begin(up, f"rate {RATE} 100000")
+        readers.wait_for_text(session, RATE * DELTA)
+        [processor] = up.pids("processor")
+        os.kill(processor, signal.SIGKILL)
+        messages = readers.hold_what_is_stored(session)
+        assert deltas(100_000).startswith(said(messages[-1]))
+        assert messages[-1]["info"]["error"]["name"] == "MessageAbortedError"
+        assert readers.taken_back <= (SAVED_EVERY_S + LATE_S) * RATE * DELTA
+        assert [reader.witness.connections for reader in readers.followers] == [1] * 6
+        whole(readers.hold_what_is_stored(prompted(up, "storm 2000 40")), 2000)
+
+
+def test_a_worker_and_the_processor_killed_at_once_leave_every_reader_whole(up):
+    with crew(up, may_take_back=True) as readers:
+        session = begin(up, f"rate {RATE} 100000")
+        readers.wait_for_text(session, RATE * DELTA)
+        [processor] = up.pids("processor")
+        for pid in (processor, up.workers(2)[0]):
+            os.kill(pid, signal.SIGKILL)
+        messages = readers.hold_what_is_stored(session)
+        assert deltas(100_000).startswith(said(messages[-1]))
+        assert readers.taken_back <= (SAVED_EVERY_S + LATE_S) * RATE * DELTA
+        whole(readers.hold_what_is_stored(prompted(up, "storm 2000 40")), 2000)
+        up.workers(2)
+
+
+def test_the_whole_gateway_and_the_processor_killed_at_once_leave_every_reader_whole(up):
+    with crew(up, may_take_back=True) as readers:
+        session = begin(up, f"rate {RATE} 100000")
+        readers.wait_for_text(session, RATE * DELTA)
+        for pid in (*up.pids("processor"), *up.pids("gateway"), *up.workers(2)):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(up.answers, what="a new gateway")
+        messages = readers.hold_what_is_stored(session)
+        assert deltas(100_000).startswith(said(messages[-1]))
+        assert readers.taken_back <= (SAVED_EVERY_S + LATE_S) * RATE * DELTA
+        whole(readers.hold_what_is_stored(prompted(up, "storm 2000 40")), 2000)
+        up.workers(2)
+
+
+def prompted(up, words):
+    """Prompt a new session, and return its id once it has answered."""
+    session = begin(up, words)
+    ended(up, session)
+    return session

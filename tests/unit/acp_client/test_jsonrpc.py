@@ -1,0 +1,93 @@
+"""What a line says."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acp_client import jsonrpc
+from acp_client.jsonrpc import Invalid, Notification, Request, Response, RpcError
+
+
+def line(**fields):
+    return json.dumps({"jsonrpc": "2.0", **fields}).encode()
+
+
+@pytest.mark.parametrize("id_", [1, 0, -7, "a", None])
+def test_a_request_has_an_id(id_):
+    got = jsonrpc.parse(line(id=id_, method="initialize", params={"a": 1}))
+    assert got == Request(id_, "initialize", msgspec.Raw(b'{"a": 1}'))
+
+
+def test_a_notification_has_none():
+    assert isinstance(jsonrpc.parse(line(method="session/cancel")), Notification)
+
+
+def test_an_answer_has_a_result_or_an_error():
+    assert jsonrpc.parse(line(id=1, result=None)) == Response(1, msgspec.Raw(b"null"))
+    got = jsonrpc.parse(line(id=1, error={"code": -32601, "message": "no", "data": 1}))
+    assert (got.error.code, got.error.message, got.error.data) == (-32601, "no", 1)
+    got = jsonrpc.parse(line(id=1, error="nonsense"))
+    assert got.error.code == jsonrpc.INTERNAL_ERROR
+
+
+@pytest.mark.parametrize("blank", [b"", b"  ", b"\t"])
+def test_a_blank_line_says_nothing(blank):
+    assert jsonrpc.parse(blank) is None
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"\x00\xff\xfe", b"{", b'{"jsonrpc":"2.0","id":1,', b"nonsense", b'{"a":"\xff"}', b"42 43"],
+)
+def test_what_is_no_json_is_a_parse_error(garbage):
+    got = jsonrpc.parse(garbage)
+    assert (got.id, got.error.code) == (None, jsonrpc.PARSE_ERROR)
+
+
+@pytest.mark.parametrize(
+    ("garbage", "id_"),
+    [
+        (b"42", None),
+        (b"[]", None),
+        (b"null", None),
+        (b'"x"', None),
+        (b"{}", None),
+        (line(id=1), 1),
+        (line(id=1, method=7), 1),
+        (line(id=True, method="x"), None),
+        (line(id=[1], method="x"), None),
+        (line(id=1.5, method="x"), None),
+        (b'{"id":3,"method":"initialize"}', 3),
+        (b'{"jsonrpc":"1.0","id":3,"method":"initialize"}', 3),
+        (line(result=1), None),
+    ],
+)
+def test_json_that_is_no_message_is_an_invalid_request(garbage, id_):
+    got = jsonrpc.parse(garbage)
+    assert (got.id, got.error.code) == (id_, jsonrpc.INVALID_REQUEST)
+
+
+def test_too_deep_a_nesting_is_an_error():
+    got = jsonrpc.parse(b'{"jsonrpc":"2.0","id":1,"method":"x","x":' + b"[" * 100_000)
+    assert got.error.code == jsonrpc.PARSE_ERROR
+
+
+@given(st.binary(max_size=40))
+def test_no_line_raises(data):
+    got = jsonrpc.parse(data)
+    assert got is None or isinstance(got, Request | Notification | Response | Invalid)
+
+
+def test_lines_are_single_lines():
+    for written in (
+        jsonrpc.request(1, "m", {"a": "b\nc"}),
+        jsonrpc.notification("m", {}),
+        jsonrpc.result(None, {}),
+        jsonrpc.error(2, RpcError(-1, "two\nlines")),
+    ):
+        assert written.count(b"\n") == 1
+        assert json.loads(written)["jsonrpc"] == "2.0"
+    assert json.loads(jsonrpc.result(None, None)) == {"jsonrpc": "2.0", "id": None, "result": None}

@@ -1,0 +1,34 @@
+import json
+
+from deploy.sample_log import SampleLog
+
+
+def test_lines_are_json_with_the_time_in_front(tmp_path):
+    samples = SampleLog(tmp_path)
+    samples.write({"service": "100% of it", "fds": 3})
+    samples.close()
+    [line] = (tmp_path / "watchdog.ndjson").read_text().splitlines()
+    wire = json.loads(line)
+    assert list(wire) == ["time", "service", "fds"]
+    assert wire["service"] == "100% of it"
+
+
+def test_two_files_hold_the_newest_lines_and_no_more(tmp_path):
+    samples = SampleLog(tmp_path, file_bytes=4096)
+    for n in range(1000):
+        samples.write({"n": n})
+    samples.close()
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == ["watchdog.ndjson", "watchdog.ndjson.1"]
+    assert sum(file.stat().st_size for file in files) <= 2 * 4096
+    kept = [json.loads(line)["n"] for file in reversed(files) for line in file.open()]
+    assert kept == list(range(kept[0], 1000))
+
+
+def test_a_file_that_cannot_be_written_is_said_once(tmp_path, caplog):
+    (tmp_path / "watchdog.ndjson").mkdir()
+    samples = SampleLog(tmp_path)
+    samples.write({})
+    samples.write({})
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "watchdog.ndjson cannot be written" in caplog.text

@@ -1,0 +1,88 @@
+"""All checks together: what one worker knows of itself, and of the others by what they post."""
+
+import json
+import re
+import time
+
+from bus.subscriber import SourceState
+from gateway.bulletin import Bulletin
+from gateway.checkup import Checkup
+from gateway.loop_lag import LoopLag
+from gateway.observer import Observer
+from gateway.readers import Readers
+from gateway.readiness import ReadinessMemory
+from gateway.relay import Relay
+from gateway.scoreboard import Scoreboard
+from tests.fakes.requester import ScriptedRequester
+
+READY = json.dumps({"ready": True, "reasons": []}).encode()
+
+
+class Ears:
+    """As much of a subscriber as is looked at."""
+
+    def __init__(self, **ages_s):
+        self.malformed = 0
+        now = time.monotonic()
+        self.sources = {name: SourceState("e", 1, now - age) for name, age in ages_s.items()}
+
+
+def worker(board, seat, ears, *answers):
+    """Return a worker's checkup, once it has posted."""
+    bulletin = Bulletin(board, Observer(seat, Readers(Relay(), 10), ears, LoopLag(), None))
+    bulletin.post()
+    memory = ReadinessMemory(ScriptedRequester(*(answers or (READY,))), "0.1", relays=False)
+    memory.ask()
+    return Checkup(memory, ears, bulletin, buses=1)
+
+
+def test_a_gateway_that_lacks_nothing_is_ready():
+    view = worker(Scoreboard(1), 0, Ears(s1=0.5)).view()
+    assert (view["ready"], view["reasons"]) == (True, [])
+    assert [check.name for check in view["checks"]] == [
+        *("answer_age_s", "processor", "heartbeat_age_s"),
+        *("loop_lag_s", "log_fill", "ledger_fill"),
+    ]
+    assert all(check.ok and check.reason for check in view["checks"])
+
+
+def test_a_worker_that_hears_nothing_is_told_by_one_that_hears_all():
+    board = Scoreboard(2)
+    worker(board, 1, Ears(s1=40.0))
+    [reason] = worker(board, 0, Ears(s1=0.1)).view()["reasons"]
+    assert reason == "source s1 was heard 40.0 s ago by worker 1; allowed: 2.5 s"
+
+
+def test_a_worker_that_has_just_begun_is_no_fault_of_the_others():
+    board = Scoreboard(2)
+    fresh = worker(board, 1, Ears())
+    assert worker(board, 0, Ears(s1=0.1)).view()["reasons"] == []
+    assert fresh.view()["reasons"] == []
+    assert worker(Scoreboard(1), 0, Ears()).view()["reasons"] == ["no source was heard yet"]
+
+
+def test_a_worker_that_has_never_heard_what_others_hear_is_told(monkeypatch):
+    board = Scoreboard(2)
+    with monkeypatch.context() as early:
+        began = time.monotonic() - 60
+        early.setattr(time, "monotonic", lambda: began)
+        deaf = Bulletin(board, Observer(1, Readers(Relay(), 10), Ears(), LoopLag(), None))
+    deaf.post()
+    [reason] = worker(board, 0, Ears(s1=0.1)).view()["reasons"]
+    assert re.match(r"source s1 was heard 6\d.\d s ago by worker 1; allowed: 2.5 s", reason)
+
+
+def test_a_worker_that_stands_still_is_told_for_that_alone(monkeypatch):
+    board = Scoreboard(2)
+    with monkeypatch.context() as early:
+        began = time.monotonic() - 60
+        early.setattr(time, "monotonic", lambda: began)
+        worker(board, 1, Ears(s1=40.0))
+    [reason] = worker(board, 0, Ears(s1=0.1)).view()["reasons"]
+    assert re.match(r"worker 1 \(pid \d+\) stands still for 59.\d s; allowed: 2 s", reason)
+
+
+def test_what_two_checks_say_alike_is_told_once():
+    said = json.dumps({"ready": False, "reasons": ["no source was heard yet"]}).encode()
+    view = worker(Scoreboard(1), 0, Ears(), said).view()
+    assert view["reasons"] == ["no source was heard yet"]
