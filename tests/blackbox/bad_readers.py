@@ -51,11 +51,12 @@ class BadReaders:
         self.close()
 
     def stall(self) -> None:
-        """Have those vanish who are to, and send more than anybody's connection holds.
-
-        Returns when one who reads has all of it, and with that the others what they take.
-        """
+        """Have those vanish who are to, and send more than anybody's connection holds."""
         self._cable.vanish()
+        self.flood()
+
+    def flood(self) -> None:
+        """Send more than anybody's connection holds; returns when one who reads has all of it."""
         with SseClient(self._weir.url + _THEIRS) as stream:
             self._weir.flood()
             self._since = time.monotonic()
