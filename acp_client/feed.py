@@ -20,8 +20,12 @@ _REFUSED_PAUSE_S = 30.0
 class Listener(Protocol):
     """Who wants the events. Everything is called in the thread of the feed."""
 
-    def on_connected(self, resumed: bool) -> None:
-        """Take note of a new connection: with `resumed`, nothing was missed."""
+    def on_connected(self, resumed: bool | None) -> None:
+        """Take note of a new connection.
+
+        Args:
+            resumed: nothing was missed; None from a server that knows of no such thing.
+        """
 
     def on_event(self, event: Event) -> None:
         """Take an event."""
@@ -84,7 +88,7 @@ class Feed:
 
     def _take(self, event: Event, listener: Listener) -> None:
         if event.type == "server.connected":
-            resumed = decode.properties_of(event, wire.Connected).resumed is True
+            resumed = decode.properties_of(event, wire.Connected).resumed
             log.debug("connected to the event stream, resumed: %s", resumed)
             self._attempts = 0
             listener.on_connected(resumed)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from acp_client import decode, wire
 from acp_client.asks import Asks
-from acp_client.attached import Attached
+from acp_client.attached import Attached, Running
 from acp_client.outlet import Outlet
 from acp_client.server import Server, ServerFailure
 from acp_client.updates import Notice, TextBlock, ThoughtChunk, Update
@@ -42,6 +42,7 @@ class Router:
         self._asks: Asks | None = None
         self._silences = 0
         self._is_silent = False
+        self._half_heard: list[Running] = []
 
     def hand_asks_to(self, asks: Asks) -> None:
         """Name who takes permissions and questions."""
@@ -49,6 +50,8 @@ class Router:
 
     def on_event(self, event: Event) -> None:
         """Take an event of the stream; wait while the editor lags behind."""
+        if self._half_heard:
+            self._hear_again()
         session = decode.session_of(event)
         if session:
             with self._lock:
@@ -58,20 +61,16 @@ class Router:
             self._beside(event, attached is not None)
         self._outlet.wait_for_room()
 
-    def on_connected(self, resumed: bool) -> None:
+    def on_connected(self, resumed: bool | None) -> None:
         """Fetch what was missed, unless nothing was."""
         with self._lock:
             attached = list(self.sessions.values())
+            if resumed is None:
+                running = [one.running for one in attached]
+                self._half_heard = [one for one in running if one is not None and one.sent]
             if not resumed:
-                for one in attached:
-                    one.lose_place()
+                self._lose_place(attached)
             self._speak_of_return()
-        folders = {one.conversation.directory for one in attached}
-        if not resumed and folders and self._asks is not None:
-            for folder in folders:
-                threading.Thread(
-                    target=self._asks.put_pending, args=(folder,), daemon=True
-                ).start()
 
     def on_lost(self, words: str, attempts: int) -> None:
         """Say it in the sessions that wait for an answer."""
@@ -99,6 +98,25 @@ class Router:
                 return None
             session_id = parent
         return None
+
+    def _hear_again(self) -> None:
+        """Fetch once more what running turns have missed, at the first event of a connection.
+
+        An opencode says that it is connected just before it begins to listen to itself: of what
+        it says in between nobody hears.
+        """
+        with self._lock:
+            turns, self._half_heard = self._half_heard, []
+            self._lose_place([one for one in self.sessions.values() if one.running in turns])
+
+    def _lose_place(self, attached: list[Attached]) -> None:
+        for one in attached:
+            one.lose_place()
+        if self._asks is not None:
+            for folder in {one.conversation.directory for one in attached}:
+                threading.Thread(
+                    target=self._asks.put_pending, args=(folder,), daemon=True
+                ).start()
 
     def _beside(self, event: Event, is_attached: bool) -> None:
         """Take what concerns more than one session: asks, and who is below whom."""

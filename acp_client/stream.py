@@ -13,6 +13,7 @@ from bus.backoff import Backoff
 from bus.sse import EventStreamParser, EventTooLarge, ServerSentEvent
 
 _READ_BYTES = 64 * 1024
+_LEAST_RETRY_S = 0.1
 _TRY_AGAIN = (429, 500, 502, 503, 504)
 
 
@@ -23,7 +24,8 @@ class StreamRefused(Exception):
 class EventStream:
     """Iterates over the events of one endpoint, across losses of the connection.
 
-    After a loss it waits (`Backoff`), and asks the server to go on after the last id it saw.
+    After a loss it waits (`Backoff`), at first for as long as the server has asked for
+    (``retry:``), and asks it to go on after the last id it saw.
 
     Args:
         url: of the server, ``http://HOST:PORT`` or ``https://…``, with ``user:password@`` for
@@ -56,6 +58,7 @@ class EventStream:
         self._notice = notice
         self._pause = pause
         self._last_event_id = ""
+        self._retry_ms: int | None = None
         self._backoff = Backoff()
 
     def __iter__(self) -> Iterator[ServerSentEvent]:
@@ -87,10 +90,17 @@ class EventStream:
             while data := response.read1(_READ_BYTES):
                 for event in parser.feed(data):
                     self._last_event_id = event.id
-                    self._backoff.reset()
+                    self._heed(parser.retry_ms)
                     yield event
         finally:
             connection.close()
+
+    def _heed(self, retry_ms: int | None) -> None:
+        """Start over with waiting, and with what the server asks for, if it does."""
+        if retry_ms is not None and retry_ms != self._retry_ms:
+            self._retry_ms = retry_ms
+            self._backoff = Backoff(max(retry_ms / 1000, _LEAST_RETRY_S))
+        self._backoff.reset()
 
     def _headers(self) -> dict[str, str | bytes]:
         headers: dict[str, str | bytes] = {

@@ -17,7 +17,6 @@ log = logging.getLogger("weir.up")
 
 TICK_S = 0.1
 _STEADY_S = 10.0
-_STOP_S = 3.5
 _BAD_SETTINGS = 2
 _PR_SET_PDEATHSIG = 1
 
@@ -105,12 +104,17 @@ class Supervisor:
     Args:
         services: started in this order, stopped in the reverse one.
         each_tick: called one after the other, about ten times a second.
+        stop_s: how long they may take to stop before they are killed.
     """
 
     def __init__(
-        self, services: Sequence[Service], each_tick: Sequence[Callable[[], None]]
+        self,
+        services: Sequence[Service],
+        each_tick: Sequence[Callable[[], None]],
+        stop_s: float,
     ) -> None:
         self._services = services
+        self._stop_s = stop_s
         self._each_tick = each_tick
         self._stopping = False
 
@@ -146,7 +150,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGKILL):
             for service in reversed(self._services):
                 service.signal(number)
-            deadline = time.monotonic() + _STOP_S
+            deadline = time.monotonic() + self._stop_s
             while time.monotonic() < deadline:
                 if all(service.ended() for service in self._services):
                     return

@@ -31,6 +31,8 @@ from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL, UPSTREAM_FLAGS
 from processor.settings import FLAGS as PROCESSOR_FLAGS
 from processor.settings import from_flags
 
+# The gateway's master gives its workers a second, and rounds up.
+_AFTER_DRAIN_S = 2.5
 _MODEL_FLAGS = tuple(flag for flag in PROCESSOR_FLAGS if flag.name.startswith("model"))
 _STATE = next(flag for flag in PROCESSOR_FLAGS if flag.name == "state")
 _SILENCE = next(flag for flag in PROCESSOR_FLAGS if flag.name == "upstream-silence")
@@ -100,7 +102,8 @@ def _supervise(options: Options, listener: socket.socket, bus: Path) -> int:
     with closing(Beats(hearing)) as beats, closing(SampleLog(options.state)) as samples:
         watchdog = Watchdog(services, beats, options.limits, samples)
         each_tick = (lambda: watchdog.tick(time.monotonic()), announcement, heart.beat)
-        return Supervisor(services, each_tick).run()
+        stop_s = float(str(options.values["drain"])) + _AFTER_DRAIN_S
+        return Supervisor(services, each_tick, stop_s).run()
 
 
 def _services(

@@ -20,9 +20,11 @@ from gateway import ingest
 from gateway.bulletin import Bulletin
 from gateway.checkup import Checkup
 from gateway.cors import Cors
+from gateway.draining import drain
 from gateway.errors import install_error_handlers
 from gateway.guard import Guard
 from gateway.loop_lag import LoopLag
+from gateway.neighbour import Neighbours
 from gateway.observer import Observer
 from gateway.proxy.proxy import Proxy
 from gateway.readers import Readers
@@ -35,6 +37,7 @@ from gateway.resources.readiness import Livez, Readyz
 from gateway.resources.status import Metrics, Status
 from gateway.scoreboard import Scoreboard
 from gateway.settings import Settings
+from gateway.shedding import Shedding
 from gateway.sources import Sources
 
 PROCESSOR_SILENT_S = 3.0
@@ -51,11 +54,15 @@ class Worker:
     Attributes:
         app: serves weir's own routes.
         proxy: serves all others; None where weir is the server itself.
+        broken: it cannot serve any more, and has asked to be stopped.
     """
 
     def __init__(self, settings: Settings, board: Scoreboard, seat: int) -> None:
         context = zmq.green.Context()
         self.readers = Readers(Relay(), settings.max_readers)
+        self.broken = False
+        self._drain_s = settings.drain
+        self._shedding = Shedding(self.readers, settings.stall_timeout)
         self._requesters = [
             Requester(
                 sockets.requester_socket(context, bus.commands),
@@ -91,13 +98,23 @@ class Worker:
             partial(ingest.run, self._subscriber, self.readers),
             *(requester.run for requester in self._requesters),
             self.readers.run,
+            self._shedding.run,
             self._readiness.run,
             self._lag.run,
             self._bulletin.run,
         ]
         for loop in loops:
             greenlet = gevent.spawn(loop)
-            greenlet.link_exception(_end_worker)
+            greenlet.link_exception(self._end)
+
+    def drain(self) -> None:
+        """Let all readers go, spread over a while; returns when the last is let go."""
+        drain(self.readers, self._drain_s)
+
+    def _end(self, _greenlet: object) -> None:
+        """Have gunicorn put another worker in the place of this one, which serves no more."""
+        self.broken = True
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _routes(
         self, settings: Settings, cors: Cors
@@ -107,9 +124,9 @@ class Worker:
         if upstream is not None and upstream.login is not None:
             app.add_middleware(Guard(upstream.login))
         install_error_handlers(app)
-        ids = Ids()
+        made_with = (self.readers, settings, Ids(), Neighbours())
         for endpoint in Endpoint:
-            app.add_route(endpoint.value, EventStream(endpoint, self.readers, settings, ids))
+            app.add_route(endpoint.value, EventStream(endpoint, *made_with))
         app.add_route("/global/health", Health(self._readiness))
         self._add_checks(app)
         if upstream is None:
@@ -124,8 +141,3 @@ class Worker:
         app.add_route("/weir/readyz", Readyz(checkup))
         app.add_route("/weir/status", Status(*about))
         app.add_route("/metrics", Metrics(*about))
-
-
-def _end_worker(_greenlet: object) -> None:
-    """Have gunicorn put another worker in the place of this one, which serves nothing any more."""
-    os.kill(os.getpid(), signal.SIGTERM)

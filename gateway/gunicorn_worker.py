@@ -1,16 +1,27 @@
-"""Gunicorn's gevent worker, with a way out for what is not weir's own.
+"""Gunicorn's gevent worker, with a way out for what is not weir's own, and an end in order.
 
 WSGI knows no trailers, no informational answers and no body cut short; so what the proxy serves
 does not go through it.
+
+At its end, which is a stop or a reload, a worker takes no more connections: they wait in the
+listening socket, which the master and the other workers hold as well. Readers are let go one by
+one, other requests are finished, and connections that wait for nothing are closed. At a stop the
+master's patience ends first (`graceful_timeout`).
 """
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
+from gevent.pool import Pool
+from gevent.server import StreamServer
 from gunicorn import util
 from gunicorn.http.errors import (
     ConfigurationProblem,
@@ -25,10 +36,16 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from gateway.errors import error_body
 from gateway.proxy.incoming import Incoming
-from gateway.proxy.proxy import Proxy
 from gateway.proxy.target import own_route
 
+if TYPE_CHECKING:
+    from gateway.app import Worker  # loaded by each worker itself: a reload loads it anew
+
 log = logging.getLogger("weir.gateway")
+
+_TICK_S = 0.1
+_FINISH_WITHIN_S = 60.0
+_KILL_WITHIN_S = 1.0
 
 _STATUS_OF: dict[type[Exception], int] = {
     ForbiddenProxyRequest: 403,
@@ -44,14 +61,73 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
     """Hands a request to the proxy or to WSGI, and refuses malformed ones in JSON.
 
     Attributes:
-        proxy: serves what is not weir's own; None where everything is.
+        gateway: what it serves with; set before it runs.
     """
 
-    proxy: Proxy | None = None
+    gateway: Worker
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._fresh: set[Any] = set()  # connections whose first request is not read yet
+        self._served: set[Any] = set()  # connections whose request is not answered yet
+
+    def run(self) -> None:
+        """Serve until the worker is told to stop, then end in order."""
+        servers = [self._server(listener) for listener in self.sockets]
+        while self.alive:
+            self.notify()
+            gevent.sleep(_TICK_S)
+        for server in servers:
+            server.close()
+        self._finish()
+        for server in servers:
+            server.pool.kill(timeout=_KILL_WITHIN_S)
+
+    def _server(self, listener: Any) -> Any:
+        listener.setblocking(1)
+        pool = Pool(self.worker_connections)
+        server = StreamServer(listener, handle=partial(self.handle, listener), spawn=pool)
+        if self.cfg.workers > 1:
+            server.max_accept = 1
+        server.start()
+        return server
+
+    def _finish(self) -> None:
+        """Let readers go, and wait until what others have asked for is answered."""
+        draining = gevent.spawn(self.gateway.drain)
+        until = time.monotonic() + _FINISH_WITHIN_S
+        while self._served or (self._fresh and not draining.ready()):
+            if draining.ready() and (self.gateway.broken or time.monotonic() > until):
+                log.warning("%d requests are broken off", len(self._served))
+                return
+            self.notify()
+            gevent.sleep(_TICK_S)
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve one connection to its end."""
+        self._fresh.add(client)
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            self._fresh.discard(client)
+
+    @contextmanager
+    def _serving(self, client: Any) -> Iterator[None]:
+        self._fresh.discard(client)
+        self._served.add(client)
+        try:
+            yield
+        finally:
+            self._served.discard(client)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Serve one parsed request; `StopIteration` closes the connection, as in gunicorn."""
-        if self.proxy is None:
+        with self._serving(sock):
+            self._serve(listener_name, req, sock, addr)
+
+    def _serve(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
+        proxy = self.gateway.proxy
+        if proxy is None:
             super().handle_request(listener_name, req, sock, addr)
             return
         route = own_route(req.path)
@@ -63,7 +139,7 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
         if not self.alive:
             incoming.keep_alive = False
         try:
-            stays_open = self.proxy.serve(incoming, sock)
+            stays_open = proxy.serve(incoming, sock)
         except (gevent.GreenletExit, SystemExit):
             # The worker stops: what has been written must not be followed by an error page.
             stays_open = False

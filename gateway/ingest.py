@@ -9,6 +9,7 @@ import gevent
 
 from bus.clone import Cloned
 from bus.subscriber import Subscriber
+from gateway.evictions import Cause
 from gateway.readers import Readers
 
 _SLICE_S = 0.003
@@ -44,4 +45,4 @@ def load(readers: Readers, clones: Sequence[Cloned]) -> None:
 def lose(readers: Readers) -> None:
     """End every stream: events are missing that cannot be had."""
     readers.relay.lose()
-    readers.reset()
+    readers.reset(Cause.LOST)

@@ -110,7 +110,7 @@ class Observer:
                 age_s=_since(reader.opened_at),
                 sent=reader.sent,
                 lag=lags[_position(reader)],
-                stalled_s=0.0 if reader.writing_since is None else _since(reader.writing_since),
+                stalled_s=round(reader.stalled_s, 3),
                 resumed=reader.resumed,
             )
             for reader in most

@@ -20,10 +20,11 @@ class PeerWatch:
 
     Args:
         sock: the connection, in non-blocking mode (gevent's sockets are).
-        on_gone: called once, from the event loop: it must not block.
+        on_gone: called once, from the event loop: it must not block. It gets what is wrong with
+            the connection, None after FIN.
     """
 
-    def __init__(self, sock: socket.socket, on_gone: Callable[[], None]) -> None:
+    def __init__(self, sock: socket.socket, on_gone: Callable[[OSError | None], None]) -> None:
         self._sock = sock
         self._on_gone = on_gone
         self._watcher: Any = gevent.get_hub().loop.io(sock.fileno(), _READ)
@@ -35,15 +36,16 @@ class PeerWatch:
         self._watcher.close()
 
     def _readable(self) -> None:
+        broken: OSError | None = None
         try:
             said = peek(self._sock.fileno())
         except BlockingIOError:
             return
-        except OSError:
-            said = b""
+        except OSError as error:
+            said, broken = b"", error
         self._watcher.stop()
         if not said:
-            self._on_gone()
+            self._on_gone(broken)
 
 
 def peek(fileno: int) -> bytes:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import gevent
 from gevent.event import Event
 
+from gateway.connection import Connection
 from gateway.counts import Sent, total
+from gateway.evictions import Cause, none_yet
 from gateway.relay import Cursor, Entrance, Relay, Verdict, View, enter, enter_at, stands_at
 from gateway.relay.pacing import pause_after
 
@@ -30,10 +32,11 @@ class Reader:
         last_id: the last it has seen of an earlier stream; None if it begins.
         cursor: where it stands.
         resumed: it goes on exactly where that stream was cut; None while it is not known.
-        gone: its peer has left.
+        connection: its socket; None under a test client.
+        left: why it is over, once it is.
         opened_at: `time.monotonic()` of its beginning.
         sent: what it was sent so far.
-        writing_since: `time.monotonic()` of the write that is in flight, None while none is.
+        stalled_s: for how long it has accepted nothing of what waits for it, as of the last look.
     """
 
     def __init__(self, view: View, last_id: str | None, cursor: Cursor) -> None:
@@ -41,16 +44,26 @@ class Reader:
         self.last_id = last_id
         self.cursor = cursor
         self.resumed: bool | None = None
-        self.gone = False
+        self.connection: Connection | None = None
+        self.left: Cause | None = None
         self.opened_at = time.monotonic()
         self.sent = Sent()
-        self.writing_since: float | None = None
+        self.stalled_s = 0.0
         self.wake = Event()
 
-    def leave(self) -> None:
-        """Note that the peer has left; the stream ends at its next turn."""
-        self.gone = True
+    @property
+    def gone(self) -> bool:
+        """Whether it is over: nothing more is to be written."""
+        return self.left is not None
+
+    def leave(self, cause: Cause) -> None:
+        """End the stream by a reset, wherever it waits; does not block."""
+        if self.left is not None:
+            return
+        self.left = cause
         self.wake.set()
+        if self.connection is not None:
+            self.connection.reset(f"the stream is ended: {cause.value}")
 
 
 class Readers:
@@ -63,18 +76,18 @@ class Readers:
     Attributes:
         received: how many events the bus has brought.
         opened: how many streams there were so far.
-        evictions: how many were ended, by cause.
         resumes: how often readers came in, by what became of their last id.
         catch_ups: how often one that had fallen off the log went on, likewise.
+        evictions: how many streams have ended, by the `Cause`.
     """
 
     def __init__(self, relay: Relay, limit: int) -> None:
         self.relay = relay
         self.received = 0
         self.opened = 0
-        self.evictions: Counter[str] = Counter()
         self.resumes: Counter[str] = Counter()
         self.catch_ups: Counter[str] = Counter()
+        self.evictions = none_yet()
         self._sent_to_gone = Sent()
         self._limit = limit
         self._open: set[Reader] = set()
@@ -133,21 +146,22 @@ class Readers:
         return entrance
 
     def discard(self, reader: Reader) -> None:
-        """Forget a reader."""
+        """Forget a reader; one of whose end nobody has said why has broken off a write."""
         if reader in self._open:
             self._open.remove(reader)
+            self.evictions[(reader.left or Cause.GONE).value] += 1
             self._sent_to_gone = total([self._sent_to_gone, reader.sent])
         self._waiting.discard(reader)
 
     def close(self) -> None:
         """End every stream, and open no more."""
         self._closed = True
-        self.reset()
+        self.reset(Cause.DRAINED)
 
-    def reset(self) -> None:
-        """End every stream: what they missed cannot be had, so they must start over."""
+    def reset(self, cause: Cause) -> None:
+        """End every stream."""
         for reader in self._open:
-            reader.leave()
+            reader.leave(cause)
 
     def wait(self, reader: Reader, timeout_s: float) -> None:
         """Block until there may be something for `reader` to do, at most `timeout_s`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import falcon
@@ -16,10 +17,9 @@ from gateway.scoreboard import Scoreboard
 from gateway.settings import Settings
 
 _BESIDE_STREAMS = 1024
-_STOP_WITHIN_S = 2
 _MASTER_TURN_S = 1.0
-_STOP_CHECK_S = 0.1
 _SPARE_SEATS = 16
+_AFTER_DRAIN_S = 1
 _MAX_REQUEST_LINE = 8190
 _MAX_HEADER = 16384
 
@@ -73,7 +73,8 @@ class Gateway(BaseApplication):  # type: ignore[misc]
             "worker_connections": settings.max_readers + _BESIDE_STREAMS,
             "keepalive": 75,
             "timeout": settings.worker_timeout,
-            "graceful_timeout": _STOP_WITHIN_S,
+            # After that the master kills its workers.
+            "graceful_timeout": math.ceil(settings.drain) + _AFTER_DRAIN_S,
             "limit_request_line": _MAX_REQUEST_LINE,
             "limit_request_field_size": _MAX_HEADER,
             "logger_class": _Logger,
@@ -117,15 +118,8 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         self._board.vacate(gunicorn_worker.seat)
 
     def _attach(self, gunicorn_worker: Any) -> None:
-        """Give gunicorn's worker its proxy, and end its streams as soon as it is told to stop."""
-        gunicorn_worker.proxy = self._worker.proxy
-
-        def watch() -> None:
-            while gunicorn_worker.alive:
-                gevent.sleep(_STOP_CHECK_S)
-            self._worker.readers.close()
-
-        gevent.spawn(watch)
+        """Give gunicorn's worker what it serves with."""
+        gunicorn_worker.gateway = self._worker
         gevent.spawn(self._beat)
         # After gunicorn's own handler, which a loop that hangs would not get to.
         show_stack_at_abort()

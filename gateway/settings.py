@@ -32,6 +32,18 @@ GATEWAY_FLAGS = (
     Flag("workers", flags.whole(1, 64), 2, "gunicorn workers"),
     Flag("heartbeat-ms", flags.whole(1000, 60000), 10000, "time between heartbeats of a stream"),
     Flag("frame-hz", flags.number(0, 1000), 0.0, "most frames a second for a reader; 0: no limit"),
+    Flag(
+        "stall-timeout",
+        flags.number(1, 3600, "seconds"),
+        30.0,
+        "how long a reader may accept no byte of what waits for it",
+    ),
+    Flag(
+        "drain",
+        flags.number(0, 60, "seconds"),
+        2.0,
+        "over how long readers are let go when a worker stops",
+    ),
     Flag("max-readers", flags.whole(1, 100000), 4096, "event streams a worker holds at once"),
     Flag("command-timeout", flags.number(0.1, 60, "seconds"), 10.0, "wait for the processor"),
 )
@@ -70,6 +82,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         buses: where the processors' sockets are; the first processor takes the commands.
         directory: the folder of requests that name none.
         frame_hz: a ceiling on flushes per second for one reader; 0 for none.
+        stall_timeout: seconds that a reader may accept no byte of what waits for it.
+        drain: seconds over which readers are let go when a worker stops.
         command_timeout: seconds to wait for a processor's answer.
         upstream: where all routes but weir's own go; None where weir is the server itself.
         upstream_timeout: seconds that the upstream may be silent.
@@ -85,6 +99,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     workers: int
     heartbeat_ms: int
     frame_hz: float
+    stall_timeout: float
+    drain: float
     max_readers: int
     command_timeout: float
     log_level: str

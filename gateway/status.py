@@ -45,7 +45,7 @@ class ReaderStatus(Struct, frozen=True, kw_only=True):
     """One open stream.
 
     Attributes:
-        stalled_s: how long it has not taken what is being written to it.
+        stalled_s: for how long it has accepted no byte of what waits for it.
         resumed: it goes on exactly where another stream was cut; None while it is not known.
     """
 

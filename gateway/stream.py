@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 import logging
-import socket
+import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import gevent
 
 from bus.events import ServerConnected, ServerHeartbeat
 from bus.ids import Ids
-from gateway.peer import PeerWatch
+from gateway.connection import Connection
+from gateway.evictions import Cause
 from gateway.readers import Reader, Readers
 from gateway.relay import Entrance, FellOff, Step, Verdict
 from gateway.relay.frames import PIECE_BYTES, server_frame
@@ -21,7 +22,7 @@ from gateway.relay.mark import event_id
 log = logging.getLogger("weir.gateway")
 
 _STEPS_A_TURN = 2
-_SEND_BUFFER_BYTES = 256 * 1024
+_RETRY_MS = (500, 1500)
 
 
 class Stream:
@@ -30,7 +31,7 @@ class Stream:
     Args:
         readers: where the reader is registered.
         reader: whose stream it is.
-        connection: its socket, watched for the peer's leaving; None under a test client.
+        connection: its end of the wire; None under a test client.
         heartbeat_s: how often the stream says that it lives.
         frame_hz: a ceiling on flushes per second; 0 for none.
         ids: makes the ids of the stream's own events.
@@ -40,7 +41,7 @@ class Stream:
         self,
         readers: Readers,
         reader: Reader,
-        connection: socket.socket | None,
+        connection: Connection | None,
         heartbeat_s: float,
         frame_hz: float,
         ids: Ids,
@@ -51,16 +52,14 @@ class Stream:
         self._least_pause_s = 1 / frame_hz if frame_hz else 0.0
         self._ids = ids
         self._steps = 0
-        self._watch = None
+        reader.connection = connection
         if connection is not None:
-            # Left to itself the kernel would hold megabytes for a reader that reads nothing.
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-            self._watch = PeerWatch(connection, reader.leave)
+            connection.watch(reader.leave)
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the stream, piece by piece."""
         entrance = self._readers.come_in(self._reader)
-        yield self._say(ServerConnected.type, entrance.id, resumed=entrance.resumed)
+        yield _retry() + self._say(ServerConnected.type, entrance.id, resumed=entrance.resumed)
         yield from self._bring_in(entrance)
         beat_at = time.monotonic() + self._heartbeat_s
         while not self._reader.gone:
@@ -72,6 +71,7 @@ class Stream:
             if step is not None:
                 yield from self._deliver(step)
                 if step.ends:
+                    self._reader.left = Cause.DISPOSED
                     return
             elif (left := beat_at - time.monotonic()) > 0:
                 self._readers.wait(self._reader, left)
@@ -83,14 +83,15 @@ class Stream:
     def close(self) -> None:
         """Release what the stream holds; WSGI servers call this whatever happened."""
         self._readers.discard(self._reader)
-        if self._watch is not None:
-            self._watch.close()
+        if self._reader.connection is not None:
+            self._reader.connection.close()
 
     def _catch_up(self) -> Entrance:
         stood = self._reader.cursor.marks
         entrance = self._readers.catch_up(self._reader)
         if stood and entrance.verdict not in (Verdict.EXACT, Verdict.CAUGHT_UP, Verdict.FRESH):
             log.warning("a reader has missed more than the ledger knows, and is reset")
+            self._reader.leave(Cause.FELL_OFF)
             raise _reset("what was missed is not known any more")
         return entrance
 
@@ -98,7 +99,7 @@ class Stream:
         """Yield what a reader is told first; only then it stands where that leads."""
         reader, size = self._reader, 0
         for piece in entrance.pieces(reader.view.endpoint):
-            yield from self._write([piece])
+            yield from _cut(piece)
             size += len(piece)
             gevent.sleep(0)
         reader.sent.entrance(entrance, size)
@@ -107,18 +108,10 @@ class Stream:
     def _deliver(self, step: Step) -> Iterator[bytes]:
         self._reader.cursor = step.cursor
         if step.pieces:
-            yield from self._write(step.pieces)
+            for piece in step.pieces:
+                yield from _cut(piece)
             self._reader.sent.step(step)
         self._let_go(step)
-
-    def _write(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield pieces in lengths that a socket takes at once, and note what is on its way."""
-        reader = self._reader
-        for piece in pieces:
-            for start in range(0, len(piece), PIECE_BYTES):
-                reader.writing_since = time.monotonic()
-                yield piece if len(piece) <= PIECE_BYTES else piece[start : start + PIECE_BYTES]
-        reader.writing_since = None
 
     def _let_go(self, step: Step) -> None:
         """Let others in, or a reader who lags and reads fast would keep the loop to itself.
@@ -137,6 +130,20 @@ class Stream:
         frame = server_frame(event_type, evt_id, reader.view.endpoint, place, **properties)
         reader.sent.own(len(frame))
         return frame
+
+
+def _cut(piece: bytes) -> Iterator[bytes]:
+    """Yield a piece in lengths that a socket takes at once."""
+    if len(piece) <= PIECE_BYTES:
+        yield piece
+        return
+    for start in range(0, len(piece), PIECE_BYTES):
+        yield piece[start : start + PIECE_BYTES]
+
+
+def _retry() -> bytes:
+    """Return when to come back after a cut: many who lost one server must not do so at once."""
+    return b"retry: %d\n" % random.randint(*_RETRY_MS)
 
 
 def _reset(reason: str) -> ConnectionResetError:

@@ -11,6 +11,9 @@ _VERSION = re.compile(r"\d+\.\d+\.\d+(?=])")
 # Long files whose tests start all they need by themselves.
 _SHARE_NOTHING = ("processor_restart", "upstream_connection", "upstream_cuts")
 
+# A folder whose files share their servers; its benchmarks have servers of their own.
+_SHARE_ALL = "tests/acp/"
+
 
 class _ByServer(LoadScopeScheduling):
     """Tests that share a server run on one worker: those of a file, for one version of it."""
@@ -19,6 +22,8 @@ class _ByServer(LoadScopeScheduling):
         file = nodeid.partition("::")[0]
         if file.endswith(tuple(f"test_{name}.py" for name in _SHARE_NOTHING)):
             return nodeid
+        if file.startswith(_SHARE_ALL) and "bench" not in file:
+            return _SHARE_ALL
         version = _VERSION.search(nodeid)
         return file + (version[0] if version else "")
 

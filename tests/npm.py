@@ -7,20 +7,21 @@ import subprocess
 from pathlib import Path
 
 INSTALL_S = 300
-_QUIETLY = ("--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1")
+CI = ("ci",)
+_FLAGS = ("--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1")
 
 
 class NotInstalled(Exception):
     """This machine has not got a package, and cannot get it; the message says why."""
 
 
-def install(folder: Path, wanted: Path, *words: str) -> None:
+def install(folder: Path, wanted: Path, command: tuple[str, ...] = CI) -> None:
     """See that `wanted` is there: a file of what `folder`'s lock file lists.
 
     Args:
-        folder: where the lock file is.
-        wanted: the file.
-        words: what to tell npm, ``ci`` if nothing else.
+        folder: with a package.json and its lock file.
+        wanted: below it.
+        command: what npm is to do.
 
     Raises:
         NotInstalled: it is not, and npm is missing, or does not bring it.
@@ -28,23 +29,23 @@ def install(folder: Path, wanted: Path, *words: str) -> None:
     # Of processes that want the same, one installs; the others wait for it.
     with (folder / "package-lock.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        failure = "" if wanted.exists() else _run(folder, words or ("ci",))
+        failure = "" if wanted.exists() else _run(folder, command)
     if not wanted.exists():
         raise NotInstalled(failure or f"npm has no {wanted.relative_to(folder)} for this machine")
 
 
 @functools.cache
-def _run(folder: Path, words: tuple[str, ...]) -> str:
+def _run(folder: Path, command: tuple[str, ...]) -> str:
     """Return why the installation failed; empty if it did not. It is tried once a process."""
     npm = shutil.which("npm")
     if npm is None:
         return f"npm is not installed, and there is no {folder.name}/node_modules"
     try:
         ended = subprocess.run(
-            [npm, *words, *_QUIETLY], cwd=folder, capture_output=True, text=True, timeout=INSTALL_S
+            [npm, *command, *_FLAGS], cwd=folder, capture_output=True, text=True, timeout=INSTALL_S
         )
     except subprocess.TimeoutExpired:
-        return f"npm {words[0]} in {folder.name} did not end within {INSTALL_S} s"
+        return f"npm in {folder.name} did not end within {INSTALL_S} s"
     if ended.returncode != 0:
-        return f"npm {words[0]} in {folder.name} failed: {ended.stderr.strip()[-300:]}"
+        return f"npm in {folder.name} failed: {ended.stderr.strip()[-300:]}"
     return ""

@@ -112,7 +112,7 @@ class Exchange:
         """End the request; from now on the client has nothing to do but to stay."""
         self._upstream.send(h11.EndOfMessage(headers=end_to_end(self._incoming.trailers)))
         self.sent = True
-        self._watch = PeerWatch(self._client, lambda: self._end(ClientGone()))
+        self._watch = PeerWatch(self._client, lambda _: self._end(ClientGone()))
 
     def _received(self) -> Iterator[bytes]:
         pieces = self._incoming.pieces()

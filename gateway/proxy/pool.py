@@ -63,7 +63,7 @@ class Pool:
             connection.close()
             return
         idle = _Idle(connection, time.monotonic())
-        idle.watch = PeerWatch(connection.sock, lambda: self._closed_by_upstream(idle))
+        idle.watch = PeerWatch(connection.sock, lambda _: self._closed_by_upstream(idle))
         self._idle.append(idle)
         if len(self._idle) > _MAX_IDLE:
             self._drop(self._idle[0])

@@ -14,12 +14,13 @@ Laws it holds, each a property test:
 8. Resume: a stream goes on exactly after the id that a reader names, wherever the cut fell.
 
 Data flows one way: `bus.log` (every envelope once) → a reader's cursor → `view` (its filter) →
-`coalesce` → `frames`, with `mark` naming each place by an id. `relay` joins them, `entrance` lets
+`coalesce` → `frames`, with `mark` naming each place by an id. `relay` joins them, `enter` lets
 readers in, at the place that their last id names or by the ledger, `pacing` says when to flush.
 """
 
 from bus.log import FellOff, Log
-from gateway.relay.entrance import Entrance, Verdict, enter, enter_at, stands_at
+from gateway.relay.enter import enter, enter_at, stands_at
+from gateway.relay.entrance import Entrance, Verdict
 from gateway.relay.relay import Cursor, Relay, Step
 from gateway.relay.view import Endpoint, View
 

@@ -1,50 +1,18 @@
-"""How a reader comes in: where it goes on, and what it is told first.
-
-Rules:
-
-1. An id names a place in each source's order, not in this worker's log. If the log holds all that
-   followed, the reader goes on exactly there, whoever served it before.
-2. Where the cut fell into a run, the run is coalesced again, which gives the same list, and the
-   events that were delivered are skipped. What is left of it is told first.
-3. If the log does not reach back so far, the ledgers say what has changed since: upserts, of
-   which only the last carries an id. A cut in between repeats all of them, which does no harm.
-4. An id of which nothing is known, or that is none, gets all that the ledgers hold.
-5. A reader without an id gets what goes on now. On `/global/event` also what went on lately:
-   there are clients that open it again after a cut, without an id, and fetch nothing. A reader of
-   `/event` is told nothing of sessions at rest: there are clients that take the news that one is
-   idle for the end of the turn that they are about to ask for.
-6. A place that this worker has not heard of yet is *ahead*: it is worth waiting for.
-"""
+"""What a reader is told first, and where it stands then."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 
 from msgspec import Struct
 
-from bus.envelope import Envelope
 from bus.ledger import Upsert
-from bus.log import FellOff
-from bus.publisher import started_ms
-from gateway.relay.coalesce import coalesce
 from gateway.relay.frames import PIECE_BYTES, frame, joined
-from gateway.relay.mark import (
-    MalformedId,
-    Mark,
-    Marks,
-    Place,
-    advance,
-    event_id,
-    ids_in_run,
-    places,
-)
-from gateway.relay.relay import Cursor, Relay
-from gateway.relay.view import Endpoint, View
-
-LATELY_S = 60
-_NS = 1_000_000_000
+from gateway.relay.mark import event_id
+from gateway.relay.relay import Cursor
+from gateway.relay.view import Endpoint
 
 
 class Verdict(enum.Enum):
@@ -98,143 +66,3 @@ class Entrance(Struct, frozen=True):
         for number, upsert in enumerate(self.upserts):
             place = event_id(self.cursor.marks) if number == last else ""
             yield frame(upsert.envelope(), endpoint, place)
-
-
-def enter(relay: Relay, last_id: str | None, view: View, now_ns: int) -> Entrance:
-    """Return how a reader comes in that says `last_id` was the last it has seen.
-
-    Args:
-        relay: where it comes in.
-        last_id: ``Last-Event-ID``, None or empty if it has none.
-        view: what it gets.
-        now_ns: the time, ns since the Unix epoch.
-    """
-    if not last_id:
-        live_only = view.endpoint is Endpoint.INSTANCE
-        since_ns = now_ns - LATELY_S * _NS
-        found = (ledger.recent(since_ns, live_only) for ledger in relay.ledgers.values())
-        return _told(relay, Verdict.FRESH, found, view)
-    try:
-        return enter_at(relay, places(last_id), view, last_id)
-    except MalformedId:
-        return _everything(relay, Verdict.MALFORMED, view)
-
-
-def enter_at(
-    relay: Relay, stands: Sequence[Place], view: View, last_id: str | None = None
-) -> Entrance:
-    """Return how a reader comes in that stands at these places.
-
-    Args:
-        relay: where it comes in.
-        stands: one place for each source that it knows.
-        view: what it gets.
-        last_id: the same, as it says it.
-
-    Raises:
-        MalformedId: a place cannot be.
-    """
-    if any(_ahead(relay, place) for place in stands):
-        return _everything(relay, Verdict.AHEAD, view)
-    try:
-        return _exactly(relay, stands, view, last_id)
-    except FellOff:
-        return _caught_up(relay, stands, view)
-
-
-def stands_at(marks: Marks) -> tuple[Place, ...]:
-    """Return the places of a reader that has passed `marks`."""
-    return tuple(map(Place.of, marks))
-
-
-def _ahead(relay: Relay, place: Place) -> bool:
-    marks = relay.head.marks
-    if place.epoch not in relay.sources:
-        return all(started_ms(mark.epoch) < started_ms(place.epoch) for mark in marks)
-    return any(mark.epoch == place.epoch and mark.seq < place.seq for mark in marks)
-
-
-def _exactly(relay: Relay, stands: Sequence[Place], view: View, last_id: str | None) -> Entrance:
-    """Find all places in the log.
-
-    Raises:
-        FellOff: it does not hold one of them, or they leave out a source.
-    """
-    marks: Marks = ()
-    for place in stands:
-        marks = advance(marks, _mark(relay, place))
-    if {mark.source for mark in marks} != {mark.source for mark in relay.head.marks}:
-        raise FellOff("a source is left out")
-    positions = [_position(relay, mark) for mark in marks]
-    rest: list[list[bytes]] = []
-    for place in stands:
-        if place.start < place.seq:
-            rest += _rest(relay, place, marks, view)
-    cursor = Cursor(min(positions), marks, max(positions))
-    return Entrance(Verdict.EXACT, cursor, last_id or event_id(marks), tuple(rest))
-
-
-def _mark(relay: Relay, place: Place) -> Mark:
-    source = relay.sources.get(place.epoch)
-    if source is None:
-        raise FellOff(f"epoch {place.epoch} is not known")
-    return Mark(source, place.epoch, place.seq)
-
-
-def _position(relay: Relay, mark: Mark) -> int:
-    if mark in relay.head.marks:
-        return relay.log.head
-    position = relay.log.find(mark.source, mark.epoch, mark.seq)
-    if position is None:
-        raise FellOff(f"the log does not hold what follows {mark}")
-    return position
-
-
-def _rest(relay: Relay, place: Place, marks: Marks, view: View) -> list[list[bytes]]:
-    """Return the frames of a run that were not delivered before the cut."""
-    run = _run(relay, _mark(relay, place), place.start)
-    events = coalesce([e for e in run if view.admits(e)], view.keep_superseded)
-    if place.k > len(events):
-        raise MalformedId(f"run {place.start}-{place.seq} has no event number {place.k}")
-    ids = ids_in_run(run, marks, len(events))
-    named = list(zip(events, ids, strict=True))[place.k :]
-    return [frame(envelope, view.endpoint, place_id) for envelope, place_id in named]
-
-
-def _run(relay: Relay, mark: Mark, start: int) -> list[Envelope]:
-    """Return what a source published after `start`, up to `mark`."""
-    position = _position(relay, Mark(mark.source, mark.epoch, start))
-    found: list[Envelope] = []
-    while position < relay.log.head and (not found or found[-1].seq < mark.seq):
-        run = relay.log.run(position)
-        found += [e for e in run.envelopes if e.epoch == mark.epoch and start < e.seq <= mark.seq]
-        position = run.end
-    return found
-
-
-def _caught_up(relay: Relay, stands: Sequence[Place], view: View) -> Entrance:
-    by_source = {relay.sources.get(place.epoch): place for place in stands}
-    verdict, found = Verdict.CAUGHT_UP, []
-    for source, ledger in relay.ledgers.items():
-        place = by_source.get(source)
-        if place is None or place.epoch != ledger.epoch:
-            verdict = Verdict.FOREIGN
-            found.append(ledger.changed(-1))
-            continue
-        if place.start < ledger.floor and verdict is Verdict.CAUGHT_UP:
-            verdict = Verdict.TOO_OLD
-        found.append(ledger.changed(place.start, place.seq))
-    return _told(relay, verdict, found, view)
-
-
-def _everything(relay: Relay, verdict: Verdict, view: View) -> Entrance:
-    found = (ledger.changed(-1) for ledger in relay.ledgers.values())
-    return _told(relay, verdict, found, view)
-
-
-def _told(
-    relay: Relay, verdict: Verdict, found: Iterable[Iterable[Upsert]], view: View
-) -> Entrance:
-    cursor = relay.head
-    upserts = tuple(one for one in chain.from_iterable(found) if view.admits(one.told))
-    return Entrance(verdict, cursor, "" if upserts else event_id(cursor.marks), (), upserts)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import falcon
 
 from bus.ids import Ids
+from gateway.connection import Connection
 from gateway.directory import directory_of
 from gateway.errors import BadRequest
+from gateway.neighbour import Neighbours
 from gateway.readers import Readers, TooManyReaders
 from gateway.relay import Endpoint, View
 from gateway.settings import Settings
@@ -28,8 +30,16 @@ class EventStream:
     header ``x-opencode-directory``) and ``workspace``.
     """
 
-    def __init__(self, endpoint: Endpoint, readers: Readers, settings: Settings, ids: Ids) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        readers: Readers,
+        settings: Settings,
+        ids: Ids,
+        neighbours: Neighbours,
+    ) -> None:
         self._endpoint = endpoint
+        self._neighbours = neighbours
         self._readers = readers
         self._settings = settings
         self._ids = ids
@@ -37,6 +47,7 @@ class EventStream:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Open the stream: the reader is registered before its first byte is written."""
         view = self._view(req)
+        connection = self._connection(req)
         try:
             reader = self._readers.open(view, _last_id(req))
         except TooManyReaders:
@@ -50,11 +61,17 @@ class EventStream:
         resp.stream = Stream(
             self._readers,
             reader,
-            connection=req.env.get("gunicorn.socket"),
+            connection=connection,
             heartbeat_s=self._settings.heartbeat_ms / 1000,
             frame_hz=self._settings.frame_hz,
             ids=self._ids,
         )
+
+    def _connection(self, req: falcon.Request) -> Connection | None:
+        sock = req.env.get("gunicorn.socket")
+        if sock is None:
+            return None
+        return Connection(sock, self._settings.stall_timeout, self._neighbours)
 
     def _view(self, req: falcon.Request) -> View:
         sessions = frozenset(req.get_param_as_list("session") or ())

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 _ID = re.compile(r"/[a-z]{3}_\w+")
 _HOP = {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
+_FRAME = re.compile(rb".*?\n\n", re.DOTALL)
 _PIECE = 1 << 16
 MESSAGE = "GET /session/{id}/message/{id}"
 HISTORY = "GET /session/{id}/message"
@@ -37,7 +38,9 @@ class Counting(ThreadingHTTPServer):
     Attributes:
         url: where it listens.
         requests: all that has been asked, in the order of arrival.
-        connections: of clients, that are open.
+        connections: of clients, that are open, and the route that each asked for last.
+        deaf: while it is set, an event stream that opens now says its first word and no more, as
+            opencode's does for a moment: it listens only after that.
     """
 
     daemon_threads = True
@@ -49,13 +52,15 @@ class Counting(ThreadingHTTPServer):
         self.server = server
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.requests: list[Request] = []
-        self.connections: set[socket.socket] = set()
+        self.connections: dict[socket.socket, str] = {}
+        self.deaf = False
 
-    def cut(self) -> None:
-        """End every connection, wherever its answer is."""
-        for connection in list(self.connections):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+    def cut(self, route: str = "") -> None:
+        """End every connection, wherever its answer is; of one route if one is given."""
+        for connection, asked in list(self.connections.items()):
+            if route in ("", asked):
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def count(self, server: str, since: int = 0) -> Counter[str]:
         """Return how often each route of a server was asked for, but for the first `since`."""
@@ -73,11 +78,11 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         """Note the connection."""
         super().setup()
-        self.server.connections.add(self.connection)
+        self.server.connections[self.connection] = ""
 
     def finish(self) -> None:
         """Forget it."""
-        self.server.connections.discard(self.connection)
+        self.server.connections.pop(self.connection, None)
         super().finish()
 
     def handle_one_request(self) -> None:
@@ -88,7 +93,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         wanted = urlsplit(self.path)
         server = self.server.server or f"{wanted.scheme}://{wanted.netloc}"
-        self.server.requests.append(Request(server, f"{self.command} {_route(wanted.path)}"))
+        route = f"{self.command} {_route(wanted.path)}"
+        self.server.requests.append(Request(server, route))
+        self.server.connections[self.connection] = route
         host = urlsplit(server)
         if host.hostname != "127.0.0.1":
             self.send_error(502)
@@ -119,10 +126,24 @@ class _Handler(BaseHTTPRequestHandler):
         if chunked:
             self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        while piece := response.read1(_PIECE):
+        for piece in self._heard(response):
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
         if chunked:
             self.wfile.write(b"0\r\n\r\n")
+
+    def _heard(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
+        """Give the body of an answer as it comes; of an event stream while deaf, less."""
+        deaf = self.server.deaf and response.getheader("Content-Type") == "text/event-stream"
+        pieces = iter(lambda: response.read1(_PIECE), b"")
+        if deaf:
+            yield _FRAME.match(next(pieces))[0]
+            is_whole = True
+            for piece in pieces:
+                if is_whole and not self.server.deaf:
+                    yield piece
+                    break
+                is_whole = piece.endswith(b"\n\n")
+        yield from pieces
 
 
 def _route(path: str) -> str:

@@ -1,5 +1,6 @@
 """The npm packages of this folder: the official TypeScript SDK, and acpx."""
 
+import shutil
 from pathlib import Path
 
 from tests import npm
@@ -13,10 +14,9 @@ def sdk() -> Path:
     """Return the folder of the SDK, installed if it is not there yet.
 
     Raises:
-        npm.NotInstalled: it cannot be had here.
+        NotInstalled: node or npm is missing, or npm cannot install it.
     """
-    npm.install(FOLDER, SDK)
-    return SDK
+    return _installed(SDK, FOLDER, "ci")
 
 
 def acpx() -> Path:
@@ -25,8 +25,14 @@ def acpx() -> Path:
     Its lock may lack packages for other machines, which ``npm ci`` does not forgive.
 
     Raises:
-        npm.NotInstalled: it cannot be had here.
+        NotInstalled: node or npm is missing, or npm cannot install it.
     """
     program = _ACPX / "node_modules" / ".bin" / "acpx"
-    npm.install(_ACPX, program, "install", "--no-save")
-    return program
+    return _installed(program, _ACPX, "install", "--no-save")
+
+
+def _installed(wanted: Path, folder: Path, *words: str) -> Path:
+    if shutil.which("node") is None:
+        raise npm.NotInstalled("node is not installed")
+    npm.install(folder, wanted, words)
+    return wanted

@@ -9,7 +9,7 @@ import pytest
 from tests.opencode.install import OLD_VERSION
 from tests.processes import ROOT
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 TEXTS, DELTAS = 3, 300
 
@@ -25,7 +25,7 @@ def test_the_acp_benchmark_tells_what_each_agent_asks_for(installed, tmp_path):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr
     assert f"| {theirs} " in done.stdout

@@ -6,7 +6,7 @@ from tests.acp import laws
 from tests.acp.conftest import BEHIND
 from tests.acp.editor import editor
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 TURN_S = 30.0
 PIXEL = (

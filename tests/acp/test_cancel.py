@@ -7,7 +7,7 @@ import pytest
 from tests.acp.conftest import BEHIND, DIRECT, NATIVE
 from tests.acp.editor import editor
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 TURN_S = 30.0
 ECHO = "and so it goes on"

@@ -7,10 +7,12 @@ from tests.acp.conftest import BEHIND, DIRECT, NATIVE
 from tests.acp.counting import counting
 from tests.acp.editor import editor
 from tests.opencode.views import text_of
+from tests.processes import wait_until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 TURN_S = 60.0
+STREAM = "GET /global/event"
 ECHO = "and so it goes on"
 TURNS = ("rate 300 300", "reason 30 text 600", "parts 4 200 40")
 
@@ -31,6 +33,29 @@ def test_the_text_is_whole_and_told_once_whatever_is_cut(agent, where):
     assert told[-1] == ECHO
     stored = [text_of(turn) for turn in laws.turns_of(known, session)]
     assert told == stored
+
+
+@pytest.mark.parametrize("script", ["rate 100 150", "parts 2 100 40"])
+def test_what_a_server_says_before_it_listens_to_itself_is_made_up_for(agent, script):
+    known = agent(DIRECT)
+    with counting(known.api.url) as proxy:
+        one = agents.ours(DIRECT, known.api.url, known.directory, through=proxy.url)
+        with editor(one) as client:
+            client.introduce()
+            session = client.begin(one)
+            begin = len(client.heard)
+            number = client.send_prompt(session, script)
+            client.wait(lambda heard: heard.chunk is not None, begin, TURN_S)
+            proxy.deaf = True
+            proxy.cut(STREAM)
+            wait_until(lambda: session not in known.api.busy(), TURN_S)
+            proxy.deaf = False
+            wait_until(lambda: STREAM in proxy.connections.values(), TURN_S)
+            known.api.create()  # which it hears of
+            end, result = client.answer(number, TURN_S)
+            told = text_of_chunks(client, session, begin, end)
+    assert result["stopReason"] == "end_turn"
+    assert told == text_of(known.api.messages(session))
 
 
 def cut_once(client, proxy, session, text):

@@ -1,5 +1,8 @@
 """What an agent asks its server for in a turn, counted between the two."""
 
+from collections import Counter
+from typing import NamedTuple
+
 import pytest
 
 from tests.acp import agents
@@ -8,14 +11,22 @@ from tests.acp.counting import HISTORY, MESSAGE, counting
 from tests.acp.editor import editor
 from tests.fakes.texts import numbered
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 PARTS = 5
 TURN_S = 60.0
 
 
+class Turns(NamedTuple):
+    """What was asked for in all of an agent's life, and after its first turn; a turn's text."""
+
+    all: Counter[str]
+    later: Counter[str]
+    text: str
+
+
 def turns(agent, proxy, deltas):
-    """Return the requests of a turn of 5 texts and of a short one, and the text of the first."""
+    """Have a short turn, one of 5 texts, and a short one again."""
     with editor(agent) as one:
         one.introduce()
         session = one.begin(agent)
@@ -25,7 +36,8 @@ def turns(agent, proxy, deltas):
         place = one.prompt(session, f"parts {PARTS} {deltas // PARTS} 40", TURN_S)
         one.prompt(session, "and so it goes on", TURN_S)
     chunks = [heard.chunk for heard in one.heard[first:place] if heard.chunk is not None]
-    return proxy.count(agent.api.url, before), "".join(chunks)
+    server = agent.api.url
+    return Turns(proxy.count(server), proxy.count(server, before), "".join(chunks))
 
 
 @pytest.mark.parametrize("where", [BEHIND, DIRECT])
@@ -33,15 +45,15 @@ def test_a_turn_of_10000_deltas_reads_no_message_and_no_history(agent, where):
     known = agent(where)
     with counting(known.api.url) as proxy:
         one = agents.ours(where, known.api.url, known.directory, through=proxy.url)
-        counts, text = turns(one, proxy, 10_000)
-    assert counts[MESSAGE] == counts[HISTORY] == 0, counts
-    assert counts == {"POST /session/{id}/prompt_async": 2}
-    assert text == "".join(numbered(10_000 // PARTS)) * PARTS
+        told = turns(one, proxy, 10_000)
+    assert told.all[MESSAGE] == told.all[HISTORY] == 0, told.all
+    assert told.later == {"POST /session/{id}/prompt_async": 2}
+    assert told.text == "".join(numbered(10_000 // PARTS)) * PARTS
 
 
 def test_the_count_sees_what_other_agents_read(installed, provider, tmp_path):
     with counting() as proxy:
         one = agents.theirs(tmp_path, provider.url, installed(), through=proxy.url)
-        counts, _ = turns(one, proxy, 50)
-    assert counts[HISTORY] == 2, counts
-    assert counts[MESSAGE] >= PARTS, counts
+        told = turns(one, proxy, 50)
+    assert told.later[HISTORY] == 2, told
+    assert told.later[MESSAGE] >= PARTS, told

@@ -12,7 +12,7 @@ from tests.fakes.texts import numbered
 from tests.fakes.tools import TODOS
 from tests.fakes.turns import WRITTEN
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 N = 5
 ECHO = "the water holds its level 🌊 and passes on"

@@ -67,11 +67,11 @@ class Processor:
 
     def start(self) -> None:
         """Start the process; return when it is ready and its events are heard."""
-        heard = len(self.ears.heartbeats)
+        over = {heartbeat.epoch for heartbeat in self.ears.heartbeats}
         self._running = start(*self._command, log=self._log, env=self._env)
         try:
             self._running.says("processor ready")
-            self.ears.until(lambda: len(self.ears.heartbeats) > heard)
+            self.ears.until(lambda: {one.epoch for one in self.ears.heartbeats} - over)
         except BaseException:
             self.kill()
             raise

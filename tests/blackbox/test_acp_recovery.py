@@ -67,8 +67,21 @@ def test_what_a_cut_has_hidden_is_told_when_the_turn_goes_on(server, editor):
     server.publish(*answered(session, "one two three four")[9:])
     assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
     assert editor.said(session) == "one two three four"
-    assert server.count(HISTORY.format(session)) == 1
-    assert server.count("GET /session/status") == 1
+    # At the connection, and at its first event: before that, an opencode may not listen yet.
+    assert server.count(HISTORY.format(session)) == 2
+    assert server.count("GET /session/status") == 2
+
+
+def test_a_turn_that_ended_before_the_server_listened_to_itself_is_answered(server, editor):
+    session, id_ = cut_in_mid_turn(server, editor)
+    server.messages[session] = stored(session, "", done=False)
+    server.cut()
+    wait_until(lambda: server.count(HISTORY.format(session)), what="the history")
+    server.messages[session] = stored(session, "one two three four", done=True)
+    server.busy.clear()
+    server.publish({"type": "server.heartbeat", "properties": {}})
+    assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
+    assert editor.said(session) == "one two three four"
 
 
 def test_a_turn_that_ended_behind_a_cut_is_answered(server, editor):

@@ -237,4 +237,4 @@ def test_a_client_of_http_1_0_gets_the_stream_unchunked(weir):
         while b"server.connected" not in got:
             got += sock.recv(65536)
     assert b"chunked" not in got.lower()
-    assert got.partition(b"\r\n\r\n")[2].startswith(b"id:")
+    assert got.partition(b"\r\n\r\n")[2].startswith(b"retry: ")

@@ -21,7 +21,7 @@ def test_the_relay_benchmark_measures_opencode_alone_and_behind_weir(installed, 
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=380,
     )
     assert "| 2+2 opencode alone " in done.stdout, done.stderr
     result = json.loads(figures.read_bytes())

@@ -82,6 +82,17 @@ def test_after_a_reset_it_goes_on_after_the_last_id():
         assert server.header(1, "last-event-id") == "1"
 
 
+def test_it_comes_back_when_the_server_says(monkeypatch):
+    monkeypatch.setattr("acp_client.stream.Backoff", Backoff)
+    said = []
+    scripts = answer(STREAM + b"retry: 100\n" + event("a", 1)), answer(STREAM + event("b", 2))
+    with stream_server(*scripts, answer(STREAM + b"retry: 0\n" + event("c"))) as server:
+        stream = iter(EventStream(server.url, notice=said.append))
+        assert [next(stream).data for _ in range(3)] == [b"a", b"b", b"c"]
+    waits_s = [float(words.split("trying again in ")[1].split(" ")[0]) for words in said]
+    assert waits_s == [0.1, 0.1]  # by itself it waits half a second
+
+
 @pytest.mark.parametrize(
     "rest", [chunk(event("lost", 2)[:-1]), b"7fff\r\nid: 2\ndata: los", b"", b"no size\r\n"]
 )

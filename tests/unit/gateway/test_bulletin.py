@@ -149,7 +149,7 @@ def test_a_source_is_told_with_its_age_and_its_gaps():
 
 def test_a_reader_that_cannot_write_is_told_as_stalled():
     bulletin, readers = worker(Scoreboard(1))
-    readers.open(GLOBAL).writing_since = time.monotonic() - 3
+    readers.open(GLOBAL).stalled_s = 3.0
     readers.open(GLOBAL)
     bulletin.post()
     stalled = sorted(row.stalled_s for row in bulletin.workers()[0].status.laggards)

@@ -1,0 +1,158 @@
+"""The socket of one event stream: what it may hold, whether its peer takes anything, its end.
+
+Theory of operation. That a write returned says nothing of the peer, and that it did not return
+says little: bytes wait in the kernel on both sides. What the peer has accepted is what it has
+acknowledged, and the kernel keeps that account (`TCP_INFO`). A peer that reads a little now and
+then opens its window a little, and the account grows; one that reads nothing acknowledges
+probes, but no byte; one that is cut off acknowledges nothing at all. A peer on this machine whose
+window is shut is asked for what it reads (`gateway.neighbour`).
+
+The end is a reset, never FIN: after a clean end clients stop, after a reset they come again. It
+also frees at once what the kernel holds, which FIN would have wait for the peer.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import socket
+import struct
+import sys
+import termios
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import gevent
+
+from gateway.evictions import Cause
+from gateway.neighbour import Neighbours
+from gateway.peer import PeerWatch
+
+_SEND_BUFFER_BYTES = 256 * 1024
+_RESET = struct.pack("ii", 1, 0)
+# Of `struct tcp_info`: segments in flight, ms since the last ACK, bytes acknowledged, not sent.
+_TCP_INFO = struct.Struct("=24xI28xI60xQ16xI")
+_QUEUED = struct.Struct("=i")
+_PROBES_LOST = 3
+# Probes of a closed window come at doubling distances, so half the time at most lacks an answer.
+_UNANSWERED = 0.75
+# The kernel gives up later than weir: it would do so without a word to the peer.
+_KERNEL_WAITS = 1.5
+_VANISHED = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH)
+
+
+class Account(NamedTuple):
+    """What the kernel says of a connection.
+
+    Attributes:
+        waiting: something is not acknowledged yet.
+        accepted: grows when the peer accepts bytes.
+        silent_s: how long the peer has not been heard.
+    """
+
+    waiting: bool
+    accepted: int
+    silent_s: float
+
+
+class Connection:
+    """The connection of the greenlet that makes this object.
+
+    Args:
+        sock: gevent's socket.
+        patience_s: how long its peer may be silent; for the kernel, which is to wait longer.
+        neighbours: asked where acknowledgements say nothing.
+    """
+
+    def __init__(self, sock: socket.socket, patience_s: float, neighbours: Neighbours) -> None:
+        self._sock = sock
+        self._neighbours = neighbours
+        greenlet = gevent.getcurrent()
+        assert isinstance(greenlet, gevent.Greenlet), "only a greenlet of its own can be ended"
+        self._greenlet = greenlet
+        self._is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6)
+        self._watch: PeerWatch | None = None
+        # Left to itself the kernel would hold megabytes for a reader that reads nothing.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        if self._is_tcp and neighbours.unread(sock) is None:
+            _probe(sock, patience_s)
+        self._accepted = _account(sock, self._is_tcp).accepted
+        self._unread: int | None = None
+        self._moved_at = time.monotonic()
+
+    def watch(self, on_gone: Callable[[Cause], None]) -> None:
+        """Call back once when the peer leaves, or the kernel gives it up; it must not block."""
+        self._watch = PeerWatch(self._sock, lambda error: on_gone(_cause(error)))
+
+    def stalled(self, now: float) -> tuple[float, Cause]:
+        """Return for how long the peer has accepted nothing of what waits, and what it looks like.
+
+        It is as exact as it is asked often.
+
+        Args:
+            now: `time.monotonic()`.
+
+        Returns:
+            Seconds, 0 while nothing waits; and `STALLED` or `BLACK_HOLED`.
+        """
+        account = _account(self._sock, self._is_tcp)
+        if not account.waiting or account.accepted > self._accepted:
+            self._moved_at, self._unread = now, None
+        elif self._is_tcp and self._reads():
+            self._moved_at = now
+        self._accepted = account.accepted
+        stalled_s = now - self._moved_at
+        unheard = account.silent_s > _UNANSWERED * stalled_s
+        return stalled_s, Cause.BLACK_HOLED if unheard else Cause.STALLED
+
+    def _reads(self) -> bool:
+        before, self._unread = self._unread, self._neighbours.unread(self._sock)
+        return before is not None and self._unread is not None and self._unread < before
+
+    def reset(self, reason: str) -> None:
+        """End the connection by RST, and the greenlet that serves it; does not block.
+
+        That greenlet gets a `ConnectionResetError` wherever it waits, in a write above all. One
+        that calls this for itself is to raise it itself.
+        """
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        if self._greenlet is not gevent.getcurrent():
+            self._greenlet.kill(ConnectionResetError(errno.ECONNRESET, reason), block=False)
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._watch is not None:
+            self._watch.close()
+
+
+def _probe(sock: socket.socket, patience_s: float) -> None:
+    """Have the kernel look after a peer elsewhere, and give it up in the end.
+
+    It would give up one with a shut window as well, so a peer on this machine is left to weir:
+    that one cannot vanish without the kernel knowing.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if sys.platform == "linux":
+        every_s = max(1, round(patience_s / _PROBES_LOST))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(1, round(patience_s)))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, every_s)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES_LOST)
+        timeout_ms = round(patience_s * _KERNEL_WAITS * 1000)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout_ms)
+
+
+def _account(sock: socket.socket, is_tcp: bool) -> Account:
+    if sys.platform != "linux":
+        return Account(False, 0, 0.0)
+    if is_tcp:
+        said = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+        in_flight, silent_ms, accepted, not_sent = _TCP_INFO.unpack(said)
+        return Account(bool(in_flight or not_sent), accepted, silent_ms / 1000)
+    # Elsewhere the kernel counts only what is queued: a queue that shrinks is read from.
+    (queued,) = _QUEUED.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(_QUEUED.size)))
+    return Account(queued > 0, -queued, 0.0)
+
+
+def _cause(error: OSError | None) -> Cause:
+    return Cause.BLACK_HOLED if error is not None and error.errno in _VANISHED else Cause.GONE

@@ -1,0 +1,30 @@
+"""Why streams end."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+
+
+class Cause(enum.Enum):
+    """Why one stream has ended; as a client sees it, all but `DISPOSED` end by a reset."""
+
+    GONE = "gone"
+    """Its peer left: FIN, or a reset."""
+    STALLED = "stalled"
+    """Its peer is there, and has accepted no byte for too long."""
+    BLACK_HOLED = "black_holed"
+    """Its peer is not heard of any more."""
+    FELL_OFF = "fell_off"
+    """It fell off the log, and what it missed is not known any more."""
+    LOST = "lost"
+    """Events are missing that cannot be had."""
+    DRAINED = "drained"
+    """Its worker stops."""
+    DISPOSED = "disposed"
+    """Its instance was disposed; the only clean end."""
+
+
+def none_yet() -> Counter[str]:
+    """Return the count of every cause, by its name."""
+    return Counter({cause.value: 0 for cause in Cause})

@@ -1,0 +1,207 @@
+"""A worker's end: by a stop, a reload, or fewer workers. Readers are let go and lose nothing."""
+
+import json
+import os
+import signal
+import socket
+import statistics
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from acp_client.stream import EventStream
+from tests.blackbox.weir_up import lives, prompt, said, weir_up
+from tests.http_client import call
+from tests.processes import wait_until
+from tests.reference import fold
+from tests.sse_client import SseClient
+
+DRAIN_S = 2.0  # the default
+READERS = 500
+
+
+def workers_of(weir, count):
+    """Wait until so many workers live."""
+
+    def there():
+        started = weir.running.output.count("Booting worker with pid")
+        return started - weir.running.output.count("Worker exiting") == count
+
+    wait_until(there, 20, f"{count} workers")
+
+
+class Follower:
+    """A reader that goes on to the end of a turn as clients do: by its last id, when told to.
+
+    Attributes:
+        payloads: all it was told, but for heartbeats.
+        resumed: what each of its streams began with.
+        lost_at: when it was let go.
+    """
+
+    def __init__(self, url, session):
+        self.payloads = []
+        self.resumed = []
+        self.lost_at = []
+        self.done = threading.Event()
+        self._stream = EventStream(
+            url, "/global/event", {"session": session}, notice=lambda _: self._lost()
+        )
+        threading.Thread(target=self._follow, daemon=True).start()
+
+    def _lost(self):
+        self.lost_at.append(time.monotonic())
+
+    def _follow(self):
+        for event in self._stream:
+            told = json.loads(event.data)["payload"]
+            if told["type"] == "server.connected":
+                self.resumed.append(told["properties"]["resumed"])
+            elif told["type"] != "server.heartbeat":
+                self.payloads.append(told)
+            if told["type"] == "session.idle":
+                self.done.set()
+                return
+
+    def texts(self):
+        """What a client shows, by part."""
+        parts = fold(self.payloads).parts
+        return {p["id"]: p["text"] for m in parts.values() for p in m.values() if "text" in p}
+
+
+@pytest.mark.timeout(240)
+def test_a_reload_loses_and_doubles_nothing_for_hundreds_of_readers(short_folder):
+    with weir_up(short_folder, "--workers", "2") as up, ThreadPoolExecutor(1) as pool:
+        session = up.session()
+        readers = [Follower(up.url, session) for _ in range(READERS)]
+        wait_until(lambda: all(reader.resumed for reader in readers), 60, "all streams")
+        up.call("POST", f"/session/{session}/prompt_async", prompt("rate 10 250"))
+        wait_until(lambda: all(len(one.payloads) > 10 for one in readers), 60, "first words")
+        old, began = up.workers(2), time.monotonic()
+        health = pool.submit(healths, up.url, began + 2 * DRAIN_S)
+        os.kill(up.pids("gateway")[0], signal.SIGHUP)
+        wait_until(lambda: not any(map(lives, old)), 30, "the end of the old workers")
+        assert {200} == health.result()
+        wait_until(lambda: all(one.done.is_set() for one in readers), 90, "the end of the turn")
+        stored = up.call("GET", messages(session)).body
+    words = {part["id"]: part["text"] for m in stored for part in m["parts"] if "text" in part}
+    for reader in readers:
+        assert reader.resumed == [False, *[True] * len(reader.lost_at)]
+        assert words.items() <= reader.texts().items()
+        told = [one["id"] for one in reader.payloads if one["type"] != "message.part.delta"]
+        assert len(told) == len(set(told))
+    lost_s = sorted(reader.lost_at[0] - began for reader in readers)
+    print(f"cuts after {lost_s[0]:.1f} to {lost_s[-1]:.1f} s, median {lost_s[READERS // 2]:.1f} s")
+    assert lost_s[-1] < DRAIN_S + 3
+    assert statistics.pstdev(lost_s) > DRAIN_S / 8  # evenly spread, it is DRAIN_S / 3.5
+
+
+def healths(url, until):
+    """Ask for health again and again on new connections; return the statuses."""
+    statuses = set()
+    while time.monotonic() < until:
+        statuses.add(call("GET", f"{url}/global/health").status)
+    return statuses
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR1])
+def test_no_request_fails_meanwhile(gateway, number):
+    weir = gateway("--drain", "0.5", workers=2)
+    failed, over = [], threading.Event()
+
+    def ask():
+        while not over.is_set():
+            try:
+                assert call("GET", f"{weir.url}/global/health").body["healthy"] is True
+            except Exception as error:
+                failed.append(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(4):
+            pool.submit(ask)
+        os.kill(weir.running.process.pid, number)
+        wait_until(lambda: f"Handling signal: {number.name[3:].lower()}" in weir.running.output)
+        ending = {signal.SIGHUP: 2, signal.SIGTTOU: 1}.get(number, 0)
+        wait_until(lambda: weir.running.output.count("Worker exiting") == ending)
+        over.set()
+    assert not failed
+    assert call("GET", f"{weir.url}/global/health").status == 200
+
+
+def test_a_second_master_takes_over_the_socket(gateway):
+    """SIGUSR2, as gunicorn's documentation has it for an upgrade."""
+    weir = gateway("--drain", "0.5", workers=1)
+    master = weir.running.process
+    os.kill(master.pid, signal.SIGUSR2)
+    workers_of(weir, 2)
+    for _ in range(20):
+        assert call("GET", f"{weir.url}/global/health").status == 200
+    second = children(master.pid) - workers_started(weir)
+    assert len(second) == 1
+    os.kill(second.pop(), signal.SIGTERM)
+    workers_of(weir, 1)
+    assert call("GET", f"{weir.url}/global/health").status == 200
+
+
+def children(pid):
+    return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def workers_started(weir):
+    lines = weir.running.output.splitlines()
+    return {int(line.rpartition(" ")[2]) for line in lines if "Booting worker with pid" in line}
+
+
+def test_a_stop_lets_readers_go_by_a_reset(gateway):
+    weir = gateway("--drain", "1", workers=1)
+    streams = [SseClient(f"{weir.url}/global/event") for _ in range(20)]
+    for stream in streams:
+        stream.next()
+    began = time.monotonic()
+    os.kill(weir.running.process.pid, signal.SIGTERM)
+    assert {end_of(stream) for stream in streams} == {"reset"}
+    assert weir.running.ends(5) == 0
+    assert time.monotonic() - began < 3
+    assert "Traceback" not in weir.running.output
+    assert "SIGKILL" not in weir.running.output
+
+
+def end_of(stream):
+    try:
+        while True:
+            stream.next()
+    except ConnectionResetError:
+        return "reset"
+    except EOFError:
+        return "end"
+
+
+def test_a_reload_lets_a_request_in_flight_finish(short_folder):
+    with weir_up(short_folder, "--workers", "1") as up, ThreadPoolExecutor(1) as pool:
+        session = up.session()
+        with SseClient(f"{up.url}/global/event?session={session}") as stream:
+            answer = pool.submit(up.prompt, session, "rate 20 120")
+            stream.until(lambda event: event["payload"]["type"] == "message.part.delta")
+        os.kill(up.pids("gateway")[0], signal.SIGHUP)
+        wait_until(lambda: len(up.pids("worker")) == 2, what="a new worker beside the old one")
+        assert said(answer.result()) == said(up.call("GET", messages(session)).body[-1])
+        up.workers(1)
+
+
+def messages(session):
+    return f"/session/{session}/message"
+
+
+def test_a_stop_without_readers_takes_no_window(gateway):
+    weir = gateway("--drain", "30", workers=2)
+    idle = socket.create_connection(("127.0.0.1", int(weir.url.rpartition(":")[2])))
+    idle.sendall(b"GET /global/health HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert idle.recv(1000).startswith(b"HTTP/1.1 200")
+    began = time.monotonic()
+    os.kill(weir.running.process.pid, signal.SIGTERM)
+    assert weir.running.ends(10) == 0
+    assert time.monotonic() - began < 5
+    idle.close()

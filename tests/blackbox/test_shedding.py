@@ -1,0 +1,149 @@
+"""Readers that take nothing, little, or are no longer there: who is let go, how, and when."""
+
+import json
+import socket
+import time
+
+import pytest
+
+from tests.blackbox import crowd
+from tests.blackbox.bad_readers import BadReaders, delays_ms
+from tests.blackbox.conftest import _short_folder
+from tests.blackbox.counted import FLOOD, counted
+from tests.blackbox.namespace import NoNamespace, namespace
+from tests.processes import wait_until
+from tests.sse_client import SseClient
+
+STALL_S = 3.0
+LATEST_S = STALL_S * 1.2 + 1.0
+FLAGS = ("--stall-timeout", str(STALL_S), "--heartbeat-ms", "1000")
+MANY_STALL_S = 20.0
+
+
+@pytest.fixture(scope="module")
+def shared():
+    with _short_folder() as folder, counted(folder, *FLAGS, host="0.0.0.0") as one:
+        yield one
+
+
+@pytest.fixture
+def weir(shared):
+    """A gateway that the tests share; evictions are counted anew for each."""
+    shared.settled("nobody left", readers=0)
+    shared.count_anew()
+    return shared
+
+
+@pytest.fixture
+def cable():
+    try:
+        with namespace() as one:
+            yield one
+    except NoNamespace as error:
+        pytest.skip(str(error))
+
+
+def next_type(stream):
+    return json.loads(stream.next().data)["payload"]["type"]
+
+
+def test_one_that_reads_nothing_is_reset_in_time_and_others_are_not(weir):
+    with SseClient(f"{weir.url}/global/event") as fast:
+        assert next_type(fast) == "server.connected"
+        stalled = crowd.reader(weir.host, weir.port)
+        weir.settled("both", readers=2)
+        weir.flood()
+        began = time.monotonic()
+        got = {next_type(fast) for _ in range(FLOOD)}
+        assert got <= {"test.flood", "server.heartbeat"}
+        weir.settled("the reset", LATEST_S + 2, readers=1, stalled=1)
+        assert STALL_S * 0.9 < time.monotonic() - began < LATEST_S + 1
+        assert wait_until(lambda: crowd.reset_count([stalled]), 2, "a reset") == 1
+    weir.settled("the end", readers=0, gone=1)
+    stalled.close()
+
+
+def test_one_with_nothing_to_send_is_kept(weir):
+    """Its heartbeats are taken by the kernel of its machine: it need not read them."""
+    idle = crowd.reader(weir.host, weir.port)
+    weir.settled("the stream", readers=1)
+    deadline = time.monotonic() + 2 * STALL_S
+    wait_until(lambda: time.monotonic() > deadline, 3 * STALL_S)
+    assert weir.census()["readers"] == 1
+    idle.close()
+
+
+@pytest.mark.parametrize("receive_buffer", [None, 4096])
+def test_one_that_reads_a_kilobyte_a_second_is_kept(weir, receive_buffer):
+    slow = crowd.reader(weir.host, weir.port)
+    if receive_buffer:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    weir.settled("the stream", readers=1)
+    weir.flood()
+    with crowd.trickling([slow]) as ended:
+        deadline = time.monotonic() + 4 * STALL_S
+        wait_until(lambda: ended or time.monotonic() > deadline, 5 * STALL_S)
+    assert not ended
+    said = weir.census()
+    assert said["readers"] == 1, said
+    slow.close()
+
+
+@pytest.mark.parametrize("flooded", [False, True], ids=["idle", "in-a-write"])
+def test_one_that_half_closes_is_reset_at_once(weir, flooded):
+    half = crowd.reader(weir.host, weir.port)
+    weir.settled("the stream", readers=1)
+    if flooded:
+        weir.flood()
+    began = time.monotonic()
+    half.shutdown(socket.SHUT_WR)
+    weir.settled("the end", 2, readers=0, gone=1)
+    assert time.monotonic() - began < 2
+    assert wait_until(lambda: crowd.reset_count([half]), 2, "a reset") == 1
+    weir.leaves_no("CLOSE-WAIT")
+    half.close()
+
+
+@pytest.mark.parametrize("flooded", [False, True], ids=["heartbeats", "in-a-write"])
+def test_one_that_vanishes_without_a_word_is_let_go(weir, cable, flooded):
+    lost = cable.run(lambda: crowd.reader(cable.here, weir.port))
+    weir.settled("the stream", readers=1)
+    cable.vanish()
+    if flooded:
+        weir.flood()
+    weir.settled("the end", LATEST_S + 3, readers=0, black_holed=1)
+    weir.leaves_no("CLOSE-WAIT")
+    lost.close()
+
+
+def test_one_on_another_machine_that_reads_nothing_is_stalled(weir, cable):
+    stalled = cable.run(lambda: crowd.reader(cable.here, weir.port))
+    weir.settled("the stream", readers=1)
+    weir.flood()
+    weir.settled("the end", LATEST_S + 3, readers=0, stalled=1)
+    assert wait_until(lambda: crowd.reset_count([stalled]), 2, "a reset") == 1
+    stalled.close()
+
+
+@pytest.mark.timeout(240)
+def test_hundreds_of_each_kind_come_and_go_and_nothing_is_left(short_folder, cable):
+    flags = ["--stall-timeout", str(MANY_STALL_S), "--heartbeat-ms", "5000"]
+    with counted(short_folder, *flags, host="0.0.0.0") as weir:
+        BadReaders(weir, cable, 10).close()
+        before = weir.settled("a start", readers=0)
+        memory_mb = weir.memory_mb()
+        with BadReaders(weir, cable, 200) as bad:
+            calm_ms = delays_ms(weir)
+            bad.stall()
+            beset_ms = delays_ms(weir)
+            weir.settled("none of them gone", readers=3 * bad.count)
+            weir.settled("the end of the dead", 2 * MANY_STALL_S, readers=bad.count)
+            assert bad.stalled_s() < 1.5 * MANY_STALL_S
+            said = weir.settled("all causes", stalled=bad.count, black_holed=bad.count)
+            assert said["gone"] >= bad.count
+            assert not bad.slow_ended
+        weir.settled("as before", greenlets=before["greenlets"], fds=before["fds"], readers=0)
+        weir.leaves_no("CLOSE-WAIT", "ESTAB", "FIN-WAIT-1", "LAST-ACK")
+        assert weir.memory_mb() < memory_mb + 40
+    print(f"p99 of fast readers: {calm_ms:.1f} ms before the others stall, {beset_ms:.1f} ms then")
+    assert beset_ms < 2 * calm_ms + 10

@@ -1,0 +1,144 @@
+"""What the kernel says of a peer, over real sockets; and how a connection ends."""
+
+import socket as plain
+import time
+
+import gevent
+import pytest
+from gevent import socket
+
+from gateway.connection import Connection
+from gateway.evictions import Cause
+from gateway.neighbour import Neighbours
+
+MEGABYTE = b"x" * 1_000_000
+AWHILE_S = 100.0
+
+
+@pytest.fixture
+def pair():
+    """The two ends of a TCP connection on this machine: the server's, and a plain client's."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        client = plain.socket()
+        client.setsockopt(plain.SOL_SOCKET, plain.SO_RCVBUF, 4096)
+        client.connect(listener.getsockname())
+        server, _ = listener.accept()
+    with server, client:
+        yield server, client
+
+
+class Serving:
+    """A greenlet that writes for ever to its connection."""
+
+    def __init__(self, server, neighbours=None):
+        self.ended = None
+        self.connection = None
+        self._greenlet = gevent.spawn(self._serve, server, neighbours or Neighbours())
+        until(lambda: self.connection)
+
+    def _serve(self, server, neighbours):
+        self.connection = Connection(server, 30, neighbours)
+        try:
+            while True:
+                server.sendall(MEGABYTE)
+        except OSError as error:
+            self.ended = error
+
+    def stalled(self, ahead_s=AWHILE_S):
+        return self.connection.stalled(time.monotonic() + ahead_s)
+
+
+def ends_of(client):
+    """Read to the end, and tell which it is."""
+    try:
+        while client.recv(65536):
+            pass
+    except ConnectionResetError:
+        return "reset"
+    return "end"
+
+
+def until(condition, deadline_s=5):
+    with gevent.Timeout(deadline_s):
+        while not condition():
+            gevent.sleep(0.01)
+
+
+def test_one_that_reads_nothing_is_stalled_as_long_as_something_waits(pair):
+    server, _ = pair
+    serving = Serving(server)
+    until(lambda: serving.stalled(0)[0] > 0.2)
+    stalled_s, cause = serving.stalled()
+    assert stalled_s > AWHILE_S
+    assert cause is Cause.STALLED
+    serving.connection.reset("over")
+
+
+def test_one_that_has_taken_all_is_not_stalled(pair):
+    server, client = pair
+    made = []
+    gevent.spawn(lambda: made.append(Connection(server, 30, Neighbours()))).join()
+    server.sendall(b"a little")
+    assert client.recv(100) == b"a little"
+    assert made[0].stalled(time.monotonic() + AWHILE_S)[0] == 0
+
+
+def test_one_that_reads_behind_a_shut_window_is_not_stalled(pair):
+    server, client = pair
+    serving = Serving(server)
+    until(lambda: serving.stalled(0)[0] > 0.2)
+    client.recv(10)
+    assert serving.stalled()[0] == 0
+    serving.connection.reset("over")
+
+
+def test_of_one_elsewhere_nothing_is_known_but_what_it_acknowledges(pair):
+    class Strangers(Neighbours):
+        def unread(self, sock):
+            return None
+
+    server, client = pair
+    serving = Serving(server, Strangers())
+    until(lambda: serving.stalled(0)[0] > 0.2)
+    client.recv(10)
+    assert serving.stalled()[0] > AWHILE_S
+    while client.recv(65536, plain.MSG_DONTWAIT):
+        gevent.sleep(0)
+        if serving.stalled()[0] == 0:
+            break
+    serving.connection.reset("over")
+
+
+def test_a_reset_ends_the_write_that_is_in_flight_and_the_peer_gets_rst(pair):
+    server, client = pair
+    serving = Serving(server)
+    gevent.sleep(0.1)
+    serving.connection.reset("over")
+    until(lambda: serving.ended)
+    server.close()
+    assert isinstance(serving.ended, ConnectionResetError)
+    assert ends_of(client) == "reset"
+
+
+def test_a_peer_that_leaves_is_told_of_at_once(pair):
+    server, client = pair
+    left = []
+    gevent.spawn(lambda: Connection(server, 30, Neighbours()).watch(left.append)).join()
+    client.shutdown(plain.SHUT_WR)
+    until(lambda: left)
+    assert left == [Cause.GONE]
+
+
+def test_a_unix_socket_does_as_well():
+    server, client = socket.socketpair(socket.AF_UNIX)
+    serving = Serving(server)
+    until(lambda: serving.stalled(0)[0] > 0.1)
+    assert serving.stalled()[0] > AWHILE_S
+    client.recv(500_000)
+    assert serving.stalled()[0] == 0
+    serving.connection.reset("over")
+    until(lambda: serving.ended)
+    server.close()
+    client.close()
