@@ -59,7 +59,7 @@ class Stream:
     def __iter__(self) -> Iterator[bytes]:
         """Yield the stream, piece by piece."""
         entrance = self._readers.come_in(self._reader)
-        yield _retry() + self._say(ServerConnected.type, entrance.id, resumed=entrance.resumed)
+        yield self._say(ServerConnected.type, entrance.id, _retry(), resumed=entrance.resumed)
         yield from self._bring_in(entrance)
         beat_at = time.monotonic() + self._heartbeat_s
         while not self._reader.gone:
@@ -124,10 +124,11 @@ class Stream:
         elif self._steps % _STEPS_A_TURN == 0:
             gevent.sleep(0)
 
-    def _say(self, event_type: str, place: str, **properties: bool) -> bytes:
+    def _say(self, event_type: str, place: str, first: bytes = b"", **properties: bool) -> bytes:
         evt_id = self._ids.ascending("evt")
         reader = self._reader
-        frame = server_frame(event_type, evt_id, reader.view.endpoint, place, **properties)
+        view = reader.view
+        frame = first + server_frame(event_type, evt_id, view.endpoint, place, **properties)
         reader.sent.own(len(frame))
         return frame
 

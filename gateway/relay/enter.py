@@ -6,8 +6,9 @@ Rules:
    followed, the reader goes on exactly there, whoever served it before.
 2. Where the cut fell into a run, the run is coalesced again, which gives the same list, and the
    events that were delivered are skipped. What is left of it is told first.
-3. If the log does not reach back so far, the ledgers say what has changed since: upserts, of
-   which only the last carries an id. A cut in between repeats all of them, which does no harm.
+3. If the log does not reach back so far, the ledgers say what has changed since: upserts. Only
+   the last carries the id of where that leads; a cut before it repeats all of them, which does no
+   harm, and tells the end of what an upsert may have told of meanwhile.
 4. An id of which nothing is known, or that is none, gets all that the ledgers hold.
 5. A reader without an id gets what goes on now. On `/global/event` also what went on lately:
    there are clients that open it again after a cut, without an id, and fetch nothing. A reader of
@@ -18,7 +19,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from bus.envelope import Envelope
@@ -37,6 +38,7 @@ from gateway.relay.mark import (
     event_id,
     ids_in_run,
     places,
+    unsure_id,
 )
 from gateway.relay.relay import Cursor, Relay
 from gateway.relay.view import Endpoint, View
@@ -58,7 +60,7 @@ def enter(relay: Relay, last_id: str | None, view: View, now_ns: int) -> Entranc
         live_only = view.endpoint is Endpoint.INSTANCE
         since_ns = now_ns - LATELY_S * _NS
         found = (ledger.recent(since_ns, live_only) for ledger in relay.ledgers.values())
-        return _told(relay, Verdict.FRESH, found, view)
+        return _told(relay, Verdict.FRESH, found, view, None)
     try:
         return enter_at(relay, places(last_id), view, last_id)
     except MalformedId:
@@ -103,10 +105,12 @@ def _exactly(relay: Relay, stands: Sequence[Place], view: View, last_id: str | N
     """Find all places in the log.
 
     Raises:
-        FellOff: it does not hold one of them, or they leave out a source.
+        FellOff: it does not hold one of them, they leave out a source, or are unsure.
     """
     marks: Marks = ()
     for place in stands:
+        if place.unsure:
+            raise FellOff("nobody knows which of a run was delivered")
         marks = advance(marks, _mark(relay, place))
     if {mark.source for mark in marks} != {mark.source for mark in relay.head.marks}:
         raise FellOff("a source is left out")
@@ -159,7 +163,7 @@ def _run(relay: Relay, mark: Mark, start: int) -> list[Envelope]:
 
 def _caught_up(relay: Relay, stands: Sequence[Place], view: View) -> Entrance:
     by_source = {relay.sources.get(place.epoch): place for place in stands}
-    verdict, found = Verdict.CAUGHT_UP, []
+    verdict, found, starts = Verdict.CAUGHT_UP, [], {}
     for source, ledger in relay.ledgers.items():
         place = by_source.get(source)
         if place is None or place.epoch != ledger.epoch:
@@ -168,18 +172,29 @@ def _caught_up(relay: Relay, stands: Sequence[Place], view: View) -> Entrance:
             continue
         if place.start < ledger.floor and verdict is Verdict.CAUGHT_UP:
             verdict = Verdict.TOO_OLD
-        found.append(ledger.changed(place.start, place.seq))
-    return _told(relay, verdict, found, view)
+        # One that was told upserts from the beginning may lack some of an earlier epoch.
+        after = -1 if place.unsure and place.start == 0 else place.start
+        found.append(ledger.changed(after, place.seq))
+        starts[source] = place.start
+    return _told(relay, verdict, found, view, starts)
 
 
 def _everything(relay: Relay, verdict: Verdict, view: View) -> Entrance:
     found = (ledger.changed(-1) for ledger in relay.ledgers.values())
-    return _told(relay, verdict, found, view)
+    return _told(relay, verdict, found, view, {})
 
 
 def _told(
-    relay: Relay, verdict: Verdict, found: Iterable[Iterable[Upsert]], view: View
+    relay: Relay,
+    verdict: Verdict,
+    found: Iterable[Iterable[Upsert]],
+    view: View,
+    starts: Mapping[str, int] | None,
 ) -> Entrance:
+    """Gather upserts; without `starts` for one who has no id, and gets none before the end."""
     cursor = relay.head
     upserts = tuple(one for one in chain.from_iterable(found) if view.admits(one.told))
-    return Entrance(verdict, cursor, "" if upserts else event_id(cursor.marks), (), upserts)
+    if not upserts:
+        return Entrance(verdict, cursor, event_id(cursor.marks))
+    unsure = "" if starts is None else unsure_id(starts, cursor.marks)
+    return Entrance(verdict, cursor, upserts=upserts, unsure_id=unsure)

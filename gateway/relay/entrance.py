@@ -36,6 +36,7 @@ class Entrance(Struct, frozen=True):
         id: of the first frame, the gateway's own; none while upserts are to come.
         rest: what is left of the run that the cut fell into, as pieces of frames.
         upserts: what entities are now.
+        unsure_id: of all upserts but the last, which has that of the cursor.
     """
 
     verdict: Verdict
@@ -43,6 +44,7 @@ class Entrance(Struct, frozen=True):
     id: str = ""
     rest: tuple[list[bytes], ...] = ()
     upserts: tuple[Upsert, ...] = ()
+    unsure_id: str = ""
 
     @property
     def resumed(self) -> bool:
@@ -64,5 +66,5 @@ class Entrance(Struct, frozen=True):
     def _frames(self, endpoint: Endpoint) -> Iterator[list[bytes]]:
         last = len(self.upserts) - 1
         for number, upsert in enumerate(self.upserts):
-            place = event_id(self.cursor.marks) if number == last else ""
+            place = event_id(self.cursor.marks) if number == last else self.unsure_id
             yield frame(upsert.envelope(), endpoint, place)

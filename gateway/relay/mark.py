@@ -4,12 +4,15 @@ A run (from, to] of one source always coalesces to the same list, so an id names
 of which run have been delivered: ``EPOCH:FROM-TO.K`` inside the run, ``EPOCH:TO`` at its end.
 With several sources a run is coalesced per source, in the order of their names, and the id is
 one such mark per source, joined with commas. An epoch names its source, being unique.
+
+While upserts are told it is ``EPOCH:FROM~TO``: all up to FROM is known, and up to TO some, nobody
+knows which.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
@@ -41,12 +44,14 @@ class Place(Struct, frozen=True):
         start: seq before the run; `seq` itself where the id names no run.
         seq: the last of the run.
         k: how many of the events that the run coalesces to.
+        unsure: some of the run is known, as upserts.
     """
 
     epoch: str
     start: int
     seq: int
     k: int = 0
+    unsure: bool = False
 
     @classmethod
     def of(cls, mark: Mark) -> Place:
@@ -58,7 +63,10 @@ class MalformedId(ValueError):
     """The text is no id of these streams."""
 
 
-_PLACE = re.compile(r"([^:\-.,\s]{1,64}):(?:(\d{1,18})-)?(\d{1,18})(?:\.(\d{1,9}))?")
+_PLACE = re.compile(
+    r"(?P<epoch>[^:\-.,~\s]{1,64}):"
+    r"(?:(?P<start>\d{1,18})(?P<kind>[-~]))?(?P<seq>\d{1,18})(?:\.(?P<k>\d{1,9}))?"
+)
 _MOST_PLACES = 64
 
 
@@ -76,13 +84,23 @@ def places(text: str) -> tuple[Place, ...]:
 
 def _place(text: str) -> Place:
     match = _PLACE.fullmatch(text)
-    if match is None or (match[2] is None) != (match[4] is None):
-        raise MalformedId(f"{text[:100]!r} is not EPOCH:SEQ or EPOCH:FROM-TO.K")
-    seq = int(match[3])
-    place = Place(match[1], int(match[2] or seq), seq, int(match[4] or 0))
-    if place.start > seq or place.k > seq - place.start:
+    if match is None or (match["kind"] == "-") != (match["k"] is not None):
+        raise MalformedId(f"{text[:100]!r} is not EPOCH:SEQ, EPOCH:FROM-TO.K or EPOCH:FROM~TO")
+    seq = int(match["seq"])
+    start, k = int(match["start"] or seq), int(match["k"] or 0)
+    if start > seq or k > seq - start:
         raise MalformedId(f"{text[:100]!r} names an impossible run")
-    return place
+    return Place(match["epoch"], start, seq, k, match["kind"] == "~")
+
+
+def unsure_id(starts: Mapping[str, int], marks: Marks) -> str:
+    """Return the id of a reader that is being told upserts.
+
+    Args:
+        starts: by source, the seq up to which all is known; 0 for none.
+        marks: what is known when all are told.
+    """
+    return ",".join(f"{m.epoch}:{starts.get(m.source, 0)}~{m.seq}" for m in marks)
 
 
 def event_id(marks: Marks) -> str:

@@ -18,6 +18,7 @@ STALL_S = 3.0
 LATEST_S = STALL_S * 1.2 + 1.0
 FLAGS = ("--stall-timeout", str(STALL_S), "--heartbeat-ms", "1000")
 MANY_STALL_S = 20.0
+LOG_MB = 48
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,13 @@ class Rig:
         """Save and show a prompt without queueing its turn; return its message."""
         queued: list[Any] = []
         self.prompts._turns = type(
-            "Queue", (), {"queue": lambda _, s, m: queued.append(m), "is_closed": lambda *_: False}
+            "Queue",
+            (),
+            {
+                "queue": lambda _, s, m: queued.append(m),
+                "is_closed": lambda *_: False,
+                "is_full": lambda *_: False,
+            },
         )()
         self.prompts.accept(session, PromptBody(parts=[TextInput(text=text)]))
         self.prompts._turns = self.turns

@@ -122,7 +122,22 @@ def test_who_has_missed_more_than_the_log_holds_is_made_whole(events, data):
     assert state(events[:seen] + wires(after)) == state(events)
 
 
-@given(st.text() | st.from_regex(r"[a-z0-9]{1,3}:\d{1,3}(-\d{1,3})?(\.\d{1,2})?(,b:1)?"))
+@given(histories(), st.integers(0), st.integers(0), st.integers(0))
+def test_a_cut_among_upserts_changes_nothing(events, seen, back, cut):
+    envelopes = enveloped(events)
+    back = 1 + back % len(envelopes)
+    seen %= back + 1
+    view = instance()
+    here = clone_of(envelopes[:back], back)
+    _, told_first = rest_of_stream(here, f"p1epoch:{seen}", view)
+    cut %= len(told_first) + 1
+    heard = told_first[:cut]
+    last_id = heard[-1].id if heard else f"p1epoch:{seen}"
+    _, after = rest_of_stream(clone_of(envelopes, len(envelopes)), last_id, view)
+    assert state(events[:seen] + wires(heard) + wires(after)) == state(events)
+
+
+@given(st.text() | st.from_regex(r"[a-z0-9]{1,3}:\d{1,3}([-~]\d{1,3})?(\.\d{1,2})?(,b:1)?"))
 def test_no_id_is_an_error(last_id):
     relay = relay_of(enveloped([part("a"), delta("b"), status("busy")]))
     entrance, after = rest_of_stream(relay, last_id, View(Endpoint.GLOBAL))
@@ -136,12 +151,12 @@ def test_an_impossible_run_is_malformed(last_id):
     assert enter(relay, last_id, instance(), NOW).verdict is Verdict.MALFORMED
 
 
-def test_upserts_carry_one_id_and_it_is_the_last():
+def test_only_the_last_upsert_says_that_all_is_known():
     events = [part("a"), delta("b"), status("busy")]
     relay = clone_of(enveloped(events), 3)
     entrance, got = rest_of_stream(relay, "p0epoch:7", instance())
     assert (entrance.verdict, entrance.id) == (Verdict.FOREIGN, "")
-    assert [event.id for event in got] == ["", "p1epoch:3"]
+    assert [event.id for event in got] == ["p1epoch:0~3", "p1epoch:3"]
     assert fold(wires(got)).view() == fold(events).view()
 
 
