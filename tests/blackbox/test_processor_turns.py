@@ -191,7 +191,7 @@ def test_an_abort_reaches_a_storm(demo: Processor) -> None:
     demo.until_deltas(session, 1000)
     start = time.monotonic()
     assert demo.ask(Abort(session)) is True
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 5  # it would go on for far longer
     answer = demo.wait(session, prompt)
     assert answer["info"]["error"]["name"] == "MessageAbortedError"
 

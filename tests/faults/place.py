@@ -1,10 +1,14 @@
-"""Where in the order an event id stands: ``EPOCH:TO`` or ``EPOCH:FROM-TO.K``, one per source."""
+"""Where in the order an event id stands: one mark for each source.
+
+``EPOCH:TO``, ``EPOCH:FROM-TO.K`` within a run, or ``EPOCH:FROM~TO`` while upserts are told, which is
+as far as FROM.
+"""
 
 import math
 import re
 from typing import NamedTuple
 
-_MARK = re.compile(r"(?P<epoch>[^:,]+):(?:\d+-)?(?P<to>\d+)(?:\.(?P<k>\d+))?")
+_MARK = re.compile(r"(?P<epoch>[^:,]+):(?:(?P<sure>\d+)~|\d+-)?(?P<to>\d+)(?:\.(?P<k>\d+))?")
 
 
 class Place(NamedTuple):
@@ -24,7 +28,8 @@ class Place(NamedTuple):
             match = _MARK.fullmatch(mark)
             if match is None:
                 raise ValueError(f"{event_id!r} is not an event id")
-            marks[match["epoch"]] = int(match["to"]), float(match["k"] or math.inf)
+            reached = int(match["sure"] or match["to"])
+            marks[match["epoch"]] = reached, float(match["k"] or math.inf)
         return cls(marks)
 
     def reaches(self, other: "Place") -> bool:
