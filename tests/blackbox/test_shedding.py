@@ -17,6 +17,7 @@ from tests.sse_client import SseClient
 STALL_S = 3.0
 LATEST_S = STALL_S * 1.2 + 1.0
 FLAGS = ("--stall-timeout", str(STALL_S), "--heartbeat-ms", "1000")
+FULL = 300_000
 MANY_STALL_S = 15.0
 
 
@@ -95,6 +96,7 @@ def test_one_that_half_closes_is_reset_at_once(weir, flooded):
     weir.settled("the stream", readers=1)
     if flooded:
         weir.flood()
+        wait_until(lambda: weir.queued() > FULL, what="a full connection")
     began = time.monotonic()
     half.shutdown(socket.SHUT_WR)
     weir.settled("the end", 2, readers=0, gone=1)
