@@ -1,7 +1,7 @@
 """A session that the editor has open: its conversation, and the turn that runs in it.
 
-Everything here but `look_up` and `recover` is called under the agent's lock, so that what the
-editor is told has the order of the stream.
+Everything here but `look_up`, `look_for_prompt` and `recover` is called under the agent's lock, so
+that what the editor is told has the order of the stream.
 """
 
 from __future__ import annotations
@@ -172,6 +172,21 @@ class Attached:
             self._recovering = False
             if running.accepted and running.turn.prompt is None:
                 self.finish(running, Outcome(error=_LOST))
+            self.settle()
+
+    def look_for_prompt(self, running: Running) -> None:
+        """Take what is stored of a turn, if the prompt that nobody has answered for is there.
+
+        Raises:
+            ServerFailure: it cannot be told.
+        """
+        idle, stored = self._stored()
+        with self._lock:
+            if running.turn.prompt is not None:
+                return
+            self._caught_up(running, stored)
+            if idle and running.turn.answering:
+                running.turn.status(True)
             self.settle()
 
     def is_idle(self) -> bool:

@@ -12,7 +12,7 @@ from acp_client.feed import Feed
 from acp_client.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError
 from acp_client.options import Choices
 from acp_client.peer import Job, Result
-from acp_client.server import Server, ServerFailure, ServerGone
+from acp_client.server import Server, ServerFailure, ServerGone, Unanswered
 from acp_client.turn import CANCELLED, Outcome
 
 log = logging.getLogger("weir.acp")
@@ -21,6 +21,7 @@ CONNECT_S = 15.0
 """How long a prompt waits for the event stream; without it nobody would see the answer."""
 _ABORT_EVERY_S = 1.0
 _ABORTS = 10
+_LOOKS, _LOOK_EVERY_S = 10, 1.0
 _GONE = 3
 """Attempts to reach a server that is away, before its turn is given up."""
 COMPACT = "compact"
@@ -110,13 +111,28 @@ class Prompting:
         if command is None:
             body = {"parts": parts, **_chosen(attached.conversation.choices)}
             path = f"{attached.path}/prompt_async"
-            self._server.ask("POST", path, body, attached.conversation.directory)
+            try:
+                self._server.ask("POST", path, body, attached.conversation.directory)
+            except Unanswered:
+                if not self._was_taken(attached, running):
+                    raise
             running.accepted = True
             self._check(attached, running)
         else:
             threading.Thread(
                 target=self._command, args=(attached, running, *command), daemon=True
             ).start()
+
+    def _was_taken(self, attached: Attached, running: Running) -> bool:
+        """Find out whether the server has a prompt whose answer was lost."""
+        for _ in range(_LOOKS):
+            if running.done.wait(_LOOK_EVERY_S) or running.turn.prompt is not None:
+                return True
+            try:
+                attached.look_for_prompt(running)
+            except ServerFailure as failure:
+                log.warning("whether the prompt was taken cannot be told yet: %s", failure)
+        return running.turn.prompt is not None
 
     def _command(self, attached: Attached, running: Running, name: str, given: str) -> None:
         """Run a slash command; the server answers when its turn is over."""

@@ -24,6 +24,10 @@ class ServerGone(ServerFailure):
     """The server does not answer."""
 
 
+class Unanswered(ServerGone):
+    """The server was asked, and may have done it, but its answer was lost."""
+
+
 class Refused(ServerFailure):
     """The server answers with an error."""
 
@@ -91,19 +95,22 @@ class Server:
             query: more of the query.
 
         Raises:
-            ServerGone: there is no answer.
+            ServerGone: the server is not there.
+            Unanswered: it was asked, and there is no answer.
             Refused: the answer is an error.
         """
         if directory:
             query["directory"] = directory
         target = f"{path}?{urlencode(query)}" if query else path
         connection = self._connection(timeout_s)
+        gone: type[ServerGone] = ServerGone
         try:
             connection.request(method, target, *self._content(body))
+            gone = Unanswered
             response = connection.getresponse()
             said = response.read()
         except (OSError, http.client.HTTPException) as error:
-            raise ServerGone(f"{self.origin} {in_words(error)}") from error
+            raise gone(f"{self.origin} {in_words(error)}") from error
         finally:
             connection.close()
         if response.status >= 300 or response.headers.get_content_type() == "text/html":

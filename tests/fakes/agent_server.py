@@ -43,6 +43,7 @@ class AgentServer:
         messages: what a session's messages are, by session.
         busy: sessions that are not idle.
         resumed: what ``server.connected`` says of it; None for nothing, as an opencode.
+        mute: does what it is asked by POST, and breaks the connection instead of answering.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -54,6 +55,7 @@ class AgentServer:
         self.messages: dict[str, list[Json]] = {}
         self.busy: set[str] = set()
         self.resumed: bool | None = None
+        self.mute = False
         self.on_prompt: Callable[[str, Json], None] = lambda session, body: None
         self._streams: list[queue.SimpleQueue] = []
         self._lock = threading.Lock()
@@ -187,6 +189,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.fake.bodies.append(body)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         status, said = self.fake.answer(self.command, url.path, query, body)
+        if self.fake.mute and self.command == "POST":
+            self.close_connection = True
+            return
         payload = b"" if said is None else json.dumps(said).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

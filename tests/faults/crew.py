@@ -33,6 +33,11 @@ class Crew:
         """Most characters that anybody held and had to give back."""
         return max(one.witness.taken_back for one in self.followers)
 
+    @property
+    def connections(self) -> list[int]:
+        """How often each has connected so far."""
+        return [one.witness.connections for one in self.followers]
+
     def of_worker(self, pid: int) -> list[Follower]:
         """Return those whom a worker serves."""
         peers = {one.remote_port for one in connections(pid)}
@@ -45,9 +50,18 @@ class Crew:
             shares = [self.of_worker(pid) for pid in workers]
             if sum(map(len, shares)) == len(self.followers) and not all(shares):
                 max(shares, key=len)[0].cut()
-            return all(shares)
+            return all(shares) and sum(map(len, shares)) == len(self.followers)
 
         wait_until(is_spread, what="a follower on each worker")
+        # Who has only just connected counts as connected once it is told something.
+        before = [one.witness.events for one in self.followers]
+        wait_until(
+            lambda: all(
+                one.witness.events > events
+                for one, events in zip(self.followers, before, strict=True)
+            ),
+            what="a heartbeat for everybody",
+        )
 
     def wait_for_text(self, session: str, characters: int) -> None:
         """Wait until everybody holds so much of a session."""

@@ -296,5 +296,7 @@ def _small_segments(monkeypatch):
     monkeypatch.setattr(gateway.readers, "_AHEAD_S", 0.0)
 
 
-RelayMachine.TestCase.settings = settings(max_examples=10, stateful_step_count=40, deadline=None)
+RelayMachine.TestCase.settings = settings(
+    max_examples=200, stateful_step_count=40, deadline=None, report_multiple_bugs=False
+)
 TestRelay = pytest.mark.timeout(120)(RelayMachine.TestCase)

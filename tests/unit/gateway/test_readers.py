@@ -4,7 +4,7 @@ from gateway.readers import Readers
 from gateway.relay import Relay, Verdict
 from tests.envelopes import enveloped, instance
 from tests.unit.bus.test_ledger import part, status
-from tests.unit.relay.test_entrance import clone_of, told
+from tests.unit.relay.test_enter import clone_of, told
 
 
 def test_one_who_came_while_nothing_was_known_is_told_all_that_a_snapshot_brings():
