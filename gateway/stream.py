@@ -59,7 +59,8 @@ class Stream:
     def __iter__(self) -> Iterator[bytes]:
         """Yield the stream, piece by piece."""
         entrance = self._readers.come_in(self._reader)
-        yield self._say(ServerConnected.type, entrance.id, _retry(), resumed=entrance.resumed)
+        connected = self._say(ServerConnected.type, entrance.id, resumed=entrance.resumed)
+        yield self._retry() + connected
         yield from self._bring_in(entrance)
         beat_at = time.monotonic() + self._heartbeat_s
         while not self._reader.gone:
@@ -124,11 +125,16 @@ class Stream:
         elif self._steps % _STEPS_A_TURN == 0:
             gevent.sleep(0)
 
-    def _say(self, event_type: str, place: str, first: bytes = b"", **properties: bool) -> bytes:
+    def _retry(self) -> bytes:
+        """Return when to come back: many who lost one server must not do so at once."""
+        line = b"retry: %d\n" % random.randint(*_RETRY_MS)
+        self._reader.sent.bytes += len(line)
+        return line
+
+    def _say(self, event_type: str, place: str, **properties: bool) -> bytes:
         evt_id = self._ids.ascending("evt")
         reader = self._reader
-        view = reader.view
-        frame = first + server_frame(event_type, evt_id, view.endpoint, place, **properties)
+        frame = server_frame(event_type, evt_id, reader.view.endpoint, place, **properties)
         reader.sent.own(len(frame))
         return frame
 
@@ -140,11 +146,6 @@ def _cut(piece: bytes) -> Iterator[bytes]:
         return
     for start in range(0, len(piece), PIECE_BYTES):
         yield piece[start : start + PIECE_BYTES]
-
-
-def _retry() -> bytes:
-    """Return when to come back after a cut: many who lost one server must not do so at once."""
-    return b"retry: %d\n" % random.randint(*_RETRY_MS)
 
 
 def _reset(reason: str) -> ConnectionResetError:

@@ -74,10 +74,17 @@ class Counted:
 
     def sockets(self) -> dict[str, int]:
         """Its sockets, as ``ss`` lists them, by state."""
+        return Counter(line[0] for line in self._listed())
+
+    def queued(self) -> int:
+        """The most bytes that wait in one of its connections."""
+        return max((int(line[2]) for line in self._listed() if line[0] == "ESTAB"), default=0)
+
+    def _listed(self) -> list[list[str]]:
         shown = subprocess.run(
             ["ss", "-Htan", f"sport = :{self.port}"], capture_output=True, text=True, check=True
         )
-        return Counter(line.split()[0] for line in shown.stdout.splitlines())
+        return [line.split() for line in shown.stdout.splitlines()]
 
     def leaves_no(self, *states: str) -> None:
         """Wait a little until no socket is in one of these states: a client has just left."""

@@ -48,8 +48,11 @@ class Namespace:
 
     def vanish(self) -> None:
         """Say nothing more: what is sent arrives, but nothing comes back."""
-        _ip("-n", self._name, "route", "replace", "blackhole", f"{HERE}/32")
-        _ip("-n", self._name, "route", "flush", "cache")
+        _ip("-n", self._name, "route", "add", "blackhole", f"{HERE}/32")
+
+    def come_back(self) -> None:
+        """Take it back: what is sent from now on is answered."""
+        _ip("-n", self._name, "route", "del", "blackhole", f"{HERE}/32")
 
 
 @contextmanager

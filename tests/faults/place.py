@@ -1,7 +1,7 @@
 """Where in the order an event id stands: one mark for each source.
 
-``EPOCH:TO``, ``EPOCH:FROM-TO.K`` within a run, or ``EPOCH:FROM~TO`` while upserts are told, which is
-as far as FROM.
+``EPOCH:TO``, ``EPOCH:FROM-TO.K`` within a run, or ``EPOCH:FROM~TO`` while upserts are told, which
+is no further than FROM.
 """
 
 import math
