@@ -1,8 +1,4 @@
-"""Where in the order an event id stands: one mark for each source.
-
-``EPOCH:TO``, ``EPOCH:FROM-TO.K`` within a run, or ``EPOCH:FROM~TO`` while upserts are told, which
-is no further than FROM.
-"""
+"""Where in the order an event id stands: ``EPOCH:TO`` or ``EPOCH:FROM-TO.K``, one per source."""
 
 import math
 import re
@@ -28,8 +24,7 @@ class Place(NamedTuple):
             match = _MARK.fullmatch(mark)
             if match is None:
                 raise ValueError(f"{event_id!r} is not an event id")
-            reached = int(match["sure"] or match["to"])
-            marks[match["epoch"]] = reached, float(match["k"] or math.inf)
+            marks[match["epoch"]] = int(match["to"]), float(match["k"] or math.inf)
         return cls(marks)
 
     def reaches(self, other: "Place") -> bool:

@@ -42,7 +42,7 @@ class Reader:
 
     Attributes:
         worker: who serves it; None between connections.
-        interrupted: it was cut among the upserts of a catch-up.
+        interrupted: it was cut among the upserts of a catch-up that carry no id.
     """
 
     def __init__(self, view: View, last_id: str = "") -> None:
@@ -108,7 +108,7 @@ class Reader:
         before = self.listener.last_event_id
         kind: str = self.listener.take(event)["type"]
         if not kind.startswith("server."):
-            self._in_catch_up = event.id == before
+            self._in_catch_up = event.id == before and "~" not in event.id
         return kind
 
 
@@ -248,8 +248,8 @@ class RelayMachine(RuleBasedStateMachine):
         truth, held = fold(said), reader.listener.state
         if self.restarts or reader.interrupted:
             # That something is gone may have been in a socket of the processor that died. And
-            # an id is older than what the first upserts of a catch-up told of: who is cut among
-            # them is not known to know it, and is not told when it has gone meanwhile.
+            # who comes without an id is cut among what it is told first without one: it is not
+            # known to know it, and is not told when it has gone meanwhile.
             assert still_there(entities(held), entities(truth)) == entities(truth)
             return
         assert entities(held) == entities(truth)
