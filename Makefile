@@ -42,7 +42,9 @@ bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.bus
 	$(BIN)/python -m tests.benchmarks.storm
 	$(BIN)/python -m tests.benchmarks.proxy
+	$(BIN)/python -m tests.benchmarks.shed
 	$(BIN)/python -m tests.benchmarks.relay
+	$(BIN)/python -m tests.benchmarks.acp
 
 lock:
 	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --no-header \

@@ -80,10 +80,8 @@ class Ledger:
             known: up to this seq, some of what followed is known as well.
         """
         known = max(after, known)
-        # One who knows nothing for sure was never told of what was gone by then.
-        gone_by = after if after >= 0 else known
         for _, stone in self.tombstones:
-            if stone.born <= known and stone.ended.seq > gone_by:
+            if stone.born <= known and stone.ended.seq > after:
                 yield Upsert(stone.ended)
         for session in self.sessions.values():
             for (kind, _), entry in session.ordered():

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.blackbox import crowd
-from tests.blackbox.bad_readers import BadReaders, delays_ms
+from tests.blackbox.bad_readers import BadReaders
 from tests.blackbox.conftest import _short_folder
 from tests.blackbox.counted import FLOOD, counted
 from tests.blackbox.namespace import NoNamespace, namespace
@@ -142,12 +142,10 @@ def test_hundreds_of_each_kind_come_and_go_and_nothing_is_left(short_folder, cab
 
 
 def come_and_go(weir, cable):
-    """Have 200 readers of each bad kind beside five that read fast."""
+    """Have 200 readers of each bad kind, and have the dead among them go."""
     weir.count_anew()
     with BadReaders(weir, cable, 200) as bad:
-        calm_ms = delays_ms(weir)
         bad.stall()
-        beset_ms = delays_ms(weir)
         weir.settled("none of them gone", readers=3 * bad.count)
         weir.settled("the end of the dead", 2 * MANY_STALL_S, readers=bad.count)
         assert bad.stalled_s() < 1.5 * MANY_STALL_S
@@ -155,5 +153,3 @@ def come_and_go(weir, cable):
         assert said["gone"] >= bad.count
         assert not bad.slow_ended
     weir.settled("the end of the slow", readers=0)
-    print(f"p99 of fast readers: {calm_ms:.1f} ms before others stall, {beset_ms:.1f} ms then")
-    assert beset_ms < 2 * calm_ms + 10

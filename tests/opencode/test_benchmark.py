@@ -9,7 +9,7 @@ import pytest
 from tests.opencode.install import VERSION
 from tests.processes import ROOT
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.benchmark]
 
 
 def test_the_relay_benchmark_measures_opencode_alone_and_behind_weir(installed, tmp_path):
