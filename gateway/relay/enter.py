@@ -114,12 +114,12 @@ def _exactly(relay: Relay, stands: Sequence[Place], view: View, last_id: str | N
         marks = advance(marks, _mark(relay, place))
     if {mark.source for mark in marks} != {mark.source for mark in relay.head.marks}:
         raise FellOff("a source is left out")
-    positions = [_position(relay, mark) for mark in marks]
+    starts = tuple((mark.source, _position(relay, mark)) for mark in marks)
     rest: list[list[bytes]] = []
     for place in stands:
         if place.start < place.seq:
             rest += _rest(relay, place, marks, view)
-    cursor = Cursor(min(positions), marks, max(positions))
+    cursor = Cursor(min(start for _, start in starts), marks, starts)
     return Entrance(Verdict.EXACT, cursor, last_id or event_id(marks), tuple(rest))
 
 

@@ -29,12 +29,20 @@ _CACHE_BYTES = 8 * 1024 * 1024
 class Cursor(Struct, frozen=True):
     """Where a reader stands: a position in this worker's log, and the mark of each source.
 
-    Before position `even_at` it has passed some sources' events further than others'.
+    Attributes:
+        position: all before it has been passed.
+        marks: where that is in the order of each source.
+        starts: by source, the position before which all of it has been passed as well.
     """
 
     position: int
     marks: Marks = ()
-    even_at: int = 0
+    starts: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def is_even(self) -> bool:
+        """Whether it has passed all sources as far."""
+        return all(start <= self.position for _, start in self.starts)
 
 
 class Step(Struct, frozen=True):
@@ -117,7 +125,7 @@ class Relay:
         if cursor.position >= self.log.head:
             return None
         run = self.log.run(cursor.position)
-        if cursor.position < cursor.even_at:
+        if not cursor.is_even:
             return _uneven_step(run, cursor, view)
         key = (run.start, run.end, view)
         step = self._steps.get(key)
@@ -181,10 +189,11 @@ def _saved(admitted: Sequence[Envelope], short: Coalesced, view: View) -> int:
 
 def _uneven_step(run: Run, cursor: Cursor, view: View) -> Step:
     """Take a step without the events that were passed elsewhere, where they stood earlier."""
-    passed = {mark.epoch: mark.seq for mark in cursor.marks}
-    left = [e for e in run.envelopes if e.seq > passed.get(e.epoch, 0)]
+    starts = dict(cursor.starts)
+    placed = enumerate(run.envelopes, run.start)
+    left = [e for position, e in placed if position >= starts.get(e.source, 0)]
     step = _step(Run(run.start, run.end, left), cursor.marks, view)
-    return replace(step, cursor=replace(step.cursor, even_at=cursor.even_at))
+    return replace(step, cursor=replace(step.cursor, starts=cursor.starts))
 
 
 def _ends(envelope: Envelope, view: View) -> bool:
