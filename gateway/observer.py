@@ -13,7 +13,8 @@ from bus.subscriber import Subscriber
 from gateway.counts import Counts
 from gateway.loop_lag import LoopLag
 from gateway.proxy.proxy import Proxy
-from gateway.readers import Reader, Readers
+from gateway.reader import Reader
+from gateway.readers import Readers
 from gateway.status import Fill, Lag, ReaderStatus, SourceStatus, WorkerStatus, filter_of
 
 MAX_LAGGARDS = 100
@@ -139,7 +140,7 @@ def fill_of(relay_log: Log) -> Fill:
 
 
 def _position(reader: Reader) -> int:
-    return reader.cursor.position
+    return reader.position
 
 
 def _since(monotonic: float) -> float:

@@ -9,61 +9,20 @@ from collections.abc import Iterator
 import gevent
 from gevent.event import Event
 
-from gateway.connection import Connection
 from gateway.counts import Sent, total
 from gateway.evictions import Cause, none_yet
-from gateway.relay import Cursor, Entrance, Relay, Verdict, View, enter, enter_at, stands_at
+from gateway.reader import Lane, Reader
+from gateway.relay import Entrance, Relay, Verdict, View, enter, enter_at, stands_at
 from gateway.relay.pacing import pause_after
+from gateway.turnstile import Turnstile
 
-_WOKEN_AT_ONCE = 32
+_AT_ONCE = 32
 _AHEAD_S = 2.0
 _AHEAD_CHECK_S = 0.05
 
 
 class TooManyReaders(Exception):
     """The worker holds as many streams as it is allowed to, or is closing."""
-
-
-class Reader:
-    """One open stream.
-
-    Attributes:
-        view: what it gets, and in which form.
-        last_id: the last it has seen of an earlier stream; None if it begins.
-        cursor: where it stands.
-        resumed: it goes on exactly where that stream was cut; None while it is not known.
-        connection: its socket; None under a test client.
-        left: why it is over, once it is.
-        opened_at: `time.monotonic()` of its beginning.
-        sent: what it was sent so far.
-        stalled_s: for how long it has accepted nothing of what waits for it, as of the last look.
-    """
-
-    def __init__(self, view: View, last_id: str | None, cursor: Cursor) -> None:
-        self.view = view
-        self.last_id = last_id
-        self.cursor = cursor
-        self.resumed: bool | None = None
-        self.connection: Connection | None = None
-        self.left: Cause | None = None
-        self.opened_at = time.monotonic()
-        self.sent = Sent()
-        self.stalled_s = 0.0
-        self.wake = Event()
-
-    @property
-    def gone(self) -> bool:
-        """Whether it is over: nothing more is to be written."""
-        return self.left is not None
-
-    def leave(self, cause: Cause) -> None:
-        """End the stream by a reset, wherever it waits; does not block."""
-        if self.left is not None:
-            return
-        self.left = cause
-        self.wake.set()
-        if self.connection is not None:
-            self.connection.reset(f"the stream is ended: {cause.value}")
 
 
 class Readers:
@@ -79,6 +38,7 @@ class Readers:
         resumes: how often readers came in, by what became of their last id.
         catch_ups: how often one that had fallen off the log went on, likewise.
         evictions: how many streams have ended, by the `Cause`.
+        turnstile: for readers who have much to write.
     """
 
     def __init__(self, relay: Relay, limit: int) -> None:
@@ -88,10 +48,11 @@ class Readers:
         self.resumes: Counter[str] = Counter()
         self.catch_ups: Counter[str] = Counter()
         self.evictions = none_yet()
+        self.turnstile = Turnstile()
         self._sent_to_gone = Sent()
         self._limit = limit
         self._open: set[Reader] = set()
-        self._waiting: set[Reader] = set()
+        self._lanes: dict[tuple[View, object], Lane] = {}
         self._grown = Event()
         self._closed = False
 
@@ -127,7 +88,7 @@ class Readers:
             left = until - time.monotonic()
             if entrance.verdict is not Verdict.AHEAD or left <= 0 or reader.gone:
                 break
-            self.wait(reader, min(left, _AHEAD_CHECK_S))
+            reader.wake.wait(min(left, _AHEAD_CHECK_S))
         self.resumes[entrance.verdict.value] += 1
         reader.resumed = entrance.resumed
         return entrance
@@ -151,7 +112,7 @@ class Readers:
             self._open.remove(reader)
             self.evictions[(reader.left or Cause.GONE).value] += 1
             self._sent_to_gone = total([self._sent_to_gone, reader.sent])
-        self._waiting.discard(reader)
+        reader.leave_lane()
 
     def close(self) -> None:
         """End every stream, and open no more."""
@@ -164,12 +125,16 @@ class Readers:
             reader.leave(cause)
 
     def wait(self, reader: Reader, timeout_s: float) -> None:
-        """Block until there may be something for `reader` to do, at most `timeout_s`."""
+        """Block until there may be something for `reader` to do, at most `timeout_s`.
+
+        It has to stand at the head; what its view does not admit, it has passed afterwards.
+        """
         reader.wake.clear()
-        self._waiting.add(reader)
-        if not reader.gone:
-            reader.wake.wait(timeout_s)
-        self._waiting.discard(reader)
+        if reader.gone:
+            return
+        self._lane(reader).join(reader)
+        reader.wake.wait(timeout_s)
+        reader.leave_lane()
 
     def log_has_grown(self) -> None:
         """Ask for a round."""
@@ -184,10 +149,27 @@ class Readers:
             self._round()
             gevent.sleep(pause_after(time.perf_counter() - started))
 
+    def _lane(self, reader: Reader) -> Lane:
+        """Return where those wait who see the same, and have to pass the same over."""
+        cursor = reader.cursor
+        key = reader.view, () if cursor.is_even else cursor.starts
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(reader.view)
+        return lane
+
     def _round(self) -> None:
-        """Wake everybody who waits, some at a time, so that other work comes in between."""
-        waiting = list(self._waiting)
-        for first in range(0, len(waiting), _WOKEN_AT_ONCE):
-            for reader in waiting[first : first + _WOKEN_AT_ONCE]:
-                reader.wake.set()
-            gevent.sleep(0)
+        """Wake those for whom there is something; other work comes in between."""
+        for number, reader in enumerate(self._with_news(), start=1):
+            reader.wake.set()
+            if number % _AT_ONCE == 0:
+                gevent.sleep(0)
+
+    def _with_news(self) -> Iterator[Reader]:
+        for number, (key, lane) in enumerate(list(self._lanes.items()), start=1):
+            if not lane.readers:
+                del self._lanes[key]
+            elif lane.has_news(self.relay):
+                yield from list(lane.readers)
+            if number % _AT_ONCE == 0:
+                gevent.sleep(0)

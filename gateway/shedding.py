@@ -7,7 +7,8 @@ import time
 
 import gevent
 
-from gateway.readers import Reader, Readers
+from gateway.reader import Reader
+from gateway.readers import Readers
 
 log = logging.getLogger("weir.gateway")
 

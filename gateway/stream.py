@@ -14,7 +14,8 @@ from bus.events import ServerConnected, ServerHeartbeat
 from bus.ids import Ids
 from gateway.connection import Connection
 from gateway.evictions import Cause
-from gateway.readers import Reader, Readers
+from gateway.reader import Reader
+from gateway.readers import Readers
 from gateway.relay import Entrance, FellOff, Step, Verdict
 from gateway.relay.frames import PIECE_BYTES, server_frame
 from gateway.relay.mark import event_id
@@ -100,9 +101,8 @@ class Stream:
         """Yield what a reader is told first; only then it stands where that leads."""
         reader, size = self._reader, 0
         for piece in entrance.pieces(reader.view.endpoint):
-            yield from _cut(piece)
+            yield from self._by_turns(piece)
             size += len(piece)
-            gevent.sleep(0)
         reader.sent.entrance(entrance, size)
         reader.cursor = entrance.cursor
 
@@ -110,9 +110,15 @@ class Stream:
         self._reader.cursor = step.cursor
         if step.pieces:
             for piece in step.pieces:
-                yield from _cut(piece)
+                yield from self._by_turns(piece) if len(piece) > PIECE_BYTES else (piece,)
             self._reader.sent.step(step)
         self._let_go(step)
+
+    def _by_turns(self, piece: bytes) -> Iterator[bytes]:
+        """Yield a piece in lengths that a socket takes at once, others coming in between."""
+        for start in range(0, len(piece), PIECE_BYTES):
+            self._readers.turnstile.pass_through()
+            yield piece[start : start + PIECE_BYTES]
 
     def _let_go(self, step: Step) -> None:
         """Let others in, or a reader who lags and reads fast would keep the loop to itself.
@@ -137,15 +143,6 @@ class Stream:
         frame = server_frame(event_type, evt_id, reader.view.endpoint, place, **properties)
         reader.sent.own(len(frame))
         return frame
-
-
-def _cut(piece: bytes) -> Iterator[bytes]:
-    """Yield a piece in lengths that a socket takes at once."""
-    if len(piece) <= PIECE_BYTES:
-        yield piece
-        return
-    for start in range(0, len(piece), PIECE_BYTES):
-        yield piece[start : start + PIECE_BYTES]
 
 
 def _reset(reason: str) -> ConnectionResetError:

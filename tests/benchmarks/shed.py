@@ -47,6 +47,7 @@ def _measured(weir: Counted, cable: Namespace, each: int) -> list[list[str]]:
     with BadReaders(weir, cable, each) as bad:
         rows.append(_row(weir, f"and {3 * each} with nothing to send yet", delays_ms(weir)))
         bad.stall()
+        rows.append(_row(weir, f"while {3 * each} are sent 3 MB each", delays_ms(weir)))
         rows.append(_row(weir, f"and {2 * each} stalled, {each} slow", delays_ms(weir)))
         weir.settled("the end of the dead", 3 * STALL_S, readers=each)
         rows.append(_row(weir, f"the dead gone after {bad.stalled_s():.1f} s", delays_ms(weir)))

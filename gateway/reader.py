@@ -1,0 +1,105 @@
+"""One open stream, and the lane in which it waits."""
+
+from __future__ import annotations
+
+import time
+
+from gevent.event import Event
+
+from gateway.connection import Connection
+from gateway.counts import Sent
+from gateway.evictions import Cause
+from gateway.relay import Cursor, FellOff, Relay, View
+
+
+class Reader:
+    """One open stream.
+
+    Attributes:
+        view: what it gets, and in which form.
+        last_id: the last it has seen of an earlier stream; None if it begins.
+        cursor: where it stood when it began to wait, or stands since.
+        lane: where it waits; None while it does not.
+        resumed: it goes on exactly where that stream was cut; None while it is not known.
+        connection: its socket; None under a test client.
+        left: why it is over, once it is.
+        opened_at: `time.monotonic()` of its beginning.
+        sent: what it was sent so far.
+        stalled_s: for how long it has accepted nothing of what waits for it, as of the last look.
+    """
+
+    def __init__(self, view: View, last_id: str | None, cursor: Cursor) -> None:
+        self.view = view
+        self.last_id = last_id
+        self.cursor = cursor
+        self.lane: Lane | None = None
+        self.resumed: bool | None = None
+        self.connection: Connection | None = None
+        self.left: Cause | None = None
+        self.opened_at = time.monotonic()
+        self.sent = Sent()
+        self.stalled_s = 0.0
+        self.wake = Event()
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is over: nothing more is to be written."""
+        return self.left is not None
+
+    @property
+    def position(self) -> int:
+        """Where it stands in the log."""
+        own = self.cursor.position
+        return own if self.lane is None else max(own, self.lane.cursor.position)
+
+    def leave(self, cause: Cause) -> None:
+        """End the stream by a reset, wherever it waits; does not block."""
+        if self.left is not None:
+            return
+        self.left = cause
+        self.wake.set()
+        if self.connection is not None:
+            self.connection.reset(f"the stream is ended: {cause.value}")
+
+    def leave_lane(self) -> None:
+        """Wait no more, and stand where the lane has come."""
+        lane, self.lane = self.lane, None
+        if lane is None:
+            return
+        lane.readers.discard(self)
+        if lane.cursor.position > self.cursor.position:
+            self.cursor = lane.cursor
+
+
+class Lane:
+    """Readers with equal views that wait for the log to grow.
+
+    It takes for all of them the steps that hold nothing for their view. So a reader costs nothing
+    while the log grows by what does not concern it, and still does not fall off.
+
+    Attributes:
+        cursor: where it stands; no reader in it stands further back than that.
+        readers: who waits.
+    """
+
+    def __init__(self, view: View) -> None:
+        self.readers: set[Reader] = set()
+        self._view = view
+
+    def join(self, reader: Reader) -> None:
+        """Have a reader wait here; it stands at the head of the log."""
+        if not self.readers:
+            self.cursor = reader.cursor
+        self.readers.add(reader)
+        reader.lane = self
+
+    def has_news(self, relay: Relay) -> bool:
+        """Go on to what the readers are to be woken for; returns whether there is any."""
+        try:
+            while (step := relay.step(self.cursor, self._view)) is not None:
+                if step.pieces:
+                    return True
+                self.cursor = step.cursor
+        except FellOff:
+            return True
+        return False

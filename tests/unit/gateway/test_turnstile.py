@@ -1,0 +1,43 @@
+"""Who comes through a turnstile, and when."""
+
+import gevent
+
+from gateway.turnstile import Turnstile
+
+
+def test_all_come_through_in_the_order_in_which_they_came():
+    turnstile, passed = Turnstile(), []
+
+    def go_through(number):
+        turnstile.pass_through()
+        passed.append(number)
+
+    gevent.joinall([gevent.spawn(go_through, number) for number in range(100)], timeout=5)
+    assert passed == list(range(100))
+
+
+def test_those_who_have_much_to_do_leave_time_to_those_who_have_not():
+    turnstile, done = Turnstile(), []
+
+    def write_much(_):
+        for _ in range(200):
+            turnstile.pass_through()
+            sum(range(2000))
+        done.append("much")
+
+    def write_little():
+        for _ in range(20):
+            gevent.sleep(0.001)
+        done.append("little")
+
+    busy = [gevent.spawn(write_much, number) for number in range(50)]
+    gevent.joinall([gevent.spawn(write_little), *busy], timeout=30)
+    assert done[0] == "little"
+
+
+def test_one_who_ends_while_it_waits_holds_up_nobody():
+    turnstile = Turnstile()
+    waiting = [gevent.spawn(turnstile.pass_through) for _ in range(3)]
+    waiting[1].kill(block=False)
+    gevent.joinall(waiting, timeout=5)
+    assert all(one.ready() for one in waiting)
