@@ -85,10 +85,9 @@ def encode(ledger: Ledger, source: str, epoch: str, seq: int, tail: int) -> byte
         for slot, entry in session.entries.items()
     ]
     stones = [_Stone(session, *slot, stone) for (session, slot), stone in ledger.tombstones]
-    floor = ledger.floor if ledger.epoch == epoch else 0
     sessions = ledger.sessions.items()
     whole = [name for name, session in sessions if session.whole and session.entries]
-    return _encode(Snapshot(source, epoch, seq, floor, tail, entries, stones, whole))
+    return _encode(Snapshot(source, epoch, seq, ledger.floor, tail, entries, stones, whole))
 
 
 def decode(data: bytes) -> Snapshot:
