@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import zmq
 from msgspec import Struct, field
@@ -14,6 +16,10 @@ from bus.envelope import Envelope
 from bus.replay import CannotRepair
 
 log = logging.getLogger("weir.bus")
+
+# A late frame is of an epoch that was on its way when it ended: the last one, or one of a few in
+# a row that died at once. Of an older one a snapshot says again that it is over.
+MOST_OVER = 16
 
 
 class SourceState(Struct):
@@ -28,7 +34,7 @@ class SourceState(Struct):
         lost: events that were missing and could not be had again.
         snapshots: how often a snapshot took the place of what was missing.
         restarts: changes of epoch seen.
-        over: epochs that have ended.
+        over: epochs that have ended, the last `MOST_OVER`.
     """
 
     epoch: str
@@ -39,7 +45,7 @@ class SourceState(Struct):
     lost: int = 0
     snapshots: int = 0
     restarts: int = 0
-    over: set[str] = field(default_factory=set)
+    over: deque[str] = field(default_factory=partial(deque, maxlen=MOST_OVER))
 
 
 Repair = Callable[[str, str, int, int], list[Envelope]]
@@ -164,14 +170,15 @@ class Subscriber:
         """Begin another epoch, unless it is an older one and the source says that it is over."""
         if epoch < state.epoch and self.join():
             if state.epoch != epoch:
-                state.over.add(epoch)
+                state.over.append(epoch)
             return
         self._renew(source, state, epoch)
 
     def _renew(self, source: str, state: SourceState, epoch: str) -> None:
         log.info("source %s started anew: epoch %s after %s", source, epoch, state.epoch)
-        state.over.add(state.epoch)
-        state.over.discard(epoch)
+        if epoch in state.over:
+            state.over.remove(epoch)
+        state.over.append(state.epoch)
         state.epoch, state.seq, state.restarts = epoch, 0, state.restarts + 1
         self._on_restart(source, epoch)
 
