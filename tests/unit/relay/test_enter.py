@@ -177,6 +177,17 @@ def test_an_epoch_that_is_over_goes_on_in_the_next():
         assert "".join(said) == text
 
 
+def test_who_goes_on_in_an_epoch_is_not_told_again_of_the_one_before():
+    old = enveloped([part("a"), delta("b")])
+    new = [replace(e, epoch="p1later") for e in enveloped([delta("c"), delta("d"), delta("e")])]
+    other = enveloped([status("busy")], source="p2")
+    relay = relay_of(old, other, new)
+    for seq, text in ((0, "cde"), (1, "de"), (2, "e"), (3, "")):
+        entrance, got = rest_of_stream(relay, f"p1later:{seq},p2epoch:1", instance())
+        assert entrance.resumed
+        assert "".join(e["properties"]["delta"] for e in wires(got)) == text
+
+
 def test_a_fresh_reader_of_the_instance_hears_of_nothing_that_is_over():
     over = [part("a", time={"start": 1, "end": 2}), status("idle")]
     relay = relay_of(enveloped(over))
