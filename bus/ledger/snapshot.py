@@ -11,6 +11,7 @@ from bus.ledger.entry import Entry
 from bus.ledger.ledger import Ledger
 from bus.ledger.slot import Kind, Slot
 from bus.ledger.tombstones import Tombstone
+from bus.malformed import MALFORMED
 
 
 class MalformedSnapshot(ValueError):
@@ -98,7 +99,7 @@ def decode(data: bytes) -> Snapshot:
     """
     try:
         return _decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise MalformedSnapshot(f"malformed snapshot of {len(data)} bytes: {error}") from error
 
 
