@@ -17,8 +17,8 @@ import zmq
 from gevent.event import AsyncResult
 
 from bus.commands import Answer, Command, CommandFailed, Done, Request
+from bus.epoch import started_ms
 from bus.malformed import MALFORMED
-from bus.publisher import started_ms
 
 log = logging.getLogger("weir.bus")
 
