@@ -87,7 +87,7 @@ class Subscriber:
     def receive(self) -> list[Envelope]:
         """Wait for one frame and return its envelopes, after those that were missing before it.
 
-        None for a heartbeat that finds nothing missing, and for a malformed frame.
+        There are none of a heartbeat that finds nothing missing, nor of a malformed frame.
         """
         data = self._next()
         try:
@@ -108,16 +108,6 @@ class Subscriber:
         since = time.monotonic() - within_s
         return any(state.alive_at >= since for state in self.sources.values())
 
-    def _next(self) -> bytes:
-        """Wait for the next frame, but take one that is there past a green socket's own recv.
-
-        That costs more than all else done for a frame, and in a storm there always is one.
-        """
-        try:
-            return zmq.Socket.recv(self._socket, zmq.NOBLOCK)
-        except zmq.Again:
-            return self._socket.recv()
-
     def join(self) -> bool:
         """Begin where snapshots end; tell whether there is any."""
         if self._join is None:
@@ -130,6 +120,16 @@ class Subscriber:
         for source, epoch, seq in joined:
             self._stand(source, epoch, seq)
         return bool(joined)
+
+    def _next(self) -> bytes:
+        """Wait for the next frame, but take one that is there past a green socket's own recv.
+
+        That costs more than all else done for a frame, and in a storm there always is one.
+        """
+        try:
+            return zmq.Socket.recv(self._socket, zmq.NOBLOCK)
+        except zmq.Again:
+            return self._socket.recv()
 
     def _stand(self, source: str, epoch: str, seq: int) -> None:
         state = self.sources.get(source)
