@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from bus.envelope import Envelope
+from bus.malformed import MALFORMED
 
 
 class Batch(Struct, frozen=True, array_like=True, tag=1):
@@ -51,5 +52,5 @@ def decode(data: bytes) -> Frame:
     """
     try:
         return _decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise MalformedFrame(f"malformed bus frame of {len(data)} bytes: {error}") from error

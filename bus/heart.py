@@ -6,7 +6,6 @@ of life. `weir up` is such a manager, and systemd is one for a service that it r
 
 from __future__ import annotations
 
-import faulthandler
 import os
 import socket
 import time
@@ -74,10 +73,3 @@ class Heart:
             lag = f"{LAG}={self._worst_s * 1000:.1f}"
             self._notifier.say("WATCHDOG=1", f"{PID}={os.getpid()}", lag)
             self._said_at, self._worst_s = now, 0.0
-
-
-def show_stack_at_abort() -> None:
-    """Have SIGABRT print where every thread stands, even where the loop does not turn."""
-    # Enabling alone changes nothing where it has been enabled before a fork.
-    faulthandler.disable()
-    faulthandler.enable()

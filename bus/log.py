@@ -51,9 +51,12 @@ class _Segment:
 
     def find(self, source: str, epoch: str, seq: int) -> int:
         """Return the position of the first of a source's envelopes that follows `seq`."""
+        reached = False
         for position, envelope in enumerate(self.envelopes, self.start):
-            if envelope.source == source and (envelope.epoch != epoch or envelope.seq > seq):
-                return position
+            if envelope.source == source:
+                reached = reached or envelope.epoch == epoch
+                if reached and (envelope.epoch != epoch or envelope.seq > seq):
+                    return position
         return self.end
 
 

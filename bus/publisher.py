@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
 
@@ -10,27 +9,14 @@ import zmq
 
 from bus.codec import Batch, Frame, Heartbeat, encode
 from bus.envelope import Envelope
+from bus.epoch import new_epoch
 from bus.events import Event
 from bus.ledger import Ledger
 from bus.log import Log
 
 BATCH_BYTES = 24 * 1024
 BATCH_EVENTS = 256
-_EPOCH_RANDOM_DIGITS = 4
 _JOURNAL_BYTES = 32 * 1024 * 1024
-
-
-def new_epoch() -> str:
-    """Return a name for one start of a processor; later starts sort later."""
-    return f"{time.time_ns() // 1_000_000:x}{secrets.token_hex(_EPOCH_RANDOM_DIGITS // 2)}"
-
-
-def started_ms(epoch: str) -> int:
-    """Return when the processor of an epoch started, ms since the Unix epoch; 0 if it is odd."""
-    try:
-        return int(epoch[:-_EPOCH_RANDOM_DIGITS], 16)
-    except ValueError:
-        return 0
 
 
 class Publisher:

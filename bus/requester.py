@@ -17,7 +17,8 @@ import zmq
 from gevent.event import AsyncResult
 
 from bus.commands import Answer, Command, CommandFailed, Done, Request
-from bus.publisher import started_ms
+from bus.epoch import started_ms
+from bus.malformed import MALFORMED
 
 log = logging.getLogger("weir.bus")
 
@@ -103,7 +104,7 @@ class Requester:
             data = self._socket.recv()
             try:
                 answer = self._decode(data)
-            except msgspec.MsgspecError as error:
+            except MALFORMED as error:
                 log.warning("malformed answer of %d bytes: %s", len(data), error)
                 continue
             waiting = self._waiting.get(answer.id)

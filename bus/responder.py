@@ -10,10 +10,9 @@ import msgspec
 import zmq
 
 from bus.commands import Answer, Command, CommandFailed, Done, Failed, Request
+from bus.malformed import MALFORMED
 
 log = logging.getLogger("weir.bus")
-
-MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 Handler = Callable[[Command], tuple[bytes, str | None]]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import zmq
 from msgspec import Struct, field
@@ -14,6 +16,10 @@ from bus.envelope import Envelope
 from bus.replay import CannotRepair
 
 log = logging.getLogger("weir.bus")
+
+# A late frame is of an epoch that was on its way when it ended: the last one, or one of a few in
+# a row that died at once. Of an older one a snapshot says again that it is over.
+MOST_OVER = 16
 
 
 class SourceState(Struct):
@@ -28,7 +34,7 @@ class SourceState(Struct):
         lost: events that were missing and could not be had again.
         snapshots: how often a snapshot took the place of what was missing.
         restarts: changes of epoch seen.
-        over: epochs that have ended.
+        over: epochs that have ended, the last `MOST_OVER`.
     """
 
     epoch: str
@@ -39,7 +45,7 @@ class SourceState(Struct):
     lost: int = 0
     snapshots: int = 0
     restarts: int = 0
-    over: set[str] = field(default_factory=set)
+    over: deque[str] = field(default_factory=partial(deque, maxlen=MOST_OVER))
 
 
 Repair = Callable[[str, str, int, int], list[Envelope]]
@@ -81,7 +87,7 @@ class Subscriber:
     def receive(self) -> list[Envelope]:
         """Wait for one frame and return its envelopes, after those that were missing before it.
 
-        None for a heartbeat that finds nothing missing, and for a malformed frame.
+        There are none of a heartbeat that finds nothing missing, nor of a malformed frame.
         """
         data = self._next()
         try:
@@ -102,16 +108,6 @@ class Subscriber:
         since = time.monotonic() - within_s
         return any(state.alive_at >= since for state in self.sources.values())
 
-    def _next(self) -> bytes:
-        """Wait for the next frame, but take one that is there past a green socket's own recv.
-
-        That costs more than all else done for a frame, and in a storm there always is one.
-        """
-        try:
-            return zmq.Socket.recv(self._socket, zmq.NOBLOCK)
-        except zmq.Again:
-            return self._socket.recv()
-
     def join(self) -> bool:
         """Begin where snapshots end; tell whether there is any."""
         if self._join is None:
@@ -124,6 +120,16 @@ class Subscriber:
         for source, epoch, seq in joined:
             self._stand(source, epoch, seq)
         return bool(joined)
+
+    def _next(self) -> bytes:
+        """Wait for the next frame, but take one that is there past a green socket's own recv.
+
+        That costs more than all else done for a frame, and in a storm there always is one.
+        """
+        try:
+            return zmq.Socket.recv(self._socket, zmq.NOBLOCK)
+        except zmq.Again:
+            return self._socket.recv()
 
     def _stand(self, source: str, epoch: str, seq: int) -> None:
         state = self.sources.get(source)
@@ -164,14 +170,15 @@ class Subscriber:
         """Begin another epoch, unless it is an older one and the source says that it is over."""
         if epoch < state.epoch and self.join():
             if state.epoch != epoch:
-                state.over.add(epoch)
+                state.over.append(epoch)
             return
         self._renew(source, state, epoch)
 
     def _renew(self, source: str, state: SourceState, epoch: str) -> None:
         log.info("source %s started anew: epoch %s after %s", source, epoch, state.epoch)
-        state.over.add(state.epoch)
-        state.over.discard(epoch)
+        if epoch in state.over:
+            state.over.remove(epoch)
+        state.over.append(state.epoch)
         state.epoch, state.seq, state.restarts = epoch, 0, state.restarts + 1
         self._on_restart(source, epoch)
 

@@ -12,7 +12,8 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from bus import logs
-from bus.heart import BEAT_S, Heart, Notifier, show_stack_at_abort
+from bus.heart import BEAT_S, Heart, Notifier
+from bus.stack import show_stack_at_abort
 from gateway.scoreboard import Scoreboard
 from gateway.settings import Settings
 

@@ -13,10 +13,11 @@ import zmq.green as zmq
 from gevent.event import Event
 
 from bus.endpoints import Endpoints
-from bus.heart import Heart, Notifier, show_stack_at_abort
+from bus.heart import Heart, Notifier
 from bus.publisher import Publisher
 from bus.responder import Responder
 from bus.sockets import publisher_socket, responder_socket
+from bus.stack import show_stack_at_abort
 from processor.native import Native
 from processor.origin import Origin
 from processor.pulse import BEAT_S, Pulse

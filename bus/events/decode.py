@@ -142,17 +142,21 @@ def _opaque(wire: _Wire, subject: _Subject, payload: bytes) -> Opaque:
     session = subject.sessionID or entity.sessionID
     if session is None and wire.type.startswith("session."):
         session = entity.id  # 1.2: session events name their session only in `info`
-    snapshot = policy_of(wire.type) is Policy.LATEST and subject.part is not None
+    latest = policy_of(wire.type) is Policy.LATEST
+    snapshot = latest and subject.part is not None
     message = subject.messageID or entity.messageID
     if wire.type == MessageUpdated.type:
         message = entity.id
+    part = subject.partID
+    if latest:
+        part = entity.id if snapshot else None  # without a part it is a snapshot of none
     request = subject.id if wire.type in _REQUESTS else subject.requestID
     return Opaque(
         type=wire.type,
         id=_name(wire.id),
         sessionID=_name(session),
         messageID=_name(message),
-        partID=_name(entity.id if snapshot else subject.partID),
+        partID=_name(part),
         requestID=_name(request),
         provisional=snapshot and subject.delta is None and _grows(entity),
         payload=_one_line(payload),

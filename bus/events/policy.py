@@ -1,6 +1,6 @@
 """How a relay may coalesce an event: each type declares one policy, and this is their table.
 
-Rules (law numbers as in the README):
+Rules:
 
 1. ``APPEND`` — consecutive deltas of one part and field concatenate into one.
 2. ``LATEST`` — a whole snapshot of a part. It stands for every delta of that part queued before

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bus import json
 from bus.envelope import Envelope
-from bus.events import Delta, Opaque, SessionCreated, SessionUpdated
+from bus.events import Opaque, SessionCreated, SessionUpdated
 
 ENTRY_BYTES = 1500  # what an entry takes in memory beside its text
 _MOST_PIECES = 4096
@@ -66,9 +66,9 @@ class Entry:
 
     __slots__ = ("_grown", "_grown_size", "born", "last", "told")
 
-    def __init__(self, told: Envelope, born: int, last: Envelope | None = None) -> None:
+    def __init__(self, told: Envelope, born: int) -> None:
         self.told = told
-        self.last = last or told
+        self.last = told
         self.born = born
         self._grown: dict[str, list[str]] | None = None
         self._grown_size = 0
@@ -98,8 +98,7 @@ class Entry:
     @property
     def message(self) -> str | None:
         """The message that it is, or is a part of."""
-        event = self.told.event
-        return event.messageID
+        return self.told.event.messageID
 
     @property
     def size(self) -> int:
@@ -107,10 +106,8 @@ class Entry:
         return ENTRY_BYTES + self.told.event.size + self._grown_size
 
 
-def growth(event: Delta | Opaque) -> tuple[str, str, str] | None:
-    """Return part, field and text of a delta, typed or not; None if it is in no known form."""
-    if isinstance(event, Delta):
-        return event.partID, event.field, event.delta
+def growth(event: Opaque) -> tuple[str, str, str] | None:
+    """Return part, field and text of a delta that is not typed; None if its form is unknown."""
     try:
         properties: dict[str, Any] = json.decode(event.payload)["properties"]
         found = properties["partID"], properties["field"], properties["delta"]

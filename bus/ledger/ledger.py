@@ -27,6 +27,7 @@ class Ledger:
         rest_s: how long a session is remembered in which nothing goes on.
 
     Attributes:
+        max_bytes: as given.
         epoch: of the source, as last heard.
         seq: of the last event it was told of.
         floor: highest seq of anything it has forgotten.
@@ -36,21 +37,16 @@ class Ledger:
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES, rest_s: float = REST_S) -> None:
+        self.max_bytes = max_bytes
         self.epoch = ""
         self.seq = 0
         self.floor = 0
         self.size = 0
         self.sessions: dict[str, LedgerSession] = {}
         self.tombstones = Tombstones()
-        self._max_bytes = max_bytes
         self._rest_ns = int(rest_s * _NS)
         self._swept_ns = 0
         self._parts: dict[str, Entry] = {}
-
-    @property
-    def max_bytes(self) -> int:
-        """How many bytes its entries may take."""
-        return self._max_bytes
 
     def note(self, envelopes: Iterable[Envelope]) -> None:
         """Take the next events of the source; deltas of one part in a row cost next to nothing."""
@@ -118,14 +114,6 @@ class Ledger:
         """Own up to events that it was never told of, right before the next one."""
         self.floor = self.seq + 1
 
-    def shrink(self) -> None:
-        """Forget what matters least until the rest is well within its bounds."""
-        target = self._max_bytes * 3 // 4
-        for victim in self._least_first():
-            if self.size <= target:
-                return
-            self._forget(*victim)
-
     def _note_opaque(self, envelope: Envelope, event: Opaque) -> None:
         if event.type == PartDelta.type:
             grown = growth(event)
@@ -160,8 +148,7 @@ class Ledger:
         self.size -= entry.size
         entry.grow(envelope, field, texts)
         self.size += entry.size
-        if self.size > self._max_bytes:
-            self.shrink()
+        self._shrink()
 
     def _grow_unknown(self, envelope: Envelope) -> None:
         """Note text of a part that was forgotten, or, if none can have been, nobody knows yet."""
@@ -177,8 +164,7 @@ class Ledger:
         old = known.entries.get(slot)
         newborn = envelope.seq if known.whole else 0  # it may have lived before
         self.put(session, slot, Entry(envelope, newborn if old is None else old.born))
-        if self.size > self._max_bytes:
-            self.shrink()
+        self._shrink()
         if envelope.time_ns >= self._swept_ns + _SWEEP_EVERY_NS:
             self._swept_ns = envelope.time_ns
             self._sweep(envelope.time_ns - self._rest_ns)
@@ -216,6 +202,15 @@ class Ledger:
             self.size -= entry.size
         if slot[0] is Kind.PART:
             self._parts.pop(slot[1], None)
+
+    def _shrink(self) -> None:
+        """Past the bounds, forget what matters least until the rest is well within them."""
+        if self.size <= self.max_bytes:
+            return
+        for victim in self._least_first():
+            if self.size <= self.max_bytes * 3 // 4:
+                return
+            self._forget(*victim)
 
     def _forget(self, session_id: str, slot: Slot) -> None:
         """Drop what is still there: who has not heard of it cannot be made whole any more."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 
 from bus.events import (
     MessageRemoved,
@@ -46,44 +45,25 @@ class Kind(enum.IntEnum):
 Slot = tuple[Kind, str]
 """An entity within its session: its kind, and its id (empty where the session has but one)."""
 
-_Id = Callable[[Opaque], str | None]
-
-
-def _of_session(_event: Opaque) -> str:
-    return ""
-
-
-def _of_message(event: Opaque) -> str | None:
-    return event.messageID
-
-
-def _of_part(event: Opaque) -> str | None:
-    return event.partID
-
-
-def _of_request(event: Opaque) -> str | None:
-    return event.requestID
-
-
-_TOLD: dict[str, tuple[Kind, _Id]] = {
-    SessionCreated.type: (Kind.SESSION, _of_session),
-    SessionUpdated.type: (Kind.SESSION, _of_session),
-    SessionStatus.type: (Kind.STATUS, _of_session),
-    SessionDiff.type: (Kind.DIFF, _of_session),
-    SessionError.type: (Kind.ERROR, _of_session),
-    TodoUpdated.type: (Kind.TODOS, _of_session),
-    MessageUpdated.type: (Kind.MESSAGE, _of_message),
-    PartUpdated.type: (Kind.PART, _of_part),
-    PermissionAsked.type: (Kind.REQUEST, _of_request),
-    QuestionAsked.type: (Kind.REQUEST, _of_request),
+_TOLD = {
+    SessionCreated.type: Kind.SESSION,
+    SessionUpdated.type: Kind.SESSION,
+    SessionStatus.type: Kind.STATUS,
+    SessionDiff.type: Kind.DIFF,
+    SessionError.type: Kind.ERROR,
+    TodoUpdated.type: Kind.TODOS,
+    MessageUpdated.type: Kind.MESSAGE,
+    PartUpdated.type: Kind.PART,
+    PermissionAsked.type: Kind.REQUEST,
+    QuestionAsked.type: Kind.REQUEST,
 }
-_ENDED: dict[str, tuple[Kind, _Id]] = {
-    SessionDeleted.type: (Kind.SESSION, _of_session),
-    MessageRemoved.type: (Kind.MESSAGE, _of_message),
-    PartRemoved.type: (Kind.PART, _of_part),
-    PermissionReplied.type: (Kind.REQUEST, _of_request),
-    QuestionReplied.type: (Kind.REQUEST, _of_request),
-    QuestionRejected.type: (Kind.REQUEST, _of_request),
+_ENDED = {
+    SessionDeleted.type: Kind.SESSION,
+    MessageRemoved.type: Kind.MESSAGE,
+    PartRemoved.type: Kind.PART,
+    PermissionReplied.type: Kind.REQUEST,
+    QuestionReplied.type: Kind.REQUEST,
+    QuestionRejected.type: Kind.REQUEST,
 }
 
 
@@ -97,10 +77,21 @@ def ended(event: Opaque) -> Slot | None:
     return _slot(event, _ENDED)
 
 
-def _slot(event: Opaque, table: dict[str, tuple[Kind, _Id]]) -> Slot | None:
-    entry = table.get(event.type)
-    if entry is None:
+def _slot(event: Opaque, kinds: dict[str, Kind]) -> Slot | None:
+    kind = kinds.get(event.type)
+    if kind is None:
         return None
-    kind, id_of = entry
-    name = id_of(event)
+    name = _name(event, kind)
     return None if name is None else (kind, name)
+
+
+def _name(event: Opaque, kind: Kind) -> str | None:
+    match kind:
+        case Kind.MESSAGE:
+            return event.messageID
+        case Kind.PART:
+            return event.partID
+        case Kind.REQUEST:
+            return event.requestID
+        case _:
+            return ""

@@ -11,6 +11,7 @@ from bus.ledger.entry import Entry
 from bus.ledger.ledger import Ledger
 from bus.ledger.slot import Kind, Slot
 from bus.ledger.tombstones import Tombstone
+from bus.malformed import MALFORMED
 
 
 class MalformedSnapshot(ValueError):
@@ -85,10 +86,9 @@ def encode(ledger: Ledger, source: str, epoch: str, seq: int, tail: int) -> byte
         for slot, entry in session.entries.items()
     ]
     stones = [_Stone(session, *slot, stone) for (session, slot), stone in ledger.tombstones]
-    floor = ledger.floor if ledger.epoch == epoch else 0
     sessions = ledger.sessions.items()
     whole = [name for name, session in sessions if session.whole and session.entries]
-    return _encode(Snapshot(source, epoch, seq, floor, tail, entries, stones, whole))
+    return _encode(Snapshot(source, epoch, seq, ledger.floor, tail, entries, stones, whole))
 
 
 def decode(data: bytes) -> Snapshot:
@@ -99,7 +99,7 @@ def decode(data: bytes) -> Snapshot:
     """
     try:
         return _decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise MalformedSnapshot(f"malformed snapshot of {len(data)} bytes: {error}") from error
 
 

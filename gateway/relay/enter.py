@@ -23,9 +23,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from bus.envelope import Envelope
+from bus.epoch import started_ms
 from bus.ledger import Upsert
 from bus.log import FellOff
-from bus.publisher import started_ms
 from gateway.relay.coalesce import coalesce
 from gateway.relay.entrance import Entrance, Verdict
 from gateway.relay.frames import frame

@@ -25,6 +25,10 @@ from gateway.relay.view import Endpoint, View
 
 _CACHE_BYTES = 8 * 1024 * 1024
 
+# Readers come back within seconds of a restart, and restarts in a row get ever rarer: an id names
+# one of the last epochs. Whoever names an older one is told all that is.
+EPOCHS_OF_A_SOURCE = 16
+
 
 class Cursor(Struct, frozen=True):
     """Where a reader stands: a position in this worker's log, and the mark of each source.
@@ -73,7 +77,7 @@ class Relay:
     Attributes:
         log: what came lately.
         ledgers: what is, by source.
-        sources: by epoch, as far as they were heard of.
+        sources: by epoch, the last `EPOCHS_OF_A_SOURCE` of each that were heard of.
     """
 
     def __init__(self, log: Log | None = None, ledger_bytes: int = MAX_BYTES) -> None:
@@ -136,7 +140,12 @@ class Relay:
 
     def _stand(self, mark: Mark) -> None:
         self._marks = advance(self._marks, mark)
+        if mark.epoch in self.sources:
+            return
         self.sources[mark.epoch] = mark.source
+        epochs = [epoch for epoch, source in self.sources.items() if source == mark.source]
+        for old in epochs[:-EPOCHS_OF_A_SOURCE]:
+            del self.sources[old]
 
     def _ledger(self, source: str) -> Ledger:
         ledger = self.ledgers.get(source)

@@ -251,7 +251,9 @@ def test_nonsense_does_not_stop_a_requester(channel):
     call = gevent.spawn(requester.call, SessionGet("ses_1"))
     peer, data = router.recv_multipart()
     request = msgspec.msgpack.decode(data, type=Request)
-    for answer in (b"\xc1", b"", _encode(Done(99, b"nobody's")), _encode(Done(request.id, b"it"))):
+    no_unicode = b"\x94\x02\x01\xa8internal\xa1\xff"
+    others, own = _encode(Done(99, b"nobody's")), _encode(Done(request.id, b"it"))
+    for answer in (b"\xc1", b"", no_unicode, others, own):
         router.send_multipart([peer, answer])
     assert call.get(timeout=10).body == b"it"
 

@@ -133,6 +133,11 @@ def test_a_part_that_grew_is_told_whole_under_the_id_of_its_last_delta():
     assert upsert == {**part("abc", extra=[1]), "id": "evt_3"}
 
 
+def test_a_snapshot_without_its_part_tells_nothing_that_could_grow():
+    empty = about("message.part.updated", messageID="msg", partID="prt")
+    assert upserts(told(Ledger(), enveloped([empty, delta("b")])).changed(-1)) == []
+
+
 def test_half_a_surrogate_pair_survives_growth_and_the_trip():
     half = from_json(json.dumps(delta("\ud83c")).encode())
     first, second = enveloped([part("a"), delta("b")])

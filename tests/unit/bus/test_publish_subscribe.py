@@ -10,6 +10,7 @@ from bus.envelope import Envelope
 from bus.events import from_json
 from bus.publisher import BATCH_BYTES, BATCH_EVENTS, Publisher
 from bus.replay import CannotRepair
+from bus.subscriber import MOST_OVER
 from tests.envelopes import dump
 
 
@@ -220,11 +221,10 @@ def test_what_a_publisher_drops_at_its_mark_is_counted_to_the_event(bus):
     published = 8_000  # a frame each, and nobody reads: more than the two marks together
     for number in range(published):
         publisher.publish(numbered(number))
-    received = []
-    while subscriber._socket.poll(100):
+    received = subscriber.receive()
+    while subscriber.sources["p1"].seq < published:
+        publisher.heartbeat()
         received += subscriber.receive()
-    publisher.heartbeat()
-    subscriber.receive()
     seqs = [envelope.seq for envelope in received]
     assert seqs == sorted(set(seqs))
     assert 0 < len(received) < published
@@ -301,3 +301,17 @@ def test_a_clock_that_went_back_does_not_silence_a_source(bus):
     subscriber = bus.subscriber(cannot, join)
     bus.send(batch(1, epoch="e2"), batch(1, 2, epoch="e1"), batch(3, epoch="e1"))
     assert receive(subscriber, 3) == [[1], [1, 2], [3]]
+
+
+def test_of_epochs_that_are_over_the_last_are_remembered_and_an_older_one_is_asked_about(bus):
+    last = MOST_OVER + 3
+    epochs = [f"e{number:03}" for number in range(last + 1)]
+    join, asked = joining([("p1", epochs[0], 0)], [("p1", epochs[last], 1)])
+    subscriber = bus.subscriber(cannot, join)
+    bus.send(*(batch(1, epoch=epoch) for epoch in epochs))
+    assert receive(subscriber, len(epochs)) == [[1]] * len(epochs)
+    assert list(subscriber.sources["p1"].over) == epochs[3:last]
+    late = [batch(2, epoch=epochs[3]), batch(2, epoch=epochs[0]), batch(3, epoch=epochs[0])]
+    bus.send(*late, batch(2, epoch=epochs[last]))
+    assert receive(subscriber, 4) == [[], [], [], [2]]
+    assert len(asked) == 2

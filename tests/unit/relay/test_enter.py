@@ -12,6 +12,7 @@ from bus.clone import Cloned
 from bus.ledger import Ledger, snapshot
 from bus.sse import EventStreamParser
 from gateway.relay import Cursor, Endpoint, Log, Relay, Verdict, View, enter
+from gateway.relay.relay import EPOCHS_OF_A_SOURCE
 from tests.envelopes import deliveries, enveloped, everything, instance
 from tests.histories import histories
 from tests.reference import fold
@@ -175,6 +176,31 @@ def test_an_epoch_that_is_over_goes_on_in_the_next():
         said = [e["properties"].get("delta", "") for e in wires(got)]
         assert entrance.resumed
         assert "".join(said) == text
+
+
+def test_who_goes_on_in_an_epoch_is_not_told_again_of_the_one_before():
+    old = enveloped([part("a"), delta("b")])
+    new = [replace(e, epoch="p1later") for e in enveloped([delta("c"), delta("d"), delta("e")])]
+    other = enveloped([status("busy")], source="p2")
+    relay = relay_of(old, other, new)
+    for seq, text in ((0, "cde"), (1, "de"), (2, "e"), (3, "")):
+        entrance, got = rest_of_stream(relay, f"p1later:{seq},p2epoch:1", instance())
+        assert entrance.resumed
+        assert "".join(e["properties"]["delta"] for e in wires(got)) == text
+
+
+def test_an_epoch_that_is_over_for_long_is_forgotten_and_who_names_it_is_told_all():
+    first = enveloped([part("a"), status("idle")], source="p2")
+    relay = relay_of(first)
+    for number in range(EPOCHS_OF_A_SOURCE + 1):
+        [event] = enveloped([part("a")])
+        relay.append([replace(event, epoch=f"{number:x}p1")])
+    assert len(relay.sources) == EPOCHS_OF_A_SOURCE + 1
+    known, got = rest_of_stream(relay, "1p1:1,p2epoch:2", instance())
+    assert (known.verdict, len(got)) == (Verdict.EXACT, EPOCHS_OF_A_SOURCE - 1)
+    forgotten, got = rest_of_stream(relay, "0p1:1,p2epoch:2", instance())
+    assert forgotten.verdict is Verdict.FOREIGN
+    assert wires(got) == [part("a")]
 
 
 def test_a_fresh_reader_of_the_instance_hears_of_nothing_that_is_over():
