@@ -132,7 +132,7 @@ class Readers:
         reader.wake.clear()
         if reader.gone:
             return
-        self._lane(reader).join(reader)
+        self.lane(reader).join(reader)
         reader.wake.wait(timeout_s)
         reader.leave_lane()
 
@@ -149,7 +149,7 @@ class Readers:
             self._round()
             gevent.sleep(pause_after(time.perf_counter() - started))
 
-    def _lane(self, reader: Reader) -> Lane:
+    def lane(self, reader: Reader) -> Lane:
         """Return where those wait who see the same, and have to pass the same over."""
         cursor = reader.cursor
         key = reader.view, () if cursor.is_even else cursor.starts
@@ -160,12 +160,12 @@ class Readers:
 
     def _round(self) -> None:
         """Wake those for whom there is something; other work comes in between."""
-        for number, reader in enumerate(self._with_news(), start=1):
+        for number, reader in enumerate(self.with_news(), start=1):
             reader.wake.set()
             if number % _AT_ONCE == 0:
                 gevent.sleep(0)
 
-    def _with_news(self) -> Iterator[Reader]:
+    def with_news(self) -> Iterator[Reader]:
         for number, (key, lane) in enumerate(list(self._lanes.items()), start=1):
             if not lane.readers:
                 del self._lanes[key]

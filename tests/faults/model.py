@@ -118,11 +118,17 @@ class WorkerModel:
             envelopes = self._subscriber.receive()
             if envelopes:
                 self.readers.relay.append(envelopes)
+        for _ in self.readers.with_news():
+            pass
 
     def stream(self, view: View, last_id: str) -> Iterator[bytes]:
-        """Open a stream that says a heartbeat when there is nothing else to say."""
+        """Open a stream that says a heartbeat when there is nothing to say, and waits then."""
         reader = self.readers.open(view, last_id or None)
-        return iter(Stream(self.readers, reader, None, 0.0, 0.0, Ids()))
+        for piece in Stream(self.readers, reader, None, 0.0, 0.0, Ids()):
+            if b"server.heartbeat" in piece:
+                self.readers.lane(reader).join(reader)
+            yield piece
+            reader.leave_lane()
 
 
 class _Fed(Subscriber):
