@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 
@@ -80,9 +80,7 @@ class Worker:
             on_loss=partial(ingest.lose, self.readers),
             on_restart=sources.restarted,
         )
-        self._readiness = ReadinessMemory(
-            self._requester, version("weir"), relays=settings.upstream is not None
-        )
+        self._memories = _memories(settings, self._requesters)
         cors = Cors()
         self.proxy = None
         if settings.upstream is not None:
@@ -99,7 +97,7 @@ class Worker:
             *(requester.run for requester in self._requesters),
             self.readers.run,
             self._shedding.run,
-            self._readiness.run,
+            *(memory.run for memory in self._memories),
             self._lag.run,
             self._bulletin.run,
         ]
@@ -127,17 +125,25 @@ class Worker:
         made_with = (self.readers, settings, Ids(), Neighbours())
         for endpoint in Endpoint:
             app.add_route(endpoint.value, EventStream(endpoint, *made_with))
-        app.add_route("/global/health", Health(self._readiness))
+        app.add_route("/global/health", Health(self._memories[0]))
         self._add_checks(app)
         if upstream is None:
             add_native_routes(app, self._requester, settings.directory)
         return app
 
     def _add_checks(self, app: falcon.App[falcon.Request, falcon.Response]) -> None:
-        buses = len(self._requesters)
-        checkup = Checkup(self._readiness, self._subscriber, self._bulletin, buses)
+        checkup = Checkup(self._memories, self._subscriber, self._bulletin)
         about = (self._bulletin, checkup, version("weir"))
         app.add_route("/weir/livez", Livez())
         app.add_route("/weir/readyz", Readyz(checkup))
         app.add_route("/weir/status", Status(*about))
         app.add_route("/metrics", Metrics(*about))
+
+
+def _memories(settings: Settings, requesters: Sequence[Requester]) -> list[ReadinessMemory]:
+    """Return one for each bus; an upstream is what the first processor has to read."""
+    relays, own_version = settings.upstream is not None, version("weir")
+    return [
+        ReadinessMemory(bus.url, requester, own_version, relays=relays and number == 0)
+        for number, (bus, requester) in enumerate(zip(settings.buses, requesters, strict=True))
+    ]

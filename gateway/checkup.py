@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
+
+from msgspec.structs import replace
 
 from bus.subscriber import Subscriber
 from gateway import checks
@@ -18,35 +21,33 @@ class Checkup:
     """Made anew for everybody who asks, from what is known; asks nobody itself.
 
     Args:
-        memory: what the processor said.
+        memories: what the processor of each bus said; of each there has to be a source.
         subscriber: hears the sources.
         bulletin: tells of all workers.
-        buses: how many sources there have to be.
     """
 
     def __init__(
-        self, memory: ReadinessMemory, subscriber: Subscriber, bulletin: Bulletin, buses: int
+        self, memories: Sequence[ReadinessMemory], subscriber: Subscriber, bulletin: Bulletin
     ) -> None:
-        self._memory = memory
+        self._memories = memories
         self._subscriber = subscriber
         self._bulletin = bulletin
-        self._buses = buses
 
     def view(self) -> dict[str, Any]:
-        """``{"ready", "reasons", "checks", "upstream", "processor": {"answering", "age_s"}}``."""
-        memory, made = self._memory, self.checks()
+        """``{"ready", "reasons", "checks", "upstream", "processors"}``.
+
+        ``upstream`` is what the first processor knows of its own; ``processors`` has a
+        ``{"bus", "answering", "age_s", "upstream"}`` for each.
+        """
+        made = self.checks()
         # One that is named twice, by itself and by the processor, is told once.
         reasons = list(dict.fromkeys(check.reason for check in made if not check.ok))
-        age_s = memory.age_s
         return {
             "ready": not reasons,
             "reasons": reasons,
             "checks": made,
-            "upstream": memory.upstream,
-            "processor": {
-                "answering": memory.answering,
-                "age_s": None if age_s is None else round(age_s, 1),
-            },
+            "upstream": self._memories[0].upstream,
+            "processors": list(map(_processor, self._memories)),
         }
 
     def checks(self) -> list[Check]:
@@ -54,12 +55,20 @@ class Checkup:
         now = time.monotonic()
         posts = self._bulletin.workers()
         turning = [post for post in posts if now - post.beat <= BEAT_S + checks.LOOP_LAG_S]
-        heard = checks.heartbeats(self._heard(turning, now), self._buses)
-        made = [*self._memory.checks(), *heard]
+        heard = checks.heartbeats(self._heard(turning, now), len(self._memories))
+        made = [*self._of_processors(), *heard]
         for post in posts:
             made.append(checks.loop_lag(post, now, BEAT_S))
             made += checks.fills(post)
         return made
+
+    def _of_processors(self) -> Iterator[Check]:
+        """Yield what the processors say; where there are several, by the names of their buses."""
+        alone = len(self._memories) == 1
+        for memory in self._memories:
+            for check in memory.checks():
+                words = f"bus {memory.bus}: {check.reason}"
+                yield check if alone else replace(check, reason=words)
 
     def _heard(self, posts: list[Post], now: float) -> dict[str, Heard]:
         """Return how long ago each source was heard, by the worker that waits for it longest.
@@ -77,6 +86,16 @@ class Checkup:
             )
             for source in set(chain.from_iterable(ages.values()))
         }
+
+
+def _processor(memory: ReadinessMemory) -> dict[str, Any]:
+    age_s = memory.age_s
+    return {
+        "bus": memory.bus,
+        "answering": memory.answering,
+        "age_s": None if age_s is None else round(age_s, 1),
+        "upstream": memory.upstream,
+    }
 
 
 def _told(post: Post) -> dict[str, float]:

@@ -30,7 +30,7 @@ def families(
     yield gauge("weir_ready", "Whether /weir/readyz answers 200.", int(health["ready"]))
     yield from _streams(posts, counts)
     yield from _sources(posts, counts)
-    yield from _upstream(health["upstream"])
+    yield from _processors(health["processors"])
     yield from _workers(posts)
     yield counter(
         "weir_proxy_requests_total",
@@ -101,14 +101,22 @@ def _sources(posts: list[Post], counts: Counts) -> Iterator[Family]:
     )
 
 
-def _upstream(upstream: Mapping[str, Any] | None) -> Iterator[Family]:
-    if upstream is None:
+def _processors(processors: list[Mapping[str, Any]]) -> Iterator[Family]:
+    answering = {row["bus"]: int(row["answering"]) for row in processors}
+    yield gauge("weir_processor_answering", "Whether it answers commands.", by("bus", answering))
+    upstreams = {row["bus"]: row["upstream"] for row in processors if row["upstream"] is not None}
+    if not upstreams:
         return
-    connected = int(upstream.get("connected") is True)
-    yield gauge("weir_upstream_connected", "Whether the upstream's stream stands.", connected)
-    age_s = upstream.get("lastFrameAgeSeconds")
-    if isinstance(age_s, (int, float)):
-        yield gauge("weir_upstream_frame_age_seconds", "Since its last frame.", age_s)
+    connected = {bus: int(one.get("connected") is True) for bus, one in upstreams.items()}
+    yield gauge(
+        "weir_upstream_connected", "Whether the upstream's stream stands.", by("bus", connected)
+    )
+    ages = ((bus, one.get("lastFrameAgeSeconds")) for bus, one in upstreams.items())
+    yield gauge(
+        "weir_upstream_frame_age_seconds",
+        "Since its last frame.",
+        by("bus", {bus: age_s for bus, age_s in ages if isinstance(age_s, (int, float))}),
+    )
 
 
 def _workers(posts: list[Post]) -> Iterator[Family]:

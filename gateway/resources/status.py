@@ -43,6 +43,7 @@ class Status:
             "ready": health["ready"],
             "reasons": health["reasons"],
             "upstream": health["upstream"],
+            "processors": health["processors"],
             "workers": [_worker(post) for post in posts],
             "sources": list(chain.from_iterable(post.status.sources for post in posts)),
             **_readers(posts, MAX_LAGGARDS if asked is None else asked),

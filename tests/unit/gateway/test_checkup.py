@@ -4,6 +4,7 @@ import json
 import re
 import time
 
+from bus.requester import ProcessorGone
 from bus.subscriber import SourceState
 from gateway.bulletin import Bulletin
 from gateway.checkup import Checkup
@@ -28,12 +29,17 @@ class Ears:
 
 
 def worker(board, seat, ears, *answers):
-    """Return a worker's checkup, once it has posted."""
+    """Return a worker's checkup, once it has posted: of a bus for each answer, or of one."""
     bulletin = Bulletin(board, Observer(seat, Readers(Relay(), 10), ears, LoopLag(), None))
     bulletin.post()
-    memory = ReadinessMemory(ScriptedRequester(*(answers or (READY,))), "0.1", relays=False)
-    memory.ask()
-    return Checkup(memory, ears, bulletin, buses=1)
+    memories = [memory(f"ipc:///{number}", said) for number, said in enumerate(answers or [READY])]
+    return Checkup(memories, ears, bulletin)
+
+
+def memory(bus, said):
+    one = ReadinessMemory(bus, ScriptedRequester(said), "0.1", relays=False)
+    one.ask()
+    return one
 
 
 def test_a_gateway_that_lacks_nothing_is_ready():
@@ -86,3 +92,21 @@ def test_what_two_checks_say_alike_is_told_once():
     said = json.dumps({"ready": False, "reasons": ["no source was heard yet"]}).encode()
     view = worker(Scoreboard(1), 0, Ears(), said).view()
     assert view["reasons"] == ["no source was heard yet"]
+
+
+def test_of_several_processors_each_is_asked_for_and_named_by_its_bus():
+    upstream = {"version": "1.18.33"}
+    said = json.dumps({"ready": True, "reasons": [], "upstream": upstream}).encode()
+    ears = Ears(s1=0.1, s2=0.1)
+    view = worker(Scoreboard(1), 0, ears, said, ProcessorGone("gone")).view()
+    assert view["reasons"] == ["bus ipc:///1: the processor has not answered yet"]
+    told = [check.reason for check in view["checks"] if check.name == "processor"]
+    assert told == ["bus ipc:///0: the processor is ready"]
+    assert view["processors"] == [
+        {"bus": "ipc:///0", "answering": True, "age_s": 0.0, "upstream": upstream},
+        {"bus": "ipc:///1", "answering": False, "age_s": None, "upstream": None},
+    ]
+    assert view["upstream"] == upstream
+    assert worker(Scoreboard(1), 0, ears, READY, READY).view()["reasons"] == []
+    only_one = worker(Scoreboard(1), 0, Ears(s1=0.1), READY, READY)
+    assert only_one.view()["reasons"] == ["no source was heard yet"]

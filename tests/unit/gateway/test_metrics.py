@@ -11,16 +11,23 @@ from gateway.counts import Counts, Sent
 from gateway.exposition import by, counter, exposition, gauge
 from tests.fakes.posts import post_of, source_of
 
-READY = {"ready": True, "upstream": None}
+BUS = "ipc:///bus"
+OF_BUS = (("bus", BUS),)
 UNITS = ("_total", "_seconds", "_bytes", "_ratio", "_info")
 PLAIN = {
     *("weir_ready", "weir_readers", "weir_workers", "weir_upstream_connected"),
     *("weir_proxy_requests_in_flight", "weir_log_entries", "weir_ledger_entries"),
+    "weir_processor_answering",
 }
 
 
-def page(posts, counts=None, health=READY):
-    families = metrics.families(posts, counts or Counts(), health, "0.1")
+def health_of(upstream=None, ready=True, bus=BUS):
+    row = {"bus": bus, "answering": ready, "age_s": 0.5, "upstream": upstream}
+    return {"ready": ready, "processors": [row]}
+
+
+def page(posts, counts=None, health=None):
+    families = metrics.families(posts, counts or Counts(), health or health_of(), "0.1")
     return parsed(exposition(families))
 
 
@@ -47,9 +54,8 @@ def test_numbers_keep_their_value(real, whole):
 
 def test_every_metric_is_named_and_typed_by_the_conventions():
     upstream = {"connected": True, "lastFrameAgeSeconds": 1.5}
-    data = exposition(
-        metrics.families([post_of()], Counts(), {"ready": True, "upstream": upstream}, "0.1")
-    ).decode()
+    families = metrics.families([post_of()], Counts(), health_of(upstream), "0.1")
+    data = exposition(families).decode()
     types = dict(re.findall(r"# TYPE (\S+) (\S+)", data))
     assert len(types) > 25
     assert [name for name in types if data.count(f"# HELP {name} ") != 1] == []
@@ -113,7 +119,15 @@ def test_a_source_is_as_old_as_it_is_to_the_worker_that_hears_it_least():
 def test_the_upstream_is_told_of_where_there_is_one():
     assert not any(name.startswith("weir_upstream") for name, _ in page([]))
     upstream = {"connected": False, "lastFrameAgeSeconds": 12.5}
-    found = page([], health={"ready": False, "upstream": upstream})
+    found = page([], health=health_of(upstream, ready=False))
     assert found["weir_ready", ()] == 0
-    assert found["weir_upstream_connected", ()] == 0
-    assert found["weir_upstream_frame_age_seconds", ()] == 12.5
+    assert found["weir_upstream_connected", OF_BUS] == 0
+    assert found["weir_upstream_frame_age_seconds", OF_BUS] == 12.5
+
+
+def test_every_processor_is_told_of_by_its_bus():
+    health = health_of()
+    health["processors"] += health_of(ready=False, bus="tcp://localhost:5000")["processors"]
+    found = page([], health=health)
+    assert found["weir_processor_answering", OF_BUS] == 1
+    assert found["weir_processor_answering", (("bus", "tcp://localhost:5000"),)] == 0
