@@ -13,6 +13,7 @@ import gevent
 import zmq.green
 
 from bus import sockets
+from bus.heart import Heart
 from bus.ids import Ids
 from bus.requester import Requester
 from bus.subscriber import Subscriber
@@ -50,6 +51,7 @@ class Worker:
         settings: of the gateway.
         board: where all its workers post what they are like.
         seat: of this one there.
+        heart: of this one, to be beaten by its loop.
 
     Attributes:
         app: serves weir's own routes.
@@ -57,7 +59,7 @@ class Worker:
         broken: it cannot serve any more, and has asked to be stopped.
     """
 
-    def __init__(self, settings: Settings, board: Scoreboard, seat: int) -> None:
+    def __init__(self, settings: Settings, board: Scoreboard, seat: int, heart: Heart) -> None:
         context = zmq.green.Context()
         self.readers = Readers(Relay(), settings.max_readers)
         self.broken = False
@@ -85,7 +87,7 @@ class Worker:
         self.proxy = None
         if settings.upstream is not None:
             self.proxy = Proxy(settings.upstream, settings.upstream_timeout, cors)
-        self._lag = LoopLag()
+        self._lag = LoopLag(heart)
         observer = Observer(seat, self.readers, self._subscriber, self._lag, self.proxy)
         self._bulletin = Bulletin(board, observer)
         self.app = self._routes(settings, cors)

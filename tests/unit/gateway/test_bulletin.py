@@ -4,6 +4,7 @@ import os
 import time
 
 from bus.events import from_json
+from bus.heart import Heart, Notifier
 from bus.publisher import Publisher
 from bus.subscriber import SourceState
 from gateway.bulletin import Bulletin
@@ -15,6 +16,7 @@ from gateway.scoreboard import Scoreboard
 from tests.envelopes import dump, enveloped
 
 GLOBAL = View(Endpoint.GLOBAL)
+LAG = LoopLag(Heart(Notifier("")))
 
 
 class Ears:
@@ -34,7 +36,7 @@ class Nobody:
 
 def worker(board, seat=0, readers=None, ears=None):
     readers = Readers(Relay(), 5000) if readers is None else readers
-    observer = Observer(seat, readers, ears or Ears(), LoopLag(), None)
+    observer = Observer(seat, readers, ears or Ears(), LAG, None)
     return Bulletin(board, observer), readers
 
 

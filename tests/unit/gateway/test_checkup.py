@@ -4,6 +4,7 @@ import json
 import re
 import time
 
+from bus.heart import Heart, Notifier
 from bus.requester import ProcessorGone
 from bus.subscriber import SourceState
 from gateway.bulletin import Bulletin
@@ -16,6 +17,7 @@ from gateway.relay import Relay
 from gateway.scoreboard import Scoreboard
 from tests.fakes.requester import ScriptedRequester
 
+LAG = LoopLag(Heart(Notifier("")))
 READY = json.dumps({"ready": True, "reasons": []}).encode()
 
 
@@ -30,7 +32,7 @@ class Ears:
 
 def worker(board, seat, ears, *answers):
     """Return a worker's checkup, once it has posted: of a bus for each answer, or of one."""
-    bulletin = Bulletin(board, Observer(seat, Readers(Relay(), 10), ears, LoopLag(), None))
+    bulletin = Bulletin(board, Observer(seat, Readers(Relay(), 10), ears, LAG, None))
     bulletin.post()
     memories = [memory(f"ipc:///{number}", said) for number, said in enumerate(answers or [READY])]
     return Checkup(memories, ears, bulletin)
@@ -72,7 +74,7 @@ def test_a_worker_that_has_never_heard_what_others_hear_is_told(monkeypatch):
     with monkeypatch.context() as early:
         began = time.monotonic() - 60
         early.setattr(time, "monotonic", lambda: began)
-        deaf = Bulletin(board, Observer(1, Readers(Relay(), 10), Ears(), LoopLag(), None))
+        deaf = Bulletin(board, Observer(1, Readers(Relay(), 10), Ears(), LAG, None))
     deaf.post()
     [reason] = worker(board, 0, Ears(s1=0.1)).view()["reasons"]
     assert re.match(r"source s1 was heard 6\d.\d s ago by worker 1; allowed: 2.5 s", reason)
