@@ -78,17 +78,18 @@ def _sources(posts: list[Post], counts: Counts) -> Iterator[Family]:
     yield counter(
         "weir_malformed_frames_total", "Frames of the bus that make no sense.", counts.malformed
     )
-    for name, help_text, values in (
-        ("gaps", "How often events were missing on the bus.", counts.gaps),
-        ("events_repaired", "Missing events that were replayed.", counts.repaired),
-        ("events_lost", "Missing events that could not be had again.", counts.lost),
-        ("snapshots", "Snapshots taken in place of missing events.", counts.snapshots),
+    for name, help_text, field in (
+        ("gaps", "How often events were missing on the bus.", "gaps"),
+        ("events_repaired", "Missing events that were replayed.", "repaired"),
+        ("events_lost", "Missing events that could not be had again.", "lost"),
+        ("snapshots", "Snapshots taken in place of missing events.", "snapshots"),
     ):
+        values = {source: getattr(counted, field) for source, counted in counts.sources.items()}
         yield counter(f"weir_{name}_total", help_text, by("source", values))
     restarts = [
-        ({**_seat(post), "source": source}, count)
+        ({**_seat(post), "source": source}, counted.restarts)
         for post in posts
-        for source, count in (post.status.counts + post.carried).restarts.items()
+        for source, counted in (post.status.counts + post.carried).sources.items()
     ]
     yield counter("weir_source_restarts_total", "Restarts of a source seen.", restarts)
     ages: dict[str, float] = {}

@@ -7,9 +7,12 @@ import os
 import time
 from collections.abc import Collection
 
+from msgspec import convert
+from msgspec.structs import asdict
+
 from bus.ledger import Ledger
 from bus.log import Log
-from bus.subscriber import Subscriber
+from bus.subscriber import SourceCounts, SourceState, Subscriber
 from gateway.counts import Counts
 from gateway.loop_lag import LoopLag
 from gateway.proxy.proxy import Proxy
@@ -63,17 +66,13 @@ class Observer:
         )
 
     def _counts(self) -> Counts:
-        readers, sources = self._readers, self._subscriber.sources
+        readers = self._readers
         return Counts(
             received=readers.received,
             malformed=self._subscriber.malformed,
             streams=readers.opened,
             sent=readers.sent,
-            gaps={name: state.gaps for name, state in sources.items()},
-            repaired={name: state.repaired for name, state in sources.items()},
-            lost={name: state.lost for name, state in sources.items()},
-            snapshots={name: state.snapshots for name, state in sources.items()},
-            restarts={name: state.restarts for name, state in sources.items()},
+            sources={name: _counted(state) for name, state in self._subscriber.sources.items()},
             evictions=dict(readers.evictions),
             resumes=dict(readers.resumes),
             catch_ups=dict(readers.catch_ups),
@@ -87,12 +86,8 @@ class Observer:
                 source=name,
                 epoch=state.epoch,
                 seq=state.seq,
-                gaps=state.gaps,
-                repaired=state.repaired,
-                lost=state.lost,
-                snapshots=state.snapshots,
-                restarts=state.restarts,
                 heartbeat_age_s=_since(state.alive_at),
+                **asdict(_counted(state)),
             )
             for name, state in self._subscriber.sources.items()
         ]
@@ -136,6 +131,10 @@ def fill_of(relay_log: Log) -> Fill:
     entries = relay_log.head - relay_log.tail
     fill = max(entries / relay_log.max_events, relay_log.size / relay_log.max_bytes)
     return Fill(entries, relay_log.size, relay_log.max_bytes, round(fill, 4))
+
+
+def _counted(state: SourceState) -> SourceCounts:
+    return convert(state, SourceCounts, from_attributes=True)
 
 
 def _position(reader: Reader) -> int:

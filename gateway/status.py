@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from bus.subscriber import SourceCounts
 from gateway.counts import Counts, Sent
 from gateway.relay import View
 
@@ -59,8 +60,8 @@ class ReaderStatus(Struct, frozen=True, kw_only=True):
     resumed: bool | None
 
 
-class SourceStatus(Struct, frozen=True, kw_only=True):
-    """A source as a worker sees it; see `bus.subscriber.SourceState`.
+class SourceStatus(SourceCounts, kw_only=True):
+    """A source as a worker sees it, and what it has counted of it since its start.
 
     Attributes:
         heartbeat_age_s: since its last frame; a batch of events counts as a heartbeat.
@@ -70,11 +71,6 @@ class SourceStatus(Struct, frozen=True, kw_only=True):
     source: str
     epoch: str
     seq: int
-    gaps: int
-    repaired: int
-    lost: int
-    snapshots: int
-    restarts: int
     heartbeat_age_s: float
 
 

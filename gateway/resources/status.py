@@ -8,6 +8,7 @@ from typing import Any
 
 import falcon
 import msgspec
+from msgspec import Struct
 
 from gateway import metrics
 from gateway.bulletin import BEAT_S, Bulletin
@@ -19,23 +20,51 @@ from gateway.resources.query import integer
 from gateway.status import Post
 
 _ANSWERING_S = 3 * BEAT_S
-_OF_SOURCES = ("gaps", "repaired", "lost", "snapshots", "restarts")
 
 
-class Status:
-    """Everything there is to say, in bounds. Query: ``readers``, how many of them to list."""
+class Survey(Struct, frozen=True):
+    """All workers at one moment.
+
+    Attributes:
+        posts: of those that live.
+        counts: of all there ever were.
+        health: `gateway.checkup.Checkup.view`.
+    """
+
+    posts: list[Post]
+    counts: Counts
+    health: dict[str, Any]
+
+
+class _Surveying:
+    """Looks at all workers.
+
+    Args:
+        bulletin: tells of them.
+        checkup: makes the checks.
+        version: of weir.
+    """
 
     def __init__(self, bulletin: Bulletin, checkup: Checkup, version: str) -> None:
         self._bulletin = bulletin
         self._checkup = checkup
         self._version = version
 
+    def _survey(self) -> Survey:
+        """Look at this one now; of the others there is what they said within the last second."""
+        bulletin = self._bulletin
+        bulletin.post()
+        return Survey(bulletin.workers(), bulletin.counted(), self._checkup.view())
+
+
+class Status(_Surveying):
+    """Everything there is to say, in bounds. Query: ``readers``, how many of them to list."""
+
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer at once: of other workers what they said within the last second."""
+        """Answer at once, whatever the other workers do."""
         asked = integer(req, "readers", 0, MAX_LAGGARDS)
-        self._bulletin.post()
-        posts = self._bulletin.workers()
-        health = self._checkup.view()
+        survey = self._survey()
+        posts, health = survey.posts, survey.health
         view = {
             "version": self._version,
             "time_ms": time.time_ns() // 1_000_000,
@@ -47,27 +76,19 @@ class Status:
             "workers": [_worker(post) for post in posts],
             "sources": list(chain.from_iterable(post.status.sources for post in posts)),
             **_readers(posts, MAX_LAGGARDS if asked is None else asked),
-            "counts": _counts(self._bulletin.counted(), "received"),
+            "counts": _counts(survey.counts, "received"),
         }
         resp.cache_control = ["no-store"]
         resp.data = msgspec.json.encode(view)
 
 
-class Metrics:
+class Metrics(_Surveying):
     """The same in figures, for Prometheus."""
-
-    def __init__(self, bulletin: Bulletin, checkup: Checkup, version: str) -> None:
-        self._bulletin = bulletin
-        self._checkup = checkup
-        self._version = version
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Answer in Prometheus' text format."""
-        self._bulletin.post()
-        health = self._checkup.view()
-        families = metrics.families(
-            self._bulletin.workers(), self._bulletin.counted(), health, self._version
-        )
+        survey = self._survey()
+        families = metrics.families(survey.posts, survey.counts, survey.health, self._version)
         resp.content_type = CONTENT_TYPE
         resp.cache_control = ["no-store"]
         resp.data = exposition(families)
@@ -87,7 +108,7 @@ def _counts(counts: Counts, *without: str) -> dict[str, Any]:
     All workers get all events, so the sum of the ``received`` would say nothing.
     """
     told: dict[str, Any] = msgspec.to_builtins(counts)
-    for name in (*_OF_SOURCES, *without):
+    for name in ("sources", *without):
         del told[name]
     return told
 

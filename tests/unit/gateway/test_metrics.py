@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from bus.subscriber import SourceCounts
 from gateway import metrics
 from gateway.counts import Counts, Sent
 from gateway.exposition import by, counter, exposition, gauge
@@ -81,8 +82,7 @@ def test_readers_are_summed_and_loops_are_not():
 def test_counts_are_those_of_all_workers_that_ever_were():
     counts = Counts(
         sent=Sent(events=9, frames=4, merged=3, superseded=2, bytes=700, saved_bytes=80),
-        gaps={"s": 1},
-        lost={"s": 5},
+        sources={"s": SourceCounts(gaps=1, lost=5)},
         evictions={"stalled": 2},
         resumes={"exact": 3, "too_old": 1},
         requests={"2xx": 10},
