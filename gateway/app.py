@@ -40,6 +40,7 @@ from gateway.scoreboard import Scoreboard
 from gateway.settings import Settings
 from gateway.shedding import Shedding
 from gateway.sources import Sources
+from gateway.survey import Surveyor
 
 PROCESSOR_SILENT_S = 3.0
 
@@ -135,11 +136,11 @@ class Worker:
 
     def _add_checks(self, app: falcon.App[falcon.Request, falcon.Response]) -> None:
         checkup = Checkup(self._memories, self._subscriber, self._bulletin)
-        about = (self._bulletin, checkup, version("weir"))
+        surveyor = Surveyor(self._bulletin, checkup, version("weir"))
         app.add_route("/weir/livez", Livez())
         app.add_route("/weir/readyz", Readyz(checkup))
-        app.add_route("/weir/status", Status(*about))
-        app.add_route("/metrics", Metrics(*about))
+        app.add_route("/weir/status", Status(surveyor))
+        app.add_route("/metrics", Metrics(surveyor))
 
 
 def _memories(settings: Settings, requesters: Sequence[Requester]) -> list[ReadinessMemory]:

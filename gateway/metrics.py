@@ -13,25 +13,18 @@ from typing import Any
 from gateway.counts import Counts
 from gateway.exposition import Family, by, counter, gauge
 from gateway.status import Post
+from gateway.survey import Survey
 
 
-def families(
-    posts: list[Post], counts: Counts, health: Mapping[str, Any], version: str
-) -> Iterator[Family]:
-    """Yield all metrics.
-
-    Args:
-        posts: of the workers that live.
-        counts: of all there ever were.
-        health: `gateway.checkup.Checkup.view`.
-        version: of weir.
-    """
-    yield gauge("weir_build_info", "The version of weir.", [({"version": version}, 1)])
+def families(survey: Survey) -> Iterator[Family]:
+    """Yield all metrics."""
+    posts, counts, health = survey.posts, survey.counts, survey.health
+    yield gauge("weir_build_info", "The version of weir.", [({"version": survey.version}, 1)])
     yield gauge("weir_ready", "Whether /weir/readyz answers 200.", int(health["ready"]))
     yield from _streams(posts, counts)
     yield from _sources(posts, counts)
     yield from _processors(health["processors"])
-    yield from _workers(posts)
+    yield from _workers(survey)
     yield counter(
         "weir_proxy_requests_total",
         "Requests passed on to the upstream, by the class of their status.",
@@ -120,8 +113,11 @@ def _processors(processors: list[Mapping[str, Any]]) -> Iterator[Family]:
     )
 
 
-def _workers(posts: list[Post]) -> Iterator[Family]:
+def _workers(survey: Survey) -> Iterator[Family]:
+    posts = survey.posts
     yield gauge("weir_workers", "Workers that live.", len(posts))
+    ages = [(_seat(post), survey.age_s(post)) for post in posts]
+    yield gauge("weir_worker_age_seconds", "Since the worker said what is told of it.", ages)
     lags = [(_seat(post), post.status.loop_lag_s) for post in posts]
     yield gauge("weir_loop_lag_seconds", "The longest wait for the event loop lately.", lags)
     uptimes = [(_seat(post), post.status.uptime_s) for post in posts]

@@ -10,6 +10,7 @@ from bus.subscriber import SourceCounts
 from gateway import metrics
 from gateway.counts import Counts, Sent
 from gateway.exposition import by, counter, exposition, gauge
+from gateway.survey import Survey
 from tests.fakes.posts import post_of, source_of
 
 BUS = "ipc:///bus"
@@ -28,8 +29,19 @@ def health_of(upstream=None, ready=True, bus=BUS):
 
 
 def page(posts, counts=None, health=None):
-    families = metrics.families(posts, counts or Counts(), health or health_of(), "0.1")
-    return parsed(exposition(families))
+    return parsed(exposition(families(posts, counts, health)))
+
+
+def families(posts, counts=None, health=None):
+    survey = Survey(
+        version="0.1",
+        seat=0,
+        at=100.0,
+        posts=posts,
+        counts=counts or Counts(),
+        health=health or health_of(),
+    )
+    return metrics.families(survey)
 
 
 def parsed(data):
@@ -55,8 +67,7 @@ def test_numbers_keep_their_value(real, whole):
 
 def test_every_metric_is_named_and_typed_by_the_conventions():
     upstream = {"connected": True, "lastFrameAgeSeconds": 1.5}
-    families = metrics.families([post_of()], Counts(), health_of(upstream), "0.1")
-    data = exposition(families).decode()
+    data = exposition(families([post_of()], health=health_of(upstream))).decode()
     types = dict(re.findall(r"# TYPE (\S+) (\S+)", data))
     assert len(types) > 25
     assert [name for name in types if data.count(f"# HELP {name} ") != 1] == []
@@ -106,6 +117,12 @@ def test_what_every_worker_gets_is_told_for_each_and_goes_on_after_its_end():
     found = page([one, post_of(worker=1, counts=Counts(received=7))])
     assert found["weir_events_received_total", (("worker", "0"),)] == 105
     assert found["weir_events_received_total", (("worker", "1"),)] == 7
+
+
+def test_how_old_it_is_what_a_worker_says_is_told():
+    found = page([post_of(beat=99.5), post_of(worker=1, beat=58.0)])
+    assert found["weir_worker_age_seconds", (("worker", "0"),)] == 0.5
+    assert found["weir_worker_age_seconds", (("worker", "1"),)] == 42
 
 
 def test_a_source_is_as_old_as_it_is_to_the_worker_that_hears_it_least():
