@@ -7,14 +7,45 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from bus.subscriber import Subscriber
 from gateway import checks
-from gateway.bulletin import BEAT_S, Bulletin
+from gateway.bulletin import Bulletin
 from gateway.checks import Check, Heard
 from gateway.readiness import ReadinessMemory
 from gateway.status import Post
+
+
+class ProcessorStatus(Struct, frozen=True):
+    """The processor of a bus, as it was last heard.
+
+    Attributes:
+        answering: it was lately.
+        age_s: how long ago, None if it never was.
+        upstream: what it then knew of its upstream, None where it reads none.
+    """
+
+    bus: str
+    answering: bool
+    age_s: float | None
+    upstream: dict[str, Any] | None
+
+
+class Diagnosis(Struct, frozen=True):
+    """What a checkup finds.
+
+    Attributes:
+        reasons: of all that fails, in words.
+        upstream: of the first processor.
+    """
+
+    ready: bool
+    reasons: list[str]
+    checks: list[Check]
+    upstream: dict[str, Any] | None
+    processors: list[ProcessorStatus]
 
 
 class Checkup:
@@ -33,32 +64,27 @@ class Checkup:
         self._subscriber = subscriber
         self._bulletin = bulletin
 
-    def view(self) -> dict[str, Any]:
-        """``{"ready", "reasons", "checks", "upstream", "processors"}``.
-
-        ``upstream`` is what the first processor knows of its own; ``processors`` has a
-        ``{"bus", "answering", "age_s", "upstream"}`` for each.
-        """
-        made = self.checks()
+    def diagnosis(self) -> Diagnosis:
+        """Make all checks."""
+        made = self._checks()
         # One that is named twice, by itself and by the processor, is told once.
         reasons = list(dict.fromkeys(check.reason for check in made if not check.ok))
-        return {
-            "ready": not reasons,
-            "reasons": reasons,
-            "checks": made,
-            "upstream": self._memories[0].upstream,
-            "processors": list(map(_processor, self._memories)),
-        }
+        return Diagnosis(
+            ready=not reasons,
+            reasons=reasons,
+            checks=made,
+            upstream=self._memories[0].upstream,
+            processors=list(map(_status, self._memories)),
+        )
 
-    def checks(self) -> list[Check]:
-        """Return all checks."""
+    def _checks(self) -> list[Check]:
         now = time.monotonic()
         posts = self._bulletin.workers()
-        turning = [post for post in posts if now - post.beat <= BEAT_S + checks.LOOP_LAG_S]
+        turning = [post for post in posts if checks.turns(post, now)]
         heard = checks.heartbeats(self._heard(turning, now), len(self._memories))
         made = [*self._of_processors(), *heard]
         for post in posts:
-            made.append(checks.loop_lag(post, now, BEAT_S))
+            made.append(checks.loop_lag(post, now))
             made += checks.fills(post)
         return made
 
@@ -88,14 +114,10 @@ class Checkup:
         }
 
 
-def _processor(memory: ReadinessMemory) -> dict[str, Any]:
+def _status(memory: ReadinessMemory) -> ProcessorStatus:
     age_s = memory.age_s
-    return {
-        "bus": memory.bus,
-        "answering": memory.answering,
-        "age_s": None if age_s is None else round(age_s, 1),
-        "upstream": memory.upstream,
-    }
+    rounded = None if age_s is None else round(age_s, 1)
+    return ProcessorStatus(memory.bus, memory.answering, rounded, memory.upstream)
 
 
 def _told(post: Post) -> dict[str, float]:

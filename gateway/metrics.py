@@ -7,9 +7,9 @@ takes its place takes too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
+from gateway.checkup import ProcessorStatus
 from gateway.counts import Counts
 from gateway.exposition import Family, by, counter, gauge
 from gateway.status import Post
@@ -20,10 +20,10 @@ def families(survey: Survey) -> Iterator[Family]:
     """Yield all metrics."""
     posts, counts, health = survey.posts, survey.counts, survey.health
     yield gauge("weir_build_info", "The version of weir.", [({"version": survey.version}, 1)])
-    yield gauge("weir_ready", "Whether /weir/readyz answers 200.", int(health["ready"]))
+    yield gauge("weir_ready", "Whether /weir/readyz answers 200.", int(health.ready))
     yield from _streams(posts, counts)
     yield from _sources(posts, counts)
-    yield from _processors(health["processors"])
+    yield from _processors(health.processors)
     yield from _workers(survey)
     yield counter(
         "weir_proxy_requests_total",
@@ -95,22 +95,22 @@ def _sources(posts: list[Post], counts: Counts) -> Iterator[Family]:
     )
 
 
-def _processors(processors: list[Mapping[str, Any]]) -> Iterator[Family]:
-    answering = {row["bus"]: int(row["answering"]) for row in processors}
+def _processors(processors: list[ProcessorStatus]) -> Iterator[Family]:
+    answering = {one.bus: int(one.answering) for one in processors}
     yield gauge("weir_processor_answering", "Whether it answers commands.", by("bus", answering))
-    upstreams = {row["bus"]: row["upstream"] for row in processors if row["upstream"] is not None}
-    if not upstreams:
-        return
-    connected = {bus: int(one.get("connected") is True) for bus, one in upstreams.items()}
-    yield gauge(
-        "weir_upstream_connected", "Whether the upstream's stream stands.", by("bus", connected)
-    )
-    ages = ((bus, one.get("lastFrameAgeSeconds")) for bus, one in upstreams.items())
-    yield gauge(
-        "weir_upstream_frame_age_seconds",
-        "Since its last frame.",
-        by("bus", {bus: age_s for bus, age_s in ages if isinstance(age_s, (int, float))}),
-    )
+    connected: dict[str, float] = {}
+    ages: dict[str, float] = {}
+    for one in processors:
+        if one.upstream is None:
+            continue
+        connected[one.bus] = int(one.upstream.get("connected") is True)
+        age_s = one.upstream.get("lastFrameAgeSeconds")
+        if isinstance(age_s, (int, float)):
+            ages[one.bus] = round(age_s + (one.age_s or 0.0), 3)
+    if connected:
+        told = by("bus", connected)
+        yield gauge("weir_upstream_connected", "Whether the upstream's stream stands.", told)
+        yield gauge("weir_upstream_frame_age_seconds", "Since its last frame.", by("bus", ages))
 
 
 def _workers(survey: Survey) -> Iterator[Family]:

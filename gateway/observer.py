@@ -133,6 +133,14 @@ def fill_of(relay_log: Log) -> Fill:
     return Fill(entries, relay_log.size, relay_log.max_bytes, round(fill, 4))
 
 
+def fill_of_ledgers(ledgers: Collection[Ledger]) -> Fill:
+    """Return how full the fullest ledger is, and what all of them hold."""
+    size, bound = sum(one.size for one in ledgers), sum(one.max_bytes for one in ledgers)
+    fill = max((one.size / one.max_bytes for one in ledgers), default=0.0)
+    entries = sum(len(session.entries) for one in ledgers for session in one.sessions.values())
+    return Fill(entries, size, bound, round(fill, 4))
+
+
 def _counted(state: SourceState) -> SourceCounts:
     return convert(state, SourceCounts, from_attributes=True)
 
@@ -143,11 +151,3 @@ def _position(reader: Reader) -> int:
 
 def _since(monotonic: float) -> float:
     return round(time.monotonic() - monotonic, 3)
-
-
-def fill_of_ledgers(ledgers: Collection[Ledger]) -> Fill:
-    """Return how full the fullest ledger is, and what all of them hold."""
-    size, bound = sum(one.size for one in ledgers), sum(one.max_bytes for one in ledgers)
-    fill = max((one.size / one.max_bytes for one in ledgers), default=0.0)
-    entries = sum(len(session.entries) for one in ledgers for session in one.sessions.values())
-    return Fill(entries, size, bound, round(fill, 4))

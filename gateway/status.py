@@ -8,6 +8,7 @@ from bus.subscriber import SourceCounts
 from gateway.counts import Counts, Sent
 from gateway.relay import View
 
+BEAT_S = 1.0
 _SHOWN_TEXT = 200
 _SHOWN_SESSIONS = 10
 
@@ -114,7 +115,7 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
 
 
 class Post(Struct, frozen=True):
-    """What a worker puts on the scoreboard.
+    """What a worker puts on the scoreboard every `BEAT_S`.
 
     Attributes:
         beat: `time.monotonic()` of it, which all processes of a machine share.
@@ -124,6 +125,10 @@ class Post(Struct, frozen=True):
     beat: float
     status: WorkerStatus
     carried: Counts
+
+    def overdue_s(self, now: float) -> float:
+        """Return for how long the next one is overdue; less than 0 before its time."""
+        return now - self.beat - BEAT_S
 
 
 def filter_of(view: View) -> Filter:

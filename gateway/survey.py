@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from msgspec import Struct
 
 from gateway.bulletin import Bulletin
-from gateway.checkup import Checkup
+from gateway.checkup import Checkup, Diagnosis
 from gateway.counts import Counts
 from gateway.status import Post
 
@@ -22,7 +21,7 @@ class Survey(Struct, frozen=True, kw_only=True):
         at: `time.monotonic()`.
         posts: of the workers that live.
         counts: of all there ever were.
-        health: `gateway.checkup.Checkup.view`.
+        health: what a checkup finds.
     """
 
     version: str
@@ -30,7 +29,7 @@ class Survey(Struct, frozen=True, kw_only=True):
     at: float
     posts: list[Post]
     counts: Counts
-    health: dict[str, Any]
+    health: Diagnosis
 
     def age_s(self, post: Post) -> float:
         """Return how old it is what a worker says."""
@@ -61,5 +60,5 @@ class Surveyor:
             at=time.monotonic(),
             posts=bulletin.workers(),
             counts=bulletin.counted(),
-            health=self._checkup.view(),
+            health=self._checkup.diagnosis(),
         )

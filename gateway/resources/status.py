@@ -10,15 +10,13 @@ import falcon
 import msgspec
 
 from gateway import metrics
-from gateway.bulletin import BEAT_S
+from gateway.checks import turns
 from gateway.counts import Counts
 from gateway.exposition import CONTENT_TYPE, exposition
 from gateway.observer import MAX_LAGGARDS
 from gateway.resources.query import integer
 from gateway.status import Post
-from gateway.survey import Surveyor
-
-_ANSWERING_S = 3 * BEAT_S
+from gateway.survey import Survey, Surveyor
 
 
 class Status:
@@ -36,11 +34,11 @@ class Status:
             "version": survey.version,
             "time_ms": time.time_ns() // 1_000_000,
             "answered_by": survey.seat,
-            "ready": health["ready"],
-            "reasons": health["reasons"],
-            "upstream": health["upstream"],
-            "processors": health["processors"],
-            "workers": [_worker(post, survey.age_s(post)) for post in posts],
+            "ready": health.ready,
+            "reasons": health.reasons,
+            "upstream": health.upstream,
+            "processors": health.processors,
+            "workers": [_worker(post, survey) for post in posts],
             "sources": list(chain.from_iterable(post.status.sources for post in posts)),
             **_readers(posts, MAX_LAGGARDS if asked is None else asked),
             "counts": _counts(survey.counts, "received"),
@@ -62,11 +60,11 @@ class Metrics:
         resp.data = exposition(metrics.families(self._surveyor.survey()))
 
 
-def _worker(post: Post, age_s: float) -> dict[str, Any]:
+def _worker(post: Post, survey: Survey) -> dict[str, Any]:
     told = msgspec.to_builtins(post.status)
     told["counts"] = _counts(post.status.counts)
     del told["sources"], told["laggards"]
-    return {"answering": age_s <= _ANSWERING_S, "age_s": age_s, **told}
+    return {"answering": turns(post, survey.at), "age_s": survey.age_s(post), **told}
 
 
 def _counts(counts: Counts, *without: str) -> dict[str, Any]:

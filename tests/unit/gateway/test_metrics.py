@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 
 from bus.subscriber import SourceCounts
 from gateway import metrics
+from gateway.checkup import Diagnosis, ProcessorStatus
 from gateway.counts import Counts, Sent
 from gateway.exposition import by, counter, exposition, gauge
 from gateway.survey import Survey
@@ -24,8 +25,8 @@ PLAIN = {
 
 
 def health_of(upstream=None, ready=True, bus=BUS):
-    row = {"bus": bus, "answering": ready, "age_s": 0.5, "upstream": upstream}
-    return {"ready": ready, "processors": [row]}
+    processor = ProcessorStatus(bus, answering=ready, age_s=0.5, upstream=upstream)
+    return Diagnosis(ready, [], [], upstream, [processor])
 
 
 def page(posts, counts=None, health=None):
@@ -133,18 +134,18 @@ def test_a_source_is_as_old_as_it_is_to_the_worker_that_hears_it_least():
     assert page(posts)["weir_heartbeat_age_seconds", (("source", "s"),)] == 7.5
 
 
-def test_the_upstream_is_told_of_where_there_is_one():
+def test_the_upstream_is_told_of_where_there_is_one_and_goes_on_aging():
     assert not any(name.startswith("weir_upstream") for name, _ in page([]))
     upstream = {"connected": False, "lastFrameAgeSeconds": 12.5}
     found = page([], health=health_of(upstream, ready=False))
     assert found["weir_ready", ()] == 0
     assert found["weir_upstream_connected", OF_BUS] == 0
-    assert found["weir_upstream_frame_age_seconds", OF_BUS] == 12.5
+    assert found["weir_upstream_frame_age_seconds", OF_BUS] == 13.0
 
 
 def test_every_processor_is_told_of_by_its_bus():
     health = health_of()
-    health["processors"] += health_of(ready=False, bus="tcp://localhost:5000")["processors"]
+    health.processors.extend(health_of(ready=False, bus="tcp://localhost:5000").processors)
     found = page([], health=health)
     assert found["weir_processor_answering", OF_BUS] == 1
     assert found["weir_processor_answering", (("bus", "tcp://localhost:5000"),)] == 0
