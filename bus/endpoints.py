@@ -21,6 +21,11 @@ class Endpoints(Struct, frozen=True):
     events: str
     commands: str
 
+    @property
+    def url(self) -> str:
+        """The bus address, as `parse` reads it."""
+        return self.events.removesuffix("/events")
+
     @classmethod
     def parse(cls, url: str) -> Endpoints:
         """Read a bus address.

@@ -49,6 +49,9 @@ class Heart:
         notifier: where to say it.
         period_s: how long the loop sleeps between two beats; what is over that is lag.
         clock: monotonic, in seconds.
+
+    Attributes:
+        late_s: by how much the last turn was late.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Heart:
         period_s: float = BEAT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.late_s = 0.0
         self._notifier = notifier
         self._period_s = period_s
         self._clock = clock
@@ -67,7 +71,8 @@ class Heart:
     def beat(self) -> None:
         """Count one turn of the loop."""
         now = self._clock()
-        self._worst_s = max(self._worst_s, now - self._last - self._period_s)
+        self.late_s = max(0.0, now - self._last - self._period_s)
+        self._worst_s = max(self._worst_s, self.late_s)
         self._last = now
         if now - self._said_at >= _SAY_EVERY_S:
             lag = f"{LAG}={self._worst_s * 1000:.1f}"

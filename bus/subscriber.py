@@ -22,29 +22,37 @@ log = logging.getLogger("weir.bus")
 MOST_OVER = 16
 
 
-class SourceState(Struct):
+class SourceCounts(Struct, kw_only=True):
+    """What is counted of one source.
+
+    Attributes:
+        gaps: how often events were missing.
+        repaired: events that were missing and were replayed.
+        lost: events that were missing and could not be had again.
+        snapshots: how often a snapshot took the place of what was missing.
+        restarts: changes of epoch seen.
+    """
+
+    gaps: int = 0
+    repaired: int = 0
+    lost: int = 0
+    snapshots: int = 0
+    restarts: int = 0
+
+
+class SourceState(SourceCounts):
     """What is known of one source.
 
     Attributes:
         epoch: of its current start.
         seq: the last seq received, or told by a heartbeat.
         alive_at: `time.monotonic()` of the last frame.
-        gaps: how often events were missing.
-        repaired: events that were missing and were replayed.
-        lost: events that were missing and could not be had again.
-        snapshots: how often a snapshot took the place of what was missing.
-        restarts: changes of epoch seen.
         over: epochs that have ended, the last `MOST_OVER`.
     """
 
     epoch: str
     seq: int
     alive_at: float
-    gaps: int = 0
-    repaired: int = 0
-    lost: int = 0
-    snapshots: int = 0
-    restarts: int = 0
     over: deque[str] = field(default_factory=partial(deque, maxlen=MOST_OVER))
 
 

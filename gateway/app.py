@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 
@@ -13,6 +13,7 @@ import gevent
 import zmq.green
 
 from bus import sockets
+from bus.heart import Heart
 from bus.ids import Ids
 from bus.requester import Requester
 from bus.subscriber import Subscriber
@@ -39,6 +40,7 @@ from gateway.scoreboard import Scoreboard
 from gateway.settings import Settings
 from gateway.shedding import Shedding
 from gateway.sources import Sources
+from gateway.survey import Surveyor
 
 PROCESSOR_SILENT_S = 3.0
 
@@ -50,6 +52,7 @@ class Worker:
         settings: of the gateway.
         board: where all its workers post what they are like.
         seat: of this one there.
+        heart: of this one, to be beaten by its loop.
 
     Attributes:
         app: serves weir's own routes.
@@ -57,7 +60,7 @@ class Worker:
         broken: it cannot serve any more, and has asked to be stopped.
     """
 
-    def __init__(self, settings: Settings, board: Scoreboard, seat: int) -> None:
+    def __init__(self, settings: Settings, board: Scoreboard, seat: int, heart: Heart) -> None:
         context = zmq.green.Context()
         self.readers = Readers(Relay(), settings.max_readers)
         self.broken = False
@@ -80,14 +83,12 @@ class Worker:
             on_loss=partial(ingest.lose, self.readers),
             on_restart=sources.restarted,
         )
-        self._readiness = ReadinessMemory(
-            self._requester, version("weir"), relays=settings.upstream is not None
-        )
+        self._memories = _memories(settings, self._requesters)
         cors = Cors()
         self.proxy = None
         if settings.upstream is not None:
             self.proxy = Proxy(settings.upstream, settings.upstream_timeout, cors)
-        self._lag = LoopLag()
+        self._lag = LoopLag(heart)
         observer = Observer(seat, self.readers, self._subscriber, self._lag, self.proxy)
         self._bulletin = Bulletin(board, observer)
         self.app = self._routes(settings, cors)
@@ -99,7 +100,7 @@ class Worker:
             *(requester.run for requester in self._requesters),
             self.readers.run,
             self._shedding.run,
-            self._readiness.run,
+            *(memory.run for memory in self._memories),
             self._lag.run,
             self._bulletin.run,
         ]
@@ -127,17 +128,25 @@ class Worker:
         made_with = (self.readers, settings, Ids(), Neighbours())
         for endpoint in Endpoint:
             app.add_route(endpoint.value, EventStream(endpoint, *made_with))
-        app.add_route("/global/health", Health(self._readiness))
+        app.add_route("/global/health", Health(self._memories[0]))
         self._add_checks(app)
         if upstream is None:
             add_native_routes(app, self._requester, settings.directory)
         return app
 
     def _add_checks(self, app: falcon.App[falcon.Request, falcon.Response]) -> None:
-        buses = len(self._requesters)
-        checkup = Checkup(self._readiness, self._subscriber, self._bulletin, buses)
-        about = (self._bulletin, checkup, version("weir"))
+        checkup = Checkup(self._memories, self._subscriber, self._bulletin)
+        surveyor = Surveyor(self._bulletin, checkup, version("weir"))
         app.add_route("/weir/livez", Livez())
         app.add_route("/weir/readyz", Readyz(checkup))
-        app.add_route("/weir/status", Status(*about))
-        app.add_route("/metrics", Metrics(*about))
+        app.add_route("/weir/status", Status(surveyor))
+        app.add_route("/metrics", Metrics(surveyor))
+
+
+def _memories(settings: Settings, requesters: Sequence[Requester]) -> list[ReadinessMemory]:
+    """Return one for each bus; an upstream is what the first processor has to read."""
+    relays, own_version = settings.upstream is not None, version("weir")
+    return [
+        ReadinessMemory(bus.url, requester, own_version, relays=relays and number == 0)
+        for number, (bus, requester) in enumerate(zip(settings.buses, requesters, strict=True))
+    ]

@@ -14,11 +14,9 @@ from msgspec.structs import replace
 from gateway.counts import Counts
 from gateway.observer import Observer
 from gateway.scoreboard import Scoreboard, TooLong
-from gateway.status import Post
+from gateway.status import BEAT_S, Post
 
 log = logging.getLogger("weir.gateway")
-
-BEAT_S = 1.0
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Post).decode
@@ -54,7 +52,7 @@ class Bulletin:
     def post(self) -> None:
         """Look at the worker, and post it; of its readers as many as there is room for."""
         post = Post(time.monotonic(), self._observer.look(), self._carried)
-        while not self._fits(post):
+        while not self._posted(post):
             laggards = post.status.laggards
             if not laggards:
                 log.error("the status of this worker is too long to be posted")
@@ -77,7 +75,7 @@ class Bulletin:
                 yield post.status.counts
                 yield post.carried
 
-    def _fits(self, post: Post) -> bool:
+    def _posted(self, post: Post) -> bool:
         try:
             self._board.post(self._observer.seat, os.getpid(), _encode(post))
         except TooLong:

@@ -57,18 +57,22 @@ def heartbeats(heard: Mapping[str, Heard], buses: int) -> Iterator[Check]:
         yield _check("heartbeat_age_s", False, None, HEARTBEAT_AGE_S, "no source was heard yet")
 
 
-def loop_lag(post: Post, now: float, beat_s: float) -> Check:
+def turns(post: Post, now: float) -> bool:
+    """Tell whether a worker is still heard, by what it said last."""
+    return post.overdue_s(now) <= LOOP_LAG_S
+
+
+def loop_lag(post: Post, now: float) -> Check:
     """Check that a worker's loop turns.
 
     Args:
         post: what it said last.
         now: `time.monotonic()`.
-        beat_s: how often it should say something.
     """
-    worker, overdue_s = post.status, now - post.beat - beat_s
+    worker, overdue_s = post.status, post.overdue_s(now)
     lag_s = max(overdue_s, worker.loop_lag_s)
     words = f"the loop of worker {worker.worker} was late by {lag_s:.2f} s"
-    if overdue_s > LOOP_LAG_S:
+    if not turns(post, now):
         words = f"worker {worker.worker} (pid {worker.pid}) stands still for {overdue_s:.1f} s"
     return _check("loop_lag_s", lag_s <= LOOP_LAG_S, lag_s, LOOP_LAG_S, words)
 

@@ -3,63 +3,98 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from bus.subscriber import Subscriber
 from gateway import checks
-from gateway.bulletin import BEAT_S, Bulletin
+from gateway.bulletin import Bulletin
 from gateway.checks import Check, Heard
 from gateway.readiness import ReadinessMemory
 from gateway.status import Post
+
+
+class ProcessorStatus(Struct, frozen=True):
+    """The processor of a bus, as it was last heard.
+
+    Attributes:
+        answering: it was lately.
+        age_s: how long ago, None if it never was.
+        upstream: what it then knew of its upstream, None where it reads none.
+    """
+
+    bus: str
+    answering: bool
+    age_s: float | None
+    upstream: dict[str, Any] | None
+
+
+class Diagnosis(Struct, frozen=True):
+    """What a checkup finds.
+
+    Attributes:
+        reasons: of all that fails, in words.
+        upstream: of the first processor.
+    """
+
+    ready: bool
+    reasons: list[str]
+    checks: list[Check]
+    upstream: dict[str, Any] | None
+    processors: list[ProcessorStatus]
 
 
 class Checkup:
     """Made anew for everybody who asks, from what is known; asks nobody itself.
 
     Args:
-        memory: what the processor said.
+        memories: what the processor of each bus said; of each there has to be a source.
         subscriber: hears the sources.
         bulletin: tells of all workers.
-        buses: how many sources there have to be.
     """
 
     def __init__(
-        self, memory: ReadinessMemory, subscriber: Subscriber, bulletin: Bulletin, buses: int
+        self, memories: Sequence[ReadinessMemory], subscriber: Subscriber, bulletin: Bulletin
     ) -> None:
-        self._memory = memory
+        self._memories = memories
         self._subscriber = subscriber
         self._bulletin = bulletin
-        self._buses = buses
 
-    def view(self) -> dict[str, Any]:
-        """``{"ready", "reasons", "checks", "upstream", "processor": {"answering", "age_s"}}``."""
-        memory, made = self._memory, self.checks()
+    def diagnosis(self) -> Diagnosis:
+        """Make all checks."""
+        made = self._checks()
         # One that is named twice, by itself and by the processor, is told once.
         reasons = list(dict.fromkeys(check.reason for check in made if not check.ok))
-        age_s = memory.age_s
-        return {
-            "ready": not reasons,
-            "reasons": reasons,
-            "checks": made,
-            "upstream": memory.upstream,
-            "processor": {
-                "answering": memory.answering,
-                "age_s": None if age_s is None else round(age_s, 1),
-            },
-        }
+        return Diagnosis(
+            ready=not reasons,
+            reasons=reasons,
+            checks=made,
+            upstream=self._memories[0].upstream,
+            processors=list(map(_status, self._memories)),
+        )
 
-    def checks(self) -> list[Check]:
-        """Return all checks."""
+    def _checks(self) -> list[Check]:
         now = time.monotonic()
         posts = self._bulletin.workers()
-        turning = [post for post in posts if now - post.beat <= BEAT_S + checks.LOOP_LAG_S]
-        heard = checks.heartbeats(self._heard(turning, now), self._buses)
-        made = [*self._memory.checks(), *heard]
+        turning = [post for post in posts if checks.turns(post, now)]
+        heard = checks.heartbeats(self._heard(turning, now), len(self._memories))
+        made = [*self._of_processors(), *heard]
         for post in posts:
-            made.append(checks.loop_lag(post, now, BEAT_S))
+            made.append(checks.loop_lag(post, now))
             made += checks.fills(post)
         return made
+
+    def _of_processors(self) -> Iterator[Check]:
+        """Yield what the processors say; where there are several, by the names of their buses."""
+        alone = len(self._memories) == 1
+        for memory in self._memories:
+            for check in memory.checks():
+                words = f"bus {memory.bus}: {check.reason}"
+                yield check if alone else replace(check, reason=words)
 
     def _heard(self, posts: list[Post], now: float) -> dict[str, Heard]:
         """Return how long ago each source was heard, by the worker that waits for it longest.
@@ -77,6 +112,12 @@ class Checkup:
             )
             for source in set(chain.from_iterable(ages.values()))
         }
+
+
+def _status(memory: ReadinessMemory) -> ProcessorStatus:
+    age_s = memory.age_s
+    rounded = None if age_s is None else round(age_s, 1)
+    return ProcessorStatus(memory.bus, memory.answering, rounded, memory.upstream)
 
 
 def _told(post: Post) -> dict[str, float]:

@@ -27,7 +27,7 @@ import gevent
 
 from gateway.evictions import Cause
 from gateway.neighbour import Neighbours
-from gateway.peer import PeerWatch
+from gateway.peer import DeafWatch, Flooding
 
 _SEND_BUFFER_BYTES = 256 * 1024
 _RESET = struct.pack("ii", 1, 0)
@@ -72,7 +72,7 @@ class Connection:
         assert isinstance(greenlet, gevent.Greenlet), "only a greenlet of its own can be ended"
         self._greenlet = greenlet
         self._is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6)
-        self._watch: PeerWatch | None = None
+        self._watch: DeafWatch | None = None
         # Left to itself the kernel would hold megabytes for a reader that reads nothing.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         if self._is_tcp and neighbours.unread(sock) is None:
@@ -82,8 +82,11 @@ class Connection:
         self._moved_at = time.monotonic()
 
     def watch(self, on_gone: Callable[[Cause], None]) -> None:
-        """Call back once when the peer leaves, or the kernel gives it up; it must not block."""
-        self._watch = PeerWatch(self._sock, lambda error: on_gone(_cause(error)))
+        """Call back once when the peer leaves or floods, or the kernel gives it up.
+
+        That must not block. Nothing more is read of the connection, other than to be discarded.
+        """
+        self._watch = DeafWatch(self._sock, lambda error: on_gone(_cause(error)))
 
     def stalled(self, now: float) -> tuple[float, Cause]:
         """Return for how long the peer has accepted nothing of what waits, and what it looks like.
@@ -121,9 +124,20 @@ class Connection:
             self._greenlet.kill(ConnectionResetError(errno.ECONNRESET, reason), block=False)
 
     def close(self) -> None:
-        """Stop watching."""
-        if self._watch is not None:
-            self._watch.close()
+        """Stop watching. Where something was discarded, no other request can be made out."""
+        if self._watch is None:
+            return
+        self._watch.close()
+        if self._watch.discarded:
+            _shut(self._sock)
+
+
+def _shut(sock: socket.socket) -> None:
+    """Have whoever reads from it find its end; the peer is told nothing."""
+    try:
+        sock.shutdown(socket.SHUT_RD)
+    except OSError:
+        return  # it is gone, which is an end too
 
 
 def _probe(sock: socket.socket, patience_s: float) -> None:
@@ -155,4 +169,6 @@ def _account(sock: socket.socket, is_tcp: bool) -> Account:
 
 
 def _cause(error: OSError | None) -> Cause:
+    if isinstance(error, Flooding):
+        return Cause.FLOODING
     return Cause.BLACK_HOLED if error is not None and error.errno in _VANISHED else Cause.GONE

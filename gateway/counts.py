@@ -8,10 +8,11 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from bus.subscriber import SourceCounts
 from gateway.relay import Entrance, Step
 
 By = dict[str, int]
-"""A count for each cause, verdict, source or class."""
+"""A count for each cause, verdict or class."""
 
 
 class Sent(Struct):
@@ -67,7 +68,7 @@ class Counts(Struct):
         malformed: frames of the bus that could not be read.
         streams: opened so far.
         sent: over all streams, those that have ended included.
-        gaps, repaired, lost, snapshots, restarts: by source, see `bus.subscriber.SourceState`.
+        sources: what is counted of each.
         evictions: streams that ended, by cause.
         resumes: streams that came in, by what became of the last id they had seen.
         catch_ups: readers that had fallen off the log, likewise.
@@ -78,19 +79,15 @@ class Counts(Struct):
     malformed: int = 0
     streams: int = 0
     sent: Sent = field(default_factory=Sent)
-    gaps: By = {}
-    repaired: By = {}
-    lost: By = {}
-    snapshots: By = {}
-    restarts: By = {}
+    sources: dict[str, SourceCounts] = {}
     evictions: By = {}
     resumes: By = {}
     catch_ups: By = {}
     requests: By = {}
 
     def __add__(self, other: Counts) -> Counts:
-        pairs = ((getattr(self, n), getattr(other, n)) for n in self.__struct_fields__)
-        return Counts(*(_sum(one, two) for one, two in pairs))
+        added: Counts = _sum(self, other)
+        return added
 
 
 def total(sent: Sequence[Sent]) -> Sent:
@@ -99,8 +96,9 @@ def total(sent: Sequence[Sent]) -> Sent:
 
 
 def _sum(one: Any, two: Any) -> Any:
-    if isinstance(one, Sent):
-        return total([one, two])
+    if isinstance(one, Struct):
+        names = one.__struct_fields__
+        return type(one)(**{name: _sum(getattr(one, name), getattr(two, name)) for name in names})
     if isinstance(one, dict):
-        return {key: one.get(key, 0) + two.get(key, 0) for key in one | two}
+        return one | two | {key: _sum(one[key], two[key]) for key in one.keys() & two.keys()}
     return one + two

@@ -15,6 +15,8 @@ class Cause(enum.Enum):
     """Its peer is there, and has accepted no byte for too long."""
     BLACK_HOLED = "black_holed"
     """Its peer is not heard of any more."""
+    FLOODING = "flooding"
+    """Its peer goes on sending, where nothing but events has to be said any more."""
     FELL_OFF = "fell_off"
     """It fell off the log, and what it missed is not known any more."""
     LOST = "lost"

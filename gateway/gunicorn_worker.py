@@ -5,8 +5,9 @@ does not go through it.
 
 At its end, which is a stop or a reload, a worker takes no more connections: they wait in the
 listening socket, which the master and the other workers hold as well. Readers are let go one by
-one, other requests are finished, and connections that wait for nothing are closed. At a stop the
-master's patience ends first (`graceful_timeout`).
+one, other requests are finished, and connections that wait for nothing are closed; one that has
+just come is given a moment to say what it wants. At a stop the master's patience ends first
+(`graceful_timeout`).
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ log = logging.getLogger("weir.gateway")
 
 _TICK_S = 0.1
 _FINISH_WITHIN_S = 60.0
+_SPEAK_WITHIN_S = 0.5
 _KILL_WITHIN_S = 1.0
 
 _STATUS_OF: dict[type[Exception], int] = {
@@ -95,13 +97,18 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
     def _finish(self) -> None:
         """Let readers go, and wait until what others have asked for is answered."""
         draining = gevent.spawn(self.gateway.drain)
-        until = time.monotonic() + _FINISH_WITHIN_S
-        while self._served or (self._fresh and not draining.ready()):
-            if draining.ready() and (self.gateway.broken or time.monotonic() > until):
-                log.warning("%d requests are broken off", len(self._served))
-                return
+        began = time.monotonic()
+        while not draining.ready() or self._unfinished(time.monotonic() - began):
             self.notify()
             gevent.sleep(_TICK_S)
+        if self._served:
+            log.warning("%d requests are broken off", len(self._served))
+
+    def _unfinished(self, waited_s: float) -> bool:
+        """Tell whether there is something to wait for, once readers are let go."""
+        if self._served:
+            return not self.gateway.broken and waited_s < _FINISH_WITHIN_S
+        return bool(self._fresh) and waited_s < _SPEAK_WITHIN_S
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serve one connection to its end."""
@@ -147,7 +154,9 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
             raise StopIteration
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Answer a request that could not be parsed."""
+        """Answer a request that could not be parsed; say nothing where the worker stops."""
+        if isinstance(exc, gevent.GreenletExit):
+            return
         if not isinstance(exc, ParseException):
             super().handle_error(req, client, addr, exc)
             return

@@ -6,14 +6,20 @@ import time
 
 import gevent
 
-_EVERY_S = 0.1
+from bus.heart import BEAT_S, Heart
+
 _WINDOW_S = 2.0
 
 
 class LoopLag:
-    """Measures by a timer that should ring ten times a second."""
+    """Measures by a timer that should ring ten times a second.
 
-    def __init__(self) -> None:
+    Args:
+        heart: of this loop, with a period of `BEAT_S`; it tells whoever started the worker.
+    """
+
+    def __init__(self, heart: Heart) -> None:
+        self._heart = heart
         self._worst_s = 0.0
         self._worst_before_s = 0.0
 
@@ -24,12 +30,13 @@ class LoopLag:
 
     def run(self) -> None:
         """Measure for ever; a greenlet of its own."""
+        self._heart.beat()  # what came before the loop was no turn of it
         window_ends = 0.0
         while True:
-            due = time.monotonic() + _EVERY_S
-            gevent.sleep(_EVERY_S)
+            gevent.sleep(BEAT_S)
+            self._heart.beat()
             now = time.monotonic()
             if now >= window_ends:
                 self._worst_before_s, self._worst_s = self._worst_s, 0.0
                 window_ends = now + _WINDOW_S
-            self._worst_s = max(self._worst_s, now - due)
+            self._worst_s = max(self._worst_s, self._heart.late_s)

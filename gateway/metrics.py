@@ -7,31 +7,24 @@ takes its place takes too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
+from gateway.checkup import ProcessorStatus
 from gateway.counts import Counts
 from gateway.exposition import Family, by, counter, gauge
 from gateway.status import Post
+from gateway.survey import Survey
 
 
-def families(
-    posts: list[Post], counts: Counts, health: Mapping[str, Any], version: str
-) -> Iterator[Family]:
-    """Yield all metrics.
-
-    Args:
-        posts: of the workers that live.
-        counts: of all there ever were.
-        health: `gateway.checkup.Checkup.view`.
-        version: of weir.
-    """
-    yield gauge("weir_build_info", "The version of weir.", [({"version": version}, 1)])
-    yield gauge("weir_ready", "Whether /weir/readyz answers 200.", int(health["ready"]))
+def families(survey: Survey) -> Iterator[Family]:
+    """Yield all metrics."""
+    posts, counts, health = survey.posts, survey.counts, survey.health
+    yield gauge("weir_build_info", "The version of weir.", [({"version": survey.version}, 1)])
+    yield gauge("weir_ready", "Whether /weir/readyz answers 200.", int(health.ready))
     yield from _streams(posts, counts)
     yield from _sources(posts, counts)
-    yield from _upstream(health["upstream"])
-    yield from _workers(posts)
+    yield from _processors(health.processors)
+    yield from _workers(survey)
     yield counter(
         "weir_proxy_requests_total",
         "Requests passed on to the upstream, by the class of their status.",
@@ -78,17 +71,18 @@ def _sources(posts: list[Post], counts: Counts) -> Iterator[Family]:
     yield counter(
         "weir_malformed_frames_total", "Frames of the bus that make no sense.", counts.malformed
     )
-    for name, help_text, values in (
-        ("gaps", "How often events were missing on the bus.", counts.gaps),
-        ("events_repaired", "Missing events that were replayed.", counts.repaired),
-        ("events_lost", "Missing events that could not be had again.", counts.lost),
-        ("snapshots", "Snapshots taken in place of missing events.", counts.snapshots),
+    for name, help_text, field in (
+        ("gaps", "How often events were missing on the bus.", "gaps"),
+        ("events_repaired", "Missing events that were replayed.", "repaired"),
+        ("events_lost", "Missing events that could not be had again.", "lost"),
+        ("snapshots", "Snapshots taken in place of missing events.", "snapshots"),
     ):
+        values = {source: getattr(counted, field) for source, counted in counts.sources.items()}
         yield counter(f"weir_{name}_total", help_text, by("source", values))
     restarts = [
-        ({**_seat(post), "source": source}, count)
+        ({**_seat(post), "source": source}, counted.restarts)
         for post in posts
-        for source, count in (post.status.counts + post.carried).restarts.items()
+        for source, counted in (post.status.counts + post.carried).sources.items()
     ]
     yield counter("weir_source_restarts_total", "Restarts of a source seen.", restarts)
     ages: dict[str, float] = {}
@@ -101,18 +95,29 @@ def _sources(posts: list[Post], counts: Counts) -> Iterator[Family]:
     )
 
 
-def _upstream(upstream: Mapping[str, Any] | None) -> Iterator[Family]:
-    if upstream is None:
-        return
-    connected = int(upstream.get("connected") is True)
-    yield gauge("weir_upstream_connected", "Whether the upstream's stream stands.", connected)
-    age_s = upstream.get("lastFrameAgeSeconds")
-    if isinstance(age_s, (int, float)):
-        yield gauge("weir_upstream_frame_age_seconds", "Since its last frame.", age_s)
+def _processors(processors: list[ProcessorStatus]) -> Iterator[Family]:
+    answering = {one.bus: int(one.answering) for one in processors}
+    yield gauge("weir_processor_answering", "Whether it answers commands.", by("bus", answering))
+    connected: dict[str, float] = {}
+    ages: dict[str, float] = {}
+    for one in processors:
+        if one.upstream is None:
+            continue
+        connected[one.bus] = int(one.upstream.get("connected") is True)
+        age_s = one.upstream.get("lastFrameAgeSeconds")
+        if isinstance(age_s, (int, float)):
+            ages[one.bus] = round(age_s + (one.age_s or 0.0), 3)
+    if connected:
+        told = by("bus", connected)
+        yield gauge("weir_upstream_connected", "Whether the upstream's stream stands.", told)
+        yield gauge("weir_upstream_frame_age_seconds", "Since its last frame.", by("bus", ages))
 
 
-def _workers(posts: list[Post]) -> Iterator[Family]:
+def _workers(survey: Survey) -> Iterator[Family]:
+    posts = survey.posts
     yield gauge("weir_workers", "Workers that live.", len(posts))
+    ages = [(_seat(post), survey.age_s(post)) for post in posts]
+    yield gauge("weir_worker_age_seconds", "Since the worker said what is told of it.", ages)
     lags = [(_seat(post), post.status.loop_lag_s) for post in posts]
     yield gauge("weir_loop_lag_seconds", "The longest wait for the event loop lately.", lags)
     uptimes = [(_seat(post), post.status.uptime_s) for post in posts]

@@ -6,14 +6,17 @@ import heapq
 import os
 import time
 from collections.abc import Collection
+from operator import attrgetter
+
+from msgspec import convert
+from msgspec.structs import asdict
 
 from bus.ledger import Ledger
 from bus.log import Log
-from bus.subscriber import Subscriber
+from bus.subscriber import SourceCounts, SourceState, Subscriber
 from gateway.counts import Counts
 from gateway.loop_lag import LoopLag
 from gateway.proxy.proxy import Proxy
-from gateway.reader import Reader
 from gateway.readers import Readers
 from gateway.status import Fill, Lag, ReaderStatus, SourceStatus, WorkerStatus, filter_of
 
@@ -64,17 +67,13 @@ class Observer:
         )
 
     def _counts(self) -> Counts:
-        readers, sources = self._readers, self._subscriber.sources
+        readers = self._readers
         return Counts(
             received=readers.received,
             malformed=self._subscriber.malformed,
             streams=readers.opened,
             sent=readers.sent,
-            gaps={name: state.gaps for name, state in sources.items()},
-            repaired={name: state.repaired for name, state in sources.items()},
-            lost={name: state.lost for name, state in sources.items()},
-            snapshots={name: state.snapshots for name, state in sources.items()},
-            restarts={name: state.restarts for name, state in sources.items()},
+            sources={name: _counted(state) for name, state in self._subscriber.sources.items()},
             evictions=dict(readers.evictions),
             resumes=dict(readers.resumes),
             catch_ups=dict(readers.catch_ups),
@@ -88,21 +87,18 @@ class Observer:
                 source=name,
                 epoch=state.epoch,
                 seq=state.seq,
-                gaps=state.gaps,
-                repaired=state.repaired,
-                lost=state.lost,
-                snapshots=state.snapshots,
-                restarts=state.restarts,
                 heartbeat_age_s=_since(state.alive_at),
+                **asdict(_counted(state)),
             )
             for name, state in self._subscriber.sources.items()
         ]
 
     def _laggards(self) -> list[ReaderStatus]:
-        most = heapq.nsmallest(MAX_LAGGARDS, self._readers, key=_position)
+        most = heapq.nsmallest(MAX_LAGGARDS, self._readers, key=attrgetter("position"))
         relay_log = self._readers.relay.log
         # Many stand at the same place: at the head, or at a cut of the log.
-        lags = {position: lag_at(relay_log, position) for position in set(map(_position, most))}
+        places = {reader.position for reader in most}
+        lags = {position: lag_at(relay_log, position) for position in places}
         return [
             ReaderStatus(
                 worker=self.seat,
@@ -110,7 +106,7 @@ class Observer:
                 filter=filter_of(reader.view),
                 age_s=_since(reader.opened_at),
                 sent=reader.sent,
-                lag=lags[_position(reader)],
+                lag=lags[reader.position],
                 stalled_s=round(reader.stalled_s, 3),
                 resumed=reader.resumed,
             )
@@ -139,17 +135,17 @@ def fill_of(relay_log: Log) -> Fill:
     return Fill(entries, relay_log.size, relay_log.max_bytes, round(fill, 4))
 
 
-def _position(reader: Reader) -> int:
-    return reader.position
-
-
-def _since(monotonic: float) -> float:
-    return round(time.monotonic() - monotonic, 3)
-
-
 def fill_of_ledgers(ledgers: Collection[Ledger]) -> Fill:
     """Return how full the fullest ledger is, and what all of them hold."""
     size, bound = sum(one.size for one in ledgers), sum(one.max_bytes for one in ledgers)
     fill = max((one.size / one.max_bytes for one in ledgers), default=0.0)
     entries = sum(len(session.entries) for one in ledgers for session in one.sessions.values())
     return Fill(entries, size, bound, round(fill, 4))
+
+
+def _counted(state: SourceState) -> SourceCounts:
+    return convert(state, SourceCounts, from_attributes=True)
+
+
+def _since(monotonic: float) -> float:
+    return round(time.monotonic() - monotonic, 3)

@@ -10,13 +10,19 @@ from typing import Any
 import gevent
 
 _READ = 1
+_DISCARDED_AT_ONCE = 16 * 1024
+MOST_DISCARDED = 64 * 1024
+
+
+class Flooding(OSError):
+    """The peer goes on sending where nothing is read."""
 
 
 class PeerWatch:
     """Calls back when the peer sends FIN or a reset.
 
-    A client of a stream has nothing more to say; when it says something all the same (a
-    pipelined request), it is alive, and the watch ends there.
+    What the peer says is left to whoever reads the connection next. It shows that the peer is
+    alive, and hides whatever comes after, so the watch ends there.
 
     Args:
         sock: the connection, in non-blocking mode (gevent's sockets are).
@@ -38,20 +44,51 @@ class PeerWatch:
     def _readable(self) -> None:
         broken: OSError | None = None
         try:
-            said = peek(self._sock.fileno())
+            if self._hears():
+                return
         except BlockingIOError:
             return
         except OSError as error:
-            said, broken = b"", error
+            broken = error
         self._watcher.stop()
-        if not said:
-            self._on_gone(broken)
+        self._on_gone(broken)
+
+    def _hears(self) -> bool:
+        """Tell whether the peer has said something; if not, it has sent FIN."""
+        said = peek(self._sock.fileno())
+        if said:
+            self._watcher.stop()
+        return bool(said)
+
+
+class DeafWatch(PeerWatch):
+    """Watches to the end a peer that is never answered: what it says is read and discarded.
+
+    One that says more than `MOST_DISCARDED` bytes is given up as `Flooding`.
+
+    Attributes:
+        discarded: bytes so far.
+    """
+
+    discarded = 0
+
+    def _hears(self) -> bool:
+        said = _receive(self._sock.fileno(), _DISCARDED_AT_ONCE)
+        self.discarded += len(said)
+        if self.discarded > MOST_DISCARDED:
+            raise Flooding(f"the peer has sent more than {MOST_DISCARDED} bytes")
+        return bool(said)
 
 
 def peek(fileno: int) -> bytes:
-    """Look at the next byte, on the plain socket: gevent's would wait, and the loop must not."""
+    """Look at the next byte."""
+    return _receive(fileno, 1, _socket.MSG_PEEK)
+
+
+def _receive(fileno: int, size: int, flags: int = 0) -> bytes:
+    """Receive what there is, on the plain socket: gevent's would wait, and the loop must not."""
     plain = _socket.socket(fileno=fileno)
     try:
-        return plain.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+        return plain.recv(size, flags | _socket.MSG_DONTWAIT)
     finally:
         plain.detach()

@@ -1,4 +1,4 @@
-"""What the processor last said of itself and of the upstream, and how long ago.
+"""What the processor of a bus last said of itself and of the upstream, and how long ago.
 
 Asked for once a second, so that health and readiness answer from memory whatever else goes on.
 """
@@ -24,6 +24,7 @@ _EVERY_S = 1.0
 _REFUSED_EVERY_S = 10.0
 _DEADLINE_S = 2.0
 FRESH_S = 4.0
+_FRAME_AGE = "upstream_frame_age_s"
 
 
 class Said(Struct):
@@ -42,19 +43,26 @@ class ReadinessMemory:
     """Remembers the last answer.
 
     Args:
-        requester: asks the processor.
+        bus: the address of the processor.
+        requester: asks it.
         version: to go by before an upstream has told its own.
         relays: there has to be an upstream.
         clock: monotonic, in seconds.
+
+    Attributes:
+        bus: the same.
+        version: of the upstream, once it has told.
     """
 
     def __init__(
         self,
+        bus: str,
         requester: Requester,
         version: str,
         relays: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.bus = bus
         self._requester = requester
         self._relays = relays
         self._clock = clock
@@ -77,7 +85,7 @@ class ReadinessMemory:
             return False
         except (CommandFailed, msgspec.MsgspecError) as error:
             self._refused = str(error)
-            log.warning("the processor refuses to tell its readiness: %s", error)
+            log.warning("bus %s: %s", self.bus, self._words(self.age_s))
             return True
         self._refused = ""
         self._said_at = self._clock()
@@ -113,8 +121,8 @@ class ReadinessMemory:
         )
         if self._said is not None and self.answering and not self._refused:
             yield from self._of_processor(self._said)
-        if self._relays and self._said is not None and age_s is not None:
-            yield self._of_upstream(self._said, age_s)
+        if self._said is not None and age_s is not None:
+            yield from self._of_upstream(self._said, age_s)
 
     def _words(self, age_s: float | None) -> str:
         if self._refused:
@@ -133,20 +141,25 @@ class ReadinessMemory:
         for reason in reasons:
             yield Check(name="processor", ok=said.ready, reason=reason)
 
-    def _of_upstream(self, said: Said, age_s: float) -> Check:
-        name = "upstream_frame_age_s"
-        if said.upstream is None:
-            return Check(name=name, ok=False, reason="the processor reads no upstream")
-        frame_age_s = _number(said.upstream.get("lastFrameAgeSeconds"))
-        allowed_s = _number(said.upstream.get("silenceSeconds"))
-        if frame_age_s is None:
-            return Check(name=name, ok=True, reason="nothing is known of the upstream's frames")
-        frame_age_s = round(frame_age_s + age_s, 3)
-        words = f"the upstream's last frame came {frame_age_s:.1f} s ago"
-        ok = allowed_s is None or frame_age_s <= allowed_s
-        if not ok:
-            words = f"{words}; allowed: {allowed_s:g} s"
-        return Check(name=name, ok=ok, value=frame_age_s, threshold=allowed_s, reason=words)
+    def _of_upstream(self, said: Said, age_s: float) -> Iterator[Check]:
+        if said.upstream is not None:
+            yield _frames(said.upstream, age_s)
+        elif self._relays:
+            yield Check(name=_FRAME_AGE, ok=False, reason="the processor reads no upstream")
+
+
+def _frames(upstream: dict[str, Any], age_s: float) -> Check:
+    """Check that an upstream says something, as it was told so long ago."""
+    frame_age_s = _number(upstream.get("lastFrameAgeSeconds"))
+    allowed_s = _number(upstream.get("silenceSeconds"))
+    if frame_age_s is None:
+        return Check(name=_FRAME_AGE, ok=True, reason="nothing is known of the upstream's frames")
+    frame_age_s = round(frame_age_s + age_s, 3)
+    words = f"the upstream's last frame came {frame_age_s:.1f} s ago"
+    ok = allowed_s is None or frame_age_s <= allowed_s
+    if not ok:
+        words = f"{words}; allowed: {allowed_s:g} s"
+    return Check(name=_FRAME_AGE, ok=ok, value=frame_age_s, threshold=allowed_s, reason=words)
 
 
 def _number(value: object) -> float | None:

@@ -52,8 +52,9 @@ class Scoreboard:
         begin = self._half(seat, turn)
         self._memory[begin : begin + len(data)] = data
         self._words[word + _LENGTHS + turn % 2] = len(data)
-        self._words[word + _OCCUPANT] = occupant
         self._words[word + _TURN] = turn
+        # Last, so that nobody is seen there with what the worker before had said.
+        self._words[word + _OCCUPANT] = occupant
 
     def read(self, seat: int) -> bytes:
         """Return what was posted last, empty if nothing was."""

@@ -6,13 +6,12 @@ import math
 from typing import Any
 
 import falcon
-import gevent
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from bus import logs
-from bus.heart import BEAT_S, Heart, Notifier
+from bus.heart import Heart, Notifier
 from bus.stack import show_stack_at_abort
 from gateway.scoreboard import Scoreboard
 from gateway.settings import Settings
@@ -94,7 +93,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         # Imported here so that nothing of it is loaded before gunicorn has forked.
         from gateway.app import Worker
 
-        self._worker = Worker(self._settings, self._board, self._seat)
+        self._worker = Worker(self._settings, self._board, self._seat, self._heart)
         self._worker.start()
         return self._worker.app
 
@@ -102,11 +101,6 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         """Have a worker show that it lives before it loads anything: it may hang there."""
         self._heart = Heart(self._notifier)
         self._heart.beat()
-
-    def _beat(self) -> None:
-        while True:
-            gevent.sleep(BEAT_S)
-            self._heart.beat()
 
     def _take_seat(self, arbiter: Any, gunicorn_worker: Any) -> None:
         """In the master: give the worker about to be forked the first seat that is free."""
@@ -121,6 +115,5 @@ class Gateway(BaseApplication):  # type: ignore[misc]
     def _attach(self, gunicorn_worker: Any) -> None:
         """Give gunicorn's worker what it serves with."""
         gunicorn_worker.gateway = self._worker
-        gevent.spawn(self._beat)
         # After gunicorn's own handler, which a loop that hangs would not get to.
         show_stack_at_abort()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from bus.subscriber import SourceCounts
 from gateway.counts import Counts, Sent
 from gateway.relay import View
 
+BEAT_S = 1.0
 _SHOWN_TEXT = 200
 _SHOWN_SESSIONS = 10
 
@@ -59,8 +61,8 @@ class ReaderStatus(Struct, frozen=True, kw_only=True):
     resumed: bool | None
 
 
-class SourceStatus(Struct, frozen=True, kw_only=True):
-    """A source as a worker sees it; see `bus.subscriber.SourceState`.
+class SourceStatus(SourceCounts, kw_only=True):
+    """A source as a worker sees it, and what it has counted of it since its start.
 
     Attributes:
         heartbeat_age_s: since its last frame; a batch of events counts as a heartbeat.
@@ -70,11 +72,6 @@ class SourceStatus(Struct, frozen=True, kw_only=True):
     source: str
     epoch: str
     seq: int
-    gaps: int
-    repaired: int
-    lost: int
-    snapshots: int
-    restarts: int
     heartbeat_age_s: float
 
 
@@ -118,7 +115,7 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
 
 
 class Post(Struct, frozen=True):
-    """What a worker puts on the scoreboard.
+    """What a worker puts on the scoreboard every `BEAT_S`.
 
     Attributes:
         beat: `time.monotonic()` of it, which all processes of a machine share.
@@ -128,6 +125,10 @@ class Post(Struct, frozen=True):
     beat: float
     status: WorkerStatus
     carried: Counts
+
+    def overdue_s(self, now: float) -> float:
+        """Return for how long the next one is overdue; less than 0 before its time."""
+        return now - self.beat - BEAT_S
 
 
 def filter_of(view: View) -> Filter:

@@ -25,7 +25,7 @@ class Readyz:
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Answer 200, or 503 with the reasons."""
-        view = self._checkup.view()
-        resp.status = falcon.HTTP_200 if view["ready"] else falcon.HTTP_503
+        found = self._checkup.diagnosis()
+        resp.status = falcon.HTTP_200 if found.ready else falcon.HTTP_503
         resp.cache_control = ["no-store"]
-        resp.data = msgspec.json.encode(view)
+        resp.data = msgspec.json.encode(found)

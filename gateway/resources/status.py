@@ -10,43 +10,38 @@ import falcon
 import msgspec
 
 from gateway import metrics
-from gateway.bulletin import BEAT_S, Bulletin
-from gateway.checkup import Checkup
+from gateway.checks import turns
 from gateway.counts import Counts
 from gateway.exposition import CONTENT_TYPE, exposition
 from gateway.observer import MAX_LAGGARDS
 from gateway.resources.query import integer
 from gateway.status import Post
-
-_ANSWERING_S = 3 * BEAT_S
-_OF_SOURCES = ("gaps", "repaired", "lost", "snapshots", "restarts")
+from gateway.survey import Survey, Surveyor
 
 
 class Status:
     """Everything there is to say, in bounds. Query: ``readers``, how many of them to list."""
 
-    def __init__(self, bulletin: Bulletin, checkup: Checkup, version: str) -> None:
-        self._bulletin = bulletin
-        self._checkup = checkup
-        self._version = version
+    def __init__(self, surveyor: Surveyor) -> None:
+        self._surveyor = surveyor
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer at once: of other workers what they said within the last second."""
+        """Answer at once, whatever the other workers do."""
         asked = integer(req, "readers", 0, MAX_LAGGARDS)
-        self._bulletin.post()
-        posts = self._bulletin.workers()
-        health = self._checkup.view()
+        survey = self._surveyor.survey()
+        posts, health = survey.posts, survey.health
         view = {
-            "version": self._version,
+            "version": survey.version,
             "time_ms": time.time_ns() // 1_000_000,
-            "answered_by": self._bulletin.seat,
-            "ready": health["ready"],
-            "reasons": health["reasons"],
-            "upstream": health["upstream"],
-            "workers": [_worker(post) for post in posts],
+            "answered_by": survey.seat,
+            "ready": health.ready,
+            "reasons": health.reasons,
+            "upstream": health.upstream,
+            "processors": health.processors,
+            "workers": [_worker(post, survey) for post in posts],
             "sources": list(chain.from_iterable(post.status.sources for post in posts)),
             **_readers(posts, MAX_LAGGARDS if asked is None else asked),
-            "counts": _counts(self._bulletin.counted(), "received"),
+            "counts": _counts(survey.counts, "received"),
         }
         resp.cache_control = ["no-store"]
         resp.data = msgspec.json.encode(view)
@@ -55,29 +50,21 @@ class Status:
 class Metrics:
     """The same in figures, for Prometheus."""
 
-    def __init__(self, bulletin: Bulletin, checkup: Checkup, version: str) -> None:
-        self._bulletin = bulletin
-        self._checkup = checkup
-        self._version = version
+    def __init__(self, surveyor: Surveyor) -> None:
+        self._surveyor = surveyor
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Answer in Prometheus' text format."""
-        self._bulletin.post()
-        health = self._checkup.view()
-        families = metrics.families(
-            self._bulletin.workers(), self._bulletin.counted(), health, self._version
-        )
         resp.content_type = CONTENT_TYPE
         resp.cache_control = ["no-store"]
-        resp.data = exposition(families)
+        resp.data = exposition(metrics.families(self._surveyor.survey()))
 
 
-def _worker(post: Post) -> dict[str, Any]:
-    age_s = time.monotonic() - post.beat
+def _worker(post: Post, survey: Survey) -> dict[str, Any]:
     told = msgspec.to_builtins(post.status)
     told["counts"] = _counts(post.status.counts)
     del told["sources"], told["laggards"]
-    return {"answering": age_s <= _ANSWERING_S, "age_s": round(age_s, 3), **told}
+    return {"answering": turns(post, survey.at), "age_s": survey.age_s(post), **told}
 
 
 def _counts(counts: Counts, *without: str) -> dict[str, Any]:
@@ -86,7 +73,7 @@ def _counts(counts: Counts, *without: str) -> dict[str, Any]:
     All workers get all events, so the sum of the ``received`` would say nothing.
     """
     told: dict[str, Any] = msgspec.to_builtins(counts)
-    for name in (*_OF_SOURCES, *without):
+    for name in ("sources", *without):
         del told[name]
     return told
 

@@ -133,7 +133,7 @@ def test_health_and_readiness_tell_what_the_processor_says(weir):
         _, _, body = get(weir, "/weir/readyz")
         assert body["ready"] is True
         assert body["upstream"] == upstream
-        assert body["processor"]["answering"] is True
+        assert body["processors"][0]["answering"] is True
         assert get(weir, "/global/health")[2] == {"healthy": True, "version": "1.18.33"}
 
         gone = {"version": "1.18.33", "connected": False}
@@ -150,7 +150,7 @@ def test_health_and_readiness_tell_what_the_processor_says(weir):
         return "not answered for" in "".join(get(weir, "/weir/readyz")[2]["reasons"])
 
     wait_until(silent, what="the silence of the processor")
-    assert get(weir, "/weir/readyz")[2]["processor"]["answering"] is False
+    assert get(weir, "/weir/readyz")[2]["processors"][0]["answering"] is False
     assert get(weir, "/global/health")[2] == {"healthy": True, "version": "1.18.33"}
 
 

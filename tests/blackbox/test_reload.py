@@ -16,11 +16,13 @@ from acp_client.stream import EventStream
 from tests.blackbox.weir_up import lives, prompt, said, weir_up
 from tests.http_client import call
 from tests.processes import wait_until
+from tests.raw_client import RawClient
 from tests.reference import fold
 from tests.sse_client import SseClient
 
 DRAIN_S = 2.0  # the default
 READERS = 500
+TO_SPEAK_S = 0.4
 
 
 def workers_of(weir, count):
@@ -129,6 +131,20 @@ def test_no_request_fails_meanwhile(gateway, number):
         over.set()
     assert not failed
     assert call("GET", f"{weir.url}/global/health").status == 200
+
+
+def test_connections_that_wait_for_nothing_are_closed_without_a_word(gateway):
+    weir = gateway(workers=1)
+    with RawClient(weir.url) as fresh, RawClient(weir.url) as idle:
+        idle.get("/global/health")
+        assert idle.json()[0] == 200
+        began = time.monotonic()
+        os.kill(weir.running.process.pid, signal.SIGHUP)
+        assert fresh.rest()[0] == b""
+        assert time.monotonic() - began > TO_SPEAK_S
+        assert idle.rest()[0] == b""
+    workers_of(weir, 1)
+    assert "Traceback" not in weir.running.output
 
 
 def test_a_second_master_takes_over_the_socket(gateway):

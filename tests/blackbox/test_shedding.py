@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from urllib.parse import quote
 
 import pytest
 
@@ -11,7 +12,10 @@ from tests.blackbox.bad_readers import BadReaders
 from tests.blackbox.conftest import _short_folder
 from tests.blackbox.counted import FLOOD, counted
 from tests.blackbox.namespace import NoNamespace, namespace
+from tests.blackbox.source import MARKER
+from tests.envelopes import DIRECTORY
 from tests.processes import wait_until
+from tests.raw_client import RawClient
 from tests.sse_client import SseClient
 
 STALL_S = 3.0
@@ -19,6 +23,7 @@ LATEST_S = STALL_S * 1.2 + 1.0
 FLAGS = ("--stall-timeout", str(STALL_S), "--heartbeat-ms", "1000")
 FULL = 300_000
 MANY_STALL_S = 15.0
+MORE_THAN_IS_DISCARDED = 80 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +109,48 @@ def test_one_that_half_closes_is_reset_at_once(weir, flooded):
     assert wait_until(lambda: crowd.reset_count([half]), 2, "a reset") == 1
     weir.leaves_no("CLOSE-WAIT")
     half.close()
+
+
+@pytest.mark.parametrize("flooded", [False, True], ids=["idle", "in-a-write"])
+def test_one_that_half_closes_behind_another_request_is_reset_at_once(weir, flooded):
+    with RawClient(weir.url) as half:
+        half.get("/global/event")
+        half.until(b"server.connected")
+        half.get("/global/health")
+        weir.source.publish([MARKER])
+        half.until(MARKER["type"].encode())
+        half.get("/global/health")
+        if flooded:
+            weir.flood()
+            wait_until(lambda: weir.queued() > FULL, what="a full connection")
+        half.socket.shutdown(socket.SHUT_WR)
+        weir.settled("the end", 2, readers=0, gone=1)
+        assert wait_until(lambda: crowd.reset_count([half.socket]), 2, "a reset") == 1
+    weir.leaves_no("CLOSE-WAIT")
+
+
+def test_one_that_goes_on_sending_is_reset(weir):
+    with RawClient(weir.url) as chatty:
+        chatty.get("/global/event")
+        chatty.until(b"server.connected")
+        chatty.send(b"x" * MORE_THAN_IS_DISCARDED)
+        weir.settled("the end", 2, readers=0, flooding=1)
+        assert wait_until(lambda: crowd.reset_count([chatty.socket]), 2, "a reset") == 1
+
+
+def test_a_connection_ends_with_its_stream_if_part_of_another_request_was_discarded(weir):
+    with RawClient(weir.url) as reader:
+        reader.get(f"/event?directory={quote(DIRECTORY)}")
+        reader.until(b"server.connected")
+        reader.send(b"POST /session HTTP/1.1\r\n")
+        weir.source.publish([MARKER])
+        reader.until(MARKER["type"].encode())
+        end = {"type": "server.instance.disposed", "properties": {"directory": DIRECTORY}}
+        weir.source.publish([end])
+        reader.until(b"server.instance.disposed")
+        rest, how = reader.rest()
+        assert (rest[-5:], how) == (b"0\r\n\r\n", "end")
+    weir.settled("a clean end", readers=0, disposed=1)
 
 
 @pytest.mark.parametrize("flooded", [False, True], ids=["heartbeats", "in-a-write"])

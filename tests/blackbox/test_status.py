@@ -228,9 +228,14 @@ def test_what_the_metrics_count_is_what_readers_got(up):
         found = metrics(up)
         assert found[("weir_readers",)] == 10
         assert grown("weir_streams_opened_total") == 10
-        received = [v for name, v in found.items() if name[0] == "weir_events_received_total"]
-        assert len(received) == 2
-        assert min(received) >= 3000
+        wait_until(lambda: min(received(up)) >= 3000, what="all events at both workers")
+
+
+def received(up):
+    """What each worker got; it says so once a second."""
+    counts = [v for name, v in metrics(up).items() if name[0] == "weir_events_received_total"]
+    assert len(counts) == 2
+    return counts
 
 
 def test_a_wedged_processor_is_told_within_three_seconds_and_forgiven_at_once(up):

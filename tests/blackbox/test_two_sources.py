@@ -1,15 +1,19 @@
 """One gateway, fed by two processors: each order is kept, and a cut loses nothing of either."""
 
 import json
+import os
+import signal
 
 import pytest
 
 from tests.blackbox.processor_driver import processor
+from tests.http_client import call
 from tests.processes import free_port, running, wait_until
 from tests.reference import fold
 from tests.sse_client import SseClient
 
 DELTAS = 400
+TOLD_WITHIN_S = 6.0
 
 
 @pytest.fixture
@@ -69,3 +73,35 @@ def test_a_reader_that_is_cut_again_and_again_holds_all_of_both(both):
         answer = one.wait(session, message)
         assert told.messages_of(session)[-1] == answer
         assert answer["parts"][-2]["text"].count("|") == DELTAS
+
+
+def readiness(url):
+    return call("GET", f"{url}/weir/readyz")
+
+
+def answering(url):
+    """What the status says of each bus."""
+    told = call("GET", f"{url}/weir/status").body["processors"]
+    return {row["bus"]: row["answering"] for row in told}
+
+
+def test_a_second_processor_that_stands_still_is_told_by_its_bus_until_it_goes_on(both):
+    url, first, second = both
+    wait_until(lambda: readiness(url).status == 200, what="readiness")
+    assert answering(url) == {first.bus: True, second.bus: True}
+    os.kill(second.pid, signal.SIGSTOP)
+    try:
+
+        def told():
+            reply = readiness(url)
+            named = [reason for reason in reply.body["reasons"] if second.bus in reason]
+            return reply.status == 503 and named
+
+        [reason] = wait_until(told, TOLD_WITHIN_S, "a reason that names the bus")
+        assert reason.startswith(f"bus {second.bus}: the processor has not answered for ")
+        assert not any(first.bus in reason for reason in readiness(url).body["reasons"])
+        gone = {first.bus: True, second.bus: False}
+        wait_until(lambda: answering(url) == gone, TOLD_WITHIN_S, "the same of every worker")
+    finally:
+        os.kill(second.pid, signal.SIGCONT)
+    wait_until(lambda: readiness(url).status == 200, what="readiness")

@@ -28,6 +28,5 @@ def post_of(beat: float = 0.0, carried: Counts | None = None, **fields: Any) -> 
 
 def source_of(worker: int = 0, source: str = "s", **fields: Any) -> SourceStatus:
     """Return a source without a fault, but for what is given."""
-    given = {"epoch": "e", "seq": 1, "gaps": 0, "repaired": 0, "lost": 0}
-    given |= {"snapshots": 0, "restarts": 0, "heartbeat_age_s": 0.1}
+    given = {"epoch": "e", "seq": 1, "heartbeat_age_s": 0.1}
     return SourceStatus(worker=worker, source=source, **given | fields)

@@ -17,7 +17,9 @@ from bus.endpoints import Endpoints, InvalidEndpoint
     ],
 )
 def test_an_address_gives_two_sockets(url, events, commands):
-    assert Endpoints.parse(url) == Endpoints(events, commands)
+    endpoints = Endpoints.parse(url)
+    assert endpoints == Endpoints(events, commands)
+    assert Endpoints.parse(endpoints.url) == endpoints
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import os
 import time
 
 from bus.events import from_json
+from bus.heart import Heart, Notifier
 from bus.publisher import Publisher
-from bus.subscriber import SourceState
+from bus.subscriber import SourceCounts, SourceState
 from gateway.bulletin import Bulletin
 from gateway.loop_lag import LoopLag
 from gateway.observer import MAX_LAGGARDS, Observer, lag_at
@@ -15,6 +16,7 @@ from gateway.scoreboard import Scoreboard
 from tests.envelopes import dump, enveloped
 
 GLOBAL = View(Endpoint.GLOBAL)
+LAG = LoopLag(Heart(Notifier("")))
 
 
 class Ears:
@@ -34,7 +36,7 @@ class Nobody:
 
 def worker(board, seat=0, readers=None, ears=None):
     readers = Readers(Relay(), 5000) if readers is None else readers
-    observer = Observer(seat, readers, ears or Ears(), LoopLag(), None)
+    observer = Observer(seat, readers, ears or Ears(), LAG, None)
     return Bulletin(board, observer), readers
 
 
@@ -138,13 +140,20 @@ def test_readers_with_enormous_filters_are_told_in_bounds_or_left_out():
 
 def test_a_source_is_told_with_its_age_and_its_gaps():
     heard = SourceState("e1", 7, time.monotonic() - 5, gaps=2, repaired=30, lost=1)
-    bulletin, _ = worker(Scoreboard(1), ears=Ears(s1=heard))
+    board = Scoreboard(1)
+    bulletin, _ = worker(board, ears=Ears(s1=heard))
     bulletin.post()
     [source] = bulletin.workers()[0].status.sources
     assert (source.source, source.epoch, source.seq) == ("s1", "e1", 7)
     assert (source.gaps, source.repaired, source.lost) == (2, 30, 1)
     assert 5 <= source.heartbeat_age_s < 15
-    assert bulletin.counted().repaired == {"s1": 30}
+    assert bulletin.counted().sources == {"s1": SourceCounts(gaps=2, repaired=30, lost=1)}
+    successor, _ = worker(board, ears=Ears(s1=heard, s2=SourceState("e", 1, 0.0, restarts=1)))
+    successor.post()
+    assert successor.counted().sources == {
+        "s1": SourceCounts(gaps=4, repaired=60, lost=2),
+        "s2": SourceCounts(restarts=1),
+    }
 
 
 def test_a_reader_that_cannot_write_is_told_as_stalled():

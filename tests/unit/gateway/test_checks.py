@@ -46,7 +46,7 @@ def test_a_source_that_another_took_the_place_of_may_be_silent():
 )
 def test_a_loop_that_is_late_or_says_nothing(lag_s, beat_age_s, ok, words):
     post = post_of(worker=3, pid=77, loop_lag_s=lag_s, beat=100.0)
-    check = checks.loop_lag(post, now=100.0 + beat_age_s, beat_s=1.0)
+    check = checks.loop_lag(post, now=100.0 + beat_age_s)
     assert (check.ok, check.reason) == (ok, words)
     assert check.threshold == 2.0
 

@@ -4,9 +4,11 @@ import json
 import re
 import time
 
+from bus.heart import Heart, Notifier
+from bus.requester import ProcessorGone
 from bus.subscriber import SourceState
 from gateway.bulletin import Bulletin
-from gateway.checkup import Checkup
+from gateway.checkup import Checkup, ProcessorStatus
 from gateway.loop_lag import LoopLag
 from gateway.observer import Observer
 from gateway.readers import Readers
@@ -15,6 +17,7 @@ from gateway.relay import Relay
 from gateway.scoreboard import Scoreboard
 from tests.fakes.requester import ScriptedRequester
 
+LAG = LoopLag(Heart(Notifier("")))
 READY = json.dumps({"ready": True, "reasons": []}).encode()
 
 
@@ -28,37 +31,42 @@ class Ears:
 
 
 def worker(board, seat, ears, *answers):
-    """Return a worker's checkup, once it has posted."""
-    bulletin = Bulletin(board, Observer(seat, Readers(Relay(), 10), ears, LoopLag(), None))
+    """Return a worker's checkup, once it has posted: of a bus for each answer, or of one."""
+    bulletin = Bulletin(board, Observer(seat, Readers(Relay(), 10), ears, LAG, None))
     bulletin.post()
-    memory = ReadinessMemory(ScriptedRequester(*(answers or (READY,))), "0.1", relays=False)
-    memory.ask()
-    return Checkup(memory, ears, bulletin, buses=1)
+    memories = [memory(f"ipc:///{number}", said) for number, said in enumerate(answers or [READY])]
+    return Checkup(memories, ears, bulletin)
+
+
+def memory(bus, said):
+    one = ReadinessMemory(bus, ScriptedRequester(said), "0.1", relays=False)
+    one.ask()
+    return one
 
 
 def test_a_gateway_that_lacks_nothing_is_ready():
-    view = worker(Scoreboard(1), 0, Ears(s1=0.5)).view()
-    assert (view["ready"], view["reasons"]) == (True, [])
-    assert [check.name for check in view["checks"]] == [
+    found = worker(Scoreboard(1), 0, Ears(s1=0.5)).diagnosis()
+    assert (found.ready, found.reasons) == (True, [])
+    assert [check.name for check in found.checks] == [
         *("answer_age_s", "processor", "heartbeat_age_s"),
         *("loop_lag_s", "log_fill", "ledger_fill"),
     ]
-    assert all(check.ok and check.reason for check in view["checks"])
+    assert all(check.ok and check.reason for check in found.checks)
 
 
 def test_a_worker_that_hears_nothing_is_told_by_one_that_hears_all():
     board = Scoreboard(2)
     worker(board, 1, Ears(s1=40.0))
-    [reason] = worker(board, 0, Ears(s1=0.1)).view()["reasons"]
+    [reason] = worker(board, 0, Ears(s1=0.1)).diagnosis().reasons
     assert reason == "source s1 was heard 40.0 s ago by worker 1; allowed: 2.5 s"
 
 
 def test_a_worker_that_has_just_begun_is_no_fault_of_the_others():
     board = Scoreboard(2)
     fresh = worker(board, 1, Ears())
-    assert worker(board, 0, Ears(s1=0.1)).view()["reasons"] == []
-    assert fresh.view()["reasons"] == []
-    assert worker(Scoreboard(1), 0, Ears()).view()["reasons"] == ["no source was heard yet"]
+    assert worker(board, 0, Ears(s1=0.1)).diagnosis().reasons == []
+    assert fresh.diagnosis().reasons == []
+    assert worker(Scoreboard(1), 0, Ears()).diagnosis().reasons == ["no source was heard yet"]
 
 
 def test_a_worker_that_has_never_heard_what_others_hear_is_told(monkeypatch):
@@ -66,9 +74,9 @@ def test_a_worker_that_has_never_heard_what_others_hear_is_told(monkeypatch):
     with monkeypatch.context() as early:
         began = time.monotonic() - 60
         early.setattr(time, "monotonic", lambda: began)
-        deaf = Bulletin(board, Observer(1, Readers(Relay(), 10), Ears(), LoopLag(), None))
+        deaf = Bulletin(board, Observer(1, Readers(Relay(), 10), Ears(), LAG, None))
     deaf.post()
-    [reason] = worker(board, 0, Ears(s1=0.1)).view()["reasons"]
+    [reason] = worker(board, 0, Ears(s1=0.1)).diagnosis().reasons
     assert re.match(r"source s1 was heard 6\d.\d s ago by worker 1; allowed: 2.5 s", reason)
 
 
@@ -78,11 +86,29 @@ def test_a_worker_that_stands_still_is_told_for_that_alone(monkeypatch):
         began = time.monotonic() - 60
         early.setattr(time, "monotonic", lambda: began)
         worker(board, 1, Ears(s1=40.0))
-    [reason] = worker(board, 0, Ears(s1=0.1)).view()["reasons"]
+    [reason] = worker(board, 0, Ears(s1=0.1)).diagnosis().reasons
     assert re.match(r"worker 1 \(pid \d+\) stands still for 59.\d s; allowed: 2 s", reason)
 
 
 def test_what_two_checks_say_alike_is_told_once():
     said = json.dumps({"ready": False, "reasons": ["no source was heard yet"]}).encode()
-    view = worker(Scoreboard(1), 0, Ears(), said).view()
-    assert view["reasons"] == ["no source was heard yet"]
+    found = worker(Scoreboard(1), 0, Ears(), said).diagnosis()
+    assert found.reasons == ["no source was heard yet"]
+
+
+def test_of_several_processors_each_is_asked_for_and_named_by_its_bus():
+    upstream = {"version": "1.18.33"}
+    said = json.dumps({"ready": True, "reasons": [], "upstream": upstream}).encode()
+    ears = Ears(s1=0.1, s2=0.1)
+    found = worker(Scoreboard(1), 0, ears, said, ProcessorGone("gone")).diagnosis()
+    assert found.reasons == ["bus ipc:///1: the processor has not answered yet"]
+    told = [check.reason for check in found.checks if check.name == "processor"]
+    assert told == ["bus ipc:///0: the processor is ready"]
+    assert found.processors == [
+        ProcessorStatus("ipc:///0", answering=True, age_s=0.0, upstream=upstream),
+        ProcessorStatus("ipc:///1", answering=False, age_s=None, upstream=None),
+    ]
+    assert found.upstream == upstream
+    assert worker(Scoreboard(1), 0, ears, READY, READY).diagnosis().reasons == []
+    only_one = worker(Scoreboard(1), 0, Ears(s1=0.1), READY, READY)
+    assert only_one.diagnosis().reasons == ["no source was heard yet"]

@@ -1,23 +1,77 @@
 """A loop that is held up is seen, and forgotten in time."""
 
+import socket
 import time
 
 import gevent
+import pytest
 
+from bus.heart import LAG, Heart, Notifier
 from gateway.loop_lag import LoopLag
 
 
-def test_a_blocked_loop_shows_as_lag():
-    lag = LoopLag()
-    greenlet = gevent.spawn(lag.run)
-    try:
-        gevent.sleep(0.15)
-        assert lag.seconds < 0.2
-        time.sleep(0.5)  # plainly: this is what blocks a loop
-        gevent.sleep(0.05)
-        assert 0.3 < lag.seconds < 5
-        with gevent.Timeout(20):
-            while lag.seconds >= 0.3:
-                gevent.sleep(0.1)
-    finally:
-        greenlet.kill()
+@pytest.fixture
+def manager(tmp_path_factory):
+    """What a worker tells of itself: the socket of a service manager, and its address."""
+    address = str(tmp_path_factory.mktemp("m") / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(address)
+        listener.setblocking(False)
+        yield listener, address
+
+
+@pytest.fixture
+def lag(manager):
+    """A lag that is measured for the time of the test."""
+    measured = LoopLag(Heart(Notifier(manager[1])))
+    greenlet = gevent.spawn(measured.run)
+    yield measured
+    greenlet.kill()
+
+
+def until(condition):
+    with gevent.Timeout(20):
+        while not condition():
+            gevent.sleep(0.1)
+
+
+def told_s(listener):
+    """Return the lags that the manager was told of."""
+    found = []
+    while True:
+        try:
+            lines = listener.recv(4096).decode().splitlines()
+        except BlockingIOError:
+            return found
+        found += [float(line.partition("=")[2]) / 1000 for line in lines if line.startswith(LAG)]
+
+
+def test_a_blocked_loop_shows_as_lag(lag):
+    gevent.sleep(0.15)
+    assert lag.seconds < 0.2
+    time.sleep(0.5)  # plainly: this is what blocks a loop
+    gevent.sleep(0.05)
+    assert 0.3 < lag.seconds < 5
+    until(lambda: lag.seconds < 0.3)
+
+
+def test_what_the_manager_is_told_is_the_same(lag, manager):
+    gevent.sleep(0.15)
+    time.sleep(0.5)
+    gevent.sleep(0.05)
+    worst_s = lag.seconds
+    told = []
+    until(lambda: told.extend(told_s(manager[0])) or max(told, default=0) > 0.3)
+    assert max(told) == pytest.approx(worst_s, abs=0.001)
+
+
+def test_what_came_before_the_loop_is_no_lag_of_it(manager):
+    clock = [0.0]
+    heart = Heart(Notifier(manager[1]), clock=lambda: clock[0])
+    heart.beat()
+    clock[0] = 30.0
+    measured = LoopLag(heart)
+    greenlet = gevent.spawn(measured.run)
+    until(lambda: max(told_s(manager[0]), default=0) > 20)
+    assert measured.seconds < 5
+    greenlet.kill()

@@ -6,22 +6,43 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from bus.subscriber import SourceCounts
 from gateway import metrics
+from gateway.checkup import Diagnosis, ProcessorStatus
 from gateway.counts import Counts, Sent
 from gateway.exposition import by, counter, exposition, gauge
+from gateway.survey import Survey
 from tests.fakes.posts import post_of, source_of
 
-READY = {"ready": True, "upstream": None}
+BUS = "ipc:///bus"
+OF_BUS = (("bus", BUS),)
 UNITS = ("_total", "_seconds", "_bytes", "_ratio", "_info")
 PLAIN = {
     *("weir_ready", "weir_readers", "weir_workers", "weir_upstream_connected"),
     *("weir_proxy_requests_in_flight", "weir_log_entries", "weir_ledger_entries"),
+    "weir_processor_answering",
 }
 
 
-def page(posts, counts=None, health=READY):
-    families = metrics.families(posts, counts or Counts(), health, "0.1")
-    return parsed(exposition(families))
+def health_of(upstream=None, ready=True, bus=BUS):
+    processor = ProcessorStatus(bus, answering=ready, age_s=0.5, upstream=upstream)
+    return Diagnosis(ready, [], [], upstream, [processor])
+
+
+def page(posts, counts=None, health=None):
+    return parsed(exposition(families(posts, counts, health)))
+
+
+def families(posts, counts=None, health=None):
+    survey = Survey(
+        version="0.1",
+        seat=0,
+        at=100.0,
+        posts=posts,
+        counts=counts or Counts(),
+        health=health or health_of(),
+    )
+    return metrics.families(survey)
 
 
 def parsed(data):
@@ -47,9 +68,7 @@ def test_numbers_keep_their_value(real, whole):
 
 def test_every_metric_is_named_and_typed_by_the_conventions():
     upstream = {"connected": True, "lastFrameAgeSeconds": 1.5}
-    data = exposition(
-        metrics.families([post_of()], Counts(), {"ready": True, "upstream": upstream}, "0.1")
-    ).decode()
+    data = exposition(families([post_of()], health=health_of(upstream))).decode()
     types = dict(re.findall(r"# TYPE (\S+) (\S+)", data))
     assert len(types) > 25
     assert [name for name in types if data.count(f"# HELP {name} ") != 1] == []
@@ -75,8 +94,7 @@ def test_readers_are_summed_and_loops_are_not():
 def test_counts_are_those_of_all_workers_that_ever_were():
     counts = Counts(
         sent=Sent(events=9, frames=4, merged=3, superseded=2, bytes=700, saved_bytes=80),
-        gaps={"s": 1},
-        lost={"s": 5},
+        sources={"s": SourceCounts(gaps=1, lost=5)},
         evictions={"stalled": 2},
         resumes={"exact": 3, "too_old": 1},
         requests={"2xx": 10},
@@ -102,6 +120,12 @@ def test_what_every_worker_gets_is_told_for_each_and_goes_on_after_its_end():
     assert found["weir_events_received_total", (("worker", "1"),)] == 7
 
 
+def test_how_old_it_is_what_a_worker_says_is_told():
+    found = page([post_of(beat=99.5), post_of(worker=1, beat=58.0)])
+    assert found["weir_worker_age_seconds", (("worker", "0"),)] == 0.5
+    assert found["weir_worker_age_seconds", (("worker", "1"),)] == 42
+
+
 def test_a_source_is_as_old_as_it_is_to_the_worker_that_hears_it_least():
     posts = [
         post_of(worker=0, sources=[source_of(heartbeat_age_s=0.2)]),
@@ -110,10 +134,18 @@ def test_a_source_is_as_old_as_it_is_to_the_worker_that_hears_it_least():
     assert page(posts)["weir_heartbeat_age_seconds", (("source", "s"),)] == 7.5
 
 
-def test_the_upstream_is_told_of_where_there_is_one():
+def test_the_upstream_is_told_of_where_there_is_one_and_goes_on_aging():
     assert not any(name.startswith("weir_upstream") for name, _ in page([]))
     upstream = {"connected": False, "lastFrameAgeSeconds": 12.5}
-    found = page([], health={"ready": False, "upstream": upstream})
+    found = page([], health=health_of(upstream, ready=False))
     assert found["weir_ready", ()] == 0
-    assert found["weir_upstream_connected", ()] == 0
-    assert found["weir_upstream_frame_age_seconds", ()] == 12.5
+    assert found["weir_upstream_connected", OF_BUS] == 0
+    assert found["weir_upstream_frame_age_seconds", OF_BUS] == 13.0
+
+
+def test_every_processor_is_told_of_by_its_bus():
+    health = health_of()
+    health.processors.extend(health_of(ready=False, bus="tcp://localhost:5000").processors)
+    found = page([], health=health)
+    assert found["weir_processor_answering", OF_BUS] == 1
+    assert found["weir_processor_answering", (("bus", "tcp://localhost:5000"),)] == 0

@@ -11,7 +11,8 @@ from tests.fakes.requester import ScriptedRequester
 def memory(*answers, relays=True):
     clock = [0.0]
     requester = ScriptedRequester(*answers)
-    return ReadinessMemory(requester, "0.1", relays, lambda: clock[0]), clock, requester
+    one = ReadinessMemory("ipc:///bus", requester, "0.1", relays, lambda: clock[0])
+    return one, clock, requester
 
 
 def said(**fields):
@@ -97,3 +98,10 @@ def test_what_an_older_processor_does_not_tell_is_no_fault():
     one, _, _ = memory(said(upstream={"connected": True, "lastFrameAgeSeconds": None}))
     one.ask()
     assert failing(one) == []
+
+
+def test_an_upstream_that_need_not_be_is_checked_where_there_is_one():
+    upstream = {"lastFrameAgeSeconds": 31.0, "silenceSeconds": 30.0}
+    one, _, _ = memory(said(upstream=upstream), relays=False)
+    one.ask()
+    assert failing(one) == ["the upstream's last frame came 31.0 s ago; allowed: 30 s"]

@@ -53,6 +53,28 @@ def test_what_a_worker_said_stays_when_it_is_gone():
     assert board.occupied(0) is True
 
 
+def test_a_new_worker_is_never_seen_with_what_the_one_before_it_said(monkeypatch):
+    board = Scoreboard(1, 64)
+    board.post(0, 10, b"old")
+    board.vacate(0)
+    words, seen = board._words, []
+
+    class Steps:
+        """Each write to the memory, and what another process reads right after it."""
+
+        def __getitem__(self, place):
+            return words[place]
+
+        def __setitem__(self, place, value):
+            words[place] = value
+            seen.append((board.occupied(0), board.read(0)))
+
+    monkeypatch.setattr(board, "_words", Steps())
+    board.post(0, 12, b"new")
+    assert (True, b"old") not in seen
+    assert seen[-1] == (True, b"new")
+
+
 def test_too_much_is_refused_and_what_was_there_stays():
     board = Scoreboard(2, 64)
     board.post(0, 10, b"x" * 64)

@@ -1,0 +1,64 @@
+"""All workers at one moment: what `/weir/status` and `/metrics` are made of."""
+
+from __future__ import annotations
+
+import time
+
+from msgspec import Struct
+
+from gateway.bulletin import Bulletin
+from gateway.checkup import Checkup, Diagnosis
+from gateway.counts import Counts
+from gateway.status import Post
+
+
+class Survey(Struct, frozen=True, kw_only=True):
+    """What is known at one moment.
+
+    Attributes:
+        version: of weir.
+        seat: of the worker that looks.
+        at: `time.monotonic()`.
+        posts: of the workers that live.
+        counts: of all there ever were.
+        health: what a checkup finds.
+    """
+
+    version: str
+    seat: int
+    at: float
+    posts: list[Post]
+    counts: Counts
+    health: Diagnosis
+
+    def age_s(self, post: Post) -> float:
+        """Return how old it is what a worker says."""
+        return round(max(0.0, self.at - post.beat), 3)
+
+
+class Surveyor:
+    """Looks at all workers for one of them; asks nobody.
+
+    Args:
+        bulletin: tells of them.
+        checkup: makes the checks.
+        version: of weir.
+    """
+
+    def __init__(self, bulletin: Bulletin, checkup: Checkup, version: str) -> None:
+        self._bulletin = bulletin
+        self._checkup = checkup
+        self._version = version
+
+    def survey(self) -> Survey:
+        """Look at this worker now, and at what the others said last."""
+        bulletin = self._bulletin
+        bulletin.post()
+        return Survey(
+            version=self._version,
+            seat=bulletin.seat,
+            at=time.monotonic(),
+            posts=bulletin.workers(),
+            counts=bulletin.counted(),
+            health=self._checkup.diagnosis(),
+        )
