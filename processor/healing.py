@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from bus.events import SessionDeleted
 from processor.record import Record, Services
-from processor.store.recovery import Changed
+from processor.store.recovery import News
 
 
-def heal(changed: Sequence[Changed], services: Services) -> None:
-    """Publish what sessions are now, before anything else of this epoch.
+def heal(news: News, services: Services) -> None:
+    """Publish what sessions are gone, and what others are now, before all else of this epoch.
 
     What was saved right before the end may never have left the last processor's sockets. Nobody
     hears this yet: a subscriber that knew the last epoch finds these events missing from the new
     one, and asks for them.
     """
-    for found in changed:
+    for session in news.removed:
+        deleted = SessionDeleted(sessionID=session.id, info=session)
+        services.announcer.publish(deleted, session)
+    for found in news.changed:
         record = Record(found.session, services)
         record.publish_session(found.session)
         for message, parts in found.messages:

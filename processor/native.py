@@ -55,7 +55,7 @@ class Native:
         self._engine: Engine = OpenAIEngine(model) if model else DemoEngine()
         self._database = Database(state / DATABASE_NAME)
         stack.callback(gevent.with_timeout, CLOSE_S, self._database.close, timeout_value=None)
-        self._changed = self._database.call(recovery.recover, aborted(), self._started_ms)
+        self._news = self._database.call(recovery.recover, aborted(), self._started_ms)
         self.source: str = self._database.call(sessions.source)
 
     def begin(self, publisher: Publisher, stack: ExitStack) -> Work:
@@ -64,7 +64,7 @@ class Native:
         ids = Ids()
         drafts = Drafts(lambda pending: database.call(chunks.append, pending))
         services = Services(database, drafts, Announcer(publisher, ids), Statuses())
-        heal(self._changed, services)
+        heal(self._news, services)
 
         def start(session: Session, prompt: UserMessage) -> Answer:
             path = MessagePath(session.directory, project_of(session.directory).worktree)

@@ -63,8 +63,10 @@ class SessionCommands:
         """
         family = self._services.database.call(sessions.family, session)
         with self._turns.closed([member.id for member in family], ABORT_S):
-            self._services.database.call(sessions.delete, session)
-        for member in family:
+            removed = self._services.database.call(sessions.delete, session, now_ms())
+            # A child may have been made, and prompted, since its family was looked up.
+            self._turns.abort([member.id for member in removed], ABORT_S)
+        for member in removed:
             deleted = SessionDeleted(sessionID=member.id, info=member)
             self._services.announcer.publish(deleted, member)
 

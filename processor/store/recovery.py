@@ -1,4 +1,4 @@
-"""What a killed processor left: turns to close, and changes that nobody may have heard of."""
+"""What a killed processor left: turns to close, and news that nobody may have heard of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct
 from bus.events.message import AssistantMessage, Failure, Message
 from bus.events.part import Part, ReasoningPart, Span, TextPart
 from bus.events.session import Session
-from processor.store import chunks, messages, sessions
+from processor.store import chunks, messages, removals, sessions
 
 LATELY_MS = 10_000
 _MOST_SESSIONS = 32
@@ -28,25 +28,50 @@ class Changed(Struct):
     messages: list[tuple[Message, list[Part]]]
 
 
-def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> list[Changed]:
+class News(Struct):
+    """What happened shortly before the end.
+
+    Attributes:
+        removed: sessions that are gone, children before their parents.
+        changed: those that are still there, the last changed last.
+    """
+
+    removed: list[Session]
+    changed: list[Changed]
+
+
+def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> News:
     """Close every unfinished answer with `failure`, its text as far as it was saved.
 
     Returns:
-        The sessions of these, and those that changed shortly before the last change of all.
+        The sessions of these, and what happened shortly before the last that happened at all.
     """
     rows = db.execute("SELECT json FROM message WHERE open ORDER BY created, id").fetchall()
     answers = [_decode_answer(row[0]) for row in rows]
-    names = [name for (name,) in db.execute(_LATELY, (LATELY_MS, _MOST_SESSIONS)).fetchall()]
+    since_ms = _last_ms(db) - LATELY_MS
+    names = _changed_since(db, since_ms)
     for answer in answers:
         _close(db, answer, failure, now_ms)
     closed = [answer.sessionID for answer in answers]
-    return [_changed(db, name) for name in dict.fromkeys([*names[::-1], *closed])]
+    changed = [_changed(db, name) for name in dict.fromkeys([*names, *closed])]
+    return News(removals.since(db, since_ms), changed)
 
 
-_LATELY = (
-    "SELECT id FROM session WHERE updated >= (SELECT max(updated) FROM session) - ? "
-    "ORDER BY updated DESC, id LIMIT ?"
-)
+def _last_ms(db: sqlite3.Connection) -> int:
+    """Return when anything last happened."""
+    last: int = db.execute(
+        "SELECT max(ifnull((SELECT max(updated) FROM session), 0), "
+        "ifnull((SELECT max(time) FROM removal), 0))"
+    ).fetchone()[0]
+    return last
+
+
+def _changed_since(db: sqlite3.Connection, time_ms: int) -> list[str]:
+    rows = db.execute(
+        "SELECT id FROM session WHERE updated >= ? ORDER BY updated DESC, id LIMIT ?",
+        (time_ms, _MOST_SESSIONS),
+    )
+    return [name for (name,) in rows.fetchall()][::-1]
 
 
 def _changed(db: sqlite3.Connection, session: str) -> Changed:

@@ -62,7 +62,16 @@ _OPEN_MESSAGES: Migration = (
     "CREATE INDEX message_open ON message (open) WHERE open",
 )
 
-MIGRATIONS: Sequence[Migration] = (_TABLES, _OPEN_MESSAGES)
+# What is gone leaves no row that a restart could tell of.
+_REMOVALS: Migration = (
+    """CREATE TABLE removal (
+        number INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        json BLOB NOT NULL
+    )""",
+)
+
+MIGRATIONS: Sequence[Migration] = (_TABLES, _OPEN_MESSAGES, _REMOVALS)
 
 
 class NewerDatabase(CannotStart):

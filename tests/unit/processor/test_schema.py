@@ -10,9 +10,9 @@ from tests.unit.processor.rig import Rig
 
 
 def older(file: Path) -> None:
-    """Make a database of the version before this one, with a turn that was left open."""
+    """Make a database of the first version, with a turn that was left open."""
     db = sqlite3.connect(file, isolation_level=None)
-    migrate(db, str(file), upto=len(MIGRATIONS) - 1)
+    migrate(db, str(file), upto=1)
     db.execute("INSERT INTO session VALUES ('ses_1', NULL, '/d', 't', 5, ?)", (SESSION,))
     for message, role, json in (
         ("msg_1", "user", b'{"time":{"created":1}}'),
@@ -45,6 +45,7 @@ def test_an_older_database_is_migrated_with_all_it_holds(tmp_path: Path) -> None
         version = database.call(lambda db: db.execute("PRAGMA user_version").fetchone()[0])
         assert database.call(lambda _: opened.fetchall()) == [("msg_3",)]
         assert version == len(MIGRATIONS)
+        assert [one.id for one in database.call(sessions.delete, "ses_1", 5)] == ["ses_1"]
     finally:
         database.close()
 
