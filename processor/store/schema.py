@@ -71,7 +71,16 @@ _REMOVALS: Migration = (
     )""",
 )
 
-MIGRATIONS: Sequence[Migration] = (_TABLES, _OPEN_MESSAGES, _REMOVALS)
+# When a message had its last word. A turn that ends badly changes nothing of its session.
+_ENDED_MESSAGES: Migration = (
+    "ALTER TABLE message ADD COLUMN ended INTEGER NOT NULL DEFAULT 0",
+    """UPDATE message SET ended =
+        ifnull(json_extract(CAST(json AS TEXT), '$.time.completed'), created)
+    """,
+    "CREATE INDEX message_ended ON message (ended)",
+)
+
+MIGRATIONS: Sequence[Migration] = (_TABLES, _OPEN_MESSAGES, _REMOVALS, _ENDED_MESSAGES)
 
 
 class NewerDatabase(CannotStart):

@@ -4,8 +4,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from bus.bodies import CreateBody, PatchBody
+from bus.events.message import AssistantMessage
+from bus.events.part import Tokens
 from bus.events.session import Session
 from processor.healing import heal
 from processor.store import messages, recovery, removals, sessions
@@ -13,6 +16,8 @@ from processor.store.recovery import News
 from processor.store.sessions import UnknownSession
 from processor.turn import aborted
 from tests.unit.processor.rig import DIRECTORY, Rig
+
+LATER_MS = 1 << 50
 
 
 def test_a_turn_left_open_is_closed_with_the_text_that_was_saved(rig: Rig) -> None:
@@ -74,8 +79,11 @@ def test_what_was_removed_long_before_the_end_is_not_told(rig: Rig) -> None:
 
 def test_a_removal_is_told_again_by_the_processor_after_the_next(rig: Rig) -> None:
     """The next one may be killed before what it told has left its sockets."""
+    rig.turn("left open").begin()
     rig.sessions.delete(made(rig))
-    assert recovered(rig) == recovered(rig)
+    told = recovered(rig, LATER_MS)
+    assert told.removed
+    assert recovered(rig) == told
 
 
 def test_removals_are_kept_for_as_long_as_they_may_be_news(rig: Rig) -> None:
@@ -103,6 +111,42 @@ def test_a_removal_that_fails_leaves_no_note(rig: Rig) -> None:
     with pytest.raises(UnknownSession):
         rig.database.call(sessions.delete, "ses_x", 5)
     assert rig.database.call(removals.since, 0) == []
+
+
+def test_a_turn_that_ended_badly_is_told_however_long_ago_its_session_changed(rig: Rig) -> None:
+    turn = rig.turn("x")
+    turn.begin()
+    turn.text("so far")
+    turn.abort()
+    session = rig.events[-1]["properties"]["sessionID"]
+    rig.database.call(sessions.update, session, at(5))
+    told = [one for one in recovered(rig).changed if one.session.id == session]
+    assert [message.error for message, _ in told[0].messages[1:]] == [aborted()]
+
+
+def test_an_answer_is_told_however_many_prompts_wait_behind_it(rig: Rig) -> None:
+    session = rig.sessions.create(DIRECTORY, CreateBody())
+    first, *_ = [rig.prompt(session.id, str(number)) for number in range(20)]
+    over, cut = rig.turn_for(session, first), rig.turn_for(session, first)
+    for number in range(20):
+        rig.prompt(session.id, str(number))
+    over.begin()
+    over.finish("stop", Tokens.none())
+    cut.begin()
+    [changed] = recovered(rig, first.time.created + 1_000_000).changed
+    answers = [one for one, _ in changed.messages if isinstance(one, AssistantMessage)]
+    assert [answer.error for answer in answers] == [UNSET, aborted()]
+    order = [(one.time.created, one.id) for one, _ in changed.messages]
+    assert order == sorted(order)
+
+
+def test_a_closed_turn_is_told_again_by_the_processor_after_the_next(rig: Rig) -> None:
+    turn = rig.turn("x")
+    turn.begin()
+    before = recovered(rig, LATER_MS).changed
+    other = made(rig)
+    rig.database.call(sessions.update, other, at(LATER_MS))
+    assert [one for one in recovered(rig).changed if one.session.id != other] == before
 
 
 def recovered(rig: Rig, now_ms: int = 0) -> News:

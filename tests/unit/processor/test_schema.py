@@ -45,6 +45,9 @@ def test_an_older_database_is_migrated_with_all_it_holds(tmp_path: Path) -> None
         version = database.call(lambda db: db.execute("PRAGMA user_version").fetchone()[0])
         assert database.call(lambda _: opened.fetchall()) == [("msg_3",)]
         assert version == len(MIGRATIONS)
+        ended = "SELECT ended FROM message ORDER BY id"
+        times = database.call(lambda db: db.execute(ended).fetchall())
+        assert times == [(1,), (3,), (1,)]
         assert [one.id for one in database.call(sessions.delete, "ses_1", 5)] == ["ses_1"]
     finally:
         database.close()
