@@ -17,7 +17,7 @@ class Subject(Struct, frozen=True):
     """An entity, and its new value.
 
     Attributes:
-        kind: ``session``, ``status``, ``message``, ``part``, ``todos`` or ``request``.
+        kind: ``session``, ``status``, ``message``, ``part``, ``todos``, ``diff`` or ``request``.
         id: of the entity; of its session where it has no id of its own.
         session: the session it belongs to.
         value: what it is now, None once it is gone.
@@ -101,6 +101,10 @@ def _todos(p: Json) -> Subject:
     return Subject("todos", p["sessionID"], p["sessionID"], p["todos"])
 
 
+def _diff(p: Json) -> Subject:
+    return Subject("diff", p["sessionID"], p["sessionID"], p["diff"])
+
+
 def _asked(p: Json) -> Subject:
     return Subject("request", p["id"], p["sessionID"], p)
 
@@ -119,6 +123,7 @@ _READERS: Mapping[str, Callable[[Json], Subject]] = {
     "message.part.updated": _part,
     "message.part.removed": _part_removed,
     "todo.updated": _todos,
+    "session.diff": _diff,
     "permission.asked": _asked,
     "permission.replied": _request_closed,
     "question.asked": _asked,
