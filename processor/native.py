@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from processor.saving import Saving
 from processor.settings import ModelSettings
 from processor.statuses import Statuses
 from processor.store import chunks, recovery, sessions
-from processor.store.database import Database
+from processor.store.database import Database, DatabaseUnusable
 from processor.store.drafts import Drafts
 from processor.turn import Turn, aborted
 from processor.turns import Turns
@@ -53,10 +54,14 @@ class Native:
         self._state = state
         self._started_ms = now_ms()
         self._engine: Engine = OpenAIEngine(model) if model else DemoEngine()
-        self._database = Database(state / DATABASE_NAME)
+        file = state / DATABASE_NAME
+        self._database = Database(file)
         stack.callback(gevent.with_timeout, CLOSE_S, self._database.close, timeout_value=None)
-        self._news = self._database.call(recovery.recover, aborted(), self._started_ms)
-        self.source: str = self._database.call(sessions.source)
+        try:
+            self._news = self._database.call(recovery.recover, aborted(), self._started_ms)
+            self.source: str = self._database.call(sessions.source)
+        except sqlite3.Error as error:
+            raise DatabaseUnusable(file, error) from error
 
     def begin(self, publisher: Publisher, stack: ExitStack) -> Work:
         """Tell what the last processor may not have told, and be ready for prompts."""
