@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -42,9 +43,11 @@ def subject_of(event: Opaque) -> Subject | None:
     if read is None:
         return None
     try:
-        return read(json.decode(event.payload)["properties"])
+        subject = read(json.decode(event.payload)["properties"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return None  # of a known name, but not the event known by it
+    names = subject.id, subject.session, subject.message
+    return subject if all(isinstance(name, str) for name in names) else None
 
 
 def grows(part: Json) -> bool:
@@ -65,7 +68,7 @@ def time_of(info: Json, name: str) -> int | None:
     """Return a time (ms) of a session or message: ``created``, ``updated``, ``completed``."""
     times = info.get("time")
     value = times.get(name) if isinstance(times, dict) else None
-    return int(value) if isinstance(value, (int, float)) else None
+    return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
 
 
 def _session(p: Json) -> Subject:
