@@ -44,10 +44,11 @@ def subject_of(event: Opaque) -> Subject | None:
         return None
     try:
         subject = read(json.decode(event.payload)["properties"])
+        # What names something is text, and can be asked for and noted.
+        "".join((subject.id, subject.session, subject.message)).encode()
     except (ValueError, KeyError, TypeError, AttributeError):
         return None  # of a known name, but not the event known by it
-    names = subject.id, subject.session, subject.message
-    return subject if all(isinstance(name, str) for name in names) else None
+    return subject
 
 
 def grows(part: Json) -> bool:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from processor.upstream.intake import Intake
+from processor.upstream.notes import Noted, Notes
 
 INFO = {"id": "msg_1", "sessionID": "ses_1", "role": "user"}
 PART = {"id": "prt_1", "sessionID": "ses_1", "messageID": "msg_1", "type": "text"}
@@ -35,7 +36,7 @@ def events(odd):
 
 @pytest.mark.parametrize("held", [True, False])
 @pytest.mark.parametrize("odd", [None, True, 5, [], {}, [[]], float("inf"), "\ud800"], ids=repr)
-def test_what_is_in_no_known_form_passes_as_it_came(odd, held):
+def test_what_is_in_no_known_form_passes_as_it_came(tmp_path, odd, held):
     published = []
     intake = Intake(published.append, lambda: 0.0)
     intake.connected(0)
@@ -53,6 +54,10 @@ def test_what_is_in_no_known_form_passes_as_it_came(odd, held):
     got = [json.loads(frame.event.json()) for frame in published]
     # A delta of an unknown part may be withheld.
     assert without_deltas(got) == without_deltas(sent)
+    places = {session: known.place for session, known in intake.memory.sessions()}
+    notes = Notes(tmp_path / "notes.json")
+    notes.write(1, places)
+    assert notes.read() == Noted(1, places)
 
 
 def without_deltas(events):
