@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bus.events import SessionDeleted
 from processor.record import Record, Services
 from processor.store.recovery import News
 
@@ -15,8 +14,7 @@ def heal(news: News, services: Services) -> None:
     one, and asks for them.
     """
     for session in news.removed:
-        deleted = SessionDeleted(sessionID=session.id, info=session)
-        services.announcer.publish(deleted, session)
+        Record(session, services).publish_removal()
     for found in news.changed:
         record = Record(found.session, services)
         record.publish_session(found.session)
