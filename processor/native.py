@@ -23,10 +23,10 @@ from processor.commands.sessions import SessionCommands
 from processor.engines.demo import DemoEngine
 from processor.engines.engine import Engine
 from processor.engines.openai import OpenAIEngine
-from processor.healing import heal
 from processor.origin import Work
 from processor.projects import project_of
 from processor.record import Record, Services
+from processor.retelling import retell
 from processor.saving import Saving
 from processor.settings import ModelSettings
 from processor.statuses import Statuses
@@ -69,7 +69,7 @@ class Native:
         ids = Ids()
         drafts = Drafts(lambda pending: database.call(chunks.append, pending))
         services = Services(database, drafts, Announcer(publisher, ids), Statuses())
-        heal(self._news, services)
+        retell(self._news, services)
 
         def start(session: Session, prompt: UserMessage) -> Answer:
             path = MessagePath(session.directory, project_of(session.directory).worktree)

@@ -10,7 +10,7 @@ from bus.bodies import CreateBody, PatchBody
 from bus.events.message import AssistantMessage
 from bus.events.part import Tokens
 from bus.events.session import Session
-from processor.healing import heal
+from processor.retelling import retell
 from processor.store import messages, recovery, removals, sessions
 from processor.store.recovery import News
 from processor.store.sessions import UnknownSession
@@ -55,7 +55,7 @@ def test_a_removal_is_told_as_it_was_told_first(rig: Rig) -> None:
     session = made(rig)
     rig.sessions.delete(session)
     first = rig.events[-1]
-    heal(recovered(rig), rig.services)
+    retell(recovered(rig), rig.services)
     assert rig.events[-1] == {**first, "id": rig.events[-1]["id"]}
 
 
@@ -156,7 +156,7 @@ def recovered(rig: Rig, now_ms: int = 0) -> News:
 def heard(rig: Rig, news: News) -> list[tuple[str, str]]:
     """Return type and session of what is told."""
     before = len(rig.events)
-    heal(news, rig.services)
+    retell(news, rig.services)
     return [(e["type"], e["properties"]["sessionID"]) for e in rig.events[before:]]
 
 

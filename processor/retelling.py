@@ -6,7 +6,7 @@ from processor.record import Record, Services
 from processor.store.recovery import News
 
 
-def heal(news: News, services: Services) -> None:
+def retell(news: News, services: Services) -> None:
     """Publish what sessions are gone, and what others are now, before all else of this epoch.
 
     What was saved right before the end may never have left the last processor's sockets. Nobody
