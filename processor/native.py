@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,15 +23,15 @@ from processor.commands.sessions import SessionCommands
 from processor.engines.demo import DemoEngine
 from processor.engines.engine import Engine
 from processor.engines.openai import OpenAIEngine
-from processor.healing import heal
 from processor.origin import Work
 from processor.projects import project_of
 from processor.record import Record, Services
+from processor.retelling import retell
 from processor.saving import Saving
 from processor.settings import ModelSettings
 from processor.statuses import Statuses
 from processor.store import chunks, recovery, sessions
-from processor.store.database import Database
+from processor.store.database import Database, DatabaseUnusable
 from processor.store.drafts import Drafts
 from processor.turn import Turn, aborted
 from processor.turns import Turns
@@ -53,10 +54,14 @@ class Native:
         self._state = state
         self._started_ms = now_ms()
         self._engine: Engine = OpenAIEngine(model) if model else DemoEngine()
-        self._database = Database(state / DATABASE_NAME)
+        file = state / DATABASE_NAME
+        self._database = Database(file)
         stack.callback(gevent.with_timeout, CLOSE_S, self._database.close, timeout_value=None)
-        self._changed = self._database.call(recovery.recover, aborted(), self._started_ms)
-        self.source: str = self._database.call(sessions.source)
+        try:
+            self._news = self._database.call(recovery.recover, aborted(), self._started_ms)
+            self.source: str = self._database.call(sessions.source)
+        except sqlite3.Error as error:
+            raise DatabaseUnusable(file, error) from error
 
     def begin(self, publisher: Publisher, stack: ExitStack) -> Work:
         """Tell what the last processor may not have told, and be ready for prompts."""
@@ -64,7 +69,7 @@ class Native:
         ids = Ids()
         drafts = Drafts(lambda pending: database.call(chunks.append, pending))
         services = Services(database, drafts, Announcer(publisher, ids), Statuses())
-        heal(self._changed, services)
+        retell(self._news, services)
 
         def start(session: Session, prompt: UserMessage) -> Answer:
             path = MessagePath(session.directory, project_of(session.directory).worktree)

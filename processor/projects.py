@@ -27,6 +27,13 @@ class Project(Struct, frozen=True):
 def project_of(directory: str) -> Project:
     """Return the project of a directory; the same directory always has the same id."""
     for folder in (Path(directory), *Path(directory).parents):
-        if (folder / ".git").exists():
+        if _is_work_tree(folder):
             return Project(hashlib.sha1(str(folder).encode()).hexdigest(), str(folder))
     return Project(GLOBAL, "/")
+
+
+def _is_work_tree(folder: Path) -> bool:
+    try:
+        return (folder / ".git").exists()
+    except OSError:
+        return False  # a name that is too long, or a folder that must not be looked into

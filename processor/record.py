@@ -15,6 +15,7 @@ from gevent.event import AsyncResult
 from bus.events import (
     MessageUpdated,
     PartUpdated,
+    SessionDeleted,
     SessionError,
     SessionIdle,
     SessionStatus,
@@ -116,6 +117,10 @@ class Record:
     def publish_session(self, session: Session) -> None:
         """Publish a session that is saved already."""
         self._publish(SessionUpdated(sessionID=session.id, info=session))
+
+    def publish_removal(self) -> None:
+        """Publish that the session is gone."""
+        self._publish(SessionDeleted(sessionID=self.session.id, info=self.session))
 
     def status(self, status: Status) -> None:
         """Publish what the session does from now on."""

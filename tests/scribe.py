@@ -117,7 +117,7 @@ class Scribe:
         yield from self._step_finish("stop")
         yield from self._idle()
         yield self._session_event("updated")
-        yield self._about("session.diff", diff=[])
+        yield self._about("session.diff", diff=[{"file": "a", "additions": self._tick()}])
         if user in self._messages:
             yield self._message(user | {"summary": {"diffs": []}})
 

@@ -132,7 +132,7 @@ def _lenient(payload: bytes) -> Opaque:
         raise MalformedEvent("not an event: it is nested too deep") from error
     try:
         subject = msgspec.convert(event.get("properties"), _Subject)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):
         subject = _Subject()  # an unknown type may use these names for something else
     return _opaque(wire, subject, payload)
 

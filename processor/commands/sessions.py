@@ -7,13 +7,13 @@ import datetime
 from msgspec import UNSET
 
 from bus.bodies import CreateBody, PatchBody
-from bus.events import SessionCreated, SessionDeleted, SessionUpdated
+from bus.events import SessionCreated
 from bus.events.part import Tokens
 from bus.events.session import Session, SessionModel, SessionTime
 from bus.ids import Ids
 from processor.clock import now_ms
 from processor.projects import project_of
-from processor.record import Services
+from processor.record import Record, Services
 from processor.slug import new_slug
 from processor.store import sessions
 from processor.turns import Turns
@@ -51,8 +51,7 @@ class SessionCommands:
         changed = self._services.database.call(
             sessions.update, session, lambda found: _apply(found, body)
         )
-        updated = SessionUpdated(sessionID=changed.id, info=changed)
-        self._services.announcer.publish(updated, changed)
+        Record(changed, self._services).publish_session(changed)
         return changed
 
     def delete(self, session: str) -> None:
@@ -63,10 +62,11 @@ class SessionCommands:
         """
         family = self._services.database.call(sessions.family, session)
         with self._turns.closed([member.id for member in family], ABORT_S):
-            self._services.database.call(sessions.delete, session)
-        for member in family:
-            deleted = SessionDeleted(sessionID=member.id, info=member)
-            self._services.announcer.publish(deleted, member)
+            removed = self._services.database.call(sessions.delete, session, now_ms())
+            # A child may have been made, and prompted, since its family was looked up.
+            self._turns.abort([member.id for member in removed], ABORT_S)
+        for member in removed:
+            Record(member, self._services).publish_removal()
 
     def _new(self, directory: str, body: CreateBody) -> Session:
         now = now_ms()

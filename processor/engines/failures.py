@@ -76,14 +76,17 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     value = headers.get("retry-after", "").strip()
     milliseconds = headers.get("retry-after-ms", "").strip()
     if milliseconds.isdecimal():
-        asked = int(milliseconds) / 1000
+        asked = float(milliseconds) / 1000
     elif re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
         asked = float(value)
     else:
         date = email.utils.parsedate_tz(value)
         if date is None:
             return None
-        asked = email.utils.mktime_tz(date) - time.time()
+        try:
+            asked = email.utils.mktime_tz(date) - time.time()
+        except (ValueError, OverflowError):
+            return None  # no year has such a day
     return min(max(0.0, asked), MAX_RETRY_AFTER_S)
 
 

@@ -23,6 +23,7 @@ from urllib3.exceptions import (
 from urllib3.response import BaseHTTPResponse
 
 from bus.backoff import Backoff
+from processor.cause import cause_of
 from processor.clock import now_ms
 from processor.engines.completion import BadStream, CompletionReader
 from processor.engines.engine import Chunk, EngineRequest, ModelError, Offer, Retry
@@ -135,14 +136,9 @@ class OpenAIEngine:
             message = f"the provider sent nothing for {self._read_timeout_s:g} s"
             raise interrupted(message, self._url) from error
         except (ConnectTimeoutError, NewConnectionError) as error:
-            raise interrupted(f"no connection: {_reason(error)}", self._url, True) from error
+            raise interrupted(f"no connection: {cause_of(error)}", self._url, True) from error
         except ProtocolError as error:
-            message = f"the connection was cut: {_reason(error)}"
+            message = f"the connection was cut: {cause_of(error)}"
             raise interrupted(message, self._url, True) from error
         except HTTPError as error:
-            raise interrupted(f"the request failed: {_reason(error)}", self._url) from error
-
-
-def _reason(error: HTTPError) -> str:
-    cause = error.__cause__ or error.__context__ or error
-    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+            raise interrupted(f"the request failed: {cause_of(error)}", self._url) from error

@@ -24,7 +24,10 @@ Work = Callable[[sqlite3.Connection], Any]
 
 
 class DatabaseUnusable(CannotStart):
-    """The file is no database, or cannot be opened."""
+    """The file is no database, or cannot be opened, read or written."""
+
+    def __init__(self, file: Path, error: sqlite3.Error) -> None:
+        super().__init__(f"--state: '{file}' cannot be used: {error}")
 
 
 class Database:
@@ -94,7 +97,7 @@ def _open(file: Path) -> sqlite3.Connection | CannotStart:
     try:
         return _connect(file)
     except sqlite3.Error as error:
-        return DatabaseUnusable(f"--state: '{file}' cannot be used: {error}")
+        return DatabaseUnusable(file, error)
     except CannotStart as error:
         return error
 

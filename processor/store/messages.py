@@ -15,8 +15,8 @@ from processor.store.chunks import with_text
 
 _encode = msgspec.json.Encoder().encode
 _MESSAGE = (
-    "INSERT INTO message (id, session, parent, role, created, json, open) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO message (id, session, parent, role, created, json, open, ended) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _PART = "INSERT INTO part (id, message, type, json) VALUES (?, ?, ?, ?)"
 _REPLACE = " ON CONFLICT (id) DO UPDATE SET json = excluded.json"
@@ -42,7 +42,8 @@ class UnknownMessage(Exception):
 
 def put(db: sqlite3.Connection, message: Message) -> None:
     """Store a message, new or changed."""
-    db.execute(_MESSAGE + _REPLACE + ", open = excluded.open", _message_row(message))
+    replace = f"{_REPLACE}, open = excluded.open, ended = excluded.ended"
+    db.execute(_MESSAGE + replace, _message_row(message))
 
 
 def put_part(db: sqlite3.Connection, part: Part) -> None:
@@ -127,6 +128,7 @@ def _with_parts(db: sqlite3.Connection, message: str, info: bytes) -> WithParts:
 
 def _message_row(message: Message) -> tuple[str | int | bytes | None, ...]:
     answer = isinstance(message, AssistantMessage)
+    completed = message.time.completed
     return (
         message.id,
         message.sessionID,
@@ -134,7 +136,8 @@ def _message_row(message: Message) -> tuple[str | int | bytes | None, ...]:
         "assistant" if answer else "user",
         message.time.created,
         _encode(message),
-        answer and message.time.completed is msgspec.UNSET,
+        answer and completed is msgspec.UNSET,
+        message.time.created if completed is msgspec.UNSET else completed,
     )
 
 

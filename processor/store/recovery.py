@@ -1,8 +1,9 @@
-"""What a killed processor left: turns to close, and changes that nobody may have heard of."""
+"""What a killed processor left: turns to close, and news that nobody may have heard of."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -10,11 +11,13 @@ from msgspec import UNSET, Struct
 from bus.events.message import AssistantMessage, Failure, Message
 from bus.events.part import Part, ReasoningPart, Span, TextPart
 from bus.events.session import Session
-from processor.store import chunks, messages, sessions
+from processor.store import chunks, messages, removals, sessions
+from processor.store.messages import WithParts
 
 LATELY_MS = 10_000
 _MOST_SESSIONS = 32
-_MOST_MESSAGES = 8
+_NEWEST_MESSAGES = 8
+_MOST_MESSAGES = 256
 
 _decode_answer = msgspec.json.Decoder(AssistantMessage).decode
 _decode_message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
@@ -22,40 +25,91 @@ _decode_part: msgspec.json.Decoder[Part] = msgspec.json.Decoder(Part)
 
 
 class Changed(Struct):
-    """A session that changed shortly before the end, with its latest messages, oldest first."""
+    """A session that changed shortly before the end.
+
+    Attributes:
+        session: what it is.
+        messages: the newest, and those that ended lately, oldest first.
+    """
 
     session: Session
     messages: list[tuple[Message, list[Part]]]
 
 
-def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> list[Changed]:
+class News(Struct):
+    """What happened shortly before the end.
+
+    Attributes:
+        removed: sessions that are gone, children before their parents.
+        changed: those that are still there, the last changed last.
+    """
+
+    removed: list[Session]
+    changed: list[Changed]
+
+
+def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> News:
     """Close every unfinished answer with `failure`, its text as far as it was saved.
 
     Returns:
-        The sessions of these, and those that changed shortly before the last change of all.
+        The sessions of these, and what happened since shortly before the last such change.
     """
+    since_ms = _last_ms(db) - LATELY_MS
+    ended: dict[str, list[str]] = {name: [] for name in _changed_since(db, since_ms)}
+    for session, message in [*_ended_since(db, since_ms), *_close_all(db, failure, now_ms)]:
+        ended.setdefault(session, []).append(message)
+    changed = [_changed(db, session, found) for session, found in ended.items()]
+    return News(removals.since(db, since_ms), changed)
+
+
+def _last_ms(db: sqlite3.Connection) -> int:
+    """Return when a session last changed or was removed."""
+    last: int = db.execute(
+        "SELECT max(ifnull((SELECT max(updated) FROM session), 0), "
+        "ifnull((SELECT max(time) FROM removal), 0))"
+    ).fetchone()[0]
+    return last
+
+
+def _changed_since(db: sqlite3.Connection, time_ms: int) -> list[str]:
+    rows = db.execute(
+        "SELECT id FROM session WHERE updated >= ? ORDER BY updated DESC, id LIMIT ?",
+        (time_ms, _MOST_SESSIONS),
+    )
+    return [name for (name,) in rows.fetchall()][::-1]
+
+
+def _ended_since(db: sqlite3.Connection, time_ms: int) -> list[tuple[str, str]]:
+    """Return session and id of messages that had their last word, whatever their session says."""
+    return db.execute(
+        "SELECT session, id FROM message WHERE ended >= ? AND NOT open "
+        "ORDER BY ended DESC, id LIMIT ?",
+        (time_ms, _MOST_MESSAGES),
+    ).fetchall()
+
+
+def _close_all(db: sqlite3.Connection, failure: Failure, now_ms: int) -> list[tuple[str, str]]:
+    """Close the unfinished answers; return session and id of each."""
     rows = db.execute("SELECT json FROM message WHERE open ORDER BY created, id").fetchall()
     answers = [_decode_answer(row[0]) for row in rows]
-    names = [name for (name,) in db.execute(_LATELY, (LATELY_MS, _MOST_SESSIONS)).fetchall()]
     for answer in answers:
         _close(db, answer, failure, now_ms)
-    closed = [answer.sessionID for answer in answers]
-    return [_changed(db, name) for name in dict.fromkeys([*names[::-1], *closed])]
+    return [(answer.sessionID, answer.id) for answer in answers]
 
 
-_LATELY = (
-    "SELECT id FROM session WHERE updated >= (SELECT max(updated) FROM session) - ? "
-    "ORDER BY updated DESC, id LIMIT ?"
-)
+def _changed(db: sqlite3.Connection, session: str, ended: Iterable[str]) -> Changed:
+    page, _ = messages.page(db, session, _NEWEST_MESSAGES, None)
+    found = {message.id: (message, parts) for message, parts in map(_decoded, page)}
+    # Prompts that wait for their turn are newer than an answer that has ended meanwhile.
+    for name in ended:
+        if name not in found:
+            found[name] = _decoded(messages.get(db, session, name))
+    told = sorted(found.values(), key=lambda one: (one[0].time.created, one[0].id))
+    return Changed(sessions.get(db, session), told)
 
 
-def _changed(db: sqlite3.Connection, session: str) -> Changed:
-    page, _ = messages.page(db, session, _MOST_MESSAGES, None)
-    decoded = [
-        (_decode_message.decode(one.info), [_decode_part.decode(part) for part in one.parts])
-        for one in page
-    ]
-    return Changed(sessions.get(db, session), decoded)
+def _decoded(one: WithParts) -> tuple[Message, list[Part]]:
+    return _decode_message.decode(one.info), [_decode_part.decode(part) for part in one.parts]
 
 
 def _close(db: sqlite3.Connection, answer: AssistantMessage, failure: Failure, now: int) -> None:

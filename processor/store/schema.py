@@ -62,7 +62,25 @@ _OPEN_MESSAGES: Migration = (
     "CREATE INDEX message_open ON message (open) WHERE open",
 )
 
-MIGRATIONS: Sequence[Migration] = (_TABLES, _OPEN_MESSAGES)
+# What is gone leaves no row that a restart could tell of.
+_REMOVALS: Migration = (
+    """CREATE TABLE removal (
+        number INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        json BLOB NOT NULL
+    )""",
+)
+
+# When a message had its last word. A turn that ends badly changes nothing of its session.
+_ENDED_MESSAGES: Migration = (
+    "ALTER TABLE message ADD COLUMN ended INTEGER NOT NULL DEFAULT 0",
+    """UPDATE message SET ended =
+        ifnull(json_extract(CAST(json AS TEXT), '$.time.completed'), created)
+    """,
+    "CREATE INDEX message_ended ON message (ended)",
+)
+
+MIGRATIONS: Sequence[Migration] = (_TABLES, _OPEN_MESSAGES, _REMOVALS, _ENDED_MESSAGES)
 
 
 class NewerDatabase(CannotStart):

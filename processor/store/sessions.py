@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from bus.events.session import Session
+from processor.store import removals
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Session).decode
@@ -83,9 +84,19 @@ def family(db: sqlite3.Connection, session: str) -> list[Session]:
     return found[::-1]
 
 
-def delete(db: sqlite3.Connection, session: str) -> None:
-    """Remove a session, its children, and their messages."""
+def delete(db: sqlite3.Connection, session: str, now_ms: int) -> list[Session]:
+    """Remove a session, all it is the ancestor of, and their messages; note that in `removals`.
+
+    Returns:
+        What is gone, children before their parents.
+
+    Raises:
+        UnknownSession: it does not exist.
+    """
+    removed = family(db, session)
     db.execute("DELETE FROM session WHERE id = ?", (session,))
+    removals.note(db, removed, now_ms)
+    return removed
 
 
 def listing(

@@ -15,6 +15,8 @@ from urllib3.exceptions import (
 )
 from urllib3.response import BaseHTTPResponse
 
+from processor.cause import cause_of
+
 
 def in_words(error: HTTPError | OSError) -> str:
     """Say what an error of the connection means."""
@@ -24,16 +26,16 @@ def in_words(error: HTTPError | OSError) -> str:
     if isinstance(error, NewConnectionError):
         if isinstance(cause, ConnectionRefusedError):
             return "refuses connections"
-        return f"cannot be reached ({_reason(error)})"
+        return f"cannot be reached ({cause_of(error)})"
     if isinstance(error, ConnectTimeoutError):
         return "does not take the connection"
     if isinstance(error, ReadTimeoutError | TimeoutError):
         return "is silent"
     if isinstance(error, SSLError | ssl.SSLError):
-        return f"cannot be trusted ({_reason(error)})"
+        return f"cannot be trusted ({cause_of(error)})"
     if isinstance(error, ProtocolError | OSError):
-        return f"cut the connection ({_reason(error)})"
-    return f"cannot be asked ({_reason(error)})"
+        return f"cut the connection ({cause_of(error)})"
+    return f"cannot be asked ({cause_of(error)})"
 
 
 def refusal(response: BaseHTTPResponse) -> str:
@@ -45,8 +47,3 @@ def refusal(response: BaseHTTPResponse) -> str:
         kind = response.headers.get("Content-Type", "nothing known")
         return f"{said} with {kind}: is it an opencode?"
     return said
-
-
-def _reason(error: BaseException) -> str:
-    cause = error.__cause__ or error.__context__ or error
-    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__

@@ -88,4 +88,10 @@ def _lenient(data: bytes) -> tuple[_Wire, bytes]:
 
 def _text(value: dict[str, Any], name: str) -> str | None:
     text = value.get(name)
-    return text if isinstance(text, str) else None
+    if not isinstance(text, str):
+        return None
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return None  # no place that could be named to anybody
+    return text

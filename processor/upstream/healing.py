@@ -18,7 +18,8 @@ Theory of operation.
    published only if that does not shorten what readers hold, and never if the connection has seen
    it begin, since then its deltas pass. It keeps its hole until a live snapshot (`holes`).
 6. What became of a permission or question that is asked no more cannot be known. Readers are told
-   that it is closed, without a reply. Deltas, `session.error` and `session.diff` stay missed.
+   that it is closed, without a reply. Deltas and `session.error` stay missed; the error of a turn
+   is told in its message, and not every one in a message was a `session.error`.
 
 Which sessions: those not idle at the cut, or heard of shortly before it, or busy, changed or
 asking now. The first connection of a processor comes after a cut, too, if the one before it has
@@ -136,7 +137,8 @@ class Healing:
         ask = self._patience.ask
         info = ask(self._rest.session, session, place)
         messages, complete = self._messages(session, place)
-        return Answers(info, messages, complete, ask(self._rest.todos, session, place))
+        todos, diff = ask(self._rest.todos, session, place), ask(self._rest.diff, session, place)
+        return Answers(info, messages, complete, todos, diff)
 
     def _messages(self, session: str, place: Place) -> tuple[list[Json], bool]:
         """Return the messages back to the cut at least, and whether these are all there are."""

@@ -33,6 +33,7 @@ class RememberedSession(Struct):
         writes: whether text grew in it before all else was known.
         info: the last one published, to say whose end it is when it is deleted.
         todos: digest of the todo list.
+        diff: digest of what has changed in its files.
         requests: permissions and questions that are pending, by id.
     """
 
@@ -42,6 +43,7 @@ class RememberedSession(Struct):
     writes: bool = False
     info: Any = None
     todos: int | None = None
+    diff: int | None = None
     requests: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -118,6 +120,8 @@ class Memory:
             session.status = value
         elif subject.kind == "todos":
             session.todos = digest(value)
+        elif subject.kind == "diff":
+            session.diff = digest(value)
         elif subject.kind == "request":
             _put_or_drop(session.requests, subject.id, value)
         else:

@@ -5,6 +5,7 @@ No I/O: it is given the answers, and publishes. The rules are those of `healing`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct, field
@@ -12,7 +13,7 @@ from msgspec import Struct, field
 from bus.events import MessageRemoved
 from bus.ids import Ids
 from bus.json import digest
-from processor.upstream.frames import Place
+from processor.upstream.frames import Frame, Place
 from processor.upstream.hold import Hold
 from processor.upstream.intake import Intake
 from processor.upstream.memory import RememberedSession
@@ -31,6 +32,7 @@ class Answers(Struct):
         messages: with their parts, the newest, oldest first.
         complete: whether there are no older messages.
         todos: its todo list.
+        diff: what has changed in its files.
         gone: whether it does not exist any more.
     """
 
@@ -38,6 +40,7 @@ class Answers(Struct):
     messages: list[Json] = field(default_factory=list)
     complete: bool = False
     todos: list[Json] | None = None
+    diff: list[Json] | None = None
     gone: bool = False
 
 
@@ -83,7 +86,8 @@ class Mending:
         self._removals(answers)
         for message in answers.messages:
             self._message(message["info"], message["parts"])
-        self._todos(answers.todos)
+        self._list("todos", answers.todos, self._known.todos, self._make.todos)
+        self._list("diff", answers.diff, self._known.diff, self._make.diff)
         for kind in KINDS:
             if found.knows(kind, self._place):
                 self._requests(kind, found.pending[kind], answers.messages)
@@ -161,12 +165,19 @@ class Mending:
             return False  # it says nothing, and readers may have some of it already
         return not self._holes.whole(name) and length >= (self._holes.held(name) or 0)
 
-    def _todos(self, todos: list[Json] | None) -> None:
-        if todos is None or self._waits("todos", self._session):
+    def _list(
+        self,
+        kind: str,
+        told: list[Json] | None,
+        known: int | None,
+        upsert: Callable[[list[Json]], Frame],
+    ) -> None:
+        """Say what a list of the session is now; an empty one that was never told is no news."""
+        if told is None or self._waits(kind, self._session):
             return
-        nothing = self._known.todos is None and not todos
-        if not nothing and self._known.todos != digest(todos):
-            self._publish(self._make.todos(todos))
+        nothing = known is None and not told
+        if not nothing and known != digest(told):
+            self._publish(upsert(told))
 
     def _requests(self, kind: str, pending: dict[str, Json], messages: list[Json]) -> None:
         own = {name: one for name, one in pending.items() if one["sessionID"] == self._session}

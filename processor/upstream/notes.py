@@ -49,7 +49,7 @@ class Notes:
             return self._decode(self._file.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             log.warning("%s cannot be read, healing goes without it: %s", self._file, error)
             return None
 

@@ -123,6 +123,12 @@ class Rest:
         todos, _ = self._get(f"/session/{quote(session)}/todo", place, {}, list[Any])
         return todos
 
+    def diff(self, session: str, place: Place) -> list[Json]:
+        """Return what has changed in the files of a session, as ``session.diff`` last said."""
+        diff: list[Json]
+        diff, _ = self._get(f"/session/{quote(session)}/diff", place, {}, list[Any])
+        return diff
+
     def _get(
         self, path: str, place: Place, query: Mapping[str, str], shape: Any
     ) -> tuple[Any, Mapping[str, str]]:

@@ -91,5 +91,5 @@ def _lost() -> Iterator[None]:
 def _date_ms(header: str) -> int | None:
     try:
         return int(parsedate_to_datetime(header).timestamp()) * 1000
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

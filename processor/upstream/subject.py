@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ class Subject(Struct, frozen=True):
     """An entity, and its new value.
 
     Attributes:
-        kind: ``session``, ``status``, ``message``, ``part``, ``todos`` or ``request``.
+        kind: ``session``, ``status``, ``message``, ``part``, ``todos``, ``diff`` or ``request``.
         id: of the entity; of its session where it has no id of its own.
         session: the session it belongs to.
         value: what it is now, None once it is gone.
@@ -42,9 +43,12 @@ def subject_of(event: Opaque) -> Subject | None:
     if read is None:
         return None
     try:
-        return read(json.decode(event.payload)["properties"])
+        subject = read(json.decode(event.payload)["properties"])
+        # What names something is text, and can be asked for and noted.
+        "".join((subject.id, subject.session, subject.message)).encode()
     except (ValueError, KeyError, TypeError, AttributeError):
         return None  # of a known name, but not the event known by it
+    return subject
 
 
 def grows(part: Json) -> bool:
@@ -65,7 +69,7 @@ def time_of(info: Json, name: str) -> int | None:
     """Return a time (ms) of a session or message: ``created``, ``updated``, ``completed``."""
     times = info.get("time")
     value = times.get(name) if isinstance(times, dict) else None
-    return int(value) if isinstance(value, (int, float)) else None
+    return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
 
 
 def _session(p: Json) -> Subject:
@@ -101,6 +105,10 @@ def _todos(p: Json) -> Subject:
     return Subject("todos", p["sessionID"], p["sessionID"], p["todos"])
 
 
+def _diff(p: Json) -> Subject:
+    return Subject("diff", p["sessionID"], p["sessionID"], p["diff"])
+
+
 def _asked(p: Json) -> Subject:
     return Subject("request", p["id"], p["sessionID"], p)
 
@@ -119,6 +127,7 @@ _READERS: Mapping[str, Callable[[Json], Subject]] = {
     "message.part.updated": _part,
     "message.part.removed": _part_removed,
     "todo.updated": _todos,
+    "session.diff": _diff,
     "permission.asked": _asked,
     "permission.replied": _request_closed,
     "question.asked": _asked,

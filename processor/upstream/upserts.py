@@ -16,6 +16,7 @@ from bus.events import (
     QuestionRejected,
     QuestionReplied,
     SessionDeleted,
+    SessionDiff,
     SessionIdle,
     SessionStatus,
     SessionUpdated,
@@ -71,6 +72,10 @@ class Upserts:
     def todos(self, todos: list[Json]) -> Frame:
         """Say what the todo list is now."""
         return self._frame(TodoUpdated.type, todos=todos)
+
+    def diff(self, diff: list[Json]) -> Frame:
+        """Say what has changed in the files of the session."""
+        return self._frame(SessionDiff.type, diff=diff)
 
     def asked(self, kind: str, request: Json) -> Frame:
         """Ask for a permission or an answer."""

@@ -48,6 +48,15 @@ def test_an_upstream_that_is_not_there_is_told_and_found_later(tmp_path: Path):
         until_told(one, "since")
 
 
+def test_a_date_that_cannot_be_costs_nothing_but_the_time(tmp_path: Path):
+    with upstream() as fake:
+        fake.server.date = "Fri, 20 Nov 2026 09:00:00 +99999999999999999999"
+        with relay(tmp_path, fake.url) as one:
+            one.until_healed()
+            assert one.readiness()["ready"] is True
+            assert "Traceback" not in one.processor.log
+
+
 def test_silence_is_death_and_a_heartbeat_is_life(tmp_path: Path):
     with upstream() as fake, relay(tmp_path, fake.url, "--upstream-silence", "3") as one:
         fake.wait_connected()

@@ -64,6 +64,10 @@ class Stored:
         """``GET /session/{id}/todo``."""
         return self.state.todos.get(session, [])
 
+    def diff(self, session: str) -> list[Json]:
+        """``GET /session/{id}/diff``: what ``session.diff`` last said."""
+        return self.state.diffs.get(session, [])
+
     def _in(self, session: str, directory: str | None) -> bool:
         return directory is None or self.directories.get(session) in (directory, None)
 
@@ -101,6 +105,9 @@ class StoredRest:
 
     def todos(self, session, place):
         return self._answer(self._stored.todos, session)
+
+    def diff(self, session, place):
+        return self._answer(self._stored.diff, session)
 
     def _answer(self, question, *arguments):
         self._before()

@@ -123,6 +123,8 @@ class Handler(BaseHTTPRequestHandler):
                 return stored.session(session)
             case ["session", session, "todo"]:
                 return stored.todos(session)
+            case ["session", session, "diff"]:
+                return stored.diff(session)
             case ["session", session, "message"]:
                 limit = int(query.get("limit", 10**9))
                 page, older = stored.messages(session, limit, query.get("before"))

@@ -4,6 +4,7 @@ After each, every reader, whether its stream was kept or it resumed, holds what 
 byte, and was told nothing twice on the way; `tests.faults.witness` looks at each event.
 """
 
+import contextlib
 import os
 import signal
 from urllib.parse import quote
@@ -134,6 +135,52 @@ def kill_in_a_turn(up, readers, pids):
     whole(readers.hold_what_is_stored(prompted(up, "storm 2000 40")), 2000)
 
 
+def sessions_of(up):
+    """Return what is stored of every session, by id."""
+    return {one["id"]: one for one in up.patiently("GET", "/session?scope=project").body}
+
+
+def hold_no_other_sessions(up, readers):
+    """Wait until every session that anybody holds is as it is stored."""
+
+    def held():
+        stored = sessions_of(up).items()
+        return all(one.witness.state.sessions.items() <= stored for one in readers.followers)
+
+    wait_until(held, 10.0, "readers with the sessions that are stored")
+
+
+def kill_after_a_removal(up, readers, others):
+    """Kill the processor, and others, when it has removed sessions and one worker is deaf to it.
+
+    Returns:
+        The readers of that worker.
+    """
+    worker, *_ = up.workers(2)
+    deaf = readers.of_worker(worker)
+    parent, kept = prompted(up, "storm 10 40"), prompted(up, "storm 10 40")
+    child = up.session(DIRECTORY, parentID=parent)
+    for session in (parent, kept):
+        readers.wait_for_text(session, 400)
+    knows = [one.witness.state.sessions for one in readers.followers]
+    wait_until(lambda: all(child in known for known in knows), what="the child")
+    os.kill(worker, signal.SIGSTOP)
+    # More than the worker's kernel buffers take: what follows is in the processor when it dies.
+    storm = prompted(up, "storm 20000 40")
+    assert up.patiently("PATCH", f"/session/{kept}", {"title": "kept"}).status == 200
+    assert up.patiently("DELETE", f"/session/{parent}").body is True
+    for pid in [*up.pids("processor"), *others]:
+        os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(worker, signal.SIGCONT)
+    wait_until(up.answers, what="a gateway with a processor")
+    assert not {parent, child} & sessions_of(up).keys()
+    hold_no_other_sessions(up, readers)
+    for session in (kept, storm):
+        readers.hold_what_is_stored(session)
+    return deaf
+
+
 def test_a_processor_killed_in_a_turn_costs_no_more_than_what_was_not_saved(up):
     with crew(up, may_take_back=True) as readers:
         connections = readers.connections
@@ -150,4 +197,20 @@ def test_a_worker_and_the_processor_killed_at_once_leave_every_reader_whole(up):
 def test_the_whole_gateway_and_the_processor_killed_at_once_leave_every_reader_whole(up):
     with crew(up, may_take_back=True) as readers:
         kill_in_a_turn(up, readers, [*up.pids("processor"), *up.pids("gateway"), *up.workers(2)])
+        up.workers(2)
+
+
+def test_a_reader_that_kept_its_stream_loses_what_was_removed_right_before_a_kill(up):
+    with crew(up, silence_s=20.0, may_take_back=True) as readers:
+        connections = readers.connections
+        assert kill_after_a_removal(up, readers, [])
+        assert readers.connections == connections
+
+
+def test_a_reader_that_resumes_loses_what_was_removed_right_before_a_kill(up):
+    with crew(up, may_take_back=True) as readers:
+        resumed = {reader: reader.witness.connections for reader in readers.followers}
+        gateway = [*up.pids("gateway"), *up.workers(2)]
+        deaf = kill_after_a_removal(up, readers, gateway)
+        assert all(one.witness.connections > resumed[one] for one in deaf)
         up.workers(2)

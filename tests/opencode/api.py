@@ -57,6 +57,10 @@ class Api:
         """Return the todo list of a session."""
         return self.ask("GET", f"/session/{session}/todo")
 
+    def diff(self, session: str) -> list[Json]:
+        """Return what has changed in the files of a session."""
+        return self.ask("GET", f"/session/{session}/diff")
+
     def busy(self) -> Json:
         """Return the status of every session that is not idle."""
         return self.ask("GET", "/session/status")

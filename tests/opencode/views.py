@@ -23,7 +23,7 @@ def _seen(state: State, session: str) -> Json:
         "messages": state.messages_of(session),
         "pending": _of([*state.permissions.values(), *state.questions.values()], session),
         "todos": state.todos.get(session, []),
-        "diff": state.diffs.get(session),
+        "diff": state.diffs.get(session, []),
         "errors": state.errors.get(session, []),
         "idles": state.idles.get(session, 0),
         "others": [event for event in state.others if _about(event) == session],
@@ -37,6 +37,7 @@ def stored(api: Api, session: str) -> Json:
         "messages": api.messages(session),
         "pending": _of(api.pending(), session),
         "todos": api.todos(session),
+        "diff": api.diff(session),
         "status": api.busy().get(session, {"type": "idle"}),
     }
 

@@ -86,6 +86,10 @@ def test_cookies_of_a_provider_are_not_passed_on() -> None:
         ({"retry-after": "999999"}, MAX_RETRY_AFTER_S),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"retry-after": "Mon, 01 Jan 99999 00:00:00 GMT"}, None),
+        ({"retry-after": "1 Jan 999999999999 00:00"}, None),
+        ({"retry-after": "9" * 400}, MAX_RETRY_AFTER_S),
+        ({"retry-after-ms": "9" * 400}, MAX_RETRY_AFTER_S),
     ],
 )
 def test_how_long_a_provider_asks_to_wait(headers: dict[str, str], seconds: float | None) -> None:

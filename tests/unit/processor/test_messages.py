@@ -1,4 +1,5 @@
 import contextlib
+from collections.abc import Iterable
 
 import msgspec
 import pytest
@@ -10,10 +11,9 @@ from bus.commands import CommandFailed
 from bus.events.part import Tokens
 from processor.commands import cursor
 from processor.conversation import chat
-from processor.store import history, messages, recovery
+from processor.store import history, messages
 from processor.store.messages import DuplicateId
 from processor.store.sessions import UnknownSession
-from processor.turn import aborted
 from tests.unit.processor.rig import DIRECTORY, Rig
 
 
@@ -61,25 +61,6 @@ def test_text_in_flight_is_read_as_far_as_it_is_saved(rig: Rig) -> None:
     turn.text("and on")
     answer = rig.database.call(messages.page, _session(rig), None, None)[0][-1]
     assert msgspec.json.decode(answer.parts[-1])["text"] == "so far "
-
-
-def test_a_turn_left_open_is_closed_with_the_text_that_was_saved(rig: Rig) -> None:
-    turn = rig.turn("x")
-    turn.begin()
-    turn.reasoning("hm ")
-    turn.text("so ", "far ")
-    rig.drafts.flush()
-    turn.text("and on")
-    [changed] = rig.database.call(recovery.recover, aborted(), 77)
-    (prompt, _), (answer, parts) = changed.messages
-    assert prompt.id == answer.parentID
-    assert answer.error == aborted()
-    assert answer.time.completed == 77
-    assert (parts[-1].text, parts[-1].time.end) == ("so far ", 77)
-    [again] = rig.database.call(recovery.recover, aborted(), 78)
-    assert again == changed
-    stored = rig.database.call(messages.page, _session(rig), None, None)[0][-1]
-    assert [msgspec.json.decode(p).get("text") for p in stored.parts] == [None, "hm ", "so far "]
 
 
 def test_the_history_has_each_answer_behind_its_prompt(rig: Rig) -> None:
@@ -137,6 +118,27 @@ def test_deleting_a_session_takes_children_and_messages_along(rig: Rig) -> None:
             lambda db, t: db.execute(f"SELECT count(*) FROM {t}").fetchone(), table
         )
         assert count == (0,), table
+
+
+def test_a_child_made_while_its_parent_is_removed_goes_with_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = rig.sessions.create(DIRECTORY, CreateBody()).id
+    abort, born = rig.turns.abort, {}
+
+    def meanwhile(sessions: Iterable[str], timeout_s: float) -> None:
+        if not born:
+            child = rig.sessions.create(DIRECTORY, CreateBody(parentID=parent)).id
+            body = PromptBody(parts=[TextInput(text="rate 100 10000")])
+            born[child] = rig.prompts.accept(child, body)
+        abort(sessions, timeout_s)
+
+    monkeypatch.setattr(rig.turns, "abort", meanwhile)
+    rig.sessions.delete(parent)
+    [(child, prompt)] = born.items()
+    last = [(e["type"], e["properties"]["sessionID"]) for e in rig.events[-2:]]
+    assert last == [("session.deleted", child), ("session.deleted", parent)]
+    assert rig.turns.wait(child, prompt, 0)
 
 
 def _session(rig: Rig) -> str:

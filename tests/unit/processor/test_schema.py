@@ -1,8 +1,10 @@
 import sqlite3
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from processor.native import Native
 from processor.store import messages, sessions
 from processor.store.database import Database, DatabaseUnusable
 from processor.store.schema import MIGRATIONS, NewerDatabase, migrate
@@ -10,9 +12,9 @@ from tests.unit.processor.rig import Rig
 
 
 def older(file: Path) -> None:
-    """Make a database of the version before this one, with a turn that was left open."""
+    """Make a database of the first version, with a turn that was left open."""
     db = sqlite3.connect(file, isolation_level=None)
-    migrate(db, str(file), upto=len(MIGRATIONS) - 1)
+    migrate(db, str(file), upto=1)
     db.execute("INSERT INTO session VALUES ('ses_1', NULL, '/d', 't', 5, ?)", (SESSION,))
     for message, role, json in (
         ("msg_1", "user", b'{"time":{"created":1}}'),
@@ -45,6 +47,10 @@ def test_an_older_database_is_migrated_with_all_it_holds(tmp_path: Path) -> None
         version = database.call(lambda db: db.execute("PRAGMA user_version").fetchone()[0])
         assert database.call(lambda _: opened.fetchall()) == [("msg_3",)]
         assert version == len(MIGRATIONS)
+        ended = "SELECT ended FROM message ORDER BY id"
+        times = database.call(lambda db: db.execute(ended).fetchall())
+        assert times == [(1,), (3,), (1,)]
+        assert [one.id for one in database.call(sessions.delete, "ses_1", 5)] == ["ses_1"]
     finally:
         database.close()
 
@@ -65,6 +71,22 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     file.write_text("something else entirely, and longer than a header of SQLite would be" * 20)
     with pytest.raises(DatabaseUnusable, match="not a database"):
         Database(file)
+
+
+def test_a_database_that_cannot_be_recovered_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "weir.db"
+    Database(file).close()
+    db = sqlite3.connect(file)
+    db.execute("DROP TABLE part")
+    db.execute("INSERT INTO session VALUES ('ses_1', NULL, '/d', 't', 5, ?)", (SESSION,))
+    db.execute(
+        "INSERT INTO message (id, session, role, created, json) "
+        "VALUES ('msg_1', 'ses_1', 'user', 5, '{}')"
+    )
+    db.commit()
+    db.close()
+    with ExitStack() as stack, pytest.raises(DatabaseUnusable, match="no such table: part"):
+        Native(tmp_path, None, stack)
 
 
 def test_a_migration_that_fails_leaves_the_version_as_it_was(

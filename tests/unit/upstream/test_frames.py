@@ -56,3 +56,10 @@ def test_what_is_no_frame_is_refused_by_its_kind(data, kind):
     with pytest.raises(MalformedFrame) as refused:
         decode(data)
     assert refused.value.kind == kind
+
+
+@pytest.mark.parametrize("odd", [None, 5, [], "\ud800"], ids=repr)
+def test_a_place_that_cannot_be_named_is_none(odd):
+    payload = {"type": "x.y", "properties": {}}
+    frame = decode(json.dumps({"directory": odd, "project": "p", "payload": payload}).encode())
+    assert frame.place == Place(None, "p", None)

@@ -119,6 +119,20 @@ def test_text_in_flight_is_not_made_shorter_and_its_deltas_wait():
     assert bench.intake.withheld == 1
 
 
+def test_a_diff_that_was_missed_is_told_before_the_session_is_idle():
+    bench = Bench()
+    bench.live(SESSION, BUSY, frame("session.diff", diff=[]))
+    bench.reconnect()
+    diff = [{"file": "a.txt", "additions": 1, "deletions": 0}]
+    bench.stored.apply(frame("session.diff", diff=diff))
+    bench.stored.apply(frame("session.status", status={"type": "idle"}))
+    told = [(event["type"], event["properties"].get("diff")) for event in bench.heal()]
+    assert told[0] == ("session.diff", diff)
+    assert [event_type for event_type, _ in told[1:]] == ["session.status", "session.idle"]
+    bench.reconnect()
+    assert bench.heal() == []
+
+
 def test_unknown_fields_pass_through_healing():
     bench = Bench()
     bench.live(SESSION, BUSY)

@@ -17,7 +17,7 @@ from tests.fakes.stored import Stored, StoredRest
 from tests.histories import global_histories
 from tests.reference import State
 
-COMPARED = ("sessions", "status", "messages", "permissions", "questions", "todos")
+COMPARED = ("sessions", "status", "messages", "permissions", "questions", "todos", "diffs")
 
 
 class World:
@@ -132,7 +132,8 @@ def whole(state):
     """What must be equal in the end: all but texts that never ended."""
     view = state.view()
     kept = {name: view[name] for name in COMPARED}
-    kept["todos"] = {session: todos for session, todos in kept["todos"].items() if todos}
+    for name in ("todos", "diffs"):
+        kept[name] = {session: told for session, told in kept[name].items() if told}
     known = {id_ for infos in view["messages"].values() for id_ in infos}
     kept["parts"] = {
         message: {id_: part for id_, part in parts.items() if not grows(part)}

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from processor.record import Record, Services
-from processor.store.recovery import Changed
+from processor.store.recovery import News
 
 
-def heal(changed: Sequence[Changed], services: Services) -> None:
-    """Publish what sessions are now, before anything else of this epoch.
+def retell(news: News, services: Services) -> None:
+    """Publish what sessions are gone, and what others are now, before all else of this epoch.
 
     What was saved right before the end may never have left the last processor's sockets. Nobody
     hears this yet: a subscriber that knew the last epoch finds these events missing from the new
     one, and asks for them.
     """
-    for found in changed:
+    for session in news.removed:
+        Record(session, services).publish_removal()
+    for found in news.changed:
         record = Record(found.session, services)
         record.publish_session(found.session)
         for message, parts in found.messages:
