@@ -2,25 +2,11 @@
 
 import threading
 
-import pytest
-
 from tests.acp_editor import agent
 from tests.fakes.agent_server import agent_server, answered, delta, info, status, text, updated
 from tests.processes import free_port, wait_until
 
 HISTORY = "GET /session/{}/message"
-
-
-@pytest.fixture
-def server():
-    with agent_server() as running:
-        yield running
-
-
-@pytest.fixture
-def editor(server):
-    with agent(server.url) as running:
-        yield running
 
 
 def begun(session):
@@ -221,38 +207,35 @@ def test_a_server_that_is_not_there_is_said_in_words_and_waited_for():
             assert editor.said(session) == "ok"
 
 
-def test_a_server_that_goes_in_mid_prompt_is_said_in_words_and_taken_up_again():
-    with agent_server() as first, agent(first.url) as editor:
-        session, id_ = cut_in_mid_turn(first, editor)
-        first.close()
-        thought = "agent_thought_chunk"
-        editor.until(lambda: "No connection" in editor.said(session, thought))
-        with agent_server(first.port) as second:
-            second.sessions.update(first.sessions)
-            second.messages[session] = stored(session, "one two three four", done=True)
-            assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
-            assert editor.said(session) == "one two three four"
-            assert editor.said(session, thought).endswith("again.")
+def test_a_server_that_goes_in_mid_prompt_is_said_in_words_and_taken_up_again(server, editor):
+    session, id_ = cut_in_mid_turn(server, editor)
+    server.close()
+    thought = "agent_thought_chunk"
+    editor.until(lambda: "No connection" in editor.said(session, thought))
+    with agent_server(server.port) as second:
+        second.sessions.update(server.sessions)
+        second.messages[session] = stored(session, "one two three four", done=True)
+        assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
+        assert editor.said(session) == "one two three four"
+        assert editor.said(session, thought).endswith("again.")
 
 
-def test_an_editor_that_shows_notices_gets_them():
-    with agent_server() as server, agent(server.url) as editor:
-        session = editor.start(session={"notices": {}})
-        server.on_prompt = lambda session, body: server.publish(*begun(session))
-        editor.prompt(session, "hi")
-        editor.until(lambda: editor.said(session) == "one two")
-        server.close()
-        [notice] = editor.until(lambda: editor.told("notice"))
-        assert notice["severity"] == "warning"
-        assert editor.said(session, "agent_thought_chunk") == ""
+def test_an_editor_that_shows_notices_gets_them(server, editor):
+    session = editor.start(session={"notices": {}})
+    server.on_prompt = lambda session, body: server.publish(*begun(session))
+    editor.prompt(session, "hi")
+    editor.until(lambda: editor.said(session) == "one two")
+    server.close()
+    [notice] = editor.until(lambda: editor.told("notice"))
+    assert notice["severity"] == "warning"
+    assert editor.said(session, "agent_thought_chunk") == ""
 
 
-def test_a_cancel_without_a_server_is_answered_all_the_same():
-    with agent_server() as server, agent(server.url) as editor:
-        session, id_ = cut_in_mid_turn(server, editor)
-        server.close()
-        editor.tell("session/cancel", {"sessionId": session})
-        assert editor.answer(id_, 30)["result"] == {"stopReason": "cancelled"}
+def test_a_cancel_without_a_server_is_answered_all_the_same(server, editor):
+    session, id_ = cut_in_mid_turn(server, editor)
+    server.close()
+    editor.tell("session/cancel", {"sessionId": session})
+    assert editor.answer(id_, 30)["result"] == {"stopReason": "cancelled"}
 
 
 def test_a_prompt_finds_a_server_that_is_back_at_once(server, editor):

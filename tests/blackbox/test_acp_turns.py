@@ -1,11 +1,8 @@
 """Turns through the agent: what the editor is told, in what order, what the server is asked."""
 
-import pytest
-
 from tests.acp_editor import agent
 from tests.fakes.agent_server import (
     MODEL,
-    agent_server,
     answered,
     delta,
     info,
@@ -17,18 +14,6 @@ from tests.processes import wait_until
 
 ALLOW = {"outcome": {"outcome": "selected", "optionId": "once"}}
 CALL = {"messageID": "msg_11", "callID": "call_1"}
-
-
-@pytest.fixture
-def server():
-    with agent_server() as running:
-        yield running
-
-
-@pytest.fixture
-def editor(server):
-    with agent(server.url) as running:
-        yield running
 
 
 def asked_permission(session, id_="per_1"):
