@@ -177,21 +177,35 @@ def test_an_idle_from_before_the_prompt_does_not_end_it(server, editor):
 
 def test_a_busy_that_is_older_than_the_idle_does_not_outlive_it(server, editor):
     session, id_ = cut_in_mid_turn(server, editor)
-    told = threading.Event()
-    renamed = {"sessionID": session, "info": {**server.sessions[session], "title": "Last"}}
-
-    def late(body):
-        whole = answered(session, "one two three four")[9:]
-        server.publish(*whole, {"type": "session.updated", "properties": renamed})
-        assert told.wait(20)
-        return stored(session, "one two three four", done=True)
-
-    server.answers[HISTORY.format(session)] = late
-    server.cut()
-    editor.until(lambda: editor.told("session_info_update"))
-    told.set()
+    meanwhile(server, editor, session, answered(session, "one two three four")[9:])
     assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
     assert editor.said(session) == "one two three four"
+
+
+def test_what_a_cut_has_hidden_is_told_before_what_comes_after_it(server, editor):
+    session, id_ = cut_in_mid_turn(server, editor)
+    more = answered(session, " five six", n=2)[3:]
+    meanwhile(server, editor, session, more[:-3])
+    server.publish(*more[-3:])
+    assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
+    assert editor.said(session) == "one two three four five six"
+
+
+def meanwhile(server, editor, session, events):
+    """Cut the stream, and say events while the agent waits for what it has missed."""
+    asked = {"type": "permission.asked", "properties": {"id": "per_1", "sessionID": session}}
+    heard = threading.Event()
+
+    def history(body):
+        if not heard.is_set():
+            server.publish(*events, asked)
+        assert heard.wait(20)
+        return stored(session, "one two three four", done=True)
+
+    server.answers[HISTORY.format(session)] = history
+    server.cut()
+    editor.until(lambda: editor.asks)
+    heard.set()
 
 
 def test_a_server_that_is_not_there_is_said_in_words_and_waited_for():
