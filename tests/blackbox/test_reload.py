@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from acp_client.stream import EventStream
+from bus.origin import Origin
 from tests.blackbox.weir_up import lives, prompt, said, weir_up
 from tests.http_client import call
 from tests.processes import wait_until
@@ -48,7 +49,7 @@ class Follower:
         self.lost_at = []
         self.done = threading.Event()
         self._stream = EventStream(
-            url, "/global/event", {"session": session}, notice=lambda _: self._lost()
+            Origin.parse(url), query={"session": session}, notice=lambda _: self._lost()
         )
         threading.Thread(target=self._follow, daemon=True).start()
 
