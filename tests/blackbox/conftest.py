@@ -12,6 +12,7 @@ import pytest
 from tests import npm
 from tests.acp_editor import Editor, agent
 from tests.blackbox.native import HERE
+from tests.blackbox.processor_driver import Processor, processor
 from tests.blackbox.source import Source, source
 from tests.blackbox.weir_up import Up, weir_up
 from tests.fakes.agent_server import AgentServer, agent_server
@@ -89,6 +90,13 @@ def node() -> str:
 def provider() -> Iterator[Provider]:
     """The scripted model."""
     with start_provider() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processor]:
+    """A processor with the demo model."""
+    with processor(tmp_path_factory.mktemp("demo")) as running:
         yield running
 
 

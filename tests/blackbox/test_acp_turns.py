@@ -284,12 +284,18 @@ def test_a_first_idle_before_the_last_words_is_not_the_end(server, editor):
     assert editor.said(session) == "never late"
 
 
-def test_a_cancelled_request_is_a_cancelled_turn(server, editor):
+def in_mid_turn(server, editor):
+    """A turn that ends when it is aborted."""
     session = editor.start()
     server.answers[f"POST /session/{session}/abort"] = lambda body: aborted(server, session)
     server.on_prompt = lambda session, body: server.publish(*running(session))
     id_ = editor.prompt(session, "hi")
     editor.until(lambda: editor.said(session))
+    return session, id_
+
+
+def test_a_cancelled_request_is_a_cancelled_turn(server, editor):
+    _, id_ = in_mid_turn(server, editor)
     editor.tell("$/cancel_request", {"requestId": id_})
     assert editor.answer(id_)["result"] == {"stopReason": "cancelled"}
 
@@ -313,11 +319,7 @@ def test_a_cancel_that_overtakes_its_prompt_is_asked_for_again(server, editor):
 
 
 def test_a_late_idle_of_a_cancelled_turn_does_not_end_the_next(server, editor):
-    session = editor.start()
-    server.answers[f"POST /session/{session}/abort"] = lambda body: aborted(server, session)
-    server.on_prompt = lambda session, body: server.publish(*running(session))
-    id_ = editor.prompt(session, "hi")
-    editor.until(lambda: editor.said(session))
+    session, id_ = in_mid_turn(server, editor)
     editor.tell("session/cancel", {"sessionId": session})
     editor.answer(id_)
     server.on_prompt = lambda session, body: server.publish(

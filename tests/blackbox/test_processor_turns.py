@@ -14,12 +14,6 @@ from tests.reference import State
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processor]:
-    with processor(tmp_path_factory.mktemp("demo")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def model(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processor]:
     flags = ["--model-url", provider.url, "--model", "m1", "--model-retries", "2"]
     with processor(tmp_path_factory.mktemp("model"), *flags) as running:

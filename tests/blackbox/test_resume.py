@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.blackbox.visits import Visits
-from tests.blackbox.weir_up import prompt, said, weir_up
+from tests.blackbox.weir_up import prompt, said, texts, weir_up
 from tests.processes import wait_until
 from tests.reference import fold
 from tests.sse_client import SseClient
@@ -31,18 +31,13 @@ def turn(up):
         yield session, pool.submit(up.prompt, session, f"rate 2500 {DELTAS}")
 
 
-def shown(visits):
-    """What a client shows, by part; raises if a part is told of that is not there."""
-    parts = fold(visits.payloads).parts
-    return {p["id"]: p["text"] for m in parts.values() for p in m.values() if "text" in p}
+def shown(visits, session):
+    """What a client shows, by part."""
+    return texts(fold(visits.payloads).messages_of(session))
 
 
 def is_idle(event):
     return event["properties"].get("status") == {"type": "idle"}
-
-
-def texts_of(answer):
-    return {part["id"]: part["text"] for part in answer["parts"] if "text" in part}
 
 
 def test_a_reader_that_is_cut_after_any_event_misses_and_doubles_nothing(up, turn):
@@ -52,7 +47,7 @@ def test_a_reader_that_is_cut_after_any_event_misses_and_doubles_nothing(up, tur
         pass
     assert visits.resumed == [False] + [True] * (len(visits.resumed) - 1)
     assert len(visits.resumed) > 20
-    assert texts_of(answer.result()).items() <= shown(visits).items()
+    assert texts([answer.result()]).items() <= shown(visits, session).items()
     ids = [e["id"] for e in visits.payloads if e["type"] != "message.part.delta"]
     assert len(ids) == len(set(ids))
 
@@ -63,7 +58,7 @@ def test_the_id_may_stand_in_the_query(up, turn):
     while not visits.visit(40, since=visits.last_id):
         pass
     assert all(visits.resumed[1:])
-    assert texts_of(answer.result()).items() <= shown(visits).items()
+    assert texts([answer.result()]).items() <= shown(visits, session).items()
 
 
 def test_one_who_comes_late_has_the_text_from_its_start(up, turn):
@@ -72,7 +67,7 @@ def test_one_who_comes_late_has_the_text_from_its_start(up, turn):
         early.until(lambda event: event["payload"]["type"] == "message.part.delta")
     late = Visits(up.url, session=session)
     assert late.visit(1_000_000)
-    assert texts_of(answer.result()).items() <= shown(late).items()
+    assert texts([answer.result()]).items() <= shown(late, session).items()
     grown = [e for e in late.payloads if e["type"] == "message.part.updated"]
     assert any(e["properties"]["part"].get("text") for e in grown)
 
@@ -106,15 +101,14 @@ def test_a_worker_that_has_just_started_resumes_readers_of_the_one_before(up):
         wait_until(up.answers, what="new workers")
         while not visits.visit(500):
             pass
-        assert said_in_the_end(up, answer, session).items() <= shown(visits).items()
+        assert said_in_the_end(up, answer, session).items() <= shown(visits, session).items()
     assert visits.resumed[1:] == [True] * (len(visits.resumed) - 1)
 
 
 def said_in_the_end(up, answer, session):
     """The prompt's own request died with its worker: the answer is what is stored."""
     answer.exception()
-    stored = up.patiently("GET", f"/session/{session}/message").body
-    return {part["id"]: part["text"] for m in stored for part in m["parts"] if "text" in part}
+    return texts(up.patiently("GET", f"/session/{session}/message").body)
 
 
 def test_a_prompt_on_a_fresh_stream_is_not_ended_by_an_older_turn(up):
