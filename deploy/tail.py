@@ -11,6 +11,7 @@ from typing import TextIO
 
 from msgspec import Struct
 
+from acp_client import decode
 from acp_client.stream import EventStream, StreamRefused
 from bus import flags
 from bus.flags import Flag
@@ -68,9 +69,18 @@ def _print(options: Options, out: TextIO) -> None:
         if options.json:
             out.write(event.data.decode(errors="replace") + "\n")
         else:
-            wire = json.loads(event.data)
-            out.write(transcript.text(wire.get("payload", wire)))
+            out.write(_text(event.data, transcript))
         out.flush()
+
+
+def _text(data: bytes, transcript: Transcript) -> str:
+    try:
+        event = decode.event_of(data)
+    except decode.Unreadable as error:
+        _notice(f"not an event: {error}")
+        return ""
+    properties = json.loads(bytes(event.properties))
+    return transcript.text({"type": event.type, "properties": properties})
 
 
 def _stream(options: Options) -> EventStream:

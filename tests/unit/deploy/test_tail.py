@@ -73,6 +73,15 @@ def test_events_of_either_endpoint_become_text(wire, capsys):
     assert "404 Not Found" in said
 
 
+@pytest.mark.parametrize("data", [b"hello", b"[1]", b"7", b'{"type":[]}', b'{"payload":null}'])
+def test_what_is_no_event_is_said_and_passed_over(data, capsys):
+    written, _ = write([data, json.dumps(IDLE).encode()])
+    assert written == "── ses_1\n(idle)\n"
+    said = capsys.readouterr().err
+    assert "weir tail: not an event: " in said
+    assert repr(data) in said
+
+
 def test_json_is_written_as_it_came():
     lines = [json.dumps(IDLE).encode(), '{"type":"ü","n":[1, 2]}'.encode()]
     written, _ = write(lines, json=True)
