@@ -121,7 +121,9 @@ class Attached:
             running.grace = _later(GRACE_S, self._expire, running)
 
     def finish(self, running: Running, outcome: Outcome | None = None) -> None:
-        """End a turn, once."""
+        """End a turn, once; what is held back comes before its answer."""
+        if self._recovering and running.outcome is None:
+            self.go_live()
         if running.outcome is not None:
             return
         self.tell(self.conversation.flush())
@@ -215,7 +217,7 @@ class Attached:
             settled: an idle session has ended this turn.
 
         Returns:
-            Whether the prompt is stored, and what became of it.
+            Whether it is known what became of the prompt.
 
         Raises:
             ServerFailure: it cannot be told.
@@ -224,6 +226,8 @@ class Attached:
             holes = self._holes
             idle, stored = self._stored()
             with self._lock:
+                if running.outcome is not None:
+                    return True
                 if holes != self._holes:
                     continue
                 known = self._caught_up(running, stored)
