@@ -42,7 +42,7 @@ def serve(settings: Settings) -> int:
     signal.signal(signal.SIGTERM, _stop)
     outlet = Outlet(out)
     server = Server(settings.server)
-    agent = ACPAgent(server, Feed(server.stream_url), outlet, settings.directory)
+    agent = ACPAgent(server, Feed(settings.server), outlet, settings.directory)
     lines = Lines()
     try:
         while not outlet.broken.is_set() and (data := os.read(0, _READ_BYTES)):

@@ -67,7 +67,9 @@ class Attached:
         self._server = server
         self._outlet = outlet
         self._lock = lock
-        self._backlog: list[Event] | None = []
+        # Events that wait for what is told before them, and None for each hole between them; None
+        # instead of a list while nothing waits.
+        self._backlog: list[Event | None] | None = []
         self._recovering = False
         self._holes = 0
 
@@ -82,10 +84,13 @@ class Attached:
             self._outlet.update(self.conversation.id, update)
 
     def go_live(self) -> None:
-        """Tell what has happened since the session was attached, and from now on at once."""
+        """Tell what has been held back, and from now on at once."""
         backlog, self._backlog = self._backlog or [], None
         for event in backlog:
-            self.take(event)
+            if event is None:
+                self.conversation.lose_place()
+            else:
+                self.take(event)
 
     def take(self, event: Event) -> None:
         """Take an event of the session."""
@@ -116,7 +121,9 @@ class Attached:
             running.grace = _later(GRACE_S, self._expire, running)
 
     def finish(self, running: Running, outcome: Outcome | None = None) -> None:
-        """End a turn, once."""
+        """End a turn, once; what is held back comes before its answer."""
+        if self._recovering and running.outcome is None:
+            self.go_live()
         if running.outcome is not None:
             return
         self.tell(self.conversation.flush())
@@ -127,10 +134,20 @@ class Attached:
         running.done.set()
 
     def lose_place(self) -> None:
-        """Note that events were missed; what a turn has missed is fetched."""
-        self.conversation.lose_place()
+        """Note that events were missed; what a turn has missed is fetched, and told first.
+
+        A message that ended in the hole comes before one that has begun since, of which the stream
+        tells already.
+        """
         self._holes += 1
-        if self.running is not None and self.running.sent and not self._recovering:
+        if self._backlog is None:
+            self.conversation.lose_place()
+        else:
+            self._backlog.append(None)
+        if self.running is None or not self.running.sent:
+            return
+        self._backlog = self._backlog or []
+        if not self._recovering:
             self._recovering = True
             threading.Thread(target=self.recover, args=(self.running,), daemon=True).start()
 
@@ -155,21 +172,14 @@ class Attached:
                 break
             # An idle from before the prompt says nothing of its end.
             settled = running.turn.answering or attempt == _RECOVERY_ATTEMPTS - 1
-            holes = self._holes
             try:
-                idle, stored = self._stored()
+                if self._caught_up_with(running, settled):
+                    break
             except ServerFailure as error:
                 log.warning("what the stream has missed cannot be fetched: %s", error)
-                continue
-            with self._lock:
-                known = self._caught_up(running, stored)
-                if idle and settled and known:
-                    running.turn.status(True)
-                # A busy may be older than the idle that the stream has brought meanwhile.
-                if known and (settled or not idle) and holes == self._holes:
-                    break
         with self._lock:
             self._recovering = False
+            self.go_live()
             if running.accepted and running.turn.prompt is None:
                 self.finish(running, Outcome(error=_LOST))
             self.settle()
@@ -198,6 +208,33 @@ class Attached:
         directory = self.conversation.directory
         busy = self._server.get("/session/status", dict[str, Status], directory, _STATUS_S)
         return busy.get(self.conversation.id, Status()).type == "idle"
+
+    def _caught_up_with(self, running: Running, settled: bool) -> bool:
+        """Tell what is stored, and then what the stream has brought meanwhile.
+
+        Args:
+            running: whose messages are wanted.
+            settled: an idle session has ended this turn.
+
+        Returns:
+            Whether it is known what became of the prompt.
+
+        Raises:
+            ServerFailure: it cannot be told.
+        """
+        while True:
+            holes = self._holes
+            idle, stored = self._stored()
+            with self._lock:
+                if running.outcome is not None:
+                    return True
+                if holes != self._holes:
+                    continue
+                known = self._caught_up(running, stored)
+                if idle and settled and known:
+                    running.turn.status(True)
+                self.go_live()
+                return known and (settled or not idle)
 
     def _stored(self) -> tuple[bool, list[Stored]]:
         # The status first: whatever was said before an idle is among the messages then.

@@ -11,6 +11,7 @@ from acp_client import decode, wire
 from acp_client.decode import Unreadable
 from acp_client.stream import EventStream, StreamRefused
 from acp_client.wire import Event
+from bus.origin import Origin
 
 log = logging.getLogger("weir.acp")
 
@@ -41,12 +42,12 @@ class Feed:
     of its name, such as a symbolic link's.
 
     Args:
-        url: of the server.
+        server: whose stream it is.
         stream: makes the stream; tests hand in their own.
     """
 
-    def __init__(self, url: str, stream: Callable[..., EventStream] = EventStream) -> None:
-        self._url = url
+    def __init__(self, server: Origin, stream: Callable[..., EventStream] = EventStream) -> None:
+        self._server = server
         self._stream = stream
         self._hurry = threading.Event()
         self._connected = threading.Event()
@@ -77,7 +78,7 @@ class Feed:
         def lost(words: str) -> None:
             self._lost(listener, words)
 
-        for frame in self._stream(self._url, notice=lost, pause=self._pause):
+        for frame in self._stream(self._server, notice=lost, pause=self._pause):
             try:
                 self._take(decode.event_of(frame.data), listener)
             except Unreadable as error:

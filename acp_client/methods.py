@@ -13,13 +13,6 @@ from acp_client.jsonrpc import INVALID_PARAMS, Id, RpcError
 _T = TypeVar("_T")
 
 
-class FileSystem(Struct):
-    """What the editor does with files for an agent."""
-
-    readTextFile: bool = False
-    writeTextFile: bool = False
-
-
 class ClientSession(Struct):
     """What the editor shows of a session beyond the usual: an object means that it does."""
 
@@ -35,8 +28,6 @@ class Elicitation(Struct):
 class ClientCapabilities(Struct):
     """What the editor can do."""
 
-    fs: FileSystem | None = None
-    terminal: bool = False
     session: ClientSession | None = None
     elicitation: Elicitation | None = None
 

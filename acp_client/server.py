@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import ssl
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 
 from acp_client import decode
+from acp_client.connection import connection_to, in_words
 from bus.origin import Origin
 
 _T = TypeVar("_T")
@@ -41,13 +41,6 @@ class Server:
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
-
-    @property
-    def stream_url(self) -> str:
-        """The URL for an `EventStream`, login included."""
-        login = self.origin.login
-        user = f"{quote(login.username, '')}:{quote(login.password, '')}@" if login else ""
-        return f"{self.origin.scheme}://{user}{self.origin.authority}"
 
     def get(
         self,
@@ -102,7 +95,7 @@ class Server:
         if directory:
             query["directory"] = directory
         target = f"{path}?{urlencode(query)}" if query else path
-        connection = self._connection(timeout_s)
+        connection = connection_to(self.origin, timeout_s)
         gone: type[ServerGone] = ServerGone
         try:
             connection.request(method, target, *self._content(body))
@@ -119,15 +112,6 @@ class Server:
             raise Refused(status, f"{method} {path}: {status} {_reason(said)}".strip())
         return said
 
-    def _connection(self, timeout_s: float | None) -> http.client.HTTPConnection:
-        origin = self.origin
-        if origin.scheme == "https":
-            context = ssl.create_default_context()
-            return http.client.HTTPSConnection(
-                origin.host, origin.port, timeout=timeout_s, context=context
-            )
-        return http.client.HTTPConnection(origin.host, origin.port, timeout=timeout_s)
-
     def _content(self, body: Any) -> tuple[bytes | None, dict[str, str]]:
         headers = {"Accept": "application/json"}
         if self.origin.login is not None:
@@ -135,15 +119,6 @@ class Server:
         if body is None:
             return None, headers
         return msgspec.json.encode(body), {**headers, "Content-Type": "application/json"}
-
-
-def in_words(error: Exception) -> str:
-    """Say what became of a connection."""
-    if isinstance(error, ConnectionRefusedError):
-        return "refuses connections"
-    if isinstance(error, TimeoutError):
-        return "is silent"
-    return str(error) or type(error).__name__
 
 
 def _reason(said: bytes) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import ssl
 import time
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
-from urllib.parse import SplitResult, unquote, urlencode, urlsplit
+from urllib.parse import urlencode
 
+from acp_client.connection import connection_to, in_words
 from bus.backoff import Backoff
+from bus.origin import Origin
 from bus.sse import EventStreamParser, EventTooLarge, ServerSentEvent
 
 _READ_BYTES = 64 * 1024
@@ -28,8 +28,7 @@ class EventStream:
     (``retry:``), and asks it to go on after the last id it saw.
 
     Args:
-        url: of the server, ``http://HOST:PORT`` or ``https://…``, with ``user:password@`` for
-            Basic authentication.
+        server: where it is, and its login.
         path: of the stream.
         query: added to the path.
         silence_s: a connection that says nothing for so long is lost; servers send a heartbeat
@@ -42,7 +41,7 @@ class EventStream:
 
     def __init__(
         self,
-        url: str,
+        server: Origin,
         path: str = "/global/event",
         query: Mapping[str, str] | None = None,
         silence_s: float = 35.0,
@@ -50,8 +49,7 @@ class EventStream:
         notice: Callable[[str], None] = lambda words: None,
         pause: Callable[[float], object] | None = None,
     ) -> None:
-        self._url = urlsplit(url)
-        self._server = self._url.netloc.rpartition("@")[2]
+        self._server = server
         self._path = path + (f"?{urlencode(query)}" if query else "")
         self._silence_s = silence_s
         self._answer_s = min(answer_s, silence_s)
@@ -72,13 +70,13 @@ class EventStream:
                 yield from self._connection()
                 lost = "the server ended the stream"
             except (OSError, http.client.HTTPException, EventTooLarge) as error:
-                lost = f"{self._server} {_in_words(error)}"
+                lost = f"{self._server.authority} {in_words(error)}"
             wait_s = self._backoff.next_s()
             self._notice(f"{lost}; trying again in {wait_s:.1f} s")
             (self._pause or time.sleep)(wait_s)
 
     def _connection(self) -> Iterator[ServerSentEvent]:
-        connection = _connect(self._url, self._answer_s)
+        connection = connection_to(self._server, self._answer_s)
         try:
             connection.request("GET", self._path, headers=self._headers())
             socket = connection.sock  # the response takes it over
@@ -109,9 +107,8 @@ class EventStream:
         }
         if self._last_event_id:
             headers["Last-Event-ID"] = self._last_event_id.encode()
-        if self._url.username:
-            user = unquote(f"{self._url.username}:{self._url.password or ''}")
-            headers["Authorization"] = f"Basic {b64encode(user.encode()).decode()}"
+        if self._server.login is not None:
+            headers["Authorization"] = self._server.login.basic
         return headers
 
     def _check(self, response: http.client.HTTPResponse) -> None:
@@ -121,22 +118,5 @@ class EventStream:
         if response.status in _TRY_AGAIN:
             raise http.client.HTTPException(f"answers {response.status} {response.reason}")
         said = response.read(500).decode(errors="replace")
-        raise StreamRefused(
-            f"{self._server}{self._path}: {response.status} {response.reason} ({kind}): {said}"
-        )
-
-
-def _connect(url: SplitResult, timeout_s: float) -> http.client.HTTPConnection:
-    host = url.hostname or "127.0.0.1"
-    if url.scheme == "https":
-        context = ssl.create_default_context()
-        return http.client.HTTPSConnection(host, url.port, timeout=timeout_s, context=context)
-    return http.client.HTTPConnection(host, url.port, timeout=timeout_s)
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "refuses connections"
-    if isinstance(error, TimeoutError):
-        return "is silent"
-    return str(error) or type(error).__name__
+        asked = f"{self._server.authority}{self._path}"
+        raise StreamRefused(f"{asked}: {response.status} {response.reason} ({kind}): {said}")

@@ -23,7 +23,6 @@ class Event(Struct):
 class Delta(Struct):
     """Properties of ``message.part.delta``."""
 
-    sessionID: str
     messageID: str
     partID: str
     field: str
@@ -33,7 +32,6 @@ class Delta(Struct):
 class Time(Struct, frozen=True):
     """When something began, ended, or changed."""
 
-    created: float = 0
     updated: float = 0
     completed: float | None = None
     end: float | None = None
@@ -79,7 +77,6 @@ class Part(Struct):
     id: str
     messageID: str
     type: str
-    sessionID: str = ""
     text: str = ""
     synthetic: bool | None = None
     ignored: bool | None = None
@@ -101,7 +98,6 @@ class PartUpdated(Struct):
     """Properties of ``message.part.updated``."""
 
     part: Part
-    sessionID: str = ""
 
 
 class PartRemoved(Struct):
@@ -164,7 +160,6 @@ class Message(Struct):
 
     id: str
     role: str
-    sessionID: str = ""
     time: Time = Time()
     agent: str = ""
     model: Model | None = None
@@ -187,7 +182,6 @@ class MessageUpdated(Struct):
     """Properties of ``message.updated``."""
 
     info: Message
-    sessionID: str = ""
 
 
 class Session(Struct):
@@ -213,21 +207,17 @@ class Status(Struct):
     """What a session does: idle, busy or retry."""
 
     type: str = "idle"
-    attempt: int = 0
-    message: str = ""
 
 
 class StatusChanged(Struct):
     """Properties of ``session.status``."""
 
-    sessionID: str
     status: Status
 
 
 class SessionFailed(Struct):
     """Properties of ``session.error``."""
 
-    sessionID: str = ""
     error: Failure | None = None
 
 
@@ -242,14 +232,12 @@ class Todo(Struct):
 class TodosChanged(Struct):
     """Properties of ``todo.updated``."""
 
-    sessionID: str
     todos: list[Todo]
 
 
 class ToolRef(Struct, frozen=True):
     """The tool call that asks."""
 
-    messageID: str = ""
     callID: str = ""
 
 
@@ -261,7 +249,6 @@ class Permission(Struct):
     permission: str = ""
     patterns: list[str] = []
     metadata: dict[str, Any] = {}
-    always: list[str] = []
     tool: ToolRef = ToolRef()
 
 

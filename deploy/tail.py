@@ -8,29 +8,18 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TextIO
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from acp_client import decode
 from acp_client.stream import EventStream, StreamRefused
 from bus import flags
-from bus.flags import Flag, HelpAsked, Kind
+from bus.flags import Flag
+from bus.origin import Origin
+from deploy import command_line
 from deploy.transcript import Transcript
 
-
-def _url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-        raise ValueError
-    if not value.isprintable():
-        raise ValueError
-    return value
-
-
-_URL = Kind(_url, "http://HOST:PORT or https://HOST:PORT")
-_JSON_HELP = "  --json\n      print each event as a line of JSON"
 _FLAGS = (
-    Flag("url", _URL, "http://127.0.0.1:4097", "the server"),
     Flag("session", flags.text("a session id"), None, "only this session"),
     Flag("directory", flags.text("a folder"), None, "only this folder"),
 )
@@ -39,25 +28,21 @@ _FLAGS = (
 class Options(Struct, frozen=True):
     """What to follow, and how to print it."""
 
-    url: str
+    server: Origin
     session: str | None
     directory: str | None
     json: bool
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
-    """Return the options that a command line asks for.
+    """Return the options that a command line and its environment ask for.
 
     Raises:
         BadFlag: something is not allowed.
         HelpAsked: help was asked for.
     """
-    as_json = "--json" in argv
-    rest = [word for word in argv if word != "--json"]
-    try:
-        return Options(json=as_json, **flags.read(rest, environ, _FLAGS))
-    except HelpAsked as help_text:
-        raise HelpAsked(f"{help_text}\n{_JSON_HELP}") from None
+    given = command_line.read(argv, environ, _FLAGS, "print each event as a line of JSON")
+    return Options(server=given.server, json=given.json, **given.values)
 
 
 def run(options: Options, out: TextIO = sys.stdout) -> int:
@@ -84,17 +69,26 @@ def _print(options: Options, out: TextIO) -> None:
         if options.json:
             out.write(event.data.decode(errors="replace") + "\n")
         else:
-            wire = json.loads(event.data)
-            out.write(transcript.text(wire.get("payload", wire)))
+            out.write(_text(event.data, transcript))
         out.flush()
+
+
+def _text(data: bytes, transcript: Transcript) -> str:
+    try:
+        event = decode.event_of(data)
+    except decode.Unreadable as error:
+        _notice(f"not an event: {error}")
+        return ""
+    properties = json.loads(bytes(event.properties))
+    return transcript.text({"type": event.type, "properties": properties})
 
 
 def _stream(options: Options) -> EventStream:
     query = {"session": options.session} if options.session else {}
     if options.directory:
         query["directory"] = options.directory
-        return EventStream(options.url, "/event", query, notice=_notice)
-    return EventStream(options.url, "/global/event", query, notice=_notice)
+        return EventStream(options.server, "/event", query, notice=_notice)
+    return EventStream(options.server, "/global/event", query, notice=_notice)
 
 
 def _notice(words: str) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from msgspec import Struct
 
@@ -33,9 +33,12 @@ from processor.settings import from_flags
 
 # The gateway's master gives its workers a second, and rounds up.
 _AFTER_DRAIN_S = 2.5
+_ANY_BUS = "ipc:///bus"
+_BY_NAME = {flag.name: flag for flag in PROCESSOR_FLAGS}
+_STATE, _SILENCE = _BY_NAME["state"], _BY_NAME["upstream-silence"]
 _MODEL_FLAGS = tuple(flag for flag in PROCESSOR_FLAGS if flag.name.startswith("model"))
-_STATE = next(flag for flag in PROCESSOR_FLAGS if flag.name == "state")
-_SILENCE = next(flag for flag in PROCESSOR_FLAGS if flag.name == "upstream-silence")
+_PROCESSOR = tuple(f for f in PROCESSOR_FLAGS if f.name != "bus" and not f.secret)
+_GATEWAY = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, LOG_LEVEL)
 
 
 class Options(Struct, frozen=True):
@@ -43,7 +46,7 @@ class Options(Struct, frozen=True):
 
     Attributes:
         limits: of each process.
-        values: of all flags, by the name of the flag.
+        values: of all flags, by `Flag.key`.
         notify_socket: where a service manager hears from this process; empty for none.
     """
 
@@ -51,7 +54,7 @@ class Options(Struct, frozen=True):
     port: int
     state: Path
     limits: Limits
-    values: dict[str, object]
+    values: dict[str, Any]
     notify_socket: str = ""
 
 
@@ -66,7 +69,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
     services = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS)
     values = flags.read(argv, environ, (*services, *LIMIT_FLAGS, LOG_LEVEL))
     # The processor knows which of its flags need each other: better refused here than by it.
-    from_flags([_ANY_BUS, *_words(_names(_PROCESSOR), values)], environ)
+    from_flags(_words(_PROCESSOR, values, _ANY_BUS), environ)
     return Options(
         values["host"],
         values["port"],
@@ -83,7 +86,7 @@ def run(options: Options) -> int:
     Raises:
         BadFlag: the port or the state folder is taken, or cannot be used.
     """
-    logs.configure(str(options.values["log_level"]))
+    logs.configure(options.values["log_level"])
     _hide_login(options.values["upstream"])
     with (
         _locked(options.state),
@@ -102,17 +105,17 @@ def _supervise(options: Options, listener: socket.socket, bus: Path) -> int:
     with closing(Beats(hearing)) as beats, closing(SampleLog(options.state)) as samples:
         watchdog = Watchdog(services, beats, options.limits, samples)
         each_tick = (lambda: watchdog.tick(time.monotonic()), announcement, heart.beat)
-        stop_s = float(str(options.values["drain"])) + _AFTER_DRAIN_S
+        stop_s = options.values["drain"] + _AFTER_DRAIN_S
         return Supervisor(services, each_tick, stop_s).run()
 
 
 def _services(
     options: Options, listener: socket.socket, bus: Path, env: Mapping[str, str]
 ) -> list[Service]:
-    values = {**options.values, "port": listener.getsockname()[1], "bus": f"ipc://{bus}"}
-    fd = listener.fileno()
-    processor = _command("processor", ("bus", *_names(_PROCESSOR)), values)
-    gateway = _command("gateway", ("bus", *_names(_GATEWAY)), values)
+    values = {**options.values, "port": listener.getsockname()[1]}
+    fd, url = listener.fileno(), f"ipc://{bus}"
+    processor = [sys.executable, "-m", "processor", *_words(_PROCESSOR, values, url)]
+    gateway = [sys.executable, "-m", "gateway", *_words(_GATEWAY, values, url)]
     # Gunicorn may take a suspended machine for workers that hang; the watchdog does not.
     gateway += [f"--listen-fd={fd}", "--worker-timeout=0"]
     return [
@@ -121,21 +124,9 @@ def _services(
     ]
 
 
-_ANY_BUS = "--bus=ipc:///bus"
-_UPSTREAM = next(flag for flag in UPSTREAM_FLAGS if flag.name == "upstream")
-_PROCESSOR = (
-    _STATE,
-    _UPSTREAM,
-    _SILENCE,
-    *(flag for flag in _MODEL_FLAGS if not flag.secret),
-    LOG_LEVEL,
-)
-_GATEWAY = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, LOG_LEVEL)
-
-
-def _hide_login(upstream: object) -> None:
+def _hide_login(upstream: Origin | None) -> None:
     """Hand the upstream's login to the services where a list of processes does not show it."""
-    if isinstance(upstream, Origin) and upstream.login is not None:
+    if upstream is not None and upstream.login is not None:
         os.environ[USERNAME_VARIABLE] = upstream.login.username
         os.environ[PASSWORD_VARIABLE] = upstream.login.password
 
@@ -145,17 +136,10 @@ def _default_state(environ: Mapping[str, str]) -> Path:
     return Path(base) / "weir"
 
 
-def _names(of: Sequence[Flag]) -> list[str]:
-    return [flag.name for flag in of]
-
-
-def _command(module: str, names: Sequence[str], values: Mapping[str, object]) -> list[str]:
-    return [sys.executable, "-m", module, *_words(names, values)]
-
-
-def _words(names: Sequence[str], values: Mapping[str, object]) -> list[str]:
-    given = ((name, values[name.replace("-", "_")]) for name in names)
-    return [f"--{name}={value}" for name, value in given if value is not None]
+def _words(of: Sequence[Flag], values: Mapping[str, Any], bus: str) -> list[str]:
+    """Return flags as a service is given them on its command line."""
+    given = ((flag.name, values[flag.key]) for flag in of)
+    return [f"--bus={bus}", *(f"--{name}={value}" for name, value in given if value is not None)]
 
 
 def _locked(state: Path) -> IO[str]:

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from bus import flags
-from bus.flags import Flag, HelpAsked
-from bus.origin import UPSTREAM, Origin, with_login
+from bus.flags import Flag
+from deploy import command_line
 from deploy.doctor.examination import examine
 from deploy.doctor.finding import Finding
 from deploy.doctor.patient import Patient
@@ -21,12 +21,10 @@ from gateway.settings import GATEWAY_FLAGS
 
 _HEARTBEAT = next(flag for flag in GATEWAY_FLAGS if flag.name == "heartbeat-ms")
 _FLAGS = (
-    Flag("url", UPSTREAM, Origin.parse("http://127.0.0.1:4097"), "the server"),
     Flag("timeout", flags.number(0.1, 60, "seconds"), 5.0, "how long an answer may take"),
     _HEARTBEAT,
 )
 _INTERRUPTED = 130
-_JSON_HELP = "  --json\n      print all findings as one object"
 
 
 class Options(Struct, frozen=True):
@@ -44,16 +42,10 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
         BadFlag: something is not allowed.
         HelpAsked: help was asked for.
     """
-    rest = [word for word in argv if word != "--json"]
-    try:
-        given = flags.read(rest, environ, _FLAGS)
-    except HelpAsked as help_text:
-        raise HelpAsked(f"{help_text}\n{_JSON_HELP}") from None
-    origin = with_login(given["url"], environ)
-    assert origin is not None, "the flag has a default"
-    timeout_s = given["timeout"]
-    pace = Pace(given["heartbeat_ms"] / 1000, timeout_s)
-    return Options(Patient(origin, timeout_s), pace, json="--json" in argv)
+    given = command_line.read(argv, environ, _FLAGS, "print all findings as one object")
+    timeout_s = given.values["timeout"]
+    pace = Pace(given.values["heartbeat_ms"] / 1000, timeout_s)
+    return Options(Patient(given.server, timeout_s), pace, given.json)
 
 
 def run(options: Options, out: TextIO = sys.stdout) -> int:

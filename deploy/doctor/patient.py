@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from acp_client.connection import connection_to
 from bus.origin import Origin
 
 CLIENT_ERRORS = (OSError, http.client.HTTPException)
@@ -90,7 +91,7 @@ class Patient(Struct, frozen=True):
         given = {"Accept": "*/*", "Cache-Control": "no-cache", **(headers or {})}
         if login and self.origin.login is not None:
             given["Authorization"] = self.origin.login.basic
-        connection = self._connection()
+        connection = connection_to(self.origin, self.timeout_s)
         began = time.monotonic()
         try:
             connection.request("GET", path, headers=given)
@@ -125,10 +126,3 @@ class Patient(Struct, frozen=True):
                 return True
         except OSError:
             return False
-
-    def _connection(self) -> http.client.HTTPConnection:
-        host, port = self.origin.host, self.origin.port
-        if self.origin.scheme == "http":
-            return http.client.HTTPConnection(host, port, timeout=self.timeout_s)
-        context = ssl.create_default_context()
-        return http.client.HTTPSConnection(host, port, timeout=self.timeout_s, context=context)

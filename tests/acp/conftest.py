@@ -9,12 +9,14 @@ from tests.acp import agents, install
 from tests.blackbox.weir_up import weir_up
 from tests.fakes.process import start_provider
 from tests.npm import NotInstalled
-from tests.opencode import install as opencode_install
+from tests.opencode import conftest as of_opencode
 from tests.opencode.api import Api
 from tests.opencode.relay import weir_before
 from tests.opencode.server import start_opencode
 
 BEHIND, DIRECT, NATIVE = "behind weir", "at opencode", "weir alone"
+
+installed = of_opencode.installed
 
 
 @pytest.fixture(scope="session")
@@ -40,20 +42,6 @@ def acpx():
         return install.acpx()
     except NotInstalled as error:
         pytest.skip(f"acpx cannot be had: {error}")
-
-
-@pytest.fixture(scope="session")
-def installed():
-    """Return a version of opencode that is installed, or skip the test."""
-
-    def version(wanted=opencode_install.VERSION):
-        try:
-            opencode_install.binary(wanted)
-        except NotInstalled as error:
-            pytest.skip(f"opencode {wanted} cannot be had: {error}")
-        return wanted
-
-    return version
 
 
 @pytest.fixture(scope="session")

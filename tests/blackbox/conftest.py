@@ -1,4 +1,4 @@
-"""What the black-box tests share: a gateway on a bus, and a deployment in front of a model."""
+"""What the black-box tests share: what they run, and what it talks to."""
 
 import shutil
 import tempfile
@@ -10,9 +10,12 @@ from typing import NamedTuple
 import pytest
 
 from tests import npm
+from tests.acp_editor import Editor, agent
 from tests.blackbox.native import HERE
+from tests.blackbox.processor_driver import Processor, processor
 from tests.blackbox.source import Source, source
 from tests.blackbox.weir_up import Up, weir_up
+from tests.fakes.agent_server import AgentServer, agent_server
 from tests.fakes.process import Provider, start_provider
 from tests.processes import ROOT, Running, free_port, running
 
@@ -91,6 +94,13 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processor]:
+    """A processor with the demo model."""
+    with processor(tmp_path_factory.mktemp("demo")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def up(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """A deployment in front of it, shared by the tests of a module."""
     flags = ["--workers", "2", "--model-url", provider.url, "--model", "m1"]
@@ -102,3 +112,17 @@ def up(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def session(up: Up) -> str:
     """The id of a new session."""
     return up.session(HERE)
+
+
+@pytest.fixture
+def server() -> Iterator[AgentServer]:
+    """A scripted server of sessions, for an agent to talk to."""
+    with agent_server() as running:
+        yield running
+
+
+@pytest.fixture
+def editor(server: AgentServer) -> Iterator[Editor]:
+    """An editor whose agent talks to it."""
+    with agent(server.url) as running:
+        yield running

@@ -2,25 +2,11 @@
 
 import threading
 
-import pytest
-
 from tests.acp_editor import agent
 from tests.fakes.agent_server import agent_server, answered, delta, info, status, text, updated
 from tests.processes import free_port, wait_until
 
 HISTORY = "GET /session/{}/message"
-
-
-@pytest.fixture
-def server():
-    with agent_server() as running:
-        yield running
-
-
-@pytest.fixture
-def editor(server):
-    with agent(server.url) as running:
-        yield running
 
 
 def begun(session):
@@ -191,21 +177,35 @@ def test_an_idle_from_before_the_prompt_does_not_end_it(server, editor):
 
 def test_a_busy_that_is_older_than_the_idle_does_not_outlive_it(server, editor):
     session, id_ = cut_in_mid_turn(server, editor)
-    told = threading.Event()
-    renamed = {"sessionID": session, "info": {**server.sessions[session], "title": "Last"}}
-
-    def late(body):
-        whole = answered(session, "one two three four")[9:]
-        server.publish(*whole, {"type": "session.updated", "properties": renamed})
-        assert told.wait(20)
-        return stored(session, "one two three four", done=True)
-
-    server.answers[HISTORY.format(session)] = late
-    server.cut()
-    editor.until(lambda: editor.told("session_info_update"))
-    told.set()
+    meanwhile(server, editor, session, answered(session, "one two three four")[9:])
     assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
     assert editor.said(session) == "one two three four"
+
+
+def test_what_a_cut_has_hidden_is_told_before_what_comes_after_it(server, editor):
+    session, id_ = cut_in_mid_turn(server, editor)
+    more = answered(session, " five six", n=2)[3:]
+    meanwhile(server, editor, session, more[:-3])
+    server.publish(*more[-3:])
+    assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
+    assert editor.said(session) == "one two three four five six"
+
+
+def meanwhile(server, editor, session, events):
+    """Cut the stream, and say events while the agent waits for what it has missed."""
+    asked = {"type": "permission.asked", "properties": {"id": "per_1", "sessionID": session}}
+    heard = threading.Event()
+
+    def history(body):
+        if not heard.is_set():
+            server.publish(*events, asked)
+        assert heard.wait(20)
+        return stored(session, "one two three four", done=True)
+
+    server.answers[HISTORY.format(session)] = history
+    server.cut()
+    editor.until(lambda: editor.asks)
+    heard.set()
 
 
 def test_a_server_that_is_not_there_is_said_in_words_and_waited_for():
@@ -221,38 +221,35 @@ def test_a_server_that_is_not_there_is_said_in_words_and_waited_for():
             assert editor.said(session) == "ok"
 
 
-def test_a_server_that_goes_in_mid_prompt_is_said_in_words_and_taken_up_again():
-    with agent_server() as first, agent(first.url) as editor:
-        session, id_ = cut_in_mid_turn(first, editor)
-        first.close()
-        thought = "agent_thought_chunk"
-        editor.until(lambda: "No connection" in editor.said(session, thought))
-        with agent_server(first.port) as second:
-            second.sessions.update(first.sessions)
-            second.messages[session] = stored(session, "one two three four", done=True)
-            assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
-            assert editor.said(session) == "one two three four"
-            assert editor.said(session, thought).endswith("again.")
+def test_a_server_that_goes_in_mid_prompt_is_said_in_words_and_taken_up_again(server, editor):
+    session, id_ = cut_in_mid_turn(server, editor)
+    server.close()
+    thought = "agent_thought_chunk"
+    editor.until(lambda: "No connection" in editor.said(session, thought))
+    with agent_server(server.port) as second:
+        second.sessions.update(server.sessions)
+        second.messages[session] = stored(session, "one two three four", done=True)
+        assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
+        assert editor.said(session) == "one two three four"
+        assert editor.said(session, thought).endswith("again.")
 
 
-def test_an_editor_that_shows_notices_gets_them():
-    with agent_server() as server, agent(server.url) as editor:
-        session = editor.start(session={"notices": {}})
-        server.on_prompt = lambda session, body: server.publish(*begun(session))
-        editor.prompt(session, "hi")
-        editor.until(lambda: editor.said(session) == "one two")
-        server.close()
-        [notice] = editor.until(lambda: editor.told("notice"))
-        assert notice["severity"] == "warning"
-        assert editor.said(session, "agent_thought_chunk") == ""
+def test_an_editor_that_shows_notices_gets_them(server, editor):
+    session = editor.start(session={"notices": {}})
+    server.on_prompt = lambda session, body: server.publish(*begun(session))
+    editor.prompt(session, "hi")
+    editor.until(lambda: editor.said(session) == "one two")
+    server.close()
+    [notice] = editor.until(lambda: editor.told("notice"))
+    assert notice["severity"] == "warning"
+    assert editor.said(session, "agent_thought_chunk") == ""
 
 
-def test_a_cancel_without_a_server_is_answered_all_the_same():
-    with agent_server() as server, agent(server.url) as editor:
-        session, id_ = cut_in_mid_turn(server, editor)
-        server.close()
-        editor.tell("session/cancel", {"sessionId": session})
-        assert editor.answer(id_, 30)["result"] == {"stopReason": "cancelled"}
+def test_a_cancel_without_a_server_is_answered_all_the_same(server, editor):
+    session, id_ = cut_in_mid_turn(server, editor)
+    server.close()
+    editor.tell("session/cancel", {"sessionId": session})
+    assert editor.answer(id_, 30)["result"] == {"stopReason": "cancelled"}
 
 
 def test_a_prompt_finds_a_server_that_is_back_at_once(server, editor):

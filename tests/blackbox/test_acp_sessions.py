@@ -3,14 +3,8 @@
 import pytest
 
 from tests.acp_editor import agent
-from tests.fakes.agent_server import agent_server, answered, delta, info, status, text, updated
+from tests.fakes.agent_server import answered, delta, info, status, text, updated
 from tests.processes import wait_until
-
-
-@pytest.fixture
-def server():
-    with agent_server() as running:
-        yield running
 
 
 @pytest.fixture

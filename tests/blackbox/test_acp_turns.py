@@ -1,11 +1,8 @@
 """Turns through the agent: what the editor is told, in what order, what the server is asked."""
 
-import pytest
-
 from tests.acp_editor import agent
 from tests.fakes.agent_server import (
     MODEL,
-    agent_server,
     answered,
     delta,
     info,
@@ -17,18 +14,6 @@ from tests.processes import wait_until
 
 ALLOW = {"outcome": {"outcome": "selected", "optionId": "once"}}
 CALL = {"messageID": "msg_11", "callID": "call_1"}
-
-
-@pytest.fixture
-def server():
-    with agent_server() as running:
-        yield running
-
-
-@pytest.fixture
-def editor(server):
-    with agent(server.url) as running:
-        yield running
 
 
 def asked_permission(session, id_="per_1"):
@@ -299,12 +284,18 @@ def test_a_first_idle_before_the_last_words_is_not_the_end(server, editor):
     assert editor.said(session) == "never late"
 
 
-def test_a_cancelled_request_is_a_cancelled_turn(server, editor):
+def in_mid_turn(server, editor):
+    """A turn that ends when it is aborted."""
     session = editor.start()
     server.answers[f"POST /session/{session}/abort"] = lambda body: aborted(server, session)
     server.on_prompt = lambda session, body: server.publish(*running(session))
     id_ = editor.prompt(session, "hi")
     editor.until(lambda: editor.said(session))
+    return session, id_
+
+
+def test_a_cancelled_request_is_a_cancelled_turn(server, editor):
+    _, id_ = in_mid_turn(server, editor)
     editor.tell("$/cancel_request", {"requestId": id_})
     assert editor.answer(id_)["result"] == {"stopReason": "cancelled"}
 
@@ -328,11 +319,7 @@ def test_a_cancel_that_overtakes_its_prompt_is_asked_for_again(server, editor):
 
 
 def test_a_late_idle_of_a_cancelled_turn_does_not_end_the_next(server, editor):
-    session = editor.start()
-    server.answers[f"POST /session/{session}/abort"] = lambda body: aborted(server, session)
-    server.on_prompt = lambda session, body: server.publish(*running(session))
-    id_ = editor.prompt(session, "hi")
-    editor.until(lambda: editor.said(session))
+    session, id_ = in_mid_turn(server, editor)
     editor.tell("session/cancel", {"sessionId": session})
     editor.answer(id_)
     server.on_prompt = lambda session, body: server.publish(

@@ -1,7 +1,6 @@
 """The command socket: what it answers, and what it survives."""
 
 import os
-from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -21,13 +20,7 @@ from bus.commands import (
     Statuses,
     TurnWait,
 )
-from tests.blackbox.processor_driver import DIRECTORY, Processor, processor, refused
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processor]:
-    with processor(tmp_path_factory.mktemp("demo")) as running:
-        yield running
+from tests.blackbox.processor_driver import DIRECTORY, Processor, refused
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,10 @@ import pytest
 
 from bus.commands import Abort
 from tests.blackbox.processor_driver import Processor, processor
-from tests.fakes.process import Provider, start_provider
+from tests.fakes.process import Provider
 from tests.processes import free_port
 
 KEY = "sk-this-is-the-key"
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    with start_provider() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

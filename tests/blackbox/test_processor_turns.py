@@ -9,20 +9,8 @@ from bus.commands import Abort, CommandFailed, Statuses
 from processor.turns import MOST_WAITING
 from tests.blackbox.ears import Event
 from tests.blackbox.processor_driver import Processor, processor
-from tests.fakes.process import Provider, start_provider
+from tests.fakes.process import Provider
 from tests.reference import State
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processor]:
-    with processor(tmp_path_factory.mktemp("demo")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    with start_provider() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from acp_client.stream import EventStream
-from tests.blackbox.weir_up import lives, prompt, said, weir_up
+from bus.origin import Origin
+from tests.blackbox.weir_up import lives, prompt, said, texts, weir_up
 from tests.http_client import call
 from tests.processes import wait_until
 from tests.raw_client import RawClient
@@ -50,7 +51,7 @@ class Follower:
         self.lost_at = []
         self.done = threading.Event()
         self._stream = EventStream(
-            url, "/global/event", {"session": session}, notice=lambda _: self._lost()
+            Origin.parse(url), query={"session": session}, notice=lambda _: self._lost()
         )
         threading.Thread(target=self._follow, daemon=True).start()
 
@@ -68,11 +69,6 @@ class Follower:
                 self.done.set()
                 return
 
-    def texts(self):
-        """What a client shows, by part."""
-        parts = fold(self.payloads).parts
-        return {p["id"]: p["text"] for m in parts.values() for p in m.values() if "text" in p}
-
 
 @pytest.mark.timeout(240)
 def test_a_reload_loses_and_doubles_nothing_for_hundreds_of_readers(short_folder):
@@ -89,10 +85,10 @@ def test_a_reload_loses_and_doubles_nothing_for_hundreds_of_readers(short_folder
         assert {200} == health.result()
         wait_until(lambda: all(one.done.is_set() for one in readers), 90, "the end of the turn")
         stored = up.call("GET", messages(session)).body
-    words = {part["id"]: part["text"] for m in stored for part in m["parts"] if "text" in part}
     for reader in readers:
         assert reader.resumed == [False, *[True] * len(reader.lost_at)]
-        assert words.items() <= reader.texts().items()
+        shown = texts(fold(reader.payloads).messages_of(session))
+        assert texts(stored).items() <= shown.items()
         told = [one["id"] for one in reader.payloads if one["type"] != "message.part.delta"]
         assert len(told) == len(set(told))
     lost_s = sorted(reader.lost_at[0] - began for reader in readers)

@@ -1,16 +1,15 @@
 """One gateway, fed by two processors: each order is kept, and a cut loses nothing of either."""
 
-import json
 import os
 import signal
 
 import pytest
 
 from tests.blackbox.processor_driver import processor
+from tests.blackbox.visits import Visits
 from tests.http_client import call
 from tests.processes import free_port, running, wait_until
 from tests.reference import fold
-from tests.sse_client import SseClient
 
 DELTAS = 400
 TOLD_WITHIN_S = 6.0
@@ -32,43 +31,17 @@ def both(short_folder):
             yield f"http://127.0.0.1:{port}", first, second
 
 
-class Visits:
-    """A reader that is cut after every few events until both turns are over."""
-
-    def __init__(self, url):
-        self.url, self.last_id = url, ""
-        self.got, self.resumed = [], []
-
-    @property
-    def over(self):
-        return sum(event["type"] == "session.idle" for event in self.got) == 2
-
-    def visit(self, events):
-        headers = {"Last-Event-ID": self.last_id} if self.last_id else {}
-        with SseClient(f"{self.url}/global/event", headers) as stream:
-            for _ in range(events):
-                event = stream.next()
-                self.last_id = event.id or self.last_id
-                payload = json.loads(event.data)["payload"]
-                if payload["type"] == "server.connected":
-                    self.resumed.append(payload["properties"]["resumed"])
-                elif payload["type"] != "server.heartbeat":
-                    self.got.append(payload)
-                if self.over:
-                    return
-
-
 def test_a_reader_that_is_cut_again_and_again_holds_all_of_both(both):
     url, *processors = both
     turns = []
     for one in processors:
         session = one.session()
         turns.append((one, session, one.prompt(session, f"rate 400 {DELTAS}")))
-    reader = Visits(url)
-    while not reader.over:
-        reader.visit(20)
+    reader = Visits(url, turns=2)
+    while not reader.visit(20):
+        pass
     assert reader.resumed == [False] + [True] * (len(reader.resumed) - 1)
-    told = fold(reader.got)
+    told = fold(reader.payloads)
     for one, session, message in turns:
         answer = one.wait(session, message)
         assert told.messages_of(session)[-1] == answer
@@ -88,7 +61,8 @@ def answering(url):
 def test_a_second_processor_that_stands_still_is_told_by_its_bus_until_it_goes_on(both):
     url, first, second = both
     wait_until(lambda: readiness(url).status == 200, what="readiness")
-    assert answering(url) == {first.bus: True, second.bus: True}
+    well = {first.bus: True, second.bus: True}
+    wait_until(lambda: answering(url) == well, TOLD_WITHIN_S, "both, of every worker")
     os.kill(second.pid, signal.SIGSTOP)
     try:
 

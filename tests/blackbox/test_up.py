@@ -335,7 +335,7 @@ def test_version_is_one_line():
         (["up", "--colour", "red"], ["weir up: --colour: unknown", "--port"]),
         (["up", "--model-url", "http://x/v1"], ["--model: missing", "--model-url needs it"]),
         (["up", "--model", "m1"], ["--model-url: missing", "--model needs it"]),
-        (["tail", "--url", "nowhere"], ["weir tail: --url: 'nowhere'", "http://HOST:PORT"]),
+        (["tail", "--url", "nowhere"], ["weir tail: --url: not the URL", "http://HOST[:PORT]"]),
         (["gateway", "--bus=ipc:///x", "--workers", "0"], ["--workers: '0'", "1 to 64"]),
         (["processor", "--bus", "ipc:///x"], ["--state: missing"]),
     ],

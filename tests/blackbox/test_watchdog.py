@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from acp_client.stream import EventStream
+from bus.origin import Origin
 from tests.blackbox.weir_up import ended, lives, prompt, said, weir_up
 from tests.fakes.upstream import upstream
 from tests.fakes.wedge.sitecustomize import GROW, WEDGE
@@ -141,7 +142,7 @@ class Reader:
 
     def __init__(self, url):
         self.seen = []
-        self._stream = EventStream(url, "/global/event")
+        self._stream = EventStream(Origin.parse(url))
         threading.Thread(target=self._run, daemon=True).start()
 
     def types_of(self, session):

@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,12 @@ def prompt(text: str, **more: Any) -> dict[str, Any]:
 def said(message: dict[str, Any], kind: str = "text") -> str:
     """Return the text of a message, or what was thought before it."""
     return "".join(part["text"] for part in message["parts"] if part["type"] == kind)
+
+
+def texts(messages: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Return the text of each part of these messages that has one, by its id."""
+    parts = (part for message in messages for part in message["parts"])
+    return {part["id"]: part["text"] for part in parts if "text" in part}
 
 
 def lives(pid: int) -> bool:

@@ -24,7 +24,7 @@ def provider():
 def installed():
     """Return a version that is installed, or skip the test."""
 
-    def version(wanted):
+    def version(wanted=VERSION):
         try:
             binary(wanted)
         except NotInstalled as error:

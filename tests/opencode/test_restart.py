@@ -56,13 +56,19 @@ def wait_for_health(opencode, up):
     wait_until(lambda: is_ready(up), HEALED_S, "a readyz that is ready again")
 
 
+def killed_in_mid_stream(opencode, up, api, reader):
+    """Kill opencode in a turn, and wait until it and weir are well again; return the session."""
+    session = in_mid_stream(api, reader)
+    opencode.kill()
+    wait_for_a_gap(up)
+    wait_for_health(opencode, up)
+    return session
+
+
 def test_readers_stay_and_are_healed_after_a_kill(opencode, up, api):
     with Collector(api.url, api.directory) as one, Collector(api.url) as every:
         every.attached(api.create)
-        session = in_mid_stream(api, one)
-        opencode.kill()
-        wait_for_a_gap(up)
-        wait_for_health(opencode, up)
+        session = killed_in_mid_stream(opencode, up, api, one)
         for reader in (one, every):
             agreed(api, reader.events, session)
             assert reader.over == ""
@@ -91,10 +97,7 @@ def test_weir_says_so_while_opencode_is_gone(opencode, up, api):
 
 def test_text_is_at_every_moment_a_beginning_of_what_was_said(opencode, up, api):
     with Collector(api.url, api.directory) as reader:
-        session = in_mid_stream(api, reader)
-        opencode.kill()
-        wait_for_a_gap(up)
-        wait_for_health(opencode, up)
+        session = killed_in_mid_stream(opencode, up, api, reader)
         agreed(api, reader.events, session)
         events = list(reader.events)
     for end in range(1, len(events) + 1):
@@ -110,10 +113,7 @@ def numbers(text):
 
 def test_a_session_goes_on_after_a_restart(opencode, up, api):
     with Collector(api.url, api.directory) as reader:
-        session = in_mid_stream(api, reader)
-        opencode.kill()
-        wait_for_a_gap(up)
-        wait_for_health(opencode, up)
+        session = killed_in_mid_stream(opencode, up, api, reader)
         agreed(api, reader.events, session)
         idles = sum(event["type"] == "session.idle" for event in reader.events)
         api.prompt(session, "and so it goes on")

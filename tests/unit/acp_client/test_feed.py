@@ -4,9 +4,11 @@ import threading
 
 from acp_client.feed import Feed
 from acp_client.stream import StreamRefused
+from bus.origin import Origin
 from bus.sse import ServerSentEvent
 
 DEADLINE_S = 20.0
+NOWHERE = Origin("http", "nowhere", 80)
 CONNECTED = b'{"payload":{"type":"server.connected","properties":{"resumed":true}}}'
 
 
@@ -52,7 +54,7 @@ def stream_of(*scripts):
 
 def feeding(*scripts):
     """A feed of such connections, and who listens to it."""
-    heard, feed = Heard(), Feed("http://nowhere", stream_of(*scripts))
+    heard, feed = Heard(), Feed(NOWHERE, stream_of(*scripts))
     feed.start(heard)
     return feed, heard
 
@@ -94,7 +96,7 @@ def test_one_event_does_not_take_the_others_along():
 
     heard = Clumsy()
     frames = [CONNECTED, b'{"payload":{"type":"bad"}}', b'{"payload":{"type":"good"}}']
-    Feed("http://nowhere", stream_of(lambda notice, pause: frames)).start(heard)
+    Feed(NOWHERE, stream_of(lambda notice, pause: frames)).start(heard)
     assert heard.until(2)[-1] == ("event", "good")
 
 

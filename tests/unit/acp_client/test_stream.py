@@ -9,6 +9,7 @@ import pytest
 
 from acp_client.stream import EventStream, StreamRefused
 from bus.backoff import Backoff
+from bus.origin import Origin
 from tests.fakes.stream_server import (
     CHUNKED,
     STREAM,
@@ -23,6 +24,10 @@ from tests.fakes.stream_server import (
 @pytest.fixture(autouse=True)
 def _quick_backoff(monkeypatch):
     monkeypatch.setattr("acp_client.stream.Backoff", partial(Backoff, 0.01, 0.05))
+
+
+def stream_of(url, *args, **options):
+    return EventStream(Origin.parse(url), *args, **options)
 
 
 def event(text, event_id=None):
@@ -44,7 +49,7 @@ def take(stream, count):
 def test_it_asks_for_an_event_stream():
     with stream_server(answer(STREAM + event("a"))) as server:
         url = server.url.replace("//", "//me%40home:p%3Aw@")
-        assert take(EventStream(url, "/event", {"directory": "/srv/a b+ü"}), 1) == ["a"]
+        assert take(stream_of(url, "/event", {"directory": "/srv/a b+ü"}), 1) == ["a"]
         assert server.requests[0][0] == "GET /event?directory=%2Fsrv%2Fa+b%2B%C3%BC HTTP/1.1"
         assert server.header(0, "accept") == "text/event-stream"
         assert server.header(0, "last-event-id") is None
@@ -56,7 +61,7 @@ def test_a_server_that_cannot_now_is_asked_again(status):
     said = []
     busy = answer_status(f"{status} Not Now", b"{}")
     with stream_server(busy, busy, answer(STREAM + event("a"))) as server:
-        assert take(EventStream(server.url, notice=said.append), 1) == ["a"]
+        assert take(stream_of(server.url, notice=said.append), 1) == ["a"]
         assert len(server.requests) == 3
     assert [words.partition(";")[0] for words in said] == [
         f"{server.url.removeprefix('http://')} answers {status} Not Now"
@@ -66,7 +71,7 @@ def test_a_server_that_cannot_now_is_asked_again(status):
 def test_after_a_clean_end_it_goes_on_after_the_last_id():
     first = answer(STREAM + event("a", "e:1") + event("b", "e:2-3.4") + event("c"))
     with stream_server(first, answer(STREAM + event("d", "e:5"))) as server:
-        assert take(EventStream(server.url), 4) == ["a", "b", "c", "d"]
+        assert take(stream_of(server.url), 4) == ["a", "b", "c", "d"]
         assert server.header(1, "last-event-id") == "e:2-3.4"
 
 
@@ -74,7 +79,7 @@ def test_after_a_reset_it_goes_on_after_the_last_id():
     taken = threading.Event()
     first = answer_and_reset(STREAM + event("a", 1), taken)
     with stream_server(first, answer(STREAM + event("b", 2))) as server:
-        events = iter(EventStream(server.url))
+        events = iter(stream_of(server.url))
         assert next(events).data == b"a"
         taken.set()
         assert next(events).data == b"b"
@@ -87,7 +92,7 @@ def test_it_comes_back_when_the_server_says(monkeypatch):
     said = []
     scripts = answer(STREAM + b"retry: 100\n" + event("a", 1)), answer(STREAM + event("b", 2))
     with stream_server(*scripts, answer(STREAM + b"retry: 0\n" + event("c"))) as server:
-        stream = iter(EventStream(server.url, notice=said.append))
+        stream = iter(stream_of(server.url, notice=said.append))
         assert [next(stream).data for _ in range(3)] == [b"a", b"b", b"c"]
     waits_s = [float(words.split("trying again in ")[1].split(" ")[0]) for words in said]
     assert waits_s == [0.1, 0.1]  # by itself it waits half a second
@@ -99,7 +104,7 @@ def test_it_comes_back_when_the_server_says(monkeypatch):
 def test_what_a_cut_left_unfinished_is_neither_told_nor_counted(rest):
     first = answer(CHUNKED + chunk(event("a", 1)) + rest)
     with stream_server(first, answer(STREAM + event("b", 2))) as server:
-        assert take(EventStream(server.url), 2) == ["a", "b"]
+        assert take(stream_of(server.url), 2) == ["a", "b"]
         assert server.header(1, "last-event-id") == "1"
 
 
@@ -107,7 +112,7 @@ def test_the_id_survives_connections_that_say_nothing():
     busy = answer_status("503 Busy")
     scripts = answer(STREAM + event("a", 1)), answer(STREAM), busy, answer(STREAM + event("b"))
     with stream_server(*scripts) as server:
-        assert take(EventStream(server.url), 2) == ["a", "b"]
+        assert take(stream_of(server.url), 2) == ["a", "b"]
         assert [server.header(n, "last-event-id") for n in range(4)] == [None, "1", "1", "1"]
 
 
@@ -115,7 +120,7 @@ def test_the_id_survives_connections_that_say_nothing():
 def test_any_id_is_given_back_as_it_came(event_id):
     scripts = answer(STREAM + event("a", event_id)), answer(STREAM + event("b"))
     with stream_server(*scripts) as server:
-        assert take(EventStream(server.url), 2) == ["a", "b"]
+        assert take(stream_of(server.url), 2) == ["a", "b"]
         assert server.header(1, "last-event-id") == event_id
 
 
@@ -123,14 +128,14 @@ def test_a_silent_connection_is_lost():
     said = []
     scripts = answer_and_hold(STREAM + event("a", 1)), answer(STREAM + event("b", 2))
     with stream_server(*scripts) as server:
-        assert take(EventStream(server.url, silence_s=0.1, notice=said.append), 2) == ["a", "b"]
+        assert take(stream_of(server.url, silence_s=0.1, notice=said.append), 2) == ["a", "b"]
     assert "is silent" in said[0]
 
 
 def test_a_server_that_never_answers_is_silent():
     said = []
     with stream_server(answer_and_hold(b""), answer(STREAM + event("a"))) as server:
-        assert take(EventStream(server.url, silence_s=0.1, notice=said.append), 1) == ["a"]
+        assert take(stream_of(server.url, silence_s=0.1, notice=said.append), 1) == ["a"]
     assert "is silent" in said[0]
 
 
@@ -138,7 +143,7 @@ def test_a_server_that_does_not_answer_is_asked_again_before_it_counts_as_silent
     said = []
     scripts = answer_and_hold(b""), answer_and_hold(STREAM + event("a"))
     with stream_server(*scripts) as server:
-        stream = EventStream(server.url, answer_s=0.1, notice=said.append)
+        stream = stream_of(server.url, answer_s=0.1, notice=said.append)
         assert take(stream, 1) == ["a"]
         assert len(server.requests) == 2
     assert "is silent" in said[0]
@@ -153,7 +158,7 @@ def test_a_stream_that_has_begun_may_be_silent_for_longer():
         connection.sendall(event("a"))
 
     with stream_server(late) as server:
-        assert take(EventStream(server.url, answer_s=0.1, notice=said.append), 1) == ["a"]
+        assert take(stream_of(server.url, answer_s=0.1, notice=said.append), 1) == ["a"]
     assert said == []
 
 
@@ -168,7 +173,7 @@ def test_a_server_that_is_not_there_yet_is_waited_for():
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        take(EventStream(url, notice=notice), 1)
+        take(stream_of(url, notice=notice), 1)
     assert all("refuses connections; trying again in 0.0 s" in words for words in tries)
 
 
@@ -186,7 +191,7 @@ def test_a_server_that_is_not_there_yet_is_waited_for():
 def test_an_answer_that_is_no_stream_ends_it_for_good(status, body, kind):
     with stream_server(answer_status(status, body, kind)) as server:
         with pytest.raises(StreamRefused) as refusal:
-            take(EventStream(server.url.replace("//", "//me:secret@"), "/event"), 1)
+            take(stream_of(server.url.replace("//", "//me:secret@"), "/event"), 1)
         assert len(server.requests) == 1
     for words in (server.url.removeprefix("http://"), "/event", status, kind, body.decode()):
         assert words in str(refusal.value)
@@ -200,5 +205,5 @@ def test_waits_grow_until_an_event_arrives(monkeypatch):
     busy = answer_status("503 Busy")
     scripts = busy, busy, busy, answer(STREAM + event("a")), busy, answer(STREAM + event("b"))
     with stream_server(*scripts) as server:
-        assert take(EventStream(server.url), 2) == ["a", "b"]
+        assert take(stream_of(server.url), 2) == ["a", "b"]
     assert waits == [0.5, 1, 2, 0.5, 1]

@@ -5,9 +5,12 @@ import json
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from bus.backoff import Backoff
 from bus.flags import BadFlag, HelpAsked
+from bus.login import Login
+from bus.origin import Origin
 from deploy import tail
 from tests.fakes.stream_server import STREAM, answer, answer_status, stream_server
 
@@ -17,18 +20,27 @@ def _quick_backoff(monkeypatch):
     monkeypatch.setattr("acp_client.stream.Backoff", partial(Backoff, 0.01))
 
 
-@pytest.mark.parametrize("url", ["foo", "ftp://h", "http://", "http://h:0", "http://h:99999", ""])
+@pytest.mark.parametrize(
+    "url", ["foo", "ftp://h", "http://", "http://h:0", "http://h:99999", "", "http://h/event"]
+)
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(BadFlag) as refused:
         tail.read(["--url", url], {})
-    assert repr(url) in str(refused.value)
-    assert "http://HOST:PORT" in str(refused.value)
+    assert str(refused.value).startswith("--url: ")
+    assert "http://HOST[:PORT]" in str(refused.value)
 
 
 def test_its_flags_may_stand_in_any_order():
     options = tail.read(["--json", "--session", "ses_1", "--url=http://h:1"], {})
-    assert options == tail.Options("http://h:1", "ses_1", None, True)
-    assert tail.read([], {}) == tail.Options("http://127.0.0.1:4097", None, None, False)
+    assert options == tail.Options(Origin("http", "h", 1), "ses_1", None, True)
+    here = Origin("http", "127.0.0.1", 4097)
+    assert tail.read([], {}) == tail.Options(here, None, None, False)
+
+
+def test_a_login_comes_from_the_url_or_from_the_environment():
+    environ = {"OPENCODE_SERVER_PASSWORD": "s3cret"}
+    assert tail.read([], environ).server.login == Login("opencode", "s3cret")
+    assert tail.read(["--url", "http://me:p@h"], environ).server.login == Login("me", "p")
 
 
 def test_help_names_json_too():
@@ -41,8 +53,8 @@ def write(events, **changed):
     body = b"".join(b"data: %b\n\n" % event for event in events)
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with stream_server(answer(STREAM + body), answer_status("404 Not Found")) as server:
-        options = {"url": server.url, "session": None, "directory": None, "json": False}
-        assert tail.run(tail.Options(**{**options, **changed}), out) == 1
+        options = tail.Options(Origin.parse(server.url), session=None, directory=None, json=False)
+        assert tail.run(replace(options, **changed), out) == 1
         asked = server.requests[0][0].split()[1]
     out.seek(0)
     return out.read(), asked
@@ -59,6 +71,15 @@ def test_events_of_either_endpoint_become_text(wire, capsys):
     said = capsys.readouterr().err
     assert "the server ended the stream" in said
     assert "404 Not Found" in said
+
+
+@pytest.mark.parametrize("data", [b"hello", b"[1]", b"7", b'{"type":[]}', b'{"payload":null}'])
+def test_what_is_no_event_is_said_and_passed_over(data, capsys):
+    written, _ = write([data, json.dumps(IDLE).encode()])
+    assert written == "── ses_1\n(idle)\n"
+    said = capsys.readouterr().err
+    assert "weir tail: not an event: " in said
+    assert repr(data) in said
 
 
 def test_json_is_written_as_it_came():

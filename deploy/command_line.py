@@ -1,0 +1,54 @@
+"""The command line of what looks at a server from outside: `weir tail` and `weir doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from bus import flags
+from bus.flags import Flag, HelpAsked
+from bus.origin import UPSTREAM, Origin, with_login
+
+_URL = Flag("url", UPSTREAM, Origin.parse("http://127.0.0.1:4097"), "the server")
+_JSON = "--json"
+
+
+class Given(Struct, frozen=True):
+    """What was asked for.
+
+    Attributes:
+        server: where it is, and the login to give.
+        json: whether the output is for a machine.
+        values: of the other flags, by `Flag.key`.
+    """
+
+    server: Origin
+    json: bool
+    values: dict[str, Any]
+
+
+def read(
+    argv: Sequence[str], environ: Mapping[str, str], more: Sequence[Flag], json_help: str
+) -> Given:
+    """Return what a command line and its environment ask for.
+
+    Args:
+        argv: its words.
+        environ: where the twins of the flags are, and the login of an opencode.
+        more: flags beside ``--url``.
+        json_help: what ``--json`` does, in one line.
+
+    Raises:
+        BadFlag: something is not allowed.
+        HelpAsked: help was asked for.
+    """
+    rest = [word for word in argv if word != _JSON]
+    try:
+        values = flags.read(rest, environ, (_URL, *more))
+    except HelpAsked as help_text:
+        raise HelpAsked(f"{help_text}\n  {_JSON}\n      {json_help}") from None
+    server = with_login(values.pop("url"), environ)
+    assert server is not None, "the flag has a default"
+    return Given(server, _JSON in argv, values)
