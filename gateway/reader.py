@@ -80,10 +80,12 @@ class Lane:
     Attributes:
         cursor: where it stands; no reader in it stands further back than that.
         readers: who waits.
+        flushing: they are being woken, or were so lately.
     """
 
     def __init__(self, view: View) -> None:
         self.readers: set[Reader] = set()
+        self.flushing = False
         self._view = view
 
     def join(self, reader: Reader) -> None:
@@ -92,6 +94,13 @@ class Lane:
             self.cursor = reader.cursor
         self.readers.add(reader)
         reader.lane = self
+
+    def emptied(self) -> list[Reader]:
+        """Have all leave at once: one who comes again soon stands further on than the others."""
+        left = list(self.readers)
+        for reader in left:
+            reader.leave_lane()
+        return left
 
     def has_news(self, relay: Relay) -> bool:
         """Go on to what the readers are to be woken for; returns whether there is any."""

@@ -137,16 +137,17 @@ class Readers:
         reader.leave_lane()
 
     def log_has_grown(self) -> None:
-        """Ask for a round."""
+        """Have it looked who is to be woken."""
         self._grown.set()
 
     def run(self) -> None:
-        """Wake readers in paced rounds for ever; a greenlet of its own."""
+        """Flush lanes as the log grows, for ever; a greenlet of its own."""
         while True:
             self._grown.wait()
             self._grown.clear()
             started = time.perf_counter()
-            self._round()
+            for lane in self.with_news():
+                gevent.spawn(self._flush, lane)
             gevent.sleep(pause_after(time.perf_counter() - started))
 
     def lane(self, reader: Reader) -> Lane:
@@ -158,18 +159,30 @@ class Readers:
             lane = self._lanes[key] = Lane(reader.view)
         return lane
 
-    def _round(self) -> None:
-        """Wake those for whom there is something; other work comes in between."""
-        for number, reader in enumerate(self.with_news(), start=1):
-            reader.wake.set()
-            if number % _AT_ONCE == 0:
-                gevent.sleep(0)
-
-    def with_news(self) -> Iterator[Reader]:
+    def with_news(self) -> Iterator[Lane]:
+        """Yield the lanes to flush; other work comes in between."""
         for number, (key, lane) in enumerate(list(self._lanes.items()), start=1):
+            if lane.flushing:
+                continue
             if not lane.readers:
                 del self._lanes[key]
             elif lane.has_news(self.relay):
-                yield from list(lane.readers)
+                yield lane
             if number % _AT_ONCE == 0:
                 gevent.sleep(0)
+
+    def _flush(self, lane: Lane) -> None:
+        """Wake all who wait in a lane, some at a time, and let it be for as long as that was dear.
+
+        Each lane by itself: one with many readers does not hold up another.
+        """
+        lane.flushing = True
+        started = time.perf_counter()
+        for number, reader in enumerate(lane.emptied(), start=1):
+            reader.wake.set()
+            if number % _AT_ONCE == 0:
+                gevent.sleep(0)
+        gevent.sleep(0)
+        gevent.sleep(pause_after(time.perf_counter() - started))
+        lane.flushing = False
+        self._grown.set()

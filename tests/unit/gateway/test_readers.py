@@ -80,3 +80,27 @@ def test_one_who_joins_others_keeps_what_it_has_passed(readers):
     readers.log_has_grown()
     assert len(gevent.joinall(both, timeout=5)) == len(both)
     assert (early.cursor.position, late.cursor.position) == (0, 1)
+
+
+def test_those_who_wait_again_are_not_woken_for_what_they_have_had(readers):
+    several, woken = [readers.open(instance()) for _ in range(3)], []
+
+    def follow(reader):
+        while True:
+            readers.wait(reader, 60)
+            woken.append(reader)
+            reader.cursor = readers.relay.head
+
+    following = [gevent.spawn(follow, reader) for reader in several]
+    gevent.idle()
+    for grown in range(1, 4):
+        appended(readers, enveloped([delta("a")]))
+        with gevent.Timeout(5):
+            while len(woken) < 3 * grown:
+                gevent.sleep(0.001)
+    appended(readers, enveloped([delta("a")], ELSEWHERE.directory))
+    with gevent.Timeout(5):
+        while any(reader.position < readers.relay.log.head for reader in several):
+            gevent.sleep(0.001)
+    assert [woken.count(reader) for reader in several] == [3, 3, 3]
+    gevent.killall(following)
