@@ -26,7 +26,7 @@ class TooManyReaders(Exception):
 
 
 class Readers:
-    """Registers readers, and wakes those who wait in paced rounds.
+    """Registers readers, and wakes those who wait, lane by lane, each at its own pace.
 
     Args:
         relay: the core they read from.
