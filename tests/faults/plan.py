@@ -7,7 +7,7 @@ class Plan(Struct):
     """What the crowd is to do.
 
     Attributes:
-        url: of weir.
+        url: where users work: of weir, or of its upstream.
         lanes: a URL for each follower.
         users: how many prompt at once.
         seconds: how long.
