@@ -8,7 +8,7 @@ Theory of operation.
 2. An entity that something waits about is left to what waits: that is its value, or will be.
    One exception: a message that readers do not know goes before its parts, as it first waits.
    An event may still be on its way that is older than the answer. It comes later then, as does
-   what follows it, up to the newest.
+   what follows it, up to the newest; but a part that has ended does not begin again (`holes`).
 3. The statuses are asked for first and published last. Whatever preceded an idle status is then in
    the answers that were asked for after it.
 4. A session is fetched whole before any of it is published. If too much waits meanwhile, it is let

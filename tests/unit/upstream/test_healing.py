@@ -204,3 +204,24 @@ def test_when_too_much_waits_it_goes_on_and_healing_is_tried_again():
     assert [one.event.type for one in bench.published] == ["session.status"] * len(bench.published)
     bench.during = lambda: None
     assert ids(bench.heal(), "message.updated") == ["msg_1"]
+
+
+def test_a_stream_that_is_later_than_rest_does_not_begin_again_what_has_ended():
+    bench = Bench(SESSION)
+    bench.live(BUSY)
+    bench.reconnect()
+    turn = [
+        message("msg_2", CUT_MS + 1),
+        part("prt_2", "msg_2", ""),
+        delta("prt_2", "msg_2", "all of it"),
+        part("prt_2", "msg_2", "all of it", end=3),
+    ]
+    for one in turn:
+        bench.stored.apply(one)
+    told = [e["properties"].get("part") for e in bench.heal()]
+    assert turn[-1]["payload"]["properties"]["part"] in told
+    bench.published.clear()
+    for one in turn:
+        bench.intake.take(dump(one))
+    late = [json.loads(one.event.json()) for one in bench.published]
+    assert late == [turn[0]["payload"], turn[-1]["payload"]]
