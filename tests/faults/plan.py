@@ -12,6 +12,7 @@ class Plan(Struct):
         users: how many prompt at once.
         seconds: how long.
         seed: decides the prompts.
+        may_miss: see `tests.faults.witness.Witness`.
     """
 
     url: str
@@ -19,6 +20,7 @@ class Plan(Struct):
     users: int
     seconds: float
     seed: int
+    may_miss: bool
 
 
 class Seen(Struct):

@@ -37,9 +37,7 @@ def main() -> int:
         if options.calm:
             on.calm()
         samples = Samples(on.weir)
-        lanes = on.readers.urls
-        plan = Plan(on.users_url, lanes, options.users, options.seconds, options.seed)
-        seen = _soak(plan, samples)
+        seen = _soak(_plan(options, on), samples)
         wrong = [seen.failure] if seen.failure else _wrong(samples, _left(samples))
         if not on.weir.is_whole:
             wrong.append("a process of weir has ended")
@@ -58,6 +56,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--calm", action="store_true", help="no faults: weir and its load alone")
     parser.add_argument("--relay", action="store_true", help="weir in front of an upstream")
     return parser.parse_args()
+
+
+def _plan(options: argparse.Namespace, on: stage.Stage) -> Plan:
+    lanes, may_miss = on.readers.urls, on.upstream is not None
+    return Plan(on.users_url, lanes, options.users, options.seconds, options.seed, may_miss)
 
 
 def _soak(plan: Plan, samples: Samples) -> Seen:
