@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults.soaked import DEADLINE_S, soaked
 
-_SECONDS = 8  # and what the last turns, and the end of everything, take
+_SECONDS = 5  # and what the last turns, and the end of everything, take
 
 
 @pytest.mark.timeout(DEADLINE_S)
