@@ -32,7 +32,7 @@ from processor.upstream.frames import Place
 from processor.upstream.intake import Intake
 from processor.upstream.mending import Answers, Mending
 from processor.upstream.notes import Noted, Notes
-from processor.upstream.rest import PAGE, Gone, Rest, RestFailed
+from processor.upstream.rest import PAGE, Gone, Rest, RestCut, RestFailed
 from processor.upstream.subject import Json, time_of
 from processor.upstream.survey import Patience, Survey, places, survey
 
@@ -103,8 +103,8 @@ class Healing:
         self._intake.wait()
         try:
             self._all()
-        except RestFailed:
-            self._patience.failures += 1
+        except RestFailed as failed:
+            self._patience.failures += not isinstance(failed, RestCut)
             raise
         finally:
             self._intake.release()

@@ -8,7 +8,7 @@ from bus.ids import Ids
 from processor.upstream.healing import Healing
 from processor.upstream.hold import Hold
 from processor.upstream.intake import Intake
-from processor.upstream.rest import RestFailed
+from processor.upstream.rest import RestCut, RestFailed
 from tests.envelopes import dump
 from tests.fakes.stored import Stored, StoredRest
 
@@ -190,6 +190,23 @@ def test_an_answer_that_never_comes_is_done_without_in_the_end():
         with pytest.raises(RestFailed):
             bench.heal()
     assert bench.heal() == []
+
+
+def test_lost_connections_are_no_reason_to_do_without_an_answer():
+    bench = Bench()
+    bench.live(SESSION, BUSY)
+    bench.reconnect()
+    bench.stored.apply(message("msg_1", CUT_MS))
+
+    def cut():
+        raise RestCut("it cut the connection")
+
+    bench.during = cut
+    for _ in range(10):
+        with pytest.raises(RestCut):
+            bench.heal()
+    bench.during = lambda: None
+    assert ids(bench.heal(), "message.updated") == ["msg_1"]
 
 
 def test_when_too_much_waits_it_goes_on_and_healing_is_tried_again():
