@@ -12,7 +12,7 @@ ARGS ?=
 help:
 	@echo 'make run     start weir (processor + gateway) with the built-in demo model'
 	@echo 'make test    run the test suite'
-	@echo 'make soak    ten minutes of prompts to readers behind a proxy of faults'
+	@echo 'make soak    ten minutes of prompts to readers behind a proxy of faults; ARGS=--relay'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  apply the formatter'
 	@echo 'make bench   every benchmark, as tables'
@@ -25,7 +25,8 @@ run: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
-# Text is compared, and memory, descriptors and CLOSE_WAIT are watched; --seconds, --seed, --calm.
+# Text is compared, and memory, descriptors and CLOSE_WAIT are watched; --relay for weir in front
+# of an upstream; --seconds, --seed, --readers, --users, --calm.
 soak: $(READY)
 	$(BIN)/python -m tests.faults.soak $(ARGS)
 

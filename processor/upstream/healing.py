@@ -8,7 +8,7 @@ Theory of operation.
 2. An entity that something waits about is left to what waits: that is its value, or will be.
    One exception: a message that readers do not know goes before its parts, as it first waits.
    An event may still be on its way that is older than the answer. It comes later then, as does
-   what follows it, up to the newest.
+   what follows it, up to the newest; but a part that has ended does not begin again (`holes`).
 3. The statuses are asked for first and published last. Whatever preceded an idle status is then in
    the answers that were asked for after it.
 4. A session is fetched whole before any of it is published. If too much waits meanwhile, it is let
@@ -33,7 +33,7 @@ from processor.upstream.frames import Place
 from processor.upstream.intake import Intake
 from processor.upstream.mending import Answers, Mending
 from processor.upstream.notes import Noted, Notes
-from processor.upstream.rest import PAGE, Gone, Rest, RestFailed
+from processor.upstream.rest import PAGE, Gone, Rest, RestCut, RestFailed
 from processor.upstream.subject import Json, time_of
 from processor.upstream.survey import Patience, Survey, places, survey
 
@@ -104,8 +104,8 @@ class Healing:
         self._intake.wait()
         try:
             self._all()
-        except RestFailed:
-            self._patience.failures += 1
+        except RestFailed as failed:
+            self._patience.failures += not isinstance(failed, RestCut)
             raise
         finally:
             self._intake.release()

@@ -10,6 +10,8 @@ Rules:
 4. But opencode may send a delta just before the first snapshot of its part (#26924). If the
    part's message was created on this connection, its parts were too, and the delta passes.
 5. What REST tells of a part closes no hole: deltas on their way may be older or newer than it.
+6. But what REST tells as ended does not begin again. A live snapshot that another will replace is
+   older than that, and so are the deltas behind it: both are withheld.
 
 So a delta passes if its part had a snapshot on this connection, or its message was created on it.
 Created means by the server's own clock, since an old message may be updated at any time.
@@ -27,10 +29,15 @@ _BY_REST = 0
 
 
 class _Text(Struct):
-    """What readers hold of a part's text, and the connection that it came by."""
+    """What readers hold of a part's text, and the connection that it came by.
+
+    Attributes:
+        ended: REST has told it as ended.
+    """
 
     length: int
     connection: int
+    ended: bool = False
 
 
 class Holes:
@@ -67,9 +74,14 @@ class Holes:
         """Note a live snapshot, with the length of its text."""
         self._put(part, _Text(length, self._connection))
 
-    def upsert(self, part: str, length: int) -> None:
-        """Note a snapshot that was fetched over REST."""
-        self._put(part, _Text(length, _BY_REST))
+    def upsert(self, part: str, length: int, ended: bool) -> None:
+        """Note a snapshot that was fetched over REST, and whether another will replace it."""
+        self._put(part, _Text(length, _BY_REST, ended))
+
+    def ended(self, part: str) -> bool:
+        """Tell whether REST was the last to tell of a part, and told it as ended."""
+        text = self._parts.get(part)
+        return text is not None and text.ended
 
     def passes(self, part: str, message: str, length: int) -> bool:
         """Tell whether a delta that adds `length` characters may pass, and count it if so."""

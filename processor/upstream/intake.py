@@ -37,7 +37,7 @@ class Intake:
         holes: what text readers hold.
         memory: what else they have been told.
         hold: what waits for healing, None while nothing does.
-        withheld: deltas that were not published.
+        withheld: deltas, and snapshots older than what was fetched, that were not published.
         malformed: frames that were skipped, by what was wrong with them.
     """
 
@@ -95,12 +95,16 @@ class Intake:
         if subject is not None:
             self.memory.note(subject, frame.place, self._clock())
             if subject.kind == "part" and subject.value is not None:
-                self.holes.upsert(subject.id, len(text_of(subject.value)))
+                length = len(text_of(subject.value))
+                self.holes.upsert(subject.id, length, ended=not _is_provisional(frame))
         self._publish(frame)
 
     def _live(self, frame: Frame, subject: Subject | None) -> None:
         if frame.event.type == PartDelta.type:
             self._delta(frame)
+            return
+        if subject is not None and _is_provisional(frame) and self.holes.ended(subject.id):
+            self.withheld += 1
             return
         if subject is not None:
             self.memory.note(subject, frame.place, self._clock())
@@ -137,6 +141,10 @@ class Intake:
         self.malformed[error.kind] += 1
         if self.malformed[error.kind] == 1:
             log.warning("a frame of %d bytes is skipped, and others like it: %s", size, error)
+
+
+def _is_provisional(frame: Frame) -> bool:
+    return isinstance(frame.event, Opaque) and frame.event.provisional
 
 
 def _subject(frame: Frame) -> Subject | None:

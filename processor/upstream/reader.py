@@ -25,9 +25,9 @@ log = logging.getLogger("weir.upstream")
 
 # The longest that live events wait for an attempt to heal.
 HOLD_S = 10.0
-# `Date` is in whole seconds; healing looks back a little further than it must.
+# `Date` is in whole seconds, and a stream may have lagged: healing looks back further.
 _SECOND_MS = 1000
-_MARGIN_MS = 2000
+_MARGIN_MS = 10_000
 _TURN_BYTES = 64 * 1024
 
 

@@ -11,6 +11,7 @@ import msgspec
 import urllib3
 from msgspec import Struct
 from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as TimedOut
 
 from bus import json
 from processor.upstream.failures import in_words, refusal
@@ -46,6 +47,10 @@ class _Message(Struct):
 
 class RestFailed(Exception):
     """An answer that is needed cannot be had now; the message says which, and why."""
+
+
+class RestCut(RestFailed):
+    """The connection was refused or lost; that says nothing of what it was asked for."""
 
 
 class NotThere(Exception):
@@ -147,7 +152,8 @@ class Rest:
             body = response.read(_MOST_BYTES)
             response.release_conn()
         except HTTPError as error:
-            raise RestFailed(f"GET {path}: it {in_words(error)}") from error
+            failed = RestFailed if isinstance(error, TimedOut) else RestCut
+            raise failed(f"GET {path}: it {in_words(error)}") from error
         if response.status >= 500 or response.status in _MAY_PASS:
             raise RestFailed(f"GET {path}: it {refusal(response)}")
         if response.status != 200 or "json" not in response.headers.get("Content-Type", ""):

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from processor.upstream.frames import Place
 from processor.upstream.memory import Memory
-from processor.upstream.rest import NotThere, Rest, RestFailed
+from processor.upstream.rest import NotThere, Rest, RestCut, RestFailed
 from processor.upstream.subject import Json, time_of
 
 log = logging.getLogger("weir.upstream")
@@ -26,7 +26,8 @@ class Patience:
     """Asks what may fail; what fails for too long is done without.
 
     Attributes:
-        failures: attempts that have failed since the last that did not.
+        failures: attempts that have failed since the last that did not, but for those that a lost
+            connection has ended: what was asked for may be had by the next.
     """
 
     def __init__(self) -> None:
@@ -44,7 +45,7 @@ class Patience:
         except NotThere:
             return None
         except RestFailed as error:
-            if self.failures < _TRIES:
+            if self.failures < _TRIES or isinstance(error, RestCut):
                 raise
             log.error("healing goes on without an answer: %s", error)
             return None

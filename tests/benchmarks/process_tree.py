@@ -44,6 +44,15 @@ def memory_mb(pids: Iterable[int]) -> float:
     return sum(map(int, out.split())) * 1024 / 1e6
 
 
+def own_mb(pid: int) -> float:
+    """Return the memory that a process has allocated, in MB of a million bytes.
+
+    Libraries do not count, whose pages weigh more for each when fewer processes share them; only
+    Linux tells them apart.
+    """
+    return _pss_kb(pid, "Pss_Anon:") * 1024 / 1e6 if _IS_LINUX else memory_mb([pid])
+
+
 def socket_memory_mb() -> float:
     """Return what all TCP sockets of this machine hold in the kernel; 0 where it does not say."""
     try:
@@ -71,12 +80,12 @@ def machine_cpu_s() -> float:
     return (user + nice + system + sum(interrupts)) * _TICK_S
 
 
-def _pss_kb(pid: int) -> int:
+def _pss_kb(pid: int, which: str = "Pss:") -> int:
     try:
         lines = (_PROC / str(pid) / "smaps_rollup").read_text().splitlines()
     except OSError:
         return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+    return next((int(line.split()[1]) for line in lines if line.startswith(which)), 0)
 
 
 def _processes() -> list[Process]:

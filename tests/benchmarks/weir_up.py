@@ -105,18 +105,38 @@ def _part(process: process_tree.Process, up: int) -> str:
 @contextlib.contextmanager
 def weir_up(*flags: str) -> Iterator[Weir]:
     """Run a fresh deployment and its provider for the time of a ``with`` block."""
-    with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder, start_provider() as model:
+    with start_provider() as model:
+        native = ("--model-url", model.url, "--model", "m1")
+        with _weir(model.pid, *native, *flags) as weir:
+            yield weir
+
+
+@contextlib.contextmanager
+def weir_before(upstream: str, pid: int, *flags: str) -> Iterator[Weir]:
+    """Run a fresh deployment in front of a server for the time of a ``with`` block.
+
+    Args:
+        upstream: URL by which weir reaches the server.
+        pid: of the server, which counts as the provider.
+        flags: more of weir's.
+    """
+    with _weir(pid, "--upstream", upstream, *flags) as weir:
+        yield weir
+
+
+@contextlib.contextmanager
+def _weir(provider: int, *flags: str) -> Iterator[Weir]:
+    with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
         state, work, log = (Path(folder) / name for name in ("state", "work", "log"))
         work.mkdir()
         command = ["-m", "deploy.cli", "up", "--port", "0", "--state", str(state)]
-        command += ["--model-url", model.url, "--model", "m1", "--workers", str(WORKERS)]
-        command += flags
+        command += ["--workers", str(WORKERS), *flags]
         with log.open("wb") as stderr, child(*command, stderr=stderr, cwd=work) as up:
             try:
                 url = up.line(_DEADLINE_S).removeprefix(READY).strip()
             except (EOFError, TimeoutError) as error:
                 raise RuntimeError(f"weir did not start: {log.read_text()}") from error
-            yield Weir(url, work, up.pid, model.pid)
+            yield Weir(url, work, up.pid, provider)
 
 
 def wait_until(condition: Callable[[], bool], deadline_s: float) -> None:

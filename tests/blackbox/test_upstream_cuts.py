@@ -1,8 +1,10 @@
 """A stream that is cut: what a reader holds is true at every moment, and whole in the end."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -275,3 +277,17 @@ def noted_by(one: Relay, frames: list[Json]) -> Path:
         return next((file for file in files if session in file.read_text()), None)
 
     return wait_until(noted, what="a note")
+
+
+def test_what_a_stream_that_lagged_had_not_brought_yet_at_a_cut_is_fetched(pair):
+    fake, one = pair
+    fake.server.date = formatdate(usegmt=True)
+    reconnect(pair)  # from here on it tells the time of day
+    then_ms = time.time_ns() // 1_000_000 - 5000
+    session = {"id": "ses_late", "time": {"created": then_ms, "updated": then_ms}}
+    said = {"type": "session.created", "properties": {"sessionID": "ses_late", "info": session}}
+    fake.miss({"directory": "/srv/demo/proj1", "payload": said})
+    fake.say(DONE)
+    one.until(lambda got: DONE in got)
+    reconnect(pair)
+    assert "ses_late" in held(one.heard()).sessions

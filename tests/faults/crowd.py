@@ -34,7 +34,9 @@ def work(plan: Plan) -> Seen:
     """Do as planned."""
     with ExitStack() as stack:
         followers = [
-            stack.enter_context(Follower([url], PATHS[n % len(PATHS)], name=f"reader {n}"))
+            stack.enter_context(
+                Follower([url], PATHS[n % len(PATHS)], may_miss=plan.may_miss, name=f"reader {n}")
+            )
             for n, url in enumerate(plan.lanes)
         ]
         failure = _all_connected(followers)

@@ -23,8 +23,12 @@ _SECONDS = {
     "black hole": (0.2, 3.0),
     "half-close to reader": (0.2, 3.0),
 }
-_LEAST_BITS, _MOST_BITS = 6, 21
 _AT_ONCE = 0.05
+
+Bits = tuple[float, float]
+"""Bounds of how many bytes pass before a fault, as powers of two."""
+
+BITS: Bits = (6, 21)
 
 
 class Fault(NamedTuple):
@@ -49,11 +53,11 @@ class Fault(NamedTuple):
 NONE = Fault("none", 0, 0.0)
 
 
-def fault(seed: int, lane: int, attempt: int) -> Fault:
+def fault(seed: int, lane: int, attempt: int, bits: Bits = BITS) -> Fault:
     """Return what happens to connection `attempt` (from 0) of a lane."""
     draw = random.Random(f"{seed}/{lane}/{attempt}")
     kind = draw.choice(KINDS)
     # By orders of magnitude: as many cuts in the head as in the depth of a storm.
-    after = 0 if draw.random() < _AT_ONCE else int(2 ** draw.uniform(_LEAST_BITS, _MOST_BITS))
+    after = 0 if draw.random() < _AT_ONCE else int(2 ** draw.uniform(*bits))
     seconds = draw.uniform(*_SECONDS.get(kind, (0.0, 0.0)))
-    return Fault(kind, after, seconds, int(2 ** draw.uniform(_LEAST_BITS, _MOST_BITS)))
+    return Fault(kind, after, seconds, int(2 ** draw.uniform(*bits)))

@@ -25,7 +25,7 @@ class Follower:
         path: of the stream, with its query.
         silence_s: a connection that says nothing for so long is left.
         pause_s: bounds of the wait before the next connection.
-        may_take_back: see `Witness`.
+        may_take_back, may_miss: see `Witness`.
         name: said of it when something is wrong.
 
     Attributes:
@@ -41,10 +41,11 @@ class Follower:
         silence_s: float = 2.5,
         pause_s: tuple[float, float] = (0.02, 0.2),
         may_take_back: bool = False,
+        may_miss: bool = False,
         name: str = "a reader",
     ) -> None:
         self.name = name
-        self.witness = Witness(may_take_back)
+        self.witness = Witness(may_take_back, may_miss)
         self.failure: Exception | None = None
         self.losses = 0
         self._urls = [urlsplit(url) for url in urls]

@@ -7,11 +7,12 @@ class Plan(Struct):
     """What the crowd is to do.
 
     Attributes:
-        url: of weir.
+        url: where users work: of weir, or of its upstream.
         lanes: a URL for each follower.
         users: how many prompt at once.
         seconds: how long.
         seed: decides the prompts.
+        may_miss: see `tests.faults.witness.Witness`.
     """
 
     url: str
@@ -19,6 +20,7 @@ class Plan(Struct):
     users: int
     seconds: float
     seed: int
+    may_miss: bool
 
 
 class Seen(Struct):

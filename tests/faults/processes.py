@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from tests.benchmarks.child import Child, child
+from tests.faults.fault import BITS, Bits
 
 _DEADLINE_S = 20.0
 
@@ -36,8 +37,8 @@ class FaultProxy:
 
 
 @contextmanager
-def fault_proxy(url: str, seed: int, lanes: int = 1) -> Iterator[FaultProxy]:
+def fault_proxy(url: str, seed: int, lanes: int = 1, bits: Bits = BITS) -> Iterator[FaultProxy]:
     """Run a proxy in front of the server at `url` for the time of a ``with`` block."""
-    flags = ["--seed", str(seed), "--lanes", str(lanes)]
+    flags = ["--seed", str(seed), "--lanes", str(lanes), "--bits", *map(str, bits)]
     with child("-m", "tests.faults.proxy", urlsplit(url).netloc, *flags) as process:
         yield FaultProxy(process)

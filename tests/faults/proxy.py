@@ -16,7 +16,7 @@ from gevent import socket
 from gevent.fileobject import FileObject
 from gevent.server import StreamServer
 
-from tests.faults.fault import NONE, Fault, fault
+from tests.faults.fault import BITS, NONE, Bits, Fault, fault
 from tests.faults.passage import Passage
 
 _CONNECT_S = 5.0
@@ -55,10 +55,11 @@ class Proxy:
         met: how many connections met which fault.
     """
 
-    def __init__(self, target: tuple[str, int], seed: int, lanes: int) -> None:
+    def __init__(self, target: tuple[str, int], seed: int, lanes: int, bits: Bits) -> None:
         self.target = target
         self.met: Counter[str] = Counter()
         self._seed = seed
+        self._bits = bits
         self._calm = False
         self._lanes = [Lane(self, number) for number in range(lanes)]
 
@@ -69,7 +70,7 @@ class Proxy:
 
     def fault(self, lane: int, attempt: int) -> Fault:
         """Return what happens to a connection."""
-        return NONE if self._calm else fault(self._seed, lane, attempt)
+        return NONE if self._calm else fault(self._seed, lane, attempt, self._bits)
 
     def note(self, happened: Fault) -> None:
         """Count a fault."""
@@ -88,9 +89,10 @@ def main() -> None:
     parser.add_argument("target", help="HOST:PORT")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--lanes", type=int, default=1)
+    parser.add_argument("--bits", type=float, nargs=2, default=BITS, help="see fault.Bits")
     options = parser.parse_args()
     host, _, port = options.target.rpartition(":")
-    proxy = Proxy((host, int(port)), options.seed, options.lanes)
+    proxy = Proxy((host, int(port)), options.seed, options.lanes, options.bits)
     _say(proxy.ports)
     for line in FileObject(sys.stdin.buffer, "rb"):
         _say(proxy.heed(json.loads(line)))

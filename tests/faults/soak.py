@@ -2,7 +2,9 @@
 
 A real `weir up` in front of a scripted model, readers who reach it through the fault proxy, and
 users who prompt without a pause. Every answer must be held whole by every reader: as it is stored,
-nothing missing, nothing twice. It prints what it saw, and ends with status 1 if anything is wrong.
+nothing missing, nothing twice. With ``--relay``, weir is in front of a server that runs the turns,
+and reaches it through faults as well. It prints what it saw, and ends with status 1 if anything
+is wrong.
 """
 
 import argparse
@@ -14,9 +16,8 @@ import time
 import msgspec
 
 from tests.benchmarks.child import child, ended_by_sigterm
-from tests.benchmarks.weir_up import weir_up
+from tests.faults import stage
 from tests.faults.plan import Plan, Seen
-from tests.faults.processes import fault_proxy
 from tests.faults.samples import Samples
 from tests.faults.weir_processes import Taken
 
@@ -31,19 +32,16 @@ def main() -> int:
     ended_by_sigterm()
     options = _options()
     print(f"soak: seed {options.seed}, {options.seconds:g} s", flush=True)
-    with (
-        weir_up("--heartbeat-ms", "1000") as weir,
-        fault_proxy(weir.url, options.seed, options.readers) as proxy,
-    ):
+    begun = stage.relay if options.relay else stage.native
+    with begun(options.seed, options.readers) as on:
         if options.calm:
-            proxy.calm()
-        samples = Samples(weir)
-        plan = Plan(weir.url, proxy.urls, options.users, options.seconds, options.seed)
-        seen = _soak(plan, samples)
+            on.calm()
+        samples = Samples(on.weir)
+        seen = _soak(_plan(options, on), samples)
         wrong = [seen.failure] if seen.failure else _wrong(samples, _left(samples))
-        if not weir.is_whole:
+        if not on.weir.is_whole:
             wrong.append("a process of weir has ended")
-        _report(seen, samples, proxy.met())
+        _report(seen, samples, on.met())
     for what in wrong:
         print(f"soak: WRONG (seed {options.seed}): {what}")
     return 1 if wrong else 0
@@ -56,7 +54,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--users", type=int, default=8, help="prompt at the same time")
     parser.add_argument("--seed", type=int, default=random.randrange(10**9))
     parser.add_argument("--calm", action="store_true", help="no faults: weir and its load alone")
+    parser.add_argument("--relay", action="store_true", help="weir in front of an upstream")
     return parser.parse_args()
+
+
+def _plan(options: argparse.Namespace, on: stage.Stage) -> Plan:
+    lanes, may_miss = on.readers.urls, on.upstream is not None
+    return Plan(on.users_url, lanes, options.users, options.seconds, options.seed, may_miss)
 
 
 def _soak(plan: Plan, samples: Samples) -> Seen:
@@ -82,24 +86,27 @@ def _wrong(samples: Samples, left: Taken) -> list[str]:
     wrong = []
     if left.close_wait:
         wrong.append(f"{left.close_wait} connections in CLOSE_WAIT")
-    if left.descriptors > samples.first.descriptors + _SPARE_DESCRIPTORS:
-        wrong.append(f"{left.descriptors} descriptors, {samples.first.descriptors} at the start")
+    if left.descriptors > samples.first.taken.descriptors + _SPARE_DESCRIPTORS:
+        wrong.append(
+            f"{left.descriptors} descriptors, {samples.first.taken.descriptors} at the start"
+        )
     return wrong
 
 
-def _report(seen: Seen, samples: Samples, met: dict[str, int]) -> None:
-    faults = ", ".join(f"{count} {kind}" for kind, count in sorted(met.items()))
-    slopes = ", ".join(f"{name} {slope:+.1f}" for name, slope in samples.slopes_mb_h().items())
+def _report(seen: Seen, samples: Samples, met: dict[str, dict[str, int]]) -> None:
     last = samples.now()
     print(
         f"turns {seen.turns}, each held by every reader; {seen.characters / 1e6:.1f} MB of text\n"
         f"events {seen.events} to readers; connections {seen.connections}, "
-        f"exactly resumed {seen.resumed}\n"
-        f"faults: {faults}\n"
-        f"memory {samples.first.memory_mb:.0f} MB at first, {samples.most_memory_mb:.0f} at most, "
-        f"{last.memory_mb:.0f} at the end; slope {samples.slope_mb_h():+.1f} MB/h ({slopes})\n"
-        f"descriptors {samples.first.descriptors} at first, {samples.most_descriptors} at most, "
-        f"{last.descriptors} at the end; CLOSE_WAIT at the end {last.close_wait}"
+        f"exactly resumed {seen.resumed}"
+    )
+    for whose, faults in met.items():
+        counted = ", ".join(f"{count} {kind}" for kind, count in sorted(faults.items()))
+        print(f"faults, {whose}: {counted}")
+    print(samples.table())
+    print(
+        f"descriptors {samples.first.taken.descriptors} at first, {samples.most_descriptors} at "
+        f"most, {last.descriptors} at the end; CLOSE_WAIT at the end {last.close_wait}"
     )
 
 

@@ -95,6 +95,13 @@ def test_news_of_what_is_not_held_are_broken(event):
         witness_of(event)
 
 
+def test_behind_an_upstream_they_are_dropped_until_their_message_comes():
+    witness = witness_of(CLOSING, DELTA, may_miss=True)
+    assert witness.text(traces.SESSION_ID) == ""
+    with pytest.raises(Broken, match="in place of what is held"):
+        witness_of(CLOSING, *OPENING, CLOSING, OPENING[-1], may_miss=True)
+
+
 @pytest.mark.parametrize(
     ("earlier", "later"),
     [

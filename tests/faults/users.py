@@ -22,7 +22,7 @@ class User:
     """Prompts one session after another.
 
     Args:
-        url: of weir itself: what is under test is what followers are told, not this.
+        url: of weir itself, or of its upstream: what is under test is what followers are told.
         followers: everybody who follows the stream.
         draw: where choices come from.
 

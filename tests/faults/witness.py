@@ -4,6 +4,7 @@
 2. Ids never go back, but where a server says that it has not resumed; a delta's is further than
    all before it, since text that comes twice is text doubled.
 3. Nothing is told of what the reader does not hold: a part of its message, a delta of its part.
+   Behind an upstream, a cut may have hidden the message: then both are dropped, and come again.
 4. A snapshot continues the text that is held. So text only grows, and by induction whatever is
    held at any moment is a prefix of what is held in the end.
 5. Only the death of a processor takes text back, and never changes it: what had not been saved.
@@ -95,15 +96,17 @@ class Witness(Listener):
 
     Args:
         may_take_back: a processor dies in the test (rule 5).
+        may_miss: an upstream's stream is cut in the test (rule 3).
 
     Attributes:
         taken_back: most characters that a snapshot took back from a part.
     """
 
-    def __init__(self, may_take_back: bool = False) -> None:
+    def __init__(self, may_take_back: bool = False, may_miss: bool = False) -> None:
         super().__init__()
         self.taken_back = 0
         self._may_take_back = may_take_back
+        self._may_miss = may_miss
 
     def text(self, session_id: str) -> str:
         """Return all text that is held of a session, part after part."""
@@ -114,12 +117,16 @@ class Witness(Listener):
         properties = said["properties"]
         if said["type"] == "message.part.delta":
             if properties["partID"] not in self._parts(properties["messageID"]):
-                raise self._broken("a delta of a part that is not held", said)
+                self._miss("a delta of a part that is not held", said)
         elif said["type"] == "message.part.updated":
             part = properties["part"]
             if part["messageID"] not in self.state.parts:
-                raise self._broken("a part of a message that is not held", said)
+                self._miss("a part of a message that is not held", said)
             self._check_text(part, said)
+
+    def _miss(self, what: str, said: Json) -> None:
+        if not self._may_miss:
+            raise self._broken(what, said)
 
     def _check_text(self, part: Json, said: Json) -> None:
         held = self._parts(part["messageID"]).get(part["id"], {}).get("text", "")

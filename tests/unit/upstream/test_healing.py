@@ -8,7 +8,7 @@ from bus.ids import Ids
 from processor.upstream.healing import Healing
 from processor.upstream.hold import Hold
 from processor.upstream.intake import Intake
-from processor.upstream.rest import RestFailed
+from processor.upstream.rest import RestCut, RestFailed
 from tests.envelopes import dump
 from tests.fakes.stored import Stored, StoredRest
 
@@ -206,6 +206,23 @@ def test_an_answer_that_never_comes_is_done_without_in_the_end():
     assert bench.heal() == []
 
 
+def test_lost_connections_are_no_reason_to_do_without_an_answer():
+    bench = Bench()
+    bench.live(SESSION, BUSY)
+    bench.reconnect()
+    bench.stored.apply(message("msg_1", CUT_MS))
+
+    def cut():
+        raise RestCut("it cut the connection")
+
+    bench.during = cut
+    for _ in range(10):
+        with pytest.raises(RestCut):
+            bench.heal()
+    bench.during = lambda: None
+    assert ids(bench.heal(), "message.updated") == ["msg_1"]
+
+
 def test_when_too_much_waits_it_goes_on_and_healing_is_tried_again():
     bench = Bench()
     bench.live(SESSION, BUSY)
@@ -218,3 +235,24 @@ def test_when_too_much_waits_it_goes_on_and_healing_is_tried_again():
     assert [one.event.type for one in bench.published] == ["session.status"] * len(bench.published)
     bench.during = lambda: None
     assert ids(bench.heal(), "message.updated") == ["msg_1"]
+
+
+def test_a_stream_that_is_later_than_rest_does_not_begin_again_what_has_ended():
+    bench = Bench(SESSION)
+    bench.live(BUSY)
+    bench.reconnect()
+    turn = [
+        message("msg_2", CUT_MS + 1),
+        part("prt_2", "msg_2", ""),
+        delta("prt_2", "msg_2", "all of it"),
+        part("prt_2", "msg_2", "all of it", end=3),
+    ]
+    for one in turn:
+        bench.stored.apply(one)
+    told = [e["properties"].get("part") for e in bench.heal()]
+    assert turn[-1]["payload"]["properties"]["part"] in told
+    bench.published.clear()
+    for one in turn:
+        bench.intake.take(dump(one))
+    late = [json.loads(one.event.json()) for one in bench.published]
+    assert late == [turn[0]["payload"], turn[-1]["payload"]]

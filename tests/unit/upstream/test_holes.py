@@ -46,7 +46,7 @@ def test_no_message_is_new_to_a_server_that_does_not_tell_the_time():
 
 def test_what_rest_tells_closes_no_hole():
     holes = connected()
-    holes.upsert("p", 5)
+    holes.upsert("p", 5, ended=False)
     assert not holes.passes("p", "m", 3)
     assert holes.held("p") == 5
     holes.snapshot("p", 5)
@@ -59,3 +59,13 @@ def test_what_is_forgotten_counts_as_a_hole():
         holes.snapshot(part, 0)
     assert not holes.passes("a", "m", 1)
     assert holes.passes("e", "m", 1)
+
+
+def test_what_rest_told_as_ended_has_ended_until_a_live_snapshot_says_more():
+    holes = connected()
+    holes.upsert("p", 5, ended=False)
+    assert not holes.ended("p")
+    holes.upsert("p", 7, ended=True)
+    assert holes.ended("p")
+    holes.snapshot("p", 8)
+    assert not holes.ended("p")

@@ -32,6 +32,7 @@ class World:
         self.texts = defaultdict(set)
         self.versions = defaultdict(list)
         self.shown = defaultdict(int)
+        self.ended = set()
         self.on_the_way = []
         self.published = []
         self.now = 0.0
@@ -81,6 +82,7 @@ class World:
         event = json.loads(frame.event.json())
         if is_upsert(event):
             self.check_upsert(event)
+        self.check_end(frame.event)
         if self.lag == 0:
             self.check_version(event)
         self.reader.apply(event)
@@ -94,6 +96,14 @@ class World:
             held = self.reader.parts[part["messageID"]].get(part["id"])
             if grows(part) and held is not None:
                 assert len(part["text"]) >= len(held["text"])
+
+    def check_end(self, event):
+        """No part that REST told as ended begins again, however late the stream is."""
+        if event.type != "message.part.updated":
+            return
+        if not event.provisional and is_upsert({"id": event.id or ""}):
+            self.ended.add(event.partID)
+        assert not (event.provisional and event.partID in self.ended)
 
     def check_version(self, event):
         """Nothing goes back to what it was: there is such a value at or after the last shown."""
@@ -147,7 +157,7 @@ _counts = st.sampled_from((0, 0, 1, 1, 2, 3, 5, 8, 13))
 _phase = st.tuples(st.integers(0, 30), st.integers(0, 12), st.lists(_counts, max_size=12))
 
 
-@given(global_histories(), st.lists(_phase, min_size=1, max_size=4), st.integers(0, 3))
+@given(global_histories(), st.lists(_phase, min_size=1, max_size=4), st.integers(0, 12))
 @settings(max_examples=300, deadline=None)
 def test_cuts_leave_readers_with_truth_at_every_moment_and_all_of_it_at_the_end(
     frames, phases, lag
