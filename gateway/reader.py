@@ -83,7 +83,8 @@ class Lane:
         flushing: they are being woken, or were so lately.
     """
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, cursor: Cursor) -> None:
+        self.cursor = cursor
         self.readers: set[Reader] = set()
         self.flushing = False
         self._view = view

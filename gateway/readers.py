@@ -156,7 +156,7 @@ class Readers:
         key = reader.view, () if cursor.is_even else cursor.starts
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = Lane(reader.view)
+            lane = self._lanes[key] = Lane(reader.view, cursor)
         return lane
 
     def with_news(self) -> Iterator[Lane]:
