@@ -34,6 +34,9 @@ PROMPT = f"rate 200 {DELTAS}"
 AT_ONCE_S = 2.0
 """From the end of a turn to a reader, who waits for nobody else."""
 
+COMMAND_FAILS_S = 7.0
+"""Three seconds of silence, and what a busy machine adds; a command may take ten."""
+
 
 @contextmanager
 def gateway(folder, *buses):
@@ -172,6 +175,18 @@ def test_who_stood_in_both_goes_on_exactly_in_both_when_one_joins_late(both, sho
         reader.until_it_holds(answers[1])
     said = [e["properties"]["delta"] for e in reader.events if e["type"] == "message.part.delta"]
     assert "".join(said).count("|") == 2 * DELTAS
+
+
+def test_a_command_fails_soon_when_the_processor_that_takes_it_stands_still(both, short_folder):
+    first, second = both
+    with gateway(short_folder, first.bus, second.bus) as (process, url):
+        wait_until(lambda: process.output.count("joined by a snapshot") == 2, what="both")
+        with stopped(first):
+            began = time.monotonic()
+            reply = call("POST", f"{url}/session", {})
+            waited_s = time.monotonic() - began
+    assert reply.status == 503
+    assert waited_s < COMMAND_FAILS_S
 
 
 class Clerk:
