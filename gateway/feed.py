@@ -16,14 +16,12 @@ from bus import replay, sockets
 from bus.endpoints import Endpoints
 from bus.envelope import Envelope
 from bus.replay import CannotRepair
-from bus.requester import Requester
+from bus.requester import SILENT_S, Requester
 from bus.subscriber import SourceState, Subscriber
 from gateway import ingest
 from gateway.readers import Readers
 from gateway.readiness import ReadinessMemory
 from gateway.settings import Settings
-
-PROCESSOR_SILENT_S = 3.0
 
 
 class Feed:
@@ -54,7 +52,7 @@ class Feed:
         self._readers = readers
         self.requester = Requester(
             sockets.requester_socket(context, bus.commands),
-            alive=lambda: self.subscriber.alive(PROCESSOR_SILENT_S),
+            alive=lambda: self.subscriber.alive(SILENT_S),
             deadline_s=command_timeout_s,
         )
         self.subscriber = Subscriber(

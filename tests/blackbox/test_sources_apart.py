@@ -1,12 +1,7 @@
 """One gateway, several processors: what one does not do holds up nothing of another."""
 
-import json
-import os
-import signal
 import threading
 import time
-from contextlib import contextmanager
-from typing import Any
 
 import msgspec
 import pytest
@@ -18,13 +13,12 @@ from bus.commands import Command, Done, Request, SnapshotGet
 from bus.endpoints import Endpoints
 from bus.events import from_json
 from bus.sockets import responder_socket
+from tests.blackbox.follower import following, gateway, stopped
 from tests.blackbox.processor_driver import processor
 from tests.blackbox.source import MARKER, Source, source
 from tests.envelopes import DIRECTORY, dump
 from tests.http_client import call
-from tests.processes import DEADLINE_S, free_port, running, wait_until
-from tests.reference import State
-from tests.sse_client import SseClient
+from tests.processes import wait_until
 
 _decode = msgspec.msgpack.Decoder(Request).decode
 _encode = msgspec.msgpack.Encoder().encode
@@ -38,25 +32,6 @@ COMMAND_FAILS_S = 7.0
 """Three seconds of silence, and what a busy machine adds; a command may take ten."""
 
 
-@contextmanager
-def gateway(folder, *buses):
-    """The process of a gateway with one worker, and its URL."""
-    port = free_port()
-    flags = ["--bus", ",".join(buses), "--port", str(port), "--workers", "1"]
-    flags += ["--heartbeat-ms", "1000"]
-    with running("-m", "gateway", *flags, log=folder / "gateway.log", cwd=folder) as process:
-        url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: serves(url), what="a worker")
-        yield process, url
-
-
-def serves(url):
-    try:
-        return call("GET", f"{url}/weir/livez").status == 200
-    except OSError:
-        return False
-
-
 @pytest.fixture
 def both(short_folder):
     homes = [short_folder / name for name in ("a", "b")]
@@ -64,57 +39,6 @@ def both(short_folder):
         home.mkdir()
     with processor(homes[0]) as first, processor(homes[1]) as second:
         yield first, second
-
-
-@contextmanager
-def stopped(one):
-    """A processor that stands still for the time of a ``with`` block."""
-    os.kill(one.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(one.pid, signal.SIGCONT)
-
-
-class Follower:
-    """Reads a stream, and holds what it says.
-
-    Attributes:
-        events: all of them so far, less the gateway's own.
-        resumed: what the first event says.
-        last_id: the last id that came.
-    """
-
-    def __init__(self, stream: SseClient) -> None:
-        self._stream = stream
-        self._state = State()
-        self.events: list[dict[str, Any]] = []
-        self.last_id = ""
-        self.resumed = self.read()["properties"]["resumed"]
-
-    def read(self) -> dict[str, Any]:
-        event = self._stream.next()
-        self.last_id = event.id or self.last_id
-        payload: dict[str, Any] = json.loads(event.data)["payload"]
-        if not payload["type"].startswith("server."):
-            self.events.append(payload)
-            self._state.apply(payload)
-        return payload
-
-    def until_it_holds(self, answer: dict[str, Any], within_s: float = DEADLINE_S) -> None:
-        """Read until a turn's answer is there; beats keep this from waiting for ever."""
-        until = time.monotonic() + within_s
-        session = answer["info"]["sessionID"]
-        while answer not in self._state.messages_of(session):
-            self.read()
-            assert time.monotonic() < until, f"not within {within_s} s"
-
-
-@contextmanager
-def following(url, last_id=""):
-    headers = {"Last-Event-ID": last_id} if last_id else {}
-    with SseClient(f"{url}/global/event?superseded=keep", headers) as stream:
-        yield Follower(stream)
 
 
 def turn_at_once(one, reader):
@@ -127,12 +51,12 @@ def test_a_processor_that_stands_still_does_not_hold_up_the_start_of_a_worker(bo
     first, second = both
     session = second.session()
     with (
-        stopped(second),
+        stopped(second) as go_on,
         gateway(short_folder, first.bus, second.bus) as (process, url),
         following(url) as reader,
     ):
         turn_at_once(first, reader)
-        os.kill(second.pid, signal.SIGCONT)
+        go_on()
         reader.until_it_holds(second.turn(session, PROMPT))
         turn_at_once(first, reader)
         assert process.output.count("joined by a snapshot") == 2
@@ -161,17 +85,16 @@ def test_who_stood_in_both_goes_on_exactly_in_both_when_one_joins_late(both, sho
     with gateway(short_folder, first.bus, second.bus) as (process, url):
         wait_until(lambda: process.output.count("joined by a snapshot") == 2, what="both")
         with following(url) as reader:
-            while reader.read()["type"] != "server.heartbeat":
-                pass
+            reader.until_beats(1)
     answers = [one.turn(session, PROMPT) for one, session in zip(both, sessions, strict=True)]
     with (
-        stopped(second),
+        stopped(second) as go_on,
         gateway(short_folder, first.bus, second.bus) as (_, url),
         following(url, reader.last_id) as reader,
     ):
         assert reader.resumed
         reader.until_it_holds(answers[0])
-        os.kill(second.pid, signal.SIGCONT)
+        go_on()
         reader.until_it_holds(answers[1])
     said = [e["properties"]["delta"] for e in reader.events if e["type"] == "message.part.delta"]
     assert "".join(said).count("|") == 2 * DELTAS
