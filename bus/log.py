@@ -9,7 +9,7 @@ at the cuts.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -132,6 +132,11 @@ class Log:
             if first is not None and first.seq <= seq + 1:
                 return segment.find(source, epoch, seq)
         return None
+
+    def envelopes(self) -> Iterator[Envelope]:
+        """Yield all that is held, the oldest first."""
+        for segment in self._segments:
+            yield from segment.envelopes
 
     def restart(self) -> None:
         """Forget all: what is appended next does not follow what came before."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import gevent
@@ -23,6 +24,9 @@ from bus.malformed import MALFORMED
 log = logging.getLogger("weir.bus")
 
 MAX_DEADLINE_S = 60.0
+PATIENCE_S = 10.0
+SILENT_S = 3.0
+_QUESTIONS = 3
 _LIVENESS_CHECK_S = 0.5
 _RECONNECT_S = 3.0
 _RETRY_S = 0.05
@@ -46,7 +50,8 @@ class Requester:
 
     Args:
         socket: a DEALER socket of a green context.
-        alive: tells whether the processor was heard lately; asked while an answer is awaited.
+        alive: tells whether the processor was heard lately; asked while an answer is awaited, once
+            it has answered nothing for `SILENT_S`.
         deadline_s: how long a call waits for its answer (at most `MAX_DEADLINE_S`).
     """
 
@@ -56,6 +61,7 @@ class Requester:
         self._socket = socket
         self._alive = alive
         self._deadline_s = min(deadline_s, MAX_DEADLINE_S)
+        self._answered_at = time.monotonic()  # one that is asked for the first time may be slow
         self._ids = itertools.count(1)
         self._waiting: dict[int, _Waiting] = {}
         self._encode = msgspec.msgpack.Encoder().encode
@@ -69,34 +75,28 @@ class Requester:
             ProcessorGone: there is no processor, or it went away meanwhile.
             DeadlineExceeded: no answer within the deadline.
         """
-        request_id = next(self._ids)
-        result: AsyncResult[Answer] = AsyncResult()
-        self._waiting[request_id] = _Waiting(result, time.time_ns() // 1_000_000)
-        try:
-            self._send(Request(request_id, command))
-            answer = self._wait(result, min(deadline_s or self._deadline_s, MAX_DEADLINE_S))
-        finally:
-            del self._waiting[request_id]
-        if isinstance(answer, Done):
-            return answer
-        raise CommandFailed(answer.kind, answer.message)
+        with self._expected(command) as (request, result):
+            self._send(request)
+            return _done(self._wait(result, min(deadline_s or self._deadline_s, MAX_DEADLINE_S)))
 
     def insist(self, command: Command) -> Done:
-        """Call, again if need be: after a restart the two sockets do not come back at once.
+        """Ask, patiently, what may be asked twice: a busy processor may answer late.
+
+        Whether it is heard does not count, since whoever listens may be the one who waits here.
+        The question goes out again after a while: a processor that was restarted has lost it, and
+        after a restart the two sockets do not come back at once.
 
         Raises:
             CommandFailed: the processor refused it.
-            ProcessorGone: there is still no processor.
-            DeadlineExceeded: no answer within the deadline.
+            ProcessorGone: there is no processor.
+            DeadlineExceeded: no answer within `PATIENCE_S`.
         """
-        until = time.monotonic() + _RECONNECT_S
-        while True:
-            try:
-                return self.call(command)
-            except ProcessorGone:
-                if time.monotonic() > until:
-                    raise
-                gevent.sleep(_RETRY_S)
+        with self._expected(command) as (request, result):
+            for _ in range(_QUESTIONS):
+                self._send_soon(request)
+                if (answer := result.wait(timeout=PATIENCE_S / _QUESTIONS)) is not None:
+                    return _done(answer)
+        raise DeadlineExceeded(f"no answer from the processor within {PATIENCE_S:g} s")
 
     def run(self) -> None:
         """Receive answers for ever; a greenlet of its own."""
@@ -107,6 +107,7 @@ class Requester:
             except MALFORMED as error:
                 log.warning("malformed answer of %d bytes: %s", len(data), error)
                 continue
+            self._answered_at = time.monotonic()
             waiting = self._waiting.get(answer.id)
             if waiting is not None:
                 waiting.answer.set(answer)
@@ -117,6 +118,27 @@ class Requester:
         for waiting in self._waiting.values():
             if waiting.asked_ms < started:
                 waiting.answer.set_exception(ProcessorGone("the processor was restarted"))
+
+    @contextmanager
+    def _expected(self, command: Command) -> Iterator[tuple[Request, AsyncResult[Answer]]]:
+        """Number a command, and have its answer taken as long as that is waited for."""
+        request = Request(next(self._ids), command)
+        result: AsyncResult[Answer] = AsyncResult()
+        self._waiting[request.id] = _Waiting(result, time.time_ns() // 1_000_000)
+        try:
+            yield request, result
+        finally:
+            del self._waiting[request.id]
+
+    def _send_soon(self, request: Request) -> None:
+        until = time.monotonic() + _RECONNECT_S
+        while True:
+            try:
+                return self._send(request)
+            except ProcessorGone:
+                if time.monotonic() > until:
+                    raise
+                gevent.sleep(_RETRY_S)
 
     def _send(self, request: Request) -> None:
         try:
@@ -132,7 +154,13 @@ class Requester:
                 return answer
             if result.exception is not None:
                 raise result.exception
-            if not self._alive():
+            if not self._alive() and time.monotonic() - self._answered_at > SILENT_S:
                 raise ProcessorGone("the processor went away")
             left -= _LIVENESS_CHECK_S
         raise DeadlineExceeded(f"no answer from the processor within {deadline_s:g} s")
+
+
+def _done(answer: Answer) -> Done:
+    if isinstance(answer, Done):
+        return answer
+    raise CommandFailed(answer.kind, answer.message)

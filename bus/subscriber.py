@@ -59,8 +59,8 @@ class SourceState(SourceCounts):
 Repair = Callable[[str, str, int, int], list[Envelope]]
 """Given source and epoch, the seq before a gap and the last in it, returns what was in it."""
 
-Join = Callable[[], list[tuple[str, str, int]]]
-"""Brings whoever receives up to date by snapshots; returns source, epoch and seq of each."""
+Join = Callable[[], tuple[str, str, int]]
+"""Brings whoever receives up to date by a snapshot; returns its source, epoch and seq."""
 
 
 class Subscriber:
@@ -117,17 +117,15 @@ class Subscriber:
         return any(state.alive_at >= since for state in self.sources.values())
 
     def join(self) -> bool:
-        """Begin where snapshots end; tell whether there is any."""
+        """Begin where a snapshot ends; tell whether there is one."""
         if self._join is None:
             return False
         try:
-            joined = self._join()
+            self._stand(*self._join())
         except CannotRepair as error:
             log.warning("no snapshot can be had: %s", error)
             return False
-        for source, epoch, seq in joined:
-            self._stand(source, epoch, seq)
-        return bool(joined)
+        return True
 
     def _next(self) -> bytes:
         """Wait for the next frame, but take one that is there past a green socket's own recv.

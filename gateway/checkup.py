@@ -10,10 +10,10 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bus.subscriber import Subscriber
 from gateway import checks
 from gateway.bulletin import Bulletin
 from gateway.checks import Check, Heard
+from gateway.feed import Feeds
 from gateway.readiness import ReadinessMemory
 from gateway.status import Post
 
@@ -53,15 +53,15 @@ class Checkup:
 
     Args:
         memories: what the processor of each bus said; of each there has to be a source.
-        subscriber: hears the sources.
+        feeds: hear the sources.
         bulletin: tells of all workers.
     """
 
     def __init__(
-        self, memories: Sequence[ReadinessMemory], subscriber: Subscriber, bulletin: Bulletin
+        self, memories: Sequence[ReadinessMemory], feeds: Feeds, bulletin: Bulletin
     ) -> None:
         self._memories = memories
-        self._subscriber = subscriber
+        self._feeds = feeds
         self._bulletin = bulletin
 
     def diagnosis(self) -> Diagnosis:
@@ -102,7 +102,7 @@ class Checkup:
         One that has not heard it at all waits since its start. What a worker that stands still
         has heard does not matter any more.
         """
-        here = {name: now - state.alive_at for name, state in self._subscriber.sources.items()}
+        here = {name: now - state.alive_at for name, state in self._feeds.sources.items()}
         ages = {post.status.worker: _told(post) for post in posts} | {self._bulletin.seat: here}
         uptimes = {post.status.worker: post.status.uptime_s for post in posts}
         return {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 import gevent
 
-from bus.clone import Cloned
+from bus import clone
+from bus.requester import Requester
 from bus.subscriber import Subscriber
 from gateway.evictions import Cause
 from gateway.readers import Readers
@@ -38,10 +38,16 @@ def run(subscriber: Subscriber, readers: Readers) -> None:
             cuts, until = relay.log.cuts, time.monotonic() + _SLICE_S
 
 
-def load(readers: Readers, clones: Sequence[Cloned]) -> None:
-    """Go on from what the processors know."""
-    readers.relay.load(clones)
+def join(readers: Readers, requester: Requester) -> tuple[str, str, int]:
+    """Go on from what a processor knows; returns source, epoch and seq.
+
+    Raises:
+        CannotRepair: it does not tell.
+    """
+    cloned = clone.fetch(requester)
+    readers.relay.load(cloned)
     readers.log_has_grown()
+    return cloned.snapshot.source, cloned.snapshot.epoch, cloned.snapshot.seq
 
 
 def lose(readers: Readers) -> None:

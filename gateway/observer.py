@@ -13,8 +13,9 @@ from msgspec.structs import asdict
 
 from bus.ledger import Ledger
 from bus.log import Log
-from bus.subscriber import SourceCounts, SourceState, Subscriber
+from bus.subscriber import SourceCounts, SourceState
 from gateway.counts import Counts
+from gateway.feed import Feeds
 from gateway.loop_lag import LoopLag
 from gateway.proxy.proxy import Proxy
 from gateway.readers import Readers
@@ -30,7 +31,7 @@ class Observer:
     Args:
         seat: of this worker.
         readers: its open streams.
-        subscriber: its end of the bus.
+        feeds: its end of each bus.
         lag: of its loop.
         proxy: None where the worker has none.
     """
@@ -39,13 +40,13 @@ class Observer:
         self,
         seat: int,
         readers: Readers,
-        subscriber: Subscriber,
+        feeds: Feeds,
         lag: LoopLag,
         proxy: Proxy | None,
     ) -> None:
         self.seat = seat
         self._readers = readers
-        self._subscriber = subscriber
+        self._feeds = feeds
         self._lag = lag
         self._proxy = proxy
         self._started_at = time.monotonic()
@@ -70,10 +71,10 @@ class Observer:
         readers = self._readers
         return Counts(
             received=readers.received,
-            malformed=self._subscriber.malformed,
+            malformed=self._feeds.malformed,
             streams=readers.opened,
             sent=readers.sent,
-            sources={name: _counted(state) for name, state in self._subscriber.sources.items()},
+            sources={name: _counted(state) for name, state in self._feeds.sources.items()},
             evictions=dict(readers.evictions),
             resumes=dict(readers.resumes),
             catch_ups=dict(readers.catch_ups),
@@ -90,7 +91,7 @@ class Observer:
                 heartbeat_age_s=_since(state.alive_at),
                 **asdict(_counted(state)),
             )
-            for name, state in self._subscriber.sources.items()
+            for name, state in self._feeds.sources.items()
         ]
 
     def _laggards(self) -> list[ReaderStatus]:

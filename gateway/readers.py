@@ -12,7 +12,7 @@ from gevent.event import Event
 from gateway.counts import Sent, total
 from gateway.evictions import Cause, none_yet
 from gateway.reader import Lane, Reader
-from gateway.relay import Entrance, Relay, Verdict, View, enter, enter_at, stands_at
+from gateway.relay import Entrance, Relay, Verdict, View, enter, go_on
 from gateway.relay.pacing import pause_after
 from gateway.turnstile import Turnstile
 
@@ -94,15 +94,9 @@ class Readers:
         return entrance
 
     def catch_up(self, reader: Reader) -> Entrance:
-        """Return what a reader is told that has fallen off the log.
-
-        One that came in while nothing was known stands nowhere but where its last id says.
-        """
-        marks = reader.cursor.marks
-        if marks:
-            entrance = enter_at(self.relay, stands_at(marks), reader.view)
-        else:
-            entrance = enter(self.relay, reader.last_id, reader.view, time.time_ns())
+        """Return what a reader is told that has fallen off the log."""
+        came_ns = time.time_ns() - int((time.monotonic() - reader.opened_at) * 1e9)
+        entrance = go_on(self.relay, reader.cursor.marks, reader.last_id, reader.view, came_ns)
         self.catch_ups[entrance.verdict.value] += 1
         return entrance
 

@@ -19,7 +19,7 @@ readers in, at the place that their last id names or by the ledger, `pacing` say
 """
 
 from bus.log import FellOff, Log
-from gateway.relay.enter import enter, enter_at, stands_at
+from gateway.relay.enter import enter, go_on
 from gateway.relay.entrance import Entrance, Verdict
 from gateway.relay.relay import Cursor, Relay, Step
 from gateway.relay.view import Endpoint, View
@@ -35,6 +35,5 @@ __all__ = [
     "Verdict",
     "View",
     "enter",
-    "enter_at",
-    "stands_at",
+    "go_on",
 ]

@@ -14,17 +14,22 @@ Rules:
    there are clients that open it again after a cut, without an id, and fetch nothing. A reader of
    `/event` is told nothing of sessions at rest: there are clients that take the news that one is
    idle for the end of the turn that they are about to ask for.
-6. A place that this worker has not heard of yet is *ahead*: it is worth waiting for.
+6. A place that this worker has not heard of yet is *ahead*: it is worth waiting for. But if all
+   sources known here are named beside it, it is of one that has not joined here yet: nobody waits
+   for that. The reader goes on in the others, and from its place in that one once it has joined.
+7. A source that joins while a stream is open is told of in it: what follows the reader's place
+   there, if it came with one; all that the ledger holds, if it came with an id that has none; else
+   what goes on, and what has changed since it came.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from bus.envelope import Envelope
 from bus.epoch import started_ms
-from bus.ledger import Upsert
+from bus.ledger import Ledger, Upsert
 from bus.log import FellOff
 from gateway.relay.coalesce import coalesce
 from gateway.relay.entrance import Entrance, Verdict
@@ -45,6 +50,8 @@ from gateway.relay.view import Endpoint, View
 
 LATELY_S = 60
 _NS = 1_000_000_000
+
+_OfLedger = Callable[[Ledger], Iterable[Upsert]]
 
 
 def enter(relay: Relay, last_id: str | None, view: View, now_ns: int) -> Entrance:
@@ -81,6 +88,7 @@ def enter_at(
     Raises:
         MalformedId: a place cannot be.
     """
+    stands = _joined(relay, stands)
     if any(_ahead(relay, place) for place in stands):
         return _everything(relay, Verdict.AHEAD, view)
     try:
@@ -89,9 +97,54 @@ def enter_at(
         return _caught_up(relay, stands, view)
 
 
-def stands_at(marks: Marks) -> tuple[Place, ...]:
-    """Return the places of a reader that has passed `marks`."""
-    return tuple(map(Place.of, marks))
+def go_on(relay: Relay, marks: Marks, last_id: str | None, view: View, came_ns: int) -> Entrance:
+    """Return how a reader goes on that has fallen off the log.
+
+    One that came in while nothing was known stands nowhere but where its last id says.
+
+    Args:
+        relay: where it reads.
+        marks: what it has passed.
+        last_id: with which it came in; None or empty if it had none.
+        view: what it gets.
+        came_ns: when that was, ns since the Unix epoch.
+    """
+    if last_id and not marks:
+        return enter(relay, last_id, view, came_ns)
+    try:
+        stands = (*map(Place.of, marks), *_since_joined(relay, marks, last_id))
+        if _names_all(relay, stands):
+            return enter_at(relay, stands, view)
+    except MalformedId:
+        return _everything(relay, Verdict.MALFORMED, view)
+    if last_id:
+        return _caught_up(relay, stands, view, _all_of)
+    since_ns = came_ns - (LATELY_S * _NS if view.endpoint is Endpoint.GLOBAL else 0)
+    return _caught_up(relay, stands, view, lambda ledger: ledger.recent(since_ns, False))
+
+
+def _joined(relay: Relay, stands: Sequence[Place]) -> Sequence[Place]:
+    """Leave out places in sources that have not joined here, if that is what they are."""
+    known = [place for place in stands if place.epoch in relay.sources]
+    return known if known and _names_all(relay, known) else stands
+
+
+def _names_all(relay: Relay, stands: Iterable[Place]) -> bool:
+    named = {relay.sources.get(place.epoch) for place in stands}
+    return named.issuperset(mark.source for mark in relay.head.marks)
+
+
+def _since_joined(relay: Relay, marks: Marks, last_id: str | None) -> Iterator[Place]:
+    """Yield where a reader stood, when it came, in sources that have joined since.
+
+    Raises:
+        MalformedId: its id is none.
+    """
+    passed = {mark.source for mark in marks}
+    for place in places(last_id) if last_id else ():
+        source = relay.sources.get(place.epoch)
+        if source is not None and source not in passed:
+            yield place
 
 
 def _ahead(relay: Relay, place: Place) -> bool:
@@ -161,14 +214,28 @@ def _run(relay: Relay, mark: Mark, start: int) -> list[Envelope]:
     return found
 
 
-def _caught_up(relay: Relay, stands: Sequence[Place], view: View) -> Entrance:
+def _caught_up(
+    relay: Relay, stands: Sequence[Place], view: View, of_joined: _OfLedger | None = None
+) -> Entrance:
+    """Tell what has changed since.
+
+    Args:
+        relay: of it.
+        stands: places of a reader.
+        view: of the same.
+        of_joined: what it is told of a source of which it names no place, since that has joined
+            meanwhile; None where it is not known why.
+    """
     by_source = {relay.sources.get(place.epoch): place for place in stands}
     verdict, found, starts = Verdict.CAUGHT_UP, [], {}
     for source, ledger in relay.ledgers.items():
         place = by_source.get(source)
+        if place is None and of_joined is not None:
+            found.append(of_joined(ledger))
+            continue
         if place is None or place.epoch != ledger.epoch:
             verdict = Verdict.FOREIGN
-            found.append(ledger.changed(-1))
+            found.append(_all_of(ledger) if place is None else ledger.changed(-1))
             continue
         if place.start < ledger.floor and verdict is Verdict.CAUGHT_UP:
             verdict = Verdict.TOO_OLD
@@ -177,6 +244,11 @@ def _caught_up(relay: Relay, stands: Sequence[Place], view: View) -> Entrance:
         found.append(ledger.changed(after, place.seq))
         starts[source] = place.start
     return _told(relay, verdict, found, view, starts)
+
+
+def _all_of(ledger: Ledger) -> Iterable[Upsert]:
+    """Return all that a ledger holds, for one who may know any of it: what is gone as well."""
+    return ledger.changed(-1, ledger.seq)
 
 
 def _everything(relay: Relay, verdict: Verdict, view: View) -> Entrance:

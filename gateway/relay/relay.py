@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import chain
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -104,15 +105,18 @@ class Relay:
         self._ledger(last.source).note(envelopes)
         self._stand(mark_of(last))
 
-    def load(self, clones: Sequence[Cloned]) -> None:
-        """Go on from snapshots: every reader has fallen off the log, and has to `enter` again."""
+    def load(self, cloned: Cloned) -> None:
+        """Go on from a source's snapshot: every reader has fallen off the log, and has to `go_on`.
+
+        What the log holds of other sources it holds on to, as the newest: it is asked for most.
+        """
+        snapshot = cloned.snapshot
+        others = [e for e in self.log.envelopes() if e.source != snapshot.source]
         self.log.restart()
-        for cloned in clones:
-            snapshot = cloned.snapshot
-            self.ledgers[snapshot.source] = snapshot.ledger(self._ledger_bytes)
-            for envelope in cloned.journal:
-                self.log.append(envelope)
-            self._stand(Mark(snapshot.source, snapshot.epoch, snapshot.seq))
+        for envelope in chain(cloned.journal, others):
+            self.log.append(envelope)
+        self.ledgers[snapshot.source] = snapshot.ledger(self._ledger_bytes)
+        self._stand(Mark(snapshot.source, snapshot.epoch, snapshot.seq))
 
     def lose(self) -> None:
         """Note that events are missing for good: nobody can be brought across the gap."""

@@ -16,11 +16,11 @@ from bus.events import from_json
 from bus.ids import Ids
 from bus.log import Log
 from bus.publisher import Publisher
+from bus.requester import ProcessorGone
 from bus.subscriber import Subscriber
 from gateway import ingest
 from gateway.readers import Readers
 from gateway.relay import Relay, View
-from gateway.sources import Sources
 from gateway.stream import Stream
 from tests.envelopes import DIRECTORY, dump
 
@@ -40,6 +40,7 @@ class ProcessorModel:
         workers: those that hear it.
         published: all it has ever said, over all of its epochs.
         meanwhile: called before each answer; whatever a busy processor does.
+        mute: it answers nothing.
     """
 
     def __init__(self, source: str, journal_events: int) -> None:
@@ -47,6 +48,7 @@ class ProcessorModel:
         self._source = source
         self.published: list[Envelope] = []
         self.meanwhile: Callable[[], None] = lambda: None
+        self.mute = False
         self._journal_events = journal_events
         self._begin()
 
@@ -74,7 +76,10 @@ class ProcessorModel:
 
         Raises:
             CommandFailed: it cannot.
+            ProcessorGone: it is mute.
         """
+        if self.mute:
+            raise ProcessorGone("it is mute")
         self.meanwhile()
         if isinstance(command, Replay):
             return Done(0, replay.answer(self.publisher, command))
@@ -83,7 +88,7 @@ class ProcessorModel:
     def send(self, frame: bytes, _flags: int) -> None:
         """Be the PUB socket."""
         for worker in self.workers:
-            worker.frames.append(frame)
+            worker.frames.append((self, frame))
 
     def _begin(self) -> None:
         self.publisher = Publisher(self, self._source, defer=lambda flush: None)  # type: ignore[arg-type]
@@ -94,28 +99,23 @@ class WorkerModel:
     """Hears processors, and serves readers.
 
     Attributes:
-        frames: on their way to it.
+        frames: on their way to it, each with who sent it.
         readers: of its streams, with the relay.
     """
 
     def __init__(self, processors: Sequence[ProcessorModel], log_events: int) -> None:
-        self.frames: deque[bytes] = deque()
+        self.frames: deque[tuple[ProcessorModel, bytes]] = deque()
         self.readers = Readers(Relay(Log(max_events=log_events)), _MOST_READERS)
-        sources = Sources(processors, partial(ingest.load, self.readers))  # type: ignore[arg-type]
-        self._subscriber = _Fed(
-            self.frames,
-            repair=sources.repair,
-            join=sources.join,
-            on_loss=partial(ingest.lose, self.readers),
-        )
-        for processor in processors:
+        self._feeds = {processor: _Fed(processor, self.readers) for processor in processors}
+        for processor, feed in self._feeds.items():
             processor.workers.append(self)
-        self._subscriber.join()
+            feed.join()
 
     def hear(self, count: int) -> None:
         """Take the next frames, at most `count`, as `gateway.ingest.run` does."""
         for _ in range(min(count, len(self.frames))):
-            envelopes = self._subscriber.receive()
+            processor, frame = self.frames.popleft()
+            envelopes = self._feeds[processor].take(frame)
             if envelopes:
                 self.readers.relay.append(envelopes)
         for _ in self.readers.with_news():
@@ -132,11 +132,20 @@ class WorkerModel:
 
 
 class _Fed(Subscriber):
-    """A subscriber whose socket is a queue of frames."""
+    """A subscriber that is handed its frames."""
 
-    def __init__(self, frames: deque[bytes], **how: Any) -> None:
-        super().__init__(None, **how)  # type: ignore[arg-type]
-        self._frames = frames
+    def __init__(self, processor: ProcessorModel, readers: Readers) -> None:
+        super().__init__(
+            None,  # type: ignore[arg-type]
+            repair=lambda _source, *gap: replay.fetch(processor, *gap),  # type: ignore[arg-type]
+            join=partial(ingest.join, readers, processor),  # type: ignore[arg-type]
+            on_loss=partial(ingest.lose, readers),
+        )
+
+    def take(self, frame: bytes) -> list[Envelope]:
+        """Receive a frame."""
+        self._frame = frame
+        return self.receive()
 
     def _next(self) -> bytes:
-        return self._frames.popleft()
+        return self._frame

@@ -182,13 +182,20 @@ class RelayMachine(RuleBasedStateMachine):
         frames.clear()
         frames.extend(kept)
 
-    @rule(worker=workers, to=st.sampled_from((0, 1, None)))
-    def replace_worker(self, worker, to):
-        """Have a worker die; its readers go on at another at once, or later."""
+    @rule(worker=workers, to=st.sampled_from((0, 1, None)), late=st.sampled_from((None, 0, 1)))
+    def replace_worker(self, worker, to, late):
+        """Have a worker die; its readers go on at another at once, or later.
+
+        A processor may not answer the new one before that hears it.
+        """
         dead = self.workers[worker]
         for processor in self.processors:
             processor.workers.remove(dead)
+        for number, processor in enumerate(self.processors):
+            processor.mute = number == late
         self.workers[worker] = WorkerModel(self.processors, self.log_events)
+        for processor in self.processors:
+            processor.mute = False
         self.ever.append(self.workers[worker])
         for reader in self.readers:
             if reader.worker is dead:

@@ -12,6 +12,7 @@ import pytest
 import zmq.green
 from gevent.event import Event
 
+import bus.requester
 from bus import sockets
 from bus.commands import CommandFailed, Done, Failed, Request, SessionGet, SessionList, Statuses
 from bus.requester import DeadlineExceeded, ProcessorGone, Requester
@@ -173,6 +174,52 @@ def test_a_processor_that_goes_away_is_noticed_before_the_deadline(channel):
     channel.alive = False
     with pytest.raises(ProcessorGone, match="went away"):
         call.get(timeout=5)
+
+
+def test_a_processor_that_nobody_hears_but_that_answers_has_not_gone_away(channel, monkeypatch):
+    monkeypatch.setattr(bus.requester, "SILENT_S", 0.6)
+    requester = channel.joined(lambda command: late(command) or (b"1", None))
+    release = Event()
+
+    def late(command):
+        if isinstance(command, Statuses):
+            release.wait()
+
+    channel.alive = False
+    call = gevent.spawn(requester.call, Statuses(), 30)
+    began = time.monotonic()
+    while time.monotonic() - began < 2:
+        requester.call(SessionGet("ses_1"))
+        gevent.sleep(0.05)
+    release.set()
+    assert call.get(timeout=5).body == b"1"
+
+
+def test_who_insists_takes_a_late_answer_of_one_that_nobody_hears(channel, monkeypatch):
+    monkeypatch.setattr(bus.requester, "SILENT_S", 0.0)
+    requester = channel.joined(lambda command: gevent.sleep(1.2) or (b"1", None))
+    channel.alive = False
+    assert requester.insist(Statuses()).body == b"1"
+
+
+def test_who_insists_asks_again_what_a_processor_has_lost(channel, monkeypatch):
+    monkeypatch.setattr(bus.requester, "PATIENCE_S", 1.5)
+    asked = []
+    requester = channel.joined(
+        lambda command: (
+            asked.append(1) or gevent.sleep(0 if len(asked) > 1 else 60) or (b"1", None)
+        )
+    )
+    assert requester.insist(Statuses()).body == b"1"
+    assert len(asked) == 2
+    assert requester._waiting == {}
+
+
+def test_patience_ends(channel, monkeypatch):
+    monkeypatch.setattr(bus.requester, "PATIENCE_S", 0.6)
+    requester = channel.joined(lambda command: gevent.sleep(60))
+    with pytest.raises(DeadlineExceeded, match=r"within 0\.6 s"):
+        requester.insist(Statuses())
 
 
 def test_a_deadline_is_kept_and_its_late_answer_is_nobodys(channel):

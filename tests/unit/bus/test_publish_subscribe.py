@@ -259,7 +259,7 @@ def cannot(*gap):
 
 
 def test_a_source_heard_for_the_first_time_begins_where_its_snapshot_ends(bus):
-    join, _ = joining([("p1", "e1", 3)])
+    join, _ = joining(("p1", "e1", 3))
     subscriber = bus.subscriber(cannot, join)
     bus.send(batch(2, 3), batch(3, 4), batch(5))
     assert receive(subscriber, 3) == [[], [4], [5]]
@@ -269,7 +269,7 @@ def test_a_source_heard_for_the_first_time_begins_where_its_snapshot_ends(bus):
 
 def test_a_snapshot_takes_the_place_of_what_cannot_be_replayed(bus):
     told = []
-    join, _ = joining([("p1", "e1", 0)], [("p1", "e1", 7)])
+    join, _ = joining(("p1", "e1", 0), ("p1", "e1", 7))
     subscriber = bus.subscriber(cannot, join, on_loss=lambda: told.append(1))
     bus.send(batch(1), batch(6, 7, 8), batch(9))
     assert receive(subscriber, 3) == [[1], [8], [9]]
@@ -278,7 +278,7 @@ def test_a_snapshot_takes_the_place_of_what_cannot_be_replayed(bus):
 
 
 def test_a_snapshot_of_another_source_repairs_nothing(bus):
-    join, _ = joining([("p1", "e1", 0)], [("p2", "e2", 7)])
+    join, _ = joining(("p1", "e1", 0), ("p2", "e2", 7))
     subscriber = bus.subscriber(cannot, join)
     bus.send(batch(1), batch(6))
     assert receive(subscriber, 2) == [[1], [6]]
@@ -287,7 +287,7 @@ def test_a_snapshot_of_another_source_repairs_nothing(bus):
 
 def test_a_frame_of_an_epoch_that_is_over_is_passed_over(bus):
     """It was in the socket when the source was started anew and told its snapshot."""
-    join, asked = joining([("p1", "e2", 1)], [("p1", "e2", 1)])
+    join, asked = joining(("p1", "e2", 1), ("p1", "e2", 1))
     subscriber = bus.subscriber(cannot, join)
     late = [batch(4, epoch="e1"), batch(5, epoch="e1")]
     bus.send(late[0], batch(2, epoch="e2"), late[1], batch(3, epoch="e2"))
@@ -297,7 +297,7 @@ def test_a_frame_of_an_epoch_that_is_over_is_passed_over(bus):
 
 
 def test_a_clock_that_went_back_does_not_silence_a_source(bus):
-    join, _ = joining([("p1", "e2", 0)], [("p1", "e1", 0)])
+    join, _ = joining(("p1", "e2", 0), ("p1", "e1", 0))
     subscriber = bus.subscriber(cannot, join)
     bus.send(batch(1, epoch="e2"), batch(1, 2, epoch="e1"), batch(3, epoch="e1"))
     assert receive(subscriber, 3) == [[1], [1, 2], [3]]
@@ -306,7 +306,7 @@ def test_a_clock_that_went_back_does_not_silence_a_source(bus):
 def test_of_epochs_that_are_over_the_last_are_remembered_and_an_older_one_is_asked_about(bus):
     last = MOST_OVER + 3
     epochs = [f"e{number:03}" for number in range(last + 1)]
-    join, asked = joining([("p1", epochs[0], 0)], [("p1", epochs[last], 1)])
+    join, asked = joining(("p1", epochs[0], 0), ("p1", epochs[last], 1))
     subscriber = bus.subscriber(cannot, join)
     bus.send(*(batch(1, epoch=epoch) for epoch in epochs))
     assert receive(subscriber, len(epochs)) == [[1]] * len(epochs)

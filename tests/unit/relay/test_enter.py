@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from bus.clone import Cloned
 from bus.ledger import Ledger, snapshot
 from bus.sse import EventStreamParser
-from gateway.relay import Cursor, Endpoint, Log, Relay, Verdict, View, enter
+from gateway.relay import Cursor, Endpoint, FellOff, Log, Relay, Verdict, View, enter, go_on
 from gateway.relay.relay import EPOCHS_OF_A_SOURCE
-from tests.envelopes import deliveries, enveloped, everything, instance
+from tests.envelopes import deliveries, enveloped, everything, instance, raw
 from tests.histories import histories
 from tests.reference import fold
-from tests.unit.bus.test_ledger import delta, part, state, status
+from tests.unit.bus.test_ledger import about, delta, part, state, status
 
 VIEWS = st.builds(instance, keep_superseded=st.booleans())
 NOW = 1_000_000_000
@@ -46,15 +46,19 @@ def wires(events):
     return [json.loads(event.data) for event in events]
 
 
-def clone_of(envelopes, journal_from):
-    """A worker that has joined by a snapshot, with the journal from a seq on."""
+def cloned(envelopes, journal_from):
+    """What a source tells that has published these, with the journal from a seq on."""
     ledger = Ledger()
     ledger.note(envelopes)
     last = envelopes[-1]
     data = snapshot.encode(ledger, last.source, last.epoch, last.seq, journal_from)
-    journal = [e for e in envelopes if e.seq > journal_from]
+    return Cloned(snapshot.decode(data), [e for e in envelopes if e.seq > journal_from])
+
+
+def clone_of(envelopes, journal_from):
+    """A worker that has joined by a snapshot."""
     relay = Relay()
-    relay.load([Cloned(snapshot.decode(data), journal)])
+    relay.load(cloned(envelopes, journal_from))
     return relay
 
 
@@ -233,3 +237,63 @@ def test_events_that_are_lost_for_good_are_owned_up_to():
     assert enter(relay, "p1epoch:2", instance(), NOW).verdict is Verdict.TOO_OLD
     assert enter(relay, "p1epoch:3", instance(), NOW).verdict is Verdict.EXACT
     assert len(everything(relay, enter(relay, "p1epoch:3", instance(), NOW).cursor, instance()))
+
+
+MINE = enveloped([part("a"), delta("b"), delta("c")])
+LATE = enveloped([status("busy"), status("retry"), status("idle")], source="p2")
+
+
+def joined_late(last_id, view):
+    """A reader that came in before a source joined; what it was told first, and how it goes on."""
+    relay = relay_of(MINE)
+    came_in = enter(relay, last_id, view, NOW)
+    relay.load(cloned(LATE, 0))
+    with pytest.raises(FellOff):
+        relay.step(came_in.cursor, view)
+    return (
+        came_in,
+        relay,
+        lambda came_ns: go_on(relay, came_in.cursor.marks, last_id, view, came_ns),
+    )
+
+
+@pytest.mark.parametrize(("seq", "missed"), [(0, 3), (1, 2), (3, 0)])
+def test_who_stood_in_a_source_that_joins_late_goes_on_there_exactly(seq, missed):
+    came_in, relay, go_on_at = joined_late(f"p1epoch:2,p2epoch:{seq}", instance())
+    assert came_in.resumed
+    entrance = go_on_at(NOW)
+    assert entrance.verdict is Verdict.EXACT
+    got = [e for step in deliveries(relay, entrance.cursor, instance()) for e in step]
+    assert wires(got) == [*raw(MINE[2:]), *raw(LATE)[seq:]][-missed - 1 :]
+
+
+def test_what_the_log_holds_of_others_outlives_a_snapshot():
+    relay = relay_of(MINE)
+    relay.load(cloned(LATE, 3))
+    entrance, got = rest_of_stream(relay, "p1epoch:1,p2epoch:3", instance())
+    assert entrance.resumed
+    assert [e["properties"]["delta"] for e in wires(got)] == ["bc"]
+
+
+def test_who_names_no_place_in_a_source_that_joins_late_is_told_all_of_it():
+    _, _, go_on_at = joined_late("p1epoch:3", instance())
+    entrance = go_on_at(NOW)
+    assert (entrance.verdict, entrance.unsure_id) == (Verdict.CAUGHT_UP, "p1epoch:3~3,p2epoch:0~3")
+    assert wires(told(entrance, instance())) == raw(LATE[2:])
+
+
+def test_who_came_without_an_id_is_told_what_changed_since_in_a_source_that_joins_late():
+    for view, lately_ns in ((instance(), 0), (View(Endpoint.GLOBAL), 60 * NOW)):
+        _, _, go_on_at = joined_late(None, view)
+        since = LATE[2].time_ns + lately_ns
+        assert len(told(go_on_at(since), view)) == 1
+        assert told(go_on_at(since + 1), view) == []
+
+
+def test_who_may_know_what_is_gone_is_told_that_too():
+    created = about("session.created", info={"id": "ses"})
+    removed = about("message.part.removed", messageID="msg", partID="prt")
+    relay = relay_of(MINE)
+    relay.load(cloned(enveloped([created, part("x"), removed], source="p2"), 3))
+    _, got = rest_of_stream(relay, "p1epoch:3", instance())
+    assert removed in wires(got)

@@ -1,0 +1,125 @@
+"""What feeds this worker: the bus of each processor, of which events come and questions are asked.
+
+Each bus is received by a greenlet of its own. So a processor that does not answer holds up its
+own events, and those of no other: it joins when it is heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+
+import zmq
+
+from bus import replay, sockets
+from bus.endpoints import Endpoints
+from bus.envelope import Envelope
+from bus.replay import CannotRepair
+from bus.requester import SILENT_S, Requester
+from bus.subscriber import SourceState, Subscriber
+from gateway import ingest
+from gateway.readers import Readers
+from gateway.readiness import ReadinessMemory
+from gateway.settings import Settings
+
+
+class Feed:
+    """One bus.
+
+    Args:
+        context: a green one.
+        bus: where the processor is.
+        readers: get its events.
+        command_timeout_s: how long to wait for an answer.
+        relays: the processor has to read an upstream.
+
+    Attributes:
+        requester: asks the processor.
+        subscriber: hears it.
+        memory: of what it last said of itself.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        bus: Endpoints,
+        readers: Readers,
+        command_timeout_s: float,
+        relays: bool,
+    ) -> None:
+        self._bus = bus
+        self._readers = readers
+        self.requester = Requester(
+            sockets.requester_socket(context, bus.commands),
+            alive=lambda: self.subscriber.alive(SILENT_S),
+            deadline_s=command_timeout_s,
+        )
+        self.subscriber = Subscriber(
+            sockets.subscriber_socket(context, [bus.events]),
+            repair=self._repair,
+            join=self._join,
+            on_loss=partial(ingest.lose, readers),
+            on_restart=self._restarted,
+        )
+        self.memory = ReadinessMemory(bus.url, self.requester, version("weir"), relays)
+
+    def loops(self) -> Sequence[Callable[[], None]]:
+        """Return what has to run, each in a greenlet of its own."""
+        receive = partial(ingest.run, self.subscriber, self._readers)
+        return receive, self.requester.run, self.memory.run
+
+    def _join(self) -> tuple[str, str, int]:
+        try:
+            return ingest.join(self._readers, self.requester)
+        except CannotRepair as error:
+            raise CannotRepair(f"bus {self._bus.url}: {error}") from error
+
+    def _repair(self, _source: str, epoch: str, after: int, upto: int) -> list[Envelope]:
+        return replay.fetch(self.requester, epoch, after, upto)
+
+    def _restarted(self, _source: str, epoch: str) -> None:
+        """Give up what was asked of the processor before it started anew."""
+        self.requester.abandon(epoch)
+
+
+class Feeds:
+    """All buses of a worker.
+
+    Args:
+        context: a green one.
+        settings: name the buses; the first processor takes the commands and reads the upstream.
+        readers: get all events.
+
+    Attributes:
+        requester: asks the first processor.
+        memories: of what each processor last said of itself.
+    """
+
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], settings: Settings, readers: Readers
+    ) -> None:
+        relays = settings.upstream is not None
+        self._feeds = [
+            Feed(context, bus, readers, settings.command_timeout, relays and number == 0)
+            for number, bus in enumerate(settings.buses)
+        ]
+        self.requester = self._feeds[0].requester
+        self.memories = [feed.memory for feed in self._feeds]
+
+    @property
+    def sources(self) -> Mapping[str, SourceState]:
+        """What is known of each source, by its name."""
+        return {
+            name: state for feed in self._feeds for name, state in feed.subscriber.sources.items()
+        }
+
+    @property
+    def malformed(self) -> int:
+        """How many frames were."""
+        return sum(feed.subscriber.malformed for feed in self._feeds)
+
+    def loops(self) -> Iterator[Callable[[], None]]:
+        """Yield what has to run, each in a greenlet of its own."""
+        for feed in self._feeds:
+            yield from feed.loops()

@@ -1,0 +1,171 @@
+"""One gateway, several processors: what one does not do holds up nothing of another."""
+
+import threading
+import time
+
+import msgspec
+import pytest
+import zmq
+
+from bus import clone
+from bus.codec import Batch, encode
+from bus.commands import Command, Done, Request, SnapshotGet
+from bus.endpoints import Endpoints
+from bus.events import from_json
+from bus.sockets import responder_socket
+from tests.blackbox.follower import following, gateway, stopped
+from tests.blackbox.processor_driver import processor
+from tests.blackbox.source import MARKER, Source, source
+from tests.envelopes import DIRECTORY, dump
+from tests.http_client import call
+from tests.processes import wait_until
+
+_decode = msgspec.msgpack.Decoder(Request).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+DELTAS = 20
+PROMPT = f"rate 200 {DELTAS}"
+AT_ONCE_S = 2.0
+"""From the end of a turn to a reader, who waits for nobody else."""
+
+COMMAND_FAILS_S = 7.0
+"""Three seconds of silence, and what a busy machine adds; a command may take ten."""
+
+
+@pytest.fixture
+def both(short_folder):
+    homes = [short_folder / name for name in ("a", "b")]
+    for home in homes:
+        home.mkdir()
+    with processor(homes[0]) as first, processor(homes[1]) as second:
+        yield first, second
+
+
+def turn_at_once(one, reader):
+    """Have a turn made, and see that a reader has all of it at once."""
+    answer = one.turn(one.session(), PROMPT)
+    reader.until_it_holds(answer, AT_ONCE_S)
+
+
+def test_a_processor_that_stands_still_does_not_hold_up_the_start_of_a_worker(both, short_folder):
+    first, second = both
+    session = second.session()
+    with (
+        stopped(second) as go_on,
+        gateway(short_folder, first.bus, second.bus) as (process, url),
+        following(url) as reader,
+    ):
+        turn_at_once(first, reader)
+        go_on()
+        reader.until_it_holds(second.turn(session, PROMPT))
+        turn_at_once(first, reader)
+        assert process.output.count("joined by a snapshot") == 2
+
+
+def test_a_processor_that_starts_late_joins_without_a_cut_in_any_stream(short_folder):
+    for name in ("a", "b"):
+        (short_folder / name).mkdir()
+    with (
+        processor(short_folder / "a") as first,
+        processor(short_folder / "b", started=False) as late,
+        gateway(short_folder, first.bus, late.bus) as (process, url),
+        following(url) as reader,
+    ):
+        turn_at_once(first, reader)
+        process.says(f"no snapshot can be had: bus {late.bus}: ")
+        late.start()
+        reader.until_it_holds(late.turn(late.session(), PROMPT))
+        turn_at_once(first, reader)
+        assert reader.last_id.count(":") == 2
+
+
+def test_who_stood_in_both_goes_on_exactly_in_both_when_one_joins_late(both, short_folder):
+    first, second = both
+    sessions = [one.session() for one in both]
+    with gateway(short_folder, first.bus, second.bus) as (process, url):
+        wait_until(lambda: process.output.count("joined by a snapshot") == 2, what="both")
+        with following(url) as reader:
+            reader.until_beats(1)
+    answers = [one.turn(session, PROMPT) for one, session in zip(both, sessions, strict=True)]
+    with (
+        stopped(second) as go_on,
+        gateway(short_folder, first.bus, second.bus) as (_, url),
+        following(url, reader.last_id) as reader,
+    ):
+        assert reader.resumed
+        reader.until_it_holds(answers[0])
+        go_on()
+        reader.until_it_holds(answers[1])
+    said = [e["properties"]["delta"] for e in reader.events if e["type"] == "message.part.delta"]
+    assert "".join(said).count("|") == 2 * DELTAS
+
+
+def test_a_command_fails_soon_when_the_processor_that_takes_it_stands_still(both, short_folder):
+    first, second = both
+    with gateway(short_folder, first.bus, second.bus) as (process, url):
+        wait_until(lambda: process.output.count("joined by a snapshot") == 2, what="both")
+        with stopped(first):
+            began = time.monotonic()
+            reply = call("POST", f"{url}/session", {})
+            waited_s = time.monotonic() - began
+    assert reply.status == 503
+    assert waited_s < COMMAND_FAILS_S
+
+
+class Clerk:
+    """Answers for a source what is asked of a processor at the start, and then nothing."""
+
+    def __init__(self, source: Source) -> None:
+        self._context = zmq.Context()
+        self._socket = responder_socket(self._context, Endpoints.parse(source.url).commands)
+        self._source = source
+        self.asked: list[Command] = []
+        self.mute = False
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def close(self):
+        self._over.set()
+        self._thread.join()
+        self._context.destroy(linger=0)
+
+    def _run(self):
+        while not self._over.is_set():
+            if not self._socket.poll(20):
+                continue
+            peer, data = self._socket.recv_multipart()
+            request = _decode(data)
+            self.asked.append(request.command)
+            if isinstance(request.command, SnapshotGet) and not self.mute:
+                done = Done(request.id, clone.answer(self._source.publisher))
+                self._socket.send_multipart([peer, _encode(done)])
+
+
+@pytest.fixture
+def mute(short_folder):
+    """A source that tells a snapshot to who joins, and answers nothing once it is `mute`."""
+    (short_folder / "mute").mkdir()
+    with source(short_folder / "mute") as one:
+        clerk = Clerk(one)
+        yield one, clerk
+        clerk.close()
+
+
+def test_a_gap_that_its_processor_does_not_fill_holds_up_no_other(mute, short_folder):
+    silent, clerk = mute
+    (short_folder / "a").mkdir()
+    with (
+        processor(short_folder / "a") as first,
+        gateway(short_folder, first.bus, silent.url) as (process, url),
+        following(url) as reader,
+    ):
+        wait_until(lambda: process.output.count("joined by a snapshot") == 2, what="both")
+        clerk.mute = True
+        clerk.asked.clear()
+        event = from_json(dump(MARKER))
+        envelopes = [silent.publisher.publish(event, DIRECTORY) for _ in range(3)]
+        silent.socket.send(encode(Batch(envelopes[2:])))
+        wait_until(lambda: clerk.asked, what="a question")
+        turn_at_once(first, reader)
+        turn_at_once(first, reader)
