@@ -77,7 +77,7 @@ class Ledger:
         """
         known = max(after, known)
         for _, stone in self.tombstones:
-            if stone.born <= known and stone.ended.seq > after:
+            if stone.born <= known and stone.seq(self.epoch) > after:
                 yield Upsert(stone.ended)
         for session in self.sessions.values():
             for (kind, _), entry in session.ordered():
@@ -177,7 +177,7 @@ class Ledger:
         born = min((one.born for one in (entry, older) if one is not None), default=0)
         forgotten = self.tombstones.put(session, slot, Tombstone(envelope, born))
         if forgotten is not None:
-            self.floor = max(self.floor, forgotten.ended.seq)
+            self.floor = max(self.floor, forgotten.seq(self.epoch))
 
     def _drop(self, session_id: str, slot: Slot) -> Entry | None:
         """Take out an entity and what belongs to it; return its entry."""
@@ -213,7 +213,10 @@ class Ledger:
             self._forget(*victim)
 
     def _forget(self, session_id: str, slot: Slot) -> None:
-        """Drop what is still there: who has not heard of it cannot be made whole any more."""
+        """Drop what is still there: who has not heard of it cannot be made whole any more.
+
+        What came back after its end must not be told gone, now that nothing tells of its return.
+        """
         session = self.sessions.get(session_id)
         if session is None:
             return
@@ -223,6 +226,8 @@ class Ledger:
         self.floor = max([self.floor, *seqs])
         session.whole = False
         self._drop(session_id, slot)
+        for one in slots:
+            self.tombstones.take(session_id, one)
 
     def _least_first(self) -> Iterator[tuple[str, Slot]]:
         """Yield sessions at rest, then old messages, then whatever is largest."""
@@ -248,7 +253,7 @@ class Ledger:
     def _renew(self, epoch: str) -> None:
         """Begin another epoch: all that is known is older than its first event."""
         self.epoch, self.seq, self.floor = epoch, 0, 0
-        self.tombstones.clear()
+        self.tombstones.renew()
         for session in self.sessions.values():
             for entry in session.entries.values():
                 entry.born = 0

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from bus import clone, replay
+from bus.clone import Cloned
 from bus.commands import Command, Done, Replay
 from bus.envelope import Envelope
 from bus.events import from_json
@@ -101,7 +102,8 @@ class WorkerModel:
     def __init__(self, processors: Sequence[ProcessorModel], log_events: int) -> None:
         self.frames: deque[bytes] = deque()
         self.readers = Readers(Relay(Log(max_events=log_events)), _MOST_READERS)
-        sources = Sources(processors, partial(ingest.load, self.readers))  # type: ignore[arg-type]
+        self._heard: set[tuple[str, int]] = set()
+        sources = Sources(processors, self._load)  # type: ignore[arg-type]
         self._subscriber = _Fed(
             self.frames,
             repair=sources.repair,
@@ -112,12 +114,17 @@ class WorkerModel:
             processor.workers.append(self)
         self._subscriber.join()
 
+    def knows(self, envelope: Envelope) -> bool:
+        """Tell whether it can have heard of an event, and not begun anew since."""
+        return (envelope.epoch, envelope.seq) in self._heard
+
     def hear(self, count: int) -> None:
         """Take the next frames, at most `count`, as `gateway.ingest.run` does."""
         for _ in range(min(count, len(self.frames))):
             envelopes = self._subscriber.receive()
             if envelopes:
                 self.readers.relay.append(envelopes)
+                self._heard.update((one.epoch, one.seq) for one in envelopes)
         for _ in self.readers.with_news():
             pass
 
@@ -129,6 +136,12 @@ class WorkerModel:
                 self.readers.lane(reader).join(reader)
             yield piece
             reader.leave_lane()
+
+    def _load(self, clones: Sequence[Cloned]) -> None:
+        """Begin anew: what epochs before those of the snapshots told is not in them."""
+        ingest.load(self.readers, clones)
+        told = [(one.snapshot.epoch, one.snapshot.seq) for one in clones]
+        self._heard = {(epoch, seq) for epoch, upto in told for seq in range(1, upto + 1)}
 
 
 class _Fed(Subscriber):
