@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bus.envelope import Envelope
-from bus.ledger.slot import Kind, Slot
+from bus.ledger.slot import EntityKind, Slot
 
 MOST = 2048
 
@@ -56,7 +56,7 @@ class Tombstones:
         """Remove those of all that went along with a session or message."""
         kind, name = slot
         for key, stone in self:
-            below = kind is Kind.SESSION or stone.ended.event.messageID == name
+            below = kind is EntityKind.SESSION or stone.ended.event.messageID == name
             if key[0] == session and below:
                 del self._stones[key]
 
