@@ -83,6 +83,8 @@ class Answer:
         with contextlib.closing(self._engine.stream(request)) as stream:
             for chunks in stream:
                 self._say(chunks)
+                # A store that does not keep up holds back the model, not the memory.
+                self._turn.wait_until_told()
                 if time.monotonic() >= slice_end:
                     gevent.sleep(0)
                     slice_end = time.monotonic() + SLICE_S

@@ -23,7 +23,7 @@ from processor.commands.sessions import SessionCommands
 from processor.engines.demo import DemoEngine
 from processor.engines.engine import Engine
 from processor.engines.openai import OpenAIEngine
-from processor.origin import Work
+from processor.mode import Work
 from processor.projects import project_of
 from processor.record import Record, Services
 from processor.retelling import retell

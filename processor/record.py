@@ -1,15 +1,18 @@
 """What happens in one session: saved first, published next.
 
-A write is handed in before its event is published, and the store works in order. So whoever has
-seen an event and then asks the store finds what the event said.
+The event of an entity leaves when its write is committed, the deltas of a part when the part is;
+of deltas alone a kill may take back the last. Nobody waits for that: what follows queues behind
+it, since the order of a session's events is kept.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+import gevent
 from gevent.event import AsyncResult
 
 from bus.events import (
@@ -26,6 +29,7 @@ from bus.events.part import Part, ReasoningPart, TextPart, Tokens
 from bus.events.session import Idle, Session, Status
 from processor.announcer import Announcer
 from processor.clock import now_ms
+from processor.outbox import Outbox, Write
 from processor.statuses import Statuses
 from processor.store import messages, sessions
 from processor.store.database import Database
@@ -54,7 +58,8 @@ class Record:
     def __init__(self, session: Session, services: Services) -> None:
         self.session = session
         self._services = services
-        self._unsettled: list[AsyncResult[Any]] = []
+        self._outbox = Outbox()
+        self._writes: dict[str, Write] = {}
 
     def save(self, *entities: Message | Part) -> None:
         """Hand in messages and parts to the store, in this order."""
@@ -64,28 +69,33 @@ class Record:
                 if isinstance(entity, UserMessage | AssistantMessage)
                 else messages.put_part
             )
-            self._unsettled.append(self._services.database.submit(put, entity))
+            self._writes[entity.id] = self._services.database.submit(put, entity)
 
     def account(self, tokens: Tokens) -> AsyncResult[Session]:
         """Add what a turn used to the session's sum; the result is the session after that."""
         result = self._services.database.submit(
             sessions.update, self.session.id, lambda session: _add(session, tokens)
         )
-        self._unsettled.append(result)
+        self._writes[self.session.id] = result
         return result
 
     def settle(self) -> None:
         """Wait until everything handed in is written.
 
         Raises:
-            NotSaved: something could not be.
+            NotSaved: the last write of something failed.
         """
-        results, self._unsettled = self._unsettled, []
+        writes = list(self._writes.values())
+        gevent.wait(writes)
         try:
-            for result in results:
-                result.get()
+            for write in writes:
+                write.get()
         except (sqlite3.Error, sessions.UnknownSession) as error:
             raise NotSaved(str(error)) from error
+
+    def wait_until_told(self) -> None:
+        """Wait until everything published has left."""
+        self._outbox.wait()
 
     def message(self, info: Message) -> None:
         """Save and publish a message, new or changed."""
@@ -100,19 +110,21 @@ class Record:
     def deltas(self, part: TextPart | ReasoningPart, deltas: Sequence[str]) -> None:
         """Append to a part that grows; it is saved within the next flush of the drafts."""
         self._services.drafts.add(part.id, deltas)
-        self._services.announcer.deltas(part, deltas, self.session)
+        publish = partial(self._services.announcer.deltas, part, deltas, self.session)
+        self._outbox.put(publish, self._writes.get(part.id))
 
     def close(self, part: TextPart | ReasoningPart) -> str:
         """Return the whole text of a part that grows no more."""
         return self._services.drafts.close(part.id)
 
     def publish_message(self, info: Message) -> None:
-        """Publish a message that is saved already."""
-        self._publish(MessageUpdated(sessionID=self.session.id, info=info))
+        """Publish a message once what was handed in of it is saved."""
+        self._publish(MessageUpdated(sessionID=self.session.id, info=info), info.id)
 
     def publish_part(self, part: Part) -> None:
-        """Publish a part that is saved already."""
-        self._publish(PartUpdated(sessionID=self.session.id, part=part, time=now_ms()))
+        """Publish a part once what was handed in of it is saved."""
+        told = PartUpdated(sessionID=self.session.id, part=part, time=now_ms())
+        self._publish(told, part.id)
 
     def publish_session(self, session: Session) -> None:
         """Publish a session that is saved already."""
@@ -136,8 +148,9 @@ class Record:
         """Publish why a turn ends badly."""
         self._publish(SessionError(sessionID=self.session.id, error=failure))
 
-    def _publish(self, properties: Any) -> None:
-        self._services.announcer.publish(properties, self.session)
+    def _publish(self, properties: Any, entity: str | None = None) -> None:
+        publish = partial(self._services.announcer.publish, properties, self.session)
+        self._outbox.put(publish, None if entity is None else self._writes.get(entity))
 
 
 def _add(session: Session, tokens: Tokens) -> None:

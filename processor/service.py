@@ -18,13 +18,13 @@ from bus.publisher import Publisher
 from bus.responder import Responder
 from bus.sockets import publisher_socket, responder_socket
 from bus.stack import show_stack_at_abort
+from processor.mode import Mode
 from processor.native import Native
-from processor.origin import Origin
 from processor.pulse import BEAT_S, Pulse
 from processor.refusal import CannotStart
 from processor.settings import Settings
 from processor.store.folder import claimed
-from processor.upstream.origin import Upstream
+from processor.upstream.upstream import Upstream
 
 log = logging.getLogger("weir.processor")
 
@@ -46,12 +46,12 @@ def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
     with contextlib.ExitStack() as stack:
-        origin = _origin(settings, stack)
+        mode = _mode(settings, stack)
         events, commands = stack.enter_context(_sockets(settings.bus))
         loop = gevent.get_hub().loop
-        publisher = Publisher(events, origin.source, defer=loop.run_callback)
+        publisher = Publisher(events, mode.source, defer=loop.run_callback)
         stack.callback(publisher.flush)
-        work = origin.begin(publisher, stack)
+        work = mode.begin(publisher, stack)
         heart = Heart(Notifier(settings.notify_socket), BEAT_S)
         pulse = Pulse(publisher, work.each_beat, heart)
         responder = Responder(commands, work.dispatch)
@@ -60,7 +60,7 @@ def run(settings: Settings) -> None:
     log.info("processor stopped")
 
 
-def _origin(settings: Settings, stack: contextlib.ExitStack) -> Origin:
+def _mode(settings: Settings, stack: contextlib.ExitStack) -> Mode:
     if settings.upstream is not None:
         _claim_bus(settings.bus, stack)
         return Upstream(settings.upstream, settings.state)

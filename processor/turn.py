@@ -7,8 +7,9 @@ Rules (`begin` comes first, and one of `finish`, `fail`, `abort` last):
    deltas, then whole with its end.
 3. ``finish``: the open part ends, the step ends, the message gets its tokens and reason, then its
    completion; once all of that is saved, status idle.
-4. ``fail`` and ``abort``: the error, status idle, and only then the part as far as it is and the
-   message with its error; idle again once that is saved.
+4. ``fail`` and ``abort``: the part as far as it is and the message with its error are saved before
+   anybody can learn of the end. Then: the error, status idle, and only then that part and that
+   message; idle again.
 """
 
 from __future__ import annotations
@@ -97,6 +98,10 @@ class Turn:
         self._retrying = True
         self._record.status(Retry(attempt=attempt, message=message, next=next_ms))
 
+    def wait_until_told(self) -> None:
+        """Wait until what was said so far is saved where it must be, and published."""
+        self._record.wait_until_told()
+
     def finish(self, reason: str, tokens: Tokens) -> None:
         """End the turn well; returns when it is saved and said."""
         self._open_step()
@@ -116,14 +121,13 @@ class Turn:
         """End the turn with an error; what was said so far stays."""
         part = self._whole_part()
         self._complete(failure)
-        # Saved before anybody can learn of the end, so that a client that asks then finds it.
         self._record.save(*(entity for entity in (part, self._answer) if entity is not None))
+        self._settle()
         self._record.error(failure)
         self._record.idle()
         if part is not None:
             self._record.publish_part(part)
         self._record.publish_message(self._answer)
-        self._settle()
         self._record.idle()
 
     def abort(self) -> None:

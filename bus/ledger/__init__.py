@@ -11,7 +11,8 @@ deltas have brought so far. An upsert may be applied to any older state of the e
    nothing else need be.
 3. What is gone leaves a tombstone, for those who knew it: who stands at a seq between the
    entity's birth and its removal is told of the removal, nobody else is. In a session that is not
-   known from its creation on, an entity may have been born before it was heard of.
+   known from its creation on, an entity may have been born before it was heard of. Seqs of
+   different epochs do not compare: who stands in an earlier one is told of every removal there.
 4. Of a session, messages are told before parts, and the status last.
 5. It is bounded. Sessions at rest go first, then whole messages of others. ``floor`` is the
    highest seq of anything it has forgotten: who stands before that cannot be made whole by it.

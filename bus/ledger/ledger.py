@@ -8,7 +8,7 @@ from bus.envelope import Envelope
 from bus.events import Delta, Opaque, PartDelta, SessionCreated
 from bus.ledger.entry import Entry, Upsert, growth
 from bus.ledger.session import LedgerSession, status_of
-from bus.ledger.slot import Kind, Slot, ended, told
+from bus.ledger.slot import EntityKind, Slot, ended, told
 from bus.ledger.tombstones import Tombstone, Tombstones
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -16,7 +16,7 @@ REST_S = 600.0
 _NS = 1_000_000_000
 _SWEEP_EVERY_NS = 10 * _NS
 _KEPT_MESSAGES = 2
-_WHOLE = (Kind.SESSION, "")
+_WHOLE = (EntityKind.SESSION, "")
 
 
 class Ledger:
@@ -77,11 +77,11 @@ class Ledger:
         """
         known = max(after, known)
         for _, stone in self.tombstones:
-            if stone.born <= known and stone.ended.seq > after:
+            if stone.born <= known and stone.seq(self.epoch) > after:
                 yield Upsert(stone.ended)
         for session in self.sessions.values():
             for (kind, _), entry in session.ordered():
-                if entry.seq(self.epoch) > (max(after, 0) if kind is Kind.ERROR else after):
+                if entry.seq(self.epoch) > (max(after, 0) if kind is EntityKind.ERROR else after):
                     yield entry.upsert()
 
     def recent(self, since_ns: int, live_only: bool) -> Iterator[Upsert]:
@@ -94,7 +94,7 @@ class Ledger:
         for session in self.sessions.values():
             if session.live or (not live_only and session.last_ns >= since_ns):
                 for (kind, _), entry in session.ordered():
-                    if kind is not Kind.ERROR:
+                    if kind is not EntityKind.ERROR:
                         yield entry.upsert()
 
     def put(self, session_id: str, slot: Slot, entry: Entry) -> None:
@@ -105,9 +105,9 @@ class Ledger:
         session.entries[slot] = entry
         self.size += entry.size - (old.size if old is not None else 0)
         event = entry.told.event
-        if slot[0] is Kind.PART:
+        if slot[0] is EntityKind.PART:
             self._parts[slot[1]] = entry
-        elif slot[0] is Kind.STATUS and isinstance(event, Opaque):
+        elif slot[0] is EntityKind.STATUS and isinstance(event, Opaque):
             session.status = status_of(event)
 
     def lose(self) -> None:
@@ -177,7 +177,7 @@ class Ledger:
         born = min((one.born for one in (entry, older) if one is not None), default=0)
         forgotten = self.tombstones.put(session, slot, Tombstone(envelope, born))
         if forgotten is not None:
-            self.floor = max(self.floor, forgotten.ended.seq)
+            self.floor = max(self.floor, forgotten.seq(self.epoch))
 
     def _drop(self, session_id: str, slot: Slot) -> Entry | None:
         """Take out an entity and what belongs to it; return its entry."""
@@ -186,10 +186,10 @@ class Ledger:
             return None
         kind, name = slot
         gone = [slot]
-        if kind is Kind.SESSION:
+        if kind is EntityKind.SESSION:
             gone = list(session.entries)
             del self.sessions[session_id]
-        elif kind is Kind.MESSAGE:
+        elif kind is EntityKind.MESSAGE:
             gone += session.parts(name)
         entry = session.entries.get(slot)
         for one in gone:
@@ -200,7 +200,7 @@ class Ledger:
         entry = session.entries.pop(slot, None)
         if entry is not None:
             self.size -= entry.size
-        if slot[0] is Kind.PART:
+        if slot[0] is EntityKind.PART:
             self._parts.pop(slot[1], None)
 
     def _shrink(self) -> None:
@@ -213,7 +213,10 @@ class Ledger:
             self._forget(*victim)
 
     def _forget(self, session_id: str, slot: Slot) -> None:
-        """Drop what is still there: who has not heard of it cannot be made whole any more."""
+        """Drop what is still there: who has not heard of it cannot be made whole any more.
+
+        What came back after its end must not be told gone, now that nothing tells of its return.
+        """
         session = self.sessions.get(session_id)
         if session is None:
             return
@@ -223,6 +226,8 @@ class Ledger:
         self.floor = max([self.floor, *seqs])
         session.whole = False
         self._drop(session_id, slot)
+        for one in slots:
+            self.tombstones.take(session_id, one)
 
     def _least_first(self) -> Iterator[tuple[str, Slot]]:
         """Yield sessions at rest, then old messages, then whatever is largest."""
@@ -231,7 +236,7 @@ class Ledger:
                 yield name, _WHOLE
         for name, session in list(self.sessions.items()):
             for message in session.messages()[:-_KEPT_MESSAGES]:
-                yield name, (Kind.MESSAGE, message)
+                yield name, (EntityKind.MESSAGE, message)
         entries = [
             (entry.size, name, slot)
             for name, session in self.sessions.items()
@@ -248,7 +253,7 @@ class Ledger:
     def _renew(self, epoch: str) -> None:
         """Begin another epoch: all that is known is older than its first event."""
         self.epoch, self.seq, self.floor = epoch, 0, 0
-        self.tombstones.clear()
+        self.tombstones.renew()
         for session in self.sessions.values():
             for entry in session.entries.values():
                 entry.born = 0

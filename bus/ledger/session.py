@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from bus.events import Opaque
 from bus.ledger.entry import Entry
-from bus.ledger.slot import Kind, Slot
+from bus.ledger.slot import EntityKind, Slot
 
 
 class _Status(Struct):
@@ -46,9 +46,9 @@ class LedgerSession:
     @property
     def live(self) -> bool:
         """Whether a turn runs in it, or a person is asked."""
-        return self.status not in (None, "idle") or any(self.of(Kind.REQUEST))
+        return self.status not in (None, "idle") or any(self.of(EntityKind.REQUEST))
 
-    def of(self, kind: Kind) -> Iterator[Entry]:
+    def of(self, kind: EntityKind) -> Iterator[Entry]:
         """Yield the entries of one kind."""
         return (entry for (found, _), entry in self.entries.items() if found is kind)
 
@@ -66,12 +66,12 @@ class LedgerSession:
         return [
             slot
             for slot, entry in self.entries.items()
-            if slot[0] is Kind.PART and entry.message == message
+            if slot[0] is EntityKind.PART and entry.message == message
         ]
 
     def messages(self) -> list[str]:
         """Return the ids of its messages, the oldest first."""
-        return [name for kind, name in self.entries if kind is Kind.MESSAGE]
+        return [name for kind, name in self.entries if kind is EntityKind.MESSAGE]
 
 
 def status_of(event: Opaque) -> str:
@@ -82,5 +82,5 @@ def status_of(event: Opaque) -> str:
         return ""
 
 
-def _kind(item: tuple[Slot, Entry]) -> Kind:
+def _kind(item: tuple[Slot, Entry]) -> EntityKind:
     return item[0][0]

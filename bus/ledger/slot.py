@@ -25,7 +25,7 @@ from bus.events import (
 )
 
 
-class Kind(enum.IntEnum):
+class EntityKind(enum.IntEnum):
     """Kinds of entities, in the order in which a session is told.
 
     Messages come before their parts, and a session's status last of all. An error is the last
@@ -42,28 +42,28 @@ class Kind(enum.IntEnum):
     STATUS = 7
 
 
-Slot = tuple[Kind, str]
+Slot = tuple[EntityKind, str]
 """An entity within its session: its kind, and its id (empty where the session has but one)."""
 
 _TOLD = {
-    SessionCreated.type: Kind.SESSION,
-    SessionUpdated.type: Kind.SESSION,
-    SessionStatus.type: Kind.STATUS,
-    SessionDiff.type: Kind.DIFF,
-    SessionError.type: Kind.ERROR,
-    TodoUpdated.type: Kind.TODOS,
-    MessageUpdated.type: Kind.MESSAGE,
-    PartUpdated.type: Kind.PART,
-    PermissionAsked.type: Kind.REQUEST,
-    QuestionAsked.type: Kind.REQUEST,
+    SessionCreated.type: EntityKind.SESSION,
+    SessionUpdated.type: EntityKind.SESSION,
+    SessionStatus.type: EntityKind.STATUS,
+    SessionDiff.type: EntityKind.DIFF,
+    SessionError.type: EntityKind.ERROR,
+    TodoUpdated.type: EntityKind.TODOS,
+    MessageUpdated.type: EntityKind.MESSAGE,
+    PartUpdated.type: EntityKind.PART,
+    PermissionAsked.type: EntityKind.REQUEST,
+    QuestionAsked.type: EntityKind.REQUEST,
 }
 _ENDED = {
-    SessionDeleted.type: Kind.SESSION,
-    MessageRemoved.type: Kind.MESSAGE,
-    PartRemoved.type: Kind.PART,
-    PermissionReplied.type: Kind.REQUEST,
-    QuestionReplied.type: Kind.REQUEST,
-    QuestionRejected.type: Kind.REQUEST,
+    SessionDeleted.type: EntityKind.SESSION,
+    MessageRemoved.type: EntityKind.MESSAGE,
+    PartRemoved.type: EntityKind.PART,
+    PermissionReplied.type: EntityKind.REQUEST,
+    QuestionReplied.type: EntityKind.REQUEST,
+    QuestionRejected.type: EntityKind.REQUEST,
 }
 
 
@@ -77,7 +77,7 @@ def ended(event: Opaque) -> Slot | None:
     return _slot(event, _ENDED)
 
 
-def _slot(event: Opaque, kinds: dict[str, Kind]) -> Slot | None:
+def _slot(event: Opaque, kinds: dict[str, EntityKind]) -> Slot | None:
     kind = kinds.get(event.type)
     if kind is None:
         return None
@@ -85,13 +85,13 @@ def _slot(event: Opaque, kinds: dict[str, Kind]) -> Slot | None:
     return None if name is None else (kind, name)
 
 
-def _name(event: Opaque, kind: Kind) -> str | None:
+def _name(event: Opaque, kind: EntityKind) -> str | None:
     match kind:
-        case Kind.MESSAGE:
+        case EntityKind.MESSAGE:
             return event.messageID
-        case Kind.PART:
+        case EntityKind.PART:
             return event.partID
-        case Kind.REQUEST:
+        case EntityKind.REQUEST:
             return event.requestID
         case _:
             return ""

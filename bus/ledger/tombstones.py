@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bus.envelope import Envelope
-from bus.ledger.slot import Kind, Slot
+from bus.ledger.slot import EntityKind, Slot
 
 MOST = 2048
 
@@ -19,6 +20,10 @@ class Tombstone(Struct, frozen=True, array_like=True):
 
     ended: Envelope
     born: int
+
+    def seq(self, epoch: str) -> int:
+        """Return the seq of the end, 0 if that was before `epoch`."""
+        return self.ended.seq if self.ended.epoch == epoch else 0
 
 
 class Tombstones:
@@ -51,10 +56,10 @@ class Tombstones:
         """Remove those of all that went along with a session or message."""
         kind, name = slot
         for key, stone in self:
-            below = kind is Kind.SESSION or stone.ended.event.messageID == name
+            below = kind is EntityKind.SESSION or stone.ended.event.messageID == name
             if key[0] == session and below:
                 del self._stones[key]
 
-    def clear(self) -> None:
-        """Forget all."""
-        self._stones.clear()
+    def renew(self) -> None:
+        """Begin another epoch: whoever stands in an earlier one may have known what is gone."""
+        self._stones = {key: replace(stone, born=0) for key, stone in self._stones.items()}

@@ -28,6 +28,8 @@ left a note of the sessions that were lively then (`notes`); else those busy or 
 
 from __future__ import annotations
 
+import logging
+
 from bus.ids import Ids
 from processor.upstream.frames import Place
 from processor.upstream.intake import Intake
@@ -36,6 +38,8 @@ from processor.upstream.notes import Noted, Notes
 from processor.upstream.rest import PAGE, Gone, Rest, RestCut, RestFailed
 from processor.upstream.subject import Json, time_of
 from processor.upstream.survey import Patience, Survey, places, survey
+
+log = logging.getLogger("weir.upstream")
 
 _MOST_PAGES = 20
 
@@ -99,13 +103,14 @@ class Healing:
         """Publish what was missed; what waits meanwhile is let go at the end.
 
         Raises:
-            RestFailed: not all of it could be fetched. It is to be tried again.
+            RestFailed: not all of it could be fetched. It is to be tried again, as it is after any
+                other error: an answer may be one that nobody thought of.
         """
         self._intake.wait()
         try:
             self._all()
-        except RestFailed as failed:
-            self._patience.failures += not isinstance(failed, RestCut)
+        except Exception as error:
+            self._patience.failures += not isinstance(error, RestCut)
             raise
         finally:
             self._intake.release()
@@ -115,11 +120,19 @@ class Healing:
     def _all(self) -> None:
         around = places(self._intake.memory, self._pending.values())
         found = survey(self._rest, self._patience, around, self._since_ms)
-        self._pending = found.sessions | self._pending
+        new = {name: place for name, place in found.sessions.items() if name not in self._pending}
+        self._pending = new | self._pending
         for session, place in list(self._pending.items()):
             # Should it fail, the others come first the next time.
             self._pending[session] = self._pending.pop(session)
-            self._session(session, place, found)
+            try:
+                self._session(session, place, found)
+            except RestFailed:
+                raise
+            except Exception:
+                if not self._patience.exhausted:
+                    raise
+                log.exception("session %r: what was missed of it is not told", session)
             del self._pending[session]
 
     def _session(self, session: str, place: Place, found: Survey) -> None:

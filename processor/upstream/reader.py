@@ -129,18 +129,23 @@ class Reader:
         """Heal until there is nothing left to heal."""
         self._condition.healing = True
         backoff = Backoff()
-        while self._condition.healing:
+        while True:
             try:
                 with gevent.Timeout(HOLD_S, RestFailed(f"no end of it after {HOLD_S:g} s")):
                     self._tell_version()
                     self._healing.attempt()
                 self._condition.healing, self._condition.unhealed = False, None
+                return
             except RestFailed as failed:
-                self._intake.release()
-                self._condition.unhealed = str(failed)
-                wait_s = backoff.next_s()
-                log.warning("healing failed: %s; next try in %.1f s", failed, wait_s)
-                gevent.sleep(wait_s)
+                why = str(failed)
+            except Exception as error:
+                log.exception("healing failed")
+                why = f"the processor failed ({type(error).__name__}); its log says why"
+            self._intake.release()
+            self._condition.unhealed = why
+            wait_s = backoff.next_s()
+            log.warning("healing failed: %s; next try in %.1f s", why, wait_s)
+            gevent.sleep(wait_s)
 
     def _tell_version(self) -> None:
         """Ask for the version; by its answer the server has joined the stream to its events."""

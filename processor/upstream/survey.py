@@ -33,6 +33,11 @@ class Patience:
     def __init__(self) -> None:
         self.failures = 0
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether what fails is done without from now on."""
+        return self.failures >= _TRIES
+
     def ask(self, question: Callable[..., _T], *arguments: Any) -> _T | None:
         """Return the answer, None if there is no such thing or it cannot be had any more.
 
@@ -45,7 +50,7 @@ class Patience:
         except NotThere:
             return None
         except RestFailed as error:
-            if self.failures < _TRIES or isinstance(error, RestCut):
+            if not self.exhausted or isinstance(error, RestCut):
                 raise
             log.error("healing goes on without an answer: %s", error)
             return None

@@ -164,6 +164,28 @@ def test_rest_that_fails_is_asked_again_and_told(pair):
     check(finish(pair), frames)
 
 
+def test_an_answer_that_nobody_thought_of_is_told_and_holds_back_no_other_session(pair):
+    fake, one = pair
+    frames = frames_of("plain")
+    cut = delta_places(frames)[2]
+    fake.say(*frames[:cut])
+    one.until_count(cut)
+    # Half a character: no request can be made for a session of that name.
+    odd = {"sessionID": "ses_\ud800", "status": {"type": "busy"}}
+    with fake.server.changed:
+        fake.cut()
+        fake.miss(
+            {"directory": None, "payload": {"type": "session.status", "properties": odd}},
+            *frames[cut:],
+        )
+    one.until(lambda got: "session.idle" in [f["payload"]["type"] for f in got])
+    body = one.readiness()
+    assert body["upstream"]["healing"] is True
+    assert "its log says why" in body["reasons"][0]
+    assert "UnicodeEncodeError" in one.processor.log
+    check(finish(pair), frames)
+
+
 def test_a_permission_asked_and_one_answered_in_a_cut(pair):
     fake, one = pair
     frames = frames_of("tool_once")

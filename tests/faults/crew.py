@@ -54,6 +54,10 @@ class Crew:
 
         wait_until(is_spread, what="a follower on each worker")
         # Who has only just connected counts as connected once it is told something.
+        self.wait_for_news()
+
+    def wait_for_news(self) -> None:
+        """Wait until everybody is told something, a heartbeat if nothing else."""
         before = [one.witness.events for one in self.followers]
         wait_until(
             lambda: all(

@@ -111,6 +111,11 @@ class WorkerModel:
             processor.workers.append(self)
             feed.join()
 
+    def knows(self, envelope: Envelope) -> bool:
+        """Tell whether it can have heard of an event, and not begun anew since."""
+        place = envelope.epoch, envelope.seq
+        return any(place in feed.heard for feed in self._feeds.values())
+
     def hear(self, count: int) -> None:
         """Take the next frames, at most `count`, as `gateway.ingest.run` does."""
         for _ in range(min(count, len(self.frames))):
@@ -132,20 +137,34 @@ class WorkerModel:
 
 
 class _Fed(Subscriber):
-    """A subscriber that is handed its frames."""
+    """A subscriber that is handed its frames.
+
+    Attributes:
+        heard: epoch and seq of each event that it can have heard of since it last began anew.
+    """
 
     def __init__(self, processor: ProcessorModel, readers: Readers) -> None:
+        self.heard: set[tuple[str, int]] = set()
+        self._join_readers = partial(ingest.join, readers, processor)  # type: ignore[arg-type]
         super().__init__(
             None,  # type: ignore[arg-type]
             repair=lambda _source, *gap: replay.fetch(processor, *gap),  # type: ignore[arg-type]
-            join=partial(ingest.join, readers, processor),  # type: ignore[arg-type]
+            join=self._begin,
             on_loss=partial(ingest.lose, readers),
         )
 
     def take(self, frame: bytes) -> list[Envelope]:
         """Receive a frame."""
         self._frame = frame
-        return self.receive()
+        envelopes = self.receive()
+        self.heard.update((one.epoch, one.seq) for one in envelopes)
+        return envelopes
+
+    def _begin(self) -> tuple[str, str, int]:
+        """Begin anew: what epochs before that of the snapshot told is not in it."""
+        source, epoch, upto = self._join_readers()
+        self.heard = {(epoch, seq) for seq in range(1, upto + 1)}
+        return source, epoch, upto
 
     def _next(self) -> bytes:
         return self._frame

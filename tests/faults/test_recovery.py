@@ -7,11 +7,12 @@ byte, and was told nothing twice on the way; `tests.faults.witness` looks at eac
 import contextlib
 import os
 import signal
+import sqlite3
 from urllib.parse import quote
 
 import pytest
 
-from tests.blackbox.weir_up import prompt, said, weir_up
+from tests.blackbox.weir_up import lives, prompt, said, weir_up
 from tests.faults.crew import DIRECTORY, crew
 from tests.processes import wait_until
 
@@ -22,9 +23,15 @@ LATE_S = 0.1  # by how much a loaded machine may be late in saving
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory):
+def folder(tmp_path_factory):
+    """Where the deployment has its state."""
+    return tmp_path_factory.mktemp("recovery")
+
+
+@pytest.fixture(scope="module")
+def up(folder):
     """A deployment that the tests share, each when it is well again."""
-    with weir_up(tmp_path_factory.mktemp("recovery"), "--heartbeat-ms", "1000") as shared:
+    with weir_up(folder, "--heartbeat-ms", "1000") as shared:
         yield shared
     assert "Traceback" not in shared.output
 
@@ -135,6 +142,33 @@ def kill_in_a_turn(up, readers, pids):
     whole(readers.hold_what_is_stored(prompted(up, "storm 2000 40")), 2000)
 
 
+@contextlib.contextmanager
+def locked(folder):
+    """Keep the processor from writing, as a backup of its database would."""
+    db = sqlite3.connect(folder / "state" / "weir.db", isolation_level=None)
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+    finally:
+        db.close()
+
+
+def kill_before_the_end_is_saved(up, folder, readers, others):
+    """Kill the processor, and others, when a turn is over and the store has not heard of it."""
+    session = begin(up, f"rate {RATE} {RATE}")
+    readers.wait_for_text(session, RATE * DELTA // 2)
+    with locked(folder):
+        readers.wait_for_text(session, RATE * DELTA)
+        readers.wait_for_news()
+        for pid in (pids := [*up.pids("processor"), *others]):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not any(map(lives, pids)), what="the end of the processor")
+    wait_until(up.answers, what="a gateway with a processor")
+    messages = readers.hold_what_is_stored(session)
+    assert messages[-1]["info"]["error"]["name"] == "MessageAbortedError"
+    whole(readers.hold_what_is_stored(prompted(up, "storm 2000 40")), 2000)
+
+
 def sessions_of(up):
     """Return what is stored of every session, by id."""
     return {one["id"]: one for one in up.patiently("GET", "/session?scope=project").body}
@@ -197,6 +231,20 @@ def test_a_worker_and_the_processor_killed_at_once_leave_every_reader_whole(up):
 def test_the_whole_gateway_and_the_processor_killed_at_once_leave_every_reader_whole(up):
     with crew(up, may_take_back=True) as readers:
         kill_in_a_turn(up, readers, [*up.pids("processor"), *up.pids("gateway"), *up.workers(2)])
+        up.workers(2)
+
+
+def test_a_reader_that_kept_its_stream_holds_nothing_that_was_never_saved(up, folder):
+    with crew(up, may_take_back=True) as readers:
+        connections = readers.connections
+        kill_before_the_end_is_saved(up, folder, readers, [])
+        assert readers.connections == connections
+
+
+def test_a_reader_that_resumes_holds_nothing_that_was_never_saved(up, folder):
+    with crew(up, may_take_back=True) as readers:
+        gateway = [*up.pids("gateway"), *up.workers(2)]
+        kill_before_the_end_is_saved(up, folder, readers, gateway)
         up.workers(2)
 
 

@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 import bus.log
 import gateway.readers
+from bus.ledger.slot import ended
 from bus.sse import EventStreamParser, ServerSentEvent
 from gateway.relay import Endpoint, View
 from tests.envelopes import instance, raw
@@ -27,12 +28,15 @@ from tests.histories import histories
 from tests.reference import State, fold
 
 OCCURRENCES = ("errors", "idles", "others")
+DEEP = {"messages", "parts"}
+"""Tables of tables."""
 VIEWS = (
     instance(),
     View(Endpoint.GLOBAL),
     instance(keep_superseded=True),
     instance(sessions=frozenset({"ses_1"})),
 )
+ENDS = ("message.removed", "message.part.removed", "session.deleted")
 LATE = "nobody:0"
 """An id that nobody has heard of: who says it is told of all that there is."""
 
@@ -48,6 +52,7 @@ class Reader:
 
     Attributes:
         worker: who serves it; None between connections.
+        served: by whom it was ever served.
         interrupted: it was cut among the upserts of a catch-up that carry no id.
     """
 
@@ -58,6 +63,7 @@ class Reader:
         self._in_catch_up = False
         self._first_id = last_id
         self.worker: WorkerModel | None = None
+        self.served: set[WorkerModel] = set()
         self._stream: Iterator[bytes] = iter(())
         self._parser = EventStreamParser()
 
@@ -65,6 +71,7 @@ class Reader:
         """Go on, or begin, at a worker."""
         last_id = self.listener.last_event_id or self._first_id
         self.worker, self._stream = worker, worker.stream(self.view, last_id)
+        self.served.add(worker)
         self._parser = EventStreamParser()
         self._parser.last_event_id = self.listener.last_event_id
         self.interrupted |= self._in_catch_up
@@ -214,6 +221,23 @@ class RelayMachine(RuleBasedStateMachine):
         self.processors[which % len(self.processors)].restart()
         self.restarts += 1
 
+    @precondition(lambda self: self.restarts < 2)
+    @rule(reader=readers, worker=workers, missed=counts)
+    def away_in_a_restart(self, reader, worker, missed):
+        """Know what is, and miss that some of it goes, and much of the epoch that follows."""
+        types = [event["type"] for event in reversed(self.to_come)]
+        ends = next((n for n, kind in enumerate(types) if kind in ENDS), 0)
+        away = self.readers[reader]
+        away.connect(self.workers[worker])
+        self.flow(ends)
+        away.read(1000)
+        away.leave()
+        self.flow(1)
+        for which in range(len(self.processors)):
+            self.restart_processor(which, 0)
+        self.flow(missed)
+        away.connect(self.workers[worker])
+
     @rule(reader=readers, pieces=few)
     def read(self, reader, pieces):
         self.readers[reader].read(pieces)
@@ -257,15 +281,19 @@ class RelayMachine(RuleBasedStateMachine):
         raise AssertionError("a reader is reset again and again")
 
     def _check(self, reader):
-        published = chain.from_iterable(one.published for one in self.processors)
-        truth = fold(raw(filter(reader.view.admits, published)))
+        everything = chain.from_iterable(one.published for one in self.processors)
+        published = list(filter(reader.view.admits, everything))
+        truth = fold(raw(published))
         held = reader.listener.state
         assert not doubled(held, truth)
         if self.restarts or reader.interrupted:
-            # That something is gone may have been in a socket of the processor that died. And
-            # who comes without an id is cut among what it is told first without one: it is not
-            # known to know it, and is not told when it has gone meanwhile.
             assert still_there(entities(held), entities(truth)) == entities(truth)
+            if not reader.interrupted:
+                # That something is gone may have been in a socket of the processor that died.
+                known = fold(raw(one for one in published if not lost_removal(one, reader)))
+                assert names(entities(held)) <= names(entities(known))
+            # Who comes without an id is cut among what it is told first without one: it is not
+            # known to know it, and is not told when it has gone meanwhile.
             return
         assert entities(held) == entities(truth)
         if reader.is_exact and not self._catch_ups():
@@ -275,6 +303,20 @@ class RelayMachine(RuleBasedStateMachine):
         """How often anybody was told what is, in place of what happened."""
         counts = [worker.readers.catch_ups for worker in self.ever]
         return sum(sum(one.values()) - one["exact"] for one in counts)
+
+
+def lost_removal(envelope, reader):
+    """Tell whether an event ends something, and somebody who served a reader cannot know it."""
+    knows = all(worker.knows(envelope) for worker in reader.served)
+    return ended(envelope.event) is not None and not knows
+
+
+def names(held):
+    """What there is, without what it is like."""
+    inner = {
+        (name, key, id_) for name in DEEP for key, table in held[name].items() for id_ in table
+    }
+    return inner | {(name, key) for name in held.keys() - DEEP for key in held[name]}
 
 
 def entities(state: State):
@@ -290,7 +332,7 @@ def unordered(state: State):
 def still_there(held, truth):
     """What is held, less what is gone."""
     tables = {name: _common(held[name], truth[name]) for name in truth}
-    for name in ("messages", "parts"):
+    for name in DEEP:
         tables[name] = {key: _common(held[name][key], truth[name][key]) for key in tables[name]}
     return tables
 

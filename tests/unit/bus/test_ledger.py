@@ -47,6 +47,18 @@ def test_a_reader_who_missed_any_stretch_is_made_whole(events, data):
     assert state(whole) == state(events)
 
 
+@given(histories(), st.data())
+def test_a_reader_who_missed_the_beginning_of_an_epoch_is_made_whole(events, data):
+    cut = data.draw(st.integers(0, len(events)))
+    ends = data.draw(st.integers(cut, len(events)))
+    back = data.draw(st.integers(ends + 1, len(events) + 1))
+    ledger = told(Ledger(), enveloped(events)[:ends])
+    said_first = about("session.idle")
+    told(ledger, enveloped([said_first, *events[ends : back - 1]], source="p2"))
+    missed = upserts(ledger.changed(-1))
+    assert state(events[:cut] + missed + events[back - 1 :]) == state(events)
+
+
 @given(histories(), st.integers(0))
 def test_one_who_comes_late_holds_what_all_others_hold(events, back):
     back %= len(events) + 1
@@ -163,6 +175,26 @@ def test_only_who_knew_an_entity_is_told_that_it_is_gone():
     assert replied not in upserts(ledger.changed(1))
     assert replied not in upserts(ledger.changed(4))
     assert replied not in upserts(ledger.recent(0, live_only=False))
+
+
+def test_who_stands_in_an_epoch_is_not_told_what_was_gone_before_it():
+    removed = about("message.removed", messageID="msg")
+    created = about("session.created", info={"id": "ses"})
+    ledger = told(Ledger(), enveloped([created, removed]))
+    told(ledger, enveloped([status("busy")], source="p2"))
+    for one in (ledger, moved(ledger)):
+        assert upserts(one.changed(-1))[0] == removed
+        assert removed not in upserts(one.changed(0))
+
+
+def test_what_came_back_is_not_told_gone_when_it_is_forgotten():
+    message = about("message.updated", info={"id": "msg", "sessionID": "ses", "role": "user"})
+    removed = about("message.removed", messageID="msg")
+    ledger = told(Ledger(rest_s=1), enveloped([message, removed, message]))
+    [later] = enveloped([{"type": "todo.updated", "properties": {"sessionID": "b", "todos": []}}])
+    ledger.note([replace(later, seq=4, time_ns=20_000_000_000)])
+    assert "ses" not in ledger.sessions
+    assert removed not in upserts(ledger.changed(1))
 
 
 def test_what_comes_back_after_its_end_is_told_after_it():

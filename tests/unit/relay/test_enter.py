@@ -182,6 +182,19 @@ def test_an_epoch_that_is_over_goes_on_in_the_next():
         assert "".join(said) == text
 
 
+@given(histories(), st.data())
+def test_who_fell_off_the_log_in_an_epoch_that_is_over_is_made_whole(events, data):
+    seen = data.draw(st.integers(0, len(events)))
+    ends = data.draw(st.integers(seen, len(events)))
+    new = enveloped([status("busy"), *events[ends:], status("idle")])
+    relay = relay_of(enveloped(events)[:ends], [replace(e, epoch="p1later") for e in new])
+    relay.log.restart()
+    entrance, got = rest_of_stream(relay, f"p1epoch:{seen}", instance())
+    assert entrance.verdict is Verdict.FOREIGN
+    whole = [status("idle"), *events[:seen], *wires(got)]
+    assert state(whole) == state([*events, status("idle")])
+
+
 def test_who_goes_on_in_an_epoch_is_not_told_again_of_the_one_before():
     old = enveloped([part("a"), delta("b")])
     new = [replace(e, epoch="p1later") for e in enveloped([delta("c"), delta("d"), delta("e")])]

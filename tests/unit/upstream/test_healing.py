@@ -223,6 +223,32 @@ def test_lost_connections_are_no_reason_to_do_without_an_answer():
     assert ids(bench.heal(), "message.updated") == ["msg_1"]
 
 
+def test_a_session_that_is_not_understood_holds_back_no_other_and_is_done_without_in_the_end():
+    bench = Bench()
+    bench.live(SESSION)
+    bench.reconnect()
+    bench.stored.apply(message("msg_1", CUT_MS))
+    healed, answer = [], bench.healing._rest.messages
+
+    def messages(session, place, before=None):
+        healed.append(session)
+        return answer(session, place, before) if session == "ses_1" else 1 / 0
+
+    bench.healing._rest.messages = messages
+    odd = frame("session.created", info={"id": "ses_2", "time": {"created": 1}})
+    odd["payload"]["properties"]["sessionID"] = "ses_2"
+    bench.stored.apply(odd)
+    told = []
+    for _ in range(5):
+        with pytest.raises(ZeroDivisionError):
+            bench.heal()
+        told += [json.loads(one.event.json()) for one in bench.published]
+    assert ids(told, "message.updated") == ["msg_1"]
+    bench.heal()
+    assert healed.count("ses_2") == 6
+    assert "ses_2" not in bench.healing.lively(0.0)
+
+
 def test_when_too_much_waits_it_goes_on_and_healing_is_tried_again():
     bench = Bench()
     bench.live(SESSION, BUSY)

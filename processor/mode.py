@@ -13,7 +13,7 @@ from bus.responder import Handler
 
 
 class Work(Struct, frozen=True):
-    """What an origin does while the processor runs.
+    """What is done while the processor runs.
 
     Attributes:
         dispatch: carries out commands.
@@ -26,8 +26,8 @@ class Work(Struct, frozen=True):
     loops: Sequence[Callable[[], None]] = ()
 
 
-class Origin(Protocol):
-    """An origin, once it has what it needs; it begins when there is somewhere to publish."""
+class Mode(Protocol):
+    """One of the two, once it has what it needs; it begins when there is somewhere to publish."""
 
     @property
     def source(self) -> str:

@@ -13,7 +13,7 @@ import urllib3
 
 from bus.ids import Ids
 from bus.publisher import Publisher
-from processor.origin import Work
+from processor.mode import Work
 from processor.upstream.commands import RelayDispatch
 from processor.upstream.condition import Condition
 from processor.upstream.frames import Frame
