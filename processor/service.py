@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -55,6 +56,7 @@ def run(settings: Settings) -> None:
         heart = Heart(Notifier(settings.notify_socket), BEAT_S)
         pulse = Pulse(publisher, work.each_beat, heart)
         responder = Responder(commands, work.dispatch)
+        gc.freeze()  # what is loaded by now stays: the collector need not look at it again
         log.info("processor ready source=%s epoch=%s", publisher.source, publisher.epoch)
         _run_until(stop, [pulse.run, responder.run, *work.loops])
     log.info("processor stopped")
