@@ -25,8 +25,9 @@ log = logging.getLogger("weir.upstream")
 
 # The longest that live events wait for an attempt to heal.
 HOLD_S = 10.0
-# `Date` is in whole seconds, and a stream may have lagged: healing looks back further.
 _SECOND_MS = 1000
+# `Date` is in whole seconds, and what an event tells was done a little before the event was made;
+# where ids do not tell when that was, the stream may have lagged by so much, and no more.
 _MARGIN_MS = 10_000
 _TURN_BYTES = 64 * 1024
 
@@ -116,8 +117,8 @@ class Reader:
         return self._whole_ms() if self._condition.ever_connected else None
 
     def _whole_ms(self) -> int:
-        last_ms = now_ms() - int(self._condition.frame_age_s * 1000) + self._skew_ms
-        return last_ms - _MARGIN_MS
+        came_ms = now_ms() - int(self._condition.frame_age_s * 1000) + self._skew_ms
+        return self._intake.last_made_ms(came_ms) - _MARGIN_MS
 
     def _began_ms(self, stream: Stream) -> int | None:
         if stream.date_ms is None:
