@@ -25,6 +25,8 @@ log = logging.getLogger("weir.upstream")
 
 # The longest that live events wait for an attempt to heal.
 HOLD_S = 10.0
+# Between attempts to heal at most, but for the jitter: readers lack something all the while.
+_HEAL_AGAIN_S = 4.0
 _SECOND_MS = 1000
 # `Date` is in whole seconds, and what an event tells was done a little before the event was made;
 # where ids do not tell when that was, the stream may have lagged by so much, and no more.
@@ -129,7 +131,7 @@ class Reader:
     def _heal(self) -> None:
         """Heal until there is nothing left to heal."""
         self._condition.healing = True
-        backoff = Backoff()
+        backoff = Backoff(most_s=_HEAL_AGAIN_S)
         while self._condition.healing:
             try:
                 with gevent.Timeout(HOLD_S, RestFailed(f"no end of it after {HOLD_S:g} s")):

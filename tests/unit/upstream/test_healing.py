@@ -48,8 +48,8 @@ class Bench:
         self.published = []
         self.during = lambda: None
         self.intake = Intake(lambda frame: self.published.append(frame), lambda: 0.0)
-        rest = StoredRest(self.stored, lambda: self.during(), lambda: None)
-        self.healing = Healing(rest, self.intake, Ids())
+        self.rest = StoredRest(self.stored, lambda: self.during(), lambda: None)
+        self.healing = Healing(self.rest, self.intake, Ids())
         self.intake.connected(0)
 
     def live(self, *frames):
@@ -221,6 +221,26 @@ def test_lost_connections_are_no_reason_to_do_without_an_answer():
             bench.heal()
     bench.during = lambda: None
     assert ids(bench.heal(), "message.updated") == ["msg_1"]
+
+
+def test_a_session_that_cannot_be_fetched_does_not_keep_the_others_waiting(monkeypatch):
+    bench = Bench()
+    other = {"sessionID": "ses_2", "info": {"id": "ses_2", "time": {"created": 1}}}
+    bench.live(SESSION, BUSY, frame("session.created", **other))
+    bench.reconnect()
+    bench.stored.apply(frame("session.deleted", **other))
+
+    def fail(session, place, before=None):
+        assert session == "ses_1"
+        raise RestFailed("not now")
+
+    monkeypatch.setattr(bench.rest, "messages", fail)
+    told = []
+    for _ in range(2):
+        with pytest.raises(RestFailed):
+            bench.heal()
+        told += [one.event.type for one in bench.published]
+    assert "session.deleted" in told
 
 
 def test_when_too_much_waits_it_goes_on_and_healing_is_tried_again():
