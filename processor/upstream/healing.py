@@ -120,11 +120,18 @@ class Healing:
         found = survey(self._rest, self._patience, around, self._since_ms)
         for session, place in found.sessions.items():
             self._pending.setdefault(session, place)
+        cut: RestCut | None = None
         for session, place in list(self._pending.items()):
             # Should it fail, the others come first the next time.
             self._pending[session] = self._pending.pop(session)
-            self._session(session, place, found)
-            del self._pending[session]
+            try:
+                self._session(session, place, found)
+            except RestCut as error:
+                cut = error  # the next may have more luck, and it takes no time to find out
+            else:
+                del self._pending[session]
+        if cut is not None:
+            raise cut
 
     def _session(self, session: str, place: Place, found: Survey) -> None:
         try:

@@ -223,7 +223,10 @@ def test_lost_connections_are_no_reason_to_do_without_an_answer():
     assert ids(bench.heal(), "message.updated") == ["msg_1"]
 
 
-def test_a_session_that_cannot_be_fetched_does_not_keep_the_others_waiting(monkeypatch):
+@pytest.mark.parametrize(("error", "attempts"), [(RestFailed, 2), (RestCut, 1)])
+def test_a_session_that_cannot_be_fetched_does_not_keep_the_others_waiting(
+    monkeypatch, error, attempts
+):
     bench = Bench()
     other = {"sessionID": "ses_2", "info": {"id": "ses_2", "time": {"created": 1}}}
     bench.live(SESSION, BUSY, frame("session.created", **other))
@@ -232,12 +235,12 @@ def test_a_session_that_cannot_be_fetched_does_not_keep_the_others_waiting(monke
 
     def fail(session, place, before=None):
         assert session == "ses_1"
-        raise RestFailed("not now")
+        raise error("not now")
 
     monkeypatch.setattr(bench.rest, "messages", fail)
     told = []
-    for _ in range(2):
-        with pytest.raises(RestFailed):
+    for _ in range(attempts):
+        with pytest.raises(error):
             bench.heal()
         told += [one.event.type for one in bench.published]
     assert "session.deleted" in told
