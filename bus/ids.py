@@ -8,6 +8,7 @@ about every 795 days, as opencode's do: ids order the parts of a message, never 
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 
@@ -17,6 +18,8 @@ _BASE62 = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
 _PER_MS = 0x1000
 _MASK = (1 << 48) - 1
 _RANDOM_LENGTH = 14
+_ASCENDING = re.compile(r"[a-z]+_([0-9a-f]{12})[0-9A-Za-z]{14}")
+_WRAP_MS = (_MASK + 1) // _PER_MS
 
 
 class Ids:
@@ -38,6 +41,20 @@ class Ids:
         with self._lock:
             self._last = max(self._last + 1, time.time_ns() // 1_000_000 * _PER_MS)
             return self._last
+
+
+def made_ms(ascending: str, about_ms: int) -> int | None:
+    """Return when an id was made, None if it has another form.
+
+    Args:
+        ascending: the id.
+        about_ms: less than a year from then.
+    """
+    match = _ASCENDING.fullmatch(ascending)
+    if match is None:
+        return None
+    ahead_ms = (int(match[1], 16) // _PER_MS - about_ms) % _WRAP_MS
+    return about_ms + (ahead_ms if ahead_ms < _WRAP_MS // 2 else ahead_ms - _WRAP_MS)
 
 
 def _random() -> str:

@@ -14,6 +14,9 @@ Theory of operation.
 4. A session is fetched whole before any of it is published. If too much waits meanwhile, it is let
    go, and the attempt is over: its answers may be older than what was published. So is an attempt
    whose connection is cut. Both are made again for the sessions that were not reached.
+   What an attempt lets go when it fails may hold parts whose message readers lack. They pass:
+   without them the last words of their session would overtake its text, and to have all of the
+   session wait would withhold its permissions and questions for as long as REST fails.
 5. REST has no deltas: it shows text in flight as it was at its last snapshot. Such a part is
    published only if that does not shorten what readers hold, and never if the connection has seen
    it begin, since then its deltas pass. It keeps its hole until a live snapshot (`holes`).
@@ -120,13 +123,17 @@ class Healing:
     def _all(self) -> None:
         around = places(self._intake.memory, self._pending.values())
         found = survey(self._rest, self._patience, around, self._since_ms)
-        new = {name: place for name, place in found.sessions.items() if name not in self._pending}
-        self._pending = new | self._pending
+        for session, place in found.sessions.items():
+            self._pending.setdefault(session, place)
+        cut: RestCut | None = None
         for session, place in list(self._pending.items()):
             # Should it fail, the others come first the next time.
             self._pending[session] = self._pending.pop(session)
             try:
                 self._session(session, place, found)
+            except RestCut as error:
+                cut = error  # the next may have more luck, and it takes no time to find out
+                continue
             except RestFailed:
                 raise
             except Exception:
@@ -134,6 +141,8 @@ class Healing:
                     raise
                 log.exception("session %r: what was missed of it is not told", session)
             del self._pending[session]
+        if cut is not None:
+            raise cut
 
     def _session(self, session: str, place: Place, found: Survey) -> None:
         try:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from bus import json
 from bus.events import Delta, Opaque, PartDelta, ServerConnected, ServerHeartbeat
+from bus.ids import made_ms
 from processor.upstream import frames
 from processor.upstream.frames import Frame, MalformedFrame
 from processor.upstream.hold import Hold
@@ -51,6 +52,7 @@ class Intake:
         self.malformed: Counter[str] = Counter()
         self._publish = publish
         self._clock = clock
+        self._last_id: str | None = None
 
     def connected(self, since_ms: int | None) -> None:
         """Begin a connection; everything waits until `release`.
@@ -59,7 +61,17 @@ class Intake:
             since_ms: by the server's clock, a time that is not before it began; None: not known.
         """
         self.holes.connected(since_ms)
+        self._last_id = None
         self.wait()
+
+    def last_made_ms(self, by_ms: int) -> int:
+        """Return when the last event of this connection was made, by the server's clock.
+
+        Args:
+            by_ms: when it came; what is returned if its id does not tell (opencode 1.2).
+        """
+        last_ms = None if self._last_id is None else made_ms(self._last_id, by_ms)
+        return by_ms if last_ms is None else min(last_ms, by_ms)
 
     def take(self, data: bytes) -> None:
         """Take the data of one SSE event."""
@@ -68,6 +80,7 @@ class Intake:
         except MalformedFrame as error:
             self._skip(error, len(data))
             return
+        self._last_id = frame.event.id or self._last_id
         if frame.event.type in _SIGNS_OF_LIFE:
             return
         if self.hold is None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from msgspec import Struct, field
 
 from bus.json import digest
+from processor.upstream.entities import Entities, Entity
 from processor.upstream.frames import Place
 from processor.upstream.subject import Subject, time_of
 
@@ -47,6 +48,11 @@ class RememberedSession(Struct):
     requests: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def parent(self) -> str | None:
+        """The session that it is deleted with."""
+        return self.info.get("parentID") if isinstance(self.info, dict) else None
+
+    @property
     def idle(self) -> bool:
         """Whether it was idle when it last said what it is doing."""
         return isinstance(self.status, dict) and self.status.get("type") == "idle"
@@ -54,15 +60,6 @@ class RememberedSession(Struct):
     def lively(self, now: float) -> bool:
         """Tell whether a stream that is cut now may miss something of it."""
         return not self.idle or bool(self.requests) or now - self.seen_at <= LIVELY_S
-
-
-class Entity(Struct):
-    """A message or a part; `message` is the message it is, or is a part of."""
-
-    digest: int
-    session: str
-    message: str
-    created_ms: int | None = None
 
 
 class Memory:
@@ -77,9 +74,8 @@ class Memory:
         self, most_sessions: int = MOST_SESSIONS, most_entities: int = MOST_ENTITIES
     ) -> None:
         self._most_sessions = most_sessions
-        self._most_entities = most_entities
         self._sessions: dict[str, RememberedSession] = {}
-        self._entities: dict[str, Entity] = {}
+        self._entities = Entities(most_entities)
 
     def sessions(self) -> Iterator[tuple[str, RememberedSession]]:
         """Yield id and session, the one silent for longest first."""
@@ -91,7 +87,7 @@ class Memory:
 
     def entities(self, session: str) -> list[tuple[str, Entity]]:
         """Return id and entity of the messages and parts of a session."""
-        return [(id_, one) for id_, one in self._entities.items() if one.session == session]
+        return self._entities.of(session)
 
     def knows(self, message_or_part: str) -> bool:
         """Tell whether a message or part was published, and is remembered."""
@@ -111,7 +107,7 @@ class Memory:
         """Note what is published about an entity."""
         value = subject.value
         if subject.kind == "session" and value is None:
-            self._sessions.pop(subject.id, None)
+            self._forget(subject.id)
             return
         session = self._touch(subject.session, place, now)
         if subject.kind == "session":
@@ -129,12 +125,25 @@ class Memory:
 
     def _note_entity(self, subject: Subject) -> None:
         """Note a message or part, but no part of an unknown message: readers may drop it."""
-        entity, value = None, subject.value
+        value = subject.value
         message = subject.message or subject.id
         if value is not None and (message == subject.id or message in self._entities):
-            entity = Entity(digest(value), subject.session, message, time_of(value, "created"))
-        _put_or_drop(self._entities, subject.id, entity)
-        _bound(self._entities, self._most_entities)
+            created_ms = time_of(value, "created")
+            entity = Entity(digest(value), subject.session, message, created_ms)
+            self._entities.put(subject.id, entity)
+        else:
+            self._entities.drop(subject.id)
+
+    def _forget(self, session: str) -> None:
+        """Forget a session that is deleted, and what is in those that go with it.
+
+        These are themselves remembered until it is their turn, so that healing can say they end.
+        """
+        self._sessions.pop(session, None)
+        gone = [session]
+        for one in gone:
+            self._entities.drop_session(one)
+            gone += [name for name, known in self._sessions.items() if known.parent == one]
 
     def _touch(self, session: str, place: Place, now: float) -> RememberedSession:
         known = self._sessions.pop(session, None) or RememberedSession(place, now)

@@ -25,8 +25,11 @@ log = logging.getLogger("weir.upstream")
 
 # The longest that live events wait for an attempt to heal.
 HOLD_S = 10.0
-# `Date` is in whole seconds, and a stream may have lagged: healing looks back further.
+# Between attempts to heal at most, but for the jitter: readers lack something all the while.
+_HEAL_AGAIN_S = 4.0
 _SECOND_MS = 1000
+# `Date` is in whole seconds, and what an event tells was done a little before the event was made;
+# where ids do not tell when that was, the stream may have lagged by so much, and no more.
 _MARGIN_MS = 10_000
 _TURN_BYTES = 64 * 1024
 
@@ -116,8 +119,8 @@ class Reader:
         return self._whole_ms() if self._condition.ever_connected else None
 
     def _whole_ms(self) -> int:
-        last_ms = now_ms() - int(self._condition.frame_age_s * 1000) + self._skew_ms
-        return last_ms - _MARGIN_MS
+        came_ms = now_ms() - int(self._condition.frame_age_s * 1000) + self._skew_ms
+        return self._intake.last_made_ms(came_ms) - _MARGIN_MS
 
     def _began_ms(self, stream: Stream) -> int | None:
         if stream.date_ms is None:
@@ -128,7 +131,7 @@ class Reader:
     def _heal(self) -> None:
         """Heal until there is nothing left to heal."""
         self._condition.healing = True
-        backoff = Backoff()
+        backoff = Backoff(most_s=_HEAL_AGAIN_S)
         while True:
             try:
                 with gevent.Timeout(HOLD_S, RestFailed(f"no end of it after {HOLD_S:g} s")):

@@ -301,15 +301,18 @@ def noted_by(one: Relay, frames: list[Json]) -> Path:
     return wait_until(noted, what="a note")
 
 
-def test_what_a_stream_that_lagged_had_not_brought_yet_at_a_cut_is_fetched(pair):
+@pytest.mark.parametrize(("lag_ms", "has_id"), [(5000, False), (600_000, True)])
+def test_what_a_stream_that_lagged_had_not_brought_yet_at_a_cut_is_fetched(pair, lag_ms, has_id):
     fake, one = pair
     fake.server.date = formatdate(usegmt=True)
     reconnect(pair)  # from here on it tells the time of day
-    then_ms = time.time_ns() // 1_000_000 - 5000
+    then_ms = time.time_ns() // 1_000_000 - lag_ms
     session = {"id": "ses_late", "time": {"created": then_ms, "updated": then_ms}}
     said = {"type": "session.created", "properties": {"sessionID": "ses_late", "info": session}}
     fake.miss({"directory": "/srv/demo/proj1", "payload": said})
-    fake.say(DONE)
-    one.until(lambda got: DONE in got)
+    made = {"id": f"evt_{(then_ms << 12) & 0xFFFFFFFFFFFF:012x}{'0' * 14}"} if has_id else {}
+    last = DONE | {"payload": DONE["payload"] | made}
+    fake.say(last)
+    one.until(lambda got: last in got)
     reconnect(pair)
     assert "ses_late" in held(one.heard()).sessions

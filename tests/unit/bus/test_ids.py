@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bus.ids import Ids
+from bus.ids import Ids, made_ms
 
 NOON_NS = 1_795_166_409_792_000_000
 """A moment of a recorded session, whose id began with ses_e07be6bbf."""
@@ -81,3 +81,17 @@ def test_threads_never_get_the_same_id(clock):
     for thread in threads:
         thread.join()
     assert len({one[:14] for one in made}) == 8000
+
+
+@pytest.mark.parametrize("off_ms", [-(365 * 86_400_000), -5, 0, 5, 365 * 86_400_000])
+def test_an_id_tells_when_it_was_made_though_its_time_wraps(clock, off_ms):
+    then_ms = NOON_NS // 1_000_000
+    ids = Ids()
+    assert made_ms(ids.ascending("evt"), then_ms + off_ms) == then_ms
+    clock.now_ns += 123_000_000
+    assert made_ms(ids.ascending("msg"), then_ms + off_ms) == then_ms + 123
+
+
+@pytest.mark.parametrize("other", ["evt_000001", "evt_" + "x" * 26, "evt_" + "0" * 27, ""])
+def test_an_id_of_another_form_tells_nothing(other):
+    assert made_ms(other, 0) is None

@@ -48,8 +48,8 @@ class Bench:
         self.published = []
         self.during = lambda: None
         self.intake = Intake(lambda frame: self.published.append(frame), lambda: 0.0)
-        rest = StoredRest(self.stored, lambda: self.during(), lambda: None)
-        self.healing = Healing(rest, self.intake, Ids())
+        self.rest = StoredRest(self.stored, lambda: self.during(), lambda: None)
+        self.healing = Healing(self.rest, self.intake, Ids())
         self.intake.connected(0)
 
     def live(self, *frames):
@@ -247,6 +247,29 @@ def test_a_session_that_is_not_understood_holds_back_no_other_and_is_done_withou
     bench.heal()
     assert healed.count("ses_2") == 6
     assert "ses_2" not in bench.healing.lively(0.0)
+
+
+@pytest.mark.parametrize(("error", "attempts"), [(RestFailed, 2), (RestCut, 1)])
+def test_a_session_that_cannot_be_fetched_does_not_keep_the_others_waiting(
+    monkeypatch, error, attempts
+):
+    bench = Bench()
+    other = {"sessionID": "ses_2", "info": {"id": "ses_2", "time": {"created": 1}}}
+    bench.live(SESSION, BUSY, frame("session.created", **other))
+    bench.reconnect()
+    bench.stored.apply(frame("session.deleted", **other))
+
+    def fail(session, place, before=None):
+        assert session == "ses_1"
+        raise error("not now")
+
+    monkeypatch.setattr(bench.rest, "messages", fail)
+    told = []
+    for _ in range(attempts):
+        with pytest.raises(error):
+            bench.heal()
+        told += [one.event.type for one in bench.published]
+    assert "session.deleted" in told
 
 
 def test_when_too_much_waits_it_goes_on_and_healing_is_tried_again():

@@ -56,3 +56,23 @@ def test_a_session_that_waits_for_an_answer_is_lively():
     assert memory.session("s").lively(1e9)
     memory.note(Subject("request", asked.id, "s", None), HERE, 1.0)
     assert not memory.session("s").lively(1e9)
+
+
+def info(name, parent=None):
+    return Subject("session", name, name, {"id": name, "parentID": parent})
+
+
+def test_of_a_deleted_session_and_those_that_go_with_it_nothing_is_kept():
+    sessions = info("s"), info("child", "s"), info("grandchild", "child"), info("other")
+    messages = [message(f"of {one.id}", one.id) for one in sessions]
+    part = Subject("part", "prt", "s", {"id": "prt"}, "of s")
+    memory = noted(*sessions, *messages, part, Subject("session", "s", "s", None))
+    names = ("of s", "prt", "of child", "of grandchild", "of other")
+    assert [name for name in names if memory.knows(name)] == ["of other"]
+    assert [name for name, _ in memory.sessions()] == ["child", "grandchild", "other"]
+    assert memory.entities("s") == []
+
+
+def test_what_was_forgotten_is_gone_from_its_session_too():
+    memory = noted(message("a"), message("b"), message("c"), most_entities=2)
+    assert [name for name, _ in memory.entities("s")] == ["b", "c"]

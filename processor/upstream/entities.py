@@ -1,0 +1,61 @@
+"""Messages and parts that readers were told of, as digests: bounded by their number."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Entity(Struct):
+    """A message or a part; `message` is the message it is, or is a part of."""
+
+    digest: int
+    session: str
+    message: str
+    created_ms: int | None = None
+
+
+class Entities:
+    """A table by id that can also be asked for those of a session.
+
+    Args:
+        most: how many there may be; what changed longest ago is forgotten first.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._entities: dict[str, Entity] = {}
+        self._of_session: dict[str, dict[str, Entity]] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._entities
+
+    def get(self, name: str) -> Entity | None:
+        """Return an entity, None if it is not known."""
+        return self._entities.get(name)
+
+    def of(self, session: str) -> list[tuple[str, Entity]]:
+        """Return id and entity of those of a session."""
+        return list(self._of_session.get(session, {}).items())
+
+    def put(self, name: str, entity: Entity) -> None:
+        """Make an entity the newest."""
+        self.drop(name)
+        self._entities[name] = entity
+        self._of_session.setdefault(entity.session, {})[name] = entity
+        if len(self._entities) > self._most:
+            self.drop(next(iter(self._entities)))
+
+    def drop(self, name: str) -> None:
+        """Forget an entity, if it is known."""
+        entity = self._entities.pop(name, None)
+        if entity is None:
+            return
+        siblings = self._of_session[entity.session]
+        del siblings[name]
+        if not siblings:
+            del self._of_session[entity.session]
+
+    def drop_session(self, session: str) -> None:
+        """Forget those of a session."""
+        for name in self._of_session.pop(session, {}):
+            del self._entities[name]
