@@ -27,12 +27,14 @@ class Weir:
     Attributes:
         url: where it answers.
         directory: the folder its sessions are in.
+        log: the file of what its processes log.
         groups: process ids of its parts and of the provider, by name.
     """
 
-    def __init__(self, url: str, directory: Path, up: int, provider: int) -> None:
+    def __init__(self, url: str, directory: Path, log: Path, up: int, provider: int) -> None:
         self.url = url
         self.directory = str(directory)
+        self.log = log
         self._provider = provider
         self._up = up
         # It is ready when one worker answers; the others may not be there yet.
@@ -136,7 +138,7 @@ def _weir(provider: int, *flags: str) -> Iterator[Weir]:
                 url = up.line(_DEADLINE_S).removeprefix(READY).strip()
             except (EOFError, TimeoutError) as error:
                 raise RuntimeError(f"weir did not start: {log.read_text()}") from error
-            yield Weir(url, work, up.pid, provider)
+            yield Weir(url, work, log, up.pid, provider)
 
 
 def wait_until(condition: Callable[[], bool], deadline_s: float) -> None:

@@ -3,13 +3,14 @@
 A real `weir up` in front of a scripted model, readers who reach it through the fault proxy, and
 users who prompt without a pause. Every answer must be held whole by every reader: as it is stored,
 nothing missing, nothing twice. With ``--relay``, weir is in front of a server that runs the turns,
-and reaches it through faults as well. It prints what it saw, and ends with status 1 if anything
-is wrong.
+and reaches it through faults as well. It prints what it saw. If anything is wrong it ends with
+status 1, and leaves what weir logged in ``soak-SEED.log``.
 """
 
 import argparse
 import json
 import random
+import shutil
 import sys
 import time
 
@@ -42,6 +43,8 @@ def main() -> int:
         if not on.weir.is_whole:
             wrong.append("a process of weir has ended")
         _report(seen, samples, on.met())
+        if wrong:
+            print(f"what weir logged: {shutil.copy(on.weir.log, f'soak-{options.seed}.log')}")
     for what in wrong:
         print(f"soak: WRONG (seed {options.seed}): {what}")
     return 1 if wrong else 0
