@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import zmq
 
-from bus.commands import Done, Readiness, Request
+from bus.commands import Done, Failed, Readiness, Request
 from bus.endpoints import Endpoints
 from tests.blackbox.proxied import header, headers_of, proxied
 from tests.fakes.http_upstream import OK, answer
@@ -34,7 +34,7 @@ def protected():
 
 @contextmanager
 def processor(source, body):
-    """Answer `Readiness` with whatever `body` holds, and beat; with None, nothing."""
+    """Answer `Readiness` with what `body` holds, refuse the rest, and beat; with None, nothing."""
     context = zmq.Context()
     socket = context.socket(zmq.ROUTER)
     socket.set(zmq.LINGER, 0)
@@ -50,9 +50,11 @@ def processor(source, body):
                 continue
             peer, frame = socket.recv_multipart()
             request = decode(frame)
-            if isinstance(request.command, Readiness) and body["now"] is not None:
-                done = Done(request.id, json.dumps(body["now"]).encode())
-                socket.send_multipart([peer, msgspec.msgpack.encode(done)])
+            if body["now"] is not None:
+                answer = Failed(request.id, "invalid", "this is no processor")
+                if isinstance(request.command, Readiness):
+                    answer = Done(request.id, json.dumps(body["now"]).encode())
+                socket.send_multipart([peer, msgspec.msgpack.encode(answer)])
 
     thread = threading.Thread(target=serve)
     thread.start()
