@@ -9,7 +9,12 @@ from xdist.scheduler import LoadScopeScheduling
 _WORKERS_A_PROCESSOR = 3
 _VERSION = re.compile(r"\d+\.\d+\.\d+(?=])")
 # Long files whose tests start all they need by themselves.
-_SHARE_NOTHING = ("processor_restart", "upstream_connection", "upstream_cuts")
+_SHARE_NOTHING = (
+    *("leaks", "patient_start", "processor_restart", "sources_apart"),
+    *("upstream_connection", "upstream_cuts", "watchdog"),
+)
+
+_LONGEST = ("tests/opencode/", "tests/faults/", "tests/blackbox/test_shedding.py")
 
 # A folder whose files share their servers; its benchmarks have servers of their own.
 _SHARE_ALL = "tests/acp/"
@@ -26,6 +31,11 @@ class _ByServer(LoadScopeScheduling):
             return _SHARE_ALL
         version = _VERSION.search(nodeid)
         return file + (version[0] if version else "")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: at the end it would have a worker to itself."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:

@@ -158,7 +158,7 @@ _phase = st.tuples(st.integers(0, 30), st.integers(0, 12), st.lists(_counts, max
 
 
 @given(global_histories(), st.lists(_phase, min_size=1, max_size=4), st.integers(0, 12))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_cuts_leave_readers_with_truth_at_every_moment_and_all_of_it_at_the_end(
     frames, phases, lag
 ):
