@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from gateway.checkup import ProcessorStatus
 from gateway.counts import Counts
 from gateway.exposition import Family, by, counter, gauge
+from gateway.readiness import frame_age
 from gateway.status import Post
 from gateway.survey import Survey
 
@@ -104,9 +105,9 @@ def _processors(processors: list[ProcessorStatus]) -> Iterator[Family]:
         if one.upstream is None:
             continue
         connected[one.bus] = int(one.upstream.get("connected") is True)
-        age_s = one.upstream.get("lastFrameAgeSeconds")
-        if isinstance(age_s, (int, float)):
-            ages[one.bus] = round(age_s + (one.age_s or 0.0), 3)
+        age_s = frame_age(one.upstream, one.age_s or 0.0)
+        if age_s is not None:
+            ages[one.bus] = age_s
     if connected:
         told = by("bus", connected)
         yield gauge("weir_upstream_connected", "Whether the upstream's stream stands.", told)

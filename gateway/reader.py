@@ -49,8 +49,7 @@ class Reader:
     @property
     def position(self) -> int:
         """Where it stands in the log."""
-        own = self.cursor.position
-        return own if self.lane is None else max(own, self.lane.cursor.position)
+        return self._stands.position
 
     def leave(self, cause: Cause) -> None:
         """End the stream by a reset, wherever it waits; does not block."""
@@ -63,12 +62,17 @@ class Reader:
 
     def leave_lane(self) -> None:
         """Wait no more, and stand where the lane has come."""
+        self.cursor = self._stands
         lane, self.lane = self.lane, None
-        if lane is None:
-            return
-        lane.readers.discard(self)
-        if lane.cursor.position > self.cursor.position:
-            self.cursor = lane.cursor
+        if lane is not None:
+            lane.readers.discard(self)
+
+    @property
+    def _stands(self) -> Cursor:
+        """Its own place, or that of its lane if the lane has come further."""
+        if self.lane is None or self.lane.cursor.position <= self.cursor.position:
+            return self.cursor
+        return self.lane.cursor
 
 
 class Lane:

@@ -150,16 +150,21 @@ class ReadinessMemory:
 
 def _frames(upstream: dict[str, Any], age_s: float) -> Check:
     """Check that an upstream says something, as it was told so long ago."""
-    frame_age_s = _number(upstream.get("lastFrameAgeSeconds"))
+    frame_age_s = frame_age(upstream, age_s)
     allowed_s = _number(upstream.get("silenceSeconds"))
     if frame_age_s is None:
         return Check(name=_FRAME_AGE, ok=True, reason="nothing is known of the upstream's frames")
-    frame_age_s = round(frame_age_s + age_s, 3)
     words = f"the upstream's last frame came {frame_age_s:.1f} s ago"
     ok = allowed_s is None or frame_age_s <= allowed_s
     if not ok:
         words = f"{words}; allowed: {allowed_s:g} s"
     return Check(name=_FRAME_AGE, ok=ok, value=frame_age_s, threshold=allowed_s, reason=words)
+
+
+def frame_age(upstream: dict[str, Any], age_s: float) -> float | None:
+    """Return how long ago the last frame came (s), as told `age_s` ago; None if unknown."""
+    told_s = _number(upstream.get("lastFrameAgeSeconds"))
+    return None if told_s is None else round(told_s + age_s, 3)
 
 
 def _number(value: object) -> float | None:
