@@ -185,6 +185,16 @@ def processor(folder: Path, *flags: str, started: bool = True, **env: str) -> It
         shutil.rmtree(sockets, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def two_processors(folder: Path) -> Iterator[tuple[Processor, Processor]]:
+    """Run two, each with a folder of its own."""
+    homes = folder / "a", folder / "b"
+    for home in homes:
+        home.mkdir()
+    with processor(homes[0]) as first, processor(homes[1]) as second:
+        yield first, second
+
+
 def refused(*flags: str, **env: str) -> tuple[int, str]:
     """Start a processor that must not start; return its exit status and standard error."""
     return processes.refused("-m", "processor", *flags, env=env)

@@ -14,7 +14,7 @@ from bus.endpoints import Endpoints
 from bus.events import from_json
 from bus.sockets import responder_socket
 from tests.blackbox.follower import following, gateway, stopped
-from tests.blackbox.processor_driver import processor
+from tests.blackbox.processor_driver import processor, two_processors
 from tests.blackbox.source import MARKER, Source, source
 from tests.envelopes import DIRECTORY, dump
 from tests.http_client import call
@@ -34,11 +34,8 @@ COMMAND_FAILS_S = 7.0
 
 @pytest.fixture
 def both(short_folder):
-    homes = [short_folder / name for name in ("a", "b")]
-    for home in homes:
-        home.mkdir()
-    with processor(homes[0]) as first, processor(homes[1]) as second:
-        yield first, second
+    with two_processors(short_folder) as first_and_second:
+        yield first_and_second
 
 
 def turn_at_once(one, reader):

@@ -1,11 +1,9 @@
 """One gateway, fed by two processors: each order is kept, and a cut loses nothing of either."""
 
-import os
-import signal
-
 import pytest
 
-from tests.blackbox.processor_driver import processor
+from tests.blackbox.follower import stopped
+from tests.blackbox.processor_driver import two_processors
 from tests.blackbox.visits import Visits
 from tests.http_client import call
 from tests.processes import free_port, running, wait_until
@@ -18,10 +16,7 @@ TOLD_WITHIN_S = 6.0
 @pytest.fixture
 def both(short_folder):
     """Two native processors, and the URL of a gateway on both buses."""
-    homes = [short_folder / name for name in ("a", "b")]
-    for home in homes:
-        home.mkdir()
-    with processor(homes[0]) as first, processor(homes[1]) as second:
+    with two_processors(short_folder) as (first, second):
         port = free_port()
         flags = ["--bus", f"{first.bus},{second.bus}", "--port", str(port), "--workers", "2"]
         log = short_folder / "gateway.log"
@@ -63,19 +58,16 @@ def test_a_second_processor_that_stands_still_is_told_by_its_bus_until_it_goes_o
     wait_until(lambda: readiness(url).status == 200, what="readiness")
     well = {first.bus: True, second.bus: True}
     wait_until(lambda: answering(url) == well, TOLD_WITHIN_S, "both, of every worker")
-    os.kill(second.pid, signal.SIGSTOP)
-    try:
 
-        def told():
-            reply = readiness(url)
-            named = [reason for reason in reply.body["reasons"] if second.bus in reason]
-            return reply.status == 503 and named
+    def told():
+        reply = readiness(url)
+        named = [reason for reason in reply.body["reasons"] if second.bus in reason]
+        return reply.status == 503 and named
 
+    with stopped(second):
         [reason] = wait_until(told, TOLD_WITHIN_S, "a reason that names the bus")
         assert reason.startswith(f"bus {second.bus}: the processor has not answered for ")
         assert not any(first.bus in reason for reason in readiness(url).body["reasons"])
         gone = {first.bus: True, second.bus: False}
         wait_until(lambda: answering(url) == gone, TOLD_WITHIN_S, "the same of every worker")
-    finally:
-        os.kill(second.pid, signal.SIGCONT)
     wait_until(lambda: readiness(url).status == 200, what="readiness")

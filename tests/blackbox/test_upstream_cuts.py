@@ -140,12 +140,19 @@ def test_what_happens_while_rest_answers_comes_after_what_it_tells(pair, route):
     )
 
 
-def test_rest_that_fails_is_asked_again_and_told(pair):
+def said_in_part(pair):
+    """Have the upstream say half of a turn; return all its frames, and how many were said."""
     fake, one = pair
     frames = frames_of("plain")
     cut = delta_places(frames)[2]
     fake.say(*frames[:cut])
     one.until_count(cut)
+    return frames, cut
+
+
+def test_rest_that_fails_is_asked_again_and_told(pair):
+    fake, one = pair
+    frames, cut = said_in_part(pair)
     fake.server.failing = 503
     with fake.server.changed:
         fake.cut()
@@ -166,10 +173,7 @@ def test_rest_that_fails_is_asked_again_and_told(pair):
 
 def test_an_answer_that_nobody_thought_of_is_told_and_holds_back_no_other_session(pair):
     fake, one = pair
-    frames = frames_of("plain")
-    cut = delta_places(frames)[2]
-    fake.say(*frames[:cut])
-    one.until_count(cut)
+    frames, cut = said_in_part(pair)
     # Half a character: no request can be made for a session of that name.
     odd = {"sessionID": "ses_\ud800", "status": {"type": "busy"}}
     with fake.server.changed:

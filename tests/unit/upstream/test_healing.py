@@ -72,6 +72,15 @@ def ids(events, kind):
     return [e["properties"]["info"]["id"] for e in events if e["type"] == kind]
 
 
+def with_a_message_missed():
+    """A bench whose stream was cut in a turn, and has missed a message in it."""
+    bench = Bench()
+    bench.live(SESSION, BUSY)
+    bench.reconnect()
+    bench.stored.apply(message("msg_1", CUT_MS))
+    return bench
+
+
 def test_old_messages_are_not_told_again_and_new_ones_are():
     bench = Bench()
     bench.live(SESSION, BUSY, message("msg_5", 900))
@@ -172,10 +181,7 @@ def test_a_question_that_is_asked_no_more_is_closed_without_answers(state, close
 
 
 def test_a_failed_attempt_lets_go_of_what_waits_and_leaves_nothing_out_the_next_time():
-    bench = Bench()
-    bench.live(SESSION, BUSY)
-    bench.reconnect()
-    bench.stored.apply(message("msg_1", CUT_MS))
+    bench = with_a_message_missed()
     late = frame("todo.updated", todos=[{"content": "x"}])
 
     def fail():
@@ -191,10 +197,7 @@ def test_a_failed_attempt_lets_go_of_what_waits_and_leaves_nothing_out_the_next_
 
 
 def test_an_answer_that_never_comes_is_done_without_in_the_end():
-    bench = Bench()
-    bench.live(SESSION, BUSY)
-    bench.reconnect()
-    bench.stored.apply(message("msg_1", CUT_MS))
+    bench = with_a_message_missed()
 
     def fail():
         raise RestFailed("never")
@@ -207,10 +210,7 @@ def test_an_answer_that_never_comes_is_done_without_in_the_end():
 
 
 def test_lost_connections_are_no_reason_to_do_without_an_answer():
-    bench = Bench()
-    bench.live(SESSION, BUSY)
-    bench.reconnect()
-    bench.stored.apply(message("msg_1", CUT_MS))
+    bench = with_a_message_missed()
 
     def cut():
         raise RestCut("it cut the connection")
