@@ -151,6 +151,7 @@ def test_a_reader_is_listed_with_its_filter_what_it_was_sent_and_whether_it_resu
     path = f"/event?directory=/srv/filtered&session={session}&superseded=keep"
     with drains(up.url, 1, path) as [reader]:
         up.prompt(session, "storm 50 40")
+        wait_until(lambda: b'"session.idle"' in reader.data, what="the whole turn")
         row = wait_until(lambda: row_of(up, "/event", reader.size), what="its row")
         assert row["filter"] == {
             "directory": "/srv/filtered",
