@@ -151,7 +151,7 @@ def agent(server: str, *flags: str, **env: str) -> Iterator[Editor]:
         assert process.stdin is not None
         process.stdin.close()
         try:
-            process.wait(15)
+            process.wait(DEADLINE_S)
         finally:
             process.kill()
             process.wait()

@@ -16,7 +16,7 @@ from tests.ports import free_port as free_port
 ROOT = Path(__file__).parents[1]
 DEADLINE_S = 40.0
 _POLL_S = 0.02
-_STOP_S = 6.0
+_STOP_S = 20.0
 
 T = TypeVar("T")
 
@@ -33,6 +33,20 @@ def wait_until(condition: Callable[[], T], deadline_s: float = DEADLINE_S, what:
             raise TimeoutError(f"{what or condition} did not happen within {deadline_s} s")
         threading.Event().wait(_POLL_S)
     return value
+
+
+def at_best(measure: Callable[[], float], bound: float, tries: int = 4) -> float:
+    """Return the first of a few measurements that is below `bound`, or else the least.
+
+    Whatever the machine adds to a time, by a pause or by other work, it does not add each time;
+    what the product adds, it does.
+    """
+    least = measure()
+    for _ in range(tries - 1):
+        if least < bound:
+            break
+        least = min(least, measure())
+    return least
 
 
 def environment(env: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from bus.events import from_json
 from bus.publisher import Publisher
 from bus.sockets import EVENTS_HWM
 from tests.envelopes import DIRECTORY, dump
+from tests.processes import DEADLINE_S
 
 
 class Source:
@@ -34,7 +35,7 @@ class Source:
         # Flushed by `publish`, as a processor flushes once a loop turn.
         self.publisher = Publisher(self.socket, source, defer=lambda flush: None)
 
-    def wait_for_workers(self, count: int, deadline_s: float = 20.0) -> None:
+    def wait_for_workers(self, count: int, deadline_s: float = DEADLINE_S) -> None:
         """Wait until `count` workers have subscribed."""
         for _ in range(count):
             if not self.socket.poll(int(deadline_s * 1000)):

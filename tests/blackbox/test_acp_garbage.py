@@ -9,7 +9,7 @@ import pytest
 
 from tests.acp_editor import agent
 from tests.blackbox.weir_up import NO_TWINS
-from tests.processes import ROOT, free_port
+from tests.processes import DEADLINE_S, ROOT, free_port
 
 INIT = {"protocolVersion": 1, "clientCapabilities": {}}
 NOWHERE = f"http://127.0.0.1:{free_port()}"
@@ -126,7 +126,7 @@ def test_it_ends_with_its_editor():
     with agent(NOWHERE) as editor:
         assert alive(editor)
         editor.process.stdin.close()
-        assert editor.process.wait(10) == 0
+        assert editor.process.wait(DEADLINE_S) == 0
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_bad_flag_is_refused_in_one_line(flags, words):
         env={**os.environ, **NO_TWINS},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=DEADLINE_S,
     )
     assert ended.returncode == 2
     assert words in ended.stderr

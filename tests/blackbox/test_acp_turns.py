@@ -315,7 +315,7 @@ def test_a_cancel_that_overtakes_its_prompt_is_asked_for_again(server, editor):
     wait_until(lambda: server.count(f"POST /session/{session}/prompt_async"), what="the prompt")
     editor.tell("session/cancel", {"sessionId": session})
     assert editor.answer(id_)["result"] == {"stopReason": "cancelled"}
-    assert server.count(path) == 2
+    assert server.count(path) >= 2  # once more for each second that the end takes
 
 
 def test_a_late_idle_of_a_cancelled_turn_does_not_end_the_next(server, editor):

@@ -10,7 +10,10 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.http_client import Reply, call
-from tests.processes import Running, running, wait_until
+from tests.processes import DEADLINE_S, Running, running, wait_until
+
+_GONE_S = 5.0
+"""Of a worker whose master has sent it a SIGKILL, and has not waited for its end."""
 
 # An empty twin counts as not given: the settings of whoever runs the tests stay out.
 NO_TWINS = {name: "" for name in os.environ if name.startswith("WEIR_")}
@@ -60,11 +63,11 @@ class Up:
         """Send a request to its gateway."""
         return call(method, self.url + path, body, **how)
 
-    def patiently(self, method: str, path: str, body: Any = None) -> Reply:
+    def patiently(self, method: str, path: str, body: Any = None, **how: Any) -> Reply:
         """Send a request again until a worker has found the processor, as a 503 asks for."""
 
         def found() -> Reply | None:
-            reply = self.call(method, path, body)
+            reply = self.call(method, path, body, **how)
             return None if reply.status == 503 else reply
 
         return wait_until(found, what=f"an answer to {method} {path}")
@@ -82,7 +85,8 @@ class Up:
 
     def prompt(self, session: str, text: str) -> dict[str, Any]:
         """Send a prompt and return the answer when it is whole."""
-        reply = self.patiently("POST", f"/session/{session}/message", prompt(text))
+        path = f"/session/{session}/message"
+        reply = self.patiently("POST", path, prompt(text), timeout_s=DEADLINE_S)
         assert reply.status == 200, reply
         return reply.body
 
@@ -109,7 +113,7 @@ def lives(pid: int) -> bool:
     return bool(state.stdout.strip()) and not state.stdout.startswith("Z")
 
 
-def ended(pids: list[int], deadline_s: float) -> None:
+def ended(pids: list[int], deadline_s: float = DEADLINE_S) -> None:
     """Wait until none of these processes lives."""
     wait_until(lambda: not any(map(lives, pids)), deadline_s, f"the end of {pids}")
 
@@ -128,4 +132,7 @@ def weir_up(
         up = Up(process)
         yield up
         left = up.everybody()
-    assert not [pid for pid in left if lives(pid)], process.output
+    try:
+        ended(left, _GONE_S)
+    except TimeoutError as error:
+        raise AssertionError(process.output) from error

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.processes import wait_until
+from tests.processes import free_port, wait_until
 
 Json = dict[str, Any]
 MODEL = {"providerID": "fake", "modelID": "m1"}
@@ -60,7 +60,8 @@ class AgentServer:
         self._streams: list[queue.SimpleQueue] = []
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"fake": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        # One that nobody is given while no server is here: it may come back on it.
+        self._http = ThreadingHTTPServer(("127.0.0.1", port or free_port()), handler)
         self._http.daemon_threads = True
         self.port = self._http.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -73,6 +74,12 @@ class AgentServer:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+
+    def note(self, what: str, body: Any) -> None:
+        """Remember a request; whoever sees that it was asked finds its body."""
+        with self._lock:
+            self.bodies.append(body)
+            self.asked.append(what)
 
     def count(self, what: str) -> int:
         """How often ``METHOD /path`` was asked for."""
@@ -185,8 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         body = json.loads(data) if data else None
-        self.fake.asked.append(f"{self.command} {url.path}")
-        self.fake.bodies.append(body)
+        self.fake.note(f"{self.command} {url.path}", body)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         status, said = self.fake.answer(self.command, url.path, query, body)
         if self.fake.mute and self.command == "POST":

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
 ROOT = Path(__file__).parents[2]
-START_DEADLINE_S = 20.0
+START_DEADLINE_S = 40.0
 POLL_S = 0.01
 
 # A proxy of the environment must not see requests to the loopback.
@@ -35,7 +35,7 @@ class Provider:
             return json.load(reply)
 
     def wait_for(
-        self, condition: Callable[[list[dict[str, Any]]], bool], deadline_s: float = 10.0
+        self, condition: Callable[[list[dict[str, Any]]], bool], deadline_s: float = 20.0
     ) -> list[dict[str, Any]]:
         """Wait until `condition` holds of the requests, and return them.
 
