@@ -54,6 +54,7 @@ class Ears:
 
     def __init__(self, context: zmq.Context, endpoints: Endpoints) -> None:
         self.events: list[Event] = []
+        self.batches = 0
         self.heartbeats: list[Heartbeat] = []
         self._changed = threading.Condition()
         self._socket = subscriber_socket(context, [endpoints.events])
@@ -70,6 +71,7 @@ class Ears:
                 if isinstance(frame, Heartbeat):
                     self.heartbeats.append(frame)
                 else:
+                    self.batches += 1
                     self.events.extend(Event(envelope) for envelope in frame.envelopes)
                 self._changed.notify_all()
         self._socket.close(0)

@@ -125,7 +125,7 @@ def test_the_instance_stream_ends_when_its_instance_is_disposed(weir):
 
 
 def test_past_its_cap_a_worker_answers_503_and_says_when_to_come_back(gateway):
-    weir = gateway("--max-readers", "2")
+    weir = gateway("--max-readers", "2", "--heartbeat-ms", "60000")
     first, second = SseClient(weir.url + HERE), SseClient(f"{weir.url}/global/event")
     response, body = get_json(weir.url + HERE)
     assert response.status == 503
@@ -134,7 +134,7 @@ def test_past_its_cap_a_worker_answers_503_and_says_when_to_come_back(gateway):
     assert get_json(f"{weir.url}/global/health")[1]["healthy"] is True
     first.close()
     # Nothing is published and no heartbeat is due: the place is free because FIN was noticed.
-    wait_until(lambda: get_json_status(weir.url + HERE) == 200, 5, "a free place")
+    wait_until(lambda: get_json_status(weir.url + HERE) == 200, what="a free place")
     second.close()
 
 

@@ -78,8 +78,13 @@ def test_a_prompt_in_the_background_is_busy_until_it_is_aborted(up, session, pro
 
 def test_a_client_that_does_not_wait_for_its_answer_gets_it_stored(up, session):
     with pytest.raises(TimeoutError):
-        up.call("POST", f"/session/{session}/message", prompt("rate 100 20"), timeout_s=0.05)
-    wait_until(lambda: said(messages_of(up, session)[-1]).count("|") >= 20, what="the answer")
+        up.call("POST", f"/session/{session}/message", prompt("rate 10 40"), timeout_s=0.05)
+
+    def stored():
+        """Count what is, once the request is taken up."""
+        return "".join(map(said, messages_of(up, session))).count("|")
+
+    wait_until(lambda: stored() >= 80, what="the answer")
 
 
 SCRIPTS = {

@@ -33,14 +33,23 @@ class Visits:
 
         A ``query`` stands in place of the header that names the last id.
         """
-        headers = {"Last-Event-ID": self.last_id} if self.last_id and not query else {}
-        asked = urlencode({**self._filters, **query})
-        with SseClient(f"{self._stream}?{asked}", headers) as stream:
+        with self._open(**query) as stream:
             for _ in range(events):
                 self._take(stream.next())
                 if not self._unfinished:
                     return True
         return False
+
+    def begin(self):
+        """Be told where the stream stands: what happens from now on will come, however late."""
+        with self._open() as stream:
+            while not self.last_id or "~" in self.last_id:
+                self._take(stream.next())
+
+    def _open(self, **query):
+        headers = {"Last-Event-ID": self.last_id} if self.last_id and not query else {}
+        asked = urlencode({**self._filters, **query})
+        return SseClient(f"{self._stream}?{asked}", headers)
 
     def _take(self, event):
         self.last_id = event.id or self.last_id
