@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -50,7 +51,13 @@ class Event:
 
 
 class Ears:
-    """A thread that collects all that is said."""
+    """A thread that collects all that is said.
+
+    Attributes:
+        events: all of them.
+        batches: how many frames they came in.
+        heartbeats: all of them.
+    """
 
     def __init__(self, context: zmq.Context, endpoints: Endpoints) -> None:
         self.events: list[Event] = []
@@ -87,3 +94,15 @@ class Ears:
         """Hear no more."""
         self._stop.set()
         self._thread.join()
+
+
+@contextmanager
+def listening(bus: str) -> Iterator[Ears]:
+    """Listen to a bus for the time of a ``with`` block."""
+    with zmq.Context() as context:
+        ears = Ears(context, Endpoints.parse(bus))
+        try:
+            ears.until(lambda: ears.heartbeats)
+            yield ears
+        finally:
+            ears.close()

@@ -2,13 +2,14 @@
 
 import pytest
 
+from bus.commands import Abort
 from tests.blackbox.follower import following, gateway, stopped
 from tests.blackbox.processor_driver import processor
 from tests.blackbox.slow_bus import slow_bus
 
 LATE_S = 1.5
-IN_FLIGHT = "rate 20 100"
-"""Five seconds of text: the worker starts in the midst of it."""
+IN_FLIGHT = "rate 20 1000000"
+"""The worker starts in the midst of it, and it goes on until it is stopped."""
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def test_a_worker_waits_for_a_snapshot_that_comes_late(one, short_folder):
         gateway(short_folder, bus) as (process, url),
         following(url) as reader,
     ):
+        one.ask(Abort(session))
         reader.until_it_holds(one.wait(session, prompt))
         assert reader.state.messages_of(session) == one.messages(session)
         assert "no snapshot can be had" not in process.output
@@ -42,6 +44,7 @@ def test_who_reads_while_a_processor_stands_still_at_the_start_of_a_worker_gets_
         with following(url) as reader:
             waited = reader.until_beats(2)
             go_on()
+            one.ask(Abort(session))
             reader.until_it_holds(one.wait(session, prompt))
         assert waited == []
         assert reader.state.messages_of(session) == one.messages(session)

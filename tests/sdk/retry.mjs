@@ -1,4 +1,5 @@
-// Follows the streams of a server that cuts them, until each was told of two events.
+// Follows the streams of a server that cuts them, until each was told of two events; says "told"
+// at each.
 //
 //   node --experimental-eventsource retry.mjs BASE_URL sdk|eventsource
 
@@ -26,6 +27,7 @@ setTimeout(() => process.exit(1), 20_000)
 
 let count = 0
 for await (const _ of client === "sdk" ? sdk() : eventsource()) {
+  console.log("told")
   if (++count === 2) process.exit(0)
 }
 process.exit(1)
