@@ -26,7 +26,8 @@ test: $(READY)
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 # Text is compared, and memory, descriptors and CLOSE_WAIT are watched; --relay for weir in front
-# of an upstream; --seconds, --seed, --readers, --users, --calm.
+# of an upstream; --seconds, --seed, --readers, --users, --calm; --small-stores
+# for ones that are full in a minute.
 soak: $(READY)
 	$(BIN)/python -m tests.faults.soak $(ARGS)
 

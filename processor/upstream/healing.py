@@ -18,8 +18,9 @@ Theory of operation.
    without them the last words of their session would overtake its text, and to have all of the
    session wait would withhold its permissions and questions for as long as REST fails.
 5. REST has no deltas: it shows text in flight as it was at its last snapshot. Such a part is
-   published only if that does not shorten what readers hold, and never if the connection has seen
-   it begin, since then its deltas pass. It keeps its hole until a live snapshot (`holes`).
+   published only if that does not shorten what readers hold, and never if they have seen it begin
+   on this connection, since then its deltas pass. It keeps its hole until a live snapshot
+   (`holes`).
 6. What became of a permission or question that is asked no more cannot be known. Readers are told
    that it is closed, without a reply. Deltas and `session.error` stay missed; the error of a turn
    is told in its message, and not every one in a message was a `session.error`.

@@ -163,7 +163,9 @@ class Mending:
         length = len(text_of(part))
         if length == 0:
             return False  # it says nothing, and readers may have some of it already
-        return not self._holes.whole(name) and length >= (self._holes.held(name) or 0)
+        if self._memory.knows(name) and self._holes.whole(name):
+            return False  # one that came before its message is not known: readers dropped it
+        return length >= (self._holes.held(name) or 0)
 
     def _list(
         self,

@@ -65,13 +65,24 @@ class Child:
 
 @contextlib.contextmanager
 def child(
-    *command: str, stderr: IO[bytes] | None = None, cwd: Path | None = None
+    *command: str,
+    stderr: IO[bytes] | None = None,
+    cwd: Path | None = None,
+    path: Path | None = None,
 ) -> Iterator[Child]:
-    """Run ``python COMMAND…`` for the time of a ``with`` block."""
+    """Run ``python COMMAND…`` for the time of a ``with`` block.
+
+    Args:
+        command: what it is to run.
+        stderr: where its standard error goes; None: to that of this process.
+        cwd: where it runs; None: in the root of this repository.
+        path: a folder whose modules it and its children see first.
+    """
+    paths = [str(one) for one in (path, ROOT) if one is not None]
     process = subprocess.Popen(
         [sys.executable, *command],
         cwd=cwd or ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,

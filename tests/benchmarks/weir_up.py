@@ -105,35 +105,41 @@ def _part(process: process_tree.Process, up: int) -> str:
 
 
 @contextlib.contextmanager
-def weir_up(*flags: str) -> Iterator[Weir]:
-    """Run a fresh deployment and its provider for the time of a ``with`` block."""
+def weir_up(*flags: str, path: Path | None = None) -> Iterator[Weir]:
+    """Run a fresh deployment and its provider for the time of a ``with`` block.
+
+    Args:
+        flags: more of weir's.
+        path: a folder whose modules all of its processes see first.
+    """
     with start_provider() as model:
         native = ("--model-url", model.url, "--model", "m1")
-        with _weir(model.pid, *native, *flags) as weir:
+        with _weir(model.pid, *native, *flags, path=path) as weir:
             yield weir
 
 
 @contextlib.contextmanager
-def weir_before(upstream: str, pid: int, *flags: str) -> Iterator[Weir]:
+def weir_before(upstream: str, pid: int, *flags: str, path: Path | None = None) -> Iterator[Weir]:
     """Run a fresh deployment in front of a server for the time of a ``with`` block.
 
     Args:
         upstream: URL by which weir reaches the server.
         pid: of the server, which counts as the provider.
         flags: more of weir's.
+        path: a folder whose modules all of its processes see first.
     """
-    with _weir(pid, "--upstream", upstream, *flags) as weir:
+    with _weir(pid, "--upstream", upstream, *flags, path=path) as weir:
         yield weir
 
 
 @contextlib.contextmanager
-def _weir(provider: int, *flags: str) -> Iterator[Weir]:
+def _weir(provider: int, *flags: str, path: Path | None) -> Iterator[Weir]:
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
         state, work, log = (Path(folder) / name for name in ("state", "work", "log"))
         work.mkdir()
         command = ["-m", "deploy.cli", "up", "--port", "0", "--state", str(state)]
         command += ["--workers", str(WORKERS), *flags]
-        with log.open("wb") as stderr, child(*command, stderr=stderr, cwd=work) as up:
+        with log.open("wb") as stderr, child(*command, stderr=stderr, cwd=work, path=path) as up:
             try:
                 url = up.line(_DEADLINE_S).removeprefix(READY).strip()
             except (EOFError, TimeoutError) as error:

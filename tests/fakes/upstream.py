@@ -59,12 +59,13 @@ class Handler(BaseHTTPRequestHandler):
             self._rest(url.path, {name: v[-1] for name, v in parse_qs(url.query).items()})
 
     def _stream(self) -> None:
-        self.wfile.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nDate: "
-            + self.server.date.encode()
-            + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
-        )
+        # At once: who has the head of an answer is told of all that happens from then on.
         with self.server.changed:
+            self.wfile.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nDate: "
+                + self.server.now().encode()
+                + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )
             self.send(sse(CONNECTED))
             self.server.streams.append(self)
             self.server.connections += 1
@@ -165,6 +166,10 @@ class Server(ThreadingHTTPServer):
         self.changed = threading.Condition(threading.RLock())
         self.before_rest: Callable[[str], None] = lambda path: None
         self.greet: Callable[[Handler], None] = lambda stream: None
+
+    def now(self) -> str:
+        """Return the `Date` of a stream that begins."""
+        return self.date
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A peer that leaves, and a stream that the test has cut, are no errors."""

@@ -3,8 +3,9 @@
 A real `weir up` in front of a scripted model, readers who reach it through the fault proxy, and
 users who prompt without a pause. Every answer must be held whole by every reader: as it is stored,
 nothing missing, nothing twice. With ``--relay``, weir is in front of a server that runs the turns,
-and reaches it through faults as well. It prints what it saw. If anything is wrong it ends with
-status 1, and leaves what weir logged in ``soak-SEED.log``.
+and reaches it through faults as well. With ``--small-stores``, all that weir remembers is full
+within a minute. It prints what it saw. If anything is wrong it ends with status 1, and leaves what
+weir logged in ``soak-SEED.log``.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import time
 import msgspec
 
 from tests.benchmarks.child import child, ended_by_sigterm
+from tests.fakes import small_stores
 from tests.faults import stage
 from tests.faults.plan import Plan, Seen
 from tests.faults.samples import Samples
@@ -34,7 +36,8 @@ def main() -> int:
     options = _options()
     print(f"soak: seed {options.seed}, {options.seconds:g} s", flush=True)
     begun = stage.relay if options.relay else stage.native
-    with begun(options.seed, options.readers) as on:
+    path = small_stores.FOLDER if options.small_stores else None
+    with begun(options.seed, options.readers, path) as on:
         if options.calm:
             on.calm()
         samples = Samples(on.weir)
@@ -58,6 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=random.randrange(10**9))
     parser.add_argument("--calm", action="store_true", help="no faults: weir and its load alone")
     parser.add_argument("--relay", action="store_true", help="weir in front of an upstream")
+    parser.add_argument("--small-stores", action="store_true", help="they are full in a minute")
     return parser.parse_args()
 
 

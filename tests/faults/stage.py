@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from tests.benchmarks.weir_up import Weir, weir_before, weir_up
@@ -43,19 +44,19 @@ class Stage(NamedTuple):
 
 
 @contextmanager
-def native(seed: int, lanes: int) -> Iterator[Stage]:
+def native(seed: int, lanes: int, path: Path | None) -> Iterator[Stage]:
     """Have weir run the turns itself."""
-    with weir_up(*_FLAGS) as weir, fault_proxy(weir.url, seed, lanes) as readers:
+    with weir_up(*_FLAGS, path=path) as weir, fault_proxy(weir.url, seed, lanes) as readers:
         yield Stage(weir, weir.url, readers)
 
 
 @contextmanager
-def relay(seed: int, lanes: int) -> Iterator[Stage]:
+def relay(seed: int, lanes: int, path: Path | None) -> Iterator[Stage]:
     """Have weir in front of an upstream, which it reaches through faults."""
     with (
         scripted_upstream() as server,
         fault_proxy(server.url, seed, bits=UPSTREAM_BITS) as upstream,
-        weir_before(upstream.urls[0], server.pid, *_FLAGS) as weir,
+        weir_before(upstream.urls[0], server.pid, *_FLAGS, path=path) as weir,
         fault_proxy(weir.url, seed + 1, lanes) as readers,
     ):
         yield Stage(weir, server.url, readers, upstream)

@@ -54,7 +54,6 @@ class Handler(upstream.Handler):
         self._send(200, b"true")
 
     def _stream(self) -> None:
-        self.server.date = formatdate(usegmt=True)
         self._waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         writer = threading.Thread(target=self._write, daemon=True)
         writer.start()
@@ -84,6 +83,10 @@ class Server(upstream.Server):
         self.RequestHandlerClass = Handler
         self._ids = Ids()
         self._turns: dict[str, tuple[Telling, threading.Thread]] = {}
+
+    def now(self) -> str:
+        """Return the time."""
+        return formatdate(usegmt=True)
 
     def make(self, directory: str) -> Json:
         """Make a session, and return it."""

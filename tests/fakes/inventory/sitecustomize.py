@@ -14,7 +14,8 @@ import signal
 import tracemalloc
 from pathlib import Path
 
-from tests.fakes.inventory import FOLDER_VARIABLE, TAKE, small_stores
+from tests.fakes.inventory import FOLDER_VARIABLE, TAKE
+from tests.fakes.small_stores import FILLED_AT_ONCE, install
 
 _numbers = itertools.count(1)
 
@@ -32,5 +33,5 @@ def _take(number: int, frame: object) -> None:
     written.rename(path)
 
 
-small_stores.install()
+install(FILLED_AT_ONCE)
 signal.signal(TAKE, _take)

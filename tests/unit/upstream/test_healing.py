@@ -38,6 +38,7 @@ def delta(name, of, text):
 
 SESSION = frame("session.created", info={"id": "ses_1", "time": {"created": 1}})
 BUSY = frame("session.status", status={"type": "busy"})
+PROMPT = {"id": "prt_1", "messageID": "msg_1", "sessionID": "ses_1", "type": "text", "text": "Hi"}
 
 
 class Bench:
@@ -70,6 +71,10 @@ class Bench:
 
 def ids(events, kind):
     return [e["properties"]["info"]["id"] for e in events if e["type"] == kind]
+
+
+def parts(events):
+    return [e["properties"]["part"] for e in events if e["type"] == "message.part.updated"]
 
 
 def with_a_message_missed():
@@ -194,6 +199,24 @@ def test_a_failed_attempt_lets_go_of_what_waits_and_leaves_nothing_out_the_next_
     assert [one.event.type for one in bench.published] == ["todo.updated"]
     bench.during = lambda: None
     assert ids(bench.heal(), "message.updated") == ["msg_1"]
+
+
+def test_a_part_that_came_before_its_message_was_fetched_is_told_again():
+    bench = Bench()
+    bench.live(SESSION, BUSY)
+    bench.reconnect()
+    bench.stored.apply(message("msg_1", CUT_MS, role="user"))
+    said = frame("message.part.updated", part=PROMPT)
+
+    def fail():
+        bench.live(said)
+        raise RestFailed("not now")
+
+    bench.during = fail
+    with pytest.raises(RestFailed):
+        bench.heal()
+    bench.during = lambda: None
+    assert said["payload"]["properties"]["part"] in parts(bench.heal())
 
 
 def test_an_answer_that_never_comes_is_done_without_in_the_end():

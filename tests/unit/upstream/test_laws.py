@@ -1,7 +1,9 @@
 """What readers hold when the stream is cut, as properties over any history and any cuts."""
 
+import contextlib
 import copy
 import json
+import math
 from collections import defaultdict
 
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from bus.events import Opaque, from_json
 from bus.ids import Ids
 from processor.upstream.healing import Healing
 from processor.upstream.intake import Intake
+from processor.upstream.rest import RestCut
 from processor.upstream.subject import grows, subject_of
 from tests.envelopes import dump
 from tests.fakes.stored import Stored, StoredRest
@@ -38,9 +41,10 @@ class World:
         self.now = 0.0
         self.intake = Intake(self.publish, lambda: self.now)
         self.connected = False
-        self.rest = StoredRest(self.stored, self.happen, self.arrive)
+        self.rest = StoredRest(self.stored, self.asked, self.arrive)
         self.healing = Healing(self.rest, self.intake, Ids())
         self.steps = []
+        self.answers = math.inf
 
     def happen(self, count=None):
         """Let the server go on: while it is asked, as many events as `steps` says."""
@@ -66,7 +70,26 @@ class World:
         self.connected = True
         self.intake.connected(None)
 
-    def heal(self):
+    def begin(self, during=(), cuts=()):
+        """Connect, and heal."""
+        self.connect()
+        self.steps = list(during)
+        self.heal(cuts)
+
+    def asked(self):
+        """Be asked: there are so many answers before the connection is lost."""
+        self.happen()
+        self.answers -= 1
+        if self.answers < 0:
+            raise RestCut("not now")
+
+    def heal(self, cuts=()):
+        """Have one attempt after the other fail after some answers, and the last succeed."""
+        for self.answers in cuts:
+            with contextlib.suppress(RestCut):
+                self.healing.attempt()
+            self.arrive()
+        self.answers = math.inf
         self.healing.attempt()
         self.arrive()
 
@@ -139,44 +162,65 @@ def subject_in(event):
 
 
 def whole(state):
-    """What must be equal in the end: all but texts that never ended."""
+    """What must be equal in the end: all but texts that never ended, and empty prompts."""
     view = state.view()
     kept = {name: view[name] for name in COMPARED}
     for name in ("todos", "diffs"):
         kept[name] = {session: told for session, told in kept[name].items() if told}
     known = {id_ for infos in view["messages"].values() for id_ in infos}
     kept["parts"] = {
-        message: {id_: part for id_, part in parts.items() if not grows(part)}
+        message: {id_: part for id_, part in parts.items() if not open_or_empty(part)}
         for message, parts in view["parts"].items()
         if message in known
     }
     return kept
 
 
+def open_or_empty(part):
+    """Tell whether a text never ended, or says nothing; a prompt has no times at all."""
+    return grows(part) and ("time" in part or not part["text"])
+
+
 _counts = st.sampled_from((0, 0, 1, 1, 2, 3, 5, 8, 13))
-_phase = st.tuples(st.integers(0, 30), st.integers(0, 12), st.lists(_counts, max_size=12))
+_during = st.lists(_counts, max_size=12)
+_cuts = st.lists(st.integers(0, 12), max_size=3)
+_phase = st.tuples(_during, _cuts, st.integers(0, 30), st.integers(0, 12))
 
 
-@given(global_histories(), st.lists(_phase, min_size=1, max_size=4), st.integers(0, 12))
+@given(
+    global_histories(),
+    st.lists(_phase, min_size=1, max_size=4),
+    st.tuples(_during, _cuts),
+    st.integers(0, 12),
+)
 @settings(max_examples=200, deadline=None)
 def test_cuts_leave_readers_with_truth_at_every_moment_and_all_of_it_at_the_end(
-    frames, phases, lag
+    frames, phases, last, lag
 ):
     world = World(frames, lag)
-    for live, missed, during in phases:
-        world.connect()
-        world.steps = list(during)
-        world.heal()
+    for during, cuts, live, missed in phases:
+        world.begin(during, cuts)
         world.happen(live)
         world.arrive()
         world.cut()
         world.happen(missed)
-    world.connect()
+    world.begin(*last)
     world.happen(len(world.left))
     world.arrive(all_of_it=True)
-    world.cut()
-    world.connect()
-    world.heal()
+    assert whole(world.reader) == whole(world.truth)
+
+
+@given(global_histories(), st.lists(st.integers(1, 30), min_size=1, max_size=3))
+@settings(max_examples=100, deadline=None)
+def test_connections_that_end_before_they_are_healed_leave_it_to_the_next(frames, counts):
+    world = World(frames)
+    for count in counts:
+        world.connect()
+        world.happen(count)
+        world.arrive()
+        world.cut()
+    world.happen(len(world.left))
+    world.begin()
     assert whole(world.reader) == whole(world.truth)
 
 
