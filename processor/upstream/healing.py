@@ -26,22 +26,28 @@ Theory of operation.
    is told in its message, and not every one in a message was a `session.error`.
 
 Which sessions: those not idle at the cut, or heard of shortly before it, or busy, changed or
-asking now. The first connection of a processor comes after a cut, too, if the one before it has
-left a note of the sessions that were lively then (`notes`); else those busy or asking now count.
+asking now; and of those at rest the ones that their place does not list any more, looked up once
+a cut: what cannot be fetched by its id either is gone. The list is the one that tells of changes,
+from further back, so thousands of sessions at rest cost no request. The first connection of a
+processor comes after a cut, too, if the one before it has left a note of the sessions it knew
+(`notes`); else those busy or asking now count.
 """
 
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Container
 
 from bus.ids import Ids
 from processor.upstream.frames import Place
 from processor.upstream.intake import Intake
+from processor.upstream.memory import RememberedSession
 from processor.upstream.mending import Answers, Mending
 from processor.upstream.notes import Noted, Notes
 from processor.upstream.rest import PAGE, Gone, Rest, RestCut, RestFailed
 from processor.upstream.subject import Json, time_of
-from processor.upstream.survey import Patience, Survey, places, survey
+from processor.upstream.survey import AtRest, Patience, Survey, places, survey
 
 log = logging.getLogger("weir.upstream")
 
@@ -64,6 +70,7 @@ class Healing:
         self._patience = Patience()
         self._since_ms: int | None = None
         self._pending: dict[str, Place] = {}
+        self._looked_up = False
 
     def cut(self, now: float, last_ms: int) -> None:
         """Note that the stream is cut.
@@ -75,6 +82,7 @@ class Healing:
         if self._since_ms is None or last_ms < self._since_ms:
             self._since_ms = last_ms
         self._pending = self.lively(now)
+        self._looked_up = False
 
     def note(self, notes: Notes, now: float, whole_ms: int | None) -> None:
         """Leave to the next processor what it would have to heal if this one ended now.
@@ -87,12 +95,19 @@ class Healing:
         """
         since_ms = whole_ms if self._since_ms is None else self._since_ms
         if since_ms is not None:
-            notes.write(since_ms, self.lively(now))
+            lively = self.lively(now)
+            notes.write(Noted(since_ms, lively, self.at_rest(lively)))
 
     def begin(self, noted: Noted) -> None:
         """Take over what the last processor left to heal."""
         self._since_ms = noted.since_ms
         self._pending |= noted.sessions
+        recall = self._intake.memory.recall
+        for session, (place, updated_ms) in noted.at_rest.items():
+            info = {"id": session, "time": {"updated": updated_ms}}
+            recall(session, RememberedSession(place, -math.inf, {"type": "idle"}, info=info))
+        for session, place in noted.sessions.items():
+            recall(session, RememberedSession(place, -math.inf))
 
     def lively(self, now: float) -> dict[str, Place]:
         """Return the sessions that would have to be healed if the stream were cut now."""
@@ -102,6 +117,14 @@ class Healing:
             if known.lively(now)
         }
         return self._pending | lively
+
+    def at_rest(self, lively: Container[str]) -> AtRest:
+        """Return the sessions but for the lively ones, as far as it is known how old they are."""
+        return {
+            session: (known.place, known.updated_ms)
+            for session, known in self._intake.memory.sessions()
+            if session not in lively and known.updated_ms is not None
+        }
 
     def attempt(self) -> None:
         """Publish what was missed; what waits meanwhile is let go at the end.
@@ -123,7 +146,9 @@ class Healing:
 
     def _all(self) -> None:
         around = places(self._intake.memory, self._pending.values())
-        found = survey(self._rest, self._patience, around, self._since_ms)
+        at_rest = {} if self._looked_up else self.at_rest(self._pending)
+        found = survey(self._rest, self._patience, around, self._since_ms, at_rest)
+        self._looked_up = True
         for session, place in found.sessions.items():
             self._pending.setdefault(session, place)
         cut: RestCut | None = None

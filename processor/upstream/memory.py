@@ -20,6 +20,7 @@ from processor.upstream.subject import Subject, time_of
 MOST_SESSIONS = 512
 MOST_ENTITIES = 50_000
 LIVELY_S = 30.0
+_LATEST_MS = 2**53
 
 _V = TypeVar("_V")
 
@@ -53,6 +54,12 @@ class RememberedSession(Struct):
         return self.info.get("parentID") if isinstance(self.info, dict) else None
 
     @property
+    def updated_ms(self) -> int | None:
+        """When it last changed, by the server's clock; None where no such time was told."""
+        ms = time_of(self.info, "updated") if isinstance(self.info, dict) else None
+        return ms if ms is not None and 0 <= ms < _LATEST_MS else None
+
+    @property
     def idle(self) -> bool:
         """Whether it was idle when it last said what it is doing."""
         return isinstance(self.status, dict) and self.status.get("type") == "idle"
@@ -84,6 +91,11 @@ class Memory:
     def session(self, session: str) -> RememberedSession | None:
         """Return a session, None if it is not remembered."""
         return self._sessions.get(session)
+
+    def recall(self, session: str, known: RememberedSession) -> None:
+        """Take over what the last processor remembered of a session."""
+        self._sessions[session] = known
+        _bound(self._sessions, self._most_sessions)
 
     def entities(self, session: str) -> list[tuple[str, Entity]]:
         """Return id and entity of the messages and parts of a session."""

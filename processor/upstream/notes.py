@@ -1,20 +1,20 @@
-"""What the next processor needs to know to heal: which sessions were lively, and until when.
+"""What the next processor needs to know to heal: which sessions there were, and until when.
 
 What readers were told is forgotten with the process. But that they may have been told too little
-of these sessions is enough to know: healing fetches them whole.
+of the lively ones is enough to know: healing fetches them whole. Those at rest may have ended.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from processor.upstream.frames import Place
+from processor.upstream.survey import AtRest
 
 log = logging.getLogger("weir.upstream")
 
@@ -25,10 +25,12 @@ class Noted(Struct):
     Attributes:
         since_ms: by the server's clock, when the stream was certainly whole.
         sessions: those that were lively then, and where they live.
+        at_rest: others that readers know: where they live, and when they last changed, in ms.
     """
 
     since_ms: int
     sessions: dict[str, Place]
+    at_rest: AtRest = {}
 
 
 class Notes:
@@ -53,12 +55,12 @@ class Notes:
             log.warning("%s cannot be read, healing goes without it: %s", self._file, error)
             return None
 
-    def write(self, since_ms: int, sessions: Mapping[str, Place]) -> None:
-        """Note this; nothing is written while nothing is lively."""
-        noted = Noted(since_ms, dict(sessions))
-        if noted == self._written or (
-            self._written is not None and not sessions and not self._written.sessions
-        ):
+    def write(self, noted: Noted) -> None:
+        """Note this; nothing is written while nothing happens but that time goes by."""
+        before = self._written
+        if before is not None and (before.sessions, before.at_rest) == ({}, noted.at_rest):
+            before = Noted(noted.since_ms, {}, noted.at_rest)
+        if before == noted:
             return
         fresh = self._file.with_suffix(".new")
         try:

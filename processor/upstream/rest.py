@@ -22,7 +22,7 @@ from processor.upstream.subject import Json
 log = logging.getLogger("weir.upstream")
 
 PAGE = 100
-_MOST_SESSIONS = 1000
+MOST_LISTED = 1000
 _MOST_BYTES = 256 * 1024 * 1024
 _MAY_PASS = (401, 403, 408, 425, 429)
 
@@ -95,8 +95,8 @@ class Rest:
         return statuses
 
     def changed_sessions(self, place: Place, since_ms: int) -> list[Json]:
-        """Return the sessions that changed at or after a time."""
-        query = {"start": str(since_ms), "limit": str(_MOST_SESSIONS)}
+        """Return the sessions that changed at or after a time, the last `MOST_LISTED` of them."""
+        query = {"start": str(since_ms), "limit": str(MOST_LISTED)}
         sessions: list[Json]
         sessions, _ = self._get("/session", place, query, list[_Named])
         return sessions

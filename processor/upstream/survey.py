@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from msgspec import Struct, field
 
 from processor.upstream.frames import Place
 from processor.upstream.memory import Memory
-from processor.upstream.rest import NotThere, Rest, RestCut, RestFailed
+from processor.upstream.rest import MOST_LISTED, NotThere, Rest, RestCut, RestFailed
 from processor.upstream.subject import Json, time_of
 
 log = logging.getLogger("weir.upstream")
@@ -20,6 +20,9 @@ _MOST_PLACES = 32
 _TRIES = 5
 
 _T = TypeVar("_T")
+
+AtRest = Mapping[str, tuple[Place, int]]
+"""By session: where it lives, and when it last changed, ms by the server's clock."""
 
 
 class Patience:
@@ -60,7 +63,8 @@ class Survey(Struct):
     """What was found.
 
     Attributes:
-        sessions: those that something may have been missed of, and where they live.
+        sessions: those that something may have been missed of, and where they live; the last are
+            those at rest that their place does not list any more.
         statuses: by session, those not idle; a session of a place not in `known` may be busy.
         pending: by kind and then id, what is asked.
         known: the places that told of statuses, and of each kind of request.
@@ -79,7 +83,11 @@ class Survey(Struct):
 
 
 def survey(
-    rest: Rest, patience: Patience, places: Iterable[Place], since_ms: int | None
+    rest: Rest,
+    patience: Patience,
+    places: Iterable[Place],
+    since_ms: int | None,
+    at_rest: AtRest,
 ) -> Survey:
     """Look at every place.
 
@@ -88,18 +96,26 @@ def survey(
         patience: how long for.
         places: where to look.
         since_ms: sessions that changed since then count too, None: only those with work to do.
+        at_rest: sessions that readers know and in which nothing has happened, as far as is known.
 
     Raises:
         RestFailed: a place cannot be looked at now.
     """
     found = Survey()
+    unlisted: dict[str, Place] = {}
     for place in places:
         _statuses(found, patience.ask(rest.statuses, place), place)
         for kind in KINDS:
             _requests(found, kind, patience.ask(rest.requests, kind, place), place)
         if since_ms is not None:
-            changed = patience.ask(rest.changed_sessions, place, since_ms)
-            _changed(found, changed or [], place, since_ms)
+            here = {name: ms for name, (home, ms) in at_rest.items() if _same(home, place)}
+            start_ms = min([since_ms, *here.values()])
+            listed = patience.ask(rest.changed_sessions, place, start_ms)
+            if listed is not None:
+                _changed(found, listed, place, since_ms)
+                unlisted |= dict.fromkeys(_unlisted(here, listed), place)
+    for session, place in unlisted.items():
+        found.sessions.setdefault(session, place)
     return found
 
 
@@ -138,6 +154,19 @@ def _requests(found: Survey, kind: str, requests: list[Json] | None, place: Plac
     for request in requests:
         found.pending[kind][request["id"]] = request
         found.sessions[request["sessionID"]] = place
+
+
+def _same(one: Place, other: Place) -> bool:
+    return (one.directory, one.workspace) == (other.directory, other.workspace)
+
+
+def _unlisted(known: Mapping[str, int], listed: list[Json]) -> list[str]:
+    """Return which sessions a list lacks; one that is cut off says nothing of those before it."""
+    names = {info["id"] for info in listed}
+    begins_ms = 0
+    if len(listed) >= MOST_LISTED:
+        begins_ms = min(time_of(info, "updated") or 0 for info in listed)
+    return [name for name, ms in known.items() if name not in names and ms > begins_ms]
 
 
 def _changed(found: Survey, sessions: list[Json], place: Place, since_ms: int) -> None:

@@ -13,13 +13,14 @@ import pytest
 from tests import recorded
 from tests.blackbox.relay import Relay, held, relay
 from tests.fakes.upstream import Upstream, frames_of, upstream
-from tests.processes import free_port, running, wait_until
+from tests.processes import ROOT, free_port, running, wait_until
 from tests.reference import State
 
 Json = dict[str, Any]
 STORED = ("sessions", "messages", "parts", "permissions", "questions", "todos")
 WITHOUT_AN_END = ("abort", "error400", "heartbeat", "session_ops")
 DELTAS = [name for name in recorded.scenarios() if name.split("/")[-1] not in WITHOUT_AN_END]
+HASTY = f"{ROOT / 'tests' / 'fakes' / 'hasty'}:{ROOT}"
 DONE = {"directory": "/srv/demo/proj1", "payload": {"type": "test.done", "properties": {}}}
 
 
@@ -219,6 +220,29 @@ def test_a_session_deleted_in_a_cut_is_gone(pair):
     check(finish(pair), frames)
 
 
+@pytest.mark.parametrize("restarts", [False, True], ids=["cut", "processor restarted"])
+def test_a_session_at_rest_that_is_deleted_unheard_is_told_gone(tmp_path: Path, restarts: bool):
+    with upstream() as fake, relay(tmp_path, fake.url, PYTHONPATH=HASTY) as one:
+        one.until_healed()
+        frames = frames_of("plain")
+        fake.say(*frames)
+        before = one.until_count(len(frames))
+        [session] = held(frames).sessions
+        deleted = {"sessionID": session, "info": held(frames).sessions[session]}
+        gone = {"payload": {"type": "session.deleted", "properties": deleted}}
+        if restarts:
+            noted_by(one, frames, "at_rest")
+            one.processor.kill()
+            fake.miss(gone)
+            one.processor.start()
+            one.until_healed()
+        else:
+            reconnect((fake, one), gone)
+        finish((fake, one))
+        told = before + one.replayed()
+    assert session not in held(told).sessions
+
+
 def test_an_answer_under_way_at_the_first_connection_is_shown(tmp_path: Path):
     frames = frames_of("title")
     places = delta_places(frames)
@@ -294,13 +318,14 @@ def test_a_processor_that_is_killed_and_started_again_heals_its_readers(
     check(before + one.replayed(), frames)
 
 
-def noted_by(one: Relay, frames: list[Json]) -> Path:
+def noted_by(one: Relay, frames: list[Json], among: str = "sessions") -> Path:
     """Wait until the processor has noted the session that frames are about; return the file."""
     session = next(iter(held(frames).messages))
 
     def noted() -> Path | None:
         files = one.processor.state.glob("*.json")
-        return next((file for file in files if session in file.read_text()), None)
+        found = (file for file in files if session in json.loads(file.read_text())[among])
+        return next(found, None)
 
     return wait_until(noted, what="a note")
 

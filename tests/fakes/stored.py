@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from processor.upstream.rest import Gone
+from processor.upstream.rest import MOST_LISTED, Gone
 from tests.reference import Json, State
 
 LATEST_MS = 2**53
@@ -36,11 +36,12 @@ class Stored:
             if status["type"] != "idle" and self._in(session, directory)
         }
 
-    def sessions(self, directory: str | None, start: int = 0) -> list[Json]:
+    def sessions(self, directory: str | None, start: int = 0, limit: int = 100) -> list[Json]:
         """``GET /session``: one that does not say when it was updated, was just now."""
         infos = [info for id_, info in self.state.sessions.items() if self._in(id_, directory)]
         stamped = [info | {"time": {"updated": LATEST_MS} | info["time"]} for info in infos]
-        return [info for info in stamped if info["time"]["updated"] >= start]
+        found = [info for info in stamped if info["time"]["updated"] >= start]
+        return sorted(found, key=lambda info: -info["time"]["updated"])[:limit]
 
     def requests(self, kind: str, directory: str | None) -> list[Json]:
         """``GET /permission`` and ``GET /question``."""
@@ -89,7 +90,7 @@ class StoredRest:
         return self._answer(self._stored.statuses, place.directory)
 
     def changed_sessions(self, place, since_ms):
-        return self._answer(self._stored.sessions, place.directory, since_ms)
+        return self._answer(self._stored.sessions, place.directory, since_ms, MOST_LISTED)
 
     def requests(self, kind, place):
         return self._answer(self._stored.requests, kind, place.directory)

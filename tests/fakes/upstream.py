@@ -115,7 +115,8 @@ class Handler(BaseHTTPRequestHandler):
             case ["global", "health"]:
                 return {"healthy": True, "version": VERSION}
             case ["session"]:
-                return stored.sessions(directory, int(query.get("start", 0)))
+                limit = int(query.get("limit", 100))
+                return stored.sessions(directory, int(query.get("start", 0)), limit)
             case ["session", "status"]:
                 return stored.statuses(directory)
             case ["permission" | "question" as kind]:

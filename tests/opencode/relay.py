@@ -1,6 +1,6 @@
 """``weir up`` in front of a real opencode."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,9 +11,11 @@ UPSTREAM = "--upstream"
 
 
 @contextmanager
-def weir_before(opencode: Opencode, folder: Path, *flags: str) -> Iterator[Up]:
+def weir_before(
+    opencode: Opencode, folder: Path, *flags: str, env: Mapping[str, str] | None = None
+) -> Iterator[Up]:
     """Run a relay of `opencode` with its state under `folder`."""
-    with weir_up(folder, UPSTREAM, opencode.url, *flags) as up:
+    with weir_up(folder, UPSTREAM, opencode.url, *flags, env=env) as up:
         yield up
 
 

@@ -1,5 +1,7 @@
 """An opencode that is killed behind weir: readers stay, are told the truth, and are healed."""
 
+import json
+
 import pytest
 
 from tests.fakes.texts import DEFAULT_SIZE
@@ -10,13 +12,15 @@ from tests.opencode.install import OLD_VERSION, VERSION
 from tests.opencode.relay import readiness, weir_before
 from tests.opencode.scenarios import PLAIN
 from tests.opencode.views import agreed, seen, text_of
-from tests.processes import wait_until
+from tests.processes import ROOT, wait_until
+from tests.sse_client import SseClient
 
 pytestmark = [
     pytest.mark.timeout(400),
     pytest.mark.parametrize("opencode", [VERSION, OLD_VERSION], indirect=True, scope="module"),
 ]
 
+HASTY = {"PYTHONPATH": f"{ROOT / 'tests' / 'fakes' / 'hasty'}:{ROOT}"}
 NOTICED_S = 15.0
 HEALED_S = 25.0
 """Of a reader whose first request a server that starts may leave unanswered."""
@@ -76,6 +80,29 @@ def test_readers_stay_and_are_healed_after_a_kill(opencode, up, api):
         for reader in (one, every):
             agreed(api, reader.events, again)
             assert sum(event["type"] == "server.connected" for event in reader.events) == 1
+
+
+def test_a_session_at_rest_that_is_deleted_while_weir_is_away_is_told_gone(opencode, tmp_path):
+    straight = Api(opencode.url, str(opencode.projects[0]))
+    with weir_before(opencode, tmp_path, env=HASTY) as before:
+        wait_until(lambda: is_ready(before), HEALED_S)
+        with Collector(before.url, straight.directory) as reader:
+            session = PLAIN.play(Api(before.url, straight.directory), reader)
+        wait_until(lambda: session in noted_at_rest(tmp_path), HEALED_S, "a note")
+    straight.ask("DELETE", f"/session/{session}")
+    with weir_before(opencode, tmp_path, env=HASTY) as after:
+        wait_until(lambda: is_ready(after), HEALED_S)
+        with SseClient(f"{after.url}/global/event", {"Last-Event-ID": "before:1"}) as stream:
+            told = stream.until(lambda event: event["payload"]["type"] == "session.deleted")
+    assert told[-1]["payload"]["properties"]["info"]["id"] == session
+
+
+def noted_at_rest(folder):
+    return {name for file in folder.rglob("up-*.json") for name in decoded(file)["at_rest"]}
+
+
+def decoded(file):
+    return json.loads(file.read_text())
 
 
 def test_weir_says_so_while_opencode_is_gone(opencode, up, api):

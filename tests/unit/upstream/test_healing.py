@@ -5,15 +5,19 @@ import json
 import pytest
 
 from bus.ids import Ids
+from processor.upstream import survey
 from processor.upstream.healing import Healing
 from processor.upstream.hold import Hold
 from processor.upstream.intake import Intake
+from processor.upstream.memory import LIVELY_S
 from processor.upstream.rest import RestCut, RestFailed
 from tests.envelopes import dump
+from tests.fakes import stored
 from tests.fakes.stored import Stored, StoredRest
 
 HERE = {"directory": "/d", "project": "prj"}
 CUT_MS = 1000
+LONG_AFTER = LIVELY_S + 1
 
 
 def frame(kind, **properties):
@@ -47,20 +51,25 @@ class Bench:
     def __init__(self, *stored):
         self.stored = Stored(list(stored))
         self.published = []
+        self.asked = 0
         self.during = lambda: None
         self.intake = Intake(lambda frame: self.published.append(frame), lambda: 0.0)
-        self.rest = StoredRest(self.stored, lambda: self.during(), lambda: None)
+        self.rest = StoredRest(self.stored, self.before_each, lambda: None)
         self.healing = Healing(self.rest, self.intake, Ids())
         self.intake.connected(0)
+
+    def before_each(self):
+        self.asked += 1
+        self.during()
 
     def live(self, *frames):
         for one in frames:
             self.stored.apply(one)
             self.intake.take(dump(one))
 
-    def reconnect(self):
+    def reconnect(self, now=0.0):
         self.intake.release()
-        self.healing.cut(0.0, CUT_MS)
+        self.healing.cut(now, CUT_MS)
         self.intake.connected(CUT_MS)
 
     def heal(self):
@@ -75,6 +84,16 @@ def ids(events, kind):
 
 def parts(events):
     return [e["properties"]["part"] for e in events if e["type"] == "message.part.updated"]
+
+
+def at_rest(bench, *names):
+    """Have sessions created, one after the other, that do nothing; return the frames."""
+    infos = [{"id": name, "time": {"updated": ms}} for ms, name in enumerate(names, start=1)]
+    for info in infos:
+        about = {"sessionID": info["id"]}
+        idle = frame("session.status", status={"type": "idle"}, **about)
+        bench.live(frame("session.created", info=info, **about), idle)
+    return [frame("session.deleted", sessionID=info["id"], info=info) for info in infos]
 
 
 def with_a_message_missed():
@@ -328,3 +347,50 @@ def test_a_stream_that_is_later_than_rest_does_not_begin_again_what_has_ended():
         bench.intake.take(dump(one))
     late = [json.loads(one.event.json()) for one in bench.published]
     assert late == [turn[0]["payload"], turn[-1]["payload"]]
+
+
+def test_sessions_at_rest_that_were_deleted_in_a_cut_are_told_gone_for_one_request_each():
+    bench = Bench()
+    gone = at_rest(bench, *(f"ses_{n:03}" for n in range(400)))[100:110]
+    bench.reconnect(LONG_AFTER)
+    for one in gone:
+        bench.stored.apply(one)
+    assert [(e["type"], e["properties"]) for e in bench.heal()] == [
+        (one["payload"]["type"], one["payload"]["properties"]) for one in gone
+    ]
+    # Two places, the server's own and that of the sessions: four questions each.
+    assert bench.asked == 2 * 4 + len(gone)
+    bench.reconnect(LONG_AFTER)
+    assert bench.heal() == []
+
+
+def test_a_list_that_cannot_be_had_tells_of_no_end():
+    bench = Bench()
+    [gone] = at_rest(bench, "ses_1")
+    bench.reconnect(LONG_AFTER)
+    bench.stored.apply(gone)
+    bench.rest.changed_sessions = lambda place, since_ms: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        bench.heal()
+    assert bench.published == []
+    del bench.rest.changed_sessions
+    assert [event["type"] for event in bench.heal()] == ["session.deleted"]
+
+
+def test_a_list_that_is_cut_off_tells_of_no_end_before_its_beginning(monkeypatch):
+    bench = Bench()
+    deleted = at_rest(bench, "ses_1", "ses_2", "ses_3", "ses_4")
+    bench.reconnect(LONG_AFTER)
+    bench.stored.apply(deleted[2])
+    for module in (stored, survey):
+        monkeypatch.setattr(module, "MOST_LISTED", 2)
+    assert [event["properties"]["info"]["id"] for event in bench.heal()] == ["ses_3"]
+    assert bench.asked == 2 * 4 + 1
+
+
+def test_a_session_that_is_not_listed_but_still_there_is_not_told_gone():
+    bench = Bench()
+    at_rest(bench, "ses_1")
+    bench.reconnect(LONG_AFTER)
+    bench.rest.changed_sessions = lambda place, since_ms: []
+    assert bench.heal() == []

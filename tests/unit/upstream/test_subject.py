@@ -4,8 +4,11 @@ import json
 
 import pytest
 
+from bus.ids import Ids
+from processor.upstream.healing import Healing
 from processor.upstream.intake import Intake
 from processor.upstream.notes import Noted, Notes
+from tests.fakes.stored import Stored, StoredRest
 
 INFO = {"id": "msg_1", "sessionID": "ses_1", "role": "user"}
 PART = {"id": "prt_1", "sessionID": "ses_1", "messageID": "msg_1", "type": "text"}
@@ -54,10 +57,11 @@ def test_what_is_in_no_known_form_passes_as_it_came(tmp_path, odd, held):
     got = [json.loads(frame.event.json()) for frame in published]
     # A delta of an unknown part may be withheld.
     assert without_deltas(got) == without_deltas(sent)
-    places = {session: known.place for session, known in intake.memory.sessions()}
+    healing = Healing(StoredRest(Stored(), None, None), intake, Ids())
+    noted = Noted(1, healing.lively(0.0), healing.at_rest(()))
     notes = Notes(tmp_path / "notes.json")
-    notes.write(1, places)
-    assert notes.read() == Noted(1, places)
+    notes.write(noted)
+    assert notes.read() == noted
 
 
 def without_deltas(events):
