@@ -129,15 +129,14 @@ class Connection:
             return
         self._watch.close()
         if self._watch.discarded:
-            _shut(self._sock)
+            self.hang_up()
 
-
-def _shut(sock: socket.socket) -> None:
-    """Have whoever reads from it find its end; the peer is told nothing."""
-    try:
-        sock.shutdown(socket.SHUT_RD)
-    except OSError:
-        return  # it is gone, which is an end too
+    def hang_up(self) -> None:
+        """Have whoever reads from it next find its end; what is written first arrives."""
+        try:
+            self._sock.shutdown(socket.SHUT_RD)
+        except OSError:
+            return  # it is gone, which is an end too
 
 
 def _probe(sock: socket.socket, patience_s: float) -> None:

@@ -10,14 +10,15 @@ import falcon
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
+from msgspec.structs import replace
 
 from bus import logs
 from bus.heart import Heart, Notifier
 from bus.stack import show_stack_at_abort
+from gateway.descriptors import make_room
 from gateway.scoreboard import Scoreboard
 from gateway.settings import Settings
 
-_BESIDE_STREAMS = 1024
 _MASTER_TURN_S = 1.0
 _SPARE_SEATS = 16
 _AFTER_DRAIN_S = 1
@@ -50,7 +51,8 @@ class Gateway(BaseApplication):  # type: ignore[misc]
     """The gunicorn application."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._room = make_room(settings.max_readers, len(settings.buses))
+        self._settings = replace(settings, max_readers=self._room.streams)
         self._notifier = Notifier(settings.notify_socket)
         # A reload has twice as many for a while; SIGTTIN asks for more.
         self._board = Scoreboard(2 * settings.workers + _SPARE_SEATS)
@@ -71,7 +73,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
             "workers": settings.workers,
             "worker_class": "gateway.gunicorn_worker.GatewayWorker",
             # Streams are capped by `max_readers`; health must find a place beyond that.
-            "worker_connections": settings.max_readers + _BESIDE_STREAMS,
+            "worker_connections": self._room.streams + self._room.others,
             "keepalive": 75,
             "timeout": settings.worker_timeout,
             # After that the master kills its workers.

@@ -5,7 +5,8 @@ Rules:
 1. An id names a place in each source's order, not in this worker's log. If the log holds all that
    followed, the reader goes on exactly there, whoever served it before.
 2. Where the cut fell into a run, the run is coalesced again, which gives the same list, and the
-   events that were delivered are skipped. What is left of it is told first.
+   events that were delivered are skipped. What is left of it is told first. To a reader that
+   has another view now, the count of them means nothing: it is told what has changed (3).
 3. If the log does not reach back so far, the ledgers say what has changed since: upserts. Only
    the last carries the id of where that leads; a cut before it repeats all of them, which does no
    harm, and tells the end of what an upsert may have told of meanwhile.
@@ -162,7 +163,7 @@ def _exactly(relay: Relay, stands: Sequence[Place], view: View, last_id: str | N
     """
     marks: Marks = ()
     for place in stands:
-        if place.unsure:
+        if place.unsure or (place.k and place.view != view.tag):
             raise FellOff("nobody knows which of a run was delivered")
         marks = advance(marks, _mark(relay, place))
     if {mark.source for mark in marks} != {mark.source for mark in relay.head.marks}:
@@ -198,7 +199,7 @@ def _rest(relay: Relay, place: Place, marks: Marks, view: View) -> list[list[byt
     events = coalesce([e for e in run if view.admits(e)], view.keep_superseded)
     if place.k > len(events):
         raise MalformedId(f"run {place.start}-{place.seq} has no event number {place.k}")
-    ids = ids_in_run(run, marks, len(events))
+    ids = ids_in_run(run, marks, len(events), view.tag)
     named = list(zip(events, ids, strict=True))[place.k :]
     return [frame(envelope, view.endpoint, place_id) for envelope, place_id in named]
 

@@ -1,7 +1,8 @@
 """Event ids: where in each source's order a reader stands after an event.
 
-A run (from, to] of one source always coalesces to the same list, so an id names how many events
-of which run have been delivered: ``EPOCH:FROM-TO.K`` inside the run, ``EPOCH:TO`` at its end.
+A run (from, to] of one source always coalesces to the same list for the same view, so an id names
+how many events of which run have been delivered: ``EPOCH:FROM-TO.K@VIEW`` inside the run,
+``EPOCH:TO`` at its end, which is the same place in any view.
 With several sources a run is coalesced per source, in the order of their names, and the id is
 one such mark per source, joined with commas. An epoch names its source, being unique.
 
@@ -44,6 +45,7 @@ class Place(Struct, frozen=True):
         start: seq before the run; `seq` itself where the id names no run.
         seq: the last of the run.
         k: how many of the events that the run coalesces to.
+        view: the tag of the view in which these were counted; none where there is no need of it.
         unsure: some of the run is known, as upserts.
     """
 
@@ -51,6 +53,7 @@ class Place(Struct, frozen=True):
     start: int
     seq: int
     k: int = 0
+    view: str = ""
     unsure: bool = False
 
     @classmethod
@@ -65,7 +68,7 @@ class MalformedId(ValueError):
 
 _PLACE = re.compile(
     r"(?P<epoch>[^:\-.,~\s]{1,64}):"
-    r"(?:(?P<start>\d{1,18})(?P<kind>[-~]))?(?P<seq>\d{1,18})(?:\.(?P<k>\d{1,9}))?"
+    r"(?:(?P<start>\d{1,18})(?P<kind>[-~]))?(?P<seq>\d{1,18})(?:\.(?P<k>\d{1,9})(?:@(?P<view>[0-9a-f]{1,8}))?)?"
 )
 _MOST_PLACES = 64
 
@@ -85,12 +88,13 @@ def places(text: str) -> tuple[Place, ...]:
 def _place(text: str) -> Place:
     match = _PLACE.fullmatch(text)
     if match is None or (match["kind"] == "-") != (match["k"] is not None):
-        raise MalformedId(f"{text[:100]!r} is not EPOCH:SEQ, EPOCH:FROM-TO.K or EPOCH:FROM~TO")
+        forms = "EPOCH:SEQ, EPOCH:FROM-TO.K@VIEW or EPOCH:FROM~TO"
+        raise MalformedId(f"{text[:100]!r} is not {forms}")
     seq = int(match["seq"])
     start, k = int(match["start"] or seq), int(match["k"] or 0)
     if start > seq or k > seq - start:
         raise MalformedId(f"{text[:100]!r} names an impossible run")
-    return Place(match["epoch"], start, seq, k, match["kind"] == "~")
+    return Place(match["epoch"], start, seq, k, match["view"] or "", match["kind"] == "~")
 
 
 def unsure_id(starts: Mapping[str, int], marks: Marks) -> str:
@@ -129,19 +133,20 @@ def by_source(run: Sequence[Envelope]) -> list[Sequence[Envelope]]:
     return [list(group) for _, group in groupby(ordered, key=attrgetter("source", "epoch"))]
 
 
-def ids_in_run(run: Sequence[Envelope], after: Marks, count: int) -> Iterator[str]:
+def ids_in_run(run: Sequence[Envelope], after: Marks, count: int, view: str) -> Iterator[str]:
     """Yield the ids of the events that a run of one source coalesced to.
 
     Args:
         run: the run, before any filter.
         after: where a reader stands when all of it is delivered.
         count: how many events it coalesced to.
+        view: the tag of the view in which it did.
     """
     first, last = run[0], run[-1]
     marks = [str(mark) for mark in after]
     place = next(i for i, mark in enumerate(after) if mark.source == last.source)
     for k in range(1, count):
-        marks[place] = f"{last.epoch}:{first.seq - 1}-{last.seq}.{k}"
+        marks[place] = f"{last.epoch}:{first.seq - 1}-{last.seq}.{k}@{view}"
         yield ",".join(marks)
     if count:
         yield event_id(after)

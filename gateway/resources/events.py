@@ -51,6 +51,8 @@ class EventStream:
         try:
             reader = self._readers.open(view, _last_id(req))
         except TooManyReaders:
+            if connection is not None:
+                connection.hang_up()  # the many who are refused take no room
             raise falcon.HTTPServiceUnavailable(
                 title="TooManyReaders",
                 description="this server holds as many event streams as it may; try again",

@@ -1,10 +1,12 @@
-"""Where in the order an event id stands: ``EPOCH:TO`` or ``EPOCH:FROM-TO.K``, one per source."""
+"""Where in the order an event id stands: ``EPOCH:TO`` or ``EPOCH:FROM-TO.K@VIEW`` a source."""
 
 import math
 import re
 from typing import NamedTuple
 
-_MARK = re.compile(r"(?P<epoch>[^:,]+):(?:(?P<sure>\d+)~|\d+-)?(?P<to>\d+)(?:\.(?P<k>\d+))?")
+_MARK = re.compile(
+    r"(?P<epoch>[^:,]+):(?:(?P<sure>\d+)~|\d+-)?(?P<to>\d+)(?:\.(?P<k>\d+)(?:@\w+)?)?"
+)
 
 
 class Place(NamedTuple):

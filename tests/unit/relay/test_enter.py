@@ -77,6 +77,42 @@ def test_a_cut_anywhere_changes_nothing(events, view, start, cut):
     assert wires(after) == wires(got[cut:])
 
 
+SESSIONS = frozenset({"ses_0", "ses_1"})
+FILTERS = [frozenset[str](), frozenset({"ses_0"}), frozenset({"ses_1"})]
+
+
+def of_two_sessions():
+    """Two sessions that talk at once, each of a part of its own."""
+    for text in "abc":
+        for session in sorted(SESSIONS):
+            for event in (part(text), delta("d"), status("busy"), delta("e"), status("idle")):
+                named = json.dumps(event).replace('"ses"', f'"{session}"')
+                yield json.loads(named.replace('"prt"', f'"prt_{session}"'))
+
+
+@pytest.mark.parametrize("then", FILTERS)
+@pytest.mark.parametrize("before", FILTERS)
+def test_who_comes_back_with_another_filter_misses_and_doubles_nothing(before, then):
+    """Up to the run that was cut, the reader knows all; in it, what its filter let through."""
+    events = list(of_two_sessions())
+    envelopes = enveloped(events)
+    mine, other = relay_of(envelopes), clone_of(envelopes, 0)
+    through = (before or SESSIONS) & (then or SESSIONS)
+    for begun in range(len(envelopes)):
+        got = next(deliveries(mine, Cursor(begun), instance(sessions=before)))
+        for cut, event in enumerate(got, start=1):
+            _, after = rest_of_stream(other, event.id, instance(sessions=then))
+            told = [*events[:begun], *wires(got[:cut]), *wires(after)]
+            assert of_sessions(told, through) == of_sessions(events, through)
+
+
+def of_sessions(events, sessions):
+    """What a client holds of some sessions."""
+    return state(
+        [e for e, one in zip(events, enveloped(events), strict=True) if one.session in sessions]
+    )
+
+
 WEAVES = st.lists(st.integers(1, 5), min_size=1, max_size=4)
 
 

@@ -163,7 +163,8 @@ def test_an_id_names_the_run_and_how_much_of_it_was_delivered():
     idle = {"type": "session.idle", "properties": {"sessionID": "s"}}
     relay = relay_of(enveloped([*storm(2), idle, *storm(1), idle]))
     [events] = deliveries(relay, START, instance())
-    assert [e.id for e in events] == [f"p1epoch:0-5.{k}" for k in (1, 2, 3)] + ["p1epoch:5"]
+    tag = instance().tag
+    assert [e.id for e in events] == [f"p1epoch:0-5.{k}@{tag}" for k in (1, 2, 3)] + ["p1epoch:5"]
 
 
 def test_with_two_sources_an_id_has_a_mark_for_each():
@@ -205,7 +206,7 @@ def _parse(event_id):
         return int(place), int(place), 0
     begun, _, rest = place.partition("-")
     end, _, k = rest.partition(".")
-    return int(begun), int(end), int(k)
+    return int(begun), int(end), int(k.partition("@")[0])
 
 
 @pytest.mark.parametrize("view", [GLOBAL, instance()])
