@@ -104,7 +104,8 @@ class Readers:
         """Forget a reader; one of whose end nobody has said why has broken off a write."""
         if reader in self._open:
             self._open.remove(reader)
-            self.evictions[(reader.left or Cause.GONE).value] += 1
+            reader.left = reader.left or Cause.GONE
+            self.evictions[reader.left.value] += 1
             self._sent_to_gone = total([self._sent_to_gone, reader.sent])
         reader.leave_lane()
 

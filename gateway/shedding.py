@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 
 import gevent
@@ -14,11 +15,13 @@ log = logging.getLogger("weir.gateway")
 
 _CHECKS = 10
 _MOST_EVERY_S = 1.0
-_LOOKED_AT_ONCE = 64
+# Some tenths of a millisecond, so that nobody who reads has to wait for it.
+_LOOKED_AT_ONCE = 16
+_A_TURN_S = 1e-6  # more than none, or the loop would not look at its sockets
 
 
 class Shedding:
-    """Looks at all readers in turn: one greenlet, not a timer for each.
+    """Looks at all readers in turn, a few at a time: one greenlet, not a timer for each.
 
     Args:
         readers: whom to look at.
@@ -34,11 +37,13 @@ class Shedding:
     def run(self) -> None:
         """Look for ever; a greenlet of its own."""
         while True:
-            gevent.sleep(self._every_s)
-            for number, reader in enumerate(list(self._readers), start=1):
-                self._look_at(reader)
-                if number % _LOOKED_AT_ONCE == 0:
-                    gevent.sleep(0)
+            readers, began = list(self._readers), time.monotonic()
+            pauses = math.ceil(len(readers) / _LOOKED_AT_ONCE) or 1
+            for number in range(pauses):
+                due = began + self._every_s * (number + 1) / pauses
+                gevent.sleep(max(due - time.monotonic(), _A_TURN_S))
+                for reader in readers[number * _LOOKED_AT_ONCE :][:_LOOKED_AT_ONCE]:
+                    self._look_at(reader)
 
     def _look_at(self, reader: Reader) -> None:
         if reader.gone or reader.connection is None:

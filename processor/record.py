@@ -7,6 +7,7 @@ it, since the order of a session's events is kept.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from functools import partial
@@ -125,6 +126,18 @@ class Record:
         """Publish a part once what was handed in of it is saved."""
         told = PartUpdated(sessionID=self.session.id, part=part, time=now_ms())
         self._publish(told, part.id)
+
+    def publish_stored(self, message: str) -> None:
+        """Publish a message as it is stored, to whoever was told more of it than could be saved.
+
+        Of one that is not stored at all nothing was told.
+        """
+        with contextlib.suppress(sqlite3.Error, messages.UnknownMessage):
+            stored = self._services.database.call(messages.get, self.session.id, message)
+            info, parts = messages.decoded(stored)
+            self._publish(MessageUpdated(sessionID=self.session.id, info=info))
+            for part in parts:
+                self._publish(PartUpdated(sessionID=self.session.id, part=part, time=now_ms()))
 
     def publish_session(self, session: Session) -> None:
         """Publish a session that is saved already."""

@@ -184,5 +184,6 @@ class Turn:
             self._record.settle()
         except NotSaved as error:
             log.error("session %s: the answer is not saved: %s", self._answer.sessionID, error)
+            self._record.publish_stored(self._answer.id)
             message = f"the answer could not be saved: {error}"
             self._record.error(Failure("UnknownError", {"message": message}))

@@ -20,6 +20,7 @@ from operator import attrgetter
 from msgspec import Struct
 
 from bus.envelope import Envelope
+from bus.log import SEGMENT_EVENTS
 
 
 class Mark(Struct, frozen=True):
@@ -92,7 +93,9 @@ def _place(text: str) -> Place:
         raise MalformedId(f"{text[:100]!r} is not {forms}")
     seq = int(match["seq"])
     start, k = int(match["start"] or seq), int(match["k"] or 0)
-    if start > seq or k > seq - start:
+    # A longer run is nobody's: to coalesce it for one would keep all others waiting.
+    too_long = match["kind"] == "-" and seq - start > SEGMENT_EVENTS
+    if start > seq or k > seq - start or too_long:
         raise MalformedId(f"{text[:100]!r} names an impossible run")
     return Place(match["epoch"], start, seq, k, match["view"] or "", match["kind"] == "~")
 

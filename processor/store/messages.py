@@ -14,6 +14,8 @@ from processor.store import sessions
 from processor.store.chunks import with_text
 
 _encode = msgspec.json.Encoder().encode
+_decode_message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+_decode_part: msgspec.json.Decoder[Part] = msgspec.json.Decoder(Part)
 _MESSAGE = (
     "INSERT INTO message (id, session, parent, role, created, json, open, ended) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -79,6 +81,11 @@ def get(db: sqlite3.Connection, session: str, message: str) -> WithParts:
     if row is None:
         raise UnknownMessage(message)
     return _with_parts(db, message, row[0])
+
+
+def decoded(one: WithParts) -> tuple[Message, list[Part]]:
+    """Return a message and its parts as they are published."""
+    return _decode_message.decode(one.info), [_decode_part.decode(part) for part in one.parts]
 
 
 def answer_to(db: sqlite3.Connection, session: str, message: str) -> WithParts:

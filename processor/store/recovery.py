@@ -12,7 +12,6 @@ from bus.events.message import AssistantMessage, Failure, Message
 from bus.events.part import Part, ReasoningPart, Span, TextPart
 from bus.events.session import Session
 from processor.store import chunks, messages, removals, sessions
-from processor.store.messages import WithParts
 
 LATELY_MS = 10_000
 _MOST_SESSIONS = 32
@@ -20,7 +19,6 @@ _NEWEST_MESSAGES = 8
 _MOST_MESSAGES = 256
 
 _decode_answer = msgspec.json.Decoder(AssistantMessage).decode
-_decode_message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _decode_part: msgspec.json.Decoder[Part] = msgspec.json.Decoder(Part)
 
 
@@ -99,17 +97,13 @@ def _close_all(db: sqlite3.Connection, failure: Failure, now_ms: int) -> list[tu
 
 def _changed(db: sqlite3.Connection, session: str, ended: Iterable[str]) -> Changed:
     page, _ = messages.page(db, session, _NEWEST_MESSAGES, None)
-    found = {message.id: (message, parts) for message, parts in map(_decoded, page)}
+    found = {message.id: (message, parts) for message, parts in map(messages.decoded, page)}
     # Prompts that wait for their turn are newer than an answer that has ended meanwhile.
     for name in ended:
         if name not in found:
-            found[name] = _decoded(messages.get(db, session, name))
+            found[name] = messages.decoded(messages.get(db, session, name))
     told = sorted(found.values(), key=lambda one: (one[0].time.created, one[0].id))
     return Changed(sessions.get(db, session), told)
-
-
-def _decoded(one: WithParts) -> tuple[Message, list[Part]]:
-    return _decode_message.decode(one.info), [_decode_part.decode(part) for part in one.parts]
 
 
 def _close(db: sqlite3.Connection, answer: AssistantMessage, failure: Failure, now: int) -> None:

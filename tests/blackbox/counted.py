@@ -90,6 +90,10 @@ class Counted:
         """Wait a little until no socket is in one of these states: a client has just left."""
         wait_until(lambda: not self.sockets().keys() & set(states), 2, f"no socket in {states}")
 
+    def cpu_s(self) -> float:
+        """The CPU time that its worker has used so far."""
+        return process_tree.cpu_s([self.census()["pid"]])
+
     def memory_mb(self) -> float:
         """The memory of its worker."""
         return process_tree.memory_mb([self.census()["pid"]])

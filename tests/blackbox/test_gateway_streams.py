@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 from urllib.parse import quote, urlsplit
+from urllib.request import urlopen
 
 import pytest
 
@@ -196,6 +197,29 @@ def test_a_reader_that_never_reads_delays_nobody(weir):
             assert get_json(f"{weir.url}/global/health")[1]["healthy"] is True
     for stream in stalled:
         stream.close()
+
+
+def test_a_reader_that_falls_off_the_log_is_caught_up_in_place(gateway):
+    weir, rounds = gateway(), 25
+    part = {"id": "p", "messageID": "m", "sessionID": "ses_1", "type": "text", "text": ""}
+    begun = {"sessionID": "ses_1", "part": part, "time": 1}
+    with (
+        SseClient(weir.url + HERE) as fast,
+        SseClient(weir.url + HERE, receive_buffer=2048) as slow,
+    ):
+        fast.next(), slow.next()
+        weir.source.publish([{"type": "message.part.updated", "properties": begun}])
+        for _ in range(rounds):
+            weir.source.publish([*storm(3000), MARKER])
+            fast.until(is_marker)
+        whole, shown, told = rounds * text_of(storm(3000)), "", 0
+        while len(shown) < len(whole):
+            event = json.loads(slow.next().data)
+            told += event["type"] == "message.part.updated"
+            shown = event["properties"]["part"]["text"] if told == 2 else shown + text_of([event])
+    assert shown == whole
+    with urlopen(f"{weir.url}/metrics") as reply:
+        assert b'weir_catch_ups_total{verdict="caught_up"} 1\n' in reply.read()
 
 
 def test_two_workers_serve_the_same_stream(gateway):

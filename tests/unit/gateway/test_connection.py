@@ -1,5 +1,6 @@
 """What the kernel says of a peer, over real sockets; and how a connection ends."""
 
+import contextlib
 import socket as plain
 import time
 
@@ -94,11 +95,14 @@ def test_one_that_reads_behind_a_shut_window_is_not_stalled(pair):
     serving.connection.reset("over")
 
 
-def test_of_one_elsewhere_nothing_is_known_but_what_it_acknowledges(pair):
-    class Strangers(Neighbours):
-        def unread(self, sock):
-            return None
+class Strangers(Neighbours):
+    """As if every peer was on another machine."""
 
+    def unread(self, sock):
+        return None
+
+
+def test_of_one_elsewhere_nothing_is_known_but_what_it_acknowledges(pair):
     server, client = pair
     serving = Serving(server, Strangers())
     until(lambda: serving.stalled(0)[0] > 0.2)
@@ -109,6 +113,39 @@ def test_of_one_elsewhere_nothing_is_known_but_what_it_acknowledges(pair):
         if serving.stalled()[0] == 0:
             break
     serving.connection.reset("over")
+
+
+TCP = plain.IPPROTO_TCP
+PROBED = {
+    (plain.SOL_SOCKET, plain.SO_KEEPALIVE): 1,
+    (TCP, plain.TCP_KEEPIDLE): 30,
+    (TCP, plain.TCP_KEEPINTVL): 10,
+    (TCP, plain.TCP_KEEPCNT): 3,
+    (TCP, plain.TCP_USER_TIMEOUT): 45_000,
+}
+
+
+def test_the_kernel_gives_up_a_peer_elsewhere_later_than_weir_does(pair):
+    server, _ = pair
+    gevent.spawn(Connection, server, 30, Strangers()).join()
+    assert {option: server.getsockopt(*option) for option in PROBED} == PROBED
+
+
+def test_the_kernel_leaves_a_peer_on_this_machine_to_weir(pair):
+    server, _ = pair
+    gevent.spawn(Connection, server, 30, Neighbours()).join()
+    assert server.getsockopt(TCP, plain.TCP_USER_TIMEOUT) == 0
+
+
+def test_the_kernel_holds_little_for_a_reader_that_reads_nothing(pair):
+    server, _ = pair
+    gevent.spawn(Connection, server, 30, Neighbours()).join()
+    server.setblocking(False)
+    held = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            held += server.send(MEGABYTE)
+    assert held < len(MEGABYTE)
 
 
 def test_a_reset_ends_the_write_that_is_in_flight_and_the_peer_gets_rst(pair):

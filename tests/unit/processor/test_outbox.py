@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import gevent
+import msgspec
 import pytest
 
 from bus.events.part import Tokens
@@ -16,6 +17,7 @@ from processor.engines.engine import EngineRequest, Text
 from processor.outbox import Outbox
 from processor.store import messages
 from tests import recorded
+from tests.reference import fold
 from tests.unit.processor.rig import Rig
 from tests.unit.processor.test_turn import shapes
 
@@ -126,6 +128,27 @@ def test_an_answer_that_was_never_saved_is_never_told(
     turn.text("one ")
     turn.abort()
     assert set(types(rig, before)) == {"session.status", "session.error", "session.idle"}
+
+
+@pytest.mark.parametrize("end", ["finish", "abort"])
+def test_what_cannot_be_saved_is_taken_back(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    turn = rig.turn("x")
+    turn.begin()
+    turn.text("saved, ")
+    rig.drafts.flush()
+    failing(monkeypatch, "put_part")
+    turn.text("and told")
+    turn.wait_until_told()
+    turn.abort() if end == "abort" else turn.finish("stop", Tokens.none())
+    told = fold(rig.events)
+    [session] = told.messages
+    page, _ = rig.database.call(messages.page, session, None, None)
+    stored = msgspec.json.decode(msgspec.json.encode(page))
+    assert told.messages_of(session) == stored
+    assert stored[-1]["parts"][-1]["text"] == "saved, "
+    assert {"session.error", "session.idle"} <= set(types(rig, 0))
 
 
 def test_a_model_is_held_back_while_the_store_stands_still(rig: Rig) -> None:
