@@ -9,10 +9,15 @@ import pytest
 from tests.benchmarks.child import ROOT
 from tests.benchmarks.received import Received
 
+BENCH_S = 200
+"""What takes seconds on an idle machine may take minutes on a busy one."""
+
+pytestmark = pytest.mark.timeout(BENCH_S + 20)
+
 
 def bench(name, *options):
     command = [sys.executable, "-m", f"tests.benchmarks.{name}", *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=BENCH_S)
 
 
 def test_the_bus_benchmark_prints_a_row_for_every_way():
@@ -23,13 +28,13 @@ def test_the_bus_benchmark_prints_a_row_for_every_way():
 
 def test_the_storm_benchmark_measures_every_reader(tmp_path):
     figures = tmp_path / "figures.json"
-    small = ("--rounds", "1", "--deltas", "500", "--json", str(figures))
+    small = ("--rounds", "1", "--deltas", "5000", "--json", str(figures))
     done = bench("storm", "--scenario", "3+2", *small)
     assert "| 3+2 " in done.stdout, done.stderr
     (measured,) = json.loads(figures.read_bytes())["scenarios"]
     assert measured["stalled_open"] == 2
     assert measured["load"]["count"] > 0
-    assert measured["rounds"][0]["bytes"] > 500 * 40
+    assert measured["rounds"][0]["bytes"] > 5000 * 40
 
 
 def test_the_proxy_benchmark_measures_both_ways():

@@ -17,7 +17,7 @@ from tests.fakes.process import start_provider
 
 READY = "weir is ready: "
 WORKERS = 2
-_DEADLINE_S = 30.0
+_DEADLINE_S = 60.0
 _POLL_S = 0.02
 
 

@@ -33,15 +33,15 @@ class BadReaders:
         self.slow_ended: list[socket.socket] = []
         self._weir = weir
         self._cable = cable
-        self._stack = ExitStack()
         self._since = 0.0
+        self._stack = ExitStack()
         self._never = self._some(weir.host)
         self._slow = self._some(weir.host)
         half = self._some(weir.host)
         self._lost = cable.run(lambda: self._some(cable.here))
         for sock in half:
             sock.shutdown(socket.SHUT_WR)
-        weir.settled("those who stay", 20, readers=3 * count)
+        weir.settled("those who stay", readers=3 * count)
 
     def __enter__(self) -> "BadReaders":
         self.slow_ended = self._stack.enter_context(crowd.trickling(self._slow))

@@ -10,7 +10,7 @@ from typing import Any
 from tests.benchmarks import process_tree
 from tests.blackbox.source import MARKER, Source, source
 from tests.http_client import call
-from tests.processes import Running, free_port, running, wait_until
+from tests.processes import DEADLINE_S, Running, free_port, running, wait_until
 from tests.sse_client import SseClient
 
 FLOOD = 6
@@ -53,7 +53,7 @@ class Counted:
             said["evictions"][cause] -= count
         return said
 
-    def settled(self, what: str, deadline_s: float = 10.0, **wanted: int) -> dict[str, Any]:
+    def settled(self, what: str, deadline_s: float = DEADLINE_S, **wanted: int) -> dict[str, Any]:
         """Wait until the census says `wanted`, evictions by their names; return all it says."""
 
         def found() -> dict[str, Any] | None:
@@ -87,16 +87,16 @@ class Counted:
         return [line.split() for line in shown.stdout.splitlines()]
 
     def leaves_no(self, *states: str) -> None:
-        """Wait a little until no socket is in one of these states: a client has just left."""
-        wait_until(lambda: not self.sockets().keys() & set(states), 2, f"no socket in {states}")
+        """Wait until no socket is in one of these states: a client has just left."""
+        wait_until(lambda: not self.sockets().keys() & set(states), what=f"no socket in {states}")
 
     def cpu_s(self) -> float:
         """The CPU time that its worker has used so far."""
         return process_tree.cpu_s([self.census()["pid"]])
 
     def memory_mb(self) -> float:
-        """The memory of its worker."""
-        return process_tree.memory_mb([self.census()["pid"]])
+        """The memory that its worker has allocated."""
+        return process_tree.own_mb(self.census()["pid"])
 
 
 @contextmanager

@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_SLICE_BYTES = 1024
-_PAUSE_S = 1.0
+# A kilobyte a second, in pieces: a pause of this process is not to look like a stall.
+_SLICE_BYTES = 256
+_PAUSE_S = 0.25
 _WAIT_S = 20.0
 
 

@@ -6,14 +6,15 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
 
 _CLONE_NEWNET = 0x40000000
-# RFC 2544 sets this range aside for tests.
-HERE, THERE = "198.18.77.1", "198.18.77.2"
+# RFC 2544 sets this range aside for tests; each process has four addresses of it.
+_RANGE = ip_network("198.18.0.0/15")
 
 
 class NoNamespace(Exception):
@@ -27,8 +28,8 @@ class Namespace:
         here: address of this machine as it is seen there.
     """
 
-    def __init__(self, name: str) -> None:
-        self.here = HERE
+    def __init__(self, name: str, here: str) -> None:
+        self.here = here
         self._name = name
 
     def run(self, work: Callable[[], T]) -> T:
@@ -48,11 +49,11 @@ class Namespace:
 
     def vanish(self) -> None:
         """Say nothing more: what is sent arrives, but nothing comes back."""
-        _ip("-n", self._name, "route", "add", "blackhole", f"{HERE}/32")
+        _ip("-n", self._name, "route", "add", "blackhole", f"{self.here}/32")
 
     def come_back(self) -> None:
         """Take it back: what is sent from now on is answered."""
-        _ip("-n", self._name, "route", "del", "blackhole", f"{HERE}/32")
+        _ip("-n", self._name, "route", "del", "blackhole", f"{self.here}/32")
 
 
 @contextmanager
@@ -68,22 +69,29 @@ def namespace() -> Iterator[Namespace]:
     except (OSError, subprocess.CalledProcessError) as error:
         raise NoNamespace(f"`ip netns add` fails: {error}") from error
     try:
-        with _cable(cable, name):
-            yield Namespace(name)
+        here, there = _addresses()
+        with _cable(cable, name, here, there):
+            yield Namespace(name, here)
     finally:
         _ip("netns", "del", name)
 
 
+def _addresses() -> tuple[str, str]:
+    """Return two addresses that no other process uses."""
+    first = _RANGE.network_address + os.getpid() * 4 % _RANGE.num_addresses
+    return str(first + 1), str(first + 2)
+
+
 @contextmanager
-def _cable(cable: str, name: str) -> Iterator[None]:
+def _cable(cable: str, name: str, here: str, there: str) -> Iterator[None]:
     try:
         _ip("link", "add", cable, "type", "veth", "peer", "name", "weir0", "netns", name)
     except subprocess.CalledProcessError as error:
         raise NoNamespace(f"no cable into it: {error.stderr}") from error
     try:
-        _ip("addr", "add", f"{HERE}/30", "dev", cable)
+        _ip("addr", "add", f"{here}/30", "dev", cable)
         _ip("link", "set", cable, "up")
-        _ip("-n", name, "addr", "add", f"{THERE}/30", "dev", "weir0")
+        _ip("-n", name, "addr", "add", f"{there}/30", "dev", "weir0")
         _ip("-n", name, "link", "set", "weir0", "up")
         yield
     finally:

@@ -17,9 +17,17 @@ KEY = "sk-this-is-the-key"
 @pytest.fixture(scope="module")
 def model(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processor]:
     flags = ["--model-url", provider.url, "--model", "m1", "--model-retries", "3"]
-    flags += ["--model-read-timeout", "0.5", "--log-level", "debug"]
+    flags += ["--log-level", "debug"]
     folder = tmp_path_factory.mktemp("model")
     with processor(folder, *flags, WEIR_MODEL_API_KEY=KEY) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def hasty(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processor]:
+    """One that does not wait for long."""
+    flags = ["--model-url", provider.url, "--model", "m1", "--model-read-timeout", "2.5"]
+    with processor(tmp_path_factory.mktemp("hasty"), *flags) as running:
         yield running
 
 
@@ -58,19 +66,19 @@ def test_bad_json_keeps_what_came(model: Processor) -> None:
 
 
 def test_a_provider_that_falls_silent_is_left_after_the_read_timeout(
-    model: Processor, provider: Provider
+    hasty: Processor, provider: Provider
 ) -> None:
     start = time.monotonic()
-    error, texts = failed(model, "hang 20")
-    assert 0.4 < time.monotonic() - start < 5
-    assert "nothing for 0.5 s" in error["data"]["message"]
+    error, texts = failed(hasty, "hang 20")
+    assert time.monotonic() - start > 2
+    assert "nothing for 2.5 s" in error["data"]["message"]
     assert len(texts[0]) == 20 * 40
     provider.wait_for(lambda seen: any(r["prompt"] == "hang 20" and r["aborted"] for r in seen))
 
 
-def test_a_provider_that_never_answers_is_left_after_the_read_timeout(model: Processor) -> None:
-    error, texts = failed(model, "silent")
-    assert "nothing for 0.5 s" in error["data"]["message"]
+def test_a_provider_that_never_answers_is_left_after_the_read_timeout(hasty: Processor) -> None:
+    error, texts = failed(hasty, "silent")
+    assert "nothing for 2.5 s" in error["data"]["message"]
     assert texts == []
 
 
@@ -109,11 +117,9 @@ def test_a_failure_that_may_pass_is_tried_again(model: Processor, status: int) -
 
 def test_an_abort_ends_the_wait_for_another_attempt(model: Processor) -> None:
     session = model.session()
-    prompt = model.prompt(session, "error 503 come back later")
-    model.ears.until(lambda: len(retries(model, session)) == 2)
-    start = time.monotonic()
+    prompt = model.prompt(session, "later 120")
+    model.ears.until(lambda: retries(model, session))
     assert model.ask(Abort(session)) is True
-    assert time.monotonic() - start < 1
     assert model.wait(session, prompt)["info"]["error"]["name"] == "MessageAbortedError"
 
 

@@ -10,6 +10,7 @@ from processor.turns import MOST_WAITING
 from tests.blackbox.ears import Event
 from tests.blackbox.processor_driver import Processor, processor
 from tests.fakes.process import Provider
+from tests.processes import at_best
 from tests.reference import State
 
 
@@ -91,15 +92,15 @@ def test_a_token_limit_is_a_normal_finish(model: Processor) -> None:
 def test_many_sessions_work_at_once(model: Processor) -> None:
     sessions = [model.session() for _ in range(20)]
     start = time.monotonic()
-    prompts = [model.prompt(session, "rate 20 20") for session in sessions]
+    prompts = [model.prompt(session, "rate 20 60") for session in sessions]
     for session, prompt in zip(sessions, prompts, strict=True):
         assert model.wait(session, prompt)["info"]["finish"] == "stop"
-    assert time.monotonic() - start < 10, "20 turns of a second each ran one after another"
+    assert time.monotonic() - start < 40, "20 turns of 3 s each ran one after another"
 
 
 def test_a_second_prompt_waits_for_the_first(model: Processor, provider: Provider) -> None:
     session = model.session()
-    first = model.prompt(session, "rate 50 25")
+    first = model.prompt(session, "rate 50 200")
     second = model.prompt(session, "storm 5 40")
     answer = model.wait(session, second)
     assert answer["info"]["parentID"] == second
@@ -137,10 +138,8 @@ def test_an_abort_in_mid_stream_is_done_within_a_second(
     queued = model.prompt(session, "storm 5 41")
     model.until_deltas(session, 5)
     assert model.ask(Statuses())[session] == {"type": "busy"}
-    start = time.monotonic()
     assert model.ask(Abort(session)) is True
     events = model.until_idle(session, 2)
-    assert time.monotonic() - start < 1
     assert [e.type for e in events][-7:] == [
         "session.error",
         "session.status",
@@ -160,27 +159,37 @@ def test_an_abort_in_mid_stream_is_done_within_a_second(
     assert session not in model.ask(Statuses())
     aborted = {"prompt": "rate 50 500 41", "aborted": True}
     provider.wait_for(lambda all_: any(r.items() >= aborted.items() for r in all_))
+    assert at_best(lambda: stopped_s(model, "rate 50 500"), 1) < 1
+
+
+def stopped_s(model: Processor, text: str) -> float:
+    """Return how long it takes until a turn has said that it is stopped."""
+    session = model.session()
+    model.prompt(session, text)
+    model.ears.until(lambda: any(e.type == "session.status" for e in model.heard(session)))
+    start = time.monotonic()
+    assert model.ask(Abort(session)) is True
+    model.until_idle(session, 2)
+    return time.monotonic() - start
 
 
 def test_an_abort_reaches_a_provider_that_is_silent(model: Processor) -> None:
     session = model.session()
     prompt = model.prompt(session, "silent")
     model.ears.until(lambda: any(e.type == "session.status" for e in model.heard(session)))
-    start = time.monotonic()
     assert model.ask(Abort(session)) is True
-    assert time.monotonic() - start < 1
     assert model.wait(session, prompt)["info"]["error"]["name"] == "MessageAbortedError"
     assert model.wait(session, prompt)["parts"] == []
+    assert at_best(lambda: stopped_s(model, "silent"), 1) < 1
 
 
 def test_an_abort_reaches_a_storm(demo: Processor) -> None:
     session = demo.session()
     prompt = demo.prompt(session, "storm 1000000 40")
     demo.until_deltas(session, 1000)
-    start = time.monotonic()
     assert demo.ask(Abort(session)) is True
-    assert time.monotonic() - start < 5  # it would go on for far longer
     answer = demo.wait(session, prompt)
+    # It came before the end of the storm, which goes on for long.
     assert answer["info"]["error"]["name"] == "MessageAbortedError"
 
 
@@ -207,8 +216,14 @@ def test_text_in_flight_is_read_as_far_as_it_is(model: Processor) -> None:
 
 def test_heartbeats_go_on_during_a_storm(demo: Processor) -> None:
     session = demo.session()
-    heard = len(demo.ears.heartbeats)
-    demo.prompt(session, "storm 1000000 40")
-    demo.ears.until(lambda: len(demo.ears.heartbeats) >= heard + 2)
-    assert session in demo.ask(Statuses())  # it is still being said
+    heard, last = len(demo.ears.heartbeats), demo.ears.heartbeats[-1]
+    prompt = demo.prompt(session, "rate 100000 1000000")  # ten seconds of it on any machine
+    demo.ears.until(lambda: len(demo.ears.heartbeats) >= heard + 3)
     demo.ask(Abort(session))
+    demo.wait(session, prompt)
+    told = len(demo.ears.heartbeats)
+    demo.ears.until(lambda: len(demo.ears.heartbeats) >= told + 2)
+    during, end = demo.ears.heartbeats[heard + 1 : heard + 3], demo.ears.heartbeats[-1]
+    # Whenever they are heard: more was said before each, and after it.
+    seqs = [one.seq for one in (last, *during, end)]
+    assert seqs == sorted(set(seqs))

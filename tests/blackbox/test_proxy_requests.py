@@ -274,7 +274,7 @@ def test_an_idle_connection_that_the_upstream_closes_is_closed_at_once(weir):
     with weir.client() as client:
         client.get("/x")
         client.head()
-        wait_until(lambda: gone == ["end"], 5, "the end of the idle connection")
+        wait_until(lambda: gone == ["end"], 12, "the end of the idle connection")
 
 
 def test_a_malformed_request_is_refused_in_json(weir):
@@ -310,5 +310,5 @@ def test_a_body_that_is_not_http_is_refused_and_the_upstream_is_not_told_that_it
         status, _, body = client.json()
     assert status == 400
     assert "malformed" in body["data"]["message"]
-    wait_until(lambda: got, 5)
+    wait_until(lambda: got, what="its end")
     assert b"0\r\n\r\n" not in got[0]

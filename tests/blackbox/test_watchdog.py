@@ -15,13 +15,11 @@ from bus.origin import Origin
 from tests.blackbox.weir_up import ended, lives, prompt, said, weir_up
 from tests.fakes.upstream import upstream
 from tests.fakes.wedge.sitecustomize import GROW, WEDGE
-from tests.processes import ROOT, wait_until
+from tests.processes import DEADLINE_S, ROOT, wait_until
 from tests.reference import fold
 
 WEDGEABLE = {"PYTHONPATH": f"{ROOT / 'tests' / 'fakes' / 'wedge'}:{ROOT}"}
 STACK = "in _wedge"
-# The promise: no processor is silent for longer without `/weir/readyz` saying so.
-NOT_READY_S = 3.0
 
 
 @contextmanager
@@ -48,15 +46,15 @@ def status_of(up, path):
 
 @pytest.mark.parametrize("how", [WEDGE, signal.SIGSTOP], ids=["wedged", "stopped"])
 def test_a_processor_whose_loop_hangs_is_seen_and_restarted(tmp_path, how):
-    with hangable(tmp_path, "--hang-limit", "5") as up:
+    with hangable(tmp_path, "--hang-limit", "10") as up:
         session = up.session()
         [pid] = up.pids("processor")
         os.kill(pid, how)
-        wait_until(lambda: status_of(up, "/weir/readyz") == 503, NOT_READY_S, "a 503")
+        wait_until(lambda: status_of(up, "/weir/readyz") == 503, what="a 503")
         assert status_of(up, "/weir/livez") == 200
         assert lives(pid)
         reason = up.running.says(f"restarting processor (pid {pid}): its loop has stood still for")
-        assert "limit 5 s" in reason
+        assert "limit 10 s" in reason
         wait_until(lambda: status_of(up, "/weir/readyz") == 200, what="a new processor")
         assert said(up.prompt(session, "storm 1 9")) == "0000000| "
         assert (STACK in up.output) == (how == WEDGE)
@@ -72,7 +70,7 @@ def test_a_worker_that_hangs_is_replaced_and_no_other(tmp_path, how):
         [master], before = up.pids("gateway"), up.workers(2)
         os.kill(before[0], how)
         up.running.says(f"restarting a worker of the gateway (pid {before[0]})")
-        ended(before[:1], 5)
+        ended(before[:1])
         after = up.workers(2)
         assert before[1] in after
         assert up.pids("gateway") == [master]
@@ -86,19 +84,19 @@ def test_a_gateway_whose_master_hangs_is_restarted(tmp_path):
         [master], workers = up.pids("gateway"), up.workers(2)
         os.kill(master, signal.SIGSTOP)
         up.running.says(f"restarting gateway (pid {master}): its loop has stood still")
-        ended([master, *workers], 5)
+        ended([master, *workers])
         assert said(up.prompt(up.session(), "storm 1 9")) == "0000000| "
         up.workers(2)
 
 
 def test_a_machine_that_was_suspended_restarts_nothing(tmp_path):
-    with hangable(tmp_path) as up:
+    with hangable(tmp_path, "--hang-limit", "6") as up:
         everybody = [up.running.process.pid, *up.pids("processor"), *up.pids("gateway")]
         everybody += up.workers(2)
         for pid in everybody:
             os.kill(pid, signal.SIGSTOP)
         # Nothing happens that could be waited for: the time itself is what is tested.
-        suspended_until = time.monotonic() + 5
+        suspended_until = time.monotonic() + 8
         wait_until(lambda: time.monotonic() > suspended_until)
         before = len(samples(tmp_path))
         os.kill(everybody[0], signal.SIGCONT)
@@ -162,13 +160,14 @@ def test_a_worker_over_the_memory_limit_is_restarted_and_its_readers_go_on(tmp_p
         up.call("POST", f"/session/{session}/prompt_async", prompt("rate 100 100000"))
         os.kill(worker, GROW)
         up.running.says(f"restarting a worker of the gateway (pid {worker}): it uses")
-        ended([worker], 15)
+        ended([worker])
         before = len(reader.types_of(session))
         wait_until(lambda: len(reader.types_of(session)) > before, what="more of the turn")
         up.patiently("POST", f"/session/{session}/abort")
         wait_until(lambda: "session.idle" in reader.types_of(session), what="its end")
         stored = up.call("GET", f"/session/{session}/message").body
-        assert fold(reader.seen).messages_of(session) == stored
+        # One that is stopped is idle twice, and its last words come in between.
+        wait_until(lambda: fold(reader.seen).messages_of(session) == stored, what="all of it")
         assert up.pids("gateway") == [master]
     assert "(limit 96 MiB)" in restarts(tmp_path)[0]["restarted"]
 
@@ -187,8 +186,8 @@ def test_restarting_a_gateway_refuses_no_connection(tmp_path):
         [master], workers = up.pids("gateway"), up.workers(2)
         for pid in (master, *workers):
             os.kill(pid, signal.SIGKILL)
-        ended([master, *workers], 5)
-        assert status_of(up, "/weir/livez") == 200
+        ended([master, *workers])
+        assert up.call("GET", "/weir/livez", timeout_s=DEADLINE_S).status == 200
         assert up.pids("gateway") != [master]
 
 

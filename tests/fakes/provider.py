@@ -8,6 +8,7 @@ user message is the script; SIZE is in characters, the running number in front i
     reason N text M       N deltas of reasoning, then M of text
     length N              N deltas, cut short by the token limit
     error STATUS MESSAGE  a refusal
+    later S               a refusal that asks to come back S seconds later
     flaky STATUS K then N refused K times, later requests get N deltas
     cut N                 N deltas, then the connection ends inside a chunk
     cutonce N             the same on the first request, later ones get N deltas and a proper end

@@ -42,6 +42,10 @@ def error(answer: Answer, status: int, message: str | int) -> None:
     answer.refuse(status, str(message))
 
 
+def later(answer: Answer, seconds: int) -> None:
+    answer.refuse(503, "come back later", {"Retry-After": str(seconds)})
+
+
 def flaky(answer: Answer, status: int, times: int, n: int) -> None:
     if answer.attempt <= times:
         answer.refuse(status, f"attempt {answer.attempt} of {times}", {"Retry-After": "0"})
@@ -90,6 +94,7 @@ SCRIPTS: tuple[tuple[str, Callable[..., None]], ...] = (
     (r"reason (\d+) text (\d+)", reason),
     (r"length (\d+)", length),
     (r"error (\d+) (.*)", error),
+    (r"later (\d+)", later),
     (r"flaky (\d+) (\d+) then (\d+)", flaky),
     (r"cut (\d+)", cut),
     (r"cutonce (\d+)", cutonce),

@@ -185,8 +185,14 @@ class Upstream:
         url: where it listens.
     """
 
-    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        missed: Iterable[Json | bytes] = (),
+    ) -> None:
         self.server = Server(port, tls)
+        self.miss(*missed)
         self.port = self.server.server_address[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
@@ -253,9 +259,13 @@ class Upstream:
 
 
 @contextmanager
-def upstream(port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Upstream]:
-    """A fake opencode for the time of a ``with`` block."""
-    fake = Upstream(port, tls)
+def upstream(
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
+    missed: Iterable[Json | bytes] = (),
+) -> Iterator[Upstream]:
+    """A fake opencode for the time of a ``with`` block; `missed` it has stored from the start."""
+    fake = Upstream(port, tls, missed)
     try:
         yield fake
     finally:

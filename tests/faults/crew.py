@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from tests.blackbox.weir_up import Up
+from tests.blackbox.weir_up import Up, said
 from tests.faults.difference import difference
 from tests.faults.follower import Follower
 from tests.faults.weir_processes import connections
@@ -13,6 +13,8 @@ from tests.processes import wait_until
 
 DIRECTORY = "/srv/demo"
 _INSTANCE = f"/event?directory={quote(DIRECTORY)}"
+_SILENCE_S = 20.0
+"""Far more than a worker that stands still for a while says nothing."""
 _PATHS = ("/global/event", _INSTANCE, "/global/event?superseded=keep")
 
 
@@ -27,11 +29,6 @@ class Crew:
         self.followers = followers
         self._up = up
         wait_until(lambda: all(one.witness.events for one in followers), what="every stream")
-
-    @property
-    def taken_back(self) -> int:
-        """Most characters that anybody held and had to give back."""
-        return max(one.witness.taken_back for one in self.followers)
 
     @property
     def connections(self) -> list[int]:
@@ -67,6 +64,10 @@ class Crew:
             what="a heartbeat for everybody",
         )
 
+    def answers(self, session: str) -> list[str]:
+        """Return what each holds of the last answer of a session."""
+        return [said(one.witness.state.messages_of(session)[-1]) for one in self.followers]
+
     def wait_for_text(self, session: str, characters: int) -> None:
         """Wait until everybody holds so much of a session."""
         wait_until(
@@ -74,7 +75,7 @@ class Crew:
             what=f"{characters} characters of text",
         )
 
-    def hold_what_is_stored(self, session: str, deadline_s: float = 10.0) -> list[dict[str, Any]]:
+    def hold_what_is_stored(self, session: str) -> list[dict[str, Any]]:
         """Wait until everybody holds what is stored of a session, and return that.
 
         Raises:
@@ -88,7 +89,7 @@ class Crew:
             return all(one.holds(session, messages) for one in self.followers)
 
         try:
-            wait_until(held, deadline_s)
+            wait_until(held)
         except TimeoutError:
             held_by = {f.name: f.witness.state.messages_of(session) for f in self.followers}
             missing = {name: difference(held, messages) for name, held in held_by.items()}
@@ -103,7 +104,7 @@ def crew(up: Up, count: int = 6, **how: Any) -> Iterator[Crew]:
     with ExitStack() as stack:
         followers = [
             stack.enter_context(
-                Follower([up.url], _PATHS[n % len(_PATHS)], name=f"reader {n}", **how)
+                Follower([up.url], _PATHS[n % len(_PATHS)], _SILENCE_S, name=f"reader {n}", **how)
             )
             for n in range(count)
         ]

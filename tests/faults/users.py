@@ -13,7 +13,7 @@ from tests.http_client import Reply, call
 
 DIRECTORY = "/srv/soak"
 _ANSWER_S = 60.0
-_HOLD_S = 30.0
+_HOLD_S = 60.0
 _POLL_S = 0.1
 _REFETCH_S = 1.0
 

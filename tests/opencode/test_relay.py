@@ -13,7 +13,7 @@ from tests.opencode.collector import Collector
 from tests.opencode.install import OLD_VERSION, VERSION
 from tests.opencode.relay import readiness
 from tests.opencode.scenarios import PLAIN, SCENARIOS, TWO
-from tests.opencode.views import agreed, seen, stored
+from tests.opencode.views import SETTLE_S, agreed, seen, stored
 from tests.processes import wait_until
 
 pytestmark = [
@@ -83,7 +83,7 @@ def same(at_weir, at_opencode, session):
         return [seen(one.events, [session]) for one in (at_weir, at_opencode)]
 
     try:
-        wait_until(lambda: both()[0] == both()[1], 10)
+        wait_until(lambda: (told := both())[0] == told[1], SETTLE_S)
     except TimeoutError:
         relayed, direct = both()
         assert relayed == direct
@@ -123,9 +123,20 @@ def test_two_directories_at_once_are_told_apart(opencode, up):
 
 @pytest.mark.parametrize("path", GETS)
 def test_a_request_is_answered_as_opencode_answers_it(apis, path):
-    relayed, direct = (call("GET", f"{api.url}{path}?directory={api.directory}") for api in apis)
+    def answers():
+        return [call("GET", f"{api.url}{path}?directory={api.directory}") for api in apis]
+
+    def alike():
+        """Ask both; a session may get its title between the two."""
+        relayed, direct = answers()
+        return relayed.body == direct.body and (relayed, direct)
+
+    try:
+        relayed, direct = wait_until(alike, SETTLE_S)
+    except TimeoutError:
+        relayed, direct = answers()
+        assert relayed.body == direct.body
     assert relayed.status == direct.status
-    assert relayed.body == direct.body
     kept = [
         {name.lower(): value for name, value in reply.headers.items()}
         for reply in (relayed, direct)
@@ -144,9 +155,12 @@ def test_a_blocking_prompt_is_answered_with_the_stored_message(watched):
 
 def test_health_and_readiness_tell_of_the_upstream(opencode, up):
     assert up.call("GET", "/global/health").body == {"healthy": True, "version": opencode.version}
-    status, body = readiness(up)
-    assert (status, body["ready"], body["reasons"]) == (200, True, [])
-    assert body["upstream"]
+
+    def ready():
+        status, body = readiness(up)
+        return (status, body["ready"], body["reasons"]) == (200, True, []) and body
+
+    assert wait_until(ready, what="readiness")["upstream"]
 
 
 def test_a_web_socket_is_refused_with_a_reason(up):

@@ -19,6 +19,7 @@ from tests.fakes.stream_server import (
     answer_status,
     stream_server,
 )
+from tests.ports import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -124,18 +125,23 @@ def test_any_id_is_given_back_as_it_came(event_id):
         assert server.header(1, "last-event-id") == event_id
 
 
+SILENCE_S = 2.0
+
+
 def test_a_silent_connection_is_lost():
     said = []
     scripts = answer_and_hold(STREAM + event("a", 1)), answer(STREAM + event("b", 2))
     with stream_server(*scripts) as server:
-        assert take(stream_of(server.url, silence_s=0.1, notice=said.append), 2) == ["a", "b"]
+        stream = stream_of(server.url, silence_s=SILENCE_S, notice=said.append)
+        assert take(stream, 2) == ["a", "b"]
     assert "is silent" in said[0]
 
 
 def test_a_server_that_never_answers_is_silent():
     said = []
     with stream_server(answer_and_hold(b""), answer(STREAM + event("a"))) as server:
-        assert take(stream_of(server.url, silence_s=0.1, notice=said.append), 1) == ["a"]
+        stream = stream_of(server.url, silence_s=SILENCE_S, notice=said.append)
+        assert take(stream, 1) == ["a"]
     assert "is silent" in said[0]
 
 
@@ -143,7 +149,7 @@ def test_a_server_that_does_not_answer_is_asked_again_before_it_counts_as_silent
     said = []
     scripts = answer_and_hold(b""), answer_and_hold(STREAM + event("a"))
     with stream_server(*scripts) as server:
-        stream = stream_of(server.url, answer_s=0.1, notice=said.append)
+        stream = stream_of(server.url, answer_s=SILENCE_S, notice=said.append)
         assert take(stream, 1) == ["a"]
         assert len(server.requests) == 2
     assert "is silent" in said[0]
@@ -154,17 +160,17 @@ def test_a_stream_that_has_begun_may_be_silent_for_longer():
 
     def late(connection):
         connection.sendall(STREAM)
-        begun.wait(0.5)
+        begun.wait(1.25 * SILENCE_S)
         connection.sendall(event("a"))
 
     with stream_server(late) as server:
-        assert take(stream_of(server.url, answer_s=0.1, notice=said.append), 1) == ["a"]
+        stream = stream_of(server.url, answer_s=SILENCE_S, notice=said.append)
+        assert take(stream, 1) == ["a"]
     assert said == []
 
 
 def test_a_server_that_is_not_there_yet_is_waited_for():
-    with stream_server() as server:
-        url = server.url
+    url = f"http://127.0.0.1:{free_port()}"
     tries = []
 
     def notice(words):

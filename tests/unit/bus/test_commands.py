@@ -163,7 +163,7 @@ def test_without_a_processor_a_command_is_refused_at_once(channel):
     start = time.monotonic()
     with pytest.raises(ProcessorGone, match="not there"):
         requester.call(Statuses())
-    assert time.monotonic() - start < 0.4
+    assert time.monotonic() - start < 5, "it has waited for the deadline"
 
 
 def test_a_processor_that_goes_away_is_noticed_before_the_deadline(channel):
@@ -173,11 +173,12 @@ def test_a_processor_that_goes_away_is_noticed_before_the_deadline(channel):
     assert asked.wait(10)
     channel.alive = False
     with pytest.raises(ProcessorGone, match="went away"):
-        call.get(timeout=5)
+        call.get(timeout=20)
 
 
 def test_a_processor_that_nobody_hears_but_that_answers_has_not_gone_away(channel, monkeypatch):
-    monkeypatch.setattr(bus.requester, "SILENT_S", 0.6)
+    clock = [1000.0]
+    monkeypatch.setattr(bus.requester.time, "monotonic", lambda: clock[0])
     requester = channel.joined(lambda command: late(command) or (b"1", None))
     release = Event()
 
@@ -187,12 +188,12 @@ def test_a_processor_that_nobody_hears_but_that_answers_has_not_gone_away(channe
 
     channel.alive = False
     call = gevent.spawn(requester.call, Statuses(), 30)
-    began = time.monotonic()
-    while time.monotonic() - began < 2:
+    for _ in range(10):
+        gevent.sleep(0.1)  # what waits looks twice a second
+        clock[0] += 0.8 * bus.requester.SILENT_S
         requester.call(SessionGet("ses_1"))
-        gevent.sleep(0.05)
     release.set()
-    assert call.get(timeout=5).body == b"1"
+    assert call.get(timeout=20).body == b"1"
 
 
 def test_who_insists_takes_a_late_answer_of_one_that_nobody_hears(channel, monkeypatch):
@@ -203,7 +204,7 @@ def test_who_insists_takes_a_late_answer_of_one_that_nobody_hears(channel, monke
 
 
 def test_who_insists_asks_again_what_a_processor_has_lost(channel, monkeypatch):
-    monkeypatch.setattr(bus.requester, "PATIENCE_S", 1.5)
+    monkeypatch.setattr(bus.requester, "PATIENCE_S", 6.0)
     asked = []
     requester = channel.joined(
         lambda command: (
@@ -234,7 +235,7 @@ def test_a_deadline_is_kept_and_its_late_answer_is_nobodys(channel):
     start = time.monotonic()
     with pytest.raises(DeadlineExceeded, match=r"within 0\.2 s"):
         requester.call(Statuses(), 0.2)
-    assert 0.2 <= time.monotonic() - start < 2
+    assert 0.2 <= time.monotonic() - start < 8, "without it, it would be ten"
     late.set()
     assert [requester.call(SessionGet("ses_1")).body for _ in range(3)] == [b"1"] * 3
     assert requester._waiting == {}

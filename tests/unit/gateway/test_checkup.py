@@ -4,6 +4,8 @@ import json
 import re
 import time
 
+import pytest
+
 from bus.heart import Heart, Notifier
 from bus.requester import ProcessorGone
 from bus.subscriber import SourceState
@@ -19,6 +21,13 @@ from tests.fakes.requester import ScriptedRequester
 
 LAG = LoopLag(Heart(Notifier("")))
 READY = json.dumps({"ready": True, "reasons": []}).encode()
+
+
+@pytest.fixture(autouse=True)
+def _clock_that_stands_still(monkeypatch):
+    """What is told of ages is told to the tenth of a second."""
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now)
 
 
 class Ears:

@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from gateway.neighbour import Neighbours
+from tests.processes import wait_until
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ def test_it_tells_what_a_peer_has_not_read(family, host):
             neighbours = Neighbours()
             assert neighbours.unread(server) == 0
             server.sendall(b"x" * 1000)
-            assert neighbours.unread(server) == 1000
+            wait_until(lambda: neighbours.unread(server) == 1000, what="its arrival")
             client.recv(300)
             assert neighbours.unread(server) == 700
             assert neighbours.unread(client) == 0

@@ -4,6 +4,7 @@ import pytest
 
 from processor.engines.demo import DemoEngine
 from processor.engines.engine import ChatMessage, Chunk, EngineRequest, Finish, Reasoning, Text
+from tests.processes import at_best
 
 
 def answer(prompt: str) -> list[Chunk]:
@@ -28,9 +29,12 @@ def test_a_small_storm_keeps_its_size(size: int) -> None:
 
 
 def test_a_rate_is_kept() -> None:
-    start = time.monotonic()
-    assert len(texts(answer("rate 200 40"))) == 40
-    assert 0.19 < time.monotonic() - start < 2
+    def took_s() -> float:
+        start = time.monotonic()
+        assert len(texts(answer("rate 200 40"))) == 40
+        return time.monotonic() - start
+
+    assert 0.19 < at_best(took_s, 1) < 1
 
 
 @pytest.mark.parametrize("prompt", ["storm 0 1", "storm 999999999 1", "storm 9 0", "rate 0 5"])
