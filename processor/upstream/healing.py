@@ -65,6 +65,11 @@ class Healing:
         self._since_ms: int | None = None
         self._pending: dict[str, Place] = {}
 
+    @property
+    def impatient(self) -> bool:
+        """Whether the next attempt does without an answer that fails."""
+        return self._patience.exhausted
+
     def cut(self, now: float, last_ms: int) -> None:
         """Note that the stream is cut.
 
