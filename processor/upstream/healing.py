@@ -72,6 +72,11 @@ class Healing:
         self._pending: dict[str, Place] = {}
         self._looked_up = False
 
+    @property
+    def impatient(self) -> bool:
+        """Whether the next attempt does without an answer that fails."""
+        return self._patience.exhausted
+
     def cut(self, now: float, last_ms: int) -> None:
         """Note that the stream is cut.
 

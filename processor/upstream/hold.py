@@ -19,6 +19,7 @@ class Hold:
         self._most_bytes = most_bytes
         self._frames: list[tuple[Frame, Subject | None]] = []
         self._first: dict[tuple[str, str], Frame] = {}
+        self._overtaken: set[str] = set()
         self._bytes = 0
 
     @property
@@ -32,10 +33,16 @@ class Hold:
         self._bytes += frame.event.size
         if subject is not None:
             self._first.setdefault(subject.key, frame)
+            if subject.kind == "part" and self.first("message", subject.message) is None:
+                self._overtaken.add(subject.message)
 
     def first(self, kind: str, entity: str) -> Frame | None:
         """Return the first event that waits and is about an entity."""
         return self._first.get((kind, entity))
+
+    def overtaken(self, message: str) -> bool:
+        """Tell whether a part of a message waits before all that waits about the message."""
+        return message in self._overtaken
 
     def __iter__(self) -> Iterator[tuple[Frame, Subject | None]]:
         """Yield what waits, in order."""

@@ -137,7 +137,7 @@ class Mending:
                 self._publish(self._make.message(info))
         elif waiting.event.type == MessageRemoved.type:
             return
-        elif not known and lacking:
+        elif not known and (lacking or self._hold.overtaken(info["id"])):
             self._publish(waiting)
         for part in lacking:
             self._publish(self._make.part(part))

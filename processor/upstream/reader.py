@@ -25,6 +25,8 @@ log = logging.getLogger("weir.upstream")
 
 # The longest that live events wait for an attempt to heal.
 HOLD_S = 10.0
+# The same, before an answer is done without: it may be long, and on its way.
+_LAST_HOLD_S = 60.0
 # Between attempts to heal at most, but for the jitter: readers lack something all the while.
 _HEAL_AGAIN_S = 4.0
 _SECOND_MS = 1000
@@ -133,8 +135,9 @@ class Reader:
         self._condition.healing = True
         backoff = Backoff(most_s=_HEAL_AGAIN_S)
         while True:
+            hold_s = _LAST_HOLD_S if self._healing.impatient else HOLD_S
             try:
-                with gevent.Timeout(HOLD_S, RestFailed(f"no end of it after {HOLD_S:g} s")):
+                with gevent.Timeout(hold_s, RestFailed(f"no end of it after {hold_s:g} s")):
                     self._tell_version()
                     self._healing.attempt()
                 self._condition.healing, self._condition.unhealed = False, None

@@ -14,6 +14,7 @@ from processor.upstream.rest import RestCut, RestFailed
 from tests.envelopes import dump
 from tests.fakes import stored
 from tests.fakes.stored import Stored, StoredRest
+from tests.reference import fold
 
 HERE = {"directory": "/d", "project": "prj"}
 CUT_MS = 1000
@@ -236,6 +237,15 @@ def test_a_part_that_came_before_its_message_was_fetched_is_told_again():
         bench.heal()
     bench.during = lambda: None
     assert said["payload"]["properties"]["part"] in parts(bench.heal())
+
+
+def test_a_message_goes_before_its_parts_even_if_it_waits_behind_all_of_them():
+    bench = Bench()
+    bench.live(SESSION, BUSY)
+    bench.reconnect()
+    bench.stored.apply(message("msg_1", CUT_MS))
+    bench.live(part("prt_1", "msg_1", "Hello", end=2), message("msg_1", CUT_MS, completed=3))
+    assert fold(bench.heal()).messages_of("ses_1") == bench.stored.state.messages_of("ses_1")
 
 
 def test_an_answer_that_never_comes_is_done_without_in_the_end():
