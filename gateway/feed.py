@@ -59,7 +59,6 @@ class Feed:
             sockets.subscriber_socket(context, [bus.events]),
             repair=self._repair,
             join=self._join,
-            on_loss=partial(ingest.lose, readers),
             on_restart=self._restarted,
         )
         self.memory = ReadinessMemory(bus.url, self.requester, version("weir"), relays)

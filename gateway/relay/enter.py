@@ -20,6 +20,8 @@ Rules:
 7. A source that joins while a stream is open is told of in it: what follows the reader's place
    there, if it came with one; all that the ledger holds, if it came with an id that has none; else
    what goes on, and what has changed since it came.
+8. What is not known any more of a source is nothing to a reader whom that source does not concern:
+   who follows a directory that the source never spoke of, or sessions of other sources.
 """
 
 from __future__ import annotations
@@ -233,17 +235,27 @@ def _caught_up(
         if place is None and of_joined is not None:
             found.append(of_joined(ledger))
             continue
+        concerned = _concerns(relay, source, view)
         if place is None or place.epoch != ledger.epoch:
-            verdict = Verdict.FOREIGN
+            verdict = Verdict.FOREIGN if concerned else verdict
             found.append(_all_of(ledger) if place is None else ledger.changed(-1))
             continue
-        if place.start < ledger.floor and verdict is Verdict.CAUGHT_UP:
+        if place.start < ledger.floor and concerned and verdict is Verdict.CAUGHT_UP:
             verdict = Verdict.TOO_OLD
         # One that was told upserts from the beginning may lack some of an earlier epoch.
         after = -1 if place.unsure and place.start == 0 else place.start
         found.append(ledger.changed(after, place.seq))
         starts[source] = place.start
     return _told(relay, verdict, found, view, starts)
+
+
+def _concerns(relay: Relay, source: str, view: View) -> bool:
+    """Tell whether a source may have said anything to a reader (rule 8)."""
+    if view.endpoint is Endpoint.INSTANCE and not relay.ledgers[source].spoke_of(view.directory):
+        return False
+    others = [ledger for name, ledger in relay.ledgers.items() if name != source]
+    elsewhere = (any(session in other.sessions for other in others) for session in view.sessions)
+    return not view.sessions or not all(elsewhere)
 
 
 def _all_of(ledger: Ledger) -> Iterable[Upsert]:

@@ -111,8 +111,13 @@ class WorkerModel:
             processor.workers.append(self)
             feed.join()
 
+    @property
+    def has_joined(self) -> bool:
+        """Whether it has heard of every processor."""
+        return all(feed.sources for feed in self._feeds.values())
+
     def knows(self, envelope: Envelope) -> bool:
-        """Tell whether it can have heard of an event, and not begun anew since."""
+        """Tell whether it can have heard of an event."""
         place = envelope.epoch, envelope.seq
         return any(place in feed.heard for feed in self._feeds.values())
 
@@ -140,7 +145,7 @@ class _Fed(Subscriber):
     """A subscriber that is handed its frames.
 
     Attributes:
-        heard: epoch and seq of each event that it can have heard of since it last began anew.
+        heard: epoch and seq of each event that it can have heard of.
     """
 
     def __init__(self, processor: ProcessorModel, readers: Readers) -> None:
@@ -150,7 +155,6 @@ class _Fed(Subscriber):
             None,  # type: ignore[arg-type]
             repair=lambda _source, *gap: replay.fetch(processor, *gap),  # type: ignore[arg-type]
             join=self._begin,
-            on_loss=partial(ingest.lose, readers),
         )
 
     def take(self, frame: bytes) -> list[Envelope]:
@@ -161,9 +165,9 @@ class _Fed(Subscriber):
         return envelopes
 
     def _begin(self) -> tuple[str, str, int]:
-        """Begin anew: what epochs before that of the snapshot told is not in it."""
+        """Begin anew: to what was heard comes what the snapshot tells."""
         source, epoch, upto = self._join_readers()
-        self.heard = {(epoch, seq) for seq in range(1, upto + 1)}
+        self.heard |= {(epoch, seq) for seq in range(1, upto + 1)}
         return source, epoch, upto
 
     def _next(self) -> bytes:

@@ -103,11 +103,13 @@ def test_what_a_stopped_worker_missed_is_replayed_to_its_readers(up):
 def test_where_the_journal_does_not_reach_back_readers_are_made_whole_by_a_snapshot(up):
     before = len(up.output)
     with crew(up, silence_s=20.0) as readers:
+        connections = readers.connections
         storms = ("rate 5000 25000", "storm 60000 40")
         [_, first, second], stopped = stop_in_a_storm(up, readers, *storms)
         whole(readers.hold_what_is_stored(first), 25_000)
         whole(readers.hold_what_is_stored(second), 60_000)
         assert stopped
+        assert readers.connections == connections
     assert "a snapshot instead" in since(up, before)
 
 
