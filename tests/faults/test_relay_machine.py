@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 import bus.log
 import bus.subscriber
-import gateway.readers
+import gateway.stream
 from bus.ledger.slot import ended
 from bus.sse import EventStreamParser, ServerSentEvent
 from gateway.relay import Endpoint, View
@@ -362,7 +362,7 @@ def doubled(held: State, truth: State):
 def _small_segments(monkeypatch):
     monkeypatch.setattr(bus.log, "SEGMENT_EVENTS", bus.log.SEGMENT_EVENTS)
     monkeypatch.setattr(bus.subscriber, "TRY_AGAIN_S", 0.0)
-    monkeypatch.setattr(gateway.readers, "_AHEAD_S", 0.0)
+    monkeypatch.setattr(gateway.stream, "patience_s", lambda relay, last_id: 0.0)
 
 
 RelayMachine.TestCase.settings = settings(

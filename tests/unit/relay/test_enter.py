@@ -243,6 +243,20 @@ def test_the_filter_of_a_reader_holds_for_upserts_too():
         assert told(enter(relay, "x:1", view, NOW), view) == []
 
 
+@given(histories(), VIEWS, st.data())
+def test_one_who_is_told_from_an_older_place_than_its_own_has_nothing_twice(events, view, data):
+    to = data.draw(st.integers(1, len(events)))
+    behind = data.draw(st.integers(0, to - 1))
+    envelopes = enveloped(events)
+    relay = relay_of(envelopes[:behind])
+    entrance = enter(relay, f"p1epoch:{to}", view, NOW)
+    assert (entrance.verdict, entrance.resumed) == (Verdict.AHEAD, False)
+    first = wires(told(entrance, view))
+    relay.append(envelopes[behind:])
+    rest = [e for step in deliveries(relay, entrance.cursor, view) for e in step]
+    assert state([*events[:to], *first, *wires(rest)]) == state(events)
+
+
 def restarted(envelopes):
     return [replace(one, epoch="later") for one in envelopes]
 
