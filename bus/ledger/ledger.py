@@ -113,6 +113,13 @@ class Ledger:
         elif slot[0] is EntityKind.STATUS and isinstance(event, Opaque):
             session.status = status_of(event)
 
+    def note_gone(self, envelope: Envelope) -> None:
+        """Take the end of an entity in an earlier epoch: who stands there may know it."""
+        event = envelope.event
+        slot = ended(event) if isinstance(event, Opaque) else None
+        if slot is not None and event.sessionID is not None:
+            self.tombstones.put(event.sessionID, slot, Tombstone(envelope, 0))
+
     def inherit(self, older: Ledger) -> None:
         """Take over from one that it replaces what that alone remembers to be gone.
 
