@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from bus.codec import Heartbeat, MalformedFrame, decode
 from bus.envelope import Envelope
-from bus.replay import CannotRepair
+from bus.replay import CannotRepair, NobodyThere
 
 log = logging.getLogger("weir.bus")
 
@@ -139,14 +139,18 @@ class Subscriber:
 
     def join(self) -> bool:
         """Begin where a snapshot ends; tell whether there is one."""
+        return self._cannot_join() is None
+
+    def _cannot_join(self) -> CannotRepair | None:
+        """Begin where a snapshot ends; return why there is none."""
         if self._join is None:
-            return False
+            return NobodyThere("nobody to ask")
         try:
             self._stand(*self._join())
         except CannotRepair as error:
             log.warning("no snapshot can be had: %s", error)
-            return False
-        return True
+            return error
+        return None
 
     def _next(self) -> bytes:
         """Wait for the next frame, but take one that is there past a green socket's own recv.
@@ -184,11 +188,10 @@ class Subscriber:
         return missing + fresh if missing else fresh
 
     def _state(self, source: str, epoch: str, first: int) -> SourceState:
-        if source not in self.sources:
-            self.join()
+        why = self._cannot_join() if source not in self.sources else None
         state = self.sources.get(source)
         if state is None:
-            state = self.sources[source] = SourceState(epoch, first - 1, 0.0)
+            state = self.sources[source] = _begun(epoch, first, why)
         state.alive_at = time.monotonic()
         if state.epoch != epoch and epoch not in state.over:
             self._other_epoch(source, state, epoch)
@@ -263,3 +266,13 @@ class Subscriber:
         log.error("source %s: %d events after %d wait to be had: %s", source, count, after, why)
         state.tried_at = time.monotonic()
         return None
+
+
+def _begun(epoch: str, first: int, why: CannotRepair | None) -> SourceState:
+    """Return how a source begins without a snapshot: all before `first` is a gap.
+
+    But one that has nobody to ask begins as it is heard.
+    """
+    waits = why is not None and not isinstance(why, NobodyThere)
+    after, now = 0 if waits else first - 1, time.monotonic()
+    return SourceState(epoch=epoch, seq=after, alive_at=now, upto=first - 1, tried_at=now)

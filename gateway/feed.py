@@ -72,7 +72,7 @@ class Feed:
         try:
             return ingest.join(self._readers, self.requester)
         except CannotRepair as error:
-            raise CannotRepair(f"bus {self._bus.url}: {error}") from error
+            raise type(error)(f"bus {self._bus.url}: {error}") from error
 
     def _repair(self, _source: str, epoch: str, after: int, upto: int) -> list[Envelope]:
         return replay.fetch(self.requester, epoch, after, upto)

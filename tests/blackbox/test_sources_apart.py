@@ -26,6 +26,7 @@ _decode = msgspec.msgpack.Decoder(Request).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 DELTAS = 20
+MESSAGE = about("message.updated", info={"id": "msg", "sessionID": "ses", "role": "user"})
 PROMPT = f"rate 200 {DELTAS}"
 AT_ONCE_S = 2.0
 """From the end of a turn to a reader, who waits for nobody else."""
@@ -194,12 +195,37 @@ def test_a_gap_that_its_processor_does_not_fill_holds_up_no_other(mute, short_fo
         turn_at_once(first, reader)
 
 
+def until_made_good(silent, process, words):
+    """Have the source beat until the worker has its snapshot."""
+
+    def made_good():
+        silent.publisher.heartbeat()
+        return words in process.output
+
+    wait_until(made_good, what="a snapshot")
+
+
+def test_a_worker_passes_nothing_of_a_source_whose_snapshot_it_cannot_have_yet(mute, short_folder):
+    silent, clerk = mute
+    clerk.refuses = True
+    silent.publish([MESSAGE, part("told before")])
+    with gateway(short_folder, silent.url) as (process, url), following(url) as reader:
+        silent.publish([status("idle")])
+        silent.publisher.heartbeat()
+        wait_until(lambda: process.output.count("no snapshot can be had") > 1, what="two attempts")
+        assert reader.until_beats(1) == []
+        clerk.refuses = False
+        until_made_good(silent, process, "joined by a snapshot")
+        while reader.state.status.get("ses") != {"type": "idle"}:
+            reader.read()
+        assert reader.state.parts["msg"]["prt"]["text"] == "told before"
+
+
 def test_a_gap_that_nobody_can_fill_yet_cuts_no_stream_and_is_made_good_once_somebody_can(
     mute, short_folder
 ):
     silent, clerk = mute
-    message = about("message.updated", info={"id": "msg", "sessionID": "ses", "role": "user"})
-    events = [message, part("told in the gap"), status("idle")]
+    events = [MESSAGE, part("told in the gap"), status("idle")]
     with beside_another(short_folder, silent) as (first, process, reader):
         clerk.refuses = True
         publish_behind_a_gap(silent, events)
@@ -208,11 +234,7 @@ def test_a_gap_that_nobody_can_fill_yet_cuts_no_stream_and_is_made_good_once_som
         assert "ses" not in reader.state.status
         clerk.refuses = False
 
-        def made_good():
-            silent.publisher.heartbeat()
-            return "a snapshot instead" in process.output
-
-        wait_until(made_good, what="a snapshot")
+        until_made_good(silent, process, "a snapshot instead")
         while reader.state.status.get("ses") != {"type": "idle"}:
             reader.read()
         assert reader.state.parts["msg"]["prt"]["text"] == "told in the gap"

@@ -185,8 +185,6 @@ class RelayMachine(RuleBasedStateMachine):
     @rule(worker=workers, count=few)
     def deliver_unanswered(self, worker, count):
         """Have frames arrive while no processor answers: nothing passes a gap."""
-        if not self.workers[worker].has_joined:
-            return
         for processor in self.processors:
             processor.mute = True
         self.workers[worker].hear(count)

@@ -10,7 +10,7 @@ from bus.codec import Batch, Heartbeat
 from bus.envelope import Envelope
 from bus.events import from_json
 from bus.publisher import BATCH_BYTES, BATCH_EVENTS, Publisher
-from bus.replay import CannotRepair
+from bus.replay import CannotRepair, NobodyThere
 from bus.subscriber import MOST_OVER
 from tests.envelopes import dump
 
@@ -264,6 +264,23 @@ def test_a_source_heard_for_the_first_time_begins_where_its_snapshot_ends(bus):
     assert receive(subscriber, 3) == [[], [4], [5]]
     state = subscriber.sources["p1"]
     assert (state.gaps, state.lost, state.snapshots) == (0, 0, 1)
+
+
+def test_nothing_passes_of_a_source_whose_snapshot_is_yet_to_be_had(bus, at_once):
+    join, asked = joining(None, None, ("p1", "e1", 6))
+    subscriber = bus.subscriber(cannot, join)
+    bus.send(batch(5), batch(6), batch(7), batch(8))
+    assert receive(subscriber, 4) == [[], [], [7], [8]]
+    assert len(asked) == 3
+
+
+def test_a_source_that_has_nobody_to_ask_begins_as_it_is_heard(bus):
+    def join():
+        raise NobodyThere("nobody")
+
+    subscriber = bus.subscriber(cannot, join)
+    bus.send(batch(5), batch(6))
+    assert receive(subscriber, 2) == [[5], [6]]
 
 
 def test_a_snapshot_takes_the_place_of_what_cannot_be_replayed(bus):
