@@ -15,7 +15,7 @@ from bus.envelope import Envelope
 from bus.ledger import snapshot
 from bus.ledger.snapshot import MalformedSnapshot, Snapshot
 from bus.publisher import Publisher
-from bus.replay import CannotRepair
+from bus.replay import CannotRepair, NobodyThere
 from bus.requester import DeadlineExceeded, ProcessorGone, Requester
 
 
@@ -48,7 +48,9 @@ def fetch(requester: Requester) -> Cloned:
     """
     try:
         found = snapshot.decode(requester.insist(SnapshotGet()).body)
-    except (CommandFailed, ProcessorGone, DeadlineExceeded, MalformedSnapshot) as error:
+    except ProcessorGone as error:
+        raise NobodyThere(str(error)) from error
+    except (CommandFailed, DeadlineExceeded, MalformedSnapshot) as error:
         raise CannotRepair(str(error)) from error
     return Cloned(found, _journal(requester, found))
 

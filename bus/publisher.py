@@ -76,6 +76,11 @@ class Publisher:
             self.flush()
         return envelope
 
+    def remember(self, event: Event, directory: str | None, project: str | None) -> None:
+        """Enter into the ledger the end of an entity that an earlier epoch has told."""
+        before = Envelope(self.source, "", 0, time.time_ns(), directory, project, None, event)
+        self.ledger.note_gone(before)
+
     def flush(self) -> None:
         """Send what waits."""
         if self._pending:

@@ -16,6 +16,10 @@ class CannotRepair(Exception):
     """A gap stays a gap: its source is gone, or has forgotten what was in it."""
 
 
+class NobodyThere(CannotRepair):
+    """Its source answers no commands at all: there is nobody to ask."""
+
+
 def answer(publisher: Publisher, command: Replay) -> bytes:
     """Return a frame with what follows `command.after`, as much as one answer takes.
 

@@ -19,8 +19,6 @@ class Cause(enum.Enum):
     """Its peer goes on sending, where nothing but events has to be said any more."""
     FELL_OFF = "fell_off"
     """It fell off the log, and what it missed is not known any more."""
-    LOST = "lost"
-    """Events are missing that cannot be had."""
     DRAINED = "drained"
     """Its worker stops."""
     DISPOSED = "disposed"

@@ -59,7 +59,6 @@ class Feed:
             sockets.subscriber_socket(context, [bus.events]),
             repair=self._repair,
             join=self._join,
-            on_loss=partial(ingest.lose, readers),
             on_restart=self._restarted,
         )
         self.memory = ReadinessMemory(bus.url, self.requester, version("weir"), relays)
@@ -73,7 +72,7 @@ class Feed:
         try:
             return ingest.join(self._readers, self.requester)
         except CannotRepair as error:
-            raise CannotRepair(f"bus {self._bus.url}: {error}") from error
+            raise type(error)(f"bus {self._bus.url}: {error}") from error
 
     def _repair(self, _source: str, epoch: str, after: int, upto: int) -> list[Envelope]:
         return replay.fetch(self.requester, epoch, after, upto)

@@ -9,7 +9,6 @@ import gevent
 from bus import clone
 from bus.requester import Requester
 from bus.subscriber import Subscriber
-from gateway.evictions import Cause
 from gateway.readers import Readers
 
 _SLICE_S = 0.003
@@ -48,9 +47,3 @@ def join(readers: Readers, requester: Requester) -> tuple[str, str, int]:
     readers.relay.load(cloned)
     readers.log_has_grown()
     return cloned.snapshot.source, cloned.snapshot.epoch, cloned.snapshot.seq
-
-
-def lose(readers: Readers) -> None:
-    """End every stream: events are missing that cannot be had."""
-    readers.relay.lose()
-    readers.reset(Cause.LOST)

@@ -75,7 +75,7 @@ def _sources(posts: list[Post], counts: Counts) -> Iterator[Family]:
     for name, help_text, field in (
         ("gaps", "How often events were missing on the bus.", "gaps"),
         ("events_repaired", "Missing events that were replayed.", "repaired"),
-        ("events_lost", "Missing events that could not be had again.", "lost"),
+        ("events_lost", "Missing events that will never be had.", "lost"),
         ("snapshots", "Snapshots taken in place of missing events.", "snapshots"),
     ):
         values = {source: getattr(counted, field) for source, counted in counts.sources.items()}

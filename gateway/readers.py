@@ -12,13 +12,11 @@ from gevent.event import Event
 from gateway.counts import Sent, total
 from gateway.evictions import Cause, none_yet
 from gateway.reader import Lane, Reader
-from gateway.relay import Entrance, Relay, Verdict, View, enter, go_on
+from gateway.relay import Entrance, Relay, View, enter, go_on
 from gateway.relay.pacing import pause_after
 from gateway.turnstile import Turnstile
 
 _AT_ONCE = 32
-_AHEAD_S = 2.0
-_AHEAD_CHECK_S = 0.05
 
 
 class TooManyReaders(Exception):
@@ -81,14 +79,8 @@ class Readers:
         return reader
 
     def come_in(self, reader: Reader) -> Entrance:
-        """Return what a reader is told first; wait a little for what it has seen elsewhere."""
-        until = time.monotonic() + _AHEAD_S
-        while True:
-            entrance = enter(self.relay, reader.last_id, reader.view, time.time_ns())
-            left = until - time.monotonic()
-            if entrance.verdict is not Verdict.AHEAD or left <= 0 or reader.gone:
-                break
-            reader.wake.wait(min(left, _AHEAD_CHECK_S))
+        """Return what a reader is told first."""
+        entrance = enter(self.relay, reader.last_id, reader.view, time.time_ns())
         self.resumes[entrance.verdict.value] += 1
         reader.resumed = entrance.resumed
         return entrance

@@ -16,7 +16,7 @@ from gateway.connection import Connection
 from gateway.evictions import Cause
 from gateway.reader import Reader
 from gateway.readers import Readers
-from gateway.relay import Entrance, FellOff, Step, Verdict
+from gateway.relay import Entrance, FellOff, Step, Verdict, patience_s
 from gateway.relay.frames import PIECE_BYTES, server_frame
 from gateway.relay.mark import event_id
 
@@ -24,6 +24,9 @@ log = logging.getLogger("weir.gateway")
 
 _STEPS_A_TURN = 2
 _RETRY_MS = (500, 1500)
+_LOOK_S = 0.05
+_COMMENT_S = 1.0
+_WAITING = b": this worker is yet to hear of the last event\n\n"
 
 
 class Stream:
@@ -59,6 +62,7 @@ class Stream:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the stream, piece by piece."""
+        yield from self._until_its_place_is_heard_of()
         entrance = self._readers.come_in(self._reader)
         connected = self._say(ServerConnected.type, entrance.id, resumed=entrance.resumed)
         yield self._retry() + connected
@@ -87,6 +91,18 @@ class Stream:
         self._readers.discard(self._reader)
         if self._reader.connection is not None:
             self._reader.connection.close()
+
+    def _until_its_place_is_heard_of(self) -> Iterator[bytes]:
+        """Wait for what the reader has seen at another worker; comments say that it is served."""
+        reader, relay = self._reader, self._readers.relay
+        began = said = time.monotonic()
+        while not reader.gone and time.monotonic() - began < patience_s(relay, reader.last_id):
+            if time.monotonic() - said < _COMMENT_S:
+                reader.wake.wait(_LOOK_S)
+                continue
+            said = time.monotonic()
+            reader.sent.bytes += len(_WAITING)
+            yield _WAITING
 
     def _catch_up(self) -> Entrance:
         stood = self._reader.cursor.marks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bus.events import Delta, Properties, event_of
+from bus.events import Delta, Properties, SessionDeleted, event_of
 from bus.events.part import ReasoningPart, TextPart
 from bus.events.session import Session
 from bus.ids import Ids
@@ -22,6 +22,12 @@ class Announcer:
         """Publish one event about `session`."""
         event = event_of(properties, self._ids.ascending("evt"))
         self._publisher.publish(event, session.directory, session.projectID)
+
+    def remember_gone(self, session: Session) -> None:
+        """Have it known, without telling it now, that a session went in an earlier epoch."""
+        gone = SessionDeleted(sessionID=session.id, info=session)
+        event = event_of(gone, self._ids.ascending("evt"))
+        self._publisher.remember(event, session.directory, session.projectID)
 
     def deltas(
         self, part: TextPart | ReasoningPart, deltas: Iterable[str], session: Session

@@ -11,8 +11,10 @@ def retell(news: News, services: Services) -> None:
 
     What was saved right before the end may never have left the last processor's sockets. Nobody
     hears this yet: a subscriber that knew the last epoch finds these events missing from the new
-    one, and asks for them.
+    one, and asks for them. What had gone before is for those who come from an earlier epoch.
     """
+    for session in news.gone:
+        services.announcer.remember_gone(session)
     for session in news.removed:
         Record(session, services).publish_removal()
     for found in news.changed:

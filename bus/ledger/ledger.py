@@ -13,6 +13,7 @@ from bus.ledger.tombstones import Tombstone, Tombstones
 
 MAX_BYTES = 16 * 1024 * 1024
 REST_S = 600.0
+MOST_DIRECTORIES = 1024
 _NS = 1_000_000_000
 _SWEEP_EVERY_NS = 10 * _NS
 _KEPT_MESSAGES = 2
@@ -34,6 +35,7 @@ class Ledger:
         size: bytes that its entries take.
         sessions: by id; the one told of last comes last.
         tombstones: of what is gone.
+        directories: all that it was ever told of, the first `MOST_DIRECTORIES`.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES, rest_s: float = REST_S) -> None:
@@ -44,6 +46,7 @@ class Ledger:
         self.size = 0
         self.sessions: dict[str, LedgerSession] = {}
         self.tombstones = Tombstones()
+        self.directories: set[str | None] = set()
         self._rest_ns = int(rest_s * _NS)
         self._swept_ns = 0
         self._parts: dict[str, Entry] = {}
@@ -110,11 +113,40 @@ class Ledger:
         elif slot[0] is EntityKind.STATUS and isinstance(event, Opaque):
             session.status = status_of(event)
 
-    def lose(self) -> None:
-        """Own up to events that it was never told of, right before the next one."""
-        self.floor = self.seq + 1
+    def note_gone(self, envelope: Envelope) -> None:
+        """Take the end of an entity in an earlier epoch: who stands there may know it."""
+        event = envelope.event
+        slot = ended(event) if isinstance(event, Opaque) else None
+        if slot is not None and event.sessionID is not None:
+            self.tombstones.put(event.sessionID, slot, Tombstone(envelope, 0))
+
+    def inherit(self, older: Ledger) -> None:
+        """Take over from one that it replaces what that alone remembers to be gone.
+
+        That is what went in earlier epochs. It may have come back in what `older` never heard, so
+        nothing of that must have been forgotten here.
+        """
+        same = older.epoch == self.epoch
+        self.directories |= older.directories
+        if self.floor > (older.seq if same else 0):
+            return
+        if not same:
+            older.tombstones.renew()
+        newer = list(self.tombstones)
+        told = {(name, slot) for name, one in self.sessions.items() for slot in one.entries}
+        for (session, slot), stone in older.tombstones:
+            if (session, slot) not in told:
+                self.tombstones.put(session, slot, stone)
+        for (session, slot), stone in newer:
+            self.tombstones.put(session, slot, stone)
+
+    def spoke_of(self, directory: str | None) -> bool:
+        """Tell whether the source may ever have said anything about a directory."""
+        return directory in self.directories or len(self.directories) >= MOST_DIRECTORIES
 
     def _note_opaque(self, envelope: Envelope, event: Opaque) -> None:
+        if len(self.directories) < MOST_DIRECTORIES:
+            self.directories.add(envelope.directory)
         if event.type == PartDelta.type:
             grown = growth(event)
             if grown is not None:

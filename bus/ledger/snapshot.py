@@ -50,6 +50,7 @@ class Snapshot(Struct, frozen=True, array_like=True):
         floor: highest seq of anything it has forgotten.
         tail: seq before the oldest event of the source's journal.
         whole: the sessions that are known from their creation on.
+        directories: all that the source ever spoke of.
     """
 
     source: str
@@ -60,11 +61,13 @@ class Snapshot(Struct, frozen=True, array_like=True):
     entries: list[_Entry]
     stones: list[_Stone]
     whole: list[str]
+    directories: list[str | None]
 
     def ledger(self, max_bytes: int) -> Ledger:
         """Return a ledger that holds the same."""
         ledger = Ledger(max_bytes)
         ledger.epoch, ledger.seq, ledger.floor = self.epoch, self.seq, self.floor
+        ledger.directories.update(self.directories)
         for one in self.entries:
             ledger.put(one.session, (one.kind, one.name), _restored(one))
         for session in self.whole:
@@ -88,7 +91,10 @@ def encode(ledger: Ledger, source: str, epoch: str, seq: int, tail: int) -> byte
     stones = [_Stone(session, *slot, stone) for (session, slot), stone in ledger.tombstones]
     sessions = ledger.sessions.items()
     whole = [name for name, session in sessions if session.whole and session.entries]
-    return _encode(Snapshot(source, epoch, seq, ledger.floor, tail, entries, stones, whole))
+    directories = list(ledger.directories)
+    return _encode(
+        Snapshot(source, epoch, seq, ledger.floor, tail, entries, stones, whole, directories)
+    )
 
 
 def decode(data: bytes) -> Snapshot:

@@ -19,6 +19,7 @@ readers in, at the place that their last id names or by the ledger, `pacing` say
 """
 
 from bus.log import FellOff, Log
+from gateway.relay.ahead import patience_s
 from gateway.relay.enter import enter, go_on
 from gateway.relay.entrance import Entrance, Verdict
 from gateway.relay.relay import Cursor, Relay, Step
@@ -36,4 +37,5 @@ __all__ = [
     "View",
     "enter",
     "go_on",
+    "patience_s",
 ]

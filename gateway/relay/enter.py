@@ -15,12 +15,16 @@ Rules:
    there are clients that open it again after a cut, without an id, and fetch nothing. A reader of
    `/event` is told nothing of sessions at rest: there are clients that take the news that one is
    idle for the end of the turn that they are about to ask for.
-6. A place that this worker has not heard of yet is *ahead*: it is worth waiting for. But if all
+6. A place that this worker has not heard of yet is *ahead*: it is worth waiting for (`ahead`). One
+   that is not reached for too long is told all that is here, at an older place: upserts stand for
+   what the reader has, so that nothing of what follows is appended to it twice. But if all
    sources known here are named beside it, it is of one that has not joined here yet: nobody waits
    for that. The reader goes on in the others, and from its place in that one once it has joined.
 7. A source that joins while a stream is open is told of in it: what follows the reader's place
    there, if it came with one; all that the ledger holds, if it came with an id that has none; else
    what goes on, and what has changed since it came.
+8. What is not known any more of a source is nothing to a reader whom that source does not concern:
+   who follows a directory that the source never spoke of, or sessions of other sources.
 """
 
 from __future__ import annotations
@@ -29,9 +33,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from bus.envelope import Envelope
-from bus.epoch import started_ms
 from bus.ledger import Ledger, Upsert
 from bus.log import FellOff
+from gateway.relay.ahead import is_ahead, joined, names_all
 from gateway.relay.coalesce import coalesce
 from gateway.relay.entrance import Entrance, Verdict
 from gateway.relay.frames import frame
@@ -89,8 +93,8 @@ def enter_at(
     Raises:
         MalformedId: a place cannot be.
     """
-    stands = _joined(relay, stands)
-    if any(_ahead(relay, place) for place in stands):
+    stands = joined(relay, stands)
+    if any(is_ahead(relay, place) for place in stands):
         return _everything(relay, Verdict.AHEAD, view)
     try:
         return _exactly(relay, stands, view, last_id)
@@ -114,7 +118,7 @@ def go_on(relay: Relay, marks: Marks, last_id: str | None, view: View, came_ns: 
         return enter(relay, last_id, view, came_ns)
     try:
         stands = (*map(Place.of, marks), *_since_joined(relay, marks, last_id))
-        if _names_all(relay, stands):
+        if names_all(relay, stands):
             return enter_at(relay, stands, view)
     except MalformedId:
         return _everything(relay, Verdict.MALFORMED, view)
@@ -122,17 +126,6 @@ def go_on(relay: Relay, marks: Marks, last_id: str | None, view: View, came_ns: 
         return _caught_up(relay, stands, view, _all_of)
     since_ns = came_ns - (LATELY_S * _NS if view.endpoint is Endpoint.GLOBAL else 0)
     return _caught_up(relay, stands, view, lambda ledger: ledger.recent(since_ns, False))
-
-
-def _joined(relay: Relay, stands: Sequence[Place]) -> Sequence[Place]:
-    """Leave out places in sources that have not joined here, if that is what they are."""
-    known = [place for place in stands if place.epoch in relay.sources]
-    return known if known and _names_all(relay, known) else stands
-
-
-def _names_all(relay: Relay, stands: Iterable[Place]) -> bool:
-    named = {relay.sources.get(place.epoch) for place in stands}
-    return named.issuperset(mark.source for mark in relay.head.marks)
 
 
 def _since_joined(relay: Relay, marks: Marks, last_id: str | None) -> Iterator[Place]:
@@ -146,13 +139,6 @@ def _since_joined(relay: Relay, marks: Marks, last_id: str | None) -> Iterator[P
         source = relay.sources.get(place.epoch)
         if source is not None and source not in passed:
             yield place
-
-
-def _ahead(relay: Relay, place: Place) -> bool:
-    marks = relay.head.marks
-    if place.epoch not in relay.sources:
-        return all(started_ms(mark.epoch) < started_ms(place.epoch) for mark in marks)
-    return any(mark.epoch == place.epoch and mark.seq < place.seq for mark in marks)
 
 
 def _exactly(relay: Relay, stands: Sequence[Place], view: View, last_id: str | None) -> Entrance:
@@ -234,17 +220,27 @@ def _caught_up(
         if place is None and of_joined is not None:
             found.append(of_joined(ledger))
             continue
+        concerned = _concerns(relay, source, view)
         if place is None or place.epoch != ledger.epoch:
-            verdict = Verdict.FOREIGN
+            verdict = Verdict.FOREIGN if concerned else verdict
             found.append(_all_of(ledger) if place is None else ledger.changed(-1))
             continue
-        if place.start < ledger.floor and verdict is Verdict.CAUGHT_UP:
+        if place.start < ledger.floor and concerned and verdict is Verdict.CAUGHT_UP:
             verdict = Verdict.TOO_OLD
         # One that was told upserts from the beginning may lack some of an earlier epoch.
         after = -1 if place.unsure and place.start == 0 else place.start
         found.append(ledger.changed(after, place.seq))
         starts[source] = place.start
     return _told(relay, verdict, found, view, starts)
+
+
+def _concerns(relay: Relay, source: str, view: View) -> bool:
+    """Tell whether a source may have said anything to a reader (rule 8)."""
+    if view.endpoint is Endpoint.INSTANCE and not relay.ledgers[source].spoke_of(view.directory):
+        return False
+    others = [ledger for name, ledger in relay.ledgers.items() if name != source]
+    elsewhere = (any(session in other.sessions for other in others) for session in view.sessions)
+    return not view.sessions or not all(elsewhere)
 
 
 def _all_of(ledger: Ledger) -> Iterable[Upsert]:

@@ -115,14 +115,11 @@ class Relay:
         self.log.restart()
         for envelope in chain(cloned.journal, others):
             self.log.append(envelope)
-        self.ledgers[snapshot.source] = snapshot.ledger(self._ledger_bytes)
+        ledger = snapshot.ledger(self._ledger_bytes)
+        if snapshot.source in self.ledgers:
+            ledger.inherit(self.ledgers[snapshot.source])
+        self.ledgers[snapshot.source] = ledger
         self._stand(Mark(snapshot.source, snapshot.epoch, snapshot.seq))
-
-    def lose(self) -> None:
-        """Note that events are missing for good: nobody can be brought across the gap."""
-        self.log.restart()
-        for ledger in self.ledgers.values():
-            ledger.lose()
 
     def step(self, cursor: Cursor, view: View) -> Step | None:
         """Return what comes after `cursor`, None if nothing does yet.

@@ -35,13 +35,15 @@ class Changed(Struct):
 
 
 class News(Struct):
-    """What happened shortly before the end.
+    """What happened shortly before the end, and what had gone by then.
 
     Attributes:
+        gone: sessions that were removed earlier, the oldest first.
         removed: sessions that are gone, children before their parents.
         changed: those that are still there, the last changed last.
     """
 
+    gone: list[Session]
     removed: list[Session]
     changed: list[Changed]
 
@@ -57,7 +59,7 @@ def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> News:
     for session, message in [*_ended_since(db, since_ms), *_close_all(db, failure, now_ms)]:
         ended.setdefault(session, []).append(message)
     changed = [_changed(db, session, found) for session, found in ended.items()]
-    return News(removals.since(db, since_ms), changed)
+    return News(removals.before(db, since_ms), removals.since(db, since_ms), changed)
 
 
 def _last_ms(db: sqlite3.Connection) -> int:

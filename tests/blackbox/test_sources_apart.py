@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import contextmanager
 
 import msgspec
 import pytest
@@ -9,7 +10,7 @@ import zmq
 
 from bus import clone
 from bus.codec import Batch, encode
-from bus.commands import Command, Done, Request, SnapshotGet
+from bus.commands import Command, Done, Failed, Request, SnapshotGet
 from bus.endpoints import Endpoints
 from bus.events import from_json
 from bus.sockets import responder_socket
@@ -19,11 +20,13 @@ from tests.blackbox.source import MARKER, Source, source
 from tests.envelopes import DIRECTORY, dump
 from tests.http_client import call
 from tests.processes import wait_until
+from tests.unit.bus.test_ledger import about, part, status
 
 _decode = msgspec.msgpack.Decoder(Request).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 DELTAS = 20
+MESSAGE = about("message.updated", info={"id": "msg", "sessionID": "ses", "role": "user"})
 PROMPT = f"rate 200 {DELTAS}"
 AT_ONCE_S = 6.0
 """From the end of a turn to a reader; who waited for somebody else would do so for ten."""
@@ -111,7 +114,13 @@ def test_a_command_fails_soon_when_the_processor_that_takes_it_stands_still(both
 
 
 class Clerk:
-    """Answers for a source what is asked of a processor at the start, and then nothing."""
+    """Answers for a source what is asked of a processor at the start, and then what a test wants.
+
+    Attributes:
+        asked: all commands so far.
+        mute: it answers nothing.
+        refuses: it answers that it cannot.
+    """
 
     def __init__(self, source: Source) -> None:
         self._context = zmq.Context()
@@ -119,6 +128,7 @@ class Clerk:
         self._source = source
         self.asked: list[Command] = []
         self.mute = False
+        self.refuses = False
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -135,9 +145,13 @@ class Clerk:
             peer, data = self._socket.recv_multipart()
             request = _decode(data)
             self.asked.append(request.command)
-            if isinstance(request.command, SnapshotGet) and not self.mute:
-                done = Done(request.id, clone.answer(self._source.publisher))
-                self._socket.send_multipart([peer, _encode(done)])
+            if not self.mute:
+                self._socket.send_multipart([peer, _encode(self._answer(request))])
+
+    def _answer(self, request):
+        if self.refuses or not isinstance(request.command, SnapshotGet):
+            return Failed(request.id, "internal", "not now")
+        return Done(request.id, clone.answer(self._source.publisher))
 
 
 @pytest.fixture
@@ -150,20 +164,79 @@ def mute(short_folder):
         clerk.close()
 
 
-def test_a_gap_that_its_processor_does_not_fill_holds_up_no_other(mute, short_folder):
-    silent, clerk = mute
-    (short_folder / "a").mkdir()
+@contextmanager
+def beside_another(folder, silent):
+    """A processor, a gateway on it and on `silent`, both joined, and a reader of all."""
+    (folder / "a").mkdir()
     with (
-        processor(short_folder / "a") as first,
-        gateway(short_folder, first.bus, silent.url) as (process, url),
+        processor(folder / "a") as first,
+        gateway(folder, first.bus, silent.url) as (process, url),
         following(url) as reader,
     ):
         wait_until(lambda: process.output.count("joined by a snapshot") == 2, what="both")
+        yield first, process, reader
+
+
+def publish_behind_a_gap(silent, events):
+    """Have all of these published, of which the last alone arrives."""
+    envelopes = [silent.publisher.publish(from_json(dump(e)), DIRECTORY) for e in events]
+    silent.publisher.ledger.note(envelopes)
+    silent.publisher._pending.clear()
+    silent.socket.send(encode(Batch(envelopes[-1:])))
+
+
+def test_a_gap_that_its_processor_does_not_fill_holds_up_no_other(mute, short_folder):
+    silent, clerk = mute
+    with beside_another(short_folder, silent) as (first, _, reader):
         clerk.mute = True
         clerk.asked.clear()
-        event = from_json(dump(MARKER))
-        envelopes = [silent.publisher.publish(event, DIRECTORY) for _ in range(3)]
-        silent.socket.send(encode(Batch(envelopes[2:])))
+        publish_behind_a_gap(silent, [MARKER] * 3)
         wait_until(lambda: clerk.asked, what="a question")
         turn_at_once(first, reader)
+        turn_at_once(first, reader)
+
+
+def until_made_good(silent, process, words):
+    """Have the source beat until the worker has its snapshot."""
+
+    def made_good():
+        silent.publisher.heartbeat()
+        return words in process.output
+
+    wait_until(made_good, what="a snapshot")
+
+
+def test_a_worker_passes_nothing_of_a_source_whose_snapshot_it_cannot_have_yet(mute, short_folder):
+    silent, clerk = mute
+    clerk.refuses = True
+    silent.publish([MESSAGE, part("told before")])
+    with gateway(short_folder, silent.url) as (process, url), following(url) as reader:
+        silent.publish([status("idle")])
+        silent.publisher.heartbeat()
+        wait_until(lambda: process.output.count("no snapshot can be had") > 1, what="two attempts")
+        assert reader.until_beats(1) == []
+        clerk.refuses = False
+        until_made_good(silent, process, "joined by a snapshot")
+        while reader.state.status.get("ses") != {"type": "idle"}:
+            reader.read()
+        assert reader.state.parts["msg"]["prt"]["text"] == "told before"
+
+
+def test_a_gap_that_nobody_can_fill_yet_cuts_no_stream_and_is_made_good_once_somebody_can(
+    mute, short_folder
+):
+    silent, clerk = mute
+    events = [MESSAGE, part("told in the gap"), status("idle")]
+    with beside_another(short_folder, silent) as (first, process, reader):
+        clerk.refuses = True
+        publish_behind_a_gap(silent, events)
+        process.says("wait to be had")
+        turn_at_once(first, reader)
+        assert "ses" not in reader.state.status
+        clerk.refuses = False
+
+        until_made_good(silent, process, "a snapshot instead")
+        while reader.state.status.get("ses") != {"type": "idle"}:
+            reader.read()
+        assert reader.state.parts["msg"]["prt"]["text"] == "told in the gap"
         turn_at_once(first, reader)

@@ -16,7 +16,7 @@ from bus.events import from_json
 from bus.ids import Ids
 from bus.log import Log
 from bus.publisher import Publisher
-from bus.requester import ProcessorGone
+from bus.requester import DeadlineExceeded
 from bus.subscriber import Subscriber
 from gateway import ingest
 from gateway.readers import Readers
@@ -76,10 +76,10 @@ class ProcessorModel:
 
         Raises:
             CommandFailed: it cannot.
-            ProcessorGone: it is mute.
+            DeadlineExceeded: it is mute.
         """
         if self.mute:
-            raise ProcessorGone("it is mute")
+            raise DeadlineExceeded("it is mute")
         self.meanwhile()
         if isinstance(command, Replay):
             return Done(0, replay.answer(self.publisher, command))
@@ -112,7 +112,7 @@ class WorkerModel:
             feed.join()
 
     def knows(self, envelope: Envelope) -> bool:
-        """Tell whether it can have heard of an event, and not begun anew since."""
+        """Tell whether it can have heard of an event."""
         place = envelope.epoch, envelope.seq
         return any(place in feed.heard for feed in self._feeds.values())
 
@@ -140,17 +140,17 @@ class _Fed(Subscriber):
     """A subscriber that is handed its frames.
 
     Attributes:
-        heard: epoch and seq of each event that it can have heard of since it last began anew.
+        heard: epoch and seq of each event that it can have heard of, and not forgotten since.
     """
 
     def __init__(self, processor: ProcessorModel, readers: Readers) -> None:
         self.heard: set[tuple[str, int]] = set()
+        self._ledgers = readers.relay.ledgers
         self._join_readers = partial(ingest.join, readers, processor)  # type: ignore[arg-type]
         super().__init__(
             None,  # type: ignore[arg-type]
             repair=lambda _source, *gap: replay.fetch(processor, *gap),  # type: ignore[arg-type]
             join=self._begin,
-            on_loss=partial(ingest.lose, readers),
         )
 
     def take(self, frame: bytes) -> list[Envelope]:
@@ -161,9 +161,15 @@ class _Fed(Subscriber):
         return envelopes
 
     def _begin(self) -> tuple[str, str, int]:
-        """Begin anew: what epochs before that of the snapshot told is not in it."""
+        """Begin anew: to what was heard comes what the snapshot tells.
+
+        But if something was forgotten meanwhile, what is known to be gone is too: it may be back.
+        """
+        before = {name: (one.epoch, one.seq) for name, one in self._ledgers.items()}
         source, epoch, upto = self._join_readers()
-        self.heard = {(epoch, seq) for seq in range(1, upto + 1)}
+        if self._ledgers[source].floor > dict([before.get(source, ("", 0))]).get(epoch, 0):
+            self.heard.clear()
+        self.heard |= {(epoch, seq) for seq in range(1, upto + 1)}
         return source, epoch, upto
 
     def _next(self) -> bytes:

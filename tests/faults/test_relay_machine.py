@@ -17,7 +17,8 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 import bus.log
-import gateway.readers
+import bus.subscriber
+import gateway.stream
 from bus.ledger.slot import ended
 from bus.sse import EventStreamParser, ServerSentEvent
 from gateway.relay import Endpoint, View
@@ -180,6 +181,15 @@ class RelayMachine(RuleBasedStateMachine):
         self.workers[worker].hear(count)
         for processor in self.processors:
             processor.meanwhile = lambda: None
+
+    @rule(worker=workers, count=few)
+    def deliver_unanswered(self, worker, count):
+        """Have frames arrive while no processor answers: nothing passes a gap."""
+        for processor in self.processors:
+            processor.mute = True
+        self.workers[worker].hear(count)
+        for processor in self.processors:
+            processor.mute = False
 
     @rule(worker=workers, first=st.integers(0, 3), count=few)
     def drop(self, worker, first, count):
@@ -349,7 +359,8 @@ def doubled(held: State, truth: State):
 @pytest.fixture(autouse=True)
 def _small_segments(monkeypatch):
     monkeypatch.setattr(bus.log, "SEGMENT_EVENTS", bus.log.SEGMENT_EVENTS)
-    monkeypatch.setattr(gateway.readers, "_AHEAD_S", 0.0)
+    monkeypatch.setattr(bus.subscriber, "TRY_AGAIN_S", 0.0)
+    monkeypatch.setattr(gateway.stream, "patience_s", lambda relay, last_id: 0.0)
 
 
 RelayMachine.TestCase.settings = settings(

@@ -132,7 +132,7 @@ def delta(text, number=2):
 
 
 def about(event_type, **properties):
-    return {"type": event_type, "properties": {"sessionID": "ses", **properties}}
+    return {"type": event_type, "properties": {"sessionID": "ses"} | properties}
 
 
 def status(kind):

@@ -5,11 +5,12 @@ import time
 
 import pytest
 
+from bus import subscriber as bus_subscriber
 from bus.codec import Batch, Heartbeat
 from bus.envelope import Envelope
 from bus.events import from_json
 from bus.publisher import BATCH_BYTES, BATCH_EVENTS, Publisher
-from bus.replay import CannotRepair
+from bus.replay import CannotRepair, NobodyThere
 from bus.subscriber import MOST_OVER
 from tests.envelopes import dump
 
@@ -126,14 +127,12 @@ def test_who_begins_with_a_heartbeat_goes_on_after_it(bus):
     assert subscriber.sources["p1"].lost == 1
 
 
-def test_a_gap_is_counted_and_told(bus):
-    told = []
-    subscriber = bus.subscriber(on_loss=lambda: told.append(1))
+def test_a_gap_is_counted(bus):
+    subscriber = bus.subscriber()
     bus.send(batch(1, 2), batch(5, 6), batch(9))
     assert receive(subscriber, 3) == [[1, 2], [5, 6], [9]]
     state = subscriber.sources["p1"]
     assert (state.gaps, state.lost, state.repaired, state.seq) == (2, 4, 0, 9)
-    assert told == [1, 1]
 
 
 def test_a_gap_at_the_end_is_noticed_by_the_heartbeat(bus):
@@ -158,7 +157,7 @@ def test_what_was_missing_comes_before_what_follows_it(bus):
     assert (state.gaps, state.repaired, state.lost) == (2, 4, 0)
 
 
-def test_a_gap_that_cannot_be_repaired_is_lost_and_does_not_stop_the_rest(bus, caplog):
+def test_without_snapshots_a_gap_that_cannot_be_repaired_does_not_stop_the_rest(bus, caplog):
     def repair(*gap):
         raise CannotRepair("forgotten")
 
@@ -267,22 +266,81 @@ def test_a_source_heard_for_the_first_time_begins_where_its_snapshot_ends(bus):
     assert (state.gaps, state.lost, state.snapshots) == (0, 0, 1)
 
 
+def test_nothing_passes_of_a_source_whose_snapshot_is_yet_to_be_had(bus, at_once):
+    join, asked = joining(None, None, ("p1", "e1", 6))
+    subscriber = bus.subscriber(cannot, join)
+    bus.send(batch(5), batch(6), batch(7), batch(8))
+    assert receive(subscriber, 4) == [[], [], [7], [8]]
+    assert len(asked) == 3
+
+
+def test_a_source_that_has_nobody_to_ask_begins_as_it_is_heard(bus):
+    def join():
+        raise NobodyThere("nobody")
+
+    subscriber = bus.subscriber(cannot, join)
+    bus.send(batch(5), batch(6))
+    assert receive(subscriber, 2) == [[5], [6]]
+
+
 def test_a_snapshot_takes_the_place_of_what_cannot_be_replayed(bus):
-    told = []
     join, _ = joining(("p1", "e1", 0), ("p1", "e1", 7))
-    subscriber = bus.subscriber(cannot, join, on_loss=lambda: told.append(1))
+    subscriber = bus.subscriber(cannot, join)
     bus.send(batch(1), batch(6, 7, 8), batch(9))
     assert receive(subscriber, 3) == [[1], [8], [9]]
     state = subscriber.sources["p1"]
-    assert (state.gaps, state.lost, state.snapshots, told) == (1, 0, 2, [])
+    assert (state.gaps, state.lost, state.snapshots) == (1, 0, 2)
 
 
 def test_a_snapshot_of_another_source_repairs_nothing(bus):
     join, _ = joining(("p1", "e1", 0), ("p2", "e2", 7))
     subscriber = bus.subscriber(cannot, join)
     bus.send(batch(1), batch(6))
-    assert receive(subscriber, 2) == [[1], [6]]
-    assert subscriber.sources["p1"].lost == 4
+    assert receive(subscriber, 2) == [[1], []]
+    assert subscriber.sources["p1"].is_broken
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Have each frame be an occasion to try a gap again."""
+    monkeypatch.setattr(bus_subscriber, "TRY_AGAIN_S", 0.0)
+
+
+def test_nothing_passes_a_gap_that_cannot_be_repaired_until_it_can(bus, at_once):
+    gaps = []
+
+    def repair(source, epoch, after, upto):
+        gaps.append((after, upto))
+        if len(gaps) < 3:
+            raise CannotRepair("not now")
+        return envelopes(*range(after + 1, upto + 1))
+
+    join, _ = joining(("p1", "e1", 0))
+    subscriber = bus.subscriber(repair, join)
+    bus.send(batch(1), batch(4), batch(5), Heartbeat("p1", "e1", 5, 1), batch(6))
+    assert receive(subscriber, 5) == [[1], [], [], [2, 3, 4, 5], [6]]
+    assert gaps == [(1, 3), (1, 4), (1, 5)]
+    state = subscriber.sources["p1"]
+    assert (state.gaps, state.repaired, state.lost) == (1, 4, 0)
+
+
+def test_a_gap_that_cannot_be_repaired_is_tried_again_after_a_while_only(bus):
+    join, asked = joining(("p1", "e1", 0))
+    subscriber = bus.subscriber(cannot, join)
+    bus.send(batch(1), *(batch(seq) for seq in range(4, 50)))
+    assert receive(subscriber, 47) == [[1]] + [[]] * 46
+    assert len(asked) == 2
+
+
+def test_a_gap_is_lost_with_its_epoch_which_takes_a_snapshot_to_end(bus, at_once, caplog):
+    join, _ = joining(("p1", "e1", 0), None, None, ("p1", "e2", 2))
+    subscriber = bus.subscriber(cannot, join)
+    late = [batch(n, epoch="e2") for n in (1, 2, 3)]
+    bus.send(batch(1), batch(4, 5), *late)
+    assert receive(subscriber, 5) == [[1], [], [], [], [3]]
+    state = subscriber.sources["p1"]
+    assert (state.epoch, state.lost, state.gaps, state.restarts) == ("e2", 4, 1, 1)
+    assert "4 events are lost with it" in caplog.text
 
 
 def test_a_frame_of_an_epoch_that_is_over_is_passed_over(bus):

@@ -182,7 +182,7 @@ def test_lag_is_in_events_bytes_and_time_and_tells_who_fell_off():
 def test_a_reader_that_fell_off_a_log_that_began_anew_is_told():
     readers = Readers(Relay(), 10)
     publish(readers, 10)
-    readers.relay.lose()
+    readers.relay.log.restart()
     lag = lag_at(readers.relay.log, 10)
     assert (lag.events, lag.bytes, lag.ms, lag.fell_off) == (1, 0, 0, True)
 

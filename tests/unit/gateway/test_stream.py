@@ -4,6 +4,7 @@ import itertools
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from bus.ids import Ids
 from bus.sse import EventStreamParser
@@ -13,6 +14,7 @@ from gateway.stream import Stream
 from tests.envelopes import enveloped, instance
 from tests.reference import fold
 from tests.unit.bus.test_ledger import delta, part, state, status
+from tests.unit.relay.test_enter import cloned
 
 EVENTS = [part("", time={"start": 1}), status("busy"), *(delta(f"{n} ") for n in range(9000))]
 
@@ -53,8 +55,7 @@ def test_a_reader_that_missed_what_nobody_knows_is_reset():
     _, pieces = opened(readers)
     readers.relay.append(envelopes[:50])
     until(pieces, lambda event: event["type"] == "message.part.delta")
-    readers.relay.lose()
-    readers.relay.append(envelopes[60:])
+    readers.relay.load(cloned([replace(envelopes[60], epoch="later", seq=1)], 0))
     with pytest.raises(ConnectionResetError):
         list(itertools.islice(pieces, 100))
 

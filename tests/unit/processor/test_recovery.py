@@ -86,12 +86,14 @@ def test_a_removal_is_told_again_by_the_processor_after_the_next(rig: Rig) -> No
     assert recovered(rig) == told
 
 
-def test_removals_are_kept_for_as_long_as_they_may_be_news(rig: Rig) -> None:
-    removed = [made(rig) for _ in range(3)]
-    for session, time in zip(removed, (1, removals.KEPT_MS, removals.KEPT_MS + 2), strict=True):
-        rig.database.call(sessions.delete, session, time)
-    assert [one.id for one in rig.database.call(removals.since, 0)] == removed[1:]
-    assert removals.KEPT_MS > recovery.LATELY_MS
+def test_a_removal_that_is_no_news_any_more_is_told_to_nobody_but_who_comes_from_earlier(
+    rig: Rig,
+) -> None:
+    old, new = made(rig), made(rig)
+    rig.database.call(sessions.delete, old, 1)
+    rig.database.call(sessions.delete, new, 2 + recovery.LATELY_MS)
+    found = recovered(rig)
+    assert [[one.id for one in found.gone], [one.id for one in found.removed]] == [[old], [new]]
 
 
 def test_no_more_removals_are_kept_than_the_bound(

@@ -13,7 +13,7 @@ from bus.ledger import Ledger, snapshot
 from bus.sse import EventStreamParser
 from gateway.relay import Cursor, Endpoint, FellOff, Log, Relay, Verdict, View, enter, go_on
 from gateway.relay.relay import EPOCHS_OF_A_SOURCE
-from tests.envelopes import deliveries, enveloped, everything, instance, raw
+from tests.envelopes import deliveries, enveloped, instance, raw
 from tests.histories import histories
 from tests.reference import fold
 from tests.unit.bus.test_ledger import about, delta, part, state, status
@@ -282,13 +282,59 @@ def test_the_filter_of_a_reader_holds_for_upserts_too():
         assert told(enter(relay, "x:1", view, NOW), view) == []
 
 
-def test_events_that_are_lost_for_good_are_owned_up_to():
+@given(histories(), VIEWS, st.data())
+def test_one_who_is_told_from_an_older_place_than_its_own_has_nothing_twice(events, view, data):
+    to = data.draw(st.integers(1, len(events)))
+    behind = data.draw(st.integers(0, to - 1))
+    envelopes = enveloped(events)
+    relay = relay_of(envelopes[:behind])
+    entrance = enter(relay, f"p1epoch:{to}", view, NOW)
+    assert (entrance.verdict, entrance.resumed) == (Verdict.AHEAD, False)
+    first = wires(told(entrance, view))
+    relay.append(envelopes[behind:])
+    rest = [e for step in deliveries(relay, entrance.cursor, view) for e in step]
+    assert state([*events[:to], *first, *wires(rest)]) == state(events)
+
+
+def restarted(envelopes):
+    return [replace(one, epoch="later") for one in envelopes]
+
+
+def test_who_stood_in_an_epoch_that_a_snapshot_has_ended_is_not_taken_for_whole():
     relay = relay_of(enveloped([part("a"), delta("b")]))
-    relay.lose()
-    relay.append(enveloped([part("a"), delta("b"), status("x"), part("abcd")])[3:])
-    assert enter(relay, "p1epoch:2", instance(), NOW).verdict is Verdict.TOO_OLD
-    assert enter(relay, "p1epoch:3", instance(), NOW).verdict is Verdict.EXACT
-    assert len(everything(relay, enter(relay, "p1epoch:3", instance(), NOW).cursor, instance()))
+    relay.load(cloned(restarted(enveloped([status("idle")])), 0))
+    entrance = go_on(relay, relay_of(MINE).head.marks, None, instance(), NOW)
+    assert entrance.verdict is Verdict.FOREIGN
+
+
+@pytest.mark.parametrize(
+    ("view", "verdict"),
+    [
+        (instance(), Verdict.FOREIGN),
+        (View(Endpoint.GLOBAL), Verdict.FOREIGN),
+        (View(Endpoint.INSTANCE, "/elsewhere"), Verdict.CAUGHT_UP),
+        (View(Endpoint.GLOBAL, sessions=frozenset({"ses_2"})), Verdict.CAUGHT_UP),
+        (View(Endpoint.GLOBAL, sessions=frozenset({"ses_2", "ses"})), Verdict.FOREIGN),
+    ],
+)
+def test_what_one_source_has_lost_is_nothing_to_who_does_not_follow_it(view, verdict):
+    other = about("session.status", sessionID="ses_2", status={"type": "busy"})
+    relay = relay_of(MINE, enveloped([other, other], source="p2", directory="/elsewhere"))
+    marks = relay.head.marks
+    relay.load(cloned(restarted(enveloped([status("idle")])), 0))
+    assert go_on(relay, marks, None, view, NOW).verdict is verdict
+
+
+def test_what_a_worker_knows_to_be_gone_outlives_a_snapshot_of_a_later_epoch():
+    created = about("session.created", info={"id": "ses"})
+    removed = about("message.part.removed", messageID="msg", partID="prt")
+    relay = relay_of(enveloped([created, part("x"), removed]))
+    relay.load(cloned(restarted(enveloped([status("idle")])), 0))
+    _, got = rest_of_stream(relay, "p1epoch:2", instance())
+    assert removed in wires(got)
+    relay.load(cloned(restarted(enveloped([status("busy"), part("again")])), 0))
+    _, got = rest_of_stream(relay, "p1epoch:2", instance())
+    assert removed not in wires(got)
 
 
 MINE = enveloped([part("a"), delta("b"), delta("c")])

@@ -1,0 +1,48 @@
+"""Places that another worker has reached, and this one has not: they are worth waiting for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from bus.epoch import started_ms
+from gateway.relay.mark import MalformedId, Place, places
+from gateway.relay.relay import Relay
+
+# A worker that fills a gap may ask for ten seconds; there are clients that leave after fifteen.
+KNOWN_EPOCH_S = 10.0
+# An epoch that nobody has heard of here may just have begun, or be of another server altogether.
+UNKNOWN_EPOCH_S = 2.0
+
+
+def patience_s(relay: Relay, last_id: str | None) -> float:
+    """Return for how long (s) to wait for a reader's place, counted from when it came.
+
+    It is 0 once there is nothing to wait for.
+    """
+    try:
+        stands = joined(relay, places(last_id)) if last_id else ()
+    except MalformedId:
+        return 0.0
+    ahead = [place for place in stands if is_ahead(relay, place)]
+    known = [place.epoch in relay.sources for place in ahead]
+    return max((KNOWN_EPOCH_S if one else UNKNOWN_EPOCH_S for one in known), default=0.0)
+
+
+def is_ahead(relay: Relay, place: Place) -> bool:
+    """Tell whether a place is one that this worker may yet reach."""
+    marks = relay.head.marks
+    if place.epoch not in relay.sources:
+        return all(started_ms(mark.epoch) < started_ms(place.epoch) for mark in marks)
+    return any(mark.epoch == place.epoch and mark.seq < place.seq for mark in marks)
+
+
+def joined(relay: Relay, stands: Sequence[Place]) -> Sequence[Place]:
+    """Leave out places in sources that have not joined here, if that is what they are."""
+    known = [place for place in stands if place.epoch in relay.sources]
+    return known if known and names_all(relay, known) else stands
+
+
+def names_all(relay: Relay, stands: Iterable[Place]) -> bool:
+    """Tell whether places leave out no source that is known here."""
+    named = {relay.sources.get(place.epoch) for place in stands}
+    return named.issuperset(mark.source for mark in relay.head.marks)
