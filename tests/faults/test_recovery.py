@@ -117,7 +117,7 @@ def test_what_a_stopped_worker_missed_is_replayed_to_its_readers(up, folder):
 
 def test_where_the_journal_does_not_reach_back_readers_are_made_whole_by_a_snapshot(up, folder):
     before = len(up.output)
-    with crew(up, silence_s=20.0) as readers:
+    with crew(up) as readers:
         connections = readers.connections
         [first, second], stopped = stop_in_a_storm(up, folder, readers, "storm 100000 40")
         readers.hold_what_is_stored(first)
