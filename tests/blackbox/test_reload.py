@@ -22,7 +22,7 @@ from tests.reference import fold
 from tests.sse_client import SseClient
 
 DRAIN_S = 2.0  # the default
-READERS = 500
+READERS = 250
 TO_SPEAK_S = 0.4
 
 
@@ -76,7 +76,7 @@ def test_a_reload_loses_and_doubles_nothing_for_hundreds_of_readers(short_folder
         session = up.session()
         readers = [Follower(up.url, session) for _ in range(READERS)]
         wait_until(lambda: all(reader.resumed for reader in readers), 60, "all streams")
-        up.call("POST", f"/session/{session}/prompt_async", prompt("rate 10 250"))
+        up.call("POST", f"/session/{session}/prompt_async", prompt("rate 10 150"))
         wait_until(lambda: all(len(one.payloads) > 10 for one in readers), 60, "first words")
         old, began = up.workers(2), time.monotonic()
         health = pool.submit(healths, up.url, began + 2 * DRAIN_S)
