@@ -22,8 +22,9 @@ help:
 run: $(READY)
 	@exec $(BIN)/weir up $(ARGS)
 
+# Bytecode is kept: seven processes import the tests, and hundreds of processes weir.
 test: $(READY)
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto $(ARGS)
 
 # Text is compared, and memory, descriptors and CLOSE_WAIT are watched; --relay for weir in front
 # of an upstream; --seconds, --seed, --readers, --users, --calm; --small-stores

@@ -14,23 +14,24 @@ _SHARE_NOTHING = (
     *("upstream_connection", "upstream_cuts", "watchdog"),
 )
 
-_LONGEST = ("tests/opencode/", "tests/faults/", "tests/blackbox/test_shedding.py")
+_LONGEST = ("tests/acp/", "tests/opencode/", "tests/faults/", "tests/blackbox/test_shedding.py")
 
-# A folder whose files share their servers; its benchmarks have servers of their own.
-_SHARE_ALL = "tests/acp/"
+# Folders whose files share their servers, one for each version of what they run; benchmarks and
+# what kills its server have servers of their own.
+_SHARE_ALL = ("tests/acp/", "tests/opencode/")
+_OWN = ("bench", "restart")
 
 
 class _ByServer(LoadScopeScheduling):
-    """Tests that share a server run on one worker: those of a file, for one version of it."""
+    """Tests that share a server run on one worker: those of a file or a folder, by version."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         if file.endswith(tuple(f"test_{name}.py" for name in _SHARE_NOTHING)):
             return nodeid
-        if file.startswith(_SHARE_ALL) and "bench" not in file:
-            return _SHARE_ALL
         version = _VERSION.search(nodeid)
-        return file + (version[0] if version else "")
+        shared = file.startswith(_SHARE_ALL) and not any(word in file for word in _OWN)
+        return (file.rpartition("/")[0] if shared else file) + (version[0] if version else "")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,7 +15,9 @@ from tests.ports import free_port as free_port
 
 ROOT = Path(__file__).parents[1]
 DEADLINE_S = 40.0
-_POLL_S = 0.02
+_POLL_S, _LONGEST_POLL_S = 0.02, 0.1
+_PAUSE = 8
+"""Pause after a look, in times what the look took: most looks ask a server that has work to do."""
 _STOP_S = 20.0
 
 T = TypeVar("T")
@@ -28,11 +30,13 @@ def wait_until(condition: Callable[[], T], deadline_s: float = DEADLINE_S, what:
         TimeoutError: there is none within `deadline_s`.
     """
     end = time.monotonic() + deadline_s
-    while not (value := condition()):
-        if time.monotonic() > end:
+    while True:
+        began = time.monotonic()
+        if value := condition():
+            return value
+        if (now := time.monotonic()) > end:
             raise TimeoutError(f"{what or condition} did not happen within {deadline_s} s")
-        threading.Event().wait(_POLL_S)
-    return value
+        threading.Event().wait(min(max(_POLL_S, _PAUSE * (now - began)), _LONGEST_POLL_S))
 
 
 def at_best(measure: Callable[[], float], bound: float, tries: int = 4) -> float:

@@ -10,6 +10,7 @@ from tests.blackbox.weir_up import weir_up
 from tests.fakes.process import start_provider
 from tests.npm import NotInstalled
 from tests.opencode import conftest as of_opencode
+from tests.opencode import home
 from tests.opencode.api import Api
 from tests.opencode.relay import weir_before
 from tests.opencode.server import start_opencode
@@ -19,7 +20,7 @@ BEHIND, DIRECT, NATIVE = "behind weir", "at opencode", "weir alone"
 installed = of_opencode.installed
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def provider():
     """The scripted provider of all tests here."""
     with start_provider() as running:
@@ -44,30 +45,32 @@ def acpx():
         pytest.skip(f"acpx cannot be had: {error}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def opencode(installed, provider, tmp_path_factory):
     """An opencode that all tests here share."""
     installed()
-    with start_opencode(tmp_path_factory.mktemp("opencode"), provider.url) as server:
+    folder = tmp_path_factory.mktemp("opencode")
+    env = home.thrifty(folder)
+    with start_opencode(folder, provider.url, env=env, snapshots=False) as server:
         Api(server.url, str(server.projects[0])).warm_up()
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def folder():
     """A folder whose path is short enough for Unix sockets below it."""
     with tempfile.TemporaryDirectory(prefix="weir-acp-", ignore_cleanup_errors=True) as made:
         yield Path(made)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def relay(opencode, folder):
     """A weir in front of the opencode."""
     with weir_before(opencode, _made(folder / "relay")) as up:
         yield up
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def native(provider, folder):
     """A weir that runs the turns itself, with the scripted provider as its model."""
     model = ("--model-url", provider.url, "--model", "m1")
@@ -75,7 +78,7 @@ def native(provider, folder):
         yield up
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def agent(request, folder):
     """Return weir's agent at one of the servers; a server is started when it is first wanted."""
 

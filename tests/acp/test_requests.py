@@ -10,6 +10,7 @@ from tests.acp.conftest import BEHIND, DIRECT
 from tests.acp.counting import HISTORY, MESSAGE, counting
 from tests.acp.editor import editor
 from tests.fakes.texts import numbered
+from tests.opencode import home
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -53,7 +54,7 @@ def test_a_turn_of_10000_deltas_reads_no_message_and_no_history(agent, where):
 
 def test_the_count_sees_what_other_agents_read(installed, provider, tmp_path):
     with counting() as proxy:
-        one = agents.theirs(tmp_path, provider.url, installed(), through=proxy.url)
-        told = turns(one, proxy, 50)
+        own = agents.theirs(tmp_path, provider.url, installed(), through=proxy.url)
+        told = turns(own._replace(env={**own.env, **home.thrifty(tmp_path)}), proxy, 50)
     assert told.later[HISTORY] == 2, told
     assert told.later[MESSAGE] >= PARTS, told

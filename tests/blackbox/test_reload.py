@@ -81,7 +81,7 @@ def test_a_reload_loses_and_doubles_nothing_for_hundreds_of_readers(short_folder
         session = up.session()
         readers = [Follower(up.url, session) for _ in range(READERS)]
         wait_until(lambda: all(reader.resumed for reader in readers), 60, "all streams")
-        up.call("POST", f"/session/{session}/prompt_async", prompt("rate 10 250"))
+        up.call("POST", f"/session/{session}/prompt_async", prompt("rate 10 200"))
         wait_until(lambda: all(len(one.payloads) > 10 for one in readers), 60, "first words")
         old, began = up.workers(2), time.monotonic()
         health = pool.submit(healths, up.url, began + 2 * DRAIN_S)

@@ -184,7 +184,8 @@ def test_one_on_another_machine_that_reads_nothing_is_stalled(weir, cable):
 def test_hundreds_of_each_kind_come_and_go_and_nothing_is_left(short_folder, cable):
     flags = ["--stall-timeout", str(MANY_STALL_S), "--heartbeat-ms", "5000"]
     with counted(short_folder, *flags, host="0.0.0.0") as weir:
-        before = weir.settled("a start", readers=0)
+        weir.settled("a start", readers=0)
+        before = weir.census()
         alone = load(weir)
         beside = come_and_go(weir, cable)
         memory_mb = weir.memory_mb()  # with what the log and the allocator keep

@@ -36,7 +36,7 @@ class Drain:
     def __init__(self, url, path="/global/event"):
         parts = urlsplit(url)
         self.size = 0
-        self.data = b""
+        self.data = bytearray()
         self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
         self._connection.request("GET", path)
         self._response = self._connection.getresponse()

@@ -109,6 +109,10 @@ def texts(messages: Iterable[dict[str, Any]]) -> dict[str, str]:
 
 def lives(pid: int) -> bool:
     """Tell whether a process runs; one that nobody has waited for has ended all the same."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
     return bool(state.stdout.strip()) and not state.stdout.startswith("Z")
 

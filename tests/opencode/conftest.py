@@ -5,17 +5,15 @@ import pytest
 from tests.blackbox import conftest as blackbox
 from tests.fakes.process import start_provider
 from tests.npm import NotInstalled
-from tests.opencode.api import Api
 from tests.opencode.install import VERSION, binary
-from tests.opencode.relay import weir_before
-from tests.opencode.server import start_opencode
+from tests.opencode.relay import warm_opencode, weir_before
 
 node = blackbox.node
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def provider():
-    """The scripted provider of a module."""
+    """The scripted provider of all tests here."""
     with start_provider() as running:
         yield running
 
@@ -34,17 +32,15 @@ def installed():
     return version
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package", params=[VERSION])
 def opencode(request, installed, provider, tmp_path_factory):
-    """An opencode that the tests of a module share; of another version if they ask for it."""
-    version = installed(getattr(request, "param", VERSION))
-    with start_opencode(tmp_path_factory.mktemp("opencode"), provider.url, version) as server:
-        for project in server.projects:
-            Api(server.url, str(project)).warm_up()
+    """An opencode that tests share; of another version if they ask for it."""
+    version = installed(request.param)
+    with warm_opencode(tmp_path_factory.mktemp("opencode"), provider.url, version) as server:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def up(opencode, tmp_path_factory):
     """A weir in front of it."""
     with weir_before(opencode, tmp_path_factory.mktemp("weir")) as shared:

@@ -37,8 +37,22 @@ def environment(folder: Path) -> dict[str, str]:
     return env | {"npm_config_registry": _NOWHERE, "BUN_CONFIG_REGISTRY": _NOWHERE}
 
 
-def configured(folder: Path, provider_url: str) -> dict[str, str]:
-    """Write settings that ask the scripted provider; return the variable that names them."""
+def thrifty(folder: Path) -> dict[str, str]:
+    """Return what makes an opencode that soon ends cheaper; a benchmark does without.
+
+    It knows no models but those of its settings, and compiles nothing a third time.
+    """
+    models = folder / "models.json"
+    models.write_text("{}")
+    return {"OPENCODE_MODELS_PATH": str(models), "BUN_JSC_useFTLJIT": "0"}
+
+
+def configured(folder: Path, provider_url: str, snapshots: bool = True) -> dict[str, str]:
+    """Write settings that ask the scripted provider; return the variable that names them.
+
+    With `snapshots` it keeps track of a project's files in each step of a turn, as it does by
+    default; that is half of what a short turn costs.
+    """
     provider = {
         "npm": "@ai-sdk/openai-compatible",
         "name": "Fake",
@@ -54,6 +68,7 @@ def configured(folder: Path, provider_url: str) -> dict[str, str]:
         "permission": {"bash": "ask", "edit": "allow"},
         "share": "disabled",
         "autoupdate": False,
+        "snapshot": snapshots,
     }
     file = folder / "opencode.json"
     file.write_text(json.dumps(settings))

@@ -126,6 +126,7 @@ def start_opencode(
     version: str = VERSION,
     port: int | None = None,
     env: Mapping[str, str] | None = None,
+    snapshots: bool = True,
 ) -> Iterator[Opencode]:
     """Run an opencode that lives in `folder` for the time of a ``with`` block.
 
@@ -135,12 +136,13 @@ def start_opencode(
         version: one of those that `tests.opencode.install` knows.
         port: to listen on; None for a free one.
         env: what to add to its environment.
+        snapshots: whether it keeps track of its projects' files.
 
     Raises:
         NotInstalled: this machine cannot have it.
     """
     server = Opencode(binary(version), version, folder, port or free_port())
-    settings = home.configured(folder, provider_url)
+    settings = home.configured(folder, provider_url, snapshots)
     try:
         server.start({**home.environment(folder), **settings, **(env or {})})
         yield server

@@ -103,7 +103,7 @@ def attached(
         terminal = Terminal(folder / "tmux")
         command = [str(binary(version)), "attach", url, "--dir", directory, *flags]
         try:
-            terminal.open(command, home.environment(folder))
+            terminal.open(command, home.environment(folder) | home.thrifty(folder))
             terminal.shows(ready)
             yield terminal
         finally:

@@ -1,15 +1,16 @@
 """An opencode that is killed behind weir: readers stay, are told the truth, and are healed."""
 
 import json
+from typing import NamedTuple
 
 import pytest
 
 from tests.fakes.texts import DEFAULT_SIZE
-from tests.http_client import call
+from tests.http_client import Reply, call
 from tests.opencode.api import Api
 from tests.opencode.collector import Collector
 from tests.opencode.install import OLD_VERSION, VERSION
-from tests.opencode.relay import readiness, weir_before
+from tests.opencode.relay import readiness, warm_opencode, weir_before
 from tests.opencode.scenarios import PLAIN
 from tests.opencode.views import agreed, seen, text_of
 from tests.processes import ROOT, wait_until
@@ -27,17 +28,57 @@ HEALED_S = 60.0
 
 
 @pytest.fixture(scope="module")
+def opencode(request, installed, provider, tmp_path_factory):
+    """An opencode that nobody misses elsewhere."""
+    version = installed(request.param)
+    with warm_opencode(tmp_path_factory.mktemp("opencode"), provider.url, version) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def up(opencode, tmp_path_factory):
     with weir_before(opencode, tmp_path_factory.mktemp("weir"), "--workers", "1") as own:
         yield own
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def api(opencode, up):
-    if not opencode.runs:  # a test before this one has failed
-        opencode.start()
     wait_until(lambda: is_ready(up), HEALED_S)
     return Api(up.url, str(opencode.projects[0]))
+
+
+class Gap(NamedTuple):
+    """A kill in the middle of a turn: who read on through it, and what weir said while it lasted.
+
+    Attributes:
+        session: whose turn it was.
+        one: a reader of its folder.
+        every: a reader of all folders.
+        late: a reader who came while opencode was gone.
+        said: of ``/weir/readyz``, ``/weir/livez`` and ``/session``.
+    """
+
+    session: str
+    one: Collector
+    every: Collector
+    late: Collector
+    said: tuple[Reply, Reply, Reply]
+
+
+@pytest.fixture(scope="module")
+def gap(opencode, up, api):
+    """A gap that is over: opencode runs again, weir is ready, and the readers are still there."""
+    with Collector(api.url, api.directory) as one, Collector(api.url) as every:
+        every.attached(api.create)
+        session = in_mid_stream(api, one)
+        opencode.kill()
+        wait_until(lambda: not is_ready(up), NOTICED_S, "a readyz that is not ready")
+        asked = ("/weir/readyz", "/weir/livez", "/session")
+        said = tuple(up.call("GET", path) for path in asked)
+        with Collector(api.url, api.directory) as late:
+            opencode.start()
+            wait_until(lambda: is_ready(up), HEALED_S, "a readyz that is ready again")
+            yield Gap(session, one, every, late, said)
 
 
 def in_mid_stream(api, reader):
@@ -51,35 +92,66 @@ def is_ready(up):
     return readiness(up)[0] == 200
 
 
-def wait_for_a_gap(up):
-    wait_until(lambda: not is_ready(up), NOTICED_S, "a readyz that is not ready")
+def test_weir_says_so_while_opencode_is_gone(up, gap):
+    ready, alive, refused = gap.said
+    assert (ready.status, ready.body["ready"]) == (503, False)
+    assert ready.body["reasons"]
+    assert ready.body["upstream"]
+    assert alive.status == 200
+    assert refused.status in (502, 503, 504)
+    assert refused.headers["Content-Type"].startswith("application/json")
+    wait_until(lambda: readiness(up)[1]["reasons"] == [], what="no reason against it")
+    assert up.call("GET", "/session").status == 200
 
 
-def wait_for_health(opencode, up):
-    opencode.start()
-    wait_until(lambda: is_ready(up), HEALED_S, "a readyz that is ready again")
+def test_text_is_at_every_moment_a_beginning_of_what_was_said(api, gap):
+    agreed(api, gap.one.events, gap.session)
+    events = list(gap.one.events)
+    for end in range(1, len(events) + 1):
+        if events[end - 1]["type"].startswith("message.part"):
+            text = text_of(seen(events[:end], [gap.session])[gap.session]["messages"])
+            assert numbers(text) == list(range(len(numbers(text))))
 
 
-def killed_in_mid_stream(opencode, up, api, reader):
-    """Kill opencode in a turn, and wait until it and weir are well again; return the session."""
-    session = in_mid_stream(api, reader)
-    opencode.kill()
-    wait_for_a_gap(up)
-    wait_for_health(opencode, up)
-    return session
+def numbers(text):
+    """Return the running numbers of what ``rate`` says, a piece each."""
+    return [int(text[start : start + 7]) for start in range(0, len(text), DEFAULT_SIZE)]
 
 
-def test_readers_stay_and_are_healed_after_a_kill(opencode, up, api):
-    with Collector(api.url, api.directory) as one, Collector(api.url) as every:
-        every.attached(api.create)
-        session = killed_in_mid_stream(opencode, up, api, one)
-        for reader in (one, every):
-            agreed(api, reader.events, session)
-            assert reader.over == ""
-        again = PLAIN.play(api, one)
-        for reader in (one, every):
-            agreed(api, reader.events, again)
-            assert sum(event["type"] == "server.connected" for event in reader.events) == 1
+def test_readers_stay_and_are_healed_after_a_kill(api, gap):
+    for reader in (gap.one, gap.every):
+        agreed(api, reader.events, gap.session)
+        assert reader.over == ""
+    again = PLAIN.play(api, gap.one)
+    for reader in (gap.one, gap.every):
+        agreed(api, reader.events, again)
+        assert sum(event["type"] == "server.connected" for event in reader.events) == 1
+
+
+def test_a_reader_who_comes_while_opencode_is_gone_is_served_once_it_is_back(api, gap):
+    session = PLAIN.play(api, gap.late)
+    agreed(api, gap.late.events, session)
+
+
+def test_a_session_goes_on_after_a_restart(api, gap):
+    agreed(api, gap.one.events, gap.session)
+    idle = [event for event in gap.one.events if event["type"] == "session.idle"]
+    idles = sum(event["properties"]["sessionID"] == gap.session for event in idle)
+    api.prompt(gap.session, "and so it goes on")
+    gap.one.first("session.idle", gap.session, idles + 1)
+    told = agreed(api, gap.one.events, gap.session)
+    assert "and so it goes on" in text_of(told["messages"])
+
+
+def test_a_restart_between_two_looks_is_noticed(opencode, up, api):
+    with Collector(api.url, api.directory) as reader:
+        session = in_mid_stream(api, reader)
+        opencode.restart()
+        wait_until(lambda: call("GET", f"{up.url}/session").status == 200, HEALED_S)
+        wait_until(lambda: is_ready(up), HEALED_S)
+        again = PLAIN.play(api, reader)
+        agreed(api, reader.events, session)
+        agreed(api, reader.events, again)
 
 
 def test_a_session_at_rest_that_is_deleted_while_weir_is_away_is_told_gone(opencode, tmp_path):
@@ -103,66 +175,3 @@ def noted_at_rest(folder):
 
 def decoded(file):
     return json.loads(file.read_text())
-
-
-def test_weir_says_so_while_opencode_is_gone(opencode, up, api):
-    opencode.kill()
-    wait_for_a_gap(up)
-    status, body = readiness(up)
-    assert (status, body["ready"]) == (503, False)
-    assert body["reasons"]
-    assert body["upstream"]
-    assert up.call("GET", "/weir/livez").status == 200
-    refused = up.call("GET", "/session")
-    assert refused.status in (502, 503, 504)
-    assert refused.headers["Content-Type"].startswith("application/json")
-    wait_for_health(opencode, up)
-    wait_until(lambda: readiness(up)[1]["reasons"] == [], what="no reason against it")
-    assert up.call("GET", "/session").status == 200
-
-
-def test_text_is_at_every_moment_a_beginning_of_what_was_said(opencode, up, api):
-    with Collector(api.url, api.directory) as reader:
-        session = killed_in_mid_stream(opencode, up, api, reader)
-        agreed(api, reader.events, session)
-        events = list(reader.events)
-    for end in range(1, len(events) + 1):
-        if events[end - 1]["type"].startswith("message.part"):
-            text = text_of(seen(events[:end], [session])[session]["messages"])
-            assert numbers(text) == list(range(len(numbers(text))))
-
-
-def numbers(text):
-    """Return the running numbers of what ``rate`` says, a piece each."""
-    return [int(text[start : start + 7]) for start in range(0, len(text), DEFAULT_SIZE)]
-
-
-def test_a_session_goes_on_after_a_restart(opencode, up, api):
-    with Collector(api.url, api.directory) as reader:
-        session = killed_in_mid_stream(opencode, up, api, reader)
-        agreed(api, reader.events, session)
-        idles = sum(event["type"] == "session.idle" for event in reader.events)
-        api.prompt(session, "and so it goes on")
-        reader.first("session.idle", session, idles + 1)
-        told = agreed(api, reader.events, session)
-    assert "and so it goes on" in text_of(told["messages"])
-
-
-def test_a_reader_who_comes_while_opencode_is_gone_is_served_once_it_is_back(opencode, up, api):
-    opencode.kill()
-    wait_for_a_gap(up)
-    with Collector(api.url, api.directory) as reader:
-        wait_for_health(opencode, up)
-        session = PLAIN.play(api, reader)
-        agreed(api, reader.events, session)
-
-
-def test_a_restart_between_two_looks_is_noticed(opencode, up, api):
-    with Collector(api.url, api.directory) as reader:
-        session = in_mid_stream(api, reader)
-        opencode.restart()
-        wait_until(lambda: call("GET", f"{up.url}/session").status == 200, HEALED_S)
-        wait_until(lambda: is_ready(up), HEALED_S)
-        again = PLAIN.play(api, reader)
-        agreed(api, reader.events, session)
-        agreed(api, reader.events, again)

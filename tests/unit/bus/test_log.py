@@ -80,7 +80,7 @@ class Asked:
         return Done(1, answer(self.publisher, command))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def publisher():
     publisher = Publisher(Unheard(), "p1")
     for envelope in deltas(100_000):
