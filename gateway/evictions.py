@@ -23,6 +23,8 @@ class Cause(enum.Enum):
     """Events are missing that cannot be had."""
     DRAINED = "drained"
     """Its worker stops."""
+    KILLED = "killed"
+    """Its worker was killed; the others count it."""
     DISPOSED = "disposed"
     """Its instance was disposed; the only clean end."""
 

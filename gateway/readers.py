@@ -45,7 +45,7 @@ class Readers:
         self.relay = relay
         self.received = 0
         self.opened = 0
-        self.resumes: Counter[str] = Counter()
+        self.resumes = Counter({verdict.value: 0 for verdict in Verdict})
         self.catch_ups: Counter[str] = Counter()
         self.evictions = none_yet()
         self.turnstile = Turnstile()

@@ -6,7 +6,7 @@ import re
 import signal
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -50,7 +50,8 @@ class Drain:
 
     def close(self):
         """Leave."""
-        self._socket.shutdown(2)
+        with suppress(OSError):  # it may have been let go
+            self._socket.shutdown(2)
         self._thread.join(20)
         self._response.close()
         self._connection.close()
@@ -304,8 +305,20 @@ def test_counts_never_step_back_when_a_worker_is_killed(up):
             if name[0].endswith("_total"):
                 later = [found[name] for found in seen if name in found]
                 assert [v for v in later if v < value] == [], name
+        wait_until(lambda: every_stream_is_told(metrics(up)), what="streams that add up")
+    assert metrics(up)[KILLED] > before[KILLED]
     successor = next(w for w in status(up)["workers"] if w["worker"] == seat)
     assert successor["pid"] != victim
+
+
+KILLED = ("weir_evictions_total", ("cause", "killed"))
+DRAINED = ("weir_evictions_total", ("cause", "drained"))
+
+
+def every_stream_is_told(found):
+    """Whether each stream that was opened is open, or is counted by why it has ended."""
+    ended = sum(value for name, value in found.items() if name[0] == "weir_evictions_total")
+    return found[("weir_streams_opened_total",)] == found[("weir_readers",)] + ended
 
 
 def test_a_storm_leaves_the_log_quiet(up):
@@ -328,7 +341,6 @@ def test_after_a_reload_the_new_workers_are_listed_and_the_counts_go_on(up):
     up.prompt(session, "storm 5 40")
     before, old = metrics(up), set(up.workers(2))
     [master] = up.pids("gateway")
-    os.kill(master, signal.SIGHUP)
 
     def renewed():
         try:
@@ -337,9 +349,13 @@ def test_after_a_reload_the_new_workers_are_listed_and_the_counts_go_on(up):
             return False
         return len(workers) == 2 and not old & {w["pid"] for w in workers}
 
-    wait_until(renewed, what="two new workers, and no old one")
+    with drains(up.url, 20):
+        os.kill(master, signal.SIGHUP)
+        wait_until(renewed, what="two new workers, and no old one")
     wait_until(lambda: ready(up), what="readiness")
+    wait_until(lambda: every_stream_is_told(metrics(up)), what="streams that add up")
     after = metrics(up)
+    assert after[DRAINED] == before[DRAINED] + 20
     assert after[("weir_workers",)] == 2
     assert after[("weir_streams_opened_total",)] >= before[("weir_streams_opened_total",)]
     assert after[("weir_stream_bytes_total",)] >= before[("weir_stream_bytes_total",)]
