@@ -3,6 +3,7 @@
 import http.client
 import os
 import re
+import resource
 import signal
 import threading
 import time
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from tests.blackbox.weir_up import said, weir_up
+from tests.blackbox.weir_up import prompt, said, weir_up
 from tests.processes import wait_until
 from tests.sse_client import SseClient
 
@@ -260,6 +261,24 @@ def test_a_wedged_processor_is_told_within_three_seconds_and_forgiven_at_once(up
         assert metrics(up)[("weir_ready",)] == 0
     wait_until(lambda: ready(up), 5, "a 200")
     assert said(up.prompt(up.session(), "storm 1 9")) == "0000000| "
+
+
+def test_a_store_that_cannot_be_written_is_told_until_it_can(up):
+    wait_until(lambda: ready(up), what="readiness")
+    [pid] = up.pids("processor")
+    session = up.session()
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        reply = up.call("POST", f"/session/{session}/message", prompt("storm 1 9"))
+        assert "the store failed" in reply.body["data"]["message"]
+        wait_until(lambda: not any(ready(up) for _ in range(8)), what="a 503 of every worker")
+        assert "the store failed" in "".join(readiness(up).body["reasons"])
+        assert up.call("GET", "/weir/livez").status == 200
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+    wait_until(lambda: all(ready(up) for _ in range(8)), what="readiness")
+    assert said(up.prompt(session, "storm 1 9")) == "0000000| "
 
 
 def test_a_wedged_worker_is_told_by_the_others_without_waiting_for_it(up):
