@@ -24,7 +24,6 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
 
 SLOW_S = 5.0
-_WRITE_THE_SAME = "UPDATE identity SET source = source"
 # What is wrong with the disk or the file; the rest is wrong with the job.
 _UNSOUND = (sqlite3.OperationalError, sqlite3.DatabaseError)
 
@@ -77,7 +76,7 @@ class Database:
     def try_again(self) -> None:
         """Write something if that failed last time; `trouble` tells what comes of it."""
         if self._failure is not None and self._began is None:
-            self.submit(lambda connection: connection.execute(_WRITE_THE_SAME))
+            self.submit(_write)
 
     def submit(
         self,
@@ -164,6 +163,12 @@ def _run(connection: sqlite3.Connection, job: Work) -> Outcome:
             connection.execute("ROLLBACK")
         return Outcome(None, error, wrote=False)
     return Outcome(value, None, wrote=connection.total_changes > before)
+
+
+def _write(connection: sqlite3.Connection) -> None:
+    """Write what tells nobody anything; where nothing changes, SQLite would not touch the disk."""
+    connection.execute("INSERT INTO removal (time, json) VALUES (0, '')")
+    connection.execute("DELETE FROM removal WHERE time = 0")
 
 
 def _nothing(connection: sqlite3.Connection) -> None:
