@@ -21,6 +21,7 @@ from gateway.checks import Check
 log = logging.getLogger("weir.gateway")
 
 _EVERY_S = 1.0
+_AT_FIRST_EVERY_S = 0.1
 _REFUSED_EVERY_S = 10.0
 _DEADLINE_S = 2.0
 FRESH_S = 4.0
@@ -75,7 +76,9 @@ class ReadinessMemory:
     def run(self) -> None:
         """Ask for ever; a greenlet of its own."""
         while True:
-            gevent.sleep(_REFUSED_EVERY_S if self.ask() else _EVERY_S)
+            refused = self.ask()
+            often_s = _AT_FIRST_EVERY_S if self._said is None else _EVERY_S
+            gevent.sleep(_REFUSED_EVERY_S if refused else often_s)
 
     def ask(self) -> bool:
         """Ask once; returns whether the processor refuses to say."""

@@ -2,6 +2,8 @@
 
 import json
 
+import gevent
+
 from bus.commands import CommandFailed, Readiness
 from bus.requester import DeadlineExceeded, ProcessorGone
 from gateway.readiness import ReadinessMemory
@@ -37,6 +39,19 @@ def test_the_last_answer_counts_until_it_is_old():
     clock[0] = 5.0
     assert failing(one) == ["the processor has not answered for 5.0 s; allowed: 4 s"]
     assert one.version == "1.18.33"
+
+
+def test_a_worker_that_has_just_started_does_not_wait_a_second_for_its_processor():
+    gone = [ProcessorGone("not there yet")] * 3
+    one, _, requester = memory(*gone, said())
+    asking = gevent.spawn(one.run)
+    try:
+        with gevent.Timeout(0.9):
+            while not one.answering:
+                gevent.sleep(0.01)
+    finally:
+        asking.kill()
+    assert len(requester.commands) == 4
 
 
 def test_every_check_has_a_value_a_threshold_and_a_reason():
