@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 NAME = "watchdog.ndjson"
-# About nine hours of samples, in two files.
+# Four to nine hours of samples, in two files.
 _FILE_BYTES = 8 * 1024 * 1024
 _OLD_FILES = 1
 
