@@ -59,14 +59,17 @@ def deliver(readers, reader):
 def test_each_worker_reads_what_all_have_posted():
     board = Scoreboard(4)
     one, readers = worker(board, 0)
-    two, _ = worker(board, 2)
+    two, others = worker(board, 2)
     readers.open(GLOBAL)
+    others.open(GLOBAL)
+    others.discard(others.open(GLOBAL))
     one.post()
     two.post()
     for bulletin in (one, two):
         first, second = (post.status for post in bulletin.workers())
-        assert (first.worker, first.readers, second.worker, second.readers) == (0, 1, 2, 0)
+        assert (first.worker, first.readers, second.worker, second.readers) == (0, 1, 2, 1)
         assert first.pid == os.getpid()
+        assert bulletin.counted().streams == 3
 
 
 def test_counts_go_on_where_a_worker_ended_and_another_took_its_seat():
