@@ -154,7 +154,7 @@ class ReadinessMemory:
 def _frames(upstream: dict[str, Any], age_s: float) -> Check:
     """Check that an upstream says something, as it was told so long ago."""
     frame_age_s = frame_age(upstream, age_s)
-    allowed_s = _number(upstream.get("silenceSeconds"))
+    allowed_s = _number(upstream.get("silence_s"))
     if frame_age_s is None:
         return Check(name=_FRAME_AGE, ok=True, reason="nothing is known of the upstream's frames")
     words = f"the upstream's last frame came {frame_age_s:.1f} s ago"
@@ -166,7 +166,7 @@ def _frames(upstream: dict[str, Any], age_s: float) -> Check:
 
 def frame_age(upstream: dict[str, Any], age_s: float) -> float | None:
     """Return how long ago the last frame came (s), as told `age_s` ago; None if unknown."""
-    told_s = _number(upstream.get("lastFrameAgeSeconds"))
+    told_s = _number(upstream.get("frame_age_s"))
     return None if told_s is None else round(told_s + age_s, 3)
 
 
