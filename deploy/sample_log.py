@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
@@ -12,7 +13,7 @@ from typing import Any
 import msgspec
 
 NAME = "watchdog.ndjson"
-# About nine hours of samples, in two files.
+# Four to nine hours of samples, in two files.
 _FILE_BYTES = 8 * 1024 * 1024
 _OLD_FILES = 1
 
@@ -42,15 +43,24 @@ class SampleLog:
 
 
 class _Handler(RotatingFileHandler):
-    """Says once that the file cannot be written: a full disk must not fill the log as well."""
+    """Says once that the file cannot be written, and once that it can: the log must not fill."""
 
     def __init__(self, path: Path, file_bytes: int) -> None:
         super().__init__(path, maxBytes=file_bytes, backupCount=_OLD_FILES, delay=True)
         self._path = path
-        self._failing = False
+        self._failing = self._failed = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append a line."""
+        self._failed = False
+        super().emit(record)
+        if self._failing and not self._failed:
+            log.info("%s is written again", self._path)
+        self._failing = self._failed
 
     def handleError(self, _record: logging.LogRecord) -> None:
         """Say what has failed; the watchdog goes on."""
+        self._failed = True
         if not self._failing:
-            self._failing = True
-            log.exception("%s cannot be written; samples are lost", self._path)
+            error = sys.exc_info()[1]
+            log.error("%s cannot be written, samples are lost: %s", self._path, error)

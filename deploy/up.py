@@ -33,6 +33,7 @@ from processor.settings import from_flags
 
 # The gateway's master gives its workers a second, and rounds up.
 _AFTER_DRAIN_S = 2.5
+_STATE_HELP = "for sessions, notes and watchdog.ndjson; one weir up a folder"
 _ANY_BUS = "ipc:///bus"
 _BY_NAME = {flag.name: flag for flag in PROCESSOR_FLAGS}
 _STATE, _SILENCE = _BY_NAME["state"], _BY_NAME["upstream-silence"]
@@ -65,7 +66,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
         BadFlag: something is not allowed.
         HelpAsked: help was asked for.
     """
-    state = Flag("state", _STATE.kind, _default_state(environ), _STATE.help)
+    state = Flag("state", _STATE.kind, _default_state(environ), _STATE_HELP)
     services = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS)
     values = flags.read(argv, environ, (*services, *LIMIT_FLAGS, LOG_LEVEL))
     # The processor knows which of its flags need each other: better refused here than by it.

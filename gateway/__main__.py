@@ -20,7 +20,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         read = settings.read(argv, os.environ)
     except HelpAsked as help_text:
-        print(help_text)
+        print(f"weir gateway\n{help_text}")
         return 0
     except BadFlag as error:
         print(f"weir gateway: {error}", file=sys.stderr)

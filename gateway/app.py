@@ -84,6 +84,10 @@ class Worker:
         """Let all readers go, spread over a while; returns when the last is let go."""
         drain(self.readers, self._drain_s)
 
+    def sign_off(self) -> None:
+        """Post a last time, so that what was counted since the last beat is not lost."""
+        self._bulletin.post()
+
     def _end(self, _greenlet: object) -> None:
         """Have gunicorn put another worker in the place of this one, which serves no more."""
         self.broken = True

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator
 
 import gevent
 import msgspec
 from msgspec.structs import replace
 
 from gateway.counts import Counts
+from gateway.evictions import Cause
 from gateway.observer import Observer
 from gateway.scoreboard import Scoreboard, TooLong
 from gateway.status import BEAT_S, Post
@@ -40,8 +40,7 @@ class Bulletin:
         self.seat = observer.seat
         self._board = board
         self._observer = observer
-        before = self._read(observer.seat)
-        self._carried = Counts() if before is None else before.status.counts + before.carried
+        self._carried = self._counted_at(observer.seat, gone=True)
 
     def run(self) -> None:
         """Post for ever; a greenlet of its own."""
@@ -67,13 +66,17 @@ class Bulletin:
 
     def counted(self) -> Counts:
         """Return what was counted by all workers, those that are gone included."""
-        return sum(self._counts(), Counts())
+        seats = range(len(self._board))
+        gone = (not self._board.occupied(seat) for seat in seats)
+        return sum(map(self._counted_at, seats, gone), Counts())
 
-    def _counts(self) -> Iterator[Counts]:
-        for post in map(self._read, range(len(self._board))):
-            if post is not None:
-                yield post.status.counts
-                yield post.carried
+    def _counted_at(self, seat: int, gone: bool) -> Counts:
+        """Return what was counted at a seat; what a worker left open when it went has ended."""
+        post = self._read(seat)
+        if post is None:
+            return Counts()
+        left = Counts(evictions={Cause.KILLED.value: post.status.readers if gone else 0})
+        return post.status.counts + post.carried + left
 
     def _posted(self, post: Post) -> bool:
         try:

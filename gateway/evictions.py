@@ -21,6 +21,8 @@ class Cause(enum.Enum):
     """It fell off the log, and what it missed is not known any more."""
     DRAINED = "drained"
     """Its worker stops."""
+    KILLED = "killed"
+    """Its worker was killed; the others count it."""
     DISPOSED = "disposed"
     """Its instance was disposed; the only clean end."""
 

@@ -84,6 +84,7 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
         self._finish()
         for server in servers:
             server.pool.kill(timeout=_KILL_WITHIN_S)
+        self.gateway.sign_off()
 
     def _server(self, listener: Any) -> Any:
         listener.setblocking(1)

@@ -12,7 +12,7 @@ from gevent.event import Event
 from gateway.counts import Sent, total
 from gateway.evictions import Cause, none_yet
 from gateway.reader import Lane, Reader
-from gateway.relay import Entrance, Relay, View, enter, go_on
+from gateway.relay import Entrance, Relay, Verdict, View, enter, go_on
 from gateway.relay.pacing import pause_after
 from gateway.turnstile import Turnstile
 
@@ -43,7 +43,7 @@ class Readers:
         self.relay = relay
         self.received = 0
         self.opened = 0
-        self.resumes: Counter[str] = Counter()
+        self.resumes = Counter({verdict.value: 0 for verdict in Verdict})
         self.catch_ups: Counter[str] = Counter()
         self.evictions = none_yet()
         self.turnstile = Turnstile()

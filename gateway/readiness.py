@@ -21,6 +21,7 @@ from gateway.checks import Check
 log = logging.getLogger("weir.gateway")
 
 _EVERY_S = 1.0
+_AT_FIRST_EVERY_S = 0.1
 _REFUSED_EVERY_S = 10.0
 _DEADLINE_S = 2.0
 FRESH_S = 4.0
@@ -75,7 +76,9 @@ class ReadinessMemory:
     def run(self) -> None:
         """Ask for ever; a greenlet of its own."""
         while True:
-            gevent.sleep(_REFUSED_EVERY_S if self.ask() else _EVERY_S)
+            refused = self.ask()
+            often_s = _AT_FIRST_EVERY_S if self._said is None else _EVERY_S
+            gevent.sleep(_REFUSED_EVERY_S if refused else often_s)
 
     def ask(self) -> bool:
         """Ask once; returns whether the processor refuses to say."""
@@ -151,7 +154,7 @@ class ReadinessMemory:
 def _frames(upstream: dict[str, Any], age_s: float) -> Check:
     """Check that an upstream says something, as it was told so long ago."""
     frame_age_s = frame_age(upstream, age_s)
-    allowed_s = _number(upstream.get("silenceSeconds"))
+    allowed_s = _number(upstream.get("silence_s"))
     if frame_age_s is None:
         return Check(name=_FRAME_AGE, ok=True, reason="nothing is known of the upstream's frames")
     words = f"the upstream's last frame came {frame_age_s:.1f} s ago"
@@ -163,7 +166,7 @@ def _frames(upstream: dict[str, Any], age_s: float) -> Check:
 
 def frame_age(upstream: dict[str, Any], age_s: float) -> float | None:
     """Return how long ago the last frame came (s), as told `age_s` ago; None if unknown."""
-    told_s = _number(upstream.get("lastFrameAgeSeconds"))
+    told_s = _number(upstream.get("frame_age_s"))
     return None if told_s is None else round(told_s + age_s, 3)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -24,6 +25,16 @@ def _buses(value: str) -> tuple[Endpoints, ...]:
     return found
 
 
+def _inherited(value: str) -> int:
+    try:
+        is_socket = stat.S_ISSOCK(os.fstat(int(value)).st_mode)
+    except (OSError, OverflowError):
+        is_socket = False
+    if not is_socket:
+        raise ValueError
+    return int(value)
+
+
 BUSES = Kind(_buses, "ipc:///FOLDER or tcp://LOOPBACK:PORT, several joined with commas")
 
 GATEWAY_FLAGS = (
@@ -31,7 +42,9 @@ GATEWAY_FLAGS = (
     Flag("port", flags.whole(0, 65535), 4097, "where to listen; 0 for any free port"),
     Flag("workers", flags.whole(1, 64), 2, "gunicorn workers"),
     Flag("heartbeat-ms", flags.whole(1000, 60000), 10000, "time between heartbeats of a stream"),
-    Flag("frame-hz", flags.number(0, 1000), 0.0, "most frames a second for a reader; 0: no limit"),
+    Flag(
+        "frame-hz", flags.number(0, 1000), 0.0, "most flushes a second for one reader; 0: no limit"
+    ),
     Flag(
         "stall-timeout",
         flags.number(1, 3600, "seconds"),
@@ -62,7 +75,7 @@ UPSTREAM_FLAGS = (
 _BUS = Flag("bus", BUSES, REQUIRED, "the processors' buses; the first also takes commands")
 _LISTEN_FD = Flag(
     "listen-fd",
-    flags.whole(0, 1 << 20),
+    Kind(_inherited, "the number of a socket that was handed down"),
     None,
     "a socket that listens already, inherited; instead of --host and --port",
 )

@@ -24,16 +24,16 @@ def main(argv: list[str]) -> int:
     try:
         settings = from_flags(argv, os.environ)
     except HelpAsked as asked:
-        print(f"python -m processor: runs the turns of sessions\n\n{asked}")
+        print(f"weir processor\n{asked}")
         return 0
     except BadFlag as error:
-        print(error, file=sys.stderr)
+        print(f"weir processor: {error}", file=sys.stderr)
         return 2
     logs.configure(settings.log_level)
     try:
         service.run(settings)
     except CannotStart as error:
-        print(error, file=sys.stderr)
+        print(f"weir processor: {error}", file=sys.stderr)
         # A newer database stays newer: whoever restarts this need not try again.
         return 2 if isinstance(error, NewerDatabase) else 1
     return 0

@@ -8,11 +8,10 @@ import time
 
 import gevent
 
+from processor.store.database import SLOW_S
 from processor.store.drafts import Drafts
 
 log = logging.getLogger("weir.processor")
-
-SLOW_S = 5.0
 
 
 class Saving:

@@ -43,7 +43,7 @@ class Settings(Struct, frozen=True):
         bus: where gateways meet this processor.
         state: where sessions are kept; None only in front of an upstream, which keeps its own.
         model: which model answers, None: the built-in demo.
-        log_level: what to log.
+        log_level: what is logged.
         upstream: the opencode that runs the turns, None: this processor does.
         notify_socket: where a service manager hears that the loop turns; empty for none.
     """
@@ -83,7 +83,7 @@ def _key(value: str) -> str:
 FLAGS: Sequence[Flag] = (
     Flag(
         "bus",
-        Kind(_bus, "ipc:///FOLDER or tcp://HOST:PORT with a loopback host"),
+        Kind(_bus, "ipc:///FOLDER or tcp://LOOPBACK:PORT"),
         REQUIRED,
         "where gateways meet this processor",
     ),
@@ -101,7 +101,7 @@ FLAGS: Sequence[Flag] = (
     ),
     Flag(
         "upstream-silence",
-        number(1, 300, "s"),
+        number(1, 300, "seconds"),
         30.0,
         "without an event or heartbeat for so long, its stream is dead",
     ),
@@ -113,10 +113,20 @@ FLAGS: Sequence[Flag] = (
     ),
     Flag("model", text("the name of a model"), None, "the model to ask there"),
     Flag("model-api-key", Kind(_key, "ASCII without blanks"), None, "its key", secret=True),
-    Flag("model-connect-timeout", number(0.1, 300, "s"), 10.0, "how long a connection may take"),
-    Flag("model-read-timeout", number(0.1, 3600, "s"), 120.0, "how long the model may be silent"),
+    Flag(
+        "model-connect-timeout",
+        number(0.1, 300, "seconds"),
+        10.0,
+        "how long a connection may take",
+    ),
+    Flag(
+        "model-read-timeout",
+        number(0.1, 3600, "seconds"),
+        120.0,
+        "how long the model may be silent",
+    ),
     Flag("model-retries", whole(0, 20), 4, "attempts after a first that failed"),
-    Flag("log-level", one_of("debug", "info", "warning", "error"), "info", "what to log"),
+    Flag("log-level", one_of("debug", "info", "warning", "error"), "info", "what is logged"),
 )
 
 

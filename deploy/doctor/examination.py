@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import closing
 
-from deploy.doctor.between import check_between
+from deploy.doctor.between import check_between, signs_of
 from deploy.doctor.finding import Finding, duration, ok
 from deploy.doctor.identity import (
     HEALTH,
@@ -31,15 +31,15 @@ from deploy.doctor.timeline import Timeline
 def examine(patient: Patient, pace: Pace) -> Iterator[Finding]:
     """Yield what each check finds, as soon as it is found."""
     try:
-        weir = yield from _server(patient)
-        yield from _stream(patient, pace, weir)
+        weir, signs = yield from _server(patient)
+        yield from _stream(patient, pace, weir, signs)
     except Unfit as unfit:
         yield unfit.finding
     except CLIENT_ERRORS as error:
         yield unreachable(error, patient)
 
 
-def _server(patient: Patient) -> Generator[Finding, None, bool]:
+def _server(patient: Patient) -> Generator[Finding, None, tuple[bool, str]]:
     answer, health = patient.json(HEALTH)
     yield ok("reach", f"{patient.origin} answers after {duration(answer.head_s)}")
     yield check_login(patient, answer)
@@ -48,15 +48,15 @@ def _server(patient: Patient) -> Generator[Finding, None, bool]:
     yield check_health(patient)
     if weir:
         yield from check_ready(patient)
-    return weir
+    return weir, signs_of(answer)
 
 
-def _stream(patient: Patient, pace: Pace, weir: bool) -> Iterator[Finding]:
-    answer = open_stream(patient)
+def _stream(patient: Patient, pace: Pace, weir: bool, signs: str) -> Iterator[Finding]:
+    answer = open_stream(patient, signs)
     yield check_head(answer)
     with closing(Timeline(answer)) as timeline:
         yield from check_between(answer, weir)
         yield check_first(timeline, pace, answer)
         yield check_heartbeat(timeline, pace)
         last = timeline.arrivals[-1]
-    yield check_resume(patient, last.id, weir)
+    yield check_resume(patient, last.id, weir, signs)

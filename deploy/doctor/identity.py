@@ -12,6 +12,7 @@ from deploy.doctor.patient import Answer, Patient
 HEALTH, LIVEZ, READYZ = "/global/health", "/weir/livez", "/weir/readyz"
 _TIMES = 5
 _SLOW_S = 0.25
+_NOBODY_BEHIND = (502, 503, 504)
 
 
 class Unfit(Exception):
@@ -31,7 +32,9 @@ def check_login(patient: Patient, answer: Answer) -> Finding:
     login = patient.origin.login
     if answer.status in (401, 403):
         if login is None:
-            remedy = "put them into --url: http://USER:PASSWORD@HOST"
+            remedy = (
+                "put them into --url: http://USER:PASSWORD@HOST, or set OPENCODE_SERVER_PASSWORD"
+            )
             raise Unfit(fail("login", "a name and a password are asked for", remedy))
         raise Unfit(fail("login", "this name and password are refused", "check them in --url"))
     if login is not None:
@@ -68,14 +71,26 @@ def check_kind(
         to = answer.headers.get("Location", "nowhere")
         raise Unfit(fail("server", f"it redirects to {to}", "give that server in --url"))
     if answer.status != 200 or health.get("healthy") is not True:
-        said = f"{HEALTH} answers {answer.status} ({answer.kind})"
-        raise Unfit(fail("server", f"neither weir nor opencode: {said}", "check the --url"))
-    _, alive = patient.json(LIVEZ)
+        raise Unfit(_neither(patient, answer))
+    livez, alive = patient.json(LIVEZ)
     version = health.get("version", "of no version")
     if alive.get("alive") is True:
-        return ok("server", f"weir, telling version {version}"), True
+        return ok("server", f"weir; its health tells version {version}"), True
+    if livez.status in (401, 403):
+        words = f"something in between refuses {LIVEZ} ({livez.status})"
+        return warn("server", words, "let /weir/livez and /weir/readyz through"), False
     remedy = f"put weir in front of it: weir up --upstream {patient.origin}"
     return warn("server", f"opencode {version}, without weir", remedy), False
+
+
+def _neither(patient: Patient, answer: Answer) -> Finding:
+    said = f"{HEALTH} answers {answer.status} ({answer.kind})"
+    if answer.status in _NOBODY_BEHIND:
+        remedy = "start `weir up`, and check the address that the proxy has for it"
+        return fail("server", f"a proxy does not reach what is behind it: {said}", remedy)
+    if patient.origin.scheme == "http" and patient.speaks_tls():
+        return fail("server", f"{patient.origin.authority} speaks TLS", "use https:// in --url")
+    return fail("server", f"neither weir nor opencode: {said}", "check the --url")
 
 
 def check_health(patient: Patient) -> Finding:

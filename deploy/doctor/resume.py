@@ -2,40 +2,66 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from urllib.parse import quote
 
 from deploy.doctor.finding import Finding, fail, ok, warn
 from deploy.doctor.identity import Unfit
 from deploy.doctor.patient import Patient
 from deploy.doctor.stream import check_head, open_stream
-from deploy.doctor.timeline import Timeline
+from deploy.doctor.timeline import Arrival, Timeline
 
 _WHAT = "resume"
 
 
-def check_resume(patient: Patient, last_event_id: str, weir: bool) -> Finding:
-    """Reconnect after an event, as a client does whose connection was cut."""
+def check_resume(patient: Patient, last_event_id: str, weir: bool, signs: str) -> Finding:
+    """Reconnect after an event, as a client does whose connection was cut.
+
+    Args:
+        patient: the server.
+        last_event_id: of that event, empty if it had none.
+        weir: what answers is weir.
+        signs: of a proxy in between, empty if there are none.
+    """
     if not last_event_id and weir:
         return ok(_WHAT, "not tried: nothing has happened yet that there was to go on after")
     if not last_event_id:
         words = "not supported: events have no id, so that a cut loses some"
         return warn(_WHAT, words, "put weir in front of it")
     try:
-        answer = open_stream(patient, last_event_id)
-        check_head(answer)
+        first = _first(patient, signs, headers={"Last-Event-ID": last_event_id})
+        if first is not None and first.properties.get("resumed") is False:
+            return _not_resumed(patient, last_event_id, signs)
     except Unfit as refused:
         return fail(_WHAT, f"refused: {refused}", refused.finding.remedy)
-    with closing(Timeline(answer)) as timeline:
-        first = timeline.wait("server.connected", by_s=patient.timeout_s)
     if first is None:
         return fail(_WHAT, "no server.connected after the reconnection")
-    resumed = first.properties.get("resumed")
-    if resumed is True:
+    if first.properties.get("resumed") is True:
         return ok(_WHAT, "goes on where it was cut")
-    if resumed is False:
-        return fail(
-            _WHAT,
-            "does not go on after an event of a moment ago; readers are caught up instead",
-            "the server has restarted just now, or its log is too small for its load",
-        )
     return warn(_WHAT, "not supported: the server does not say whether it goes on after an event")
+
+
+def _first(
+    patient: Patient, signs: str, headers: Mapping[str, str] = {}, query: str = ""
+) -> Arrival | None:
+    """Return what the server says first to a reconnection; None if it says nothing."""
+    answer = open_stream(patient, signs, headers, query)
+    check_head(answer)
+    with closing(Timeline(answer)) as timeline:
+        return timeline.wait("server.connected", by_s=patient.timeout_s)
+
+
+def _not_resumed(patient: Patient, last_event_id: str, signs: str) -> Finding:
+    """Tell why: what the server does for ``?since=`` it does for the header too, if it sees it."""
+    first = None
+    with suppress(Unfit):
+        first = _first(patient, signs, query=f"?since={quote(last_event_id)}")
+    if first is not None and first.properties.get("resumed") is True:
+        words = "goes on for ?since=ID, and not for the header Last-Event-ID: it does not arrive"
+        return fail(_WHAT, words, "have the proxy in between pass Last-Event-ID on")
+    return fail(
+        _WHAT,
+        "does not go on after an event of a moment ago; readers are caught up instead",
+        "the server has restarted just now, or its log is too small for its load",
+    )

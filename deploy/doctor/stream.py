@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 from msgspec import Struct
@@ -18,6 +19,10 @@ HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "gzip, deflate"}
 _LATE_S = 1.0
 _TOGETHER_S = 0.25
 _LATE_BEAT = 1.5
+_WAIT_LONGER = (
+    "a proxy in between has to wait for longer than the time between two heartbeats (in nginx "
+    "`proxy_read_timeout`); if there is none, read the server's log"
+)
 
 
 class Pace(Struct, frozen=True):
@@ -92,7 +97,7 @@ def check_heartbeat(timeline: Timeline, pace: Pace) -> Finding:
     beat = timeline.wait("server.heartbeat", by_s=pace.patience_s)
     expected = f"one is due every {duration(pace.heartbeat_s)}"
     if timeline.ended:
-        return fail("heartbeat", f"the stream does not stay: {timeline.ended}", "read the log")
+        return fail("heartbeat", f"the stream does not stay: {timeline.ended}", _WAIT_LONGER)
     if beat is None:
         return _no_heartbeat(timeline, pace, expected)
     if _bunched(timeline):
@@ -122,16 +127,26 @@ def _bunched(timeline: Timeline) -> bool:
     return any(later - sooner < _TOGETHER_S for sooner, later in pairwise(times))
 
 
-def open_stream(patient: Patient, last_event_id: str = "") -> Answer:
-    """Ask for the stream, from an event on; raises as `Patient.get`.
+def open_stream(
+    patient: Patient, signs: str, headers: Mapping[str, str] = {}, query: str = ""
+) -> Answer:
+    """Ask for the stream; raises as `Patient.get`.
+
+    Args:
+        patient: the server.
+        signs: of a proxy in between, empty if there are none.
+        headers: to send besides.
+        query: with its question mark.
 
     Raises:
         Unfit: other routes answer, and this one does not.
     """
-    resume = {"Last-Event-ID": last_event_id} if last_event_id else {}
     try:
-        return patient.get(STREAM, {**HEADERS, **resume})
+        return patient.get(STREAM + query, {**HEADERS, **headers})
     except TimeoutError:
         words = f"{STREAM} does not open within {duration(patient.timeout_s)}; health answers"
+        if signs:
+            words = f"{words}, and a proxy stands between ({signs})"
+            raise Unfit(fail("buffering", words, SEND_AT_ONCE)) from None
         remedy = f"if a proxy stands between, {SEND_AT_ONCE}; else read the server's log"
         raise Unfit(fail("stream", words, remedy)) from None

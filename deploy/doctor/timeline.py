@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from bus.sse import EventStreamParser
+from deploy.doctor.finding import duration
 from deploy.doctor.patient import CLIENT_ERRORS, Answer
 
 _READ_BYTES = 64 * 1024
@@ -39,7 +41,7 @@ class Timeline:
 
     Attributes:
         arrivals: the events so far.
-        ended: how the stream ended, in words; empty while it goes on.
+        ended: how and when the stream ended, in words; empty while it goes on.
     """
 
     def __init__(self, answer: Answer) -> None:
@@ -83,10 +85,12 @@ class Timeline:
             while data := self._answer.response.read1(_READ_BYTES):
                 self._take(time.monotonic() - self._began, data)
             ended = "the server ends it"
+        except http.client.IncompleteRead:
+            ended = "it is cut"
         except (*CLIENT_ERRORS, zlib.error) as error:
-            ended = f"it is cut: {str(error) or type(error).__name__}"
+            ended = f"it is cut ({str(error) or type(error).__name__})"
         with self._news:
-            self.ended = ended
+            self.ended = f"{ended} after {duration(time.monotonic() - self._began)}"
             self._news.notify_all()
 
     def _take(self, at_s: float, data: bytes) -> None:

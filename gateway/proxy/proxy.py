@@ -54,7 +54,7 @@ class Proxy:
         self._cors = cors
         self._pool = Pool(lambda: Connection(dial(origin)))
         self.in_flight = 0
-        self.requests: dict[str, int] = {}
+        self.requests = dict.fromkeys(("2xx", "3xx", "4xx", "5xx", "none"), 0)
 
     def serve(self, incoming: Incoming, client: socket.socket) -> bool:
         """Answer one request; returns whether the connection may serve another."""

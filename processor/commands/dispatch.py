@@ -75,7 +75,7 @@ class Dispatch:
             Abort: self._abort,
             Statuses: lambda c: self._services.statuses.of(c.directory),
             Describe: lambda c: self._descriptions.of(c.what, c.directory),
-            Readiness: lambda c: {"ready": True, "reasons": []},
+            Readiness: self._readiness,
         }
 
     def __call__(self, command: Command) -> tuple[bytes, str | None]:
@@ -100,6 +100,12 @@ class Dispatch:
             raise CommandFailed("invalid", str(error)) from error
         except sqlite3.Error as error:
             raise CommandFailed("internal", f"the store failed: {error}") from error
+
+    def _readiness(self, _: Readiness) -> dict[str, Any]:
+        """Say what keeps turns from being saved; a store that has failed is tried again."""
+        trouble = self._database.trouble
+        self._database.try_again()
+        return {"ready": trouble is None, "reasons": [] if trouble is None else [trouble]}
 
     def _session_list(self, c: SessionList) -> list[msgspec.Raw]:
         found = self._database.call(

@@ -7,9 +7,10 @@ a read sees every write handed in before it, whether anybody waited for that wri
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
 
 import gevent
 from gevent.event import AsyncResult, Event
@@ -21,6 +22,18 @@ from processor.store.schema import migrate
 P = ParamSpec("P")
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
+
+SLOW_S = 5.0
+# What is wrong with the disk or the file; the rest is wrong with the job.
+_UNSOUND = (sqlite3.OperationalError, sqlite3.DatabaseError)
+
+
+class Outcome(NamedTuple):
+    """What came of a job."""
+
+    value: Any
+    error: Exception | None
+    wrote: bool
 
 
 class DatabaseUnusable(CannotStart):
@@ -45,11 +58,25 @@ class Database:
         self._thread = ThreadPool(1)
         self._jobs: list[tuple[Work, AsyncResult[Any]]] = []
         self._arrived = Event()
+        self._began: float | None = None  # when the jobs that run now began
+        self._failure: sqlite3.Error | None = None
         opened = self._thread.apply(_open, (file,))
         if isinstance(opened, CannotStart):
             raise opened
         self._connection: sqlite3.Connection = opened
         self._clerk = gevent.spawn(self._serve)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be saved, in words; None if nothing is known against it."""
+        if self._began is not None and (stands_s := time.monotonic() - self._began) > SLOW_S:
+            return f"the store has stood still for {stands_s:.0f} s"
+        return None if self._failure is None else f"the store failed: {self._failure}"
+
+    def try_again(self) -> None:
+        """Write something if that failed last time; `trouble` tells what comes of it."""
+        if self._failure is not None and self._began is None:
+            self.submit(_write)
 
     def submit(
         self,
@@ -84,12 +111,21 @@ class Database:
             self._arrived.wait()
             self._arrived.clear()
             jobs, self._jobs = self._jobs, []
+            self._began = time.monotonic()
             outcomes = self._thread.apply(_run_all, (self._connection, [job for job, _ in jobs]))
-            for (_, result), (value, error) in zip(jobs, outcomes, strict=True):
+            self._began = None
+            for (_, result), (value, error, wrote) in zip(jobs, outcomes, strict=True):
+                self._note(error, wrote)
                 if error is None:
                     result.set(value)
                 else:
                     result.set_exception(error)
+
+    def _note(self, error: Exception | None, wrote: bool) -> None:
+        if type(error) in _UNSOUND:
+            self._failure = cast(sqlite3.Error, error)
+        elif wrote:
+            self._failure = None
 
 
 def _open(file: Path) -> sqlite3.Connection | CannotStart:
@@ -111,13 +147,12 @@ def _connect(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def _run_all(
-    connection: sqlite3.Connection, jobs: list[Work]
-) -> list[tuple[Any, Exception | None]]:
+def _run_all(connection: sqlite3.Connection, jobs: list[Work]) -> list[Outcome]:
     return [_run(connection, job) for job in jobs]
 
 
-def _run(connection: sqlite3.Connection, job: Work) -> tuple[Any, Exception | None]:
+def _run(connection: sqlite3.Connection, job: Work) -> Outcome:
+    before = connection.total_changes
     try:
         connection.execute("BEGIN")
         value = job(connection)
@@ -126,8 +161,14 @@ def _run(connection: sqlite3.Connection, job: Work) -> tuple[Any, Exception | No
         # Whoever handed the job in gets the error.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        return None, error
-    return value, None
+        return Outcome(None, error, wrote=False)
+    return Outcome(value, None, wrote=connection.total_changes > before)
+
+
+def _write(connection: sqlite3.Connection) -> None:
+    """Write what tells nobody anything; where nothing changes, SQLite would not touch the disk."""
+    connection.execute("INSERT INTO removal (time, json) VALUES (0, '')")
+    connection.execute("DELETE FROM removal WHERE time = 0")
 
 
 def _nothing(connection: sqlite3.Connection) -> None:

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from tests.blackbox.nginx import PROGRAM, nginx_with
 from tests.blackbox.weir_up import NO_TWINS, prompt, weir_up
 from tests.fakes.buffering_proxy import Compressed, Held, buffering_proxy
 from tests.fakes.routes import reply, routes, silence, stream
@@ -209,6 +210,40 @@ def test_a_proxy_that_holds_the_stream_back(up, size):
     assert ("is held back for" in line) == (size == 300)
     assert ("Via: 1.1 holdback" in line) == (size == 100_000)
     assert "proxy_buffering off" in line
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="needs nginx")
+@pytest.mark.parametrize(
+    ("settings", "what", "words"),
+    [
+        ("proxy_ignore_headers X-Accel-Buffering;", "buffering", "stands between (Server: nginx"),
+        ("proxy_set_header Last-Event-ID '';", "resume", "pass Last-Event-ID on"),
+        ("proxy_read_timeout 500ms;", "heartbeat", "it is cut after"),
+    ],
+    ids=["buffers", "strips Last-Event-ID", "cuts what is silent"],
+)
+def test_a_real_nginx_that_is_set_up_wrong(up, tmp_path, settings, what, words):
+    with nginx_with(tmp_path, up.url, settings) as url:
+        found = findings(url, well=False)
+    assert [name for name, level in levels(found).items() if level == "fail"] == [what]
+    assert words in found[what][1]
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="needs nginx")
+def test_a_proxy_with_nothing_behind_it(tmp_path):
+    with routes({}) as gone:
+        pass
+    with nginx_with(tmp_path, gone, "") as url:
+        line = failure(url)
+    assert "does not reach what is behind it: /global/health answers 502" in line
+    assert "start `weir up`" in line
+
+
+def test_a_proxy_that_refuses_the_routes_of_weir():
+    with routes({**WEIR, "/weir/livez": reply(403), "/event": _beating(b"id: 0a:1\n")}) as url:
+        found = findings(url, well=True)
+    assert found["server"][0] == "warn"
+    assert "refuses /weir/livez (403)" in found["server"][1]
 
 
 def test_a_proxy_that_changes_who_may_store_and_transform():

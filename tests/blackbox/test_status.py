@@ -3,16 +3,17 @@
 import http.client
 import os
 import re
+import resource
 import signal
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from tests.blackbox.weir_up import said, weir_up
+from tests.blackbox.weir_up import prompt, said, weir_up
 from tests.processes import at_best, wait_until
 from tests.sse_client import SseClient
 
@@ -54,7 +55,8 @@ class Drain:
 
     def close(self):
         """Leave."""
-        self._socket.shutdown(2)
+        with suppress(OSError):  # it may have been let go
+            self._socket.shutdown(2)
         self._thread.join(20)
         self._response.close()
         self._connection.close()
@@ -273,6 +275,24 @@ def test_a_wedged_processor_is_told_within_three_seconds_and_forgiven_at_once(up
     assert said(up.prompt(up.session(), "storm 1 9")) == "0000000| "
 
 
+def test_a_store_that_cannot_be_written_is_told_until_it_can(up):
+    wait_until(lambda: ready(up), what="readiness")
+    [pid] = up.pids("processor")
+    session = up.session()
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        reply = up.call("POST", f"/session/{session}/message", prompt("storm 1 9"))
+        assert "the store failed" in reply.body["data"]["message"]
+        wait_until(lambda: not any(ready(up) for _ in range(8)), what="a 503 of every worker")
+        assert "the store failed" in "".join(readiness(up).body["reasons"])
+        assert up.call("GET", "/weir/livez").status == 200
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+    wait_until(lambda: all(ready(up) for _ in range(8)), what="readiness")
+    assert said(up.prompt(session, "storm 1 9")) == "0000000| "
+
+
 def test_a_wedged_worker_is_told_by_the_others_without_waiting_for_it(up):
     wait_until(lambda: ready(up), what="readiness")
     pid = max(up.workers(2))
@@ -319,8 +339,20 @@ def test_counts_never_step_back_when_a_worker_is_killed(up):
             if name[0].endswith("_total"):
                 later = [found[name] for found in seen if name in found]
                 assert [v for v in later if v < value] == [], name
+        wait_until(lambda: every_stream_is_told(metrics(up)), what="streams that add up")
+    assert metrics(up)[KILLED] > before[KILLED]
     successor = next(w for w in status(up)["workers"] if w["worker"] == seat)
     assert successor["pid"] != victim
+
+
+KILLED = ("weir_evictions_total", ("cause", "killed"))
+DRAINED = ("weir_evictions_total", ("cause", "drained"))
+
+
+def every_stream_is_told(found):
+    """Whether each stream that was opened is open, or is counted by why it has ended."""
+    ended = sum(value for name, value in found.items() if name[0] == "weir_evictions_total")
+    return found[("weir_streams_opened_total",)] == found[("weir_readers",)] + ended
 
 
 def test_a_storm_leaves_the_log_quiet(up):
@@ -343,7 +375,6 @@ def test_after_a_reload_the_new_workers_are_listed_and_the_counts_go_on(up):
     up.prompt(session, "storm 5 40")
     before, old = metrics(up), set(up.workers(2))
     [master] = up.pids("gateway")
-    os.kill(master, signal.SIGHUP)
 
     def renewed():
         try:
@@ -352,9 +383,13 @@ def test_after_a_reload_the_new_workers_are_listed_and_the_counts_go_on(up):
             return False
         return len(workers) == 2 and not old & {w["pid"] for w in workers}
 
-    wait_until(renewed, what="two new workers, and no old one")
+    with drains(up.url, 20):
+        os.kill(master, signal.SIGHUP)
+        wait_until(renewed, what="two new workers, and no old one")
     wait_until(lambda: ready(up), what="readiness")
+    wait_until(lambda: every_stream_is_told(metrics(up)), what="streams that add up")
     after = metrics(up)
+    assert after[DRAINED] == before[DRAINED] + 20
     assert after[("weir_workers",)] == 2
     assert after[("weir_streams_opened_total",)] >= before[("weir_streams_opened_total",)]
     assert after[("weir_stream_bytes_total",)] >= before[("weir_stream_bytes_total",)]

@@ -338,8 +338,29 @@ def test_help_lists_the_commands(words):
 def test_each_command_lists_its_flags(command):
     helped = weir(command, "--help")
     assert helped.returncode == 0
+    assert helped.stdout.startswith(f"weir {command}\n")
     assert "(WEIR_" in helped.stdout
     assert helped.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "refusal"),
+    [
+        ("processor", [], "--bus: missing; allowed is "),
+        ("processor", ["--bus", "ipc:///nowhere"], "--state: missing; allowed is a folder"),
+        ("gateway", ["--bus", "x"], "--bus: 'x' is not allowed; allowed is "),
+        (
+            "gateway",
+            ["--bus", "ipc:///x", "--listen-fd", "99"],
+            "--listen-fd: '99' is not allowed",
+        ),
+    ],
+)
+def test_each_part_refuses_by_its_name_in_one_line(command, words, refusal):
+    refused = weir(command, *words)
+    assert refused.returncode == 2
+    [line] = refused.stderr.splitlines()
+    assert line.startswith(f"weir {command}: {refusal}")
 
 
 def test_without_a_command_the_usage_is_an_error():

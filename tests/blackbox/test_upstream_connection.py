@@ -22,7 +22,7 @@ def basic(user: str) -> str:
 
 
 def connected_s(one: Relay) -> float:
-    seconds: float = one.readiness()["upstream"]["connectedSeconds"]
+    seconds: float = one.readiness()["upstream"]["connected_s"]
     return seconds
 
 

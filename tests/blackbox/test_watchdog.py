@@ -126,7 +126,8 @@ def test_each_second_has_a_sample_of_each_process(tmp_path):
         assert process["fds"] > 3
         assert 0 <= process["lag_ms"] < 5000
         assert process["silent_s"] < 5
-    assert gateway["memory_bytes"] == sum(one["memory_bytes"] for one in gateway["processes"])
+    for what in ("memory_bytes", "fds"):
+        assert gateway[what] == sum(one[what] for one in gateway["processes"])
 
 
 def test_in_front_of_an_opencode_there_are_samples_too(tmp_path):

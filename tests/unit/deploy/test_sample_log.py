@@ -1,4 +1,5 @@
 import json
+import shutil
 
 from deploy.sample_log import SampleLog
 
@@ -25,10 +26,22 @@ def test_two_files_hold_the_newest_lines_and_no_more(tmp_path):
     assert kept == list(range(kept[0], 1000))
 
 
-def test_a_file_that_cannot_be_written_is_said_once(tmp_path, caplog):
-    (tmp_path / "watchdog.ndjson").mkdir()
-    samples = SampleLog(tmp_path)
-    samples.write({})
-    samples.write({})
-    assert [record.levelname for record in caplog.records] == ["ERROR"]
-    assert "watchdog.ndjson cannot be written" in caplog.text
+def test_a_file_that_cannot_be_written_is_said_once_and_so_is_that_it_can(tmp_path, caplog):
+    caplog.set_level("INFO")
+    folder = tmp_path / "state"
+    samples = SampleLog(folder)
+    for _ in range(2):
+        samples.write({})
+        samples.write({})
+        folder.mkdir()
+        samples.write({"n": 1})
+        samples.write({"n": 2})
+        samples.close()
+        assert len((folder / "watchdog.ndjson").read_text().splitlines()) == 2
+        shutil.rmtree(folder)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 4
+    for lost, back in (said[:2], said[2:]):
+        assert lost.endswith("watchdog.ndjson'")
+        assert "watchdog.ndjson cannot be written, samples are lost: " in lost
+        assert back.endswith("watchdog.ndjson is written again")

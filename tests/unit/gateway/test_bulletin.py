@@ -59,14 +59,17 @@ def deliver(readers, reader):
 def test_each_worker_reads_what_all_have_posted():
     board = Scoreboard(4)
     one, readers = worker(board, 0)
-    two, _ = worker(board, 2)
+    two, others = worker(board, 2)
     readers.open(GLOBAL)
+    others.open(GLOBAL)
+    others.discard(others.open(GLOBAL))
     one.post()
     two.post()
     for bulletin in (one, two):
         first, second = (post.status for post in bulletin.workers())
-        assert (first.worker, first.readers, second.worker, second.readers) == (0, 1, 2, 0)
+        assert (first.worker, first.readers, second.worker, second.readers) == (0, 1, 2, 1)
         assert first.pid == os.getpid()
+        assert bulletin.counted().streams == 3
 
 
 def test_counts_go_on_where_a_worker_ended_and_another_took_its_seat():
@@ -81,7 +84,7 @@ def test_counts_go_on_where_a_worker_ended_and_another_took_its_seat():
     assert (before.sent.events, before.sent.frames, before.sent.merged) == (10, 1, 9)
     board.vacate(0)
     other, _ = worker(board, 1)
-    assert other.counted() == before
+    assert other.counted().sent == before.sent
     assert other.workers() == []
     for streams in (1, 2):
         successor, readers = worker(board)
@@ -91,6 +94,27 @@ def test_counts_go_on_where_a_worker_ended_and_another_took_its_seat():
         assert other.counted().sent == before.sent
         assert other.counted().evictions["stalled"] == 2 + streams
         assert other.counted().streams == 1 + streams
+
+
+def test_streams_that_were_open_when_their_worker_was_killed_are_counted_once():
+    board = Scoreboard(2)
+    bulletin, readers = worker(board)
+    for _ in range(3):
+        readers.open(GLOBAL)
+    readers.discard(next(iter(readers)))
+    bulletin.post()
+    other, _ = worker(board, 1)
+    assert other.counted().evictions["killed"] == 0
+    board.vacate(0)
+    assert other.counted().evictions["killed"] == 2
+    successor, readers = worker(board)
+    readers.open(GLOBAL)
+    successor.post()
+    counted = other.counted()
+    assert counted.evictions["killed"] == 2
+    assert counted.streams == 1 + sum(counted.evictions.values())
+    board.vacate(0)
+    assert other.counted().evictions["killed"] == 3
 
 
 def test_what_a_closed_stream_was_sent_still_counts():
@@ -207,7 +231,7 @@ def test_what_a_reader_is_told_first_is_counted():
     pieces = list(entrance.pieces(Endpoint.GLOBAL))
     back.sent.entrance(entrance, sum(map(len, pieces)))
     assert (back.sent.events, back.sent.frames, back.sent.upserts) == (1, 1, 0)
-    assert dict(readers.resumes) == {"exact": 1}
+    assert +readers.resumes == {"exact": 1}
 
 
 def test_a_seat_that_holds_nonsense_is_left_out():

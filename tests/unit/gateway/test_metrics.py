@@ -67,7 +67,7 @@ def test_numbers_keep_their_value(real, whole):
 
 
 def test_every_metric_is_named_and_typed_by_the_conventions():
-    upstream = {"connected": True, "lastFrameAgeSeconds": 1.5}
+    upstream = {"connected": True, "frame_age_s": 1.5}
     data = exposition(families([post_of()], health=health_of(upstream))).decode()
     types = dict(re.findall(r"# TYPE (\S+) (\S+)", data))
     assert len(types) > 25
@@ -136,7 +136,7 @@ def test_a_source_is_as_old_as_it_is_to_the_worker_that_hears_it_least():
 
 def test_the_upstream_is_told_of_where_there_is_one_and_goes_on_aging():
     assert not any(name.startswith("weir_upstream") for name, _ in page([]))
-    upstream = {"connected": False, "lastFrameAgeSeconds": 12.5}
+    upstream = {"connected": False, "frame_age_s": 12.5}
     found = page([], health=health_of(upstream, ready=False))
     assert found["weir_ready", ()] == 0
     assert found["weir_upstream_connected", OF_BUS] == 0

@@ -2,6 +2,8 @@
 
 import json
 
+import gevent
+
 from bus.commands import CommandFailed, Readiness
 from bus.requester import DeadlineExceeded, ProcessorGone
 from gateway.readiness import ReadinessMemory
@@ -39,8 +41,21 @@ def test_the_last_answer_counts_until_it_is_old():
     assert one.version == "1.18.33"
 
 
+def test_a_worker_that_has_just_started_does_not_wait_a_second_for_its_processor():
+    gone = [ProcessorGone("not there yet")] * 3
+    one, _, requester = memory(*gone, said())
+    asking = gevent.spawn(one.run)
+    try:
+        with gevent.Timeout(0.9):
+            while not one.answering:
+                gevent.sleep(0.01)
+    finally:
+        asking.kill()
+    assert len(requester.commands) == 4
+
+
 def test_every_check_has_a_value_a_threshold_and_a_reason():
-    one, clock, _ = memory(said(upstream={"lastFrameAgeSeconds": 2.0, "silenceSeconds": 30.0}))
+    one, clock, _ = memory(said(upstream={"frame_age_s": 2.0, "silence_s": 30.0}))
     one.ask()
     clock[0] = 0.5
     answer, processor, upstream = one.checks()
@@ -86,7 +101,7 @@ def test_the_reasons_of_the_processor_are_told_one_by_one():
 
 
 def test_an_upstream_that_is_silent_for_too_long_is_told_with_what_is_allowed():
-    upstream = {"lastFrameAgeSeconds": 29.5, "silenceSeconds": 30.0}
+    upstream = {"frame_age_s": 29.5, "silence_s": 30.0}
     one, clock, _ = memory(said(upstream=upstream))
     one.ask()
     assert failing(one) == []
@@ -95,13 +110,13 @@ def test_an_upstream_that_is_silent_for_too_long_is_told_with_what_is_allowed():
 
 
 def test_what_an_older_processor_does_not_tell_is_no_fault():
-    one, _, _ = memory(said(upstream={"connected": True, "lastFrameAgeSeconds": None}))
+    one, _, _ = memory(said(upstream={"connected": True, "frame_age_s": None}))
     one.ask()
     assert failing(one) == []
 
 
 def test_an_upstream_that_need_not_be_is_checked_where_there_is_one():
-    upstream = {"lastFrameAgeSeconds": 31.0, "silenceSeconds": 30.0}
+    upstream = {"frame_age_s": 31.0, "silence_s": 30.0}
     one, _, _ = memory(said(upstream=upstream), relays=False)
     one.ask()
     assert failing(one) == ["the upstream's last frame came 31.0 s ago; allowed: 30 s"]

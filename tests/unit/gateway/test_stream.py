@@ -68,4 +68,4 @@ def test_what_a_reader_is_told_first_is_one_with_what_follows():
     readers.relay.append(envelopes[500:])
     got = until(pieces, lambda e: e["properties"].get("status") == {"type": "idle"})
     assert fold(got).parts == fold(EVENTS).parts
-    assert readers.resumes == {"fresh": 1}
+    assert +readers.resumes == {"fresh": 1}

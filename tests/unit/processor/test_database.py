@@ -5,6 +5,7 @@ from typing import Any
 import gevent
 import pytest
 
+from processor.store import database
 from tests.unit.processor.rig import Rig
 
 
@@ -40,6 +41,44 @@ def test_a_slow_disk_does_not_stop_the_loop(rig: Rig) -> None:
     assert not slow.ready()
     released.set()
     assert slow.get()
+
+
+def test_a_store_that_cannot_be_written_says_so_until_it_can(rig: Rig) -> None:
+    def write() -> None:
+        rig.database.call(lambda db: db.execute("UPDATE identity SET source = 'changed'"))
+
+    assert rig.database.trouble is None
+    rig.database.call(lambda db: db.execute("PRAGMA query_only = 1"))
+    with pytest.raises(sqlite3.OperationalError):
+        write()
+    for _ in range(2):
+        assert rig.database.trouble == "the store failed: attempt to write a readonly database"
+        rig.database.try_again()
+        rig.database.call(_source)
+    rig.database.call(lambda db: db.execute("PRAGMA query_only = 0"))
+    assert rig.database.trouble is not None
+    rig.database.try_again()
+    rig.database.call(_source)
+    assert rig.database.trouble is None
+
+
+def test_a_job_that_is_wrong_is_no_trouble_of_the_store(rig: Rig) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        rig.database.call(lambda db: db.execute("UPDATE identity SET source = NULL"))
+    assert rig.database.trouble is None
+
+
+def test_a_store_that_stands_still_says_so(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "SLOW_S", 0.05)
+    released = threading.Event()
+    slow = rig.database.submit(lambda _: released.wait(10))
+    with gevent.Timeout(5):
+        while rig.database.trouble is None:
+            gevent.sleep(0.01)
+    assert "has stood still for" in str(rig.database.trouble)
+    released.set()
+    slow.get()
+    assert rig.database.trouble is None
 
 
 def _source(db: sqlite3.Connection) -> Any:

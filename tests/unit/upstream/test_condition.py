@@ -22,9 +22,9 @@ def test_a_condition_from_the_first_attempt_to_the_second_connection():
             "url": "http://h",
             "connected": False,
             "version": None,
-            "lastFrameAgeSeconds": 3.2,
-            "silenceSeconds": 30.0,
-            "connectedSeconds": 0.0,
+            "frame_age_s": 3.2,
+            "silence_s": 30.0,
+            "connected_s": 0.0,
             "attempts": 1,
             "reconnects": 0,
             "healing": False,
@@ -36,7 +36,7 @@ def test_a_condition_from_the_first_attempt_to_the_second_connection():
     body = condition.body()
     assert (body["ready"], body["reasons"]) == (True, [])
     assert body["upstream"]["attempts"] == 0
-    assert body["upstream"]["connectedSeconds"] == 2.0
+    assert body["upstream"]["connected_s"] == 2.0
     condition.lost("is silent")
     condition.connected()
     assert condition.body()["upstream"]["reconnects"] == 1
