@@ -256,6 +256,7 @@ def test_a_wedged_processor_is_told_within_three_seconds_and_forgiven_at_once(up
             return time.monotonic() - since
 
     assert at_best(told_s, TOLD_S) < TOLD_S
+    wait_until(lambda: ready(up), what="readiness")
     with stopped(pid):
         # Another worker has heard the last heartbeat a little later.
         wait_until(lambda: not any(ready(up) for _ in range(8)), what="a 503 of every worker")
