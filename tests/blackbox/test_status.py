@@ -109,6 +109,10 @@ def readiness(up):
     return up.call("GET", "/weir/readyz", timeout_s=5)
 
 
+def readiness_of_each(up):
+    return [answer["ready"] for answer in by_answerer(up).values()]
+
+
 def ready(up):
     return readiness(up).status == 200
 
@@ -258,9 +262,10 @@ def test_a_wedged_processor_is_told_within_three_seconds_and_forgiven_at_once(up
             return time.monotonic() - since
 
     assert at_best(told_s, TOLD_S) < TOLD_S
+    wait_until(lambda: all(readiness_of_each(up)), what="readiness of every worker")
     with stopped(pid):
         # Another worker has heard the last heartbeat a little later.
-        wait_until(lambda: not any(ready(up) for _ in range(8)), what="a 503 of every worker")
+        wait_until(lambda: not any(readiness_of_each(up)), what="a 503 of every worker")
         told = readiness(up).body
         assert told["ready"] is False
         assert any("heard" in reason for reason in told["reasons"])
