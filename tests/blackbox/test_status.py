@@ -289,8 +289,10 @@ def test_a_store_that_cannot_be_written_is_told_until_it_can(up):
     try:
         reply = up.call("POST", f"/session/{session}/message", prompt("storm 1 9"))
         assert "the store failed" in reply.body["data"]["message"]
-        wait_until(lambda: not any(ready(up) for _ in range(8)), what="a 503 of every worker")
-        assert "the store failed" in "".join(readiness(up).body["reasons"])
+        wait_until(
+            lambda: all("the store failed" in reasons_of_others(up) for _ in range(8)),
+            what="the reason, from every worker",
+        )
         assert up.call("GET", "/weir/livez").status == 200
     finally:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
