@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from typing import NamedTuple
 from urllib.parse import quote
 
 import pytest
@@ -187,14 +188,29 @@ def test_hundreds_of_each_kind_come_and_go_and_nothing_is_left(short_folder, cab
         weir.settled("a start", readers=0)
         before = weir.census()
         alone = load(weir)
-        beside = come_and_go(weir, cable)
-        memory_mb = weir.memory_mb()  # with what the log and the allocator keep
+        first = come_and_go(weir, cable)
         cable.come_back()
-        beside = min(beside, come_and_go(weir, cable))
-        assert beside - alone < MOST_LOAD
+        second = come_and_go(weir, cable)
+        assert min(first.load, second.load) - alone < MOST_LOAD
+        assert min(first.gone_s, second.gone_s) < 1.5 * MANY_STALL_S
         weir.settled("as before", greenlets=before["greenlets"], fds=before["fds"])
         weir.leaves_no("CLOSE-WAIT", "ESTAB", "FIN-WAIT-1", "LAST-ACK")
-        assert weir.memory_mb() < memory_mb + 15
+        # An allocator gives back when it likes: only the most that it has needed says something.
+        assert weir.memory_mb() < first.memory_mb + 15
+
+
+class Cost(NamedTuple):
+    """What bad readers cost a worker while they are there.
+
+    Attributes:
+        load: the share of a core that it uses for those who read fast.
+        memory_mb: what it has allocated, with what its log holds.
+        gone_s: how long the dead among them were there.
+    """
+
+    load: float
+    memory_mb: float
+    gone_s: float
 
 
 def load(weir):
@@ -212,19 +228,16 @@ def load(weir):
 
 
 def come_and_go(weir, cable):
-    """Have 200 readers of each bad kind, and have the dead among them go.
-
-    Returns:
-        The worker's load beside them.
-    """
+    """Have 200 readers of each bad kind, and have the dead go; return what they cost."""
     weir.count_anew()
     with BadReaders(weir, cable, 200) as bad:
         bad.stall()
         weir.settled("none of them gone", readers=3 * bad.count)
-        beside = load(weir)
+        beside, memory_mb = load(weir), weir.memory_mb()
         weir.settled("the end of the dead", 3 * MANY_STALL_S, readers=bad.count)
+        gone_s = bad.stalled_s()
         said = weir.settled("all causes", stalled=bad.count, black_holed=bad.count)
         assert said["gone"] >= bad.count
         assert not bad.slow_ended
     weir.settled("the end of the slow", readers=0)
-    return beside
+    return Cost(beside, memory_mb, gone_s)
