@@ -8,9 +8,11 @@ from bus.epoch import started_ms
 from gateway.relay.mark import MalformedId, Place, places
 from gateway.relay.relay import Relay
 
-# A worker that fills a gap may ask for ten seconds; there are clients that leave after fifteen.
-KNOWN_EPOCH_S = 10.0
-# An epoch that nobody has heard of here may just have begun, or be of another server altogether.
+# A worker that joins, or fills a gap, asks for ten seconds; there are clients that leave after
+# fifteen.
+LAGGING_S = 10.0
+# An epoch that a worker which has joined never heard of may just have begun, or be of another
+# server altogether.
 UNKNOWN_EPOCH_S = 2.0
 
 
@@ -24,8 +26,10 @@ def patience_s(relay: Relay, last_id: str | None) -> float:
     except MalformedId:
         return 0.0
     ahead = [place for place in stands if is_ahead(relay, place)]
-    known = [place.epoch in relay.sources for place in ahead]
-    return max((KNOWN_EPOCH_S if one else UNKNOWN_EPOCH_S for one in known), default=0.0)
+    if not ahead:
+        return 0.0
+    lags = not relay.sources or any(place.epoch in relay.sources for place in ahead)
+    return LAGGING_S if lags else UNKNOWN_EPOCH_S
 
 
 def is_ahead(relay: Relay, place: Place) -> bool:
