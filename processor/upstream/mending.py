@@ -117,9 +117,10 @@ class Mending:
         parts = {part["id"] for one in answers.messages for part in one["parts"]}
         oldest = min((_created(one["info"]) for one in answers.messages), default=0)
         for name, known in self._memory.entities(self._session):
-            if self._waits("message", known.message) or self._waits("part", name):
+            is_message = name == known.message
+            if self._waits("message" if is_message else "part", name):
                 continue
-            if name == known.message:
+            if is_message:
                 recent = known.created_ms is not None and known.created_ms > oldest > 0
                 if name not in messages and (answers.complete or recent):
                     self._publish(self._make.message_removed(name))

@@ -248,6 +248,17 @@ def test_a_message_goes_before_its_parts_even_if_it_waits_behind_all_of_them():
     assert fold(bench.heal()).messages_of("ses_1") == bench.stored.state.messages_of("ses_1")
 
 
+def test_a_part_that_a_cut_has_removed_is_told_gone_though_its_message_goes_on():
+    bench = with_a_message_missed()
+    bench.heal()
+    bench.live(frame("message.part.updated", part=PROMPT))
+    bench.reconnect()
+    bench.stored.apply(frame("message.part.removed", messageID="msg_1", partID="prt_1"))
+    bench.during = lambda: bench.live(message("msg_1", CUT_MS, finish="stop"))
+    removed = [e for e in bench.heal() if e["type"] == "message.part.removed"]
+    assert [e["properties"]["partID"] for e in removed] == ["prt_1"]
+
+
 def test_an_answer_that_never_comes_is_done_without_in_the_end():
     bench = with_a_message_missed()
 
