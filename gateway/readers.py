@@ -104,12 +104,8 @@ class Readers:
     def close(self) -> None:
         """End every stream, and open no more."""
         self._closed = True
-        self.reset(Cause.DRAINED)
-
-    def reset(self, cause: Cause) -> None:
-        """End every stream."""
         for reader in self._open:
-            reader.leave(cause)
+            reader.leave(Cause.DRAINED)
 
     def wait(self, reader: Reader, timeout_s: float) -> None:
         """Block until there may be something for `reader` to do, at most `timeout_s`.

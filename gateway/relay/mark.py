@@ -69,7 +69,8 @@ class MalformedId(ValueError):
 
 _PLACE = re.compile(
     r"(?P<epoch>[^:\-.,~\s]{1,64}):"
-    r"(?:(?P<start>\d{1,18})(?P<kind>[-~]))?(?P<seq>\d{1,18})(?:\.(?P<k>\d{1,9})(?:@(?P<view>[0-9a-f]{1,8}))?)?"
+    r"(?:(?P<start>\d{1,18})(?P<kind>[-~]))?(?P<seq>\d{1,18})"
+    r"(?:\.(?P<k>\d{1,9})(?:@(?P<view>[0-9a-f]{1,8}))?)?"
 )
 _MOST_PLACES = 64
 

@@ -16,6 +16,7 @@ from processor.store.chunks import with_text
 _encode = msgspec.json.Encoder().encode
 _decode_message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _decode_part: msgspec.json.Decoder[Part] = msgspec.json.Decoder(Part)
+decode_part = _decode_part.decode
 _MESSAGE = (
     "INSERT INTO message (id, session, parent, role, created, json, open, ended) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -85,7 +86,7 @@ def get(db: sqlite3.Connection, session: str, message: str) -> WithParts:
 
 def decoded(one: WithParts) -> tuple[Message, list[Part]]:
     """Return a message and its parts as they are published."""
-    return _decode_message.decode(one.info), [_decode_part.decode(part) for part in one.parts]
+    return _decode_message.decode(one.info), [decode_part(part) for part in one.parts]
 
 
 def answer_to(db: sqlite3.Connection, session: str, message: str) -> WithParts:

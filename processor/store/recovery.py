@@ -19,7 +19,6 @@ _NEWEST_MESSAGES = 8
 _MOST_MESSAGES = 256
 
 _decode_answer = msgspec.json.Decoder(AssistantMessage).decode
-_decode_part: msgspec.json.Decoder[Part] = msgspec.json.Decoder(Part)
 
 
 class Changed(Struct):
@@ -112,7 +111,7 @@ def _close(db: sqlite3.Connection, answer: AssistantMessage, failure: Failure, n
     answer.error = failure
     answer.time.completed = now
     rows = db.execute("SELECT json FROM part WHERE message = ? ORDER BY id", (answer.id,))
-    for part in [_decode_part.decode(row[0]) for row in rows.fetchall()]:
+    for part in [messages.decode_part(row[0]) for row in rows.fetchall()]:
         if _end(db, part, now):
             messages.put_part(db, part)
     messages.put(db, answer)
