@@ -5,14 +5,14 @@ import os
 import re
 import resource
 import signal
-import threading
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from tests.blackbox.drain import drains
 from tests.blackbox.weir_up import prompt, said, weir_up
 from tests.processes import at_best, wait_until
 from tests.sse_client import SseClient
@@ -29,46 +29,6 @@ def up(tmp_path_factory):
         tmp_path_factory.mktemp("status"), "--workers", "2", "--hang-limit", "300"
     ) as shared:
         yield shared
-
-
-class Drain:
-    """A stream whose bytes are read and counted as they come."""
-
-    def __init__(self, url, path="/global/event"):
-        parts = urlsplit(url)
-        self.size = 0
-        self.data = bytearray()
-        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
-        self._connection.request("GET", path)
-        self._response = self._connection.getresponse()
-        self._socket = self._connection.sock
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-
-    def _read(self):
-        try:
-            while piece := self._response.read1(65536):
-                self.data += piece
-                self.size += len(piece)
-        except (OSError, ValueError, http.client.HTTPException):
-            return
-
-    def close(self):
-        """Leave."""
-        with suppress(OSError):  # it may have been let go
-            self._socket.shutdown(2)
-        self._thread.join(20)
-        self._response.close()
-        self._connection.close()
-
-
-@contextmanager
-def drains(url, count, path="/global/event"):
-    with ExitStack() as stack:
-        opened = [Drain(url, path) for _ in range(count)]
-        for one in opened:
-            stack.callback(one.close)
-        yield opened
 
 
 def status(up, query=""):

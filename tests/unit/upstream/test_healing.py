@@ -4,79 +4,26 @@ import json
 
 import pytest
 
-from bus.ids import Ids
 from processor.upstream import survey
-from processor.upstream.healing import Healing
 from processor.upstream.hold import Hold
-from processor.upstream.intake import Intake
 from processor.upstream.memory import LIVELY_S
 from processor.upstream.rest import RestCut, RestFailed
 from tests.envelopes import dump
 from tests.fakes import stored
-from tests.fakes.stored import Stored, StoredRest
 from tests.reference import fold
+from tests.unit.upstream.bench import (
+    BUSY,
+    CUT_MS,
+    PROMPT,
+    SESSION,
+    Bench,
+    delta,
+    frame,
+    message,
+    part,
+)
 
-HERE = {"directory": "/d", "project": "prj"}
-CUT_MS = 1000
 LONG_AFTER = LIVELY_S + 1
-
-
-def frame(kind, **properties):
-    return HERE | {"payload": {"type": kind, "properties": {"sessionID": "ses_1", **properties}}}
-
-
-def message(name, created, role="assistant", **time):
-    info = {"id": name, "role": role, "sessionID": "ses_1", "time": {"created": created, **time}}
-    return frame("message.updated", info=info)
-
-
-def part(name, of, text, end=None):
-    time = {"start": 1} | ({} if end is None else {"end": end})
-    ids = {"id": name, "messageID": of, "sessionID": "ses_1"}
-    return frame("message.part.updated", part=ids | {"type": "text", "text": text, "time": time})
-
-
-def delta(name, of, text):
-    ids = {"messageID": of, "partID": name}
-    return frame("message.part.delta", **ids, field="text", delta=text)
-
-
-SESSION = frame("session.created", info={"id": "ses_1", "time": {"created": 1}})
-BUSY = frame("session.status", status={"type": "busy"})
-PROMPT = {"id": "prt_1", "messageID": "msg_1", "sessionID": "ses_1", "type": "text", "text": "Hi"}
-
-
-class Bench:
-    """An intake and its healing, with what a server has stored."""
-
-    def __init__(self, *stored):
-        self.stored = Stored(list(stored))
-        self.published = []
-        self.asked = 0
-        self.during = lambda: None
-        self.intake = Intake(lambda frame: self.published.append(frame), lambda: 0.0)
-        self.rest = StoredRest(self.stored, self.before_each, lambda: None)
-        self.healing = Healing(self.rest, self.intake, Ids())
-        self.intake.connected(0)
-
-    def before_each(self):
-        self.asked += 1
-        self.during()
-
-    def live(self, *frames):
-        for one in frames:
-            self.stored.apply(one)
-            self.intake.take(dump(one))
-
-    def reconnect(self, now=0.0):
-        self.intake.release()
-        self.healing.cut(now, CUT_MS)
-        self.intake.connected(CUT_MS)
-
-    def heal(self):
-        self.published.clear()
-        self.healing.attempt()
-        return [json.loads(one.event.json()) for one in self.published]
 
 
 def ids(events, kind):
@@ -207,17 +154,8 @@ def test_a_question_that_is_asked_no_more_is_closed_without_answers(state, close
 
 def test_a_failed_attempt_lets_go_of_what_waits_and_leaves_nothing_out_the_next_time():
     bench = with_a_message_missed()
-    late = frame("todo.updated", todos=[{"content": "x"}])
-
-    def fail():
-        bench.live(late)
-        raise RestFailed("not now")
-
-    bench.during = fail
-    with pytest.raises(RestFailed):
-        bench.heal()
+    bench.fails_after(frame("todo.updated", todos=[{"content": "x"}]))
     assert [one.event.type for one in bench.published] == ["todo.updated"]
-    bench.during = lambda: None
     assert ids(bench.heal(), "message.updated") == ["msg_1"]
 
 
@@ -227,15 +165,7 @@ def test_a_part_that_came_before_its_message_was_fetched_is_told_again():
     bench.reconnect()
     bench.stored.apply(message("msg_1", CUT_MS, role="user"))
     said = frame("message.part.updated", part=PROMPT)
-
-    def fail():
-        bench.live(said)
-        raise RestFailed("not now")
-
-    bench.during = fail
-    with pytest.raises(RestFailed):
-        bench.heal()
-    bench.during = lambda: None
+    bench.fails_after(said)
     assert said["payload"]["properties"]["part"] in parts(bench.heal())
 
 
