@@ -7,17 +7,18 @@ BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
 
-.PHONY: run test soak lint format bench lock clean help
+.PHONY: run test soak hostile lint format bench lock clean help
 
 help:
 	@echo 'make run     start weir (processor + gateway) with the built-in demo model'
 	@echo 'make test    run the test suite'
 	@echo 'make soak    ten minutes of prompts to readers behind a proxy of faults; ARGS=--relay'
+	@echo 'make hostile five minutes of attacks on weir, and a table of what they did'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  apply the formatter'
 	@echo 'make bench   every benchmark, as tables'
 	@echo 'make lock    resolve requirements.lock anew (needs uv)'
-	@echo 'ARGS="..."   is passed on to weir up, to pytest and to the soak'
+	@echo 'ARGS="..."   is passed on to weir up, to pytest, to the soak and to the attacks'
 
 run: $(READY)
 	@exec $(BIN)/weir up $(ARGS)
@@ -31,6 +32,10 @@ test: $(READY)
 # for ones that are full in a minute.
 soak: $(READY)
 	$(BIN)/python -m tests.faults.soak $(ARGS)
+
+# Attacks by name (tests/hostile/attacks), --seed, --seconds, --small.
+hostile: $(READY)
+	$(BIN)/python -m tests.hostile $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -14,7 +14,10 @@ _SHARE_NOTHING = (
     *("upstream_connection", "upstream_cuts", "watchdog"),
 )
 
-_LONGEST = ("tests/acp/", "tests/opencode/", "tests/faults/", "tests/blackbox/test_shedding.py")
+_LONGEST = (
+    *("tests/acp/", "tests/hostile/", "tests/opencode/", "tests/faults/"),
+    "tests/blackbox/test_shedding.py",
+)
 
 # Folders whose files share their servers, one for each version of what they run; benchmarks and
 # what kills its server have servers of their own.

@@ -1,0 +1,134 @@
+"""What an attack is, and what it is given."""
+
+import importlib
+import pkgutil
+import random
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from tests.hostile import attacks
+from tests.http_client import Reply, call
+
+NATIVE, RELAY = "native", "relay"
+OPENCODE = "tests.faults.upstream"
+"""The upstream of relay mode: a server of sessions that plays scripts."""
+
+_CONNECT_S = 20.0
+
+
+class Site:
+    """The weir under attack, as the attacking process knows it.
+
+    Attributes:
+        url: where weir listens.
+        state: the state folder of weir; the bus is in ``bus`` there.
+        random: seeded; the only source of chance an attack may use.
+        wrong: what the attack itself has found wrong, in words.
+        note: what the attack wants to have in the table, a few words.
+    """
+
+    def __init__(self, url: str, state: str, seed: int, seconds: float) -> None:
+        self.url = url
+        self.state = state
+        self.random = random.Random(seed)
+        self.wrong: list[str] = []
+        self.note = ""
+        self.on_begin: Callable[[], None] = lambda: None
+        self._seconds = seconds
+        self._until = 0.0
+        self._address = (urlsplit(url).hostname or "", urlsplit(url).port or 0)
+
+    def begin(self) -> None:
+        """Say that the load stands: weir is measured from now on."""
+        self._until = time.monotonic() + self._seconds
+        self.on_begin()
+
+    def goes_on(self) -> bool:
+        """Tell whether the attack has time left; an attack ends by itself."""
+        return time.monotonic() < self._until
+
+    def hold(self, pause_s: float = 0.05) -> Iterator[None]:
+        """Yield until the time is over, with a pause after each turn."""
+        while self.goes_on():
+            yield
+            time.sleep(pause_s)
+
+    def connect(self, timeout_s: float = _CONNECT_S) -> socket.socket:
+        """Return a new connection."""
+        return socket.create_connection(self._address, timeout_s)
+
+    def ask(self, method: str, path: str, body: Any = None, **how: Any) -> Reply:
+        """Send an ordinary request."""
+        return call(method, self.url + path, body, **how)
+
+
+class Attack(Struct, frozen=True):
+    """An attack.
+
+    Attributes:
+        load: what it does, for the table; ``{n}`` is its size.
+        run: does it. It gets the site and a size, calls `Site.begin` once the load stands, goes on
+            while `Site.goes_on`, and gives everything back.
+        full: its size in a long run.
+        small: its size in a short run.
+        modes: in front of which server it is run.
+        upstream: the module that is the upstream in relay mode. As a process the module prints
+            its URL as one line of JSON, and ends with its standard input.
+        memory_mb: how much more memory weir may use meanwhile, at most.
+        flags: further flags of weir.
+        most_ratio: how many times slower health and readers may be than before.
+    """
+
+    load: str
+    run: Callable[[Site, int], None]
+    full: int
+    small: int
+    modes: tuple[str, ...] = (NATIVE, RELAY)
+    upstream: str = OPENCODE
+    memory_mb: float = 150.0
+    flags: tuple[str, ...] = ()
+    most_ratio: float = 3.0
+
+
+class Run(NamedTuple):
+    """An attack in one mode.
+
+    Attributes:
+        needs: mode, upstream and flags of the weir; attacks with the same needs share one.
+    """
+
+    needs: tuple[str, ...]
+    name: str
+    attack: Attack
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.needs[0]}"
+
+
+def find(name: str) -> Attack:
+    """Return the attack of a module's name."""
+    found: Attack = importlib.import_module(f"{attacks.__name__}.{name}").ATTACK
+    return found
+
+
+def runs(*chosen: str) -> list[Run]:
+    """Return the attacks of these names, or all, in each of their modes, by what they need."""
+    names = chosen or [module.name for module in pkgutil.iter_modules(attacks.__path__)]
+    found = [
+        Run((mode, attack.upstream, *attack.flags), name, attack)
+        for name, attack in ((name, find(name)) for name in names)
+        for mode in attack.modes
+    ]
+    return sorted(found, key=lambda run: run[:2])
+
+
+def reset(sock: socket.socket) -> None:
+    """Close a connection so that neither side keeps a trace of it."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()

@@ -1,0 +1,131 @@
+"""Runs one attack and decides whether it has done harm.
+
+Harm is any of these: health or a good reader was served more than three times slower than before
+(and slower than a floor, below which the machine and not weir decides), a good reader was cut or
+lost text, a process of weir was replaced, memory grew past the bound of the attack or did not
+come back, descriptors or greenlets were left behind, a traceback is in the log, or the attack saw
+something wrong by itself. Times and memory depend on the machine too, so an attack that failed
+by these alone is run again, three times at most.
+"""
+
+import math
+import time
+
+from msgspec import Struct
+
+from tests.benchmarks.memory import PROVIDER, Memory
+from tests.hostile.attack import Run
+from tests.hostile.stage import Held, Stage, Times
+
+TRIES = 3
+_BEFORE_S = 1.5
+_BACK_WITHIN_S = 30.0
+_LOOK_S = 0.5
+_SPARE_DESCRIPTORS = 24
+_SPARE_GREENLETS = 8
+_KEPT_MB, _KEPT_SHARE = 40.0, 0.2
+"""Memory that an allocator may keep after an attack: MB, and a share of what was used before."""
+
+
+class Bounds(Struct, frozen=True):
+    """What depends on how long and where the attacks run.
+
+    Attributes:
+        seconds: how long an attack goes on.
+        floor_ms: times below are not judged.
+    """
+
+    seconds: float
+    floor_ms: float
+
+
+LONG = Bounds(seconds=8.0, floor_ms=50.0)
+SHORT = Bounds(seconds=2.0, floor_ms=250.0)
+
+
+class Verdict(Struct):
+    """What has become of an attack.
+
+    Attributes:
+        memory_mb: before, at its peak, and afterwards.
+        soft: what a busy machine can cause as well.
+        hard: what only weir can cause.
+    """
+
+    run: Run
+    load: str
+    before: Times
+    during: Times
+    memory_mb: tuple[float, float, float]
+    soft: list[str]
+    hard: list[str]
+
+    @property
+    def wrong(self) -> list[str]:
+        """All that is wrong."""
+        return [*self.hard, *self.soft]
+
+
+def judge(stage: Stage, run: Run, size: int, seed: int, bounds: Bounds) -> Verdict:
+    """Run an attack until it does no harm, or has done harm each time."""
+    for left in reversed(range(TRIES)):
+        verdict = _once(stage, run, size, seed, bounds)
+        if verdict.hard or not verdict.soft or not left:
+            break
+    return verdict
+
+
+def _once(stage: Stage, run: Run, size: int, seed: int, bounds: Bounds) -> Verdict:
+    attack = run.attack
+    quiet = stage.quiet(_BEFORE_S)
+    held, log_size = stage.held(), stage.weir.log.stat().st_size
+    with Memory(_own(stage)) as memory:
+        window, found = stage.attack(run.name, size, seed, bounds.seconds)
+    before, during = stage.times(quiet, window)
+    peak_mb = memory.peak.get("total", held.memory_mb)
+    hard = [*found.wrong, *stage.cut_readers()]
+    if not stage.weir.is_whole:
+        hard.append("a process of weir was replaced")
+    else:
+        hard += _left_behind(stage, held)
+    if "Traceback" in (said := stage.log(log_size)):
+        hard.append(f"a traceback is in the log: {said[said.index('Traceback') :][:2000]}")
+    soft = _slower(before, during, attack.most_ratio, bounds.floor_ms)
+    if peak_mb > held.memory_mb + attack.memory_mb:
+        soft.append(f"memory grew from {held.memory_mb:.0f} to {peak_mb:.0f} MB")
+    after_mb = stage.held().memory_mb if stage.weir.is_whole else math.inf
+    load = attack.load.format(n=size) + (f" ({found.note})" if found.note else "")
+    figures = (held.memory_mb, peak_mb, after_mb)
+    return Verdict(run, load, before, during, figures, soft, hard)
+
+
+def _own(stage: Stage) -> dict[str, list[int]]:
+    return {name: pids for name, pids in stage.weir.groups.items() if name != PROVIDER}
+
+
+def _slower(before: Times, during: Times, most_ratio: float, floor_ms: float) -> list[str]:
+    wrong = []
+    for what in before.__struct_fields__:
+        then, now = getattr(before, what), getattr(during, what)
+        if now > max(floor_ms, most_ratio * then):
+            wrong.append(f"{what} went from {then:.1f} to {now:.1f} ms")
+    return wrong
+
+
+def _left_behind(stage: Stage, before: Held) -> list[str]:
+    """Wait until weir holds what it held before; return in words what it does not give back."""
+    end = time.monotonic() + _BACK_WITHIN_S
+    while (wrong := _kept(before, stage.held())) and time.monotonic() < end:
+        time.sleep(_LOOK_S)
+    return wrong
+
+
+def _kept(before: Held, now: Held) -> list[str]:
+    wrong = []
+    if now.descriptors > before.descriptors + _SPARE_DESCRIPTORS:
+        wrong.append(f"{now.descriptors} descriptors, {before.descriptors} before")
+    if now.greenlets > before.greenlets + _SPARE_GREENLETS:
+        wrong.append(f"{now.greenlets} greenlets, {before.greenlets} before")
+    if now.memory_mb > before.memory_mb * (1 + _KEPT_SHARE) + _KEPT_MB:
+        wrong.append(f"{now.memory_mb:.0f} MB are held, {before.memory_mb:.0f} before")
+    return wrong
