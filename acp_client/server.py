@@ -98,7 +98,7 @@ class Server:
         connection = connection_to(self.origin, timeout_s)
         gone: type[ServerGone] = ServerGone
         try:
-            connection.request(method, target, *self._content(body))
+            connection.request(method, self.origin.target(target), *self._content(body))
             gone = Unanswered
             response = connection.getresponse()
             said = response.read()

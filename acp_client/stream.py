@@ -50,7 +50,7 @@ class EventStream:
         pause: Callable[[float], object] | None = None,
     ) -> None:
         self._server = server
-        self._path = path + (f"?{urlencode(query)}" if query else "")
+        self._target = server.target(path + (f"?{urlencode(query)}" if query else ""))
         self._silence_s = silence_s
         self._answer_s = min(answer_s, silence_s)
         self._notice = notice
@@ -78,7 +78,7 @@ class EventStream:
     def _connection(self) -> Iterator[ServerSentEvent]:
         connection = connection_to(self._server, self._answer_s)
         try:
-            connection.request("GET", self._path, headers=self._headers())
+            connection.request("GET", self._target, headers=self._headers())
             socket = connection.sock  # the response takes it over
             response = connection.getresponse()
             self._check(response)
@@ -118,5 +118,5 @@ class EventStream:
         if response.status in _TRY_AGAIN:
             raise http.client.HTTPException(f"answers {response.status} {response.reason}")
         said = response.read(500).decode(errors="replace")
-        asked = f"{self._server.authority}{self._path}"
+        asked = f"{self._server.authority}{self._target}"
         raise StreamRefused(f"{asked}: {response.status} {response.reason} ({kind}): {said}")

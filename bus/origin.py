@@ -1,9 +1,11 @@
-"""Where the upstream is, and the login it asks for."""
+"""Where a server is, and the login that the server asks for."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from urllib.parse import SplitResult, unquote, urlsplit
+from ipaddress import ip_address
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from msgspec import Struct, structs
 
@@ -13,51 +15,66 @@ from bus.login import Login
 PASSWORD_VARIABLE, USERNAME_VARIABLE = "OPENCODE_SERVER_PASSWORD", "OPENCODE_SERVER_USERNAME"
 _DEFAULT_USERNAME = "opencode"
 _PORTS = {"http": 80, "https": 443}
-_ALLOWED = "http://HOST[:PORT] or https://HOST[:PORT], with USER:PASSWORD@ where it needs them"
+_ALLOWED = "http(s)://[USER:PASSWORD@]HOST[:PORT][/PATH]"
+_NAME = re.compile(r"[a-z0-9._-]+")
+_IN_A_PATH = "/%:@!$&'()*+,;=~"
 
 
 class Origin(Struct, frozen=True):
-    """A server's scheme, host and port, and the login it asks for.
+    """A server's scheme, host, port and path, and the login that the server asks for.
 
     Attributes:
-        host: a name or an address, without brackets.
-        login: None where it is open to everybody.
+        host: a name in ASCII or an address, without brackets.
+        login: None where the server is open to everybody.
+        path: the folder of all routes, where a proxy keeps the server under one: ``/weir-app``,
+            without a slash at the end; empty at the root.
     """
 
     scheme: str
     host: str
     port: int
     login: Login | None = None
+    path: str = ""
 
     @property
     def authority(self) -> str:
         """What a ``Host`` header says."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+        return self._at(self.host.partition("%")[0])  # a zone means something here alone
+
+    def target(self, route: str) -> str:
+        """Return what is asked for on the connection to reach a route, which may have a query."""
+        return self.path + route
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}"
+        return f"{self.scheme}://{self._at(self.host)}{self.path}"
+
+    def _at(self, host: str) -> str:
+        host = f"[{host}]" if ":" in host else host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
     @classmethod
     def parse(cls, text: str) -> Origin:
         """Read a URL.
 
         Raises:
-            BadFlag: it is not the URL of a server; the message does not repeat it, since there
-                may be a password in it.
+            BadFlag: the text is not the URL of a server; the message does not repeat the text,
+                which may hold a password.
         """
         try:
             url = urlsplit(text)
             port = url.port
-        except ValueError as error:
-            raise BadFlag(f"{error}; allowed is {_ALLOWED}") from None
+        except ValueError:  # its words may repeat half a password
+            words = "the host or the port is not valid; in a password, / ? # are %2F %3F %23"
+            raise BadFlag(f"{words}; allowed is {_ALLOWED}") from None
         if not text.isprintable() or " " in text or url.scheme not in _PORTS or not url.hostname:
             raise BadFlag(f"not the URL of a server; allowed is {_ALLOWED}")
-        if url.path not in ("", "/") or url.query or url.fragment:
-            raise BadFlag(f"it has a path, which is for clients to say; allowed is {_ALLOWED}")
+        if "?" in text or "#" in text:
+            end = "a query, from '?' on," if "?" in text else "a fragment, from '#' on,"
+            raise BadFlag(f"it has {end} which is not allowed; allowed is {_ALLOWED}")
         if port == 0:
-            raise BadFlag(f"port 0 is nobody's; allowed is {_ALLOWED}")
-        return cls(url.scheme, url.hostname, port or _PORTS[url.scheme], _login(url))
+            raise BadFlag(f"port 0 is not allowed; allowed is {_ALLOWED}")
+        path = quote(url.path.rstrip("/"), safe=_IN_A_PATH)
+        return cls(url.scheme, _host(url), port or _PORTS[url.scheme], _login(url), path)
 
 
 UPSTREAM = Kind(Origin.parse, _ALLOWED)
@@ -70,6 +87,19 @@ def with_login(upstream: Origin | None, environ: Mapping[str, str]) -> Origin | 
         return upstream
     login = Login(environ.get(USERNAME_VARIABLE) or _DEFAULT_USERNAME, password)
     return structs.replace(upstream, login=login)
+
+
+def _host(url: SplitResult) -> str:
+    host = (url.hostname or "").replace("%25", "%")
+    try:
+        if ":" in host:
+            return str(ip_address(host))
+        name = host.encode("idna").decode()
+    except ValueError:
+        name = ""
+    if not _NAME.fullmatch(name):
+        raise BadFlag(f"{host!r} is not the name of a host; allowed is {_ALLOWED}")
+    return name
 
 
 def _login(url: SplitResult) -> Login | None:

@@ -94,7 +94,7 @@ class Patient(Struct, frozen=True):
         connection = connection_to(self.origin, self.timeout_s)
         began = time.monotonic()
         try:
-            connection.request("GET", path, headers=given)
+            connection.request("GET", self.origin.target(path), headers=given)
             # The response keeps the socket of a connection that ends with it.
             held, response = connection.sock, connection.getresponse()
         except CLIENT_ERRORS:

@@ -30,6 +30,7 @@ class Exchange:
 
     Args:
         incoming: the request.
+        target: what the upstream is asked for.
         headers: what of its headers the upstream gets.
         client: the connection it came on.
         upstream: a connection that carries nothing else.
@@ -43,6 +44,7 @@ class Exchange:
     def __init__(
         self,
         incoming: Incoming,
+        target: bytes,
         headers: list[Header],
         client: socket.socket,
         upstream: Connection,
@@ -51,6 +53,7 @@ class Exchange:
     ) -> None:
         self.sent = False
         self._incoming = incoming
+        self._target = target
         self._headers = headers
         self._client = client
         self._upstream = upstream
@@ -88,7 +91,7 @@ class Exchange:
         incoming = self._incoming
         try:
             request = h11.Request(
-                method=incoming.method, target=incoming.target, headers=self._headers
+                method=incoming.method, target=self._target, headers=self._headers
             )
             self._upstream.send(request)
         except h11.LocalProtocolError as error:

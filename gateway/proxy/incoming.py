@@ -29,7 +29,7 @@ class Incoming:
         method: as it came.
         path: without the query, which may hold a secret.
         query: without the question mark.
-        target: what the upstream is asked for.
+        target: the path and the query, as the client sent them.
         headers: in order; gunicorn has lost the case of their names.
         http11: the client speaks HTTP/1.1.
         keep_alive: the client may send another request on its connection.

@@ -15,7 +15,8 @@ def lives(origin: Origin, timeout_s: float) -> bool:
 
 
 def _answers(origin: Origin, timeout_s: float) -> bool:
-    asked = f"GET /global/health HTTP/1.1\r\nHost: {origin.authority}\r\nConnection: close\r\n\r\n"
+    target, host = origin.target("/global/health"), origin.authority
+    asked = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     try:
         with dial(origin, timeout_s) as sock:
             sock.sendall(asked.encode("latin-1"))

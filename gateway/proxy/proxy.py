@@ -23,6 +23,7 @@ from gateway.proxy.incoming import Incoming
 from gateway.proxy.outlet import Outlet
 from gateway.proxy.patience import Patience
 from gateway.proxy.pool import Pool
+from gateway.proxy.target import below
 
 log = logging.getLogger("weir.gateway")
 
@@ -105,8 +106,9 @@ class Proxy:
         self, incoming: Incoming, client: socket.socket, framing: Framing, upstream: Connection
     ) -> bool:
         patience = Patience(self._timeout_s, partial(probe.lives, self._origin), time.monotonic)
+        target = below(self._origin.path, incoming.target)
         headers = self._headers(incoming)
-        exchange = Exchange(incoming, headers, client, upstream, framing, patience)
+        exchange = Exchange(incoming, target, headers, client, upstream, framing, patience)
         try:
             exchange.run()
         except BaseException:

@@ -11,6 +11,8 @@ import posixpath
 import re
 from urllib.parse import unquote
 
+from gateway.proxy.failures import Refusal
+
 _OWN = frozenset({"/event", "/global/event", "/global/health", "/metrics", "/weir"})
 _OWN_BELOW = "/weir/"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
@@ -34,3 +36,17 @@ def origin_form(uri: str) -> bytes:
         if not uri.startswith("/"):
             uri = f"/{uri}"
     return uri.encode("latin-1")
+
+
+def below(folder: str, target: bytes) -> bytes:
+    """Return the target of an upstream that a proxy keeps under a folder.
+
+    Raises:
+        Refusal: the target leads out of the folder, to what the upstream's proxy serves besides.
+    """
+    if not folder or not target.startswith(b"/"):
+        return target
+    path = unquote(target.partition(b"?")[0].decode("latin-1"), "latin-1").replace("\\", "/")
+    if ".." in path.split("/"):
+        raise Refusal(400, f"the path has '..', and the upstream is under {folder}")
+    return folder.encode() + target

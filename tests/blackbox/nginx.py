@@ -34,13 +34,17 @@ def nginx(folder: Path, weir: str, upstream: str) -> Iterator[str]:
 
 
 @contextmanager
-def nginx_with(folder: Path, weir: str, settings: str) -> Iterator[str]:
-    """Run it with settings of its own for the time of a ``with`` block; give its URL."""
+def nginx_with(folder: Path, weir: str, settings: str, path: str = "/") -> Iterator[str]:
+    """Run it with settings of its own for the time of a ``with`` block; give its URL.
+
+    Args:
+        path: where it keeps the server, with a slash at both ends.
+    """
     listen = f"127.0.0.1:{free_port()}"
-    passing = f"location / {{ proxy_pass {weir}; {settings} }}"
+    passing = f"location {path} {{ proxy_pass {weir}/; {settings} }}"
     server = f"server {{ listen {listen}; {passing} }}"
     with _running(folder, server, f"http://{listen}") as url:
-        yield url
+        yield url + path
 
 
 @contextmanager

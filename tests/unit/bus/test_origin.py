@@ -22,6 +22,8 @@ BUS = ["--bus", "ipc:///tmp/x"]
         ("https://h", "h", 443),
         ("https://h:80", "h:80", 80),
         ("HTTP://[::1]:4096", "[::1]:4096", 4096),
+        ("http://[fe80::1%25eth0]:1/", "[fe80::1]:1", 1),
+        ("https://bücher.example", "xn--bcher-kva.example", 443),
     ],
 )
 def test_an_origin_is_read_and_named(url, authority, port):
@@ -30,9 +32,26 @@ def test_an_origin_is_read_and_named(url, authority, port):
     assert Origin.parse(str(origin)) == origin
 
 
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("http://h", ""),
+        ("http://h//", ""),
+        ("http://h/weir-app/", "/weir-app"),
+        ("http://h/a/b", "/a/b"),
+        ("http://u:p@[::1]:1/a%20b/ü/", "/a%20b/%C3%BC"),
+    ],
+)
+def test_an_origin_may_be_under_a_path(url, path):
+    origin = Origin.parse(url)
+    assert origin.target("/event?x=1") == f"{path}/event?x=1"
+    assert str(origin) == f"http://{origin.authority}{path}"
+    assert Origin.parse(str(origin)).path == path
+
+
 NO_SERVERS = """
-h:80 //h ws://h http:// http://h:x http://h:0 http://h/p http://h?q http://h#f http://u@h
-http://:p@h http://u:@h http://[::1
+h:80 //h ws://h http:// http://h:x http://h:0 http://u@h http://:p@h http://u:@h http://[::1
+http://[::x] http://a..b http://h%2fx http://h\\x http://-%
 """
 
 
@@ -40,6 +59,24 @@ http://:p@h http://u:@h http://[::1
 def test_what_is_no_server_is_refused(url):
     with pytest.raises(BadFlag):
         Origin.parse(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [("http://h?", "a query"), ("http://h/p?q=1", "a query"), ("http://h/#f", "a fragment")],
+)
+def test_what_follows_the_path_is_refused_by_name(url, named):
+    with pytest.raises(BadFlag, match=named):
+        Origin.parse(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:s3cret/x@h", "http://me:s3cret?@h", "http://me:s3cret#"]
+)
+def test_a_password_that_is_not_escaped_is_not_repeated(url):
+    with pytest.raises(BadFlag) as refused:
+        Origin.parse(url)
+    assert "s3cret" not in str(refused.value)
 
 
 @given(st.text(min_size=1), st.text())

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.proxy.target import origin_form, own_route
+from gateway.proxy.failures import Refusal
+from gateway.proxy.target import below, origin_form, own_route
 
 OWN = ["/event", "/global/event", "/global/health", "/metrics", "/weir/readyz"]
 
@@ -54,3 +55,23 @@ def test_an_absolute_target_keeps_path_and_query(text):
 )
 def test_an_absolute_target_without_a_path_gets_one(uri, target):
     assert origin_form(uri) == target
+
+
+@pytest.mark.parametrize(
+    ("folder", "target", "asked"),
+    [
+        ("", b"/../x", b"/../x"),
+        ("/oc", b"/", b"/oc/"),
+        ("/oc", b"/a%2Fb?x=..", b"/oc/a%2Fb?x=.."),
+        ("/oc", b"/a..b/.../%2e", b"/oc/a..b/.../%2e"),
+        ("/oc", b"*", b"*"),
+    ],
+)
+def test_a_target_goes_below_the_folder_of_the_upstream(folder, target, asked):
+    assert below(folder, target) == asked
+
+
+@pytest.mark.parametrize("target", [b"/..", b"/a/../../x", b"/%2e%2E/x", b"/..%2fx", b"/.%2e\\x"])
+def test_a_target_does_not_lead_out_of_the_folder_of_the_upstream(target):
+    with pytest.raises(Refusal, match="under /oc"):
+        below("/oc", target)
