@@ -1,15 +1,20 @@
 """What a gateway may ask of a processor, and the forms of its answer.
 
-An answer's body is the JSON that goes to the HTTP client, made once, by the processor.
+An answer's body is the JSON that goes to the HTTP client, made once, by the processor. A long one
+comes in pieces: the answer then has a token, and `More` with that token asks for what follows. The
+processor keeps nothing between two pieces, so a client that reads slowly costs it nothing.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
 from bus.bodies import CreateBody, PatchBody, PromptBody
+
+PIECE_BYTES = 512 * 1024
+"""How much of an answer comes at a time, unless the command says otherwise."""
 
 
 class SessionCreate(Struct, tag=True):
@@ -30,6 +35,7 @@ class SessionList(Struct, tag=True):
     start: int | None = None
     search: str | None = None
     limit: int = 100
+    size: int = PIECE_BYTES
 
 
 class SessionGet(Struct, tag=True):
@@ -60,6 +66,7 @@ class MessageList(Struct, tag=True):
     session: str
     limit: int | None = None
     before: str | None = None
+    size: int = PIECE_BYTES
 
 
 class MessageGet(Struct, tag=True):
@@ -67,6 +74,7 @@ class MessageGet(Struct, tag=True):
 
     session: str
     message: str
+    size: int = PIECE_BYTES
 
 
 class Prompt(Struct, tag=True):
@@ -85,6 +93,14 @@ class TurnWait(Struct, tag=True):
     session: str
     message: str
     wait_ms: int
+    size: int = PIECE_BYTES
+
+
+class More(Struct, tag=True):
+    """Go on with an answer that came in part. Body: what follows of the same JSON."""
+
+    token: bytes
+    size: int = PIECE_BYTES
 
 
 class Abort(Struct, tag=True):
@@ -136,6 +152,7 @@ Command = (
     | MessageGet
     | Prompt
     | TurnWait
+    | More
     | Abort
     | Statuses
     | Describe
@@ -152,12 +169,21 @@ class Request(Struct, array_like=True):
     command: Command
 
 
+class Body(NamedTuple):
+    """What comes of a command: JSON, the cursor of the page before, the next piece's token."""
+
+    json: bytes
+    cursor: str | None = None
+    more: bytes | None = None
+
+
 class Done(Struct, array_like=True, tag=1):
-    """The command was carried out."""
+    """The command was carried out; `more` is the token of the next piece, None after the last."""
 
     id: int
     body: bytes
     cursor: str | None = None
+    more: bytes | None = None
 
 
 FailureKind = Literal["invalid", "not_found", "conflict", "internal"]

@@ -9,12 +9,12 @@ import gevent
 import msgspec
 import zmq
 
-from bus.commands import Answer, Command, CommandFailed, Done, Failed, Request
+from bus.commands import Answer, Body, Command, CommandFailed, Done, Failed, Request
 from bus.malformed import MALFORMED
 
 log = logging.getLogger("weir.bus")
 
-Handler = Callable[[Command], tuple[bytes, str | None]]
+Handler = Callable[[Command], Body | tuple[bytes, str | None]]
 
 
 class _RequestId(msgspec.Struct, array_like=True):
@@ -61,13 +61,13 @@ class Responder:
             log.warning("malformed command of %d bytes: %s", len(data), error)
             return self._refusal(data, str(error))
         try:
-            body, cursor = self._handler(request.command)
+            body = self._handler(request.command)
         except CommandFailed as failure:
             return Failed(request.id, failure.kind, failure.message)
         except Exception:
             log.exception("%s failed", type(request.command).__name__)
             return Failed(request.id, "internal", "the processor failed; its log says why")
-        return Done(request.id, body, cursor)
+        return Done(request.id, *body)
 
     def _refusal(self, data: bytes, message: str) -> Failed | None:
         try:

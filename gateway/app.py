@@ -107,7 +107,8 @@ class Worker:
         app.add_route("/global/health", Health(self._feeds.memories[0]))
         self._add_checks(app)
         if upstream is None:
-            add_native_routes(app, self._feeds.requester, settings.directory)
+            directory, patience_s = settings.directory, settings.stall_timeout
+            add_native_routes(app, self._feeds.requester, directory, patience_s)
         return app
 
     def _add_checks(self, app: falcon.App[falcon.Request, falcon.Response]) -> None:

@@ -9,7 +9,7 @@ from falcon import Request, Response
 from bus.commands import MessageGet, MessageList
 from bus.requester import Requester
 from gateway.errors import BadRequest
-from gateway.resources.answer import answer
+from gateway.resources.courier import Courier
 from gateway.resources.query import integer
 from gateway.resources.turns import answer_of, prompt_of, start_turn
 
@@ -19,8 +19,9 @@ _MAX_LIMIT = 10_000
 class Messages:
     """``/session/{id}/message``."""
 
-    def __init__(self, requester: Requester) -> None:
+    def __init__(self, requester: Requester, courier: Courier) -> None:
         self._requester = requester
+        self._courier = courier
 
     def on_get(self, req: Request, resp: Response, session: str) -> None:
         """Answer the newest ``limit`` messages ``before`` a cursor, oldest first."""
@@ -28,31 +29,31 @@ class Messages:
         before = req.get_param("before") or None
         if before is not None and limit is None:
             raise BadRequest("before: needs limit beside it", "Query", "before")
-        done = self._requester.call(MessageList(session, limit, before))
+        done = self._courier.ask(MessageList(session, limit, before))
         if done.cursor is not None:
             _lead_to(req, resp, done.cursor)
-        answer(resp, done.body)
+        self._courier.deliver(req, resp, done)
 
     def on_post(self, req: Request, resp: Response, session: str) -> None:
         """Run a turn and answer when it is over; it goes on if the client does not wait."""
         prompt = prompt_of(req)
         message = start_turn(self._requester, session, prompt)
         if prompt.noReply:
-            done = self._requester.call(MessageGet(session, message))
+            done = self._courier.ask(MessageGet(session, message))
         else:
-            done = answer_of(self._requester, session, message)
-        answer(resp, done.body)
+            done = answer_of(self._courier, session, message)
+        self._courier.deliver(req, resp, done)
 
 
 class Message:
     """``/session/{id}/message/{id}``."""
 
-    def __init__(self, requester: Requester) -> None:
-        self._requester = requester
+    def __init__(self, courier: Courier) -> None:
+        self._courier = courier
 
     def on_get(self, req: Request, resp: Response, session: str, message: str) -> None:
         """Answer the message and its parts."""
-        answer(resp, self._requester.call(MessageGet(session, message)).body)
+        self._courier.deliver(req, resp, self._courier.ask(MessageGet(session, message)))
 
 
 def _lead_to(req: Request, resp: Response, cursor: str) -> None:

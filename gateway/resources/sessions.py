@@ -19,6 +19,7 @@ from gateway.directory import directory_of
 from gateway.errors import BadRequest
 from gateway.resources.answer import answer
 from gateway.resources.body import decode_body, read_body
+from gateway.resources.courier import Courier
 from gateway.resources.query import flag, integer
 
 _CREATE = msgspec.json.Decoder(CreateBody)
@@ -30,8 +31,9 @@ _MAX_LIMIT = 10_000
 class Sessions:
     """``/session``."""
 
-    def __init__(self, requester: Requester, default_directory: str) -> None:
+    def __init__(self, requester: Requester, courier: Courier, default_directory: str) -> None:
         self._requester = requester
+        self._courier = courier
         self._default_directory = default_directory
 
     def on_get(self, req: Request, resp: Response) -> None:
@@ -43,7 +45,7 @@ class Sessions:
             search=req.get_param("search") or None,
             limit=integer(req, "limit", 1, _MAX_LIMIT) or _DEFAULT_LIMIT,
         )
-        answer(resp, self._requester.call(command).body)
+        self._courier.deliver(req, resp, self._courier.ask(command))
 
     def on_post(self, req: Request, resp: Response) -> None:
         """Make a session; the body may be empty."""

@@ -12,6 +12,7 @@ from bus.commands import Done, Prompt, TurnWait
 from bus.requester import Requester
 from gateway.resources.answer import answer
 from gateway.resources.body import decode_body, read_body
+from gateway.resources.courier import Courier
 
 _PROMPT = msgspec.json.Decoder(PromptBody)
 _WAIT_MS = 20_000
@@ -37,11 +38,11 @@ def start_turn(requester: Requester, session: str, prompt: PromptBody) -> str:
     return _STARTED.decode(requester.call(Prompt(session, prompt)).body).messageID
 
 
-def answer_of(requester: Requester, session: str, message: str) -> Done:
+def answer_of(courier: Courier, session: str, message: str) -> Done:
     """Wait until the turn of a user's message is over, however long it takes."""
     wait = TurnWait(session, message, _WAIT_MS)
     while True:
-        done = requester.call(wait, _WAIT_DEADLINE_S)
+        done = courier.ask(wait, _WAIT_DEADLINE_S)
         if done.body != _STILL_RUNNING:
             return done
 

@@ -13,6 +13,8 @@ from msgspec import Struct, field
 
 from processor.store.chunks import Chunk
 
+CHUNK_LENGTH = 64 * 1024
+
 
 class _Draft(Struct):
     saved: list[str] = field(default_factory=list)
@@ -58,10 +60,19 @@ class Drafts:
             ]
             if not pending:
                 return
-            chunks = [
-                (part, len(draft.saved), "".join(draft.pending)) for part, draft, _ in pending
-            ]
-            self._write(chunks)
-            for (_, draft, count), (_, _, text) in zip(pending, chunks, strict=True):
-                draft.saved.append(text)
+            texts = [_cut("".join(draft.pending)) for _, draft, _ in pending]
+            self._write(
+                [
+                    (part, position, text)
+                    for (part, draft, _), cut in zip(pending, texts, strict=True)
+                    for position, text in enumerate(cut, len(draft.saved))
+                ]
+            )
+            for (_, draft, count), cut in zip(pending, texts, strict=True):
+                draft.saved += cut
                 del draft.pending[:count]
+
+
+def _cut(text: str) -> list[str]:
+    """Cut a text into chunks, so that none is longer than a piece of an answer."""
+    return [text[at : at + CHUNK_LENGTH] for at in range(0, len(text), CHUNK_LENGTH)]

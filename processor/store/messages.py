@@ -89,44 +89,21 @@ def decoded(one: WithParts) -> tuple[Message, list[Part]]:
     return _decode_message.decode(one.info), [decode_part(part) for part in one.parts]
 
 
-def answer_to(db: sqlite3.Connection, session: str, message: str) -> WithParts:
-    """Return the answer to a message, or the message itself where there is none.
-
-    Raises:
-        UnknownMessage: it is not in that session.
-    """
+def answer_to(db: sqlite3.Connection, session: str, message: str) -> str:
+    """Return the id of the answer to a message, or of the message itself where there is none."""
     row = db.execute(
         "SELECT id FROM message WHERE parent = ? AND session = ?", (message, session)
     ).fetchone()
-    return get(db, session, message if row is None else row[0])
+    return message if row is None else str(row[0])
 
 
-def page(
-    db: sqlite3.Connection, session: str, limit: int | None, before: tuple[int, str] | None
-) -> tuple[list[WithParts], tuple[int, str] | None]:
-    """Return the newest `limit` messages before a (time, id), oldest first.
-
-    Also returns the (time, id) that leads to the page before; None at the beginning.
-
-    Raises:
-        UnknownSession: the session does not exist.
-    """
-    sessions.get(db, session)
-    time, message = before or (None, None)
+def newest(db: sqlite3.Connection, session: str, count: int) -> list[WithParts]:
+    """Return the newest messages of a session, oldest first."""
     rows = db.execute(
-        "SELECT id, created, json FROM message WHERE session = :session "
-        "AND (:time IS NULL OR (created, id) < (:time, :id)) "
-        "ORDER BY created DESC, id DESC LIMIT :limit",
-        {
-            "session": session,
-            "time": time,
-            "id": message,
-            "limit": -1 if limit is None else limit + 1,
-        },
+        "SELECT id, json FROM message WHERE session = ? ORDER BY created DESC, id DESC LIMIT ?",
+        (session, count),
     ).fetchall()
-    shown = rows if limit is None else rows[:limit]
-    cursor = (shown[-1][1], shown[-1][0]) if len(shown) < len(rows) else None
-    return [_with_parts(db, row[0], row[2]) for row in reversed(shown)], cursor
+    return [_with_parts(db, *row) for row in reversed(rows)]
 
 
 def _with_parts(db: sqlite3.Connection, message: str, info: bytes) -> WithParts:

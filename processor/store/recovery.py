@@ -97,8 +97,8 @@ def _close_all(db: sqlite3.Connection, failure: Failure, now_ms: int) -> list[tu
 
 
 def _changed(db: sqlite3.Connection, session: str, ended: Iterable[str]) -> Changed:
-    page, _ = messages.page(db, session, _NEWEST_MESSAGES, None)
-    found = {message.id: (message, parts) for message, parts in map(messages.decoded, page)}
+    newest = map(messages.decoded, messages.newest(db, session, _NEWEST_MESSAGES))
+    found = {message.id: (message, parts) for message, parts in newest}
     # Prompts that wait for their turn are newer than an answer that has ended meanwhile.
     for name in ended:
         if name not in found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -106,10 +106,10 @@ def listing(
     start: int | None,
     search: str | None,
     limit: int,
-) -> list[bytes]:
-    """Return the JSON of sessions, the last changed first; None stands for no condition."""
+) -> list[int]:
+    """Return the rows of sessions, the last changed first; None stands for no condition."""
     rows = db.execute(
-        "SELECT json FROM session WHERE (:directory IS NULL OR directory = :directory) "
+        "SELECT rowid FROM session WHERE (:directory IS NULL OR directory = :directory) "
         "AND (NOT :roots OR parent IS NULL) AND (:start IS NULL OR updated >= :start) "
         "AND (:search IS NULL OR instr(lower(title), lower(:search))) "
         "ORDER BY updated DESC, id LIMIT :limit",
@@ -122,6 +122,22 @@ def listing(
         },
     )
     return [row[0] for row in rows]
+
+
+def some(db: sqlite3.Connection, rows: Sequence[int], size: int) -> tuple[list[bytes], list[int]]:
+    """Return the JSON of the first of `rows`, about `size` bytes, and the rows that are left.
+
+    Sessions that have been removed meanwhile are left out.
+    """
+    found: list[bytes] = []
+    for number, row in enumerate(rows):
+        if size <= 0:
+            return found, list(rows[number:])
+        json = db.execute("SELECT json FROM session WHERE rowid = ?", (row,)).fetchone()
+        if json is not None:
+            found.append(json[0])
+            size -= len(json[0])
+    return found, []
 
 
 def directories(db: sqlite3.Connection) -> list[tuple[str, int]]:

@@ -19,6 +19,7 @@ from bus.commands import (
     CommandFailed,
     Done,
     MessageList,
+    More,
     Prompt,
     Replay,
     Request,
@@ -99,7 +100,12 @@ class Processor:
 
     def ask(self, command: Command) -> Any:
         """Return the JSON of the answer to a command."""
-        return msgspec.json.decode(self.done(command).body)
+        answer = self.done(command)
+        pieces = [answer.body]
+        while answer.more is not None:
+            answer = self.done(More(answer.more))
+            pieces.append(answer.body)
+        return msgspec.json.decode(b"".join(pieces))
 
     def done(self, command: Command) -> Done:
         """Return the answer to a command, or raise what it was refused with."""

@@ -20,7 +20,8 @@ _decode = msgspec.msgpack.Decoder(Request).decode
 class ScriptedRequester:
     """Answers each call with the next of `answers`, and with an empty object after the last.
 
-    An answer is a JSON body, a (body, cursor) pair, or an exception to raise. Every command
+    An answer is a JSON body, a (body, cursor) pair, a (body, cursor, token of the next piece)
+    triple, or an exception to raise. Every command
     makes the trip over the wire format, so one that could not be sent fails here too.
     """
 
@@ -37,8 +38,7 @@ class ScriptedRequester:
         answer = self.answers.popleft() if self.answers else b"{}"
         if isinstance(answer, Exception):
             raise answer
-        body, cursor = answer if isinstance(answer, tuple) else (answer, None)
-        return Done(1, body, cursor)
+        return Done(1, *(answer if isinstance(answer, tuple) else (answer, None)))
 
 
 def native_app(requester, origins=()):

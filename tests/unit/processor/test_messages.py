@@ -1,5 +1,6 @@
 import contextlib
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from bus.commands import CommandFailed
 from bus.events.part import Tokens
 from processor.commands import cursor
 from processor.conversation import chat
-from processor.store import history, messages
+from processor.store import history, messages, pieces
 from processor.store.messages import DuplicateId
 from processor.store.sessions import UnknownSession
 from tests.unit.processor.rig import DIRECTORY, Rig
@@ -21,17 +22,24 @@ def test_pages_of_any_size_join_to_the_whole_list(rig: Rig) -> None:
     session = rig.sessions.create(DIRECTORY, CreateBody()).id
     for number in range(7):
         rig.prompt(session, str(number))
-    whole, none = rig.database.call(messages.page, session, None, None)
-    assert none is None
+    whole, older = listed(rig, session, None, None)
+    assert older is None
     for size in range(1, 9):
-        joined: list[bytes] = []
+        joined: list[Any] = []
         before = None
         while True:
-            page, before = rig.database.call(messages.page, session, size, before)
-            joined = [bytes(m.info) for m in page] + joined
+            page, before = listed(rig, session, size, before)
+            joined = page + joined
             if before is None:
                 break
-        assert joined == [bytes(m.info) for m in whole]
+        assert joined == whole
+
+
+def listed(rig: Rig, session: str, limit: int | None, before: Any) -> tuple[list[Any], Any]:
+    job = pieces.of_session, session, limit, before, 1 << 20
+    json, after, older = rig.database.call(*job)
+    assert after is None
+    return msgspec.json.decode(json), older
 
 
 @given(st.integers(0, 1 << 62), st.text(max_size=40))
@@ -59,7 +67,7 @@ def test_text_in_flight_is_read_as_far_as_it_is_saved(rig: Rig) -> None:
     turn.text("so ", "far ")
     rig.drafts.flush()
     turn.text("and on")
-    answer = rig.database.call(messages.page, _session(rig), None, None)[0][-1]
+    answer = rig.database.call(messages.newest, _session(rig), 100)[-1]
     assert msgspec.json.decode(answer.parts[-1])["text"] == "so far "
 
 
@@ -90,7 +98,7 @@ def test_a_message_id_that_is_taken_is_refused_and_nothing_is_kept(rig: Rig) -> 
     parts = [TextInput(text="a", id="prt_x"), TextInput(text="b", id="prt_x")]
     with pytest.raises(DuplicateId):
         rig.prompts.accept(session, PromptBody(parts=parts, noReply=True))
-    assert len(rig.database.call(messages.page, session, None, None)[0]) == 1
+    assert len(rig.database.call(messages.newest, session, 100)) == 1
 
 
 def test_ids_must_have_their_prefix(rig: Rig) -> None:

@@ -34,7 +34,7 @@ def test_a_turn_left_open_is_closed_with_the_text_that_was_saved(rig: Rig) -> No
     assert answer.time.completed == 77
     assert (parts[-1].text, parts[-1].time.end) == ("so far ", 77)
     assert recovered(rig, 78).changed == [changed]
-    stored = rig.database.call(messages.page, changed.session.id, None, None)[0][-1]
+    stored = rig.database.call(messages.newest, changed.session.id, 100)[-1]
     assert [msgspec.json.decode(p).get("text") for p in stored.parts] == [None, "hm ", "so far "]
 
 

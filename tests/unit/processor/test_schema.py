@@ -41,7 +41,7 @@ def test_an_older_database_is_migrated_with_all_it_holds(tmp_path: Path) -> None
     database = Database(file)
     try:
         assert database.call(sessions.get, "ses_1").title == "t"
-        found, _ = database.call(messages.page, "ses_1", None, None)
+        found = database.call(messages.newest, "ses_1", 100)
         assert len(found) == 3
         opened = database.call(lambda db: db.execute("SELECT id FROM message WHERE open"))
         version = database.call(lambda db: db.execute("PRAGMA user_version").fetchone()[0])

@@ -93,7 +93,9 @@ def listed(rig: Rig, **conditions: Any) -> list[str]:
         "search": None,
         "limit": 100,
     }
-    found = rig.database.call(sessions.listing, **{**defaults, **conditions})
+    rows = rig.database.call(sessions.listing, **{**defaults, **conditions})
+    found, left = rig.database.call(sessions.some, rows, 1 << 20)
+    assert left == []
     return [msgspec.json.decode(json)["id"] for json in found]
 
 

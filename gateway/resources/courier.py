@@ -1,0 +1,144 @@
+"""What takes an answer from the processor to a client, a piece at a time.
+
+The next piece is asked for once the client has taken the last one. So neither process ever holds
+a whole list, and a client that reads slowly slows down nobody but itself.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import gevent
+from falcon import Request, Response
+from msgspec.structs import replace
+
+from bus.commands import (
+    PIECE_BYTES,
+    CommandFailed,
+    Done,
+    MessageGet,
+    MessageList,
+    More,
+    SessionList,
+    TurnWait,
+)
+from bus.requester import DeadlineExceeded, ProcessorGone, Requester
+from gateway.connection import Connection
+from gateway.neighbour import Neighbours
+from gateway.resources.answer import answer
+
+log = logging.getLogger("weir.gateway")
+
+_HELD_BYTES = 32 * 1024 * 1024
+"""What all answers on their way may hold in a worker, unless they are very many."""
+_SHARE = 8
+_LEAST_BYTES = 32 * 1024
+_WRITE_BYTES = 32 * 1024
+
+Long = TypeVar("Long", MessageList, MessageGet, SessionList, TurnWait, More)
+
+
+class Courier:
+    """Takes long answers to their clients.
+
+    Args:
+        requester: asks the processor.
+        patience_s: how long a client may take to accept `_WRITE_BYTES`; then it is reset.
+
+    Attributes:
+        held: bytes of the pieces that are being written.
+    """
+
+    def __init__(self, requester: Requester, patience_s: float) -> None:
+        self.held = 0
+        self._requester = requester
+        self._patience_s = patience_s
+        self._neighbours = Neighbours()
+
+    def ask(self, command: Long, deadline_s: float | None = None) -> Done:
+        """Ask for the first piece of an answer; the more answers are on their way, the smaller."""
+        share = (_HELD_BYTES - self.held) // _SHARE
+        size = max(_LEAST_BYTES, min(share, PIECE_BYTES))
+        return self._requester.call(replace(command, size=size), deadline_s)
+
+    def deliver(self, req: Request, resp: Response, first: Done) -> None:
+        """Make an answer that begins with `first` the answer to a request."""
+        answer(resp, first.body)
+        if first.more is None and len(first.body) <= _LEAST_BYTES:
+            return
+        sock = req.env.get("gunicorn.socket")
+        connection = None
+        if sock is not None:
+            connection = Connection(sock, self._patience_s, self._neighbours)
+        resp.data = None
+        resp.stream = _Delivery(self, first, connection, self._patience_s)
+        if first.more is None:
+            resp.content_length = len(first.body)
+
+
+class _Delivery:
+    """An answer on its way, as WSGI wants it: an iterable of bytes that can be closed."""
+
+    def __init__(
+        self, courier: Courier, first: Done, connection: Connection | None, patience_s: float
+    ) -> None:
+        self._courier = courier
+        self._piece = first
+        self._connection = connection
+        self._patience_s = patience_s
+        self._held = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the answer.
+
+        Raises:
+            ConnectionResetError: it cannot be had to its end; clients must not take it for whole.
+        """
+        piece = self._piece
+        del self._piece
+        while True:
+            self._hold(len(piece.body))
+            for start in range(0, len(piece.body), _WRITE_BYTES):
+                with self._deadline():
+                    yield piece.body[start : start + _WRITE_BYTES]
+            if piece.more is None:
+                return
+            token = piece.more
+            del piece
+            self._hold(0)
+            piece = self._next(token)
+
+    def close(self) -> None:
+        """Release what is held; WSGI servers call this whatever happened."""
+        self._hold(0)
+
+    def _next(self, token: bytes) -> Done:
+        try:
+            return self._courier.ask(More(token))
+        except (CommandFailed, ProcessorGone, DeadlineExceeded) as error:
+            log.warning("an answer is broken off: %s", error)
+            if self._connection is not None:
+                self._connection.reset(str(error))
+            raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
+
+    @contextmanager
+    def _deadline(self) -> Iterator[None]:
+        """Reset the client if the write within takes too long."""
+        if self._connection is None:
+            yield
+            return
+        timer = gevent.get_hub().loop.timer(self._patience_s)
+        timer.start(self._connection.reset, "the client does not take the answer")
+        try:
+            yield
+        finally:
+            timer.stop()
+            timer.close()
+
+    def _hold(self, size: int) -> None:
+        self._courier.held += size - self._held
+        self._held = size

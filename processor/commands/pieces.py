@@ -1,0 +1,114 @@
+"""Answers that may be long: each command returns a piece, and a token to go on with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from gevent.lock import BoundedSemaphore
+from msgspec import Struct
+
+from bus.commands import Body, CommandFailed, MessageGet, MessageList, More, SessionList, TurnWait
+from processor.commands import cursor
+from processor.record import Services
+from processor.store import messages, pieces, sessions
+from processor.store.pieces import Place
+
+MAX_LIMIT = 1_000_000
+# A piece costs the store about a millisecond. What else is asked of it waits for so many at most.
+_AT_ONCE = 2
+_LEAST_BYTES, _MOST_BYTES = 4 * 1024, 1024 * 1024
+
+T = TypeVar("T")
+
+
+class _OfMessages(Struct, array_like=True, tag=1):
+    place: Place
+
+
+class _OfSessions(Struct, array_like=True, tag=2):
+    """Rows that are left. Rows, since a session that changes moves to the front of the list."""
+
+    rows: list[int]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_OfMessages | _OfSessions).decode
+
+
+class Pieces:
+    """Reads long answers from the store."""
+
+    def __init__(self, services: Services) -> None:
+        self._database = services.database
+        self._drafts = services.drafts
+        self._at_once = BoundedSemaphore(_AT_ONCE)
+
+    def messages(self, c: MessageList) -> Body:
+        """Begin the list of a session's messages."""
+        if c.before is not None and c.limit is None:
+            raise CommandFailed("invalid", "before: needs limit")
+        before = None if c.before is None else cursor.decode(c.before)
+        limit = None if c.limit is None else _limit(c.limit)
+        self._drafts.flush()
+        json, place, older = self._read(pieces.of_session, c.session, limit, before, _size(c.size))
+        return Body(json, None if older is None else cursor.encode(*older), _of_messages(place))
+
+    def message(self, c: MessageGet) -> Body:
+        """Begin a message."""
+        self._drafts.flush()
+        json, place = self._read(pieces.of_message, c.session, c.message, _size(c.size))
+        return Body(json, None, _of_messages(place))
+
+    def answer(self, c: TurnWait) -> Body:
+        """Begin the answer to a message, or that message where there is no answer."""
+        message = self._database.call(messages.answer_to, c.session, c.message)
+        json, place = self._read(pieces.of_message, c.session, message, _size(c.size))
+        return Body(json, None, _of_messages(place))
+
+    def sessions(self, c: SessionList) -> Body:
+        """Begin a list of sessions."""
+        limit = _limit(c.limit)
+        rows = self._read(sessions.listing, c.directory, c.roots, c.start, c.search, limit)
+        return self._sessions(b"[", rows, c.size)
+
+    def more(self, c: More) -> Body:
+        """Go on with any of these."""
+        try:
+            token = _decode(c.token)
+        except msgspec.MsgspecError as error:
+            raise CommandFailed("invalid", f"token: {error}") from error
+        if isinstance(token, _OfSessions):
+            return self._sessions(b",", token.rows, c.size)
+        json, place = self._read(pieces.onward, token.place, _size(c.size))
+        return Body(json, None, _of_messages(place))
+
+    def _sessions(self, before: bytes, rows: list[int], size: int) -> Body:
+        found, left = self._read(sessions.some, rows, _size(size))
+        json = b",".join(found)
+        # There may be none, of those that were left, if the last ones have been removed.
+        begin = before if json or before == b"[" else b""
+        return Body(
+            begin + json + (b"" if left else b"]"),
+            None,
+            _encode(_OfSessions(left)) if left else None,
+        )
+
+    def _read(self, job: Callable[..., T], *args: Any) -> T:
+        with self._at_once:
+            return self._database.call(job, *args)
+
+
+def _of_messages(place: Place | None) -> bytes | None:
+    return None if place is None else _encode(_OfMessages(place))
+
+
+def _size(asked: int) -> int:
+    return max(_LEAST_BYTES, min(asked, _MOST_BYTES))
+
+
+def _limit(value: int) -> int:
+    if not 1 <= value <= MAX_LIMIT:
+        raise CommandFailed("invalid", f"limit: {value} is not within 1 and {MAX_LIMIT}")
+    return value

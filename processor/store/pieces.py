@@ -1,0 +1,249 @@
+"""Messages as JSON, a piece at a time: jobs for `Database`, each given the connection.
+
+Theory of operation. A message that fits into a piece is read at one moment. A larger one is cut
+anywhere in the JSON of its info and of its parts, and the next piece goes on at the same byte, so
+that no process has to hold the whole message. That is sound because JSON that is longer than a
+piece does not change, with one exception: a text that grows. Its row has no text yet; the text so
+far is in chunks. Row and chunks give the same first bytes as the row that replaces them in the
+end. So a growing text is only cut between its chunks, and can be continued in either form.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+from msgspec import Struct
+
+from processor.store import chunks, sessions
+from processor.store.messages import UnknownMessage
+
+_NO_TEXT = b'"text":""'
+_MESSAGES = (
+    "SELECT m.id, m.created, m.rowid, length(m.json) + ifnull((SELECT sum(length(p.json) + "
+    "ifnull((SELECT sum(length(text)) FROM chunk WHERE part = p.id), 0)) "
+    "FROM part p WHERE p.message = m.id), 0) "
+    "FROM message m WHERE m.session = ? AND (m.created, m.id) >= (?, ?) "
+    "AND (m.created, m.id) <= (?, ?) ORDER BY m.created, m.id"
+)
+_PARTS = (
+    "SELECT id, rowid, EXISTS (SELECT 1 FROM chunk WHERE part = part.id) "
+    "FROM part WHERE message = ? AND id >= ? ORDER BY id"
+)
+_WHOLE_PARTS = (
+    "SELECT id, json, EXISTS (SELECT 1 FROM chunk WHERE part = part.id) "
+    "FROM part WHERE message = ? ORDER BY id"
+)
+
+_encode = msgspec.json.Encoder().encode
+
+Key = tuple[int, str]  # time (ms) and id of a message
+
+
+class Cut(Struct, array_like=True):
+    """Where inside of a message the next piece begins.
+
+    Attributes:
+        part: the part it begins in; None in the message's info.
+        at: bytes of that JSON which earlier pieces had.
+        chunk: chunks of a growing text which earlier pieces had.
+    """
+
+    part: str | None = None
+    at: int = 0
+    chunk: int = 0
+
+
+class Place(Struct, array_like=True):
+    """Where the next piece begins, and where the last one ends.
+
+    Attributes:
+        first: the message to begin with.
+        last: the last message.
+        listed: it is a list, not a message alone.
+        cut: where in `first`; None at its beginning.
+    """
+
+    session: str
+    first: Key
+    last: Key
+    listed: bool
+    cut: Cut | None = None
+
+
+class _Piece:
+    """What has been put into a piece so far."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+        self._pieces: list[bytes] = []
+
+    @property
+    def left(self) -> int:
+        return max(0, self._left)
+
+    def put(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._left -= len(data)
+
+    def json(self) -> bytes:
+        return b"".join(self._pieces)
+
+
+def of_session(
+    db: sqlite3.Connection, session: str, limit: int | None, before: Key | None, size: int
+) -> tuple[bytes, Place | None, Key | None]:
+    """Return the first piece of a list: the newest `limit` messages before a key, oldest first.
+
+    Returns:
+        The JSON, where the next piece begins (None: there is no more), and the key of the first
+        message if there are older ones.
+
+    Raises:
+        UnknownSession: the session does not exist.
+    """
+    sessions.get(db, session)
+    last = _nth_newest(db, session, before, 0)
+    if last is None:
+        return b"[]", None, None
+    first = None if limit is None else _nth_newest(db, session, before, limit - 1)
+    place = Place(session, first or (0, ""), last, listed=True)
+    piece = _Piece(size)
+    piece.put(b"[")
+    place_after = _fill(db, place, piece)
+    older = first is not None and _nth_newest(db, session, first, 0) is not None
+    return piece.json(), place_after, first if older else None
+
+
+def of_message(
+    db: sqlite3.Connection, session: str, message: str, size: int
+) -> tuple[bytes, Place | None]:
+    """Return the first piece of a message, and where the next piece begins.
+
+    Raises:
+        UnknownMessage: it is not in that session.
+    """
+    row = db.execute(
+        "SELECT created, id FROM message WHERE id = ? AND session = ?", (message, session)
+    ).fetchone()
+    if row is None:
+        raise UnknownMessage(message)
+    return onward(db, Place(session, row, row, listed=False), size)
+
+
+def onward(db: sqlite3.Connection, place: Place, size: int) -> tuple[bytes, Place | None]:
+    """Return the piece that begins at a place, and where the next piece begins.
+
+    Raises:
+        UnknownMessage: the message at that place has been removed.
+    """
+    piece = _Piece(size)
+    after = _fill(db, place, piece)
+    return piece.json(), after
+
+
+def _nth_newest(
+    db: sqlite3.Connection, session: str, before: Key | None, skipped: int
+) -> Key | None:
+    time, message = before or (None, None)
+    row: Key | None = db.execute(
+        "SELECT created, id FROM message WHERE session = ? "
+        "AND (?2 IS NULL OR (created, id) < (?2, ?3)) "
+        "ORDER BY created DESC, id DESC LIMIT 1 OFFSET ?4",
+        (session, time, message, skipped),
+    ).fetchone()
+    return row
+
+
+def _fill(db: sqlite3.Connection, place: Place, piece: _Piece) -> Place | None:
+    """Put in what there is room for; return where the next piece begins."""
+    cut, here = place.cut, None
+    rows = db.execute(_MESSAGES, (place.session, *place.first, *place.last))
+    for message, created, row, size in rows:
+        if cut is not None and (created, message) != place.first:
+            raise UnknownMessage(place.first[1])
+        fits = cut is None and size <= piece.left
+        if here is not None and not fits:
+            return _further(place, (created, message))
+        here = created, message
+        if fits:
+            _put_whole(db, message, row, piece)
+        elif (rest := _put_some(db, message, row, cut or Cut(), piece)) is not None:
+            return _further(place, here, rest)
+        cut = None
+        if place.listed:
+            piece.put(b"]" if here == place.last else b",")
+    if here != place.last:
+        raise UnknownMessage(place.last[1])
+    return None
+
+
+def _further(place: Place, first: Key, cut: Cut | None = None) -> Place:
+    """Return the same place further on."""
+    return Place(place.session, first, place.last, place.listed, cut)
+
+
+def _put_whole(db: sqlite3.Connection, message: str, row: int, piece: _Piece) -> None:
+    (info,) = db.execute("SELECT json FROM message WHERE rowid = ?", (row,)).fetchone()
+    parts = [
+        chunks.with_text(db, part, json) if grows else json
+        for part, json, grows in db.execute(_WHOLE_PARTS, (message,)).fetchall()
+    ]
+    piece.put(b'{"info":' + info + b',"parts":[' + b",".join(parts) + b"]}")
+
+
+def _put_some(
+    db: sqlite3.Connection, message: str, row: int, cut: Cut, piece: _Piece
+) -> Cut | None:
+    """Put in as much of a message as there is room for; return where the rest begins."""
+    if cut.part is None:
+        if cut.at == 0:
+            piece.put(b'{"info":')
+        if not _put_bytes(db, "message", row, cut, piece):
+            return cut
+        piece.put(b',"parts":[')
+        cut = Cut("")
+    for part, part_row, grows in db.execute(_PARTS, (message, cut.part)).fetchall():
+        if part != cut.part:
+            piece.put(b"," if cut.part else b"")
+            cut = Cut(part)
+        if grows:
+            whole = _put_growing(db, part_row, cut, piece)
+        else:
+            whole = _put_bytes(db, "part", part_row, cut, piece)
+        if not whole:
+            return cut
+    piece.put(b"]}")
+    return None
+
+
+def _put_bytes(db: sqlite3.Connection, table: str, row: int, cut: Cut, piece: _Piece) -> bool:
+    """Put in JSON of a row from `cut` on, as far as there is room; tell whether that was all."""
+    with db.blobopen(table, "json", row, readonly=True) as blob:
+        blob.seek(min(cut.at, len(blob)))
+        data = blob.read(piece.left)
+        size = len(blob)
+    piece.put(data)
+    cut.at += len(data)
+    return cut.at >= size
+
+
+def _put_growing(db: sqlite3.Connection, row: int, cut: Cut, piece: _Piece) -> bool:
+    """Do the same with a text that grows; it is cut after its first bytes and after a chunk."""
+    (json,) = db.execute("SELECT json FROM part WHERE rowid = ?", (row,)).fetchone()
+    text_at = json.index(_NO_TEXT) + len(_NO_TEXT) - 1
+    if cut.at == 0:
+        piece.put(json[:text_at])
+        cut.at = text_at
+    found = db.execute(
+        "SELECT position, text FROM chunk WHERE part = ? AND position >= ? ORDER BY position",
+        (cut.part, cut.chunk),
+    )
+    for position, text in found:
+        if not piece.left:
+            return False
+        data = _encode(text)[1:-1]
+        piece.put(data)
+        cut.at, cut.chunk = cut.at + len(data), position + 1
+    piece.put(json[text_at:])
+    return True
