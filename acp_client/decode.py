@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from acp_client.wire import Delta, Event
+from bus.json import well_formed
 
 _T = TypeVar("_T")
 
@@ -113,5 +114,4 @@ def _raw(frame: dict[str, Any]) -> dict[str, Any]:
 
 def _whole(decoded: Any) -> Any:
     """Return JSON without halves of surrogate pairs, which no editor could be sent."""
-    text = json.dumps(decoded, ensure_ascii=False)
-    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return json.loads(well_formed(json.dumps(decoded, ensure_ascii=False)))

@@ -6,6 +6,7 @@ Rules for a line that comes in:
    answered under the id that can be read, else null.
 2. `params` are handed on as they came; their method knows what they should be.
 3. A blank line says nothing.
+4. Half a surrogate pair, which JavaScript can send, is read as U+FFFD.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
+
+from bus.json import mended
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -110,7 +113,10 @@ def parse(line: bytes) -> Incoming | None:
         line.decode()
         wire = _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _not_a_message(line, error)
+        try:
+            wire = _decode(mended(line))
+        except (msgspec.DecodeError, ValueError):
+            return _not_a_message(line, error)
     return _message(wire)
 
 
@@ -139,13 +145,25 @@ def _not_a_message(line: bytes, error: Exception) -> Invalid:
     try:
         msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Invalid(None, RpcError(PARSE_ERROR, f"not JSON: {error}"))
+        return Invalid(_id_in(line), RpcError(PARSE_ERROR, f"not JSON in UTF-8: {error}"))
     return Invalid(None, RpcError(INVALID_REQUEST, f"not a JSON-RPC message: {error}"))
 
 
+def _id_in(line: bytes) -> Id:
+    """Return the id of a message whose text is not UTF-8: its sender waits for that id."""
+    try:
+        id = _decode(mended(line.decode(errors="replace").encode())).id
+    except (msgspec.DecodeError, ValueError):
+        return None
+    return id if _is_id(id) else None
+
+
+def _is_id(id: Any) -> bool:
+    return id is None or (isinstance(id, int | str) and not isinstance(id, bool))
+
+
 def _message(wire: _Wire) -> Incoming:
-    known = wire.id is None or (isinstance(wire.id, int | str) and not isinstance(wire.id, bool))
-    if wire.id is not UNSET and not known:
+    if wire.id is not UNSET and not _is_id(wire.id):
         return _invalid(None, "id is neither a whole number, text nor null")
     id = None if wire.id is UNSET else wire.id
     if wire.jsonrpc != "2.0":

@@ -20,6 +20,8 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from bus.json import well_formed
+
 # What JavaScript's trimEnd() takes away.
 _SPACE = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -138,5 +140,5 @@ def _encodable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return well_formed(text)
     return text

@@ -44,3 +44,20 @@ def digest(value: Any) -> int:
         return hash(_encode_sorted(value))
     except UnicodeEncodeError:
         return hash(json.dumps(value, sort_keys=True))
+
+
+def well_formed(text: str) -> str:
+    """Return text as UTF-8 can hold it: surrogate pairs joined, halves replaced by U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def mended(data: bytes) -> bytes:
+    """Return JSON that msgspec takes: no escape in it stands for half a surrogate pair.
+
+    Raises:
+        ValueError: `data` is not JSON in UTF-8.
+    """
+    try:
+        return well_formed(json.dumps(json.loads(data.decode()), ensure_ascii=False)).encode()
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error

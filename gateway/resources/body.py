@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TypeVar, get_args
 
 import falcon
@@ -9,6 +10,7 @@ import msgspec
 from falcon import Request
 
 from bus.bodies import PartInput
+from bus.json import mended
 from gateway.errors import BadRequest
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -49,7 +51,7 @@ def decode_body(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     if not body.strip():
         raise BadRequest("the body is empty; a JSON object is expected", "Body")
     try:
-        value = decoder.decode(body)
+        value = _decoded(body, decoder)
         # The bus has narrower numbers than JSON: what it cannot carry is the sender's fault.
         msgspec.msgpack.encode(value)
     except msgspec.ValidationError as error:
@@ -63,6 +65,18 @@ def decode_body(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     except OverflowError as error:
         raise BadRequest("the body has an integer of more than 64 bits", "Body") from error
     return value
+
+
+def _decoded(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """Decode; half a surrogate pair, which JavaScript can send, becomes U+FFFD."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        with suppress(ValueError):
+            body = mended(body)
+        return decoder.decode(body)
 
 
 def _check_size(size: int) -> None:

@@ -70,6 +70,43 @@ def test_json_that_is_no_message_is_an_invalid_request(garbage, id_):
     assert (got.id, got.error.code) == (id_, jsonrpc.INVALID_REQUEST)
 
 
+LONE = ["\\ud800", "\\uDC00", "\\ud83d x", "\\ude00\\ud83d", "\\ud800\\n", "\\\\\\ud800"]
+
+
+@pytest.mark.parametrize("lone", LONE)
+@pytest.mark.parametrize(
+    "where",
+    [
+        '{"jsonrpc":"2.0","id":7,"method":"m","params":{"text":"%s"}}',
+        '{"jsonrpc":"2.0","id":7,"method":"m","params":{"_meta":[{"%s":1}]}}',
+        '{"jsonrpc":"2.0","_meta":"%s","id":7,"method":"m","params":{}}',
+        '{"params":{},"id":7,"method":"m%s","jsonrpc":"2.0"}',
+    ],
+)
+def test_half_a_surrogate_pair_anywhere_leaves_a_request_with_its_id(lone, where):
+    got = jsonrpc.parse((where % lone).encode())
+    assert isinstance(got, Request)
+    assert (got.id, got.method[0]) == (7, "m")
+    json.loads(bytes(got.params)).__repr__().encode()
+
+
+def test_halves_become_replacement_characters_and_pairs_stay():
+    said = rb"\ud83d\ude00 \ud83d \ude00\ud83d \\ud800 \n"
+    got = jsonrpc.parse(b'{"jsonrpc":"2.0","id":1,"method":"m","params":["' + said + b'"]}')
+    assert json.loads(bytes(got.params)) == ["😀 \ufffd \ufffd\ufffd \\ud800 \n"]
+    answer = jsonrpc.parse(rb'{"jsonrpc":"2.0","id":1,"result":"\udfff"}')
+    assert bytes(answer.result) == b'"\xef\xbf\xbd"'
+    said = jsonrpc.parse(rb'{"jsonrpc":"2.0","method":"session/cancel","params":{"a":"\udfff"}}')
+    assert isinstance(said, Notification)
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"\xed\xa0\x80", b"\xc3"])
+def test_a_request_that_is_not_utf_8_is_refused_under_its_id(bad):
+    got = jsonrpc.parse(b'{"jsonrpc":"2.0","id":"a","method":"m","params":["' + bad + b'"]}')
+    assert (got.id, got.error.code) == ("a", jsonrpc.PARSE_ERROR)
+    assert "UTF-8" in got.error.message
+
+
 def test_too_deep_a_nesting_is_an_error():
     got = jsonrpc.parse(b'{"jsonrpc":"2.0","id":1,"method":"x","x":' + b"[" * 100_000)
     assert got.error.code == jsonrpc.PARSE_ERROR

@@ -2,6 +2,7 @@
 
 import io
 
+import msgspec
 import pytest
 
 from gateway.resources.body import MAX_BODY_BYTES
@@ -57,7 +58,7 @@ def test_a_wrong_field_is_named(body, field, words):
         (TEXT.encode() + b"}", "the body is not JSON"),
         (TEXT.encode()[:-1], "the body is not JSON"),
         (b"\xef\xbb\xbf" + TEXT.encode(), "the body is not JSON"),
-        (TEXT.replace("hello", "\\ud800").encode(), "the body is not JSON"),
+        (TEXT.replace("hello", "\\ud800").encode()[:-1], "the body is not JSON"),
         (TEXT.encode("utf-16"), "the body is not JSON"),
         (TEXT.encode().replace(b"hello", b"\xff"), "the body is not UTF-8"),
         (b"[]", "the body: Expected `object`, got `array`"),
@@ -132,3 +133,23 @@ def test_a_body_that_the_server_cannot_read_is_refused(error):
     result = post(None, extras={"wsgi.input": Broken(), "wsgi.input_terminated": True})
     assert result.status_code == 400
     assert str(error) in result.json["data"]["message"]
+
+
+LONE = "a\\ud800 \\udc00\\ud83d \\ud83d\\ude00"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/session/ses_1/message", TEXT.replace("hello", LONE)),
+        ("/session/ses_1/prompt_async", TEXT[:-1] + f',"system":"{LONE}"' + "}"),
+        ("/session", f'{{"title":"{LONE}","metadata":{{"{LONE}":["{LONE}"]}}}}'),
+        ("/session", f'{{"unknown":"{LONE}"}}'),
+    ],
+)
+def test_half_a_surrogate_pair_is_read_as_a_replacement_character(path, body):
+    client, requester = native()
+    client.simulate_post(path, body=body.encode())
+    [command] = requester.commands
+    sent = msgspec.json.encode(command).decode()
+    assert ("a\ufffd \ufffd\ufffd 😀" in sent) is ("unknown" not in body)
