@@ -22,10 +22,11 @@ from acp_client.wire import Part, ToolState
 
 _T = TypeVar("_T")
 
+_CONSOLES = ("bash", "shell")
 _KINDS = {
     "read": ("read",),
     "edit": ("edit", "multiedit", "write", "patch", "apply_patch"),
-    "execute": ("bash", "shell"),
+    "execute": _CONSOLES,
     "search": ("grep", "glob", "list", "codesearch", "websearch"),
     "fetch": ("webfetch",),
     "think": ("task", "todowrite", "todoread"),
@@ -94,7 +95,7 @@ def _call(part: Part, now: Shown) -> ToolCall:
         content=now.content or UNSET,
         locations=now.locations or UNSET,
         rawInput=state.input if now.has_input else UNSET,
-        rawOutput=_raw_output(state),
+        rawOutput=_raw_output(part, state),
     )
 
 
@@ -107,7 +108,7 @@ def _change(part: Part, shown: Shown, now: Shown) -> ToolCallUpdate | None:
         content=_if_new(now.content, shown.content),
         locations=_if_new(now.locations, shown.locations),
         rawInput=state.input if now.has_input and not shown.has_input else UNSET,
-        rawOutput=_raw_output(state),
+        rawOutput=_raw_output(part, state),
     )
     return None if update == ToolCallUpdate(toolCallId=update.toolCallId) else update
 
@@ -121,7 +122,7 @@ def title_of(part: Part) -> str:
     """Return one line that says what a call does."""
     state = part.state or ToolState()
     said = state.title or state.noted("title")
-    if part.tool in ("bash", "shell"):
+    if part.tool in _CONSOLES:
         said = state.given("command") or said
     said = said or state.given("description") or state.given("filePath") or state.given("pattern")
     line = str(said or part.tool).strip().partition("\n")[0]
@@ -154,7 +155,7 @@ def _content(part: Part, state: ToolState, directory: str) -> list[ToolContent]:
 
 def _output(part: Part, state: ToolState) -> str:
     output = state.output if isinstance(state.output, str) else ""
-    return _console(output) if part.tool in ("bash", "shell") else output
+    return _console(output) if part.tool in _CONSOLES else output
 
 
 def _console(output: str) -> str:
@@ -177,12 +178,14 @@ def _images(state: ToolState) -> list[ToolContent]:
     return found
 
 
-def _raw_output(state: ToolState) -> object:
-    if state.status == "completed":
-        return {"output": state.output, "metadata": state.metadata or {}}
-    if state.status == "error":
-        return {"error": state.error, "metadata": state.metadata or {}}
-    return UNSET
+def _raw_output(part: Part, state: ToolState) -> object:
+    """Return the output as it is, unless `_content` has it in other words.
+
+    Editors that show both leave out a repetition only if it is word for word.
+    """
+    if state.status != "completed" or part.tool in _CONSOLES or _images(state):
+        return UNSET
+    return {"output": state.output, "metadata": state.metadata or {}}
 
 
 def _text(text: str) -> Content:

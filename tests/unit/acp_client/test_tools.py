@@ -2,11 +2,12 @@
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from acp_client import patches, tools
 from acp_client.diffs import diff_of_permission, diffs_of
 from acp_client.places import locations_of
-from acp_client.updates import Content, Diff, ImageBlock, Location
+from acp_client.updates import Content, Diff, ImageBlock, Location, TextBlock
 from acp_client.wire import Part, ToolState
 
 HERE = "/srv/demo"
@@ -200,3 +201,28 @@ def test_pictures_of_a_tool_are_shown():
 def test_a_state_older_than_what_is_shown_is_no_news():
     shown = tools.Shown(status="in_progress")
     assert tools.show(part("bash", status="pending"), shown, HERE) == (None, shown)
+
+
+@pytest.mark.parametrize(
+    ("tool", "fields"),
+    [
+        ("bash", {"status": "completed", "output": "out\n", "metadata": {"exit": 0}}),
+        ("read", {"status": "completed", "output": "out", "metadata": {}}),
+        ("bash", {"status": "error", "error": "out of reach"}),
+        ("read", {"status": "error", "error": "out of reach"}),
+        (
+            "read",
+            {
+                "status": "completed",
+                "output": "out",
+                "attachments": [{"url": "data:image/png;base64,AA=="}],
+            },
+        ),
+    ],
+)
+def test_an_output_has_one_wording(tool, fields):
+    call, _ = tools.show(part(tool, **fields), None, HERE)
+    shown = [one.content.text for one in call.content if isinstance(one.content, TextBlock)]
+    raw = [] if call.rawOutput is UNSET else [call.rawOutput["output"]]
+    assert len({*shown, *raw}) == 1
+    assert "out" in shown[0]
