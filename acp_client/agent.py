@@ -20,9 +20,10 @@ from acp_client.asks import Asks
 from acp_client.attached import Attached
 from acp_client.blocks import BadBlock, parts_of
 from acp_client.feed import Feed
+from acp_client.folders import check_system, folder_of
 from acp_client.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, NOT_FOUND, RpcError
 from acp_client.methods import ClientCapabilities, params
-from acp_client.opening import Opening, folder_of
+from acp_client.opening import Opening
 from acp_client.options import MODE, UnknownChoice
 from acp_client.outlet import Outlet
 from acp_client.peer import Handler, Job, Peer, Result
@@ -144,6 +145,7 @@ class ACPAgent:
         return self._job(lambda: self._listed(folder, max(0, begin)))
 
     def _listed(self, folder: str, begin: int) -> Result:
+        check_system(folder, self._server)
         found = self._server.get(
             "/session", list[Session], folder, roots="true", limit=_MOST_LISTED
         )

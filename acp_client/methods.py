@@ -49,39 +49,11 @@ class Initialize(Struct):
     clientCapabilities: ClientCapabilities | None = None
 
 
-class NameValue(Struct):
-    """An environment variable or a header."""
-
-    name: str
-    value: str
-
-
-class McpServer(Struct):
-    """An MCP server that the editor wants the agent to use."""
-
-    name: str
-    type: str = "stdio"
-    command: str = ""
-    args: list[str] = []
-    env: list[NameValue] = []
-    url: str = ""
-    headers: list[NameValue] = []
-
-    def config(self) -> dict[str, Any]:
-        """Return it as opencode has it."""
-        if self.type == "stdio":
-            environment = {one.name: one.value for one in self.env}
-            command = [self.command, *self.args]
-            return {"type": "local", "command": command, "environment": environment}
-        headers = {one.name: one.value for one in self.headers}
-        return {"type": "remote", "url": self.url, "headers": headers}
-
-
 class NewSession(Struct):
     """``session/new``."""
 
     cwd: str
-    mcpServers: list[McpServer] = []
+    mcpServers: Any = None
 
 
 class OldSession(Struct):
@@ -89,7 +61,7 @@ class OldSession(Struct):
 
     sessionId: str
     cwd: str
-    mcpServers: list[McpServer] = []
+    mcpServers: Any = None
 
 
 class OneSession(Struct):

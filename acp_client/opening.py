@@ -12,9 +12,11 @@ from urllib.parse import quote
 from acp_client import decode
 from acp_client.attached import Attached
 from acp_client.conversation import Conversation
+from acp_client.folders import check_exists, check_system
 from acp_client.history import replay
-from acp_client.jsonrpc import INVALID_PARAMS, INVALID_REQUEST, NOT_FOUND, RpcError
-from acp_client.methods import McpServer, OldSession
+from acp_client.jsonrpc import INVALID_REQUEST, NOT_FOUND, RpcError
+from acp_client.mcp import servers_of
+from acp_client.methods import OldSession
 from acp_client.options import Agent, Catalogue, Choices, Config, Providers
 from acp_client.outlet import Outlet
 from acp_client.peer import Result
@@ -53,8 +55,10 @@ class Opening:
         self._put_pending = put_pending
         self._lock = lock
 
-    def make(self, directory: str, mcp: Sequence[McpServer]) -> Result:
+    def make(self, directory: str, mcp: Any) -> Result:
         """Make a session."""
+        check_system(directory, self._server)
+        check_exists(directory, self._server)
         made = self._server.ask("POST", "/session", {}, directory)
         session = decode.read(made, Session)
         attached = self._attach(session, directory, mcp, cost=0.0)
@@ -64,6 +68,7 @@ class Opening:
 
     def load(self, old: OldSession) -> Result:
         """Load a session: all of it is told before the answer."""
+        check_system(old.cwd, self._server)
         session = self.find(old.sessionId, old.cwd)
         attached = self._attach(session, old.cwd, old.mcpServers, cost=0.0)
         with self._or_detached(attached):
@@ -78,6 +83,7 @@ class Opening:
 
     def resume(self, old: OldSession) -> Result:
         """Take a session up: nothing of what was said is told."""
+        check_system(old.cwd, self._server)
         session = self.find(old.sessionId, old.cwd)
         attached = self._attach(session, old.cwd, old.mcpServers, session.cost or 0.0)
         with self._or_detached(attached):
@@ -102,9 +108,7 @@ class Opening:
                 raise RpcError(NOT_FOUND, f"session {session_id!r} does not exist") from None
             raise
 
-    def _attach(
-        self, session: Session, directory: str, mcp: Sequence[McpServer], cost: float
-    ) -> Attached:
+    def _attach(self, session: Session, directory: str, mcp: Any, cost: float) -> Attached:
         """Make the session the editor's; its events wait until it goes live."""
         session.directory = session.directory or directory
         catalogue = self._catalogue(session.directory)
@@ -137,10 +141,13 @@ class Opening:
             get_or(Config(), "/config", Config, folder),
         )
 
-    def _add(self, servers: Sequence[McpServer], folder: str) -> None:
+    def _add(self, given: Any, folder: str) -> None:
+        servers, problems = servers_of(given)
+        for problem in problems:
+            log.warning("an MCP server is left out: %s", problem)
         for one in servers:
             try:
-                body = {"name": one.name, "config": one.config()}
+                body = {"name": one.name, "config": one.config}
                 self._server.ask("POST", "/mcp", body, folder)
             except ServerFailure as failure:
                 log.warning("MCP server %s cannot be used: %s", one.name, failure)
@@ -160,17 +167,6 @@ class Opening:
                 self._put_pending(folder)
 
         return after
-
-
-def folder_of(cwd: str) -> str:
-    """Return the folder of a session.
-
-    Raises:
-        RpcError: it is not absolute.
-    """
-    if not cwd.startswith("/") and cwd[1:3] not in (":\\", ":/"):
-        raise RpcError(INVALID_PARAMS, f"cwd: {cwd!r} is not an absolute path")
-    return cwd
 
 
 def _choices(attached: Attached) -> dict[str, Any]:

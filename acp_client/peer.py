@@ -144,7 +144,7 @@ class Peer:
             self._answer(id, jsonrpc.error, RpcError(jsonrpc.CANCELLED, "cancelled"))
 
     def _request(self, request: Request) -> None:
-        handler = self._requests.get(request.method)
+        handler = self._requests.get(request.method) or self._as_request(request.method)
         with self._lock:
             self._running[request.id] = None
         if handler is None:
@@ -158,6 +158,18 @@ class Peer:
             threading.Thread(target=self._work, args=(request, found), daemon=True).start()
         elif isinstance(found, Result):
             self._done(request, found)
+
+    def _as_request(self, method: str) -> Handler | None:
+        """Return the handler of a notification that an editor sends with an id: it is answered."""
+        handler = self._notifications.get(method)
+        if handler is None:
+            return None
+
+        def run(params: Raw) -> Result:
+            handler(params)
+            return Result({})
+
+        return run
 
     def _work(self, request: Request, job: Job) -> None:
         found = self._guarded(request, job.run)

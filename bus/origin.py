@@ -41,6 +41,14 @@ class Origin(Struct, frozen=True):
         """What a ``Host`` header says."""
         return self._at(self.host.partition("%")[0])  # a zone means something here alone
 
+    @property
+    def is_local(self) -> bool:
+        """Tell whether the server is on this machine, as far as its name says."""
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
     def target(self, route: str) -> str:
         """Return what is asked for on the connection to reach a route, which may have a query."""
         return self.path + route

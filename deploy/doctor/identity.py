@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator
-from ipaddress import ip_address
 
 from deploy.doctor.finding import Finding, duration, fail, ok, warn
 from deploy.doctor.patient import Answer, Patient
@@ -39,7 +38,7 @@ def check_login(patient: Patient, answer: Answer) -> Finding:
         raise Unfit(fail("login", "this name and password are refused", "check them in --url"))
     if login is not None:
         return _check_without(patient)
-    if _local(patient.origin.host):
+    if patient.origin.is_local:
         return ok("login", "none is asked for, on an address of this machine")
     return warn(
         "login",
@@ -117,12 +116,3 @@ def check_ready(patient: Patient) -> Iterator[Finding]:
             yield fail("ready", str(reason), "read the log of `weir up`")
     else:
         yield fail("ready", f"{READYZ} answers {answer.status} ({answer.kind})")
-
-
-def _local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -86,7 +86,6 @@ def test_capabilities_are_objects(editor):
         ("authenticate", {"methodId": "x"}, -32602),
         ("session/new", {}, -32602),
         ("session/new", {"cwd": "relative", "mcpServers": []}, -32602),
-        ("session/new", {"cwd": "/srv", "mcpServers": [7]}, -32602),
         ("session/load", {"sessionId": 7, "cwd": "/srv"}, -32602),
         ("session/list", {"cursor": "nonsense"}, -32602),
         ("session/list", {"cwd": 7}, -32602),
@@ -133,7 +132,7 @@ def test_it_ends_with_its_editor():
     ("flags", "words"),
     [
         (["--server", "nonsense"], "--server: not the URL of a server"),
-        (["--server", "http://h/path"], "--server: it has a path"),
+        (["--server", "http://h/path?x"], "--server: it has a query"),
         (["--directory", "/no/such/folder"], "a folder that is there"),
         (["--colour", "red"], "--colour: unknown"),
     ],

@@ -30,7 +30,7 @@ def stored(up, session):
 
 
 def test_a_turn_is_told_whole(up, editor):
-    session = editor.start("/srv/told")
+    session = editor.start()
     answer = editor.answer(editor.prompt(session, "hello there"), TURN_S)
     assert answer["result"] == {"stopReason": "end_turn"}
     [message] = stored(up, session)
@@ -41,14 +41,14 @@ def test_a_turn_is_told_whole(up, editor):
 
 
 def test_a_storm_is_told_whole(up, editor):
-    session = editor.start("/srv/storm")
+    session = editor.start()
     assert "result" in editor.answer(editor.prompt(session, "storm 20000 40"), TURN_S)
     [message] = stored(up, session)
     assert editor.said(session) == said(message)
 
 
 def test_a_turn_survives_the_death_of_every_worker(up, editor):
-    session = editor.start("/srv/killed")
+    session = editor.start()
     id_ = editor.prompt(session, "rate 200 400")
     editor.until(lambda: editor.said(session), TURN_S)
     for pid in up.workers(2):
@@ -59,7 +59,7 @@ def test_a_turn_survives_the_death_of_every_worker(up, editor):
 
 
 def test_a_turn_is_cancelled(up, editor):
-    session = editor.start("/srv/cancelled")
+    session = editor.start()
     id_ = editor.prompt(session, "rate 50 50000")
     editor.until(lambda: editor.said(session), TURN_S)
     editor.tell("session/cancel", {"sessionId": session})
@@ -69,14 +69,15 @@ def test_a_turn_is_cancelled(up, editor):
     assert "result" in editor.answer(editor.prompt(session, "again"), TURN_S)
 
 
-def test_another_editor_finds_and_loads_what_was_said(up, editor):
-    session = editor.start("/srv/loaded")
+def test_another_editor_finds_and_loads_what_was_said(up, editor, tmp_path):
+    folder = str(tmp_path)
+    session = editor.start(folder)
     assert "result" in editor.answer(editor.prompt(session, "hello there"), TURN_S)
     with agent(up.url) as other:
         other.call("initialize", {"protocolVersion": 1})
-        listed = other.call("session/list", {"cwd": "/srv/loaded"})["result"]["sessions"]
+        listed = other.call("session/list", {"cwd": folder})["result"]["sessions"]
         assert [(one["sessionId"], one["title"]) for one in listed] == [(session, "hello there")]
-        params = {"sessionId": session, "cwd": "/srv/loaded", "mcpServers": []}
+        params = {"sessionId": session, "cwd": folder, "mcpServers": []}
         assert "result" in other.call("session/load", params)
         assert other.said(session, "user_message_chunk") == "hello there"
         assert other.said(session) == editor.said(session)
