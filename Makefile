@@ -1,4 +1,4 @@
-# `make run` and `make test` are the whole set-up: each makes .venv from requirements.lock by itself.
+# `make run` and `make test` are the whole set-up: each makes .venv from requirements-dev.lock by itself.
 
 # The first interpreter that is new enough; override with PYTHON=/path/to/python3.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
 
-.PHONY: run test soak hostile lint format bench lock clean help
+.PHONY: run test soak hostile lint format bench dist lock clean help
 
 help:
 	@echo 'make run     start weir (processor + gateway) with the built-in demo model'
@@ -17,7 +17,8 @@ help:
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  apply the formatter'
 	@echo 'make bench   every benchmark, as tables'
-	@echo 'make lock    resolve requirements.lock anew (needs uv)'
+	@echo 'make dist    build the wheel and the sdist, into dist/'
+	@echo 'make lock    resolve both locks anew (needs uv)'
 	@echo 'ARGS="..."   is passed on to weir up, to pytest, to the soak and to the attacks'
 
 run: $(READY)
@@ -54,18 +55,23 @@ bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.relay
 	$(BIN)/python -m tests.benchmarks.acp
 
+dist: $(READY)
+	$(BIN)/python -m build --no-isolation
+
+# What weir runs with, which goes into the wheel; and the same with the tools of a developer.
+COMPILE := uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --upgrade
 lock:
-	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --no-header \
-		--upgrade pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml -o deploy/requirements.lock
+	$(COMPILE) --extra dev -c deploy/requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements-dev.lock pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'weir needs Python 3.11 or newer: none found on PATH' >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo 'weir needs the venv module of $(PYTHON); on Debian: apt install python3-venv' >&2; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	'$(PYTHON)' -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $(READY)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
@@ -32,6 +31,7 @@ from acp_client.router import Router
 from acp_client.server import Server, ServerFailure
 from acp_client.updates import ModeChanged, OptionsChanged
 from acp_client.wire import Session
+from bus.version import installed_version
 
 log = logging.getLogger("weir.acp")
 
@@ -111,7 +111,7 @@ class ACPAgent:
             {
                 "protocolVersion": PROTOCOL_VERSION,
                 "agentCapabilities": _CAPABILITIES,
-                "agentInfo": {"name": "weir", "title": "weir", "version": version("weir")},
+                "agentInfo": {"name": "weir", "title": "weir", "version": installed_version()},
                 "authMethods": [],
             }
         )

@@ -16,6 +16,7 @@ weir, the event plane for AI agent servers
   weir acp        the agent an editor launches (Agent Client Protocol)
   weir tail       print the live stream of a server
   weir doctor     check a running server from outside
+  weir files      write the files for systemd, a container and nginx
   weir processor  run a processor alone
   weir gateway    run a gateway alone
   weir --version
@@ -28,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     word = words.pop(0) if words else ""
     if word in ("--version", "-V"):
-        from importlib.metadata import version
+        from bus.version import installed_version
 
-        print(f"weir {version('weir')}")
+        print(f"weir {installed_version()}")
         return 0
     if word in ("", "--help", "-h", "help"):
         print(_USAGE, file=sys.stdout if word else sys.stderr)
@@ -68,6 +69,12 @@ def _doctor(words: list[str]) -> int:
     return command.run(command.read(words, os.environ))
 
 
+def _files(words: list[str]) -> int:
+    from deploy import files
+
+    return files.run(files.read(words))
+
+
 def _acp(words: list[str]) -> int:
     from acp_client.__main__ import serve
     from acp_client.settings import read
@@ -91,6 +98,7 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "acp": _acp,
     "tail": _tail,
     "doctor": _doctor,
+    "files": _files,
     "processor": _service("processor"),
     "gateway": _service("gateway"),
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from importlib.metadata import version
 
 import falcon
 import gevent
@@ -13,6 +12,7 @@ import zmq.green
 
 from bus.heart import Heart
 from bus.ids import Ids
+from bus.version import installed_version
 from gateway.bulletin import Bulletin
 from gateway.checkup import Checkup
 from gateway.cors import Cors
@@ -113,7 +113,7 @@ class Worker:
 
     def _add_checks(self, app: falcon.App[falcon.Request, falcon.Response]) -> None:
         checkup = Checkup(self._feeds.memories, self._feeds, self._bulletin)
-        surveyor = Surveyor(self._bulletin, checkup, version("weir"))
+        surveyor = Surveyor(self._bulletin, checkup, installed_version())
         app.add_route("/weir/livez", Livez())
         app.add_route("/weir/readyz", Readyz(checkup))
         app.add_route("/weir/status", Status(surveyor))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from importlib.metadata import version
 
 import zmq
 
@@ -18,6 +17,7 @@ from bus.envelope import Envelope
 from bus.replay import CannotRepair
 from bus.requester import SILENT_S, Requester
 from bus.subscriber import SourceState, Subscriber
+from bus.version import installed_version
 from gateway import ingest
 from gateway.readers import Readers
 from gateway.readiness import ReadinessMemory
@@ -61,7 +61,7 @@ class Feed:
             join=self._join,
             on_restart=self._restarted,
         )
-        self.memory = ReadinessMemory(bus.url, self.requester, version("weir"), relays)
+        self.memory = ReadinessMemory(bus.url, self.requester, installed_version(), relays)
 
     def loops(self) -> Sequence[Callable[[], None]]:
         """Return what has to run, each in a greenlet of its own."""

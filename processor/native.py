@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +12,7 @@ from bus.events.message import MessagePath, UserMessage
 from bus.events.session import Session
 from bus.ids import Ids
 from bus.publisher import Publisher
+from bus.version import installed_version
 from processor.announcer import Announcer
 from processor.answer import Answer
 from processor.clock import now_ms
@@ -82,7 +82,7 @@ class Native:
             publisher,
             services,
             turns,
-            SessionCommands(services, turns, ids, importlib.metadata.version("weir")),
+            SessionCommands(services, turns, ids, installed_version()),
             Prompts(services, turns, ids, engine.offer),
             Descriptions(database, engine.offer, self._state, self._started_ms),
         )

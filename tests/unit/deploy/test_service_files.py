@@ -3,42 +3,56 @@
 import re
 import shutil
 import subprocess
-import sys
 
 import pytest
 
 from deploy import up
+from deploy.files import Installation, texts
 from tests.processes import ROOT
+from tests.unit.deploy.container import service
 
 UNIT = ROOT / "deploy" / "weir.service"
-COMPOSE = ROOT / "deploy" / "compose.yaml"
 
 
-@pytest.mark.parametrize(
-    ("file", "words"),
-    [(UNIT, r"^ExecStart=\S+/weir up (.*)$"), (COMPOSE, r"^    command: up (.*)$")],
-    ids=["systemd", "compose"],
-)
-def test_the_command_is_one_that_weir_takes(file, words):
-    [given] = re.findall(words, file.read_text(), re.MULTILINE)
-    options = up.read(given.replace("${STATE_DIRECTORY}", "/state").split(), {})
+def command_of_the_unit():
+    [given] = re.findall(r'^ExecStart="[^"]+/weir" up (.*)$', UNIT.read_text(), re.MULTILINE)
+    return given.replace("${STATE_DIRECTORY}", "/state")
+
+
+def command_of_the_container():
+    [given] = re.findall(r"^weir up (.*) &$", service()["command"][-1], re.MULTILINE)
+    return given
+
+
+@pytest.mark.parametrize("given", [command_of_the_unit, command_of_the_container])
+def test_the_command_is_one_that_weir_takes(given):
+    options = up.read(given().split(), {})
     assert str(options.state) == "/state"
     assert options.port == 4097
 
 
-def test_the_container_gets_all_that_is_installed():
+def test_the_image_gets_all_that_is_installed_and_nothing_else():
     configured = re.search(r"include = \[(.*)\]", (ROOT / "pyproject.toml").read_text())
     packages = re.findall(r'"(\w+)\*"', configured[1])
     assert len(packages) > 4
-    for package in packages:
-        assert f"COPY {package} {package}\n" in COMPOSE.read_text()
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    patterns = [line for line in lines if not line.startswith("#")]
+    assert patterns[0] == "*"
+    let_in = {line[1:] for line in patterns if line.startswith("!")}
+    assert let_in == {*packages, "LICENSE", "README.md", "pyproject.toml"}
 
 
+# Of a path, systemd reads spaces, quotes, backslashes and percent signs in its own way.
+@pytest.mark.parametrize("folder", ["plain", "a b", "50% ü $HOME", 'it\'s "$HOME" \\'])
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze")
-def test_systemd_takes_the_unit(tmp_path):
-    unit = tmp_path / UNIT.name
+def test_systemd_takes_the_unit(tmp_path, folder):
     # It wants the command to be there.
-    unit.write_text(UNIT.read_text().replace("/opt/weir/.venv/bin/weir", sys.executable))
+    command = tmp_path / folder / "weir"
+    command.parent.mkdir()
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    unit = tmp_path / UNIT.name
+    unit.write_text(texts(Installation("1.0", command))[UNIT.name])
     verified = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, timeout=30
     )

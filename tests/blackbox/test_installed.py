@@ -1,0 +1,164 @@
+"""weir as its users install it: a wheel or an sdist, into an environment that has nothing else.
+
+The environment lies in a path with a space, and no tool of a developer is in it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from bus.version import installed_version
+from tests.blackbox.weir_up import Up, said
+from tests.processes import ROOT, Running
+
+DISTRIBUTION = "weir-events"
+INSTALL_S = 200.0
+NEWER = "3.14", "3.13", "3.12"
+NOT_COPIED = (".git", ".venv", "node_modules", "__pycache__", ".*_cache", "*.egg-info")
+LITTER = "tests/sdk/node_modules/some/index.js", "tests/unit/__pycache__/some.pyc", ".venv/some"
+MADE_BY_SETUPTOOLS = "PKG-INFO", "setup.cfg", "weir_events.egg-info/"
+IMPORT_ALL = """
+import importlib, pkgutil
+for top in ("bus", "processor", "gateway", "acp_client", "deploy"):
+    package = importlib.import_module(top)
+    for found in pkgutil.walk_packages(package.__path__, top + "."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+            print(found.name)
+"""
+
+
+def plain():
+    """Return the environment of a user who has set nothing."""
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("WEIR_", "PYTHON", "LC_", "XDG_"))
+    }
+    return {**own, "LANG": "C"}
+
+
+def run(*command, cwd):
+    """Run a command that must succeed, and return what it prints."""
+    ended = subprocess.run(
+        command, cwd=cwd, env=plain(), capture_output=True, text=True, timeout=INSTALL_S
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def newest_python():
+    """Return the newest Python of this machine, on the path or of pyenv, else the running one."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    for version in NEWER:
+        installed = pyenv.glob(f"{version}.*/bin/python3")
+        for python in filter(None, (shutil.which(f"python{version}"), *map(str, installed))):
+            probe = [python, "-c", "import ensurepip, venv"]
+            if subprocess.run(probe, capture_output=True).returncode == 0:
+                return python
+    return sys.executable
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """A copy of the sources: the build writes beside them, and other tests read there."""
+    folder = tmp_path_factory.mktemp("a b") / "weir"
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*NOT_COPIED))
+    for name in LITTER:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(sources):
+    """The folder with the wheel and the sdist."""
+    run(sys.executable, "-m", "build", "--no-isolation", cwd=sources)
+    return sources / "dist"
+
+
+@pytest.fixture(scope="module", params=["wheel", "sdist"])
+def installed(request, built, tmp_path_factory):
+    """The folder of the programs of an environment: the wheel with what pip resolves, on this
+    Python; the sdist with the lock for running, on the newest one."""
+    folder = tmp_path_factory.mktemp("an environment")
+    run(
+        sys.executable if request.param == "wheel" else newest_python(),
+        "-m",
+        "venv",
+        ".",
+        cwd=folder,
+    )
+    pip = "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"
+    if request.param == "wheel":
+        run(*pip, *built.glob("*.whl"), cwd=folder)
+    else:
+        [sdist] = built.glob("*.tar.gz")
+        with tarfile.open(sdist) as archive:
+            archive.extractall(folder, filter="data")
+        [lock] = folder.glob("*/deploy/requirements.lock")
+        run(*pip, "--require-hashes", "-r", lock, cwd=folder)
+        run(*pip, "--no-deps", sdist, cwd=folder)
+    return folder / "bin"
+
+
+def test_a_prompt_is_answered(installed, tmp_path):
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [installed / "weir", "up", "--port", "0", "--state", tmp_path / "a state"],
+            cwd=tmp_path,
+            env=plain(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    running = Running(process, tmp_path / "log")
+    try:
+        up = Up(running)
+        assert said(up.prompt(up.session(), "storm 2 12")) == "0000000|xxx 0000001|xxx "
+        assert up.call("GET", "/global/health").body["version"] == installed_version()
+    finally:
+        running.stop()
+
+
+def test_nothing_is_missing(installed, tmp_path):
+    python = installed / "python"
+    assert "deploy.files" in run(python, "-c", IMPORT_ALL, cwd=tmp_path)
+    run(python, "-m", "pip", "check", cwd=tmp_path)
+    listed = run(python, "-m", "pip", "list", "--format", "freeze", cwd=tmp_path)
+    assert f"{DISTRIBUTION}=={installed_version()}" in listed
+    assert "pytest" not in listed
+
+
+def test_the_files_of_deploy_are_at_hand(installed, tmp_path):
+    run(installed / "weir", "files", "some where", cwd=tmp_path)
+    folder = tmp_path / "some where"
+    assert f'ExecStart="{installed / "weir"}" up' in (folder / "weir.service").read_text()
+    assert (
+        f"WEIR: {DISTRIBUTION}=={installed_version()}\n" in (folder / "compose.yaml").read_text()
+    )
+    assert (folder / "nginx.conf").read_text() == (ROOT / "deploy/nginx.conf").read_text()
+
+
+def test_the_wheel_holds_the_product_alone(built):
+    [wheel] = built.glob("*.whl")
+    tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    info = f"weir_events-{installed_version()}.dist-info"
+    assert tops == {"bus", "processor", "gateway", "acp_client", "deploy", info}
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="these sources are no checkout")
+def test_the_sdist_carries_what_a_checkout_has(built):
+    listed = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    tracked = run(*listed, cwd=ROOT).split("\0")
+    expected = {name for name in tracked if (ROOT / name).is_file()}
+    [sdist] = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {one.name.partition("/")[2] for one in archive.getmembers() if one.isfile()}
+    assert {name for name in names if not name.startswith(MADE_BY_SETUPTOOLS)} == expected
