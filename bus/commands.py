@@ -186,24 +186,52 @@ class Done(Struct, array_like=True, tag=1):
     more: bytes | None = None
 
 
-FailureKind = Literal["invalid", "not_found", "conflict", "internal"]
+FailureKind = Literal[
+    "invalid", "not_found", "conflict", "full", "unavailable", "no_room", "internal"
+]
 
 
 class Failed(Struct, array_like=True, tag=2):
-    """The command was refused; `message` says why, to a person."""
+    """The command was refused; `message` says why, to a person.
+
+    `bound` names the bound that is reached, ``--max-turns`` say; `retry_after_s` says when to try
+    again. None where there is no such thing.
+    """
 
     id: int
     kind: FailureKind
     message: str
+    bound: str | None = None
+    retry_after_s: int | None = None
 
 
 Answer = Done | Failed
 
 
 class CommandFailed(Exception):
-    """A processor refused a command."""
+    """A processor refused a command; the attributes are those of `Failed`."""
 
-    def __init__(self, kind: FailureKind, message: str) -> None:
+    def __init__(
+        self,
+        kind: FailureKind,
+        message: str,
+        *,
+        bound: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
+        self.bound = bound
+        self.retry_after_s = retry_after_s
+
+    @classmethod
+    def of(cls, failed: Failed) -> CommandFailed:
+        """Return the exception of an answer."""
+        return cls(
+            failed.kind, failed.message, bound=failed.bound, retry_after_s=failed.retry_after_s
+        )
+
+    def answer(self, request: int) -> Failed:
+        """Return the answer to a request."""
+        return Failed(request, self.kind, self.message, self.bound, self.retry_after_s)

@@ -163,4 +163,4 @@ class Requester:
 def _done(answer: Answer) -> Done:
     if isinstance(answer, Done):
         return answer
-    raise CommandFailed(answer.kind, answer.message)
+    raise CommandFailed.of(answer)

@@ -63,7 +63,7 @@ class Responder:
         try:
             body = self._handler(request.command)
         except CommandFailed as failure:
-            return Failed(request.id, failure.kind, failure.message)
+            return failure.answer(request.id)
         except Exception:
             log.exception("%s failed", type(request.command).__name__)
             return Failed(request.id, "internal", "the processor failed; its log says why")

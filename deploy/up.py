@@ -28,6 +28,7 @@ from deploy.sample_log import SampleLog
 from deploy.supervisor import TICK_S, Service, Supervisor
 from deploy.watchdog import Watchdog
 from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL, UPSTREAM_FLAGS
+from processor.bounds import BOUND_FLAGS
 from processor.settings import FLAGS as PROCESSOR_FLAGS
 from processor.settings import from_flags
 
@@ -67,7 +68,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
         HelpAsked: help was asked for.
     """
     state = Flag("state", _STATE.kind, _default_state(environ), _STATE_HELP)
-    services = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS)
+    services = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS, *BOUND_FLAGS)
     values = flags.read(argv, environ, (*services, *LIMIT_FLAGS, LOG_LEVEL))
     # The processor knows which of its flags need each other: better refused here than by it.
     from_flags(_words(_PROCESSOR, values, _ANY_BUS), environ)

@@ -30,16 +30,21 @@ _NAMES = {
     413: "ContentTooLargeError",
     414: "UriTooLongError",
     417: "ExpectationFailedError",
+    429: "TooManyRequestsError",
     431: "HeadersTooLargeError",
     501: "NotImplementedError",
     502: "BadGatewayError",
     503: "ServiceUnavailableError",
     504: "DeadlineExceededError",
+    507: "InsufficientStorageError",
 }
 _STATUS_OF_FAILURE: dict[FailureKind, int] = {
     "invalid": 400,
     "not_found": 404,
     "conflict": 409,
+    "full": 429,
+    "unavailable": 503,
+    "no_room": 507,
     "internal": 500,
 }
 
@@ -94,7 +99,10 @@ def _bad_request(req: Request, resp: Response, error: BadRequest, params: dict[s
 def _command_failed(
     req: Request, resp: Response, error: CommandFailed, params: dict[str, Any]
 ) -> None:
-    answer_error(resp, _STATUS_OF_FAILURE[error.kind], error.message)
+    if error.retry_after_s is not None:
+        resp.set_header("Retry-After", str(error.retry_after_s))
+    detail = {} if error.bound is None else {"bound": error.bound}
+    answer_error(resp, _STATUS_OF_FAILURE[error.kind], error.message, **detail)
 
 
 def _processor_gone(

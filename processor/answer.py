@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import sqlite3
 import time
 from collections.abc import Iterable
 from typing import cast
@@ -13,6 +14,7 @@ import gevent
 
 from bus.events.message import Failure, UserMessage
 from bus.events.part import Tokens
+from processor.bounds import TURN_MEMORY
 from processor.conversation import chat
 from processor.engines.engine import (
     Chunk,
@@ -25,6 +27,7 @@ from processor.engines.engine import (
     Text,
     Usage,
 )
+from processor.room import Room
 from processor.store import history
 from processor.store.database import Database
 from processor.turn import Turn
@@ -33,18 +36,22 @@ log = logging.getLogger("weir.processor")
 
 # A provider that never makes us wait must not keep the loop from everybody else.
 SLICE_S = 0.002
+LITTLE = 1024 * 1024
+"""An answer that is not longer goes on, even where all turns together hold more than they may."""
 
 
 class Answer:
     """One turn that runs from the moment it is made."""
 
     def __init__(
-        self, turn: Turn, prompt: UserMessage, engine: Engine, database: Database
+        self, turn: Turn, prompt: UserMessage, engine: Engine, database: Database, room: Room
     ) -> None:
         self._turn = turn
         self._prompt = prompt
         self._engine = engine
         self._database = database
+        self._room = room
+        self._length = 0  # of the answer
         self._tokens = Tokens.none()
         self._reason = "unknown"
         self._failure: Failure | None = None
@@ -67,18 +74,32 @@ class Answer:
 
     def _run(self) -> None:
         try:
-            self._stream()
+            self._read_and_stream()
         except ModelError as error:
             log.warning("session %s: %s", self._prompt.sessionID, error)
             self._failure = error.failure
+        except sqlite3.Error as error:
+            log.error("session %s: the store failed: %s", self._prompt.sessionID, error)
+            self._failure = Failure("UnknownError", {"message": f"the store failed: {error}"})
         except Exception:
             log.exception("session %s: the turn failed", self._prompt.sessionID)
             message = "the processor failed; its log says why"
             self._failure = Failure("UnknownError", {"message": message})
 
-    def _stream(self) -> None:
-        said = self._database.call(history.upto, self._prompt.sessionID, self._prompt.id)
-        request = EngineRequest(self._prompt.model.modelID, chat(said))
+    def _read_and_stream(self) -> None:
+        """Read the conversation once there is room for it, and have it answered."""
+        where = self._prompt.sessionID, self._prompt.id
+        size = self._database.call(history.size_upto, *where)
+        if size > self._room.size:
+            raise _too_long(size, self._room.size)
+        with self._room.of(size):
+            try:
+                said = chat(self._database.call(history.upto, *where))
+                self._stream(EngineRequest(self._prompt.model.modelID, said))
+            finally:
+                self._room.give_back(self._length)
+
+    def _stream(self, request: EngineRequest) -> None:
         slice_end = time.monotonic() + SLICE_S
         with contextlib.closing(self._engine.stream(request)) as stream:
             for chunks in stream:
@@ -92,12 +113,21 @@ class Answer:
     def _say(self, chunks: list[Chunk]) -> None:
         for kind, run in itertools.groupby(chunks, type):
             if kind is Text:
-                self._turn.text(*[chunk.text for chunk in cast(Iterable[Text], run)])
+                self._turn.text(*self._counted(cast(Iterable[Text], run)))
             elif kind is Reasoning:
-                self._turn.reasoning(*[chunk.text for chunk in cast(Iterable[Reasoning], run)])
+                self._turn.reasoning(*self._counted(cast(Iterable[Reasoning], run)))
             else:
                 for chunk in run:
                     self._note(chunk)
+
+    def _counted(self, chunks: Iterable[Text | Reasoning]) -> list[str]:
+        """Return the text of chunks, if there is room for it in memory."""
+        texts = [chunk.text for chunk in chunks]
+        length = sum(map(len, texts))
+        self._length += length
+        if not self._room.grow(length) and self._length > LITTLE:
+            raise _no_room(self._room.size)
+        return texts
 
     def _note(self, chunk: Chunk) -> None:
         if isinstance(chunk, Retry):
@@ -106,3 +136,19 @@ class Answer:
             self._tokens = chunk.tokens
         elif isinstance(chunk, Finish):
             self._reason = chunk.reason
+
+
+def _too_long(size: int, most: int) -> ModelError:
+    message = (
+        f"the conversation is {size} bytes long; --{TURN_MEMORY.name} allows {most}: "
+        "begin another session"
+    )
+    return ModelError(Failure("ContextOverflowError", {"message": message}))
+
+
+def _no_room(most: int) -> ModelError:
+    message = (
+        f"the turns that run hold more than the {most} bytes of --{TURN_MEMORY.name}, and this "
+        "one has a long answer; try again later"
+    )
+    return ModelError(Failure("APIError", {"message": message, "isRetryable": True}))

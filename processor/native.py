@@ -15,6 +15,7 @@ from bus.publisher import Publisher
 from bus.version import installed_version
 from processor.announcer import Announcer
 from processor.answer import Answer
+from processor.bounds import Bounds
 from processor.clock import now_ms
 from processor.commands.describe import Descriptions
 from processor.commands.dispatch import Dispatch
@@ -27,10 +28,11 @@ from processor.mode import Work
 from processor.projects import project_of
 from processor.record import Record, Services
 from processor.retelling import retell
+from processor.room import Room
 from processor.saving import Saving
 from processor.settings import ModelSettings
 from processor.statuses import Statuses
-from processor.store import chunks, recovery, sessions
+from processor.store import chunks, messages, recovery, sessions
 from processor.store.database import Database, DatabaseUnusable
 from processor.store.drafts import Drafts
 from processor.turn import Turn, aborted
@@ -47,15 +49,19 @@ class Native:
     Args:
         state: the folder, claimed by the caller.
         model: which model, None for the demo.
+        bounds: what may be held.
         stack: closes the store.
     """
 
-    def __init__(self, state: Path, model: ModelSettings | None, stack: ExitStack) -> None:
+    def __init__(
+        self, state: Path, model: ModelSettings | None, bounds: Bounds, stack: ExitStack
+    ) -> None:
         self._state = state
+        self._bounds = bounds
         self._started_ms = now_ms()
         self._engine: Engine = OpenAIEngine(model) if model else DemoEngine()
         file = state / DATABASE_NAME
-        self._database = Database(file)
+        self._database = Database(file, bounds.state_quota)
         stack.callback(gevent.with_timeout, CLOSE_S, self._database.close, timeout_value=None)
         try:
             self._news = self._database.call(recovery.recover, aborted(), self._started_ms)
@@ -70,13 +76,17 @@ class Native:
         drafts = Drafts(lambda pending: database.call(chunks.append, pending))
         services = Services(database, drafts, Announcer(publisher, ids), Statuses())
         retell(self._news, services)
+        room = Room(self._bounds.turn_memory)
+
+        def load(session: str, prompt: str) -> tuple[Session, UserMessage]:
+            return database.call(messages.prompt, session, prompt)
 
         def start(session: Session, prompt: UserMessage) -> Answer:
             path = MessagePath(session.directory, project_of(session.directory).worktree)
             turn = Turn(Record(session, services), ids, prompt, path)
-            return Answer(turn, prompt, engine, database)
+            return Answer(turn, prompt, engine, database, room)
 
-        turns = Turns(start)
+        turns = Turns(load, start, self._bounds)
         stack.callback(turns.abort_all, STOP_S)
         dispatch = Dispatch(
             publisher,

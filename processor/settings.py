@@ -13,6 +13,7 @@ from bus.endpoints import Endpoints, InvalidEndpoint
 from bus.flags import REQUIRED, BadFlag, Flag, Kind, number, one_of, read, text, whole
 from bus.heart import NOTIFY_VARIABLE
 from bus.origin import UPSTREAM, with_login
+from processor.bounds import BOUND_FLAGS, Bounds, bounds
 from processor.upstream.settings import UpstreamSettings
 
 
@@ -46,6 +47,7 @@ class Settings(Struct, frozen=True):
         log_level: what is logged.
         upstream: the opencode that runs the turns, None: this processor does.
         notify_socket: where a service manager hears that the loop turns; empty for none.
+        bounds: what it may hold.
     """
 
     bus: Endpoints
@@ -54,6 +56,7 @@ class Settings(Struct, frozen=True):
     log_level: str = "info"
     upstream: UpstreamSettings | None = None
     notify_socket: str = ""
+    bounds: Bounds = Bounds()
 
 
 def _bus(value: str) -> Endpoints:
@@ -126,6 +129,7 @@ FLAGS: Sequence[Flag] = (
         "how long the model may be silent",
     ),
     Flag("model-retries", whole(0, 20), 4, "attempts after a first that failed"),
+    *BOUND_FLAGS,
     Flag("log-level", one_of("debug", "info", "warning", "error"), "info", "what is logged"),
 )
 
@@ -153,6 +157,7 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
         values["log_level"],
         upstream,
         environ.get(NOTIFY_VARIABLE, ""),
+        bounds(values),
     )
 
 

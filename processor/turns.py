@@ -1,91 +1,158 @@
-"""The turns of all sessions: many at once, but one at a time in a session."""
+"""The turns of all sessions: many at once, but one at a time in a session.
+
+Only ids wait for their turn; the rest of a prompt waits in the store.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections import deque
+import sqlite3
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 
 import gevent
 from gevent.event import Event
+from gevent.lock import BoundedSemaphore
 
+from bus.commands import CommandFailed
 from bus.events.message import UserMessage
 from bus.events.session import Session
 from processor.answer import Answer
+from processor.bounds import MAX_PROMPTS, Bounds
+from processor.store.messages import UnknownMessage
+from processor.store.sessions import UnknownSession
 
 log = logging.getLogger("weir.processor")
 
 MOST_WAITING = 100
 """Prompts of one session that may wait for their turn."""
+RETRY_AFTER_S = 5
 
+RETRY_LOAD_S = 1.0
+
+Load = Callable[[str, str], tuple[Session, UserMessage]]
 Start = Callable[[Session, UserMessage], Answer]
 
 
 class _Lane:
     """The prompts of one session; each is answered when the one before it is."""
 
-    def __init__(self, session: Session, start: Start) -> None:
+    def __init__(self, session: str, turns: Turns) -> None:
         self.over: dict[str, Event] = {}
+        self.waiting: deque[str] = deque()
         self._session = session
-        self._start = start
-        self._waiting: deque[UserMessage] = deque()
+        self._turns = turns
         self._answer: Answer | None = None
 
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
-
-    def add(self, prompt: UserMessage) -> None:
-        self._waiting.append(prompt)
-        self.over[prompt.id] = Event()
+    def add(self, prompt: str) -> None:
+        self.waiting.append(prompt)
+        self._turns.waiting += 1
+        self.over[prompt] = Event()
 
     def abort(self) -> None:
-        for prompt in self._waiting:
-            self.over.pop(prompt.id).set()
-        self._waiting.clear()
+        while self.waiting:
+            self.over.pop(self._take()).set()
         if self._answer is not None:
             self._answer.abort()
 
     def serve(self) -> None:
-        while self._waiting:
-            prompt = self._waiting.popleft()
+        while self.waiting:
+            with self._turns.free:
+                if (found := self._load()) is not None:
+                    self._answer_to(*found)
+
+    def _take(self) -> str:
+        self._turns.waiting -= 1
+        return self.waiting.popleft()
+
+    def _load(self) -> tuple[Session, UserMessage] | None:
+        """Return the next prompt, None if it has been aborted or removed meanwhile.
+
+        A prompt that the store cannot give now is not lost: it waits on.
+        """
+        while self.waiting:
+            prompt = self.waiting[0]
             try:
-                self._answer = self._start(self._session, prompt)
-                self._answer.conclude()
-            except Exception:
-                log.exception("session %s: a turn could not be ended", self._session.id)
-            finally:
-                self._answer = None
-                self.over.pop(prompt.id).set()
+                found = self._turns.load(self._session, prompt)
+            except (UnknownSession, UnknownMessage):
+                self.abort()
+                return None
+            except sqlite3.Error as error:
+                log.error("session %s: a turn waits for the store: %s", self._session, error)
+                gevent.sleep(RETRY_LOAD_S)
+                continue
+            if self.waiting and self.waiting[0] == prompt:
+                self._take()
+                return found
+        return None
+
+    def _answer_to(self, session: Session, prompt: UserMessage) -> None:
+        try:
+            self._answer = self._turns.start(session, prompt)
+            self._answer.conclude()
+        except Exception:
+            log.exception("session %s: a turn could not be ended", self._session)
+        finally:
+            self._answer = None
+            self.over.pop(prompt.id).set()
 
 
 class Turns:
     """Queues prompts and stops them.
 
     Args:
+        load: returns a session and a prompt by their ids.
         start: begins the turn of a prompt.
+        bounds: how many run, and how many wait.
+
+    Attributes:
+        load: as given.
+        start: as given.
+        free: the turns that may begin.
+        waiting: how many prompts wait, in all sessions.
     """
 
-    def __init__(self, start: Start) -> None:
-        self._start = start
+    def __init__(self, load: Load, start: Start, bounds: Bounds) -> None:
+        self.load = load
+        self.start = start
+        self.free = BoundedSemaphore(bounds.turns)
+        self.waiting = 0
+        self._most = bounds.prompts
         self._lanes: dict[str, _Lane] = {}
         self._closed: set[str] = set()
+        self._coming: Counter[str] = Counter()
 
-    def queue(self, session: Session, prompt: UserMessage) -> None:
+    @contextlib.contextmanager
+    def place(self, session: str) -> Iterator[None]:
+        """Keep a place for a prompt that is about to be queued, until the end of the block.
+
+        Raises:
+            CommandFailed: as many wait as may.
+        """
+        lane = self._lanes.get(session)
+        waiting = (0 if lane is None else len(lane.waiting)) + self._coming[session]
+        if waiting >= MOST_WAITING:
+            raise _full(f"{MOST_WAITING} prompts of session {session}", "prompts of a session")
+        if self.waiting + self._coming.total() >= self._most:
+            raise _full(f"{self._most} prompts", f"--{MAX_PROMPTS.name}")
+        self._coming[session] += 1
+        try:
+            yield
+        finally:
+            self._coming[session] -= 1
+            if not self._coming[session]:
+                del self._coming[session]
+
+    def queue(self, session: str, prompt: str) -> None:
         """Answer `prompt` as soon as the earlier ones of its session are."""
-        lane = self._lanes.get(session.id)
+        lane = self._lanes.get(session)
         if lane is None:
-            lane = self._lanes[session.id] = _Lane(session, self._start)
+            lane = self._lanes[session] = _Lane(session, self)
             lane.add(prompt)
-            gevent.spawn(self._serve, session.id, lane)
+            gevent.spawn(self._serve, session, lane)
         else:
             lane.add(prompt)
-
-    def is_full(self, session: str) -> bool:
-        """Tell whether as many prompts of a session wait as may."""
-        lane = self._lanes.get(session)
-        return lane is not None and lane.waiting >= MOST_WAITING
 
     def wait(self, session: str, prompt: str, timeout_s: float) -> bool:
         """Wait until the turn of a prompt is over; tell whether it is."""
@@ -123,3 +190,12 @@ class Turns:
     def _serve(self, session: str, lane: _Lane) -> None:
         lane.serve()
         del self._lanes[session]
+
+
+def _full(what: str, bound: str) -> CommandFailed:
+    return CommandFailed(
+        "full",
+        f"{what} wait for their turn, which is as many as may; wait for answers, or abort",
+        bound=bound,
+        retry_after_s=RETRY_AFTER_S,
+    )

@@ -37,7 +37,7 @@ from processor.commands.pieces import Pieces
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import ABORT_S, SessionCommands
 from processor.record import Services
-from processor.store import sessions
+from processor.store import failures, sessions
 from processor.store.messages import DuplicateId, UnknownMessage
 from processor.store.sessions import UnknownSession
 from processor.turns import Turns
@@ -107,7 +107,7 @@ class Dispatch:
         except cursor.BadCursor as error:
             raise CommandFailed("invalid", str(error)) from error
         except sqlite3.Error as error:
-            raise CommandFailed("internal", f"the store failed: {error}") from error
+            raise failures.refusal(error) from error
 
     def _readiness(self, _: Readiness) -> dict[str, Any]:
         """Say what keeps turns from being saved; a store that has failed is tried again."""

@@ -19,7 +19,7 @@ from processor.engines.engine import Offer
 from processor.record import Record, Services
 from processor.store import messages, sessions
 from processor.store.sessions import UnknownSession
-from processor.turns import MOST_WAITING, Turns
+from processor.turns import Turns
 
 AGENT = "build"
 TITLE_LENGTH = 50
@@ -43,12 +43,17 @@ class Prompts:
             DuplicateId: an id in `body` is taken.
             CommandFailed: `body` asks for what is not there, or too many prompts wait.
         """
-        if not body.noReply and self._turns.is_full(session_id):
-            raise CommandFailed(
-                "conflict",
-                f"{MOST_WAITING} prompts of session {session_id} wait for their turn, which is as "
-                "many as may; wait for answers, or abort",
-            )
+        self._services.database.check_quota()
+        if body.noReply:
+            message, _ = self._take(session_id, body)
+            return message.id
+        with self._turns.place(session_id):
+            message, session = self._take(session_id, body)
+            self._turns.queue(session.id, message.id)
+        return message.id
+
+    def _take(self, session_id: str, body: PromptBody) -> tuple[UserMessage, Session]:
+        """Save and show a prompt; return its message and its session."""
         database = self._services.database
         session = database.call(sessions.get, session_id)
         message = self._message(session, body)
@@ -64,9 +69,7 @@ class Prompts:
         for part in parts:
             record.publish_part(part)
         record.publish_session(touched)
-        if not body.noReply:
-            self._turns.queue(touched, message)
-        return message.id
+        return message, touched
 
     def _message(self, session: Session, body: PromptBody) -> UserMessage:
         return UserMessage(

@@ -36,6 +36,7 @@ class SessionCommands:
         Raises:
             UnknownSession: the parent does not exist.
         """
+        self._services.database.check_quota()
         session = self._new(directory, body)
         self._services.database.call(sessions.insert, session)
         created = SessionCreated(sessionID=session.id, info=session)
@@ -48,6 +49,7 @@ class SessionCommands:
         Raises:
             UnknownSession: it does not exist.
         """
+        self._services.database.check_quota()
         changed = self._services.database.call(
             sessions.update, session, lambda found: _apply(found, body)
         )

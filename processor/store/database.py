@@ -6,6 +6,7 @@ a read sees every write handed in before it, whether anybody waited for that wri
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Callable
@@ -16,7 +17,10 @@ import gevent
 from gevent.event import AsyncResult, Event
 from gevent.threadpool import ThreadPool
 
+from bus.commands import CommandFailed
+from processor.bounds import STATE_QUOTA
 from processor.refusal import CannotStart
+from processor.store.failures import is_busy
 from processor.store.schema import migrate
 
 P = ParamSpec("P")
@@ -24,6 +28,11 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
 
 SLOW_S = 5.0
+BUSY_S = 2.0
+"""How long the first of some jobs waits for another process that holds the database."""
+_MOST_JOURNAL_BYTES = 64 * 1024 * 1024
+_OVERDRAFT = 1.25
+"""What turns that run may take beyond the quota, as a share of it; then the file is full."""
 # What is wrong with the disk or the file; the rest is wrong with the job.
 _UNSOUND = (sqlite3.OperationalError, sqlite3.DatabaseError)
 
@@ -48,22 +57,25 @@ class Database:
 
     Args:
         file: made if it does not exist.
+        quota: bytes that it may hold; 0 for any.
 
     Raises:
         DatabaseUnusable: it is not a database, or cannot be opened.
         NewerDatabase: a newer weir has written it.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, quota: int = 0) -> None:
         self._thread = ThreadPool(1)
         self._jobs: list[tuple[Work, AsyncResult[Any]]] = []
         self._arrived = Event()
         self._began: float | None = None  # when the jobs that run now began
         self._failure: sqlite3.Error | None = None
-        opened = self._thread.apply(_open, (file,))
+        self._quota = quota
+        opened = self._thread.apply(_open, (file, quota))
         if isinstance(opened, CannotStart):
             raise opened
         self._connection: sqlite3.Connection = opened
+        self._used: int = self._thread.apply(_used, (opened,))
         self._clerk = gevent.spawn(self._serve)
 
     @property
@@ -71,7 +83,27 @@ class Database:
         """Why nothing can be saved, in words; None if nothing is known against it."""
         if self._began is not None and (stands_s := time.monotonic() - self._began) > SLOW_S:
             return f"the store has stood still for {stands_s:.0f} s"
-        return None if self._failure is None else f"the store failed: {self._failure}"
+        if self._failure is not None:
+            return f"the store failed: {self._failure}"
+        return self._over_quota
+
+    def check_quota(self) -> None:
+        """See that there is room for more.
+
+        Raises:
+            CommandFailed: the store holds as much as it may.
+        """
+        if (reason := self._over_quota) is not None:
+            raise CommandFailed("no_room", reason, bound=f"--{STATE_QUOTA.name}")
+
+    @property
+    def _over_quota(self) -> str | None:
+        if not self._quota or self._used < self._quota:
+            return None
+        return (
+            f"the store holds {self._used} bytes of the {self._quota} that --{STATE_QUOTA.name} "
+            "allows; delete sessions"
+        )
 
     def try_again(self) -> None:
         """Write something if that failed last time; `trouble` tells what comes of it."""
@@ -112,7 +144,9 @@ class Database:
             self._arrived.clear()
             jobs, self._jobs = self._jobs, []
             self._began = time.monotonic()
-            outcomes = self._thread.apply(_run_all, (self._connection, [job for job, _ in jobs]))
+            outcomes, self._used = self._thread.apply(
+                _run_all, (self._connection, [job for job, _ in jobs], self._used)
+            )
             self._began = None
             for (_, result), (value, error, wrote) in zip(jobs, outcomes, strict=True):
                 self._note(error, wrote)
@@ -128,27 +162,55 @@ class Database:
             self._failure = None
 
 
-def _open(file: Path) -> sqlite3.Connection | CannotStart:
+def _open(file: Path, quota: int) -> sqlite3.Connection | CannotStart:
     """Return the connection, or what is wrong: gevent prints what a thread raises."""
     try:
-        return _connect(file)
+        return _connect(file, quota)
     except sqlite3.Error as error:
         return DatabaseUnusable(file, error)
     except CannotStart as error:
         return error
 
 
-def _connect(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, isolation_level=None)
+def _connect(file: Path, quota: int) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {_MOST_JOURNAL_BYTES}")
     migrate(connection, str(file))
+    if quota:
+        most = int(quota * _OVERDRAFT) // _one(connection, "page_size")
+        connection.execute(f"PRAGMA max_page_count = {most}")
     return connection
 
 
-def _run_all(connection: sqlite3.Connection, jobs: list[Work]) -> list[Outcome]:
-    return [_run(connection, job) for job in jobs]
+def _one(connection: sqlite3.Connection, pragma: str) -> int:
+    value: int = connection.execute(f"PRAGMA {pragma}").fetchone()[0]
+    return value
+
+
+def _used(connection: sqlite3.Connection) -> int:
+    """Return the bytes of all pages that hold something."""
+    pages = _one(connection, "page_count") - _one(connection, "freelist_count")
+    return pages * _one(connection, "page_size")
+
+
+def _run_all(
+    connection: sqlite3.Connection, jobs: list[Work], used: int
+) -> tuple[list[Outcome], int]:
+    """Carry jobs out; return what came of them, and how many bytes are used then."""
+    outcomes: list[Outcome] = []
+    for job in jobs:
+        outcomes.append(outcome := _run(connection, job))
+        if outcome.error is not None and is_busy(outcome.error):
+            # The jobs behind it have waited as long.
+            connection.execute("PRAGMA busy_timeout = 0")
+    connection.execute(f"PRAGMA busy_timeout = {int(BUSY_S * 1000)}")
+    if any(outcome.wrote for outcome in outcomes):
+        with contextlib.suppress(sqlite3.Error):
+            used = _used(connection)
+    return outcomes, used
 
 
 def _run(connection: sqlite3.Connection, job: Work) -> Outcome:
@@ -158,8 +220,8 @@ def _run(connection: sqlite3.Connection, job: Work) -> Outcome:
         value = job(connection)
         connection.execute("COMMIT")
     except Exception as error:
-        # Whoever handed the job in gets the error.
-        if connection.in_transaction:
+        # The caller that handed the job in gets the error.
+        with contextlib.suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         return Outcome(None, error, wrote=False)
     return Outcome(value, None, wrote=connection.total_changes > before)

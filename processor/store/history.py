@@ -23,6 +23,18 @@ class Utterance(Struct):
     parts: list[Said]
 
 
+def size_upto(db: sqlite3.Connection, session: str, prompt: str) -> int:
+    """Return how many bytes of JSON `upto` has to read at most."""
+    upto_it = "(created, id) <= (SELECT created, id FROM message WHERE id = :prompt)"
+    (size,) = db.execute(
+        "SELECT sum(length(m.json) + ifnull((SELECT sum(length(p.json)) FROM part p "
+        "WHERE p.message = m.id AND p.type IN ('text', 'file')), 0)) FROM message m "
+        f"WHERE m.session = :session AND (m.role = 'assistant' OR {upto_it})",
+        {"session": session, "prompt": prompt},
+    ).fetchone()
+    return size or 0
+
+
 def upto(db: sqlite3.Connection, session: str, prompt: str) -> list[Utterance]:
     """Return the messages that a model needs to answer `prompt`, which is the last of them.
 

@@ -10,11 +10,13 @@ from msgspec import Raw, Struct
 
 from bus.events.message import AssistantMessage, Message, UserMessage
 from bus.events.part import Part
+from bus.events.session import Session
 from processor.store import sessions
 from processor.store.chunks import with_text
 
 _encode = msgspec.json.Encoder().encode
 _decode_message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+_decode_prompt = msgspec.json.Decoder(UserMessage).decode
 _decode_part: msgspec.json.Decoder[Part] = msgspec.json.Decoder(Part)
 decode_part = _decode_part.decode
 _MESSAGE = (
@@ -68,6 +70,20 @@ def add_prompt(db: sqlite3.Connection, message: UserMessage, parts: Sequence[Par
         db.executemany(_PART, [_part_row(part) for part in parts])
     except sqlite3.IntegrityError:
         raise DuplicateId(f"the id of message {message.id}, or of a part, is taken") from None
+
+
+def prompt(db: sqlite3.Connection, session: str, message: str) -> tuple[Session, UserMessage]:
+    """Return a prompt and its session as they are now.
+
+    Raises:
+        UnknownSession: the session has been removed.
+        UnknownMessage: the prompt has been removed.
+    """
+    found = sessions.get(db, session)
+    row = db.execute("SELECT json FROM message WHERE id = ?", (message,)).fetchone()
+    if row is None:
+        raise UnknownMessage(message)
+    return found, _decode_prompt(row[0])
 
 
 def get(db: sqlite3.Connection, session: str, message: str) -> WithParts:

@@ -27,6 +27,9 @@ def is_an_error(result, status, name):
         ("invalid", 400, "BadRequest"),
         ("not_found", 404, "NotFoundError"),
         ("conflict", 409, "ConflictError"),
+        ("full", 429, "TooManyRequestsError"),
+        ("unavailable", 503, "ServiceUnavailableError"),
+        ("no_room", 507, "InsufficientStorageError"),
         ("internal", 500, "UnknownError"),
     ],
 )
@@ -35,6 +38,19 @@ def test_a_refused_command_answers_in_the_processors_words(kind, status, name):
     result = client.simulate_get("/session/ses_1")
     is_an_error(result, status, name)
     assert result.json["data"]["message"] == "what the processor says"
+
+
+def test_a_bound_that_is_reached_is_named_and_says_when_to_come_back():
+    error = CommandFailed("full", "too many wait", bound="--max-prompts", retry_after_s=5)
+    client, _ = native(error)
+    result = client.simulate_get("/session/ses_1")
+    assert result.json["data"] == {"message": "too many wait", "bound": "--max-prompts"}
+    assert result.headers["retry-after"] == "5"
+
+
+def test_a_refusal_that_will_not_pass_does_not_ask_to_come_back():
+    client, _ = native(CommandFailed("no_room", "full", bound="--state-quota"))
+    assert "retry-after" not in client.simulate_get("/session/ses_1").headers
 
 
 def test_a_processor_that_is_gone_is_worth_another_try():

@@ -1,6 +1,8 @@
 """The inside of a processor without its process: a real store, and a bus that is a list."""
 
 import json
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,15 @@ from bus.ids import Ids
 from bus.publisher import Publisher
 from processor.announcer import Announcer
 from processor.answer import Answer
+from processor.bounds import Bounds
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import SessionCommands
 from processor.engines.demo import DemoEngine
+from processor.engines.engine import Engine
 from processor.record import Record, Services
+from processor.room import Room
 from processor.statuses import Statuses
-from processor.store import chunks
+from processor.store import chunks, messages
 from processor.store.database import Database
 from processor.store.drafts import Drafts
 from processor.turn import Turn
@@ -40,21 +45,26 @@ class _List:
 class Rig:
     """Everything a turn needs, in this process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, bounds: Bounds | None = None) -> None:
+        bounds = bounds or Bounds()
         bus = _List()
         self.events = bus.events
         self.ids = Ids()
-        self.database = Database(folder / "weir.db")
+        self.engine: Engine = DemoEngine()
+        self.database = Database(folder / "weir.db", bounds.state_quota)
         self.drafts = Drafts(lambda pending: self.database.call(chunks.append, pending))
         self.publisher = Publisher(bus, "p1")
         announcer = Announcer(self.publisher, self.ids)
         self.services = Services(self.database, self.drafts, announcer, Statuses())
-        self.turns = Turns(self._start)
+        self.room = Room(bounds.turn_memory)
+        self.turns = Turns(partial(self.database.call, messages.prompt), self._start, bounds)
         self.sessions = SessionCommands(self.services, self.turns, self.ids, "0.0.0")
         self.prompts = Prompts(self.services, self.turns, self.ids, DemoEngine.offer)
 
     def _start(self, session: Any, prompt: Any) -> Answer:
-        return Answer(self.turn_for(session, prompt), prompt, DemoEngine(), self.database)
+        return Answer(
+            self.turn_for(session, prompt), prompt, self.engine, self.database, self.room
+        )
 
     def turn_for(self, session: Any, prompt: Any) -> Turn:
         record = Record(session, self.services)
@@ -75,12 +85,12 @@ class Rig:
             {
                 "queue": lambda _, s, m: queued.append(m),
                 "is_closed": lambda *_: False,
-                "is_full": lambda *_: False,
+                "place": lambda *_: nullcontext(),
             },
         )()
         self.prompts.accept(session, PromptBody(parts=[TextInput(text=text)]))
         self.prompts._turns = self.turns
-        return queued[0]
+        return self.database.call(messages.prompt, session, queued[0])[1]
 
     def close(self) -> None:
         self.database.close()

@@ -156,7 +156,7 @@ def test_a_model_is_held_back_while_the_store_stands_still(rig: Rig) -> None:
         engine = Counting(lambda: stack.enter_context(held(rig)))
         turn = rig.turn("x")
         session = rig.events[0]["properties"]["sessionID"]
-        answer = Answer(turn, rig.prompt(session, "y"), engine, rig.database)
+        answer = Answer(turn, rig.prompt(session, "y"), engine, rig.database, rig.room)
         with gevent.Timeout(10):
             while not engine.taken:
                 gevent.sleep(0.001)

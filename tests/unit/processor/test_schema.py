@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from processor.bounds import Bounds
 from processor.native import Native
 from processor.store import messages, sessions
 from processor.store.database import Database, DatabaseUnusable
@@ -86,7 +87,7 @@ def test_a_database_that_cannot_be_recovered_is_refused(tmp_path: Path) -> None:
     db.commit()
     db.close()
     with ExitStack() as stack, pytest.raises(DatabaseUnusable, match="no such table: part"):
-        Native(tmp_path, None, stack)
+        Native(tmp_path, None, Bounds(), stack)
 
 
 def test_a_migration_that_fails_leaves_the_version_as_it_was(

@@ -1,0 +1,39 @@
+"""What a failure of SQLite means to a client."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from bus.commands import CommandFailed, FailureKind
+
+_PASSES_S, _MAY_PASS_S = 1, 30
+_MEANING: dict[int, tuple[FailureKind, int | None]] = {
+    sqlite3.SQLITE_BUSY: ("unavailable", _PASSES_S),
+    sqlite3.SQLITE_LOCKED: ("unavailable", _PASSES_S),
+    sqlite3.SQLITE_NOMEM: ("unavailable", _PASSES_S),
+    sqlite3.SQLITE_READONLY: ("unavailable", _MAY_PASS_S),
+    sqlite3.SQLITE_PERM: ("unavailable", _MAY_PASS_S),
+    sqlite3.SQLITE_CANTOPEN: ("unavailable", _MAY_PASS_S),
+    sqlite3.SQLITE_IOERR: ("unavailable", _MAY_PASS_S),
+    sqlite3.SQLITE_PROTOCOL: ("unavailable", _MAY_PASS_S),
+    sqlite3.SQLITE_CORRUPT: ("unavailable", None),
+    sqlite3.SQLITE_NOTADB: ("unavailable", None),
+    sqlite3.SQLITE_FULL: ("no_room", None),
+}
+
+
+def is_busy(error: Exception) -> bool:
+    """Tell whether another process holds the database."""
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def refusal(error: sqlite3.Error) -> CommandFailed:
+    """Return the refusal of a command that the store could not carry out."""
+    kind, retry_after_s = _MEANING.get(_code(error), ("internal", None))
+    message = f"the store failed: {error}"
+    return CommandFailed(kind, message, retry_after_s=retry_after_s)
+
+
+def _code(error: Exception) -> int:
+    """Return the primary result code, 0 where the error is not SQLite's own."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
