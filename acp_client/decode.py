@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from acp_client.wire import Delta, Event
+from bus import depth
 from bus.json import well_formed
 
 _T = TypeVar("_T")
@@ -46,6 +47,7 @@ def event_of(data: bytes) -> Event:
     Raises:
         Unreadable: it is no event.
     """
+    data = _shallow(data)
     try:
         frame = _frame(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -85,10 +87,21 @@ def read(data: bytes, kind: type[_T]) -> _T:
     Raises:
         Unreadable: it is no JSON, or does not fit.
     """
+    data = _shallow(data)
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _leniently(data, kind)
+
+
+def _shallow(data: bytes) -> bytes:
+    """Return JSON with placeholders in the place of what is nested too deep."""
+    if not depth.too_deep(data, depth.EVENT_LEVELS):
+        return data
+    try:
+        return depth.fold(data).json
+    except depth.TooDeep as error:
+        raise Unreadable(f"{error}: {data[:200]!r}") from None
 
 
 def _leniently(data: bytes, kind: type[_T]) -> _T:
@@ -99,7 +112,7 @@ def _leniently(data: bytes, kind: type[_T]) -> _T:
             return msgspec.convert(_raw(decoded), kind)
         # The halves of a pair may come in two deltas; anywhere else a half stays one.
         return msgspec.convert(decoded if kind is Delta else _whole(decoded), kind)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise Unreadable(f"{error}: {data[:200]!r}") from None
 
 

@@ -7,6 +7,7 @@ Rules for a line that comes in:
 2. `params` are handed on as they came; their method knows what they should be.
 3. A blank line says nothing.
 4. Half a surrogate pair, which JavaScript can send, is read as U+FFFD.
+5. What is nested too deep is refused under its id; an answer that is counts as an error.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from bus import depth
 from bus.json import mended
 
 PARSE_ERROR = -32700
@@ -109,10 +111,12 @@ def parse(line: bytes) -> Incoming | None:
     """Return what a line says, None if it is blank."""
     if not line.strip():
         return None
+    if depth.too_deep(line):
+        return _too_deep(line)
     try:
         line.decode()
         wire = _decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         try:
             wire = _decode(mended(line))
         except (msgspec.DecodeError, ValueError):
@@ -141,10 +145,23 @@ def error(id: Id, problem: RpcError) -> bytes:
     return _encode(_Answer("2.0", id, error=told)) + b"\n"
 
 
+def _too_deep(line: bytes) -> Incoming | None:
+    problem = RpcError(INVALID_REQUEST, str(depth.TooDeep(depth.MOST_LEVELS)))
+    try:
+        message = parse(depth.fold(line, depth.MOST_LEVELS).json)
+    except depth.TooDeep:
+        return Invalid(None, problem)
+    if isinstance(message, Response):
+        return Response(message.id, Raw(b"null"), problem)
+    if isinstance(message, Request | Notification):
+        return Invalid(message.id if isinstance(message, Request) else None, problem)
+    return message
+
+
 def _not_a_message(line: bytes, error: Exception) -> Invalid:
     try:
         msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return Invalid(_id_in(line), RpcError(PARSE_ERROR, f"not JSON in UTF-8: {error}"))
     return Invalid(None, RpcError(INVALID_REQUEST, f"not a JSON-RPC message: {error}"))
 

@@ -113,5 +113,5 @@ def params(raw: Raw, kind: type[_T]) -> _T:
     """
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RpcError(INVALID_PARAMS, f"wrong parameters: {error}") from None

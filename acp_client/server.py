@@ -10,6 +10,7 @@ import msgspec
 
 from acp_client import decode
 from acp_client.connection import connection_to, in_words
+from bus.malformed import MALFORMED
 from bus.origin import Origin
 
 _T = TypeVar("_T")
@@ -125,7 +126,7 @@ def _reason(said: bytes) -> str:
     """Return what an error's body says, in opencode's shapes or as it is."""
     try:
         decoded = msgspec.json.decode(said)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except MALFORMED:
         return said[:200].decode(errors="replace")
     if not isinstance(decoded, dict):
         return str(decoded)[:200]

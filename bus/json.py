@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from bus import depth
+
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.Decoder().decode
@@ -19,15 +21,13 @@ def decode(data: bytes) -> Any:
     """Return what `data` says.
 
     Raises:
-        ValueError: it is not JSON.
+        ValueError: it is not JSON, or nested too deep.
     """
+    depth.check(data, depth.EVENT_LEVELS)
     try:
         return _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        try:
-            return json.loads(data)
-        except RecursionError as error:
-            raise ValueError("nested too deeply") from error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return json.loads(data)
 
 
 def encode(value: Any) -> bytes:
@@ -55,9 +55,7 @@ def mended(data: bytes) -> bytes:
     """Return JSON that msgspec takes: no escape in it stands for half a surrogate pair.
 
     Raises:
-        ValueError: `data` is not JSON in UTF-8.
+        ValueError: `data` is not JSON in UTF-8, or nested too deep.
     """
-    try:
-        return well_formed(json.dumps(json.loads(data.decode()), ensure_ascii=False)).encode()
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    depth.check(data, depth.EVENT_LEVELS)
+    return well_formed(json.dumps(json.loads(data.decode()), ensure_ascii=False)).encode()

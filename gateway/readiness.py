@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from bus.commands import CommandFailed, Readiness
+from bus.malformed import MALFORMED
 from bus.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.checks import Check
 
@@ -86,7 +87,7 @@ class ReadinessMemory:
             self._said = self._decode(self._requester.call(Readiness(), _DEADLINE_S).body)
         except (ProcessorGone, DeadlineExceeded):
             return False
-        except (CommandFailed, msgspec.MsgspecError) as error:
+        except (CommandFailed, *MALFORMED) as error:
             self._refused = str(error)
             log.warning("bus %s: %s", self.bus, self._words(self.age_s))
             return True

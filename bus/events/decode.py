@@ -97,33 +97,38 @@ def event_of(properties: Properties, event_id: str) -> Event:
     return from_json(_encode(wire))
 
 
-def from_json(payload: bytes) -> Event:
+def from_json(data: bytes, payload: bytes | None = None) -> Event:
     """Turn the JSON of one event, ``{"id"?, "type", "properties"}``, into the form that travels.
 
+    Args:
+        data: the event.
+        payload: the event as it is to travel, where `data` leaves out what is nested too deep.
+
     Raises:
-        MalformedEvent: `payload` is not JSON, or not an object with a ``type``.
+        MalformedEvent: `data` is not JSON, or not an object with a ``type``.
     """
+    payload = data if payload is None else payload
     try:
-        wire = _decode_wire(payload)
+        wire = _decode_wire(data)
         if wire.type == PartDelta.type:
-            return _delta(payload)
+            return _delta(data)
         subject = _decode_subject(wire.properties)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return _lenient(payload)
+        return _lenient(data, payload)
     except RecursionError as error:
         raise MalformedEvent("not an event: it is nested too deep") from error
     return _opaque(wire, subject, payload)
 
 
-def _delta(payload: bytes) -> Delta:
-    wire = _decode_delta(payload)
+def _delta(data: bytes) -> Delta:
+    wire = _decode_delta(data)
     p = wire.properties
     return Delta(wire.id, p.sessionID, p.messageID, p.partID, p.field, p.delta)
 
 
-def _lenient(payload: bytes) -> Opaque:
+def _lenient(data: bytes, payload: bytes) -> Opaque:
     try:
-        event = json.loads(payload.decode())
+        event = json.loads(data.decode())
         wire = _Wire(msgspec.convert(event["type"], str), event.get("id"))
         wire.type.encode()
     except (ValueError, TypeError, KeyError, AttributeError, msgspec.MsgspecError) as error:

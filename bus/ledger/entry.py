@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bus import json
+from bus.depth import EVENT_LEVELS, TooDeep, too_deep
 from bus.envelope import Envelope
 from bus.events import Opaque, SessionCreated, SessionUpdated
 
@@ -77,6 +78,14 @@ class Entry:
         """Return the seq of its last change, 0 if that was before `epoch`."""
         return self.last.seq if self.last.epoch == epoch else 0
 
+    @property
+    def may_grow(self) -> bool:
+        """Whether text can be put into the event; it cannot where that is nested too deep."""
+        if self._grown is not None:
+            return True
+        event = self.told.event
+        return not (isinstance(event, Opaque) and too_deep(event.payload, EVENT_LEVELS))
+
     def grow(self, envelope: Envelope, field: str, texts: list[str]) -> None:
         """Append to one of its fields."""
         self.last = envelope
@@ -118,6 +127,9 @@ def growth(event: Opaque) -> tuple[str, str, str] | None:
 
 def _retold(event: Opaque) -> Opaque:
     """Turn the news that a session was made into what it is: it may be known already."""
-    wire = json.decode(event.payload)
+    try:
+        wire = json.decode(event.payload)
+    except TooDeep:
+        return event
     wire["type"] = SessionUpdated.type
     return replace(event, type=SessionUpdated.type, payload=json.encode(wire))

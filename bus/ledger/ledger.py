@@ -17,6 +17,7 @@ MOST_DIRECTORIES = 1024
 _NS = 1_000_000_000
 _SWEEP_EVERY_NS = 10 * _NS
 _KEPT_MESSAGES = 2
+_MOST_OF_ONE = 0.5
 _WHOLE = (EntityKind.SESSION, "")
 
 
@@ -174,13 +175,16 @@ class Ledger:
 
     def _grow(self, envelope: Envelope, part: str, field: str, texts: list[str]) -> None:
         entry = self._parts.get(part)
+        if entry is not None and not entry.may_grow:
+            self._forget(entry.told.event.sessionID or "", (EntityKind.PART, part))
+            entry = None
         if entry is None:
             self._grow_unknown(envelope)
             return
         self.size -= entry.size
         entry.grow(envelope, field, texts)
         self.size += entry.size
-        self._shrink()
+        self._make_room(entry, entry.told.event.sessionID or "", (EntityKind.PART, part))
 
     def _grow_unknown(self, envelope: Envelope) -> None:
         """Note text of a part that was forgotten, or, if none can have been, nobody knows yet."""
@@ -195,8 +199,9 @@ class Ledger:
             known = self.sessions[session] = LedgerSession(whole)
         old = known.entries.get(slot)
         newborn = envelope.seq if known.whole else 0  # it may have lived before
-        self.put(session, slot, Entry(envelope, newborn if old is None else old.born))
-        self._shrink()
+        entry = Entry(envelope, newborn if old is None else old.born)
+        self.put(session, slot, entry)
+        self._make_room(entry, session, slot)
         if envelope.time_ns >= self._swept_ns + _SWEEP_EVERY_NS:
             self._swept_ns = envelope.time_ns
             self._sweep(envelope.time_ns - self._rest_ns)
@@ -234,6 +239,12 @@ class Ledger:
             self.size -= entry.size
         if slot[0] is EntityKind.PART:
             self._parts.pop(slot[1], None)
+
+    def _make_room(self, entry: Entry, session: str, slot: Slot) -> None:
+        """Keep the bounds; an entity that takes most of the room is not worth all others."""
+        if entry.size > self.max_bytes * _MOST_OF_ONE:
+            self._forget(session, slot)
+        self._shrink()
 
     def _shrink(self) -> None:
         """Past the bounds, forget what matters least until the rest is well within them."""

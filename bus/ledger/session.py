@@ -10,6 +10,7 @@ from msgspec import Struct
 from bus.events import Opaque
 from bus.ledger.entry import Entry
 from bus.ledger.slot import EntityKind, Slot
+from bus.malformed import MALFORMED
 
 
 class _Status(Struct):
@@ -78,7 +79,7 @@ def status_of(event: Opaque) -> str:
     """Return what a ``session.status`` says, ``""`` if it says nothing that is known."""
     try:
         return _decode(event.payload).properties.status.type
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except MALFORMED:
         return ""
 
 

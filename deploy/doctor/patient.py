@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import socket
 import ssl
 import time
@@ -14,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from acp_client.connection import connection_to
+from bus import json
 from bus.origin import Origin
 
 CLIENT_ERRORS = (OSError, http.client.HTTPException)
@@ -41,7 +41,7 @@ class Answer(Struct):
     def json(self) -> dict[str, Any]:
         """Read the body; return the object in it, an empty one where there is something else."""
         try:
-            said = json.loads(self.response.read(_MOST_BYTES))
+            said = json.decode(self.response.read(_MOST_BYTES))
         except ValueError:
             return {}
         return said if isinstance(said, dict) else {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import threading
 import time
 import zlib
@@ -11,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from bus import json
 from bus.sse import EventStreamParser
 from deploy.doctor.finding import duration
 from deploy.doctor.patient import CLIENT_ERRORS, Answer
@@ -103,7 +103,7 @@ class Timeline:
 
 def _arrival(at_s: float, data: bytes, event_id: str) -> Arrival:
     try:
-        wire = json.loads(data)
+        wire = json.decode(data)
         kind, properties = wire["type"], wire.get("properties")
     except (ValueError, TypeError, KeyError):
         kind, properties = "?", None

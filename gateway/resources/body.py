@@ -9,6 +9,7 @@ import falcon
 import msgspec
 from falcon import Request
 
+from bus import depth
 from bus.bodies import PartInput
 from bus.json import mended
 from gateway.errors import BadRequest
@@ -51,6 +52,7 @@ def decode_body(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     if not body.strip():
         raise BadRequest("the body is empty; a JSON object is expected", "Body")
     try:
+        depth.check(body)
         value = _decoded(body, decoder)
         # The bus has narrower numbers than JSON: what it cannot carry is the sender's fault.
         msgspec.msgpack.encode(value)
@@ -60,8 +62,8 @@ def decode_body(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         raise BadRequest(f"the body is not JSON: {error}", "Body") from error
     except UnicodeDecodeError as error:
         raise BadRequest(f"the body is not UTF-8: {error.reason}", "Body") from error
-    except RecursionError as error:
-        raise BadRequest("the body is nested too deeply", "Body") from error
+    except depth.TooDeep as error:
+        raise BadRequest(f"the body is {error}", "Body") from error
     except OverflowError as error:
         raise BadRequest("the body has an integer of more than 64 bits", "Body") from error
     return value

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from bus import json
+from bus import depth, json
 from bus.events import Event, MalformedEvent, Opaque, from_json
 
 
@@ -54,18 +54,39 @@ def decode(data: bytes) -> Frame:
     Raises:
         MalformedFrame: it holds none.
     """
+    if depth.too_deep(data, depth.EVENT_LEVELS):
+        return _folded(data)
+    wire, payload = _read(data)
+    return _frame(wire, payload, payload)
+
+
+def _folded(data: bytes) -> Frame:
+    """Read a frame that is nested too deep without looking at what is too deep in it."""
+    try:
+        folded = depth.fold(data)
+    except depth.TooDeep as error:
+        raise MalformedFrame("nested too deep, and too large to look into") from error
+    wire, shallow = _read(folded.json)
+    return _frame(wire, shallow, folded.unfold(shallow))
+
+
+def _read(data: bytes) -> tuple[_Wire, bytes]:
     try:
         wire = _decode_wire(data)
-        payload = bytes(wire.payload)
+        return wire, bytes(wire.payload)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        wire, payload = _lenient(data)
+        return _lenient(data)
+
+
+def _frame(wire: _Wire, shallow: bytes, payload: bytes) -> Frame:
+    """Return the frame of an event that is read from `shallow` and travels as `payload`."""
     try:
-        event = from_json(payload)
+        event = from_json(shallow, payload)
         if type(event) is Opaque and not payload.isascii():
             payload.decode()  # what is in the depths of a payload was not looked at yet
     except UnicodeDecodeError as error:
         raise MalformedFrame("not UTF-8") from error
-    except (MalformedEvent, RecursionError) as error:
+    except MalformedEvent as error:
         raise MalformedFrame("its payload is no event") from error
     return Frame(event, Place(wire.directory, wire.project, wire.workspace))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from bus.depth import is_folded
 from bus.events import MessageRemoved
 from bus.ids import Ids
 from bus.json import digest
@@ -67,7 +68,7 @@ class Mending:
     ) -> None:
         self._memory = intake.memory
         self._holes = intake.holes
-        self._publish = intake.upsert
+        self._upsert = intake.upsert
         self._hold = hold
         self._ids = ids
         self._session = session
@@ -93,6 +94,13 @@ class Mending:
                 self._requests(kind, found.pending[kind], answers.messages)
         if found.knows("status", self._place):
             self._status(found.statuses.get(self._session, _IDLE))
+
+    def _publish(self, frame: Frame) -> bool:
+        """Publish an event; return False for a value that REST tells nested too deep."""
+        if is_folded(frame.event.json()):
+            return False
+        self._upsert(frame)
+        return True
 
     def _home(self, info: Json | None) -> Place:
         """Return the place to publish under; REST may have been asked without naming one."""
@@ -134,8 +142,9 @@ class Mending:
         lacking = [part for part in parts if self._lacks(part, known)]
         waiting = self._hold.first("message", info["id"])
         if waiting is None:
-            if not self._memory.has(info["id"], info):
-                self._publish(self._make.message(info))
+            told = self._memory.has(info["id"], info) or self._publish(self._make.message(info))
+            if not told and not known:
+                return
         elif waiting.event.type == MessageRemoved.type:
             return
         elif not known and (lacking or self._hold.overtaken(info["id"])):

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from bus.malformed import MALFORMED
 from processor.upstream.frames import Place
 from processor.upstream.survey import AtRest
 
@@ -51,7 +52,7 @@ class Notes:
             return self._decode(self._file.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (OSError, *MALFORMED) as error:
             log.warning("%s cannot be read, healing goes without it: %s", self._file, error)
             return None
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as TimedOut
 
-from bus import json
+from bus import depth, json
 from processor.upstream.failures import in_words, refusal
 from processor.upstream.frames import Place
 from processor.upstream.settings import UpstreamSettings
@@ -23,7 +23,8 @@ log = logging.getLogger("weir.upstream")
 
 PAGE = 100
 MOST_LISTED = 1000
-_MOST_BYTES = 256 * 1024 * 1024
+_MOST_BYTES = 64 * 1024 * 1024
+_LEVELS = depth.MOST_LEVELS
 _MAY_PASS = (401, 403, 408, 425, 429)
 
 
@@ -149,7 +150,9 @@ class Rest:
                 redirect=False,
                 preload_content=False,
             )
-            body = response.read(_MOST_BYTES)
+            body = response.read(_MOST_BYTES + 1)
+            if len(body) > _MOST_BYTES:
+                response.close()
             response.release_conn()
         except HTTPError as error:
             failed = RestFailed if isinstance(error, TimedOut) else RestCut
@@ -160,16 +163,27 @@ class Rest:
             # 200 with HTML is what opencode says to an unknown route.
             about_session = response.status == 404 and path.startswith("/session/ses")
             raise Gone(path) if about_session else NotThere(path)
+        if len(body) > _MOST_BYTES:
+            log.error("GET %s: its answer is left out: over %d bytes", path, _MOST_BYTES)
+            raise NotThere(path)
         return _read(path, body, shape), response.headers
 
 
 def _read(path: str, body: bytes, shape: Any) -> Any:
-    """Return the answer as it is, once it has the shape that healing relies upon."""
+    """Return the answer as it is, once it has the shape that healing relies upon.
+
+    What is nested too deep in it is left out, and found again by `depth.is_folded`.
+    """
     try:
+        if depth.too_deep(body, _LEVELS):
+            body = depth.fold(body, _LEVELS).json
         value = json.decode(body)
         msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
         log.error("GET %s: its answer has a form unknown here: %s", path, error)
+        raise NotThere(path) from error
+    except depth.TooDeep as error:
+        log.error("GET %s: its answer is left out: %s", path, error)
         raise NotThere(path) from error
     except ValueError as error:
         raise RestFailed(f"GET {path}: its answer is not JSON") from error

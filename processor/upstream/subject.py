@@ -9,9 +9,13 @@ from typing import Any
 from msgspec import Struct
 
 from bus import json
-from bus.events import Opaque
+from bus.depth import TooDeep
+from bus.events import MessageUpdated, Opaque, QuestionAsked
 
 Json = dict[str, Any]
+
+# Read, JSON takes many times its size in memory.
+_MOST_READ_BYTES = 4 * 1024 * 1024
 
 
 class Subject(Struct, frozen=True):
@@ -43,12 +47,43 @@ def subject_of(event: Opaque) -> Subject | None:
     if read is None:
         return None
     try:
-        subject = read(json.decode(event.payload)["properties"])
+        subject = read(_properties(event))
         # What names something is text, and can be asked for and noted.
         "".join((subject.id, subject.session, subject.message)).encode()
     except (ValueError, KeyError, TypeError, AttributeError):
         return None  # of a known name, but not the event known by it
     return subject
+
+
+def _properties(event: Opaque) -> Json:
+    """Return the properties of an event, an outline of them if it is too large or too deep.
+
+    What is remembered of an outline differs from all that REST may tell, so that healing tells it.
+    """
+    if len(event.payload) > _MOST_READ_BYTES:
+        return _outline(event)
+    try:
+        properties: Json = json.decode(event.payload)["properties"]
+    except TooDeep:
+        return _outline(event)
+    return properties
+
+
+def _outline(event: Opaque) -> Json:
+    """Return the ids that travel beside an event, under their names in the properties."""
+    ids = {"sessionID": event.sessionID, "messageID": event.messageID}
+    about_message = event.type == MessageUpdated.type
+    outline: Json = ids | {
+        "id": event.requestID,
+        "requestID": event.requestID,
+        "partID": event.partID,
+        "info": ids | {"id": event.messageID if about_message else event.sessionID},
+        "part": ids | {"id": event.partID},
+        "status": {},
+        "todos": [],
+        "diff": [],
+    }
+    return outline | ({"questions": []} if event.type == QuestionAsked.type else {})
 
 
 def grows(part: Json) -> bool:

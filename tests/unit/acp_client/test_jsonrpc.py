@@ -107,7 +107,27 @@ def test_a_request_that_is_not_utf_8_is_refused_under_its_id(bad):
     assert "UTF-8" in got.error.message
 
 
-def test_too_deep_a_nesting_is_an_error():
+def nested(depth, **fields):
+    return line(**fields)[:-1] + b',"x":' + b"[" * depth + b"]" * depth + b"}"
+
+
+@pytest.mark.parametrize("depth", [256, 970, 1500, 100_000])
+def test_what_is_nested_too_deep_is_refused_under_its_id(depth):
+    got = jsonrpc.parse(nested(depth, id=7, method="session/prompt"))
+    assert (got.id, got.error.code) == (7, jsonrpc.INVALID_REQUEST)
+    assert got.error.message == "nested deeper than 256 levels"
+    got = jsonrpc.parse(nested(depth, id=7, result=1))
+    assert isinstance(got, Response)
+    assert (got.id, got.error.message) == (7, "nested deeper than 256 levels")
+    got = jsonrpc.parse(nested(depth, method="session/cancel"))
+    assert (got.id, got.error.message) == (None, "nested deeper than 256 levels")
+
+
+def test_what_is_just_deep_enough_is_taken():
+    assert isinstance(jsonrpc.parse(nested(255, id=7, method="x")), Request)
+
+
+def test_brackets_without_end_are_a_parse_error():
     got = jsonrpc.parse(b'{"jsonrpc":"2.0","id":1,"method":"x","x":' + b"[" * 100_000)
     assert got.error.code == jsonrpc.PARSE_ERROR
 

@@ -63,7 +63,9 @@ def test_a_wrong_field_is_named(body, field, words):
         (TEXT.encode().replace(b"hello", b"\xff"), "the body is not UTF-8"),
         (b"[]", "the body: Expected `object`, got `array`"),
         (b"null", "the body: Expected `object`, got `null`"),
-        (b'{"x":' + b"[" * 100_000, "the body is nested too deeply"),
+        (b'{"x":' + b"[" * 256 + b"]" * 256 + b"}", "the body is nested deeper than 256 levels"),
+        (b'{"x":' + b"[" * 967 + b"]" * 967 + b"}", "the body is nested deeper than 256 levels"),
+        (b'{"x":' + b"[" * 100_000, "the body is nested deeper than 256 levels"),
     ],
 )
 def test_what_is_no_json_object_is_refused_in_words(body, words):

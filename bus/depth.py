@@ -1,0 +1,137 @@
+"""One bound on how deep JSON may nest, for all JSON that comes in from outside.
+
+A decoder or encoder of JSON uses the C stack for each level, and Python ends it with a
+`RecursionError` at a depth that depends on its version and on the caller. The bound is far below
+that, so whatever has passed it can be decoded and encoded anywhere later.
+
+The check costs next to nothing where JSON is small or has few brackets, as nearly all has.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from itertools import accumulate
+
+from msgspec import Struct
+
+MOST_LEVELS = 256
+"""Of the body of a request, and of a line of stdio."""
+EVENT_LEVELS = MOST_LEVELS + 16
+"""Of an event, and of an answer of REST: these wrap what came in a body."""
+MOST_BRACKETS = 4_000_000
+"""JSON with more of these counts as too deep, unless they are as flat as in any usual list."""
+
+_FOLDED_BRACKETS = 1_000_000
+_OTHERS = bytes(set(range(256)) - set(b'[]{}"'))
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_STEPS = [(byte == ord("[")) - (byte == ord("]")) for byte in range(256)]
+# A string to its end, or a row of brackets; possessive, so that no input makes it go back.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]++|[\]}]++', re.DOTALL)
+# Nobody can know it, so nobody can write it into an event.
+_MARK = f"nested too deep {secrets.token_hex(8)}"
+_PLACEHOLDER = re.compile(b'"%b ([0-9]+)"' % _MARK.encode())
+
+
+class TooDeep(ValueError):
+    """JSON is nested deeper than its bound."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"nested deeper than {most} levels")
+
+
+class Folded(Struct, frozen=True):
+    """JSON in which a placeholder, a string, stands for each value that is nested too deep.
+
+    Attributes:
+        json: what can be decoded.
+        values: what the placeholders stand for, in order.
+    """
+
+    json: bytes
+    values: list[bytes]
+
+    def unfold(self, data: bytes) -> bytes:
+        """Return a piece of `json` as it was, byte for byte."""
+        return _PLACEHOLDER.sub(lambda found: self.values[int(found[1])], data)
+
+
+def check(data: bytes, most: int = MOST_LEVELS) -> None:
+    """Check that `data` keeps the bound.
+
+    Raises:
+        TooDeep: it does not.
+    """
+    if too_deep(data, most):
+        raise TooDeep(most)
+
+
+def too_deep(data: bytes, most: int = MOST_LEVELS) -> bool:
+    """Tell whether `data` is nested deeper than `most` levels; if so, it need not be JSON."""
+    if len(data) <= 2 * most or _few_brackets(data, most):
+        return False
+    brackets = _brackets(data)
+    counted = 0
+    # A round takes away the innermost level, which is most of the brackets of a large list.
+    while brackets and len(outer := brackets.replace(b"[]", b"")) <= len(brackets) * 3 // 4:
+        brackets, counted = outer, counted + 1
+    if len(brackets) > MOST_BRACKETS:
+        return True
+    return counted + max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > most
+
+
+def fold(data: bytes, most: int = EVENT_LEVELS) -> Folded:
+    """Put placeholders in the place of all that is nested deeper than `most` levels.
+
+    Raises:
+        TooDeep: there are too many brackets to go through.
+    """
+    if sum(map(data.count, (b"[", b"]", b"{", b"}"))) > _FOLDED_BRACKETS:
+        raise TooDeep(most)
+    kept: list[bytes] = []
+    values: list[bytes] = []
+    end = 0
+    for start, stop in _deep_values(data, most):
+        kept += data[end:start], b'"%b %d"' % (_MARK.encode(), len(values))
+        values.append(data[start:stop])
+        end = stop
+    kept.append(data[end:])
+    return Folded(b"".join(kept), values)
+
+
+def is_folded(data: bytes) -> bool:
+    """Tell whether there is a placeholder in `data`."""
+    return _MARK.encode() in data
+
+
+def _few_brackets(data: bytes, most: int) -> bool:
+    """Tell whether there are too few opening brackets, wherever they are, for so many levels."""
+    # Unlike `bytes.count`, this skips what lies between two of them without looking at each byte.
+    left = len(data.replace(b"{", b"", most + 1)) + len(data.replace(b"[", b"", most + 1))
+    return 2 * len(data) - left <= most
+
+
+def _brackets(data: bytes) -> bytes:
+    """Return the brackets outside of strings, as if all were square."""
+    unescaped = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Without strings that hold no bracket; a pair that closes one and opens the next goes as well.
+    left = unescaped.translate(_ONE_KIND, _OTHERS).replace(b'""', b"")
+    return b"".join(left.split(b'"')[::2])
+
+
+def _deep_values(data: bytes, most: int) -> Iterator[tuple[int, int]]:
+    """Yield where each value starts that is one level too deep, and where it stops."""
+    level = begin = 0
+    for token in _TOKEN.finditer(data):
+        start, stop = token.span()
+        if data[start] in b"[{":
+            if level <= most < level + stop - start:
+                begin = start + most - level
+            level += stop - start
+        elif data[start] in b"]}":
+            before, level = level, level - (stop - start)
+            if level <= most < before:
+                yield begin, start + before - most
+    if level > most:
+        yield begin, len(data)
