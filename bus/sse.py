@@ -1,7 +1,7 @@
 """Reading ``text/event-stream``: bytes in, events out, the caller owns the socket.
 
 As the HTML standard has it, for the fields that agent servers use: ``data``, ``event``, ``id``
-and ``retry``; line ends are LF, CRLF or CR.
+and ``retry``; line ends are LF, CRLF or CR, and a byte order mark may come first.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _RETRY = re.compile(rb"[0-9]{1,9}")
 _LONGEST_NAME = len(b"data: ")
 
@@ -42,6 +43,7 @@ class EventStreamParser:
         self._pieces: list[bytes] = []
         self._held = 0
         self._after_cr = False
+        self._begun = False
         self._data: list[bytes] = []
         self._data_bytes = -1  # of the lines joined: one LF fewer than there are lines
         self._event = "message"
@@ -73,6 +75,9 @@ class EventStreamParser:
         self._after_cr = whole.endswith(b"\r")
         lines = _LINE_END.split(whole) if b"\r" in whole else whole.split(b"\n")
         self._hold(lines.pop())
+        if not self._begun:
+            self._begun = True
+            lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
         return lines
 
     def _hold(self, piece: bytes) -> None:

@@ -34,6 +34,7 @@ def read(pieces):
 
 def read_whole(stream):
     """The same by the words of the HTML standard, line by line over the whole stream."""
+    stream = stream.removeprefix(b"\xef\xbb\xbf")
     events, data, name, last_id, retry = [], [], "message", "", None
     for line in re.split(rb"\r\n|\n|\r", stream)[:-1]:
         field, _, value = line.partition(b":")
@@ -61,6 +62,8 @@ def split_at(stream, points):
 @given(STREAMS, st.lists(st.integers(0, 500), max_size=12))
 @example(b"data: a\r\n\r\ndata: b\r\n\r\n", [8, 10])
 @example(b"data: a\r\r\n", [8, 9])
+@example(b"\xef\xbb\xbfdata: a\n\n", [1, 2])
+@example(b"\xef\xbb\xbf\n\xef\xbb\xbfdata: a\n\n", [3])
 def test_any_split_of_the_bytes_gives_the_same_events(stream, points):
     whole = read_whole(stream)
     assert read([stream]) == whole
@@ -77,6 +80,12 @@ def test_no_bytes_break_the_parser(stream, points):
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_an_event_is_there_as_soon_as_its_empty_line_is(end):
     assert read([b"data: now", end, end])[0] == [ServerSentEvent(b"now")]
+
+
+def test_a_byte_order_mark_hides_no_event():
+    mark = "\ufeff".encode()
+    assert read([mark + b"data: a\n\n"])[0] == [ServerSentEvent(b"a")]
+    assert read([mark + mark + b"data: a\n\ndata: b\n\n"])[0] == [ServerSentEvent(b"b")]
 
 
 def test_data_lines_are_joined_with_a_line_feed():
