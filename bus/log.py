@@ -17,6 +17,7 @@ from bus.envelope import Envelope
 
 SEGMENT_EVENTS = 1024
 SEGMENT_TEXT_BYTES = 24 * 1024
+HELD_S = 10.0
 ENVELOPE_BYTES = 1000  # what an envelope takes in memory beside its text
 
 
@@ -61,7 +62,7 @@ class _Segment:
 
 
 class Log:
-    """Append-only. The two newest segments are held whatever their size.
+    """Append-only. The two newest segments are held whatever their size, for `HELD_S` at least.
 
     Args:
         max_events: how many envelopes it holds at the most.
@@ -85,6 +86,7 @@ class Log:
         self._newest = _Segment(start)
         self._segments = [self._newest]
         self._size_of_full = 0
+        self._over: tuple[int, float] | None = None
         self.cuts = 0
 
     @property
@@ -143,6 +145,22 @@ class Log:
         self._newest = _Segment(self.head + 1)
         self._segments = [self._newest]
         self._size_of_full = 0
+
+    def let_go(self, now: float) -> None:
+        """Drop an event past the bounds, once all who read at a usual pace have had it.
+
+        Without this it would be held until enough others follow, which may be hours.
+
+        Args:
+            now: `time.monotonic()`; to be called about once a second.
+        """
+        if self._size_of_full <= self.max_bytes:
+            self._over = None
+        elif self._over is None or self._over[0] != self.cuts:
+            self._over = self.cuts, now
+        elif now - self._over[1] >= HELD_S:
+            while len(self._segments) > 1 and self._size_of_full > self.max_bytes:
+                self._size_of_full -= self._segments.pop(0).size
 
     def text_after(self, position: int) -> int:
         """Return the bytes of text from `position`, or from the tail, to the head."""

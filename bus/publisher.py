@@ -91,6 +91,7 @@ class Publisher:
     def heartbeat(self) -> None:
         """Say that this source lives, and what its last seq is."""
         self.flush()
+        self.journal.let_go(time.monotonic())
         self._send(Heartbeat(self.source, self.epoch, self.seq, time.time_ns()))
 
     def _send(self, frame: Frame) -> None:

@@ -33,6 +33,7 @@ def run(subscriber: Subscriber, readers: Readers) -> None:
             readers.received += len(envelopes)
             readers.log_has_grown()
         if relay.log.cuts != cuts or time.monotonic() >= until:
+            relay.let_go(time.monotonic())
             gevent.sleep(_A_TURN_S)
             cuts, until = relay.log.cuts, time.monotonic() + _SLICE_S
 

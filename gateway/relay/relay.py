@@ -139,6 +139,14 @@ class Relay:
             self._remember(key, step)
         return step
 
+    def let_go(self, now: float) -> None:
+        """Drop what is past the bounds of the log; to be called about once a second."""
+        tail = self.log.tail
+        self.log.let_go(now)
+        if self.log.tail != tail:
+            self._steps.clear()
+            self._steps_bytes = 0
+
     def _stand(self, mark: Mark) -> None:
         self._marks = advance(self._marks, mark)
         if mark.epoch in self.sources:

@@ -47,6 +47,16 @@ def test_a_reader_who_missed_any_stretch_is_made_whole(events, data):
     assert state(whole) == state(events)
 
 
+def test_one_huge_entity_is_forgotten_and_no_other_for_it():
+    ids = {"sessionID": "ses_1", "id": "ses_1"}
+    small = {"type": "session.updated", "properties": {"sessionID": "ses_1", "info": ids}}
+    huge = {"type": "todo.updated", "properties": {"sessionID": "ses_2", "todos": ["x" * 60_000]}}
+    ledger = told(Ledger(max_bytes=100_000), enveloped([small, huge]))
+    assert upserts(ledger.changed(-1)) == [small]
+    assert ledger.floor == 2
+    assert ledger.size < 10_000
+
+
 @given(histories(), st.data())
 def test_a_reader_who_missed_the_beginning_of_an_epoch_is_made_whole(events, data):
     cut = data.draw(st.integers(0, len(events)))

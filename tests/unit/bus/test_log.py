@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.commands import CommandFailed, Done, Replay
-from bus.log import SEGMENT_EVENTS, FellOff, Log
+from bus.log import HELD_S, SEGMENT_EVENTS, FellOff, Log
 from bus.publisher import Publisher
 from bus.replay import CannotRepair, answer, fetch
 from tests.envelopes import enveloped
@@ -17,6 +17,10 @@ def deltas(count):
         {"type": "message.part.delta", "properties": {**ids, "delta": f"{n:04d}"}}
         for n in range(count)
     )
+
+
+def large(size):
+    return enveloped([{"type": "x", "properties": {"text": "x" * size}}])
 
 
 def log_of(envelopes, **bounds):
@@ -52,6 +56,30 @@ def test_what_it_holds_it_repeats_exactly(count, bound, data):
 def test_it_is_bounded_by_bytes():
     log = log_of(deltas(20_000), max_bytes=3_000_000)
     assert 2_000_000 < log.size <= 3_000_000 + 2 * SEGMENT_EVENTS * 1004
+
+
+def test_one_event_past_the_bound_is_let_go_after_a_while_and_what_follows_is_held():
+    log = log_of([*deltas(3), *large(5_000_000)], max_bytes=3_000_000)
+    log.let_go(100.0)
+    log.let_go(100.0 + HELD_S - 0.1)
+    assert rest_of(log, 0)
+    log.let_go(100.0 + HELD_S)
+    assert (log.size, log.tail, log.head) == (0, 4, 4)
+    for envelope in deltas(3):
+        log.append(envelope)
+    log.let_go(200.0)
+    log.let_go(300.0)
+    assert rest_of(log, 4) == deltas(3)
+
+
+def test_an_event_past_the_bound_is_held_as_long_whenever_it_came():
+    log = log_of(large(5_000_000), max_bytes=3_000_000)
+    log.let_go(100.0)
+    log.append(*large(6_000_000))
+    log.let_go(100.0 + HELD_S)
+    assert rest_of(log, 1) == large(6_000_000)
+    log.let_go(100.0 + 2 * HELD_S)
+    assert log.size == 0
 
 
 def test_a_run_ends_at_a_cut_wherever_it_begins():
