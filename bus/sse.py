@@ -28,42 +28,30 @@ class ServerSentEvent(Struct):
 class EventTooLarge(ValueError):
     """An event is larger than the parser was told to hold."""
 
+    def __init__(self, most: int) -> None:
+        super().__init__(f"an event is larger than {most} bytes")
 
-class EventStreamParser:
-    """Takes the bytes of a stream in any pieces.
+
+class StreamLines:
+    """Cuts the bytes of a stream into lines, and leaves out a byte order mark at its start.
 
     Args:
-        max_event_bytes: the largest event; a larger one raises `EventTooLarge`.
+        max_bytes: of a line, its field's name left out.
     """
 
-    def __init__(self, max_event_bytes: int = 512 * 1024 * 1024) -> None:
-        self.last_event_id = ""
-        self.retry_ms: int | None = None
-        self._max = max_event_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self._max = max_bytes
         self._pieces: list[bytes] = []
         self._held = 0
         self._after_cr = False
         self._begun = False
-        self._data: list[bytes] = []
-        self._data_bytes = -1  # of the lines joined: one LF fewer than there are lines
-        self._event = "message"
 
-    def feed(self, data: bytes) -> Iterator[ServerSentEvent]:
-        """Take the next bytes; yield the events they complete.
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the lines that `data` completes, and keep what comes after the last end.
 
         Raises:
-            EventTooLarge: an event, or a line without an end, is over the limit.
+            EventTooLarge: a line without an end is over the limit.
         """
-        for line in self._lines(data):
-            if line:
-                self._field(line)
-            elif self._data:
-                yield self._dispatch()
-            else:
-                self._event = "message"
-
-    def _lines(self, data: bytes) -> list[bytes]:
-        """Return the lines that `data` completes, and keep what comes after the last end."""
         if self._after_cr and data:
             data = data.removeprefix(b"\n")  # the other half of a CRLF
             self._after_cr = False
@@ -80,23 +68,58 @@ class EventStreamParser:
             lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
         return lines
 
+    def rest(self) -> bytes:
+        """Return what came after the last line's end, and forget it."""
+        rest = b"".join(self._pieces)
+        self._pieces, self._held = [], 0
+        return rest if self._begun else rest.removeprefix(_BYTE_ORDER_MARK)
+
     def _hold(self, piece: bytes) -> None:
         if not piece:
             return
         self._held += len(piece)
-        self._check(self._held - _LONGEST_NAME)
+        if self._held - _LONGEST_NAME > self._max:
+            raise EventTooLarge(self._max)
         self._pieces.append(piece)
 
-    def _check(self, size: int) -> None:
-        if size > self._max:
-            raise EventTooLarge(f"an event is larger than {self._max} bytes")
+
+class EventStreamParser:
+    """Takes the bytes of a stream in any pieces.
+
+    Args:
+        max_event_bytes: the largest event; a larger one raises `EventTooLarge`.
+    """
+
+    def __init__(self, max_event_bytes: int = 512 * 1024 * 1024) -> None:
+        self.last_event_id = ""
+        self.retry_ms: int | None = None
+        self._max = max_event_bytes
+        self._lines = StreamLines(max_event_bytes)
+        self._data: list[bytes] = []
+        self._data_bytes = -1  # of the lines joined: one LF fewer than there are lines
+        self._event = "message"
+
+    def feed(self, data: bytes) -> Iterator[ServerSentEvent]:
+        """Take the next bytes; yield the events they complete.
+
+        Raises:
+            EventTooLarge: an event, or a line without an end, is over the limit.
+        """
+        for line in self._lines.feed(data):
+            if line:
+                self._field(line)
+            elif self._data:
+                yield self._dispatch()
+            else:
+                self._event = "message"
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
             self._data_bytes += len(value) + 1
-            self._check(self._data_bytes)
+            if self._data_bytes > self._max:
+                raise EventTooLarge(self._max)
             self._data.append(value)
         elif name == b"event":
             self._event = value.decode(errors="replace") or "message"

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import cast
 
 import gevent
+from gevent.event import Event
 
 from bus.events.message import Failure, UserMessage
 from bus.events.part import Tokens
@@ -51,40 +52,53 @@ class Answer:
         self._engine = engine
         self._database = database
         self._room = room
+        self._held = contextlib.ExitStack()  # room, until the answer is whole
         self._length = 0  # of the answer
         self._tokens = Tokens.none()
-        self._reason = "unknown"
+        self._reason: str | None = None
         self._failure: Failure | None = None
+        self._over = Event()
+        self._concluded = Event()
         turn.begin()
         self._work = gevent.spawn(self._run)
+        self._work.rawlink(lambda _: self._over.set())
 
     def abort(self) -> None:
         """Stop at once, wherever it is; `conclude` then says so."""
         self._work.kill(block=False)
 
     def conclude(self) -> None:
-        """Wait until the engine is done or stopped, and end the turn accordingly."""
-        self._work.join()
-        if isinstance(self._work.value, gevent.GreenletExit):
-            self._turn.abort()
+        """Wait until the engine is done or stopped, and end the turn accordingly.
+
+        The engine may still wait for the tokens then; they are counted when they come.
+        """
+        self._over.wait()
+        if self._reason is not None:
+            self._turn.finish(self._reason, self._tokens)
         elif self._failure is not None:
             self._turn.fail(self._failure)
         else:
-            self._turn.finish(self._reason, self._tokens)
+            self._turn.abort()
+        self._concluded.set()
 
     def _run(self) -> None:
         try:
             self._read_and_stream()
         except ModelError as error:
-            log.warning("session %s: %s", self._prompt.sessionID, error)
-            self._failure = error.failure
+            self._fail(str(error), error.failure)
         except sqlite3.Error as error:
-            log.error("session %s: the store failed: %s", self._prompt.sessionID, error)
-            self._failure = Failure("UnknownError", {"message": f"the store failed: {error}"})
+            message = f"the store failed: {error}"
+            self._fail(message, Failure("UnknownError", {"message": message}))
         except Exception:
             log.exception("session %s: the turn failed", self._prompt.sessionID)
             message = "the processor failed; its log says why"
             self._failure = Failure("UnknownError", {"message": message})
+
+    def _fail(self, message: str, failure: Failure) -> None:
+        """Note why the turn ends badly, unless its answer is whole already."""
+        if self._reason is None:
+            log.warning("session %s: %s", self._prompt.sessionID, message)
+            self._failure = failure
 
     def _read_and_stream(self) -> None:
         """Read the conversation once there is room for it, and have it answered."""
@@ -92,12 +106,11 @@ class Answer:
         size = self._database.call(history.size_upto, *where)
         if size > self._room.size:
             raise _too_long(size, self._room.size)
-        with self._room.of(size):
-            try:
-                said = chat(self._database.call(history.upto, *where))
-                self._stream(EngineRequest(self._prompt.model.modelID, said))
-            finally:
-                self._room.give_back(self._length)
+        with self._held:
+            self._held.enter_context(self._room.of(size))
+            self._held.callback(lambda: self._room.give_back(self._length))
+            said = chat(self._database.call(history.upto, *where))
+            self._stream(EngineRequest(self._prompt.model.modelID, said))
 
     def _stream(self, request: EngineRequest) -> None:
         slice_end = time.monotonic() + SLICE_S
@@ -132,10 +145,15 @@ class Answer:
     def _note(self, chunk: Chunk) -> None:
         if isinstance(chunk, Retry):
             self._turn.retry(chunk.attempt, chunk.message, chunk.next_ms)
-        elif isinstance(chunk, Usage):
-            self._tokens = chunk.tokens
         elif isinstance(chunk, Finish):
             self._reason = chunk.reason
+            self._held.close()
+            self._over.set()
+        elif isinstance(chunk, Usage):
+            if self._reason is not None:
+                self._concluded.wait()
+                self._turn.recount(chunk.tokens)
+            self._tokens = chunk.tokens
 
 
 def _too_long(size: int, most: int) -> ModelError:

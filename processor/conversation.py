@@ -13,29 +13,56 @@ from bus.events.part import FilePart, TextPart
 from processor.engines.engine import ChatMessage
 from processor.store.history import Said, Utterance
 
+Piece = dict[str, Any]
+Content = str | list[Piece]
+
 
 def chat(history: Iterable[Utterance]) -> list[ChatMessage]:
-    """Return what a model needs to read; the last prompt's system text comes first."""
+    """Return what a model needs to read; the last prompt's system text comes first.
+
+    Strict providers refuse a message without content, and neighbours of the same role: an answer
+    that never came leaves two prompts side by side. So these are merged.
+    """
     messages: list[ChatMessage] = []
     system: str | None = None
     for utterance in history:
         if isinstance(utterance.message, UserMessage):
             system = utterance.message.system or None
-            messages.append(ChatMessage("user", _content(utterance.parts)))
-        elif text := _text(utterance.parts):
-            messages.append(ChatMessage("assistant", text))
+            _append(messages, ChatMessage("user", _content(utterance.parts)))
+        elif (text := _text(utterance.parts)).strip():
+            _append(messages, ChatMessage("assistant", text))
+    if not messages or messages[-1].role != "user":
+        messages.append(ChatMessage("user", ""))  # the last prompt is empty
     return messages if system is None else [ChatMessage("system", system), *messages]
 
 
-def _content(parts: list[Said]) -> str | list[dict[str, Any]]:
-    """Return text, or a list of parts if there is an image among them."""
+def _append(messages: list[ChatMessage], message: ChatMessage) -> None:
+    before = messages[-1] if messages else None
+    if not message.content:
+        return
+    if before is None or before.role != message.role:
+        messages.append(message)
+    else:
+        before.content = _joined([*_pieces(before.content), *_pieces(message.content)])
+
+
+def _pieces(content: Content) -> list[Piece]:
+    return content if isinstance(content, list) else [{"type": "text", "text": content}]
+
+
+def _content(parts: list[Said]) -> Content:
     pieces = [piece for part in parts if (piece := _piece(part)) is not None]
+    return _joined([piece for piece in pieces if piece.get("text", "image").strip()])
+
+
+def _joined(pieces: list[Piece]) -> Content:
+    """Return text, or a list of parts if there is an image among them."""
     if all(piece["type"] == "text" for piece in pieces):
         return "\n\n".join(piece["text"] for piece in pieces)
     return pieces
 
 
-def _piece(part: Said) -> dict[str, Any] | None:
+def _piece(part: Said) -> Piece | None:
     if isinstance(part, TextPart):
         return None if part.ignored is True else {"type": "text", "text": part.text}
     if part.mime.startswith("image/"):

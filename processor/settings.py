@@ -16,6 +16,8 @@ from bus.origin import UPSTREAM, with_login
 from processor.bounds import BOUND_FLAGS, Bounds, bounds
 from processor.upstream.settings import UpstreamSettings
 
+_MIB = 1024 * 1024
+
 
 class ModelSettings(Struct, frozen=True):
     """Which model answers.
@@ -25,8 +27,9 @@ class ModelSettings(Struct, frozen=True):
         name: the model's name there.
         key: sent as a bearer token, None for a server that needs none.
         connect_timeout_s: how long a connection may take.
-        read_timeout_s: how long the provider may be silent.
+        read_timeout_s: how long the provider may say nothing; comments do not count as words.
         retries: attempts after the first.
+        answer_limit: bytes of text and thoughts in one answer.
     """
 
     url: str
@@ -35,6 +38,7 @@ class ModelSettings(Struct, frozen=True):
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 120.0
     retries: int = 4
+    answer_limit: int = 16 * _MIB
 
 
 class Settings(Struct, frozen=True):
@@ -126,9 +130,15 @@ FLAGS: Sequence[Flag] = (
         "model-read-timeout",
         number(0.1, 3600, "seconds"),
         120.0,
-        "how long the model may be silent",
+        "how long the model may say nothing",
     ),
     Flag("model-retries", whole(0, 20), 4, "attempts after a first that failed"),
+    Flag(
+        "model-answer-limit",
+        whole(1, 1024),
+        16,
+        "MiB of text and thoughts in one answer; a longer answer ends as an error",
+    ),
     *BOUND_FLAGS,
     Flag("log-level", one_of("debug", "info", "warning", "error"), "info", "what is logged"),
 )
@@ -175,4 +185,5 @@ def _model(values: Mapping[str, Any]) -> ModelSettings | None:
         connect_timeout_s=values["model_connect_timeout"],
         read_timeout_s=values["model_read_timeout"],
         retries=values["model_retries"],
+        answer_limit=values["model_answer_limit"] * _MIB,
     )

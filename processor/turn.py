@@ -6,7 +6,7 @@ Rules (`begin` comes first, and one of `finish`, `fail`, `abort` last):
 2. The first output opens the step. A run of one kind of output is one part: created empty, then
    deltas, then whole with its end.
 3. ``finish``: the open part ends, the step ends, the message gets its tokens and reason, then its
-   completion; once all of that is saved, status idle.
+   completion; once all of that is saved, status idle. ``recount`` may put in the tokens later.
 4. ``fail`` and ``abort``: the part as far as it is and the message with its error are saved before
    anybody can learn of the end. Then: the error, status idle, and only then that part and that
    message; idle again.
@@ -15,6 +15,7 @@ Rules (`begin` comes first, and one of `finish`, `fail`, `abort` last):
 from __future__ import annotations
 
 import logging
+import sqlite3
 from typing import Any
 
 from msgspec import UNSET
@@ -28,6 +29,7 @@ from bus.events.message import (
     UserMessage,
 )
 from bus.events.part import (
+    CacheTokens,
     ReasoningPart,
     Span,
     StepFinishPart,
@@ -39,6 +41,7 @@ from bus.events.session import Busy, Retry
 from bus.ids import Ids
 from processor.clock import now_ms
 from processor.record import NotSaved, Record
+from processor.store.sessions import UnknownSession
 
 log = logging.getLogger("weir.processor")
 
@@ -77,6 +80,7 @@ class Turn:
             tokens=Tokens.none(),
         )
         self._part: Growing | None = None
+        self._step: StepFinishPart | None = None
         self._in_step = False
         self._retrying = False
 
@@ -106,7 +110,8 @@ class Turn:
         """End the turn well; returns when it is saved and said."""
         self._open_step()
         self._end_part()
-        self._record.part(self._step_finish(reason, tokens))
+        self._step = self._step_finish(reason, tokens)
+        self._record.part(self._step)
         self._answer = replace(self._answer, tokens=tokens, finish=reason)
         self._record.message(self._answer)
         self._complete()
@@ -116,6 +121,23 @@ class Turn:
         self._record.idle()
         if summed.value is not None:
             self._record.publish_session(summed.value)
+
+    def recount(self, tokens: Tokens) -> None:
+        """Put in the tokens of a turn that has finished, when the provider tells them late."""
+        if self._step is None:
+            return
+        try:
+            difference = _difference(tokens, self._answer.tokens)
+            session = self._record.account(difference).get()
+        except (sqlite3.Error, UnknownSession) as error:
+            log.warning("session %s: tokens are not counted: %s", self._answer.sessionID, error)
+            return
+        self._step = replace(self._step, tokens=tokens)
+        self._record.part(self._step)
+        self._answer = replace(self._answer, tokens=tokens)
+        self._record.message(self._answer)
+        if session is not None:
+            self._record.publish_session(session)
 
     def fail(self, failure: Failure) -> None:
         """End the turn with an error; what was said so far stays."""
@@ -187,3 +209,13 @@ class Turn:
             self._record.publish_stored(self._answer.id)
             message = f"the answer could not be saved: {error}"
             self._record.error(Failure("UnknownError", {"message": message}))
+
+
+def _difference(now: Tokens, before: Tokens) -> Tokens:
+    cache = CacheTokens(now.cache.read - before.cache.read, now.cache.write - before.cache.write)
+    return Tokens(
+        input=now.input - before.input,
+        output=now.output - before.output,
+        reasoning=now.reasoning - before.reasoning,
+        cache=cache,
+    )

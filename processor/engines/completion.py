@@ -1,142 +1,210 @@
-"""Reading a streamed chat completion: bytes in, chunks out, the caller owns the socket."""
+"""Reading a streamed chat completion: bytes in, chunks out, the caller owns the socket.
+
+Rules:
+
+1. An answer is a stream of frames (`framing`), each of which `chunk` reads.
+2. After the finish reason the answer is whole. Neither junk nor an error takes back what was said;
+   an error counts all the same if nothing was said.
+3. Before it, whatever cannot be read breaks the answer: a hole must not look like an answer. What
+   came before stays.
+4. A call of a tool breaks the answer at its end, since no tool was offered.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-from msgspec import Struct
+from bus.sse import EventTooLarge
+from processor.engines import chunk, words
+from processor.engines.characters import Characters
+from processor.engines.chunk import Piece, Spoken, Unreadable
+from processor.engines.engine import Chunk, Finish, Text, Usage
+from processor.engines.framing import DONE, Frame, Framing
 
-from bus.events.part import CacheTokens, Tokens
-from bus.sse import EventStreamParser, EventTooLarge
-from processor.engines.engine import Chunk, Finish, Reasoning, Text, Usage
-
-MAX_EVENT_BYTES = 16 * 1024 * 1024
+_MIB = 1024 * 1024
+MAX_ANSWER_BYTES = 16 * _MIB
 _SHOWN = 120
-_REASONS = {"tool_calls": "tool-calls", "content_filter": "content-filter"}
+_REASONS = {
+    "tool_calls": "tool-calls",
+    "function_call": "tool-calls",
+    "content_filter": "content-filter",
+    "max_tokens": "length",
+}
 _KNOWN_REASONS = frozenset({"stop", "length", *_REASONS.values()})
 
 
 class BadStream(ValueError):
-    """The provider broke the format, or stopped before the end; the message says how."""
-
-
-class _Delta(Struct, gc=False):
-    content: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-
-
-class _Choice(Struct):
-    delta: _Delta | None = None
-    finish_reason: str | None = None
-
-
-class _PromptDetails(Struct):
-    cached_tokens: int | None = None
-
-
-class _CompletionDetails(Struct):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int | None = None
-    prompt_tokens_details: _PromptDetails | None = None
-    completion_tokens_details: _CompletionDetails | None = None
-
-
-class _Completion(Struct):
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    error: Any = None
+    """The provider broke the format, gave up, or stopped before the end; the message says how."""
 
 
 class CompletionReader:
     """Reads one answer.
 
+    Args:
+        most_bytes: of all text and thoughts; a longer answer is broken off there.
+
     Attributes:
-        done: whether the provider has said that nothing follows.
+        done: whether nothing more follows, be the answer whole or not.
         broken: what is wrong with the last bytes; what came before is still good.
+        words: how many times the model has said something.
+        counted: whether the tokens have come since the finish reason.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = MAX_ANSWER_BYTES) -> None:
         self.done = False
         self.broken: BadStream | None = None
-        self._finish: str | None = None
-        self._seen = False
-        self._parser = EventStreamParser(MAX_EVENT_BYTES)
-        self._decode = msgspec.json.Decoder(_Completion).decode
+        self.words = 0
+        self.counted = False
+        self._most = most_bytes
+        self._left = most_bytes
+        self._framing = Framing()
+        self._characters = Characters()
+        self._kind: type[Piece] = Text
+        self._chunks: list[Chunk] = []
+        self._reason: str | None = None
+        self._whole = False  # said to be, without a finish reason
+        self._seen = self._said = self._unstreamed = self._refused = False
+        self._tool: str | None = None
+        self._notice: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the answer is whole, whatever becomes of the connection."""
+        return self._reason is not None or self._whole
 
     def feed(self, data: bytes) -> list[Chunk]:
         """Take the next bytes, and return the chunks they complete."""
-        chunks: list[Chunk] = []
-        try:
-            for event in self._parser.feed(data):
-                if event.data == b"[DONE]":
-                    self.done = True
-                    break
-                self._take(event.data, chunks)
-        except (BadStream, EventTooLarge) as error:
-            self.broken = BadStream(str(error))
-        return chunks
+        self._take(self._framing.feed(data))
+        return self._said_since()
+
+    def close(self) -> list[Chunk]:
+        """Note that no more bytes come, and return the chunks that this completes."""
+        self._take(self._framing.close())
+        self._whole = self._whole or self._unstreamed
+        self.done = True
+        return self.flush()
+
+    def flush(self) -> list[Chunk]:
+        """Return a mark for the last character, if only half of it has come."""
+        if text := self._characters.flush():
+            self._chunks.append(self._kind(text))
+        return self._said_since()
 
     def end(self) -> Finish:
-        """Return why the model stopped; to be asked when no more bytes come.
+        """Return why the model stopped; to be asked when nothing more is waited for.
 
         Raises:
-            BadStream: the stream was cut.
+            BadStream: the answer is not whole, or none.
         """
-        if self._finish is None and not self.done:
-            words = "was cut before its end" if self._seen else "ended without a word"
-            raise BadStream(f"the answer of the provider {words}")
-        reason = self._finish or "unknown"
+        if not self.finished or (self._reason is None and not self._said):
+            state = "was cut before its end" if self._seen else "ended without a word"
+            raise BadStream(f"the answer of the provider {state}{self._beside()}")
+        if self._tool is not None:
+            name = f"the tool {self._tool!r}" if self._tool else "a tool"
+            raise BadStream(f"the model called {name}, but weir offers it no tools")
+        if self._refused:
+            return Finish("content-filter")
+        reason = (self._reason or "").lower()
         reason = _REASONS.get(reason, reason)
         return Finish(reason if reason in _KNOWN_REASONS else "unknown")
 
-    def _take(self, data: bytes, chunks: list[Chunk]) -> None:
+    def silence(self, seconds: float) -> BadStream:
+        """Return the error of an answer that does not go on."""
+        return BadStream(f"the provider said nothing for {seconds:g} s{self._beside()}")
+
+    def _beside(self) -> str:
+        """Return what the provider sent beside the answer, which may say what is wrong."""
+        said = self._notice or words.in_body(self._framing.stray)
+        return f": {said}" if said else ""
+
+    def _take(self, frames: Iterator[Frame]) -> None:
         try:
-            completion = self._decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            shown = data[:_SHOWN].decode(errors="replace")
-            raise BadStream(
-                f"the provider sent what is no completion: {shown!r} ({error})"
-            ) from None
+            for frame in frames:
+                if self.done:
+                    return
+                self._frame(frame)
+        except EventTooLarge as error:
+            self._break(BadStream(str(error)))
+            self.done = True
+
+    def _frame(self, frame: Frame) -> None:
+        try:
+            if frame.is_error:
+                _give_up(words.in_value(frame.value) or self._notice)
+            if frame.garbled:
+                raise Unreadable
+            self._value(frame.value)
+        except (Unreadable, RecursionError):
+            shown = str(frame.value)[:_SHOWN]
+            self._break(BadStream(f"the provider sent what is no completion: {shown!r}"))
+        except BadStream as error:
+            self._break(error)
+
+    def _value(self, value: Any) -> None:
+        if isinstance(value, dict):
+            self._spoken(chunk.read(value))
+        elif isinstance(value, list):
+            for one in value:
+                self._value(one)
+        elif value == DONE:
+            self.done = self._whole = True
+        elif value:
+            raise Unreadable
+
+    def _spoken(self, spoken: Spoken) -> None:
         self._seen = True
-        if completion.error is not None:
-            raise BadStream(f"the provider broke off: {_words(completion.error)}")
-        for choice in (completion.choices or ())[:1]:
-            if choice.delta is not None:
-                _say(choice.delta, chunks)
-            self._finish = choice.finish_reason or self._finish
-        if completion.usage is not None:
-            chunks.append(Usage(_tokens(completion.usage)))
+        before = self.words, self._reason
+        self._pieces(spoken)
+        if spoken.tool is not None:
+            self.words += 1
+            self._tool = self._tool or spoken.tool
+        self._refused = self._refused or spoken.refused
+        if spoken.error is not None:
+            _give_up(spoken.error)
+        self._reason = spoken.finish or self._reason
+        if spoken.usage is not None:
+            self.counted = self.finished
+            self._chunks.append(Usage(spoken.usage))
+        quiet = before == (self.words, self._reason)
+        self._notice = spoken.notice or self._notice if quiet else None
+
+    def _pieces(self, spoken: Spoken) -> None:
+        pieces = spoken.pieces
+        if not pieces and not self._said:
+            pieces = spoken.whole
+            self._unstreamed = bool(pieces)
+        for piece in pieces:
+            self.words += 1
+            if type(piece) is not self._kind:
+                self._say(self._characters.flush())
+                self._kind = type(piece)
+            self._say(self._characters.take(piece.text))
+
+    def _say(self, text: str) -> None:
+        if not text:
+            return
+        size = len(text) if text.isascii() else len(text.encode())
+        kept = text if size <= self._left else text.encode()[: self._left].decode(errors="ignore")
+        self._left -= size
+        if kept:
+            self._said = True
+            self._chunks.append(self._kind(kept))
+        if self._left < 0:
+            raise BadStream(
+                f"the answer is longer than {self._most / _MIB:g} MiB (--model-answer-limit)"
+            )
+
+    def _said_since(self) -> list[Chunk]:
+        chunks, self._chunks = self._chunks, []
+        return chunks
+
+    def _break(self, error: BadStream) -> None:
+        """Note that the answer is broken, unless it is whole already."""
+        if self._reason is None or not self._said or self._left < 0:
+            self.broken = error
+            self.done = True
 
 
-def _say(delta: _Delta, chunks: list[Chunk]) -> None:
-    thought = delta.reasoning_content or delta.reasoning
-    if thought:
-        chunks.append(Reasoning(thought))
-    if delta.content:
-        chunks.append(Text(delta.content))
-
-
-def _tokens(usage: _Usage) -> Tokens:
-    """Split the provider's counts as opencode does: what is cached or thought counts once."""
-    cached = (usage.prompt_tokens_details or _PromptDetails()).cached_tokens or 0
-    thought = (usage.completion_tokens_details or _CompletionDetails()).reasoning_tokens or 0
-    total = usage.total_tokens
-    return Tokens(
-        input=max(0, usage.prompt_tokens - cached),
-        output=max(0, usage.completion_tokens - thought),
-        reasoning=thought,
-        cache=CacheTokens(read=cached, write=0),
-        total=usage.prompt_tokens + usage.completion_tokens if total is None else total,
-    )
-
-
-def _words(error: Any) -> str:
-    message = error.get("message") if isinstance(error, dict) else error
-    return str(message)
+def _give_up(said: str | None) -> None:
+    raise BadStream(f"the provider broke off: {said or 'no reason given'}")

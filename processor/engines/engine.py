@@ -97,8 +97,8 @@ class Engine(Protocol):
     def stream(self, request: EngineRequest) -> Generator[list[Chunk], None, None]:
         """Yield what the model says, as much at a time as arrives at a time.
 
-        The caller closes the iterator to stop the model. After `Finish` nothing but `Usage`
-        comes.
+        The caller closes the iterator to stop the model. `Finish` ends the turn; `Usage` may come
+        some seconds later, and nothing else.
 
         Raises:
             ModelError: the model did not answer, or not to the end.

@@ -6,12 +6,11 @@ import email.utils
 import re
 import time
 from collections.abc import Mapping
-from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from bus.events.message import Failure
+from processor.engines import words
 from processor.engines.engine import ModelError
 
 RETRYABLE = frozenset({408, 429, 500, 502, 503, 504, 529})
@@ -35,7 +34,7 @@ class Refusal(Struct, frozen=True):
 
 def refused(refusal: Refusal, provider: str) -> ModelError:
     """Return the error for an answer that is not 200."""
-    message = _message(refusal)
+    message = words.in_body(refusal.body) or _unexplained(refusal)
     if refusal.status in (401, 403):
         return ModelError(
             Failure("ProviderAuthError", {"providerID": provider, "message": message})
@@ -63,6 +62,8 @@ def refused(refusal: Refusal, provider: str) -> ModelError:
 
 def interrupted(message: str, url: str, retryable: bool = False) -> ModelError:
     """Return the error for an answer that never came, or not to its end."""
+    if _OVERFLOW.search(message):
+        return ModelError(Failure("ContextOverflowError", {"message": message}))
     data = {"message": message, "isRetryable": retryable, "metadata": {"url": url}}
     return ModelError(Failure("APIError", data), retryable)
 
@@ -90,20 +91,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return min(max(0.0, asked), MAX_RETRY_AFTER_S)
 
 
-def _message(refusal: Refusal) -> str:
-    try:
-        found = _said(msgspec.json.decode(refusal.body))
-    except msgspec.MsgspecError:
-        found = None
-    return found or f"the provider answered {refusal.status}"
-
-
-def _said(body: Any) -> str | None:
-    """Find the sentence in the bodies that OpenAI-compatible servers send."""
-    if isinstance(body, str):
-        return body
-    if not isinstance(body, dict):
-        return None
-    return next(
-        (said for key in ("error", "message", "detail") if (said := _said(body.get(key)))), None
-    )
+def _unexplained(refusal: Refusal) -> str:
+    place = next((v for name, v in refusal.headers.items() if name.lower() == "location"), None)
+    leads = f" and leads to {place}; check --model-url" if place else ""
+    return f"the provider answered {refusal.status}{leads}"

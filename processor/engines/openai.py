@@ -8,33 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import time
 from collections.abc import Generator, Iterator
 
 import gevent
-import msgspec
-import urllib3
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
     NewConnectionError,
     ProtocolError,
+    ProxyError,
     ReadTimeoutError,
 )
-from urllib3.response import BaseHTTPResponse
 
 from bus.backoff import Backoff
 from processor.cause import cause_of
 from processor.clock import now_ms
+from processor.engines import failures
+from processor.engines.body import Body
 from processor.engines.completion import BadStream, CompletionReader
-from processor.engines.engine import Chunk, EngineRequest, ModelError, Offer, Retry
-from processor.engines.failures import Refusal, interrupted, refused
+from processor.engines.ending import Ending
+from processor.engines.engine import Chunk, EngineRequest, ModelError, Offer, Retry, Usage
+from processor.engines.provider import NoAnswer, Provider, RefusedRequest
 from processor.settings import ModelSettings
-
-READ_BYTES = 64 * 1024
-MAX_ERROR_BYTES = 64 * 1024
-CONNECTIONS = 256
-# A provider that keeps the connection open after its last word must not hold up the turn.
-DRAIN_S = 0.1
 
 
 class OpenAIEngine:
@@ -48,14 +44,10 @@ class OpenAIEngine:
             url=settings.url,
             any_model=True,
         )
-        self._url = f"{settings.url}/chat/completions"
-        self._key = settings.key
         self._retries = settings.retries
-        self._read_timeout_s = settings.read_timeout_s
-        self._timeout = urllib3.Timeout(
-            connect=settings.connect_timeout_s, read=settings.read_timeout_s
-        )
-        self._pool = urllib3.PoolManager(maxsize=CONNECTIONS)
+        self._patience_s = settings.read_timeout_s
+        self._most_bytes = settings.answer_limit
+        self._provider = Provider(settings)
 
     def stream(self, request: EngineRequest) -> Generator[list[Chunk], None, None]:
         """Yield the answer; an attempt that fails before its first word is repeated.
@@ -81,64 +73,59 @@ class OpenAIEngine:
             gevent.sleep(pause_s)
 
     def _attempt(self, request: EngineRequest) -> Generator[list[Chunk], None, None]:
-        reader = CompletionReader()
-        with self._errors(), contextlib.closing(self._ask(request)) as response:
-            while not reader.done and (data := response.read1(READ_BYTES)):
-                chunks = reader.feed(data)
-                if chunks:
+        with self._errors(), contextlib.closing(Body(self._provider.ask(request))) as body:
+            reader = CompletionReader(self._most_bytes)
+            ending = Ending(self._patience_s, time.monotonic())
+            while not reader.done and (wait_s := ending.wait_s(time.monotonic())) > 0:
+                if chunks := _read(body, reader, wait_s):
                     yield chunks
                 if reader.broken is not None:
                     raise reader.broken
-            yield [reader.end()]
-            gevent.with_timeout(DRAIN_S, response.drain_conn, timeout_value=None)
-
-    def _ask(self, request: EngineRequest) -> BaseHTTPResponse:
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
-        if self._key is not None:
-            headers["Authorization"] = f"Bearer {self._key}"
-        response = self._pool.request(
-            "POST",
-            self._url,
-            body=msgspec.json.encode(
-                {
-                    "model": request.model,
-                    "messages": request.messages,
-                    "stream": True,
-                    "stream_options": {"include_usage": True},
-                }
-            ),
-            headers=headers,
-            timeout=self._timeout,
-            retries=False,
-            redirect=False,
-            preload_content=False,
-        )
-        if response.status == 200:
-            return response
-        with contextlib.closing(response):
-            body = response.read(MAX_ERROR_BYTES).decode(errors="replace")
-        raise refused(self._without_key(response, body), self.offer.provider)
-
-    def _without_key(self, response: BaseHTTPResponse, body: str) -> Refusal:
-        """Providers quote the key they refuse: it must reach neither a log nor a client."""
-        key = self._key or "\0"
-        headers = {name: value.replace(key, "[key]") for name, value in response.headers.items()}
-        return Refusal(response.status, headers, body.replace(key, "[key]"), self._url)
+                ending.note(time.monotonic(), reader.words, reader.finished, reader.counted)
+            if not (reader.finished or reader.done):
+                raise reader.silence(self._patience_s)
+            yield [*reader.flush(), reader.end()]
+            while not reader.done and (wait_s := ending.late_s(time.monotonic())) > 0:
+                yield [one for one in _read(body, reader, wait_s) if isinstance(one, Usage)]
+                ending.note(time.monotonic(), reader.words, reader.finished, reader.counted)
+            body.drain()
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
         """Turn what can go wrong on the way into a `ModelError`."""
         try:
             yield
+        except RefusedRequest as error:
+            raise failures.refused(error.refusal, self.offer.provider) from error
         except BadStream as error:
-            raise interrupted(str(error), self._url) from error
-        except ReadTimeoutError as error:
-            message = f"the provider sent nothing for {self._read_timeout_s:g} s"
-            raise interrupted(message, self._url) from error
-        except (ConnectTimeoutError, NewConnectionError) as error:
-            raise interrupted(f"no connection: {cause_of(error)}", self._url, True) from error
+            raise self._interrupted(str(error)) from error
+        except (NoAnswer, ReadTimeoutError) as error:
+            message = f"the provider sent nothing for {self._patience_s:g} s"
+            raise self._interrupted(message) from error
+        except (ConnectTimeoutError, NewConnectionError, ProxyError) as error:
+            raise self._interrupted(f"no connection: {cause_of(error)}", True) from error
         except ProtocolError as error:
-            message = f"the connection was cut: {cause_of(error)}"
-            raise interrupted(message, self._url, True) from error
+            raise self._interrupted(f"the connection was cut: {cause_of(error)}", True) from error
         except HTTPError as error:
-            raise interrupted(f"the request failed: {cause_of(error)}", self._url) from error
+            raise self._interrupted(f"the request failed: {cause_of(error)}") from error
+
+    def _interrupted(self, message: str, retryable: bool = False) -> ModelError:
+        url = self._provider.url
+        return failures.interrupted(self._provider.without_key(message), url, retryable)
+
+
+def _read(body: Body, reader: CompletionReader, within_s: float) -> list[Chunk]:
+    """Return what the next bytes say, nothing if none come `within_s`.
+
+    Raises:
+        HTTPError: the connection broke before the answer was whole.
+    """
+    try:
+        data = body.read(within_s)
+    except HTTPError:
+        if not reader.finished:
+            raise
+        data = b""
+    if data is None:
+        return []
+    return reader.feed(data) if data else reader.close()

@@ -26,6 +26,8 @@ user message is the script; SIZE is in characters, the running number in front i
                           and bash a call, with N deltas of text behind it
     anything else         comes back word by word
 
+A model of `tests.fakes.odd` misbehaves by its name, whatever the prompt.
+
 `GET /requests` tells what was asked for, ``[{"path", "prompt", "aborted"}]``, where aborted means
 that the client left before the end of the answer. What opencode asks for a title has no prompt.
 """
@@ -40,6 +42,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.fakes.answer import Answer, ClientLeft, is_title, prompt_of, send_json
+from tests.fakes.odd import ODD, Wire
 from tests.fakes.scripts import play
 
 MODELS = {"object": "list", "data": [{"id": "m1", "object": "model", "owned_by": "fake"}]}
@@ -71,8 +74,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != "/v1/chat/completions" or not request.get("stream"):
             answer.refuse(400, "only POST /v1/chat/completions with stream: true is played")
             return
+        odd = ODD.get(request.get("model"))
         try:
-            play(answer)
+            odd.play(Wire(self, request)) if odd else play(answer)
         except (ClientLeft, ConnectionError):
             note["aborted"] = True
             self.close_connection = True

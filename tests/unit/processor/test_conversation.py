@@ -54,6 +54,13 @@ def file(mime: str, url: str, **fields: Any) -> FilePart:
     return FilePart(id="prt_2", **AT, mime=mime, url=url, **fields)
 
 
+PIXEL = "data:image/png;base64,AAAA"
+
+
+def image_url(url: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
 def said(*utterances: Utterance) -> list[tuple[str, Any]]:
     return [(message.role, message.content) for message in chat(utterances)]
 
@@ -63,8 +70,24 @@ def test_text_parts_are_joined_and_ignored_ones_left_out() -> None:
     assert said(prompt) == [("user", "a\n\nb")]
 
 
-def test_an_answer_that_never_came_is_left_out() -> None:
-    assert said(user(text("a")), assistant(), user(text("b"))) == [("user", "a"), ("user", "b")]
+@pytest.mark.parametrize("nothing", [[], [text("")], [text(" \n")]])
+def test_prompts_around_an_answer_that_never_came_are_one_message(nothing: list[Any]) -> None:
+    assert said(user(text("a")), assistant(*nothing), user(text("b"))) == [("user", "a\n\nb")]
+
+
+def test_prompts_in_a_row_are_one_message_with_their_images() -> None:
+    look, image = user(text("look"), file("image/png", PIXEL)), image_url(PIXEL)
+    first, second = {"type": "text", "text": "look"}, {"type": "text", "text": "b"}
+    assert said(look, user(text("b"))) == [("user", [first, image, second])]
+    assert said(user(text("b")), look) == [("user", [second, first, image])]
+
+
+@pytest.mark.parametrize("empty", [[], [text("")], [text("x", ignored=True)]])
+def test_a_message_without_content_is_left_out_unless_it_is_the_prompt(empty: list[Any]) -> None:
+    rest = [user(text("a")), assistant(text("x")), user(text("b"))]
+    assert said(user(*empty), *rest) == [("user", "a"), ("assistant", "x"), ("user", "b")]
+    assert said(*rest[:2], user(*empty))[-1] == ("user", "")
+    assert said(user(*empty)) == [("user", "")]
 
 
 def test_the_last_system_text_comes_first() -> None:

@@ -1,0 +1,224 @@
+"""What one chunk of a chat completion says, however the provider spells it.
+
+Rules:
+
+1. What is missing, null or empty says nothing. A field of an odd type is read if it holds text
+   anywhere, and left out if it does not: one odd field must not cost the answer.
+2. Content that cannot be text (a number) makes the chunk unreadable: leaving it out would leave a
+   hole in the answer.
+3. An error counts wherever it stands, unless it is empty or says that all is well.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from bus.events.part import CacheTokens, Tokens
+from processor.engines import words
+from processor.engines.engine import Reasoning, Text
+
+Json = dict[str, Any]
+Piece = Text | Reasoning
+
+_MOST_LEVELS = 8
+_MOST_TOKENS = 2**53
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
+_TEXTS = ("text", "content", "thinking", "reasoning", "summary", "refusal")
+_CHOICE_FIELDS = ("delta", "message", "text", "finish_reason")
+_ERROR_FIELDS = ("error", "errors", "detail", "error_msg", "error_message", "fault")
+_FINE = ("0", "200", "ok", "success")
+_UNFINISHED = ("", "null", "none")
+_FAILED = re.compile(r"error|fail|abort|cancel|time_?out|insufficient|malformed", re.IGNORECASE)
+
+
+class Unreadable(ValueError):
+    """A chunk holds content that is no text."""
+
+
+class Spoken(Struct):
+    """What one chunk says.
+
+    Attributes:
+        pieces: text and thoughts, in order.
+        whole: of a completion that is not streamed, all that the model says.
+        finish: why the model stopped, None while it goes on.
+        tool: name of a tool that the model calls; empty in a chunk that has arguments alone.
+        refused: whether the model declines to answer.
+        usage: what the answer has cost.
+        error: why the provider gave up, in its words.
+        notice: words that are an error only if no answer follows.
+    """
+
+    pieces: list[Piece]
+    whole: list[Piece]
+    finish: str | None = None
+    tool: str | None = None
+    refused: bool = False
+    usage: Tokens | None = None
+    error: str | None = None
+    notice: str | None = None
+
+
+def read(body: Json) -> Spoken:
+    """Return what a chunk says.
+
+    Raises:
+        Unreadable: a piece of the answer cannot be read.
+    """
+    choice = _first(body.get("choices"))
+    delta, message = choice.get("delta"), choice.get("message")
+    finish = _finish(choice.get("finish_reason"))
+    spoken = Spoken(_pieces(delta), _pieces(message) + _pieces(choice.get("text")), finish)
+    for said in (message, delta):
+        if isinstance(said, dict):
+            name = _tool(said)
+            spoken.tool = spoken.tool if name is None else name
+            spoken.refused = spoken.refused or bool(_flat(said.get("refusal")))
+    groq = body.get("x_groq")
+    spoken.usage = _usage(body.get("usage")) or _usage(choice.get("usage"))
+    spoken.usage = spoken.usage or (_usage(groq.get("usage")) if isinstance(groq, dict) else None)
+    spoken.error = _error(body, choice)
+    if not choice and isinstance(body.get("message"), str):
+        spoken.notice = words.in_value(body)
+    return spoken
+
+
+def _first(choices: Any) -> Json:
+    """Return the one choice that was asked for: the first of a list, or of an object."""
+    if isinstance(choices, dict):
+        if any(field in choices for field in _CHOICE_FIELDS):
+            return choices
+        choices = list(choices.values())
+    if not isinstance(choices, list):
+        return {}
+    first = choices[0] if choices else {}
+    return first if isinstance(first, dict) else {"delta": first}
+
+
+def _pieces(said: Any) -> list[Piece]:
+    if not isinstance(said, dict):
+        return list(_content(said))
+    thought = next((found for key in _THOUGHTS if (found := _flat(said.get(key)))), "")
+    pieces: list[Piece] = [Reasoning(thought)] if thought else []
+    pieces += _content(said.get("content"))
+    refusal = _flat(said.get("refusal"))
+    return [*pieces, Text(refusal)] if refusal else pieces
+
+
+def _content(content: Any) -> Iterable[Piece]:
+    if content is None or content is False:
+        return
+    if not isinstance(content, str | list | dict):
+        raise Unreadable(f"content is {content!r}")
+    for part in content if isinstance(content, list) else [content]:
+        if text := _flat(part):
+            yield Reasoning(text) if _is_thought(part) else Text(text)
+
+
+def _is_thought(part: Any) -> bool:
+    kind = str(part.get("type", "")) if isinstance(part, dict) else ""
+    return "think" in kind or "reason" in kind
+
+
+def _flat(value: Any, levels: int = _MOST_LEVELS) -> str:
+    """Return the text in a value: a text, a list of parts, or an object that holds text."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and levels:
+        return "".join(_flat(one, levels - 1) for one in value)
+    if isinstance(value, dict) and levels:
+        return next((text for key in _TEXTS if (text := _flat(value.get(key), levels - 1))), "")
+    return ""
+
+
+def _finish(reason: Any) -> str | None:
+    if isinstance(reason, str):
+        return None if reason.strip().lower() in _UNFINISHED else reason
+    return "unknown" if reason else None
+
+
+def _tool(said: Json) -> str | None:
+    """Return the name of the first tool that is called, None if none is."""
+    calls = said.get("tool_calls") or said.get("function_call")
+    first = calls[0] if isinstance(calls, list) else calls
+    if not isinstance(first, dict) or not first:
+        return None
+    function = first.get("function") or first
+    name = function.get("name") if isinstance(function, dict) else None
+    return name if isinstance(name, str) and name else ""
+
+
+def _usage(usage: Any) -> Tokens | None:
+    """Split the provider's counts as opencode does: what is cached or thought counts once."""
+    if not isinstance(usage, dict):
+        return None
+    asked = _count(usage, "prompt_tokens") or _count(usage, "input_tokens")
+    answered = _count(usage, "completion_tokens") or _count(usage, "output_tokens")
+    cached = _count(usage.get("prompt_tokens_details"), "cached_tokens")
+    thought = _count(usage.get("completion_tokens_details"), "reasoning_tokens")
+    total = _count(usage, "total_tokens")
+    if not (asked or answered or total):
+        return None
+    return Tokens(
+        input=max(0, asked - cached),
+        output=max(0, answered - thought),
+        reasoning=thought,
+        cache=CacheTokens(read=cached, write=0),
+        total=total or asked + answered,
+    )
+
+
+def _count(counts: Any, name: str) -> int:
+    value = counts.get(name) if isinstance(counts, dict) else None
+    try:
+        number = float(value) if isinstance(value, int | float | str) else 0.0
+    except (ValueError, OverflowError):
+        return 0
+    return int(number) if math.isfinite(number) and 0 <= number <= _MOST_TOKENS else 0
+
+
+def _error(body: Json, choice: Json) -> str | None:
+    """Return why the provider gave up, None if it did not."""
+    delta = choice.get("delta")
+    found = [body.get(field) for field in _ERROR_FIELDS if field != "detail" or not choice]
+    found += [choice.get("error"), delta.get("error") if isinstance(delta, dict) else None]
+    error = next((one for one in found if _is_error(one)), None)
+    if error is not None:
+        return words.in_value(error) or words.in_value(body) or "no reason given"
+    status = body.get("base_resp")
+    failed = isinstance(status, dict) and not _is_fine(status.get("status_code", 0))
+    failed = failed or "error" in (body.get("object"), body.get("type"), body.get("status"))
+    failed = failed or (not choice and _is_failure(body.get("code", body.get("statusCode", 0))))
+    if failed:
+        return words.in_value(status) or words.in_value(body) or "no reason given"
+    finish = choice.get("finish_reason")
+    if isinstance(finish, str) and _FAILED.search(finish):
+        return f"finish_reason is {finish!r}"
+    return None
+
+
+def _is_error(value: Any, levels: int = _MOST_LEVELS) -> bool:
+    """Tell whether a value reports an error: it holds something, and no code that is fine."""
+    if isinstance(value, dict):
+        if _is_fine(value.get("code")):
+            return False
+        return levels > 0 and any(_is_error(one, levels - 1) for one in value.values())
+    if isinstance(value, list):
+        return levels > 0 and any(_is_error(one, levels - 1) for one in value)
+    return bool(value)
+
+
+def _is_fine(code: Any) -> bool:
+    return str(code).lower() in _FINE
+
+
+def _is_failure(code: Any) -> bool:
+    """Tell whether the code of a body without an answer is that of an error."""
+    if isinstance(code, str) and not code.isdecimal():
+        return bool(code) and not _is_fine(code)
+    return str(code).isdecimal() and int(code) >= 400

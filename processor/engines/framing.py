@@ -1,0 +1,147 @@
+"""The frames of an answer: bytes in, decoded JSON out, the caller owns the socket.
+
+Rules:
+
+1. A frame is the data of a server-sent event. Data that is JSON on its own needs no empty line
+   behind it, since some providers send one line feed alone.
+2. Lines of JSON outside of events are frames too, and at the end one document of many lines is.
+3. An error is what comes as ``event: error``, or in a line of its own as ``error: …``.
+4. Data that is no JSON is a frame whose value is the text, marked as garbled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from bus.json import decode
+from bus.sse import EventTooLarge, StreamLines
+
+MAX_FRAME_BYTES = 16 * 1024 * 1024
+DONE = "[DONE]"
+_LINE_COST = 64  # of a short line in memory
+_ERROR = b"error"
+
+
+class Frame(Struct, frozen=True):
+    """One frame.
+
+    Attributes:
+        value: its JSON; `DONE` where the provider says that nothing follows.
+        is_error: whether the provider marks it as an error.
+        garbled: whether it is no JSON; `value` is its text then.
+    """
+
+    value: Any
+    is_error: bool = False
+    garbled: bool = False
+
+
+class Framing:
+    """Finds the frames of one answer."""
+
+    def __init__(self) -> None:
+        self._lines = StreamLines(MAX_FRAME_BYTES)
+        self._event = b""
+        self._data: list[bytes] = []  # of an event whose first line is no JSON on its own
+        self._stray: list[bytes] = []  # lines outside of events
+        self._held = 0  # bytes in these two
+
+    @property
+    def stray(self) -> str:
+        """What came outside of events, and is no frame."""
+        return b"\n".join(self._stray).decode(errors="replace")
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take the next bytes; yield the frames they complete.
+
+        Raises:
+            EventTooLarge: a frame is over the limit.
+        """
+        for line in self._lines.feed(data):
+            yield from self._line(line.strip())
+
+    def close(self) -> Iterator[Frame]:
+        """Note that no more bytes come; yield the frames that this completes."""
+        yield from self._line(self._lines.rest().strip())
+        yield from self._dispatch()
+        frame = _read(b"\n".join(self._stray))
+        if frame is not None:
+            self._stray = []
+            yield frame
+
+    def _line(self, line: bytes) -> Iterator[Frame]:
+        name, colon, value = line.partition(b":")
+        value = value.strip()
+        if not line:
+            yield from self._dispatch()
+        elif name == b"data":
+            yield from self._data_line(value)
+        elif name == b"event" and colon:
+            self._event = value
+        elif name == _ERROR and colon:
+            yield _read(value, is_error=True) or Frame(_text(value), is_error=True)
+        elif name not in (b"", b"id", b"retry"):
+            yield from self._stray_line(line)
+
+    def _data_line(self, value: bytes) -> Iterator[Frame]:
+        frame = None if self._data else _read(value, self._event == _ERROR)
+        if frame is not None:
+            yield frame
+        elif value and self._event == _ERROR:
+            yield Frame(_text(value), is_error=True)
+        elif value:
+            self._hold(self._data, value)
+
+    def _stray_line(self, line: bytes) -> Iterator[Frame]:
+        frame = _read(line) if not self._stray and line[:1] in b"{[" else None
+        if frame is not None:
+            yield frame
+        else:
+            self._hold(self._stray, line)
+
+    def _dispatch(self) -> Iterator[Frame]:
+        lines, self._data = self._data, []
+        event, self._event = self._event, b""
+        self._held -= sum(len(line) + _LINE_COST for line in lines)
+        whole = _read(b"\n".join(lines))
+        if whole is not None:
+            yield whole
+        else:
+            for line in lines:
+                yield _read(line) or Frame(_text(line), garbled=True)
+        if event == _ERROR:
+            yield Frame(None, is_error=True)
+
+    def _hold(self, lines: list[bytes], line: bytes) -> None:
+        self._held += len(line) + _LINE_COST
+        if self._held > MAX_FRAME_BYTES:
+            raise EventTooLarge(MAX_FRAME_BYTES)
+        lines.append(line)
+
+
+def _read(data: bytes, is_error: bool = False) -> Frame | None:
+    """Return the frame in `data`, None if it is no JSON."""
+    if data.upper() == DONE.encode():
+        return Frame(DONE)
+    try:
+        return Frame(decode(data), is_error)
+    except UnicodeDecodeError:
+        return _read_bytes(data, is_error)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _read_bytes(data: bytes, is_error: bool) -> Frame | None:
+    """Do so where bytes are no UTF-8, which is left to `characters`."""
+    try:
+        return Frame(json.loads(data.decode(errors="surrogateescape")), is_error)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")

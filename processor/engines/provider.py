@@ -1,0 +1,122 @@
+"""Asking a provider: the HTTP request of a chat completion, and the refusals."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import Any
+
+import gevent
+import msgspec
+import urllib3
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
+
+from processor.engines.engine import EngineRequest
+from processor.engines.failures import Refusal
+from processor.settings import ModelSettings
+
+CONNECTIONS = 256
+MAX_ERROR_BYTES = 64 * 1024
+ERROR_BODY_S = 5.0
+# A provider that refuses an unknown field may name the field, or only say that there is one.
+_NAMES_OPTIONS = re.compile(r"stream_options|include_usage", re.IGNORECASE)
+_NAMES_A_FIELD = re.compile(
+    r"(extra|additional|unknown|unrecognized|unexpected|unsupported|invalid) "
+    r"(request )?(input|field|propert|argument|parameter|key)",
+    re.IGNORECASE,
+)
+
+
+class RefusedRequest(Exception):
+    """The provider answered, but not with 200."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.status)
+        self.refusal = refusal
+
+
+class NoAnswer(Exception):
+    """The head of an answer did not come in time."""
+
+
+class Provider:
+    """One provider, over HTTP."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        self.url = f"{settings.url}/chat/completions"
+        self._key = settings.key
+        self._timeout = urllib3.Timeout(
+            connect=settings.connect_timeout_s, read=settings.read_timeout_s
+        )
+        # Bytes that trickle in keep a read alive, so the whole head has a deadline too.
+        self._head_s = settings.connect_timeout_s + settings.read_timeout_s
+        self._pool = urllib3.PoolManager(maxsize=CONNECTIONS)
+        self._without_options: set[str] = set()
+
+    def ask(self, request: EngineRequest) -> BaseHTTPResponse:
+        """Return the answer, its body unread.
+
+        A model that refuses to be asked for its token counts is asked without, now and later.
+
+        Raises:
+            RefusedRequest: the answer is not 200.
+            NoAnswer: there is none in time.
+            HTTPError: the connection failed.
+        """
+        if request.model not in self._without_options:
+            try:
+                return self._post(_body(request, with_options=True))
+            except RefusedRequest as error:
+                if not _refuses_options(error.refusal):
+                    raise
+        response = self._post(_body(request, with_options=False))
+        self._without_options.add(request.model)
+        return response
+
+    def without_key(self, text: str) -> str:
+        """Providers quote the key they refuse: it must reach neither a log nor a client."""
+        return text if self._key is None else text.replace(self._key, "[key]")
+
+    def _post(self, body: dict[str, Any]) -> BaseHTTPResponse:
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+        if self._key is not None:
+            headers["Authorization"] = f"Bearer {self._key}"
+        with gevent.Timeout(self._head_s, NoAnswer):
+            response = self._pool.request(
+                "POST",
+                self.url,
+                body=msgspec.json.encode(body),
+                headers=headers,
+                timeout=self._timeout,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+        if response.status == 200:
+            return response
+        raise RefusedRequest(self._refusal(response))
+
+    def _refusal(self, response: BaseHTTPResponse) -> Refusal:
+        """Read a refusal; its status counts even if its body breaks off, or never ends."""
+        body = bytearray()
+
+        def read() -> None:
+            while len(body) < MAX_ERROR_BYTES and (data := response.read1(MAX_ERROR_BYTES)):
+                body.extend(data)
+
+        with contextlib.closing(response), contextlib.suppress(HTTPError):
+            gevent.with_timeout(ERROR_BODY_S, read, timeout_value=None)
+        text = self.without_key(body[:MAX_ERROR_BYTES].decode(errors="replace"))
+        headers = {name: self.without_key(value) for name, value in response.headers.items()}
+        return Refusal(response.status, headers, text, self.url)
+
+
+def _body(request: EngineRequest, with_options: bool) -> dict[str, Any]:
+    body = {"model": request.model, "messages": request.messages, "stream": True}
+    return body | ({"stream_options": {"include_usage": True}} if with_options else {})
+
+
+def _refuses_options(refusal: Refusal) -> bool:
+    named = _NAMES_OPTIONS.search(refusal.body) is not None
+    return named or (refusal.status in (400, 422) and bool(_NAMES_A_FIELD.search(refusal.body)))

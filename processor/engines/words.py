@@ -1,0 +1,82 @@
+"""The sentence in an error of a provider, whatever form the error has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from bus import json
+
+MOST_CHARACTERS = 2000
+_MOST_LEVELS = 8
+_MOST_SENTENCES = 5
+_KEYS = (
+    "error",
+    "errors",
+    "message",
+    "detail",
+    "details",
+    "msg",
+    "error_msg",
+    "error_message",
+    "errorMessage",
+    "error_description",
+    "status_msg",
+    "faultstring",
+    "fault",
+    "reason",
+    "title",
+    "description",
+    "text",
+)
+# A name for the error is better than nothing.
+_NAMES = ("code", "type", "status")
+_UNSEEN = re.compile(
+    r"<(script|style)\b.*?</\1\s*>|<[^<>]*>|<!--.*?-->", re.DOTALL | re.IGNORECASE
+)
+_PREFIX = re.compile(r"^(data|error):\s*", re.MULTILINE)
+
+
+def in_body(body: str) -> str | None:
+    """Return the sentence in the body of an answer: JSON, an event stream, a page, plain text."""
+    plain = _PREFIX.sub("", body.strip())
+    try:
+        return in_value(json.decode(plain.encode(errors="replace")))
+    except ValueError:
+        text = _UNSEEN.sub(" ", plain) if plain.startswith("<") else plain
+        return _shortened(text)
+
+
+def in_value(value: Any, levels: int = _MOST_LEVELS) -> str | None:
+    """Return the sentence in a decoded error, None if there is none."""
+    if isinstance(value, str):
+        return _shortened(value)
+    if isinstance(value, list) and levels:
+        return _joined(in_value(one, levels - 1) for one in value[:_MOST_SENTENCES])
+    if isinstance(value, dict) and levels:
+        return _in_object(value, levels - 1)
+    return None
+
+
+def _in_object(value: dict[str, Any], levels: int) -> str | None:
+    sentence = next((said for key in _KEYS if (said := in_value(value.get(key), levels))), None)
+    if sentence is None:
+        names = (value.get(key) for key in _NAMES)
+        return next((_shortened(name) for name in names if isinstance(name, str) and name), None)
+    where = value.get("loc")
+    if isinstance(where, list):  # FastAPI: the field that is wrong
+        sentence = f"{'.'.join(map(str, where))}: {sentence}"
+    behind = value.get("metadata")
+    if isinstance(behind, dict) and (raw := behind.get("raw")):  # OpenRouter: the model's own host
+        return _joined([sentence, in_body(raw) if isinstance(raw, str) else in_value(raw, levels)])
+    return sentence
+
+
+def _joined(sentences: Iterable[str | None]) -> str | None:
+    return _shortened("; ".join(dict.fromkeys(said for said in sentences if said)))
+
+
+def _shortened(text: str) -> str | None:
+    words = " ".join(text.encode(errors="replace").decode().split())
+    return words[: MOST_CHARACTERS - 1] + "…" if len(words) > MOST_CHARACTERS else words or None
