@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import random
+from typing import Final
+
+# The generator of the module is shared by all threads, and reproducible where one seeds it.
+_RANDOM: Final = random.SystemRandom()
 
 
 class Backoff:
@@ -24,7 +28,7 @@ class Backoff:
         """Count an attempt and return how long to wait before it."""
         wait = min(self._first_s * 2.0 ** min(self.attempt, 32), self._most_s)
         self.attempt += 1
-        return wait * random.uniform(1 - self._jitter, 1 + self._jitter)
+        return wait * _RANDOM.uniform(1 - self._jitter, 1 + self._jitter)
 
     def reset(self) -> None:
         """Start over: the last attempt succeeded."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from typing import Final
 
 import gevent
 
@@ -11,6 +12,7 @@ from gateway.evictions import Cause
 from gateway.readers import Readers
 
 _TICK_S = 0.05
+_RANDOM: Final = random.SystemRandom()
 
 
 def drain(readers: Readers, window_s: float) -> None:
@@ -22,7 +24,7 @@ def drain(readers: Readers, window_s: float) -> None:
     until = time.monotonic() + window_s
     while len(readers) and (left := until - time.monotonic()) > 0:
         for reader in list(readers):
-            if random.random() * left < _TICK_S:
+            if _RANDOM.random() * left < _TICK_S:
                 reader.leave(Cause.DRAINED)
         gevent.sleep(_TICK_S)
     readers.close()

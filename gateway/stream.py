@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Iterator
+from typing import Final
 
 import gevent
 
@@ -24,6 +25,7 @@ log = logging.getLogger("weir.gateway")
 
 _STEPS_A_TURN = 2
 _RETRY_MS = (500, 1500)
+_RANDOM: Final = random.SystemRandom()
 _LOOK_S = 0.05
 _COMMENT_S = 1.0
 _WAITING = b": this worker is yet to hear of the last event\n\n"
@@ -149,7 +151,7 @@ class Stream:
 
     def _retry(self) -> bytes:
         """Return when to come back: many who lost one server must not do so at once."""
-        line = b"retry: %d\n" % random.randint(*_RETRY_MS)
+        line = b"retry: %d\n" % _RANDOM.randint(*_RETRY_MS)
         self._reader.sent.bytes += len(line)
         return line
 

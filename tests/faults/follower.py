@@ -14,6 +14,7 @@ from bus.sse import EventStreamParser
 from tests.faults.witness import Broken, Witness
 
 _READ_BYTES = 64 * 1024
+_RANDOM = random.SystemRandom()
 _TRY_AGAIN = (429, 502, 503, 504)
 
 
@@ -101,7 +102,7 @@ class Follower:
             while not self._stopped.is_set():
                 self._follow(attempt)
                 attempt += 1
-                self._stopped.wait(random.uniform(*self._pause_s))
+                self._stopped.wait(_RANDOM.uniform(*self._pause_s))
         except Exception as error:
             error.add_note(f"seen by {self.name}")
             self.failure = error

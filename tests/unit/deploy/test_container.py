@@ -13,6 +13,8 @@ import pytest
 from tests.processes import DEADLINE_S, free_port, wait_until
 from tests.unit.deploy.container import service
 
+STOPS = signal.SIGTERM, signal.SIGINT, signal.SIGHUP
+
 
 class Alive(BaseHTTPRequestHandler):
     """A weir that is alive, though its upstream is away."""
@@ -39,6 +41,8 @@ def container(tmp_path):
             env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
             stderr=subprocess.PIPE,
             text=True,
+            # A shell cannot trap what was ignored when it started: under nohup, or behind `&`.
+            preexec_fn=lambda: [signal.signal(number, signal.SIG_DFL) for number in STOPS],
         )
         wait_until((tmp_path / "log").exists)
         try:
@@ -81,7 +85,7 @@ def test_any_other_end_is_the_end_of_the_container(container, status):
         assert process.wait(DEADLINE_S) == status
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", STOPS)
 def test_a_stop_reaches_weir_which_ends_in_order(container, tmp_path, number):
     script = f"trap 'kill $!; echo stopped >>{tmp_path}/log; exit 0' TERM; sleep 60 & wait"
     with container(script) as process:
