@@ -10,6 +10,8 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 Id = Annotated[str, Meta(min_length=1, max_length=128)]
+MOST_PARTS = 1000
+"""Of one prompt: each part is an event of its own."""
 Milliseconds = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 """Since the Unix epoch, as far as JavaScript can count."""
 
@@ -67,7 +69,7 @@ class ModelInput(Struct):
 class PromptBody(Struct, kw_only=True):
     """Body of ``POST /session/{id}/message`` and ``…/prompt_async``."""
 
-    parts: Annotated[list[PartInput], Meta(min_length=1)]
+    parts: Annotated[list[PartInput], Meta(min_length=1, max_length=MOST_PARTS)]
     messageID: Id | None = None
     model: ModelInput | None = None
     agent: str | None = None

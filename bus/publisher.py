@@ -52,6 +52,7 @@ class Publisher:
         self._defer = defer
         self._pending: list[Envelope] = []
         self._pending_bytes = 0
+        self._closed = False
 
     def publish(
         self,
@@ -94,5 +95,11 @@ class Publisher:
         self.journal.let_go(time.monotonic())
         self._send(Heartbeat(self.source, self.epoch, self.seq, time.time_ns()))
 
+    def close(self) -> None:
+        """Send what waits, and nothing from then on."""
+        self.flush()
+        self._closed = True
+
     def _send(self, frame: Frame) -> None:
-        self._socket.send(encode(frame), zmq.NOBLOCK)
+        if not self._closed:
+            self._socket.send(encode(frame), zmq.NOBLOCK)

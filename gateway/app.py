@@ -32,7 +32,7 @@ from gateway.resources.health import Health
 from gateway.resources.readiness import Livez, Readyz
 from gateway.resources.status import Metrics, Status
 from gateway.scoreboard import Scoreboard
-from gateway.settings import Settings
+from gateway.settings import MIB, Settings
 from gateway.shedding import Shedding
 from gateway.survey import Surveyor
 
@@ -107,8 +107,13 @@ class Worker:
         app.add_route("/global/health", Health(self._feeds.memories[0]))
         self._add_checks(app)
         if upstream is None:
-            directory, patience_s = settings.directory, settings.stall_timeout
-            add_native_routes(app, self._feeds.requester, directory, patience_s)
+            add_native_routes(
+                app,
+                self._feeds.requester,
+                settings.directory,
+                patience_s=settings.stall_timeout,
+                max_message=settings.max_message * MIB,
+            )
         return app
 
     def _add_checks(self, app: falcon.App[falcon.Request, falcon.Response]) -> None:

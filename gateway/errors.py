@@ -65,6 +65,26 @@ class BadRequest(Exception):
         self.field = field
 
 
+class BoundReached(Exception):
+    """A request for which there is no room.
+
+    Args:
+        status: of the answer.
+        message: what there is too much of, and how much is allowed.
+        bound: the name of the bound, of a flag as a rule.
+        retry_after_s: when to try again; None where that would not help.
+    """
+
+    def __init__(
+        self, status: int, message: str, bound: str, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.bound = bound
+        self.retry_after_s = retry_after_s
+
+
 def error_body(status: int, message: str, **detail: Any) -> bytes:
     """The JSON of an error answer; `detail` goes beside the message."""
     data = {"message": message, **detail}
@@ -86,6 +106,7 @@ def install_error_handlers(app: falcon.App[Request, Response]) -> None:
     app.add_error_handler(Exception, _unexpected)
     app.add_error_handler(falcon.HTTPError, _http_error)
     app.add_error_handler(BadRequest, _bad_request)
+    app.add_error_handler(BoundReached, _bound_reached)
     app.add_error_handler(CommandFailed, _command_failed)
     app.add_error_handler(ProcessorGone, _processor_gone)
     app.add_error_handler(DeadlineExceeded, _deadline_exceeded)
@@ -99,10 +120,21 @@ def _bad_request(req: Request, resp: Response, error: BadRequest, params: dict[s
 def _command_failed(
     req: Request, resp: Response, error: CommandFailed, params: dict[str, Any]
 ) -> None:
-    if error.retry_after_s is not None:
-        resp.set_header("Retry-After", str(error.retry_after_s))
+    _come_back(resp, error.retry_after_s)
     detail = {} if error.bound is None else {"bound": error.bound}
     answer_error(resp, _STATUS_OF_FAILURE[error.kind], error.message, **detail)
+
+
+def _bound_reached(
+    req: Request, resp: Response, error: BoundReached, params: dict[str, Any]
+) -> None:
+    _come_back(resp, error.retry_after_s)
+    answer_error(resp, error.status, error.message, bound=error.bound)
+
+
+def _come_back(resp: Response, after_s: int | None) -> None:
+    if after_s is not None:
+        resp.set_header("Retry-After", str(after_s))
 
 
 def _processor_gone(
@@ -115,7 +147,7 @@ def _processor_gone(
 def _deadline_exceeded(
     req: Request, resp: Response, error: DeadlineExceeded, params: dict[str, Any]
 ) -> None:
-    answer_error(resp, 504, str(error))
+    answer_error(resp, 504, str(error), bound="--command-timeout")
 
 
 def _http_error(

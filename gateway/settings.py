@@ -35,6 +35,7 @@ def _inherited(value: str) -> int:
     return int(value)
 
 
+MIB = 1024 * 1024
 BUSES = Kind(_buses, "ipc:///FOLDER or tcp://LOOPBACK:PORT, several joined with commas")
 
 GATEWAY_FLAGS = (
@@ -58,6 +59,7 @@ GATEWAY_FLAGS = (
         "over how long readers are let go when a worker stops",
     ),
     Flag("max-readers", flags.whole(1, 100000), 4096, "event streams a worker holds at once"),
+    Flag("max-message", flags.whole(1, 60), 32, "MiB of a prompt; past it, 413"),
     Flag("command-timeout", flags.number(0.1, 60, "seconds"), 10.0, "wait for the processor"),
 )
 LOG_LEVEL = Flag(
@@ -98,6 +100,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         stall_timeout: seconds that a reader may accept no byte of what waits for it.
         drain: seconds over which readers are let go when a worker stops.
         command_timeout: seconds to wait for a processor's answer.
+        max_message: MiB that the body of a prompt may have.
         upstream: where all routes but weir's own go; None where weir is the server itself.
         upstream_timeout: seconds that the upstream may be silent.
         worker_timeout: seconds that a worker's loop may stand still; 0 for any.
@@ -116,6 +119,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     drain: float
     max_readers: int
     command_timeout: float
+    max_message: int
     log_level: str
     upstream: Origin | None = None
     upstream_timeout: float = 60.0

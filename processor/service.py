@@ -51,7 +51,7 @@ def run(settings: Settings) -> None:
         events, commands = stack.enter_context(_sockets(settings.bus))
         loop = gevent.get_hub().loop
         publisher = Publisher(events, mode.source, defer=loop.run_callback)
-        stack.callback(publisher.flush)
+        stack.callback(publisher.close)
         work = mode.begin(publisher, stack)
         heart = Heart(Notifier(settings.notify_socket), BEAT_S)
         pulse = Pulse(publisher, work.each_beat, heart)

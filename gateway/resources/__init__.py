@@ -6,8 +6,10 @@ import falcon
 
 from bus.requester import Requester
 from gateway.resources.absent import ANSWERS, OF_A_SESSION, Absent, AbsentOfSession
+from gateway.resources.body import MAX_BODY_BYTES
 from gateway.resources.courier import Courier
 from gateway.resources.descriptions import DESCRIBED, Description
+from gateway.resources.intake import Intake
 from gateway.resources.messages import Message, Messages
 from gateway.resources.sessions import Session, Sessions, SessionStatuses
 from gateway.resources.turns import Abort, PromptAsync
@@ -19,7 +21,11 @@ _PATIENCE_S = 30.0
 
 
 def add_native_routes(
-    app: _App, requester: Requester, default_directory: str, patience_s: float = _PATIENCE_S
+    app: _App,
+    requester: Requester,
+    default_directory: str,
+    patience_s: float = _PATIENCE_S,
+    max_message: int = MAX_BODY_BYTES,
 ) -> None:
     """Route everything but the event streams and health.
 
@@ -28,9 +34,9 @@ def add_native_routes(
         requester: asks the processor.
         default_directory: of requests that name none.
         patience_s: how long a client may accept nothing of a long answer.
+        max_message: how long the body of a prompt may be.
     """
-    courier = Courier(requester, patience_s)
-    _add_session_routes(app, requester, courier, default_directory)
+    _add_session_routes(app, requester, patience_s, max_message, default_directory)
     for what in DESCRIBED:
         app.add_route(f"/{what}", Description(what, requester, default_directory))
     for path, body in ANSWERS.items():
@@ -38,14 +44,15 @@ def add_native_routes(
 
 
 def _add_session_routes(
-    app: _App, requester: Requester, courier: Courier, default_directory: str
+    app: _App, requester: Requester, patience_s: float, max_message: int, default_directory: str
 ) -> None:
-    app.add_route("/session", Sessions(requester, courier, default_directory))
+    courier, intake = Courier(requester, patience_s), Intake(max_message)
+    app.add_route("/session", Sessions(requester, courier, intake, default_directory))
     app.add_route("/session/status", SessionStatuses(requester, default_directory))
-    app.add_route("/session/{session}", Session(requester))
-    app.add_route("/session/{session}/message", Messages(requester, courier))
+    app.add_route("/session/{session}", Session(requester, intake))
+    app.add_route("/session/{session}/message", Messages(requester, courier, intake))
     app.add_route("/session/{session}/message/{message}", Message(courier))
-    app.add_route("/session/{session}/prompt_async", PromptAsync(requester))
+    app.add_route("/session/{session}/prompt_async", PromptAsync(requester, intake))
     app.add_route("/session/{session}/abort", Abort(requester))
     for name in OF_A_SESSION:
         app.add_route(f"/session/{{session}}/{name}", AbsentOfSession(requester))

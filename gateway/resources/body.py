@@ -2,42 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar, get_args
 
-import falcon
 import msgspec
 from falcon import Request
+from msgspec import Struct
 
 from bus import depth
 from bus.bodies import PartInput
 from bus.json import mended
-from gateway.errors import BadRequest
+from bus.sockets import MAX_COMMAND_BYTES
+from gateway.errors import BadRequest, BoundReached
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
+"""Of a prompt, unless ``--max-message`` says otherwise."""
+SMALL_BODY_BYTES = 1024 * 1024
+"""Of all other requests."""
 _STEP_BYTES = 1024 * 1024
 _PART_TYPES = ", ".join(part.__struct_config__.tag for part in get_args(PartInput))
 
 T = TypeVar("T")
 
 
-def read_body(req: Request) -> bytes:
+class Limit(Struct, frozen=True):
+    """How long a body may be, and the name of that bound."""
+
+    size: int
+    name: str
+
+
+SMALL = Limit(SMALL_BODY_BYTES, "bodies other than prompts")
+_ON_THE_BUS = Limit(MAX_COMMAND_BYTES - 64 * 1024, "commands on the bus")
+
+
+def read_body(req: Request, limit: Limit, take: Callable[[int], None]) -> bytes:
     """The whole body, whether its length was announced or it comes in chunks.
 
+    Args:
+        req: the request.
+        limit: how long the body may be.
+        take: called with the length of each piece that has come; may refuse it.
+
     Raises:
-        falcon.HTTPContentTooLarge: it is longer than `MAX_BODY_BYTES`.
+        BoundReached: it is longer than `limit`.
         BadRequest: it ends early or is not framed as HTTP has it.
     """
     announced = req.content_length
     if announced is None and not req.env.get("wsgi.input_terminated"):
         return b""
-    _check_size(announced or 0)
+    _check_size(announced or 0, limit)
     try:
-        body = _read(req, MAX_BODY_BYTES + 1 if announced is None else announced)
+        body = _read(req, limit.size + 1 if announced is None else announced, take)
+    except BoundReached:
+        raise
     except Exception as error:
         # A connection that breaks, and each HTTP server's own words for bad framing.
         raise BadRequest(f"the body could not be read: {error}", "Body") from error
-    _check_size(len(body))
+    _check_size(len(body), limit)
     if announced is not None and len(body) < announced:
         raise BadRequest(f"the body ended after {len(body)} of {announced} bytes", "Body")
     return body
@@ -55,7 +78,7 @@ def decode_body(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         depth.check(body)
         value = _decoded(body, decoder)
         # The bus has narrower numbers than JSON: what it cannot carry is the sender's fault.
-        msgspec.msgpack.encode(value)
+        size = len(msgspec.msgpack.encode(value))
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from error
     except msgspec.DecodeError as error:
@@ -66,6 +89,7 @@ def decode_body(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         raise BadRequest(f"the body is {error}", "Body") from error
     except OverflowError as error:
         raise BadRequest("the body has an integer of more than 64 bits", "Body") from error
+    _check_size(size, _ON_THE_BUS)
     return value
 
 
@@ -81,20 +105,20 @@ def _decoded(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         return decoder.decode(body)
 
 
-def _check_size(size: int) -> None:
-    if size > MAX_BODY_BYTES:
-        raise falcon.HTTPContentTooLarge(
-            description=f"the body is over the limit of {MAX_BODY_BYTES} bytes"
-        )
+def _check_size(size: int, limit: Limit) -> None:
+    if size > limit.size:
+        message = f"the body is over the limit of {limit.size} bytes ({limit.name})"
+        raise BoundReached(413, message, limit.name)
 
 
-def _read(req: Request, limit: int) -> bytes:
+def _read(req: Request, limit: int, take: Callable[[int], None]) -> bytes:
     stream = req.env["wsgi.input"]
     body = bytearray()
     while len(body) < limit:
         piece = stream.read(min(_STEP_BYTES, limit - len(body)))
         if not piece:
             break
+        take(len(piece))
         body += piece
     return bytes(body)
 

@@ -10,8 +10,9 @@ from bus.commands import MessageGet, MessageList
 from bus.requester import Requester
 from gateway.errors import BadRequest
 from gateway.resources.courier import Courier
+from gateway.resources.intake import Intake
 from gateway.resources.query import integer
-from gateway.resources.turns import answer_of, prompt_of, start_turn
+from gateway.resources.turns import PROMPT, answer_of, start_turn
 
 _MAX_LIMIT = 10_000
 
@@ -19,9 +20,10 @@ _MAX_LIMIT = 10_000
 class Messages:
     """``/session/{id}/message``."""
 
-    def __init__(self, requester: Requester, courier: Courier) -> None:
+    def __init__(self, requester: Requester, courier: Courier, intake: Intake) -> None:
         self._requester = requester
         self._courier = courier
+        self._intake = intake
 
     def on_get(self, req: Request, resp: Response, session: str) -> None:
         """Answer the newest ``limit`` messages ``before`` a cursor, oldest first."""
@@ -36,9 +38,11 @@ class Messages:
 
     def on_post(self, req: Request, resp: Response, session: str) -> None:
         """Run a turn and answer when it is over; it goes on if the client does not wait."""
-        prompt = prompt_of(req)
-        message = start_turn(self._requester, session, prompt)
-        if prompt.noReply:
+        with self._intake.prompt(req, PROMPT) as prompt:
+            message = start_turn(self._requester, session, prompt)
+            no_reply = prompt.noReply
+            del prompt
+        if no_reply:
             done = self._courier.ask(MessageGet(session, message))
         else:
             done = answer_of(self._courier, session, message)

@@ -18,8 +18,8 @@ from bus.requester import Requester
 from gateway.directory import directory_of
 from gateway.errors import BadRequest
 from gateway.resources.answer import answer
-from gateway.resources.body import decode_body, read_body
 from gateway.resources.courier import Courier
+from gateway.resources.intake import Intake
 from gateway.resources.query import flag, integer
 
 _CREATE = msgspec.json.Decoder(CreateBody)
@@ -31,9 +31,12 @@ _MAX_LIMIT = 10_000
 class Sessions:
     """``/session``."""
 
-    def __init__(self, requester: Requester, courier: Courier, default_directory: str) -> None:
+    def __init__(
+        self, requester: Requester, courier: Courier, intake: Intake, default_directory: str
+    ) -> None:
         self._requester = requester
         self._courier = courier
+        self._intake = intake
         self._default_directory = default_directory
 
     def on_get(self, req: Request, resp: Response) -> None:
@@ -50,9 +53,8 @@ class Sessions:
     def on_post(self, req: Request, resp: Response) -> None:
         """Make a session; the body may be empty."""
         directory = directory_of(req, self._default_directory)
-        body = read_body(req)
-        created = decode_body(body, _CREATE) if body else CreateBody()
-        answer(resp, self._requester.call(SessionCreate(directory, created)).body)
+        with self._intake.small(req, _CREATE, CreateBody()) as body:
+            answer(resp, self._requester.call(SessionCreate(directory, body)).body)
 
     def _scope(self, req: Request) -> str | None:
         scope = req.get_param("scope")
@@ -65,8 +67,9 @@ class Sessions:
 class Session:
     """``/session/{id}``."""
 
-    def __init__(self, requester: Requester) -> None:
+    def __init__(self, requester: Requester, intake: Intake) -> None:
         self._requester = requester
+        self._intake = intake
 
     def on_get(self, req: Request, resp: Response, session: str) -> None:
         """Answer the session."""
@@ -74,8 +77,8 @@ class Session:
 
     def on_patch(self, req: Request, resp: Response, session: str) -> None:
         """Change the given fields, and answer the session."""
-        body = decode_body(read_body(req), _PATCH)
-        answer(resp, self._requester.call(SessionPatch(session, body)).body)
+        with self._intake.small(req, _PATCH) as body:
+            answer(resp, self._requester.call(SessionPatch(session, body)).body)
 
     def on_delete(self, req: Request, resp: Response, session: str) -> None:
         """Remove the session."""

@@ -11,10 +11,10 @@ from bus.commands import Abort as AbortCommand
 from bus.commands import Done, Prompt, TurnWait
 from bus.requester import Requester
 from gateway.resources.answer import answer
-from gateway.resources.body import decode_body, read_body
 from gateway.resources.courier import Courier
+from gateway.resources.intake import Intake
 
-_PROMPT = msgspec.json.Decoder(PromptBody)
+PROMPT = msgspec.json.Decoder(PromptBody)
 _WAIT_MS = 20_000
 # Longer than the wait, so that a turn still running is told from a processor that hangs.
 _WAIT_DEADLINE_S = 25.0
@@ -26,11 +26,6 @@ class _Started(msgspec.Struct):
 
 
 _STARTED = msgspec.json.Decoder(_Started)
-
-
-def prompt_of(req: Request) -> PromptBody:
-    """The prompt in a request's body."""
-    return decode_body(read_body(req), _PROMPT)
 
 
 def start_turn(requester: Requester, session: str, prompt: PromptBody) -> str:
@@ -50,12 +45,14 @@ def answer_of(courier: Courier, session: str, message: str) -> Done:
 class PromptAsync:
     """``/session/{id}/prompt_async``."""
 
-    def __init__(self, requester: Requester) -> None:
+    def __init__(self, requester: Requester, intake: Intake) -> None:
         self._requester = requester
+        self._intake = intake
 
     def on_post(self, req: Request, resp: Response, session: str) -> None:
         """Queue a turn; what becomes of it goes over the event stream."""
-        start_turn(self._requester, session, prompt_of(req))
+        with self._intake.prompt(req, PROMPT) as prompt:
+            start_turn(self._requester, session, prompt)
         resp.status = falcon.HTTP_204
 
 

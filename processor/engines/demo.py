@@ -26,7 +26,7 @@ from processor.engines.engine import (
 )
 
 MAX_DELTAS = 1_000_000
-MAX_TEXT = 256 * 1024 * 1024
+MAX_TEXT = 64 * 1024 * 1024
 MAX_RATE = 100_000
 RATE_SIZE = 40
 WORDS_PER_S = 60.0

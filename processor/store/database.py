@@ -29,7 +29,8 @@ Work = Callable[[sqlite3.Connection], Any]
 
 SLOW_S = 5.0
 BUSY_S = 2.0
-"""How long the first of some jobs waits for another process that holds the database."""
+"""How long some jobs wait in all for another process that holds the database."""
+_RETRY_S = 0.02
 _MOST_JOURNAL_BYTES = 64 * 1024 * 1024
 _OVERDRAFT = 1.25
 """What turns that run may take beyond the quota, as a share of it; then the file is full."""
@@ -173,7 +174,7 @@ def _open(file: Path, quota: int) -> sqlite3.Connection | CannotStart:
 
 
 def _connect(file: Path, quota: int) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, timeout=BUSY_S, isolation_level=None)
+    connection = sqlite3.connect(file, timeout=_RETRY_S, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -201,12 +202,13 @@ def _run_all(
 ) -> tuple[list[Outcome], int]:
     """Carry jobs out; return what came of them, and how many bytes are used then."""
     outcomes: list[Outcome] = []
+    until = time.monotonic() + BUSY_S
     for job in jobs:
-        outcomes.append(outcome := _run(connection, job))
-        if outcome.error is not None and is_busy(outcome.error):
-            # The jobs behind it have waited as long.
-            connection.execute("PRAGMA busy_timeout = 0")
-    connection.execute(f"PRAGMA busy_timeout = {int(BUSY_S * 1000)}")
+        outcome = _run(connection, job)
+        while outcome.error is not None and is_busy(outcome.error) and time.monotonic() < until:
+            time.sleep(_RETRY_S)
+            outcome = _run(connection, job)
+        outcomes.append(outcome)
     if any(outcome.wrote for outcome in outcomes):
         with contextlib.suppress(sqlite3.Error):
             used = _used(connection)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 
 from bus.bodies import CreateBody
@@ -34,6 +35,14 @@ def test_a_database_that_another_process_holds_is_busy_and_soon_free(
     assert said == ("unavailable", 1, "the store failed: database is locked")
     other.execute("ROLLBACK")
     rig.sessions.create(DIRECTORY, CreateBody())
+
+
+def test_a_job_waits_for_another_process_that_is_soon_done(rig: Rig, tmp_path: Path) -> None:
+    other = hold(rig, tmp_path, "BEGIN IMMEDIATE")
+    made = gevent.spawn(rig.sessions.create, DIRECTORY, CreateBody())
+    gevent.sleep(0.1)
+    other.execute("ROLLBACK")
+    assert made.get(timeout=10).directory == DIRECTORY
 
 
 def test_what_waits_behind_a_busy_job_does_not_wait_again(rig: Rig, tmp_path: Path) -> None:
