@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlencode
@@ -37,6 +38,7 @@ class EventStream:
             just started may leave what comes too early without an answer.
         notice: told in words when the connection is lost.
         pause: waits between two attempts, for the seconds it is given or less.
+        longest_wait_s: between two attempts.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class EventStream:
         answer_s: float = 10.0,
         notice: Callable[[str], None] = lambda words: None,
         pause: Callable[[float], object] | None = None,
+        longest_wait_s: float = math.inf,
     ) -> None:
         self._server = server
         self._target = server.target(path + (f"?{urlencode(query)}" if query else ""))
@@ -57,6 +60,7 @@ class EventStream:
         self._pause = pause
         self._last_event_id = ""
         self._retry_ms: int | None = None
+        self._longest_wait_s = longest_wait_s
         self._backoff = Backoff()
 
     def __iter__(self) -> Iterator[ServerSentEvent]:
@@ -71,7 +75,7 @@ class EventStream:
                 lost = "the server ended the stream"
             except (OSError, http.client.HTTPException, EventTooLarge) as error:
                 lost = f"{self._server.authority} {in_words(error)}"
-            wait_s = self._backoff.next_s()
+            wait_s = min(self._backoff.next_s(), self._longest_wait_s)
             self._notice(f"{lost}; trying again in {wait_s:.1f} s")
             (self._pause or time.sleep)(wait_s)
 

@@ -6,23 +6,30 @@ import io
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
 from msgspec import Struct
 
-from acp_client import decode
+from acp_client import decode, wire
 from acp_client.stream import EventStream, StreamRefused
 from bus import flags
 from bus.flags import Flag
 from bus.origin import Origin
+from bus.sse import ServerSentEvent
 from deploy import command_line
-from deploy.transcript import Transcript
+from deploy.past import NoSession, Past
+from deploy.terminal import has_colour, shown_json, shown_line
+from deploy.transcript.page import Page
+from deploy.transcript.transcript import Transcript
 
 _FLAGS = (
-    Flag("session", flags.text("a session id"), None, "only this session"),
+    Flag("session", flags.text("a session id"), None, "only this session, with what was said"),
     Flag("directory", flags.text("a folder"), None, "only this folder"),
+    Flag("lines", flags.whole(0, 1000000), 10, "of a tool's output or diff to show; 0: all"),
 )
+_LONGEST_WAIT_S = 5.0
+"""Between two attempts to connect: a person looks on."""
 
 
 class Options(Struct, frozen=True):
@@ -32,6 +39,7 @@ class Options(Struct, frozen=True):
     session: str | None
     directory: str | None
     json: bool
+    lines: int = 10
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
@@ -49,10 +57,13 @@ def run(options: Options, out: TextIO = sys.stdout) -> int:
     """Print the stream until it is interrupted or refused; return the exit status."""
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(errors="replace")  # half a surrogate pair can be said, but not written
+    notices = Notices(options.server, out.isatty())
     try:
-        _print(options, out)
-    except StreamRefused as refused:
-        print(f"weir tail: {refused}", file=sys.stderr)
+        for text in (_machine if options.json else _person)(options, out, notices):
+            out.write(text)
+            out.flush()
+    except (StreamRefused, NoSession) as refused:
+        notices.say(str(refused))
         return 1
     except BrokenPipeError:
         # What is still buffered would fail again when the interpreter flushes it at its end.
@@ -63,33 +74,69 @@ def run(options: Options, out: TextIO = sys.stdout) -> int:
     return 0
 
 
-def _print(options: Options, out: TextIO) -> None:
-    transcript = Transcript(color=out.isatty())
-    for event in _stream(options):
-        if options.json:
-            out.write(event.data.decode(errors="replace") + "\n")
-        else:
-            out.write(_text(event.data, transcript))
-        out.flush()
+class Notices:
+    """What is said on standard error.
+
+    Args:
+        server: that is followed.
+        greets: whether to say that the stream is open: a quiet server shows nothing else.
+    """
+
+    def __init__(self, server: Origin, greets: bool) -> None:
+        self._opened = f"following {server}" if greets else ""
+        self._cause = ""
+
+    def say(self, words: str) -> None:
+        """Say something."""
+        print(f"weir tail: {shown_line(words)}", file=sys.stderr, flush=True)
+
+    def lost(self, words: str) -> None:
+        """Say that the stream is lost, once for each cause in a row."""
+        cause = words.partition(";")[0]
+        if cause != self._cause:
+            self._cause, self._opened = cause, "connected again"
+            self.say(words)
+
+    def heard(self) -> None:
+        """Say that the stream is open, if that is news."""
+        if self._opened:
+            self.say(self._opened)
+            self._cause = self._opened = ""
 
 
-def _text(data: bytes, transcript: Transcript) -> str:
-    try:
-        event = decode.event_of(data)
-    except decode.Unreadable as error:
-        _notice(f"not an event: {error}")
-        return ""
-    properties = json.loads(bytes(event.properties))
-    return transcript.text({"type": event.type, "properties": properties})
+def _machine(options: Options, out: TextIO, notices: Notices) -> Iterator[str]:
+    """Yield each event as a line of JSON, on a terminal without characters that it obeys."""
+    for event in _stream(options, notices):
+        line = event.data.decode(errors="replace")
+        yield (shown_json(line) if out.isatty() else line) + "\n"
 
 
-def _stream(options: Options) -> EventStream:
+def _person(options: Options, out: TextIO, notices: Notices) -> Iterator[str]:
+    transcript = Transcript(Page(has_colour(out, os.environ)), options.lines)
+    past = Past(options.server, options.session, options.directory)
+    for frame in _stream(options, notices):
+        try:
+            event = decode.event_of(frame.data)
+        except decode.Unreadable as error:
+            notices.say(f"not an event: {error}")
+            continue
+        if event.type == "server.connected":
+            # After the stream is open, so that nothing falls between the past and the stream.
+            resumed = decode.properties_of(event, wire.Connected).resumed
+            yield from past.since_last_time(transcript, resumed, notices.say)
+        elif options.session in (None, decode.session_of(event)):
+            properties = json.loads(bytes(event.properties))
+            yield transcript.text({"type": event.type, "properties": properties})
+
+
+def _stream(options: Options, notices: Notices) -> Iterator[ServerSentEvent]:
     query = {"session": options.session} if options.session else {}
+    path = "/event" if options.directory else "/global/event"
     if options.directory:
         query["directory"] = options.directory
-        return EventStream(options.server, "/event", query, notice=_notice)
-    return EventStream(options.server, "/global/event", query, notice=_notice)
-
-
-def _notice(words: str) -> None:
-    print(f"weir tail: {words}", file=sys.stderr, flush=True)
+    stream = EventStream(
+        options.server, path, query, notice=notices.lost, longest_wait_s=_LONGEST_WAIT_S
+    )
+    for event in stream:
+        notices.heard()
+        yield event

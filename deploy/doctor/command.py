@@ -17,6 +17,7 @@ from deploy.doctor.examination import examine
 from deploy.doctor.finding import Finding
 from deploy.doctor.patient import Patient
 from deploy.doctor.stream import Pace
+from deploy.terminal import shown_json
 from gateway.settings import GATEWAY_FLAGS
 
 _HEARTBEAT = next(flag for flag in GATEWAY_FLAGS if flag.name == "heartbeat-ms")
@@ -74,4 +75,5 @@ def _report(options: Options, out: TextIO) -> bool:
 
 def _json(options: Options, findings: list[Finding], well: bool) -> str:
     url = str(options.patient.origin)
-    return msgspec.json.encode({"url": url, "ok": well, "checks": findings}).decode()
+    said = msgspec.json.encode({"url": url, "ok": well, "checks": findings}).decode()
+    return shown_json(said)

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from deploy.terminal import shown_line
+
 Level = Literal["ok", "warn", "fail"]
 
 
@@ -25,7 +27,7 @@ class Finding(Struct, frozen=True, omit_defaults=True):
 
     def __str__(self) -> str:
         remedy = f" -> {self.remedy}" if self.remedy else ""
-        return f"{self.level:<4}  {self.what:<10}  {self.words}{remedy}"
+        return shown_line(f"{self.level:<4}  {self.what:<10}  {self.words}{remedy}")
 
 
 def ok(what: str, words: str) -> Finding:

@@ -1,26 +1,34 @@
 """What a person reads of an event stream: every text once, and who says it."""
 
 import re
+import time
 from collections import Counter, defaultdict
 
 import pytest
 
-from deploy.transcript import Transcript
+from deploy.transcript.page import Page
+from deploy.transcript.transcript import Transcript
 from tests import recorded
 
 SESSION, OTHER = "ses_1", "ses_2"
+STAMP = re.compile(r"^(?:\d\d-\d\d )?\d\d:\d\d:\d\d ", re.MULTILINE)
 
 
-def text_of(events, **how):
-    transcript = Transcript(**how)
+def text_of(events, colour=False, **how):
+    transcript = Transcript(Page(colour), **how)
     return "".join(transcript.text(event) for event in events)
 
 
-def lines(events):
-    """What is written after the header of the one session."""
-    header, _, rest = text_of(events).partition("\n")
-    assert header == f"── {SESSION}"
-    return rest
+def lines(events, **how):
+    """What is written after the first line of the one session, without times and its name."""
+    return alone(text_of(events, **how))
+
+
+def alone(written):
+    """The same of what is written."""
+    header, _, rest = STAMP.sub("", written).partition("\n")
+    assert header == f"1 ── {SESSION}"
+    return re.sub("^1 ", "", rest, flags=re.MULTILINE)
 
 
 def event(kind, **properties):
@@ -96,12 +104,14 @@ def test_parts_begin_on_lines_of_their_own():
         delta(" it is", part="prt_2"),
         event("session.status", status={"type": "idle"}),
     ]
-    assert lines(events) == "hm\nso it is\n(idle)\n"
+    assert lines(events) == "~ hm\nso it is\n(idle)\n"
 
 
 def test_reasoning_is_dim_and_text_is_not():
     events = [snapshot("", kind="reasoning"), delta("hm"), delta("so", part="prt_2")]
-    assert text_of(events, color=True).endswith("\x1b[2mhm\x1b[0m\nso")
+    written = text_of(events, colour=True)
+    assert "\x1b[2m~ hm\x1b[0m\n" in written
+    assert written.endswith(" so")
 
 
 def test_without_colour_there_is_no_escape():
@@ -111,28 +121,94 @@ def test_without_colour_there_is_no_escape():
 
 def test_a_prompt_is_marked():
     events = [message("user"), snapshot("what is\nnew?")]
-    assert lines(events) == "> what is\nnew?\n"
+    assert lines(events) == "> what is\n  new?\n"
 
 
-def test_a_tool_is_told_by_its_changes():
-    error = {"title": "", "error": "no such file"}
+def test_a_tool_is_what_it_does_and_what_came_out():
+    command = {"input": {"command": "ls -l\npwd"}}
     events = [
         tool("pending"),
-        tool("running", title="list files"),
-        tool("running", title="list files", metadata={"output": "a"}),
-        tool("completed", title="list files"),
-        tool("error", part="prt_2", **error),
+        tool("running", **command),
+        tool("running", **command, metadata={"output": "a"}),
+        tool("completed", **command, output="a\r\n\x1bb\n"),
+        tool("completed", **command, output="a\r\n\x1bb\n"),
+        tool("completed", part="prt_2", output="", metadata={"exit": 3}),
     ]
     assert lines(events).splitlines() == [
-        "* bash pending",
-        "* bash running list files",
-        "* bash completed list files",
-        "* bash error no such file",
+        "* bash ls -l",
+        "  | a",
+        "  | ␛b",
+        "* bash",
+        "  (no output)",
+        "  ! exit 3",
     ]
+
+
+def test_the_output_of_a_tool_stands_under_its_name_whatever_came_between():
+    output = "one\ntwo"
+    events = [
+        tool("running", input={"command": "ls"}),
+        delta("meanwhile", part="prt_9"),
+        tool("completed", input={"command": "ls"}, output=output),
+    ]
+    expected = ["* bash ls", "meanwhile", "* bash ls", "  | one", "  | two"]
+    assert lines(events).splitlines() == expected
+
+
+def test_the_cause_of_a_failed_tool_is_told():
+    events = [tool("running", title="cat"), tool("error", title="cat", error="no such\nfile")]
+    assert lines(events).splitlines() == ["* bash cat", "  ! no such", "  ! file"]
+    assert "! it has failed" in lines([tool("error")])
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [
+        (0, [*"123456789"]),
+        (9, [*"123456789"]),
+        (5, ["1", "2", "3", "… 4 more lines …", "8", "9"]),
+        (1, ["1", "… 8 more lines …"]),
+    ],
+)
+def test_a_long_output_is_folded(most, expected):
+    done = tool("completed", output="\n".join("123456789"))
+    _, *written = lines([done], most_lines=most).splitlines()
+    assert [line.strip(" |") for line in written] == expected
+
+
+def test_a_long_line_of_an_output_is_cut_and_one_of_a_text_is_not():
+    assert lines([tool("completed", output="x" * 9999)]).splitlines()[1] == f"  | {'x' * 498}…"
+    assert lines([delta("x" * 9999)]) == "x" * 9999
+
+
+def edited(status="completed", **state):
+    given = {"filePath": "/srv/a.txt", "oldString": "b", "newString": "B"}
+    event = tool(status, input=given, title="a.txt", **state)
+    event["properties"]["part"]["tool"] = "edit"
+    return event
+
+
+def test_an_edit_is_shown_as_a_diff():
+    assert lines([edited(output="done")]).splitlines() == [
+        "* edit a.txt",
+        "  @@ -1 +1 @@",
+        "  -b",
+        "  +B",
+    ]
+    whole = {"file": "/srv/a.txt", "before": "a\nb\n", "after": "a\nB\nc\n"}
+    written = text_of([edited(metadata={"filediff": whole})], colour=True)
+    for line in ("  \x1b[31m-b\x1b[0m\n", "  \x1b[32m+B\x1b[0m\n", "   a\n"):
+        assert line in written
+    huge = {**whole, "before": "a\n" * 9999, "after": "b\n" * 9999}
+    assert "~ /srv/a.txt: 9999 lines become 9999" in lines([edited(metadata={"filediff": huge})])
+
+
+def test_an_edit_that_failed_shows_no_change():
+    assert lines([edited("error", error="not found")]).splitlines()[1:] == ["  ! not found"]
 
 
 def test_what_waits_for_a_person_is_told():
-    options = [{"label": "A", "description": ""}]
+    options = [{"label": "A", "description": ""}, {"label": "B", "description": "the other"}]
     events = [
         event("permission.asked", id="per_1", permission="bash", patterns=["ls *", "cd *"]),
         event(
@@ -150,9 +226,37 @@ def test_what_waits_for_a_person_is_told():
     assert lines(events).splitlines() == [
         "? may bash: ls *, cd *",
         "? Which?",
+        "  - A",
+        "  - B: the other",
         "[x] first",
-        "[>] then",
-        "[ ] last",
+        "  [>] then",
+        "  [ ] last",
+    ]
+
+
+def test_what_was_answered_is_told():
+    ask = {"id": "per_1", "permission": "bash", "patterns": ["ls"]}
+    questions = [{"question": "Which?", "multiple": True}, {"question": "When?"}]
+    asked = event("question.asked", id="que_1", questions=questions)
+    events = [
+        event("permission.asked", **ask),
+        event("permission.asked", **ask),
+        event("permission.replied", requestID="per_1", reply="always"),
+        event("permission.replied", requestID="per_0", reply="reject"),
+        asked,
+        asked,
+        event("question.replied", requestID="que_1", answers=[["A", "B"], []]),
+        event("question.rejected", requestID="que_1"),
+    ]
+    assert lines(events).splitlines() == [
+        "? may bash: ls",
+        "= may bash: ls -> allowed always",
+        "= -> rejected",
+        "? Which? (any of them)",
+        "  When?",
+        "= Which? -> A, B",
+        "  = When? -> nothing",
+        "= Which? -> rejected",
     ]
 
 
@@ -161,29 +265,111 @@ def test_errors_and_retries_are_told():
     failure = {"name": "APIError", "data": {"message": "no credit"}}
     events = [event("session.status", status=retry), event("session.error", error=failure)]
     assert lines(events) == "(retry 2: too many)\n! APIError: no credit\n"
-    assert text_of([{"type": "session.error", "properties": {}}]) == "! error: \n"
+    assert STAMP.sub("", text_of([{"type": "session.error", "properties": {}}])) == "! error: \n"
 
 
-def test_two_sessions_are_told_apart():
-    created = {"id": OTHER, "title": "other"}
+def status(kind):
+    return event("session.status", status={"type": kind})
+
+
+def step(number, kind="step-start"):
+    part = {"id": f"prt_{number}", "sessionID": SESSION, "messageID": "msg_1", "type": kind}
+    return event("message.part.updated", part=part)
+
+
+def test_busy_is_told_once_a_step():
     events = [
-        {"type": "session.created", "properties": {"info": created}},
-        delta("one "),
-        delta("eins ", "prt_2", OTHER),
-        delta("zwei", "prt_2", OTHER),
-        delta("two"),
-        snapshot("one two", ended=True),
+        *(status("busy"), status("busy"), step(1), status("busy"), step(2, "step-finish")),
+        *(status("busy"), step(3), step(3), step(4, "step-finish"), status("busy")),
+        *(status("idle"), status("idle"), status("busy"), step(5), status("idle")),
     ]
-    assert text_of(events).splitlines() == [
-        f"── {OTHER} other",
-        "# other",
-        f"── {SESSION}",
-        "one ",
-        f"── {OTHER} other",
-        "eins zwei",
-        f"── {SESSION}",
-        "two",
+    expected = ["(busy)", "(busy)", "(idle)", "(busy)", "(idle)"]
+    assert lines(events).splitlines() == expected
+
+
+def test_two_sessions_are_told_apart_by_short_names():
+    one, two = "ses_de2b81debffeOwBk9r23CyhZAn", "ses_de2b81cecffe2gEZOBSbt0x1hZAn"
+    events = [
+        {"type": "session.created", "properties": {"info": {"id": two, "title": "other"}}},
+        delta("one ", session=one),
+        delta("eins ", "prt_2", two),
+        delta("zwei\n\nund\n", "prt_2", two),
+        delta("two", session=one),
+        delta("drei", "prt_2", two),
+        {"type": "session.deleted", "properties": {"info": {"id": two}}},
     ]
+    assert STAMP.sub("", text_of(events)).splitlines() == [
+        f"hZAn ── {two}",
+        "hZAn # other",
+        f"yhZAn ── {one}",
+        "yhZAn one ",
+        "hZAn eins zwei",
+        "",
+        "  und",
+        "yhZAn two",
+        "hZAn drei",
+        "hZAn (deleted)",
+    ]
+
+
+def test_the_past_of_a_session_is_dated_and_not_told_again_by_the_stream():
+    now = time.mktime((2026, 11, 27, 13, 45, 2, 0, 0, -1))
+    transcript = Transcript(Page(clock=lambda: now))
+    user, answer = message("user", "msg_0"), message("assistant", "msg_1", completed=2)
+    parts = [snapshot("one\ntwo", ended=True)["properties"]["part"]]
+    failure = {"name": "APIError", "data": {"message": "no"}}
+    said = snapshot("hi", part="prt_0", message="msg_0")["properties"]["part"]
+    messages = [
+        {"info": user["properties"]["info"] | {"time": {"created": (now - 86400) * 1000}}},
+        {"info": answer["properties"]["info"] | {"time": {"created": now * 1000 - 5000}}},
+    ]
+    messages[0]["parts"], messages[1]["parts"] = [said], parts
+    messages[1]["info"]["error"] = failure
+    info = {"id": SESSION, "title": "t", "time": {"created": (now - 86400) * 1000}}
+    written = transcript.history(info, messages)
+    assert written.splitlines() == [
+        "11-26 13:45:02 1 ── ses_1",
+        "11-26 13:45:02 1 # t",
+        "11-26 13:45:02 1 > hi",
+        "13:44:57 1 one",
+        "  two",
+        "13:44:57 1 ! APIError: no",
+    ]
+    assert transcript.history(info, messages) == ""
+    assert transcript.text(snapshot("one\ntwo", ended=True)) == ""
+    assert transcript.text(delta("more", part="prt_7")) == "13:45:02 1 more"
+
+
+def test_a_file_of_a_prompt_is_named():
+    part = {"id": "prt_1", "sessionID": SESSION, "messageID": "msg_1", "type": "file"}
+    named = event("message.part.updated", part={**part, "filename": "a.png", "url": "data:,x"})
+    assert lines([named, named]) == "> [a.png]\n"
+
+
+def test_no_control_character_of_a_server_is_obeyed():
+    bad = "\x1b]0;owned\x07\x9b2J"
+    info = {"id": f"ses_{bad}", "title": bad}
+    events = [
+        {"type": "session.updated", "properties": {"info": info}},
+        message("user"),
+        snapshot(bad),
+        delta(bad, part="prt_2"),
+        tool("completed", part="prt_3", input={"command": bad}, output=bad),
+        tool("error", part="prt_4", error=bad),
+        edited(metadata={"filediff": {"file": bad, "before": "", "after": bad}}),
+        event("session.error", error={"name": bad, "data": {"message": bad}}),
+        event("session.status", status={"type": bad}),
+        event("permission.asked", id="p", permission=bad, patterns=[bad]),
+        event(
+            "question.asked", id="q", questions=[{"question": bad, "options": [{"label": bad}]}]
+        ),
+        event("question.replied", requestID="q", answers=[[bad]]),
+        event("todo.updated", todos=[{"content": bad, "status": bad}]),
+    ]
+    written = text_of(events)
+    assert "form unknown" not in written
+    assert written.count("owned") >= len(events) - 1
+    assert not {"\x1b", "\x07", "\x9b"} & set(written)
 
 
 @pytest.mark.parametrize(
@@ -211,18 +397,27 @@ def test_what_is_not_for_people_is_left_out(odd):
     ],
 )
 def test_a_form_that_nobody_foresaw_is_said_and_the_rest_goes_on(odd):
-    written = text_of([delta("one"), odd, delta("two")])
+    written = STAMP.sub("", text_of([delta("one"), odd, delta("two")]))
     assert f"one\n({odd['type']}, in a form unknown here)\n" in written
     assert written.endswith("two")
 
 
 def by_session(written):
     """What was written of each session, put together again where others came in between."""
-    texts = defaultdict(str)
-    for segment in re.split(r"^── (?=ses_)", written, flags=re.MULTILINE)[1:]:
-        header, _, text = segment.partition("\n")
-        texts[header.partition(" ")[0]] += text.removesuffix("\n")
-    return texts
+    texts, names, name = defaultdict(str), {}, None
+    for line in written.splitlines(keepends=True):
+        entry, before = STAMP.sub("", line), name
+        if entry == line:
+            texts[name] += line.removeprefix("  ")
+            continue
+        name, _, said = entry.partition(" ")
+        if said.startswith("── ses_"):
+            names[name] = said.split()[1]
+            continue
+        if name != before:
+            texts[name] = texts[name].removesuffix("\n")
+        texts[name] += said
+    return {names[name]: text for name, text in texts.items()}
 
 
 @pytest.mark.parametrize("name", recorded.scenarios())

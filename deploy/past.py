@@ -1,0 +1,73 @@
+"""What was said in a session before its stream was opened, as `weir tail` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+from acp_client.server import Refused, Server, ServerFailure
+from bus.origin import Origin
+from deploy.transcript.transcript import Transcript
+
+_MOST = 100
+_OWN_IDS = "ses"
+
+
+class NoSession(Exception):
+    """The session does not exist."""
+
+
+class Past:
+    """Fetches it.
+
+    Args:
+        origin: the server.
+        session: which; None for none.
+        directory: the folder of the session, where it was given.
+    """
+
+    def __init__(self, origin: Origin, session: str | None, directory: str | None) -> None:
+        self._server = Server(origin)
+        self._session = session
+        self._directory = directory or ""
+        self._is_known = False
+
+    def since_last_time(
+        self, transcript: Transcript, resumed: bool | None, notice: Callable[[str], None]
+    ) -> Iterator[str]:
+        """Yield what the stream that has just been opened will not bring.
+
+        Args:
+            transcript: writes it, and knows what is written already.
+            resumed: what ``server.connected`` says.
+            notice: told in words what cannot be had.
+
+        Raises:
+            NoSession: the server has no such session.
+        """
+        # Of what a weir has told before, it tells again itself what has changed since.
+        if self._session is None or (self._is_known and resumed is not None):
+            return
+        try:
+            yield self._fetched(transcript, f"/session/{quote(self._session, '')}", notice)
+        except ServerFailure as failure:
+            if isinstance(failure, Refused) and self._is_missing(failure.status):
+                where = f"session {self._session!r} does not exist at {self._server.origin}"
+                raise NoSession(where) from None
+            notice(f"what was said before cannot be had: {failure}")
+
+    def _fetched(self, transcript: Transcript, path: str, notice: Callable[[str], None]) -> str:
+        info = self._server.get(path, dict[str, Any], self._directory)
+        self._is_known = True
+        messages = self._server.get(
+            f"{path}/message", list[dict[str, Any]], self._directory, limit=_MOST + 1
+        )
+        if len(messages) > _MOST:
+            notice(f"of the session, the last {_MOST} messages are shown")
+        return transcript.history(info, messages[-_MOST:])
+
+    def _is_missing(self, status: int) -> bool:
+        """Tell whether an answer means that; an opencode chokes on an id of another form."""
+        no = status in (400, 404) or not (self._session or "").startswith(_OWN_IDS)
+        return no and not self._is_known

@@ -1,0 +1,67 @@
+"""What waits for a person, and what was answered. The wire does not say by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deploy.transcript.memory import Memory
+from deploy.transcript.page import BOLD, YELLOW, Page
+
+_LEAVE = {"once": "allowed once", "always": "allowed always", "reject": "rejected"}
+
+Json = Mapping[str, Any]
+
+
+class Asks:
+    """Writes permissions and questions."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._asked: Memory[str, list[str]] = Memory()
+
+    def permission(self, properties: Json) -> Iterator[str]:
+        """Write what a tool asks leave for."""
+        said = f"may {properties['permission']}: {', '.join(properties['patterns'])}"
+        yield from self._ask(properties, [said], said)
+
+    def question(self, properties: Json) -> Iterator[str]:
+        """Write questions with the options of each."""
+        questions: list[Json] = properties["questions"]
+        said = [_with_options(one) for one in questions]
+        yield from self._ask(properties, [one["question"] for one in questions], "\n".join(said))
+
+    def permission_replied(self, properties: Json) -> Iterator[str]:
+        """Write whether leave was given."""
+        reply = properties["reply"]
+        yield from self._answer(properties, [[_LEAVE.get(reply) or str(reply)]])
+
+    def question_replied(self, properties: Json) -> Iterator[str]:
+        """Write the answers."""
+        yield from self._answer(properties, properties["answers"])
+
+    def question_rejected(self, properties: Json) -> Iterator[str]:
+        """Write that there is no answer."""
+        yield from self._answer(properties, [["rejected"]])
+
+    def _ask(self, properties: Json, short: list[str], said: str) -> Iterator[str]:
+        if properties["id"] not in self._asked:  # a server repeats it when a reader comes back
+            self._asked[properties["id"]] = short
+            yield from self._page.entry(properties["sessionID"], f"? {said}", BOLD)
+
+    def _answer(self, properties: Json, answers: list[list[str]]) -> Iterator[str]:
+        asked = self._asked.get(properties["requestID"], [])
+        said = []
+        for number, answer in enumerate(answers):
+            short = f"{asked[number]} " if number < len(asked) else ""
+            said.append(f"= {short}-> {', '.join(answer) or 'nothing'}")
+        yield from self._page.entry(properties["sessionID"], "\n".join(said), YELLOW)
+
+
+def _with_options(question: Json) -> str:
+    many = " (any of them)" if question.get("multiple") else ""
+    lines = [f"{question['question']}{many}"]
+    for option in question.get("options") or []:
+        what = option.get("description")
+        lines.append(f"- {option['label']}" + (f": {what}" if what else ""))
+    return "\n".join(lines)

@@ -1,0 +1,20 @@
+"""What is remembered of sessions, messages and parts: the newest of each."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class Memory(dict[_K, _V]):
+    """A dictionary that forgets its oldest entry when it is full."""
+
+    MOST = 4096
+
+    def __setitem__(self, key: _K, value: _V) -> None:
+        """Remember."""
+        super().__setitem__(key, value)
+        if len(self) > self.MOST:
+            del self[next(iter(self))]

@@ -1,0 +1,130 @@
+"""How a transcript looks: entries, each with its time and the short name of its session.
+
+::
+
+    13:45:02 19rB > list the files
+    13:45:03 19rB * bash ls
+      | README.md
+    13:45:04 19rB There is one file, and
+      its name is README.md.
+
+An entry begins in the first column; its further lines are indented. Nothing but colours depends on
+the terminal, which wraps long lines itself, so a transcript can be resized, piped and searched.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Hashable, Iterator
+
+from deploy.terminal import shown, shown_line
+from deploy.transcript.memory import Memory
+
+PLAIN, DIM, BOLD, RED, GREEN, YELLOW = "", "2", "1", "31", "32", "33"
+_OF_SESSIONS = ("36", "35", "34", "33", "32", "31")
+INDENT = "  "
+_NEW_LINE = re.compile(r"\n(?=[^\n])")
+_SHORT = 4
+_PREFIX = "ses_"
+_DAY, _OTHER_DAY = "%H:%M:%S", "%m-%d %H:%M:%S"
+
+
+class Page:
+    """Lays entries out.
+
+    Args:
+        colour: whether to use ANSI colours.
+        clock: returns the time, in seconds since the Unix epoch.
+
+    Attributes:
+        at_ms: when what is written next has happened; None for now.
+    """
+
+    def __init__(self, colour: bool = False, clock: Callable[[], float] = time.time) -> None:
+        self.at_ms: float | None = None
+        self._colour = colour
+        self._clock = clock
+        self._names: Memory[str, str] = Memory()
+        self._last: Hashable = None
+        self._in_line = False
+
+    def entry(
+        self, session: str | None, text: str, colour: str = PLAIN, key: Hashable = None
+    ) -> Iterator[str]:
+        """Write an entry.
+
+        Args:
+            session: whose it is; None if it is of no session.
+            text: what it says.
+            colour: one of this module's.
+            key: names it, for `continues`.
+        """
+        yield from self._begin(session)
+        yield self._indented(text, colour) + "\n"
+        self._last, self._in_line = key, False
+
+    def grow(
+        self, session: str, key: Hashable, text: str, colour: str = PLAIN, mark: str = ""
+    ) -> Iterator[str]:
+        """Write more of an entry that grows.
+
+        Args:
+            session: whose it is.
+            key: names it: text under another name begins another entry.
+            text: what is new.
+            colour: one of this module's.
+            mark: what the entry begins with.
+        """
+        if self._last != key:
+            yield from self._begin(session)
+            self._last, self._in_line = key, True
+            text = mark + text
+        elif not self._in_line and not text.startswith("\n"):
+            yield INDENT
+        yield self._indented(text, colour)
+        self._in_line = not text.endswith("\n")
+
+    def continues(self, key: Hashable) -> bool:
+        """Tell whether a line written now would stand under the entry of that name."""
+        return self._last == key
+
+    def under(self, lines: Iterator[tuple[str, str]]) -> Iterator[str]:
+        """Write lines, each with its colour, that belong to the entry before."""
+        for text, colour in lines:
+            yield f"{INDENT}{self._paint(colour, shown_line(text))}\n"
+
+    def _begin(self, session: str | None) -> Iterator[str]:
+        if self._in_line:
+            yield "\n"
+            self._in_line = False
+        if session is None:
+            yield self._stamp()
+            return
+        if session not in self._names:
+            name = self._names[session] = self._short(session)
+            yield f"{self._stamp()}{self._named(name)}"
+            yield self._paint(DIM, f"── {shown_line(session)}") + "\n"
+        yield f"{self._stamp()}{self._named(self._names[session])}"
+
+    def _short(self, session: str) -> str:
+        """Return the end of a session's id, long enough to be no other session's."""
+        stem, size = shown_line(session.removeprefix(_PREFIX)), _SHORT
+        while size < len(stem) and stem[-size:] in self._names.values():
+            size += 1
+        return stem[-size:]
+
+    def _named(self, name: str) -> str:
+        return self._paint(_OF_SESSIONS[sum(name.encode()) % len(_OF_SESSIONS)], name) + " "
+
+    def _stamp(self) -> str:
+        now = time.localtime(self._clock())
+        at = now if self.at_ms is None else time.localtime(self.at_ms / 1000)
+        form = _DAY if at[:3] == now[:3] else _OTHER_DAY
+        return self._paint(DIM, time.strftime(form, at)) + " "
+
+    def _indented(self, text: str, colour: str) -> str:
+        return self._paint(colour, _NEW_LINE.sub(f"\n{INDENT}", shown(text)))
+
+    def _paint(self, colour: str, text: str) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._colour and colour and text else text

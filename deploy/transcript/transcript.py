@@ -1,0 +1,192 @@
+"""Which events a person reads, and in which words.
+
+Text is written once, as far as it is known: what a delta brought is not written again when the
+closing snapshot repeats it, and what only a snapshot brings is written then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from acp_client.wire import Part
+from deploy.transcript.asks import Asks
+from deploy.transcript.memory import Memory
+from deploy.transcript.page import BOLD, DIM, PLAIN, RED, Page
+from deploy.transcript.tool_calls import ToolCalls
+
+Json = Mapping[str, Any]
+_LINES = 10
+
+
+class Transcript:
+    """Turns events into text.
+
+    Args:
+        page: lays the text out.
+        most_lines: of a tool's output or diff; what is longer is folded; 0 for all.
+    """
+
+    def __init__(self, page: Page, most_lines: int = _LINES) -> None:
+        self._page = page
+        self._tools = ToolCalls(page, most_lines)
+        self._titles: Memory[str, str] = Memory()
+        self._roles: Memory[str, str] = Memory()
+        self._kinds: Memory[str, str] = Memory()
+        self._written: Memory[str, list[str]] = Memory()
+        self._done: Memory[str, int] = Memory()
+        self._statuses: Memory[str, str] = Memory()
+        self._stepped: Memory[str, bool] = Memory()
+        asks = Asks(page)
+        self._rules: dict[str, Callable[[Json], Iterator[str]]] = {
+            "session.created": self._session_info,
+            "session.updated": self._session_info,
+            "session.deleted": self._session_deleted,
+            "session.status": self._status,
+            "session.error": self._error,
+            "message.updated": self._message,
+            "message.part.updated": self._snapshot,
+            "message.part.delta": self._delta,
+            "permission.asked": asks.permission,
+            "permission.replied": asks.permission_replied,
+            "question.asked": asks.question,
+            "question.replied": asks.question_replied,
+            "question.rejected": asks.question_rejected,
+            "todo.updated": self._todos,
+        }
+
+    def text(self, event: Json) -> str:
+        """Return what to write for one event, ``{"type", "properties"}``; often nothing."""
+        rule = self._rules.get(event.get("type", ""))
+        if rule is None:
+            return ""
+        try:
+            return "".join(rule(event.get("properties") or {}))
+        except (KeyError, TypeError, AttributeError, ValueError, msgspec.ValidationError):
+            said = f"({event['type']}, in a form unknown here)"
+            return "".join(self._page.entry(None, said, DIM))
+
+    def history(self, session: Json, messages: Sequence[Json]) -> str:
+        """Return what to write of a session as REST has it, ``{"info", "parts"}`` a message."""
+        self._page.at_ms = (session.get("time") or {}).get("created")
+        written = [self.text({"type": "session.updated", "properties": {"info": session}})]
+        for message in messages:
+            info = message["info"]
+            self._page.at_ms = info["time"]["created"]
+            written.append(self.text({"type": "message.updated", "properties": {"info": info}}))
+            for part in message["parts"]:
+                event = {"type": "message.part.updated", "properties": {"part": part}}
+                written.append(self.text(event))
+            if info.get("error") and not self._done.get(info["id"]):
+                self._done[info["id"]] = 1
+                failed = {"sessionID": info["sessionID"], "error": info["error"]}
+                written.append(self.text({"type": "session.error", "properties": failed}))
+        self._page.at_ms = None
+        return "".join(written)
+
+    def _session_info(self, properties: Json) -> Iterator[str]:
+        info = properties["info"]
+        if self._titles.get(info["id"]) != info["title"]:
+            self._titles[info["id"]] = info["title"]
+            yield from self._page.entry(info["id"], f"# {info['title']}", DIM)
+
+    def _session_deleted(self, properties: Json) -> Iterator[str]:
+        yield from self._page.entry(properties["info"]["id"], "(deleted)", DIM)
+
+    def _status(self, properties: Json) -> Iterator[str]:
+        status = properties["status"]
+        said = status["type"]
+        if said == "retry":
+            said = f"retry {status['attempt']}: {status['message']}"
+        yield from self._turn_to(properties["sessionID"], said)
+
+    def _turn_to(self, session: str, said: str) -> Iterator[str]:
+        """Write what a session does, if that is new: an opencode says some of it twice."""
+        if self._statuses.get(session) != said:
+            self._statuses[session], self._stepped[session] = said, False
+            yield from self._page.entry(session, f"({said})", DIM)
+
+    def _error(self, properties: Json) -> Iterator[str]:
+        error = properties.get("error") or {}
+        message = (error.get("data") or {}).get("message", "")
+        said = f"! {error.get('name', 'error')}: {message}"
+        yield from self._page.entry(properties.get("sessionID"), said, RED)
+
+    def _message(self, properties: Json) -> Iterator[str]:
+        info = properties["info"]
+        self._roles[info["id"]] = info["role"]
+        yield from ()
+
+    def _snapshot(self, properties: Json) -> Iterator[str]:
+        part = properties["part"]
+        session, kind = part["sessionID"], part["type"]
+        if kind == "tool":
+            yield from self._tools.update(session, msgspec.convert(part, Part))
+        elif kind in ("text", "reasoning"):
+            yield from self._text(session, part)
+        elif kind == "file" and self._done.get(part["id"]) is None:
+            self._done[part["id"]] = 1
+            said = f"> [{part.get('filename') or part.get('mime') or 'a file'}]"
+            yield from self._page.entry(session, said, BOLD)
+        elif kind == "step-start" and self._done.get(part["id"]) is None:
+            self._done[part["id"]] = 1
+            yield from self._step(session)
+
+    def _step(self, session: str) -> Iterator[str]:
+        """Write that the model is asked again; before the first step the status has said so."""
+        if self._statuses.get(session) == "busy":
+            if self._stepped.get(session):
+                yield from self._page.entry(session, "(busy)", DIM)
+            self._stepped[session] = True
+
+    def _text(self, session: str, part: Json) -> Iterator[str]:
+        text, ended = part["text"], "end" in (part.get("time") or {})
+        if self._done.get(part["id"]) == hash(text):
+            return  # a server repeats what it holds when a reader comes back
+        self._kinds[part["id"]] = part["type"]
+        if self._roles.get(part["messageID"]) == "user":
+            yield from self._page.entry(session, f"> {text}", BOLD)
+            self._finish(part["id"], hash(text))
+            return
+        yield from self._rest(session, part["id"], text, ended)
+        if ended:
+            self._finish(part["id"], hash(text))
+
+    def _rest(self, session: str, part: str, text: str, ended: bool) -> Iterator[str]:
+        written = "".join(self._written.get(part, []))
+        if text.startswith(written) and part not in self._done:
+            yield from self._grow(session, part, text[len(written) :])
+        elif ended and text != written.rstrip():  # opencode 1.2 trims
+            yield from self._page.entry(session, "(text replaced)", DIM)
+            self._written.pop(part, None)
+            yield from self._grow(session, part, text)
+
+    def _finish(self, part: str, state: int) -> None:
+        """Forget what was needed of a part while it grew; remember how it ended."""
+        self._kinds.pop(part, None)
+        self._written.pop(part, None)
+        self._done[part] = state
+
+    def _delta(self, properties: Json) -> Iterator[str]:
+        if properties["field"] == "text":
+            yield from self._grow(
+                properties["sessionID"], properties["partID"], properties["delta"]
+            )
+
+    def _grow(self, session: str, part: str, text: str) -> Iterator[str]:
+        if not text:
+            return
+        if part not in self._written:
+            self._written[part] = []
+        self._written[part].append(text)
+        thought = self._kinds.get(part) == "reasoning"
+        colour, mark = (DIM, "~ ") if thought else (PLAIN, "")
+        yield from self._page.grow(session, part, text, colour, mark)
+
+    def _todos(self, properties: Json) -> Iterator[str]:
+        marks = {"completed": "x", "in_progress": ">"}
+        todos = properties["todos"]
+        lines = [f"[{marks.get(one['status'], ' ')}] {one['content']}" for one in todos]
+        yield from self._page.entry(properties["sessionID"], "\n".join(lines) or "[no todos]")
