@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # Python looks for modules in the start folder first, but the code there is not weir's.
+    try:  # noqa: SIM105
+        sys.path.remove(os.getcwd())
+    except (OSError, ValueError):
+        pass
+
+import signal
 from collections.abc import Sequence
 from types import FrameType
 
@@ -14,23 +22,14 @@ from acp_client.lines import Lines
 from acp_client.outlet import Outlet
 from acp_client.server import Server
 from acp_client.settings import Settings, read
-from bus import logs
-from bus.flags import BadFlag, HelpAsked
+from bus import entry, logs
 
 _READ_BYTES = 64 * 1024
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str]) -> int:
     """Serve the editor until it goes; return the exit status."""
-    try:
-        settings = read(sys.argv[1:] if argv is None else argv, os.environ)
-    except HelpAsked as help_text:
-        print(f"weir acp\n{help_text}")
-        return 0
-    except BadFlag as error:
-        print(f"weir acp: {error}", file=sys.stderr)
-        return 2
-    return serve(settings)
+    return serve(read(argv, os.environ))
 
 
 def serve(settings: Settings) -> int:
@@ -61,4 +60,4 @@ def _stop(signum: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(entry.run("weir acp", main, sys.argv[1:]))

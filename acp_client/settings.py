@@ -11,14 +11,17 @@ from msgspec import Struct
 from bus import flags
 from bus.flags import Flag, Kind
 from bus.origin import UPSTREAM, Origin, with_login
+from bus.places import start_folder
 
 DEFAULT_SERVER = Origin("http", "127.0.0.1", 4097)
 
 
 def _folder(value: str) -> str:
-    if not Path(value).is_dir():
+    folder = os.path.abspath(value) if Path(value).is_dir() else ""
+    folder.encode()  # JSON holds nothing but UTF-8; the error is a ValueError
+    if not folder:
         raise ValueError
-    return os.path.abspath(value)
+    return folder
 
 
 FLAGS = (
@@ -54,4 +57,4 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     """
     values = flags.read(argv, environ, FLAGS)
     server = with_login(values["server"], environ) or DEFAULT_SERVER
-    return Settings(server, values["directory"] or os.getcwd(), values["log_level"])
+    return Settings(server, values["directory"] or start_folder(environ), values["log_level"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -25,6 +26,12 @@ class Endpoints(Struct, frozen=True):
     def url(self) -> str:
         """The bus address, as `parse` reads it."""
         return self.events.removesuffix("/events")
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of its two sockets, None where they are TCP ports."""
+        path = self.url.removeprefix("ipc://")
+        return None if path == self.url else Path(path)
 
     @classmethod
     def parse(cls, url: str) -> Endpoints:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from msgspec import Struct
+
+from bus.places import as_text
 
 REQUIRED: Final = object()
 
@@ -73,6 +76,22 @@ def text(allowed: str) -> Kind:
         return value
 
     return Kind(parse, allowed)
+
+
+def _folder(value: str) -> Path:
+    # A name that is no UTF-8 holds lone surrogates here, which do not count as printable.
+    if not value.strip() or not as_text(value).isprintable():
+        raise ValueError
+    try:
+        return Path(value).absolute()
+    except FileNotFoundError:
+        raise BadFlag(
+            f"{value!r} is relative, and the folder that weir was started in is deleted; "
+            "give an absolute path"
+        ) from None
+
+
+FOLDER = Kind(_folder, "a folder")
 
 
 def whole(low: int, high: int) -> Kind:

@@ -3,47 +3,72 @@
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import json
 import logging
+import re
+from typing import Any
 
+from bus.entry import OutputLost, point_at_null
 from bus.heart import Notifier
 
 log = logging.getLogger("weir.up")
 
 _ASK_S = 0.5
+_NUMBER = re.compile(r"[0-9][0-9.]*")
+_LOOPBACKS = {4: ("127.0.0.1",), 6: ("127.0.0.1", "::1")}
 
 
 class Announcement:
     """Says once, on stdout, that everything answers, and where; or, on stderr, why not yet.
 
     Args:
-        host: where the gateway listens.
-        port: where it listens.
+        host: where the gateway listens, as a person gave it.
+        address: of the socket that listens.
         manager: the service manager that is to know too.
     """
 
-    def __init__(self, host: str, port: int, manager: Notifier) -> None:
+    def __init__(self, host: str, address: tuple[Any, ...], manager: Notifier) -> None:
         self._manager = manager
-        self._host = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-        self._port = port
+        self._port = address[1]
+        self._asked = _hosts_to_ask(address[0])
+        self._everywhere = self._asked != (address[0],)
+        self._host = host.strip("[]")
         self._made = False
-        self._reason = ""
+        self._said: set[str] = set()
 
     def __call__(self) -> None:
         """Ask, and say it if it is so; to be called again and again."""
         if self._made:
             return
-        self._made, reason = self._readiness()
-        if self._made:
-            host = f"[{self._host}]" if ":" in self._host else self._host
-            print(f"weir is ready: http://{host}:{self._port}", flush=True)
-            self._manager.say("READY=1")
-        elif reason and reason != self._reason:
-            self._reason = reason
+        for host in self._asked:
+            self._made, reason = self._readiness(host)
+            if self._made:
+                self._announce(host if self._everywhere else self._host)
+                return
+            if reason:
+                self._explain(reason)
+                return
+
+    def _announce(self, host: str) -> None:
+        self._manager.say("READY=1")
+        words = f"weir is ready: http://{f'[{host}]' if ':' in host else host}:{self._port}"
+        try:
+            print(words, flush=True)
+        except OutputLost as error:
+            # Clients do not read standard output: they are served without it.
+            point_at_null(1)
+            log.warning("%s (standard output cannot be written: %s)", words, error.strerror)
+
+    def _explain(self, reason: str) -> None:
+        """Log a reason once; the ages in it grow with each look."""
+        kind = _NUMBER.sub("0", reason)
+        if kind not in self._said:
+            self._said.add(kind)
             log.warning("not ready yet: %s", reason)
 
-    def _readiness(self) -> tuple[bool, str]:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=_ASK_S)
+    def _readiness(self, host: str) -> tuple[bool, str]:
+        connection = http.client.HTTPConnection(host, self._port, timeout=_ASK_S)
         try:
             connection.request("GET", "/weir/readyz")
             said = json.loads(connection.getresponse().read())
@@ -52,3 +77,10 @@ class Announcement:
             return False, ""
         finally:
             connection.close()
+
+
+def _hosts_to_ask(listening: str) -> tuple[str, ...]:
+    """Return where an address that is listened on can be asked; of all addresses, loopbacks."""
+    address = ipaddress.ip_address(listening.partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return _LOOPBACKS[address.version] if mapped.is_unspecified else (listening,)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-import runpy
 import sys
 from collections.abc import Callable, Sequence
 
-from bus.flags import BadFlag, HelpAsked
+from bus import entry
+from deploy.import_path import keep_start_folder_out
+
+_Command = Callable[[Sequence[str]], int]
 
 _USAGE = """\
 weir, the event plane for AI agent servers
@@ -24,10 +27,19 @@ weir, the event plane for AI agent servers
 `weir WORD --help` lists the flags of one; each has a WEIR_… twin in the environment."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command that `argv` names; return the exit status."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    word = words.pop(0) if words else ""
+def main() -> int:
+    """Run the command that the command line names; return the exit status."""
+    keep_start_folder_out(os.environ)
+    words = sys.argv[1:]
+    word = words[0] if words else ""
+    command = _COMMANDS.get(word)
+    if command is None:
+        return entry.run("weir", _without_command, words)
+    return entry.run(f"weir {word}", command, words[1:])
+
+
+def _without_command(words: Sequence[str]) -> int:
+    word = words[0] if words else ""
     if word in ("--version", "-V"):
         from bus.version import installed_version
 
@@ -36,66 +48,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     if word in ("", "--help", "-h", "help"):
         print(_USAGE, file=sys.stdout if word else sys.stderr)
         return 0 if word else 2
-    command = _COMMANDS.get(word)
-    if command is None:
-        allowed = ", ".join(_COMMANDS)
-        print(f"weir: {word!r} is no command; allowed are {allowed}", file=sys.stderr)
-        return 2
-    try:
-        return command(words)
-    except HelpAsked as help_text:
-        print(f"weir {word}\n{help_text}")
-        return 0
-    except BadFlag as error:
-        print(f"weir {word}: {error}", file=sys.stderr)
-        return 2
+    allowed = ", ".join(_COMMANDS)
+    print(f"weir: {word!r} is no command; allowed are {allowed}", file=sys.stderr)
+    return 2
 
 
-def _up(words: list[str]) -> int:
+def _up(words: Sequence[str]) -> int:
     from deploy import up
 
     return up.run(up.read(words, os.environ))
 
 
-def _tail(words: list[str]) -> int:
+def _tail(words: Sequence[str]) -> int:
     from deploy import tail
 
-    return tail.run(tail.read(words, os.environ))
+    return tail.run(tail.read(words, os.environ), sys.stdout)
 
 
-def _doctor(words: list[str]) -> int:
+def _doctor(words: Sequence[str]) -> int:
     from deploy.doctor import command
 
-    return command.run(command.read(words, os.environ))
+    return command.run(command.read(words, os.environ), sys.stdout)
 
 
-def _files(words: list[str]) -> int:
+def _files(words: Sequence[str]) -> int:
     from deploy import files
 
     return files.run(files.read(words))
 
 
-def _acp(words: list[str]) -> int:
-    from acp_client.__main__ import serve
-    from acp_client.settings import read
+def _service(module: str) -> _Command:
+    """Return the command that a package runs as ``python -m``, imported when it is needed."""
 
-    return serve(read(words, os.environ))
-
-
-def _service(module: str) -> Callable[[list[str]], int]:
-    """Run a service as `python -m` would: it patches the standard library before all else."""
-
-    def run(words: list[str]) -> int:
-        sys.argv = [f"weir {module}", *words]
-        runpy.run_module(module, run_name="__main__", alter_sys=False)
-        return 0
+    def run(words: Sequence[str]) -> int:
+        command: _Command = importlib.import_module(f"{module}.__main__").main
+        return command(words)
 
     return run
 
 
-_COMMANDS: dict[str, Callable[[list[str]], int]] = {
+_COMMANDS: dict[str, _Command] = {
     "up": _up,
-    "acp": _acp,
+    "acp": _service("acp_client"),
     "tail": _tail,
     "doctor": _doctor,
     "files": _files,

@@ -124,8 +124,11 @@ class Supervisor:
         Returns:
             The exit status: 0, or that of the service that refused.
         """
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._stop)
+        signal.signal(signal.SIGTERM, self._stop)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            # nohup and a shell's `&` have these ignored, so that weir outlives a terminal.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._stop)
         status = 0
         try:
             while not self._stopping and status == 0:
@@ -139,9 +142,16 @@ class Supervisor:
         for service in self._services:
             if service.tend(time.monotonic()) == _BAD_SETTINGS:
                 return _BAD_SETTINGS
+        self._reap_orphans()
         for call in self._each_tick:
             call()
         return 0
+
+    def _reap_orphans(self) -> None:
+        """Wait for processes that have become children of this one, as all orphans do of PID 1."""
+        services = {service.pid for service in self._services}
+        while (ended := _ended_child()) is not None and ended not in services:
+            os.waitpid(ended, os.WNOHANG)
 
     def _stop(self, _number: int, _frame: object) -> None:
         self._stopping = True
@@ -155,6 +165,15 @@ class Supervisor:
                 if all(service.ended() for service in self._services):
                     return
                 time.sleep(TICK_S / 4)
+
+
+def _ended_child() -> int | None:
+    """Return the pid of a child that has ended, which stays to be waited for."""
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return None if found is None else found.si_pid
 
 
 def _die_along() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
@@ -53,10 +52,8 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
     return Options(server=given.server, json=given.json, **given.values)
 
 
-def run(options: Options, out: TextIO = sys.stdout) -> int:
+def run(options: Options, out: TextIO) -> int:
     """Print the stream until it is interrupted or refused; return the exit status."""
-    if isinstance(out, io.TextIOWrapper):
-        out.reconfigure(errors="replace")  # half a surrogate pair can be said, but not written
     notices = Notices(options.server, out.isatty())
     try:
         for text in (_machine if options.json else _person)(options, out, notices):
@@ -65,10 +62,6 @@ def run(options: Options, out: TextIO = sys.stdout) -> int:
     except (StreamRefused, NoSession) as refused:
         notices.say(str(refused))
         return 1
-    except BrokenPipeError:
-        # What is still buffered would fail again when the interpreter flushes it at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
-        return 0
     except KeyboardInterrupt:
         return 0
     return 0

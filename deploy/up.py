@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
-import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from msgspec import Struct
 
 from bus import flags, logs
-from bus.endpoints import Endpoints, InvalidEndpoint
+from bus.entry import CannotStart
 from bus.flags import BadFlag, Flag
+from bus.folder import claimed
 from bus.heart import NOTIFY_VARIABLE, Heart, Notifier
 from bus.origin import PASSWORD_VARIABLE, USERNAME_VARIABLE, Origin
+from bus.places import home_folder, start_folder
 from deploy.announcement import Announcement
 from deploy.beats import Beats
+from deploy.bus_folder import BusFolder, bus_folder
+from deploy.import_path import interpreter
 from deploy.limits import LIMIT_FLAGS, Limits
-from deploy.listener import listen
+from deploy.sample_log import NAME as SAMPLES
 from deploy.sample_log import SampleLog
 from deploy.supervisor import TICK_S, Service, Supervisor
 from deploy.watchdog import Watchdog
+from gateway.listener import listen
 from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL, UPSTREAM_FLAGS
 from processor.bounds import BOUND_FLAGS
 from processor.settings import FLAGS as PROCESSOR_FLAGS
@@ -35,6 +37,7 @@ from processor.settings import from_flags
 # The gateway's master gives its workers a second, and rounds up.
 _AFTER_DRAIN_S = 2.5
 _STATE_HELP = "for sessions, notes and watchdog.ndjson; one weir up a folder"
+_LOCK_NAME = "up.lock"
 _ANY_BUS = "ipc:///bus"
 _BY_NAME = {flag.name: flag for flag in PROCESSOR_FLAGS}
 _STATE, _SILENCE = _BY_NAME["state"], _BY_NAME["upstream-silence"]
@@ -70,6 +73,10 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
     state = Flag("state", _STATE.kind, _default_state(environ), _STATE_HELP)
     services = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS, *BOUND_FLAGS)
     values = flags.read(argv, environ, (*services, *LIMIT_FLAGS, LOG_LEVEL))
+    if values["state"] is None:
+        raise BadFlag(
+            "--state: missing, and there is no home folder for a default; allowed is a folder"
+        )
     # The processor knows which of its flags need each other: better refused here than by it.
     from_flags(_words(_PROCESSOR, values, _ANY_BUS), environ)
     return Options(
@@ -90,20 +97,26 @@ def run(options: Options) -> int:
     """
     logs.configure(options.values["log_level"])
     _hide_login(options.values["upstream"])
-    with (
-        _locked(options.state),
-        listen(options.host, options.port) as listener,
-        _bus_folder(options.state) as bus,
-    ):
-        return _supervise(options, listener, Path(bus))
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(
+                claimed(options.state, "--state", "weir up", _LOCK_NAME, [f"{SAMPLES}*"])
+            )
+        except CannotStart as error:
+            raise BadFlag(str(error)) from error
+        listener = stack.enter_context(listen(options.host, options.port))
+        bus = stack.enter_context(bus_folder(options.state))
+        return _supervise(options, listener, bus)
 
 
-def _supervise(options: Options, listener: socket.socket, bus: Path) -> int:
-    hearing = bus / "notify"
-    services = _services(options, listener, bus, {NOTIFY_VARIABLE: str(hearing)})
+def _supervise(options: Options, listener: socket.socket, bus: BusFolder) -> int:
+    hearing = bus.path / "notify"
+    # The folder may be deleted before a service starts again, which then goes by this name.
+    env = {NOTIFY_VARIABLE: str(hearing), "PWD": start_folder(os.environ)}
+    services = _services(options, listener, bus, env)
     manager = Notifier(options.notify_socket)
     heart = Heart(manager, TICK_S)
-    announcement = Announcement(options.host, listener.getsockname()[1], manager)
+    announcement = Announcement(options.host, listener.getsockname(), manager)
     with closing(Beats(hearing)) as beats, closing(SampleLog(options.state)) as samples:
         watchdog = Watchdog(services, beats, options.limits, samples)
         each_tick = (lambda: watchdog.tick(time.monotonic()), announcement, heart.beat)
@@ -112,17 +125,17 @@ def _supervise(options: Options, listener: socket.socket, bus: Path) -> int:
 
 
 def _services(
-    options: Options, listener: socket.socket, bus: Path, env: Mapping[str, str]
+    options: Options, listener: socket.socket, bus: BusFolder, env: Mapping[str, str]
 ) -> list[Service]:
     values = {**options.values, "port": listener.getsockname()[1]}
-    fd, url = listener.fileno(), f"ipc://{bus}"
-    processor = [sys.executable, "-m", "processor", *_words(_PROCESSOR, values, url)]
-    gateway = [sys.executable, "-m", "gateway", *_words(_GATEWAY, values, url)]
+    fd, url = listener.fileno(), f"ipc://{bus.path}"
+    processor = [*interpreter(), "-m", "processor", *_words(_PROCESSOR, values, url)]
+    gateway = [*interpreter(), "-m", "gateway", *_words(_GATEWAY, values, url)]
     # Gunicorn may take a suspended machine for workers that hang; the watchdog does not.
     gateway += [f"--listen-fd={fd}", "--worker-timeout=0"]
     return [
-        Service("processor", processor, env),
-        Service("gateway", gateway, env, fds=[fd]),
+        Service("processor", processor, env, bus.fds),
+        Service("gateway", gateway, env, (*bus.fds, fd)),
     ]
 
 
@@ -133,43 +146,14 @@ def _hide_login(upstream: Origin | None) -> None:
         os.environ[PASSWORD_VARIABLE] = upstream.login.password
 
 
-def _default_state(environ: Mapping[str, str]) -> Path:
-    base = environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "weir"
+def _default_state(environ: Mapping[str, str]) -> Path | None:
+    base, home = environ.get("XDG_STATE_HOME", ""), home_folder(environ)
+    if os.path.isabs(base):  # another counts as not set, by its specification
+        return Path(base) / "weir"
+    return home and home / ".local" / "state" / "weir"
 
 
 def _words(of: Sequence[Flag], values: Mapping[str, Any], bus: str) -> list[str]:
     """Return flags as a service is given them on its command line."""
     given = ((flag.name, values[flag.key]) for flag in of)
     return [f"--bus={bus}", *(f"--{name}={value}" for name, value in given if value is not None)]
-
-
-def _locked(state: Path) -> IO[str]:
-    """Take the state folder for this process, until the returned file is closed."""
-    try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = (state / "up.lock").open("a+")
-    except OSError as error:
-        raise BadFlag(f"--state: {str(state)!r} cannot be used: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise BadFlag(
-            f"--state: {str(state)!r} is in use by another weir up; choose another folder"
-        ) from None
-    return lock
-
-
-def _bus_folder(state: Path) -> AbstractContextManager[str]:
-    """Return where the sockets go: under the state folder, unless its path is too long."""
-    folder = state / "bus"
-    try:
-        Endpoints.parse(f"ipc://{folder}")
-    except InvalidEndpoint:
-        return tempfile.TemporaryDirectory(prefix="weir-")
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise BadFlag(f"--state: {str(folder)!r} cannot be used: {error.strerror}") from error
-    return nullcontext(str(folder))

@@ -1,34 +1,49 @@
 """`python -m gateway`: the HTTP side of weir."""
 
+import os
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # Python looks for modules in the start folder first, but the code there is not weir's.
+    try:  # noqa: SIM105
+        sys.path.remove(os.getcwd())
+    except (OSError, ValueError):
+        pass
+
+# ruff: noqa: E402
 from gevent import monkey
 
 monkey.patch_all()
 
-# ruff: noqa: E402
-import os
-import sys
 from collections.abc import Sequence
 
-from bus import logs
-from bus.flags import BadFlag, HelpAsked
+from msgspec.structs import replace
+
+from bus import entry, logs
+from bus.folder import check_owner
+from bus.places import leave_deleted_folder
 from gateway import settings
-from gateway.server import Gateway
+from gateway.listener import listen
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run a gateway until it is told to stop; return the exit status."""
-    try:
-        read = settings.read(argv, os.environ)
-    except HelpAsked as help_text:
-        print(f"weir gateway\n{help_text}")
-        return 0
-    except BadFlag as error:
-        print(f"weir gateway: {error}", file=sys.stderr)
-        return 2
+    """Run a gateway until it is stopped; return the exit status."""
+    read = settings.read(argv, os.environ)
     logs.configure(read.log_level)
-    Gateway(read).run()
+    for bus in read.buses:
+        if bus.folder is not None and bus.folder.exists():
+            check_owner(bus.folder, "--bus")
+    # Gunicorn asks for the working folder when it is imported.
+    leave_deleted_folder()
+    from gateway.server import Gateway
+
+    if read.listen_fd is not None:
+        Gateway(read).run()
+        return 0
+    with listen(read.host, read.port) as listener:
+        Gateway(replace(read, listen_fd=listener.fileno())).run()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(entry.run("weir gateway", main, sys.argv[1:]))

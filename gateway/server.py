@@ -18,6 +18,7 @@ from bus.stack import show_stack_at_abort
 from gateway.descriptors import make_room
 from gateway.scoreboard import Scoreboard
 from gateway.settings import Settings
+from gateway.worker_tmp import keep_in_memory
 
 _MASTER_TURN_S = 1.0
 _SPARE_SEATS = 16
@@ -57,6 +58,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         # A reload has twice as many for a while; SIGTTIN asks for more.
         self._board = Scoreboard(2 * settings.workers + _SPARE_SEATS)
         self._seat = 0
+        keep_in_memory()
         super().__init__()
 
     def run(self) -> None:
@@ -66,10 +68,8 @@ class Gateway(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         """Set what gunicorn needs to know."""
         settings = self._settings
-        fd = settings.listen_fd
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
         for name, value in {
-            "bind": f"{host}:{settings.port}" if fd is None else f"fd://{fd}",
+            "bind": f"fd://{settings.listen_fd}",
             "workers": settings.workers,
             "worker_class": "gateway.gunicorn_worker.GatewayWorker",
             # Streams are capped by `max_readers`; health must find a place beyond that.

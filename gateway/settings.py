@@ -14,6 +14,7 @@ from bus.endpoints import Endpoints
 from bus.flags import REQUIRED, Flag, Kind
 from bus.heart import NOTIFY_VARIABLE
 from bus.origin import UPSTREAM, Origin, with_login
+from bus.places import start_folder
 
 _BETWEEN_BUSES = re.compile(",(?=ipc://|tcp://)")  # a folder may have a comma in its name
 
@@ -139,4 +140,4 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     given["buses"] = given.pop("bus")
     given["upstream"] = with_login(given["upstream"], environ)
     notify_socket = environ.get(NOTIFY_VARIABLE, "")
-    return Settings(directory=os.getcwd(), notify_socket=notify_socket, **given)
+    return Settings(directory=start_folder(environ), notify_socket=notify_socket, **given)

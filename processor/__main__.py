@@ -1,43 +1,38 @@
 """``python -m processor``: the service on the command line."""
 
+import os
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # Python looks for modules in the start folder first, but the code there is not weir's.
+    try:  # noqa: SIM105
+        sys.path.remove(os.getcwd())
+    except (OSError, ValueError):
+        pass
+
+# ruff: noqa: E402
 from gevent import monkey
 
 monkey.patch_all()
 
-import os  # noqa: E402
-import sys  # noqa: E402
+from collections.abc import Sequence
 
-from bus import logs  # noqa: E402
-from bus.flags import BadFlag, HelpAsked  # noqa: E402
-from processor import service  # noqa: E402
-from processor.refusal import CannotStart  # noqa: E402
-from processor.settings import from_flags  # noqa: E402
-from processor.store.schema import NewerDatabase  # noqa: E402
+from bus import entry, logs
+from processor import service
+from processor.settings import from_flags
 
 
-def main(argv: list[str]) -> int:
-    """Run a processor until it is told to stop; return its exit status.
+def main(argv: Sequence[str]) -> int:
+    """Run a processor until it is stopped; return its exit status.
 
     Args:
         argv: the flags, without the program's name.
     """
-    try:
-        settings = from_flags(argv, os.environ)
-    except HelpAsked as asked:
-        print(f"weir processor\n{asked}")
-        return 0
-    except BadFlag as error:
-        print(f"weir processor: {error}", file=sys.stderr)
-        return 2
+    settings = from_flags(argv, os.environ)
     logs.configure(settings.log_level)
-    try:
-        service.run(settings)
-    except CannotStart as error:
-        print(f"weir processor: {error}", file=sys.stderr)
-        # A newer database stays newer: whoever restarts this need not try again.
-        return 2 if isinstance(error, NewerDatabase) else 1
+    service.run(settings)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(entry.run("weir processor", main, sys.argv[1:]))

@@ -11,13 +11,14 @@ import gevent
 from bus.events.message import MessagePath, UserMessage
 from bus.events.session import Session
 from bus.ids import Ids
+from bus.places import as_text
 from bus.publisher import Publisher
 from bus.version import installed_version
 from processor.announcer import Announcer
 from processor.answer import Answer
 from processor.bounds import Bounds
 from processor.clock import now_ms
-from processor.commands.describe import Descriptions
+from processor.commands.describe import Descriptions, Folders
 from processor.commands.dispatch import Dispatch
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import SessionCommands
@@ -50,13 +51,19 @@ class Native:
         state: the folder, claimed by the caller.
         model: which model, None for the demo.
         bounds: what may be held.
+        home: the user's home, which clients ask for.
         stack: closes the store.
     """
 
     def __init__(
-        self, state: Path, model: ModelSettings | None, bounds: Bounds, stack: ExitStack
+        self,
+        state: Path,
+        model: ModelSettings | None,
+        bounds: Bounds,
+        home: str,
+        stack: ExitStack,
     ) -> None:
-        self._state = state
+        self._folders = Folders(as_text(str(state)), home)
         self._bounds = bounds
         self._started_ms = now_ms()
         self._engine: Engine = OpenAIEngine(model) if model else DemoEngine()
@@ -94,6 +101,6 @@ class Native:
             turns,
             SessionCommands(services, turns, ids, installed_version()),
             Prompts(services, turns, ids, engine.offer),
-            Descriptions(database, engine.offer, self._state, self._started_ms),
+            Descriptions(database, engine.offer, self._folders, self._started_ms),
         )
         return Work(dispatch, Saving(drafts).begin)

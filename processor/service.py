@@ -7,29 +7,29 @@ import gc
 import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import gevent
 import zmq.green as zmq
 from gevent.event import Event
 
 from bus.endpoints import Endpoints
+from bus.entry import CannotStart
+from bus.folder import claimed
 from bus.heart import Heart, Notifier
 from bus.publisher import Publisher
 from bus.responder import Responder
 from bus.sockets import publisher_socket, responder_socket
 from bus.stack import show_stack_at_abort
 from processor.mode import Mode
-from processor.native import Native
+from processor.native import DATABASE_NAME, Native
 from processor.pulse import BEAT_S, Pulse
-from processor.refusal import CannotStart
 from processor.settings import Settings
-from processor.store.folder import claimed
 from processor.upstream.upstream import Upstream
 
 log = logging.getLogger("weir.processor")
 
 LINGER_MS = 200
+_HOLDER = "processor"
 
 
 class BusUnusable(CannotStart):
@@ -67,9 +67,10 @@ def _mode(settings: Settings, stack: contextlib.ExitStack) -> Mode:
         _claim_bus(settings.bus, stack)
         return Upstream(settings.upstream, settings.state)
     assert settings.state is not None, "from_flags sees to it"
-    stack.enter_context(claimed(settings.state, "--state"))
+    own = [f"{DATABASE_NAME}*"]
+    stack.enter_context(claimed(settings.state, "--state", _HOLDER, own=own))
     _claim_bus(settings.bus, stack)
-    return Native(settings.state, settings.model, settings.bounds, stack)
+    return Native(settings.state, settings.model, settings.bounds, settings.home, stack)
 
 
 def _run_until(stop: Event, loops: Sequence[Callable[[], None]]) -> None:
@@ -88,9 +89,8 @@ def _run_until(stop: Event, loops: Sequence[Callable[[], None]]) -> None:
 
 def _claim_bus(bus: Endpoints, stack: contextlib.ExitStack) -> None:
     """Hold the folder of an ipc bus: binding alone would take it from another processor."""
-    if bus.events.startswith("ipc://"):
-        folder = Path(bus.events.removeprefix("ipc://")).parent
-        stack.enter_context(claimed(folder, "--bus"))
+    if bus.folder is not None:
+        stack.enter_context(claimed(bus.folder, "--bus", _HOLDER))
 
 
 @contextlib.contextmanager

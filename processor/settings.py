@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from bus.endpoints import Endpoints, InvalidEndpoint
-from bus.flags import REQUIRED, BadFlag, Flag, Kind, number, one_of, read, text, whole
+from bus.flags import FOLDER, REQUIRED, BadFlag, Flag, Kind, number, one_of, read, text, whole
 from bus.heart import NOTIFY_VARIABLE
 from bus.origin import UPSTREAM, with_login
+from bus.places import as_text, home_folder
 from processor.bounds import BOUND_FLAGS, Bounds, bounds
 from processor.upstream.settings import UpstreamSettings
 
@@ -52,6 +53,7 @@ class Settings(Struct, frozen=True):
         upstream: the opencode that runs the turns, None: this processor does.
         notify_socket: where a service manager hears that the loop turns; empty for none.
         bounds: what it may hold.
+        home: the user's home, which clients ask for; ``/`` where there is none.
     """
 
     bus: Endpoints
@@ -61,6 +63,7 @@ class Settings(Struct, frozen=True):
     upstream: UpstreamSettings | None = None
     notify_socket: str = ""
     bounds: Bounds = Bounds()
+    home: str = "/"
 
 
 def _bus(value: str) -> Endpoints:
@@ -96,7 +99,7 @@ FLAGS: Sequence[Flag] = (
     ),
     Flag(
         "state",
-        Kind(lambda value: Path(text("").parse(value)).absolute(), "a folder"),
+        FOLDER,
         None,
         "where sessions are kept; needed without --upstream",
     ),
@@ -168,6 +171,7 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
         upstream,
         environ.get(NOTIFY_VARIABLE, ""),
         bounds(values),
+        as_text(str(home_folder(environ) or "/")),
     )
 
 

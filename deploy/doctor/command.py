@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
@@ -11,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from bus import flags
+from bus.entry import OutputLost, point_at_null
 from bus.flags import Flag
 from deploy import command_line
 from deploy.doctor.examination import examine
@@ -49,15 +48,14 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
     return Options(Patient(given.server, timeout_s), pace, given.json)
 
 
-def run(options: Options, out: TextIO = sys.stdout) -> int:
+def run(options: Options, out: TextIO) -> int:
     """Examine, and print the findings; return 1 if one of them is that something is wrong."""
     try:
         return 0 if _report(options, out) else 1
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:
-        # What is still buffered would fail again when the interpreter flushes it at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+    except OutputLost:
+        point_at_null(1)
         return 1
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from processor.engines.engine import Offer
 from processor.projects import Project, project_of
@@ -14,13 +15,22 @@ CONTEXT_TOKENS = 128_000
 OUTPUT_TOKENS = 32_000
 
 
+class Folders(Struct, frozen=True):
+    """Folders that clients ask for."""
+
+    state: str
+    home: str
+
+
 class Descriptions:
     """Describes this processor in opencode's shapes."""
 
-    def __init__(self, database: Database, offer: Offer, state: Path, started_ms: int) -> None:
+    def __init__(
+        self, database: Database, offer: Offer, folders: Folders, started_ms: int
+    ) -> None:
         self._database = database
         self._offer = offer
-        self._state = state
+        self._folders = folders
         self._started_ms = started_ms
 
     def of(self, what: str, directory: str) -> Any:
@@ -54,9 +64,9 @@ class Descriptions:
 
     def _path(self, directory: str) -> dict[str, str]:
         return {
-            "home": str(Path.home()),
-            "state": str(self._state),
-            "config": str(self._state),
+            "home": self._folders.home,
+            "state": self._folders.state,
+            "config": self._folders.state,
             "worktree": project_of(directory).worktree,
             "directory": directory,
         }

@@ -18,8 +18,8 @@ from gevent.event import AsyncResult, Event
 from gevent.threadpool import ThreadPool
 
 from bus.commands import CommandFailed
+from bus.entry import CannotStart
 from processor.bounds import STATE_QUOTA
-from processor.refusal import CannotStart
 from processor.store.failures import is_busy
 from processor.store.schema import migrate
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from processor.refusal import CannotStart
+from bus.entry import CannotStart
 
 Migration = Sequence[str]
 
@@ -84,7 +84,9 @@ MIGRATIONS: Sequence[Migration] = (_TABLES, _OPEN_MESSAGES, _REMOVALS, _ENDED_ME
 
 
 class NewerDatabase(CannotStart):
-    """The database was written by a newer weir."""
+    """The database was written by a newer weir, and stays so however often this one starts."""
+
+    status = 2
 
     def __init__(self, file: str, version: int) -> None:
         super().__init__(

@@ -51,7 +51,7 @@ def test_help_names_json_too():
 def write(events, **changed):
     """What is written of a server's stream until it answers 404, and what was asked for."""
     body = b"".join(b"data: %b\n\n" % event for event in events)
-    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="replace")
     with stream_server(answer(STREAM + body), answer_status("404 Not Found")) as server:
         options = tail.Options(Origin.parse(server.url), session=None, directory=None, json=False)
         assert tail.run(replace(options, **changed), out) == 1

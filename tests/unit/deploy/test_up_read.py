@@ -28,9 +28,30 @@ def test_defaults_are_the_documented_ones():
     assert options.values["model_url"] is None
 
 
-def test_without_xdg_the_state_is_in_the_home_folder(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/me")
-    assert up.read([], {}).state == Path("/home/me/.local/state/weir")
+@pytest.mark.parametrize("xdg", [{}, {"XDG_STATE_HOME": ""}, {"XDG_STATE_HOME": "relative"}])
+def test_without_xdg_the_state_is_in_the_home_folder(xdg):
+    state = up.read([], {"HOME": "/home/me", **xdg}).state
+    assert state == Path("/home/me/.local/state/weir")
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+    """A uid without a name, as in a container; `HOME` is not set either."""
+
+    def unknown(uid):
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+
+
+@pytest.mark.usefixtures("homeless")
+@pytest.mark.parametrize("home", [{}, {"HOME": ""}])
+def test_without_a_home_help_and_a_state_of_its_own_still_work(home):
+    with pytest.raises(HelpAsked, match="no default"):
+        up.read(["--help"], home)
+    assert up.read(["--state", "/srv/b"], home).state == Path("/srv/b")
+    with pytest.raises(BadFlag, match=r"--state: missing.*no home folder"):
+        up.read([], home)
 
 
 def test_each_flag_has_a_twin_in_the_environment_and_wins_over_it():

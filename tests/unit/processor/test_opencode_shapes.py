@@ -20,7 +20,7 @@ from bus.bodies import (
 from bus.commands import Describe, MessageList, SessionGet, SessionList
 from bus.events.message import Failure
 from bus.events.part import Tokens
-from processor.commands.describe import Descriptions
+from processor.commands.describe import Descriptions, Folders
 from processor.commands.dispatch import Dispatch
 from processor.engines.demo import DemoEngine
 from processor.engines.failures import Refusal, interrupted, refused
@@ -43,7 +43,7 @@ def validate(body: Any, schema: dict[str, Any]) -> None:
 
 @pytest.fixture
 def dispatch(rig: Rig, tmp_path: Path) -> Dispatch:
-    describe = Descriptions(rig.database, DemoEngine.offer, tmp_path, 5)
+    describe = Descriptions(rig.database, DemoEngine.offer, Folders(str(tmp_path), "/home/me"), 5)
     return Dispatch(rig.publisher, rig.services, rig.turns, rig.sessions, rig.prompts, describe)
 
 

@@ -1,0 +1,117 @@
+"""A folder that one process alone uses, and that nobody but its owner may look into.
+
+State and bus folders hold conversations, and sockets that take commands. A folder that another
+user owns or may write into can be exchanged under the process that uses it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bus.entry import CannotStart
+
+LOCK_NAME = "lock"
+_ROOT = 0
+
+
+class FolderInUse(CannotStart):
+    """Another process uses the folder."""
+
+
+class FolderUnusable(CannotStart):
+    """The folder cannot be made, written to, locked or trusted."""
+
+
+@contextlib.contextmanager
+def claimed(
+    folder: Path, flag: str, user: str, lock: str = LOCK_NAME, own: Sequence[str] = ()
+) -> Iterator[Path]:
+    """Make `folder` (for its owner alone) if need be, and hold it until the end of the block.
+
+    The hold is an flock: it ends with the process, however that ends.
+
+    Args:
+        folder: the folder to claim.
+        flag: the flag it was given by, for the message of an error.
+        user: what holds it, in words.
+        lock: name of the file that is locked.
+        own: patterns of the files in it that are for the owner alone.
+
+    Raises:
+        FolderInUse: somebody else holds it.
+        FolderUnusable: it cannot be used, or is not safe.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_owner(folder, flag)
+        _close_to_others(folder, (lock, *own))
+        held = os.open(folder / lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise FolderUnusable(
+            f"{flag}: {str(folder)!r} cannot be used: {error.strerror}"
+        ) from error
+    try:
+        _hold(held, folder, flag, user)
+        yield folder
+    finally:
+        os.close(held)
+
+
+def check_owner(folder: Path, flag: str) -> None:
+    """Refuse a folder that another user owns or may write into.
+
+    Raises:
+        FolderUnusable: another user does.
+        OSError: it is not there, or cannot be looked at.
+    """
+    found = folder.stat()
+    mode = stat.S_IMODE(found.st_mode)
+    if found.st_uid not in (os.geteuid(), _ROOT):
+        raise FolderUnusable(
+            f"{flag}: {str(folder)!r} belongs to another user (uid {found.st_uid}); "
+            "choose a folder of your own"
+        )
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise FolderUnusable(
+            f"{flag}: other users may write into {str(folder)!r} (its mode is {mode:04o}); "
+            "take that away with chmod 700, or choose another folder"
+        )
+
+
+def _close_to_others(folder: Path, names: Sequence[str]) -> None:
+    """Take every right on the folder and on these files of it from other users."""
+    for path in (folder, *(file for name in names for file in folder.glob(name))):
+        found = path.lstat()
+        if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
+            # Some file systems (exFAT) have no modes of their own.
+            with contextlib.suppress(PermissionError):
+                path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+
+
+def _hold(held: int, folder: Path, flag: str, user: str) -> None:
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.read(held, 32).decode(errors="replace").strip()
+        who = f"another {user} (pid {pid})" if pid else f"another {user}"
+        raise FolderInUse(
+            f"{flag}: {str(folder)!r} is in use by {who}; stop that one, or choose another folder"
+        ) from None
+    except OSError as error:
+        raise FolderUnusable(
+            f"{flag}: {str(folder)!r} is on a file system without locks ({error.strerror}); "
+            "choose a folder on another file system"
+        ) from error
+    try:
+        os.ftruncate(held, 0)
+        os.pwrite(held, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise FolderUnusable(f"{flag}: {str(folder)!r}: {error.strerror}") from error
+        # A full disk: the pid is only for the message above.

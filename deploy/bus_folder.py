@@ -1,0 +1,101 @@
+"""Where the sockets of a deployment are: in the state folder, whatever its path."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from bus.endpoints import Endpoints, InvalidEndpoint
+from bus.flags import BadFlag
+
+_NAME = "bus"
+_PROBE = "probe"
+
+
+class BusFolder(Struct, frozen=True):
+    """A folder that takes Unix sockets.
+
+    Attributes:
+        path: of the folder, short enough for them.
+        fds: descriptors that a process needs so that the path leads there.
+    """
+
+    path: Path
+    fds: tuple[int, ...] = ()
+
+
+@contextlib.contextmanager
+def bus_folder(state: Path) -> Iterator[BusFolder]:
+    """Yield a folder for sockets: in the state folder if it can be, else a temporary one.
+
+    Raises:
+        BadFlag: no folder takes sockets.
+    """
+    folder = state / _NAME
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise BadFlag(f"--state: {str(folder)!r} cannot be used: {error.strerror}") from error
+    try:
+        short = BusFolder(folder) if _is_short(folder) else _by_descriptor(opened)
+        refusal = _refusal(short.path)
+        if refusal is None:
+            yield short
+            return
+        with _temporary(refusal, folder) as elsewhere:
+            yield elsewhere
+    finally:
+        os.close(opened)
+
+
+def _is_short(folder: Path) -> bool:
+    """Tell whether a socket in this folder can be named by its path."""
+    try:
+        str(folder).encode()  # ZeroMQ takes no other bytes than UTF-8
+        Endpoints.parse(f"ipc://{folder}")
+    except (InvalidEndpoint, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _by_descriptor(opened: int) -> BusFolder:
+    """Name a folder by a descriptor that is open in all processes of the deployment (Linux)."""
+    return BusFolder(Path(f"/proc/self/fd/{opened}"), (opened,))
+
+
+@contextlib.contextmanager
+def _temporary(refusal: str, folder: Path) -> Iterator[BusFolder]:
+    with contextlib.ExitStack() as stack:
+        for base in (os.environ.get("XDG_RUNTIME_DIR"), None):
+            try:
+                made = tempfile.TemporaryDirectory(prefix="weir-", dir=base or None)
+            except OSError:
+                continue  # no folder there
+            path = Path(stack.enter_context(made))
+            if _is_short(path) and _refusal(path) is None:
+                yield BusFolder(path)
+                return
+    raise BadFlag(
+        f"--state: no socket can be made in {str(folder)!r} ({refusal}), nor in a temporary "
+        "folder; choose a folder on another file system, or set TMPDIR"
+    )
+
+
+def _refusal(folder: Path) -> str | None:
+    """Return why no socket can be made in a folder, None if one can."""
+    probe = folder / _PROBE
+    try:
+        probe.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
+            one.bind(str(probe))
+        probe.unlink()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None

@@ -1,0 +1,66 @@
+"""Where and when `weir up` says that it is ready."""
+
+import logging
+
+import pytest
+
+from bus.heart import Notifier
+from deploy import announcement
+from deploy.announcement import Announcement
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """What each address answers: ready, or a reason; no answer where there is none."""
+    known = {}
+
+    def readiness(_self, host):
+        said = known.get(host, (False, ""))
+        return said() if callable(said) else said
+
+    monkeypatch.setattr(announcement.Announcement, "_readiness", readiness)
+    return known
+
+
+def announced(host, address, capsys):
+    Announcement(host, (address, 4097), Notifier(""))()
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "asked", "url"),
+    [
+        ("127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "0.0.0.0", "127.0.0.1", "127.0.0.1"),
+        ("0", "0.0.0.0", "127.0.0.1", "127.0.0.1"),
+        ("::", "::", "127.0.0.1", "127.0.0.1"),
+        ("::", "::", "::1", "[::1]"),
+        ("::ffff:0.0.0.0", "::ffff:0.0.0.0", "127.0.0.1", "127.0.0.1"),
+        ("::1", "::1", "::1", "[::1]"),
+        ("[::1]", "::1", "::1", "[::1]"),
+        ("six", "::1", "::1", "six"),
+        ("fe80::1%lo", "fe80::1%lo", "fe80::1%lo", "[fe80::1%lo]"),
+    ],
+)
+def test_it_asks_where_is_listened_and_says_what_a_client_can_use(
+    answers, capsys, host, address, asked, url
+):
+    answers[asked] = (True, "")
+    assert announced(host, address, capsys) == f"weir is ready: http://{url}:4097\n"
+
+
+def test_a_reason_is_logged_once_though_an_age_in_it_grows(answers, caplog):
+    ages = iter(range(100))
+    answers["127.0.0.1"] = lambda: (False, f"the upstream is gone since {next(ages)}.3 s")
+    one = Announcement("127.0.0.1", ("127.0.0.1", 4097), Notifier(""))
+    with caplog.at_level(logging.WARNING):
+        for _ in range(10):
+            one()
+        answers["127.0.0.1"] = (False, "something else")
+        one()
+        answers["127.0.0.1"] = (False, "the upstream is gone since 99.9 s")
+        one()
+    assert [record.getMessage() for record in caplog.records] == [
+        "not ready yet: the upstream is gone since 0.3 s",
+        "not ready yet: something else",
+    ]
