@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from bus.events.message import UserMessage
 from bus.events.part import FilePart, TextPart
 from processor.engines.engine import ChatMessage
+from processor.images import is_image, refused_images
 from processor.store.history import Said, Utterance
 
 Piece = dict[str, Any]
@@ -23,12 +24,14 @@ def chat(history: Iterable[Utterance]) -> list[ChatMessage]:
     Strict providers refuse a message without content, and neighbours of the same role: an answer
     that never came leaves two prompts side by side. So these are merged.
     """
+    history = list(history)
+    left_out = refused_images(history)
     messages: list[ChatMessage] = []
     system: str | None = None
     for utterance in history:
         if isinstance(utterance.message, UserMessage):
             system = utterance.message.system or None
-            _append(messages, ChatMessage("user", _content(utterance.parts)))
+            _append(messages, ChatMessage("user", _content(utterance.parts, left_out)))
         elif (text := _text(utterance.parts)).strip():
             _append(messages, ChatMessage("assistant", text))
     if not messages or messages[-1].role != "user":
@@ -50,8 +53,8 @@ def _pieces(content: Content) -> list[Piece]:
     return content if isinstance(content, list) else [{"type": "text", "text": content}]
 
 
-def _content(parts: list[Said]) -> Content:
-    pieces = [piece for part in parts if (piece := _piece(part)) is not None]
+def _content(parts: list[Said], left_out: Mapping[str, str]) -> Content:
+    pieces = [piece for part in parts if (piece := _piece(part, left_out)) is not None]
     return _joined([piece for piece in pieces if piece.get("text", "image").strip()])
 
 
@@ -62,12 +65,16 @@ def _joined(pieces: list[Piece]) -> Content:
     return pieces
 
 
-def _piece(part: Said) -> Piece | None:
+def _piece(part: Said, left_out: Mapping[str, str]) -> Piece | None:
     if isinstance(part, TextPart):
         return None if part.ignored is True else {"type": "text", "text": part.text}
-    if part.mime.startswith("image/"):
-        return {"type": "image_url", "image_url": {"url": part.url}}
-    return {"type": "text", "text": _file(part)}
+    if not is_image(part):
+        return {"type": "text", "text": _file(part)}
+    if part.id in left_out:
+        name = part.filename or part.mime
+        words = f"[{name}: an image that the provider refused: {left_out[part.id]}]"
+        return {"type": "text", "text": words}
+    return {"type": "image_url", "image_url": {"url": part.url}}
 
 
 def _file(part: FilePart) -> str:

@@ -15,6 +15,7 @@ from bus.events.part import AgentPart, FilePart, Part, Span, SubtaskPart, TextPa
 from bus.events.session import Session, SessionModel
 from bus.ids import Ids
 from processor.clock import now_ms
+from processor.commands.attachments import admitted
 from processor.engines.engine import Offer
 from processor.record import Record, Services
 from processor.store import messages, sessions
@@ -56,8 +57,9 @@ class Prompts:
         """Save and show a prompt; return its message and its session."""
         database = self._services.database
         session = database.call(sessions.get, session_id)
+        given = admitted(body.parts, session.directory)
         message = self._message(session, body)
-        parts = [self._part(part, message) for part in body.parts]
+        parts = [self._part(part, message) for part in given]
         database.call(messages.add_prompt, message, parts)
         touched = database.call(
             sessions.update, session_id, lambda found: _touch(found, message, parts)

@@ -424,7 +424,7 @@ ERRORS: dict[str, Odd] = {
 STRICT: dict[str, Odd] = {
     "no neighbours": Odd(unless(_alternates, refuse(400, "roles must alternate")), asked=7),
     "no images": Odd(
-        unless(lambda request: not _has_image(request), refuse(400, "no image_url here")), asked=7
+        unless(lambda request: not _has_image(request), refuse(400, "no pictures here")), asked=7
     ),
     "no options": Odd(
         unless(lambda request: "stream_options" not in request, refuse(422, NO_OPTIONS)), asked=7

@@ -2,9 +2,11 @@ import base64
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from bus.events.message import (
     AssistantMessage,
+    Failure,
     MessagePath,
     MessageTime,
     ModelRef,
@@ -17,31 +19,32 @@ from processor.store.history import Utterance
 AT = {"sessionID": "ses_1", "messageID": "msg_1"}
 
 
-def user(*parts: Any, system: str = "") -> Utterance:
+def user(*parts: Any, system: str = "", model: str = "m") -> Utterance:
     message = UserMessage(
         id="msg_1",
         sessionID="ses_1",
         time=MessageTime(1),
         agent="build",
-        model=ModelRef("p", "m"),
+        model=ModelRef("p", model),
         system=system,
     )
     return Utterance(message, list(parts))
 
 
-def assistant(*parts: Any) -> Utterance:
+def assistant(*parts: Any, error: Failure | None = None, model: str = "m") -> Utterance:
     message = AssistantMessage(
         id="msg_2",
         sessionID="ses_1",
         time=MessageTime(1),
         parentID="msg_1",
-        modelID="m",
+        modelID=model,
         providerID="p",
         mode="build",
         agent="build",
         path=MessagePath("/", "/"),
         cost=0,
         tokens=Tokens.none(),
+        error=error or UNSET,
     )
     return Utterance(message, list(parts))
 
@@ -125,4 +128,52 @@ def test_a_text_file_is_passed_as_text(url: str) -> None:
 )
 def test_a_file_that_cannot_be_read_is_said_to_be_there(mime: str, url: str) -> None:
     [(_, content)] = said(user(file(mime, url, filename="a")))
+    assert content == "[a: attached, but not readable]"
+
+
+LOOK = [text("look"), file("image/png", PIXEL, filename="a.png")]
+
+
+def failure(status: int, message: str) -> Failure:
+    return Failure("APIError", {"statusCode": status, "message": message})
+
+
+NO = failure(400, "cannot decode")
+OVERFLOW = Failure("ContextOverflowError", {"message": "too long"})
+BUSY = failure(500, "overloaded")
+
+
+def has_image(*history: Utterance) -> bool:
+    return "image_url" in str(said(*history))
+
+
+@pytest.mark.parametrize("error", [NO, failure(422, "x"), failure(500, "no vision"), OVERFLOW])
+def test_a_refused_image_is_left_out_later_with_a_word_in_its_place(error: Failure) -> None:
+    [(role, content)] = said(user(*LOOK), assistant(error=error), user(text("b")))
+    assert role == "user"
+    words = f"[a.png: an image that the provider refused: {error.data['message']}]"
+    assert content == f"look\n\n{words}\n\nb"
+
+
+@pytest.mark.parametrize("error", [BUSY, failure(429, "slow down"), Failure("ProviderAuthError")])
+def test_an_image_is_kept_when_the_failure_is_not_its_fault(error: Failure) -> None:
+    assert has_image(user(*LOOK), assistant(error=error), user(text("b")))
+
+
+def test_an_image_that_was_answered_is_kept_whatever_is_refused_later() -> None:
+    good = [user(*LOOK), assistant(text("a dog"))]
+    assert has_image(*good, user(text("b")), assistant(error=NO), user(text("c")))
+
+
+def test_an_image_that_one_model_has_refused_is_for_another_to_judge() -> None:
+    refused = [user(*LOOK), assistant(error=NO)]
+    assert has_image(*refused, user(text("b"), model="other"))
+    answered = [user(*LOOK, model="other"), assistant(text("a dog"), model="other")]
+    switched = [*answered, user(text("b")), assistant(error=NO)]
+    assert not has_image(*switched, user(text("c")))
+    assert has_image(*switched, user(text("c"), model="other"))
+
+
+def test_an_image_that_no_provider_can_fetch_is_said_to_be_there() -> None:
+    [(_, content)] = said(user(file("image/png", "file:///x", filename="a")))
     assert content == "[a: attached, but not readable]"

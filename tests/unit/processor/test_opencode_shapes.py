@@ -26,6 +26,10 @@ from processor.engines.demo import DemoEngine
 from processor.engines.failures import Refusal, interrupted, refused
 from tests.unit.processor.rig import DIRECTORY, Rig
 
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADU"
+    "lEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 OPENAPI = json.loads(
     (Path(__file__).parents[2] / "recordings" / "openapi.json").read_text(encoding="utf-8")
 )
@@ -82,7 +86,7 @@ def test_messages_and_their_parts(rig: Rig, dispatch: Dispatch) -> None:
     session = rig.sessions.create(DIRECTORY, CreateBody()).id
     parts = [
         TextInput(text="a", synthetic=True, time={"start": 1}, metadata={"k": 1}),
-        FileInput(mime="image/png", url="data:,", filename="a.png"),
+        FileInput(mime="image/png", url=PIXEL, filename="a.png"),
         AgentInput(name="build"),
         SubtaskInput(prompt="p", description="d", agent="build"),
     ]

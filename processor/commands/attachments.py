@@ -1,0 +1,117 @@
+"""Files given with a prompt: what cannot be used is refused before the prompt is taken.
+
+Rules:
+
+1. An image is a PNG, JPEG, GIF or WebP, in a ``data:`` URL or at an ``http:`` or ``https:`` URL.
+   Its bytes decide what it is, since clients guess the type from the file's name.
+2. A ``file:`` URL is read now, if the file lies in the session's directory once symlinks and
+   ``..`` are resolved: the model gets what was there when the prompt was sent.
+3. Whatever else a model cannot read is kept, and the model is told that it is there.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+from collections.abc import Sequence
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
+
+import gevent
+from msgspec.structs import replace
+
+from bus.bodies import FileInput, PartInput
+from bus.commands import CommandFailed
+from processor.commands.confined import Unusable, read_in
+
+_MIB = 1024 * 1024
+MAX_IMAGE_BYTES = 20 * _MIB
+MAX_TEXT_BYTES = 2 * _MIB
+_KINDS = {
+    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/gif": re.compile(rb"GIF8[79]a"),
+    "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
+}
+_ALLOWED = f"allowed are {', '.join(_KINDS)}, at most {MAX_IMAGE_BYTES // _MIB} MiB"
+_WHITE = bytes.maketrans(b"-_", b"+/"), b" \t\r\n"  # the other alphabet of base64; line ends
+
+
+def admitted(parts: Sequence[PartInput], directory: str) -> list[PartInput]:
+    """Return the parts of a prompt as they are kept.
+
+    Args:
+        parts: as they came.
+        directory: of the session.
+
+    Raises:
+        CommandFailed: a file cannot be used; the message names the part.
+    """
+    return [
+        _file(part, f"parts[{number}]", directory) if isinstance(part, FileInput) else part
+        for number, part in enumerate(parts)
+    ]
+
+
+def _file(part: FileInput, name: str, directory: str) -> FileInput:
+    kind, _, _ = part.mime.strip().lower().partition("/")
+    try:
+        scheme = urlsplit(part.url).scheme
+        if scheme == "file":
+            part = _read(part, kind, directory)
+        if kind == "image":
+            part = _image(part)
+    except (Unusable, ValueError) as error:
+        raise CommandFailed("invalid", f"{name}.url: {error}") from None
+    return part
+
+
+def _read(part: FileInput, kind: str, directory: str) -> FileInput:
+    most = {"image": MAX_IMAGE_BYTES, "text": MAX_TEXT_BYTES}.get(kind)
+    threads = gevent.get_hub().threadpool
+    found = threads.apply(read_in, (directory, part.url, most))
+    if isinstance(found, Unusable):
+        raise found
+    if found is None:
+        return part
+    name = part.filename or os.path.basename(unquote(urlsplit(part.url).path))
+    return replace(part, url=_data_url(part.mime, found), filename=name)
+
+
+def _image(part: FileInput) -> FileInput:
+    """Return an image as providers take it.
+
+    Raises:
+        Unusable: it is none, or too large.
+    """
+    url = urlsplit(part.url)
+    if url.scheme in ("http", "https") and url.hostname:
+        return part
+    if url.scheme != "data":
+        raise Unusable(f"an image in a {url.scheme or 'relative'} URL; {_ALLOWED} in a data: URL")
+    data = _decoded(part.url)
+    kind = next((kind for kind, form in _KINDS.items() if form.match(data)), None)
+    if kind is None:
+        raise Unusable(f"the data is no image of a kind that models read; {_ALLOWED}")
+    if len(data) > MAX_IMAGE_BYTES:
+        raise Unusable(f"the image has {len(data)} bytes; {_ALLOWED}")
+    return replace(part, mime=kind, url=_data_url(kind, data))
+
+
+def _decoded(url: str) -> bytes:
+    head, comma, body = url.partition(",")
+    if not comma:
+        raise Unusable(f"a data: URL without a comma; {_ALLOWED}")
+    data = unquote_to_bytes(body)
+    if not head.lower().endswith(";base64"):
+        return data
+    plain = data.translate(*_WHITE).rstrip(b"=")
+    try:
+        return base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
+    except binascii.Error as error:
+        raise Unusable(f"the data is not base64: {error}; {_ALLOWED}") from None
+
+
+def _data_url(mime: str, data: bytes) -> str:
+    return f"data:{mime};base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,69 @@
+"""Images that a model has refused: sent again, each would cost every later prompt its answer.
+
+An image is left out if the model that is asked now has refused a request that held the image, and
+has never answered a request that did.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from msgspec import UNSET
+
+from bus.events.message import AssistantMessage, Failure, ModelRef, UserMessage
+from bus.events.part import FilePart
+from processor.store.history import Said, Utterance
+
+_REFUSALS = (400, 413, 415, 422)
+_NAMES_IMAGES = re.compile(r"image|vision|multi-?modal|media", re.IGNORECASE)
+_SHOWN = 200
+
+
+def is_image(part: Said) -> bool:
+    """Tell whether a part is sent to the model as an image."""
+    if not isinstance(part, FilePart) or not part.mime.lower().startswith("image/"):
+        return False
+    return part.url.startswith(("data:", "http:", "https:"))
+
+
+def refused_images(history: Iterable[Utterance]) -> dict[str, str]:
+    """Return the ids of the images to leave out, each with the provider's words."""
+    history = list(history)
+    prompts = [one.message for one in history if isinstance(one.message, UserMessage)]
+    asked = prompts[-1].model if prompts else None
+    refused: dict[str, str] = {}
+    unproven: list[str] = []
+    for utterance in history:
+        if isinstance(utterance.message, UserMessage):
+            unproven += [part.id for part in utterance.parts if is_image(part)]
+        elif _is_of(utterance.message, asked):
+            words = _refusal(utterance.message.error)
+            if words is not None:
+                refused.update(dict.fromkeys(unproven, words))
+            if words is not None or utterance.message.error is UNSET:
+                unproven = []
+    return refused
+
+
+def _is_of(answer: AssistantMessage, asked: ModelRef | None) -> bool:
+    return asked is not None and (answer.providerID, answer.modelID) == (
+        asked.providerID,
+        asked.modelID,
+    )
+
+
+def _refusal(failure: Failure | object) -> str | None:
+    """Return the words of a failure that an image may have brought about, None if none can."""
+    if not isinstance(failure, Failure):
+        return None
+    data = failure.data
+    words = str(data.get("message", failure.name))
+    suspect = failure.name == "ContextOverflowError" or (
+        failure.name == "APIError"
+        and (
+            data.get("statusCode") in _REFUSALS
+            or _NAMES_IMAGES.search(f"{words} {data.get('responseBody', '')}") is not None
+        )
+    )
+    return words[:_SHOWN] if suspect else None
