@@ -29,6 +29,7 @@ from gateway.relay import Endpoint, Relay
 from gateway.resources import add_native_routes
 from gateway.resources.events import EventStream
 from gateway.resources.health import Health
+from gateway.resources.hold import Hold
 from gateway.resources.readiness import Livez, Readyz
 from gateway.resources.status import Metrics, Status
 from gateway.scoreboard import Scoreboard
@@ -122,4 +123,5 @@ class Worker:
         app.add_route("/weir/livez", Livez())
         app.add_route("/weir/readyz", Readyz(checkup))
         app.add_route("/weir/status", Status(surveyor))
+        app.add_route("/weir/hold", Hold())
         app.add_route("/metrics", Metrics(surveyor))

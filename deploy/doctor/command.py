@@ -17,12 +17,19 @@ from deploy.doctor.finding import Finding
 from deploy.doctor.patient import Patient
 from deploy.doctor.stream import Pace
 from deploy.terminal import shown_json
+from gateway.resources.hold import MOST_S
 from gateway.settings import GATEWAY_FLAGS
 
 _HEARTBEAT = next(flag for flag in GATEWAY_FLAGS if flag.name == "heartbeat-ms")
 _FLAGS = (
     Flag("timeout", flags.number(0.1, 60, "seconds"), 5.0, "how long an answer may take"),
     _HEARTBEAT,
+    Flag(
+        "hold",
+        flags.whole(0, MOST_S),
+        65,
+        "seconds to hold a request open where a proxy may stand between; 0: not at all",
+    ),
 )
 _INTERRUPTED = 130
 
@@ -44,7 +51,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
     """
     given = command_line.read(argv, environ, _FLAGS, "print all findings as one object")
     timeout_s = given.values["timeout"]
-    pace = Pace(given.values["heartbeat_ms"] / 1000, timeout_s)
+    pace = Pace(given.values["heartbeat_ms"] / 1000, timeout_s, given.values["hold"])
     return Options(Patient(given.server, timeout_s), pace, given.json)
 
 

@@ -15,6 +15,7 @@ from deploy.doctor.identity import (
     check_login,
     check_ready,
 )
+from deploy.doctor.passage import HeldRequest, check_bodies, check_browsers
 from deploy.doctor.patient import CLIENT_ERRORS, Patient
 from deploy.doctor.reach import unreachable
 from deploy.doctor.resume import check_resume
@@ -52,6 +53,19 @@ def _server(patient: Patient) -> Generator[Finding, None, tuple[bool, str]]:
 
 
 def _stream(patient: Patient, pace: Pace, weir: bool, signs: str) -> Iterator[Finding]:
+    """Check the stream, and meanwhile whether a request may wait as long as a turn does."""
+    held = None
+    if weir:
+        yield from check_bodies(patient)
+        if signs or not patient.origin.is_local:
+            held = HeldRequest(patient, pace.hold_s)
+    yield from check_browsers(patient)
+    yield from _events(patient, pace, weir, signs)
+    if held is not None:
+        yield from held.findings()
+
+
+def _events(patient: Patient, pace: Pace, weir: bool, signs: str) -> Iterator[Finding]:
     answer = open_stream(patient, signs)
     yield check_head(answer)
     with closing(Timeline(answer)) as timeline:

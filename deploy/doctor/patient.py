@@ -18,6 +18,7 @@ from bus.origin import Origin
 
 CLIENT_ERRORS = (OSError, http.client.HTTPException)
 _MOST_BYTES = 1024 * 1024
+_LONGEST_STATUS_LINE = 4096
 
 
 class Answer(Struct):
@@ -112,6 +113,35 @@ class Patient(Struct, frozen=True):
             return answer, answer.json()
         finally:
             answer.close()
+
+    def announce(self, path: str, size: int) -> int:
+        """Announce a body of so many bytes to a path, and send none of it; return the status.
+
+        100 says that the body may come. Raises as `get`.
+        """
+        headers = {"Expect": "100-continue", "Content-Length": str(size), "Connection": "close"}
+        connection = connection_to(self.origin, self.timeout_s)
+        try:
+            connection.request("POST", self.origin.target(path), headers=headers)
+            assert connection.sock is not None, "the request opens it"
+            with connection.sock.makefile("rb") as answer:
+                words = answer.readline(_LONGEST_STATUS_LINE).split(b" ")
+        finally:
+            connection.close()
+        if len(words) < 2 or not words[1][:3].isdigit():
+            raise http.client.BadStatusLine(repr(words))
+        return int(words[1][:3])
+
+    def protocol(self) -> str | None:
+        """Return what TLS agrees on when a browser's protocols are offered; raises `OSError`."""
+        context = ssl.create_default_context()
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        address = (self.origin.host, self.origin.port)
+        with (
+            socket.create_connection(address, self.timeout_s) as plain,
+            context.wrap_socket(plain, server_hostname=self.origin.host) as secure,
+        ):
+            return secure.selected_alpn_protocol()
 
     def speaks_tls(self) -> bool:
         """Tell whether there is TLS behind the port, trusted or not."""

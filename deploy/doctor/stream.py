@@ -31,10 +31,12 @@ class Pace(Struct, frozen=True):
     Attributes:
         heartbeat_s: the time between two heartbeats.
         timeout_s: how long the first event may take.
+        hold_s: how long a request is held open to see whether a proxy gives it up.
     """
 
     heartbeat_s: float
     timeout_s: float
+    hold_s: int
 
     @property
     def patience_s(self) -> float:

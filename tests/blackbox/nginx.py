@@ -16,21 +16,37 @@ from tests.processes import ROOT, wait_until
 PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 EXAMPLE = ROOT / "deploy" / "nginx.conf"
 _LISTEN, _WEIR, _UPSTREAM = "127.0.0.1:8080", "127.0.0.1:4097", "127.0.0.1:4096"
+_LISTEN_TLS, _CERTIFICATE, _KEY = "127.0.0.1:8443", "/etc/nginx/weir.crt", "/etc/nginx/weir.key"
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 _STOP_S = 5.0
 
 
 @contextmanager
-def nginx(folder: Path, weir: str, upstream: str) -> Iterator[str]:
-    """Run it for the time of a ``with`` block, with other addresses in the example; give its URL.
+def nginx(folder: Path, weir: str, upstream: str) -> Iterator[tuple[str, str]]:
+    """Run it for the time of a ``with`` block, with other addresses in the example.
+
+    Returns:
+        Its URL, and the one over TLS.
 
     Raises:
         AssertionError: nginx refuses the example, or an address is not in it.
     """
-    listen = f"127.0.0.1:{free_port()}"
-    addresses = {_LISTEN: listen, _WEIR: urlsplit(weir).netloc, _UPSTREAM: upstream}
-    with _running(folder, _example(addresses), f"http://{listen}") as url:
-        yield url
+    listen, tls = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    files = certificate(folder)
+    own = {_LISTEN: listen, _WEIR: urlsplit(weir).netloc, _UPSTREAM: upstream, _LISTEN_TLS: tls}
+    own |= dict(zip((_CERTIFICATE, _KEY), map(str, files), strict=True))
+    with _running(folder, _example(own), f"http://{listen}") as url:
+        yield url, f"https://{tls}"
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate of 127.0.0.1 that signs itself; return it and its key."""
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    who = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = folder / "cert.pem", folder / "key.pem"
+    written = ["-out", str(files[0]), "-keyout", str(files[1])]
+    subprocess.run([*make.split(), *who, *written], check=True, capture_output=True)
+    return files
 
 
 @contextmanager

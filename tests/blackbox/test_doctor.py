@@ -10,14 +10,14 @@ import sys
 
 import pytest
 
-from tests.blackbox.nginx import PROGRAM, nginx_with
+from tests.blackbox.nginx import PROGRAM, certificate, nginx, nginx_with
 from tests.blackbox.weir_up import NO_TWINS, prompt, weir_up
 from tests.fakes.buffering_proxy import Compressed, Held, buffering_proxy
 from tests.fakes.routes import reply, routes, silence, stream
 from tests.fakes.upstream import upstream
 from tests.processes import ROOT, free_port, wait_until
 
-QUICK = ("--timeout", "5", "--heartbeat-ms", "1000")
+QUICK = ("--timeout", "5", "--heartbeat-ms", "1000", "--hold", "0")
 SLOW = re.compile("^warn  (health|first|heartbeat) ", re.MULTILINE)
 HEALTHY = reply(200, b'{"healthy":true,"version":"1.18.33"}')
 CONNECTED = b'id: 0a:1\ndata: {"type":"server.connected","properties":{}}\n\n'
@@ -230,6 +230,38 @@ def test_a_real_nginx_that_is_set_up_wrong(up, tmp_path, settings, what, words):
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="needs nginx")
+def test_an_nginx_that_refuses_large_bodies_and_long_waits(up, tmp_path):
+    settings = "proxy_buffering off; proxy_read_timeout 2s;"
+    with nginx_with(tmp_path, up.url, settings) as url:
+        found = findings(url, "--hold", "4", well=True)
+    assert found["bodies"][0] == found["waits"][0] == "warn"
+    assert "a request of 2 MiB is refused with 413 on its way, one of 1 MiB" in found["bodies"][1]
+    assert "client_max_body_size 0;" in found["bodies"][1]
+    assert "answered with 504 on its way after 2." in found["waits"][1]
+    assert "proxy_read_timeout 1d;" in found["waits"][1]
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="needs nginx")
+def test_the_nginx_of_the_example_lets_all_of_it_pass(up, tmp_path):
+    with nginx(tmp_path, up.url, "127.0.0.1:9") as (plain, secure):
+        flags = ("--hold", "2")
+        found = findings(plain, *flags, well=True)
+        assert ("bodies" in found, found["waits"][0], "tabs" in found) == (False, "ok", False)
+        trust = {"SSL_CERT_FILE": str(tmp_path / "cert.pem")}
+        found = findings(secure, *flags, well=True, **trust)
+        assert ("bodies" in found, found["waits"][0]) == (False, "ok")
+        assert "HTTP/2 is offered" in found["tabs"][1]
+
+
+def test_a_proxy_that_cuts_what_waits():
+    health = reply(200, b'{"healthy":true,"version":"1"}', Via="1.1 cutter")
+    cut = {"/global/health": health, "/weir/hold?seconds=1": lambda handler: None}
+    with routes({**WEIR, "/event": _beating(b"id: 0a:1\n"), **cut}) as url:
+        found = findings(url, "--hold", "1", well=True)
+    assert "a request that waits is cut on its way after" in found["waits"][1]
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="needs nginx")
 def test_a_proxy_with_nothing_behind_it(tmp_path):
     with routes({}) as gone:
         pass
@@ -287,24 +319,20 @@ def test_a_password_that_nobody_asks_for(up):
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """A certificate of 127.0.0.1 that signs itself, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-    who = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    subprocess.run([*make.split(), *who, *files], check=True, capture_output=True)
-    return folder / "cert.pem", folder / "key.pem"
+def certified(tmp_path_factory):
+    return certificate(tmp_path_factory.mktemp("tls"))
 
 
-def test_tls(certificate):
+def test_tls(certified):
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(*certificate)
+    tls.load_cert_chain(*certified)
     with routes({**WEIR, "/event": _beating(b"id: 0a:1\n")}, tls=tls) as url:
         assert "certificate is not trusted" in failure(url)
         assert "use https://" in failure(url.replace("https", "http"))
-        found = findings(url, well=True, SSL_CERT_FILE=str(certificate[0]))
+        found = findings(url, well=True, SSL_CERT_FILE=str(certified[0]))
     assert found["heartbeat"][0] == "ok"
+    assert found["tabs"][0] == "warn"
+    assert "HTTP/2 is not offered" in found["tabs"][1]
 
 
 def test_no_tls(up):

@@ -1,6 +1,8 @@
 """The nginx example as a real nginx reads it: streams, requests and terminal panes."""
 
 import json
+import shutil
+import subprocess
 from urllib.parse import quote
 
 import pytest
@@ -10,6 +12,7 @@ from tests.blackbox.proxied import headers_of, proxied
 from tests.blackbox.source import MARKER
 from tests.envelopes import DIRECTORY
 from tests.fakes.http_upstream import OK, answer
+from tests.processes import DEADLINE_S
 from tests.raw_client import RawClient
 from tests.sse_client import SseClient
 
@@ -27,10 +30,15 @@ def weir():
 
 
 @pytest.fixture(scope="module")
-def url(weir, tmp_path_factory):
+def urls(weir, tmp_path_factory):
     folder = tmp_path_factory.mktemp("nginx")
     with nginx(folder, weir.url, f"127.0.0.1:{weir.upstream.port}") as where:
         yield where
+
+
+@pytest.fixture(scope="module")
+def url(urls):
+    return urls[0]
 
 
 @pytest.mark.parametrize("path", [f"/event?directory={quote(DIRECTORY)}", "/global/event"])
@@ -107,3 +115,25 @@ def test_an_upstream_that_is_cut_is_told_as_a_cut(weir, url):
     assert b"half" in rest
     assert not rest.endswith(b"0\r\n\r\n")
     assert len(weir.upstream.heads) == 1
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_nine_tabs_over_tls_share_a_connection_and_can_send(weir, urls):
+    requests = []
+
+    def script(talk):
+        requests.append(headers_of(talk.head()))
+        talk.say(OK)
+
+    weir.upstream.play(script)
+    streams = [f"{urls[1]}/global/event?tab={number}" for number in range(9)]
+    form = ["--write-out", "\n%{http_version} %{num_connects} %{response_code}\n"]
+    curl = ["curl", "--silent", "--insecure", "--http2", "--parallel", "--parallel-max", "20"]
+    command = [*curl, "--no-buffer", "--max-time", "3", *form, *streams, f"{urls[1]}/session"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
+    told = [line.split() for line in done.stdout.splitlines() if line.startswith("2 ")]
+    assert done.stdout.count('"server.connected"') == 9
+    assert [status for _, _, status in told] == ["200"] * 10
+    assert sum(int(connections) for _, connections, _ in told) == 1
+    [headers] = requests
+    assert headers["x-forwarded-proto"] == "https"

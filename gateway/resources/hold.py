@@ -1,0 +1,33 @@
+"""`GET /weir/hold`: an answer that takes as long as it is asked to, as that of a turn does."""
+
+from __future__ import annotations
+
+import falcon
+import gevent
+
+from gateway.errors import BoundReached
+from gateway.resources.query import integer
+
+MOST_S = 300
+_MOST_AT_ONCE = 8
+
+
+class Hold:
+    """Shows how long what stands between lets a request wait. Query: ``seconds``."""
+
+    def __init__(self) -> None:
+        self._held = 0
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Say nothing for a while, then answer ``{"held_s": …}``."""
+        held_s = integer(req, "seconds", 0, MOST_S) or 0
+        if self._held >= _MOST_AT_ONCE:
+            words = f"{_MOST_AT_ONCE} requests are held open already"
+            raise BoundReached(503, words, "hold", MOST_S)
+        self._held += 1
+        try:
+            gevent.sleep(held_s)
+        finally:
+            self._held -= 1
+        resp.cache_control = ["no-store"]
+        resp.data = b'{"held_s":%d}' % held_s
