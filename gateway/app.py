@@ -16,6 +16,9 @@ from bus.version import installed_version
 from gateway.bulletin import Bulletin
 from gateway.checkup import Checkup
 from gateway.cors import Cors
+from gateway.descriptors import Room
+from gateway.door.door import Door
+from gateway.door.slots import Slots
 from gateway.draining import drain
 from gateway.errors import install_error_handlers
 from gateway.feed import Feeds
@@ -43,17 +46,21 @@ class Worker:
 
     Args:
         settings: of the gateway.
+        room: for connections.
         board: where all its workers post what they are like.
         seat: of this one there.
         heart: of this one, to be beaten by its loop.
 
     Attributes:
         app: serves weir's own routes.
-        proxy: serves all others; None where weir is the server itself.
+        door: takes connections, and serves their requests.
+        proxy: serves all routes but weir's own; None where weir is the server itself.
         broken: it cannot serve any more, and has asked to be stopped.
     """
 
-    def __init__(self, settings: Settings, board: Scoreboard, seat: int, heart: Heart) -> None:
+    def __init__(
+        self, settings: Settings, room: Room, board: Scoreboard, seat: int, heart: Heart
+    ) -> None:
         self.readers = Readers(Relay(), settings.max_readers)
         self.broken = False
         self._drain_s = settings.drain
@@ -67,6 +74,8 @@ class Worker:
         observer = Observer(seat, self.readers, self._feeds, self._lag, self.proxy)
         self._bulletin = Bulletin(board, observer)
         self.app = self._routes(settings, cors)
+        slots = Slots(room.streams + room.others, room.others)
+        self.door = Door(self.app, self.proxy, slots, settings.trusted_proxies)
 
     def start(self) -> None:
         """Start the greenlets; the worker does not outlive any of them."""

@@ -7,6 +7,7 @@ other, so a 400 carries the flat ``InvalidRequestError`` beside the nested ``Bad
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from typing import Any, Literal
 
 import falcon
@@ -15,6 +16,7 @@ from falcon import Request, Response
 
 from bus.commands import CommandFailed, FailureKind
 from bus.requester import DeadlineExceeded, ProcessorGone
+from gateway.proxy.failures import Refusal
 
 log = logging.getLogger("weir.gateway")
 
@@ -26,6 +28,7 @@ _NAMES = {
     403: "ForbiddenError",
     404: "NotFoundError",
     405: "MethodNotAllowedError",
+    408: "RequestTimeoutError",
     409: "ConflictError",
     413: "ContentTooLargeError",
     414: "UriTooLongError",
@@ -107,6 +110,7 @@ def install_error_handlers(app: falcon.App[Request, Response]) -> None:
     app.add_error_handler(falcon.HTTPError, _http_error)
     app.add_error_handler(BadRequest, _bad_request)
     app.add_error_handler(BoundReached, _bound_reached)
+    app.add_error_handler(Refusal, _refused)
     app.add_error_handler(CommandFailed, _command_failed)
     app.add_error_handler(ProcessorGone, _processor_gone)
     app.add_error_handler(DeadlineExceeded, _deadline_exceeded)
@@ -115,6 +119,12 @@ def install_error_handlers(app: falcon.App[Request, Response]) -> None:
 def _bad_request(req: Request, resp: Response, error: BadRequest, params: dict[str, Any]) -> None:
     where = {"kind": error.kind} | ({"field": error.field} if error.field else {})
     answer_error(resp, 400, error.message, **where)
+
+
+def _refused(req: Request, resp: Response, error: Refusal, params: dict[str, Any]) -> None:
+    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        resp.set_header("Retry-After", "1")
+    answer_error(resp, error.status, error.message)
 
 
 def _command_failed(
@@ -167,5 +177,5 @@ def _words(req: Request, resp: Response, error: falcon.HTTPError) -> str:
 
 
 def _unexpected(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
-    log.error("%s %r failed", req.method, req.path, exc_info=error)
+    log.error("%s %.200r failed", req.method, req.path, exc_info=error)
     answer_error(resp, 500, "the gateway failed; its log says why")

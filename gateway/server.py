@@ -23,8 +23,6 @@ from gateway.worker_tmp import keep_in_memory
 _MASTER_TURN_S = 1.0
 _SPARE_SEATS = 16
 _AFTER_DRAIN_S = 1
-_MAX_REQUEST_LINE = 8190
-_MAX_HEADER = 16384
 
 
 class _Logger(Logger):  # type: ignore[misc]
@@ -74,12 +72,9 @@ class Gateway(BaseApplication):  # type: ignore[misc]
             "worker_class": "gateway.gunicorn_worker.GatewayWorker",
             # Streams are capped by `max_readers`; health must find a place beyond that.
             "worker_connections": self._room.streams + self._room.others,
-            "keepalive": 75,
             "timeout": settings.worker_timeout,
             # After that the master kills its workers.
             "graceful_timeout": math.ceil(settings.drain) + _AFTER_DRAIN_S,
-            "limit_request_line": _MAX_REQUEST_LINE,
-            "limit_request_field_size": _MAX_HEADER,
             "logger_class": _Logger,
             "loglevel": settings.log_level,
             "proc_name": "weir-gateway",
@@ -96,7 +91,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         # Imported here so that nothing of it is loaded before gunicorn has forked.
         from gateway.app import Worker
 
-        self._worker = Worker(self._settings, self._board, self._seat, self._heart)
+        self._worker = Worker(self._settings, self._room, self._board, self._seat, self._heart)
         self._worker.start()
         return self._worker.app
 

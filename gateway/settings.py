@@ -15,6 +15,7 @@ from bus.flags import REQUIRED, Flag, Kind
 from bus.heart import NOTIFY_VARIABLE
 from bus.origin import UPSTREAM, Origin, with_login
 from bus.places import start_folder
+from gateway.door.networks import Networks
 
 _BETWEEN_BUSES = re.compile(",(?=ipc://|tcp://)")  # a folder may have a comma in its name
 
@@ -61,6 +62,12 @@ GATEWAY_FLAGS = (
     ),
     Flag("max-readers", flags.whole(1, 100000), 4096, "event streams a worker holds at once"),
     Flag("max-message", flags.whole(1, 60), 32, "MiB of a prompt; past it, 413"),
+    Flag(
+        "trusted-proxies",
+        Kind(Networks.parse, "addresses or networks, joined with commas"),
+        None,
+        "proxies that may say where a request came from (X-Forwarded-Host, -Proto)",
+    ),
     Flag("command-timeout", flags.number(0.1, 60, "seconds"), 10.0, "wait for the processor"),
 )
 LOG_LEVEL = Flag(
@@ -104,6 +111,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         max_message: MiB that the body of a prompt may have.
         upstream: where all routes but weir's own go; None where weir is the server itself.
         upstream_timeout: seconds that the upstream may be silent.
+        trusted_proxies: may say where a request came from.
         worker_timeout: seconds that a worker's loop may stand still; 0 for any.
         listen_fd: a listening socket that was handed down; None to open one.
         notify_socket: where a service manager hears that the loops turn; empty for none.
@@ -124,6 +132,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: str
     upstream: Origin | None = None
     upstream_timeout: float = 60.0
+    trusted_proxies: Networks = Networks()
     worker_timeout: int = 30
     listen_fd: int | None = None
     notify_socket: str = ""
@@ -138,6 +147,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     """
     given = flags.read(argv, environ, _FLAGS)
     given["buses"] = given.pop("bus")
+    given["trusted_proxies"] = given["trusted_proxies"] or Networks()
     given["upstream"] = with_login(given["upstream"], environ)
     notify_socket = environ.get(NOTIFY_VARIABLE, "")
     return Settings(directory=start_folder(environ), notify_socket=notify_socket, **given)

@@ -2,14 +2,13 @@
 
 How one request travels:
 
-1. Gunicorn parses the head. `target` decides whose route it is; weir's own stay with Falcon.
-2. `incoming` makes the parsed head plain data, and its body an iterator of pieces. From here on
-   nothing knows gunicorn.
-3. `headers` says what goes on to the upstream; `pool` gives a connection to send it on, an idle
+1. `gateway.door` receives the request. `target` decides whose route it is; weir's own stay with
+   Falcon.
+2. `headers` says what goes on to the upstream; `pool` gives a connection to send it on, an idle
    one only where a request may be repeated.
-4. `exchange` moves the bytes both ways. Nothing is held back and nothing piles up: a piece is
+3. `exchange` moves the bytes both ways. Nothing is held back and nothing piles up: a piece is
    read when the one before it has been taken.
-5. `framing` puts the upstream's answer into the form that this client can read.
+4. `framing` puts the upstream's answer into the form that this client can read.
 
 WSGI has no place for trailers, informational answers or a body cut short, so the proxy writes to
 the client's connection itself. The rules (`target`, `headers`, `framing`, `patience`) do no I/O.

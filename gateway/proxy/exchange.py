@@ -8,19 +8,16 @@ only if both came to their end.
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
-
 import gevent
 import h11
 
+from gateway.door.request import Request
 from gateway.peer import PeerWatch
 from gateway.proxy.connection import Connection, NothingHeard
 from gateway.proxy.failures import ClientGone, Refusal, UpstreamFailed, UpstreamSilent
 from gateway.proxy.framing import Framing
 from gateway.proxy.headers import Header, end_to_end
-from gateway.proxy.incoming import Incoming
-from gateway.proxy.outlet import STALLED_S, Outlet
+from gateway.proxy.outlet import Outlet
 from gateway.proxy.patience import Patience
 from gateway.proxy.timeslice import TimeSlice
 
@@ -32,7 +29,6 @@ class Exchange:
         incoming: the request.
         target: what the upstream is asked for.
         headers: what of its headers the upstream gets.
-        client: the connection it came on.
         upstream: a connection that carries nothing else.
         framing: writes the answer.
         patience: with the upstream.
@@ -43,10 +39,9 @@ class Exchange:
 
     def __init__(
         self,
-        incoming: Incoming,
+        incoming: Request,
         target: bytes,
         headers: list[Header],
-        client: socket.socket,
         upstream: Connection,
         framing: Framing,
         patience: Patience,
@@ -55,13 +50,12 @@ class Exchange:
         self._incoming = incoming
         self._target = target
         self._headers = headers
-        self._client = client
         self._upstream = upstream
         self._framing = framing
         self._patience = patience
         self._watch: PeerWatch | None = None
         self._ended: Exception | None = None
-        self._outlet = Outlet(client)
+        self._outlet = Outlet(incoming.wire)
 
     def run(self) -> None:
         """Carry the request and the answer.
@@ -73,7 +67,7 @@ class Exchange:
         sender = None
         try:
             self._send_head()
-            if self._incoming.body is None:
+            if self._incoming.framed_by is None:
                 self._send_end()
             else:
                 sender = gevent.spawn(self._send_body)
@@ -100,7 +94,7 @@ class Exchange:
     def _send_body(self) -> None:
         turn = TimeSlice()
         try:
-            for piece in self._received():
+            for piece in self._incoming.body.pieces():
                 self._upstream.send(h11.Data(data=piece))
                 self._patience.broken()
                 turn.pass_on_if_over()
@@ -115,16 +109,7 @@ class Exchange:
         """End the request; from now on the client has nothing to do but to stay."""
         self._upstream.send(h11.EndOfMessage(headers=end_to_end(self._incoming.trailers)))
         self.sent = True
-        self._watch = PeerWatch(self._client, lambda _: self._end(ClientGone()))
-
-    def _received(self) -> Iterator[bytes]:
-        pieces = self._incoming.pieces()
-        while True:
-            with gevent.Timeout(STALLED_S, ClientGone()):
-                piece = next(pieces, b"")
-            if not piece:
-                return
-            yield piece
+        self._watch = PeerWatch(self._incoming.wire.sock, lambda _: self._end(ClientGone()))
 
     def _end(self, error: Exception) -> None:
         """Give the exchange up, and the upstream with it. Does not block."""

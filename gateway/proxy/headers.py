@@ -4,7 +4,8 @@
 2. All others pass, in order, repeated ones apart.
 3. ``Trailer`` passes: it announces fields that pass too.
 4. How long a body is, is said anew: a ``Connection: content-length`` must not blur it.
-5. ``Host`` is the upstream's own; ``X-Forwarded-*`` say what the client wrote and who it is.
+5. ``Host`` is the upstream's own. ``X-Forwarded-Host`` and ``-Proto`` say what the client wrote;
+   a trusted proxy may have said so already. ``X-Forwarded-For`` gets the client's address added.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ def towards_upstream(
     *,
     authority: str,
     client: str,
-    scheme: str,
     body: Header | None,
+    trusted: bool = False,
 ) -> list[Header]:
     """The headers of a request as the upstream gets it.
 
@@ -61,16 +62,20 @@ def towards_upstream(
         headers: as the client sent them.
         authority: the upstream's.
         client: the address of the peer.
-        scheme: which the client used.
         body: the header that says how the body is framed; None if there is no body.
+        trusted: the peer is a proxy that may say where the request came from.
     """
     headers = list(headers)
     kept = [header for header in end_to_end(headers) if header[0].lower() not in _SET_HERE]
     if body is not None and not values(kept, body[0].lower()):
         kept.append(body)
-    hosts = values(headers, b"host")
     came_by = b", ".join([*values(headers, _FOR), client.encode("latin-1")])
-    forwarded = [(b"X-Forwarded-For", came_by), (b"X-Forwarded-Proto", scheme.encode("latin-1"))]
+    schemes = values(headers, _PROTO) if trusted else []
+    hosts = (values(headers, _HOST) if trusted else []) or values(headers, b"host")
+    forwarded = [
+        (b"X-Forwarded-For", came_by),
+        (b"X-Forwarded-Proto", b", ".join(schemes) or b"http"),
+    ]
     if hosts:
-        forwarded.append((b"X-Forwarded-Host", hosts[0]))
+        forwarded.append((b"X-Forwarded-Host", b", ".join(hosts)))
     return [(b"Host", authority.encode("latin-1")), *kept, *forwarded]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import time
 from functools import partial
 from http import HTTPStatus
@@ -11,6 +10,7 @@ from urllib.parse import parse_qs
 
 from bus.origin import Origin
 from gateway.cors import Cors
+from gateway.door.request import Request
 from gateway.errors import error_body
 from gateway.proxy import probe
 from gateway.proxy.connection import Connection
@@ -19,7 +19,6 @@ from gateway.proxy.exchange import Exchange
 from gateway.proxy.failures import ClientGone, Refusal, UpstreamFailed
 from gateway.proxy.framing import Ending, Framing
 from gateway.proxy.headers import Header, tokens, towards_upstream, values
-from gateway.proxy.incoming import Incoming
 from gateway.proxy.outlet import Outlet
 from gateway.proxy.patience import Patience
 from gateway.proxy.pool import Pool
@@ -57,58 +56,56 @@ class Proxy:
         self.in_flight = 0
         self.requests = dict.fromkeys(("2xx", "3xx", "4xx", "5xx", "none"), 0)
 
-    def serve(self, incoming: Incoming, client: socket.socket) -> bool:
+    def serve(self, incoming: Request) -> bool:
         """Answer one request; returns whether the connection may serve another."""
         framing = Framing(incoming.method, incoming.http11, incoming.keep_alive)
         self.in_flight += 1
         try:
-            return self._serve(incoming, client, framing)
+            return self._serve(incoming, framing)
         finally:
             self.in_flight -= 1
             kind = "none" if framing.status is None else f"{framing.status // 100}xx"
             self.requests[kind] = self.requests.get(kind, 0) + 1
 
-    def _serve(self, incoming: Incoming, client: socket.socket, framing: Framing) -> bool:
-        outlet = Outlet(client)
+    def _serve(self, incoming: Request, framing: Framing) -> bool:
+        outlet = Outlet(incoming.wire)
         try:
             _refuse_what_cannot_pass(incoming)
-            sent = self._forward(incoming, client, framing)
+            sent = self._forward(incoming, framing)
         except ClientGone:
             return False
         except Refusal as refusal:
-            log.warning("%s %r: %d, %s", incoming.method, incoming.path, refusal.status, refusal)
+            _log(incoming, refusal)
             return self._give_up(incoming, framing, outlet, refusal)
         except Exception:
-            log.exception("%s %r failed", incoming.method, incoming.path)
+            log.exception("%s %.200r failed", incoming.method, incoming.path)
             failed = Refusal(500, "the gateway failed; its log says why")
             return self._give_up(incoming, framing, outlet, failed)
         if not sent:
-            outlet.close_gently()
+            incoming.wire.close_gently()
         return sent and framing.keep_alive
 
-    def _forward(self, incoming: Incoming, client: socket.socket, framing: Framing) -> bool:
+    def _forward(self, incoming: Request, framing: Framing) -> bool:
         """Carry the exchange out, on a second connection if the first was stale.
 
         Returns whether the request was read to its end.
         """
-        repeatable = incoming.method in _REPEATABLE and incoming.body is None
+        repeatable = incoming.method in _REPEATABLE and incoming.framed_by is None
         while True:
             upstream = self._pool.take(repeatable)
             try:
-                return self._exchange(incoming, client, framing, upstream)
+                return self._exchange(incoming, framing, upstream)
             except UpstreamFailed:
                 if not upstream.reused or upstream.heard:
                     raise
                 log.debug("an idle connection to the upstream was stale")
             repeatable = False
 
-    def _exchange(
-        self, incoming: Incoming, client: socket.socket, framing: Framing, upstream: Connection
-    ) -> bool:
+    def _exchange(self, incoming: Request, framing: Framing, upstream: Connection) -> bool:
         patience = Patience(self._timeout_s, partial(probe.lives, self._origin), time.monotonic)
         target = below(self._origin.path, incoming.target)
         headers = self._headers(incoming)
-        exchange = Exchange(incoming, target, headers, client, upstream, framing, patience)
+        exchange = Exchange(incoming, target, headers, upstream, framing, patience)
         try:
             exchange.run()
         except BaseException:
@@ -120,13 +117,13 @@ class Proxy:
             upstream.close()
         return exchange.sent
 
-    def _headers(self, incoming: Incoming) -> list[Header]:
+    def _headers(self, incoming: Request) -> list[Header]:
         headers = towards_upstream(
             incoming.headers,
             authority=self._origin.authority,
             client=incoming.client,
-            scheme=incoming.scheme,
-            body=incoming.body,
+            body=incoming.framed_by,
+            trusted=incoming.trusted,
         )
         login = self._origin.login
         if login is not None and not values(headers, b"authorization"):
@@ -138,28 +135,28 @@ class Proxy:
         return headers
 
     def _give_up(
-        self, incoming: Incoming, framing: Framing, outlet: Outlet, refusal: Refusal
+        self, incoming: Request, framing: Framing, outlet: Outlet, refusal: Refusal
     ) -> bool:
         """Answer the refusal, or cut the answer that has begun."""
         if framing.begun:
             # Chunks and a length show that something is missing; else the connection has to.
             if framing.ending is Ending.CLOSE:
-                outlet.reset()
+                incoming.wire.reset()
             return False
-        framing.keep_alive = framing.keep_alive and incoming.body is None
+        framing.keep_alive = framing.keep_alive and incoming.framed_by is None
         try:
             self._answer(incoming, framing, outlet, refusal)
         except ClientGone:
             return False
-        if incoming.body is not None:
-            outlet.close_gently()
+        if incoming.framed_by is not None:
+            incoming.wire.close_gently()
         return framing.keep_alive
 
     def _answer(
-        self, incoming: Incoming, framing: Framing, outlet: Outlet, refusal: Refusal
+        self, incoming: Request, framing: Framing, outlet: Outlet, refusal: Refusal
     ) -> None:
         body = error_body(refusal.status, refusal.message)
-        origin = b"".join(values(incoming.headers, b"origin")[:1]).decode("latin-1")
+        origin = incoming.header(b"origin")
         headers = [
             (b"Content-Type", b"application/json"),
             (b"Content-Length", b"%d" % len(body)),
@@ -171,8 +168,15 @@ class Proxy:
         outlet.flush()
 
 
-def _refuse_what_cannot_pass(incoming: Incoming) -> None:
+def _refuse_what_cannot_pass(incoming: Request) -> None:
     if b"websocket" in tokens(incoming.headers, b"upgrade"):
         raise Refusal(501, _NO_WEBSOCKETS)
     if incoming.method == "CONNECT":
         raise Refusal(501, "weir is no tunnel: it passes requests on to its upstream alone")
+
+
+def _log(incoming: Request, refusal: Refusal) -> None:
+    """Say what the operator has to know: what the upstream did wrong, not what clients do."""
+    level = logging.WARNING if refusal.status >= HTTPStatus.BAD_GATEWAY else logging.DEBUG
+    path, status = incoming.path, refusal.status
+    log.log(level, "%s %.200r: %d, %s", incoming.method, path, status, refusal)

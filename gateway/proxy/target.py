@@ -8,14 +8,12 @@ whatever *could* be read as one of weir's routes is weir's. All other targets pa
 from __future__ import annotations
 
 import posixpath
-import re
 from urllib.parse import unquote
 
 from gateway.proxy.failures import Refusal
 
 _OWN = frozenset({"/event", "/global/event", "/global/health", "/metrics", "/weir"})
 _OWN_BELOW = "/weir/"
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
 def own_route(path: str) -> str | None:
@@ -27,15 +25,6 @@ def own_route(path: str) -> str | None:
     plain = unquote(path, "latin-1").replace("\\", "/")
     plain = "/" + posixpath.normpath("/" + plain).lower().lstrip("/")
     return plain if plain in _OWN or plain.startswith(_OWN_BELOW) else None
-
-
-def origin_form(uri: str) -> bytes:
-    """What the request line to the upstream says: a proxy's absolute form loses its authority."""
-    if not uri.startswith(("/", "*")):
-        uri = _ABSOLUTE.sub("", uri, count=1)
-        if not uri.startswith("/"):
-            uri = f"/{uri}"
-    return uri.encode("latin-1")
 
 
 def below(folder: str, target: bytes) -> bytes:

@@ -15,6 +15,7 @@ from bus.bodies import PartInput
 from bus.json import mended
 from bus.sockets import MAX_COMMAND_BYTES
 from gateway.errors import BadRequest, BoundReached
+from gateway.proxy.failures import Refusal
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """Of a prompt, unless ``--max-message`` says otherwise."""
@@ -55,7 +56,7 @@ def read_body(req: Request, limit: Limit, take: Callable[[int], None]) -> bytes:
     _check_size(announced or 0, limit)
     try:
         body = _read(req, limit.size + 1 if announced is None else announced, take)
-    except BoundReached:
+    except (BoundReached, Refusal):
         raise
     except Exception as error:
         # A connection that breaks, and each HTTP server's own words for bad framing.

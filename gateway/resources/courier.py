@@ -28,6 +28,7 @@ from bus.commands import (
 )
 from bus.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.connection import Connection
+from gateway.door.own import WIRE
 from gateway.neighbour import Neighbours
 from gateway.resources.answer import answer
 
@@ -70,10 +71,10 @@ class Courier:
         answer(resp, first.body)
         if first.more is None and len(first.body) <= _LEAST_BYTES:
             return
-        sock = req.env.get("gunicorn.socket")
+        wire = req.env.get(WIRE)
         connection = None
-        if sock is not None:
-            connection = Connection(sock, self._patience_s, self._neighbours)
+        if wire is not None:
+            connection = Connection(wire.sock, self._patience_s, self._neighbours)
         resp.data = None
         resp.stream = _Delivery(self, first, connection, self._patience_s)
         if first.more is None:

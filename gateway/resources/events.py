@@ -7,6 +7,7 @@ import falcon
 from bus.ids import Ids
 from gateway.connection import Connection
 from gateway.directory import directory_of
+from gateway.door.own import WIRE
 from gateway.errors import BadRequest
 from gateway.neighbour import Neighbours
 from gateway.readers import Readers, TooManyReaders
@@ -58,6 +59,8 @@ class EventStream:
                 description="this server holds as many event streams as it may; try again",
                 retry_after=_RETRY_AFTER_S,
             ) from None
+        if connection is not None:
+            req.env[WIRE].become_stream()
         resp.content_type = "text/event-stream"
         resp.set_headers(_HEADERS)
         resp.stream = Stream(
@@ -70,10 +73,10 @@ class EventStream:
         )
 
     def _connection(self, req: falcon.Request) -> Connection | None:
-        sock = req.env.get("gunicorn.socket")
-        if sock is None:
+        wire = req.env.get(WIRE)
+        if wire is None:
             return None
-        return Connection(sock, self._settings.stall_timeout, self._neighbours)
+        return Connection(wire.sock, self._settings.stall_timeout, self._neighbours)
 
     def _view(self, req: falcon.Request) -> View:
         sessions = frozenset(req.get_param_as_list("session") or ())

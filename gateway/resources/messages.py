@@ -64,5 +64,7 @@ def _lead_to(req: Request, resp: Response, cursor: str) -> None:
     """Say where the page before is, and let web pages read it."""
     query = urlencode({**req.params, "before": cursor}, doseq=True)
     resp.set_header("X-Next-Cursor", cursor)
-    resp.append_header("Link", f'<{req.prefix}{quote(req.path)}?{query}>; rel="next"')
+    # Without a host: what the client has written into Host may lead anywhere.
+    path = quote("/" + req.path.lstrip("/"))
+    resp.append_header("Link", f'<{path}?{query}>; rel="next"')
     resp.set_header("Access-Control-Expose-Headers", "Link, X-Next-Cursor")

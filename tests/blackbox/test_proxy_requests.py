@@ -280,8 +280,8 @@ def test_an_idle_connection_that_the_upstream_closes_is_closed_at_once(weir):
 def test_a_malformed_request_is_refused_in_json(weir):
     for request, status in (
         (b"GET /x HTTP/1.1\r\nHost: x\r\nBad Name: 1\r\n\r\n", 400),
-        (b"GET /x HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20000 + b"\r\n\r\n", 431),
-        (b"GET /" + b"y" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET /x HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 70000 + b"\r\n\r\n", 431),
+        (b"GET /" + b"y" * 70000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
         (
             b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -293,6 +293,75 @@ def test_a_malformed_request_is_refused_in_json(weir):
             got, _, body = client.json()
         assert got == status
         assert body["data"]["message"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [f"X-{number}: y" for number in range(3000)],
+        [f"X: {'y' * 60000}"],
+        ["api_key: s3cret", "Content_Length: 7", "Script_Name: /foo", "-_: x"],
+        [
+            *("X-Forwarded-Proto: https", "X-Forwarded-Protocol: https", "X-Forwarded-Ssl: on"),
+            *("X-Forwarded-Proto: http", "Front-End-Https: on", "X-Scheme: https"),
+            *("X-Forwarded-Port: 443", "X-Forwarded-Prefix: /foo", "Forwarded: proto=https"),
+            *("X-Forwarded-For: unknown", "X-Real-Ip: ::1", "Via: 1.1 x", "X-Request-Id: \xe9"),
+            *("Path_Info: /x", "Remote_User: root", "Remote_Addr: ::1", "Wsgi_Url_Scheme: x"),
+        ],
+    ],
+    ids=["many", "long", "underscores", "proxies"],
+)
+@pytest.mark.parametrize("target", ["/session", "/global/health"])
+def test_nothing_that_a_client_or_a_proxy_adds_turns_a_good_request_bad(weir, fields, target):
+    weir.upstream.play(answer(OK))
+    with weir.client() as client:
+        client.get(target, *fields)
+        assert client.head()[0] == "HTTP/1.1 200 OK"
+    if target == "/session":
+        passed = weir.upstream.heads[0].decode("latin-1").split("\r\n")
+        set_here = ("X-Forwarded-For", "X-Forwarded-Proto:")
+        left_alone = [line for line in fields if not line.startswith(set_here)]
+        assert [line for line in left_alone if line not in passed] == []
+
+
+def test_letters_past_ascii_and_long_lines_pass_in_a_url(weir):
+    for given, sent in (
+        ("/d\u00e9?directory=/tmp/\u00e9", "/d%C3%A9?directory=/tmp/%C3%A9"),
+        ("/x?" + "y" * 60000,) * 2,
+    ):
+        weir.upstream.play(answer(OK))
+        with weir.client() as client:
+            client.send(f"GET {given} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert client.head()[0] == "HTTP/1.1 200 OK"
+        assert weir.upstream.heads[0].startswith(f"GET {sent} HTTP/1.1\r\n".encode())
+
+
+def test_a_further_transfer_coding_is_refused_instead_of_being_lost(weir):
+    with weir.client() as client:
+        head = b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+        client.send(head + b"0\r\n\r\n")
+        status, _, body = client.json()
+    assert status == 501
+    assert "content-encoding" in body["data"]["message"]
+
+
+@pytest.mark.parametrize(
+    "request_line_or_header",
+    [
+        "GET /x?auth_token=czNjcmV0 and a blank HTTP/1.1",
+        "GET /x?auth_token=czNjcmV0\x01 HTTP/1.1",
+        "GET http://u:czNjcmV0@h/x?auth_token=czNjcmV0 HTTP/9",
+        "GET /x HTTP/1.1\r\nAuthorization Basic czNjcmV0",
+        "GET /x HTTP/1.1\r\nAuthorization: Basic czNjcmV0\r\nX\x00czNjcmV0: y",
+        "POST /x?auth_token=czNjcmV0 HTTP/1.1\r\nTransfer-Encoding: gzip",
+        "POST /event?auth_token=czNjcmV0 HTTP/1.1\r\nExpect: czNjcmV0",
+    ],
+)
+def test_no_secret_of_a_malformed_request_is_logged_or_answered(weir, request_line_or_header):
+    with weir.client() as client:
+        client.send(f"{request_line_or_header}\r\nHost: x\r\n\r\n".encode("latin-1"))
+        assert b"czNjcmV0" not in client.rest()[0]
+    assert "czNjcmV0" not in weir.gateway.running.output
 
 
 def test_a_body_that_is_not_http_is_refused_and_the_upstream_is_not_told_that_it_ended(weir):

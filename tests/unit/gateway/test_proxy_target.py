@@ -1,13 +1,11 @@
 """Whose route a path is, in whatever spelling."""
 
-from urllib.parse import quote
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.proxy.failures import Refusal
-from gateway.proxy.target import below, origin_form, own_route
+from gateway.proxy.target import below, own_route
 
 OWN = ["/event", "/global/event", "/global/health", "/metrics", "/weir/readyz"]
 
@@ -37,24 +35,6 @@ def test_every_spelling_of_an_own_route_is_weirs(route, data):
 )
 def test_other_routes_are_the_upstreams(path):
     assert own_route(path) is None
-
-
-@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=30))
-def test_a_target_in_origin_form_is_not_touched(rest):
-    assert origin_form(f"/{rest}") == f"/{rest}".encode()
-
-
-@given(st.text(max_size=12))
-def test_an_absolute_target_keeps_path_and_query(text):
-    path = f"/{quote(text)}?q"
-    assert origin_form(f"http://host:1{path}") == path.encode()
-
-
-@pytest.mark.parametrize(
-    ("uri", "target"), [("http://h", b"/"), ("http://h?q", b"/?q"), ("*", b"*")]
-)
-def test_an_absolute_target_without_a_path_gets_one(uri, target):
-    assert origin_form(uri) == target
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,14 @@
+"""The one door: every request of every client passes here, weir's own routes and the upstream's.
+
+How a request travels:
+
+1. `door` takes a connection. `slots` knows every connection that waits for its client, since when
+   and until when, and ends those that have waited longest where room is short.
+2. `wire` receives and sends. Every wait for the client is a wait that `slots` knows.
+3. `reception` collects a head, within a size and a time, and looks at each byte once. `head`
+   parses the head; `request` is the result, with a `body` that is read in pieces.
+4. `own` gives the request to Falcon, or `gateway.proxy` passes it on.
+
+The rules of HTTP (`head`, `chunks`) do no I/O. When in doubt they refuse, and the connection
+ends: weir and an upstream must never disagree where a request ends.
+"""

@@ -1,0 +1,96 @@
+"""The body of a request, read off the wire in pieces, at a least rate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from gateway.door.chunks import Chunks
+from gateway.door.head import Head
+from gateway.door.wire import PIECE_BYTES, GivenUp, Wire
+from gateway.proxy.failures import ClientGone, Refusal
+from gateway.proxy.headers import Header
+
+SILENT_S = 10.0
+LEAST_BYTES_S = 4096
+_CHUNKED_AT_ONCE = 16 * 1024  # so many 1-byte chunks are decoded in some 2 ms
+
+
+class Body:
+    """Reads one body.
+
+    The client may keep weir waiting for `SILENT_S`, and for a second more for each
+    `LEAST_BYTES_S` that it has sent. The time in which nobody asks for more does not count.
+    """
+
+    def __init__(self, wire: Wire, head: Head) -> None:
+        self._wire = wire
+        self._left = head.length
+        self._chunks = Chunks() if head.chunked else None
+        self._received = 0
+        self._waited_s = 0.0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the body has been read to its end."""
+        return self._left == 0 if self._chunks is None else self._chunks.ended
+
+    @property
+    def framed_by(self) -> Header | None:
+        """The header that frames what is left of the body; None if there is no body."""
+        if self._chunks is not None:
+            return (b"Transfer-Encoding", b"chunked")
+        return (b"Content-Length", b"%d" % self._left) if self._left else None
+
+    @property
+    def trailers(self) -> list[Header]:
+        """What followed the last chunk; known once the body has ended."""
+        return [] if self._chunks is None else self._chunks.trailers
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the body as it comes.
+
+        Raises:
+            ClientGone: the client left in the middle.
+            Refusal: what it sent is not HTTP, or came too slowly.
+        """
+        while not self.ended:
+            piece = self._taken() if self._wire.ahead else b""
+            if piece:
+                yield piece
+            elif not self.ended:
+                self._receive()
+
+    def skip_what_has_come(self) -> bool:
+        """Skip what has been received already; tell whether that was the rest of the body."""
+        try:
+            while self._wire.ahead and not self.ended and self._taken():
+                pass
+        except Refusal:
+            return False
+        return self.ended
+
+    def _taken(self) -> bytes:
+        ahead = self._wire.ahead
+        if self._chunks is not None:
+            return self._chunks.decode(ahead)
+        piece = bytes(ahead[: self._left])
+        del ahead[: len(piece)]
+        self._left -= len(piece)
+        return piece
+
+    def _receive(self) -> None:
+        size = min(self._left, PIECE_BYTES) if self._chunks is None else _CHUNKED_AT_ONCE
+        within_s = SILENT_S + self._received / LEAST_BYTES_S - self._waited_s
+        began = time.monotonic()
+        try:
+            data = self._wire.receive(size, within_s)
+        except GivenUp as error:
+            raise Refusal(408, f"the body is not whole: {error}") from None
+        except OSError as error:
+            raise ClientGone from error
+        if not data:
+            raise ClientGone("the client left in the middle of the body")
+        self._waited_s += time.monotonic() - began
+        self._received += len(data)
+        self._wire.ahead += data

@@ -1,0 +1,103 @@
+"""A body in chunks, decoded (RFC 9112, 7.1). No I/O: bytes in, the body's bytes out.
+
+Each byte is looked at once, whatever the chunks' size. Chunk extensions are read and dropped.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gateway.door.head import fields
+from gateway.proxy.failures import Refusal
+from gateway.proxy.headers import Header
+
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*+;[\t -~\x80-\xff]*+)?\r\n")
+_LONGEST_SIZE_LINE = 4096
+_LONGEST_TRAILERS = 16 * 1024
+_END = b"\r\n"
+# They would change who asks, for what, or where the message ends (RFC 9110, 6.5.1).
+_NO_TRAILERS = frozenset(
+    {b"host", b"content-length", b"transfer-encoding", b"trailer", b"authorization", b"te"}
+)
+
+
+class Chunks:
+    """Decodes one body.
+
+    Attributes:
+        ended: the last chunk and the trailers have been read.
+        trailers: what followed the last chunk.
+    """
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.trailers: list[Header] = []
+        self._left = 0  # of the chunk that is being read, with the CRLF behind it
+        self._last = False
+
+    def decode(self, data: bytearray) -> bytes:
+        """Take what can be decoded off the front of `data`, and return it decoded.
+
+        Raises:
+            Refusal: this is no body in chunks.
+        """
+        pieces: list[bytes | bytearray] = []
+        at = 0
+        while not self.ended:
+            if self._left:
+                at = self._take(data, at, pieces)
+                if self._left:
+                    break
+            elif self._last:
+                at = self._end(data, at)
+                break
+            else:
+                match = _SIZE_LINE.match(data, at)
+                if match is None:
+                    _check_size_line(data, at)
+                    break
+                at, size = match.end(), int(match[1], 16)
+                self._last = not size
+                self._left = size + len(_END) if size else 0
+        del data[:at]
+        return b"".join(pieces)
+
+    def _take(self, data: bytearray, at: int, pieces: list[bytes | bytearray]) -> int:
+        """Take what there is of a chunk and of the CRLF behind it; return where that ends."""
+        payload = self._left - len(_END)
+        if payload > 0:
+            piece = data[at : at + payload]
+            pieces.append(piece)
+            self._left -= len(piece)
+            at += len(piece)
+        if self._left <= len(_END):
+            end = data[at : at + self._left]
+            if end != _END[len(_END) - self._left :][: len(end)]:
+                raise Refusal(400, "the body is malformed: no CRLF ends a chunk")
+            self._left -= len(end)
+            at += len(end)
+        return at
+
+    def _end(self, data: bytearray, at: int) -> int:
+        """Read the trailers, once they are there; return where they end."""
+        if data.startswith(_END, at):
+            self.ended = True
+            return at + len(_END)
+        end = data.find(b"\r\n\r\n", at)
+        if end < 0:
+            if len(data) - at > _LONGEST_TRAILERS:
+                raise Refusal(431, f"the trailers are longer than {_LONGEST_TRAILERS} bytes")
+            return at
+        self.trailers = fields(bytes(data[at : end + len(_END)]))
+        if any(name.lower() in _NO_TRAILERS for name, _ in self.trailers):
+            raise Refusal(
+                400, "the body is malformed: a trailer has a name that only heads may have"
+            )
+        self.ended = True
+        return end + len(b"\r\n\r\n")
+
+
+def _check_size_line(data: bytearray, at: int) -> None:
+    """Refuse what can never become a size line."""
+    if data.find(b"\n", at, at + _LONGEST_SIZE_LINE) >= 0 or len(data) - at > _LONGEST_SIZE_LINE:
+        raise Refusal(400, "the body is malformed: a chunk has no size")

@@ -1,0 +1,127 @@
+"""Takes connections, and serves their requests one after the other."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from wsgiref.types import WSGIApplication
+
+import gevent
+
+from gateway.door import own
+from gateway.door.networks import Networks
+from gateway.door.reception import receive_head
+from gateway.door.request import Request
+from gateway.door.slots import Slots
+from gateway.door.slow_lane import SlowLane
+from gateway.door.wire import Wire
+from gateway.errors import error_body
+from gateway.proxy.failures import ClientGone, Refusal
+from gateway.proxy.proxy import Proxy
+from gateway.proxy.target import own_route
+from gateway.proxy.timeslice import TimeSlice
+
+log = logging.getLogger("weir.gateway")
+
+_PROBES = frozenset({"/weir/livez", "/weir/readyz", "/global/health"})
+_RETRY_AFTER = "Retry-After: 1\r\n"
+
+
+class Door:
+    """The door of one worker.
+
+    Args:
+        app: serves weir's own routes.
+        proxy: serves all others; None where weir is the server itself.
+        slots: of the connections.
+        trusted: proxies that may say where a request came from.
+
+    Attributes:
+        fresh: connections whose first request is not read yet.
+        served: connections whose request is not answered yet.
+        closing: tells whether the worker ends: then each connection ends with its answer.
+    """
+
+    def __init__(
+        self, app: WSGIApplication, proxy: Proxy | None, slots: Slots, trusted: Networks
+    ) -> None:
+        self.fresh: set[Wire] = set()
+        self.served: set[Wire] = set()
+        self.closing: Callable[[], bool] = lambda: False
+        self.slots = slots
+        self._app = app
+        self._proxy = proxy
+        self._trusted = trusted
+        self._lane = SlowLane()
+
+    def serve(self, sock: socket.socket, address: str) -> None:
+        """Serve one connection to its end, and close it."""
+        wire = Wire(sock, address, self.slots)
+        self.slots.come()
+        self.fresh.add(wire)
+        try:
+            self._serve_all(wire, address in self._trusted)
+        except (OSError, ClientGone):
+            log.debug("the client of a connection has left")
+        except (gevent.GreenletExit, SystemExit):
+            pass  # the worker stops: what was sent must not be followed by an error page
+        finally:
+            self.fresh.discard(wire)
+            self.slots.leave(wire)
+            with suppress(OSError):
+                sock.close()
+
+    def _serve_all(self, wire: Wire, trusted: bool) -> None:
+        turn = TimeSlice()
+        while True:
+            try:
+                head = receive_head(wire, self._lane)
+                if head is None:
+                    return
+                request = Request(head, wire, trusted)
+                with self._serving(wire, request):
+                    if not self._answer(request):
+                        return
+            except Refusal as refusal:
+                log.debug("a request from %s is refused: %s", wire.address, refusal)
+                _refuse(wire, refusal)
+                return
+            turn.pass_on_if_over()
+
+    @contextmanager
+    def _serving(self, wire: Wire, request: Request) -> Iterator[None]:
+        self.fresh.discard(wire)
+        wire.begin_request(own_route(request.path) in _PROBES)
+        self.served.add(wire)
+        try:
+            yield
+        finally:
+            wire.end_request()
+            self.served.discard(wire)
+
+    def _answer(self, request: Request) -> bool:
+        """Serve a request; return whether its connection may serve another one."""
+        keep_alive = request.keep_alive and not self.closing()
+        path = request.path
+        if self._proxy is not None:
+            route = own_route(path)
+            if route is None or request.method == "CONNECT":
+                request.keep_alive = keep_alive
+                return self._proxy.serve(request)
+            path = route
+        return own.serve(self._app, request, path, keep_alive)
+
+
+def _refuse(wire: Wire, refusal: Refusal) -> None:
+    """Answer a request that nobody serves, and end its connection."""
+    body = error_body(refusal.status, refusal.message)
+    head = (
+        f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n"
+        f"Connection: close\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"{_RETRY_AFTER if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE else ''}\r\n"
+    )
+    wire.send(head.encode() + body)
+    wire.close_gently()

@@ -1,0 +1,154 @@
+"""Serves weir's own routes: a request as a WSGI environ, Falcon's answer as bytes."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import unquote_to_bytes
+from wsgiref.types import WSGIApplication
+
+from gateway.door.request import Request
+from gateway.door.wanted import Wanted
+from gateway.proxy.failures import ClientGone
+from gateway.proxy.framing import Framing
+from gateway.proxy.headers import Header
+
+WIRE = "weir.wire"
+"""Where an environ has the connection of its request."""
+
+log = logging.getLogger("weir.gateway")
+
+Environ = dict[str, Any]
+
+
+class Answer:
+    """Answers one request, as WSGI has it.
+
+    Args:
+        request: to be answered.
+        keep_alive: the connection may serve another one.
+    """
+
+    def __init__(self, request: Request, keep_alive: bool) -> None:
+        self._request = request
+        self._framing = Framing(request.method, request.http11, keep_alive)
+        self._status = ""
+        self._headers: list[Header] = []
+
+    def run(self, app: WSGIApplication, environ: Environ) -> bool:
+        """Have `app` answer; return whether the connection may serve another request."""
+        body = app(environ, self._start)
+        try:
+            for piece in body:
+                self._write(piece)
+            self._begin()
+            self._send(self._framing.end(()))
+        finally:
+            close = getattr(body, "close", None)
+            if close is not None:
+                close()
+        return self._framing.keep_alive
+
+    def _start(
+        self, status: str, headers: list[tuple[str, str]], _error: object = None, /
+    ) -> Callable[[bytes], object]:
+        self._status = status
+        self._headers = [_header(name, value) for name, value in headers]
+        return self._write
+
+    def _write(self, piece: bytes) -> None:
+        if not piece:
+            return
+        head = self._head()
+        self._send(head + self._framing.data(piece) if head else self._framing.data(piece))
+
+    def _begin(self) -> None:
+        self._send(self._head())
+
+    def _head(self) -> bytes:
+        """Return the head of the answer, unless it has been sent."""
+        if self._framing.begun:
+            return b""
+        if not self._request.body.skip_what_has_come():
+            # What is left of the body is not wanted, and nothing behind it can be made out.
+            self._framing.keep_alive = False
+        code, _, reason = self._status.partition(" ")
+        headers = [*self._headers, (b"Date", formatdate(usegmt=True).encode())]
+        return self._framing.head(int(code), reason.encode("latin-1"), headers)
+
+    def _send(self, data: bytes | bytearray) -> None:
+        if data:
+            self._request.wire.send(data)
+
+
+def serve(app: WSGIApplication, request: Request, path: str, keep_alive: bool) -> bool:
+    """Serve one request; return whether its connection may serve another one.
+
+    Args:
+        app: the WSGI application.
+        request: to be served.
+        path: of the request, percent-encoded.
+        keep_alive: the connection may serve another one.
+    """
+    answer = Answer(request, keep_alive)
+    try:
+        stays_open = answer.run(app, environ_of(request, path))
+    except (ClientGone, OSError):
+        return False
+    except Exception:
+        log.exception("%s %.200r failed", request.method, request.path)
+        request.wire.reset()
+        return False
+    if not request.body.ended:
+        request.wire.close_gently()
+    return stays_open
+
+
+def environ_of(request: Request, path: str) -> Environ:
+    """Return the environ of a request.
+
+    A header with an underscore in its name has no place there: it would pass for the header with
+    a hyphen.
+    """
+    environ: Environ = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": request.query,
+        "SERVER_NAME": "weir",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1" if request.http11 else "HTTP/1.0",
+        "REMOTE_ADDR": request.client,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": Wanted(request),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        WIRE: request.wire,
+    }
+    repeated: dict[str, list[str]] = {}
+    for name, value in request.headers:
+        if b"_" not in name:
+            key = name.decode("ascii").upper().replace("-", "_")
+            repeated.setdefault(key, []).append(value.decode("latin-1"))
+    for key, found in repeated.items():
+        plain = key in ("CONTENT_LENGTH", "CONTENT_TYPE")
+        environ[key if plain else f"HTTP_{key}"] = ",".join(found)
+    return environ
+
+
+def _header(name: str, value: str) -> Header:
+    """Encode a header of an answer.
+
+    Raises:
+        ValueError: it would not be one header.
+    """
+    if "\n" in value or "\r" in value:
+        raise ValueError(f"the header {name} of an answer has a line break")
+    return name.encode("ascii"), value.encode("latin-1")

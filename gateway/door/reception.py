@@ -1,0 +1,66 @@
+"""Receives the head of a request: within a size and a time, each byte looked at once."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from gateway.door import head
+from gateway.door.head import Head
+from gateway.door.slow_lane import LINE_S, MANY_LINES, PIPELINED_S, SlowLane
+from gateway.door.wire import GivenUp, Wire
+from gateway.proxy.failures import Refusal
+
+MAX_HEAD_BYTES = 64 * 1024
+IDLE_S = 75.0
+HEAD_WITHIN_S = 10.0
+_AT_ONCE = 8192
+_END = b"\r\n\r\n"
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+def receive_head(wire: Wire, lane: SlowLane) -> Head | None:
+    """Wait for the next request of a connection, and return its head.
+
+    Returns None where the client sends no further request. A request that was sent before the
+    answer to the one before it, and one with very many headers, waits in `lane`.
+
+    Raises:
+        Refusal: what the client sends is no head, is too long, or came too slowly.
+        OSError: the connection is broken.
+    """
+    ahead, follows = wire.ahead, bool(wire.ahead)
+    until = time.monotonic() + HEAD_WITHIN_S if ahead else None
+    searched = 0
+    while (end := ahead.find(_END, max(0, searched - len(_END) + 1))) < 0 or end > MAX_HEAD_BYTES:
+        _check(ahead, searched)
+        searched = len(ahead)
+        try:
+            data = wire.receive(_AT_ONCE, IDLE_S if until is None else until - time.monotonic())
+        except GivenUp as error:
+            if ahead:
+                raise Refusal(408, f"the head is not whole: {error}") from None
+            return None
+        if not data:
+            return None
+        until = until or time.monotonic() + HEAD_WITHIN_S
+        ahead += data
+        if searched == 0 and ahead.startswith(b"\r\n"):
+            del ahead[:2]  # RFC 9112, 2.2: one empty line before a request is ignored
+    if (lines := ahead.count(b"\n", 0, end)) > MANY_LINES:
+        lane.pass_through(lines * LINE_S)
+    elif follows:
+        lane.pass_through(PIPELINED_S)
+    parsed = head.parse(bytes(ahead[:end]))
+    del ahead[: end + len(_END)]
+    return parsed
+
+
+def _check(ahead: bytearray, searched: int) -> None:
+    """Refuse what can become no head any more."""
+    if len(ahead) > MAX_HEAD_BYTES:
+        long_line = ahead.find(b"\r\n", 0, MAX_HEAD_BYTES) < 0
+        what, status = ("request line", 414) if long_line else ("head", 431)
+        raise Refusal(status, f"the {what} is longer than {MAX_HEAD_BYTES} bytes")
+    if _BARE_LF.search(ahead, max(0, searched - 1)):
+        raise Refusal(400, "a line of the head ends with LF alone")

@@ -1,0 +1,58 @@
+"""A request as the proxy and weir's own routes get it."""
+
+from __future__ import annotations
+
+from gateway.door.body import Body
+from gateway.door.head import Head
+from gateway.door.wire import Wire
+from gateway.proxy.headers import Header, values
+
+
+class Request:
+    """One request.
+
+    Args:
+        head: of the request.
+        wire: the connection it came on.
+        trusted: the peer is a proxy that may say where the request came from.
+
+    Attributes:
+        method: as it came.
+        path: without the query, which may hold a secret; percent-encoded.
+        query: without the question mark.
+        target: the path and the query, as the client sent them.
+        headers: in order, spelt as they came.
+        http11: the client speaks HTTP/1.1.
+        keep_alive: the client may send another request on its connection.
+        expects_continue: the client waits for a 100 before it sends the body.
+        client: the client's address.
+        trusted: the peer is a proxy that may say where the request came from.
+        wire: the connection.
+        body: yet to be read.
+        framed_by: the header that frames the body, None if there is no body.
+    """
+
+    def __init__(self, head: Head, wire: Wire, trusted: bool = False) -> None:
+        self.method = head.method
+        self.target = head.target
+        path, _, query = head.target.partition(b"#")[0].partition(b"?")
+        self.path = path.decode("ascii")
+        self.query = query.decode("ascii")
+        self.headers = head.headers
+        self.http11 = head.http11
+        self.keep_alive = head.keep_alive
+        self.expects_continue = head.expects_continue
+        self.client = wire.address or "unknown"
+        self.trusted = trusted
+        self.wire = wire
+        self.body = Body(wire, head)
+        self.framed_by = self.body.framed_by
+
+    def header(self, name: bytes) -> str:
+        """Return the first value of the header `name`, in lower case; or an empty text."""
+        return b"".join(values(self.headers, name)[:1]).decode("latin-1")
+
+    @property
+    def trailers(self) -> list[Header]:
+        """What followed the last chunk; known once the body has been read."""
+        return self.body.trailers

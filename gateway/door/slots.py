@@ -1,0 +1,156 @@
+"""Which connections wait for their client, and which of them go when room is short.
+
+1. A connection waits for its client in one of two ways. It is *idle* while it waits for a head,
+   *stuck* while a request waits for more of its body or for the client to take its answer. Event
+   streams are neither: `gateway.shedding` looks after them.
+2. Every wait has an end. `sweep` ends the waits that are over.
+3. Where the last free places are taken, the connections that have waited longest go, those of the
+   address first that has most of them waiting. A connection that has just come is spared for
+   `GRACE_S`.
+4. So many requests are served at once and no more; past that a stuck one goes, or the new one is
+   refused. Probes are served always.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+from gateway.proxy.failures import Refusal
+
+GRACE_S = 1.0
+_KEPT_SHARE = 8
+_MOST_KEPT = 64
+
+
+class Holder(Protocol):
+    """A connection, as far as slots need to know it.
+
+    Attributes:
+        address: of the client; clients behind one proxy share it.
+    """
+
+    address: str
+
+    def give_up(self, wait: Wait, why: str) -> None:
+        """End one of the connection's waits. Does not block."""
+
+
+class Wait:
+    """A wait of a connection for its client; one object serves one wait after the other.
+
+    Attributes:
+        holder: the connection.
+        since: when the present wait began.
+        until: when it is to end.
+    """
+
+    __slots__ = ("holder", "since", "until")
+
+    def __init__(self, holder: Holder) -> None:
+        self.holder = holder
+        self.since = self.until = 0.0
+
+
+class _Queue:
+    """Waits by address, those that have lasted longest first."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, dict[Wait, None]] = {}
+
+    def __iter__(self) -> Iterator[Wait]:
+        return (one for some in self._of.values() for one in some)
+
+    def add(self, one: Wait) -> None:
+        self._of.setdefault(one.holder.address, {})[one] = None
+
+    def remove(self, one: Wait) -> None:
+        address = one.holder.address
+        some = self._of.get(address)
+        if some is not None:
+            some.pop(one, None)
+            if not some:
+                del self._of[address]
+
+    def first_to_go(self) -> Wait | None:
+        if not self._of:
+            return None
+        heaviest: dict[Wait, None] = max(self._of.values(), key=len)
+        return next(iter(heaviest))
+
+
+class Slots:
+    """The connections of one worker.
+
+    Args:
+        connections: how many there may be.
+        requests: how many may be served at once, event streams not counted.
+    """
+
+    def __init__(self, connections: int, requests: int) -> None:
+        self._connections = connections
+        self._kept = min(_MOST_KEPT, max(1, requests // _KEPT_SHARE))
+        self._requests = max(1, requests - self._kept)
+        self._open = self._served = 0
+        self._ending: set[Holder] = set()
+        self._idle, self._stuck = _Queue(), _Queue()
+
+    def come(self) -> None:
+        """Note a new connection; where it takes one of the last free places, make room."""
+        self._open += 1
+        self.make_room()
+
+    def leave(self, holder: Holder) -> None:
+        """Note that a connection has ended."""
+        self._open -= 1
+        self._ending.discard(holder)
+
+    def wait(self, one: Wait, within_s: float, idle: bool) -> None:
+        """Note that a connection waits for its client from now on, for so long at most."""
+        one.since = time.monotonic()
+        one.until = one.since + within_s
+        (self._idle if idle else self._stuck).add(one)
+
+    def go_on(self, one: Wait, idle: bool) -> None:
+        """Note that the wait is over."""
+        (self._idle if idle else self._stuck).remove(one)
+
+    def begin(self, is_probe: bool) -> None:
+        """Note that a request is served from now on.
+
+        Raises:
+            Refusal: so many are served already, and each of them is at work.
+        """
+        if not is_probe and self._served >= self._requests and not self._let_go(self._stuck):
+            raise Refusal(503, f"this worker serves {self._requests} requests at once; try again")
+        self._served += 1
+
+    def end(self) -> None:
+        """Note that a request is served no more."""
+        self._served -= 1
+
+    def make_room(self) -> None:
+        """End waits until some places are free, as far as they have lasted long enough."""
+        short = self._open - len(self._ending) + self._kept - self._connections
+        while short > 0 and (self._let_go(self._idle) or self._let_go(self._stuck)):
+            short -= 1
+
+    def sweep(self) -> None:
+        """End the waits that are over."""
+        now = time.monotonic()
+        for queue in (self._idle, self._stuck):
+            for one in [one for one in queue if one.until <= now]:
+                self._give_up(queue, one, "the client has kept this server waiting for too long")
+
+    def _let_go(self, queue: _Queue) -> bool:
+        one = queue.first_to_go()
+        if one is None or time.monotonic() - one.since < GRACE_S:
+            return False
+        self._give_up(queue, one, "this server needs the place of a connection that waits")
+        return True
+
+    def _give_up(self, queue: _Queue, one: Wait, why: str) -> None:
+        queue.remove(one)
+        self._ending.add(one.holder)
+        one.holder.give_up(one, why)

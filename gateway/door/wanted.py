@@ -1,0 +1,54 @@
+"""A body that a route of weir's reads, as ``wsgi.input``: by turns with all others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from gateway.door.request import Request
+from gateway.proxy.failures import Refusal
+from gateway.proxy.timeslice import TimeSlice
+
+DEADLINE_S = 300.0
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Wanted:
+    """The body of one request.
+
+    Args:
+        request: whose body it is.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._ahead = b""
+        self._pieces: Iterator[bytes] | None = None
+        self._turn = TimeSlice()
+        self._until = 0.0
+
+    def read(self, size: int) -> bytes:
+        """Return what has come, up to `size` bytes; b"" at the end of the body.
+
+        It does not wait for all of `size`: what has come counts against a bound at once.
+
+        Raises:
+            ClientGone: the client left in the middle.
+            Refusal: what it sent is not HTTP, or came too slowly.
+        """
+        if self._pieces is None:
+            self._pieces = self._begin()
+        if not self._ahead:
+            self._turn.pass_on_if_over()
+            self._ahead = next(self._pieces, b"")
+            if time.monotonic() > self._until:
+                raise Refusal(408, f"the body did not come within {DEADLINE_S:g} s")
+        data, self._ahead = self._ahead[:size], self._ahead[size:]
+        return data
+
+    def _begin(self) -> Iterator[bytes]:
+        request = self._request
+        self._until = time.monotonic() + DEADLINE_S
+        if request.expects_continue and not request.body.ended and not request.wire.ahead:
+            request.wire.send(_CONTINUE)
+        return request.body.pieces()

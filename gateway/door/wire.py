@@ -1,0 +1,143 @@
+"""The client's end of a connection: received from and sent to, in waits that have an end."""
+
+from __future__ import annotations
+
+import _socket
+import contextlib
+import socket
+import struct
+import time
+
+import gevent
+
+from gateway.door.slots import Slots, Wait
+from gateway.proxy.failures import ClientGone
+
+PIECE_BYTES = 64 * 1024
+_TAKES_WITHIN_S = 300.0
+_LINGER_S = 2.0
+_LINGER_BYTES = 32 * 1024 * 1024
+_LINGER_PIECES = 16
+_LINGER_PAUSE_S = 0.005
+_RESET = struct.pack("ii", 1, 0)
+
+
+class GivenUp(ClientGone):
+    """The connection waited for its client for too long, or its place was needed."""
+
+
+class Wire:
+    """One connection.
+
+    Args:
+        sock: gevent's socket.
+        address: of the client.
+        slots: where the waits are noted.
+
+    Attributes:
+        ahead: bytes that were received and that nobody has taken yet.
+    """
+
+    def __init__(self, sock: socket.socket, address: str, slots: Slots) -> None:
+        self.sock = sock
+        self.address = address
+        self.ahead = bytearray()
+        self._slots = slots
+        self._serving = False  # a request is being served: this connection waits for no head
+        self._streams = False
+        self._receiving, self._sending = Wait(self), Wait(self)
+        self._why: str | None = None
+
+    def receive(self, size: int, within_s: float) -> bytes:
+        """Wait for the client to send something; b"" is the end of the connection.
+
+        Raises:
+            GivenUp: it took too long, or the place was needed.
+            OSError: the connection is broken.
+        """
+        idle = not self._serving
+        self._slots.wait(self._receiving, within_s, idle)
+        try:
+            data = self.sock.recv(size)
+        finally:
+            self._slots.go_on(self._receiving, idle)
+        if self._why is not None:
+            raise GivenUp(self._why)
+        return data
+
+    def send(self, data: bytes | bytearray) -> None:
+        """Send `data`, and wait until the kernel has taken all of it.
+
+        Raises:
+            ClientGone: the client has left, takes nothing, or its place was needed.
+        """
+        if self._streams:
+            self._send(data)
+            return
+        self._slots.wait(self._sending, _TAKES_WITHIN_S, idle=False)
+        try:
+            self._send(data)
+        finally:
+            self._slots.go_on(self._sending, idle=False)
+
+    def begin_request(self, is_probe: bool) -> None:
+        """Note that a request is served from now on.
+
+        Raises:
+            Refusal: this worker serves as many as it may.
+        """
+        self._slots.begin(is_probe)
+        self._serving = True
+
+    def become_stream(self) -> None:
+        """Note that the request is an event stream: `gateway.shedding` looks after its waits."""
+        self._slots.end()
+        self._streams = True
+
+    def end_request(self) -> None:
+        """Note that the request is served no more."""
+        if not self._streams:
+            self._slots.end()
+        self._serving = self._streams = False
+
+    def _send(self, data: bytes | bytearray) -> None:
+        try:
+            self.sock.sendall(data)
+        except OSError as error:
+            raise ClientGone from error
+
+    def give_up(self, wait: Wait, why: str) -> None:
+        """End a wait of this connection; does not block."""
+        self._why = why
+        with contextlib.suppress(OSError):
+            # The plain socket: a TLS socket would say goodbye first, and wait for the answer.
+            plain = _socket.socket(fileno=self.sock.fileno())
+            try:
+                # Where a wait for more ends, an answer can still say so.
+                both = wait is self._sending
+                plain.shutdown(socket.SHUT_RDWR if both else socket.SHUT_RD)
+            finally:
+                plain.detach()
+
+    def close_gently(self) -> None:
+        """Send the end, and close once the client has: a reset could overtake the answer.
+
+        A client that goes on sending is read from for a while, in bounds, and not at full speed.
+        """
+        until, left, pieces = time.monotonic() + _LINGER_S, _LINGER_BYTES, 0
+        with contextlib.suppress(OSError, ClientGone):
+            self.sock.shutdown(socket.SHUT_WR)
+            while (time_s := until - time.monotonic()) > 0 and left > 0:
+                data = self.receive(PIECE_BYTES, time_s)
+                if not data:
+                    break
+                left -= len(data)
+                pieces += 1
+                if pieces % _LINGER_PIECES == 0:
+                    gevent.sleep(_LINGER_PAUSE_S)
+
+    def reset(self) -> None:
+        """Cut the connection, so that nobody takes what was sent for the whole."""
+        with contextlib.suppress(OSError):
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.sock.close()
