@@ -18,6 +18,7 @@ from tests.hostile.attack import Run
 from tests.hostile.stage import Held, Stage, Times
 
 TRIES = 3
+_SETTLE_S = 0.7
 _BEFORE_S = 1.5
 _BACK_WITHIN_S = 30.0
 _LOOK_S = 0.5
@@ -77,8 +78,9 @@ def judge(stage: Stage, run: Run, size: int, seed: int, bounds: Bounds) -> Verdi
 
 def _once(stage: Stage, run: Run, size: int, seed: int, bounds: Bounds) -> Verdict:
     attack = run.attack
-    quiet = stage.quiet(_BEFORE_S)
     held, log_size = stage.held(), stage.weir.log.stat().st_size
+    stage.quiet(_SETTLE_S)  # to be counted stops a process for a while
+    quiet = stage.quiet(_BEFORE_S)
     with Memory(_own(stage)) as memory:
         window, found = stage.attack(run.name, size, seed, bounds.seconds)
     before, during = stage.times(quiet, window)
