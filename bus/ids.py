@@ -1,5 +1,8 @@
 """Identifiers in opencode's form: they ascend in the order in which they were made.
 
+That holds when the clock goes back, and across restarts for `Ids` that `follow` what was made
+before. A client sorts messages and parts by their ids, whoever made these.
+
 ``PREFIX_`` + 12 hex digits of (ms * 4096 + counter), cut to 48 bits, + 14 random base-62
 characters. Session ids hold the complement, so that the newest sorts first. The 48 bits wrap
 about every 795 days, as opencode's do: ids order the parts of a message, never events.
@@ -18,8 +21,12 @@ _BASE62 = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
 _PER_MS = 0x1000
 _MASK = (1 << 48) - 1
 _RANDOM_LENGTH = 14
+_FORM = re.compile(r"([a-z]+)_([0-9a-f]{12})[0-9A-Za-z]{14}")
+_DESCENDING = "ses"
 _ASCENDING = re.compile(r"[a-z]+_([0-9a-f]{12})[0-9A-Za-z]{14}")
 _WRAP_MS = (_MASK + 1) // _PER_MS
+_HALF = (_MASK + 1) // 2
+DAY_MS = 86_400_000
 
 
 class Ids:
@@ -37,9 +44,27 @@ class Ids:
         """Return a new id that sorts before every earlier one of the same prefix."""
         return f"{prefix}_{~self._tick() & _MASK:012x}{_random()}"
 
+    def follow(self, made: str, most_ms: int | None = DAY_MS) -> None:
+        """Make later ids sort after an id that was made elsewhere, in another run or by a client.
+
+        Args:
+            made: the id; one of another form is not followed.
+            most_ms: how far ahead of the clock the id may be; None for as far as ids can tell,
+                which is half of the days until they wrap.
+        """
+        match = _FORM.fullmatch(made)
+        if match is None:
+            return
+        tick = int(match[2], 16) ^ (_MASK if match[1] == _DESCENDING else 0)
+        with self._lock:
+            now = _now()
+            ahead = (tick - now) & _MASK
+            if ahead < (_HALF if most_ms is None else most_ms * _PER_MS):
+                self._last = max(self._last, now + ahead)
+
     def _tick(self) -> int:
         with self._lock:
-            self._last = max(self._last + 1, time.time_ns() // 1_000_000 * _PER_MS)
+            self._last = max(self._last + 1, _now())
             return self._last
 
 
@@ -55,6 +80,10 @@ def made_ms(ascending: str, about_ms: int) -> int | None:
         return None
     ahead_ms = (int(match[1], 16) // _PER_MS - about_ms) % _WRAP_MS
     return about_ms + (ahead_ms if ahead_ms < _WRAP_MS // 2 else ahead_ms - _WRAP_MS)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000 * _PER_MS
 
 
 def _random() -> str:

@@ -73,13 +73,14 @@ class Native:
         try:
             self._news = self._database.call(recovery.recover, aborted(), self._started_ms)
             self.source: str = self._database.call(sessions.source)
+            self._ids = _ids_after(*self._database.call(sessions.made))
         except sqlite3.Error as error:
             raise DatabaseUnusable(file, error) from error
 
     def begin(self, publisher: Publisher, stack: ExitStack) -> Work:
         """Tell what the last processor may not have told, and be ready for prompts."""
         database, engine = self._database, self._engine
-        ids = Ids()
+        ids = self._ids
         drafts = Drafts(lambda pending: database.call(chunks.append, pending))
         services = Services(database, drafts, Announcer(publisher, ids), Statuses())
         retell(self._news, services)
@@ -104,3 +105,13 @@ class Native:
             Descriptions(database, engine.offer, self._folders, self._started_ms),
         )
         return Work(dispatch, Saving(drafts).begin)
+
+
+def _ids_after(own: list[str], others: list[str]) -> Ids:
+    """Return what makes ids that sort after all that are stored."""
+    ids = Ids()
+    for made in own:
+        ids.follow(made, most_ms=None)
+    for made in others:
+        ids.follow(made)
+    return ids

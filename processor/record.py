@@ -29,7 +29,7 @@ from bus.events.message import AssistantMessage, Failure, Message, UserMessage
 from bus.events.part import Part, ReasoningPart, TextPart, Tokens
 from bus.events.session import Idle, Session, Status
 from processor.announcer import Announcer
-from processor.clock import now_ms
+from processor.clock import not_before, now_ms
 from processor.outbox import Outbox, Write
 from processor.statuses import Statuses
 from processor.store import messages, sessions
@@ -174,4 +174,4 @@ def _add(session: Session, tokens: Tokens) -> None:
     total.cache.read += tokens.cache.read
     total.cache.write += tokens.cache.write
     session.tokens = total
-    session.time.updated = now_ms()
+    session.time.updated = not_before(session.time.updated)

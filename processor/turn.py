@@ -39,7 +39,7 @@ from bus.events.part import (
 )
 from bus.events.session import Busy, Retry
 from bus.ids import Ids
-from processor.clock import now_ms
+from processor.clock import not_before, now_ms
 from processor.record import NotSaved, Record
 from processor.store.sessions import UnknownSession
 
@@ -184,13 +184,14 @@ class Turn:
         if part is None:
             return None
         start = now_ms() if part.time is UNSET else part.time.start
-        return replace(part, text=self._record.close(part), time=Span(start, now_ms()))
+        return replace(part, text=self._record.close(part), time=Span(start, not_before(start)))
 
     def _step_finish(self, reason: str, tokens: Tokens) -> StepFinishPart:
         return StepFinishPart(**self._identity(), reason=reason, cost=0, tokens=tokens)
 
     def _complete(self, failure: Failure | None = None) -> None:
-        time = MessageTime(self._answer.time.created, now_ms())
+        created = self._answer.time.created
+        time = MessageTime(created, not_before(created))
         error = UNSET if failure is None else failure
         self._answer = replace(self._answer, time=time, error=error)
 

@@ -14,7 +14,7 @@ from bus.events.message import MessageTime, ModelRef, UserMessage
 from bus.events.part import AgentPart, FilePart, Part, Span, SubtaskPart, TextPart
 from bus.events.session import Session, SessionModel
 from bus.ids import Ids
-from processor.clock import now_ms
+from processor.clock import not_before, now_ms
 from processor.commands.attachments import admitted
 from processor.engines.engine import Offer
 from processor.record import Record, Services
@@ -75,7 +75,7 @@ class Prompts:
 
     def _message(self, session: Session, body: PromptBody) -> UserMessage:
         return UserMessage(
-            id=_given(body.messageID, "msg", "messageID") or self._ids.ascending("msg"),
+            id=self._id(body.messageID, "msg", "messageID"),
             sessionID=session.id,
             time=MessageTime(now_ms()),
             agent=body.agent or session.agent or AGENT,
@@ -84,6 +84,15 @@ class Prompts:
             system=_unset(body.system),
             tools=_unset(body.tools),
         )
+
+    def _id(self, given: str | None, prefix: str, field: str) -> str:
+        """Return a new id, or the given one; whatever is made later sorts after it."""
+        if given is None:
+            return self._ids.ascending(prefix)
+        if not given.startswith(prefix):
+            raise CommandFailed("invalid", f"{field}: {given!r} does not begin with {prefix!r}")
+        self._ids.follow(given)
+        return given
 
     def _model(self, session: Session, body: PromptBody) -> ModelRef:
         variant = body.variant or UNSET
@@ -105,7 +114,7 @@ class Prompts:
 
     def _part(self, given: PartInput, message: UserMessage) -> Part:
         identity = {
-            "id": _given(given.id, "prt", "parts.id") or self._ids.ascending("prt"),
+            "id": self._id(given.id, "prt", "parts.id"),
             "sessionID": message.sessionID,
             "messageID": message.id,
         }
@@ -166,12 +175,6 @@ def _unset(value: Any) -> Any | UnsetType:
     return UNSET if value is None else value
 
 
-def _given(value: str | None, prefix: str, field: str) -> str | None:
-    if value is not None and not value.startswith(prefix):
-        raise CommandFailed("invalid", f"{field}: {value!r} does not begin with {prefix!r}")
-    return value
-
-
 def _touch(session: Session, message: UserMessage, parts: list[Part]) -> None:
     session.agent = message.agent
     session.model = SessionModel(
@@ -179,7 +182,7 @@ def _touch(session: Session, message: UserMessage, parts: list[Part]) -> None:
     )
     if _DEFAULT_TITLE.fullmatch(session.title):
         session.title = _title(parts) or session.title
-    session.time.updated = now_ms()
+    session.time.updated = not_before(session.time.updated)
 
 
 def _title(parts: list[Part]) -> str:

@@ -11,7 +11,7 @@ from bus.events import SessionCreated
 from bus.events.part import Tokens
 from bus.events.session import Session, SessionModel, SessionTime
 from bus.ids import Ids
-from processor.clock import now_ms
+from processor.clock import not_before, now_ms
 from processor.projects import project_of
 from processor.record import Record, Services
 from processor.slug import new_slug
@@ -110,4 +110,4 @@ def _apply(session: Session, body: PatchBody) -> None:
         session.permission = body.permission
     if body.time is not None and body.time.archived is not None:
         session.time.archived = body.time.archived
-    session.time.updated = now_ms()
+    session.time.updated = not_before(session.time.updated)

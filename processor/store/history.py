@@ -60,7 +60,7 @@ def upto(db: sqlite3.Connection, session: str, prompt: str) -> list[Utterance]:
 
 def _utterance(db: sqlite3.Connection, message: str, json: bytes) -> Utterance:
     rows = db.execute(
-        "SELECT json FROM part WHERE message = ? AND type IN ('text', 'file') ORDER BY id",
+        "SELECT json FROM part WHERE message = ? AND type IN ('text', 'file') ORDER BY rowid",
         (message,),
     )
     parts = [_decode_said.decode(row[0]) for row in rows]

@@ -12,6 +12,7 @@ from bus.events.message import AssistantMessage, Message, UserMessage
 from bus.events.part import Part
 from bus.events.session import Session
 from processor.store import sessions
+from processor.store.arrival import LAST
 from processor.store.chunks import with_text
 
 _encode = msgspec.json.Encoder().encode
@@ -21,7 +22,9 @@ _decode_part: msgspec.json.Decoder[Part] = msgspec.json.Decoder(Part)
 decode_part = _decode_part.decode
 _MESSAGE = (
     "INSERT INTO message (id, session, parent, role, created, json, open, ended) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "VALUES (?1, ?2, ?3, ?4, "
+    "max(?5, ifnull((SELECT max(created) + 1 FROM message WHERE session = ?2), 0)), "
+    f"?6, ?7, max(?8, {LAST}))"
 )
 _PART = "INSERT INTO part (id, message, type, json) VALUES (?, ?, ?, ?)"
 _REPLACE = " ON CONFLICT (id) DO UPDATE SET json = excluded.json"
@@ -111,6 +114,14 @@ def answer_to(db: sqlite3.Connection, session: str, message: str) -> str:
         "SELECT id FROM message WHERE parent = ? AND session = ?", (message, session)
     ).fetchone()
     return message if row is None else str(row[0])
+
+
+def place(db: sqlite3.Connection, message: str) -> tuple[int, str]:
+    """Return what messages of a session are sorted by."""
+    place: tuple[int, str] = db.execute(
+        "SELECT created, id FROM message WHERE id = ?", (message,)
+    ).fetchone()
+    return place
 
 
 def newest(db: sqlite3.Connection, session: str, count: int) -> list[WithParts]:

@@ -12,6 +12,7 @@ from bus.events.message import AssistantMessage, Failure, Message
 from bus.events.part import Part, ReasoningPart, Span, TextPart
 from bus.events.session import Session
 from processor.store import chunks, messages, removals, sessions
+from processor.store.arrival import LAST
 
 LATELY_MS = 10_000
 _MOST_SESSIONS = 32
@@ -63,10 +64,7 @@ def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> News:
 
 def _last_ms(db: sqlite3.Connection) -> int:
     """Return when a session last changed or was removed."""
-    last: int = db.execute(
-        "SELECT max(ifnull((SELECT max(updated) FROM session), 0), "
-        "ifnull((SELECT max(time) FROM removal), 0))"
-    ).fetchone()[0]
+    last: int = db.execute(f"SELECT {LAST}").fetchone()[0]
     return last
 
 
@@ -103,13 +101,13 @@ def _changed(db: sqlite3.Connection, session: str, ended: Iterable[str]) -> Chan
     for name in ended:
         if name not in found:
             found[name] = messages.decoded(messages.get(db, session, name))
-    told = sorted(found.values(), key=lambda one: (one[0].time.created, one[0].id))
-    return Changed(sessions.get(db, session), told)
+    order = sorted(found, key=lambda name: messages.place(db, name))
+    return Changed(sessions.get(db, session), [found[name] for name in order])
 
 
 def _close(db: sqlite3.Connection, answer: AssistantMessage, failure: Failure, now: int) -> None:
     answer.error = failure
-    answer.time.completed = now
+    answer.time.completed = max(answer.time.created, now)
     rows = db.execute("SELECT json FROM part WHERE message = ? ORDER BY id", (answer.id,))
     for part in [messages.decode_part(row[0]) for row in rows.fetchall()]:
         if _end(db, part, now):
@@ -125,5 +123,5 @@ def _end(db: sqlite3.Connection, part: Part, now_ms: int) -> bool:
     if span.end is not UNSET:
         return False
     part.text = chunks.text_of(db, part.id)
-    part.time = Span(span.start, now_ms)
+    part.time = Span(span.start, max(span.start, now_ms))
     return True

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from bus.events.session import Session
+from processor.store.arrival import LAST
 
 MOST = 1024
 
@@ -21,7 +22,7 @@ _decode = msgspec.json.Decoder(Session).decode
 def note(db: sqlite3.Connection, removed: Sequence[Session], now_ms: int) -> None:
     """Remember what is removed now, in this order."""
     db.executemany(
-        "INSERT INTO removal (time, json) VALUES (?, ?)",
+        f"INSERT INTO removal (time, json) VALUES (max(?, {LAST}), ?)",
         [(now_ms, _encode(session)) for session in removed],
     )
     db.execute(

@@ -9,6 +9,7 @@ import msgspec
 
 from bus.events.session import Session
 from processor.store import removals
+from processor.store.arrival import LAST
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Session).decode
@@ -27,6 +28,21 @@ def source(db: sqlite3.Connection) -> str:
     return name
 
 
+def made(db: sqlite3.Connection) -> tuple[list[str], list[str]]:
+    """Return the newest ids: those made here, and those that clients may have made."""
+    own = (
+        "SELECT id FROM session ORDER BY rowid DESC LIMIT 1",
+        "SELECT id FROM message WHERE role = 'assistant' ORDER BY rowid DESC LIMIT 1",
+        "SELECT p.id FROM part p JOIN message m ON m.id = p.message "
+        "WHERE m.role = 'assistant' ORDER BY p.rowid DESC LIMIT 1",
+    )
+    others = tuple(
+        f"SELECT id FROM {of} ORDER BY rowid DESC LIMIT 1" for of in ("message", "part")
+    )
+    rows = [[row[0] for one in jobs for row in db.execute(one)] for jobs in (own, others)]
+    return rows[0], rows[1]
+
+
 def insert(db: sqlite3.Connection, session: Session) -> None:
     """Store a new session.
 
@@ -37,7 +53,7 @@ def insert(db: sqlite3.Connection, session: Session) -> None:
     try:
         db.execute(
             "INSERT INTO session (id, parent, directory, title, updated, json) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
+            f"VALUES (?, ?, ?, ?, max(?, {LAST} + 1), ?)",
             (session.id, parent, session.directory, *_columns(session)),
         )
     except sqlite3.IntegrityError:
@@ -65,7 +81,7 @@ def update(db: sqlite3.Connection, session: str, change: Callable[[Session], Non
     found = get(db, session)
     change(found)
     db.execute(
-        "UPDATE session SET title = ?, updated = ?, json = ? WHERE id = ?",
+        f"UPDATE session SET title = ?, updated = max(?, {LAST} + 1), json = ? WHERE id = ?",
         (*_columns(found), session),
     )
     return found

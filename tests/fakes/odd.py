@@ -438,4 +438,11 @@ STRICT: dict[str, Odd] = {
     ),
 }
 
-ODD = ENDS | HARMLESS | ERRORS | STRICT
+
+def recite(wire: Wire) -> None:
+    """Answer with the messages that the model gets."""
+    said = [f"{one['role']}: {one['content']}" for one in wire.request["messages"]]
+    stream(delta(content="\n".join(said)), FINISH, DONE, end)(wire)
+
+
+ODD = {"recites": Odd(recite)} | ENDS | HARMLESS | ERRORS | STRICT

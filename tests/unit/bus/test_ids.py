@@ -95,3 +95,38 @@ def test_an_id_tells_when_it_was_made_though_its_time_wraps(clock, off_ms):
 @pytest.mark.parametrize("other", ["evt_000001", "evt_" + "x" * 26, "evt_" + "0" * 27, ""])
 def test_an_id_of_another_form_tells_nothing(other):
     assert made_ms(other, 0) is None
+
+
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize("back_ms", [0, 1, HOUR_MS, 300 * 24 * HOUR_MS])
+def test_ids_ascend_across_restarts_though_the_clock_went_back(clock, back_ms):
+    first = Ids()
+    last_session, last = first.descending("ses"), first.ascending("prt")
+    clock.now_ns -= back_ms * 1_000_000
+    second = Ids()
+    for made in (last, last_session, "msg_given", ""):
+        second.follow(made, most_ms=None)
+    assert second.ascending("prt") > last
+    assert second.descending("ses") < last_session
+
+
+def test_ids_follow_a_client_whose_clock_is_ahead_but_not_far(clock):
+    ids, ahead = Ids(), Ids()
+    clock.now_ns += HOUR_MS * 1_000_000
+    given = ahead.ascending("msg")
+    clock.now_ns -= HOUR_MS * 1_000_000
+    ids.follow(given)
+    assert ids.ascending("msg") > given
+    for far in ("msg_" + "f" * 12 + "x" * 14, "msg_" + "7" * 12 + "x" * 14):
+        ids.follow(far)
+        assert ids.ascending("msg")[:12] == given[:12]
+
+
+def test_an_id_of_the_past_is_not_followed(clock):
+    ids, behind = Ids(), Ids()
+    before = ids.ascending("msg")
+    clock.now_ns -= HOUR_MS * 1_000_000
+    ids.follow(behind.ascending("msg"))
+    assert ids.ascending("msg") > before

@@ -17,7 +17,7 @@ from processor.store.sessions import UnknownSession
 from processor.turn import aborted
 from tests.unit.processor.rig import DIRECTORY, Rig
 
-LATER_MS = 1 << 50
+THEN_MS, LATER_MS = 1 << 49, 1 << 50
 
 
 def test_a_turn_left_open_is_closed_with_the_text_that_was_saved(rig: Rig) -> None:
@@ -27,13 +27,13 @@ def test_a_turn_left_open_is_closed_with_the_text_that_was_saved(rig: Rig) -> No
     turn.text("so ", "far ")
     rig.drafts.flush()
     turn.text("and on")
-    [changed] = recovered(rig, 77).changed
+    [changed] = recovered(rig, LATER_MS).changed
     (prompt, _), (answer, parts) = changed.messages
     assert prompt.id == answer.parentID
     assert answer.error == aborted()
-    assert answer.time.completed == 77
-    assert (parts[-1].text, parts[-1].time.end) == ("so far ", 77)
-    assert recovered(rig, 78).changed == [changed]
+    assert answer.time.completed == LATER_MS
+    assert (parts[-1].text, parts[-1].time.end) == ("so far ", LATER_MS)
+    assert recovered(rig, LATER_MS + 1).changed == [changed]
     stored = rig.database.call(messages.newest, changed.session.id, 100)[-1]
     assert [msgspec.json.decode(p).get("text") for p in stored.parts] == [None, "hm ", "so far "]
 
@@ -61,19 +61,19 @@ def test_a_removal_is_told_as_it_was_told_first(rig: Rig) -> None:
 
 def test_a_removal_counts_as_the_last_that_happened(rig: Rig) -> None:
     old, gone = made(rig), made(rig)
-    rig.database.call(sessions.update, old, at(1_000_000))
-    rig.database.call(sessions.update, gone, at(1_000_000))
-    rig.database.call(sessions.delete, gone, 1_000_001 + recovery.LATELY_MS)
+    rig.database.call(sessions.update, old, at(THEN_MS))
+    rig.database.call(sessions.update, gone, at(THEN_MS))
+    rig.database.call(sessions.delete, gone, THEN_MS + 1 + recovery.LATELY_MS)
     news = recovered(rig)
     assert ([one.id for one in news.removed], news.changed) == ([gone], [])
 
 
 def test_what_was_removed_long_before_the_end_is_not_told(rig: Rig) -> None:
     later, gone = made(rig), made(rig)
-    rig.database.call(sessions.delete, gone, 1_000_000)
-    rig.database.call(sessions.update, later, at(1_000_000 + recovery.LATELY_MS))
+    rig.database.call(sessions.delete, gone, THEN_MS)
+    rig.database.call(sessions.update, later, at(THEN_MS + recovery.LATELY_MS))
     assert [one.id for one in recovered(rig).removed] == [gone]
-    rig.database.call(sessions.update, later, at(1_000_001 + recovery.LATELY_MS))
+    rig.database.call(sessions.update, later, at(THEN_MS + 1 + recovery.LATELY_MS))
     assert recovered(rig).removed == []
 
 
@@ -90,8 +90,8 @@ def test_a_removal_that_is_no_news_any_more_is_told_to_nobody_but_who_comes_from
     rig: Rig,
 ) -> None:
     old, new = made(rig), made(rig)
-    rig.database.call(sessions.delete, old, 1)
-    rig.database.call(sessions.delete, new, 2 + recovery.LATELY_MS)
+    rig.database.call(sessions.delete, old, THEN_MS)
+    rig.database.call(sessions.delete, new, THEN_MS + 1 + recovery.LATELY_MS)
     found = recovered(rig)
     assert [[one.id for one in found.gone], [one.id for one in found.removed]] == [[old], [new]]
 
@@ -130,11 +130,11 @@ def test_an_answer_is_told_however_many_prompts_wait_behind_it(rig: Rig) -> None
     session = rig.sessions.create(DIRECTORY, CreateBody())
     first, *_ = [rig.prompt(session.id, str(number)) for number in range(20)]
     over, cut = rig.turn_for(session, first), rig.turn_for(session, first)
+    over.begin()
+    cut.begin()
     for number in range(20):
         rig.prompt(session.id, str(number))
-    over.begin()
     over.finish("stop", Tokens.none())
-    cut.begin()
     [changed] = recovered(rig, first.time.created + 1_000_000).changed
     answers = [one for one, _ in changed.messages if isinstance(one, AssistantMessage)]
     assert [answer.error for answer in answers] == [UNSET, aborted()]
