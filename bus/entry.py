@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bus.flags import BadFlag, HelpAsked
+from bus.hidden_login import hide_login
 
 _OWNER_ONLY = 0o077  # a umask: what weir writes holds conversations
 _BAD_SETTINGS = 2
@@ -38,6 +39,7 @@ def run(name: str, command: Callable[[Sequence[str]], int], words: Sequence[str]
         command: takes the words of the command line.
         words: without the program's name.
     """
+    hide_login(words)
     _open_missing_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout = _tolerant(sys.stdout)

@@ -115,4 +115,7 @@ def _login(url: SplitResult) -> Login | None:
         return None
     if not url.username or not url.password:
         raise BadFlag(f"it has a name or a password but not both; allowed is {_ALLOWED}")
-    return Login(unquote(url.username), unquote(url.password))
+    login = Login(unquote(url.username), unquote(url.password))
+    if "\0" in login.username + login.password:
+        raise BadFlag(f"it has a NUL in its login; allowed is {_ALLOWED}")
+    return login

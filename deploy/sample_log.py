@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import Mapping
@@ -64,3 +65,8 @@ class _Handler(RotatingFileHandler):
         if not self._failing:
             error = sys.exc_info()[1]
             log.error("%s cannot be written, samples are lost: %s", self._path, error)
+        # What is left in a buffer would fail again, and a file that is half closed each time.
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()

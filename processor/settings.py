@@ -76,7 +76,9 @@ def _bus(value: str) -> Endpoints:
 def _url(value: str) -> str:
     parts = urlsplit(value)
     port_ok = parts.port is None or parts.port > 0
-    plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    if parts.username or parts.password:
+        raise BadFlag("a login in the URL is not allowed; a key goes into WEIR_MODEL_API_KEY")
+    plain = not (parts.query or parts.fragment)
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok or not plain:
         raise ValueError
     if not value.isascii() or not value.isprintable() or " " in value:

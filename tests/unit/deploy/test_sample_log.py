@@ -45,3 +45,23 @@ def test_a_file_that_cannot_be_written_is_said_once_and_so_is_that_it_can(tmp_pa
         assert lost.endswith("watchdog.ndjson'")
         assert "watchdog.ndjson cannot be written, samples are lost: " in lost
         assert back.endswith("watchdog.ndjson is written again")
+
+
+def test_a_disk_that_is_full_keeps_nobody_from_the_end(tmp_path, caplog):
+    (tmp_path / "watchdog.ndjson").symlink_to("/dev/full")
+    samples = SampleLog(tmp_path)
+    for _ in range(100):
+        samples.write({"n": "x" * 1000})
+    samples.close()
+    [said] = [record.getMessage() for record in caplog.records]
+    assert "samples are lost: [Errno 28] No space left on device" in said
+
+
+def test_a_file_is_full_when_the_disk_is_and_is_written_again_all_the_same(tmp_path, caplog):
+    samples = SampleLog(tmp_path, file_bytes=100)
+    (tmp_path / "watchdog.ndjson").symlink_to("/dev/full")
+    samples.write({"n": 0})
+    (tmp_path / "watchdog.ndjson").unlink()
+    samples.write({"n": 1})
+    samples.close()
+    assert json.loads((tmp_path / "watchdog.ndjson").read_text())["n"] == 1
