@@ -1,0 +1,213 @@
+"""`weir up` where people start it: untrusted folders, containers, odd disks and terminals."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.blackbox.odd_start import NAMELESS, WEIR, children_of, command_of, environ, need, odd_up
+from tests.blackbox.weir_up import said
+from tests.processes import DEADLINE_S, wait_until
+from tests.sse_client import SseClient
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces and /proc")
+
+# Of weir, of what weir depends on, of the standard library, and what Python loads by itself.
+MODULES = (
+    *("bus", "processor", "gateway", "acp_client", "deploy"),
+    *("gevent", "zmq", "msgspec", "falcon", "gunicorn", "urllib3", "h11"),
+    *("queue", "logging", "json", "ssl", "selectors", "sqlite3", "sitecustomize", "usercustomize"),
+)
+USER = ("--user", f"--map-user={NAMELESS}", f"--map-group={NAMELESS}")
+PID_1 = (*USER, "--pid", "--fork", "--kill-child", "--mount-proc")
+MOUNT = ("--user", "--map-root-user", "--mount")
+
+
+@pytest.fixture
+def trap(tmp_path):
+    """A folder with modules of many names, each of which leaves a mark where it is imported."""
+    folder = tmp_path / os.fsdecode(b"untrusted \xff")
+    folder.mkdir()
+    mark = str(tmp_path / "mark")
+    for name in MODULES:
+        (folder / f"{name}.py").write_text(f"open({mark!r}, 'a').write('{name} ')")
+    return folder
+
+
+def marks(trap):
+    mark = trap.parent / "mark"
+    return mark.read_text() if mark.exists() else ""
+
+
+def answers(up):
+    """Tell what one prompt is answered with."""
+    return said(up.prompt(up.patiently("POST", "/session", {}).body["id"], "storm 1 9"))
+
+
+def test_a_start_folder_is_neither_run_nor_needed_whatever_its_name(trap, tmp_path):
+    script = 'cd "$PLACE" && trap "" HUP && exec "$@"'
+    flags = ["--state", str(tmp_path / "state")]
+    with odd_up(tmp_path, script, *flags, PLACE=os.fspath(trap)) as up:
+        up.ready()
+        assert answers(up) == "0000000| "
+        directory = up.call("GET", "/path").body["directory"]
+        assert directory == str(trap).replace("\udcff", r"\xff")
+        for route in ("/config", "/project/current", "/agent", "/provider"):
+            assert up.call("GET", route).status == 200
+        with SseClient(f"{up.url}/event") as stream:
+            made = up.call("POST", "/session", {}).body
+            stream.until(lambda event: event["properties"].get("sessionID") == made["id"])
+        assert made["directory"] == directory
+        assert marks(trap) == ""
+
+        # It is deleted, as a git worktree is, and everything has to start once more.
+        shutil.rmtree(trap)
+        for service in ("processor", "gateway"):
+            [pid] = up.pids(service)
+            os.kill(pid, signal.SIGKILL)
+            up.running.says(f"{service} (pid {pid}) ended by signal 9")
+        up.ready()
+        assert answers(up) == "0000000| "
+        assert up.call("GET", "/path").body["directory"] == directory
+
+        # SIGHUP was ignored at the start.
+        os.kill(up.pid, signal.SIGHUP)
+        assert answers(up) == "0000000| "
+        assert up.stop() == 0
+    assert "Traceback" not in up.output
+
+
+@pytest.mark.parametrize("word", ["up", "processor", "gateway", "acp", "tail", "doctor"])
+def test_no_command_runs_code_of_its_start_folder(trap, word):
+    helped = subprocess.run(
+        [WEIR, word, "--help"], cwd=trap, env=environ(), capture_output=True, timeout=DEADLINE_S
+    )
+    assert (helped.returncode, helped.stderr, marks(trap)) == (0, b"", "")
+
+
+@pytest.mark.parametrize("module", ["processor", "gateway", "acp_client"])
+def test_a_module_that_python_finds_elsewhere_takes_nothing_else_from_the_start_folder(
+    trap, module
+):
+    # Python itself looks there for this module, before a line of weir runs.
+    (trap / f"{module}.py").unlink()
+    helped = subprocess.run(
+        [sys.executable, "-m", module, "--help"],
+        cwd=trap,
+        env=environ(),
+        capture_output=True,
+        timeout=DEADLINE_S,
+    )
+    assert (helped.returncode, helped.stderr, marks(trap)) == (0, b"", "")
+
+
+def test_a_deleted_start_folder_is_no_obstacle(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = 'cd "$GONE" && rmdir "$GONE" && exec "$@"'
+    with odd_up(tmp_path, script, "--state", str(tmp_path / "state"), GONE=str(gone)) as up:
+        up.ready()
+        assert up.call("GET", "/path").body["directory"] == str(gone)
+        assert answers(up) == "0000000| "
+    with odd_up(tmp_path, script, "--state", "relative", GONE=_again(gone)) as up:
+        assert up.running.ends() == 2
+        assert "--state: 'relative' is relative, and the folder that weir" in up.output
+        assert "Traceback" not in up.output
+
+
+def _again(gone):
+    gone.mkdir()
+    return str(gone)
+
+
+def test_an_agent_starts_in_a_deleted_folder(tmp_path):
+    (tmp_path / "gone").mkdir()
+    asked = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":1}}\n'
+    ended = subprocess.run(
+        ["bash", "-c", f'cd "$0" && rmdir "$0" && exec {WEIR} acp', str(tmp_path / "gone")],
+        env=environ(),
+        input=asked,
+        capture_output=True,
+        timeout=DEADLINE_S,
+    )
+    assert ended.returncode == 0
+    assert b'"protocolVersion":1' in ended.stdout
+    assert b"Traceback" not in ended.stderr
+
+
+def test_a_user_without_name_and_home_runs_it_as_pid_1_without_standard_output(tmp_path):
+    need("unshare", *PID_1, "true")
+    state = tmp_path / ("x" * 120) / "state"
+    script = f'exec unshare {" ".join(PID_1)} "$@" > >(true)'
+    with odd_up(tmp_path, script, "--state", str(state), HOME=None) as up:
+        up.ready()
+        up.running.says("(standard output cannot be written: Broken pipe)")
+        assert answers(up) == "0000000| "
+        assert up.call("GET", "/path").body["home"] == "/"
+        assert (state / "bus" / "events").is_socket()
+        modes = {path.name: path.stat().st_mode & 0o077 for path in state.rglob("*")}
+        assert set(modes.values()) == {0}, modes
+
+        # The master dies without waiting for its workers, which become children of PID 1.
+        [master] = [pid for pid in children_of(up.pid) if "-m gateway" in command_of(pid)]
+        orphans = children_of(master)
+        os.kill(master, signal.SIGKILL)
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in [master, *orphans]))
+        up.ready()
+        assert answers(up) == "0000000| "
+        assert up.stop() == 0
+    assert "Traceback" not in up.output
+
+
+def test_a_read_only_root_without_a_temporary_folder_needs_nothing_but_the_state(tmp_path):
+    state = tmp_path / "state"
+    state.mkdir()
+    setup = 'mount -t tmpfs -o mode=700 none "$STATE" && mount --bind -o remount,ro / /'
+    need("unshare", *MOUNT, "sh", "-c", f"STATE={state}; {setup}")
+    # Each temporary folder that Python tries is read-only, or under a mount that is.
+    hide = (
+        "for d in /dev/shm /tmp /var/tmp; do mountpoint -q $d && mount -o remount,ro,bind $d; done"
+    )
+    script = f'exec unshare {" ".join(MOUNT)} bash -c \'{setup} && {hide}; exec "$@"\' bash "$@"'
+    with odd_up(tmp_path, script, "--state", str(state), STATE=str(state), TMPDIR=None) as up:
+        up.ready()
+        assert answers(up) == "0000000| "
+        assert up.stop() == 0
+    assert "Traceback" not in up.output
+
+
+def test_a_full_disk_is_said_and_outlived_from_the_start_to_the_end(tmp_path):
+    state = tmp_path / "state"
+    state.mkdir()
+    setup = 'mount -t tmpfs -o size=2m,mode=700 none "$STATE"'
+    need("unshare", *MOUNT, "sh", "-c", f"STATE={state}; {setup}")
+    fill = 'dd if=/dev/zero of="$STATE/fill" bs=4k 2> /dev/null'
+    script = f'exec unshare {" ".join(MOUNT)} bash -c \'{setup}; {fill}; exec "$@"\' bash "$@"'
+    with odd_up(tmp_path, script, "--state", str(state), STATE=str(state)) as up:
+        up.running.says("weir.db' cannot be used: database or disk is full")
+        inside = Path(f"/proc/{up.pid}/root{state}")
+        (inside / "fill").unlink()
+        up.ready()
+        assert answers(up) == "0000000| "
+
+        session = up.session()
+        prompt = {"parts": [{"type": "text", "text": "rate 200 100000"}]}
+        up.call("POST", f"/session/{session}/prompt_async", prompt)
+        _fill(inside / "fill")
+        up.running.says("text in flight cannot be saved")
+        up.running.says("samples are lost")
+        assert up.stop() == 0
+    assert "Traceback" not in up.output
+
+
+def _fill(file):
+    with file.open("wb", buffering=0) as out:
+        try:
+            while out.write(b"\0" * 4096):
+                continue
+        except OSError:
+            return
