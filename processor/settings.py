@@ -15,6 +15,7 @@ from bus.heart import NOTIFY_VARIABLE
 from bus.origin import UPSTREAM, with_login
 from bus.places import as_text, home_folder
 from processor.bounds import BOUND_FLAGS, Bounds, bounds
+from processor.proxies import Proxy, proxy_for
 from processor.upstream.settings import UpstreamSettings
 
 _MIB = 1024 * 1024
@@ -31,6 +32,7 @@ class ModelSettings(Struct, frozen=True):
         read_timeout_s: how long the provider may say nothing; comments do not count as words.
         retries: attempts after the first.
         answer_limit: bytes of text and thoughts in one answer.
+        proxy: that leads to the provider, None if it is asked directly.
     """
 
     url: str
@@ -40,6 +42,7 @@ class ModelSettings(Struct, frozen=True):
     read_timeout_s: float = 120.0
     retries: int = 4
     answer_limit: int = 16 * _MIB
+    proxy: Proxy | None = None
 
 
 class Settings(Struct, frozen=True):
@@ -157,7 +160,7 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
         HelpAsked: help was asked for.
     """
     values = read(argv, environ, FLAGS)
-    model, origin = _model(values), with_login(values["upstream"], environ)
+    model, origin = _model(values, environ), with_login(values["upstream"], environ)
     upstream = None
     if origin is not None:
         if model is not None:
@@ -177,7 +180,7 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     )
 
 
-def _model(values: Mapping[str, Any]) -> ModelSettings | None:
+def _model(values: Mapping[str, Any], environ: Mapping[str, str]) -> ModelSettings | None:
     url, name = values["model_url"], values["model"]
     if (url is None) != (name is None):
         missing, given = ("--model", "--model-url") if name is None else ("--model-url", "--model")
@@ -192,4 +195,5 @@ def _model(values: Mapping[str, Any]) -> ModelSettings | None:
         read_timeout_s=values["model_read_timeout"],
         retries=values["model_retries"],
         answer_limit=values["model_answer_limit"] * _MIB,
+        proxy=proxy_for(url, environ),
     )

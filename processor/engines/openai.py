@@ -102,12 +102,20 @@ class OpenAIEngine:
         except (NoAnswer, ReadTimeoutError) as error:
             message = f"the provider sent nothing for {self._patience_s:g} s"
             raise self._interrupted(message) from error
-        except (ConnectTimeoutError, NewConnectionError, ProxyError) as error:
+        except (ConnectTimeoutError, NewConnectionError) as error:
             raise self._interrupted(f"no connection: {cause_of(error)}", True) from error
+        except ProxyError as error:
+            raise self._interrupted(*self._unproxied(error)) from error
         except ProtocolError as error:
             raise self._interrupted(f"the connection was cut: {cause_of(error)}", True) from error
         except HTTPError as error:
             raise self._interrupted(f"the request failed: {cause_of(error)}") from error
+
+    def _unproxied(self, error: ProxyError) -> tuple[str, bool]:
+        """Say what the proxy has done; a refusal of the proxy does not pass by itself."""
+        proxy, cause = self._provider.proxy, str(error.original_error)
+        through = "" if proxy is None else f" through the proxy {proxy.url}"
+        return f"no connection{through}: {cause}", "connection failed: 4" not in cause
 
     def _interrupted(self, message: str, retryable: bool = False) -> ModelError:
         url = self._provider.url

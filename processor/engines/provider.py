@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from typing import Any
 
@@ -14,7 +15,10 @@ from urllib3.response import BaseHTTPResponse
 
 from processor.engines.engine import EngineRequest
 from processor.engines.failures import Refusal
+from processor.proxies import Proxy
 from processor.settings import ModelSettings
+
+log = logging.getLogger("weir.processor")
 
 CONNECTIONS = 256
 MAX_ERROR_BYTES = 64 * 1024
@@ -51,7 +55,8 @@ class Provider:
         )
         # Bytes that trickle in keep a read alive, so the whole head has a deadline too.
         self._head_s = settings.connect_timeout_s + settings.read_timeout_s
-        self._pool = urllib3.PoolManager(maxsize=CONNECTIONS)
+        self.proxy = settings.proxy
+        self._pool = _pool(settings.proxy)
         self._without_options: set[str] = set()
 
     def ask(self, request: EngineRequest) -> BaseHTTPResponse:
@@ -110,6 +115,14 @@ class Provider:
         text = self.without_key(body[:MAX_ERROR_BYTES].decode(errors="replace"))
         headers = {name: self.without_key(value) for name, value in response.headers.items()}
         return Refusal(response.status, headers, text, self.url)
+
+
+def _pool(proxy: Proxy | None) -> urllib3.PoolManager:
+    if proxy is None:
+        return urllib3.PoolManager(maxsize=CONNECTIONS)
+    log.info("the model is asked through the proxy %s", proxy.url)
+    login = None if proxy.login is None else urllib3.make_headers(proxy_basic_auth=proxy.login)
+    return urllib3.ProxyManager(proxy.url, maxsize=CONNECTIONS, proxy_headers=login)
 
 
 def _body(request: EngineRequest, with_options: bool) -> dict[str, Any]:
