@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from bus.bodies import CreateBody, PatchBody, PromptBody
 
-PIECE_BYTES = 512 * 1024
+PIECE_BYTES = 1024 * 1024
 """How much of an answer comes at a time, unless the command says otherwise."""
 
 

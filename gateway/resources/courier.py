@@ -38,7 +38,7 @@ _HELD_BYTES = 32 * 1024 * 1024
 """What all answers on their way may hold in a worker, unless they are very many."""
 _SHARE = 8
 _LEAST_BYTES = 32 * 1024
-_WRITE_BYTES = 32 * 1024
+_WRITE_BYTES = 64 * 1024
 
 Long = TypeVar("Long", MessageList, MessageGet, SessionList, TurnWait, More)
 

@@ -9,7 +9,16 @@ import msgspec
 from gevent.lock import BoundedSemaphore
 from msgspec import Struct
 
-from bus.commands import Body, CommandFailed, MessageGet, MessageList, More, SessionList, TurnWait
+from bus.commands import (
+    PIECE_BYTES,
+    Body,
+    CommandFailed,
+    MessageGet,
+    MessageList,
+    More,
+    SessionList,
+    TurnWait,
+)
 from processor.commands import cursor
 from processor.record import Services
 from processor.store import messages, pieces, sessions
@@ -18,7 +27,7 @@ from processor.store.pieces import Place
 MAX_LIMIT = 1_000_000
 # A piece costs the store about a millisecond. What else is asked of it waits for so many at most.
 _AT_ONCE = 2
-_LEAST_BYTES, _MOST_BYTES = 4 * 1024, 1024 * 1024
+_LEAST_BYTES, _MOST_BYTES = 4 * 1024, PIECE_BYTES
 
 T = TypeVar("T")
 

@@ -22,7 +22,8 @@ _NO_TEXT = b'"text":""'
 _MESSAGES = (
     "SELECT m.id, m.created, m.rowid, length(m.json) + ifnull((SELECT sum(length(p.json) + "
     "ifnull((SELECT sum(length(text)) FROM chunk WHERE part = p.id), 0)) "
-    "FROM part p WHERE p.message = m.id), 0) "
+    "FROM part p WHERE p.message = m.id), 0), "
+    "CASE WHEN length(m.json) <= ? THEN m.json END "
     "FROM message m WHERE m.session = ? AND (m.created, m.id) >= (?, ?) "
     "AND (m.created, m.id) <= (?, ?) ORDER BY m.created, m.id"
 )
@@ -158,8 +159,8 @@ def _nth_newest(
 def _fill(db: sqlite3.Connection, place: Place, piece: _Piece) -> Place | None:
     """Put in what there is room for; return where the next piece begins."""
     cut, here = place.cut, None
-    rows = db.execute(_MESSAGES, (place.session, *place.first, *place.last))
-    for message, created, row, size in rows:
+    rows = db.execute(_MESSAGES, (piece.left, place.session, *place.first, *place.last))
+    for message, created, row, size, info in rows:
         if cut is not None and (created, message) != place.first:
             raise UnknownMessage(place.first[1])
         fits = cut is None and size <= piece.left
@@ -167,7 +168,7 @@ def _fill(db: sqlite3.Connection, place: Place, piece: _Piece) -> Place | None:
             return _further(place, (created, message))
         here = created, message
         if fits:
-            _put_whole(db, message, row, piece)
+            _put_whole(db, message, info, piece)
         elif (rest := _put_some(db, message, row, cut or Cut(), piece)) is not None:
             return _further(place, here, rest)
         cut = None
@@ -183,8 +184,7 @@ def _further(place: Place, first: Key, cut: Cut | None = None) -> Place:
     return Place(place.session, first, place.last, place.listed, cut)
 
 
-def _put_whole(db: sqlite3.Connection, message: str, row: int, piece: _Piece) -> None:
-    (info,) = db.execute("SELECT json FROM message WHERE rowid = ?", (row,)).fetchone()
+def _put_whole(db: sqlite3.Connection, message: str, info: bytes, piece: _Piece) -> None:
     parts = [
         chunks.with_text(db, part, json) if grows else json
         for part, json, grows in db.execute(_WHOLE_PARTS, (message,)).fetchall()
