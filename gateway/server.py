@@ -13,6 +13,7 @@ from gunicorn.glogging import Logger
 from msgspec.structs import replace
 
 from bus import logs
+from bus.allocator import give_back_large_blocks
 from bus.heart import Heart, Notifier
 from bus.stack import show_stack_at_abort
 from gateway.descriptors import make_room
@@ -61,6 +62,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
 
     def run(self) -> None:
         """Run until it is told to stop."""
+        give_back_large_blocks()
         _Arbiter(self, Heart(self._notifier, _MASTER_TURN_S)).run()
 
     def load_config(self) -> None:

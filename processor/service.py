@@ -12,6 +12,7 @@ import gevent
 import zmq.green as zmq
 from gevent.event import Event
 
+from bus.allocator import give_back_large_blocks
 from bus.endpoints import Endpoints
 from bus.entry import CannotStart
 from bus.folder import claimed
@@ -43,6 +44,7 @@ def run(settings: Settings) -> None:
         CannotStart: the state or the bus cannot be used; the message says why.
     """
     show_stack_at_abort()
+    give_back_large_blocks()
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)

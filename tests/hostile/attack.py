@@ -81,6 +81,7 @@ class Attack(Struct, frozen=True):
         upstream: the module that is the upstream in relay mode. As a process the module prints
             its URL as one line of JSON, and ends with its standard input.
         memory_mb: how much more memory weir may use meanwhile, at most.
+        kept_mb: how much of that weir may keep, for the history of its streams.
         flags: further flags of weir.
         most_ratio: how many times slower health and readers may be than before.
     """
@@ -92,6 +93,7 @@ class Attack(Struct, frozen=True):
     modes: tuple[str, ...] = (NATIVE, RELAY)
     upstream: str = OPENCODE
     memory_mb: float = 150.0
+    kept_mb: float = 0.0
     flags: tuple[str, ...] = ()
     most_ratio: float = 3.0
 

@@ -89,7 +89,7 @@ def _once(stage: Stage, run: Run, size: int, seed: int, bounds: Bounds) -> Verdi
     if not stage.weir.is_whole:
         hard.append("a process of weir was replaced")
     else:
-        hard += _left_behind(stage, held)
+        hard += _left_behind(stage, held, attack.kept_mb)
     if "Traceback" in (said := stage.log(log_size)):
         hard.append(f"a traceback is in the log: {said[said.index('Traceback') :][:2000]}")
     soft = _slower(before, during, attack.most_ratio, bounds.floor_ms)
@@ -114,20 +114,20 @@ def _slower(before: Times, during: Times, most_ratio: float, floor_ms: float) ->
     return wrong
 
 
-def _left_behind(stage: Stage, before: Held) -> list[str]:
+def _left_behind(stage: Stage, before: Held, kept_mb: float) -> list[str]:
     """Wait until weir holds what it held before; return in words what it does not give back."""
     end = time.monotonic() + _BACK_WITHIN_S
-    while (wrong := _kept(before, stage.held())) and time.monotonic() < end:
+    while (wrong := _kept(before, stage.held(), kept_mb)) and time.monotonic() < end:
         time.sleep(_LOOK_S)
     return wrong
 
 
-def _kept(before: Held, now: Held) -> list[str]:
+def _kept(before: Held, now: Held, kept_mb: float) -> list[str]:
     wrong = []
     if now.descriptors > before.descriptors + _SPARE_DESCRIPTORS:
         wrong.append(f"{now.descriptors} descriptors, {before.descriptors} before")
     if now.greenlets > before.greenlets + _SPARE_GREENLETS:
         wrong.append(f"{now.greenlets} greenlets, {before.greenlets} before")
-    if now.memory_mb > before.memory_mb * (1 + _KEPT_SHARE) + _KEPT_MB:
+    if now.memory_mb > before.memory_mb * (1 + _KEPT_SHARE) + _KEPT_MB + kept_mb:
         wrong.append(f"{now.memory_mb:.0f} MB are held, {before.memory_mb:.0f} before")
     return wrong
