@@ -6,7 +6,7 @@ from pathlib import Path
 from tests import npm
 
 FOLDER = Path(__file__).parent
-VERSION = "1.18.33"
+VERSION = "1.18.34"
 OLD_VERSION = "1.2.27"
 
 _FOLDERS = {VERSION: FOLDER, OLD_VERSION: FOLDER / "old"}
