@@ -37,26 +37,7 @@ class FileInput(Struct, tag_field="type", tag="file", kw_only=True):
     source: dict[str, Any] | None = None
 
 
-class AgentInput(Struct, tag_field="type", tag="agent", kw_only=True):
-    """A mention of an agent."""
-
-    name: str
-    id: Id | None = None
-    source: dict[str, Any] | None = None
-
-
-class SubtaskInput(Struct, tag_field="type", tag="subtask", kw_only=True):
-    """Work for another agent."""
-
-    prompt: str
-    description: str
-    agent: str
-    id: Id | None = None
-    model: dict[str, Any] | None = None
-    command: str | None = None
-
-
-PartInput = TextInput | FileInput | AgentInput | SubtaskInput
+PartInput = TextInput | FileInput
 
 
 class ModelInput(Struct):

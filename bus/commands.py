@@ -196,6 +196,7 @@ class Failed(Struct, array_like=True, tag=2):
 
     `bound` names the bound that is reached, ``--max-turns`` say; `retry_after_s` says when to try
     again. None where there is no such thing.
+    `field` is the path of the field of the command's body that is to blame: ``parts[0].type``.
     """
 
     id: int
@@ -203,6 +204,7 @@ class Failed(Struct, array_like=True, tag=2):
     message: str
     bound: str | None = None
     retry_after_s: int | None = None
+    field: str | None = None
 
 
 Answer = Done | Failed
@@ -218,20 +220,28 @@ class CommandFailed(Exception):
         *,
         bound: str | None = None,
         retry_after_s: int | None = None,
+        field: str | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.bound = bound
         self.retry_after_s = retry_after_s
+        self.field = field
 
     @classmethod
     def of(cls, failed: Failed) -> CommandFailed:
         """Return the exception of an answer."""
         return cls(
-            failed.kind, failed.message, bound=failed.bound, retry_after_s=failed.retry_after_s
+            failed.kind,
+            failed.message,
+            bound=failed.bound,
+            retry_after_s=failed.retry_after_s,
+            field=failed.field,
         )
 
     def answer(self, request: int) -> Failed:
         """Return the answer to a request."""
-        return Failed(request, self.kind, self.message, self.bound, self.retry_after_s)
+        return Failed(
+            request, self.kind, self.message, self.bound, self.retry_after_s, self.field
+        )

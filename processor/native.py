@@ -100,7 +100,7 @@ class Native:
             publisher,
             services,
             turns,
-            SessionCommands(services, turns, ids, installed_version()),
+            SessionCommands(services, turns, ids, installed_version(), engine.offer),
             Prompts(services, turns, ids, engine.offer),
             Descriptions(database, engine.offer, self._folders, self._started_ms),
         )

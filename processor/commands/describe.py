@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from processor.commands.support import AGENT
 from processor.engines.engine import Offer
 from processor.projects import Project, project_of
 from processor.store import sessions
@@ -53,7 +54,7 @@ class Descriptions:
     def _agent(self, directory: str) -> list[dict[str, Any]]:
         return [
             {
-                "name": "build",
+                "name": AGENT,
                 "description": "Answers with the model alone; it has no tools.",
                 "mode": "primary",
                 "native": True,

@@ -8,21 +8,21 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from bus.bodies import AgentInput, FileInput, PartInput, PromptBody, SubtaskInput, TextInput
+from bus.bodies import FileInput, PartInput, PromptBody, TextInput
 from bus.commands import CommandFailed
 from bus.events.message import MessageTime, ModelRef, UserMessage
-from bus.events.part import AgentPart, FilePart, Part, Span, SubtaskPart, TextPart
+from bus.events.part import FilePart, Part, Span, TextPart
 from bus.events.session import Session, SessionModel
 from bus.ids import Ids
 from processor.clock import not_before, now_ms
 from processor.commands.attachments import admitted
+from processor.commands.support import AGENT, check_prompt
 from processor.engines.engine import Offer
 from processor.record import Record, Services
 from processor.store import messages, sessions
 from processor.store.sessions import UnknownSession
 from processor.turns import Turns
 
-AGENT = "build"
 TITLE_LENGTH = 50
 _DEFAULT_TITLE = re.compile(r"(New|Child) session - \d{4}-\d\d-\d\dT[\d:.]+Z")
 
@@ -44,6 +44,7 @@ class Prompts:
             DuplicateId: an id in `body` is taken.
             CommandFailed: `body` asks for what is not there, or too many prompts wait.
         """
+        check_prompt(body, self._offer)
         self._services.database.check_quota()
         if body.noReply:
             message, _ = self._take(session_id, body)
@@ -78,7 +79,7 @@ class Prompts:
             id=self._id(body.messageID, "msg", "messageID"),
             sessionID=session.id,
             time=MessageTime(now_ms()),
-            agent=body.agent or session.agent or AGENT,
+            agent=AGENT,
             model=self._model(session, body),
             format=_unset(body.format),
             system=_unset(body.system),
@@ -97,20 +98,11 @@ class Prompts:
     def _model(self, session: Session, body: PromptBody) -> ModelRef:
         variant = body.variant or UNSET
         if body.model is not None:
-            self._check(body.model.providerID, body.model.modelID)
             return ModelRef(body.model.providerID, body.model.modelID, variant)
         if session.model and session.model.providerID == self._offer.provider:
             return ModelRef(session.model.providerID, session.model.id, variant)
         # A session may remember a model of a processor that was set up differently.
         return ModelRef(self._offer.provider, self._offer.model, variant)
-
-    def _check(self, provider: str, model: str) -> None:
-        offer = self._offer
-        if provider != offer.provider or (model != offer.model and not offer.any_model):
-            raise CommandFailed(
-                "invalid",
-                f"model: {provider}/{model} is unknown; allowed is {offer.provider}/{offer.model}",
-            )
 
     def _part(self, given: PartInput, message: UserMessage) -> Part:
         identity = {
@@ -148,26 +140,9 @@ def _file(given: FileInput, identity: dict[str, str]) -> FilePart:
     )
 
 
-def _agent(given: AgentInput, identity: dict[str, str]) -> AgentPart:
-    return AgentPart(**identity, name=given.name, source=_unset(given.source))
-
-
-def _subtask(given: SubtaskInput, identity: dict[str, str]) -> SubtaskPart:
-    return SubtaskPart(
-        **identity,
-        prompt=given.prompt,
-        description=given.description,
-        agent=given.agent,
-        model=_unset(given.model),
-        command=_unset(given.command),
-    )
-
-
 _PARTS: dict[type, Callable[[Any, dict[str, str]], Part]] = {
     TextInput: _text,
     FileInput: _file,
-    AgentInput: _agent,
-    SubtaskInput: _subtask,
 }
 
 

@@ -12,6 +12,8 @@ from bus.events.part import Tokens
 from bus.events.session import Session, SessionModel, SessionTime
 from bus.ids import Ids
 from processor.clock import not_before, now_ms
+from processor.commands.support import check_new_session
+from processor.engines.engine import Offer
 from processor.projects import project_of
 from processor.record import Record, Services
 from processor.slug import new_slug
@@ -24,18 +26,23 @@ ABORT_S = 5.0
 class SessionCommands:
     """Carries out what is asked of sessions; each change is saved, then published."""
 
-    def __init__(self, services: Services, turns: Turns, ids: Ids, version: str) -> None:
+    def __init__(
+        self, services: Services, turns: Turns, ids: Ids, version: str, offer: Offer
+    ) -> None:
         self._services = services
         self._turns = turns
         self._ids = ids
         self._version = version
+        self._offer = offer
 
     def create(self, directory: str, body: CreateBody) -> Session:
         """Make a session.
 
         Raises:
             UnknownSession: the parent does not exist.
+            CommandFailed: `body` asks for what is not supported.
         """
+        check_new_session(body, self._offer)
         self._services.database.check_quota()
         session = self._new(directory, body)
         self._services.database.call(sessions.insert, session)

@@ -58,7 +58,9 @@ class Rig:
         self.services = Services(self.database, self.drafts, announcer, Statuses())
         self.room = Room(bounds.turn_memory)
         self.turns = Turns(partial(self.database.call, messages.prompt), self._start, bounds)
-        self.sessions = SessionCommands(self.services, self.turns, self.ids, "0.0.0")
+        self.sessions = SessionCommands(
+            self.services, self.turns, self.ids, "0.0.0", DemoEngine.offer
+        )
         self.prompts = Prompts(self.services, self.turns, self.ids, DemoEngine.offer)
 
     def _start(self, session: Any, prompt: Any) -> Answer:

@@ -9,12 +9,10 @@ import msgspec
 import pytest
 
 from bus.bodies import (
-    AgentInput,
     CreateBody,
     FileInput,
     PromptBody,
     SessionModelInput,
-    SubtaskInput,
     TextInput,
 )
 from bus.commands import Describe, MessageList, SessionGet, SessionList
@@ -73,7 +71,8 @@ def test_the_projects_of_sessions_are_listed(rig: Rig, dispatch: Dispatch, tmp_p
 
 
 def test_sessions(rig: Rig, dispatch: Dispatch) -> None:
-    model = SessionModelInput("m", "p")
+    offer = DemoEngine.offer
+    model = SessionModelInput(offer.model, offer.provider)
     permission = [{"permission": "bash", "pattern": "*", "action": "ask"}]
     body = CreateBody(agent="build", model=model, metadata={"a": 1}, permission=permission)
     parent = rig.sessions.create(DIRECTORY, body)
@@ -87,8 +86,6 @@ def test_messages_and_their_parts(rig: Rig, dispatch: Dispatch) -> None:
     parts = [
         TextInput(text="a", synthetic=True, time={"start": 1}, metadata={"k": 1}),
         FileInput(mime="image/png", url=PIXEL, filename="a.png"),
-        AgentInput(name="build"),
-        SubtaskInput(prompt="p", description="d", agent="build"),
     ]
     body = PromptBody(parts=parts, system="be kind", tools={"bash": False}, noReply=True)
     rig.prompts.accept(session, body)

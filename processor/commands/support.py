@@ -1,0 +1,63 @@
+"""What this processor does not support, refused by the name of the field that asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bus.bodies import CreateBody, PromptBody
+from bus.commands import CommandFailed
+from processor.engines.engine import Offer
+
+AGENT = "build"
+"""The only agent there is."""
+
+
+def check_new_session(body: CreateBody, offer: Offer) -> None:
+    """Check what a new session is to start with.
+
+    Raises:
+        CommandFailed: it is not supported.
+    """
+    _check_agent(body.agent)
+    if body.model is not None:
+        _check_model(body.model.providerID, body.model.id, offer)
+
+
+def check_prompt(body: PromptBody, offer: Offer) -> None:
+    """Check what a prompt asks for.
+
+    Raises:
+        CommandFailed: some of it is not supported, and would be ignored.
+    """
+    _check_agent(body.agent)
+    if body.model is not None:
+        _check_model(body.model.providerID, body.model.modelID, offer)
+    for field, words in _lacking(body):
+        raise _refusal(field, words)
+
+
+def _check_model(provider: str, model: str, offer: Offer) -> None:
+    if provider != offer.provider or (model != offer.model and not offer.any_model):
+        allowed = f"{offer.provider}/{offer.model}"
+        raise _refusal("model", f"{provider}/{model} is unknown; allowed is {allowed}")
+
+
+def _check_agent(agent: str | None) -> None:
+    if agent and agent != AGENT:
+        raise _refusal("agent", f"{agent!r} is unknown; allowed is {AGENT}")
+
+
+def _lacking(body: PromptBody) -> Iterator[tuple[str, str]]:
+    """Yield field and reason of what is not supported.
+
+    Clients send ``format: {"type": "text"}`` and switch tools off: that asks for nothing more.
+    """
+    if body.format is not None and body.format.get("type") != "text":
+        yield "format", f"type {body.format.get('type')!r} is not supported; allowed is text"
+    for name, wanted in (body.tools or {}).items():
+        if wanted:
+            yield f"tools.{name}", "there are no tools here; allowed is false"
+
+
+def _refusal(field: str, words: str) -> CommandFailed:
+    return CommandFailed("invalid", f"{field}: {words}", field=field)
