@@ -18,6 +18,7 @@ class Reader:
     Attributes:
         view: what it gets, and in which form.
         last_id: the last it has seen of an earlier stream; None if it begins.
+        from_now: it begins with what happens after it came.
         cursor: where it stood when it began to wait, or stands since.
         lane: where it waits; None while it does not.
         resumed: it goes on exactly where that stream was cut; None while it is not known.
@@ -28,9 +29,12 @@ class Reader:
         stalled_s: for how long it has accepted nothing of what waits for it, as of the last look.
     """
 
-    def __init__(self, view: View, last_id: str | None, cursor: Cursor) -> None:
+    def __init__(
+        self, view: View, last_id: str | None, cursor: Cursor, from_now: bool = False
+    ) -> None:
         self.view = view
         self.last_id = last_id
+        self.from_now = from_now
         self.cursor = cursor
         self.lane: Lane | None = None
         self.resumed: bool | None = None

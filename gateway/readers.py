@@ -65,22 +65,27 @@ class Readers:
         """What all readers were sent, those that are gone included."""
         return total([self._sent_to_gone, *(reader.sent for reader in self._open)])
 
-    def open(self, view: View, last_id: str | None = None) -> Reader:
+    def open(self, view: View, last_id: str | None = None, from_now: bool = False) -> Reader:
         """Register a reader: whatever is appended from now on, it gets.
+
+        Args:
+            view: what it gets.
+            last_id: the last it has seen of an earlier stream.
+            from_now: without a `last_id`, it gets nothing of what was before.
 
         Raises:
             TooManyReaders: the limit is reached.
         """
         if self._closed or len(self._open) >= self._limit:
             raise TooManyReaders
-        reader = Reader(view, last_id, self.relay.head)
+        reader = Reader(view, last_id, self.relay.head, from_now)
         self._open.add(reader)
         self.opened += 1
         return reader
 
     def come_in(self, reader: Reader) -> Entrance:
         """Return what a reader is told first."""
-        entrance = enter(self.relay, reader.last_id, reader.view, time.time_ns())
+        entrance = enter(self.relay, reader.last_id, reader.view, time.time_ns(), reader.from_now)
         self.resumes[entrance.verdict.value] += 1
         reader.resumed = entrance.resumed
         return entrance
@@ -88,7 +93,14 @@ class Readers:
     def catch_up(self, reader: Reader) -> Entrance:
         """Return what a reader is told that has fallen off the log."""
         came_ns = time.time_ns() - int((time.monotonic() - reader.opened_at) * 1e9)
-        entrance = go_on(self.relay, reader.cursor.marks, reader.last_id, reader.view, came_ns)
+        entrance = go_on(
+            self.relay,
+            reader.cursor.marks,
+            reader.last_id,
+            reader.view,
+            came_ns,
+            reader.from_now,
+        )
         self.catch_ups[entrance.verdict.value] += 1
         return entrance
 

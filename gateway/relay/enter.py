@@ -14,7 +14,8 @@ Rules:
 5. A reader without an id gets what goes on now. On `/global/event` also what went on lately:
    there are clients that open it again after a cut, without an id, and fetch nothing. A reader of
    `/event` is told nothing of sessions at rest: there are clients that take the news that one is
-   idle for the end of the turn that they are about to ask for.
+   idle for the end of the turn that they are about to ask for. A reader that asks to begin
+   *now* is told of nothing that was before it came, on either endpoint.
 6. A place that this worker has not heard of yet is *ahead*: it is worth waiting for (`ahead`). One
    that is not reached for too long is told all that is here, at an older place: upserts stand for
    what the reader has, so that nothing of what follows is appended to it twice. But if all
@@ -59,7 +60,9 @@ _NS = 1_000_000_000
 _OfLedger = Callable[[Ledger], Iterable[Upsert]]
 
 
-def enter(relay: Relay, last_id: str | None, view: View, now_ns: int) -> Entrance:
+def enter(
+    relay: Relay, last_id: str | None, view: View, now_ns: int, from_now: bool = False
+) -> Entrance:
     """Return how a reader comes in that says `last_id` was the last it has seen.
 
     Args:
@@ -67,7 +70,10 @@ def enter(relay: Relay, last_id: str | None, view: View, now_ns: int) -> Entranc
         last_id: ``Last-Event-ID``, None or empty if it has none.
         view: what it gets.
         now_ns: the time, ns since the Unix epoch.
+        from_now: without a `last_id`, begin with what happens next.
     """
+    if not last_id and from_now:
+        return Entrance(Verdict.FRESH, relay.head, event_id(relay.head.marks))
     if not last_id:
         live_only = view.endpoint is Endpoint.INSTANCE
         since_ns = now_ns - LATELY_S * _NS
@@ -102,7 +108,14 @@ def enter_at(
         return _caught_up(relay, stands, view)
 
 
-def go_on(relay: Relay, marks: Marks, last_id: str | None, view: View, came_ns: int) -> Entrance:
+def go_on(
+    relay: Relay,
+    marks: Marks,
+    last_id: str | None,
+    view: View,
+    came_ns: int,
+    from_now: bool = False,
+) -> Entrance:
     """Return how a reader goes on that has fallen off the log.
 
     One that came in while nothing was known stands nowhere but where its last id says.
@@ -113,6 +126,7 @@ def go_on(relay: Relay, marks: Marks, last_id: str | None, view: View, came_ns: 
         last_id: with which it came in; None or empty if it had none.
         view: what it gets.
         came_ns: when that was, ns since the Unix epoch.
+        from_now: it asked for nothing from before that.
     """
     if last_id and not marks:
         return enter(relay, last_id, view, came_ns)
@@ -124,6 +138,8 @@ def go_on(relay: Relay, marks: Marks, last_id: str | None, view: View, came_ns: 
         return _everything(relay, Verdict.MALFORMED, view)
     if last_id:
         return _caught_up(relay, stands, view, _all_of)
+    if from_now:
+        return _caught_up(relay, stands, view, lambda ledger: _told_since(ledger, came_ns))
     since_ns = came_ns - (LATELY_S * _NS if view.endpoint is Endpoint.GLOBAL else 0)
     return _caught_up(relay, stands, view, lambda ledger: ledger.recent(since_ns, False))
 
@@ -246,6 +262,10 @@ def _concerns(relay: Relay, source: str, view: View) -> bool:
 def _all_of(ledger: Ledger) -> Iterable[Upsert]:
     """Return all that a ledger holds, for one who may know any of it: what is gone as well."""
     return ledger.changed(-1, ledger.seq)
+
+
+def _told_since(ledger: Ledger, since_ns: int) -> Iterator[Upsert]:
+    return (one for one in ledger.recent(since_ns, False) if one.told.time_ns >= since_ns)
 
 
 def _everything(relay: Relay, verdict: Verdict, view: View) -> Entrance:

@@ -21,14 +21,16 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 _RETRY_AFTER_S = 5
+_NOW = "now"
 
 
 class EventStream:
     """One of the two streams.
 
     Query: ``session`` (repeatable; only these sessions), ``superseded=keep``, ``since`` (an id to
-    go on after; the header ``Last-Event-ID`` comes first), and on `/event` ``directory`` (or the
-    header ``x-opencode-directory``) and ``workspace``.
+    go on after, or ``now``; the header ``Last-Event-ID`` comes first), and on `/event`
+    ``directory`` (or the header ``x-opencode-directory``) and ``workspace``. A parameter that is
+    empty counts as not given, as in opencode.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class EventStream:
         view = self._view(req)
         connection = self._connection(req)
         try:
-            reader = self._readers.open(view, _last_id(req))
+            reader = self._readers.open(view, _last_id(req), from_now=_from_now(req))
         except TooManyReaders:
             if connection is not None:
                 connection.hang_up()  # the many who are refused take no room
@@ -61,8 +63,7 @@ class EventStream:
             ) from None
         if connection is not None:
             req.env[WIRE].become_stream()
-        resp.content_type = "text/event-stream"
-        resp.set_headers(_HEADERS)
+        self.on_head(req, resp)
         resp.stream = Stream(
             self._readers,
             reader,
@@ -72,6 +73,11 @@ class EventStream:
             ids=self._ids,
         )
 
+    def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the headers of a stream, and open none."""
+        resp.content_type = "text/event-stream"
+        resp.set_headers(_HEADERS)
+
     def _connection(self, req: falcon.Request) -> Connection | None:
         wire = req.env.get(WIRE)
         if wire is None:
@@ -79,14 +85,14 @@ class EventStream:
         return Connection(wire.sock, self._settings.stall_timeout, self._neighbours)
 
     def _view(self, req: falcon.Request) -> View:
-        sessions = frozenset(req.get_param_as_list("session") or ())
+        sessions = frozenset(filter(None, req.get_param_as_list("session") or ()))
         keep = _superseded(req)
         if self._endpoint is Endpoint.GLOBAL:
             return View(self._endpoint, sessions=sessions, keep_superseded=keep)
         return View(
             self._endpoint,
             directory=directory_of(req, self._settings.directory),
-            workspace=req.get_param("workspace"),
+            workspace=req.get_param("workspace") or None,
             sessions=sessions,
             keep_superseded=keep,
         )
@@ -94,11 +100,16 @@ class EventStream:
 
 def _last_id(req: falcon.Request) -> str | None:
     """Return the id to go on after; a client that reconnects repeats its first query."""
-    return req.get_header("Last-Event-ID") or req.get_param("since")
+    since = req.get_param("since")
+    return req.get_header("Last-Event-ID") or (None if since == _NOW else since)
+
+
+def _from_now(req: falcon.Request) -> bool:
+    return req.get_param("since") == _NOW
 
 
 def _superseded(req: falcon.Request) -> bool:
-    value = req.get_param("superseded", default="drop")
+    value = req.get_param("superseded") or "drop"
     if value not in ("drop", "keep"):
         message = f"superseded: {value!r} is not one of drop, keep"
         raise BadRequest(message, "Query", "superseded")
