@@ -242,6 +242,4 @@ class CommandFailed(Exception):
 
     def answer(self, request: int) -> Failed:
         """Return the answer to a request."""
-        return Failed(
-            request, self.kind, self.message, self.bound, self.retry_after_s, self.field
-        )
+        return Failed(request, self.kind, self.message, self.bound, self.retry_after_s, self.field)

@@ -48,6 +48,7 @@ class Flag(Struct, frozen=True):
         default: the parsed value when nothing is given, or `REQUIRED`.
         help: one line.
         secret: read from the environment alone, and never shown.
+        many: may be given several times; `kind` then reads all values, joined with commas.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Flag(Struct, frozen=True):
     default: Any
     help: str
     secret: bool = False
+    many: bool = False
 
     @property
     def env(self) -> str:
@@ -121,7 +123,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str], flags: Sequence[Flag])
 
     Args:
         argv: ``--name VALUE`` or ``--name=VALUE``, without the program's name. Given twice, the
-            last counts.
+            last counts, but for a flag that may be given many times.
         environ: where the twins are looked up; an empty one counts as not given.
 
     Raises:
@@ -147,7 +149,8 @@ def _given(
             value = next(words, "--")
             if value.startswith("--"):
                 raise BadFlag(f"--{name}: no value given; allowed is {known[name].kind.allowed}")
-        given[name] = value
+        joined = known[name].many and name in given
+        given[name] = f"{given[name]},{value}" if joined else value
     return given
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 
 import falcon
 import gevent
@@ -26,6 +27,7 @@ from gateway.guard import Guard
 from gateway.loop_lag import LoopLag
 from gateway.neighbour import Neighbours
 from gateway.observer import Observer
+from gateway.proxy.origins import UpstreamOrigins, preflight
 from gateway.proxy.proxy import Proxy
 from gateway.readers import Readers
 from gateway.relay import Endpoint, Relay
@@ -35,10 +37,12 @@ from gateway.resources.health import Health
 from gateway.resources.hold import Hold
 from gateway.resources.readiness import Livez, Readyz
 from gateway.resources.status import Metrics, Status
+from gateway.router import Router
 from gateway.scoreboard import Scoreboard
 from gateway.settings import MIB, Settings
 from gateway.shedding import Shedding
 from gateway.survey import Surveyor
+from gateway.unknown_routes import UnknownRoutes
 
 
 class Worker:
@@ -66,12 +70,18 @@ class Worker:
         self._drain_s = settings.drain
         self._shedding = Shedding(self.readers, settings.stall_timeout)
         self._feeds = Feeds(zmq.green.Context(), settings, self.readers)
-        cors = Cors()
-        self.proxy = None
+        self.proxy, origins = None, None
         if settings.upstream is not None:
-            self.proxy = Proxy(settings.upstream, settings.upstream_timeout, cors)
+            origins = UpstreamOrigins(partial(preflight, settings.upstream))
+        names = settings.cors.names if settings.cors else ()
+        cors = Cors(names, origins, lambda: self._bulletin.origins())
+        if settings.upstream is not None:
+            self.proxy = Proxy(settings.upstream, settings.upstream_timeout, cors, origins)
         self._lag = LoopLag(heart)
-        observer = Observer(seat, self.readers, self._feeds, self._lag, self.proxy)
+        self._unknown = UnknownRoutes()
+        observer = Observer(
+            seat, self.readers, self._feeds, self._lag, self.proxy, self._unknown, origins
+        )
         self._bulletin = Bulletin(board, observer)
         self.app = self._routes(settings, cors)
         slots = Slots(room.streams + room.others, room.others)
@@ -107,10 +117,10 @@ class Worker:
         self, settings: Settings, cors: Cors
     ) -> falcon.App[falcon.Request, falcon.Response]:
         upstream = settings.upstream
-        app = falcon.App(middleware=cors)
+        app = falcon.App(middleware=cors, router=Router())
         if upstream is not None and upstream.login is not None:
             app.add_middleware(Guard(upstream.login))
-        install_error_handlers(app)
+        install_error_handlers(app, self._unknown)
         made_with = (self.readers, settings, Ids(), Neighbours())
         for endpoint in Endpoint:
             app.add_route(endpoint.value, EventStream(endpoint, *made_with))

@@ -64,6 +64,10 @@ class Bulletin:
         seats = filter(self._board.occupied, range(len(self._board)))
         return [post for post in map(self._read, seats) if post is not None]
 
+    def origins(self) -> set[str]:
+        """Return the web pages that the upstream allows, as all workers have learnt."""
+        return {origin for post in self.workers() for origin in post.status.origins}
+
     def counted(self) -> Counts:
         """Return what was counted by all workers, those that are gone included."""
         seats = range(len(self._board))

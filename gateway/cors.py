@@ -1,15 +1,20 @@
-"""Which web pages may call a gateway: local ones, the desktop app, opencode's own, and a list."""
+"""Which web pages may call a gateway: local ones, the desktop apps, opencode's own, and lists.
+
+The lists are ``--cors``, and in relay mode what the upstream allows.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from falcon import Request, Response
 
+from gateway.proxy.origins import UpstreamOrigins
+
 _ALWAYS = re.compile(
     r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
-    r"|tauri://localhost|https?://tauri\.localhost"
+    r"|oc://renderer|tauri://localhost|https?://tauri\.localhost"
     r"|https://([a-z0-9-]+\.)*opencode\.ai"
 )
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -21,14 +26,25 @@ class Cors:
 
     Args:
         extra: origins to allow besides those that always are, as ``https://host[:port]``.
+        upstream: knows which origins the upstream allows; None where there is no upstream.
+        elsewhere: returns those that the upstream allows as other workers have learnt.
     """
 
-    def __init__(self, extra: Iterable[str] = ()) -> None:
-        self._extra = frozenset(origin.rstrip("/") for origin in extra)
+    def __init__(
+        self,
+        extra: Iterable[str] = (),
+        upstream: UpstreamOrigins | None = None,
+        elsewhere: Callable[[], Collection[str]] = tuple,
+    ) -> None:
+        self._extra = frozenset(extra)
+        self._upstream = upstream
+        self._elsewhere = elsewhere
 
     def allows(self, origin: str) -> bool:
-        """Tell whether pages of `origin` may call."""
-        return origin in self._extra or _ALWAYS.fullmatch(origin) is not None
+        """Tell whether pages of `origin` may call, as far as is known. Does not block."""
+        if self._always(origin) or self._upstream is None:
+            return self._always(origin)
+        return self._upstream.allows(origin) or origin in self._elsewhere()
 
     def headers(self, origin: str | None) -> list[tuple[str, str]]:
         """What to add to any answer to `origin`.
@@ -42,6 +58,7 @@ class Cors:
 
     def process_request(self, req: Request, resp: Response) -> None:
         """Answer a preflight before it is routed: the route may not know OPTIONS."""
+        self._learn(req.get_header("Origin", default=""))
         if req.method != "OPTIONS" or req.get_header("Access-Control-Request-Method") is None:
             return
         resp.status = 204
@@ -59,6 +76,17 @@ class Cors:
                 resp.append_header(name, value)
             else:
                 resp.set_header(name, value)
+
+    def _always(self, origin: str) -> bool:
+        return origin in self._extra or _ALWAYS.fullmatch(origin) is not None
+
+    def _learn(self, origin: str) -> None:
+        """See that it is known whether the upstream allows an origin."""
+        if not origin or self._upstream is None or self._always(origin):
+            return
+        if not self._upstream.allows(origin) and origin in self._elsewhere():
+            self._upstream.note(origin, True)
+        self._upstream.look_up(origin)
 
 
 def _permit(req: Request, resp: Response) -> None:

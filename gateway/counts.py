@@ -73,6 +73,7 @@ class Counts(Struct):
         resumes: streams that came in, by what became of the last id they had seen.
         catch_ups: readers that had fallen off the log, likewise.
         requests: proxied and over, by the class of their status (``2xx``), or ``none``.
+        unknown_routes: requests for routes that weir does not have, by method and template.
     """
 
     received: int = 0
@@ -84,6 +85,7 @@ class Counts(Struct):
     resumes: By = {}
     catch_ups: By = {}
     requests: By = {}
+    unknown_routes: By = {}
 
     def __add__(self, other: Counts) -> Counts:
         added: Counts = _sum(self, other)

@@ -17,6 +17,7 @@ from falcon import Request, Response
 from bus.commands import CommandFailed, FailureKind
 from bus.requester import DeadlineExceeded, ProcessorGone
 from gateway.proxy.failures import Refusal
+from gateway.unknown_routes import UnknownRoutes
 
 log = logging.getLogger("weir.gateway")
 
@@ -104,10 +105,24 @@ def answer_error(resp: Response, status: int, message: str, **detail: Any) -> No
     resp.data = error_body(status, message, **detail)
 
 
-def install_error_handlers(app: falcon.App[Request, Response]) -> None:
-    """Give every exception that can leave a resource its status and its JSON."""
+def install_error_handlers(app: falcon.App[Request, Response], unknown: UnknownRoutes) -> None:
+    """Give every exception that can leave a resource its status and its JSON.
+
+    Args:
+        app: the application.
+        unknown: counts requests for routes that `app` does not have.
+    """
+
+    def no_route(
+        req: Request, resp: Response, error: falcon.HTTPError, params: dict[str, Any]
+    ) -> None:
+        unknown.note(req.method, req.path)
+        _http_error(req, resp, error, params)
+
     app.add_error_handler(Exception, _unexpected)
     app.add_error_handler(falcon.HTTPError, _http_error)
+    app.add_error_handler(falcon.HTTPRouteNotFound, no_route)
+    app.add_error_handler(falcon.HTTPMethodNotAllowed, no_route)
     app.add_error_handler(BadRequest, _bad_request)
     app.add_error_handler(BoundReached, _bound_reached)
     app.add_error_handler(Refusal, _refused)
@@ -132,6 +147,8 @@ def _command_failed(
 ) -> None:
     _come_back(resp, error.retry_after_s)
     detail = {} if error.bound is None else {"bound": error.bound}
+    if error.field is not None:
+        detail |= {"kind": "Body", "field": error.field}
     answer_error(resp, _STATUS_OF_FAILURE[error.kind], error.message, **detail)
 
 

@@ -31,6 +31,11 @@ def families(survey: Survey) -> Iterator[Family]:
         "Requests passed on to the upstream, by the class of their status.",
         by("status", counts.requests),
     )
+    yield counter(
+        "weir_unknown_routes_total",
+        "Requests for routes that weir does not have, by method and template.",
+        by("route", counts.unknown_routes),
+    )
     in_flight = sum(post.status.in_flight for post in posts)
     yield gauge("weir_proxy_requests_in_flight", "Requests being passed on.", in_flight)
 

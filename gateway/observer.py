@@ -17,11 +17,14 @@ from bus.subscriber import SourceCounts, SourceState
 from gateway.counts import Counts
 from gateway.feed import Feeds
 from gateway.loop_lag import LoopLag
+from gateway.proxy.origins import UpstreamOrigins
 from gateway.proxy.proxy import Proxy
 from gateway.readers import Readers
 from gateway.status import Fill, Lag, ReaderStatus, SourceStatus, WorkerStatus, filter_of
+from gateway.unknown_routes import UnknownRoutes
 
 MAX_LAGGARDS = 100
+MAX_ORIGINS = 32
 _NS_PER_MS = 1_000_000
 
 
@@ -34,6 +37,8 @@ class Observer:
         feeds: its end of each bus.
         lag: of its loop.
         proxy: None where the worker has none.
+        unknown: counts routes that the worker does not have.
+        origins: knows which web pages the upstream allows; None where there is no upstream.
     """
 
     def __init__(
@@ -43,12 +48,16 @@ class Observer:
         feeds: Feeds,
         lag: LoopLag,
         proxy: Proxy | None,
+        unknown: UnknownRoutes,
+        origins: UpstreamOrigins | None = None,
     ) -> None:
         self.seat = seat
         self._readers = readers
         self._feeds = feeds
         self._lag = lag
         self._proxy = proxy
+        self._unknown = unknown
+        self._origins = origins
         self._started_at = time.monotonic()
 
     def look(self) -> WorkerStatus:
@@ -63,6 +72,7 @@ class Observer:
             counts=self._counts(),
             in_flight=self._proxy.in_flight if self._proxy else 0,
             readers=len(self._readers),
+            origins=self._origins.allowed[:MAX_ORIGINS] if self._origins else [],
             sources=self._sources(),
             laggards=self._laggards(),
         )
@@ -79,6 +89,7 @@ class Observer:
             resumes=dict(readers.resumes),
             catch_ups=dict(readers.catch_ups),
             requests=dict(self._proxy.requests) if self._proxy else {},
+            unknown_routes=dict(self._unknown.counts),
         )
 
     def _sources(self) -> list[SourceStatus]:

@@ -16,6 +16,7 @@ from bus.heart import NOTIFY_VARIABLE
 from bus.origin import UPSTREAM, Origin, with_login
 from bus.places import start_folder
 from gateway.door.networks import Networks
+from gateway.web_origins import WEB_ORIGINS, WebOrigins
 
 _BETWEEN_BUSES = re.compile(",(?=ipc://|tcp://)")  # a folder may have a comma in its name
 
@@ -68,6 +69,13 @@ GATEWAY_FLAGS = (
         None,
         "proxies that may say where a request came from (X-Forwarded-Host, -Proto)",
     ),
+    Flag(
+        "cors",
+        WEB_ORIGINS,
+        None,
+        "web pages that may call, besides local ones and those that the upstream allows",
+        many=True,
+    ),
     Flag("command-timeout", flags.number(0.1, 60, "seconds"), 10.0, "wait for the processor"),
 )
 LOG_LEVEL = Flag(
@@ -109,6 +117,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         drain: seconds over which readers are let go when a worker stops.
         command_timeout: seconds to wait for a processor's answer.
         max_message: MiB that the body of a prompt may have.
+        cors: web pages that may call; None for no more than always may.
         upstream: where all routes but weir's own go; None where weir is the server itself.
         upstream_timeout: seconds that the upstream may be silent.
         trusted_proxies: may say where a request came from.
@@ -130,6 +139,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     command_timeout: float
     max_message: int
     log_level: str
+    cors: WebOrigins | None = None
     upstream: Origin | None = None
     upstream_timeout: float = 60.0
     trusted_proxies: Networks = Networks()

@@ -98,6 +98,7 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
         counts: since its start.
         in_flight: requests that its proxy is serving.
         readers: open streams.
+        origins: web pages that the upstream allows, as this worker has learnt.
         laggards: the readers that lag most.
     """
 
@@ -110,6 +111,7 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
     counts: Counts
     in_flight: int
     readers: int
+    origins: list[str] = []
     sources: list[SourceStatus]
     laggards: list[ReaderStatus]
 

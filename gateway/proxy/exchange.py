@@ -35,6 +35,7 @@ class Exchange:
 
     Attributes:
         sent: the request has been sent to its end.
+        answer: the head of the answer; None until it has come.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Exchange:
         patience: Patience,
     ) -> None:
         self.sent = False
+        self.answer: h11.Response | None = None
         self._incoming = incoming
         self._target = target
         self._headers = headers
@@ -127,6 +129,7 @@ class Exchange:
                 self._outlet.flush()
                 self._receive()
             elif isinstance(event, h11.Response):
+                self.answer = event
                 self._outlet.write(self._framing.head(*_of(event)))
             elif isinstance(event, h11.InformationalResponse):
                 self._outlet.write(self._framing.informational(*_of(event)))

@@ -8,6 +8,8 @@ from functools import partial
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
+import h11
+
 from bus.origin import Origin
 from gateway.cors import Cors
 from gateway.door.request import Request
@@ -19,6 +21,7 @@ from gateway.proxy.exchange import Exchange
 from gateway.proxy.failures import ClientGone, Refusal, UpstreamFailed
 from gateway.proxy.framing import Ending, Framing
 from gateway.proxy.headers import Header, tokens, towards_upstream, values
+from gateway.proxy.origins import UpstreamOrigins, allowed_by
 from gateway.proxy.outlet import Outlet
 from gateway.proxy.patience import Patience
 from gateway.proxy.pool import Pool
@@ -41,6 +44,7 @@ class Proxy:
         timeout_s: how long it may be silent.
         cors: lets web pages read the errors that are answered here; the upstream's answers carry
             its own headers.
+        origins: learns from these which web pages the upstream allows; None to learn nothing.
 
     Attributes:
         in_flight: requests that are being served.
@@ -48,10 +52,17 @@ class Proxy:
             client left before the answer.
     """
 
-    def __init__(self, origin: Origin, timeout_s: float, cors: Cors) -> None:
+    def __init__(
+        self,
+        origin: Origin,
+        timeout_s: float,
+        cors: Cors,
+        origins: UpstreamOrigins | None = None,
+    ) -> None:
         self._origin = origin
         self._timeout_s = timeout_s
         self._cors = cors
+        self._origins = origins
         self._pool = Pool(lambda: Connection(dial(origin)))
         self.in_flight = 0
         self.requests = dict.fromkeys(("2xx", "3xx", "4xx", "5xx", "none"), 0)
@@ -111,11 +122,21 @@ class Proxy:
         except BaseException:
             upstream.close()
             raise
+        finally:
+            self._learn(incoming, exchange.answer)
         if exchange.sent:
             self._pool.give_back(upstream)
         else:
             upstream.close()
         return exchange.sent
+
+    def _learn(self, incoming: Request, answer: h11.Response | None) -> None:
+        """Note that the upstream allows a web page, where its answer says so."""
+        origin = incoming.header(b"origin")
+        if self._origins is None or answer is None or not origin:
+            return
+        if allowed_by(answer, origin):
+            self._origins.note(origin, True)
 
     def _headers(self, incoming: Request) -> list[Header]:
         headers = towards_upstream(

@@ -10,6 +10,8 @@ from bus.commands import Done, Request
 from gateway.cors import Cors
 from gateway.errors import install_error_handlers
 from gateway.resources import add_native_routes
+from gateway.router import Router
+from gateway.unknown_routes import UnknownRoutes
 
 DEFAULT_DIRECTORY = "/srv/default"
 
@@ -41,14 +43,14 @@ class ScriptedRequester:
         return Done(1, *(answer if isinstance(answer, tuple) else (answer, None)))
 
 
-def native_app(requester, origins=()):
-    app = falcon.App(middleware=[Cors(origins)])
-    install_error_handlers(app)
+def native_app(requester, origins=(), unknown=None):
+    app = falcon.App(middleware=[Cors(origins)], router=Router())
+    install_error_handlers(app, unknown or UnknownRoutes())
     add_native_routes(app, requester, DEFAULT_DIRECTORY)
     return app
 
 
-def native(*answers):
+def native(*answers, unknown=None):
     """A client of the native surface, and the requester that answers it."""
     requester = ScriptedRequester(*answers)
-    return TestClient(native_app(requester)), requester
+    return TestClient(native_app(requester, unknown=unknown)), requester

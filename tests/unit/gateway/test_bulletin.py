@@ -13,6 +13,7 @@ from gateway.observer import MAX_LAGGARDS, Observer, lag_at
 from gateway.readers import Readers
 from gateway.relay import Cursor, Endpoint, Log, Relay, View
 from gateway.scoreboard import Scoreboard
+from gateway.unknown_routes import UnknownRoutes
 from tests.envelopes import dump, enveloped
 
 GLOBAL = View(Endpoint.GLOBAL)
@@ -36,7 +37,7 @@ class Nobody:
 
 def worker(board, seat=0, readers=None, ears=None):
     readers = Readers(Relay(), 5000) if readers is None else readers
-    observer = Observer(seat, readers, ears or Ears(), LAG, None)
+    observer = Observer(seat, readers, ears or Ears(), LAG, None, UnknownRoutes())
     return Bulletin(board, observer), readers
 
 

@@ -17,6 +17,7 @@ from gateway.readers import Readers
 from gateway.readiness import ReadinessMemory
 from gateway.relay import Relay
 from gateway.scoreboard import Scoreboard
+from gateway.unknown_routes import UnknownRoutes
 from tests.fakes.requester import ScriptedRequester
 
 LAG = LoopLag(Heart(Notifier("")))
@@ -39,9 +40,15 @@ class Ears:
         self.sources = {name: SourceState("e", 1, now - age) for name, age in ages_s.items()}
 
 
+def observer(seat, ears):
+    return Observer(seat, Readers(Relay(), 10), ears, LAG, None, UnknownRoutes())
+
+
 def worker(board, seat, ears, *answers):
     """Return a worker's checkup, once it has posted: of a bus for each answer, or of one."""
-    bulletin = Bulletin(board, Observer(seat, Readers(Relay(), 10), ears, LAG, None))
+    bulletin = Bulletin(
+        board, Observer(seat, Readers(Relay(), 10), ears, LAG, None, UnknownRoutes())
+    )
     bulletin.post()
     memories = [memory(f"ipc:///{number}", said) for number, said in enumerate(answers or [READY])]
     return Checkup(memories, ears, bulletin)
@@ -83,7 +90,9 @@ def test_a_worker_that_has_never_heard_what_others_hear_is_told(monkeypatch):
     with monkeypatch.context() as early:
         began = time.monotonic() - 60
         early.setattr(time, "monotonic", lambda: began)
-        deaf = Bulletin(board, Observer(1, Readers(Relay(), 10), Ears(), LAG, None))
+        deaf = Bulletin(
+            board, Observer(1, Readers(Relay(), 10), Ears(), LAG, None, UnknownRoutes())
+        )
     deaf.post()
     [reason] = worker(board, 0, Ears(s1=0.1)).diagnosis().reasons
     assert re.match(r"source s1 was heard 6\d.\d s ago by worker 1; allowed: 2.5 s", reason)

@@ -12,6 +12,7 @@ ALLOWED = [
     "https://localhost:4097",
     "http://127.0.0.1:5173",
     "http://[::1]:8080",
+    "oc://renderer",
     "tauri://localhost",
     "http://tauri.localhost",
     "https://tauri.localhost",
@@ -35,12 +36,13 @@ OTHERS = [
     "https://opencode.ai:8443",
     "https://localhost\n.example.com",
     "tauri://example.com",
+    "oc://renderer.example.com",
 ]
 PREFLIGHT = {"Access-Control-Request-Method": "POST"}
 
 
 def client(*answers):
-    app = native_app(ScriptedRequester(*answers), origins=["https://extra.example:8443/"])
+    app = native_app(ScriptedRequester(*answers), origins=["https://extra.example:8443"])
     return TestClient(app)
 
 
@@ -104,4 +106,4 @@ def test_a_preflight_of_another_page_is_told_nothing():
 def test_options_that_are_no_preflight_list_the_methods():
     result = client().simulate_options("/session")
     assert result.status_code == 200
-    assert set(result.headers["allow"].split(", ")) == {"GET", "POST"}
+    assert set(result.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}

@@ -83,7 +83,7 @@ def test_a_method_that_a_route_does_not_take():
     client, _ = native()
     result = client.simulate_put("/session")
     is_an_error(result, 405, "MethodNotAllowedError")
-    assert set(result.headers["allow"].split(", ")) == {"GET", "POST", "OPTIONS"}
+    assert set(result.headers["allow"].split(", ")) == {"GET", "HEAD", "POST", "OPTIONS"}
     assert "PUT" in result.json["data"]["message"]
 
 

@@ -9,6 +9,7 @@ from gevent.event import Event
 from bus.commands import Done
 from gateway.errors import install_error_handlers
 from gateway.resources import add_native_routes
+from gateway.unknown_routes import UnknownRoutes
 from tests.fakes.requester import DEFAULT_DIRECTORY, ScriptedRequester, native
 
 MIB = 1024 * 1024
@@ -30,7 +31,7 @@ class Slow(ScriptedRequester):
 def small_server(requester):
     """Serve with a bound of one MiB for a prompt."""
     app = falcon.App()
-    install_error_handlers(app)
+    install_error_handlers(app, UnknownRoutes())
     add_native_routes(app, requester, DEFAULT_DIRECTORY, max_message=MIB)
     return TestClient(app)
 
@@ -77,7 +78,7 @@ def test_bodies_that_are_held_leave_no_room_for_another_large_one_but_for_small_
 
 def test_a_body_that_is_refused_gives_its_room_back():
     app = falcon.App()
-    install_error_handlers(app)
+    install_error_handlers(app, UnknownRoutes())
     add_native_routes(app, ScriptedRequester(), DEFAULT_DIRECTORY, max_message=MIB)
     client = TestClient(app)
     for _ in range(5):

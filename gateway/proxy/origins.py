@@ -1,0 +1,121 @@
+"""Which web pages the upstream allows: as its answers say, or as it says when it is asked.
+
+Without this, a page that the upstream allows by its own ``--cors`` could read the upstream's
+answers, but none of weir's own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import gevent
+import h11
+from gevent.lock import BoundedSemaphore
+
+from bus.origin import Origin
+from gateway.proxy.connection import Connection, NothingHeard
+from gateway.proxy.dial import dial
+from gateway.proxy.failures import Refusal
+
+ASK_WITHIN_S = 1.0
+AGAIN_AFTER_S = 30.0
+MOST = 256
+_RETRY_AFTER_S = 2.0
+_AT_ONCE = 4
+_MOST_LENGTH = 256
+_PATH = "/global/health"
+_ALLOW_ORIGIN = b"access-control-allow-origin"
+
+
+class UpstreamOrigins:
+    """Remembers what an upstream said of origins, `MOST` of them.
+
+    Args:
+        ask: asks the upstream about an origin; None if there is no answer.
+        clock: seconds that only go forward.
+    """
+
+    def __init__(
+        self, ask: Callable[[str], bool | None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._asking = BoundedSemaphore(_AT_ONCE)
+        self._said: dict[str, tuple[bool, float]] = {}  # allowed, and when to ask again
+
+    @property
+    def allowed(self) -> list[str]:
+        """All origins that the upstream is known to allow."""
+        return [origin for origin, (allowed, _) in self._said.items() if allowed]
+
+    def allows(self, origin: str) -> bool:
+        """Tell whether the upstream is known to allow an origin. Does not block."""
+        return self._said.get(origin, (False, 0.0))[0]
+
+    def note(self, origin: str, allowed: bool, for_s: float = AGAIN_AFTER_S) -> None:
+        """Remember what the upstream said; origins that it allows are forgotten last."""
+        self._said.pop(origin, None)
+        if len(self._said) >= MOST:
+            refused = (name for name, (was, _) in self._said.items() if not was)
+            del self._said[next(refused, next(iter(self._said)))]
+        self._said[origin] = allowed, self._clock() + for_s
+
+    def look_up(self, origin: str) -> None:
+        """See that it is known whether the upstream allows an origin, if it answers soon.
+
+        A caller waits only for an origin of which nothing is known. Where the upstream does not
+        answer, what it said before holds.
+        """
+        known = self._said.get(origin)
+        if len(origin) > _MOST_LENGTH or (known is not None and self._clock() < known[1]):
+            return
+        self.note(origin, known is not None and known[0], _RETRY_AFTER_S)
+        asking = gevent.spawn(self._learn, origin)
+        if known is None:
+            asking.join(ASK_WITHIN_S)
+
+    def _learn(self, origin: str) -> None:
+        if not self._asking.acquire(blocking=False):
+            return
+        try:
+            said = self._ask(origin)
+        finally:
+            self._asking.release()
+        if said is not None:
+            self.note(origin, said)
+
+
+def preflight(upstream: Origin, origin: str) -> bool | None:
+    """Ask an upstream whether pages of `origin` may call; None if it does not say."""
+    try:
+        with gevent.Timeout(ASK_WITHIN_S, NothingHeard()):
+            return _preflight(upstream, origin)
+    except (NothingHeard, Refusal, OSError, h11.ProtocolError):
+        return None
+
+
+def _preflight(upstream: Origin, origin: str) -> bool | None:
+    connection = Connection(dial(upstream, ASK_WITHIN_S))
+    try:
+        headers = [
+            ("Host", upstream.authority),
+            ("Origin", origin),
+            ("Access-Control-Request-Method", "GET"),
+            ("Connection", "close"),
+        ]
+        connection.send(
+            h11.Request(method="OPTIONS", target=upstream.target(_PATH), headers=headers)
+        )
+        connection.send(h11.EndOfMessage())
+        while (event := connection.next_event()) is h11.NEED_DATA:
+            connection.receive(ASK_WITHIN_S)
+        return allowed_by(event, origin) if isinstance(event, h11.Response) else None
+    finally:
+        connection.close()
+
+
+def allowed_by(response: h11.Response, origin: str) -> bool:
+    """Tell whether an answer lets pages of `origin` read it."""
+    said = dict(response.headers).get(_ALLOW_ORIGIN, b"")
+    return said in (b"*", origin.encode("latin-1"))

@@ -1,0 +1,39 @@
+"""From a path to a resource: in each spelling that an opencode takes, and for ``HEAD`` as well.
+
+An opencode reads a path without regard to the case of its words, to repeated slashes and to a
+slash at its end. Ids keep their case. `gateway.proxy.target` does the same for the relay.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from falcon.routing import CompiledRouter
+
+
+class Router(CompiledRouter):
+    """Falcon's router, more tolerant; every route that takes ``GET`` takes ``HEAD``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._words: set[str] = set()
+
+    def add_route(self, uri_template: str, resource: object, **kwargs: Any) -> None:
+        """Add a route; its words are those of `uri_template` that are no parameters."""
+        self._words.update(uri_template.split("/"))
+        super().add_route(uri_template, resource, **kwargs)
+
+    def map_http_methods(self, resource: object, **kwargs: Any) -> Any:
+        """Answer ``HEAD`` as ``GET``; Falcon leaves the body out."""
+        methods = dict(super().map_http_methods(resource, **kwargs))
+        if "GET" in methods:
+            methods.setdefault("HEAD", methods["GET"])
+        return methods
+
+    def find(self, uri: str, req: Any = None) -> Any:
+        """Return what Falcon finds for the plain spelling of a path."""
+        return super().find("/".join(map(self._plain, filter(None, uri.split("/")))), req)
+
+    def _plain(self, segment: str) -> str:
+        word = segment.lower()
+        return word if word in self._words else segment

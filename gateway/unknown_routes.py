@@ -1,0 +1,47 @@
+"""Routes that clients ask for and weir does not have: counted by template, and logged once each.
+
+A client chooses what it asks for, so both the number of templates and their length are bounded.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+log = logging.getLogger("weir.gateway")
+
+MOST_TEMPLATES = 64
+OTHER = "other"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_WORD = re.compile(r"[a-z][a-z.-]{0,23}|v[0-9]{1,2}")
+_MOST_SEGMENTS = 6
+
+
+class UnknownRoutes:
+    """Counts them.
+
+    Attributes:
+        counts: how often each was asked for, by method and template (``GET /session/{}/fork``);
+            past `MOST_TEMPLATES` of them under `OTHER`.
+    """
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+
+    def note(self, method: str, path: str) -> None:
+        """Count a request."""
+        route = f"{method if method in _METHODS else '{}'} {template(path)}"
+        if route not in self.counts:
+            if len(self.counts) < MOST_TEMPLATES:
+                log.info("%s: clients ask for this route, which weir does not have", route)
+            else:
+                route = OTHER
+        self.counts[route] = self.counts.get(route, 0) + 1
+
+
+def template(path: str) -> str:
+    """Return a path with ``{}`` for each segment that is no plain word, such as an id."""
+    segments = [segment for segment in path.split("/", 100) if segment]
+    plain = [one.lower() if _WORD.fullmatch(one.lower()) else "{}" for one in segments]
+    rest = ["…"] if len(plain) > _MOST_SEGMENTS else []
+    return "/" + "/".join(plain[:_MOST_SEGMENTS] + rest)
