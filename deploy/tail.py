@@ -115,11 +115,17 @@ def _person(options: Options, out: TextIO, notices: Notices) -> Iterator[str]:
             continue
         if event.type == "server.connected":
             # After the stream is open, so that nothing falls between the past and the stream.
-            resumed = decode.properties_of(event, wire.Connected).resumed
-            yield from past.since_last_time(transcript, resumed, notices.say)
+            yield from past.since_last_time(transcript, _resumed(event), notices.say)
         elif options.session in (None, decode.session_of(event)):
             properties = json.loads(bytes(event.properties))
             yield transcript.text({"type": event.type, "properties": properties})
+
+
+def _resumed(event: wire.Event) -> bool | None:
+    try:
+        return decode.properties_of(event, wire.Connected).resumed
+    except decode.Unreadable:
+        return None
 
 
 def _stream(options: Options, notices: Notices) -> Iterator[ServerSentEvent]:

@@ -27,6 +27,8 @@ INDENT = "  "
 _NEW_LINE = re.compile(r"\n(?=[^\n])")
 _SHORT = 4
 _PREFIX = "ses_"
+_LATEST_MS = 253402300799000
+"""The end of the year 9999."""
 _DAY, _OTHER_DAY = "%H:%M:%S", "%m-%d %H:%M:%S"
 
 
@@ -38,16 +40,28 @@ class Page:
         clock: returns the time, in seconds since the Unix epoch.
 
     Attributes:
-        at_ms: when what is written next has happened; None for now.
+        is_live: what is written happens now; else it is of the past.
     """
 
     def __init__(self, colour: bool = False, clock: Callable[[], float] = time.time) -> None:
-        self.at_ms: float | None = None
+        self.is_live = True
+        self._at_s: float | None = None
         self._colour = colour
         self._clock = clock
         self._names: Memory[str, str] = Memory()
         self._last: Hashable = None
         self._in_line = False
+
+    def turn_back(self, at_ms: object) -> None:
+        """Write what happened at a time, as far as the server says a time; until `turn_on`."""
+        self._at_s = None
+        if isinstance(at_ms, int | float) and 0 <= at_ms <= _LATEST_MS:
+            self._at_s = at_ms / 1000
+        self.is_live = False
+
+    def turn_on(self) -> None:
+        """Write what happens now."""
+        self._at_s, self.is_live = None, True
 
     def entry(
         self, session: str | None, text: str, colour: str = PLAIN, key: Hashable = None
@@ -119,7 +133,7 @@ class Page:
 
     def _stamp(self) -> str:
         now = time.localtime(self._clock())
-        at = now if self.at_ms is None else time.localtime(self.at_ms / 1000)
+        at = now if self._at_s is None else time.localtime(self._at_s)
         form = _DAY if at[:3] == now[:3] else _OTHER_DAY
         return self._paint(DIM, time.strftime(form, at)) + " "
 

@@ -38,8 +38,7 @@ class ToolCalls:
         state = part.state or ToolState()
         if state.status == "pending" or self._written.get(part.id) in (state.status, "over"):
             return
-        is_live = self._page.at_ms is None
-        if is_live and part.tool in _SAID_ELSEWHERE and state.status != "error":
+        if self._page.is_live and part.tool in _SAID_ELSEWHERE and state.status != "error":
             return
         over = state.status in ("completed", "error")
         self._written[part.id] = "over" if over else state.status

@@ -19,6 +19,8 @@ from deploy.transcript.tool_calls import ToolCalls
 
 Json = Mapping[str, Any]
 _LINES = 10
+_FAILED = "message.failed"
+"""Not on the wire, where the error of a message has an event of its session."""
 
 
 class Transcript:
@@ -47,6 +49,7 @@ class Transcript:
             "session.status": self._status,
             "session.error": self._error,
             "message.updated": self._message,
+            _FAILED: self._message_failed,
             "message.part.updated": self._snapshot,
             "message.part.delta": self._delta,
             "permission.asked": asks.permission,
@@ -70,20 +73,12 @@ class Transcript:
 
     def history(self, session: Json, messages: Sequence[Json]) -> str:
         """Return what to write of a session as REST has it, ``{"info", "parts"}`` a message."""
-        self._page.at_ms = (session.get("time") or {}).get("created")
+        self._page.turn_back(_created(session))
         written = [self.text({"type": "session.updated", "properties": {"info": session}})]
         for message in messages:
-            info = message["info"]
-            self._page.at_ms = info["time"]["created"]
-            written.append(self.text({"type": "message.updated", "properties": {"info": info}}))
-            for part in message["parts"]:
-                event = {"type": "message.part.updated", "properties": {"part": part}}
-                written.append(self.text(event))
-            if info.get("error") and not self._done.get(info["id"]):
-                self._done[info["id"]] = 1
-                failed = {"sessionID": info["sessionID"], "error": info["error"]}
-                written.append(self.text({"type": "session.error", "properties": failed}))
-        self._page.at_ms = None
+            self._page.turn_back(_created(message.get("info")))
+            written += map(self.text, _as_events(message))
+        self._page.turn_on()
         return "".join(written)
 
     def _session_info(self, properties: Json) -> Iterator[str]:
@@ -118,6 +113,12 @@ class Transcript:
         info = properties["info"]
         self._roles[info["id"]] = info["role"]
         yield from ()
+
+    def _message_failed(self, properties: Json) -> Iterator[str]:
+        info = properties["info"]
+        if info["id"] not in self._done:
+            self._done[info["id"]] = 1
+            yield from self._error({"sessionID": info["sessionID"], "error": info["error"]})
 
     def _snapshot(self, properties: Json) -> Iterator[str]:
         part = properties["part"]
@@ -190,3 +191,17 @@ class Transcript:
         todos = properties["todos"]
         lines = [f"[{marks.get(one['status'], ' ')}] {one['content']}" for one in todos]
         yield from self._page.entry(properties["sessionID"], "\n".join(lines) or "[no todos]")
+
+
+def _created(entity: Any) -> object:
+    time = entity.get("time") if isinstance(entity, dict) else None
+    return time.get("created") if isinstance(time, dict) else None
+
+
+def _as_events(message: Json) -> Iterator[Json]:
+    info, parts = message.get("info"), message.get("parts")
+    yield {"type": "message.updated", "properties": {"info": info}}
+    for part in parts if isinstance(parts, list) else []:
+        yield {"type": "message.part.updated", "properties": {"part": part}}
+    if isinstance(info, dict) and info.get("error"):
+        yield {"type": _FAILED, "properties": {"info": info}}

@@ -340,6 +340,16 @@ def test_the_past_of_a_session_is_dated_and_not_told_again_by_the_stream():
     assert transcript.text(delta("more", part="prt_7")) == "13:45:02 1 more"
 
 
+@pytest.mark.parametrize("time", [None, 7, {}, *({"created": c} for c in (1e300, -1, "x", {}))])
+@pytest.mark.parametrize("odd", [{}, {"info": 7}, {"info": {"error": 7}, "parts": [7, {}]}])
+def test_a_past_of_a_form_that_nobody_foresaw_is_read_as_far_as_it_can_be(time, odd):
+    transcript = Transcript(Page())
+    good = {"info": message("user")["properties"]["info"] | {"time": time}}
+    good["parts"] = [snapshot("hi", ended=True)["properties"]["part"]]
+    written = transcript.history({"id": SESSION, "title": "t", "time": time}, [odd, good])
+    assert written.endswith("> hi\n")
+
+
 def test_a_file_of_a_prompt_is_named():
     part = {"id": "prt_1", "sessionID": SESSION, "messageID": "msg_1", "type": "file"}
     named = event("message.part.updated", part={**part, "filename": "a.png", "url": "data:,x"})
@@ -428,3 +438,12 @@ def test_the_transcript_of_a_recording_has_each_final_text_once(name):
         times = Counter((part["sessionID"], part["text"]) for part in parts)
         for (session, text), count in times.items():
             assert written[session].count(text) == count, text[:80]
+
+
+@pytest.mark.parametrize("name", ["tool_once", "write_file", "question", "plain", "two_sessions"])
+def test_a_recording_is_busy_once_a_step(name):
+    events = recorded.events(name)
+    parts = [event["properties"].get("part", {}) for event in events]
+    steps = {part["id"] for part in parts if part.get("type") == "step-start"}
+    busy = re.findall(r"^\S+ \S+ \(busy\)$", text_of(events), re.MULTILINE)
+    assert len(busy) == len(steps) >= 1
