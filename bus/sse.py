@@ -41,8 +41,7 @@ class StreamLines:
 
     def __init__(self, max_bytes: int) -> None:
         self._max = max_bytes
-        self._pieces: list[bytes] = []
-        self._held = 0
+        self._held = bytearray()
         self._after_cr = False
         self._begun = False
 
@@ -58,8 +57,10 @@ class StreamLines:
         if b"\n" not in data and b"\r" not in data:
             self._hold(data)
             return []
-        whole = b"".join([*self._pieces, data])
-        self._pieces, self._held = [], 0
+        whole = data
+        if self._held:
+            self._held += data
+            whole, self._held = bytes(self._held), bytearray()
         self._after_cr = whole.endswith(b"\r")
         lines = _LINE_END.split(whole) if b"\r" in whole else whole.split(b"\n")
         self._hold(lines.pop())
@@ -70,17 +71,13 @@ class StreamLines:
 
     def rest(self) -> bytes:
         """Return what came after the last line's end, and forget it."""
-        rest = b"".join(self._pieces)
-        self._pieces, self._held = [], 0
+        rest, self._held = bytes(self._held), bytearray()
         return rest if self._begun else rest.removeprefix(_BYTE_ORDER_MARK)
 
     def _hold(self, piece: bytes) -> None:
-        if not piece:
-            return
-        self._held += len(piece)
-        if self._held - _LONGEST_NAME > self._max:
+        self._held += piece
+        if len(self._held) - _LONGEST_NAME > self._max:
             raise EventTooLarge(self._max)
-        self._pieces.append(piece)
 
 
 class EventStreamParser:
@@ -90,7 +87,7 @@ class EventStreamParser:
         max_event_bytes: the largest event; a larger one raises `EventTooLarge`.
     """
 
-    def __init__(self, max_event_bytes: int = 512 * 1024 * 1024) -> None:
+    def __init__(self, max_event_bytes: int = 256 * 1024 * 1024) -> None:
         self.last_event_id = ""
         self.retry_ms: int | None = None
         self._max = max_event_bytes
@@ -114,19 +111,25 @@ class EventStreamParser:
                 self._event = "message"
 
     def _field(self, line: bytes) -> None:
+        if line.startswith(b"data:"):
+            self._take(line[6:] if line[5:6] == b" " else line[5:])
+            return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._data_bytes += len(value) + 1
-            if self._data_bytes > self._max:
-                raise EventTooLarge(self._max)
-            self._data.append(value)
+            self._take(value)
         elif name == b"event":
             self._event = value.decode(errors="replace") or "message"
         elif name == b"id" and b"\0" not in value:
             self.last_event_id = value.decode(errors="replace")
         elif name == b"retry" and _RETRY.fullmatch(value):
             self.retry_ms = int(value)
+
+    def _take(self, value: bytes) -> None:
+        self._data_bytes += len(value) + 1
+        if self._data_bytes > self._max:
+            raise EventTooLarge(self._max)
+        self._data.append(value)
 
     def _dispatch(self) -> ServerSentEvent:
         event = ServerSentEvent(b"\n".join(self._data), self._event, self.last_event_id)
