@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bus import json
-from bus.depth import EVENT_LEVELS, TooDeep, too_deep
+from bus.depth import EVENT_LEVELS, too_deep
 from bus.envelope import Envelope
 from bus.events import Opaque, SessionCreated, SessionUpdated
 
@@ -45,8 +45,12 @@ class Upsert(Struct, frozen=True, gc=False):
 
     def _whole(self, event: Opaque) -> Opaque:
         """Put the text that has grown into the snapshot; nothing else of it changes."""
-        wire = json.decode(event.payload)
-        part = wire["properties"]["part"]
+        try:
+            wire = json.decode(event.payload)
+            part = dict(wire["properties"]["part"])
+        except (ValueError, KeyError, TypeError):
+            return event  # no part, whatever its type says
+        wire["properties"]["part"] = part
         for field, text in self.texts().items():
             before = part.get(field, "")
             if isinstance(before, str):
@@ -128,8 +132,7 @@ def growth(event: Opaque) -> tuple[str, str, str] | None:
 def _retold(event: Opaque) -> Opaque:
     """Turn the news that a session was made into what it is: it may be known already."""
     try:
-        wire = json.decode(event.payload)
-    except TooDeep:
-        return event
-    wire["type"] = SessionUpdated.type
+        wire = {**json.decode(event.payload), "type": SessionUpdated.type}
+    except (ValueError, TypeError):
+        return event  # nested too deep, or no JSON at all
     return replace(event, type=SessionUpdated.type, payload=json.encode(wire))

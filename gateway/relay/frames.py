@@ -24,7 +24,7 @@ def frame(envelope: Envelope, endpoint: Endpoint, event_id: str) -> list[bytes]:
     if endpoint is Endpoint.GLOBAL:
         prefix = _wrapping(envelope.directory, envelope.project, envelope.workspace)
         suffix = b"}\n\n"
-    return [_id_line(event_id), prefix, envelope.event.json(), suffix]
+    return [_id_line(event_id), prefix, _one_line(envelope.event.json()), suffix]
 
 
 def server_frame(
@@ -46,7 +46,15 @@ def server_frame(
 
 
 def _id_line(event_id: str) -> bytes:
-    return b"id: %b\n" % event_id.encode() if event_id else b""
+    return b"id: %b\n" % _one_line(event_id.encode()) if event_id else b""
+
+
+def _one_line(data: bytes) -> bytes:
+    """Return what the bus brought without line ends: these would end the line of the frame.
+
+    No processor sends such bytes, and bytes without line ends are not copied.
+    """
+    return data.replace(b"\n", b" ").replace(b"\r", b" ")
 
 
 def joined(frames: list[list[bytes]]) -> tuple[bytes, ...]:

@@ -47,6 +47,19 @@ def test_a_reader_who_missed_any_stretch_is_made_whole(events, data):
     assert state(whole) == state(events)
 
 
+def test_an_event_that_is_no_json_stops_nobody_from_being_made_whole():
+    ids = {"sessionID": "ses_1", "id": "prt_1", "messageID": "msg_1"}
+    part = {"type": "message.part.updated", "properties": {"part": ids | {"type": "text"}}}
+    made = {"type": "session.created", "properties": {"info": {"id": "ses_1"}}}
+    delta = {"type": "message.part.delta", "properties": {"sessionID": "ses_1", "delta": "x"}}
+    delta["properties"] |= {"messageID": "msg_1", "partID": "prt_1", "field": "text"}
+    broken = [
+        replace(one, event=replace(one.event, payload=b"{")) for one in enveloped([made, part])
+    ]
+    ledger = told(Ledger(), [*broken, replace(enveloped([delta])[0], seq=3)])
+    assert [one.envelope().event.payload for one in ledger.changed(-1)] == [b"{", b"{"]
+
+
 def test_one_huge_entity_is_forgotten_and_no_other_for_it():
     ids = {"sessionID": "ses_1", "id": "ses_1"}
     small = {"type": "session.updated", "properties": {"sessionID": "ses_1", "info": ids}}

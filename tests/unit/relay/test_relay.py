@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.envelope import Envelope
+from bus.events import Opaque
 from gateway.relay import Cursor, Endpoint, FellOff, Log, Relay, View
 from gateway.relay.frames import PIECE_BYTES
 from tests import recorded
@@ -247,3 +249,12 @@ def steps(relay, view):
 
 def bytes_of(step):
     return sum(map(len, step.pieces))
+
+
+def test_no_bytes_of_the_bus_leave_the_lines_of_a_frame():
+    event = Opaque("x", None, None, None, None, None, False, b'{"type":\n"x"}\r\n\r\ndata: {}')
+    for view in (GLOBAL, instance()):
+        relay = relay_of([Envelope("p", "e\nvent: x", 1, 1, DIRECTORY, None, None, event)])
+        written = b"".join(relay.step(START, view).pieces)
+        assert written.count(b"\n") == 3
+        assert b"\r" not in written
