@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, compress
 
 from msgspec import Struct
 
@@ -24,11 +24,17 @@ MOST_BRACKETS = 4_000_000
 """JSON with more of these counts as too deep, unless they are as flat as in any usual list."""
 
 _FOLDED_BRACKETS = 1_000_000
-_OTHERS = bytes(set(range(256)) - set(b'[]{}"'))
+_OTHERS = bytes(set(range(256)) - set(b"[]{}"))
+_OTHERS_BUT_QUOTES = bytes(set(_OTHERS) - set(b'"'))
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _STEPS = [(byte == ord("[")) - (byte == ord("]")) for byte in range(256)]
-# A string to its end, or a row of brackets; possessive, so that no input makes it go back.
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]++|[\]}]++', re.DOTALL)
+_IS_BRACKET = bytes(byte in b"[]{}" for byte in range(256))
+# What has no brackets in strings, then a string that has. Possessive, so that no input makes it
+# go back; and whatever follows matches, so that it never begins inside of a string.
+_WITH_BRACKETS = re.compile(
+    rb'((?:[^"]++|"(?:[^"\\\[\]{}]++|\\[^\[\]{}])*+")*+)("(?:[^"\\]++|\\.)*+(?:"|\\?\Z))?',
+    re.DOTALL,
+)
 # Nobody can know it, so nobody can write it into an event.
 _MARK = f"nested too deep {secrets.token_hex(8)}"
 _PLACEHOLDER = re.compile(b'"%b ([0-9]+)"' % _MARK.encode())
@@ -78,7 +84,7 @@ def too_deep(data: bytes, most: int = MOST_LEVELS) -> bool:
         brackets, counted = outer, counted + 1
     if len(brackets) > MOST_BRACKETS:
         return True
-    return counted + max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > most
+    return counted + max(_levels(brackets), default=0) > most
 
 
 def fold(data: bytes, most: int = EVENT_LEVELS) -> Folded:
@@ -116,22 +122,28 @@ def _brackets(data: bytes) -> bytes:
     """Return the brackets outside of strings, as if all were square."""
     unescaped = data.replace(b"\\\\", b"").replace(b'\\"', b"")
     # Without strings that hold no bracket; a pair that closes one and opens the next goes as well.
-    left = unescaped.translate(_ONE_KIND, _OTHERS).replace(b'""', b"")
+    left = unescaped.translate(_ONE_KIND, _OTHERS_BUT_QUOTES).replace(b'""', b"")
     return b"".join(left.split(b'"')[::2])
 
 
 def _deep_values(data: bytes, most: int) -> Iterator[tuple[int, int]]:
     """Yield where each value starts that is one level too deep, and where it stops."""
-    level = begin = 0
-    for token in _TOKEN.finditer(data):
-        start, stop = token.span()
-        if data[start] in b"[{":
-            if level <= most < level + stop - start:
-                begin = start + most - level
-            level += stop - start
-        elif data[start] in b"]}":
-            before, level = level, level - (stop - start)
-            if level <= most < before:
-                yield begin, start + before - most
-    if level > most:
-        yield begin, len(data)
+    bare = _WITH_BRACKETS.sub(_blanked, data)
+    places = list(compress(range(len(bare)), bare.translate(_IS_BRACKET)))
+    # The level after each bracket; a sentinel ends the search for the next of a level.
+    levels = list(_levels(bare.translate(_ONE_KIND, _OTHERS)))
+    levels += most, most + 1
+    places.append(len(data) - 1)
+    opening = levels.index(most + 1)
+    while opening < len(levels) - 1:
+        closing = levels.index(most, opening)
+        yield places[opening], places[closing] + 1
+        opening = levels.index(most + 1, closing)
+
+
+def _levels(brackets: bytes) -> Iterator[int]:
+    return accumulate(map(_STEPS.__getitem__, brackets))
+
+
+def _blanked(found: re.Match[bytes]) -> bytes:
+    return found[1] + b" " * len(found[2] or b"")

@@ -154,9 +154,10 @@ def scripted_upstream() -> Iterator[Upstream]:
         yield Upstream(process.hear(_STARTS_WITHIN_S), process.pid)
 
 
-def main() -> None:
+def main(handler: type[Handler] = Handler) -> None:
     """Serve until the standard input ends."""
     server = Server()
+    server.RequestHandlerClass = handler
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(json.dumps(f"http://127.0.0.1:{server.server_address[1]}"), flush=True)
     sys.stdin.read()
