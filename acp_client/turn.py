@@ -19,6 +19,9 @@ from acp_client.wire import Event, Failure, Message, MessageUpdated, SessionFail
 
 END, CANCELLED = "end_turn", "cancelled"
 _STOPS = {"length": "max_tokens", "content-filter": "refusal"}
+_FAILED = "error"
+"""The finish of an answer whose model gave up; an opencode gives no error beside it."""
+_NO_REASON = "the model ended its answer with an error, and gave no reason"
 _CUT_OFF = "the server was interrupted, and the answer is cut off"
 _FAILURES = {
     "MessageAbortedError": CANCELLED,
@@ -114,4 +117,6 @@ class Turn:
         if failure is not None:
             stop = _FAILURES.get(failure.name)
             return Outcome(stop) if stop else Outcome(error=failure.words)
+        if answer and answer.finish == _FAILED:
+            return Outcome(error=self.failure.words if self.failure else _NO_REASON)
         return Outcome(_STOPS.get(answer.finish or "", END) if answer else END)

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.blackbox.native import HERE, messages_of
+from tests.acp_editor import agent
+from tests.blackbox.native import HERE, messages_of, stream_of
 from tests.blackbox.weir_up import Up, prompt, said, weir_up
 from tests.fakes.odd import ENDS, ERRORS, HARMLESS, STRICT, Odd
 from tests.fakes.process import Provider
 from tests.processes import wait_until
+from tests.reference import fold
 
 SILENCE_S = 6
 TOKENS_S = 15.0
@@ -142,3 +144,37 @@ def test_two_prompts_in_a_row_are_no_reason_to_refuse(up: Up) -> None:
     assert up.call("POST", f"/session/{session}/abort").status == 200
     answer, _ = ask(up, session, "no neighbours", "now")
     assert said(answer) == "ab", answer["info"]
+
+
+def test_text_and_then_an_error_is_an_error_to_an_editor(
+    provider: Provider, tmp_path: Path
+) -> None:
+    flags = ["--workers", "1", "--model-url", provider.url, "--model", "finish error in words"]
+    with weir_up(tmp_path, *flags) as running:
+        running.patiently("GET", "/path")
+        with agent(running.url) as editor:
+            session = editor.start()
+            answer = editor.answer(editor.prompt(session, "go"))
+            assert editor.said(session) == "a"
+    assert "overloaded" in answer["error"]["message"]
+
+
+def test_late_tokens_are_told_to_readers_after_the_end(up: Up) -> None:
+    session = up.session(HERE)
+    with stream_of(up, HERE) as stream:
+        ask(up, session, "tokens late", "go")
+        counted = stream.until(
+            lambda event: (
+                event["type"] == "session.updated"
+                and event["properties"]["sessionID"] == session
+                and event["properties"]["info"]["tokens"]["input"] == 7
+            )
+        )
+    mine = [one for one in counted if one["properties"].get("sessionID") == session]
+    types = [one["type"] for one in mine]
+    told = types[types.index("session.idle") + 1 :]
+    assert [one for one in told if one != "session.updated"] == [
+        "message.part.updated",
+        "message.updated",
+    ]
+    assert fold(counted).messages_of(session) == messages_of(up, session)

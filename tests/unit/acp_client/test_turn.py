@@ -69,6 +69,13 @@ def test_how_it_ended_is_what_its_answer_says(answer, outcome):
     assert watched(PROMPT, message(), ended(**answer), status()).outcome() == outcome
 
 
+def test_an_answer_that_finishes_with_an_error_is_no_good_end():
+    events = [PROMPT, message(), ended(finish="error"), status()]
+    assert "error" in (watched(*events).outcome().error or "")
+    failed = event("session.error", error={"name": "APIError", "data": {"message": "overloaded"}})
+    assert watched(failed, *events).outcome() == Outcome(error="overloaded")
+
+
 def test_an_error_without_an_answer_is_its_end():
     failed = event("session.error", sessionID="ses_1", error={"name": "X", "data": {}})
     turn = watched(PROMPT, failed, status())
