@@ -22,25 +22,31 @@ _HOLD = "/weir/hold"
 
 def check_bodies(patient: Patient) -> Iterator[Finding]:
     """Check that a large prompt would pass: one is announced, and nothing of it is sent."""
-    refused = None
-    for size in _SIZES_MIB:
-        try:
+    passes = _largest_mib(patient)
+    if passes is None:
+        return
+    if passes == _SIZES_MIB[0]:
+        yield ok("bodies", f"a request of {passes} MiB is not refused on its way")
+        return
+    smaller = f"one of {passes} MiB passes" if passes else "and so is any that is larger"
+    yield warn(
+        "bodies",
+        f"a request of {2 * passes or 1} MiB is refused with 413 on its way, {smaller}: prompts "
+        "with pictures or files do not arrive",
+        "let larger bodies pass: in nginx `client_max_body_size 0;`, see deploy/nginx.conf",
+    )
+
+
+def _largest_mib(patient: Patient) -> int | None:
+    """Return the largest size that passes, 0 if none does; None if that cannot be told."""
+    try:
+        for size in _SIZES_MIB:
             # A route that wants no body: weir does not read it.
             if patient.announce(LIVEZ, size * _MIB) != _TOO_LARGE:
-                break
-        except CLIENT_ERRORS:
-            return
-        refused = size
-    else:
-        size = 0
-    if refused is not None:
-        passes = f"one of {size} MiB passes" if size else "so is every one of 1 MiB and more"
-        yield warn(
-            "bodies",
-            f"a request of {refused} MiB is refused with 413 on its way, {passes}: prompts with "
-            "pictures or files do not arrive",
-            "let larger bodies pass: in nginx `client_max_body_size 0;`, see deploy/nginx.conf",
-        )
+                return size
+    except CLIENT_ERRORS:
+        return None
+    return 0
 
 
 def check_browsers(patient: Patient) -> Iterator[Finding]:
