@@ -11,12 +11,14 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from bus.entry import CannotStart
 
 LOCK_NAME = "lock"
+# What weir keeps in these folders; other files there are the user's.
+_KEPT = ("weir.db*", "up-*.json", "watchdog.ndjson*", "*lock", "bus")
 _ROOT = 0
 
 
@@ -29,9 +31,7 @@ class FolderUnusable(CannotStart):
 
 
 @contextlib.contextmanager
-def claimed(
-    folder: Path, flag: str, user: str, lock: str = LOCK_NAME, own: Sequence[str] = ()
-) -> Iterator[Path]:
+def claimed(folder: Path, flag: str, user: str, lock: str = LOCK_NAME) -> Iterator[Path]:
     """Make `folder` (for its owner alone) if need be, and hold it until the end of the block.
 
     The hold is an flock: it ends with the process, however that ends.
@@ -41,26 +41,40 @@ def claimed(
         flag: the flag it was given by, for the message of an error.
         user: what holds it, in words.
         lock: name of the file that is locked.
-        own: patterns of the files in it that are for the owner alone.
 
     Raises:
         FolderInUse: somebody else holds it.
         FolderUnusable: it cannot be used, or is not safe.
     """
+    make_private(folder, flag)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        check_owner(folder, flag)
-        _close_to_others(folder, (lock, *own))
         held = os.open(folder / lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise FolderUnusable(
-            f"{flag}: {str(folder)!r} cannot be used: {error.strerror}"
-        ) from error
+        raise _unusable(folder, flag, error) from error
     try:
         _hold(held, folder, flag, user)
         yield folder
     finally:
         os.close(held)
+
+
+def make_private(folder: Path, flag: str) -> None:
+    """Make `folder` if need be, and take every right on it and on weir's files from other users.
+
+    Args:
+        folder: the folder to make.
+        flag: the flag it was given by, for the message of an error.
+
+    Raises:
+        FolderUnusable: it cannot be used, or is not safe.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_owner(folder, flag)
+        for path in (folder, *(file for name in _KEPT for file in folder.glob(name))):
+            _close_to_others(path)
+    except OSError as error:
+        raise _unusable(folder, flag, error) from error
 
 
 def check_owner(folder: Path, flag: str) -> None:
@@ -84,14 +98,17 @@ def check_owner(folder: Path, flag: str) -> None:
         )
 
 
-def _close_to_others(folder: Path, names: Sequence[str]) -> None:
-    """Take every right on the folder and on these files of it from other users."""
-    for path in (folder, *(file for name in names for file in folder.glob(name))):
-        found = path.lstat()
-        if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
-            # Some file systems (exFAT) have no modes of their own.
-            with contextlib.suppress(PermissionError):
-                path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+def _close_to_others(path: Path) -> None:
+    # A link may lead nowhere, and some file systems (exFAT) have no modes of their own.
+    with contextlib.suppress(FileNotFoundError, PermissionError):
+        found = path.stat()
+        mode = stat.S_IMODE(found.st_mode)
+        if found.st_uid == os.geteuid() and mode & 0o077:
+            path.chmod(mode & 0o700)
+
+
+def _unusable(folder: Path, flag: str, error: OSError) -> FolderUnusable:
+    return FolderUnusable(f"{flag}: {str(folder)!r} cannot be used: {error.strerror}")
 
 
 def _hold(held: int, folder: Path, flag: str, user: str) -> None:

@@ -24,7 +24,6 @@ from deploy.beats import Beats
 from deploy.bus_folder import BusFolder, bus_folder
 from deploy.import_path import interpreter
 from deploy.limits import LIMIT_FLAGS, Limits
-from deploy.sample_log import NAME as SAMPLES
 from deploy.sample_log import SampleLog
 from deploy.supervisor import TICK_S, Service, Supervisor
 from deploy.watchdog import Watchdog
@@ -99,9 +98,7 @@ def run(options: Options) -> int:
     _hide_login(options.values["upstream"])
     with ExitStack() as stack:
         try:
-            stack.enter_context(
-                claimed(options.state, "--state", "weir up", _LOCK_NAME, [f"{SAMPLES}*"])
-            )
+            stack.enter_context(claimed(options.state, "--state", "weir up", _LOCK_NAME))
         except CannotStart as error:
             raise BadFlag(str(error)) from error
         listener = stack.enter_context(listen(options.host, options.port))

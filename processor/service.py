@@ -15,14 +15,14 @@ from gevent.event import Event
 from bus.allocator import give_back_large_blocks
 from bus.endpoints import Endpoints
 from bus.entry import CannotStart
-from bus.folder import claimed
+from bus.folder import claimed, make_private
 from bus.heart import Heart, Notifier
 from bus.publisher import Publisher
 from bus.responder import Responder
 from bus.sockets import publisher_socket, responder_socket
 from bus.stack import show_stack_at_abort
 from processor.mode import Mode
-from processor.native import DATABASE_NAME, Native
+from processor.native import Native
 from processor.pulse import BEAT_S, Pulse
 from processor.settings import Settings
 from processor.upstream.upstream import Upstream
@@ -66,11 +66,12 @@ def run(settings: Settings) -> None:
 
 def _mode(settings: Settings, stack: contextlib.ExitStack) -> Mode:
     if settings.upstream is not None:
+        if settings.state is not None:
+            make_private(settings.state, "--state")
         _claim_bus(settings.bus, stack)
         return Upstream(settings.upstream, settings.state)
     assert settings.state is not None, "from_flags sees to it"
-    own = [f"{DATABASE_NAME}*"]
-    stack.enter_context(claimed(settings.state, "--state", _HOLDER, own=own))
+    stack.enter_context(claimed(settings.state, "--state", _HOLDER))
     _claim_bus(settings.bus, stack)
     return Native(settings.state, settings.model, settings.bounds, settings.home, stack)
 

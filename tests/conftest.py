@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -10,7 +11,7 @@ _WORKERS_A_PROCESSOR = 3
 _VERSION = re.compile(r"\d+\.\d+\.\d+(?=])")
 # Long files whose tests start all they need by themselves.
 _SHARE_NOTHING = (
-    *("leaks", "patient_start", "processor_restart", "sources_apart"),
+    *("leaks", "odd_start", "patient_start", "processor_restart", "sources_apart"),
     *("upstream_connection", "upstream_cuts", "watchdog"),
 )
 
@@ -23,6 +24,11 @@ _LONGEST = (
 # what kills its server have servers of their own.
 _SHARE_ALL = ("tests/acp/", "tests/opencode/")
 _OWN = ("bench", "restart")
+
+
+# A shell ignores this signal for what it runs in the background, and weir leaves it ignored then.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class _ByServer(LoadScopeScheduling):

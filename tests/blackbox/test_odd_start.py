@@ -11,7 +11,7 @@ import pytest
 
 from tests.blackbox.odd_start import NAMELESS, WEIR, children_of, command_of, environ, need, odd_up
 from tests.blackbox.weir_up import said
-from tests.processes import DEADLINE_S, wait_until
+from tests.processes import DEADLINE_S, refused, wait_until
 from tests.sse_client import SseClient
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces and /proc")
@@ -22,6 +22,7 @@ MODULES = (
     *("gevent", "zmq", "msgspec", "falcon", "gunicorn", "urllib3", "h11"),
     *("queue", "logging", "json", "ssl", "selectors", "sqlite3", "sitecustomize", "usercustomize"),
 )
+RELAY = "--upstream=http://127.0.0.1:1"
 USER = ("--user", f"--map-user={NAMELESS}", f"--map-group={NAMELESS}")
 PID_1 = (*USER, "--pid", "--fork", "--kill-child", "--mount-proc")
 MOUNT = ("--user", "--map-root-user", "--mount")
@@ -202,6 +203,41 @@ def test_a_full_disk_is_said_and_outlived_from_the_start_to_the_end(tmp_path):
         up.running.says("samples are lost")
         assert up.stop() == 0
     assert "Traceback" not in up.output
+
+
+@pytest.mark.parametrize(
+    ("command", "flag"),
+    [
+        (["-m", "processor", "--state", "{safe}", "--bus", "ipc://{open}"], "--bus"),
+        (["-m", "processor", "--state", "{open}", "--bus", "ipc://{safe}"], "--state"),
+        (["-m", "processor", "--state", "{open}", "--bus", "ipc://{safe}", RELAY], "--state"),
+        (["-m", "gateway", "--port", "0", "--bus", "ipc://{open}"], "--bus"),
+        (["-m", "deploy.cli", "up", "--port", "0", "--state", "{open}"], "--state"),
+    ],
+)
+def test_a_folder_that_others_may_write_into_is_refused_in_one_line(short_folder, command, flag):
+    places = {"open": short_folder / "open", "safe": short_folder / "safe"}
+    places["open"].mkdir()
+    places["open"].chmod(0o777)
+    status, said = refused(*(word.format(**places) for word in command))
+    assert status in (1, 2)
+    [line] = said.splitlines()
+    assert f"{flag}: other users may write into '{places['open']}' (its mode is 0777)" in line
+
+
+@pytest.mark.parametrize("relay", [[], [RELAY]], ids=["native", "relay"])
+def test_all_that_is_kept_is_for_its_owner_alone_whatever_was_there_before(tmp_path, relay):
+    state = tmp_path / "state"
+    state.mkdir(0o755)
+    for name in ("weir.db", "watchdog.ndjson", "up.lock", "lock", "up-1.json"):
+        (state / name).touch(0o644)
+    script = 'umask 0; exec "$@"'
+    with odd_up(tmp_path, script, "--state", str(state), *relay) as up:
+        up.running.says("processor ready")
+        modes = {path.name: path.stat().st_mode & 0o077 for path in (state, *state.rglob("*"))}
+        kept = ("weir.db", "up.lock", "watchdog.ndjson", "bus", "events", "up-1.json")
+        assert [name for name in kept if name not in modes] == []
+        assert set(modes.values()) == {0}, modes
 
 
 def _fill(file):

@@ -54,12 +54,22 @@ def test_a_folder_that_was_open_to_readers_is_closed_and_so_are_its_own_files(tm
     for name in ("weir.db", "weir.db-wal", "lock", "other"):
         (tmp_path / name).touch(0o644)
         (tmp_path / name).chmod(0o644)
-    with claim(tmp_path, own=["weir.db*"]):
+    with claim(tmp_path):
         assert mode(tmp_path) == 0o700
         assert [mode(tmp_path / name) for name in ("weir.db", "weir.db-wal", "lock")] == [
             0o600
         ] * 3
         assert mode(tmp_path / "other") == 0o644
+
+
+def test_a_link_to_a_file_of_its_own_is_closed_and_one_to_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "far").touch(0o644)
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "weir.db").symlink_to(tmp_path / "far")
+    (state / "weir.db-wal").symlink_to(tmp_path / "nothing")
+    with claim(state):
+        assert mode(tmp_path / "far") == 0o600
 
 
 @pytest.mark.parametrize("others", [0o020, 0o002, 0o1002])
