@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
@@ -61,7 +62,9 @@ def run(options: Options, out: TextIO) -> int:
         return 0 if _report(options, out) else 1
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except OutputLost:
+    except OutputLost as lost:
+        if lost.errno != errno.EPIPE:
+            raise
         point_at_null(1)
         return 1
 
