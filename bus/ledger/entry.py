@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterator
+from itertools import chain, islice, takewhile
 from typing import Any
 
 from msgspec import Struct
@@ -14,6 +17,9 @@ from bus.events import Opaque, SessionCreated, SessionUpdated
 
 ENTRY_BYTES = 1500  # what an entry takes in memory beside its text
 _MOST_PIECES = 4096
+_LONG = 64 * 1024  # characters
+# Nobody can know it, so it stands in no event.
+_MARK = secrets.token_hex(16)
 
 
 class Upsert(Struct, frozen=True, gc=False):
@@ -38,6 +44,31 @@ class Upsert(Struct, frozen=True, gc=False):
         if event.type == SessionCreated.type:
             return replace(self.told, event=_retold(event))
         return self.told
+
+    @property
+    def is_long(self) -> bool:
+        """Whether so much text was appended that its JSON should not be held whole."""
+        return sum(sum(map(len, pieces)) for _, pieces, _ in self.grown) > _LONG
+
+    def json_pieces(self) -> Iterator[bytes]:
+        """Yield the JSON of the event to send; appended text is encoded as it is asked for."""
+        event = self.told.event
+        assert isinstance(event, Opaque)
+        wire = json.decode(event.payload)
+        part = wire["properties"]["part"]
+        field, pieces, count = self.grown[0]
+        before = part.get(field, "")
+        if len(self.grown) > 1 or not isinstance(before, str):
+            yield self._whole(event).payload
+            return
+        part[field] = _MARK
+        if self.last_id is not None:
+            wire["id"] = self.last_id
+        head, _, tail = json.encode(wire).partition(_MARK.encode())
+        yield head
+        for text in _gathered(chain([before], islice(pieces, count))):
+            yield json.encode(text)[1:-1]
+        yield tail
 
     def texts(self) -> dict[str, str]:
         """Return what was appended, by field."""
@@ -97,8 +128,10 @@ class Entry:
         grown = self._grown = self._grown or {}
         pieces = grown.setdefault(field, [])
         if len(pieces) >= _MOST_PIECES:
-            # A new list: upserts that were made before go on reading the old one.
-            pieces = grown[field] = ["".join(pieces)]
+            # A new list: upserts that were made before go on reading the old one. They share
+            # what is long, or each of them would hold all of the text.
+            long = list(takewhile(lambda text: len(text) >= _LONG, pieces))
+            pieces = grown[field] = [*long, "".join(pieces[len(long) :])]
         pieces += texts
 
     def upsert(self) -> Upsert:
@@ -117,6 +150,21 @@ class Entry:
     def size(self) -> int:
         """Bytes that it takes in memory, all but exactly."""
         return ENTRY_BYTES + self.told.event.size + self._grown_size
+
+
+def _gathered(texts: Iterator[str]) -> Iterator[str]:
+    """Yield the same text in lengths that are worth encoding, and none much longer."""
+    gathered: list[str] = []
+    length = 0
+    for text in texts:
+        for at in range(0, len(text), _LONG):
+            gathered.append(text[at : at + _LONG])
+            length += len(gathered[-1])
+            if length >= _LONG:
+                yield "".join(gathered)
+                gathered, length = [], 0
+    if gathered:
+        yield "".join(gathered)
 
 
 def growth(event: Opaque) -> tuple[str, str, str] | None:

@@ -9,7 +9,7 @@ from itertools import chain
 from msgspec import Struct
 
 from bus.ledger import Upsert
-from gateway.relay.frames import PIECE_BYTES, frame, joined
+from gateway.relay.frames import PIECE_BYTES, around, frame, id_line, joined
 from gateway.relay.mark import event_id
 from gateway.relay.relay import Cursor
 from gateway.relay.view import Endpoint
@@ -64,7 +64,15 @@ class Entrance(Struct, frozen=True):
         yield from joined(gathered)
 
     def _frames(self, endpoint: Endpoint) -> Iterator[list[bytes]]:
+        """Yield frames, or pieces of a long frame, of which a slow reader holds one at a time."""
         last = len(self.upserts) - 1
         for number, upsert in enumerate(self.upserts):
             place = event_id(self.cursor.marks) if number == last else self.unsure_id
-            yield frame(upsert.envelope(), endpoint, place)
+            if not upsert.is_long:
+                yield frame(upsert.envelope(), endpoint, place)
+                continue
+            prefix, suffix = around(upsert.told, endpoint)
+            yield [id_line(place), prefix]
+            for piece in upsert.json_pieces():
+                yield [piece]
+            yield [suffix]

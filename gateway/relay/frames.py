@@ -20,11 +20,15 @@ def frame(envelope: Envelope, endpoint: Endpoint, event_id: str) -> list[bytes]:
 
     Without an `event_id`, whoever reads it keeps the last one.
     """
-    prefix, suffix = b"data: ", b"\n\n"
+    prefix, suffix = around(envelope, endpoint)
+    return [id_line(event_id), prefix, _one_line(envelope.event.json()), suffix]
+
+
+def around(envelope: Envelope, endpoint: Endpoint) -> tuple[bytes, bytes]:
+    """Return what stands before and behind the JSON of an event in its frame."""
     if endpoint is Endpoint.GLOBAL:
-        prefix = _wrapping(envelope.directory, envelope.project, envelope.workspace)
-        suffix = b"}\n\n"
-    return [_id_line(event_id), prefix, _one_line(envelope.event.json()), suffix]
+        return _wrapping(envelope.directory, envelope.project, envelope.workspace), b"}\n\n"
+    return b"data: ", b"\n\n"
 
 
 def server_frame(
@@ -42,10 +46,11 @@ def server_frame(
     event: object = {"id": evt_id, "type": event_type, "properties": properties}
     if endpoint is Endpoint.GLOBAL:
         event = {"payload": event}
-    return b"%bdata: %b\n\n" % (_id_line(event_id), _encode(event))
+    return b"%bdata: %b\n\n" % (id_line(event_id), _encode(event))
 
 
-def _id_line(event_id: str) -> bytes:
+def id_line(event_id: str) -> bytes:
+    """Return the line of an id, nothing without an id."""
     return b"id: %b\n" % _one_line(event_id.encode()) if event_id else b""
 
 
