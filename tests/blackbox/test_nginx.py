@@ -25,7 +25,7 @@ LARGE = b"x" * 3_000_000
 
 @pytest.fixture(scope="module")
 def weir():
-    with proxied() as running:
+    with proxied("--trusted-proxies", "127.0.0.1") as running:
         yield running
 
 

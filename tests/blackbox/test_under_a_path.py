@@ -76,7 +76,8 @@ def test_tail_follows(opencode, url, tmp_path):
 
 
 def test_doctor_finds_nothing_wrong(url):
-    command = [sys.executable, "-m", "deploy.cli", "doctor", "--url", url, "--heartbeat-ms=1000"]
+    flags = ["--heartbeat-ms=1000", "--hold=1"]
+    command = [sys.executable, "-m", "deploy.cli", "doctor", "--url", url, *flags]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_S)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert f"{url.rstrip('/')} answers" in done.stdout

@@ -7,12 +7,13 @@ from falcon.testing import TestClient
 
 from gateway.errors import install_error_handlers
 from gateway.resources.hold import Hold
+from gateway.unknown_routes import UnknownRoutes
 
 
 @pytest.fixture
 def client():
     app = falcon.App()
-    install_error_handlers(app)
+    install_error_handlers(app, UnknownRoutes())
     app.add_route("/weir/hold", Hold())
     return TestClient(app)
 
