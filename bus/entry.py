@@ -14,6 +14,7 @@ from bus.hidden_login import hide_login
 
 _OWNER_ONLY = 0o077  # a umask: what weir writes holds conversations
 _BAD_SETTINGS = 2
+_INTERRUPTED = 130
 _STREAMS = ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w"))
 
 
@@ -62,6 +63,8 @@ def _status(name: str, command: Callable[[Sequence[str]], int], words: Sequence[
     except HelpAsked as asked:
         print(f"{name}\n{asked}")
         return 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     except BadFlag as error:
         print(f"{name}: {error}", file=sys.stderr)
         return _BAD_SETTINGS

@@ -14,15 +14,18 @@ def keep_start_folder_out(environ: MutableMapping[str, str]) -> None:
 
     ``PYTHONPATH=$PYTHONPATH:/lib`` leaves such an entry behind where the variable was unset.
     """
-    given = environ.get(_VARIABLE, "").split(os.pathsep)
-    named = [entry for entry in given if entry]
-    if not named or len(named) == len(given):
+    given = environ.get(_VARIABLE, "")
+    named = [entry for entry in given.split(os.pathsep) if entry]
+    cleaned = os.pathsep.join(named)
+    if cleaned == given:
         return
-    environ[_VARIABLE] = os.pathsep.join(named)
+    environ[_VARIABLE] = cleaned
     try:
-        sys.path.remove(os.getcwd())
-    except (OSError, ValueError):
-        return  # the folder is deleted, or the path does not hold it
+        here = os.getcwd()
+    except FileNotFoundError:
+        return  # a deleted folder holds no code
+    if here not in named:
+        sys.path[:] = [entry for entry in sys.path if entry != here]
 
 
 def interpreter() -> list[str]:
