@@ -70,7 +70,7 @@ def make_private(folder: Path, flag: str) -> None:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        check_owner(folder, flag)
+        _check(folder, flag)
         for path in (folder, *(file for name in _KEPT for file in folder.glob(name))):
             _close_to_others(path)
     except OSError as error:
@@ -78,12 +78,20 @@ def make_private(folder: Path, flag: str) -> None:
 
 
 def check_owner(folder: Path, flag: str) -> None:
-    """Refuse a folder that another user owns or may write into.
+    """Refuse a folder that another user owns or may write into; one that is not there passes.
 
     Raises:
-        FolderUnusable: another user does.
-        OSError: it is not there, or cannot be looked at.
+        FolderUnusable: another user does, or the folder cannot be looked at.
     """
+    try:
+        _check(folder, flag)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unusable(folder, flag, error) from error
+
+
+def _check(folder: Path, flag: str) -> None:
     found = folder.stat()
     mode = stat.S_IMODE(found.st_mode)
     if found.st_uid not in (os.geteuid(), _ROOT):

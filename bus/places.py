@@ -31,8 +31,8 @@ def leave_deleted_folder() -> None:
 
 def home_folder(environ: Mapping[str, str]) -> Path | None:
     """Return the user's home; None without ``HOME`` and without an entry in ``passwd``."""
-    named = environ.get("HOME")
-    if named:
+    named = environ.get("HOME", "")
+    if os.path.isabs(named):
         return Path(named)
     try:
         return Path(pwd.getpwuid(os.getuid()).pw_dir)

@@ -51,7 +51,8 @@ class Beats:
     def close(self) -> None:
         """Hear no more."""
         self._socket.close()
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # gone, or its disk has become read-only
+            self._path.unlink()
 
     def look(self, now: float) -> None:
         """Take in what has been said since the last look, and count the silence of the others."""

@@ -75,7 +75,9 @@ def _temporary(refusal: str, folder: Path) -> Iterator[BusFolder]:
     with contextlib.ExitStack() as stack:
         for base in (os.environ.get("XDG_RUNTIME_DIR"), None):
             try:
-                made = tempfile.TemporaryDirectory(prefix="weir-", dir=base or None)
+                made = tempfile.TemporaryDirectory(
+                    prefix="weir-", dir=base or None, ignore_cleanup_errors=True
+                )
             except OSError:
                 continue  # no folder there
             path = Path(stack.enter_context(made))

@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     read = settings.read(argv, os.environ)
     logs.configure(read.log_level)
     for bus in read.buses:
-        if bus.folder is not None and bus.folder.exists():
+        if bus.folder is not None:
             check_owner(bus.folder, "--bus")
     # Gunicorn asks for the working folder when it is imported.
     leave_deleted_folder()

@@ -26,6 +26,8 @@ _SHARE_ALL = ("tests/acp/", "tests/opencode/")
 _OWN = ("bench", "restart")
 
 
+# A folder that a group may write into is refused; some users make theirs so.
+os.umask(0o022)
 # A shell ignores this signal for what it runs in the background, and weir leaves it ignored then.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bus import folder
-from bus.folder import FolderInUse, FolderUnusable, claimed
+from bus.folder import FolderInUse, FolderUnusable, check_owner, claimed
 
 
 def claim(path: Path, **how):
@@ -83,6 +83,13 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch) -> Non
     monkeypatch.setattr(folder.os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
     monkeypatch.setattr(folder, "_ROOT", -1)
     assert f"belongs to another user (uid {os.getuid()})" in refusal(tmp_path)
+
+
+def test_a_folder_to_come_passes_and_what_is_none_does_not(tmp_path: Path) -> None:
+    check_owner(tmp_path / "to come", "--bus")
+    (tmp_path / "file").touch()
+    with pytest.raises(FolderUnusable, match=r"--bus: .*Not a directory"):
+        check_owner(tmp_path / "file" / "below", "--bus")
 
 
 def test_a_lock_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:

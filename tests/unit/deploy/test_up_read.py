@@ -45,7 +45,7 @@ def homeless(monkeypatch):
 
 
 @pytest.mark.usefixtures("homeless")
-@pytest.mark.parametrize("home", [{}, {"HOME": ""}])
+@pytest.mark.parametrize("home", [{}, {"HOME": ""}, {"HOME": "relative"}])
 def test_without_a_home_help_and_a_state_of_its_own_still_work(home):
     with pytest.raises(HelpAsked, match="no default"):
         up.read(["--help"], home)
