@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import zmq
 
@@ -19,6 +20,13 @@ BATCH_EVENTS = 256
 _JOURNAL_BYTES = 32 * 1024 * 1024
 
 
+class Outlet(Protocol):
+    """A PUB socket, or what has one."""
+
+    def send(self, data: bytes, flags: int) -> object:
+        """Send a frame."""
+
+
 class Publisher:
     """Publishes events of one source over a PUB socket.
 
@@ -26,7 +34,7 @@ class Publisher:
     `BATCH_BYTES`; a lone event waits for nothing but the end of the current loop turn.
 
     Args:
-        socket: a bound PUB socket. Sends never block: at its high-water mark it drops.
+        socket: of the bus. Sends never block: at its high-water mark it drops.
         source: id of this processor.
         defer: runs a function at the end of the current loop turn; called directly if None.
 
@@ -39,7 +47,7 @@ class Publisher:
 
     def __init__(
         self,
-        socket: zmq.Socket[bytes],
+        socket: Outlet,
         source: str,
         defer: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:

@@ -10,13 +10,17 @@ import zmq
 
 EVENTS_HWM = 2048
 COMMANDS_HWM = 1024
+MAX_SUBSCRIPTION_BYTES = 256
 MAX_COMMAND_BYTES = 64 * 1024 * 1024
 
 
 def publisher_socket(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
-    """Return a PUB socket bound to `address`."""
-    socket = context.socket(zmq.PUB)
+    """Return a PUB socket bound to `address`, one that shows what is subscribed to."""
+    socket = context.socket(zmq.XPUB)
     socket.set(zmq.SNDHWM, EVENTS_HWM)
+    # What peers send is subscriptions alone: few bytes, and not many at once.
+    socket.set(zmq.RCVHWM, 1)
+    socket.set(zmq.MAXMSGSIZE, MAX_SUBSCRIPTION_BYTES)
     socket.set(zmq.LINGER, 0)
     socket.bind(address)
     return socket

@@ -7,21 +7,23 @@ import gc
 import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import gevent
 import zmq.green as zmq
 from gevent.event import Event
 
 from bus.allocator import give_back_large_blocks
+from bus.broadcast import Broadcast
 from bus.endpoints import Endpoints
 from bus.entry import CannotStart
 from bus.folder import claimed, make_private
 from bus.heart import Heart, Notifier
 from bus.publisher import Publisher
 from bus.responder import Responder
-from bus.sockets import publisher_socket, responder_socket
+from bus.sockets import responder_socket
 from bus.stack import show_stack_at_abort
-from processor.mode import Mode
+from processor.mode import Mode, Work
 from processor.native import Native
 from processor.pulse import BEAT_S, Pulse
 from processor.settings import Settings
@@ -56,7 +58,7 @@ def run(settings: Settings) -> None:
         stack.callback(publisher.close)
         work = mode.begin(publisher, stack)
         heart = Heart(Notifier(settings.notify_socket), BEAT_S)
-        pulse = Pulse(publisher, work.each_beat, heart)
+        pulse = Pulse(publisher, partial(_each_beat, work, events), heart)
         responder = Responder(commands, work.dispatch)
         gc.freeze()  # what is loaded by now stays: the collector need not look at it again
         log.info("processor ready source=%s epoch=%s", publisher.source, publisher.epoch)
@@ -90,6 +92,11 @@ def _run_until(stop: Event, loops: Sequence[Callable[[], None]]) -> None:
             raise greenlet.exception
 
 
+def _each_beat(work: Work, events: Broadcast) -> None:
+    work.each_beat()
+    events.tend()
+
+
 def _claim_bus(bus: Endpoints, stack: contextlib.ExitStack) -> None:
     """Hold the folder of an ipc bus: binding alone would take it from another processor."""
     if bus.folder is not None:
@@ -97,11 +104,11 @@ def _claim_bus(bus: Endpoints, stack: contextlib.ExitStack) -> None:
 
 
 @contextlib.contextmanager
-def _sockets(bus: Endpoints) -> Iterator[tuple[zmq.Socket[bytes], zmq.Socket[bytes]]]:
+def _sockets(bus: Endpoints) -> Iterator[tuple[Broadcast, zmq.Socket[bytes]]]:
     context = zmq.Context()
     address = bus.events
     try:
-        events = publisher_socket(context, address)
+        events = Broadcast(context, address)
         address = bus.commands
         commands = responder_socket(context, address)
     except zmq.ZMQError as error:
