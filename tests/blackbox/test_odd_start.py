@@ -21,6 +21,7 @@ MODULES = (
     *("bus", "processor", "gateway", "acp_client", "deploy"),
     *("gevent", "zmq", "msgspec", "falcon", "gunicorn", "urllib3", "h11"),
     *("queue", "logging", "json", "ssl", "selectors", "sqlite3", "sitecustomize", "usercustomize"),
+    "gunicorn.conf",
 )
 RELAY = "--upstream=http://127.0.0.1:1"
 USER = ("--user", f"--map-user={NAMELESS}", f"--map-group={NAMELESS}")
@@ -125,11 +126,11 @@ def _again(gone):
     return str(gone)
 
 
-def test_an_agent_starts_in_a_deleted_folder(tmp_path):
-    (tmp_path / "gone").mkdir()
+@pytest.mark.parametrize("first", ["true", 'rm -r "$0"'], ids=["trap", "deleted"])
+def test_an_agent_starts_in_a_folder_that_is_a_trap_or_deleted(trap, first):
     asked = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":1}}\n'
     ended = subprocess.run(
-        ["bash", "-c", f'cd "$0" && rmdir "$0" && exec {WEIR} acp', str(tmp_path / "gone")],
+        ["bash", "-c", f'cd "$0" && {first} && exec {WEIR} acp', os.fspath(trap)],
         env=environ(),
         input=asked,
         capture_output=True,
@@ -138,6 +139,7 @@ def test_an_agent_starts_in_a_deleted_folder(tmp_path):
     assert ended.returncode == 0
     assert b'"protocolVersion":1' in ended.stdout
     assert b"Traceback" not in ended.stderr
+    assert marks(trap) == ""
 
 
 def test_a_user_without_name_and_home_runs_it_as_pid_1_without_standard_output(tmp_path):

@@ -1,9 +1,12 @@
 """Where and when `weir up` says that it is ready."""
 
+import errno
 import logging
+import os
 
 import pytest
 
+from bus.entry import OutputLost
 from bus.heart import Notifier
 from deploy import announcement
 from deploy.announcement import Announcement
@@ -22,9 +25,15 @@ def answers(monkeypatch):
     return known
 
 
-def announced(host, address, capsys):
-    Announcement(host, (address, 4097), Notifier(""))()
-    return capsys.readouterr().out
+class Manager(Notifier):
+    """A service manager that remembers."""
+
+    def __init__(self):
+        super().__init__("")
+        self.said = []
+
+    def say(self, *lines):
+        self.said += lines
 
 
 @pytest.mark.parametrize(
@@ -46,7 +55,28 @@ def test_it_asks_where_is_listened_and_says_what_a_client_can_use(
     answers, capsys, host, address, asked, url
 ):
     answers[asked] = (True, "")
-    assert announced(host, address, capsys) == f"weir is ready: http://{url}:4097\n"
+    manager = Manager()
+    Announcement(host, (address, 4097), manager)()
+    assert capsys.readouterr().out == f"weir is ready: http://{url}:4097\n"
+    assert manager.said == ["READY=1"]
+
+
+def test_a_reader_of_standard_output_that_is_gone_is_no_reason_to_stop(
+    answers, monkeypatch, caplog
+):
+    def lost(*_, **__):
+        raise OutputLost(errno.EPIPE, os.strerror(errno.EPIPE))
+
+    pointed = []
+    monkeypatch.setattr(announcement, "point_at_null", pointed.append)
+    monkeypatch.setattr("builtins.print", lost)
+    answers["127.0.0.1"] = (True, "")
+    manager = Manager()
+    one = Announcement("127.0.0.1", ("127.0.0.1", 4097), manager)
+    for _ in range(2):
+        one()
+    assert (manager.said, pointed) == (["READY=1"], [1])
+    assert "weir is ready: http://127.0.0.1:4097 (standard output" in caplog.text
 
 
 def test_a_reason_is_logged_once_though_an_age_in_it_grows(answers, caplog):
