@@ -7,6 +7,9 @@ Rules:
 2. Content that cannot be text (a number) makes the chunk unreadable: leaving it out would leave a
    hole in the answer.
 3. An error counts wherever it stands, unless it is empty or says that all is well.
+
+Nearly all chunks are plain: text or a thought, and no other field that says anything. `plain`
+reads these many times faster than `read`.
 """
 
 from __future__ import annotations
@@ -14,9 +17,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+import msgspec
+from msgspec import Meta, Struct
 
 from bus.events.part import CacheTokens, Tokens
 from processor.engines import words
@@ -62,6 +66,59 @@ class Spoken(Struct):
     usage: Tokens | None = None
     error: str | None = None
     notice: str | None = None
+
+
+class _PlainDelta(Struct, gc=False):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    # What must be null or missing in a plain chunk, here and below.
+    thinking: None = None
+    reasoning_details: None = None
+    refusal: None = None
+    tool_calls: None = None
+    function_call: None = None
+    error: None = None
+
+
+class _PlainChoice(Struct, gc=False):
+    delta: _PlainDelta
+    finish_reason: None = None
+    message: None = None
+    text: None = None
+    usage: None = None
+    error: None = None
+
+
+class _Plain(Struct, gc=False):
+    choices: Annotated[list[_PlainChoice], Meta(min_length=1, max_length=1)]
+    object: Literal["chat.completion.chunk"] | None = None
+    usage: None = None
+    x_groq: None = None
+    error: None = None
+    errors: None = None
+    error_msg: None = None
+    error_message: None = None
+    fault: None = None
+    base_resp: None = None
+    type: None = None
+    status: None = None
+
+
+_decode_plain = msgspec.json.Decoder(_Plain).decode
+
+
+def plain(data: bytes) -> list[Piece] | None:
+    """Return what a plain chunk says, None if `data` is no plain chunk."""
+    try:
+        delta = _decode_plain(data).choices[0].delta
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    thought = delta.reasoning_content or delta.reasoning
+    pieces: list[Piece] = [Reasoning(thought)] if thought else []
+    if delta.content:
+        pieces.append(Text(delta.content))
+    return pieces
 
 
 def read(body: Json) -> Spoken:

@@ -118,15 +118,27 @@ class CompletionReader:
         said = self._notice or words.in_body(self._framing.stray)
         return f": {said}" if said else ""
 
-    def _take(self, frames: Iterator[Frame]) -> None:
+    def _take(self, frames: Iterator[Frame | list[Piece]]) -> None:
         try:
             for frame in frames:
                 if self.done:
                     return
-                self._frame(frame)
+                if isinstance(frame, Frame):
+                    self._frame(frame)
+                else:
+                    self._plain(frame)
         except EventTooLarge as error:
             self._break(BadStream(str(error)))
             self.done = True
+
+    def _plain(self, pieces: list[Piece]) -> None:
+        self._seen = True
+        if pieces:
+            self._notice = None
+        try:
+            self._say_all(pieces)
+        except BadStream as error:
+            self._break(error)
 
     def _frame(self, frame: Frame) -> None:
         try:
@@ -173,13 +185,22 @@ class CompletionReader:
         pieces = spoken.pieces
         if not pieces and not self._said:
             pieces = spoken.whole
-            self._unstreamed = bool(pieces)
+            self._unstreamed = self._unstreamed or bool(pieces)
+        self._say_all(pieces)
+
+    def _say_all(self, pieces: list[Piece]) -> None:
         for piece in pieces:
             self.words += 1
             if type(piece) is not self._kind:
                 self._say(self._characters.flush())
                 self._kind = type(piece)
-            self._say(self._characters.take(piece.text))
+            text = piece.text
+            if text.isascii() and not self._characters.waits and len(text) <= self._left:
+                self._left -= len(text)
+                self._said = True
+                self._chunks.append(piece)
+            else:
+                self._say(self._characters.take(text))
 
     def _say(self, text: str) -> None:
         if not text:

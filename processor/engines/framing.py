@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from bus.json import decode
 from bus.sse import EventTooLarge, StreamLines
+from processor.engines.chunk import Piece, plain
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 DONE = "[DONE]"
@@ -55,14 +56,18 @@ class Framing:
         """What came outside of events, and is no frame."""
         return b"\n".join(self._stray).decode(errors="replace")
 
-    def feed(self, data: bytes) -> Iterator[Frame]:
-        """Take the next bytes; yield the frames they complete.
+    def feed(self, data: bytes) -> Iterator[Frame | list[Piece]]:
+        """Take the next bytes; yield the frames they complete, of plain chunks what they say.
 
         Raises:
             EventTooLarge: a frame is over the limit.
         """
         for line in self._lines.feed(data):
-            yield from self._line(line.strip())
+            outside = not (self._data or self._event)
+            if outside and line[:5] == b"data:" and (pieces := plain(line[5:])) is not None:
+                yield pieces
+            elif line or not outside:
+                yield from self._line(line.strip())
 
     def close(self) -> Iterator[Frame]:
         """Note that no more bytes come; yield the frames that this completes."""
@@ -107,7 +112,7 @@ class Framing:
         lines, self._data = self._data, []
         event, self._event = self._event, b""
         self._held -= sum(len(line) + _LINE_COST for line in lines)
-        whole = _read(b"\n".join(lines))
+        whole = _read(b"\n".join(lines)) if lines else None
         if whole is not None:
             yield whole
         else:
