@@ -55,7 +55,11 @@ def at_best(measure: Callable[[], float], bound: float, tries: int = 4) -> float
 
 def environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a process under test: without the settings of who runs it."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("WEIR_")}
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("WEIR_") and not name.lower().endswith("_proxy")
+    }
     return {**own, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(env or {})}
 
 

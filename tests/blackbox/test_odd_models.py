@@ -104,6 +104,18 @@ def test_what_comes_of_models_that_misbehave(up: Up, models: str) -> None:
     assert not wrong, "\n\n".join(wrong)
 
 
+@pytest.mark.parametrize("model", ["no options", "no unknown fields"])
+def test_a_model_that_refuses_to_count_is_asked_once(
+    up: Up, provider: Provider, model: str
+) -> None:
+    session = up.session(HERE)
+    for number in range(3):
+        ask(up, session, model, f"{model} {number}")
+    prompts = [one["prompt"] for one in provider.requests()]
+    asked = [sum(prompt.endswith(f"{model} {n}") for prompt in prompts) for n in range(3)]
+    assert asked[1:] == [1, 1]
+
+
 def image(url: str) -> dict[str, Any]:
     return {"type": "file", "mime": "image/png", "filename": "a.png", "url": url}
 
