@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from processor.record import Record, Services
+from processor.store import messages
 from processor.store.recovery import News
 
 
@@ -20,7 +21,10 @@ def retell(news: News, services: Services) -> None:
     for found in news.changed:
         record = Record(found.session, services)
         record.publish_session(found.session)
-        for message, parts in found.messages:
+        for name in found.messages:
+            # One by one: all of them may be more than the memory holds.
+            stored = services.database.call(messages.get, found.session.id, name)
+            message, parts = messages.decoded(stored)
             record.publish_message(message)
             for part in parts:
                 record.publish_part(part)

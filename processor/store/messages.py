@@ -124,13 +124,13 @@ def place(db: sqlite3.Connection, message: str) -> tuple[int, str]:
     return place
 
 
-def newest(db: sqlite3.Connection, session: str, count: int) -> list[WithParts]:
-    """Return the newest messages of a session, oldest first."""
+def newest(db: sqlite3.Connection, session: str, count: int) -> list[str]:
+    """Return the ids of the newest messages of a session, oldest first."""
     rows = db.execute(
-        "SELECT id, json FROM message WHERE session = ? ORDER BY created DESC, id DESC LIMIT ?",
+        "SELECT id FROM message WHERE session = ? ORDER BY created DESC, id DESC LIMIT ?",
         (session, count),
     ).fetchall()
-    return [_with_parts(db, *row) for row in reversed(rows)]
+    return [row[0] for row in reversed(rows)]
 
 
 def _with_parts(db: sqlite3.Connection, message: str, info: bytes) -> WithParts:

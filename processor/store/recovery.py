@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import UNSET, Struct
 
-from bus.events.message import AssistantMessage, Failure, Message
+from bus.events.message import AssistantMessage, Failure
 from bus.events.part import Part, ReasoningPart, Span, TextPart
 from bus.events.session import Session
 from processor.store import chunks, messages, removals, sessions
@@ -27,11 +27,11 @@ class Changed(Struct):
 
     Attributes:
         session: what it is.
-        messages: the newest, and those that ended lately, oldest first.
+        messages: ids of the newest, and of those that ended lately, oldest first.
     """
 
     session: Session
-    messages: list[tuple[Message, list[Part]]]
+    messages: list[str]
 
 
 class News(Struct):
@@ -95,14 +95,11 @@ def _close_all(db: sqlite3.Connection, failure: Failure, now_ms: int) -> list[tu
 
 
 def _changed(db: sqlite3.Connection, session: str, ended: Iterable[str]) -> Changed:
-    newest = map(messages.decoded, messages.newest(db, session, _NEWEST_MESSAGES))
-    found = {message.id: (message, parts) for message, parts in newest}
     # Prompts that wait for their turn are newer than an answer that has ended meanwhile.
-    for name in ended:
-        if name not in found:
-            found[name] = messages.decoded(messages.get(db, session, name))
-    order = sorted(found, key=lambda name: messages.place(db, name))
-    return Changed(sessions.get(db, session), [found[name] for name in order])
+    told = {*messages.newest(db, session, _NEWEST_MESSAGES), *ended}
+    created = "SELECT created, id FROM message WHERE id = ?"
+    keys = sorted(db.execute(created, (one,)).fetchone() for one in told)
+    return Changed(sessions.get(db, session), [message for _, message in keys])
 
 
 def _close(db: sqlite3.Connection, answer: AssistantMessage, failure: Failure, now: int) -> None:

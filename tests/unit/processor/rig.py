@@ -1,6 +1,7 @@
 """The inside of a processor without its process: a real store, and a bus that is a list."""
 
 import json
+from collections.abc import Iterable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from processor.statuses import Statuses
 from processor.store import chunks, messages
 from processor.store.database import Database
 from processor.store.drafts import Drafts
+from processor.store.messages import WithParts
 from processor.turn import Turn
 from processor.turns import Turns
 
@@ -93,6 +95,14 @@ class Rig:
         self.prompts.accept(session, PromptBody(parts=[TextInput(text=text)]))
         self.prompts._turns = self.turns
         return self.database.call(messages.prompt, session, queued[0])[1]
+
+    def messages(self, session: str) -> list[WithParts]:
+        """Return what is stored of a session, oldest first."""
+        return self.stored(session, self.database.call(messages.newest, session, 1000))
+
+    def stored(self, session: str, names: Iterable[str]) -> list[WithParts]:
+        """Return the messages of these ids."""
+        return [self.database.call(messages.get, session, name) for name in names]
 
     def close(self) -> None:
         self.database.close()

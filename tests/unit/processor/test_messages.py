@@ -12,7 +12,7 @@ from bus.commands import CommandFailed
 from bus.events.part import Tokens
 from processor.commands import cursor
 from processor.conversation import chat
-from processor.store import history, messages, pieces
+from processor.store import history, pieces
 from processor.store.messages import DuplicateId
 from processor.store.sessions import UnknownSession
 from tests.unit.processor.rig import DIRECTORY, Rig
@@ -67,7 +67,7 @@ def test_text_in_flight_is_read_as_far_as_it_is_saved(rig: Rig) -> None:
     turn.text("so ", "far ")
     rig.drafts.flush()
     turn.text("and on")
-    answer = rig.database.call(messages.newest, _session(rig), 100)[-1]
+    answer = rig.messages(_session(rig))[-1]
     assert msgspec.json.decode(answer.parts[-1])["text"] == "so far "
 
 
@@ -98,7 +98,7 @@ def test_a_message_id_that_is_taken_is_refused_and_nothing_is_kept(rig: Rig) -> 
     parts = [TextInput(text="a", id="prt_x"), TextInput(text="b", id="prt_x")]
     with pytest.raises(DuplicateId):
         rig.prompts.accept(session, PromptBody(parts=parts, noReply=True))
-    assert len(rig.database.call(messages.newest, session, 100)) == 1
+    assert len(rig.messages(session)) == 1
 
 
 def test_ids_must_have_their_prefix(rig: Rig) -> None:

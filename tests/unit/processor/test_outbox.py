@@ -144,7 +144,7 @@ def test_what_cannot_be_saved_is_taken_back(
     turn.abort() if end == "abort" else turn.finish("stop", Tokens.none())
     told = fold(rig.events)
     [session] = told.messages
-    page = rig.database.call(messages.newest, session, 100)
+    page = rig.messages(session)
     stored = msgspec.json.decode(msgspec.json.encode(page))
     assert told.messages_of(session) == stored
     assert stored[-1]["parts"][-1]["text"] == "saved, "

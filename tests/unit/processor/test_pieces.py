@@ -26,7 +26,7 @@ def prompt(rig: Rig, session: str, *texts: str) -> str:
 
 
 def whole(rig: Rig, session: str) -> Any:
-    return json.loads(messages._encode(rig.database.call(messages.newest, session, 1000)))
+    return json.loads(messages._encode(rig.messages(session)))
 
 
 def follow(reader: Pieces, body: Body, between: Any = lambda: None, size: int = LEAST) -> Any:

@@ -12,7 +12,7 @@ from bus.events.part import Tokens
 from bus.events.session import Session
 from processor.retelling import retell
 from processor.store import messages, recovery, removals, sessions
-from processor.store.recovery import News
+from processor.store.recovery import Changed, News
 from processor.store.sessions import UnknownSession
 from processor.turn import aborted
 from tests.unit.processor.rig import DIRECTORY, Rig
@@ -28,14 +28,14 @@ def test_a_turn_left_open_is_closed_with_the_text_that_was_saved(rig: Rig) -> No
     rig.drafts.flush()
     turn.text("and on")
     [changed] = recovered(rig, LATER_MS).changed
-    (prompt, _), (answer, parts) = changed.messages
+    (prompt, _), (answer, parts) = stored(rig, changed)
     assert prompt.id == answer.parentID
     assert answer.error == aborted()
     assert answer.time.completed == LATER_MS
     assert (parts[-1].text, parts[-1].time.end) == ("so far ", LATER_MS)
     assert recovered(rig, LATER_MS + 1).changed == [changed]
-    stored = rig.database.call(messages.newest, changed.session.id, 100)[-1]
-    assert [msgspec.json.decode(p).get("text") for p in stored.parts] == [None, "hm ", "so far "]
+    last = rig.messages(changed.session.id)[-1]
+    assert [msgspec.json.decode(p).get("text") for p in last.parts] == [None, "hm ", "so far "]
 
 
 def test_what_was_removed_lately_is_told_before_all_else(rig: Rig) -> None:
@@ -123,7 +123,7 @@ def test_a_turn_that_ended_badly_is_told_however_long_ago_its_session_changed(ri
     session = rig.events[-1]["properties"]["sessionID"]
     rig.database.call(sessions.update, session, at(5))
     told = [one for one in recovered(rig).changed if one.session.id == session]
-    assert [message.error for message, _ in told[0].messages[1:]] == [aborted()]
+    assert [message.error for message, _ in stored(rig, told[0])[1:]] == [aborted()]
 
 
 def test_an_answer_is_told_however_many_prompts_wait_behind_it(rig: Rig) -> None:
@@ -136,9 +136,9 @@ def test_an_answer_is_told_however_many_prompts_wait_behind_it(rig: Rig) -> None
         rig.prompt(session.id, str(number))
     over.finish("stop", Tokens.none())
     [changed] = recovered(rig, first.time.created + 1_000_000).changed
-    answers = [one for one, _ in changed.messages if isinstance(one, AssistantMessage)]
+    answers = [one for one, _ in stored(rig, changed) if isinstance(one, AssistantMessage)]
     assert [answer.error for answer in answers] == [UNSET, aborted()]
-    order = [(one.time.created, one.id) for one, _ in changed.messages]
+    order = [(one.time.created, one.id) for one, _ in stored(rig, changed)]
     assert order == sorted(order)
 
 
@@ -160,6 +160,11 @@ def heard(rig: Rig, news: News) -> list[tuple[str, str]]:
     before = len(rig.events)
     retell(news, rig.services)
     return [(e["type"], e["properties"]["sessionID"]) for e in rig.events[before:]]
+
+
+def stored(rig: Rig, changed: Changed) -> list[Any]:
+    found = rig.stored(changed.session.id, changed.messages)
+    return [messages.decoded(one) for one in found]
 
 
 def made(rig: Rig, parent: str | None = None) -> str:

@@ -161,5 +161,5 @@ def test_a_store_that_fails_is_told_before_idle(rig: Rig, monkeypatch: pytest.Mo
 
 def stored(rig: Rig) -> list[dict[str, Any]]:
     session = rig.events[0]["properties"]["sessionID"]
-    found = rig.database.call(messages.newest, session, 100)
+    found = rig.messages(session)
     return msgspec.json.decode(msgspec.json.encode(found))
