@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 
 import gevent
 import msgspec
 import zmq
+from gevent.lock import BoundedSemaphore
 
-from bus.commands import Answer, Body, Command, CommandFailed, Done, Failed, Request
+from bus.commands import (
+    Answer,
+    Body,
+    Command,
+    CommandFailed,
+    Done,
+    Failed,
+    Replay,
+    Request,
+    SnapshotGet,
+)
 from bus.malformed import MALFORMED
 
 log = logging.getLogger("weir.bus")
+
+# Each takes tens of megabytes for a moment; a peer that does not take one holds up the others for
+# no longer than stated.
+_BULKY = (Replay, SnapshotGet)
+_BULKY_AT_ONCE = 2
+_TAKEN_WITHIN_S = 2.0
+_LOOK_S = 0.005
 
 Handler = Callable[[Command], Body | tuple[bytes, str | None]]
 
@@ -35,6 +54,7 @@ class Responder:
     def __init__(self, socket: zmq.Socket[bytes], handler: Handler) -> None:
         self._socket = socket
         self._handler = handler
+        self._bulky = BoundedSemaphore(_BULKY_AT_ONCE)
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Request).decode
         self._decode_id = msgspec.msgpack.Decoder(_RequestId).decode
@@ -46,20 +66,36 @@ class Responder:
             gevent.spawn(self._serve, peer, b"".join(frames))
 
     def _serve(self, peer: bytes, data: bytes) -> None:
-        answer = self._answer(data)
-        if answer is None:
-            return
-        try:
-            self._socket.send_multipart([peer, self._encode(answer)], zmq.NOBLOCK)
-        except zmq.ZMQError as error:
-            log.warning("an answer was dropped: %s", error)
-
-    def _answer(self, data: bytes) -> Answer | None:
         try:
             request = self._decode(data)
         except MALFORMED as error:
             log.warning("malformed command of %d bytes: %s", len(data), error)
-            return self._refusal(data, str(error))
+            refusal = self._refusal(data, str(error))
+            if refusal is not None:
+                self._send(peer, refusal)
+            return
+        if not isinstance(request.command, _BULKY):
+            self._send(peer, self._answer(request))
+            return
+        with self._bulky:
+            sent = self._send(peer, self._answer(request), track=True)
+            until = time.monotonic() + _TAKEN_WITHIN_S
+            while sent is not None and not sent.done and time.monotonic() < until:
+                gevent.sleep(_LOOK_S)
+
+    def _send(self, peer: bytes, answer: Answer, track: bool = False) -> zmq.MessageTracker | None:
+        """Send an answer; return what tells when the socket has passed it on, if asked for."""
+        frames = [peer, self._encode(answer)]
+        try:
+            sent: zmq.MessageTracker | None = self._socket.send_multipart(
+                frames, zmq.NOBLOCK, copy=not track, track=track
+            )
+        except zmq.ZMQError as error:
+            log.warning("an answer was dropped: %s", error)
+            return None
+        return sent
+
+    def _answer(self, request: Request) -> Answer:
         try:
             body = self._handler(request.command)
         except CommandFailed as failure:

@@ -13,8 +13,18 @@ import zmq.green
 from gevent.event import Event
 
 import bus.requester
+import bus.responder
 from bus import sockets
-from bus.commands import CommandFailed, Done, Failed, Request, SessionGet, SessionList, Statuses
+from bus.commands import (
+    CommandFailed,
+    Done,
+    Failed,
+    Request,
+    SessionGet,
+    SessionList,
+    SnapshotGet,
+    Statuses,
+)
 from bus.requester import DeadlineExceeded, ProcessorGone, Requester
 from bus.responder import Responder
 
@@ -304,6 +314,38 @@ def test_nonsense_does_not_stop_a_requester(channel):
     for answer in (b"\xc1", b"", no_unicode, others, own):
         router.send_multipart([peer, answer])
     assert call.get(timeout=10).body == b"it"
+
+
+def test_snapshots_are_made_a_few_at_a_time_and_hold_up_no_other_command(channel):
+    now, most = 0, 0
+
+    def handler(command):
+        nonlocal now, most
+        if isinstance(command, SnapshotGet):
+            now += 1
+            most = max(most, now)
+            gevent.sleep(0.01)
+            now -= 1
+        return b"x" * 1_000_000, None
+
+    requester = channel.joined(handler)
+    asked = [gevent.spawn(requester.call, SnapshotGet()) for _ in range(20)]
+    gevent.sleep(0.005)
+    assert len(requester.call(SessionGet("ses_1")).body) == 1_000_000
+    assert not all(one.ready() for one in asked)
+    assert all(len(one.get(timeout=10).body) == 1_000_000 for one in asked)
+    assert most == 2
+
+
+def test_a_client_that_takes_no_snapshot_holds_up_others_for_a_while_only(channel, monkeypatch):
+    monkeypatch.setattr(bus.responder, "_TAKEN_WITHIN_S", 0.2)
+    channel.answer_with(lambda command: (b"x" * 20_000_000, None))
+    idle = channel.dealer()
+    for number in range(4):
+        idle.send(_encode(Request(number, SnapshotGet())))
+    requester = channel.requester()
+    until(requester._socket, zmq.POLLOUT)
+    assert len(requester.call(SnapshotGet()).body) == 20_000_000
 
 
 def test_a_client_that_leaves_before_its_answer_disturbs_nobody(channel):
