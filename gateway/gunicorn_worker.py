@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("weir.gateway")
 
 _TICK_S = 0.1
-_TICKS_A_SWEEP = 5
 _FINISH_WITHIN_S = 60.0
 _SPEAK_WITHIN_S = 0.5
 _KILL_WITHIN_S = 1.0
@@ -43,10 +42,8 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
         """Serve until the worker is told to stop, then end in order."""
         self.gateway.door.closing = lambda: not self.alive
         servers = [self._server(listener) for listener in self.sockets]
-        ticks = 0
         while self.alive:
-            ticks += 1
-            self._tick(sweeps=ticks % _TICKS_A_SWEEP == 0)
+            self._tick()
         for server in servers:
             server.close()
         self._finish()
@@ -68,12 +65,11 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
         client.setblocking(1)
         self.gateway.door.serve(client, str(address[0]) if address else "")
 
-    def _tick(self, sweeps: bool) -> None:
+    def _tick(self) -> None:
         self.notify()
         slots = self.gateway.door.slots
         slots.make_room()
-        if sweeps:
-            slots.sweep()
+        slots.sweep()
         gevent.sleep(_TICK_S)
 
     def _finish(self) -> None:
@@ -82,7 +78,7 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
         draining = gevent.spawn(self.gateway.drain)
         began = time.monotonic()
         while not draining.ready() or self._unfinished(time.monotonic() - began):
-            self._tick(sweeps=True)
+            self._tick()
         if door.served:
             log.warning("%d requests are broken off", len(door.served))
 

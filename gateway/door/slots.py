@@ -4,22 +4,25 @@
    *stuck* while a request waits for more of its body or for the client to take its answer. Event
    streams are neither: `gateway.shedding` looks after them.
 2. Every wait has an end. `sweep` ends the waits that are over.
-3. Where the last free places are taken, the connections that have waited longest go, those of the
-   address first that has most of them waiting. A connection that has just come is spared for
-   `GRACE_S`.
+3. So many connections may be idle and no more, and some places are kept free. Where that does not
+   hold, the connections that have waited longest go, those of the address first that has most of
+   them waiting. A connection that has just come is spared for `GRACE_S`.
 4. So many requests are served at once and no more; past that a stuck one goes, or the new one is
    refused. Probes are served always.
+5. Few go at once: an end costs the loop as much as a request, and all others wait meanwhile.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Protocol
 
 from gateway.proxy.failures import Refusal
 
 GRACE_S = 1.0
+_MOST_AT_ONCE = 32
 _KEPT_SHARE = 8
 _MOST_KEPT = 64
 
@@ -57,6 +60,7 @@ class _Queue:
     """Waits by address, those that have lasted longest first."""
 
     def __init__(self) -> None:
+        self.count = 0
         self._of: dict[str, dict[Wait, None]] = {}
 
     def __iter__(self) -> Iterator[Wait]:
@@ -64,14 +68,17 @@ class _Queue:
 
     def add(self, one: Wait) -> None:
         self._of.setdefault(one.holder.address, {})[one] = None
+        self.count += 1
 
     def remove(self, one: Wait) -> None:
         address = one.holder.address
         some = self._of.get(address)
-        if some is not None:
-            some.pop(one, None)
-            if not some:
-                del self._of[address]
+        if some is None or one not in some:
+            return
+        del some[one]
+        self.count -= 1
+        if not some:
+            del self._of[address]
 
     def first_to_go(self) -> Wait | None:
         if not self._of:
@@ -85,13 +92,15 @@ class Slots:
 
     Args:
         connections: how many there may be.
-        requests: how many may be served at once, event streams not counted.
+        requests: how many may be served at once, event streams not counted; and how many may be
+            idle.
     """
 
     def __init__(self, connections: int, requests: int) -> None:
         self._connections = connections
         self._kept = min(_MOST_KEPT, max(1, requests // _KEPT_SHARE))
         self._requests = max(1, requests - self._kept)
+        self._most_idle = requests
         self._open = self._served = 0
         self._ending: set[Holder] = set()
         self._idle, self._stuck = _Queue(), _Queue()
@@ -131,16 +140,18 @@ class Slots:
         self._served -= 1
 
     def make_room(self) -> None:
-        """End waits until some places are free, as far as they have lasted long enough."""
+        """End waits until there is room, as far as they have lasted long enough."""
         short = self._open - len(self._ending) + self._kept - self._connections
+        short = min(max(short, self._idle.count - self._most_idle), _MOST_AT_ONCE)
         while short > 0 and (self._let_go(self._idle) or self._let_go(self._stuck)):
             short -= 1
 
     def sweep(self) -> None:
-        """End the waits that are over."""
+        """End waits that are over; to be called often."""
         now = time.monotonic()
         for queue in (self._idle, self._stuck):
-            for one in [one for one in queue if one.until <= now]:
+            over = (one for one in queue if one.until <= now)
+            for one in list(islice(over, _MOST_AT_ONCE)):
                 self._give_up(queue, one, "the client has kept this server waiting for too long")
 
     def _let_go(self, queue: _Queue) -> bool:
