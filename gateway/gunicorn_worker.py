@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("weir.gateway")
 
 _TICK_S = 0.1
+# More would leave connections to one worker that another has time for; with fewer a burst fills
+# the listening socket, and what finds no place there is delayed by a second and longer.
+_ACCEPTED_AT_ONCE = 16
 _FINISH_WITHIN_S = 60.0
 _SPEAK_WITHIN_S = 0.5
 _KILL_WITHIN_S = 1.0
@@ -57,7 +60,7 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
         pool = Pool(self.worker_connections)
         server = StreamServer(listener, handle=self._handle, spawn=pool)
         if self.cfg.workers > 1:
-            server.max_accept = 1
+            server.max_accept = _ACCEPTED_AT_ONCE
         server.start()
         return server
 

@@ -22,7 +22,7 @@ from typing import Protocol
 from gateway.proxy.failures import Refusal
 
 GRACE_S = 1.0
-_MOST_AT_ONCE = 32
+_MOST_AT_ONCE = 64
 _KEPT_SHARE = 8
 _MOST_KEPT = 64
 

@@ -1,5 +1,6 @@
 """What an attack is, and what it is given."""
 
+import contextlib
 import importlib
 import pkgutil
 import random
@@ -20,6 +21,7 @@ OPENCODE = "tests.faults.upstream"
 """The upstream of relay mode: a server of sessions that plays scripts."""
 
 _CONNECT_S = 20.0
+_BURST, _BURST_S = 50, 0.025
 
 
 class Site:
@@ -58,6 +60,17 @@ class Site:
         while self.goes_on():
             yield
             time.sleep(pause_s)
+
+    def crowd(self, count: int, first_words: bytes = b"") -> list[socket.socket]:
+        """Open connections, a thousand or two a second, and say something on each."""
+        opened = []
+        for number in range(count):
+            with contextlib.suppress(OSError):
+                opened.append(self.connect())
+                opened[-1].sendall(first_words)
+            if number % _BURST == 0:
+                time.sleep(_BURST_S)
+        return opened
 
     def connect(self, timeout_s: float = _CONNECT_S) -> socket.socket:
         """Return a new connection."""

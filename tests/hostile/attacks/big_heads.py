@@ -12,7 +12,7 @@ _PIECES = 64
 
 def run(site: Site, count: int) -> None:
     """Bring all to the largest size that is allowed, then go on slowly."""
-    big = [site.connect() for _ in range(count)]
+    big = site.crowd(count)
     site.begin()
     for sock in big:
         with suppress(OSError):

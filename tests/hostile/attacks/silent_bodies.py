@@ -1,7 +1,5 @@
 """Requests that announce a body and never send it."""
 
-from contextlib import suppress
-
 from tests.hostile.attack import Attack, Site, reset
 
 _HEAD = b"POST /session HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
@@ -9,11 +7,7 @@ _HEAD = b"POST /session HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
 
 def run(site: Site, count: int) -> None:
     """Open them, and wait."""
-    silent = []
-    for _ in range(count):
-        with suppress(OSError):
-            silent.append(site.connect())
-            silent[-1].sendall(_HEAD)
+    silent = site.crowd(count, _HEAD)
     site.begin()
     for _ in site.hold():
         pass

@@ -5,7 +5,7 @@ from tests.hostile.attack import Attack, Site, reset
 
 def run(site: Site, count: int) -> None:
     """Open them, and wait."""
-    silent = [site.connect() for _ in range(count)]
+    silent = site.crowd(count)
     site.begin()
     for _ in site.hold():
         pass

@@ -9,7 +9,7 @@ _HEAD = b"GET /global/health HTTP/1.1\r\nHost: x\r\nX-Slow: "
 
 def run(site: Site, count: int) -> None:
     """Send a byte on each connection every quarter of a second."""
-    slow = [site.connect() for _ in range(count)]
+    slow = site.crowd(count)
     site.begin()
     for turn, _ in enumerate(site.hold(0.25)):
         byte = _HEAD[turn : turn + 1] or b"x"
