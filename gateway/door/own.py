@@ -12,7 +12,7 @@ from wsgiref.types import WSGIApplication
 
 from gateway.door.request import Request
 from gateway.door.wanted import Wanted
-from gateway.proxy.failures import ClientGone
+from gateway.proxy.failures import ClientGone, Refusal
 from gateway.proxy.framing import Framing
 from gateway.proxy.headers import Header
 
@@ -98,6 +98,8 @@ def serve(app: WSGIApplication, request: Request, path: str, keep_alive: bool) -
         stays_open = answer.run(app, environ_of(request, path))
     except (ClientGone, OSError):
         return False
+    except Refusal:
+        raise
     except Exception:
         log.exception("%s %.200r failed", request.method, request.path)
         request.wire.reset()

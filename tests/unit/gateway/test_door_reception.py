@@ -1,0 +1,206 @@
+"""A connection as its client uses it: heads and bodies in any pieces, slow ones, unwanted ones."""
+
+import json
+import time
+from contextlib import contextmanager
+
+import gevent
+import pytest
+from gevent import socket as gevent_socket
+
+from gateway.door import body, reception
+from gateway.door.door import Door
+from gateway.door.networks import Networks
+from gateway.door.slots import Slots
+
+PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
+ENDS_WITHIN_S = 5.0
+
+
+def app(environ, start_response):
+    """Answer what was asked, and the body where the path wants one."""
+    wanted = environ["PATH_INFO"] == "/read"
+    data = b""
+    while wanted and (piece := environ["wsgi.input"].read(1 << 20)):
+        data += piece
+    said = {key: value for key, value in environ.items() if isinstance(value, str)}
+    answer = json.dumps({**said, "body": data.decode("latin-1")}).encode()
+    start_response("200 OK", [("Content-Length", str(len(answer)))])
+    return [answer]
+
+
+class Client:
+    def __init__(self, sock):
+        self.sock = sock
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def rest(self):
+        """Return all that is said until the server closes."""
+        said = b""
+        with gevent.Timeout(ENDS_WITHIN_S), self.sock:
+            while data := self.sock.recv(65536):
+                said += data
+        return said
+
+    def head(self):
+        said = b""
+        with gevent.Timeout(ENDS_WITHIN_S):
+            while not said.endswith(b"\r\n\r\n"):
+                said += self.sock.recv(1)
+        return said
+
+    def answer(self):
+        head = self.head().decode("latin-1").lower()
+        size, said = int(head.split("content-length: ")[1].split("\r\n")[0]), b""
+        with gevent.Timeout(ENDS_WITHIN_S):
+            while len(said) < size:
+                said += self.sock.recv(size - len(said))
+        return head, json.loads(said)
+
+
+@contextmanager
+def connection(slots=None):
+    ours, theirs = gevent_socket.socketpair()
+    slots = slots or Slots(100, 50)
+    door = Door(app, None, slots, Networks())
+    serving = gevent.spawn(door.serve, theirs, "192.0.2.1")
+    ticking = gevent.spawn(tick, slots)
+    try:
+        yield Client(ours)
+        ours.close()
+        serving.join(ENDS_WITHIN_S)
+        assert serving.ready(), "the connection has not ended"
+        assert not door.fresh | door.served
+    finally:
+        gevent.killall([serving, ticking])
+
+
+def tick(slots):
+    while True:
+        slots.make_room()
+        slots.sweep()
+        gevent.sleep(0.01)
+
+
+def test_requests_in_single_bytes_and_in_one_go_are_the_same():
+    with connection() as client:
+        for pieces in ([PING * 3], [PING[n : n + 1] for n in range(len(PING))] * 3):
+            for piece in pieces:
+                client.send(piece)
+                gevent.sleep(0)
+            assert [client.answer()[1]["PATH_INFO"] for _ in range(3)] == ["/ping"] * 3
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /" + b"x" * 70_000, b"414"),
+        (b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000, b"431"),
+        (b"GET / HTTP/1.1\r\n" + b"a:b\r\n" * 14_000, b"431"),
+        (b"GET / HTTP/1.1\nHost: x\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: x\n\n", b"400"),
+        (b"\r\n\r\nGET / HTTP/1.1\r\n\r\n", b"400"),
+    ],
+)
+def test_what_can_become_no_head_is_refused_at_once(sent, status):
+    with connection() as client:
+        client.send(sent)
+        said = client.rest()
+    assert said.startswith(b"HTTP/1.1 " + status)
+    assert json.loads(said.partition(b"\r\n\r\n")[2])["data"]["message"]
+
+
+def test_a_head_of_any_shape_within_the_bound_passes():
+    with connection() as client:
+        for filling in (b"a:b\r\n" * 12_000, b"X: " + b"y" * 60_000 + b"\r\n"):
+            client.send(b"GET /ping HTTP/1.1\r\n" + filling + b"\r\n")
+            assert client.answer()[1]["PATH_INFO"] == "/ping"
+
+
+def test_a_head_that_is_not_whole_in_time_is_answered_with_408(monkeypatch):
+    monkeypatch.setattr(reception, "HEAD_WITHIN_S", 0.1)
+    with connection() as client:
+        client.send(PING[:20])
+        gevent.sleep(0.06)
+        client.send(PING[20:22])  # a piece now and then does not help
+        assert client.rest().startswith(b"HTTP/1.1 408 ")
+
+
+def test_an_idle_connection_is_closed_without_a_word(monkeypatch):
+    monkeypatch.setattr(reception, "IDLE_S", 0.1)
+    with connection() as client:
+        client.send(PING)
+        client.answer()
+        assert client.rest() == b""
+
+
+def test_a_body_that_does_not_come_is_answered_with_408(monkeypatch):
+    monkeypatch.setattr(body, "SILENT_S", 0.1)
+    for framing in (b"Content-Length: 9", b"Transfer-Encoding: chunked"):
+        with connection() as client:
+            client.send(b"POST /read HTTP/1.1\r\n%b\r\n\r\n5" % framing)
+            assert client.rest().startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 30", b"Transfer-Encoding: chunked"])
+def test_a_body_that_no_route_wants_is_not_read_and_ends_the_connection(framing):
+    with connection() as client:
+        client.send(b"POST /ping HTTP/1.1\r\n%b\r\n\r\n5\r\nGET /" % framing)
+        head, _ = client.answer()
+        assert "connection: close" in head
+        client.send(PING)
+        assert client.rest() == b""
+
+
+def test_an_unwanted_body_that_has_come_whole_ends_no_connection():
+    bodies = (
+        b"Content-Length: 2\r\n\r\n{}",
+        b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n\r\n",
+    )
+    with connection() as client:
+        for body_sent in bodies:
+            client.send(b"POST /ping HTTP/1.1\r\n" + body_sent)
+            head, _ = client.answer()
+            assert "connection: close" not in head
+
+
+def test_a_client_that_sends_without_an_end_gets_its_answer_and_its_end():
+    with connection() as client:
+        client.send(b"POST /ping HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        sending = gevent.spawn(_send_for_ever, client.sock)
+        assert client.answer()[1]["PATH_INFO"] == "/ping"
+        began = time.monotonic()
+        sending.join(10)
+        assert time.monotonic() - began < 5
+
+
+def _send_for_ever(sock):
+    chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
+    try:
+        while True:
+            sock.sendall(chunk)
+    except OSError:
+        return
+
+
+def test_the_client_is_told_to_go_on_only_where_its_body_is_wanted():
+    expecting = b"POST %b HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    with connection() as client:
+        client.send(expecting % b"/read")
+        assert client.head() == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.send(b"ok")
+        assert client.answer()[1]["body"] == "ok"
+        client.send(expecting % b"/ping")
+        assert "connection: close" in client.answer()[0]
+
+
+def test_an_environ_takes_no_twin_with_an_underscore_for_a_header():
+    twins = b"Content_Length: 7\r\nAuthorization_: x\r\nX_Real: 1\r\nScript_Name: /ping\r\n"
+    with connection() as client:
+        client.send(b"GET /ping HTTP/1.1\r\nX-Real: 2\r\nX-Real: 3\r\n" + twins + b"\r\n")
+        environ = client.answer()[1]
+    assert environ["HTTP_X_REAL"] == "2,3"
+    assert environ["SCRIPT_NAME"] == ""
+    assert not {"CONTENT_LENGTH", "HTTP_CONTENT_LENGTH", "HTTP_SCRIPT_NAME"} & environ.keys()
