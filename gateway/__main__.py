@@ -25,6 +25,9 @@ from bus.places import leave_deleted_folder
 from gateway import settings
 from gateway.listener import listen
 
+# Where gunicorn finds sockets: of a master that is being replaced (SIGUSR2), or of systemd.
+_HANDED_DOWN = ("GUNICORN_FD", "LISTEN_FDS")
+
 
 def main(argv: Sequence[str]) -> int:
     """Run a gateway until it is stopped; return the exit status."""
@@ -37,11 +40,9 @@ def main(argv: Sequence[str]) -> int:
     leave_deleted_folder()
     from gateway.server import Gateway
 
-    if read.listen_fd is not None:
-        Gateway(read).run()
-        return 0
-    with listen(read.host, read.port) as listener:
-        Gateway(replace(read, listen_fd=listener.fileno())).run()
+    if read.listen_fd is None and not any(name in os.environ for name in _HANDED_DOWN):
+        read = replace(read, listen_fd=listen(read.host, read.port).detach())
+    Gateway(read).run()
     return 0
 
 

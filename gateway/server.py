@@ -68,8 +68,10 @@ class Gateway(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         """Set what gunicorn needs to know."""
         settings = self._settings
+        fd = settings.listen_fd
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
         for name, value in {
-            "bind": f"fd://{settings.listen_fd}",
+            "bind": f"{host}:{settings.port}" if fd is None else f"fd://{fd}",
             "workers": settings.workers,
             "worker_class": "gateway.gunicorn_worker.GatewayWorker",
             # Streams are capped by `max_readers`; health must find a place beyond that.
