@@ -48,15 +48,15 @@ def test_the_password_is_never_shown():
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://h", "h:4096", "http://", "http://h:x", "http://h/api", "http://h?x=1", "http://h:0",
-     "http://h h", "http://me:hidden@h/path", "http://me:hid den@h", "http://me:hidden@[::1"],
+    ["ftp://h", "h:4096", "http://", "http://h:x", "http://h/api?x=1", "http://h?x=1", "http://h:0",
+     "http://h h", "http://me:hidden@h/path#x", "http://me:hid den@h", "http://me:hidden@[::1"],
 )  # fmt: skip
 def test_a_bad_url_is_refused_in_one_line_without_its_password(url):
     with pytest.raises(BadFlag) as refused:
         upstream("--upstream", url)
     message = str(refused.value)
     assert message.startswith("--upstream: ")
-    assert "http://HOST[:PORT]" in message
+    assert "http(s)://[USER:PASSWORD@]HOST[:PORT][/PATH]" in message
     assert "\n" not in message
     assert "hid" not in message
 
