@@ -11,6 +11,8 @@ from bus.events.session import Session
 from processor.store import removals
 from processor.store.arrival import LAST
 
+MOST_DIRECTORIES = 1000
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Session).decode
 
@@ -157,8 +159,15 @@ def some(db: sqlite3.Connection, rows: Sequence[int], size: int) -> tuple[list[b
 
 
 def directories(db: sqlite3.Connection) -> list[tuple[str, int]]:
-    """Return every directory that has sessions, and when one there last changed (ms)."""
-    return db.execute("SELECT directory, max(updated) FROM session GROUP BY directory").fetchall()
+    """Return directories that have sessions, and when one there last changed (ms).
+
+    Of very many, the `MOST_DIRECTORIES` where something changed last.
+    """
+    return db.execute(
+        "SELECT directory, max(updated) AS last FROM session GROUP BY directory "
+        "ORDER BY last DESC LIMIT ?",
+        (MOST_DIRECTORIES,),
+    ).fetchall()
 
 
 def _columns(session: Session) -> tuple[str, int, bytes]:
