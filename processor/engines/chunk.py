@@ -36,7 +36,7 @@ _TEXTS = ("text", "content", "thinking", "reasoning", "summary", "refusal")
 _CHOICE_FIELDS = ("delta", "message", "text", "finish_reason")
 _ERROR_FIELDS = ("error", "errors", "detail", "error_msg", "error_message", "fault")
 _FINE = ("0", "200", "ok", "success")
-_UNFINISHED = ("", "null", "none")
+_NOTHING = ("", "null", "none", "false")
 _FAILED = re.compile(r"error|fail|abort|cancel|time_?out|insufficient|malformed", re.IGNORECASE)
 
 
@@ -151,6 +151,8 @@ def _first(choices: Any) -> Json:
         if any(field in choices for field in _CHOICE_FIELDS):
             return choices
         choices = list(choices.values())
+    if isinstance(choices, str):
+        choices = [choices]
     if not isinstance(choices, list):
         return {}
     first = choices[0] if choices else {}
@@ -195,7 +197,7 @@ def _flat(value: Any, levels: int = _MOST_LEVELS) -> str:
 
 def _finish(reason: Any) -> str | None:
     if isinstance(reason, str):
-        return None if reason.strip().lower() in _UNFINISHED else reason
+        return None if reason.strip().lower() in _NOTHING else reason
     return "unknown" if reason else None
 
 
@@ -267,7 +269,7 @@ def _is_error(value: Any, levels: int = _MOST_LEVELS) -> bool:
         return levels > 0 and any(_is_error(one, levels - 1) for one in value.values())
     if isinstance(value, list):
         return levels > 0 and any(_is_error(one, levels - 1) for one in value)
-    return bool(value)
+    return value.strip().lower() not in _NOTHING if isinstance(value, str) else bool(value)
 
 
 def _is_fine(code: Any) -> bool:

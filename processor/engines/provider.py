@@ -33,7 +33,7 @@ _NAMES_A_FIELD = re.compile(
 
 
 class RefusedRequest(Exception):
-    """The provider answered, but not with 200."""
+    """The provider answered, but not with success."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.status)
@@ -65,7 +65,7 @@ class Provider:
         A model that refuses to be asked for its token counts is asked without, now and later.
 
         Raises:
-            RefusedRequest: the answer is not 200.
+            RefusedRequest: the answer is no success.
             NoAnswer: there is none in time.
             HTTPError: the connection failed.
         """
@@ -98,7 +98,7 @@ class Provider:
                 redirect=False,
                 preload_content=False,
             )
-        if response.status == 200:
+        if 200 <= response.status < 300:
             return response
         raise RefusedRequest(self._refusal(response))
 

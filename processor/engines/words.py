@@ -9,6 +9,8 @@ from typing import Any
 from bus import json
 
 MOST_CHARACTERS = 2000
+MOST_READ = 64 * 1024
+_MOST_LINES = 20
 _MOST_LEVELS = 8
 _MOST_SENTENCES = 5
 _KEYS = (
@@ -32,20 +34,21 @@ _KEYS = (
 )
 # A name for the error is better than nothing.
 _NAMES = ("code", "type", "status")
-_UNSEEN = re.compile(
-    r"<(script|style)\b.*?</\1\s*>|<[^<>]*>|<!--.*?-->", re.DOTALL | re.IGNORECASE
-)
+# No branch looks past the next tag, so that a page of any form takes linear time.
+_UNSEEN = re.compile(r"<(?:script|style)\b[^<]*|<[^<>]*>|<!--[^<]*-->", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PREFIX = re.compile(r"^(data|error):\s*", re.MULTILINE)
 
 
 def in_body(body: str) -> str | None:
     """Return the sentence in the body of an answer: JSON, an event stream, a page, plain text."""
-    plain = _PREFIX.sub("", body.strip())
-    try:
-        return in_value(json.decode(plain.encode(errors="replace")))
-    except ValueError:
-        text = _UNSEEN.sub(" ", plain) if plain.startswith("<") else plain
-        return _shortened(text)
+    plain = _PREFIX.sub("", body[:MOST_READ].strip())
+    for text in (plain, *plain.splitlines()[:_MOST_LINES]):
+        try:
+            return in_value(json.decode(text.encode(errors="replace")))
+        except ValueError:
+            continue
+    return _shortened(_UNSEEN.sub(" ", plain) if plain.startswith("<") else plain)
 
 
 def in_value(value: Any, levels: int = _MOST_LEVELS) -> str | None:
@@ -78,5 +81,5 @@ def _joined(sentences: Iterable[str | None]) -> str | None:
 
 
 def _shortened(text: str) -> str | None:
-    words = " ".join(text.encode(errors="replace").decode().split())
+    words = " ".join(_CONTROL.sub(" ", text.encode(errors="replace").decode()).split())
     return words[: MOST_CHARACTERS - 1] + "…" if len(words) > MOST_CHARACTERS else words or None

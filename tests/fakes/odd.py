@@ -260,6 +260,8 @@ HARMLESS: dict[str, Odd] = {
     "error false": Odd(whole(chunk(error=False))),
     "error an object": Odd(whole(chunk(error={}))),
     "error of nulls": Odd(whole(chunk(error={"message": None, "code": 0}))),
+    "error null in words": Odd(whole(chunk(error="null"))),
+    "choices a string": Odd(whole(data({"choices": "b"}))),
     "error fine": Odd(whole(chunk(error={"message": "success", "code": 0}))),
     "errors none": Odd(whole(chunk(errors=[]))),
     "base_resp fine": Odd(whole(chunk(base_resp={"status_code": 0, "status_msg": "success"}))),
@@ -286,6 +288,7 @@ HARMLESS: dict[str, Odd] = {
     "Latin-1": Odd(whole(raw(b'{"content":"\xe9t\xe9 "}'), B), text="a\ufffdt\ufffd b"),
     "not streamed": Odd(body(json.dumps(COMPLETION).encode()), asked=7),
     "not streamed, in lines": Odd(body(json.dumps(COMPLETION, indent=2).encode()), asked=7),
+    "not streamed, 201": Odd(body(json.dumps(COMPLETION).encode(), status=201), asked=7),
     "not streamed, no finish": Odd(
         body(b'{"choices":[{"message":{"content":"ab"}}]}'), finish="unknown"
     ),
@@ -400,6 +403,9 @@ ERRORS: dict[str, Odd] = {
         body(data({"error": {"message": "overloaded"}}), "text/event-stream", 400),
         "",
         "overloaded",
+    ),
+    "400 in events with an end": Odd(
+        body(data({"error": "overloaded"}) + DONE, "text/event-stream", 400), "", "overloaded"
     ),
     "400 behind a host": Odd(
         refuse(

@@ -4,6 +4,7 @@ import time
 import pytest
 
 from processor.engines.failures import MAX_RETRY_AFTER_S, Refusal, refused, retry_after
+from processor.engines.provider import MAX_ERROR_BYTES
 
 URL = "http://127.0.0.1:9911/v1/chat/completions"
 
@@ -63,6 +64,11 @@ def test_a_full_context_is_an_error_of_its_own(body: str) -> None:
         ('{"error":"b"}', "b"),
         ('{"detail":"c"}', "c"),
         ("<html>", "the provider answered 400"),
+        ("<html><style>a{}</style><h1>Bad\n gateway</h1></html>", "Bad gateway"),
+        ("over\x1b[2Jloaded", "over [2Jloaded"),
+        ('[{"error":{"message":"d"}}]', "d"),
+        ('{"detail":[{"loc":["body","messages",0],"msg":"e"}]}', "body.messages.0: e"),
+        ('{"errors":["f",{"message":"g"}]}', "f; g"),
         ('{"error":{"code":1}}', "the provider answered 400"),
     ],
 )
@@ -100,3 +106,12 @@ def test_a_date_to_come_back_at_is_understood() -> None:
     asked = retry_after({"retry-after": email.utils.formatdate(time.time() + 20, usegmt=True)})
     assert asked is not None
     assert 15 < asked <= 20
+
+
+@pytest.mark.parametrize(
+    "piece", ["<script>", "<", "<style", "data:", "[", "error: ", "<!--", "\n"]
+)
+def test_a_body_of_any_form_takes_linear_time(piece: str) -> None:
+    began = time.monotonic()
+    refused(refusal(400, (piece * MAX_ERROR_BYTES)[:MAX_ERROR_BYTES]), "fake")
+    assert time.monotonic() - began < 2
