@@ -17,7 +17,7 @@ from processor.upstream.condition import Condition
 from processor.upstream.deadline import Deadline
 from processor.upstream.healing import Healing
 from processor.upstream.intake import Intake
-from processor.upstream.rest import NotThere, Rest, RestFailed
+from processor.upstream.rest import NotJson, NotThere, Rest, RestFailed
 from processor.upstream.settings import UpstreamSettings
 from processor.upstream.stream import Stream, UpstreamLost, opened
 
@@ -155,7 +155,7 @@ class Reader:
 
     def _tell_version(self) -> None:
         """Ask for the version; by its answer the server has joined the stream to its events."""
-        with contextlib.suppress(NotThere):
+        with contextlib.suppress(NotThere, NotJson):
             self._condition.version = self._rest.version()
 
 

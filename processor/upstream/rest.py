@@ -54,6 +54,10 @@ class RestCut(RestFailed):
     """The connection was refused or lost; that says nothing of what it was asked for."""
 
 
+class NotJson(RestFailed):
+    """The answer is no JSON; perhaps it was cut."""
+
+
 class NotThere(Exception):
     """There is no such route, or it does not answer with what was asked for."""
 
@@ -186,5 +190,5 @@ def _read(path: str, body: bytes, shape: Any) -> Any:
         log.error("GET %s: its answer is left out: %s", path, error)
         raise NotThere(path) from error
     except ValueError as error:
-        raise RestFailed(f"GET {path}: its answer is not JSON") from error
+        raise NotJson(f"GET {path}: its answer is not JSON") from error
     return value

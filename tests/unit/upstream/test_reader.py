@@ -12,7 +12,7 @@ from processor.upstream.condition import Condition
 from processor.upstream.healing import Healing
 from processor.upstream.intake import Intake
 from processor.upstream.reader import Reader
-from processor.upstream.rest import NotThere, Rest
+from processor.upstream.rest import NotJson, NotThere, Rest
 from processor.upstream.settings import UpstreamSettings
 from tests.fakes.stored import Stored, StoredRest
 from tests.ports import free_port
@@ -73,3 +73,16 @@ def test_an_answer_that_takes_longer_than_live_events_wait_is_not_done_without(m
     intake.connected(None)
     reader._heal()
     assert "message.updated" in [frame.event.type for frame in published]
+
+
+def test_a_health_that_is_junk_keeps_nothing_from_being_healed():
+    class JunkHealth(StoredRest):
+        def version(self):
+            raise NotJson("GET /global/health: its answer is not JSON")
+
+    rest = JunkHealth(Stored(), lambda: None, lambda: None)
+    intake, condition = Intake(print), Condition("an upstream")
+    reader = Reader(None, None, intake, Healing(rest, intake, Ids()), rest, condition)
+    intake.connected(None)
+    reader._heal()
+    assert (condition.healing, condition.unhealed, condition.version) == (False, None, None)
