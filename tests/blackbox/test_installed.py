@@ -22,7 +22,10 @@ INSTALL_S = 200.0
 # The first test of an environment also waits for the build and for pip.
 pytestmark = pytest.mark.timeout(3 * INSTALL_S)
 NEWER = "3.14", "3.13", "3.12"
-NOT_COPIED = (".git", ".venv", "node_modules", "__pycache__", ".*_cache", "*.egg-info")
+NOT_COPIED = (
+    *(".git", ".venv", "node_modules", "__pycache__", ".*_cache", ".hypothesis"),
+    *("*.egg-info", "build", "dist"),
+)
 LITTER = "tests/sdk/node_modules/some/index.js", "tests/unit/__pycache__/some.pyc", ".venv/some"
 MADE_BY_SETUPTOOLS = "PKG-INFO", "setup.cfg", "weir_events.egg-info/"
 IMPORT_ALL = """
