@@ -116,7 +116,10 @@ class Statuses(Struct, tag=True):
 
 
 class Describe(Struct, tag=True):
-    """What clients ask for when they start. Body: as `WIRE.md` §4 has it."""
+    """What clients ask for when they start. Body: as `WIRE.md` §4 has it.
+
+    In front of an upstream, only ``path``: the folder that a path of any spelling names there.
+    """
 
     what: Literal[
         "config", "config/providers", "provider", "agent", "path", "project", "project/current"

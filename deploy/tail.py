@@ -13,7 +13,7 @@ from msgspec import Struct
 from acp_client import decode, wire
 from acp_client.stream import EventStream, StreamRefused
 from bus import flags
-from bus.flags import Flag
+from bus.flags import Flag, Kind
 from bus.origin import Origin
 from bus.sse import ServerSentEvent
 from deploy import command_line
@@ -22,9 +22,11 @@ from deploy.terminal import has_colour, shown_json, shown_line
 from deploy.transcript.page import Page
 from deploy.transcript.transcript import Transcript
 
+# Relative to where the command runs; the server resolves links.
+_FOLDER = Kind(lambda given: os.path.abspath(flags.text("").parse(given)), "a folder")
 _FLAGS = (
     Flag("session", flags.text("a session id"), None, "only this session, with what was said"),
-    Flag("directory", flags.text("a folder"), None, "only this folder"),
+    Flag("directory", _FOLDER, None, "only this folder"),
     Flag("lines", flags.whole(0, 1000000), 10, "of a tool's output or diff to show; 0: all"),
 )
 _LONGEST_WAIT_S = 5.0

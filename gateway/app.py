@@ -23,6 +23,7 @@ from gateway.door.slots import Slots
 from gateway.draining import drain
 from gateway.errors import install_error_handlers
 from gateway.feed import Feeds
+from gateway.folders import Folders
 from gateway.guard import Guard
 from gateway.loop_lag import LoopLag
 from gateway.neighbour import Neighbours
@@ -70,6 +71,8 @@ class Worker:
         self._drain_s = settings.drain
         self._shedding = Shedding(self.readers, settings.stall_timeout)
         self._feeds = Feeds(zmq.green.Context(), settings, self.readers)
+        learns = settings.upstream is not None
+        self._folders = Folders(list(self._feeds), self.readers, settings.directory, learns)
         self.proxy, origins = None, None
         if settings.upstream is not None:
             origins = UpstreamOrigins(partial(preflight, settings.upstream))
@@ -92,6 +95,7 @@ class Worker:
         loops: list[Callable[[], None]] = [
             *self._feeds.loops(),
             self.readers.run,
+            self._folders.run,
             self._shedding.run,
             self._lag.run,
             self._bulletin.run,
@@ -121,7 +125,7 @@ class Worker:
         if upstream is not None and upstream.login is not None:
             app.add_middleware(Guard(upstream.login))
         install_error_handlers(app, self._unknown)
-        made_with = (self.readers, settings, Ids(), Neighbours())
+        made_with = (self.readers, self._folders, settings, Ids(), Neighbours())
         for endpoint in Endpoint:
             app.add_route(endpoint.value, EventStream(endpoint, *made_with))
         app.add_route("/global/health", Health(self._feeds.memories[0]))

@@ -1,7 +1,14 @@
-"""Which directory a request is about."""
+"""Which directory a request is about, as an opencode reads it.
+
+A query is form-encoded, and an opencode decodes its directory once more; the header it decodes
+once. What does not decode again is taken as it is. Symbolic links are resolved by the machine
+that has the folders (`gateway.folders`).
+"""
 
 from __future__ import annotations
 
+import posixpath
+import re
 from urllib.parse import unquote_to_bytes
 
 from falcon import Request
@@ -9,36 +16,61 @@ from falcon import Request
 from gateway.errors import BadRequest, RequestPart
 
 _HEADER = "x-opencode-directory"
+_QUERY = "directory"
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def directory_of(req: Request, default: str) -> str:
     """The directory of a request: ``?directory``, or its header, or the default.
 
-    Newer SDKs send the query parameter (form-encoded), older ones the header (URI-encoded).
+    Raises:
+        BadRequest: it is not a path.
+    """
+    return tidy(posixpath.join(default, spelt_directory(req) or ""))
+
+
+def spelt_directory(req: Request) -> str | None:
+    """The directory that a request names, which may be relative; None if it names none.
+
+    Newer SDKs send the query parameter, older ones the header.
 
     Raises:
-        BadRequest: it is not an absolute path.
+        BadRequest: it is not a path.
     """
-    asked = req.get_param("directory")
+    asked = [name for name in req.get_param_as_list(_QUERY) or () if name]
+    if len(asked) > 1:
+        raise BadRequest(f"{_QUERY}: given {len(asked)} times; once is allowed", "Query", _QUERY)
     if asked:
-        return _absolute(asked, "Query", "directory")
+        return _decoded_again(_checked(asked[0], "Query", _QUERY))
     header = req.get_header(_HEADER)
-    if header:
-        return _absolute(_decoded(header), "Headers", _HEADER)
-    return default
-
-
-def _decoded(header: str) -> str:
     # WSGI hands over a header's bytes as Latin-1; a client may have sent them raw, in UTF-8.
-    return unquote_to_bytes(header.encode("latin-1")).decode("utf-8", "replace")
+    return _checked(_decoded(header.encode("latin-1")), "Headers", _HEADER) if header else None
 
 
-def _absolute(path: str, kind: RequestPart, field: str) -> str:
+def tidy(path: str) -> str:
+    """Return an absolute path without ``.``, ``..`` and needless slashes."""
+    return posixpath.normpath(f"/{path.lstrip('/')}")
+
+
+def is_tidy(path: str) -> bool:
+    """Tell whether a path is absolute, and spelt in the shortest way."""
+    return path.startswith("/") and tidy(path) == path
+
+
+def _decoded(header: bytes) -> str:
+    encoded = header if _BAD_ESCAPE.search(header) else unquote_to_bytes(header)
+    return encoded.decode("utf-8", "replace")
+
+
+def _decoded_again(text: str) -> str:
+    decoded = _decoded(text.encode())
+    return text if "\ufffd" in decoded else _checked(decoded, "Query", _QUERY)
+
+
+def _checked(path: str, kind: RequestPart, field: str) -> str:
     if "\ufffd" in path:
-        # Falcon and `_decoded` put this where bytes are not UTF-8: another directory altogether.
+        # Falcon and `spelt_directory` put this where bytes are not UTF-8: another directory.
         raise BadRequest(f"{field}: {path!r} is not UTF-8", kind, field)
     if "\0" in path:
         raise BadRequest(f"{field}: {path!r} has a NUL in it", kind, field)
-    if not path.startswith("/"):
-        raise BadRequest(f"{field}: {path!r} is not an absolute path", kind, field)
-    return path.rstrip("/") or "/"
+    return path

@@ -106,6 +106,9 @@ class Feeds:
         self.requester = self._feeds[0].requester
         self.memories = [feed.memory for feed in self._feeds]
 
+    def __iter__(self) -> Iterator[Feed]:
+        return iter(self._feeds)
+
     @property
     def sources(self) -> Mapping[str, SourceState]:
         """What is known of each source, by its name."""

@@ -21,6 +21,8 @@ class Reader:
         from_now: it begins with what happens after it came.
         cursor: where it stood when it began to wait, or stands since.
         lane: where it waits; None while it does not.
+        placed: its view is known; until then the view admits nothing.
+        patience_s: how long it waits for that before it is greeted.
         resumed: it goes on exactly where that stream was cut; None while it is not known.
         connection: its socket; None under a test client.
         left: why it is over, once it is.
@@ -36,6 +38,8 @@ class Reader:
         self.last_id = last_id
         self.from_now = from_now
         self.cursor = cursor
+        self.placed = True
+        self.patience_s = 0.0
         self.lane: Lane | None = None
         self.resumed: bool | None = None
         self.connection: Connection | None = None
@@ -44,6 +48,33 @@ class Reader:
         self.sent = Sent()
         self.stalled_s = 0.0
         self.wake = Event()
+        self._turn: tuple[View, int] | None = None
+
+    def place(self, view: View, placed: bool, patience_s: float) -> None:
+        """Give it the view that it begins with."""
+        self.view, self.placed, self.patience_s = view, placed, patience_s
+
+    @property
+    def turning(self) -> bool:
+        """Whether it is to get another view."""
+        return self._turn is not None
+
+    def turn_to(self, view: View, since_ns: int) -> None:
+        """Have it get another view as soon as it can; does not block.
+
+        Args:
+            view: what it is to get.
+            since_ns: since when it may lack something of that, ns since the Unix epoch.
+        """
+        self._turn = view, since_ns
+        self.wake.set()
+
+    def turn(self) -> int:
+        """Take the other view; returns since when something of it may be lacking."""
+        assert self._turn is not None
+        self.view, since_ns = self._turn
+        self._turn, self.placed = None, True
+        return since_ns
 
     @property
     def gone(self) -> bool:

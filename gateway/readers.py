@@ -12,7 +12,7 @@ from gevent.event import Event
 from gateway.counts import Sent, total
 from gateway.evictions import Cause, none_yet
 from gateway.reader import Lane, Reader
-from gateway.relay import Entrance, Relay, Verdict, View, enter, go_on
+from gateway.relay import Entrance, Relay, Verdict, View, enter, go_on, look_elsewhere
 from gateway.relay.pacing import pause_after
 from gateway.turnstile import Turnstile
 
@@ -90,15 +90,26 @@ class Readers:
         reader.resumed = entrance.resumed
         return entrance
 
+    def turn(self, reader: Reader) -> Entrance:
+        """Give a reader its other view; returns what it is told first in that."""
+        reader.leave_lane()
+        begins = not reader.placed
+        since_ns = reader.turn()
+        if begins and reader.last_id:
+            return self.come_in(reader)
+        if begins:
+            self.resumes[Verdict.FRESH.value] += 1
+            reader.resumed, since_ns = False, _came_ns(reader)
+        return look_elsewhere(self.relay, reader.view, since_ns, reader.from_now)
+
     def catch_up(self, reader: Reader) -> Entrance:
         """Return what a reader is told that has fallen off the log."""
-        came_ns = time.time_ns() - int((time.monotonic() - reader.opened_at) * 1e9)
         entrance = go_on(
             self.relay,
             reader.cursor.marks,
             reader.last_id,
             reader.view,
-            came_ns,
+            _came_ns(reader),
             reader.from_now,
         )
         self.catch_ups[entrance.verdict.value] += 1
@@ -125,7 +136,7 @@ class Readers:
         It has to stand at the head; what its view does not admit, it has passed afterwards.
         """
         reader.wake.clear()
-        if reader.gone:
+        if reader.gone or reader.turning:
             return
         self.lane(reader).join(reader)
         reader.wake.wait(timeout_s)
@@ -181,3 +192,7 @@ class Readers:
         gevent.sleep(pause_after(time.perf_counter() - started))
         lane.flushing = False
         self._grown.set()
+
+
+def _came_ns(reader: Reader) -> int:
+    return time.time_ns() - int((time.monotonic() - reader.opened_at) * 1e9)

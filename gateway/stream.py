@@ -65,12 +65,12 @@ class Stream:
     def __iter__(self) -> Iterator[bytes]:
         """Yield the stream, piece by piece."""
         yield from self._until_its_place_is_heard_of()
-        entrance = self._readers.come_in(self._reader)
-        connected = self._say(ServerConnected.type, entrance.id, resumed=entrance.resumed)
-        yield self._retry() + connected
-        yield from self._bring_in(entrance)
+        yield from self._come_in()
         beat_at = time.monotonic() + self._heartbeat_s
         while not self._reader.gone:
+            if self._reader.turning:
+                yield from self._bring_in(self._readers.turn(self._reader))
+                continue
             try:
                 step = self._readers.relay.step(self._reader.cursor, self._reader.view)
             except FellOff:
@@ -85,7 +85,7 @@ class Stream:
                 self._readers.wait(self._reader, left)
             else:
                 beat_at += self._heartbeat_s
-                yield self._say(ServerHeartbeat.type, event_id(self._reader.cursor.marks))
+                yield self._say(ServerHeartbeat.type, self._place())
         raise _reset("the stream is shed")
 
     def close(self) -> None:
@@ -95,16 +95,43 @@ class Stream:
             self._reader.connection.close()
 
     def _until_its_place_is_heard_of(self) -> Iterator[bytes]:
-        """Wait for what the reader has seen at another worker; comments say that it is served."""
-        reader, relay = self._reader, self._readers.relay
+        """Wait for its folder, and for what the reader has seen at another worker.
+
+        Comments say that it is served.
+        """
+        reader = self._reader
         began = said = time.monotonic()
-        while not reader.gone and time.monotonic() - began < patience_s(relay, reader.last_id):
+        while not reader.gone and time.monotonic() - began < self._patience_s():
             if time.monotonic() - said < _COMMENT_S:
                 reader.wake.wait(_LOOK_S)
                 continue
             said = time.monotonic()
             reader.sent.bytes += len(_WAITING)
             yield _WAITING
+
+    def _patience_s(self) -> float:
+        """Return for how long to wait, counted from when the reader came."""
+        reader = self._reader
+        if not reader.placed and not reader.turning:
+            return reader.patience_s
+        return patience_s(self._readers.relay, reader.last_id)
+
+    def _come_in(self) -> Iterator[bytes]:
+        """Greet the reader, and yield what it is told first; of no folder it is told nothing."""
+        reader = self._reader
+        if reader.turning:
+            reader.turn()
+        if not reader.placed:
+            yield self._retry() + self._say(ServerConnected.type, "", resumed=False)
+            return
+        entrance = self._readers.come_in(reader)
+        connected = self._say(ServerConnected.type, entrance.id, resumed=entrance.resumed)
+        yield self._retry() + connected
+        yield from self._bring_in(entrance)
+
+    def _place(self) -> str:
+        """Return the id of where the reader stands; none before it has been told anything."""
+        return event_id(self._reader.cursor.marks) if self._reader.placed else ""
 
     def _catch_up(self) -> Entrance:
         stood = self._reader.cursor.marks

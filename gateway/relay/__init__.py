@@ -20,7 +20,7 @@ readers in, at the place that their last id names or by the ledger, `pacing` say
 
 from bus.log import FellOff, Log
 from gateway.relay.ahead import patience_s
-from gateway.relay.enter import enter, go_on
+from gateway.relay.enter import enter, go_on, look_elsewhere
 from gateway.relay.entrance import Entrance, Verdict
 from gateway.relay.relay import Cursor, Relay, Step
 from gateway.relay.view import Endpoint, View
@@ -37,5 +37,6 @@ __all__ = [
     "View",
     "enter",
     "go_on",
+    "look_elsewhere",
     "patience_s",
 ]

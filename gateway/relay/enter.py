@@ -144,6 +144,23 @@ def go_on(
     return _caught_up(relay, stands, view, lambda ledger: ledger.recent(since_ns, False))
 
 
+def look_elsewhere(relay: Relay, view: View, since_ns: int, from_now: bool) -> Entrance:
+    """Return how a reader goes on whose view is another now: with what has changed there.
+
+    Args:
+        relay: where it reads.
+        view: what it gets from now on.
+        since_ns: since when it may lack something of that, ns since the Unix epoch.
+        from_now: it asked for nothing from before it came.
+    """
+    ledgers = relay.ledgers.values()
+    if from_now:
+        found: list[Iterable[Upsert]] = [_told_since(ledger, since_ns) for ledger in ledgers]
+    else:
+        found = [ledger.recent(since_ns, False) for ledger in ledgers]
+    return _told(relay, Verdict.CAUGHT_UP, found, view, None)
+
+
 def _since_joined(relay: Relay, marks: Marks, last_id: str | None) -> Iterator[Place]:
     """Yield where a reader stood, when it came, in sources that have joined since.
 
@@ -252,7 +269,8 @@ def _caught_up(
 
 def _concerns(relay: Relay, source: str, view: View) -> bool:
     """Tell whether a source may have said anything to a reader (rule 8)."""
-    if view.endpoint is Endpoint.INSTANCE and not relay.ledgers[source].spoke_of(view.directory):
+    folder = view.folder_at(source)
+    if view.endpoint is Endpoint.INSTANCE and not relay.ledgers[source].spoke_of(folder):
         return False
     others = [ledger for name, ledger in relay.ledgers.items() if name != source]
     elsewhere = (any(session in other.sessions for other in others) for session in view.sessions)

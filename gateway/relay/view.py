@@ -32,6 +32,7 @@ class View(Struct, frozen=True):
         workspace: for `/event`: only events of this workspace; None for any.
         sessions: only events of these sessions, and the end of an instance; empty for all.
         keep_superseded: see `gateway.relay.coalesce`.
+        elsewhere: pairs of a source and the folder that takes the place of `directory` there.
     """
 
     endpoint: Endpoint
@@ -39,6 +40,7 @@ class View(Struct, frozen=True):
     workspace: str | None = None
     sessions: frozenset[str] = frozenset()
     keep_superseded: bool = False
+    elsewhere: tuple[tuple[str, str], ...] = ()
 
     @property
     def tag(self) -> str:
@@ -49,13 +51,19 @@ class View(Struct, frozen=True):
             self.workspace,
             sorted(self.sessions),
             self.keep_superseded,
+            *self.elsewhere,
         )
         return f"{zlib.crc32(repr(told).encode()):08x}"
+
+    def folder_at(self, source: str) -> str | None:
+        """Return the folder of a source that a reader with this view follows."""
+        return next((folder for name, folder in self.elsewhere if name == source), self.directory)
 
     def admits(self, envelope: Envelope) -> bool:
         """Tell whether a reader with this view gets the envelope."""
         if self.endpoint is Endpoint.INSTANCE:
-            if envelope.directory != self.directory or envelope.event.type == SYNC:
+            folder = self.folder_at(envelope.source) if self.elsewhere else self.directory
+            if envelope.directory != folder or envelope.event.type == SYNC:
                 return False
             if self.workspace is not None and envelope.workspace != self.workspace:
                 return False

@@ -6,9 +6,9 @@ import falcon
 
 from bus.ids import Ids
 from gateway.connection import Connection
-from gateway.directory import directory_of
 from gateway.door.own import WIRE
 from gateway.errors import BadRequest
+from gateway.folders import Folders
 from gateway.neighbour import Neighbours
 from gateway.readers import Readers, TooManyReaders
 from gateway.relay import Endpoint, View
@@ -37,6 +37,7 @@ class EventStream:
         self,
         endpoint: Endpoint,
         readers: Readers,
+        folders: Folders,
         settings: Settings,
         ids: Ids,
         neighbours: Neighbours,
@@ -44,6 +45,7 @@ class EventStream:
         self._endpoint = endpoint
         self._neighbours = neighbours
         self._readers = readers
+        self._folders = folders
         self._settings = settings
         self._ids = ids
 
@@ -63,7 +65,9 @@ class EventStream:
             ) from None
         if connection is not None:
             req.env[WIRE].become_stream()
-        self.on_head(req, resp)
+        if self._endpoint is Endpoint.INSTANCE:
+            self._folders.follow(reader)
+        self._head(resp)
         resp.stream = Stream(
             self._readers,
             reader,
@@ -75,6 +79,10 @@ class EventStream:
 
     def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the headers of a stream, and open none."""
+        self._view(req)
+        self._head(resp)
+
+    def _head(self, resp: falcon.Response) -> None:
         resp.content_type = "text/event-stream"
         resp.set_headers(_HEADERS)
 
@@ -91,7 +99,7 @@ class EventStream:
             return View(self._endpoint, sessions=sessions, keep_superseded=keep)
         return View(
             self._endpoint,
-            directory=directory_of(req, self._settings.directory),
+            directory=self._folders.named(req),
             workspace=req.get_param("workspace") or None,
             sessions=sessions,
             keep_superseded=keep,

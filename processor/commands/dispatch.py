@@ -36,6 +36,7 @@ from processor.commands.describe import Descriptions
 from processor.commands.pieces import Pieces
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import ABORT_S, SessionCommands
+from processor.folders import placed
 from processor.record import Services
 from processor.store import failures, sessions
 from processor.store.messages import DuplicateId, UnknownMessage
@@ -92,6 +93,7 @@ class Dispatch:
         Raises:
             CommandFailed: it could not be carried out; the message says why.
         """
+        command = placed(command)
         try:
             if isinstance(command, Replay):
                 return Body(replay.answer(self._publisher, command))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import msgspec
 
 from bus import clone, replay
-from bus.commands import Command, CommandFailed, Readiness, Replay, SnapshotGet
+from bus.commands import Command, CommandFailed, Describe, Readiness, Replay, SnapshotGet
 from bus.publisher import Publisher
 from processor.upstream.condition import Condition
+from processor.upstream.rest import NotThere, Rest, RestFailed
 
 
 class RelayDispatch:
     """Called by `bus.responder.Responder` for each command."""
 
-    def __init__(self, publisher: Publisher, condition: Condition, url: str) -> None:
+    def __init__(self, publisher: Publisher, condition: Condition, rest: Rest, url: str) -> None:
         self._publisher = publisher
+        self._rest = rest
         self._condition = condition
         self._url = url
 
@@ -30,7 +32,18 @@ class RelayDispatch:
             return clone.answer(self._publisher), None
         if isinstance(command, Readiness):
             return msgspec.json.encode(self._condition.body()), None
+        if isinstance(command, Describe) and command.what == "path":
+            return msgspec.json.encode({"directory": self._folder(command.directory)}), None
         name = type(command).__name__
         raise CommandFailed(
             "invalid", f"{name}: this processor relays an upstream, ask {self._url} itself"
         )
+
+    def _folder(self, spelt: str) -> str:
+        """Ask the upstream which folder a path names: the upstream may be on another machine."""
+        try:
+            return self._rest.folder(spelt)
+        except RestFailed as error:
+            raise CommandFailed("internal", f"upstream {self._url}: {error}") from error
+        except NotThere as error:
+            raise CommandFailed("invalid", f"upstream {self._url} has no GET /path") from error

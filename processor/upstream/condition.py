@@ -17,6 +17,8 @@ class Condition:
 
     Attributes:
         version: what the server says it is, None as long as it has not.
+        directory: the server's own folder, which requests mean that name none; None as long as
+            the server has not said, empty if it never will.
         attempts: to connect, since the last event.
         healing: whether something that was missed is still to be fetched.
         unhealed: why that has failed so far, None while it has not.
@@ -29,6 +31,7 @@ class Condition:
         silence_s: float | None = None,
     ) -> None:
         self.version: str | None = None
+        self.directory: str | None = None
         self.attempts = 0
         self.healing = False
         self.unhealed: str | None = None
@@ -88,6 +91,7 @@ class Condition:
                 "url": self._url,
                 "connected": connected_at is not None,
                 "version": self.version,
+                "directory": self.directory,
                 "frame_age_s": round(self.frame_age_s, 3),
                 "silence_s": self._silence_s,
                 "connected_s": 0.0 if connected_at is None else round(now - connected_at, 3),

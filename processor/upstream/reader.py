@@ -44,7 +44,7 @@ class Reader:
         pool: makes the connection.
         intake: takes what comes.
         healing: fetches what did not.
-        rest: tells the version.
+        rest: tells the version and the folder.
         condition: told how it goes.
     """
 
@@ -139,9 +139,10 @@ class Reader:
             try:
                 with gevent.Timeout(hold_s, RestFailed(f"no end of it after {hold_s:g} s")):
                     self._tell_version()
+                    folder_is_told = self._tell_folder()
                     self._healing.attempt()
                 self._condition.healing, self._condition.unhealed = False, None
-                return
+                break
             except RestFailed as failed:
                 why = str(failed)
             except Exception as error:
@@ -152,11 +153,25 @@ class Reader:
             wait_s = backoff.next_s()
             log.warning("healing failed: %s; next try in %.1f s", why, wait_s)
             gevent.sleep(wait_s)
+        while not folder_is_told:
+            gevent.sleep(backoff.next_s())
+            folder_is_told = self._tell_folder()
 
     def _tell_version(self) -> None:
         """Ask for the version; by its answer the server has joined the stream to its events."""
         with contextlib.suppress(NotThere, NotJson):
             self._condition.version = self._rest.version()
+
+    def _tell_folder(self) -> bool:
+        """Ask for the server's own folder, which a restart may have changed; False: ask again."""
+        try:
+            self._condition.directory = self._rest.folder()
+        except NotThere:
+            self._condition.directory = ""
+        except RestFailed as failed:
+            log.warning("the folder of upstream %s is not known: %s", self._settings.url, failed)
+            return False
+        return True
 
 
 def _events(parser: EventStreamParser, piece: bytes) -> Iterator[bytes]:

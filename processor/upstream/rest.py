@@ -36,6 +36,10 @@ class _Health(Struct):
     version: str
 
 
+class _Path(Struct):
+    directory: str
+
+
 class _Request(Struct):
     id: str
     sessionID: str
@@ -93,6 +97,12 @@ class Rest:
         version: str = health["version"]
         return version
 
+    def folder(self, spelt: str | None = None) -> str:
+        """Return the folder that a path names at the server; of None, the server's own."""
+        told, _ = self._get("/path", Place(spelt), {}, _Path)
+        directory: str = told["directory"]
+        return directory
+
     def statuses(self, place: Place) -> dict[str, Json]:
         """Return the status of every session that is not idle."""
         statuses: dict[str, Json]
@@ -142,7 +152,10 @@ class Rest:
     def _get(
         self, path: str, place: Place, query: Mapping[str, str], shape: Any
     ) -> tuple[Any, Mapping[str, str]]:
-        where = {"directory": place.directory, "workspace": place.workspace}
+        directory = place.directory
+        if directory is not None:
+            directory = directory.replace("%", "%25")  # an opencode decodes it once more
+        where = {"directory": directory, "workspace": place.workspace}
         given = {name: value for name, value in where.items() if value is not None} | dict(query)
         try:
             response = self._pool.request(

@@ -59,7 +59,7 @@ class Upstream:
         rest = Rest(settings, pool)
         healing = Healing(rest, intake, Ids())
         reader = Reader(settings, pool, intake, healing, rest, condition)
-        dispatch = RelayDispatch(publisher, condition, settings.url)
+        dispatch = RelayDispatch(publisher, condition, rest, settings.url)
         return Work(dispatch, self._noting(healing, reader), [reader.run])
 
     def _noting(self, healing: Healing, reader: Reader) -> Callable[[], None]:

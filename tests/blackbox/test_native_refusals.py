@@ -62,7 +62,7 @@ def test_a_model_that_is_not_there_is_refused(up, session):
         ("/session?limit=many", "limit"),
         ("/session?roots=perhaps", "roots"),
         ("/session?start=-1", "start"),
-        ("/session?directory=relative", "directory"),
+        ("/session?directory=%00", "directory"),
         ("/session/ID/message?limit=0", "limit"),
         ("/session/ID/message?before=abc", "before"),
     ],

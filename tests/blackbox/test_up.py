@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import pytest
 
@@ -127,11 +128,12 @@ def test_tail_ends_quietly_when_its_reader_has_gone(up):
 
 
 def test_tail_says_why_a_stream_is_refused(up):
-    refused = weir("tail", "--url", up.url, "--directory", "relative")
+    refused = weir("tail", "--url", f"{up.url}/elsewhere", "--directory", "relative")
     assert refused.returncode == 1
     assert refused.stderr.startswith("weir tail: 127.0.0.1")
-    assert "400" in refused.stderr
-    assert "is not an absolute path" in refused.stderr
+    assert quote(f"{os.getcwd()}/relative", safe="") in refused.stderr
+    assert "404" in refused.stderr
+    assert "there is no route" in refused.stderr
 
 
 @pytest.mark.timeout(180)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests import recorded
 from tests.fakes.stored import Stored
@@ -102,7 +102,9 @@ class Handler(BaseHTTPRequestHandler):
         headers: dict[str, str] = {}
         with self.server.changed:
             answer = self._answer(path.strip("/").split("/"), query, headers)
-        if answer is None:
+        if isinstance(answer, int):
+            self._send(answer, b"{}")
+        elif answer is None:
             self._send(404, b'{"name":"NotFoundError"}')
         elif answer is Ellipsis:
             self._send(200, b"<!doctype html>", {"Content-Type": "text/html"})
@@ -114,6 +116,8 @@ class Handler(BaseHTTPRequestHandler):
         match path:
             case ["global", "health"]:
                 return {"healthy": True, "version": VERSION}
+            case ["path"]:
+                return self._path(directory)
             case ["session"]:
                 limit = int(query.get("limit", 100))
                 return stored.sessions(directory, int(query.get("start", 0)), limit)
@@ -133,6 +137,11 @@ class Handler(BaseHTTPRequestHandler):
                 headers |= {"X-Next-Cursor": older} if older else {}
                 return page
         return Ellipsis
+
+    def _path(self, spelt: str | None) -> Any:
+        """Tell which folder a path names, as an opencode does: it decodes the path once more."""
+        folder = self.server.folders.get(unquote(spelt or ""), ...)
+        return folder if folder is ... or isinstance(folder, int) else {"directory": folder}
 
     def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response_only(status)
@@ -163,6 +172,7 @@ class Server(ThreadingHTTPServer):
         self.password: str | None = None
         self.date = RECORDED_DATE
         self.failing = 0
+        self.folders: dict[str, str | int] = {}
         self.refusal: tuple[int, str] | None = None
         self.changed = threading.Condition(threading.RLock())
         self.before_rest: Callable[[str], None] = lambda path: None
@@ -180,7 +190,8 @@ class Upstream:
     """A fake opencode in the hands of a test.
 
     Attributes:
-        server: what it answers with; `failing` is a status for every REST answer, `refusal` the
+        server: what it answers with; `folders` are by path, the server's own by an empty one, or
+            are the status of an error; `failing` is a status for every REST answer, `refusal` the
             status and content type of what is sent instead of a stream.
         url: where it listens.
     """

@@ -22,6 +22,7 @@ def test_a_condition_from_the_first_attempt_to_the_second_connection():
             "url": "http://h",
             "connected": False,
             "version": None,
+            "directory": None,
             "frame_age_s": 3.2,
             "silence_s": 30.0,
             "connected_s": 0.0,

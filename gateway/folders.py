@@ -1,0 +1,209 @@
+"""Which folder a stream of `/event` follows: learnt from each processor, for its own source.
+
+1. A path may be spelt in many ways, and only the machine that has the folder can tell which folder
+   the path names. In relay mode that is the upstream's machine. So each processor is asked.
+2. A path that a source has published an event of is that source's own spelling: nothing is asked.
+3. A request that names no folder means the upstream's own folder, which the processor learns with
+   each connection. Natively the request means the folder that weir was started in.
+4. A stream that names a folder is greeted when the answer is there. Where no answer can be had, a
+   path means what it says until there is one.
+5. Until the upstream's own folder is known, a stream that names no folder gets no event. Then the
+   stream is told what has changed there since it came, or goes on after its last id.
+6. A folder that a request named is looked up once. An upstream that was started anew elsewhere
+   changes what the streams follow that named none.
+"""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+import time
+from collections.abc import Sequence
+from weakref import WeakSet
+
+import gevent
+import msgspec
+from falcon import Request
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from bus.commands import CommandFailed, Describe
+from bus.requester import DeadlineExceeded, ProcessorGone
+from gateway.directory import is_tidy, spelt_directory, tidy
+from gateway.feed import Feed
+from gateway.reader import Reader
+from gateway.readers import Readers
+from gateway.relay import View
+from gateway.relay.ahead import LAGGING_S
+
+log = logging.getLogger("weir.gateway")
+
+EVERY_S = 0.25
+_FRESH_S = 10.0
+_UNSURE_S = 1.0
+_DEADLINE_S = 1.0
+_GREETED_WITHIN_S = 2.0  # longer than the deadline: then there is an answer, or there is none
+_AT_ONCE = 8
+_MOST_ANSWERS = 1024
+_NOWHERE = ""
+_TOLD_WITHIN_NS = 3_000_000_000  # a gateway asks for the readiness once a second
+
+
+class _Path(Struct):
+    directory: str
+
+
+class _Answer(Struct, frozen=True):
+    """What a path names at a processor; not `sure` where the processor did not say."""
+
+    folder: str
+    sure: bool
+    until: float
+
+
+class _Group(Struct):
+    """Readers that want the same view.
+
+    Attributes:
+        view: what they follow; None while no source's folder is known.
+        since_ns: when that was certainly right, or when the first of them came.
+    """
+
+    view: View | None
+    since_ns: int
+    readers: WeakSet[Reader] = field(default_factory=WeakSet)
+
+
+class Folders:
+    """Turns the folder that a reader wants into those that the sources publish events of.
+
+    Args:
+        feeds: the processors.
+        readers: hold what each source has published so far.
+        start: the folder that weir was started in, which requests mean that name none.
+        learns: these mean the upstream's own folder, if the upstream says which that is.
+    """
+
+    def __init__(self, feeds: Sequence[Feed], readers: Readers, start: str, learns: bool) -> None:
+        self._feeds = feeds
+        self._readers = readers
+        self._start = start
+        self._learns = learns
+        self._answers: dict[tuple[Feed, str], _Answer] = {}
+        self._asking: set[tuple[Feed, str]] = set()
+        self._groups: dict[View, _Group] = {}
+
+    def run(self) -> None:
+        """Look again for ever for what is not known yet, or may change; a greenlet of its own."""
+        while True:
+            gevent.sleep(EVERY_S)
+            self.look_again()
+
+    def named(self, req: Request) -> str | None:
+        """Return the folder that a request names, as far as that can be told here.
+
+        Raises:
+            BadRequest: it is not a path.
+        """
+        spelt = spelt_directory(req)
+        if spelt is None or self._learns:
+            return spelt
+        return tidy(posixpath.join(self._start, spelt))
+
+    def follow(self, reader: Reader) -> None:
+        """Have a reader follow the folder that its view names; None there for the default."""
+        wanted = reader.view
+        view, settled = self._look(wanted)
+        if view is None:
+            named_s = 0.0 if wanted.directory is None else _GREETED_WITHIN_S
+            patience_s = LAGGING_S if reader.last_id else named_s
+            reader.place(replace(wanted, directory=_NOWHERE), False, patience_s)
+        else:
+            reader.place(view, True, 0.0)
+        if settled:
+            return
+        group = self._groups.get(wanted)
+        if group is None:
+            group = self._groups[wanted] = _Group(view, time.time_ns())
+        group.readers.add(reader)
+
+    def look_again(self) -> None:
+        """Turn readers to the folder that has become known, or is another now."""
+        for wanted, group in list(self._groups.items()):
+            if not group.readers:
+                del self._groups[wanted]
+                continue
+            view, settled = self._look(wanted)
+            if view is not None and view != group.view:
+                level = logging.DEBUG if group.view is None else logging.INFO
+                log.log(level, "streams of folder %r follow %r", wanted.directory, view.directory)
+                for reader in group.readers:
+                    reader.turn_to(view, group.since_ns)
+                group.view = view
+            if wanted.directory is None:
+                group.since_ns = time.time_ns() - _TOLD_WITHIN_NS
+            if settled:
+                del self._groups[wanted]
+
+    def _look(self, wanted: View) -> tuple[View | None, bool]:
+        """Return the view as the sources have it, and whether that is for good."""
+        if wanted.directory is None and not self._learns:
+            return replace(wanted, directory=self._start), True
+        found = [self._folder(feed, wanted.directory) for feed in self._feeds]
+        known = {one.folder for one in found if one is not None}
+        settled = all(one is not None and one.sure for one in found)
+        if not known:
+            return None, False
+        if len(known) == 1 and None not in found:
+            return replace(wanted, directory=known.pop()), settled
+        elsewhere = tuple(
+            (source, one.folder)
+            for feed, one in zip(self._feeds, found, strict=True)
+            for source in sorted(feed.subscriber.sources)
+            if one is not None
+        )
+        heard = all(feed.subscriber.sources for feed in self._feeds)
+        return replace(wanted, directory=_NOWHERE, elsewhere=elsewhere), settled and heard
+
+    def _folder(self, feed: Feed, spelt: str | None) -> _Answer | None:
+        """Return the folder at one processor, None while nothing is known of it."""
+        if spelt is None:
+            told = (feed.memory.upstream or {}).get("directory")
+            return _Answer(told or self._start, False, 0.0) if isinstance(told, str) else None
+        if is_tidy(spelt) and self._has_published(feed, spelt):
+            return _Answer(spelt, True, 0.0)
+        answer = self._answers.get((feed, spelt))
+        if answer is None or time.monotonic() >= answer.until:
+            self._ask(feed, spelt)
+        return answer
+
+    def _has_published(self, feed: Feed, folder: str) -> bool:
+        ledgers = self._readers.relay.ledgers
+        sources = (source for source in feed.subscriber.sources if source in ledgers)
+        return any(folder in ledgers[source].directories for source in sources)
+
+    def _ask(self, feed: Feed, spelt: str) -> None:
+        if (feed, spelt) not in self._asking and len(self._asking) < _AT_ONCE:
+            self._asking.add((feed, spelt))
+            gevent.spawn(self._learn, feed, spelt)
+
+    def _learn(self, feed: Feed, spelt: str) -> None:
+        folder, sure = tidy(spelt), False
+        try:
+            body = feed.requester.call(Describe("path", spelt), _DEADLINE_S).body
+            folder, sure = msgspec.json.decode(body, type=_Path).directory, True
+        except CommandFailed as error:
+            sure = error.kind == "invalid"  # a processor that knows no folders
+        except (ProcessorGone, DeadlineExceeded, msgspec.MsgspecError) as error:
+            log.debug("folder %r is not known for sure: %s", spelt, error)
+        finally:
+            self._asking.discard((feed, spelt))
+        self._note(feed, spelt, folder, sure)
+        self.look_again()
+
+    def _note(self, feed: Feed, spelt: str, folder: str, sure: bool) -> None:
+        self._answers.pop((feed, spelt), None)
+        if len(self._answers) >= _MOST_ANSWERS:
+            del self._answers[next(iter(self._answers))]
+        until = time.monotonic() + (_FRESH_S if sure else _UNSURE_S)
+        self._answers[feed, spelt] = _Answer(folder, sure, until)
