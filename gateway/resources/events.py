@@ -81,6 +81,7 @@ class EventStream:
         """Answer the headers of a stream, and open none."""
         self._view(req)
         self._head(resp)
+        resp.stream = iter(())  # of no known length, as that of GET
 
     def _head(self, resp: falcon.Response) -> None:
         resp.content_type = "text/event-stream"
