@@ -2,6 +2,7 @@
 
 import fcntl
 import functools
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,9 +30,21 @@ def install(folder: Path, wanted: Path, command: tuple[str, ...] = CI) -> None:
     # Of processes that want the same, one installs; the others wait for it.
     with (folder / "package-lock.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        failure = "" if wanted.exists() else _run(folder, command)
+        failure = "" if wanted.exists() and is_current(folder) else _run(folder, command)
     if not wanted.exists():
         raise NotInstalled(failure or f"npm has no {wanted.relative_to(folder)} for this machine")
+
+
+def is_current(folder: Path) -> bool:
+    """Tell whether what is installed has the versions of the lock file, which may have moved."""
+    locked = _versions(folder / "package-lock.json")
+    installed = _versions(folder / "node_modules" / ".package-lock.json")
+    return all(locked.get(name, version) == version for name, version in installed.items())
+
+
+def _versions(lock: Path) -> dict[str, str]:
+    packages = json.loads(lock.read_text())["packages"] if lock.exists() else {}
+    return {name: found["version"] for name, found in packages.items() if "version" in found}
 
 
 @functools.cache
