@@ -111,7 +111,8 @@ class CompletionReader:
 
     def silence(self, seconds: float) -> BadStream:
         """Return the error of an answer that does not go on."""
-        return BadStream(f"the provider said nothing for {seconds:g} s{self._beside()}")
+        silent = f"the provider said nothing for {seconds:g} s (--model-read-timeout)"
+        return BadStream(f"{silent}{self._beside()}")
 
     def _beside(self) -> str:
         """Return what the provider sent beside the answer, which may say what is wrong."""
