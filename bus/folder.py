@@ -1,4 +1,4 @@
-"""A folder that one process alone uses, and that nobody but its owner may look into.
+"""A folder that one process alone uses, and that only its owner may look into.
 
 State and bus folders hold conversations, and sockets that take commands. A folder that another
 user owns or may write into can be exchanged under the process that uses it.
@@ -43,8 +43,8 @@ def claimed(folder: Path, flag: str, user: str, lock: str = LOCK_NAME) -> Iterat
         lock: name of the file that is locked.
 
     Raises:
-        FolderInUse: somebody else holds it.
-        FolderUnusable: it cannot be used, or is not safe.
+        FolderInUse: another process holds the folder.
+        FolderUnusable: the folder cannot be used, or is not safe.
     """
     make_private(folder, flag)
     try:
@@ -78,7 +78,7 @@ def make_private(folder: Path, flag: str) -> None:
 
 
 def check_owner(folder: Path, flag: str) -> None:
-    """Refuse a folder that another user owns or may write into; one that is not there passes.
+    """Refuse a folder that another user owns or may write into; a missing folder passes.
 
     Raises:
         FolderUnusable: another user does, or the folder cannot be looked at.

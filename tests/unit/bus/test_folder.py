@@ -110,7 +110,7 @@ def test_a_file_system_without_locks_is_named_as_such(tmp_path: Path, monkeypatc
     assert "in use" not in said
 
 
-def test_a_disk_that_is_full_keeps_nobody_from_a_folder(tmp_path: Path, monkeypatch) -> None:
+def test_a_folder_on_a_full_disk_can_be_claimed(tmp_path: Path, monkeypatch) -> None:
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

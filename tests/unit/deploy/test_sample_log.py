@@ -47,7 +47,7 @@ def test_a_file_that_cannot_be_written_is_said_once_and_so_is_that_it_can(tmp_pa
         assert back.endswith("watchdog.ndjson is written again")
 
 
-def test_a_disk_that_is_full_keeps_nobody_from_the_end(tmp_path, caplog):
+def test_a_full_disk_fails_neither_a_line_nor_the_end(tmp_path, caplog):
     (tmp_path / "watchdog.ndjson").symlink_to("/dev/full")
     samples = SampleLog(tmp_path)
     for _ in range(100):
