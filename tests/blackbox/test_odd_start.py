@@ -1,6 +1,7 @@
 """`weir up` where people start it: untrusted folders, containers, odd disks and terminals."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -76,7 +77,9 @@ def test_a_start_folder_is_neither_run_nor_needed_whatever_its_name(trap, tmp_pa
         assert answers(up) == "0000000| "
         assert up.call("GET", "/path").body["directory"] == directory
 
-        # SIGHUP was ignored at the start.
+        # As under nohup: what was ignored at the start still is.
+        [ignored] = re.findall(r"SigIgn:\t(\w+)", Path(f"/proc/{up.pid}/status").read_text())
+        assert int(ignored, 16) & 1 << signal.SIGHUP - 1
         os.kill(up.pid, signal.SIGHUP)
         assert answers(up) == "0000000| "
         assert up.stop() == 0
@@ -199,9 +202,11 @@ def test_a_full_disk_is_said_and_outlived_from_the_start_to_the_end(tmp_path):
 
         session = up.session()
         prompt = {"parts": [{"type": "text", "text": "rate 200 100000"}]}
-        up.call("POST", f"/session/{session}/prompt_async", prompt)
-        _fill(inside / "fill")
-        up.running.says("text in flight cannot be saved")
+        with SseClient(f"{up.url}/global/event?session={session}") as stream:
+            up.call("POST", f"/session/{session}/prompt_async", prompt)
+            stream.until(lambda event: event["payload"]["type"] == "message.part.delta")
+            _fill(inside / "fill")
+            wait_until(lambda: "the store failed" in str(up.call("GET", "/weir/readyz").body))
         up.running.says("samples are lost")
         assert up.stop() == 0
     assert "Traceback" not in up.output
