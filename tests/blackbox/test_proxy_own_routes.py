@@ -221,10 +221,10 @@ def test_nobody_gets_in_with_a_password_that_is_not_theirs(protected):
     ("value", "named"),
     [
         ("ftp://h", "--upstream:"),
-        ("http://h/base", "--upstream: it has a path"),
+        ("http://h/base?a=b", "--upstream: it has a query"),
         ("http://h:99999", "--upstream:"),
         ("http://user@h", "--upstream: it has a name or a password but not both"),
-        ("http://u:s3cret@h/p", "--upstream: it has a path"),
+        ("http://u:s3cret@h/p#f", "--upstream: it has a fragment"),
         ("http:// ", "--upstream:"),
     ],
 )
