@@ -5,3 +5,8 @@ from __future__ import annotations
 import msgspec
 
 MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def worth_a_line(count: int) -> bool:
+    """Tell whether the log needs a line for number `count` of a kind: 1, 10, 100, …"""
+    return str(count).strip("0") == "1"

@@ -22,7 +22,7 @@ from bus.commands import (
     Request,
     SnapshotGet,
 )
-from bus.malformed import MALFORMED
+from bus.malformed import MALFORMED, worth_a_line
 
 log = logging.getLogger("weir.bus")
 
@@ -54,6 +54,7 @@ class Responder:
     def __init__(self, socket: zmq.Socket[bytes], handler: Handler) -> None:
         self._socket = socket
         self._handler = handler
+        self._malformed = 0
         self._bulky = BoundedSemaphore(_BULKY_AT_ONCE)
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Request).decode
@@ -69,7 +70,12 @@ class Responder:
         try:
             request = self._decode(data)
         except MALFORMED as error:
-            log.warning("malformed command of %d bytes: %s", len(data), error)
+            self._malformed += 1
+            if worth_a_line(self._malformed):
+                said, number = str(error), self._malformed
+                log.warning(
+                    "malformed command of %d bytes: %r (number %d)", len(data), said, number
+                )
             refusal = self._refusal(data, str(error))
             if refusal is not None:
                 self._send(peer, refusal)

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from bus.codec import Heartbeat, MalformedFrame, decode
 from bus.envelope import Envelope
+from bus.malformed import worth_a_line
 from bus.replay import CannotRepair, NobodyThere
 
 log = logging.getLogger("weir.bus")
@@ -123,7 +124,8 @@ class Subscriber:
             frame = decode(data)
         except MalformedFrame as error:
             self.malformed += 1
-            log.warning("%s (number %d)", error, self.malformed)
+            if worth_a_line(self.malformed):
+                log.warning("%r (number %d)", str(error), self.malformed)
             return []
         if isinstance(frame, Heartbeat):
             return self._accept(frame.source, frame.epoch, frame.seq + 1, [])

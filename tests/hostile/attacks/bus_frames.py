@@ -12,7 +12,16 @@ import zmq
 
 from bus import codec, sockets
 from bus.codec import Batch, MalformedFrame
-from bus.commands import Describe, MessageList, Replay, Request, SessionGet, SnapshotGet
+from bus.commands import (
+    Answer,
+    Describe,
+    MessageList,
+    Readiness,
+    Replay,
+    Request,
+    SessionGet,
+    SnapshotGet,
+)
 from bus.endpoints import Endpoints
 from bus.envelope import Envelope
 from bus.events import Event, from_json
@@ -28,7 +37,8 @@ _COMMANDS = (
     Describe("config", "/"),
 )
 _VIEWS = (View(Endpoint.GLOBAL), View(Endpoint.INSTANCE, directory="/d"))
-_ANSWER_MS = 10_000
+_ANSWERS_S = 30.0
+_LAST = 10**9
 
 
 def run(site: Site, count: int) -> None:
@@ -85,15 +95,25 @@ def _command(site: Site, count: int) -> None:
             socket.send(mutated(site.random, data))
             while socket.poll(0):
                 socket.recv()
-        socket.send(encode(Request(-1, Describe("path", "/"))))
-        end = time.monotonic() + _ANSWER_MS / 1000
+        end = time.monotonic() + _ANSWERS_S
         while time.monotonic() < end:
-            if socket.poll(100) and msgspec.msgpack.decode(socket.recv())[1] == -1:
-                return
+            # An answer is dropped while the answers to all others fill the queue.
+            socket.send(encode(Request(_LAST, Readiness())))
+            while socket.poll(500):
+                if _id_of(socket.recv()) == _LAST:
+                    return
         site.wrong.append("the processor answers no command any more")
     finally:
         socket.close(0)
         context.term()
+
+
+def _id_of(answer: bytes) -> int | None:
+    """Return the id of an answer; an answer to what was mutated may be anything."""
+    try:
+        return msgspec.msgpack.decode(answer, type=Answer).id
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
 
 
 ATTACK = Attack("{n} frames and commands of the bus, mutated", run, full=20_000, small=500)
