@@ -44,6 +44,8 @@ _UNSURE_S = 1.0
 _DEADLINE_S = 1.0
 _GREETED_WITHIN_S = 2.0  # longer than the deadline: then there is an answer, or there is none
 _AT_ONCE = 8
+_A_TURN = 64
+_PAUSES = 10  # a look that takes long is made more rarely
 _MOST_ANSWERS = 1024
 _NOWHERE = ""
 _TOLD_WITHIN_NS = 3_000_000_000  # a gateway asks for the readiness once a second
@@ -95,9 +97,12 @@ class Folders:
 
     def run(self) -> None:
         """Look again for ever for what is not known yet, or may change; a greenlet of its own."""
+        took_s = 0.0
         while True:
-            gevent.sleep(EVERY_S)
+            gevent.sleep(EVERY_S + _PAUSES * took_s)
+            began = time.monotonic()
             self.look_again()
+            took_s = time.monotonic() - began
 
     def named(self, req: Request) -> str | None:
         """Return the folder that a request names, as far as that can be told here.
@@ -129,10 +134,16 @@ class Folders:
 
     def look_again(self) -> None:
         """Turn readers to the folder that has become known, or is another now."""
-        for wanted, group in list(self._groups.items()):
-            if not group.readers:
-                del self._groups[wanted]
-                continue
+        for number, wanted in enumerate(list(self._groups), start=1):
+            self._look_again(wanted)
+            if number % _A_TURN == 0:
+                gevent.sleep(0)
+
+    def _look_again(self, wanted: View) -> None:
+        group = self._groups.get(wanted)
+        if group is not None and not group.readers:
+            del self._groups[wanted]
+        elif group is not None:
             view, settled = self._look(wanted)
             if view is not None and view != group.view:
                 level = logging.DEBUG if group.view is None else logging.INFO
@@ -199,7 +210,8 @@ class Folders:
         finally:
             self._asking.discard((feed, spelt))
         self._note(feed, spelt, folder, sure)
-        self.look_again()
+        for wanted in [one for one in self._groups if one.directory == spelt]:
+            self._look_again(wanted)
 
     def _note(self, feed: Feed, spelt: str, folder: str, sure: bool) -> None:
         self._answers.pop((feed, spelt), None)
