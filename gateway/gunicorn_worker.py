@@ -26,7 +26,7 @@ log = logging.getLogger("weir.gateway")
 _TICK_S = 0.1
 # More would leave connections to one worker that another has time for; with fewer a burst fills
 # the listening socket, and what finds no place there is delayed by a second and longer.
-_ACCEPTED_AT_ONCE = 16
+_ACCEPTED_AT_ONCE = 4
 _FINISH_WITHIN_S = 60.0
 _SPEAK_WITHIN_S = 0.5
 _KILL_WITHIN_S = 1.0

@@ -22,6 +22,7 @@ OPENCODE = "tests.faults.upstream"
 
 _CONNECT_S = 20.0
 _BURST, _BURST_S = 50, 0.025
+_TAKEN_IN_S = 60.0
 
 
 class Site:
@@ -42,6 +43,7 @@ class Site:
         self.wrong: list[str] = []
         self.note = ""
         self.on_begin: Callable[[], None] = lambda: None
+        self.on_end: Callable[[], None] = lambda: None
         self._seconds = seconds
         self._until = 0.0
         self._address = (urlsplit(url).hostname or "", urlsplit(url).port or 0)
@@ -53,7 +55,15 @@ class Site:
 
     def goes_on(self) -> bool:
         """Tell whether the attack has time left; an attack ends by itself."""
-        return time.monotonic() < self._until
+        if left := time.monotonic() < self._until:
+            return left
+        self.end()
+        return False
+
+    def end(self) -> None:
+        """Say that the attack is over: what it closes from now on is not measured."""
+        on_end, self.on_end = self.on_end, lambda: None
+        on_end()
 
     def hold(self, pause_s: float = 0.05) -> Iterator[None]:
         """Yield until the time is over, with a pause after each turn."""
@@ -62,7 +72,10 @@ class Site:
             time.sleep(pause_s)
 
     def crowd(self, count: int, first_words: bytes = b"") -> list[socket.socket]:
-        """Open connections, a thousand or two a second, and say something on each."""
+        """Open connections, a thousand or two a second, and say something on each.
+
+        It returns when weir has taken all of them in: before, they stand in the listening socket.
+        """
         opened = []
         for number in range(count):
             with contextlib.suppress(OSError):
@@ -70,6 +83,7 @@ class Site:
                 opened[-1].sendall(first_words)
             if number % _BURST == 0:
                 time.sleep(_BURST_S)
+        self.ask("GET", "/weir/livez", timeout_s=_TAKEN_IN_S)
         return opened
 
     def connect(self, timeout_s: float = _CONNECT_S) -> socket.socket:

@@ -1,6 +1,7 @@
 """The attacking process: ``python -m tests.hostile.attacker NAME PLAN``.
 
-It says ``"begun"`` when the load stands, and what it has found when it has ended.
+It says ``"begun"`` when the load stands, ``"over"`` when the time is over, and what it has found
+when it has given everything back.
 """
 
 import json
@@ -36,7 +37,9 @@ def main(name: str, plan: str) -> None:
     given = msgspec.json.decode(plan, type=Plan)
     site = Site(given.url, given.state, given.seed, given.seconds)
     site.on_begin = lambda: print(json.dumps("begun"), flush=True)
+    site.on_end = lambda: print(json.dumps("over"), flush=True)
     find(name).run(site, given.size)
+    site.end()
     print(msgspec.json.encode(Found(site.wrong, site.note)).decode(), flush=True)
 
 

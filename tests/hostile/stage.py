@@ -64,8 +64,9 @@ class Stage:
         with child("-m", "tests.hostile.attacker", name, encoded) as process:
             process.hear(_LOAD_S)
             began = time.monotonic_ns()
-            found = process.hear(seconds + _ENDS_S)
-            return (began, time.monotonic_ns()), Found(**found)
+            process.hear(seconds + _ENDS_S)
+            window = began, time.monotonic_ns()
+            return window, Found(**process.hear(_ENDS_S))
 
     def quiet(self, seconds: float) -> Window:
         """Let some time pass."""
