@@ -157,6 +157,15 @@ def runs(*chosen: str) -> list[Run]:
     return sorted(found, key=lambda run: run[:2])
 
 
+def runs_by_turns() -> list[Run]:
+    """Return each attack once, in the first of its modes or the next by turns."""
+    by_name: dict[str, list[Run]] = {}
+    for run in runs():
+        by_name.setdefault(run.name, []).append(run)
+    chosen = [some[turn % len(some)] for turn, (_, some) in enumerate(sorted(by_name.items()))]
+    return sorted(chosen, key=lambda run: run[:2])
+
+
 def reset(sock: socket.socket) -> None:
     """Close a connection so that neither side keeps a trace of it."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -18,8 +18,8 @@ from tests.hostile.attack import Run
 from tests.hostile.stage import Held, Stage, Times
 
 TRIES = 3
-_SETTLE_S = 0.7
-_BEFORE_S = 1.5
+_SETTLE_S = 0.4
+_BEFORE_S = 1.0
 _BACK_WITHIN_S = 30.0
 _LOOK_S = 0.5
 _SPARE_DESCRIPTORS = 24
@@ -41,7 +41,7 @@ class Bounds(Struct, frozen=True):
 
 
 LONG = Bounds(seconds=8.0, floor_ms=50.0)
-SHORT = Bounds(seconds=2.0, floor_ms=250.0)
+SHORT = Bounds(seconds=1.5, floor_ms=250.0)
 
 
 class Verdict(Struct):

@@ -1,4 +1,4 @@
-"""Every attack at its small size does no harm."""
+"""Every attack at its small size does no harm; ``make hostile`` runs each in all its modes."""
 
 import random
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.hostile.attack import Run, runs
+from tests.hostile.attack import Run, runs_by_turns
 from tests.hostile.judge import SHORT, judge
 from tests.hostile.stage import Stage, stage
 
@@ -40,7 +40,7 @@ def stages() -> Iterator[Stages]:
     shared.end()
 
 
-@pytest.mark.parametrize("run", runs(), ids=str)
+@pytest.mark.parametrize("run", runs_by_turns(), ids=str)
 def test_an_attack_does_no_harm(run: Run, stages: Stages):
     seed = random.randrange(10**9)
     verdict = judge(stages.of(run), run, run.attack.small, seed, SHORT)
