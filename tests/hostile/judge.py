@@ -109,7 +109,8 @@ def _slower(before: Times, during: Times, most_ratio: float, floor_ms: float) ->
     wrong = []
     for what in before.__struct_fields__:
         then, now = getattr(before, what), getattr(during, what)
-        if now > max(floor_ms, most_ratio * then):
+        known = then if math.isfinite(then) else 0.0  # nothing came before: it is no measure
+        if now > max(floor_ms, most_ratio * known):
             wrong.append(f"{what} went from {then:.1f} to {now:.1f} ms")
     return wrong
 

@@ -18,8 +18,6 @@ from tests.hostile.attack import NATIVE
 from tests.hostile.attacker import Found, Plan
 
 READERS = 5
-_PER_SECOND = 50
-_DELTAS = 1_000_000
 _PROBE_EVERY_MS = "20"
 _STARTS_S, _ANSWERS_S, _LOAD_S, _ENDS_S = 60.0, 60.0, 90.0, 90.0
 _FLAGS = ("--heartbeat-ms", "1000")
@@ -137,5 +135,4 @@ def _clients(weir: Weir) -> Iterator[Stage]:
     with child(*follow) as follower, child(*probe) as prober:
         follower.hear(_STARTS_S)
         prober.hear(_STARTS_S)
-        weir.prompt(session, f"rate {_PER_SECOND} {_DELTAS}")
         yield Stage(weir, prober, follower)
