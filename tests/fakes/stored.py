@@ -86,6 +86,9 @@ class StoredRest:
         self._before = before_each
         self._after = after_each
 
+    def folder(self, spelt=None):
+        return spelt or "/d"
+
     def statuses(self, place):
         return self._answer(self._stored.statuses, place.directory)
 
