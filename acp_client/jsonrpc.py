@@ -5,13 +5,14 @@ Rules for a line that comes in:
 1. What is no JSON is a parse error; what is JSON but no message is an invalid request. Both are
    answered under the id that can be read, else null.
 2. `params` are handed on as they came; their method knows what they should be.
-3. A blank line says nothing.
+3. A blank line says nothing, and neither does a byte order mark.
 4. Half a surrogate pair, which JavaScript can send, is read as U+FFFD.
 5. What is nested too deep is refused under its id; an answer that is counts as an error.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -71,6 +72,8 @@ class Invalid(Struct):
     error: RpcError
 
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 Incoming = Request | Notification | Response | Invalid
 
 
@@ -109,6 +112,7 @@ _encode = msgspec.json.Encoder().encode
 
 def parse(line: bytes) -> Incoming | None:
     """Return what a line says, None if it is blank."""
+    line = line.removeprefix(_BYTE_ORDER_MARK)
     if not line.strip():
         return None
     if depth.too_deep(line):
@@ -167,11 +171,12 @@ def _not_a_message(line: bytes, error: Exception) -> Invalid:
 
 
 def _id_in(line: bytes) -> Id:
-    """Return the id of a message whose text is not UTF-8: its sender waits for that id."""
+    """Return the id of a message that is nearly JSON in UTF-8: its sender waits for that id."""
     try:
-        id = _decode(mended(line.decode(errors="replace").encode())).id
-    except (msgspec.DecodeError, ValueError):
+        message = json.loads(line.decode(errors="replace"), strict=False)
+    except ValueError:
         return None
+    id = message.get("id") if isinstance(message, dict) else None
     return id if _is_id(id) else None
 
 

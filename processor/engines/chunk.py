@@ -32,9 +32,14 @@ Piece = Text | Reasoning
 _MOST_LEVELS = 8
 _MOST_TOKENS = 2**53
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
-_TEXTS = ("text", "content", "thinking", "reasoning", "summary", "refusal")
+_TEXTS = ("text", "content", "thinking", "reasoning", "summary", "refusal", "parts", "value")
 _CHOICE_FIELDS = ("delta", "message", "text", "finish_reason")
-_ERROR_FIELDS = ("error", "errors", "detail", "error_msg", "error_message", "fault")
+_ERROR_FIELDS = (
+    *("error", "Error", "errors", "err", "exception"),
+    *("detail", "error_msg", "error_message", "fault"),
+)
+_NOTICES = ("message", "Message", "msg")
+_CODES = ("code", "statusCode", "status_code", "status")
 _FINE = ("0", "200", "ok", "success")
 _NOTHING = ("", "null", "none", "false")
 _FAILED = re.compile(r"error|fail|abort|cancel|time_?out|insufficient|malformed", re.IGNORECASE)
@@ -78,6 +83,7 @@ class _PlainDelta(Struct, gc=False):
     refusal: None = None
     tool_calls: None = None
     function_call: None = None
+    finish_reason: None = None
     error: None = None
 
 
@@ -93,10 +99,14 @@ class _PlainChoice(Struct, gc=False):
 class _Plain(Struct, gc=False):
     choices: Annotated[list[_PlainChoice], Meta(min_length=1, max_length=1)]
     object: Literal["chat.completion.chunk"] | None = None
+    finish_reason: None = None
     usage: None = None
     x_groq: None = None
     error: None = None
+    Error: None = None
     errors: None = None
+    err: None = None
+    exception: None = None
     error_msg: None = None
     error_message: None = None
     fault: None = None
@@ -129,7 +139,8 @@ def read(body: Json) -> Spoken:
     """
     choice = _first(body.get("choices"))
     delta, message = choice.get("delta"), choice.get("message")
-    finish = _finish(choice.get("finish_reason"))
+    places = [one for one in (choice, delta, body) if isinstance(one, dict)]
+    finish = next((why for one in places if (why := _finish(one.get("finish_reason")))), None)
     spoken = Spoken(_pieces(delta), _pieces(message) + _pieces(choice.get("text")), finish)
     for said in (message, delta):
         if isinstance(said, dict):
@@ -140,7 +151,7 @@ def read(body: Json) -> Spoken:
     spoken.usage = _usage(body.get("usage")) or _usage(choice.get("usage"))
     spoken.usage = spoken.usage or (_usage(groq.get("usage")) if isinstance(groq, dict) else None)
     spoken.error = _error(body, choice)
-    if not choice and isinstance(body.get("message"), str):
+    if not choice and any(isinstance(body.get(field), str) for field in _NOTICES):
         spoken.notice = words.in_value(body)
     return spoken
 
@@ -197,19 +208,25 @@ def _flat(value: Any, levels: int = _MOST_LEVELS) -> str:
 
 def _finish(reason: Any) -> str | None:
     if isinstance(reason, str):
-        return None if reason.strip().lower() in _NOTHING else reason
+        return None if reason.strip().lower() in _NOTHING else reason.strip()
     return "unknown" if reason else None
 
 
 def _tool(said: Json) -> str | None:
-    """Return the name of the first tool that is called, None if none is."""
+    """Return the name of the first tool that is called, None if none is.
+
+    Some providers send a call of empty fields beside each text.
+    """
     calls = said.get("tool_calls") or said.get("function_call")
     first = calls[0] if isinstance(calls, list) else calls
-    if not isinstance(first, dict) or not first:
+    if not isinstance(first, dict):
         return None
-    function = first.get("function") or first
-    name = function.get("name") if isinstance(function, dict) else None
-    return name if isinstance(name, str) and name else ""
+    inner = first.get("function") or first.get("custom")
+    call = {**first, **inner} if isinstance(inner, dict) else first
+    if not any(call.get(field) for field in ("id", "name", "arguments", "input")):
+        return None
+    name = call.get("name")
+    return name if isinstance(name, str) else ""
 
 
 def _usage(usage: Any) -> Tokens | None:
@@ -243,16 +260,16 @@ def _count(counts: Any, name: str) -> int:
 
 def _error(body: Json, choice: Json) -> str | None:
     """Return why the provider gave up, None if it did not."""
-    delta = choice.get("delta")
     found = [body.get(field) for field in _ERROR_FIELDS if field != "detail" or not choice]
-    found += [choice.get("error"), delta.get("error") if isinstance(delta, dict) else None]
+    inner = (choice, choice.get("delta"), choice.get("message"))
+    found += [one.get("error") for one in inner if isinstance(one, dict)]
     error = next((one for one in found if _is_error(one)), None)
     if error is not None:
         return words.in_value(error) or words.in_value(body) or "no reason given"
     status = body.get("base_resp")
     failed = isinstance(status, dict) and not _is_fine(status.get("status_code", 0))
     failed = failed or "error" in (body.get("object"), body.get("type"), body.get("status"))
-    failed = failed or (not choice and _is_failure(body.get("code", body.get("statusCode", 0))))
+    failed = failed or (not choice and _is_failed(body))
     if failed:
         return words.in_value(status) or words.in_value(body) or "no reason given"
     finish = choice.get("finish_reason")
@@ -269,15 +286,25 @@ def _is_error(value: Any, levels: int = _MOST_LEVELS) -> bool:
         return levels > 0 and any(_is_error(one, levels - 1) for one in value.values())
     if isinstance(value, list):
         return levels > 0 and any(_is_error(one, levels - 1) for one in value)
-    return value.strip().lower() not in _NOTHING if isinstance(value, str) else bool(value)
+    if isinstance(value, str):
+        return value.strip().lower() not in (*_NOTHING, *_FINE)
+    return bool(value)
 
 
 def _is_fine(code: Any) -> bool:
     return str(code).lower() in _FINE
 
 
-def _is_failure(code: Any) -> bool:
-    """Tell whether the code of a body without an answer is that of an error."""
-    if isinstance(code, str) and not code.isdecimal():
-        return bool(code) and not _is_fine(code)
-    return str(code).isdecimal() and int(code) >= 400
+def _is_failed(body: Json) -> bool:
+    """Tell whether a body without an answer reports an error by a code or a flag."""
+    if body.get("success") is False or body.get("ok") is False:
+        return True
+    status = body.get("status")
+    if isinstance(status, str) and _FAILED.search(status):
+        return True
+    code = body.get("code")
+    named = isinstance(code, str) and not code.isdecimal()
+    if named and code and not _is_fine(code):
+        return True
+    codes = [str(body.get(field)) for field in _CODES]
+    return any(len(one) < 10 and one.isdecimal() and int(one) >= 400 for one in codes)

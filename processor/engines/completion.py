@@ -7,7 +7,8 @@ Rules:
    an error counts all the same if nothing was said.
 3. Before it, whatever cannot be read breaks the answer: a hole must not look like an answer. What
    came before stays.
-4. A call of a tool breaks the answer at its end, since no tool was offered.
+4. Without a finish reason an answer is whole if the provider says so, and says nothing else.
+5. A call of a tool breaks the answer at its end, since no tool was offered.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ _REASONS = {
     "tool_calls": "tool-calls",
     "function_call": "tool-calls",
     "content_filter": "content-filter",
+    "safety": "content-filter",
     "max_tokens": "length",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
 }
 _KNOWN_REASONS = frozenset({"stop", "length", *_REASONS.values()})
 
@@ -64,7 +68,8 @@ class CompletionReader:
         self._chunks: list[Chunk] = []
         self._reason: str | None = None
         self._whole = False  # said to be, without a finish reason
-        self._seen = self._said = self._unstreamed = self._refused = False
+        self._seen = self._said = self._refused = False
+        self._wholes = 0  # frames that hold a message instead of a delta
         self._tool: str | None = None
         self._notice: str | None = None
 
@@ -78,10 +83,15 @@ class CompletionReader:
         self._take(self._framing.feed(data))
         return self._said_since()
 
+    def pause(self) -> list[Chunk]:
+        """Note that nothing comes for now, and return the chunks that this completes."""
+        self._take(self._framing.pause())
+        return self._said_since()
+
     def close(self) -> list[Chunk]:
         """Note that no more bytes come, and return the chunks that this completes."""
         self._take(self._framing.close())
-        self._whole = self._whole or self._unstreamed
+        self._whole = self._whole or self._wholes == 1
         self.done = True
         return self.flush()
 
@@ -97,24 +107,25 @@ class CompletionReader:
         Raises:
             BadStream: the answer is not whole, or none.
         """
-        if not self.finished or (self._reason is None and not self._said):
+        beside = self.beside()
+        if not self.finished or (self._reason is None and (beside or not self._said)):
             state = "was cut before its end" if self._seen else "ended without a word"
-            raise BadStream(f"the answer of the provider {state}{self._beside()}")
-        if self._tool is not None:
+            raise BadStream(f"the answer of the provider {state}{beside}")
+        reason = (self._reason or "").lower()
+        reason = _REASONS.get(reason, reason)
+        if self._tool is not None or (reason == "tool-calls" and not self._said):
             name = f"the tool {self._tool!r}" if self._tool else "a tool"
             raise BadStream(f"the model called {name}, but weir offers it no tools")
         if self._refused:
             return Finish("content-filter")
-        reason = (self._reason or "").lower()
-        reason = _REASONS.get(reason, reason)
         return Finish(reason if reason in _KNOWN_REASONS else "unknown")
 
     def silence(self, seconds: float) -> BadStream:
         """Return the error of an answer that does not go on."""
         silent = f"the provider said nothing for {seconds:g} s (--model-read-timeout)"
-        return BadStream(f"{silent}{self._beside()}")
+        return BadStream(f"{silent}{self.beside()}")
 
-    def _beside(self) -> str:
+    def beside(self) -> str:
         """Return what the provider sent beside the answer, which may say what is wrong."""
         said = self._notice or words.in_body(self._framing.stray)
         return f": {said}" if said else ""
@@ -184,9 +195,9 @@ class CompletionReader:
 
     def _pieces(self, spoken: Spoken) -> None:
         pieces = spoken.pieces
-        if not pieces and not self._said:
+        if not pieces and self._reason is None and (self._wholes or not self._said):
             pieces = spoken.whole
-            self._unstreamed = self._unstreamed or bool(pieces)
+            self._wholes += bool(pieces)
         self._say_all(pieces)
 
     def _say_all(self, pieces: list[Piece]) -> None:

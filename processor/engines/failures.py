@@ -13,7 +13,8 @@ from bus.events.message import Failure
 from processor.engines import words
 from processor.engines.engine import ModelError
 
-RETRYABLE = frozenset({408, 429, 500, 502, 503, 504, 529})
+RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 531)})
+"""Also what proxies in front of a provider say (520 and on)."""
 MAX_RETRY_AFTER_S = 300.0
 _OVERFLOW = re.compile(
     r"context_length_exceeded|maximum context length|context window|context length|"

@@ -6,7 +6,9 @@ Rules:
    behind it, since some providers send one line feed alone.
 2. Lines of JSON outside of events are frames too, and at the end one document of many lines is.
 3. An error is what comes as ``event: error``, or in a line of its own as ``error: …``.
-4. Data that is no JSON is a frame whose value is the text, marked as garbled.
+4. Data that is no JSON is a frame whose value is the text, marked as garbled; of an event with a
+   name, such as a heartbeat, it is a line like any other.
+5. A last line needs no end: a provider may leave it out, and keep the connection open.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from bus.depth import TooDeep
 from bus.json import decode
 from bus.sse import EventTooLarge, StreamLines
 from processor.engines.chunk import Piece, plain
@@ -25,6 +28,8 @@ MAX_FRAME_BYTES = 16 * 1024 * 1024
 DONE = "[DONE]"
 _LINE_COST = 64  # of a short line in memory
 _ERROR = b"error"
+_OF_ANSWERS = (b"", b"message")  # names of events that hold a piece of the answer
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Frame(Struct, frozen=True):
@@ -50,6 +55,7 @@ class Framing:
         self._data: list[bytes] = []  # of an event whose first line is no JSON on its own
         self._stray: list[bytes] = []  # lines outside of events
         self._held = 0  # bytes in these two
+        self._is_fresh = False  # whether bytes have come since the last look at the last line
 
     @property
     def stray(self) -> str:
@@ -62,12 +68,30 @@ class Framing:
         Raises:
             EventTooLarge: a frame is over the limit.
         """
+        self._is_fresh = True
         for line in self._lines.feed(data):
             outside = not (self._data or self._event)
             if outside and line[:5] == b"data:" and (pieces := plain(line[5:])) is not None:
                 yield pieces
             elif line or not outside:
                 yield from self._line(line.strip())
+
+    def pause(self) -> Iterator[Frame]:
+        """Note that nothing comes for now; yield the frame in a last line without an end."""
+        if not self._is_fresh:
+            return
+        self._is_fresh = False
+        rest = self._lines.rest()
+        line = rest.strip()
+        name, _, value = line.partition(b":")
+        is_data = name.lower() == b"data"
+        frame = _read(value.strip() if is_data else b"\n".join([*self._stray, line]))
+        if frame is None or not (frame.value == DONE or isinstance(frame.value, dict)):
+            self._lines.feed(rest)
+            return
+        if not is_data:
+            self._stray = []
+        yield frame
 
     def close(self) -> Iterator[Frame]:
         """Note that no more bytes come; yield the frames that this completes."""
@@ -79,8 +103,9 @@ class Framing:
             yield frame
 
     def _line(self, line: bytes) -> Iterator[Frame]:
+        line = line.removeprefix(_BYTE_ORDER_MARK)
         name, colon, value = line.partition(b":")
-        value = value.strip()
+        name, value = name.lower(), value.strip()
         if not line:
             yield from self._dispatch()
         elif name == b"data":
@@ -93,6 +118,8 @@ class Framing:
             yield from self._stray_line(line)
 
     def _data_line(self, value: bytes) -> Iterator[Frame]:
+        while value[:5] == b"data:":  # said twice by a proxy
+            value = value[5:].strip()
         frame = None if self._data else _read(value, self._event == _ERROR)
         if frame is not None:
             yield frame
@@ -117,7 +144,11 @@ class Framing:
             yield whole
         else:
             for line in lines:
-                yield _read(line) or Frame(_text(line), garbled=True)
+                frame = _read(line)
+                if frame is None and event not in _OF_ANSWERS and line[:1] not in b"{[":
+                    self._hold(self._stray, line)
+                else:
+                    yield frame or Frame(_text(line), garbled=True)
         if event == _ERROR:
             yield Frame(None, is_error=True)
 
@@ -134,18 +165,24 @@ def _read(data: bytes, is_error: bool = False) -> Frame | None:
         return Frame(DONE)
     try:
         return Frame(decode(data), is_error)
-    except UnicodeDecodeError:
-        return _read_bytes(data, is_error)
-    except (ValueError, RecursionError):
+    except TooDeep:
         return None
+    except (ValueError, RecursionError):
+        return _read_leniently(data, is_error)
 
 
-def _read_bytes(data: bytes, is_error: bool) -> Frame | None:
-    """Do so where bytes are no UTF-8, which is left to `characters`."""
+def _read_leniently(data: bytes, is_error: bool) -> Frame | None:
+    """Take control characters in a text, any number, and bytes that `characters` puts together."""
+    text = data.decode(errors="surrogateescape")
     try:
-        return Frame(json.loads(data.decode(errors="surrogateescape")), is_error)
+        return Frame(json.loads(text, strict=False, parse_int=_number), is_error)
     except (ValueError, RecursionError):
         return None
+
+
+def _number(digits: str) -> int | float:
+    """Python refuses to read an integer of some thousand digits."""
+    return int(digits) if len(digits) < 20 else float(digits)
 
 
 def _text(data: bytes) -> str:

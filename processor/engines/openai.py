@@ -32,6 +32,9 @@ from processor.engines.engine import Chunk, EngineRequest, ModelError, Offer, Re
 from processor.engines.provider import NoAnswer, Provider, RefusedRequest
 from processor.settings import ModelSettings
 
+_PAUSE_S = 1.0
+"""Without a byte, after which a last line without an end counts as whole."""
+
 
 class OpenAIEngine:
     """Asks the model that the settings name."""
@@ -65,6 +68,8 @@ class OpenAIEngine:
                         yield chunks
                 return
             except ModelError as error:
+                if not spoken and self._provider.drops_options(request.model, error.message):
+                    continue
                 if spoken or not error.retryable or attempt > self._retries:
                     raise
                 wait_s, asked_s, message = backoff.next_s(), error.retry_after_s, error.message
@@ -73,8 +78,8 @@ class OpenAIEngine:
             gevent.sleep(pause_s)
 
     def _attempt(self, request: EngineRequest) -> Generator[list[Chunk], None, None]:
-        with self._errors(), contextlib.closing(Body(self._provider.ask(request))) as body:
-            reader = CompletionReader(self._most_bytes)
+        reader = CompletionReader(self._most_bytes)
+        with self._errors(reader), contextlib.closing(Body(self._provider.ask(request))) as body:
             ending = Ending(self._patience_s, time.monotonic())
             while not reader.done and (wait_s := ending.wait_s(time.monotonic())) > 0:
                 if chunks := _read(body, reader, wait_s):
@@ -91,7 +96,7 @@ class OpenAIEngine:
             body.drain()
 
     @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self, reader: CompletionReader) -> Iterator[None]:
         """Turn what can go wrong on the way into a `ModelError`."""
         try:
             yield
@@ -107,9 +112,11 @@ class OpenAIEngine:
         except ProxyError as error:
             raise self._interrupted(*self._unproxied(error)) from error
         except ProtocolError as error:
-            raise self._interrupted(f"the connection was cut: {cause_of(error)}", True) from error
+            message = f"the connection was cut: {cause_of(error)}{reader.beside()}"
+            raise self._interrupted(message, True) from error
         except HTTPError as error:
-            raise self._interrupted(f"the request failed: {cause_of(error)}") from error
+            message = f"the request failed: {cause_of(error)}{reader.beside()}"
+            raise self._interrupted(message) from error
 
     def _unproxied(self, error: ProxyError) -> tuple[str, bool]:
         """Say what the proxy has done; a refusal of the proxy does not pass by itself."""
@@ -129,11 +136,14 @@ def _read(body: Body, reader: CompletionReader, within_s: float) -> list[Chunk]:
         HTTPError: the connection broke before the answer was whole.
     """
     try:
-        data = body.read(within_s)
+        data = body.read(min(within_s, _PAUSE_S))
     except HTTPError:
-        if not reader.finished:
-            raise
-        data = b""
+        chunks = reader.pause()
+        if reader.finished:
+            return chunks + reader.close()
+        if chunks or reader.broken:
+            return chunks
+        raise
     if data is None:
-        return []
+        return reader.pause()
     return reader.feed(data) if data else reader.close()

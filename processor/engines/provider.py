@@ -79,6 +79,13 @@ class Provider:
         self._without_options.add(request.model)
         return response
 
+    def drops_options(self, model: str, words: str) -> bool:
+        """Note that a model has refused the options, if an error in its answer says so."""
+        if model in self._without_options or not _NAMES_OPTIONS.search(words):
+            return False
+        self._without_options.add(model)
+        return True
+
     def without_key(self, text: str) -> str:
         """Providers quote the key they refuse: it must reach neither a log nor a client."""
         return text if self._key is None else text.replace(self._key, "[key]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -17,6 +18,10 @@ _KEYS = (
     "error",
     "errors",
     "message",
+    "Message",
+    "Error",
+    "err",
+    "exception",
     "detail",
     "details",
     "msg",
@@ -43,11 +48,14 @@ _PREFIX = re.compile(r"^(data|error):\s*", re.MULTILINE)
 def in_body(body: str) -> str | None:
     """Return the sentence in the body of an answer: JSON, an event stream, a page, plain text."""
     plain = _PREFIX.sub("", body[:MOST_READ].strip())
-    for text in (plain, *plain.splitlines()[:_MOST_LINES]):
-        try:
-            return in_value(json.decode(text.encode(errors="replace")))
-        except ValueError:
-            continue
+    try:
+        return in_value(json.decode(plain.encode(errors="replace")))
+    except ValueError:
+        pass
+    for line in plain.splitlines()[:_MOST_LINES]:
+        with contextlib.suppress(ValueError):
+            if line[:1] in "{[" and (said := in_value(json.decode(line.encode(errors="replace")))):
+                return said
     return _shortened(_UNSEEN.sub(" ", plain) if plain.startswith("<") else plain)
 
 
@@ -64,6 +72,12 @@ def in_value(value: Any, levels: int = _MOST_LEVELS) -> str | None:
 
 def _in_object(value: dict[str, Any], levels: int) -> str | None:
     sentence = next((said for key in _KEYS if (said := in_value(value.get(key), levels))), None)
+    fields = value.get("errors")
+    if sentence is None and isinstance(fields, dict):  # by the field that is wrong
+        found = {
+            name: in_value(said, levels) for name, said in list(fields.items())[:_MOST_SENTENCES]
+        }
+        sentence = _joined(f"{name}: {said}" for name, said in found.items() if said)
     if sentence is None:
         names = (value.get(key) for key in _NAMES)
         return next((_shortened(name) for name in names if isinstance(name, str) and name), None)

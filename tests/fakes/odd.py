@@ -210,6 +210,16 @@ ENDS: dict[str, Odd] = {
     "text after the finish": Odd(stream(A, FINISH, pause(0.5), B, hold)),
     "half a character": Odd(stream(A, raw(HIGH), FINISH, hold), text="a\ufffd"),
     "half an event": Odd(stream(A, B, FINISH, b'data: {"choices":[', hold)),
+    "no last line feed, stays open": Odd(stream(A, B, FINISH.rstrip(), hold)),
+    "no last line feed, is reset": Odd(stream(A, B, FINISH.rstrip(), pause(0.1), Wire.reset)),
+    "no last line feed after the end": Odd(stream(A, B, DONE.rstrip(), hold), finish="unknown"),
+    "not streamed, stays open": Odd(stream(json.dumps(COMPLETION).encode(), hold), asked=7),
+    "not streamed, in lines, stays open": Odd(
+        stream(json.dumps(COMPLETION, indent=2).encode(), hold), asked=7
+    ),
+    "tokens late, no line feed": Odd(
+        stream(A, B, FINISH, pause(2), TOKENS.rstrip(), hold), asked=7
+    ),
 }
 
 # Odd, but nothing is missing.
@@ -244,8 +254,17 @@ HARMLESS: dict[str, Odd] = {
     "finish null in words": Odd(stream(finish("null"), A, B, FINISH, DONE, end)),
     "finish empty": Odd(stream(finish(""), A, B, FINISH, DONE, end)),
     "finish an object": Odd(stream(A, B, finish({"type": "stop"}), end), finish="unknown"),
+    "finish in the delta": Odd(stream(A, delta(content="b", finish_reason="stop"), hold)),
+    "finish beside the choices": Odd(stream(A, chunk(finish_reason="stop"), hold)),
+    "finish with blanks": Odd(stream(A, B, finish(" stop "), end)),
     "finish in capitals": Odd(stream(A, B, finish("STOP"), end)),
     "max_tokens": Odd(stream(A, B, finish("MAX_TOKENS"), end), finish="length"),
+    "a number of 5000 digits": Odd(
+        whole(B, data(b'{"usage":{"prompt_tokens":7,"of":%b}}' % (b"1" * 5000)), B),
+        text="abb",
+        asked=7,
+    ),
+    "control characters as they are": Odd(whole(raw(b'{"content":"b\t"}')), text="ab\t"),
     "NaN": Odd(whole(data(b'{"choices":[{"delta":{"content":"b"},"logprob":NaN}]}'))),
     "choices an object": Odd(whole(data({"choices": {"delta": {"content": "b"}}}))),
     "choices by number": Odd(whole(data({"choices": {"0": {"delta": {"content": "b"}}}}))),
@@ -255,17 +274,32 @@ HARMLESS: dict[str, Odd] = {
     "delta a list": Odd(whole(data({"choices": [{"delta": [{"text": "b"}]}]}))),
     "delta null": Odd(whole(data({"choices": [{"delta": None}]}), B)),
     "text": Odd(whole(B, data({"choices": [{"text": "more"}]}))),
+    "texts alone": Odd(stream(*[data({"choices": [{"text": one}]}) for one in "ab"], FINISH, end)),
+    "messages alone": Odd(
+        stream(*[data({"choices": [{"message": {"content": one}}]}) for one in "ab"], FINISH, end)
+    ),
     "whole message at the end": Odd(whole(B, data({"choices": [{"message": {"content": "ab"}}]}))),
     "error empty": Odd(whole(chunk(error=""))),
     "error false": Odd(whole(chunk(error=False))),
     "error an object": Odd(whole(chunk(error={}))),
     "error of nulls": Odd(whole(chunk(error={"message": None, "code": 0}))),
+    "error fine in words": Odd(whole(chunk(error="success"))),
+    "a call of nothing": Odd(
+        whole(delta(content="b", function_call={"name": "", "arguments": ""}))
+    ),
+    "a call of nulls": Odd(
+        whole(delta(content="b", tool_calls=[{"index": 0, "function": {"name": None}}]))
+    ),
     "error null in words": Odd(whole(chunk(error="null"))),
     "choices a string": Odd(whole(data({"choices": "b"}))),
     "error fine": Odd(whole(chunk(error={"message": "success", "code": 0}))),
     "errors none": Odd(whole(chunk(errors=[]))),
     "base_resp fine": Odd(whole(chunk(base_resp={"status_code": 0, "status_msg": "success"}))),
     "a message beside": Odd(whole(data({"message": "queued"}), B)),
+    "a heartbeat in words": Odd(whole(b"event: ping\ndata: ping\n\n", B)),
+    "data twice": Odd(whole(b"data: " + B)),
+    "data in capitals": Odd(whole(b"DATA: " + B.removeprefix(b"data: "))),
+    "content in deep parts": Odd(whole(delta(content=[{"text": {"value": "b"}}]))),
     "data empty": Odd(whole(b"data:\n\ndata: \n\n", B)),
     "data null": Odd(whole(data(None), data({}), data([]), B)),
     "list of chunks": Odd(whole(data([{"choices": [{"delta": {"content": "b"}}]}]))),
@@ -275,6 +309,7 @@ HARMLESS: dict[str, Odd] = {
     "no last line feed": Odd(stream(A, B, FINISH.rstrip(), end)),
     "CR": Odd(stream(*[one.replace(b"\n", b"\r") for one in (A, B, FINISH, DONE)], end)),
     "BOM": Odd(stream(b"\xef\xbb\xbf" + A, B, FINISH, DONE, end)),
+    "BOM before each": Odd(whole(b"\xef\xbb\xbf" + B)),
     "BOM in pieces": Odd(stream(b"\xef", b"\xbb", b"\xbf" + A, B, FINISH, DONE, end)),
     "lines of JSON": Odd(stream(*[one.removeprefix(b"data: ") for one in (A, B, FINISH)], end)),
     "pretty JSON in data": Odd(
@@ -335,6 +370,36 @@ ERRORS: dict[str, Odd] = {
     "message and code": Odd(
         stream(A, data({"code": 429, "message": "overloaded"}), hold), "a", "overloaded"
     ),
+    "error in capitals": Odd(
+        stream(A, data({"Error": {"Message": "overloaded"}}), hold), "a", "overloaded"
+    ),
+    "success false": Odd(
+        stream(A, data({"success": False, "msg": "overloaded"}), hold), "a", "overloaded"
+    ),
+    "status failed": Odd(
+        stream(A, data({"status": "failed", "title": "overloaded"}), hold), "a", "overloaded"
+    ),
+    "status 500": Odd(
+        stream(A, data({"status": 500, "title": "overloaded"}), DONE, end), "a", "overloaded"
+    ),
+    "message and then the end": Odd(
+        stream(A, data({"message": "overloaded"}), DONE, end), "a", "overloaded"
+    ),
+    "words and then the end": Odd(stream(A, b"overloaded\n", DONE, end), "a", "overloaded"),
+    "an event in words and then the end": Odd(
+        stream(A, b"event: exception\ndata: overloaded\n\n", DONE, end), "a", "overloaded"
+    ),
+    "a page and then a cut": Odd(
+        stream(A, b"<html>overloaded</html>\n", pause(0.2), Wire.reset), "a", "overloaded"
+    ),
+    "an error without a line feed": Odd(
+        stream(A, b'data: {"error": "overloaded"}', pause(0.2), Wire.reset), "a", "overloaded"
+    ),
+    "half of texts alone": Odd(
+        stream(*[data({"choices": [{"text": one}]}) for one in "ab"], end),
+        "ab",
+        "was cut before its end",
+    ),
     "base_resp": Odd(
         stream(
             data(
@@ -384,6 +449,7 @@ ERRORS: dict[str, Odd] = {
         "a",
         "the tool 'bash'",
     ),
+    "a tool without a call": Odd(stream(finish("tool_calls"), DONE, end), "", "called a tool"),
     "an old tool": Odd(
         stream(delta(function_call={"name": "bash"}), finish("function_call"), end),
         "",
@@ -397,6 +463,9 @@ ERRORS: dict[str, Odd] = {
         refuse(400, {"errors": [{"message": "overloaded"}, {"message": "more"}]}),
         "",
         "overloaded; more",
+    ),
+    "400 errors by field": Odd(
+        refuse(400, {"errors": {"model": ["overloaded"]}}), "", "model: overloaded"
     ),
     "400 in plain text": Odd(body(b"overloaded\n", "text/plain", 400), "", "overloaded"),
     "400 in events": Odd(
@@ -439,6 +508,13 @@ STRICT: dict[str, Odd] = {
         unless(
             lambda request: "stream_options" not in request,
             body(b"extra fields not permitted", "text/plain", 400),
+        ),
+        asked=7,
+    ),
+    "no options, in the answer": Odd(
+        unless(
+            lambda request: "stream_options" not in request,
+            stream(data({"error": {"message": "unknown field stream_options"}}), end),
         ),
         asked=7,
     ),

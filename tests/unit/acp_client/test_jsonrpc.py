@@ -47,6 +47,17 @@ def test_what_is_no_json_is_a_parse_error(garbage):
     assert (got.id, got.error.code) == (None, jsonrpc.PARSE_ERROR)
 
 
+@pytest.mark.parametrize("params", [b'"a\tb"', b'{"n": NaN}', b'"\xff"'])
+def test_what_is_nearly_json_is_answered_under_its_id(params):
+    got = jsonrpc.parse(b'{"jsonrpc":"2.0","id":7,"method":"m","params":%b}' % params)
+    assert (got.id, got.error.code) == (7, jsonrpc.PARSE_ERROR)
+
+
+def test_a_byte_order_mark_says_nothing():
+    assert jsonrpc.parse(b"\xef\xbb\xbf" + line(id=1, method="m")).id == 1
+    assert jsonrpc.parse(b"\xef\xbb\xbf") is None
+
+
 @pytest.mark.parametrize(
     ("garbage", "id_"),
     [

@@ -65,7 +65,7 @@ def test_one_read_may_hold_many_chunks() -> None:
 )
 def test_reasons_are_told_in_opencodes_words(reason: str, word: str) -> None:
     reader = CompletionReader()
-    reader.feed(delta(reason))
+    reader.feed(delta(content="a") + delta(reason))
     assert reader.end() == Finish(word)
 
 
