@@ -23,3 +23,5 @@ def configure(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler])
     # urllib3 logs every request at debug, URL and all.
     logging.getLogger("urllib3").setLevel(logging.WARNING)
+    # It logs a traceback of each head that it does not fully understand.
+    logging.getLogger("urllib3.connection").setLevel(logging.ERROR)

@@ -85,8 +85,9 @@ class Framing:
         line = rest.strip()
         name, _, value = line.partition(b":")
         is_data = name.lower() == b"data"
-        frame = _read(value.strip() if is_data else b"\n".join([*self._stray, line]))
-        if frame is None or not (frame.value == DONE or isinstance(frame.value, dict)):
+        text = value.strip() if is_data else b"\n".join([*self._stray, line])
+        frame = _read(text, self._event == _ERROR) if line[-1:] in (b"}", b"]") else None
+        if frame is None:
             self._lines.feed(rest)
             return
         if not is_data:

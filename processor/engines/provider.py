@@ -10,7 +10,7 @@ from typing import Any
 import gevent
 import msgspec
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProtocolError
 from urllib3.response import BaseHTTPResponse
 
 from processor.engines.engine import EngineRequest
@@ -95,19 +95,30 @@ class Provider:
         if self._key is not None:
             headers["Authorization"] = f"Bearer {self._key}"
         with gevent.Timeout(self._head_s, NoAnswer):
-            response = self._pool.request(
-                "POST",
-                self.url,
-                body=msgspec.json.encode(body),
-                headers=headers,
-                timeout=self._timeout,
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
+            response = self._send(msgspec.json.encode(body), headers)
         if 200 <= response.status < 300:
             return response
         raise RefusedRequest(self._refusal(response))
+
+    def _send(self, body: bytes, headers: dict[str, str]) -> BaseHTTPResponse:
+        """Send a request again at once where a kept connection was closed under it."""
+        pool = self._pool.connection_from_url(self.url)
+        while True:
+            made = pool.num_connections
+            try:
+                return self._pool.request(
+                    "POST",
+                    self.url,
+                    body=body,
+                    headers=headers,
+                    timeout=self._timeout,
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                )
+            except ProtocolError:
+                if pool.num_connections > made:  # the connection was new
+                    raise
 
     def _refusal(self, response: BaseHTTPResponse) -> Refusal:
         """Read a refusal; its status counts even if its body breaks off, or never ends."""

@@ -1,5 +1,6 @@
 """Models that misbehave: what was said is kept, errors stay errors, and no session is stuck."""
 
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,8 @@ import pytest
 from tests.acp_editor import agent
 from tests.blackbox.native import HERE, messages_of, stream_of
 from tests.blackbox.weir_up import Up, prompt, said, weir_up
-from tests.fakes.odd import ENDS, ERRORS, HARMLESS, STRICT, Odd
+from tests.fakes.http_upstream import Talk, http_upstream
+from tests.fakes.odd import DONE, ENDS, ERRORS, FINISH, HARMLESS, STRICT, A, B, Odd
 from tests.fakes.process import Provider
 from tests.processes import wait_until
 from tests.reference import fold
@@ -169,6 +171,25 @@ def test_text_and_then_an_error_is_an_error_to_an_editor(
             answer = editor.answer(editor.prompt(session, "go"))
             assert editor.said(session) == "a"
     assert "overloaded" in answer["error"]["message"]
+
+
+def _closes_under_the_second(talk: Talk) -> None:
+    length = int(re.search(rb"Content-Length: (\d+)", talk.head())[1])
+    talk.read(length)
+    talk.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for data in (A, B, FINISH, DONE, b""):
+        talk.say(b"%x\r\n%b\r\n" % (len(data), data))
+    talk.head()
+    talk.reset()
+
+
+def test_a_kept_connection_that_is_closed_costs_no_answer(tmp_path: Path) -> None:
+    flags = ["--workers", "1", "--model", "m1", "--model-retries", "0"]
+    with http_upstream(_closes_under_the_second) as provider:
+        with weir_up(tmp_path, *flags, "--model-url", provider.url) as running:
+            session = running.session(HERE)
+            assert [said(running.prompt(session, "go")) for _ in range(3)] == ["ab"] * 3
+        assert provider.connections == 3
 
 
 def test_late_tokens_are_told_to_readers_after_the_end(up: Up) -> None:
