@@ -97,13 +97,27 @@ def _check(folder: Path, flag: str) -> None:
     if found.st_uid not in (os.geteuid(), _ROOT):
         raise FolderUnusable(
             f"{flag}: {str(folder)!r} belongs to another user (uid {found.st_uid}); "
-            "choose a folder of your own"
+            "run weir as that user, or choose a folder of your own"
         )
-    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if mode & stat.S_IWOTH or (mode & stat.S_IWGRP and found.st_uid != os.geteuid()):
         raise FolderUnusable(
             f"{flag}: other users may write into {str(folder)!r} (its mode is {mode:04o}); "
-            "take that away with chmod 700, or choose another folder"
+            f"take that away with chmod 700, or choose another folder ({str(folder / 'weir')!r} "
+            "will do)"
         )
+    if mode & stat.S_IWGRP:
+        _close_to_group(folder, flag)
+
+
+def _close_to_group(folder: Path, flag: str) -> None:
+    """Close a folder of this user's, made under a umask of 002, unless others have used it."""
+    folder.chmod(0o700)
+    for path in folder.iterdir():
+        if (owner := path.lstat().st_uid) not in (os.geteuid(), _ROOT):
+            raise FolderUnusable(
+                f"{flag}: {str(path)!r} belongs to another user (uid {owner}); "
+                "take it away, or choose another folder"
+            )
 
 
 def _close_to_others(path: Path) -> None:
@@ -116,7 +130,8 @@ def _close_to_others(path: Path) -> None:
 
 
 def _unusable(folder: Path, flag: str, error: OSError) -> FolderUnusable:
-    return FolderUnusable(f"{flag}: {str(folder)!r} cannot be used: {error.strerror}")
+    reason = "it is not a folder" if isinstance(error, FileExistsError) else error.strerror
+    return FolderUnusable(f"{flag}: {str(error.filename or folder)!r} cannot be used: {reason}")
 
 
 def _hold(held: int, folder: Path, flag: str, user: str) -> None:

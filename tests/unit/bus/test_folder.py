@@ -72,11 +72,53 @@ def test_a_link_to_a_file_of_its_own_is_closed_and_one_to_nothing_is_left(tmp_pa
         assert mode(tmp_path / "far") == 0o600
 
 
-@pytest.mark.parametrize("others", [0o020, 0o002, 0o1002])
+@pytest.mark.parametrize("others", [0o022, 0o002, 0o1002])
 def test_a_folder_that_others_may_write_into_is_refused(tmp_path: Path, others: int) -> None:
     tmp_path.chmod(0o700 | others)
-    assert f"its mode is {0o700 | others:04o}" in refusal(tmp_path)
+    said = refusal(tmp_path)
+    assert f"its mode is {0o700 | others:04o}" in said
+    assert f"'{tmp_path}/weir' will do" in said
     assert not (tmp_path / "lock").exists()
+
+
+def test_a_folder_of_root_that_a_group_may_write_into_is_refused(tmp_path, monkeypatch) -> None:
+    # So are volumes of Kubernetes with an fsGroup: their mode is root's to change.
+    tmp_path.chmod(0o2775)
+    uid = tmp_path.stat().st_uid
+    monkeypatch.setattr(folder, "_ROOT", uid)
+    monkeypatch.setattr(folder.os, "geteuid", lambda: uid + 1)
+    assert "its mode is 2775" in refusal(tmp_path)
+
+
+def test_an_own_folder_made_under_a_umask_for_groups_is_closed(tmp_path: Path) -> None:
+    tmp_path.chmod(0o775)
+    (tmp_path / "weir.db").touch()
+    check_owner(tmp_path, "--bus")
+    with claim(tmp_path):
+        assert mode(tmp_path) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_an_own_folder_in_which_its_group_has_left_something_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o775)
+    (tmp_path / "weir.db").symlink_to("/etc/passwd")
+    os.chown(tmp_path / "weir.db", 12345, -1, follow_symlinks=False)
+    assert f"'{tmp_path}/weir.db' belongs to another user (uid 12345)" in refusal(tmp_path)
+    tmp_path.chmod(0o775)
+    with pytest.raises(FolderUnusable, match=r"--bus: .* belongs to another user"):
+        check_owner(tmp_path, "--bus")
+
+
+def test_a_file_and_a_link_to_nothing_are_no_folders(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    for path in (tmp_path / "file", tmp_path / "link"):
+        assert f"'{path}' cannot be used: it is not a folder" in refusal(path)
+
+
+def test_the_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()
+    assert f"'{tmp_path / 'lock'}' cannot be used: Is a directory" in refusal(tmp_path)
 
 
 def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch) -> None:
