@@ -20,9 +20,11 @@ def hide_login(words: Sequence[str]) -> None:
     """
     clean, login = without_login(words)
     before = sys.orig_argv[1 : len(sys.orig_argv) - len(words)]
-    if login is None or sys.orig_argv[1:] != [*before, *words]:
+    if clean == [*words] or sys.orig_argv[1:] != [*before, *words]:
         return
-    os.environ[USERNAME_VARIABLE], os.environ[PASSWORD_VARIABLE] = login.username, login.password
+    if login is not None:
+        os.environ[USERNAME_VARIABLE] = login.username
+        os.environ[PASSWORD_VARIABLE] = login.password
     os.execv(sys.executable, [sys.orig_argv[0], *before, *clean])
 
 
@@ -38,7 +40,7 @@ def without_login(words: Sequence[str]) -> tuple[list[str], Login | None]:
         origin = _origin(value) if name in _URL_FLAGS else None
         if origin is not None:
             login = origin.login
-        if origin is None or login is None:
+        if origin is None or origin.login is None:
             clean.append(word)
         else:
             clean.append(f"{name}={origin}" if equals else str(origin))

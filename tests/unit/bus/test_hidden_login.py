@@ -43,15 +43,31 @@ def test_other_words_stay_as_they_are(words):
     assert without_login(words) == (words, None)
 
 
-def test_no_list_of_processes_shows_it(tmp_path):
+@pytest.mark.parametrize("flags", [["--url", URL], ["--url", "http://a:p%3Aw@h", f"--url={URL}"]])
+def test_no_list_of_processes_shows_it(tmp_path, flags):
     code = (
         "import os, sys, time; from bus import entry\n"
         "def command(words):\n"
         "    print(os.environ['OPENCODE_SERVER_PASSWORD'], words, flush=True); time.sleep(60)\n"
         "sys.exit(entry.run('weir x', command, sys.argv[1:]))"
     )
-    with running("-c", code, "--url", URL, "--x", log=tmp_path / "log") as process:
-        assert process.says("p:w") == f"p:w ['--url', '{CLEAN}', '--x']"
+    with running("-c", code, *flags, "--x", log=tmp_path / "log") as process:
+        assert process.says("p:w").endswith(f"{CLEAN}', '--x']")
         shown = Path(f"/proc/{process.process.pid}/cmdline").read_bytes().decode()
     assert CLEAN in shown
+    assert "p%3Aw" not in shown
+
+
+def test_a_login_in_a_url_that_does_not_count_is_hidden_as_well(tmp_path):
+    code = (
+        "import os, sys, time; from bus import entry\n"
+        "def command(words):\n"
+        "    print('OPENCODE_SERVER_PASSWORD' in os.environ, words, flush=True); time.sleep(60)\n"
+        "sys.exit(entry.run('weir x', command, sys.argv[1:]))"
+    )
+    words = ["--url", URL, "--url", "http://other"]
+    with running("-c", code, *words, log=tmp_path / "log") as process:
+        said = process.says("http://other")
+        shown = Path(f"/proc/{process.process.pid}/cmdline").read_bytes().decode()
+    assert said == f"False ['--url', '{CLEAN}', '--url', 'http://other']"
     assert "p%3Aw" not in shown
