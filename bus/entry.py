@@ -43,7 +43,9 @@ def run(name: str, command: Callable[[Sequence[str]], int], words: Sequence[str]
     hide_login(words)
     _open_missing_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout = _tolerant(sys.stdout)
+        sys.stdout = _tolerant(sys.stdout, _Output)
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr = _tolerant(sys.stderr, _Messages)
     os.umask(_OWNER_ONLY)
     try:
         status = _status(name, command, words)
@@ -97,14 +99,24 @@ class _Output(io.FileIO):
             raise OutputLost(error.errno, error.strerror) from error
 
 
-def _tolerant(stdout: io.TextIOWrapper) -> io.TextIOWrapper:
-    """Return standard output as text that every encoding can hold."""
+class _Messages(io.FileIO):
+    """Standard error, where what cannot be written is lost: no other place could say so."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data) or len(data)
+        except OSError:
+            return len(data)
+
+
+def _tolerant(stream: io.TextIOWrapper, kind: type[io.FileIO]) -> io.TextIOWrapper:
+    """Return a standard stream as text that every encoding can hold."""
     return io.TextIOWrapper(
-        io.BufferedWriter(_Output(stdout.fileno(), "w", closefd=False)),
-        stdout.encoding,
-        "replace",
-        line_buffering=stdout.line_buffering,
-        write_through=stdout.write_through,
+        io.BufferedWriter(kind(stream.fileno(), "w", closefd=False)),
+        stream.encoding,
+        "replace" if stream.errors == "strict" else stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
     )
 
 

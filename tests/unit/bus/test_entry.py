@@ -46,6 +46,17 @@ def test_a_full_disk_is_said_in_one_line(unbuffered):
     assert ended.stderr == "weir x: standard output cannot be written: No space left on device\n"
 
 
+@pytest.mark.parametrize("unread", ["2> /dev/full", "2> >(true)", "2>&1 > /dev/null | true"])
+def test_an_error_that_cannot_be_written_changes_no_exit_status(unread):
+    refuses = (
+        "import logging, sys; from bus.flags import BadFlag\n"
+        "def command(_):\n"
+        "    sys.stdin.read(); logging.warning('a'); raise BadFlag('--x: b' + 'x' * 100_000)\n"
+    )
+    ended = run(refuses, f"< <(sleep 0.2) {unread}; exit ${{PIPESTATUS[0]}}")
+    assert (ended.returncode, ended.stderr) == (2, "")
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_standard_streams_that_are_closed_do_no_harm(closed):
     probe = (
