@@ -15,7 +15,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 
 from msgspec.structs import replace
 
@@ -27,6 +27,8 @@ from gateway.listener import listen
 
 # Where gunicorn finds sockets: of a master that is being replaced (SIGUSR2), or of systemd.
 _HANDED_DOWN = ("GUNICORN_FD", "LISTEN_FDS")
+# Gunicorn reads these when it is imported, though they are meant for the user's own servers.
+_OF_OTHER_SERVERS = ("FORWARDED_ALLOW_IPS", "PORT", "SENDFILE", "WEB_CONCURRENCY")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -36,6 +38,7 @@ def main(argv: Sequence[str]) -> int:
     for bus in read.buses:
         if bus.folder is not None:
             check_owner(bus.folder, "--bus")
+    _forget_other_servers(os.environ)
     # Gunicorn asks for the working folder when it is imported.
     leave_deleted_folder()
     from gateway.server import Gateway
@@ -44,6 +47,15 @@ def main(argv: Sequence[str]) -> int:
         read = replace(read, listen_fd=listen(read.host, read.port).detach())
     Gateway(read).run()
     return 0
+
+
+def _forget_other_servers(environ: MutableMapping[str, str]) -> None:
+    """Drop what gunicorn would take from another server that this process descends from."""
+    for name in _OF_OTHER_SERVERS:
+        environ.pop(name, None)
+    if environ.get("GUNICORN_PID") != str(os.getppid()):  # not the master to be replaced
+        for name in ("GUNICORN_PID", "GUNICORN_FD"):
+            environ.pop(name, None)
 
 
 if __name__ == "__main__":
