@@ -13,12 +13,16 @@ def start_folder(environ: Mapping[str, str]) -> str:
 
     A folder that was deleted, as a git worktree is, goes by the name that the shell gave it.
     """
+    return as_text(start_path(environ))
+
+
+def start_path(environ: Mapping[str, str]) -> str:
+    """Return the same folder as a path, for the environment of other processes."""
     try:
-        folder = os.getcwd()
+        return os.getcwd()
     except FileNotFoundError:
         named = environ.get("PWD", "")
-        folder = named if os.path.isabs(named) else "/"
-    return as_text(folder)
+        return named if os.path.isabs(named) else "/"
 
 
 def leave_deleted_folder() -> None:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from bus.endpoints import Endpoints, InvalidEndpoint
 from bus.flags import BadFlag
+from bus.folder import make_private
 
 _NAME = "bus"
 _PROBE = "probe"
@@ -36,13 +37,11 @@ def bus_folder(state: Path) -> Iterator[BusFolder]:
 
     Raises:
         BadFlag: no folder takes sockets.
+        FolderUnusable: the folder for them in the state folder cannot be used.
     """
     folder = state / _NAME
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise BadFlag(f"--state: {str(folder)!r} cannot be used: {error.strerror}") from error
+    make_private(folder, "--state")
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         short = BusFolder(folder) if _is_short(folder) else _by_descriptor(opened)
         refusal = _refusal(short.path)

@@ -7,8 +7,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from bus import entry
 from deploy.import_path import keep_start_folder_out
+from deploy.stop_signals import hold_stops
 
 _Command = Callable[[Sequence[str]], int]
 
@@ -32,6 +32,10 @@ def main() -> int:
     keep_start_folder_out(os.environ)
     words = sys.argv[1:]
     word = words[0] if words else ""
+    if word == "up":
+        hold_stops()
+    from bus import entry  # with what it imports, from the path as it is now
+
     command = _COMMANDS.get(word)
     if command is None:
         return entry.run("weir", _without_command, words)

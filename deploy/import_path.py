@@ -7,25 +7,24 @@ import sys
 from collections.abc import MutableMapping
 
 _VARIABLE = "PYTHONPATH"
+_OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def keep_start_folder_out(environ: MutableMapping[str, str]) -> None:
-    """Drop empty entries of ``PYTHONPATH``, which mean the start folder, here and for children.
+    """Drop relative entries of ``PYTHONPATH``, which follow that folder, here and for children.
 
-    ``PYTHONPATH=$PYTHONPATH:/lib`` leaves such an entry behind where the variable was unset.
+    An empty entry is relative too: ``PYTHONPATH=$PYTHONPATH:/lib`` leaves such an entry behind
+    where the variable was unset. The folder of weir itself stays, since weir may not be installed.
     """
     given = environ.get(_VARIABLE, "")
-    named = [entry for entry in given.split(os.pathsep) if entry]
-    cleaned = os.pathsep.join(named)
-    if cleaned == given:
-        return
-    environ[_VARIABLE] = cleaned
-    try:
-        here = os.getcwd()
-    except FileNotFoundError:
-        return  # a deleted folder holds no code
-    if here not in named:
-        sys.path[:] = [entry for entry in sys.path if entry != here]
+    entries = given.split(os.pathsep) if given else []
+    kept = [entry for entry in entries if os.path.isabs(entry)]
+    dropped = {path for entry in entries if (path := _absolute(entry)) not in kept}
+    if _OWN in dropped or (sys.path[:1] == [_OWN] and _OWN not in kept):
+        kept.append(_OWN)
+    if kept != entries:
+        environ[_VARIABLE] = os.pathsep.join(kept)
+        sys.path[:] = [entry for entry in sys.path if entry not in dropped or entry == _OWN]
 
 
 def interpreter() -> list[str]:
@@ -36,3 +35,10 @@ def interpreter() -> list[str]:
     if sys.flags.no_user_site:
         words.append("-s")
     return words
+
+
+def _absolute(entry: str) -> str:
+    try:
+        return os.path.abspath(entry)
+    except FileNotFoundError:
+        return entry  # a deleted folder holds no code

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from bus.backoff import Backoff
+from deploy.stop_signals import handle_stops
 
 log = logging.getLogger("weir.up")
 
@@ -66,11 +67,14 @@ class Service:
         pid, self._process = self._process.pid, None
         if now - self._started_at > _STEADY_S:
             self._backoff.reset()
+        how = f"by signal {-status}" if status < 0 else f"with status {status}"
+        self._rest(now, f"(pid {pid}) ended {how}")
+        return status
+
+    def _rest(self, now: float, why: str) -> None:
         wait_s = self._backoff.next_s()
         self._start_at = now + wait_s
-        how = f"by signal {-status}" if status < 0 else f"with status {status}"
-        log.warning("%s (pid %d) ended %s; next start in %.1f s", self.name, pid, how, wait_s)
-        return status
+        log.warning("%s %s; next start in %.1f s", self.name, why, wait_s)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and all that it has started."""
@@ -85,15 +89,20 @@ class Service:
         return self._process is None or self._process.poll() is not None
 
     def _start(self, now: float) -> None:
-        # A session of its own: Ctrl-C reaches the supervisor alone, which then stops in order.
-        self._process = subprocess.Popen(
-            self._argv,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **self._env},
-            pass_fds=self._fds,
-            start_new_session=True,
-            preexec_fn=_die_along,
-        )
+        try:
+            # A session of its own: Ctrl-C reaches the supervisor alone, which then stops in order.
+            self._process = subprocess.Popen(
+                self._argv,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **self._env},
+                pass_fds=self._fds,
+                start_new_session=True,
+                preexec_fn=_die_along,
+            )
+        except OSError as error:
+            # The interpreter is being replaced, or memory or processes are short for a while.
+            self._rest(now, f"cannot be started ({error})")
+            return
         self._started_at = now
         log.info("%s started, pid %d", self.name, self._process.pid)
 
@@ -124,11 +133,7 @@ class Supervisor:
         Returns:
             The exit status: 0, or that of the service that refused.
         """
-        signal.signal(signal.SIGTERM, self._stop)
-        for number in (signal.SIGINT, signal.SIGHUP):
-            # nohup and a shell's `&` have these ignored, so that weir outlives a terminal.
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._stop)
+        handle_stops(self._stop)
         status = 0
         try:
             while not self._stopping and status == 0:

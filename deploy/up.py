@@ -18,7 +18,7 @@ from bus.flags import BadFlag, Flag
 from bus.folder import claimed
 from bus.heart import NOTIFY_VARIABLE, Heart, Notifier
 from bus.origin import PASSWORD_VARIABLE, USERNAME_VARIABLE, Origin
-from bus.places import home_folder, start_folder
+from bus.places import home_folder, start_path
 from deploy.announcement import Announcement
 from deploy.beats import Beats
 from deploy.bus_folder import BusFolder, bus_folder
@@ -37,6 +37,7 @@ from processor.settings import from_flags
 _AFTER_DRAIN_S = 2.5
 _STATE_HELP = "for sessions, notes and watchdog.ndjson; one weir up a folder"
 _LOCK_NAME = "up.lock"
+_NOTIFY = "notify"
 _ANY_BUS = "ipc:///bus"
 _BY_NAME = {flag.name: flag for flag in PROCESSOR_FLAGS}
 _STATE, _SILENCE = _BY_NAME["state"], _BY_NAME["upstream-silence"]
@@ -99,22 +100,25 @@ def run(options: Options) -> int:
     with ExitStack() as stack:
         try:
             stack.enter_context(claimed(options.state, "--state", "weir up", _LOCK_NAME))
+            bus = stack.enter_context(bus_folder(options.state))
+            beats = stack.enter_context(closing(Beats(bus.path / _NOTIFY)))
         except CannotStart as error:
             raise BadFlag(str(error)) from error
+        except OSError as error:
+            what = str(error.filename or options.state)
+            raise BadFlag(f"--state: {what!r} cannot be used: {error.strerror}") from error
         listener = stack.enter_context(listen(options.host, options.port))
-        bus = stack.enter_context(bus_folder(options.state))
-        return _supervise(options, listener, bus)
+        return _supervise(options, listener, bus, beats)
 
 
-def _supervise(options: Options, listener: socket.socket, bus: BusFolder) -> int:
-    hearing = bus.path / "notify"
+def _supervise(options: Options, listener: socket.socket, bus: BusFolder, beats: Beats) -> int:
     # The folder may be deleted before a service starts again, which then goes by this name.
-    env = {NOTIFY_VARIABLE: str(hearing), "PWD": start_folder(os.environ)}
+    env = {NOTIFY_VARIABLE: str(bus.path / _NOTIFY), "PWD": start_path(os.environ)}
     services = _services(options, listener, bus, env)
     manager = Notifier(options.notify_socket)
     heart = Heart(manager, TICK_S)
     announcement = Announcement(options.host, listener.getsockname(), manager)
-    with closing(Beats(hearing)) as beats, closing(SampleLog(options.state)) as samples:
+    with closing(SampleLog(options.state)) as samples:
         watchdog = Watchdog(services, beats, options.limits, samples)
         each_tick = (lambda: watchdog.tick(time.monotonic()), announcement, heart.beat)
         stop_s = options.values["drain"] + _AFTER_DRAIN_S

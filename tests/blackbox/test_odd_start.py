@@ -12,7 +12,7 @@ import pytest
 
 from tests.blackbox.odd_start import NAMELESS, WEIR, children_of, command_of, environ, need, odd_up
 from tests.blackbox.weir_up import said
-from tests.processes import DEADLINE_S, refused, wait_until
+from tests.processes import DEADLINE_S, ROOT, refused, wait_until
 from tests.sse_client import SseClient
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces and /proc")
@@ -108,6 +108,50 @@ def test_a_module_that_python_finds_elsewhere_takes_nothing_else_from_the_start_
         timeout=DEADLINE_S,
     )
     assert (helped.returncode, helped.stderr, marks(trap)) == (0, b"", "")
+
+
+@pytest.mark.parametrize("entries", [".", ":", "below"])
+def test_a_relative_entry_of_the_import_path_leads_nowhere(trap, entries):
+    below = trap / "below"
+    below.mkdir()
+    for name in ("deploy", "sitecustomize", "usercustomize"):
+        (trap / f"{name}.py").unlink()  # Python itself loads these, before a line of weir runs
+    for module in trap.glob("*.py"):
+        shutil.copy(module, below)
+    env = environ(PYTHONPATH=f"{entries}:{ROOT}")
+    helped = subprocess.run(
+        [WEIR, "gateway", "--help"], cwd=trap, env=env, capture_output=True, timeout=DEADLINE_S
+    )
+    assert (helped.returncode, helped.stderr, marks(trap)) == (0, b"", "")
+
+
+def test_what_the_environment_says_to_others_is_not_for_weir(tmp_path):
+    folder = tmp_path / "é"
+    folder.mkdir()
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    servers = dict.fromkeys(("WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "SENDFILE", "PORT"), "x")
+    gunicorn = {"GUNICORN_PID": "1", "GUNICORN_FD": "77"}
+    env = {**ascii_only, **servers, **gunicorn, "FOLDER": str(folder)}
+    with odd_up(tmp_path, 'cd "$FOLDER" && exec "$@"', "--state", f"{folder}/state", **env) as up:
+        up.ready()
+        assert up.call("GET", "/path").body["directory"] == str(folder)
+        assert answers(up) == "0000000| "
+        assert up.stop() == 0
+    assert "Traceback" not in up.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_stop_during_the_start_is_neither_lost_nor_a_traceback(tmp_path, number):
+    def held():
+        [blocked] = re.findall(r"SigBlk:\t(\w+)", Path(f"/proc/{pid}/status").read_text())
+        return int(blocked, 16) & 1 << number - 1
+
+    with odd_up(tmp_path, 'exec "$@"', "--state", str(tmp_path / "state")) as up:
+        pid = up.running.process.pid
+        wait_until(held, what="the first line of weir")
+        os.kill(pid, number)
+        assert up.running.ends() == 0
+    assert "Traceback" not in up.output
 
 
 def test_a_deleted_start_folder_is_no_obstacle(tmp_path):

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from deploy.import_path import interpreter, keep_start_folder_out
+from tests.processes import ROOT
 
 
 @pytest.fixture
@@ -17,16 +18,36 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("given", "cleaned"), [(":", ""), (":/a", "/a"), ("/a:", "/a"), ("/a::/b", "/a:/b")]
+    ("given", "cleaned"),
+    [
+        *[(":", ""), (":/a", "/a"), ("/a:", "/a"), ("/a::/b", "/a:/b")],
+        *[(".", ""), ("./", ""), ("/a:.", "/a"), (".:src:/b", "/b")],
+    ],
 )
-def test_an_empty_entry_is_dropped_here_and_for_children(here, given, cleaned):
+def test_a_relative_entry_is_dropped_here_and_for_children(here, given, cleaned):
     environ = {"PYTHONPATH": given}
     keep_start_folder_out(environ)
     assert environ["PYTHONPATH"] == cleaned
     assert here not in sys.path
 
 
-@pytest.mark.parametrize("environ", [{}, {"PYTHONPATH": ""}, {"PYTHONPATH": "/a:."}])
+def test_a_folder_below_the_start_folder_is_dropped_too(here):
+    sys.path.insert(0, f"{here}/src")
+    environ = {"PYTHONPATH": "src"}
+    keep_start_folder_out(environ)
+    assert f"{here}/src" not in sys.path
+
+
+@pytest.mark.parametrize("environ", [{"PYTHONPATH": "."}, {"PYTHONPATH": "/a::"}, {}])
+def test_weir_that_is_not_installed_stays_in_the_path(monkeypatch, environ):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])
+    keep_start_folder_out(environ)
+    assert environ["PYTHONPATH"].split(":")[-1] == str(ROOT)
+    assert str(ROOT) in sys.path
+
+
+@pytest.mark.parametrize("environ", [{}, {"PYTHONPATH": ""}, {"PYTHONPATH": "/a:/b"}])
 def test_what_was_chosen_stays(here, environ):
     before = dict(environ), list(sys.path)
     keep_start_folder_out(environ)

@@ -1,8 +1,43 @@
+import os
 import shutil
+import signal
 from itertools import pairwise
 
+from deploy.stop_signals import handle_stops, hold_stops
 from deploy.supervisor import Service
 from tests.processes import wait_until
+
+
+def test_a_program_that_is_gone_for_a_while_is_waited_for(tmp_path, caplog):
+    # As an interpreter that is being replaced.
+    program = tmp_path / "program"
+    service = Service("it", [str(program)])
+    assert service.tend(0.0) is None
+    assert service.pid is None
+    assert "it cannot be started ([Errno 2] No such file or directory" in caplog.text
+    assert "next start in" in caplog.text
+    program.symlink_to(shutil.which("true"))
+    assert service.tend(60.0) is None
+    wait_until(service.ended, what="the end of its process")
+    assert service.tend(61.0) == 0
+
+
+def test_a_signal_during_the_start_is_heard_after_it():
+    heard = []
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        hold_stops()
+        for number in before:
+            os.kill(os.getpid(), number)
+        handle_stops(lambda number, _: heard.append(number))
+        assert sorted(heard) == [signal.SIGINT, signal.SIGTERM]
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()).isdisjoint(before)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
 
 
 def test_a_service_that_ends_at_once_is_started_less_and_less_often(caplog):
