@@ -24,7 +24,7 @@ def is_image(part: Said) -> bool:
     """Tell whether a part is sent to the model as an image."""
     if not isinstance(part, FilePart) or not part.mime.lower().startswith("image/"):
         return False
-    return part.url.startswith(("data:", "http:", "https:"))
+    return part.url[:6].lower().startswith(("data:", "http:", "https:"))
 
 
 def refused_images(history: Iterable[Utterance]) -> dict[str, str]:
