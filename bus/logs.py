@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
+# Line ends, what a terminal obeys, and what turns the direction of a text.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
 class OneLine(logging.Formatter):
-    """Keeps a record on one line, whatever a provider or a traceback puts into it."""
+    """Keeps a record on one line, and harmless to a terminal, whatever somebody puts into it."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
-        return super().format(record).replace("\r", "\\r").replace("\n", "\\n")
+        return _CONTROL.sub(lambda found: repr(found[0])[1:-1], super().format(record))
 
 
 def configure(level: str) -> None:

@@ -85,6 +85,11 @@ def test_prompts_in_a_row_are_one_message_with_their_images() -> None:
     assert said(user(text("b")), look) == [("user", [second, first, image])]
 
 
+@pytest.mark.parametrize("url", ["https://a/b.png", "HTTPS://a/b.png", "http://a/b", PIXEL])
+def test_an_image_is_sent_however_its_url_is_spelt(url: str) -> None:
+    assert said(user(file("image/png", url))) == [("user", [image_url(url)])]
+
+
 @pytest.mark.parametrize("empty", [[], [text("")], [text("x", ignored=True)]])
 def test_a_message_without_content_is_left_out_unless_it_is_the_prompt(empty: list[Any]) -> None:
     rest = [user(text("a")), assistant(text("x")), user(text("b"))]
