@@ -23,7 +23,6 @@ _MASK = (1 << 48) - 1
 _RANDOM_LENGTH = 14
 _FORM = re.compile(r"([a-z]+)_([0-9a-f]{12})[0-9A-Za-z]{14}")
 _DESCENDING = "ses"
-_ASCENDING = re.compile(r"[a-z]+_([0-9a-f]{12})[0-9A-Za-z]{14}")
 _WRAP_MS = (_MASK + 1) // _PER_MS
 _HALF = (_MASK + 1) // 2
 DAY_MS = 86_400_000
@@ -75,10 +74,10 @@ def made_ms(ascending: str, about_ms: int) -> int | None:
         ascending: the id.
         about_ms: less than a year from then.
     """
-    match = _ASCENDING.fullmatch(ascending)
+    match = _FORM.fullmatch(ascending)
     if match is None:
         return None
-    ahead_ms = (int(match[1], 16) // _PER_MS - about_ms) % _WRAP_MS
+    ahead_ms = (int(match[2], 16) // _PER_MS - about_ms) % _WRAP_MS
     return about_ms + (ahead_ms if ahead_ms < _WRAP_MS // 2 else ahead_ms - _WRAP_MS)
 
 
