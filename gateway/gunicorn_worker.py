@@ -3,8 +3,9 @@
 At its end, which is a stop or a reload, a worker takes no more connections: they wait in the
 listening socket, which the master and the other workers hold as well. Readers are let go one by
 one, other requests are finished, and connections that wait for nothing are closed; a connection
-that has just come is given a moment for its first request. At a stop the master's patience ends
-first (`graceful_timeout`).
+that has just come is given a moment for its first request. A request that has come but is not read
+yet, since the loop was late, is answered: to close its connection would reset it. At a stop the
+master's patience ends first (`graceful_timeout`).
 """
 
 from __future__ import annotations
@@ -88,6 +89,6 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
     def _unfinished(self, waited_s: float) -> bool:
         """Tell whether there is something to wait for, once readers are let go."""
         door = self.gateway.door
-        if door.served:
+        if door.served or door.slots.unread():
             return not self.gateway.broken and waited_s < _FINISH_WITHIN_S
         return bool(door.fresh) and waited_s < _SPEAK_WITHIN_S

@@ -36,6 +36,9 @@ class Holder(Protocol):
 
     address: str
 
+    def has_unread(self) -> bool:
+        """Tell whether the client has sent something that is not received yet."""
+
     def give_up(self, wait: Wait, why: str) -> None:
         """End one of the connection's waits. Does not block."""
 
@@ -138,6 +141,10 @@ class Slots:
     def end(self) -> None:
         """Note that a request is served no more."""
         self._served -= 1
+
+    def unread(self) -> bool:
+        """Tell whether a client has sent a request, or some of one, that is not received yet."""
+        return any(one.holder.has_unread() for one in self._idle)
 
     def make_room(self) -> None:
         """End waits until there is room, as far as they have lasted long enough."""

@@ -11,6 +11,7 @@ import time
 import gevent
 
 from gateway.door.slots import Slots, Wait
+from gateway.peer import peek
 from gateway.proxy.failures import ClientGone
 
 PIECE_BYTES = 64 * 1024
@@ -105,6 +106,13 @@ class Wire:
             self.sock.sendall(data)
         except OSError as error:
             raise ClientGone from error
+
+    def has_unread(self) -> bool:
+        """Tell whether the client has sent something that is not received yet."""
+        try:
+            return bool(peek(self.sock.fileno()))
+        except OSError:
+            return False  # nothing has come, or nothing ever will
 
     def give_up(self, wait: Wait, why: str) -> None:
         """End a wait of this connection; does not block."""

@@ -1,9 +1,12 @@
 """Which connections go when room is short."""
 
+import socket
+
 import pytest
 
 from gateway.door import slots as slots_module
 from gateway.door.slots import GRACE_S, Slots, Wait
+from gateway.door.wire import Wire
 from gateway.proxy.failures import Refusal
 
 
@@ -119,3 +122,17 @@ def test_waits_that_are_over_end_a_few_at_a_time(clock):
     slots.sweep()
     assert gone(short) == list(range(100))
     assert gone(long) == []
+
+
+def test_a_request_that_is_not_read_yet_is_known():
+    slots = Slots(100, 8)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        wire = Wire(ours, "a", slots)
+        slots.wait(Wait(wire), 75.0, idle=True)
+        assert not slots.unread()
+        theirs.sendall(b"GET")
+        assert slots.unread()
+        ours.recv(3)
+        theirs.close()
+        assert not slots.unread()
