@@ -1,7 +1,8 @@
 """From a path to a resource: in each spelling that an opencode takes, and for ``HEAD`` as well.
 
 An opencode reads a path without regard to the case of its words, to repeated slashes and to a
-slash at its end. Ids keep their case. `gateway.proxy.target` does the same for the relay.
+slash at its end, and resolves ``.`` and ``..``. Ids keep their case. `gateway.proxy.target` does
+the same for the relay.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from falcon.routing import CompiledRouter
+
+from gateway.proxy.target import resolved
 
 
 class Router(CompiledRouter):
@@ -32,7 +35,7 @@ class Router(CompiledRouter):
 
     def find(self, uri: str, req: Any = None) -> Any:
         """Return what Falcon finds for the plain spelling of a path."""
-        return super().find("/".join(map(self._plain, filter(None, uri.split("/")))), req)
+        return super().find("/".join(map(self._plain, resolved(uri)[1:].split("/"))), req)
 
     def _plain(self, segment: str) -> str:
         word = segment.lower()

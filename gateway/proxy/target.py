@@ -22,9 +22,13 @@ def own_route(path: str) -> str | None:
     Args:
         path: of a request, as it came: percent-encoded, without the query.
     """
-    plain = unquote(path, "latin-1").replace("\\", "/")
-    plain = "/" + posixpath.normpath("/" + plain).lower().lstrip("/")
+    plain = resolved(unquote(path, "latin-1")).lower()
     return plain if plain in _OWN or plain.startswith(_OWN_BELOW) else None
+
+
+def resolved(path: str) -> str:
+    """Return a decoded path as browsers read it: no ``.``, ``..``, backslash or needless slash."""
+    return "/" + posixpath.normpath("/" + path.replace("\\", "/")).lstrip("/")
 
 
 def below(folder: str, target: bytes) -> bytes:

@@ -24,7 +24,11 @@ def test_head_of_what_is_not_there_has_the_status_of_get():
 
 
 @pytest.mark.parametrize(
-    "spelt", ["/session/", "//session", "/session//", "/SESSION", "/Session/"]
+    "spelt",
+    [
+        *("/session/", "//session", "/session//", "/SESSION", "/Session/"),
+        *("/./session", "/x/../session", "/../session/.", "/x\\..\\session", "/%2e/session"),
+    ],
 )
 def test_a_list_in_any_spelling(spelt):
     client, requester = native(b"[]")
