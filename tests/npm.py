@@ -37,14 +37,16 @@ def install(folder: Path, wanted: Path, command: tuple[str, ...] = CI) -> None:
 
 def is_current(folder: Path) -> bool:
     """Tell whether what is installed has the versions of the lock file, which may have moved."""
-    locked = _versions(folder / "package-lock.json")
-    installed = _versions(folder / "node_modules" / ".package-lock.json")
-    return all(locked.get(name, version) == version for name, version in installed.items())
-
-
-def _versions(lock: Path) -> dict[str, str]:
-    packages = json.loads(lock.read_text())["packages"] if lock.exists() else {}
-    return {name: found["version"] for name, found in packages.items() if "version" in found}
+    packages = json.loads((folder / "package-lock.json").read_text())["packages"]
+    # Not npm's own list of what is installed: a copy by links gets another folder's list.
+    installed = (
+        (folder / name / "package.json", found) for name, found in packages.items() if name
+    )
+    return all(
+        json.loads(about.read_text())["version"] == found.get("version")
+        for about, found in installed
+        if about.exists()
+    )
 
 
 @functools.cache
