@@ -25,6 +25,7 @@ from msgspec import Meta, Struct
 from bus.events.part import CacheTokens, Tokens
 from processor.engines import words
 from processor.engines.engine import Reasoning, Text
+from processor.engines.failures import RETRYABLE
 
 Json = dict[str, Any]
 Piece = Text | Reasoning
@@ -60,6 +61,7 @@ class Spoken(Struct):
         refused: whether the model declines to answer.
         usage: what the answer has cost.
         error: why the provider gave up, in its words.
+        passes: whether the code of the error is one that may pass, as that of a refusal.
         notice: words that are an error only if no answer follows.
     """
 
@@ -70,6 +72,7 @@ class Spoken(Struct):
     refused: bool = False
     usage: Tokens | None = None
     error: str | None = None
+    passes: bool = False
     notice: str | None = None
 
 
@@ -151,6 +154,7 @@ def read(body: Json) -> Spoken:
     spoken.usage = _usage(body.get("usage")) or _usage(choice.get("usage"))
     spoken.usage = spoken.usage or (_usage(groq.get("usage")) if isinstance(groq, dict) else None)
     spoken.error = _error(body, choice)
+    spoken.passes = spoken.error is not None and _passes(body)
     if not choice and any(isinstance(body.get(field), str) for field in _NOTICES):
         spoken.notice = words.in_value(body)
     return spoken
@@ -276,6 +280,13 @@ def _error(body: Json, choice: Json) -> str | None:
     if isinstance(finish, str) and _FAILED.search(finish):
         return f"finish_reason is {finish!r}"
     return None
+
+
+def _passes(body: Json) -> bool:
+    error = body.get("error")
+    places = (error, body) if isinstance(error, dict) else (body,)
+    codes = {str(one.get(field)) for one in places for field in _CODES}
+    return any(str(code) in codes for code in RETRYABLE)
 
 
 def _is_error(value: Any, levels: int = _MOST_LEVELS) -> bool:

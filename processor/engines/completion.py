@@ -39,7 +39,15 @@ _KNOWN_REASONS = frozenset({"stop", "length", *_REASONS.values()})
 
 
 class BadStream(ValueError):
-    """The provider broke the format, gave up, or stopped before the end; the message says how."""
+    """The provider broke the format, gave up, or stopped before the end; the message says how.
+
+    Attributes:
+        passes: whether the same request may be answered later.
+    """
+
+    def __init__(self, message: str, passes: bool = False) -> None:
+        super().__init__(message)
+        self.passes = passes
 
 
 class CompletionReader:
@@ -185,7 +193,7 @@ class CompletionReader:
             self._tool = self._tool or spoken.tool
         self._refused = self._refused or spoken.refused
         if spoken.error is not None:
-            _give_up(spoken.error)
+            _give_up(spoken.error, spoken.passes)
         self._reason = spoken.finish or self._reason
         if spoken.usage is not None:
             self.counted = self.finished
@@ -239,5 +247,5 @@ class CompletionReader:
             self.done = True
 
 
-def _give_up(said: str | None) -> None:
-    raise BadStream(f"the provider broke off: {said or 'no reason given'}")
+def _give_up(said: str | None, passes: bool = False) -> None:
+    raise BadStream(f"the provider broke off: {said or 'no reason given'}", passes)

@@ -103,7 +103,7 @@ class OpenAIEngine:
         except RefusedRequest as error:
             raise failures.refused(error.refusal, self.offer.provider) from error
         except BadStream as error:
-            raise self._interrupted(str(error)) from error
+            raise self._interrupted(str(error), error.passes) from error
         except (NoAnswer, ReadTimeoutError) as error:
             message = f"the provider sent nothing for {self._patience_s:g} s"
             raise self._interrupted(message) from error

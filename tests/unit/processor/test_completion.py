@@ -114,3 +114,23 @@ def test_what_is_cached_or_thought_counts_once() -> None:
 
 def test_reasoning_is_read_under_both_names() -> None:
     assert CompletionReader().feed(delta(reasoning="a")) == [Reasoning("a")]
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        ({"error": {"code": 429, "message": "slow down"}}, True),
+        ({"error": {"code": "502", "message": "no host"}}, True),
+        ({"status": 503, "message": "busy"}, True),
+        ({"error": {"code": 400, "message": "too long"}}, False),
+        ({"error": {"message": "429"}}, False),
+        ({"error": "busy"}, False),
+    ],
+)
+def test_an_error_in_an_answer_may_pass_as_a_refusal_with_its_code(
+    error: dict, passes: bool
+) -> None:
+    reader = CompletionReader()
+    reader.feed(data(json.dumps(error).encode()))
+    assert reader.broken is not None
+    assert reader.broken.passes is passes
