@@ -55,9 +55,10 @@ class DemoEngine:
 
 
 def _answer(prompt: str) -> Iterator[list[Chunk]]:
-    if match := _STORM.fullmatch(prompt):
+    last = prompt.split("\n\n")[-1]  # prompts that have no answer stand before it
+    if match := _STORM.fullmatch(last):
         return _storm(*(int(group) for group in match.groups()))
-    if match := _RATE.fullmatch(prompt):
+    if match := _RATE.fullmatch(last):
         return _rate(*(int(group) for group in match.groups()))
     return _talk(prompt)
 
