@@ -9,6 +9,8 @@ if __name__ == "__main__" and not sys.flags.safe_path:
         sys.path.remove(os.getcwd())
     except (OSError, ValueError):
         pass
+    # It may be weir's all the same, where weir is not installed.
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # ruff: noqa: E402
 from gevent import monkey

@@ -154,6 +154,24 @@ def test_a_stop_during_the_start_is_neither_lost_nor_a_traceback(tmp_path, numbe
     assert "Traceback" not in up.output
 
 
+@pytest.mark.parametrize("module", ["processor", "gateway", "acp_client"])
+def test_sources_that_are_not_installed_run_in_their_own_folder(module):
+    # An editable installation is found by a finder of its own, as of here without it.
+    run = (
+        "import runpy, sys; sys.path[0] = sys.argv[1]; name = sys.argv[2]\n"
+        "sys.meta_path = [one for one in sys.meta_path if 'editable' not in repr(one).lower()]\n"
+        "sys.argv[1:] = ['--help']; runpy.run_module(name, run_name='__main__', alter_sys=True)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", run, str(ROOT), module],
+        cwd=ROOT,
+        env=environ(PYTHONPATH=None),
+        capture_output=True,
+        timeout=DEADLINE_S,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 def test_a_deleted_start_folder_is_no_obstacle(tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
