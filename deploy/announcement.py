@@ -41,14 +41,15 @@ class Announcement:
         """Ask, and say it if it is so; to be called again and again."""
         if self._made:
             return
+        reasons = []
         for host in self._asked:
             self._made, reason = self._readiness(host)
             if self._made:
                 self._announce(host if self._everywhere else self._host)
                 return
-            if reason:
-                self._explain(reason)
-                return
+            reasons.append(reason)
+        for reason in filter(None, reasons):
+            self._explain(reason)
 
     def _announce(self, host: str) -> None:
         self._manager.say("READY=1")
@@ -73,8 +74,10 @@ class Announcement:
             connection.request("GET", "/weir/readyz")
             said = json.loads(connection.getresponse().read())
             return bool(said["ready"]), ", ".join(said["reasons"])
-        except (OSError, http.client.HTTPException, ValueError, KeyError):
-            return False, ""
+        except (TimeoutError, ConnectionError, http.client.HTTPException, ValueError, KeyError):
+            return False, ""  # the gateway still starts, or starts again
+        except OSError as error:
+            return False, f"{host} cannot be asked: {error.strerror}"
         finally:
             connection.close()
 

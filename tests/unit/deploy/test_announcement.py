@@ -94,3 +94,12 @@ def test_a_reason_is_logged_once_though_an_age_in_it_grows(answers, caplog):
         "not ready yet: the upstream is gone since 0.3 s",
         "not ready yet: something else",
     ]
+
+
+def test_an_address_that_cannot_be_asked_is_said_once(caplog):
+    # As a loopback that is down; no connection to a broadcast address is allowed.
+    announce = Announcement("255.255.255.255", ("255.255.255.255", 1), Manager())
+    announce()
+    announce()
+    [line] = caplog.messages
+    assert line.startswith("not ready yet: 255.255.255.255 cannot be asked: ")
