@@ -189,7 +189,7 @@ class CompletionReader:
         before = self.words, self._reason
         self._pieces(spoken)
         if spoken.tool is not None:
-            self.words += 1
+            self.words += bool(spoken.tool)  # its arguments may go on for ever
             self._tool = self._tool or spoken.tool
         self._refused = self._refused or spoken.refused
         if spoken.error is not None:

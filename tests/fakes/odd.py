@@ -106,6 +106,13 @@ def empty_chunks(wire: Wire) -> None:
         wire.pause(COMMENT_EVERY_S)
 
 
+def arguments(wire: Wire) -> None:
+    """Send arguments of a tool for ever."""
+    while True:
+        wire.send(delta(tool_calls=[{"function": {"arguments": "x"}}]))
+        wire.pause(COMMENT_EVERY_S)
+
+
 def pause(seconds: float) -> Callable[[Wire], None]:
     return lambda wire: wire.pause(seconds)
 
@@ -450,6 +457,11 @@ ERRORS: dict[str, Odd] = {
         "the tool 'bash'",
     ),
     "a tool without a call": Odd(stream(finish("tool_calls"), DONE, end), "", "called a tool"),
+    "a tool for ever alone": Odd(
+        stream(A, delta(tool_calls=[{"function": {"name": "bash"}}]), arguments),
+        "a",
+        "said nothing for",
+    ),
     "an old tool": Odd(
         stream(delta(function_call={"name": "bash"}), finish("function_call"), end),
         "",
