@@ -15,6 +15,7 @@ from urllib3.response import BaseHTTPResponse
 
 from processor.engines.engine import EngineRequest
 from processor.engines.failures import Refusal
+from processor.fair_reads import fair
 from processor.proxies import Proxy
 from processor.settings import ModelSettings
 
@@ -137,10 +138,10 @@ class Provider:
 
 def _pool(proxy: Proxy | None) -> urllib3.PoolManager:
     if proxy is None:
-        return urllib3.PoolManager(maxsize=CONNECTIONS)
+        return fair(urllib3.PoolManager(maxsize=CONNECTIONS))
     log.info("the model is asked through the proxy %s", proxy.url)
     login = None if proxy.login is None else urllib3.make_headers(proxy_basic_auth=proxy.login)
-    return urllib3.ProxyManager(proxy.url, maxsize=CONNECTIONS, proxy_headers=login)
+    return fair(urllib3.ProxyManager(proxy.url, maxsize=CONNECTIONS, proxy_headers=login))
 
 
 def _body(request: EngineRequest, with_options: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import urllib3
 
 from bus.ids import Ids
 from bus.publisher import Publisher
+from processor.fair_reads import fair
 from processor.mode import Work
 from processor.upstream.commands import RelayDispatch
 from processor.upstream.condition import Condition
@@ -52,7 +53,7 @@ class Upstream:
 
         settings = self._settings
         context = ssl.create_default_context()
-        pool = urllib3.PoolManager(maxsize=_CONNECTIONS, ssl_context=context)
+        pool = fair(urllib3.PoolManager(maxsize=_CONNECTIONS, ssl_context=context))
         stack.callback(pool.clear)
         condition = Condition(settings.url, silence_s=settings.silence_s)
         intake = Intake(publish)

@@ -1,0 +1,82 @@
+"""Connections of urllib3 that let other greenlets run, however much their peer has to say.
+
+A read returns at once while bytes wait in the socket. So a server that never stops, with answers
+before the answer (``100 Continue``) or with tiny chunks, would keep the loop: no deadline of the
+reader could fire, and the watchdog would end the processor.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+from typing import Any
+
+import gevent
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+_SLICE_S = 0.01
+_A_TURN_S = 1e-6  # more than none, or the loop would not look at its timers
+
+
+class _FairReads(io.RawIOBase):
+    """Reads from a socket, by turns with all others.
+
+    Args:
+        raw: reads from the socket.
+    """
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self._raw = raw
+        self._until = time.monotonic() + _SLICE_S
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what is there, or wait for something."""
+        if time.monotonic() >= self._until:
+            gevent.sleep(_A_TURN_S)
+            self._until = time.monotonic() + _SLICE_S
+        return self._raw.readinto(buffer)
+
+    def readable(self) -> bool:
+        """Tell that this can be read from."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the descriptor of the socket."""
+        return self._raw.fileno()
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_FairReads(self.fp.detach()))
+
+
+class _Connection(HTTPConnection):
+    response_class = _Response
+
+
+class _TlsConnection(HTTPSConnection):
+    response_class = _Response
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+def fair(pools: urllib3.PoolManager) -> urllib3.PoolManager:
+    """Have all connections of `pools` read by turns with all others, and return `pools`."""
+    pools.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+    return pools
