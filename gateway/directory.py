@@ -17,6 +17,8 @@ from gateway.errors import BadRequest, RequestPart
 
 _HEADER = "x-opencode-directory"
 _QUERY = "directory"
+_LONGEST = 4096
+"""What Linux takes for a path."""
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -71,6 +73,8 @@ def _checked(path: str, kind: RequestPart, field: str) -> str:
     if "\ufffd" in path:
         # Falcon and `spelt_directory` put this where bytes are not UTF-8: another directory.
         raise BadRequest(f"{field}: {path!r} is not UTF-8", kind, field)
+    if len(path.encode()) > _LONGEST:
+        raise BadRequest(f"{field}: the path is longer than {_LONGEST} bytes", kind, field)
     if "\0" in path:
         raise BadRequest(f"{field}: {path!r} has a NUL in it", kind, field)
     return path

@@ -82,6 +82,7 @@ class Door:
                 if head is None:
                     return
                 request = Request(head, wire, trusted)
+                del head
                 with self._serving(wire, request):
                     if not self._answer(request):
                         return

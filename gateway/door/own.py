@@ -41,6 +41,8 @@ class Answer:
     def run(self, app: WSGIApplication, environ: Environ) -> bool:
         """Have `app` answer; return whether the connection may serve another request."""
         body = app(environ, self._start)
+        del environ
+        self._request.forget_head()
         try:
             for piece in body:
                 self._write(piece)

@@ -52,6 +52,10 @@ class Request:
         """Return the first value of the header `name`, in lower case; or an empty text."""
         return b"".join(values(self.headers, name)[:1]).decode("latin-1")
 
+    def forget_head(self) -> None:
+        """Free what only the begin of an answer needs: a stream may go on for days."""
+        self.target, self.query, self.headers = b"", "", []
+
     @property
     def trailers(self) -> list[Header]:
         """What followed the last chunk; known once the body has been read."""

@@ -22,6 +22,10 @@ _HEADERS = {
 }
 _RETRY_AFTER_S = 5
 _NOW = "now"
+_MOST_SESSIONS = 256
+_LONGEST_NAME = 128
+_LONGEST_ID = 8192
+"""More than the marks of as many sources as an id may name."""
 
 
 class EventStream:
@@ -94,27 +98,47 @@ class EventStream:
         return Connection(wire.sock, self._settings.stall_timeout, self._neighbours)
 
     def _view(self, req: falcon.Request) -> View:
-        sessions = frozenset(filter(None, req.get_param_as_list("session") or ()))
+        sessions = _sessions(req)
         keep = _superseded(req)
         if self._endpoint is Endpoint.GLOBAL:
             return View(self._endpoint, sessions=sessions, keep_superseded=keep)
         return View(
             self._endpoint,
             directory=self._folders.named(req),
-            workspace=req.get_param("workspace") or None,
+            workspace=_name(req.get_param("workspace") or "", "workspace") or None,
             sessions=sessions,
             keep_superseded=keep,
         )
 
 
 def _last_id(req: falcon.Request) -> str | None:
-    """Return the id to go on after; a client that reconnects repeats its first query."""
+    """Return the id to go on after; a client that reconnects repeats its first query.
+
+    Only the begin is kept of a text that is longer than any id: the begin is no id either.
+    """
     since = req.get_param("since")
-    return req.get_header("Last-Event-ID") or (None if since == _NOW else since)
+    given = req.get_header("Last-Event-ID") or (None if since == _NOW else since)
+    return given[:_LONGEST_ID] if given else given
 
 
 def _from_now(req: falcon.Request) -> bool:
     return req.get_param("since") == _NOW
+
+
+def _sessions(req: falcon.Request) -> frozenset[str]:
+    """Return the sessions to follow: a stream holds them for as long as it is open."""
+    given = frozenset(filter(None, req.get_param_as_list("session") or ()))
+    if len(given) > _MOST_SESSIONS:
+        message = f"session: {len(given)} are given; at most {_MOST_SESSIONS} are allowed"
+        raise BadRequest(message, "Query", "session")
+    return frozenset(_name(one, "session") for one in given)
+
+
+def _name(given: str, field: str) -> str:
+    if len(given) > _LONGEST_NAME:
+        message = f"{field}: {given[:_LONGEST_NAME]!r}… is longer than {_LONGEST_NAME} characters"
+        raise BadRequest(message, "Query", field)
+    return given
 
 
 def _superseded(req: falcon.Request) -> bool:

@@ -121,3 +121,10 @@ def test_a_directory_may_be_given_once():
 def test_each_route_of_a_directory_checks_it(path):
     client, _ = native()
     assert client.simulate_get(path, query_string="directory=%00").status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/" + "x" * 4096, "/" + "%C3%A4" * 2048])
+def test_a_path_that_no_machine_can_have_is_refused(path):
+    assert refused(f"directory={path}")["field"] == "directory"
+    assert refused("", {HEADER: path})["field"] == HEADER
+    assert asked(f"directory={path[:-6]}") != DEFAULT_DIRECTORY

@@ -1,0 +1,42 @@
+"""What a stream may ask for: it holds that for as long as it is open."""
+
+import falcon
+import pytest
+from falcon.testing import TestClient
+
+from gateway.errors import install_error_handlers
+from gateway.relay import Endpoint
+from gateway.resources.events import EventStream
+from gateway.unknown_routes import UnknownRoutes
+
+UNUSED = None
+LONGEST = "x" * 128
+
+
+def asked(query: str):
+    app = falcon.App()
+    install_error_handlers(app, UnknownRoutes())
+    parts = (Endpoint.GLOBAL, *[UNUSED] * 5)
+    app.add_route("/global/event", EventStream(*parts))
+    return TestClient(app).simulate_head("/global/event", query_string=query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "&".join(f"session=ses_{n}" for n in range(256)),
+        "session=a&" * 3000 + "session=a",
+        f"session={LONGEST}",
+        "session=",
+    ],
+)
+def test_so_many_sessions_can_be_followed(query):
+    assert asked(query).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["&".join(f"session=ses_{n}" for n in range(257)), f"session={LONGEST}x", "superseded=x"],
+)
+def test_what_a_stream_cannot_hold_is_refused(query):
+    assert asked(query).status_code == 400
