@@ -32,7 +32,7 @@ from processor.engines.engine import Chunk, EngineRequest, ModelError, Offer, Re
 from processor.engines.provider import NoAnswer, Provider, RefusedRequest
 from processor.settings import ModelSettings
 
-_PAUSE_S = 1.0
+_PAUSE_S = 0.5
 """Without a byte, after which a last line without an end counts as whole."""
 
 
