@@ -70,8 +70,9 @@ def towards_upstream(
     if body is not None and not values(kept, body[0].lower()):
         kept.append(body)
     came_by = b", ".join([*values(headers, _FOR), client.encode("latin-1")])
-    schemes = values(headers, _PROTO) if trusted else []
-    hosts = (values(headers, _HOST) if trusted else []) or values(headers, b"host")
+    said = [header for header in headers if trusted and header[1]]
+    schemes = values(said, _PROTO)
+    hosts = values(said, _HOST) or values(headers, b"host")
     forwarded = [
         (b"X-Forwarded-For", came_by),
         (b"X-Forwarded-Proto", b", ".join(schemes) or b"http"),

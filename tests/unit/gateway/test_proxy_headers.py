@@ -65,3 +65,14 @@ def test_only_a_trusted_proxy_says_what_the_client_wrote(trusted):
     assert values(sent, b"x-forwarded-proto") == [b"https" if trusted else b"http"]
     assert values(sent, b"x-forwarded-for") == [b"203.0.113.7, 192.0.2.1"]
     assert values(sent, b"x-forwarded-ssl") == [b"on"]
+
+
+def test_a_trusted_proxy_that_says_nothing_leaves_it_to_weir():
+    said = [
+        (b"Host", b"weir:1"),
+        (b"X-Forwarded-Host", b""),
+        (b"X-Forwarded-Proto", b""),
+    ]
+    sent = towards_upstream(said, authority="u", client="192.0.2.1", body=None, trusted=True)
+    assert values(sent, b"x-forwarded-host") == [b"weir:1"]
+    assert values(sent, b"x-forwarded-proto") == [b"http"]
