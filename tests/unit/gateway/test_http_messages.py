@@ -50,6 +50,17 @@ def test_a_cursor_leads_to_the_page_before():
     }
 
 
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:1>; rel=x, <http://b", ""])
+def test_a_forged_host_is_in_no_link(host):
+    forged = {"Host": host, "X-Forwarded-Host": host, "Forwarded": f'host="{host}"'}
+    links = []
+    for headers in ({}, forged):
+        client, _ = native((b"[]", "later"))
+        result = client.simulate_get("/session/ses_1/message", headers=headers)
+        links.append(result.headers["link"])
+    assert links == ['</session/ses_1/message?before=later>; rel="next"'] * 2
+
+
 def test_following_the_link_gives_the_cursor_back():
     client, requester = native((b"[]", "a+b/c="), b"[]")
     first = client.simulate_get("/session/ses_1/message", query_string="limit=2")
