@@ -13,6 +13,7 @@ from typing import Any
 from bus.flags import BadFlag
 
 _BACKLOG = 2048
+_SPEAKS_WITHIN_S = 1
 _NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 
 
@@ -55,6 +56,9 @@ def _listen_at(family: int, address: Any) -> socket.socket:
         if family == socket.AF_INET6:
             # `::` means every address, IPv4 ones too, whatever the system's default is.
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        # The kernel keeps a connection until its client has sent something, or for a second.
+        # Connections that come and go without a byte cost the workers nothing.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SPEAKS_WITHIN_S)
         listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError:

@@ -61,6 +61,19 @@ def test_all_addresses_are_ipv4_ones_too_whatever_the_system_says(host):
         assert reaches("::1", port)
 
 
+def test_a_connection_without_a_word_is_not_given_to_the_gateway_at_once():
+    with closing(listen("127.0.0.1", 0)) as one:
+        address = one.getsockname()
+        with socket.create_connection(address), socket.create_connection(address) as speaks:
+            speaks.sendall(b"x")
+            one.settimeout(5)
+            first, peer = one.accept()
+            first.close()
+            assert peer == speaks.getsockname()
+            second, _ = one.accept()  # its second is over
+            second.close()
+
+
 @needs_ipv6
 @pytest.mark.parametrize("host", ["::1", "[::1]"])
 def test_one_ipv6_address_is_listened_on_alone(host):
