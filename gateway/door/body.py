@@ -7,27 +7,29 @@ from collections.abc import Iterator
 
 from gateway.door.chunks import Chunks
 from gateway.door.head import Head
+from gateway.door.slow_lane import CROWDED_S
 from gateway.door.wire import PIECE_BYTES, GivenUp, Wire
 from gateway.proxy.failures import ClientGone, Refusal
 from gateway.proxy.headers import Header
 
 SILENT_S = 10.0
 LEAST_BYTES_S = 4096
-_CHUNKED_AT_ONCE = 16 * 1024  # so many 1-byte chunks are decoded in some 2 ms
 
 
 class Body:
     """Reads one body.
 
     The client may keep weir waiting for `SILENT_S`, and for a second more for each
-    `LEAST_BYTES_S` that it has sent. The time in which nobody asks for more does not count.
+    `LEAST_BYTES_S` of the body that have come; the framing of chunks does not count. Neither does
+    the time in which weir does not wait for the client. Very many small chunks go by the slow
+    lane.
     """
 
     def __init__(self, wire: Wire, head: Head) -> None:
         self._wire = wire
         self._left = head.length
         self._chunks = Chunks() if head.chunked else None
-        self._received = 0
+        self._taken_bytes = 0
         self._waited_s = 0.0
 
     @property
@@ -46,6 +48,16 @@ class Body:
     def trailers(self) -> list[Header]:
         """What followed the last chunk; known once the body has ended."""
         return [] if self._chunks is None else self._chunks.trailers
+
+    def await_first(self) -> None:
+        """Wait until something of the body has come.
+
+        Raises:
+            ClientGone: the client left.
+            Refusal: nothing came in time.
+        """
+        if not (self._wire.ahead or self.ended):
+            self._receive()
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the body as it comes.
@@ -73,15 +85,19 @@ class Body:
     def _taken(self) -> bytes:
         ahead = self._wire.ahead
         if self._chunks is not None:
-            return self._chunks.decode(ahead)
-        piece = bytes(ahead[: self._left])
-        del ahead[: len(piece)]
-        self._left -= len(piece)
+            piece = self._chunks.decode(ahead)
+            if self._chunks.crowded:
+                self._wire.lane.pass_through(CROWDED_S)
+        else:
+            piece = bytes(ahead[: self._left])
+            del ahead[: len(piece)]
+            self._left -= len(piece)
+        self._taken_bytes += len(piece)
         return piece
 
     def _receive(self) -> None:
-        size = min(self._left, PIECE_BYTES) if self._chunks is None else _CHUNKED_AT_ONCE
-        within_s = SILENT_S + self._received / LEAST_BYTES_S - self._waited_s
+        size = PIECE_BYTES if self._chunks is not None else min(self._left, PIECE_BYTES)
+        within_s = SILENT_S + self._taken_bytes / LEAST_BYTES_S - self._waited_s
         began = time.monotonic()
         try:
             data = self._wire.receive(size, within_s)
@@ -92,5 +108,4 @@ class Body:
         if not data:
             raise ClientGone("the client left in the middle of the body")
         self._waited_s += time.monotonic() - began
-        self._received += len(data)
         self._wire.ahead += data

@@ -11,6 +11,8 @@ from gateway.door.head import fields
 from gateway.proxy.failures import Refusal
 from gateway.proxy.headers import Header
 
+MANY_CHUNKS = 256
+"""So many are decoded in one go, in some 0.6 ms; the time goes by chunks and not by bytes."""
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*+;[\t -~\x80-\xff]*+)?\r\n")
 _LONGEST_SIZE_LINE = 4096
 _LONGEST_TRAILERS = 16 * 1024
@@ -26,24 +28,27 @@ class Chunks:
 
     Attributes:
         ended: the last chunk and the trailers have been read.
+        crowded: the last call of `decode` stopped at `MANY_CHUNKS`.
         trailers: what followed the last chunk.
     """
 
     def __init__(self) -> None:
-        self.ended = False
+        self.ended = self.crowded = False
         self.trailers: list[Header] = []
         self._left = 0  # of the chunk that is being read, with the CRLF behind it
         self._last = False
 
     def decode(self, data: bytearray) -> bytes:
-        """Take what can be decoded off the front of `data`, and return it decoded.
+        """Take chunks off the front of `data`, and return them decoded.
+
+        One call takes what there is, and `MANY_CHUNKS` at most.
 
         Raises:
             Refusal: this is no body in chunks.
         """
         pieces: list[bytes | bytearray] = []
-        at = 0
-        while not self.ended:
+        at, more = 0, MANY_CHUNKS
+        while more and not self.ended:
             if self._left:
                 at = self._take(data, at, pieces)
                 if self._left:
@@ -56,9 +61,11 @@ class Chunks:
                 if match is None:
                     _check_size_line(data, at)
                     break
+                more -= 1
                 at, size = match.end(), int(match[1], 16)
                 self._last = not size
                 self._left = size + len(_END) if size else 0
+        self.crowded = not more
         del data[:at]
         return b"".join(pieces)
 

@@ -59,7 +59,7 @@ class Door:
 
     def serve(self, sock: socket.socket, address: str) -> None:
         """Serve one connection to its end, and close it."""
-        wire = Wire(sock, address, self.slots)
+        wire = Wire(sock, address, self.slots, self._lane)
         self.slots.come()
         self.fresh.add(wire)
         try:
@@ -78,7 +78,7 @@ class Door:
         turn = TimeSlice()
         while True:
             try:
-                head = receive_head(wire, self._lane)
+                head = receive_head(wire)
                 if head is None:
                     return
                 request = Request(head, wire, trusted)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import time
 
+import gevent
+
 from gateway.door import head
 from gateway.door.head import Head
-from gateway.door.slow_lane import LINE_S, MANY_LINES, PIPELINED_S, SlowLane
+from gateway.door.slow_lane import LINE_S, MANY_LINES, PIPELINED_S
 from gateway.door.wire import GivenUp, Wire
 from gateway.proxy.failures import Refusal
 
@@ -15,15 +17,17 @@ MAX_HEAD_BYTES = 64 * 1024
 IDLE_S = 75.0
 HEAD_WITHIN_S = 10.0
 _AT_ONCE = 8192
+_FEW_PIECES = 16
+_PAUSE_S = 0.25
 _END = b"\r\n\r\n"
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
-def receive_head(wire: Wire, lane: SlowLane) -> Head | None:
+def receive_head(wire: Wire) -> Head | None:
     """Wait for the next request of a connection, and return its head.
 
     Returns None where the client sends no further request. A request that was sent before the
-    answer to the one before it, and one with very many headers, waits in `lane`.
+    answer to the one before it, and one with very many headers, goes by the slow lane.
 
     Raises:
         Refusal: what the client sends is no head, is too long, or came too slowly.
@@ -31,10 +35,13 @@ def receive_head(wire: Wire, lane: SlowLane) -> Head | None:
     """
     ahead, follows = wire.ahead, bool(wire.ahead)
     until = time.monotonic() + HEAD_WITHIN_S if ahead else None
-    searched = 0
+    searched = pieces = 0
     while (end := ahead.find(_END, max(0, searched - len(_END) + 1))) < 0 or end > MAX_HEAD_BYTES:
         _check(ahead, searched)
         searched = len(ahead)
+        pieces += 1
+        if pieces > _FEW_PIECES:
+            gevent.sleep(_PAUSE_S)  # to receive costs the same for 1 byte as for thousands
         try:
             data = wire.receive(_AT_ONCE, IDLE_S if until is None else until - time.monotonic())
         except GivenUp as error:
@@ -48,9 +55,9 @@ def receive_head(wire: Wire, lane: SlowLane) -> Head | None:
         if searched == 0 and ahead.startswith(b"\r\n"):
             del ahead[:2]  # RFC 9112, 2.2: one empty line before a request is ignored
     if (lines := ahead.count(b"\n", 0, end)) > MANY_LINES:
-        lane.pass_through(lines * LINE_S)
+        wire.lane.pass_through(lines * LINE_S)
     elif follows:
-        lane.pass_through(PIPELINED_S)
+        wire.lane.pass_through(PIPELINED_S)
     parsed = head.parse(bytes(ahead[:end]))
     del ahead[: end + len(_END)]
     return parsed

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Protocol
 
@@ -97,6 +98,9 @@ class Slots:
         connections: how many there may be.
         requests: how many may be served at once, event streams not counted; and how many may be
             idle.
+
+    Attributes:
+        closing: connections that are answered, and read from until their client has noticed.
     """
 
     def __init__(self, connections: int, requests: int) -> None:
@@ -104,6 +108,7 @@ class Slots:
         self._kept = min(_MOST_KEPT, max(1, requests // _KEPT_SHARE))
         self._requests = max(1, requests - self._kept)
         self._most_idle = requests
+        self.closing = 0
         self._open = self._served = 0
         self._ending: set[Holder] = set()
         self._idle, self._stuck = _Queue(), _Queue()
@@ -145,6 +150,15 @@ class Slots:
     def unread(self) -> bool:
         """Tell whether a client has sent a request, or some of one, that is not received yet."""
         return any(one.holder.has_unread() for one in self._idle)
+
+    @contextmanager
+    def closing_gently(self) -> Iterator[None]:
+        """Count a connection as closing."""
+        self.closing += 1
+        try:
+            yield
+        finally:
+            self.closing -= 1
 
     def make_room(self) -> None:
         """End waits until there is room, as far as they have lasted long enough."""

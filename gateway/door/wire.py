@@ -11,6 +11,7 @@ import time
 import gevent
 
 from gateway.door.slots import Slots, Wait
+from gateway.door.slow_lane import SlowLane
 from gateway.peer import peek
 from gateway.proxy.failures import ClientGone
 
@@ -18,8 +19,7 @@ PIECE_BYTES = 64 * 1024
 _TAKES_WITHIN_S = 300.0
 _LINGER_S = 2.0
 _LINGER_BYTES = 32 * 1024 * 1024
-_LINGER_PIECES = 16
-_LINGER_PAUSE_S = 0.005
+_LINGER_PAUSE_S = 0.001
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -34,14 +34,17 @@ class Wire:
         sock: gevent's socket.
         address: of the client.
         slots: where the waits are noted.
+        lane: of the worker.
 
     Attributes:
+        lane: where this connection waits if its client sends very much in very small pieces.
         ahead: bytes that were received and that nobody has taken yet.
     """
 
-    def __init__(self, sock: socket.socket, address: str, slots: Slots) -> None:
+    def __init__(self, sock: socket.socket, address: str, slots: Slots, lane: SlowLane) -> None:
         self.sock = sock
         self.address = address
+        self.lane = lane
         self.ahead = bytearray()
         self._slots = slots
         self._serving = False  # a request is being served: this connection waits for no head
@@ -130,19 +133,18 @@ class Wire:
     def close_gently(self) -> None:
         """Send the end, and close once the client has: a reset could overtake the answer.
 
-        A client that goes on sending is read from for a while, in bounds, and not at full speed.
+        The client may go on sending for a while, within bounds. All connections that close in this
+        way share a thousand receives a second, so that they do not slow down other clients.
         """
-        until, left, pieces = time.monotonic() + _LINGER_S, _LINGER_BYTES, 0
-        with contextlib.suppress(OSError, ClientGone):
+        until, left = time.monotonic() + _LINGER_S, _LINGER_BYTES
+        with contextlib.suppress(OSError, ClientGone), self._slots.closing_gently():
             self.sock.shutdown(socket.SHUT_WR)
             while (time_s := until - time.monotonic()) > 0 and left > 0:
                 data = self.receive(PIECE_BYTES, time_s)
                 if not data:
                     break
                 left -= len(data)
-                pieces += 1
-                if pieces % _LINGER_PIECES == 0:
-                    gevent.sleep(_LINGER_PAUSE_S)
+                gevent.sleep(min(time_s, _LINGER_PAUSE_S * self._slots.closing))
 
     def reset(self) -> None:
         """Cut the connection, so that nobody takes what was sent for the whole."""

@@ -101,6 +101,8 @@ class Proxy:
 
         Returns whether the request was read to its end.
         """
+        if not incoming.expects_continue:
+            incoming.body.await_first()  # a client that is silent costs the upstream nothing
         repeatable = incoming.method in _REPEATABLE and incoming.framed_by is None
         while True:
             upstream = self._pool.take(repeatable)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.blackbox.proxied import headers_of, proxied
 from tests.fakes.http_upstream import OK, answer
+from tests.http_client import call
 from tests.processes import wait_until
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -15,6 +16,12 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 def weir():
     with proxied() as running:
         yield running
+
+
+def _in_flight(weir):
+    return sum(
+        worker["in_flight"] for worker in call("GET", f"{weir.url}/weir/status").body["workers"]
+    )
 
 
 def keep(bodies):
@@ -172,6 +179,20 @@ def test_a_small_piece_of_a_body_with_a_length_does_not_wait_for_the_rest(weir):
         assert first.wait(20)
         client.send(b"def")
         assert client.head()[0] == "HTTP/1.1 200 OK"
+
+
+def test_the_upstream_is_asked_once_the_body_has_begun(weir):
+    bodies = []
+    weir.upstream.play(keep(bodies))
+    with weir.client() as client:
+        client.send(b"PUT /f HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
+        wait_until(lambda: _in_flight(weir) == 1)
+        assert weir.upstream.connections == 0
+        client.send(b"b")
+        wait_until(lambda: weir.upstream.connections == 1)
+        client.send(b"ody")
+        assert client.head()[0] == "HTTP/1.1 200 OK"
+    assert bodies == [b"body"]
 
 
 def test_the_upstream_decides_whether_a_client_that_expects_it_goes_on(weir):

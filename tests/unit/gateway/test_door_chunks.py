@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.door.chunks import Chunks
+from gateway.door.chunks import MANY_CHUNKS, Chunks
 from gateway.proxy.failures import Refusal
 
 BODIES = st.lists(st.binary(min_size=1, max_size=40), max_size=8)
@@ -39,6 +39,17 @@ def test_a_body_that_is_not_whole_has_not_ended(pieces, data):
     body, chunks, _ = decoded(wire[:cut])
     assert not chunks.ended
     assert b"".join(pieces).startswith(body)
+
+
+def test_one_call_decodes_so_many_chunks_and_no_more():
+    chunks, ahead = Chunks(), bytearray(b"1\r\nx\r\n" * (2 * MANY_CHUNKS + 1) + b"0\r\n\r\n")
+    got, crowded = [], []
+    while not chunks.ended:
+        got.append(len(chunks.decode(ahead)))
+        crowded.append(chunks.crowded)
+    assert sum(got) == 2 * MANY_CHUNKS + 1
+    assert max(got) <= MANY_CHUNKS
+    assert crowded == [True, True, False]
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,18 @@
 
 import json
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import gevent
 import pytest
 from gevent import socket as gevent_socket
 
-from gateway.door import body, reception
+from gateway.door import body, reception, wire
+from gateway.door.chunks import MANY_CHUNKS
 from gateway.door.door import Door
 from gateway.door.networks import Networks
 from gateway.door.slots import Slots
+from gateway.door.slow_lane import CROWDED_S
 
 PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
 ENDS_WITHIN_S = 5.0
@@ -61,10 +63,10 @@ class Client:
 
 
 @contextmanager
-def connection(slots=None):
+def connection(slots=None, door=None):
     ours, theirs = gevent_socket.socketpair()
     slots = slots or Slots(100, 50)
-    door = Door(app, None, slots, Networks())
+    door = door or Door(app, None, slots, Networks())
     serving = gevent.spawn(door.serve, theirs, "192.0.2.1")
     ticking = gevent.spawn(tick, slots)
     try:
@@ -119,6 +121,22 @@ def test_a_head_of_any_shape_within_the_bound_passes():
             assert client.answer()[1]["PATH_INFO"] == "/ping"
 
 
+def test_a_head_in_very_many_pieces_is_received_now_and_then(monkeypatch):
+    receives = []
+    receive = wire.Wire.receive
+    monkeypatch.setattr(
+        wire.Wire, "receive", lambda *how: receives.append(time.monotonic()) or receive(*how)
+    )
+    with connection() as client:
+        client.send(b"GET /ping HTTP/1.1\r\nX: ")
+        for _ in range(200):
+            client.send(b"y")
+            gevent.sleep(0.002)
+        client.send(b"\r\n\r\n")
+        assert client.answer()[1]["HTTP_X"] == "y" * 200
+    assert len(receives) < 30
+
+
 def test_a_head_that_is_not_whole_in_time_is_answered_with_408(monkeypatch):
     monkeypatch.setattr(reception, "HEAD_WITHIN_S", 0.1)
     with connection() as client:
@@ -142,6 +160,67 @@ def test_a_body_that_does_not_come_is_answered_with_408(monkeypatch):
         with connection() as client:
             client.send(b"POST /read HTTP/1.1\r\n%b\r\n\r\n5" % framing)
             assert client.rest().startswith(b"HTTP/1.1 408 ")
+
+
+def test_the_framing_of_chunks_buys_no_time(monkeypatch):
+    monkeypatch.setattr(body, "SILENT_S", 0.2)
+    monkeypatch.setattr(body, "LEAST_BYTES_S", 100)
+    chunk = b"1;" + b"x" * 1000 + b"\r\n \r\n"
+    began = time.monotonic()
+    with connection() as client:
+        client.send(b"POST /read HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(10):
+            client.send(chunk)
+            gevent.sleep(0.01)
+        assert client.rest().startswith(b"HTTP/1.1 408 ")
+    assert time.monotonic() - began < ENDS_WITHIN_S / 2
+
+
+def test_all_bodies_in_tiny_chunks_share_one_lane():
+    clients, passes = 3, 20
+    sent = b"1\r\nx\r\n" * MANY_CHUNKS * passes + b"0\r\n\r\n"
+    slots = Slots(100, 50)
+    door = Door(app, None, slots, Networks())
+    began = time.monotonic()
+    with ExitStack() as stack:
+        some = [stack.enter_context(connection(slots, door)) for _ in range(clients)]
+        for client in some:
+            client.send(b"POST /read HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + sent)
+        for client in some:
+            assert client.answer()[1]["body"] == "x" * MANY_CHUNKS * passes
+        took_s = time.monotonic() - began
+        for client in some:
+            client.sock.close()
+            gevent.sleep(0.05)
+    assert took_s > clients * passes * CROWDED_S
+
+
+def test_the_more_connections_close_gently_the_less_is_read_from_each(monkeypatch):
+    monkeypatch.setattr(wire, "_LINGER_PAUSE_S", 0.1)
+    monkeypatch.setattr(wire, "_LINGER_S", 0.6)
+
+    def taken(closing):
+        slots = Slots(100, 50)
+        slots.closing = closing
+        with connection(slots) as client:
+            client.send(b"GET / HTTP/1.1\n\n")
+            assert client.head().startswith(b"HTTP/1.1 400 ")
+            sending = gevent.spawn(_count_until_the_end, client.sock)
+            sending.join(ENDS_WITHIN_S)
+        assert slots.closing == closing
+        return sending.value
+
+    assert taken(0) > taken(9)
+
+
+def _count_until_the_end(sock):
+    """Return how many bytes have been taken until the other side closed."""
+    taken = 0
+    try:
+        while True:
+            taken += sock.send(b"x" * 65536)
+    except OSError:
+        return taken
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 30", b"Transfer-Encoding: chunked"])

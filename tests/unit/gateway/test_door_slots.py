@@ -6,6 +6,7 @@ import pytest
 
 from gateway.door import slots as slots_module
 from gateway.door.slots import GRACE_S, Slots, Wait
+from gateway.door.slow_lane import SlowLane
 from gateway.door.wire import Wire
 from gateway.proxy.failures import Refusal
 
@@ -128,7 +129,7 @@ def test_a_request_that_is_not_read_yet_is_known():
     slots = Slots(100, 8)
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        wire = Wire(ours, "a", slots)
+        wire = Wire(ours, "a", slots, SlowLane())
         slots.wait(Wait(wire), 75.0, idle=True)
         assert not slots.unread()
         theirs.sendall(b"GET")
