@@ -1,4 +1,8 @@
-"""``python -m tests.hostile``: every attack at its full size, and a table of what was noticed."""
+"""``python -m tests.hostile``: every attack, and a table of what was noticed.
+
+A run of five minutes has 24,000 generated requests. A run of a quarter of an hour
+(``--seconds 900``) has every attack at its full size, and 100,000 generated requests.
+"""
 
 import argparse
 import random
@@ -9,10 +13,11 @@ from collections.abc import Iterator
 from tests.benchmarks import machine
 from tests.benchmarks.child import ended_by_sigterm
 from tests.benchmarks.table import table
-from tests.hostile.attack import runs
-from tests.hostile.judge import LONG, SHORT, Verdict, judge
+from tests.hostile.attack import Attack, runs
+from tests.hostile.judge import LONG, SHORT, USUAL, Bounds, Verdict, judge
 from tests.hostile.stage import stage
 
+_ALL_AT_FULL_SIZE_S = 900.0
 _HEAD = ["attack", "load", "health p99 ms", "readers p99 ms", "memory MB", "verdict"]
 
 
@@ -44,18 +49,30 @@ def _options() -> argparse.Namespace:
 
 def _verdicts(options: argparse.Namespace, until: float) -> Iterator[Verdict]:
     left = runs(*options.names)
+    bounds = _bounds(options)
     while left and time.monotonic() < until:
         needs = left[0].needs
         with stage(*needs) as on:
             while left and left[0].needs == needs and time.monotonic() < until:
                 run = left.pop(0)
-                size = run.attack.small if options.small else run.attack.full
-                verdict = judge(on, run, size, options.seed, SHORT if options.small else LONG)
+                verdict = judge(on, run, _size(run.attack, bounds), options.seed, bounds)
                 yield verdict
                 if verdict.hard:
                     break  # what is left of this weir judges no other attack
     for run in left:
         print(f"{run}: no time left", flush=True)
+
+
+def _bounds(options: argparse.Namespace) -> Bounds:
+    if options.small:
+        return SHORT
+    return LONG if options.seconds >= _ALL_AT_FULL_SIZE_S else USUAL
+
+
+def _size(attack: Attack, bounds: Bounds) -> int:
+    if bounds is SHORT:
+        return attack.small
+    return attack.full if bounds is LONG else attack.usual or attack.full
 
 
 def _word(verdict: Verdict) -> str:

@@ -102,8 +102,9 @@ class Attack(Struct, frozen=True):
         load: what it does, for the table; ``{n}`` is its size.
         run: does it. It gets the site and a size, calls `Site.begin` once the load stands, goes on
             while `Site.goes_on`, and gives everything back.
-        full: its size in a long run.
-        small: its size in a short run.
+        full: its size.
+        small: its size in the tests.
+        usual: its size where there is no quarter of an hour for all attacks; 0: the full size.
         modes: in front of which server it is run.
         upstream: the module that is the upstream in relay mode. As a process the module prints
             its URL as one line of JSON, and ends with its standard input.
@@ -117,6 +118,7 @@ class Attack(Struct, frozen=True):
     run: Callable[[Site, int], None]
     full: int
     small: int
+    usual: int = 0
     modes: tuple[str, ...] = (NATIVE, RELAY)
     upstream: str = OPENCODE
     memory_mb: float = 150.0

@@ -41,6 +41,7 @@ class Bounds(Struct, frozen=True):
 
 
 LONG = Bounds(seconds=8.0, floor_ms=50.0)
+USUAL = Bounds(seconds=4.0, floor_ms=50.0)
 SHORT = Bounds(seconds=1.5, floor_ms=250.0)
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from tests.hostile.attack import Attack, Site, reset
 
-_LINE = b"X-Big: " + b"y" * 900 + b"\r\n"
+_LINE = b"X-Big: " + b"y" * 1900 + b"\r\n"
 
 
 def run(site: Site, count: int) -> None:

@@ -64,4 +64,4 @@ def _answer(sock: socket.socket) -> bytes:
     return sock.recv(_ENOUGH)
 
 
-ATTACK = Attack("{n} generated requests", run, full=50_000, small=1_500)
+ATTACK = Attack("{n} generated requests", run, full=50_000, small=1_500, usual=12_000)
