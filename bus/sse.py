@@ -92,8 +92,8 @@ class EventStreamParser:
         self.retry_ms: int | None = None
         self._max = max_event_bytes
         self._lines = StreamLines(max_event_bytes)
-        self._data: list[bytes] = []
-        self._data_bytes = -1  # of the lines joined: one LF fewer than there are lines
+        # Joined line by line: a list of very short lines takes many times their size.
+        self._data: bytes | bytearray | None = None
         self._event = "message"
 
     def feed(self, data: bytes) -> Iterator[ServerSentEvent]:
@@ -105,7 +105,7 @@ class EventStreamParser:
         for line in self._lines.feed(data):
             if line:
                 self._field(line)
-            elif self._data:
+            elif self._data is not None:
                 yield self._dispatch()
             else:
                 self._event = "message"
@@ -126,12 +126,18 @@ class EventStreamParser:
             self.retry_ms = int(value)
 
     def _take(self, value: bytes) -> None:
-        self._data_bytes += len(value) + 1
-        if self._data_bytes > self._max:
+        held = self._data
+        if len(value) + (0 if held is None else len(held) + 1) > self._max:
             raise EventTooLarge(self._max)
-        self._data.append(value)
+        if held is None:
+            self._data = value
+            return
+        if isinstance(held, bytes):
+            held = self._data = bytearray(held)
+        held += b"\n"
+        held += value
 
     def _dispatch(self) -> ServerSentEvent:
-        event = ServerSentEvent(b"\n".join(self._data), self._event, self.last_event_id)
-        self._data, self._data_bytes, self._event = [], -1, "message"
+        event = ServerSentEvent(bytes(self._data or b""), self._event, self.last_event_id)
+        self._data, self._event = None, "message"
         return event

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import tracemalloc
 
 import pytest
 from hypothesis import example, given
@@ -136,3 +137,20 @@ def test_an_event_is_limited_whatever_pieces_and_lines_it_comes_in(size, lines):
 def test_a_stream_without_an_end_does_not_fill_the_memory(endless):
     with pytest.raises(EventTooLarge):
         feed_all(endless * 2 * LIMIT, len(endless))
+
+
+@pytest.mark.parametrize("line", [b"data\n", b"data:xy\n"])
+def test_very_many_short_lines_take_no_more_than_their_size(line):
+    parser = EventStreamParser()
+    count = 200_000
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            assert list(parser.feed(line * (count // 100))) == []
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    value = line[5:-1]
+    assert peak < 3 * count * (len(value) + 1) + 500_000
+    (event,) = parser.feed(b"\n")
+    assert event.data == b"\n".join([value] * count)
