@@ -17,6 +17,8 @@ from urllib3.response import BaseHTTPResponse
 
 from processor.cause import cause_of
 
+_MOST_CHARACTERS = 100
+
 
 def in_words(error: HTTPError | OSError) -> str:
     """Say what an error of the connection means."""
@@ -40,10 +42,15 @@ def in_words(error: HTTPError | OSError) -> str:
 
 def refusal(response: BaseHTTPResponse) -> str:
     """Say what an answer means that is not the one asked for."""
-    said = f"answers {response.status} {response.reason or ''}".rstrip()
+    said = f"answers {response.status} {_short(response.reason or '')}".rstrip()
     if response.status in (401, 403):
         return f"{said}: OPENCODE_SERVER_PASSWORD is missing or wrong"
     if response.status == 200:
-        kind = response.headers.get("Content-Type", "nothing known")
+        kind = _short(response.headers.get("Content-Type", "nothing known"))
         return f"{said} with {kind}: is it an opencode?"
     return said
+
+
+def _short(text: str) -> str:
+    """Return the begin of a text that is too long for a log line."""
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 import urllib3
-from msgspec import Struct
+from msgspec import Meta, Struct
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as TimedOut
 
@@ -33,11 +33,11 @@ class _Named(Struct):
 
 
 class _Health(Struct):
-    version: str
+    version: Annotated[str, Meta(max_length=128)]
 
 
 class _Path(Struct):
-    directory: str
+    directory: Annotated[str, Meta(max_length=4096)]
 
 
 class _Request(Struct):
