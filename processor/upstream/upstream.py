@@ -76,7 +76,7 @@ class Upstream:
         def each_beat() -> None:
             nonlocal due
             now = time.monotonic()
-            if now >= due:
+            if now >= due and reader.whole_ms is not None:
                 due = now + NOTE_EVERY_S
                 healing.note(notes, now, reader.whole_ms)
 
