@@ -107,6 +107,30 @@ def test_a_bad_directory_or_option_is_refused_in_words(weir):
         assert body["data"]["field"] == query.partition("=")[0]
 
 
+def test_a_stream_that_begins_now_leaves_out_what_was_before_it_came(weir):
+    before, after = (
+        {
+            "type": "session.status",
+            "properties": {"sessionID": "ses_now", "status": {"type": kind}},
+        }
+        for kind in ("busy", "idle")
+    )
+    url = f"{weir.url}/global/event?session=ses_now"
+    weir.source.publish([before])
+    with SseClient(url) as stream:
+        stream.next()
+        assert json.loads(stream.next().data)["payload"] == before
+    with SseClient(f"{url}&since=now") as stream:
+        stream.next()
+        weir.source.publish([after])
+        last = stream.next()
+        assert json.loads(last.data)["payload"] == after
+    weir.source.publish([before])
+    with SseClient(f"{url}&since=now", {"Last-Event-ID": last.id}) as stream:
+        assert json.loads(stream.next().data)["payload"]["properties"] == {"resumed": True}
+        assert json.loads(stream.next().data)["payload"] == before
+
+
 def test_a_session_filter_leaves_the_others_out(weir):
     idle = [{"type": "session.idle", "properties": {"sessionID": f"ses_{n}"}} for n in (1, 2, 3)]
     with SseClient(f"{weir.url}/global/event?session=ses_2&session=ses_3") as stream:
