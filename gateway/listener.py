@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 from typing import Any
 
 from bus.flags import BadFlag
@@ -56,9 +57,10 @@ def _listen_at(family: int, address: Any) -> socket.socket:
         if family == socket.AF_INET6:
             # `::` means every address, IPv4 ones too, whatever the system's default is.
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        # The kernel keeps a connection until its client has sent something, or for a second.
-        # Connections that come and go without a byte cost the workers nothing.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SPEAKS_WITHIN_S)
+        if sys.platform == "linux":
+            # The kernel keeps a connection until its client has sent something, or for a second.
+            # Connections that come and go without a byte cost the workers nothing.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SPEAKS_WITHIN_S)
         listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError:

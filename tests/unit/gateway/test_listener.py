@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import sys
 from contextlib import closing
 
 import pytest
@@ -61,6 +62,7 @@ def test_all_addresses_are_ipv4_ones_too_whatever_the_system_says(host):
         assert reaches("::1", port)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has that option")
 def test_a_connection_without_a_word_is_not_given_to_the_gateway_at_once():
     with closing(listen("127.0.0.1", 0)) as one:
         address = one.getsockname()
