@@ -1,8 +1,9 @@
 """Which directory a request is about, as an opencode reads it.
 
-A query is form-encoded, and an opencode decodes its directory once more; the header it decodes
-once. What does not decode again is taken as it is. Symbolic links are resolved by the machine
-that has the folders (`gateway.folders`).
+A query is form-encoded, the header is URI-encoded. An opencode decodes a query's directory once
+more. weir does so only where the slash in front is still encoded: a folder may have ``%20`` in its
+name, and an SDK that spells such a folder in both places means one folder. Symbolic links are
+resolved by the machine that has the folders (`gateway.folders`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _HEADER = "x-opencode-directory"
 _QUERY = "directory"
 _LONGEST = 4096
 """What Linux takes for a path."""
+_ENCODED_SLASH = "%2F"
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -43,7 +45,9 @@ def spelt_directory(req: Request) -> str | None:
     if len(asked) > 1:
         raise BadRequest(f"{_QUERY}: given {len(asked)} times; once is allowed", "Query", _QUERY)
     if asked:
-        return _decoded_again(_checked(asked[0], "Query", _QUERY))
+        path = _checked(asked[0], "Query", _QUERY)
+        is_encoded = path[: len(_ENCODED_SLASH)].upper() == _ENCODED_SLASH
+        return _decoded_again(path) if is_encoded else path
     header = req.get_header(_HEADER)
     # WSGI hands over a header's bytes as Latin-1; a client may have sent them raw, in UTF-8.
     return _checked(_decoded(header.encode("latin-1")), "Headers", _HEADER) if header else None
