@@ -32,6 +32,7 @@ _BULKY = (Replay, SnapshotGet)
 _BULKY_AT_ONCE = 2
 _TAKEN_WITHIN_S = 2.0
 _LOOK_S = 0.005
+_COMMANDS_AT_ONCE = 16
 
 Handler = Callable[[Command], Body | tuple[bytes, str | None]]
 
@@ -63,8 +64,10 @@ class Responder:
     def run(self) -> None:
         """Receive commands for ever; a greenlet of its own."""
         while True:
-            peer, *frames = self._socket.recv_multipart()
-            gevent.spawn(self._serve, peer, b"".join(frames))
+            for _ in range(_COMMANDS_AT_ONCE):
+                peer, *frames = self._socket.recv_multipart()
+                gevent.spawn(self._serve, peer, b"".join(frames))
+            gevent.sleep(0)  # to receive what has come already lets no other greenlet run
 
     def _serve(self, peer: bytes, data: bytes) -> None:
         try:

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 
 import gevent
 import msgspec
@@ -362,3 +363,26 @@ def test_a_client_that_leaves_before_its_answer_disturbs_nobody(channel):
     dealer.close(linger=200)
     proceed.set()
     assert requester.call(SessionGet("ses_1")).body == b"1"
+
+
+def test_commands_that_have_come_already_let_other_greenlets_run():
+    class Flood:
+        """A socket that always has a command; it stops the test at the last."""
+
+        def __init__(self) -> None:
+            self.received = 0
+
+        def recv_multipart(self) -> list[bytes]:
+            self.received += 1
+            if self.received > 1000:
+                raise gevent.GreenletExit
+            return [b"peer", b"\xc1"]
+
+    flood = Flood()
+    seen = []
+    running = gevent.spawn(Responder(flood, lambda _: (b"{}", None)).run)
+    while not running.ready():
+        seen.append(flood.received)
+        gevent.sleep(0)
+    assert len(seen) > 50
+    assert max(later - sooner for sooner, later in pairwise(seen)) < 100
