@@ -144,6 +144,7 @@ class Lane:
 
     def has_news(self, relay: Relay) -> bool:
         """Go on to what the readers are to be woken for; returns whether there is any."""
+        self.cursor = relay.passed(self.cursor, self._view)
         try:
             while (step := relay.step(self.cursor, self._view)) is not None:
                 if step.pieces:

@@ -7,7 +7,7 @@ position share their pieces.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from msgspec import Struct
@@ -21,6 +21,7 @@ from bus.ledger.ledger import MAX_BYTES
 from bus.log import Log, Run
 from gateway.relay.coalesce import Coalesced, coalesced
 from gateway.relay.frames import frame, joined
+from gateway.relay.latest import Latest
 from gateway.relay.mark import Mark, Marks, advance, by_source, ids_in_run, mark_of
 from gateway.relay.view import Endpoint, View
 
@@ -86,6 +87,7 @@ class Relay:
         self.ledgers: dict[str, Ledger] = {}
         self.sources: dict[str, str] = {}
         self._ledger_bytes = ledger_bytes
+        self._latest = Latest()
         self._marks: Marks = ()
         self._steps: OrderedDict[tuple[int, int, View], Step] = OrderedDict()
         self._steps_bytes = 0
@@ -99,8 +101,7 @@ class Relay:
         """Add envelopes of one source, in order."""
         if not envelopes:
             return
-        for envelope in envelopes:
-            self.log.append(envelope)
+        self._append(envelopes)
         last = envelopes[-1]
         self._ledger(last.source).note(envelopes)
         self._stand(mark_of(last))
@@ -113,8 +114,7 @@ class Relay:
         snapshot = cloned.snapshot
         others = [e for e in self.log.envelopes() if e.source != snapshot.source]
         self.log.restart()
-        for envelope in chain(cloned.journal, others):
-            self.log.append(envelope)
+        self._append(chain(cloned.journal, others))
         ledger = snapshot.ledger(self._ledger_bytes)
         if snapshot.source in self.ledgers:
             ledger.inherit(self.ledgers[snapshot.source])
@@ -139,13 +139,26 @@ class Relay:
             self._remember(key, step)
         return step
 
+    def passed(self, cursor: Cursor, view: View) -> Cursor:
+        """Return how far a reader can go on without anything to write, as far as that is cheap."""
+        cannot_tell = cursor.position < self.log.tail or not cursor.is_even
+        if cannot_tell or self._latest.may_hold(view, cursor.position):
+            return cursor
+        return self.head
+
     def let_go(self, now: float) -> None:
         """Drop what is past the bounds of the log; to be called about once a second."""
         tail = self.log.tail
         self.log.let_go(now)
+        self._latest.forget(self.log.tail)
         if self.log.tail != tail:
             self._steps.clear()
             self._steps_bytes = 0
+
+    def _append(self, envelopes: Iterable[Envelope]) -> None:
+        for position, envelope in enumerate(envelopes, self.log.head):
+            self.log.append(envelope)
+            self._latest.note(position, envelope)
 
     def _stand(self, mark: Mark) -> None:
         self._marks = advance(self._marks, mark)

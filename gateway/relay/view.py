@@ -13,7 +13,7 @@ from msgspec import Struct
 from bus.envelope import Envelope
 from bus.events.catalogue import SYNC
 
-_LIFECYCLE = frozenset({"server.instance.disposed", "global.disposed"})
+LIFECYCLE = frozenset({"server.instance.disposed", "global.disposed"})
 
 
 class Endpoint(enum.Enum):
@@ -69,4 +69,4 @@ class View(Struct, frozen=True):
                 return False
         if not self.sessions:
             return True
-        return envelope.session in self.sessions or envelope.event.type in _LIFECYCLE
+        return envelope.session in self.sessions or envelope.event.type in LIFECYCLE

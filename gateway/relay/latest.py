@@ -1,0 +1,57 @@
+"""Where the latest event of each session, folder and workspace stands in the log.
+
+A lane whose filter admits nothing new passes over new events by a look here, not by a look at each
+event. So streams with many different filters cost little while the log grows by other things.
+"""
+
+from __future__ import annotations
+
+from bus.envelope import Envelope
+from gateway.relay.view import LIFECYCLE, Endpoint, View
+
+_NEVER = -1
+
+
+class Latest:
+    """Positions of the latest events. What has left the log counts as never."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str | None, int] = {}
+        self._directories: dict[str | None, int] = {}
+        self._workspaces: dict[str | None, int] = {}
+        self._lifecycle = _NEVER
+        self._tail = 0
+
+    def note(self, position: int, envelope: Envelope) -> None:
+        """Take in the event that stands at `position`."""
+        self._sessions[envelope.session] = position
+        self._directories[envelope.directory] = position
+        if envelope.workspace is not None:
+            self._workspaces[envelope.workspace] = position
+        if envelope.event.type in LIFECYCLE:
+            self._lifecycle = position
+
+    def may_hold(self, view: View, start: int) -> bool:
+        """Tell whether an event from position `start` on may be one that `view` admits.
+
+        True may be wrong, False never is, as long as the log still holds `start`.
+        """
+        if view.endpoint is Endpoint.INSTANCE:
+            if not view.elsewhere and self._directories.get(view.directory, _NEVER) < start:
+                return False
+            workspace = view.workspace
+            if workspace is not None and self._workspaces.get(workspace, _NEVER) < start:
+                return False
+        if not view.sessions or self._lifecycle >= start:
+            return True
+        sessions = self._sessions
+        return any(sessions.get(session, _NEVER) >= start for session in view.sessions)
+
+    def forget(self, tail: int) -> None:
+        """Forget what stands before `tail`, the oldest position of the log."""
+        if tail == self._tail:
+            return
+        self._tail = tail
+        for latest in (self._sessions, self._directories, self._workspaces):
+            for name in [name for name, position in latest.items() if position < tail]:
+                del latest[name]
