@@ -117,14 +117,11 @@ class Answer:
 
 
 def prompt_of(request: dict[str, Any]) -> str:
-    """What the user said last, given as a string or as a list of parts.
-
-    A prompt that has no answer stands before it in the same message, as a paragraph.
-    """
+    """The text of the last user message, given as a string or as a list of parts."""
     asked = [m["content"] for m in messages_of(request) if m.get("role") == "user"]
     content = asked[-1] if asked else ""
     if isinstance(content, str):
-        return content.split("\n\n")[-1]
+        return content
     return "".join(part.get("text", "") for part in content)
 
 

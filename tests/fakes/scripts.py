@@ -113,12 +113,16 @@ SCRIPTS: tuple[tuple[str, Callable[..., None]], ...] = (
 
 
 def play(answer: Answer) -> None:
-    """Run the script that the prompt names, but for a title give always the same."""
+    """Run the script that the prompt names, but for a title give always the same.
+
+    A prompt that has no answer stands before it in the same message, as a paragraph.
+    """
+    said_last = answer.prompt.split("\n\n")[-1].strip()
     if answer.is_title:
         title(answer)
         return
     for pattern, script in SCRIPTS:
-        if match := re.fullmatch(pattern, answer.prompt.strip(), re.DOTALL):
+        if match := re.fullmatch(pattern, said_last, re.DOTALL):
             given = [group for group in match.groups() if group is not None]
             script(answer, *(int(group) if group.isdecimal() else group for group in given))
             return
