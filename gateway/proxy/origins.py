@@ -99,10 +99,10 @@ def _preflight(upstream: Origin, origin: str) -> bool | None:
     connection = Connection(dial(upstream, ASK_WITHIN_S))
     try:
         headers = [
-            ("Host", upstream.authority),
-            ("Origin", origin),
-            ("Access-Control-Request-Method", "GET"),
-            ("Connection", "close"),
+            (b"Host", upstream.authority.encode("latin-1")),
+            (b"Origin", origin.encode("latin-1")),
+            (b"Access-Control-Request-Method", b"GET"),
+            (b"Connection", b"close"),
         ]
         connection.send(
             h11.Request(method="OPTIONS", target=upstream.target(_PATH), headers=headers)

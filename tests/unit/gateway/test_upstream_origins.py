@@ -1,8 +1,11 @@
 """Which web pages an upstream allows, as far as a worker has learnt."""
 
+import socket
+
 import gevent
 import pytest
 
+from bus.origin import Origin
 from gateway.cors import Cors
 from gateway.proxy import origins
 from gateway.proxy.origins import AGAIN_AFTER_S, MOST, UpstreamOrigins
@@ -75,3 +78,13 @@ def test_what_another_worker_has_learnt_counts():
     assert cors.allows(PAGE)
     assert not cors.allows("https://other.example")
     assert upstream.asked == []
+
+
+def test_a_page_whose_name_is_not_ascii_can_be_asked_about(monkeypatch):
+    monkeypatch.setattr(origins, "ASK_WITHIN_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        upstream = Origin("http", *silent.getsockname())
+        assert origins.preflight(upstream, "https://caf\xe9") is None
+        asked, _ = silent.accept()
+        with asked:
+            assert b"caf\xe9" in asked.recv(4096)
