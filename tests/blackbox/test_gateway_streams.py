@@ -129,7 +129,9 @@ def test_a_stream_that_begins_now_leaves_out_what_was_before_it_came(weir):
     with SseClient(f"{url}&since=now", {"Last-Event-ID": last.id}) as stream:
         assert json.loads(stream.next().data)["payload"]["properties"] == {"resumed": True}
         assert json.loads(stream.next().data)["payload"] == before
-    weir.source.publish([after])  # fresh streams of other tests are told of sessions at work
+        # Fresh streams of other tests would hear of a session at work.
+        weir.source.publish([after])
+        assert json.loads(stream.next().data)["payload"] == after
 
 
 def test_a_session_filter_leaves_the_others_out(weir):
