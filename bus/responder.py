@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 
 import gevent
@@ -26,12 +25,9 @@ from bus.malformed import MALFORMED, worth_a_line
 
 log = logging.getLogger("weir.bus")
 
-# Each takes tens of megabytes for a moment; a peer that does not take one holds up the others for
-# no longer than stated.
+# Each takes tens of megabytes for a moment.
 _BULKY = (Replay, SnapshotGet)
 _BULKY_AT_ONCE = 2
-_TAKEN_WITHIN_S = 2.0
-_LOOK_S = 0.005
 _COMMANDS_AT_ONCE = 16
 
 Handler = Callable[[Command], Body | tuple[bytes, str | None]]
@@ -87,22 +83,13 @@ class Responder:
             self._send(peer, self._answer(request))
             return
         with self._bulky:
-            sent = self._send(peer, self._answer(request), track=True)
-            until = time.monotonic() + _TAKEN_WITHIN_S
-            while sent is not None and not sent.done and time.monotonic() < until:
-                gevent.sleep(_LOOK_S)
+            self._send(peer, self._answer(request))
 
-    def _send(self, peer: bytes, answer: Answer, track: bool = False) -> zmq.MessageTracker | None:
-        """Send an answer; return what tells when the socket has passed it on, if asked for."""
-        frames = [peer, self._encode(answer)]
+    def _send(self, peer: bytes, answer: Answer) -> None:
         try:
-            sent: zmq.MessageTracker | None = self._socket.send_multipart(
-                frames, zmq.NOBLOCK, copy=not track, track=track
-            )
+            self._socket.send_multipart([peer, self._encode(answer)], zmq.NOBLOCK)
         except zmq.ZMQError as error:
             log.warning("an answer was dropped: %s", error)
-            return None
-        return sent
 
     def _answer(self, request: Request) -> Answer:
         try:
