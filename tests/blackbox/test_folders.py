@@ -89,7 +89,10 @@ def test_a_path_with_a_percent_sign_is_asked_for_as_it_is(relay):
 
 def test_a_folder_that_has_been_heard_of_is_not_asked_for(relay):
     fake, up = relay
-    fake.say(title("/srv/heard", "heard"))
+    with SseClient(f"{up.url}/global/event") as everything:
+        everything.next()
+        fake.say(title("/srv/heard", "heard"))
+        everything.until(lambda event: told(event["payload"]) == "heard")
     asked = len(fake.server.requests)
     with opened(up, "?directory=/srv/heard") as stream:
         assert stream.next()
