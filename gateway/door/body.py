@@ -14,6 +14,8 @@ from gateway.proxy.headers import Header
 
 SILENT_S = 10.0
 LEAST_BYTES_S = 4096
+_FEW_RECEIVES = 16
+_BYTES_A_RECEIVE = 512
 
 
 class Body:
@@ -21,8 +23,8 @@ class Body:
 
     The client may keep weir waiting for `SILENT_S`, and for a second more for each
     `LEAST_BYTES_S` of the body that have come; the framing of chunks does not count. Neither does
-    the time in which weir does not wait for the client. Very many small chunks go by the slow
-    lane.
+    the time in which weir does not wait for the client. Very many small chunks, and very small
+    pieces, go by the slow lane.
     """
 
     def __init__(self, wire: Wire, head: Head) -> None:
@@ -30,6 +32,7 @@ class Body:
         self._left = head.length
         self._chunks = Chunks() if head.chunked else None
         self._taken_bytes = 0
+        self._received_bytes = self._receives = 0
         self._waited_s = 0.0
 
     @property
@@ -99,6 +102,9 @@ class Body:
         size = PIECE_BYTES if self._chunks is not None else min(self._left, PIECE_BYTES)
         within_s = SILENT_S + self._taken_bytes / LEAST_BYTES_S - self._waited_s
         began = time.monotonic()
+        if self._receives > _FEW_RECEIVES + self._received_bytes // _BYTES_A_RECEIVE:
+            self._wire.lane.gather()
+            within_s -= time.monotonic() - began
         try:
             data = self._wire.receive(size, within_s)
         except GivenUp as error:
@@ -108,4 +114,6 @@ class Body:
         if not data:
             raise ClientGone("the client left in the middle of the body")
         self._waited_s += time.monotonic() - began
+        self._receives += 1
+        self._received_bytes += len(data)
         self._wire.ahead += data

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import time
 
-import gevent
-
 from gateway.door import head
 from gateway.door.head import Head
 from gateway.door.slow_lane import LINE_S, MANY_LINES, PIPELINED_S
@@ -18,7 +16,6 @@ IDLE_S = 75.0
 HEAD_WITHIN_S = 10.0
 _AT_ONCE = 8192
 _FEW_PIECES = 16
-_PAUSE_S = 0.25
 _END = b"\r\n\r\n"
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
@@ -41,7 +38,7 @@ def receive_head(wire: Wire) -> Head | None:
         searched = len(ahead)
         pieces += 1
         if pieces > _FEW_PIECES:
-            gevent.sleep(_PAUSE_S)  # to receive costs the same for 1 byte as for thousands
+            wire.lane.gather()
         try:
             data = wire.receive(_AT_ONCE, IDLE_S if until is None else until - time.monotonic())
         except GivenUp as error:

@@ -1,4 +1,4 @@
-"""Where requests wait whose clients ask for more of the loop than others do."""
+"""Where clients wait that ask for more of the loop than others do."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ MANY_LINES = 200
 LINE_S = 10e-6
 """What a header costs by the time it has reached the upstream, twice."""
 _MOST_WAIT = 64
+_GATHERS_A_SECOND = 500
+_GATHER_S, _LONGEST_GATHER_S = 0.05, 0.25
 
 
 class SlowLane:
@@ -24,7 +26,7 @@ class SlowLane:
 
     def __init__(self) -> None:
         self._next = BoundedSemaphore(1)
-        self._waiting = 0
+        self._waiting = self._gathering = 0
 
     def pass_through(self, pause_s: float) -> None:
         """Block until it is the caller's turn, and for `pause_s` more.
@@ -42,3 +44,16 @@ class SlowLane:
                 gevent.sleep(pause_s)
         finally:
             self._waiting -= 1
+
+    def gather(self) -> None:
+        """Block while more comes from a client that sends in very small pieces.
+
+        A receive costs the same for 1 byte as for thousands. The pause grows with the number of
+        such clients: some hundred of them share `_GATHERS_A_SECOND` receives.
+        """
+        self._gathering += 1
+        try:
+            pause_s = max(self._gathering / _GATHERS_A_SECOND, _GATHER_S)
+            gevent.sleep(min(pause_s, _LONGEST_GATHER_S))
+        finally:
+            self._gathering -= 1

@@ -8,7 +8,7 @@ import gevent
 import pytest
 from gevent import socket as gevent_socket
 
-from gateway.door import body, reception, wire
+from gateway.door import body, reception, slow_lane, wire
 from gateway.door.chunks import MANY_CHUNKS
 from gateway.door.door import Door
 from gateway.door.networks import Networks
@@ -121,20 +121,53 @@ def test_a_head_of_any_shape_within_the_bound_passes():
             assert client.answer()[1]["PATH_INFO"] == "/ping"
 
 
-def test_a_head_in_very_many_pieces_is_received_now_and_then(monkeypatch):
+@pytest.mark.parametrize(
+    ("begin", "piece", "end", "what"),
+    [
+        (b"GET /ping HTTP/1.1\r\nX: ", b"y", b"\r\n\r\n", "HTTP_X"),
+        (b"POST /read HTTP/1.1\r\nContent-Length: 200\r\n\r\n", b"y", b"", "body"),
+        (
+            b"POST /read HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nc8\r\n",
+            b"y",
+            b"\r\n0\r\n\r\n",
+            "body",
+        ),
+        (
+            b"POST /read HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"1\r\ny\r\n",
+            b"0\r\n\r\n",
+            "body",
+        ),
+    ],
+    ids=["head", "length", "a-chunk", "chunks"],
+)
+def test_what_comes_in_very_many_pieces_is_received_now_and_then(
+    monkeypatch, begin, piece, end, what
+):
     receives = []
     receive = wire.Wire.receive
     monkeypatch.setattr(
         wire.Wire, "receive", lambda *how: receives.append(time.monotonic()) or receive(*how)
     )
     with connection() as client:
-        client.send(b"GET /ping HTTP/1.1\r\nX: ")
+        client.send(begin)
         for _ in range(200):
-            client.send(b"y")
+            client.send(piece)
             gevent.sleep(0.002)
-        client.send(b"\r\n\r\n")
-        assert client.answer()[1]["HTTP_X"] == "y" * 200
+        client.send(end)
+        assert client.answer()[1][what] == "y" * 200
     assert len(receives) < 30
+
+
+def test_a_body_in_large_pieces_is_received_at_full_speed(monkeypatch):
+    monkeypatch.setattr(slow_lane.SlowLane, "gather", lambda _: pytest.fail("this is no trickle"))
+    size, pieces = 4000, 100
+    with connection() as client:
+        client.send(b"POST /read HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (size * pieces))
+        for _ in range(pieces):
+            client.send(b"y" * size)
+            gevent.sleep(0)
+        assert len(client.answer()[1]["body"]) == size * pieces
 
 
 def test_a_head_that_is_not_whole_in_time_is_answered_with_408(monkeypatch):
