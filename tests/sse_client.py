@@ -3,15 +3,21 @@
 import http.client
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from bus.sse import EventStreamParser, ServerSentEvent
 
+_UNTIL_S = 60.0
+
 
 class SseClient:
     """One open stream.
+
+    Args:
+        timeout_s: how long a test waits for news; heartbeats and comments are no news.
 
     Attributes:
         status: of the answer.
@@ -36,6 +42,8 @@ class SseClient:
         self.headers = self._response.headers
         self._parser = EventStreamParser()
         self._ready: list[ServerSentEvent] = []
+        self._timeout_s = timeout_s
+        self._waited_s = 0.0
 
     def __enter__(self) -> "SseClient":
         return self
@@ -57,11 +65,19 @@ class SseClient:
 
         Raises:
             EOFError: the stream ended.
+            TimeoutError: for too long nothing came but heartbeats.
         """
+        began = time.monotonic()
         data = self._response.read1(size)
         if not data:
             raise EOFError
-        return list(self._parser.feed(data))
+        events = list(self._parser.feed(data))
+        self._waited_s += time.monotonic() - began
+        if any(b"server.heartbeat" not in event.data for event in events):
+            self._waited_s = 0.0
+        if self._waited_s > self._timeout_s:
+            raise TimeoutError(f"nothing but heartbeats came for {self._waited_s:.1f} s")
+        return events
 
     def next(self) -> ServerSentEvent:
         """Return the next event.
@@ -82,12 +98,18 @@ class SseClient:
                 return
 
     def until(self, last: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-        """Return the events up to and with the first for which `last` holds."""
-        got = []
+        """Return the events up to and with the first for which `last` holds.
+
+        Raises:
+            TimeoutError: other events come, and that one does not.
+        """
+        got, end = [], time.monotonic() + _UNTIL_S
         for event in self.events():
             got.append(event)
             if last(event):
                 return got
+            if time.monotonic() > end:
+                raise TimeoutError(f"no such event within {_UNTIL_S} s; the last are {got[-5:]}")
         raise AssertionError(f"the stream ended before the last event; got {got}")
 
 
