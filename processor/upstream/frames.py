@@ -30,6 +30,11 @@ class Place(Struct, frozen=True):
     project: str | None = None
     workspace: str | None = None
 
+    @classmethod
+    def named(cls, directory: Any, project: Any, workspace: Any) -> Place:
+        """Return the place that an upstream names; what is no text names nothing."""
+        return cls(_text(directory), _text(project), _text(workspace))
+
 
 class Frame(Struct, frozen=True, gc=False):
     """An event in its place."""
@@ -102,13 +107,11 @@ def _lenient(data: bytes) -> tuple[_Wire, bytes]:
     if not isinstance(value, dict) or "payload" not in value:
         raise MalformedFrame("without a payload")
     payload = json.encode(value["payload"])
-    return _Wire(Raw(payload), *(_text(value, name) for name in _Wire.__struct_fields__[1:])), (
-        payload
-    )
+    texts = (_text(value.get(name)) for name in _Wire.__struct_fields__[1:])
+    return _Wire(Raw(payload), *texts), payload
 
 
-def _text(value: dict[str, Any], name: str) -> str | None:
-    text = value.get(name)
+def _text(text: Any) -> str | None:
     if not isinstance(text, str):
         return None
     try:

@@ -38,6 +38,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Container
+from itertools import islice
 
 from bus.ids import Ids
 from processor.upstream.frames import Place
@@ -52,6 +53,8 @@ from processor.upstream.survey import AtRest, Patience, Survey, places, survey
 log = logging.getLogger("weir.upstream")
 
 _MOST_PAGES = 20
+_MOST_SESSIONS = 10_000
+"""More than an opencode lists; an upstream that names more is not healed of the rest."""
 
 
 class Healing:
@@ -154,7 +157,7 @@ class Healing:
         at_rest = {} if self._looked_up else self.at_rest(self._pending)
         found = survey(self._rest, self._patience, around, self._since_ms, at_rest)
         self._looked_up = True
-        for session, place in found.sessions.items():
+        for session, place in islice(found.sessions.items(), _MOST_SESSIONS):
             self._pending.setdefault(session, place)
         cut: RestCut | None = None
         for session, place in list(self._pending.items()):

@@ -107,7 +107,7 @@ class Mending:
         if info is None or self._memory.session(self._session) is not None:
             return self._known.place
         directory = info.get("directory", self._place.directory)
-        return Place(directory, info.get("projectID"), info.get("workspaceID"))
+        return Place.named(directory, info.get("projectID"), info.get("workspaceID"))
 
     def _gone(self) -> None:
         remembered = self._memory.session(self._session) is not None

@@ -25,7 +25,12 @@ PAGE = 100
 MOST_LISTED = 1000
 _MOST_BYTES = 64 * 1024 * 1024
 _LEVELS = depth.MOST_LEVELS
+_LIST = list[Any]
 _MAY_PASS = (401, 403, 408, 425, 429)
+
+
+class _Object(Struct):
+    """Anything with names."""
 
 
 class _Named(Struct):
@@ -106,7 +111,7 @@ class Rest:
     def statuses(self, place: Place) -> dict[str, Json]:
         """Return the status of every session that is not idle."""
         statuses: dict[str, Json]
-        statuses, _ = self._get("/session/status", place, {}, dict[str, dict[str, Any]])
+        statuses, _ = self._get("/session/status", place, {}, dict[str, _Object])
         return statuses
 
     def changed_sessions(self, place: Place, since_ms: int) -> list[Json]:
@@ -140,13 +145,13 @@ class Rest:
     def todos(self, session: str, place: Place) -> list[Json]:
         """Return the todo list of a session."""
         todos: list[Json]
-        todos, _ = self._get(f"/session/{quote(session)}/todo", place, {}, list[Any])
+        todos, _ = self._get(f"/session/{quote(session)}/todo", place, {}, _LIST)
         return todos
 
     def diff(self, session: str, place: Place) -> list[Json]:
         """Return what has changed in the files of a session, as ``session.diff`` last said."""
         diff: list[Json]
-        diff, _ = self._get(f"/session/{quote(session)}/diff", place, {}, list[Any])
+        diff, _ = self._get(f"/session/{quote(session)}/diff", place, {}, _LIST)
         return diff
 
     def _get(
@@ -195,8 +200,10 @@ def _read(path: str, body: bytes, shape: Any) -> Any:
         if depth.too_deep(body, _LEVELS):
             body = depth.fold(body, _LEVELS).json
         value = json.decode(body)
-        msgspec.convert(value, shape)
-    except msgspec.ValidationError as error:
+        told = msgspec.convert(value, shape)
+        if shape is not _LIST:
+            msgspec.json.encode(told)  # what names something can be asked for, and published
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         log.error("GET %s: its answer has a form unknown here: %s", path, error)
         raise NotThere(path) from error
     except depth.TooDeep as error:

@@ -91,7 +91,7 @@ class Upserts:
         closed = QuestionRejected if rejected else QuestionReplied
         return self._frame(closed.type, requestID=request)
 
-    def _frame(self, event_type: str, **properties: Any) -> Frame:
+    def _frame(self, event_type: str, /, **properties: Any) -> Frame:
         event = {
             "id": self._ids.ascending("evt"),
             "type": event_type,
