@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 import ssl
+import threading
+from collections.abc import Iterator
 
 from bus.origin import Origin
+
+_SLACK = 1.25  # of a server that says nothing the timeout of the socket tells first
+
+
+class NoEnd(TimeoutError):
+    """A server sends, and what it sends has no end."""
 
 
 def connection_to(origin: Origin, timeout_s: float | None) -> http.client.HTTPConnection:
@@ -17,10 +27,48 @@ def connection_to(origin: Origin, timeout_s: float | None) -> http.client.HTTPCo
     return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
 
 
+@contextlib.contextmanager
+def within(sock: socket.socket, seconds: float | None) -> Iterator[None]:
+    """Cut the connection of a socket when a ``with`` block takes too long.
+
+    The timeout of a socket begins anew with each byte, and a server may send bytes for ever: a
+    header without an end, or one ``100 Continue`` after the other.
+
+    Args:
+        sock: which is read in the block.
+        seconds: how long the block may take, and a quarter more; None for no limit.
+
+    Raises:
+        NoEnd: it took longer.
+    """
+    if seconds is None:
+        yield
+        return
+    over = threading.Event()
+
+    def cut() -> None:
+        over.set()
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds * _SLACK, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Exception:  # a head that was cut may pass for a whole one
+        if not over.is_set():
+            raise
+    finally:
+        timer.cancel()
+    if over.is_set():
+        raise NoEnd(f"sends without an end, for more than {seconds:g} s")
+
+
 def in_words(error: Exception) -> str:
     """Say what became of a connection."""
     if isinstance(error, ConnectionRefusedError):
         return "refuses connections"
     if isinstance(error, TimeoutError):
-        return "is silent"
+        return str(error) if isinstance(error, NoEnd) else "is silent"
     return str(error) or type(error).__name__

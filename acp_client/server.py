@@ -9,12 +9,14 @@ from urllib.parse import urlencode
 import msgspec
 
 from acp_client import decode
-from acp_client.connection import connection_to, in_words
+from acp_client.connection import connection_to, in_words, within
 from bus.malformed import MALFORMED
 from bus.origin import Origin
 
 _T = TypeVar("_T")
 _TIMEOUT_S = 30.0
+_BODY_WITHIN_S = 300.0
+_MOST_BYTES = 256 * 1024 * 1024
 
 
 class ServerFailure(Exception):
@@ -85,7 +87,8 @@ class Server:
             path: of the route, quoted.
             body: sent as JSON; None for none.
             directory: the folder it is about.
-            timeout_s: None where the answer may take as long as a turn.
+            timeout_s: how long the answer may take to begin, and be silent then; None where the
+                answer may take as long as a turn.
             query: more of the query.
 
         Raises:
@@ -99,10 +102,14 @@ class Server:
         connection = connection_to(self.origin, timeout_s)
         gone: type[ServerGone] = ServerGone
         try:
-            connection.request(method, self.origin.target(target), *self._content(body))
-            gone = Unanswered
-            response = connection.getresponse()
-            said = response.read()
+            connection.connect()
+            sock = connection.sock  # the response may take it over
+            with within(sock, timeout_s):
+                connection.request(method, self.origin.target(target), *self._content(body))
+                gone = Unanswered
+                response = connection.getresponse()
+            with within(sock, _BODY_WITHIN_S):
+                said = _whole(response)
         except (OSError, http.client.HTTPException) as error:
             raise gone(f"{self.origin} {in_words(error)}") from error
         finally:
@@ -120,6 +127,20 @@ class Server:
         if body is None:
             return None, headers
         return msgspec.json.encode(body), {**headers, "Content-Type": "application/json"}
+
+
+def _whole(response: http.client.HTTPResponse) -> bytes:
+    """Return the body of an answer.
+
+    Raises:
+        HTTPException: the body was cut, or is larger than any that can be wanted.
+    """
+    if response.length is not None and response.length <= _MOST_BYTES:
+        return response.read()  # with a size it would not notice a cut
+    said = response.read(_MOST_BYTES + 1)
+    if len(said) > _MOST_BYTES:
+        raise http.client.HTTPException(f"answers with more than {_MOST_BYTES} bytes")
+    return said
 
 
 def _reason(said: bytes) -> str:

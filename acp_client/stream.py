@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlencode
 
-from acp_client.connection import connection_to, in_words
+from acp_client.connection import connection_to, in_words, within
 from bus.backoff import Backoff
 from bus.origin import Origin
 from bus.sse import EventStreamParser, EventTooLarge, ServerSentEvent
@@ -82,10 +82,12 @@ class EventStream:
     def _connection(self) -> Iterator[ServerSentEvent]:
         connection = connection_to(self._server, self._answer_s)
         try:
-            connection.request("GET", self._target, headers=self._headers())
+            connection.connect()
             socket = connection.sock  # the response takes it over
-            response = connection.getresponse()
-            self._check(response)
+            with within(socket, self._answer_s):
+                connection.request("GET", self._target, headers=self._headers())
+                response = connection.getresponse()
+                self._check(response)
             socket.settimeout(self._silence_s)
             parser = EventStreamParser()
             parser.last_event_id = self._last_event_id

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from acp_client.connection import connection_to
+from acp_client.connection import connection_to, within
 from bus import json
 from bus.origin import Origin
 
@@ -95,9 +95,11 @@ class Patient(Struct, frozen=True):
         connection = connection_to(self.origin, self.timeout_s)
         began = time.monotonic()
         try:
-            connection.request("GET", self.origin.target(path), headers=given)
-            # The response keeps the socket of a connection that ends with it.
-            held, response = connection.sock, connection.getresponse()
+            connection.connect()
+            held = connection.sock  # the response keeps that of a connection that ends with it
+            with within(held, self.timeout_s):
+                connection.request("GET", self.origin.target(path), headers=given)
+                response = connection.getresponse()
         except CLIENT_ERRORS:
             connection.close()
             raise
@@ -110,7 +112,8 @@ class Patient(Struct, frozen=True):
         """Ask for a path, and read the object that it answers; raises as `get`."""
         answer = self.get(path, login=login)
         try:
-            return answer, answer.json()
+            with within(answer.connection.sock, self.timeout_s):
+                return answer, answer.json()
         finally:
             answer.close()
 
@@ -122,10 +125,11 @@ class Patient(Struct, frozen=True):
         headers = {"Expect": "100-continue", "Content-Length": str(size), "Connection": "close"}
         connection = connection_to(self.origin, self.timeout_s)
         try:
-            connection.request("POST", self.origin.target(path), headers=headers)
-            assert connection.sock is not None, "the request opens it"
-            with connection.sock.makefile("rb") as answer:
-                words = answer.readline(_LONGEST_STATUS_LINE).split(b" ")
+            connection.connect()
+            with within(connection.sock, self.timeout_s):
+                connection.request("POST", self.origin.target(path), headers=headers)
+                with connection.sock.makefile("rb") as answer:
+                    words = answer.readline(_LONGEST_STATUS_LINE).split(b" ")
         finally:
             connection.close()
         if len(words) < 2 or not words[1][:3].isdigit():

@@ -1,0 +1,69 @@
+"""A server that sends without an end keeps nobody: every answer has a deadline."""
+
+import time
+from contextlib import suppress
+
+import pytest
+
+from acp_client.server import Server, Unanswered
+from acp_client.stream import EventStream
+from bus.origin import Origin
+from deploy.doctor.patient import Patient
+from tests.fakes.stream_server import STREAM, answer, stream_server
+
+ENOUGH_S = 0.2
+PATIENCE_S = 5.0
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+def endless(first, again):
+    """Send `again` for ever, several times in each silence that is allowed."""
+
+    def script(connection):
+        end = time.monotonic() + PATIENCE_S
+        with suppress(OSError):
+            connection.sendall(first)
+            while time.monotonic() < end:
+                connection.sendall(again)
+                time.sleep(ENOUGH_S / 10)
+
+    return script
+
+
+WITHOUT_END = {
+    "continue": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "status line": endless(b"HTTP/1.1 200 ", b"O"),
+    "header": endless(HEAD + b"X: ", b"x"),
+    "body": endless(HEAD + b"\r\n", b" "),
+}
+
+
+@pytest.fixture(params=WITHOUT_END)
+def server(request, monkeypatch):
+    monkeypatch.setattr("acp_client.server._BODY_WITHIN_S", ENOUGH_S)
+    with stream_server(WITHOUT_END[request.param], answer(STREAM + b"data: a\n\n")) as one:
+        began = time.monotonic()
+        yield one
+        assert time.monotonic() - began < PATIENCE_S
+
+
+def test_a_question_has_an_end(server):
+    with pytest.raises(Unanswered, match="sends without an end"):
+        Server(Origin.parse(server.url)).ask("GET", "/session", timeout_s=ENOUGH_S)
+
+
+def test_a_check_of_the_doctor_has_an_end(server):
+    with pytest.raises(TimeoutError):
+        Patient(Origin.parse(server.url), ENOUGH_S).json("/global/health")
+
+
+@pytest.mark.parametrize("server", ["status line"], indirect=True)
+def test_a_body_that_is_announced_has_an_end(server):
+    with pytest.raises(TimeoutError):
+        Patient(Origin.parse(server.url), ENOUGH_S).announce("/weir/livez", 1)
+
+
+@pytest.mark.parametrize("server", ["continue", "status line", "header"], indirect=True)
+def test_a_stream_is_asked_for_again(server):
+    stream = EventStream(Origin.parse(server.url), answer_s=ENOUGH_S, pause=lambda _: None)
+    assert next(iter(stream)).data == b"a"
