@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
 
-.PHONY: run test soak hostile lint format bench dist lock clean help
+.PHONY: run test soak hostile lint format bench bench-peers dist lock clean help
 
 help:
 	@echo 'make run     start weir (processor + gateway) with the built-in demo model'
@@ -16,10 +16,11 @@ help:
 	@echo 'make hostile five minutes of attacks on weir, and a table of what they did'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  apply the formatter'
-	@echo 'make bench   every benchmark, as tables'
+	@echo 'make bench   every benchmark of weir alone, as tables'
+	@echo 'make bench-peers  weir beside its peers, into tests/benchmarks/RESULTS.md; ARGS=--quick'
 	@echo 'make dist    build the wheel and the sdist, into dist/'
 	@echo 'make lock    resolve both locks anew (needs uv)'
-	@echo 'ARGS="..."   is passed on to weir up, to pytest, to the soak and to the attacks'
+	@echo 'ARGS="..."   is passed on to weir up, to pytest, to the soak, the attacks and the peers'
 
 run: $(READY)
 	@exec $(BIN)/weir up $(ARGS)
@@ -49,11 +50,13 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.bus
-	$(BIN)/python -m tests.benchmarks.storm
 	$(BIN)/python -m tests.benchmarks.proxy
 	$(BIN)/python -m tests.benchmarks.shed
-	$(BIN)/python -m tests.benchmarks.relay
 	$(BIN)/python -m tests.benchmarks.acp
+
+# Beside opencode, nchan, sse-starlette and a bare loop; --quick, --only, --work (tests/benchmarks/peers).
+bench-peers: $(READY)
+	$(BIN)/python -m tests.benchmarks.peers $(ARGS)
 
 dist: $(READY)
 	$(BIN)/python -m build --no-isolation

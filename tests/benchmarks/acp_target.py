@@ -9,11 +9,11 @@ from typing import NamedTuple
 from tests.acp import agents
 from tests.acp.counting import Counting, counting
 from tests.benchmarks.memory import PROVIDER
-from tests.benchmarks.relay_target import ALONE, BEHIND, target
+from tests.benchmarks.peers.agents import AgentServer, before, opencode
 from tests.fakes.process import start_provider
 from tests.opencode.install import OLD_VERSION, VERSION
 
-OURS = {"weir's, behind weir": BEHIND, "weir's, at opencode": ALONE}
+OURS = {"weir's, behind weir": before, "weir's, at opencode": opencode}
 THEIRS = {f"opencode {version}'s own": version for version in (VERSION, OLD_VERSION)}
 NAMES = (*OURS, *THEIRS)
 
@@ -49,9 +49,10 @@ def acp_target(name: str, counted: bool) -> Iterator[AcpTarget]:
             agent = agents.theirs(Path(folder), model.url, THEIRS[name], through)
             yield AcpTarget(agent, proxy, [])
         else:
-            server = stack.enter_context(target(OURS[name], VERSION))
-            proxy = stack.enter_context(counting(server.url)) if counted else None
-            directory = Path(server.api.directory)
-            agent = agents.ours(name, server.url, directory, through=proxy and proxy.url)
-            groups = (pids for group, pids in server.groups.items() if group != PROVIDER)
+            peer = stack.enter_context(OURS[name](()))
+            assert isinstance(peer.server, AgentServer)
+            url, directory = peer.server.url, Path(peer.server.api.directory)
+            proxy = stack.enter_context(counting(url)) if counted else None
+            agent = agents.ours(name, url, directory, through=proxy and proxy.url)
+            groups = (pids for group, pids in peer.groups.items() if group != PROVIDER)
             yield AcpTarget(agent, proxy, [pid for pids in groups for pid in pids])

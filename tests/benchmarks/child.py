@@ -1,120 +1,37 @@
-"""Processes of a benchmark: they end with the block that started them, whatever happens."""
+"""Python processes of a benchmark, run from this repository."""
 
-import contextlib
-import ctypes
-import json
 import os
-import select
 import signal
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
+
+from deploy.bench.child import Child as Child
+from deploy.bench.child import started
 
 ROOT = Path(__file__).parents[2]
-_STOP_S = 8.0
-_PR_SET_PDEATHSIG = 1
 
 
-class Child:
-    """A Python process that is told things, and tells things, as lines of JSON.
-
-    Attributes:
-        pid: its process id.
-    """
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        self._heard = bytearray()
-        self.pid = process.pid
-
-    def tell(self, what: Any) -> None:
-        """Send it a line."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(what).encode() + b"\n")
-        self._process.stdin.flush()
-
-    def hear(self, deadline_s: float) -> Any:
-        """Wait for its next line.
-
-        Raises:
-            TimeoutError: there is none within `deadline_s`.
-            EOFError: it has ended.
-        """
-        return json.loads(self.line(deadline_s))
-
-    def line(self, deadline_s: float) -> str:
-        """Wait for its next line, as it is; raises as `hear` does."""
-        assert self._process.stdout is not None
-        fd = self._process.stdout.fileno()
-        end = time.monotonic() + deadline_s
-        while b"\n" not in self._heard:
-            ready, _, _ = select.select([fd], [], [], max(0.0, end - time.monotonic()))
-            if not ready:
-                raise TimeoutError(f"{self._process.args!r} said nothing for {deadline_s} s")
-            piece = os.read(fd, 1 << 16)
-            if not piece:
-                raise EOFError(f"{self._process.args!r} ended")
-            self._heard += piece
-        line, _, rest = self._heard.partition(b"\n")
-        self._heard = bytearray(rest)
-        return line.decode()
-
-
-@contextlib.contextmanager
 def child(
     *command: str,
     stderr: IO[bytes] | None = None,
     cwd: Path | None = None,
     path: Path | None = None,
-) -> Iterator[Child]:
+) -> AbstractContextManager[Child]:
     """Run ``python COMMAND…`` for the time of a ``with`` block.
 
     Args:
-        command: what it is to run.
+        command: its words.
         stderr: where its standard error goes; None: to that of this process.
         cwd: where it runs; None: in the root of this repository.
         path: a folder whose modules it and its children see first.
     """
     paths = [str(one) for one in (path, ROOT) if one is not None]
-    process = subprocess.Popen(
-        [sys.executable, *command],
-        cwd=cwd or ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        bufsize=0,
-        start_new_session=True,
-        preexec_fn=_die_along,
-    )
-    try:
-        yield Child(process)
-    finally:
-        _end(process)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    return started([sys.executable, *command], stderr=stderr, cwd=cwd or ROOT, env=env)
 
 
 def ended_by_sigterm() -> None:
     """Have SIGTERM unwind this process, so that it ends what it has started."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    for pipe in (process.stdin, process.stdout):
-        assert pipe is not None
-        with contextlib.suppress(BrokenPipeError):
-            pipe.close()
-
-
-def _die_along() -> None:
-    """Have the kernel end the child when this process is killed (Linux only)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

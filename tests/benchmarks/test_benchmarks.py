@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from deploy.bench.received import Received
 from tests.benchmarks.child import ROOT
-from tests.benchmarks.received import Received
 
 BENCH_S = 200
 """What takes seconds on an idle machine may take minutes on a busy one."""
@@ -26,15 +26,32 @@ def test_the_bus_benchmark_prints_a_row_for_every_way():
     assert "weir, 100 a turn / bare loop: " in done.stdout
 
 
-def test_the_storm_benchmark_measures_every_reader(tmp_path):
-    figures = tmp_path / "figures.json"
-    small = ("--rounds", "1", "--deltas", "5000", "--json", str(figures))
-    done = bench("storm", "--scenario", "3+2", *small)
-    assert "| 3+2 " in done.stdout, done.stderr
-    (measured,) = json.loads(figures.read_bytes())["scenarios"]
+def peers(figures, *options):
+    """Run the benchmark of peers for one round; return its output, and the runs."""
+    done = bench("peers", *options, "--rounds", "1", "--json", str(figures))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout, [json.loads(line) for line in figures.read_text().splitlines()]
+
+
+def test_a_storm_is_measured_at_every_reader(tmp_path):
+    work = ("--only", "weir", "--work", "storm-3+2", "--deltas", "5000")
+    shown, [run] = peers(tmp_path / "figures.json", *work)
+    assert "| readers | 3+2 " in shown
+    measured = run["storm"]
     assert measured["stalled_open"] == 2
-    assert measured["load"]["count"] > 0
-    assert measured["rounds"][0]["bytes"] > 5000 * 40
+    assert measured["checked"] == 3
+    assert measured["load"]["health"]["count"] > 0
+    assert measured["bytes"] > 5000 * 40
+    assert measured["peak_mb"]["total"] > measured["before_mb"]["total"] > 0
+
+
+def test_the_delay_of_every_delta_is_measured(tmp_path):
+    work = ("--only", "floor", "control", "--work", "steady-5x100", "--seconds", "1")
+    _, runs = peers(tmp_path / "figures.json", *work)
+    assert [run["peer"] for run in runs] == ["floor", "control"]
+    for delays in (run["steady"]["delays"] for run in runs):
+        assert (delays["deliveries"], delays["least"]) == (500, 100)
+        assert 0 < delays["p50"] <= delays["p99"] <= delays["max"]
 
 
 def test_the_proxy_benchmark_measures_both_ways():

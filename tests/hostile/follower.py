@@ -13,14 +13,14 @@ import selectors
 import sys
 import time
 from threading import Thread
-from urllib.parse import urlsplit
 
-from tests.benchmarks.reader import Reader
+from bus.origin import Origin
+from deploy.bench.connecting import Door
+from deploy.bench.reader import Reader, StreamEnded
 from tests.http_client import call
 
 _STAMP = re.compile(rb"(\d{7})\|(\d{19})\|")
 _STAMP_BYTES = 28
-_ROOM = 1 << 20
 PER_SECOND, DELTAS = 50, 750
 _BETWEEN_TURNS_S = 1.0
 _TURN_S = DELTAS / PER_SECOND / 2
@@ -29,8 +29,8 @@ _TURN_S = DELTAS / PER_SECOND / 2
 class Good:
     """One reader, and which delta it expects next."""
 
-    def __init__(self, address: tuple[str, int], path: str) -> None:
-        self.reader = Reader(address, path, _ROOM)
+    def __init__(self, door: Door, path: str) -> None:
+        self.reader = Reader(door, path, keeps=True)
         self.wrong = ""
         self._rest = b""
         self._next: int | None = None
@@ -40,10 +40,11 @@ class Good:
         """Take what has come."""
         try:
             self.reader.receive()
-        except (EOFError, OSError) as error:
-            self.wrong = f"a good reader was cut: {error!r}"
+        except StreamEnded as error:
+            self.wrong = f"a good reader was cut: {error}"
             return
-        now, data, end = time.monotonic_ns(), self._rest + self.reader.take(), 0
+        came = b"".join(piece for _, piece in self.reader.take())
+        now, data, end = time.monotonic_ns(), self._rest + came, 0
         for match in _STAMP.finditer(data):
             number, sent_ns, end = int(match[1]), int(match[2]), match.end()
             begins = number == 0 and sent_ns > self._newest_ns
@@ -83,11 +84,10 @@ class Turns:
 
 def main(url: str, session: str, count: str) -> None:
     """Follow until the input ends."""
-    parts = urlsplit(url)
-    address = (parts.hostname or "", parts.port or 0)
+    door = Door(Origin.parse(url))
     delays: list[tuple[int, int]] = []
     selector = selectors.DefaultSelector()
-    readers = [Good(address, f"/global/event?session={session}") for _ in range(int(count))]
+    readers = [Good(door, f"/global/event?session={session}") for _ in range(int(count))]
     for good in readers:
         selector.register(good.reader.socket, selectors.EVENT_READ, good)
     selector.register(sys.stdin, selectors.EVENT_READ)

@@ -8,8 +8,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from bus.origin import Origin
+from deploy.bench.latency import Window, quantile
+from deploy.bench.prober import prober, probes
 from tests.benchmarks.child import Child, child
-from tests.benchmarks.latency import Window, quantile
 from tests.benchmarks.memory import PROVIDER
 from tests.benchmarks.weir_up import Weir, weir_before, weir_up
 from tests.fakes import greenlets
@@ -18,7 +20,7 @@ from tests.hostile.attack import NATIVE
 from tests.hostile.attacker import Found, Plan
 
 READERS = 5
-_PROBE_EVERY_MS = "20"
+_PROBE_EVERY_MS = 20
 _STARTS_S, _ANSWERS_S, _LOAD_S, _ENDS_S = 60.0, 60.0, 90.0, 90.0
 _FLAGS = ("--heartbeat-ms", "1000")
 
@@ -45,9 +47,9 @@ class Stage:
         weir: under attack.
     """
 
-    def __init__(self, weir: Weir, prober: Child, follower: Child) -> None:
+    def __init__(self, weir: Weir, probing: Child, follower: Child) -> None:
         self.weir = weir
-        self._prober = prober
+        self._prober = probing
         self._follower = follower
 
     @property
@@ -74,8 +76,9 @@ class Stage:
 
     def times(self, *windows: Window) -> list[Times]:
         """Return how good clients were served in these stretches."""
-        probes, delays = self._ask(self._prober), self._ask(self._follower)["delays"]
-        answered = [(due, done - due if done else None) for due, _, done in probes]
+        delays = self._ask(self._follower)["delays"]
+        probed = probes(self._prober)
+        answered = [(due, done - due if done else None) for due, _, done in probed]
         came = [(sent, came - sent) for sent, came in delays]
         return [Times(_p99(answered, window), _p99(came, window)) for window in windows]
 
@@ -131,8 +134,7 @@ def stage(mode: str, upstream: str, *flags: str) -> Iterator[Stage]:
 def _clients(weir: Weir) -> Iterator[Stage]:
     session = weir.session()
     follow = ("-m", "tests.hostile.follower", weir.url, session, str(READERS))
-    probe = ("-m", "tests.benchmarks.prober", f"{weir.url}/global/health", _PROBE_EVERY_MS)
-    with child(*follow) as follower, child(*probe) as prober:
+    probe = prober(Origin.parse(weir.url), "/global/health", _PROBE_EVERY_MS)
+    with child(*follow) as follower, probe as probing:
         follower.hear(_STARTS_S)
-        prober.hear(_STARTS_S)
-        yield Stage(weir, prober, follower)
+        yield Stage(weir, probing, follower)

@@ -1,4 +1,4 @@
-"""The relay's benchmark runs, at a size that takes seconds."""
+"""The benchmark of peers runs at a real opencode, at a size that takes seconds."""
 
 import json
 import subprocess
@@ -12,21 +12,25 @@ from tests.processes import ROOT
 pytestmark = [pytest.mark.timeout(400), pytest.mark.benchmark]
 
 
-def test_the_relay_benchmark_measures_opencode_alone_and_behind_weir(installed, tmp_path):
+def test_opencode_is_measured_alone_and_behind_weir(installed, tmp_path):
     installed(VERSION)
     figures = tmp_path / "figures.json"
-    words = ("--rounds", "1", "--deltas", "500", "--scenario", "2+2", "--delays", "100")
+    words = ("--rounds", "1", "--deltas", "500", "--seconds", "1", "--only", "opencode", "relay")
+    words += ("--work", "storm-2+2", "steady-1x100", "--json", str(figures))
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.relay", *words, "--json", str(figures)],
+        [sys.executable, "-m", "tests.benchmarks.peers", *words],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=380,
     )
-    assert "| 2+2 opencode alone " in done.stdout, done.stderr
-    result = json.loads(figures.read_bytes())
-    assert [one["target"] for one in result["measured"]] == ["opencode alone", "behind weir"]
-    for measured in result["measured"]:
+    assert "| opencode " in done.stdout, done.stderr
+    runs = [json.loads(line) for line in figures.read_text().splitlines()]
+    storms, steady = runs[:2], runs[2:]
+    for run in (storms, steady):
+        assert [one["peer"] for one in run] == ["relay", "opencode"]
+    for measured in (one["storm"] for one in storms):
         assert measured["stalled_open"] == 2
-        assert measured["list"]["count"] > 0
-    assert all(p50 <= p99 for p50, p99 in result["delays_ms"].values())
+        assert measured["load"]["list"]["count"] > 0
+    for delays in (one["steady"]["delays"] for one in steady):
+        assert delays["p50"] <= delays["p99"]

@@ -1,0 +1,116 @@
+"""Processes of a benchmark: they end with the block that started them, whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+_STOP_S = 8.0
+_PR_SET_PDEATHSIG = 1
+
+
+class Child:
+    """A process that takes and sends lines of JSON.
+
+    Attributes:
+        pid: its process id.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._heard = bytearray()
+        self.pid = process.pid
+
+    def tell(self, what: Any) -> None:
+        """Send a line."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(what).encode() + b"\n")
+        self._process.stdin.flush()
+
+    def hear(self, deadline_s: float) -> Any:
+        """Wait for the next line.
+
+        Raises:
+            TimeoutError: there is none within `deadline_s`.
+            EOFError: the process has ended.
+        """
+        return json.loads(self.line(deadline_s))
+
+    def line(self, deadline_s: float) -> str:
+        """Wait for the next line, as it is; raises as `hear` does."""
+        assert self._process.stdout is not None
+        fd = self._process.stdout.fileno()
+        end = time.monotonic() + deadline_s
+        while b"\n" not in self._heard:
+            ready, _, _ = select.select([fd], [], [], max(0.0, end - time.monotonic()))
+            if not ready:
+                raise TimeoutError(f"{self._process.args!r} said nothing for {deadline_s:g} s")
+            piece = os.read(fd, 1 << 16)
+            if not piece:
+                raise EOFError(f"{self._process.args!r} ended")
+            self._heard += piece
+        line, _, rest = self._heard.partition(b"\n")
+        self._heard = bytearray(rest)
+        return line.decode()
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str],
+    *,
+    stderr: IO[bytes] | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[Child]:
+    """Run a command for the time of a ``with`` block.
+
+    Args:
+        command: its words.
+        stderr: where its standard error goes; None: to that of this process.
+        cwd: where it runs; None: where this process does.
+        env: its environment; None: that of this process.
+    """
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        bufsize=0,
+        start_new_session=True,
+        preexec_fn=_die_along,
+    )
+    try:
+        yield Child(process)
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for pipe in (process.stdin, process.stdout):
+        assert pipe is not None
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()
+
+
+def _die_along() -> None:
+    """Have the kernel end the child when this process is killed (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

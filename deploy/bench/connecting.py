@@ -1,0 +1,103 @@
+"""Opening an event stream on a bare socket, which costs less than an HTTP client."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import ssl
+
+from bus.origin import Origin
+
+_DEADLINE_S = 20.0
+_MOST_HEAD = 64 * 1024
+_STALLED_BUFFER = 4096
+_SPARE_DESCRIPTORS = 64
+
+
+class NotOpened(Exception):
+    """A stream could not be opened; the message is one line that says why."""
+
+
+def make_room(streams: int) -> None:
+    """Raise the limit of open files so that so many streams fit.
+
+    Raises:
+        NotOpened: the hard limit is lower.
+    """
+    wanted = streams + _SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and wanted > hard:
+        raise NotOpened(f"{streams} streams need {wanted} open files; `ulimit -Hn` is {hard}")
+    if soft != resource.RLIM_INFINITY and wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+class Door:
+    """Where streams are opened.
+
+    Args:
+        origin: the server, and the login to give.
+    """
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+        self._tls = ssl.create_default_context() if origin.scheme == "https" else None
+        self._headers = f"Host: {origin.authority}\r\nAccept: text/event-stream\r\n"
+        if origin.login is not None:
+            self._headers += f"Authorization: {origin.login.basic}\r\n"
+
+    def stream(self, route: str) -> tuple[socket.socket, bytes]:
+        """Open a stream; return its socket and what has come of the answer, the whole head.
+
+        Raises:
+            NotOpened: the server cannot be reached, or answers something else than a stream.
+        """
+        try:
+            sock = self._asked(route)
+            head = b""
+            while b"\r\n\r\n" not in head and len(head) < _MOST_HEAD:
+                piece = sock.recv(_MOST_HEAD)
+                if not piece:
+                    raise NotOpened(f"GET {route}: the server closed the connection")
+                head += piece
+        except OSError as error:
+            raise NotOpened(f"GET {route}: {error or type(error).__name__}") from error
+        lines = head.lower().partition(b"\r\n\r\n")[0]
+        if not lines.startswith(b"http/1.1 200 ") or b"text/event-stream" not in lines:
+            status = head.partition(b"\r\n")[0].decode(errors="replace")
+            raise NotOpened(f"GET {route}: no event stream but {status!r}")
+        return sock, head
+
+    def stalled(self, route: str) -> socket.socket:
+        """Open a stream that is never read, through as small a window as the system allows.
+
+        The call returns when the answer has begun: from then on the server counts the reader.
+        """
+        try:
+            sock = self._asked(route, _STALLED_BUFFER)
+            sock.recv(1, 0 if self._tls else socket.MSG_PEEK)
+        except OSError as error:
+            raise NotOpened(f"GET {route}: {error or type(error).__name__}") from error
+        return sock
+
+    def _asked(self, route: str, buffer: int | None = None) -> socket.socket:
+        host, port = self._origin.host, self._origin.port
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
+        sock = socket.socket(family, kind, protocol)
+        if buffer is not None:
+            # Before connect: the window is agreed upon there.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        sock.settimeout(_DEADLINE_S)
+        sock.connect(address)
+        if self._tls is not None:
+            sock = self._tls.wrap_socket(sock, server_hostname=host)
+        request = f"GET {self._origin.target(route)} HTTP/1.1\r\n{self._headers}\r\n"
+        sock.sendall(request.encode())
+        return sock
+
+
+def is_open(sock: socket.socket) -> bool:
+    """Tell whether the server has not cut a stream that is not read."""
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0

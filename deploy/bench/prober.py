@@ -1,0 +1,202 @@
+"""The probing process: asks for a page on a fixed schedule, whether answers come or not.
+
+``python -m deploy.bench.prober`` takes a `ProbePlan` as its first line of input, and says
+``"probing"``. At any further line it waits for the answers still due and says all probes so far,
+``[[due_ns, sent_ns, done_ns], …]`` on the monotonic clock; ``done_ns`` is 0 where no good answer
+came in time. The process ends with its input.
+
+Each probe has a connection of its own. Its answer is JSON, and whole at its ``Content-Length`` or,
+if it has none, when the server closes.
+
+The loop is open: a probe is sent when it is due, so a server that stands still meets as many of
+them as a server that does not, and each waits from the moment it was due.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import select
+import selectors
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Iterator
+
+import msgspec
+
+from bus.origin import Origin
+from deploy.bench.child import Child, started
+from deploy.import_path import interpreter
+
+_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+GIVEN_UP_NS = 20 * 10**9
+_START_S = 60.0
+_ANSWER_S = 60.0
+_GOOD = b"HTTP/1.1 200 "
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_ENDS = (b"]", b"}", b"0\r\n\r\n")
+
+
+class ProbePlan(msgspec.Struct, frozen=True):
+    """What to ask for, and how often."""
+
+    origin: Origin
+    route: str
+    every_ms: float
+
+
+class Probe:
+    """One request, on a connection that may still be on its way."""
+
+    def __init__(self, due_ns: int, sock: socket.socket, request: bytes) -> None:
+        self.times = [due_ns, time.monotonic_ns(), 0]
+        self.socket = sock
+        self._request = request
+        self._secure = False
+        self._answer = b""
+
+    def advance(self, tls: ssl.SSLContext | None, host: str) -> int:
+        """Go on as far as possible; return what to wait for, 0 if the probe is over."""
+        try:
+            if tls is not None and not self._secure:
+                self._shake_hands(tls, host)
+            if self._request:
+                self.socket.send(self._request)
+                self._request = b""
+            return 0 if self._is_over(self.socket.recv(65536)) else _READ
+        except ssl.SSLWantReadError:
+            return _READ
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            return _WRITE if self._request else _READ
+        except OSError:
+            return 0
+
+    def _shake_hands(self, tls: ssl.SSLContext, host: str) -> None:
+        if not isinstance(self.socket, ssl.SSLSocket):
+            self.socket.getpeername()  # an error while the connection is on its way
+            self.socket = tls.wrap_socket(
+                self.socket, server_hostname=host, do_handshake_on_connect=False
+            )
+        self.socket.do_handshake()
+        self._secure = True
+
+    def _is_over(self, piece: bytes) -> bool:
+        self._answer += piece
+        if self._is_whole(closed=not piece):
+            self.times[2] = time.monotonic_ns()
+        return bool(self.times[2]) or not piece
+
+    def _is_whole(self, closed: bool) -> bool:
+        head, end, body = self._answer.partition(b"\r\n\r\n")
+        if not end or not head.startswith(_GOOD):
+            return False
+        if length := _LENGTH.search(head):
+            return len(body) >= int(length[1])
+        return closed and body.endswith(_ENDS)
+
+
+class Prober:
+    """Sends probes when they are due, and collects their times.
+
+    Args:
+        plan: what to ask for; the route answers 200 with JSON.
+    """
+
+    def __init__(self, plan: ProbePlan) -> None:
+        origin = plan.origin
+        self._host = origin.host
+        found = socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)[0]
+        self._family, self._address = found[0], found[4]
+        self._tls = ssl.create_default_context() if origin.scheme == "https" else None
+        lines = [f"GET {origin.target(plan.route)} HTTP/1.1", f"Host: {origin.authority}"]
+        if origin.login is not None:
+            lines.append(f"Authorization: {origin.login.basic}")
+        self._request = "\r\n".join([*lines, "Connection: close", "", ""]).encode()
+        self._every_ns = int(plan.every_ms * 1e6)
+        self._over: list[list[int]] = []
+        self._under_way: set[Probe] = set()
+        self._asked_ns = 0
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(sys.stdin, selectors.EVENT_READ)
+
+    def run(self) -> None:
+        """Probe until the input ends."""
+        due_ns = time.monotonic_ns()
+        while True:
+            while due_ns <= (now_ns := time.monotonic_ns()):
+                self._send(due_ns)
+                due_ns += self._every_ns
+            # `select` waits with more precision than epoll, whose unit is a millisecond.
+            select.select([self._selector.fileno()], [], [], (due_ns - now_ns) / 1e9)
+            for key, _ in self._selector.select(0):
+                if key.data is not None:
+                    self._go_on(key.data, key.events)
+                elif not os.read(sys.stdin.fileno(), 4096):
+                    return
+                else:
+                    self._asked_ns = time.monotonic_ns()
+            if self._asked_ns:
+                self._tell()
+
+    def _send(self, due_ns: int) -> None:
+        sock = socket.socket(self._family)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setblocking(False)
+        sock.connect_ex(self._address)
+        probe = Probe(due_ns, sock, self._request)
+        self._under_way.add(probe)
+        self._selector.register(sock, _WRITE, probe)
+
+    def _go_on(self, probe: Probe, events: int) -> None:
+        wanted = probe.advance(self._tls, self._host)
+        if not wanted:
+            self._finish(probe)
+        elif wanted != events:
+            self._selector.modify(probe.socket, wanted, probe)
+
+    def _finish(self, probe: Probe) -> None:
+        self._selector.unregister(probe.socket)
+        self._under_way.discard(probe)
+        self._over.append(probe.times)
+        probe.socket.close()
+
+    def _tell(self) -> None:
+        due = [probe for probe in self._under_way if probe.times[0] <= self._asked_ns]
+        if due and time.monotonic_ns() < self._asked_ns + GIVEN_UP_NS:
+            return
+        for probe in due:
+            self._finish(probe)
+        print(json.dumps(self._over), flush=True)
+        self._asked_ns = 0
+
+
+@contextlib.contextmanager
+def prober(origin: Origin, route: str, every_ms: float) -> Iterator[Child]:
+    """Have a page probed for the time of a ``with`` block."""
+    with started([*interpreter(), "-m", "deploy.bench.prober"]) as probing:
+        probing.tell(msgspec.to_builtins(ProbePlan(origin, route, every_ms)))
+        probing.hear(_START_S)
+        yield probing
+
+
+def probes(probing: Child) -> list[list[int]]:
+    """Return ``[[due_ns, sent_ns, done_ns], …]`` of all probes so far."""
+    probing.tell("probes")
+    found: list[list[int]] = probing.hear(_ANSWER_S)
+    return found
+
+
+def main() -> None:
+    """Probe as the plan says."""
+    plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=ProbePlan)
+    one = Prober(plan)
+    print(json.dumps("probing"), flush=True)
+    one.run()
+
+
+if __name__ == "__main__":
+    main()

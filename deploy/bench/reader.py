@@ -1,0 +1,82 @@
+"""One stream of the reading process: what comes is looked at afterwards, not under the clock."""
+
+from __future__ import annotations
+
+import ssl
+import time
+
+from deploy.bench.connecting import Door
+
+_PIECE = 64 * 1024
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError)
+
+
+class StreamEnded(Exception):
+    """The server ended a stream, cleanly or by a reset."""
+
+
+class Reader:
+    """A client that reads as fast as it can.
+
+    Args:
+        door: where the stream is opened.
+        route: of the stream, with its query.
+        keeps: whether to keep what comes.
+
+    Attributes:
+        done_ns: when the marker was seen, on the monotonic clock; 0 if it was not yet.
+        size: bytes since the last call of `begin`.
+        pieces: what came, with its time in monotonic ns; empty where nothing is kept.
+    """
+
+    def __init__(self, door: Door, route: str, keeps: bool) -> None:
+        self.done_ns = 0
+        self.size = 0
+        self.pieces: list[tuple[int, bytes]] = []
+        self._keeps = keeps
+        self._marker, self._tail = b"", b""
+        self.socket, head = door.stream(route)
+        self.socket.setblocking(False)
+        self._recv = self.socket.recv
+        if keeps:
+            self.pieces.append((time.monotonic_ns(), head))
+
+    def begin(self, marker: bytes) -> None:
+        """Have the clock run until a marker comes."""
+        self._marker, self._tail = marker, b""
+        self.done_ns = self.size = 0
+
+    def receive(self) -> bool:
+        """Take what there is; tell whether the marker has just come.
+
+        Raises:
+            StreamEnded: the server ended the stream.
+        """
+        try:
+            data = self._recv(_PIECE)
+        except _WOULD_BLOCK:
+            return False
+        except OSError as error:
+            raise StreamEnded(f"the server reset a stream: {error.strerror}") from error
+        now_ns = time.monotonic_ns()
+        if not data:
+            raise StreamEnded("the server ended a stream")
+        self.size += len(data)
+        if self._keeps:
+            self.pieces.append((now_ns, data))
+        return bool(self._marker) and self._is_marked(data, now_ns)
+
+    def take(self) -> list[tuple[int, bytes]]:
+        """Return the pieces that were kept since the last call, and forget them."""
+        taken, self.pieces = self.pieces, []
+        return taken
+
+    def _is_marked(self, data: bytes, now_ns: int) -> bool:
+        if self._marker not in data:
+            # The marker may be cut in two.
+            seam = self._tail + data[: len(self._marker)]
+            self._tail = (self._tail + data)[1 - len(self._marker) :]
+            if self._marker not in seam:
+                return False
+        self._marker, self.done_ns = b"", now_ns
+        return True

@@ -1,0 +1,142 @@
+"""The process that reads: many clients, fast ones and stalled ones, in one epoll loop.
+
+``python -m deploy.bench.readers`` takes a `Plan` as its first line of input, opens every stream
+and says ``"open"``, or ``{"failed": WHY}`` in place of any answer. Then:
+
+- ``{"begin": MARKER}``: says ``"begun"``, and ``{"last_ns", "median_ns"}`` once every fast reader
+  has had the marker;
+- ``{"held": SESSION}``: says ``{"texts": {DIGEST: readers}, "bytes", "frames", "stalled_open"}``,
+  the texts and frames of the readers that keep theirs;
+- ``{"delays": null}``: says the `Delays` of the numbered deltas that the readers have kept.
+
+The process ends with its input.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import statistics
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+import msgspec
+
+from deploy.bench.connecting import Door, NotOpened, is_open, make_room
+from deploy.bench.delays import Delays, arrivals, summed_up
+from deploy.bench.plan import Plan
+from deploy.bench.reader import Reader, StreamEnded
+from deploy.bench.received import Received, digest
+
+_MOST_EVENTS = 1024
+
+
+class Readers:
+    """All streams of the process.
+
+    Raises:
+        NotOpened: one of them cannot be opened.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        make_room(plan.fast + plan.stalled)
+        door, routes = Door(plan.origin), plan.routes
+        self._epoll = select.epoll()
+        self._epoll.register(sys.stdin, select.EPOLLIN)
+        self._fast: list[Reader] = []
+        self._by_number: dict[int, Reader] = {}
+        for place in range(plan.fast):
+            reader = Reader(door, routes[place % len(routes)], place < plan.kept)
+            self._fast.append(reader)
+            self._by_number[reader.socket.fileno()] = reader
+            self._epoll.register(reader.socket, select.EPOLLIN)
+        self._stalled = [door.stalled(routes[n % len(routes)]) for n in range(plan.stalled)]
+        self._received = [Received() for _ in self._fast[: plan.kept]]
+        self._offset_ns = time.time_ns() - time.monotonic_ns() if plan.unix else 0
+        self._begun_ns = 0
+        self._waited_for = 0
+
+    def run(self) -> None:
+        """Read, and obey, until the input ends.
+
+        Raises:
+            StreamEnded: the server ended a stream.
+        """
+        stdin, poll, readers = sys.stdin.fileno(), self._epoll.poll, self._by_number
+        while True:
+            for number, _ in poll(-1, _MOST_EVENTS):
+                if number == stdin:
+                    if not self._obey(stdin):
+                        return
+                elif readers[number].receive():
+                    self._count_down()
+
+    def _count_down(self) -> None:
+        self._waited_for -= 1
+        if self._waited_for == 0:
+            done = [one.done_ns for one in self._fast]
+            say({"last_ns": max(done), "median_ns": int(statistics.median(done))})
+
+    def _obey(self, stdin: int) -> bool:
+        # One command at a time is under way, so what is read is always one whole line.
+        line = os.read(stdin, 1 << 16)
+        if not line:
+            return False
+        [(command, value)] = msgspec.json.decode(line).items()
+        if command == "begin":
+            self._waited_for, self._begun_ns = len(self._fast), time.monotonic_ns()
+            for reader in self._fast:
+                reader.begin(value.encode())
+            say("begun")
+        elif command == "held":
+            say(self._held(value))
+        else:
+            say(self._delays())
+        return True
+
+    def _held(self, session: str) -> dict[str, Any]:
+        texts: Counter[str] = Counter()
+        frames = []
+        for received, reader in zip(self._received, self._fast, strict=False):
+            known = received.frames
+            for _, data in reader.take():
+                received.feed(data)
+            frames.append(received.frames - known)
+            texts[digest(received.text(session))] += 1
+            received.forget()
+        return {
+            "texts": texts,
+            "bytes": statistics.median(reader.size for reader in self._fast),
+            "frames": statistics.median(frames or [0]),
+            "stalled_open": sum(map(is_open, self._stalled)),
+        }
+
+    def _delays(self) -> Delays:
+        since_ns = self._begun_ns + self._offset_ns
+        found = [
+            arrivals(received, reader.take(), since_ns)
+            for received, reader in zip(self._received, self._fast, strict=False)
+        ]
+        return summed_up(found, self._offset_ns)
+
+
+def say(what: Any) -> None:
+    """Write a line of JSON to standard output."""
+    os.write(1, msgspec.json.encode(what) + b"\n")
+
+
+def main() -> None:
+    """Open what the plan names, and serve."""
+    plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=Plan)
+    try:
+        readers = Readers(plan)
+        say("open")
+        readers.run()
+    except (NotOpened, StreamEnded) as error:
+        say({"failed": str(error)})
+
+
+if __name__ == "__main__":
+    main()
