@@ -37,6 +37,8 @@ def without_login(words: Sequence[str]) -> tuple[list[str], Login | None]:
         name, equals, value = word.partition("=")
         if before in _URL_FLAGS:
             name, equals, value = before, "", word
+        elif not before and not word.startswith("--"):
+            name, equals, value = "--url", "", word  # `weir bench URL`
         origin = _origin(value) if name in _URL_FLAGS else None
         if origin is not None:
             login = origin.login

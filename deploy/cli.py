@@ -19,6 +19,7 @@ weir, the event plane for AI agent servers
   weir acp        the agent an editor launches (Agent Client Protocol)
   weir tail       print the live stream of a server
   weir doctor     check a running server from outside
+  weir bench      measure a running server under load
   weir files      write the files for systemd, a container and nginx
   weir processor  run a processor alone
   weir gateway    run a gateway alone
@@ -75,6 +76,12 @@ def _doctor(words: Sequence[str]) -> int:
     return command.run(command.read(words, os.environ), sys.stdout)
 
 
+def _bench(words: Sequence[str]) -> int:
+    from deploy.bench import command
+
+    return command.run(command.read(words, os.environ), sys.stdout)
+
+
 def _files(words: Sequence[str]) -> int:
     from deploy import files
 
@@ -96,6 +103,7 @@ _COMMANDS: dict[str, _Command] = {
     "acp": _service("acp_client"),
     "tail": _tail,
     "doctor": _doctor,
+    "bench": _bench,
     "files": _files,
     "processor": _service("processor"),
     "gateway": _service("gateway"),

@@ -115,10 +115,10 @@ class Readers:
 
     def _delays(self) -> Delays:
         since_ns = self._begun_ns + self._offset_ns
-        found = [
-            arrivals(received, reader.take(), since_ns)
-            for received, reader in zip(self._received, self._fast, strict=False)
-        ]
+        found = []
+        for received, reader in zip(self._received, self._fast, strict=False):
+            found.append(arrivals(received, reader.take(), since_ns))
+            received.forget()
         return summed_up(found, self._offset_ns)
 
 

@@ -1,7 +1,8 @@
 """The built-in model: offline and deterministic, for a first look and for load tests.
 
 The prompt ``storm N SIZE`` streams N deltas of SIZE characters as fast as they are taken, and
-``rate R N`` streams N deltas at R a second. Any other prompt is answered in a few words.
+``rate R N`` streams N deltas at R a second, each with the time at which it is made in Unix ns, as
+`weir bench` asks for. Any other prompt is answered in a few words.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def _storm(count: int, size: int) -> Iterator[list[Chunk]]:
 def _rate(per_second: int, count: int) -> Iterator[list[Chunk]]:
     if not 1 <= per_second <= MAX_RATE or not 1 <= count <= MAX_DELTAS:
         return _refusal(f"rate R N takes an R of 1 to {MAX_RATE} and an N of 1 to {MAX_DELTAS}.")
-    return _paced(_numbered(count, RATE_SIZE), per_second)
+    return _paced(_stamped(count), per_second)
 
 
 def _talk(prompt: str) -> Iterator[list[Chunk]]:
@@ -96,6 +97,12 @@ def _numbered(count: int, size: int) -> Iterator[Chunk]:
     """Yield texts that begin with their number, so that a reader can tell one that is missing."""
     filling = "x" * max(0, size - 9) + " "
     return (Text(f"{number:07d}|{filling}"[:size]) for number in range(count))
+
+
+def _stamped(count: int) -> Iterator[Chunk]:
+    """Yield numbered texts that also hold the time, so that their delay can be measured."""
+    for number in range(count):
+        yield Text(f"{number:07d}|{time.time_ns():019d}|".ljust(RATE_SIZE - 1, "x") + " ")
 
 
 def _batches(chunks: Iterator[Chunk]) -> Iterator[list[Chunk]]:

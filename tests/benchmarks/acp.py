@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
+from deploy.bench.table import table
 from tests.benchmarks import machine
 from tests.benchmarks.acp_target import NAMES
 from tests.benchmarks.acp_turn import Asked, Parts, Turn, asked, turn
 from tests.benchmarks.child import ended_by_sigterm
-from tests.benchmarks.table import table
 
 
 class Measured(msgspec.Struct):

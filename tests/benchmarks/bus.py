@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import zmq
 
+from deploy.bench.table import table
 from tests.benchmarks import bus_sender, machine
 from tests.benchmarks.child import child, ended_by_sigterm
 from tests.benchmarks.payload import deltas
-from tests.benchmarks.table import table
 
 DEADLINE_S = 60.0
 TARGET = 0.7

@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from deploy.bench.table import table
 from tests.benchmarks import machine, process_tree
 from tests.benchmarks.child import child, ended_by_sigterm
-from tests.benchmarks.table import table
 from tests.processes import free_port, wait_until
 
 DEADLINE_S = 60.0

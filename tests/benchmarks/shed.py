@@ -10,9 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from deploy.bench.table import table
 from tests.benchmarks import machine
 from tests.benchmarks.child import ended_by_sigterm
-from tests.benchmarks.table import table
 from tests.blackbox.bad_readers import BadReaders, delays_ms
 from tests.blackbox.counted import Counted, counted
 from tests.blackbox.namespace import Namespace, NoNamespace, namespace

@@ -10,9 +10,9 @@ import sys
 import time
 from collections.abc import Iterator
 
+from deploy.bench.table import table
 from tests.benchmarks import machine
 from tests.benchmarks.child import ended_by_sigterm
-from tests.benchmarks.table import table
 from tests.hostile.attack import Attack, runs
 from tests.hostile.judge import LONG, SHORT, USUAL, Bounds, Verdict, judge
 from tests.hostile.stage import stage

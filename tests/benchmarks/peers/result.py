@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bus.version import installed_version
+from deploy.bench.table import table
 from tests.benchmarks import machine
 from tests.benchmarks.peers import curves, nchan, registry, tables, venv
 from tests.benchmarks.peers.measuring import DELTA_SIZE, Sizes
 from tests.benchmarks.peers.runs import Runs
 from tests.benchmarks.peers.targets import targets
-from tests.benchmarks.table import table
 from tests.opencode.install import VERSION
 
 

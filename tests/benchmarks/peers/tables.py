@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from deploy.bench.table import table
 from tests.benchmarks.peers import figures
 from tests.benchmarks.peers.runs import Figure, Runs
 from tests.benchmarks.peers.targets import Target
-from tests.benchmarks.table import table
 
 _NONE = "-"
 

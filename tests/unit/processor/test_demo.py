@@ -28,6 +28,15 @@ def test_a_small_storm_keeps_its_size(size: int) -> None:
     assert {len(text) for text in texts(answer(f"storm 3 {size}"))} == {size}
 
 
+def test_texts_at_a_rate_hold_their_number_and_the_time() -> None:
+    before = time.time_ns()
+    said = texts(answer("rate 1000 3"))
+    assert {len(text) for text in said} == {40}
+    assert [text.split("|")[0] for text in said] == ["0000000", "0000001", "0000002"]
+    made = [int(text.split("|")[1]) for text in said]
+    assert [before, *made] == sorted([before, *made])
+
+
 def test_a_rate_is_kept() -> None:
     def took_s() -> float:
         start = time.monotonic()

@@ -1,0 +1,56 @@
+"""What the measurements of a server mean, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from deploy.bench.load import Measured
+
+_SMOOTH_MS, _SLOW_MS = 100.0, 500.0
+"""A delay that no eye notices, and a delay that a reader of text waits for."""
+_PROMPT_MS, _STUCK_MS = 100.0, 1000.0
+"""The same for other requests, by the server's health."""
+
+
+class Verdict(Struct, frozen=True):
+    """The words, a line each, and whether nothing was lost or stuck."""
+
+    words: list[str]
+    well: bool
+
+
+def verdict(measured: Sequence[Measured]) -> Verdict:
+    """Judge a server."""
+    lines = [line for one in measured for line in _lines(one)]
+    return Verdict([words for words, _ in lines], all(well for _, well in lines))
+
+
+def _lines(one: Measured) -> Iterator[tuple[str, bool]]:
+    if one.lost:
+        yield f"{one.work}: LOST: {one.lost} of the readers do not hold all that was said", False
+    if one.note:
+        yield f"{one.work}: {one.note}", True
+    if one.delays is not None:
+        yield f"{one.work}: {_delay_words(one.delays.p99)}", one.delays.p99 <= _SLOW_MS
+    yield f"{one.work}: {_health_words(one.health.p99)}", one.health.p99 <= _STUCK_MS
+
+
+def _delay_words(p99: float) -> str:
+    if p99 <= _SMOOTH_MS:
+        return f"99 % of all text arrives within {p99:.0f} ms: smooth"
+    if p99 <= _SLOW_MS:
+        return f"1 % of all text arrives after {p99:.0f} ms or later: it is seen to stutter"
+    return f"SLOW: 1 % of all text arrives after {p99:.0f} ms or later"
+
+
+def _health_words(p99: float) -> str:
+    if math.isinf(p99):
+        return "STUCK: requests for the server's health got no answer"
+    if p99 <= _PROMPT_MS:
+        return f"other requests go on meanwhile, 99 % within {p99:.0f} ms"
+    if p99 <= _STUCK_MS:
+        return f"other requests are slower meanwhile: 1 % take {p99:.0f} ms or more"
+    return f"STUCK: 1 % of other requests take {p99:,.0f} ms or more meanwhile"
