@@ -61,12 +61,16 @@ def arrivals(received: Received, pieces: Iterable[tuple[int, bytes]], since_ns: 
 
 
 def summed_up(readers: Sequence[Sequence[int]], offset_ns: int) -> Delays:
-    """Return the delays of all readers, whose clock is `offset_ns` behind the sender's."""
+    """Return the delays of all readers; all 0 where no delta came.
+
+    Args:
+        readers: delays in ns, of each reader.
+        offset_ns: by how much the readers' clock is behind the sender's.
+    """
     counts = [len(one) for one in readers]
     ordered = sorted((delay + offset_ns) / 1e6 for one in readers for delay in one)
     if not ordered:
-        none = float("inf")
-        return Delays(0, 0, 0, none, none, none, none, none)
+        return Delays(0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0)
     p50, p99, p999 = (quantile(ordered, share) for share in (0.5, 0.99, 0.999))
     least, most = min(counts), max(counts)
     return Delays(len(ordered), least, most, ordered[0], p50, p99, p999, ordered[-1])

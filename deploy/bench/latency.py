@@ -1,5 +1,7 @@
 """Latencies of probes, in milliseconds."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable, Sequence
 
@@ -24,9 +26,14 @@ class Latency(Struct):
 
 
 def latency(probes: Iterable[Sequence[int]], windows: Iterable[Window]) -> Latency:
-    """Return the latency of the probes ``(due_ns, sent_ns, done_ns)`` that were due in windows."""
+    """Return the latency of the probes ``(due_ns, sent_ns, done_ns)`` that were due in windows.
+
+    All is 0 where there were none.
+    """
     spans = list(windows)
     inside = [p for p in probes if any(start <= p[0] < end for start, end in spans)]
+    if not inside:
+        return Latency(0, 0.0, 0.0, 0.0, 0.0)
     taken = sorted((done - due) / 1e6 if done else math.inf for due, _, done in inside)
     sent = sorted((done - sent) / 1e6 if done else math.inf for _, sent, done in inside)
     return Latency(

@@ -38,7 +38,7 @@ def test_a_ratio_is_taken_within_a_round():
 
 def test_a_server_that_cannot_be_had_is_named():
     missing = Run("nchan", "idle-1000", 1, 0.0, failed="not installed", is_missing=True)
-    text = result.text(Runs([missing, idle("weir", 1, 5)]), ["nchan", "weir"], SIZES, quick=True)
+    text = result.text(Runs([missing, idle("weir", 1, 5)]), ["nchan", "weir"], SIZES)
     assert "MISSING: not installed" in text
     assert "- nchan, idle-1000: not installed" in text
 

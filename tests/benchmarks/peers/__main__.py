@@ -10,7 +10,7 @@ from tests.benchmarks.peers.measuring import Sizes, measured
 
 RESULTS = Path(__file__).parents[1]
 _FULL = Sizes(rounds=3, deltas=30_000, seconds=8.0, idle_s=10.0, storm_s=120.0, bus_events=100_000)
-_QUICK = Sizes(rounds=1, deltas=5_000, seconds=4.0, idle_s=4.0, storm_s=60.0, bus_events=30_000)
+_QUICK = Sizes(rounds=1, deltas=5_000, seconds=3.0, idle_s=3.0, storm_s=60.0, bus_events=30_000)
 
 
 def main() -> int:
@@ -27,7 +27,7 @@ def main() -> int:
         )
     sizes = _sizes(options)
     runs = measured(peers, works, sizes, options.json)
-    text = result.text(runs, peers, sizes, options.quick)
+    text = result.text(runs, peers, sizes)
     print(text)
     is_whole = not (options.quick or options.only or options.work or options.beside)
     if folder := options.write or (RESULTS if is_whole else None):
@@ -82,6 +82,7 @@ def _sizes(options: argparse.Namespace) -> Sizes:
         idle_s=options.seconds or usual.idle_s,
         storm_s=usual.storm_s,
         bus_events=usual.bus_events,
+        quick=options.quick,
     )
 
 

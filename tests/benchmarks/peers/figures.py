@@ -1,7 +1,5 @@
 """The figures that tables and targets are made of."""
 
-import statistics
-
 from tests.benchmarks.memory import PROVIDER, SOCKETS
 from tests.benchmarks.peers.runs import Figure, Run
 
@@ -43,15 +41,14 @@ def generator(run: Run) -> float | None:
 
 def last_s(run: Run) -> float | None:
     """Seconds until the last reader has all of a storm."""
-    return statistics.median(run.storm.last_s) if run.storm else None
+    return run.storm.last_s if run.storm else None
 
 
 def storm_generator(run: Run) -> float | None:
     """Share of one processor that the load generator took in a storm, in percent."""
     if not run.storm:
         return None
-    used = statistics.median(one["readers"] for one in run.storm.cpu_s)
-    return used / statistics.median(run.storm.last_s) * 100
+    return run.storm.cpu_s["readers"] / run.storm.last_s * 100
 
 
 def storm_cpu(run: Run) -> float | None:
@@ -59,9 +56,7 @@ def storm_cpu(run: Run) -> float | None:
     if not run.storm:
         return None
     mine = {"readers", "probers", "benchmark", "others", PROVIDER}
-    return statistics.median(
-        sum(used for group, used in one.items() if group not in mine) for one in run.storm.cpu_s
-    )
+    return sum(used for group, used in run.storm.cpu_s.items() if group not in mine)
 
 
 def probed(what: str, when: str, part: str = "p99") -> Figure:

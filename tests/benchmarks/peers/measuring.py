@@ -15,11 +15,12 @@ from tests.benchmarks.peers.idle import idle
 from tests.benchmarks.peers.peer import Missing, Peer, Start
 from tests.benchmarks.peers.runs import Run, Runs
 from tests.benchmarks.peers.steady import Lost, steady
-from tests.benchmarks.peers.storm import Storm, WrongText, storms
+from tests.benchmarks.peers.storm import Storm, WrongText, stormed
 from tests.benchmarks.peers.work import Work
+from tests.opencode.api import Refused
 
 DELTA_SIZE = 40
-_FAILURES = (Missing, CrowdFailed, Lost, WrongText, OSError, RuntimeError, EOFError)
+_FAILURES = (Refused, Missing, CrowdFailed, Lost, WrongText, OSError, RuntimeError, EOFError)
 
 
 class Sizes(Struct, frozen=True):
@@ -30,6 +31,7 @@ class Sizes(Struct, frozen=True):
         seconds: of steady work.
         idle_s: for which idle readers are watched.
         storm_s: after which a storm is given up.
+        quick: whether works of a kind share a server, and memory is not watched.
     """
 
     rounds: int
@@ -38,6 +40,7 @@ class Sizes(Struct, frozen=True):
     idle_s: float
     storm_s: float
     bus_events: int
+    quick: bool = False
 
 
 def measured(
@@ -58,36 +61,56 @@ def measured(
 def _runs(peers: Mapping[str, Start], works: Sequence[Work], sizes: Sizes) -> Iterator[Run]:
     missing: dict[str, str] = {}
     for number in range(1, sizes.rounds + 1):
-        for work in works:
-            if work.kind == "bus":
+        for group in _groups(works, sizes.quick):
+            if group[0].kind == "bus":
                 yield _bus(number, sizes)
                 continue
             for name, start in peers.items():
-                if registry.does(name, work):
-                    yield _run(name, start, work, number, sizes, missing)
+                mine = [work for work in group if registry.does(name, work, sizes.quick)]
+                if mine:
+                    yield from _at(name, start, mine, number, sizes, missing)
 
 
-def _run(
-    name: str, start: Start, work: Work, number: int, sizes: Sizes, missing: dict[str, str]
-) -> Run:
-    run = Run(name, work.name, number, os.getloadavg()[0])
-    if name in missing:
-        run.failed, run.is_missing = missing[name], True
-        return run
+def _groups(works: Sequence[Work], shared: bool) -> list[list[Work]]:
+    """Return the works that one server does after its start."""
+    if not shared:
+        return [[work] for work in works]
+    groups: dict[tuple[str, ...], list[Work]] = {}
+    for work in works:
+        groups.setdefault((work.kind, *registry.flags(work)), []).append(work)
+    return list(groups.values())
+
+
+def _at(
+    name: str,
+    start: Start,
+    works: Sequence[Work],
+    number: int,
+    sizes: Sizes,
+    missing: dict[str, str],
+) -> Iterator[Run]:
+    """Yield the runs of some works at one server; a failure ends them."""
+    left = [Run(name, work.name, number, 0.0) for work in works]
     try:
-        with start(registry.flags(work)) as peer:
-            _measure(run, peer, work, sizes)
+        if name in missing:
+            raise Missing(missing[name])
+        with start(registry.flags(works[0])) as peer:
+            for work in works:
+                left[0].load = os.getloadavg()[0]
+                _measure(left[0], peer, work, sizes)
+                yield left.pop(0)
     except _FAILURES as error:
-        run.failed = str(error) or type(error).__name__
         if isinstance(error, Missing):
-            missing[name], run.is_missing = run.failed, True
-    return run
+            missing[name] = str(error)
+        for run in left:
+            run.failed, run.is_missing = str(error) or type(error).__name__, name in missing
+            yield run
 
 
 def _measure(run: Run, peer: Peer, work: Work, sizes: Sizes) -> None:
     if work.kind == "storm":
-        storm = Storm(sizes.deltas, DELTA_SIZE, 1, sizes.storm_s)
-        run.storm = storms(peer, work, storm)
+        storm = Storm(sizes.deltas, DELTA_SIZE, sizes.storm_s, watched=not sizes.quick)
+        run.storm = stormed(peer, work, storm)
     elif work.kind == "steady":
         run.steady = steady(peer, work, sizes.seconds)
     else:

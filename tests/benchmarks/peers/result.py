@@ -14,7 +14,7 @@ from tests.benchmarks.peers.targets import targets
 from tests.opencode.install import VERSION
 
 
-def text(runs: Runs, peers: Iterable[str], sizes: Sizes, quick: bool) -> str:
+def text(runs: Runs, peers: Iterable[str], sizes: Sizes) -> str:
     """Return everything in Markdown."""
     loads = sorted(run.load for run in runs.all) or [0.0]
     head = [
@@ -22,7 +22,7 @@ def text(runs: Runs, peers: Iterable[str], sizes: Sizes, quick: bool) -> str:
         "`make bench-peers` writes this page. Read ratios: seconds depend on the machine.",
         f"{machine.described()}; {platform.machine()}, Linux {platform.release()}; load before a "
         f"run: {loads[0]:.1f} to {loads[-1]:.1f}; {sizes.rounds} round{'s'[: sizes.rounds > 1]}, "
-        f"the work in turn through each server{', quick sizes' if quick else ''}. Storms: "
+        f"the work in turn through each server{', quick sizes' if sizes.quick else ''}. Storms: "
         f"{sizes.deltas:,} deltas of {DELTA_SIZE} characters; steady work: {sizes.seconds:g} s. "
         "A figure is the median of the rounds, with the least and the most in brackets; a ratio "
         "is taken within each round.",

@@ -3,11 +3,11 @@
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from deploy.bench.crowd import Crowd, Times, crowd
+from deploy.bench.crowd import Crowd, Held, Times, crowd
 from deploy.bench.latency import Latency, Window, latency
 from deploy.bench.plan import Plan
 from deploy.bench.prober import prober, probes
@@ -28,12 +28,17 @@ _FRAMING = 8
 
 
 class Storm(Struct, frozen=True):
-    """What is asked of the model, how often, and how long it may take."""
+    """What is asked of the model, and what is measured.
+
+    Attributes:
+        most_s: after which a storm is given up.
+        watched: whether memory is watched, in one more storm.
+    """
 
     deltas: int
     size: int
-    storms: int
     most_s: float
+    watched: bool
 
     @property
     def text(self) -> str:
@@ -42,43 +47,43 @@ class Storm(Struct, frozen=True):
 
 
 class Stormed(Struct):
-    """What storms of one size did; memory in MB and CPU in seconds by group of processes.
+    """What a storm did; memory in MB and CPU in seconds by group of processes.
 
     Attributes:
-        last_s: seconds from the prompt to the last event of the last reader, of each storm.
+        last_s: from the prompt to the last event of the last reader, in seconds.
         median_s: the same of the median reader.
         bytes: of the stream of a reader.
         frames: in it.
         checked: readers whose text was compared.
         idle: of probes without load, by what was probed.
-        load: of probes in a storm.
-        cpu_s: of each storm; ``readers`` are the load generator, ``others`` is everything that
-            has nothing to do with the benchmark.
+        load: of probes in the storm.
+        cpu_s: ``readers`` are the load generator, ``others`` is everything that has nothing to do
+            with the benchmark.
         before_mb: before any reader was there.
-        peak_mb: the most in one more storm, which is not timed.
-        yardstick_ms: of a fixed piece of work before each storm: the pace of the machine.
+        peak_mb: the most in one more storm; empty if memory was not watched.
+        yardstick_ms: of a fixed piece of work just before: the pace of the machine.
     """
 
-    last_s: list[float]
-    median_s: list[float]
+    last_s: float
+    median_s: float
     bytes: float
     frames: float
     checked: int
     stalled_open: int
     idle: dict[str, Latency]
     load: dict[str, Latency]
-    cpu_s: list[dict[str, float]]
+    cpu_s: dict[str, float]
     before_mb: dict[str, float]
     peak_mb: dict[str, float]
-    yardstick_ms: list[float]
+    yardstick_ms: float
 
 
 class WrongText(Exception):
     """A reader, or the server, does not hold what the model said."""
 
 
-def storms(peer: Peer, work: Work, storm: Storm) -> Stormed:
-    """Let storms pass.
+def stormed(peer: Peer, work: Work, storm: Storm) -> Stormed:
+    """Let a storm pass.
 
     Raises:
         WrongText: a reader, or the server, does not hold what the model said.
@@ -92,91 +97,81 @@ def storms(peer: Peer, work: Work, storm: Storm) -> Stormed:
             what: stack.enter_context(prober(peer.origin, route, PROBE_EVERY_MS[what]))
             for what, route in peer.probed.items()
         }
-        before = memory_now(peer.groups)
-        idle = _quiet()
-        measured = _Measured(peer, stack.enter_context(crowd(plan)), storm)
-        for _ in range(storm.storms):
-            measured.timed([one.pid for one in probing.values()])
-        peak_mb = measured.peak_mb()
+        before, idle = memory_now(peer.groups), _quiet()
+        readers = stack.enter_context(crowd(plan))
+        yardstick_ms = machine.yardstick_ms()
+        groups = {**peer.groups, "readers": [readers.pid], "benchmark": [os.getpid()]}
+        meter = _Meter({**groups, "probers": [one.pid for one in probing.values()]})
+        session, start_ns, times = _pass(peer, readers, storm)
+        cpu_s = meter.used_s()
+        held = _checked(peer, readers, storm, session)
+        # Not under the clock: to look at memory slows a storm down.
+        peak_mb = _watched(peer, readers, storm) if storm.watched else {}
         found = {what: probes(one) for what, one in probing.items()}
+    end_ns = times.last_ns
     return Stormed(
-        last_s=measured.last_s,
-        median_s=measured.median_s,
-        bytes=measured.bytes,
-        frames=measured.frames,
+        last_s=(times.last_ns - start_ns) / 1e9,
+        median_s=(times.median_ns - start_ns) / 1e9,
+        bytes=held.bytes,
+        frames=held.frames,
         checked=kept,
-        stalled_open=measured.stalled_open,
-        idle={what: latency(times, [idle]) for what, times in found.items()},
-        load={what: latency(times, measured.windows) for what, times in found.items()},
-        cpu_s=measured.cpu_s,
+        stalled_open=held.stalled_open,
+        idle={what: latency(probed, [idle]) for what, probed in found.items()},
+        load={what: latency(probed, [(start_ns, end_ns)]) for what, probed in found.items()},
+        cpu_s=cpu_s,
         before_mb=before,
         peak_mb=peak_mb,
-        yardstick_ms=measured.yardstick_ms,
+        yardstick_ms=yardstick_ms,
     )
 
 
-class _Measured:
-    """The storms of one size at one server."""
+class _Meter:
+    """CPU time of groups of processes from now on."""
 
-    def __init__(self, peer: Peer, readers: Crowd, storm: Storm) -> None:
-        self.last_s: list[float] = []
-        self.median_s: list[float] = []
-        self.cpu_s: list[dict[str, float]] = []
-        self.windows: list[Window] = []
-        self.yardstick_ms: list[float] = []
-        self.bytes = self.frames = 0.0
-        self.stalled_open = 0
-        self._peer = peer
-        self._readers = readers
-        self._storm = storm
+    def __init__(self, groups: Mapping[str, Sequence[int]]) -> None:
+        self._groups = groups
+        self._before = self._now()
 
-    def timed(self, probers: Sequence[int]) -> None:
-        """Let one storm pass under the clock."""
-        self.yardstick_ms.append(machine.yardstick_ms())
-        groups = {**self._peer.groups, "readers": [self._readers.pid], "probers": list(probers)}
-        groups["benchmark"] = [os.getpid()]
-        used, cpu_s = {}, {}
-        for name, pids in groups.items():
-            used[name] = process_tree.cpu_s(pids)
-        all_s, start_ns = process_tree.machine_cpu_s(), time.monotonic_ns()
-        session, times = self._pass()
-        for name, pids in groups.items():
-            cpu_s[name] = max(0.0, process_tree.cpu_s(pids) - used[name])
-        cpu_s["others"] = process_tree.machine_cpu_s() - all_s - sum(cpu_s.values())
-        self.cpu_s.append(cpu_s)
-        self.last_s.append((times.last_ns - start_ns) / 1e9)
-        self.median_s.append((times.median_ns - start_ns) / 1e9)
-        self.windows.append((start_ns, times.last_ns))
-        self._check(session)
+    def used_s(self) -> dict[str, float]:
+        """Return what each group has used."""
+        return {name: max(0.0, now - self._before[name]) for name, now in self._now().items()}
 
-    def peak_mb(self) -> dict[str, float]:
-        """Watch memory through one more storm, which is not timed: to look slows it down."""
-        with Memory(self._peer.groups) as memory:
-            session, _ = self._pass()
-            time.sleep(_SETTLE_S)
-        self._check(session)
-        return memory.peak
-
-    def _pass(self) -> tuple[str, Times]:
-        session = self._peer.server.session()
-        self._readers.begin(MARKER)
-        self._peer.server.prompt(session, f"storm {self._storm.deltas} {self._storm.size}")
-        return session, self._readers.wait(self._storm.most_s)
-
-    def _check(self, session: str) -> None:
-        time.sleep(_SETTLE_S)
-        expected = digest(self._storm.text)
-        stored = digest(answer_text(self._peer.server.messages(session)))
-        if stored != expected:
-            raise WrongText(f"the server holds {stored}, the model said {expected}")
-        held = self._readers.held(session)
-        if set(held.texts) != {expected}:
-            raise WrongText(f"readers hold {held.texts}, the model said {expected}")
-        self.bytes, self.frames = held.bytes, held.frames
-        self.stalled_open = held.stalled_open
+    def _now(self) -> dict[str, float]:
+        used = {name: process_tree.cpu_s(pids) for name, pids in self._groups.items()}
+        return {**used, "others": process_tree.machine_cpu_s() - sum(used.values())}
 
 
 def _quiet() -> Window:
     start_ns = time.monotonic_ns()
     time.sleep(_IDLE_S)
     return start_ns, time.monotonic_ns()
+
+
+def _pass(peer: Peer, readers: Crowd, storm: Storm) -> tuple[str, int, Times]:
+    """Let a storm pass; return its session, its start, and when readers had all of it."""
+    session = peer.server.session()
+    readers.begin(MARKER)
+    start_ns = time.monotonic_ns()
+    peer.server.prompt(session, f"storm {storm.deltas} {storm.size}")
+    return session, start_ns, readers.wait(storm.most_s)
+
+
+def _checked(peer: Peer, readers: Crowd, storm: Storm, session: str) -> Held:
+    """Compare the text that the server and the readers hold with what the model said."""
+    time.sleep(_SETTLE_S)
+    expected = digest(storm.text)
+    stored = digest(answer_text(peer.server.messages(session)))
+    if stored != expected:
+        raise WrongText(f"the server holds {stored}, the model said {expected}")
+    held = readers.held(session)
+    if set(held.texts) != {expected}:
+        raise WrongText(f"readers hold {held.texts}, the model said {expected}")
+    return held
+
+
+def _watched(peer: Peer, readers: Crowd, storm: Storm) -> dict[str, float]:
+    """Return the most memory of each group in one more storm."""
+    with Memory(peer.groups) as memory:
+        session, _, _ = _pass(peer, readers, storm)
+        _checked(peer, readers, storm, session)
+    return memory.peak

@@ -13,7 +13,7 @@ _NONE = "-"
 def all_tables(runs: Runs, targets: Sequence[Target]) -> str:
     """Return every table that has a row, each under its heading."""
     parts = [f"## Targets\n\n{_targets(targets)}"]
-    parts += [f"## {heading}\n\n{shown}" for heading, shown in _measured(runs)]
+    parts += [f"## {heading}\n\n{shown}" for heading, shown in _measured(runs) if shown]
     if failures := _failures(runs):
         parts.append(f"## Without figures\n\n{failures}")
     return "\n\n".join(parts)
@@ -88,6 +88,8 @@ def _by_work(runs: Runs, works: Sequence[str], figure: Figure, digits: int) -> s
     peers = dict.fromkeys(peer for work in works for peer in runs.peers(work))
     rows = [[peer, *(_cell(runs, peer, work, figure, digits) for work in works)] for peer in peers]
     rows = [row for row in rows if set(row[1:]) != {_NONE}]
+    if not rows:
+        return ""
     return table(["readers", *(work.removeprefix("storm-") for work in works)], rows)
 
 

@@ -53,15 +53,7 @@ FULL = {
 }
 """The names of groups, and what is in each."""
 
-QUICK = (
-    "steady-100x100",
-    "steady-1000x10",
-    "idle-1000",
-    "storm-1",
-    "storm-50",
-    "storm-1+50",
-    "bus",
-)
+QUICK = ("steady", "idle-1000", "storm-1", "storm-50", "bus")
 
 
 def chosen(names: list[str], quick: bool) -> list[Work]:
