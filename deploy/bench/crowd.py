@@ -63,8 +63,7 @@ class Crowd:
         """Wait until every fast reader has had the marker.
 
         Raises:
-            TimeoutError: some have not, after `deadline_s`.
-            CrowdFailed: a stream has ended.
+            CrowdFailed: a stream has ended, or some have not had it after `deadline_s`.
         """
         return msgspec.convert(self._answer(deadline_s), Times)
 
@@ -94,6 +93,8 @@ class Crowd:
             answer = self._child.hear(deadline_s)
         except EOFError:
             raise CrowdFailed("the process of the readers ended") from None
+        except TimeoutError:
+            raise CrowdFailed(f"the readers do not have the end after {deadline_s:g} s") from None
         if isinstance(answer, dict) and "failed" in answer:
             raise CrowdFailed(answer["failed"])
         return answer

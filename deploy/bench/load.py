@@ -71,8 +71,7 @@ def measure(origin: Origin, load: Load) -> Iterator[Measured]:
 
     Raises:
         ServerFailure: the server cannot be asked, or refuses.
-        CrowdFailed: a stream cannot be opened, or is ended.
-        TimeoutError: a reader waits too long.
+        CrowdFailed: a stream cannot be opened, ends, or brings nothing more.
     """
     server = Server(origin)
     _check(server)

@@ -15,7 +15,7 @@ import socket
 import time
 from collections.abc import Iterable
 
-from tests.benchmarks.peers.publisher import Publisher
+from tests.benchmarks.peers.publisher import events
 
 _OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n\r\n"
@@ -40,10 +40,10 @@ class Floor:
     def run(self) -> None:
         """Serve until killed."""
         while True:
-            for number, events in self._epoll.poll():
+            for number, ready in self._epoll.poll():
                 if number == self.listener.fileno():
                     self._accept()
-                elif events & select.EPOLLOUT:
+                elif ready & select.EPOLLOUT:
                     self._catch_up(number)
                 elif not self._receive(number):
                     self._close(number)
@@ -138,13 +138,17 @@ class Floor:
         self._sockets.pop(number).close()
 
 
-class _Inside(Publisher):
+class _Inside:
     """A publisher within the server, for the control run."""
 
     def __init__(self, readers: Iterable[socket.socket]) -> None:
         self._readers = list(readers)
-        self._under_way = 0
         self._batch = b""
+
+    def play(self, session: str, script: str) -> None:
+        """Write an answer to every reader."""
+        for body in events(session, script):
+            self._post(body)
 
     def _post(self, body: bytes) -> None:
         frame = b"data: %b\n\n" % body

@@ -28,31 +28,26 @@ def answer_of(script: str) -> str:
 
 
 class Publisher:
-    """A connection over which posts go one behind the other."""
+    """Posts go one behind the other over one connection, which each answer has anew."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._head = f"POST /pub HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-        self._socket = socket.create_connection((parts.hostname or "", parts.port or 0))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._address = (parts.hostname or "", parts.port or 0)
         self._tail = b""
         self._under_way = 0
 
     def play(self, session: str, script: str) -> None:
-        """Publish an answer."""
-        ids = {"sessionID": session, "messageID": f"msg_{session}"}
-        info = {"id": ids["messageID"], "sessionID": session, "role": "assistant"}
-        part = {**ids, "id": f"prt_{session}", "type": "text", "text": ""}
-        self._post(_event("message.updated", {"info": {**info, "time": {"created": 1}}}))
-        self._post(_event("message.part.updated", {"part": part}))
-        where = {**ids, "partID": part["id"], "field": "text"}
-        kind, *numbers = script.split()
-        texts = _storm(*map(int, numbers)) if kind == "storm" else _rate(*map(int, numbers))
-        for text in texts:
-            self._post(_event("message.part.delta", {**where, "delta": text}))
-        self._post(_event("session.idle", {"sessionID": session}))
-        while self._under_way:
-            self._take_answers()
+        """Publish an answer.
+
+        A server may close a connection that was idle, so the last one is of no use.
+        """
+        with socket.create_connection(self._address) as self._socket:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for event in events(session, script):
+                self._post(event)
+            while self._under_way:
+                self._take_answers()
 
     def _post(self, body: bytes) -> None:
         head = f"{self._head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -69,6 +64,20 @@ class Publisher:
         self._under_way -= seen.count(_TAKEN)
         # Less than the whole, so that no answer counts twice.
         self._tail = seen[1 - len(_TAKEN) :]
+
+
+def events(session: str, script: str) -> Iterator[bytes]:
+    """Yield what is published of an answer, each when it is due."""
+    ids = {"sessionID": session, "messageID": f"msg_{session}"}
+    info = {"id": ids["messageID"], "sessionID": session, "role": "assistant"}
+    yield _event("message.updated", {"info": {**info, "time": {"created": 1}}})
+    part = {**ids, "id": f"prt_{session}", "type": "text", "text": ""}
+    yield _event("message.part.updated", {"part": part})
+    where = {**ids, "partID": part["id"], "field": "text"}
+    kind, *numbers = script.split()
+    for text in _storm(*map(int, numbers)) if kind == "storm" else _rate(*map(int, numbers)):
+        yield _event("message.part.delta", {**where, "delta": text})
+    yield _event("session.idle", {"sessionID": session})
 
 
 def _event(kind: str, properties: Any) -> bytes:

@@ -54,8 +54,7 @@ def steady(peer: Peer, work: Work, seconds: float) -> Steady:
 
     Raises:
         Lost: a reader has not got every delta.
-        TimeoutError: a reader does not have its last event in time.
-        CrowdFailed: the server ends a stream.
+        CrowdFailed: the server ends a stream, or a reader does not have its last event in time.
     """
     count = max(1, int(work.per_second * seconds))
     plan = Plan(peer.origin, [peer.route], work.readers, kept=work.readers)

@@ -87,8 +87,7 @@ def stormed(peer: Peer, work: Work, storm: Storm) -> Stormed:
 
     Raises:
         WrongText: a reader, or the server, does not hold what the model said.
-        TimeoutError: a reader does not have its last event in time.
-        CrowdFailed: the server ends a stream.
+        CrowdFailed: the server ends a stream, or a reader does not have its last event in time.
     """
     kept = min(work.readers, max(1, _ROOM // (_FRAMING * storm.deltas * storm.size)))
     plan = Plan(peer.origin, peer.routes, work.readers, work.stalled, kept)
