@@ -1,6 +1,7 @@
 """`weir bench` at a real server, and at what cannot be measured."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from bus.hidden_login import without_login
 from bus.login import Login
 from bus.origin import Origin
 from deploy.bench import command, load
+from tests.blackbox.nginx import PROGRAM, nginx
 from tests.blackbox.weir_up import NO_TWINS, weir_up
 from tests.fakes.routes import reply, routes
 from tests.processes import ROOT, free_port
@@ -97,3 +99,12 @@ def test_the_login_of_the_url_or_of_the_environment_is_given():
     assert command.read(["http://127.0.0.1:9"], variables).server.login == login
     clean = ["http://127.0.0.1:9", "--readers", "3"]
     assert without_login(["http://me:secret@127.0.0.1:9", *clean[1:]]) == (clean, login)
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="needs nginx")
+def test_a_server_behind_tls(up, tmp_path, monkeypatch):
+    with nginx(tmp_path, up.url, "127.0.0.1:9") as (_, secure):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        measured = list(load.measure(Origin.parse(secure), load.Load(readers=2, seconds=0.3)))
+    assert [one.lost for one in measured] == [0, 0, 0]
+    assert all(one.health.count and one.health.p50 < math.inf for one in measured)
