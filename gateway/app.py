@@ -25,6 +25,7 @@ from gateway.errors import install_error_handlers
 from gateway.feed import Feeds
 from gateway.folders import Folders
 from gateway.guard import Guard
+from gateway.heartbeats import Heartbeats
 from gateway.loop_lag import LoopLag
 from gateway.neighbour import Neighbours
 from gateway.observer import Observer
@@ -67,6 +68,7 @@ class Worker:
         self, settings: Settings, room: Room, board: Scoreboard, seat: int, heart: Heart
     ) -> None:
         self.readers = Readers(Relay(), settings.max_readers)
+        self._heartbeats = Heartbeats(settings.heartbeat_ms / 1000, Ids())
         self.broken = False
         self._drain_s = settings.drain
         self._shedding = Shedding(self.readers, settings.stall_timeout)
@@ -95,6 +97,7 @@ class Worker:
         loops: list[Callable[[], None]] = [
             *self._feeds.loops(),
             self.readers.run,
+            self._heartbeats.run,
             self._folders.run,
             self._shedding.run,
             self._lag.run,
@@ -125,7 +128,7 @@ class Worker:
         if upstream is not None and upstream.login is not None:
             app.add_middleware(Guard(upstream.login))
         install_error_handlers(app, self._unknown)
-        made_with = (self.readers, self._folders, settings, Ids(), Neighbours())
+        made_with = (self.readers, self._folders, self._heartbeats, settings, Ids(), Neighbours())
         for endpoint in Endpoint:
             app.add_route(endpoint.value, EventStream(endpoint, *made_with))
         app.add_route("/global/health", Health(self._feeds.memories[0]))

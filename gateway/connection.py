@@ -63,6 +63,9 @@ class Connection:
         sock: gevent's socket.
         patience_s: how long its peer may be silent; for the kernel, which is to wait longer.
         neighbours: asked where acknowledgements say nothing.
+
+    Attributes:
+        owes: something may wait for the peer; who writes after `release` says so.
     """
 
     def __init__(self, sock: socket.socket, patience_s: float, neighbours: Neighbours) -> None:
@@ -70,7 +73,8 @@ class Connection:
         self._neighbours = neighbours
         greenlet = gevent.getcurrent()
         assert isinstance(greenlet, gevent.Greenlet), "only a greenlet of its own can be ended"
-        self._greenlet = greenlet
+        self._greenlet: gevent.Greenlet[..., object] | None = greenlet
+        self.owes = True
         self._is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6)
         self._watch: DeafWatch | None = None
         # Left to itself the kernel would hold megabytes for a reader that reads nothing.
@@ -86,7 +90,7 @@ class Connection:
 
         That must not block. Nothing more is read of the connection, other than to be discarded.
         """
-        self._watch = DeafWatch(self._sock, lambda error: on_gone(_cause(error)))
+        self._watch = DeafWatch(self._sock, lambda error: on_gone(cause_of(error)))
 
     def stalled(self, now: float) -> tuple[float, Cause]:
         """Return for how long the peer has accepted nothing of what waits, and what it looks like.
@@ -100,6 +104,7 @@ class Connection:
             Seconds, 0 while nothing waits; and `STALLED` or `BLACK_HOLED`.
         """
         account = _account(self._sock, self._is_tcp)
+        self.owes = account.waiting or self._greenlet is not None
         if not account.waiting or account.accepted > self._accepted:
             self._moved_at, self._unread = now, None
         elif self._is_tcp and self._reads():
@@ -117,18 +122,24 @@ class Connection:
         """End the connection by RST, and the greenlet that serves it; does not block.
 
         That greenlet gets a `ConnectionResetError` wherever it waits, in a write above all. One
-        that calls this for itself is to raise it itself.
+        that calls this for itself is to raise it itself. Once the greenlet is `released`, whoever
+        has the connection closes it.
         """
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        if self._greenlet is not gevent.getcurrent():
+        if self._greenlet is not None and self._greenlet is not gevent.getcurrent():
             self._greenlet.kill(ConnectionResetError(errno.ECONNRESET, reason), block=False)
+
+    def release(self) -> None:
+        """Let the greenlet go: from now on it does not serve the connection any more."""
+        self._greenlet = None
 
     def close(self) -> None:
         """Stop watching. Where something was discarded, no other request can be made out."""
-        if self._watch is None:
+        watch, self._watch = self._watch, None
+        if watch is None:
             return
-        self._watch.close()
-        if self._watch.discarded:
+        watch.close()
+        if watch.discarded:
             self.hang_up()
 
     def hang_up(self) -> None:
@@ -167,7 +178,8 @@ def _account(sock: socket.socket, is_tcp: bool) -> Account:
     return Account(queued > 0, -queued, 0.0)
 
 
-def _cause(error: OSError | None) -> Cause:
+def cause_of(error: OSError | None) -> Cause:
+    """Return why a stream ends whose connection is broken; None stands for FIN."""
     if isinstance(error, Flooding):
         return Cause.FLOODING
     return Cause.BLACK_HOLED if error is not None and error.errno in _VANISHED else Cause.GONE

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct, field
 
 from bus.subscriber import SourceCounts
-from gateway.relay import Entrance, Step
+from gateway.relay import Step
 
 By = dict[str, int]
 """A count for each cause, verdict or class."""
@@ -38,26 +36,34 @@ class Sent(Struct):
     superseded: int = 0
     saved_bytes: int = 0
 
-    def step(self, step: Step) -> None:
-        """Count what a step has written."""
-        self.events += step.events + step.merged + step.superseded
-        self.frames += step.events
-        self.bytes += sum(map(len, step.pieces))
-        self.merged += step.merged
-        self.superseded += step.superseded
-        self.saved_bytes += step.saved_bytes
+    def step(self, step: Step, times: int = 1) -> None:
+        """Count what a step has written, to so many readers."""
+        self.events += (step.events + step.merged + step.superseded) * times
+        self.frames += step.events * times
+        self.bytes += step.size * times
+        self.merged += step.merged * times
+        self.superseded += step.superseded * times
+        self.saved_bytes += step.saved_bytes * times
 
-    def entrance(self, entrance: Entrance, size: int) -> None:
-        """Count what a reader was told first, in so many bytes."""
-        self.events += len(entrance.rest)
-        self.frames += len(entrance.rest)
-        self.upserts += len(entrance.upserts)
+    def entrance(self, frames: int, upserts: int, size: int) -> None:
+        """Count what a reader was told first: frames of events, upserts, and all their bytes."""
+        self.events += frames
+        self.frames += frames
+        self.upserts += upserts
         self.bytes += size
 
-    def own(self, size: int) -> None:
-        """Count a frame of weir itself, of so many bytes."""
-        self.own_frames += 1
+    def own(self, size: int, frames: int = 1) -> None:
+        """Count frames of weir itself, of so many bytes together."""
+        self.own_frames += frames
         self.bytes += size
+
+    def __add__(self, other: Sent) -> Sent:
+        added: Sent = _sum(self, other)
+        return added
+
+    def __sub__(self, other: Sent) -> Sent:
+        names = self.__struct_fields__
+        return Sent(*(getattr(self, name) - getattr(other, name) for name in names))
 
 
 class Counts(Struct):
@@ -90,11 +96,6 @@ class Counts(Struct):
     def __add__(self, other: Counts) -> Counts:
         added: Counts = _sum(self, other)
         return added
-
-
-def total(sent: Sequence[Sent]) -> Sent:
-    """Return the sum of all."""
-    return Sent(*(sum(map(attrgetter(name), sent)) for name in Sent.__struct_fields__))
 
 
 def _sum(one: Any, two: Any) -> Any:

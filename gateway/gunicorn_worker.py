@@ -15,12 +15,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from gevent.pool import Pool
+from gevent.pool import Group
 from gevent.server import StreamServer
 from gunicorn.workers.ggevent import GeventWorker
 
-if TYPE_CHECKING:
-    from gateway.app import Worker  # loaded by each worker itself: a reload loads it anew
+if TYPE_CHECKING:  # loaded by each worker itself: a reload loads it anew
+    from gateway.app import Worker
+    from gateway.door.slots import Slots
 
 log = logging.getLogger("weir.gateway")
 
@@ -31,6 +32,36 @@ _ACCEPTED_AT_ONCE = 4
 _FINISH_WITHIN_S = 60.0
 _SPEAK_WITHIN_S = 0.5
 _KILL_WITHIN_S = 1.0
+
+
+class _Server(StreamServer):
+    """Accepts connections while there are slots; past that they wait in the listening socket.
+
+    The door closes them: one may outlive the greenlet that serves its requests.
+    """
+
+    def __init__(self, listener: Any, handle: Any, greenlets: Group, slots: Slots) -> None:
+        super().__init__(listener, handle, spawn=greenlets.spawn)  # type: ignore[call-overload]
+        self._slots = slots
+        slots.on_room.append(self._accept_again)
+
+    def do_read(self) -> Any:
+        """Accept a connection."""
+        accepted = super().do_read()
+        if accepted:
+            self._slots.come()
+        return accepted
+
+    def do_close(self, *_accepted: Any) -> None:
+        """Leave the connection to the door."""
+
+    def full(self) -> bool:
+        """Tell whether no connection is to be accepted."""
+        return self._slots.full
+
+    def _accept_again(self) -> None:
+        if self.started:
+            self.start_accepting()
 
 
 class GatewayWorker(GeventWorker):  # type: ignore[misc]
@@ -45,21 +76,19 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
     def run(self) -> None:
         """Serve until the worker is told to stop, then end in order."""
         self.gateway.door.closing = lambda: not self.alive
-        servers = [self._server(listener) for listener in self.sockets]
+        greenlets = Group()
+        servers = [self._server(listener, greenlets) for listener in self.sockets]
         while self.alive:
             self._tick()
         for server in servers:
             server.close()
         self._finish()
-        for server in servers:
-            server.pool.kill(timeout=_KILL_WITHIN_S)
+        greenlets.kill(timeout=_KILL_WITHIN_S)
         self.gateway.sign_off()
 
-    def _server(self, listener: Any) -> Any:
+    def _server(self, listener: Any, greenlets: Group) -> _Server:
         listener.setblocking(1)
-        # Past that connections wait in the listening socket.
-        pool = Pool(self.worker_connections)
-        server = StreamServer(listener, handle=self._handle, spawn=pool)
+        server = _Server(listener, self._handle, greenlets, self.gateway.door.slots)
         if self.cfg.workers > 1:
             server.max_accept = _ACCEPTED_AT_ONCE
         server.start()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import os
 import time
 from collections.abc import Collection
-from operator import attrgetter
 
 from msgspec import convert
 from msgspec.structs import asdict
@@ -106,7 +104,7 @@ class Observer:
         ]
 
     def _laggards(self) -> list[ReaderStatus]:
-        most = heapq.nsmallest(MAX_LAGGARDS, self._readers, key=attrgetter("position"))
+        most = self._readers.furthest_back(MAX_LAGGARDS)
         relay_log = self._readers.relay.log
         # Many stand at the same place: at the head, or at a cut of the log.
         places = {reader.position for reader in most}

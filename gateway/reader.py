@@ -1,15 +1,20 @@
-"""One open stream, and the lane in which it waits."""
+"""One open stream, as far as it is known where no byte is written."""
 
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from gevent.event import Event
 
 from gateway.connection import Connection
 from gateway.counts import Sent
 from gateway.evictions import Cause
-from gateway.relay import Cursor, FellOff, Relay, View
+from gateway.relay import Cursor, Step, View
+
+if TYPE_CHECKING:
+    from gateway.lane import Rank
+    from gateway.outlet import Outlet
 
 
 class Reader:
@@ -19,40 +24,122 @@ class Reader:
         view: what it gets, and in which form.
         last_id: the last it has seen of an earlier stream; None if it begins.
         from_now: it begins with what happens after it came.
-        cursor: where it stood when it began to wait, or stands since.
-        lane: where it waits; None while it does not.
+        pace_s: the least time between two flushes of further deltas; 0 for none.
+        rank: where it waits at the head of the log; None while something is written for it alone.
         placed: its view is known; until then the view admits nothing.
         patience_s: how long it waits for that before it is greeted.
         resumed: it goes on exactly where that stream was cut; None while it is not known.
         connection: its socket; None under a test client.
+        outlet: writes to that socket once the request is answered; None before.
         left: why it is over, once it is.
         opened_at: `time.monotonic()` of its beginning.
-        sent: what it was sent so far.
         stalled_s: for how long it has accepted nothing of what waits for it, as of the last look.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_counted_from",
+        "_cursor",
+        "_everyone",
+        "_sent",
+        "_turn",
+        "_wake",
+        "connection",
+        "from_now",
+        "last_id",
+        "left",
+        "opened_at",
+        "outlet",
+        "pace_s",
+        "patience_s",
+        "placed",
+        "rank",
+        "resumed",
+        "stalled_s",
+        "view",
+    )
+
     def __init__(
-        self, view: View, last_id: str | None, cursor: Cursor, from_now: bool = False
+        self,
+        view: View,
+        last_id: str | None,
+        cursor: Cursor,
+        from_now: bool,
+        pace_s: float,
+        everyone: Sent,
     ) -> None:
         self.view = view
         self.last_id = last_id
         self.from_now = from_now
-        self.cursor = cursor
+        self.pace_s = pace_s
+        self.rank: Rank | None = None
         self.placed = True
         self.patience_s = 0.0
-        self.lane: Lane | None = None
         self.resumed: bool | None = None
         self.connection: Connection | None = None
+        self.outlet: Outlet | None = None
         self.left: Cause | None = None
         self.opened_at = time.monotonic()
-        self.sent = Sent()
         self.stalled_s = 0.0
-        self.wake = Event()
+        self._cursor = cursor
+        self._sent = self._counted_from = Sent()
+        self._everyone = everyone
         self._turn: tuple[View, int] | None = None
+        self._wake: Event | None = None
 
     def place(self, view: View, placed: bool, patience_s: float) -> None:
         """Give it the view that it begins with."""
         self.view, self.placed, self.patience_s = view, placed, patience_s
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where it stands in the log."""
+        return self._cursor if self.rank is None else self.rank.cursor
+
+    @cursor.setter
+    def cursor(self, cursor: Cursor) -> None:
+        assert self.rank is None, "a reader that waits stands where its rank does"
+        self._cursor = cursor
+
+    @property
+    def position(self) -> int:
+        """The position of its cursor."""
+        return self.cursor.position
+
+    @property
+    def sent(self) -> Sent:
+        """What it was sent so far."""
+        if self.rank is None:
+            return self._sent
+        return self._sent + self.rank.sent - self._counted_from
+
+    def count_step(self, step: Step) -> None:
+        """Count what a step has written for this reader alone."""
+        self._sent.step(step)
+        self._everyone.step(step)
+
+    def count_own(self, size: int, frames: int = 1) -> None:
+        """Count frames of weir itself, of so many bytes together."""
+        self._sent.own(size, frames)
+        self._everyone.own(size, frames)
+
+    def count_entrance(self, frames: int, upserts: int, size: int) -> None:
+        """Count what it was told first: frames of events, upserts, and their bytes together."""
+        self._sent.entrance(frames, upserts, size)
+        self._everyone.entrance(frames, upserts, size)
+
+    def enter(self, rank: Rank) -> None:
+        """Wait at a rank from now on."""
+        self.rank, self._counted_from = rank, rank.sent
+        rank.readers.add(self)
+
+    def leave_rank(self) -> None:
+        """Wait no more; it stands where its rank has come."""
+        if self.rank is None:
+            return
+        sent, cursor = self.sent, self.rank.cursor
+        self.rank.readers.discard(self)
+        self.rank, self._sent, self._cursor = None, sent, cursor
 
     @property
     def turning(self) -> bool:
@@ -67,7 +154,9 @@ class Reader:
             since_ns: since when it may lack something of that, ns since the Unix epoch.
         """
         self._turn = view, since_ns
-        self.wake.set()
+        self._stir()
+        if self.rank is not None and self.outlet is not None:
+            self.outlet.work()
 
     def turn(self) -> int:
         """Take the other view; returns since when something of it may be lacking."""
@@ -76,80 +165,29 @@ class Reader:
         self._turn, self.placed = None, True
         return since_ns
 
+    def rest(self, timeout_s: float) -> None:
+        """Block until it is to get another view or is over, at most `timeout_s`."""
+        self._wake = Event()
+        if not self.gone and not self.turning:
+            self._wake.wait(timeout_s)
+        self._wake = None
+
     @property
     def gone(self) -> bool:
         """Whether it is over: nothing more is to be written."""
         return self.left is not None
-
-    @property
-    def position(self) -> int:
-        """Where it stands in the log."""
-        return self._stands.position
 
     def leave(self, cause: Cause) -> None:
         """End the stream by a reset, wherever it waits; does not block."""
         if self.left is not None:
             return
         self.left = cause
-        self.wake.set()
+        self._stir()
         if self.connection is not None:
             self.connection.reset(f"the stream is ended: {cause.value}")
+        if self.outlet is not None:
+            self.outlet.end()
 
-    def leave_lane(self) -> None:
-        """Wait no more, and stand where the lane has come."""
-        self.cursor = self._stands
-        lane, self.lane = self.lane, None
-        if lane is not None:
-            lane.readers.discard(self)
-
-    @property
-    def _stands(self) -> Cursor:
-        """Its own place, or that of its lane if the lane has come further."""
-        if self.lane is None or self.lane.cursor.position <= self.cursor.position:
-            return self.cursor
-        return self.lane.cursor
-
-
-class Lane:
-    """Readers with equal views that wait for the log to grow.
-
-    It takes for all of them the steps that hold nothing for their view. So a reader costs nothing
-    while the log grows by what does not concern it, and still does not fall off.
-
-    Attributes:
-        cursor: where it stands; no reader in it stands further back than that.
-        readers: who waits.
-        flushing: they are being woken, or were so lately.
-    """
-
-    def __init__(self, view: View, cursor: Cursor) -> None:
-        self.cursor = cursor
-        self.readers: set[Reader] = set()
-        self.flushing = False
-        self._view = view
-
-    def join(self, reader: Reader) -> None:
-        """Have a reader wait here; it stands at the head of the log."""
-        if not self.readers:
-            self.cursor = reader.cursor
-        self.readers.add(reader)
-        reader.lane = self
-
-    def emptied(self) -> list[Reader]:
-        """Have all leave at once: one who comes again soon stands further on than the others."""
-        left = list(self.readers)
-        for reader in left:
-            reader.leave_lane()
-        return left
-
-    def has_news(self, relay: Relay) -> bool:
-        """Go on to what the readers are to be woken for; returns whether there is any."""
-        self.cursor = relay.passed(self.cursor, self._view)
-        try:
-            while (step := relay.step(self.cursor, self._view)) is not None:
-                if step.pieces:
-                    return True
-                self.cursor = step.cursor
-        except FellOff:
-            return True
-        return False
+    def _stir(self) -> None:
+        if self._wake is not None:
+            self._wake.set()

@@ -1,22 +1,25 @@
-"""All open streams of a worker: who they are, and when they are woken."""
+"""All open streams of a worker: who they are, and when their lanes are flushed."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
 from collections.abc import Iterator
+from heapq import nsmallest
+from itertools import chain, islice
+from operator import attrgetter
 
 import gevent
 from gevent.event import Event
 
-from gateway.counts import Sent, total
+from gateway.counts import Sent
 from gateway.evictions import Cause, none_yet
-from gateway.reader import Lane, Reader
+from gateway.lane import Lane
+from gateway.proxy.timeslice import TimeSlice
+from gateway.reader import Reader
 from gateway.relay import Entrance, Relay, Verdict, View, enter, go_on, look_elsewhere
 from gateway.relay.pacing import pause_after
 from gateway.turnstile import Turnstile
-
-_AT_ONCE = 32
 
 
 class TooManyReaders(Exception):
@@ -24,7 +27,7 @@ class TooManyReaders(Exception):
 
 
 class Readers:
-    """Registers readers, and wakes those who wait, lane by lane, each at its own pace.
+    """Registers readers, and flushes the lanes in which they wait, each at its own pace.
 
     Args:
         relay: the core they read from.
@@ -36,6 +39,7 @@ class Readers:
         resumes: how often readers came in, by what became of their last id.
         catch_ups: how often one that had fallen off the log went on, likewise.
         evictions: how many streams have ended, by the `Cause`.
+        sent: what all readers were sent, those that are gone included.
         turnstile: for readers who have much to write.
     """
 
@@ -47,10 +51,10 @@ class Readers:
         self.catch_ups: Counter[str] = Counter()
         self.evictions = none_yet()
         self.turnstile = Turnstile()
-        self._sent_to_gone = Sent()
+        self.sent = Sent()
         self._limit = limit
         self._open: set[Reader] = set()
-        self._lanes: dict[tuple[View, object], Lane] = {}
+        self._lanes: dict[tuple[View, bool, float], Lane] = {}
         self._grown = Event()
         self._closed = False
 
@@ -60,25 +64,27 @@ class Readers:
     def __iter__(self) -> Iterator[Reader]:
         return iter(self._open)
 
-    @property
-    def sent(self) -> Sent:
-        """What all readers were sent, those that are gone included."""
-        return total([self._sent_to_gone, *(reader.sent for reader in self._open)])
-
-    def open(self, view: View, last_id: str | None = None, from_now: bool = False) -> Reader:
+    def open(
+        self,
+        view: View,
+        last_id: str | None = None,
+        from_now: bool = False,
+        pace_s: float = 0.0,
+    ) -> Reader:
         """Register a reader: whatever is appended from now on, it gets.
 
         Args:
             view: what it gets.
             last_id: the last it has seen of an earlier stream.
             from_now: without a `last_id`, it gets nothing of what was before.
+            pace_s: the least time between two flushes of further deltas; 0 for none.
 
         Raises:
             TooManyReaders: the limit is reached.
         """
         if self._closed or len(self._open) >= self._limit:
             raise TooManyReaders
-        reader = Reader(view, last_id, self.relay.head, from_now)
+        reader = Reader(view, last_id, self.relay.head, from_now, pace_s, self.sent)
         self._open.add(reader)
         self.opened += 1
         return reader
@@ -92,7 +98,6 @@ class Readers:
 
     def turn(self, reader: Reader) -> Entrance:
         """Give a reader its other view; returns what it is told first in that."""
-        reader.leave_lane()
         begins = not reader.placed
         since_ns = reader.turn()
         if begins and reader.last_id:
@@ -115,35 +120,40 @@ class Readers:
         self.catch_ups[entrance.verdict.value] += 1
         return entrance
 
+    def furthest_back(self, count: int) -> list[Reader]:
+        """Return so many readers that lag most, the last of them first."""
+        candidates = [reader for reader in self._open if reader.rank is None]
+        ranks = chain.from_iterable(lane.ranks for lane in self._lanes.values())
+        last = nsmallest(count, ranks, key=attrgetter("cursor.position"))
+        candidates += islice(chain.from_iterable(rank.readers for rank in last), count)
+        return nsmallest(count, candidates, key=attrgetter("position"))
+
     def discard(self, reader: Reader) -> None:
         """Forget a reader; one of whose end nobody has said why has broken off a write."""
         if reader in self._open:
             self._open.remove(reader)
             reader.left = reader.left or Cause.GONE
             self.evictions[reader.left.value] += 1
-            self._sent_to_gone = total([self._sent_to_gone, reader.sent])
-        reader.leave_lane()
+        reader.leave_rank()
 
     def close(self) -> None:
         """End every stream, and open no more."""
         self._closed = True
-        for reader in self._open:
+        for reader in list(self._open):
             reader.leave(Cause.DRAINED)
 
-    def wait(self, reader: Reader, timeout_s: float) -> None:
-        """Block until there may be something for `reader` to do, at most `timeout_s`.
-
-        It has to stand at the head; what its view does not admit, it has passed afterwards.
-        """
-        reader.wake.clear()
-        if reader.gone or reader.turning:
+    def settle(self, reader: Reader) -> None:
+        """Have a reader with an outlet wait at the head of the log; does not block."""
+        assert reader.outlet is not None
+        if reader.turning:
+            reader.outlet.work()
             return
-        self.lane(reader).join(reader)
-        reader.wake.wait(timeout_s)
-        reader.leave_lane()
+        self._lane(reader.view, reader.outlet.chunked, reader.pace_s).join(reader)
+        if reader.position < self.relay.log.head:
+            self._grown.set()
 
     def log_has_grown(self) -> None:
-        """Have it looked who is to be woken."""
+        """Have it looked which lanes are to be flushed."""
         self._grown.set()
 
     def run(self) -> None:
@@ -151,47 +161,44 @@ class Readers:
         while True:
             self._grown.wait()
             self._grown.clear()
-            started = time.perf_counter()
-            for lane in self.with_news():
+            turn = TimeSlice()
+            for lane in self.with_news(turn):
+                lane.flushing = True
                 gevent.spawn(self._flush, lane)
-            gevent.sleep(pause_after(time.perf_counter() - started))
+            gevent.sleep(pause_after(turn.spent_s))
 
-    def lane(self, reader: Reader) -> Lane:
-        """Return where those wait who see the same, and have to pass the same over."""
-        cursor = reader.cursor
-        key = reader.view, () if cursor.is_even else cursor.starts
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = Lane(reader.view, cursor)
-        return lane
-
-    def with_news(self) -> Iterator[Lane]:
-        """Yield the lanes to flush; other work comes in between."""
-        for number, (key, lane) in enumerate(list(self._lanes.items()), start=1):
+    def with_news(self, turn: TimeSlice) -> Iterator[Lane]:
+        """Yield the lanes to flush; others get their turns in between."""
+        for key, lane in list(self._lanes.items()):
             if lane.flushing:
-                continue
-            if not lane.readers:
+                lane.hurry()
+            elif not lane:
                 del self._lanes[key]
-            elif lane.has_news(self.relay):
+            elif lane.has_news():
                 yield lane
-            if number % _AT_ONCE == 0:
-                gevent.sleep(0)
+            turn.pass_on_if_over()
 
     def _flush(self, lane: Lane) -> None:
-        """Wake all who wait in a lane, some at a time, and let it be for as long as that was dear.
+        """Flush a lane as long as there is news for it, and let it be in proportion to the cost.
 
         Each lane by itself: one with many readers does not hold up another.
         """
-        lane.flushing = True
-        started = time.perf_counter()
-        for number, reader in enumerate(lane.emptied(), start=1):
-            reader.wake.set()
-            if number % _AT_ONCE == 0:
-                gevent.sleep(0)
-        gevent.sleep(0)
-        gevent.sleep(pause_after(time.perf_counter() - started))
-        lane.flushing = False
-        self._grown.set()
+        try:
+            while lane.has_news():
+                lane.hold_back()
+                turn = TimeSlice()
+                lane.flush(turn)
+                gevent.sleep(pause_after(turn.spent_s))
+        finally:
+            lane.flushing = False
+
+    def _lane(self, view: View, chunked: bool, pace_s: float) -> Lane:
+        """Return where those wait who get the same bytes at the same pace."""
+        key = view, chunked, pace_s
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(self.relay, view, chunked, pace_s, self.sent)
+        return lane
 
 
 def _came_ns(reader: Reader) -> int:

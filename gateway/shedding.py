@@ -37,7 +37,7 @@ class Shedding:
     def run(self) -> None:
         """Look for ever; a greenlet of its own."""
         while True:
-            readers, began = list(self._readers), time.monotonic()
+            readers, began = list(filter(_may_stall, self._readers)), time.monotonic()
             pauses = math.ceil(len(readers) / _LOOKED_AT_ONCE) or 1
             for number in range(pauses):
                 due = began + self._every_s * (number + 1) / pauses
@@ -47,8 +47,13 @@ class Shedding:
 
     def _look_at(self, reader: Reader) -> None:
         if reader.gone or reader.connection is None:
-            return
+            return  # it has ended in the middle of a round
         reader.stalled_s, cause = reader.connection.stalled(time.monotonic())
         if reader.stalled_s >= self._timeout_s:
             log.warning("a reader has accepted nothing for %.1f s, and is reset", reader.stalled_s)
             reader.leave(cause)
+
+
+def _may_stall(reader: Reader) -> bool:
+    """Tell whether something may wait for a reader: it costs a call to the kernel to know more."""
+    return reader.connection is not None and reader.connection.owes

@@ -1,4 +1,12 @@
-"""The body of one event stream, as WSGI wants it: an iterable of bytes that can be closed."""
+"""What the reader of one event stream is told by itself: first, and wherever it lags.
+
+1. A stream begins as the body of an answer, as WSGI wants it. The greenlet of the request writes
+   it until the reader stands at the head of the log.
+2. Then the stream leaves that greenlet (`take_over`), and its reader waits in a lane, which writes
+   to it what comes next.
+3. Where the reader falls behind, or gets another view, its outlet goes on with this body, again
+   until the reader stands at the head.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +19,16 @@ from typing import Final
 
 import gevent
 
-from bus.events import ServerConnected, ServerHeartbeat
+from bus.events import ServerConnected
 from bus.ids import Ids
 from gateway.connection import Connection
+from gateway.door.wire import Wire
 from gateway.evictions import Cause
+from gateway.outlet import Outlet
 from gateway.reader import Reader
 from gateway.readers import Readers
 from gateway.relay import Entrance, FellOff, Step, Verdict, patience_s
 from gateway.relay.frames import PIECE_BYTES, server_frame
-from gateway.relay.mark import event_id
 
 log = logging.getLogger("weir.gateway")
 
@@ -32,14 +41,13 @@ _WAITING = b": this worker is yet to hear of the last event\n\n"
 
 
 class Stream:
-    """Follows the relay for one reader until its peer leaves or its instance is disposed.
+    """Follows the relay for one reader up to the head of the log; begins with a greeting.
 
     Args:
         readers: where the reader is registered.
         reader: whose stream it is.
-        connection: its end of the wire; None under a test client.
-        heartbeat_s: how often the stream says that it lives.
-        frame_hz: a ceiling on flushes per second; 0 for none.
+        wire: its end of the connection; None under a test client.
+        connection: the same, as the kernel sees it; likewise.
         ids: makes the ids of the stream's own events.
     """
 
@@ -47,26 +55,30 @@ class Stream:
         self,
         readers: Readers,
         reader: Reader,
+        wire: Wire | None,
         connection: Connection | None,
-        heartbeat_s: float,
-        frame_hz: float,
         ids: Ids,
     ) -> None:
         self._readers = readers
         self._reader = reader
-        self._heartbeat_s = heartbeat_s
-        self._least_pause_s = 1 / frame_hz if frame_hz else 0.0
+        self._wire = wire
         self._ids = ids
+        self._begun = False
         self._steps = 0
         reader.connection = connection
         if connection is not None:
             connection.watch(reader.leave)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the stream, piece by piece."""
-        yield from self._until_its_place_is_heard_of()
-        yield from self._come_in()
-        beat_at = time.monotonic() + self._heartbeat_s
+        """Yield what leads to the head of the log, piece by piece.
+
+        Raises:
+            ConnectionResetError: the stream is over, and its connection is to be cut.
+        """
+        if not self._begun:
+            self._begun = True
+            yield from self._until_its_place_is_heard_of()
+            yield from self._come_in()
         while not self._reader.gone:
             if self._reader.turning:
                 yield from self._bring_in(self._readers.turn(self._reader))
@@ -76,17 +88,32 @@ class Stream:
             except FellOff:
                 yield from self._bring_in(self._catch_up())
                 continue
-            if step is not None:
-                yield from self._deliver(step)
-                if step.ends:
-                    self._reader.left = Cause.DISPOSED
-                    return
-            elif (left := beat_at - time.monotonic()) > 0:
-                self._readers.wait(self._reader, left)
-            else:
-                beat_at += self._heartbeat_s
-                yield self._say(ServerHeartbeat.type, self._place())
+            if step is None:
+                return
+            yield from self._deliver(step)
+            if step.ends:
+                self._reader.left = Cause.DISPOSED
+                return
         raise _reset("the stream is shed")
+
+    def take_over(self, chunked: bool) -> bool:
+        """Take the connection over from the request, which has written all so far.
+
+        Args:
+            chunked: the answer is in chunks.
+
+        Returns:
+            False if there is nothing to take over: the stream is over.
+        """
+        reader, connection = self._reader, self._reader.connection
+        if reader.gone or self._wire is None or connection is None:
+            return False
+        connection.release()
+        self._wire.hand_over()
+        settle = self._readers.settle
+        reader.outlet = Outlet(self, reader, self._wire, connection, chunked, settle)
+        settle(reader)
+        return True
 
     def close(self) -> None:
         """Release what the stream holds; WSGI servers call this whatever happened."""
@@ -103,10 +130,10 @@ class Stream:
         began = said = time.monotonic()
         while not reader.gone and time.monotonic() - began < self._patience_s():
             if time.monotonic() - said < _COMMENT_S:
-                reader.wake.wait(_LOOK_S)
+                reader.rest(_LOOK_S)
                 continue
             said = time.monotonic()
-            reader.sent.bytes += len(_WAITING)
+            reader.count_own(len(_WAITING), frames=0)
             yield _WAITING
 
     def _patience_s(self) -> float:
@@ -129,10 +156,6 @@ class Stream:
         yield self._retry() + connected
         yield from self._bring_in(entrance)
 
-    def _place(self) -> str:
-        """Return the id of where the reader stands; none before it has been told anything."""
-        return event_id(self._reader.cursor.marks) if self._reader.placed else ""
-
     def _catch_up(self) -> Entrance:
         stood = self._reader.cursor.marks
         entrance = self._readers.catch_up(self._reader)
@@ -148,7 +171,7 @@ class Stream:
         for piece in entrance.pieces(reader.view.endpoint):
             yield from self._by_turns(piece)
             size += len(piece)
-        reader.sent.entrance(entrance, size)
+        reader.count_entrance(len(entrance.rest), len(entrance.upserts), size)
         reader.cursor = entrance.cursor
 
     def _deliver(self, step: Step) -> Iterator[bytes]:
@@ -156,8 +179,8 @@ class Stream:
         if step.pieces:
             for piece in step.pieces:
                 yield from self._by_turns(piece) if len(piece) > PIECE_BYTES else (piece,)
-            self._reader.sent.step(step)
-        self._let_go(step)
+            self._reader.count_step(step)
+        self._let_go()
 
     def _by_turns(self, piece: bytes) -> Iterator[bytes]:
         """Yield a piece in lengths that a socket takes at once, others coming in between."""
@@ -165,28 +188,26 @@ class Stream:
             self._readers.turnstile.pass_through()
             yield piece[start : start + PIECE_BYTES]
 
-    def _let_go(self, step: Step) -> None:
+    def _let_go(self) -> None:
         """Let others in, or a reader who lags and reads fast would keep the loop to itself.
 
         Every second step is enough, and as much as ingest adds at a time (`gateway.ingest`).
         """
         self._steps += 1
-        if step.pieces and self._least_pause_s:
-            gevent.sleep(self._least_pause_s)
-        elif self._steps % _STEPS_A_TURN == 0:
+        if self._steps % _STEPS_A_TURN == 0:
             gevent.sleep(0)
 
     def _retry(self) -> bytes:
         """Return when to come back: many who lost one server must not do so at once."""
         line = b"retry: %d\n" % _RANDOM.randint(*_RETRY_MS)
-        self._reader.sent.bytes += len(line)
+        self._reader.count_own(len(line), frames=0)
         return line
 
     def _say(self, event_type: str, place: str, **properties: bool) -> bytes:
         evt_id = self._ids.ascending("evt")
         reader = self._reader
         frame = server_frame(event_type, evt_id, reader.view.endpoint, place, **properties)
-        reader.sent.own(len(frame))
+        reader.count_own(len(frame))
         return frame
 
 

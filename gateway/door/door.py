@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http import HTTPStatus
 from wsgiref.types import WSGIApplication
 
@@ -58,9 +58,8 @@ class Door:
         self._lane = SlowLane()
 
     def serve(self, sock: socket.socket, address: str) -> None:
-        """Serve one connection to its end, and close it."""
+        """Serve one connection to its end, and close it; an event stream goes on without this."""
         wire = Wire(sock, address, self.slots, self._lane)
-        self.slots.come()
         self.fresh.add(wire)
         try:
             self._serve_all(wire, address in self._trusted)
@@ -70,9 +69,8 @@ class Door:
             pass  # the worker stops: what was sent must not be followed by an error page
         finally:
             self.fresh.discard(wire)
-            self.slots.leave(wire)
-            with suppress(OSError):
-                sock.close()
+            if not wire.handed_over:
+                wire.end()
 
     def _serve_all(self, wire: Wire, trusted: bool) -> None:
         turn = TimeSlice()

@@ -13,8 +13,9 @@ from wsgiref.types import WSGIApplication
 from gateway.door.request import Request
 from gateway.door.wanted import Wanted
 from gateway.proxy.failures import ClientGone, Refusal
-from gateway.proxy.framing import Framing
+from gateway.proxy.framing import Ending, Framing
 from gateway.proxy.headers import Header
+from gateway.stream import Stream
 
 WIRE = "weir.wire"
 """Where an environ has the connection of its request."""
@@ -43,16 +44,23 @@ class Answer:
         body = app(environ, self._start)
         del environ
         self._request.forget_head()
+        handed_over = False
         try:
             for piece in body:
                 self._write(piece)
             self._begin()
-            self._send(self._framing.end(()))
+            handed_over = isinstance(body, Stream) and body.take_over(self._in_chunks)
+            if not handed_over:
+                self._send(self._framing.end(()))
         finally:
             close = getattr(body, "close", None)
-            if close is not None:
+            if close is not None and not handed_over:
                 close()
-        return self._framing.keep_alive
+        return self._framing.keep_alive and not handed_over
+
+    @property
+    def _in_chunks(self) -> bool:
+        return self._framing.ending is Ending.CHUNKS
 
     def _start(
         self, status: str, headers: list[tuple[str, str]], _error: object = None, /
@@ -106,7 +114,7 @@ def serve(app: WSGIApplication, request: Request, path: str, keep_alive: bool) -
         log.exception("%s %.200r failed", request.method, request.path)
         request.wire.reset()
         return False
-    if not request.body.ended:
+    if not request.body.ended and not request.wire.handed_over:
         request.wire.close_gently()
     return stays_open
 

@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Protocol
@@ -100,6 +100,7 @@ class Slots:
             idle.
 
     Attributes:
+        on_room: called each time a connection has ended; must not block.
         closing: connections that are answered, and read from until their client has noticed.
     """
 
@@ -108,6 +109,7 @@ class Slots:
         self._kept = min(_MOST_KEPT, max(1, requests // _KEPT_SHARE))
         self._requests = max(1, requests - self._kept)
         self._most_idle = requests
+        self.on_room: list[Callable[[], None]] = []
         self.closing = 0
         self._open = self._served = 0
         self._ending: set[Holder] = set()
@@ -122,6 +124,13 @@ class Slots:
         """Note that a connection has ended."""
         self._open -= 1
         self._ending.discard(holder)
+        for accept_again in self.on_room:
+            accept_again()
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many connections as there may be."""
+        return self._open >= self._connections
 
     def wait(self, one: Wait, within_s: float, idle: bool) -> None:
         """Note that a connection waits for its client from now on, for so long at most."""

@@ -39,6 +39,7 @@ class Wire:
     Attributes:
         lane: where this connection waits if its client sends very much in very small pieces.
         ahead: bytes that were received and that nobody has taken yet.
+        handed_over: the greenlet that accepted the connection does not serve it any more.
     """
 
     def __init__(self, sock: socket.socket, address: str, slots: Slots, lane: SlowLane) -> None:
@@ -46,6 +47,7 @@ class Wire:
         self.address = address
         self.lane = lane
         self.ahead = bytearray()
+        self.handed_over = False
         self._slots = slots
         self._serving = False  # a request is being served: this connection waits for no head
         self._streams = False
@@ -69,7 +71,7 @@ class Wire:
             raise GivenUp(self._why)
         return data
 
-    def send(self, data: bytes | bytearray) -> None:
+    def send(self, data: bytes | bytearray | memoryview) -> None:
         """Send `data`, and wait until the kernel has taken all of it.
 
         Raises:
@@ -98,13 +100,19 @@ class Wire:
         self._slots.end()
         self._streams = True
 
+    def hand_over(self) -> None:
+        """Note that the event stream goes on without the greenlet of its request."""
+        self.handed_over = True
+
     def end_request(self) -> None:
         """Note that the request is served no more."""
+        if self.handed_over:
+            return
         if not self._streams:
             self._slots.end()
         self._serving = self._streams = False
 
-    def _send(self, data: bytes | bytearray) -> None:
+    def _send(self, data: bytes | bytearray | memoryview) -> None:
         try:
             self.sock.sendall(data)
         except OSError as error:
@@ -129,6 +137,12 @@ class Wire:
                 plain.shutdown(socket.SHUT_RDWR if both else socket.SHUT_RD)
             finally:
                 plain.detach()
+
+    def end(self) -> None:
+        """Close the connection; does not block."""
+        self._slots.leave(self)
+        with contextlib.suppress(OSError):
+            self.sock.close()
 
     def close_gently(self) -> None:
         """Send the end, and close once the client has: a reset could overtake the answer.

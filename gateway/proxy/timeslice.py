@@ -10,13 +10,21 @@ _SLICE_S = 0.001
 
 
 class TimeSlice:
-    """The turn of one loop on the worker's thread."""
+    """The turns of one loop on the worker's thread."""
 
     def __init__(self) -> None:
-        self._until = time.monotonic() + _SLICE_S
+        self._spent_s = 0.0
+        self._since = time.monotonic()
+
+    @property
+    def spent_s(self) -> float:
+        """How long all turns have taken so far, what others did in between left out."""
+        return self._spent_s + time.monotonic() - self._since
 
     def pass_on_if_over(self) -> None:
         """Let the others run if the turn is over."""
-        if time.monotonic() >= self._until:
+        now = time.monotonic()
+        if now - self._since >= _SLICE_S:
+            self._spent_s += now - self._since
             gevent.sleep(0)
-            self._until = time.monotonic() + _SLICE_S
+            self._since = time.monotonic()

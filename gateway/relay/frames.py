@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -76,6 +77,11 @@ def joined(frames: list[list[bytes]]) -> tuple[bytes, ...]:
     if gathered:
         pieces.append(b"".join(gathered))
     return tuple(pieces)
+
+
+def in_chunks(pieces: Iterable[bytes]) -> bytes:
+    """Return pieces as chunks of an answer of HTTP/1.1."""
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
 
 
 @lru_cache(maxsize=1024)

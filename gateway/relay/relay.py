@@ -50,6 +50,10 @@ class Cursor(Struct, frozen=True):
         """Whether it has passed all sources as far."""
         return all(start <= self.position for _, start in self.starts)
 
+    def evened(self) -> Cursor:
+        """Return the same place; equal to any other cursor there, once all sources are even."""
+        return replace(self, starts=()) if self.starts and self.is_even else self
+
 
 class Step(Struct, frozen=True):
     """What a reader gets next.
@@ -62,6 +66,7 @@ class Step(Struct, frozen=True):
         merged: how many events went into the frame of another one.
         superseded: how many were left out, since a later snapshot stands for them.
         saved_bytes: what frames of those would have taken, about.
+        flows: parts and fields, where the step has nothing but deltas of these; else None.
     """
 
     pieces: tuple[bytes, ...]
@@ -71,6 +76,12 @@ class Step(Struct, frozen=True):
     merged: int = 0
     superseded: int = 0
     saved_bytes: int = 0
+    flows: frozenset[tuple[str, str]] | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all pieces."""
+        return sum(map(len, self.pieces))
 
 
 class Relay:
@@ -184,11 +195,12 @@ class Relay:
 
 
 def _cost(step: Step) -> int:
-    return sum(map(len, step.pieces)) + 500
+    return step.size + 500
 
 
 def _step(run: Run, marks: Marks, view: View) -> Step:
     frames: list[list[bytes]] = []
+    flows: set[tuple[str, str]] | None = set()
     merged = superseded = saved = 0
     ends = False
     for part in by_source(run.envelopes):
@@ -200,12 +212,18 @@ def _step(run: Run, marks: Marks, view: View) -> Step:
         ids = ids_in_run(part, marks, len(short.envelopes), view.tag)
         for envelope, event_id in zip(short.envelopes, ids, strict=True):
             frames.append(frame(envelope, view.endpoint, event_id))
+            event = envelope.event
+            if not isinstance(event, Delta):
+                flows = None
+            elif flows is not None:
+                flows.add((event.partID, event.field))
             if ends := _ends(envelope, view):
                 break
         if ends:
             break
     cursor = Cursor(run.end, marks)
-    return Step(joined(frames), cursor, len(frames), ends, merged, superseded, saved)
+    flow = None if flows is None else frozenset(flows)
+    return Step(joined(frames), cursor, len(frames), ends, merged, superseded, saved, flow)
 
 
 def _saved(admitted: Sequence[Envelope], short: Coalesced, view: View) -> int:

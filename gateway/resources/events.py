@@ -9,6 +9,7 @@ from gateway.connection import Connection
 from gateway.door.own import WIRE
 from gateway.errors import BadRequest
 from gateway.folders import Folders
+from gateway.heartbeats import Heartbeats
 from gateway.neighbour import Neighbours
 from gateway.readers import Readers, TooManyReaders
 from gateway.relay import Endpoint, View
@@ -42,6 +43,7 @@ class EventStream:
         endpoint: Endpoint,
         readers: Readers,
         folders: Folders,
+        heartbeats: Heartbeats,
         settings: Settings,
         ids: Ids,
         neighbours: Neighbours,
@@ -50,15 +52,17 @@ class EventStream:
         self._neighbours = neighbours
         self._readers = readers
         self._folders = folders
+        self._heartbeats = heartbeats
         self._settings = settings
         self._ids = ids
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Open the stream: the reader is registered before its first byte is written."""
         view = self._view(req)
-        connection = self._connection(req)
+        wire, connection = req.env.get(WIRE), self._connection(req)
+        pace_s = 1 / self._settings.frame_hz if self._settings.frame_hz else 0.0
         try:
-            reader = self._readers.open(view, _last_id(req), from_now=_from_now(req))
+            reader = self._readers.open(view, _last_id(req), _from_now(req), pace_s)
         except TooManyReaders:
             if connection is not None:
                 connection.hang_up()  # the many who are refused take no room
@@ -67,19 +71,13 @@ class EventStream:
                 description="this server holds as many event streams as it may; try again",
                 retry_after=_RETRY_AFTER_S,
             ) from None
-        if connection is not None:
-            req.env[WIRE].become_stream()
+        if wire is not None:
+            wire.become_stream()
         if self._endpoint is Endpoint.INSTANCE:
             self._folders.follow(reader)
+        self._heartbeats.add(reader)
         self._head(resp)
-        resp.stream = Stream(
-            self._readers,
-            reader,
-            connection=connection,
-            heartbeat_s=self._settings.heartbeat_ms / 1000,
-            frame_hz=self._settings.frame_hz,
-            ids=self._ids,
-        )
+        resp.stream = Stream(self._readers, reader, wire, connection, self._ids)
 
     def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the headers of a stream, and open none."""

@@ -13,16 +13,16 @@ from bus import clone, replay
 from bus.commands import Command, Done, Replay
 from bus.envelope import Envelope
 from bus.events import from_json
-from bus.ids import Ids
 from bus.log import Log
 from bus.publisher import Publisher
 from bus.requester import DeadlineExceeded
 from bus.subscriber import Subscriber
 from gateway import ingest
+from gateway.proxy.timeslice import TimeSlice
 from gateway.readers import Readers
 from gateway.relay import Relay, View
-from gateway.stream import Stream
 from tests.envelopes import DIRECTORY, dump
+from tests.fakes.outlet import FakeOutlet
 
 Event = dict[str, Any]
 
@@ -123,17 +123,19 @@ class WorkerModel:
             envelopes = self._feeds[processor].take(frame)
             if envelopes:
                 self.readers.relay.append(envelopes)
-        for _ in self.readers.with_news():
-            pass
+        for lane in self.readers.with_news(TimeSlice()):
+            lane.flush(TimeSlice())
 
-    def stream(self, view: View, last_id: str) -> Iterator[bytes]:
-        """Open a stream that says a heartbeat when there is nothing to say, and waits then."""
+    def stream(self, view: View, last_id: str, room: int) -> Iterator[bytes]:
+        """Open a stream that says a heartbeat when there is nothing to say, and waits then.
+
+        Args:
+            view: what its reader gets.
+            last_id: the last it has seen of an earlier stream, if any.
+            room: how many bytes its socket takes that the reader has not read.
+        """
         reader = self.readers.open(view, last_id or None)
-        for piece in Stream(self.readers, reader, None, 0.0, 0.0, Ids()):
-            if b"server.heartbeat" in piece:
-                self.readers.lane(reader).join(reader)
-            yield piece
-            reader.leave_lane()
+        return FakeOutlet(self.readers, reader, room).pieces()
 
 
 class _Fed(Subscriber):

@@ -57,8 +57,9 @@ class Reader:
         interrupted: it was cut among the upserts of a catch-up that carry no id.
     """
 
-    def __init__(self, view: View, last_id: str = "") -> None:
+    def __init__(self, view: View, room: int, last_id: str = "") -> None:
         self.view = view
+        self._room = room
         self.listener = Listener()
         self.interrupted = False
         self._in_catch_up = False
@@ -71,7 +72,7 @@ class Reader:
     def connect(self, worker: WorkerModel) -> None:
         """Go on, or begin, at a worker."""
         last_id = self.listener.last_event_id or self._first_id
-        self.worker, self._stream = worker, worker.stream(self.view, last_id)
+        self.worker, self._stream = worker, worker.stream(self.view, last_id, self._room)
         self.served.add(worker)
         self._parser = EventStreamParser()
         self._parser.last_event_id = self.listener.last_event_id
@@ -135,15 +136,16 @@ class RelayMachine(RuleBasedStateMachine):
         segment=st.sampled_from((1024, 8, 3, 1)),
         log_events=st.sampled_from((1000, 20, 4)),
         journal_events=st.sampled_from((1000, 20, 4)),
+        room=st.sampled_from((1 << 30, 2000, 300, 0)),
     )
-    def begin(self, history, sources, segment, log_events, journal_events):
+    def begin(self, history, sources, segment, log_events, journal_events, room):
         bus.log.SEGMENT_EVENTS = segment
         self.to_come = list(reversed(history))
         self.log_events = log_events
         self.processors = [ProcessorModel(f"p{n}", journal_events) for n in range(sources)]
         self.workers = [WorkerModel(self.processors, log_events) for _ in range(2)]
         self.ever = list(self.workers)
-        self.readers = [Reader(view) for view in VIEWS] + [Reader(VIEWS[0], LATE)]
+        self.readers = [Reader(view, room) for view in VIEWS] + [Reader(VIEWS[0], room, LATE)]
         self.restarts = 0
         for number, reader in enumerate(self.readers[:-1]):
             reader.connect(self.workers[number % 2])

@@ -53,7 +53,7 @@ def publish(readers, count, text="x" * 40):
 def deliver(readers, reader):
     step = readers.relay.step(reader.cursor, reader.view)
     reader.cursor = step.cursor
-    reader.sent.step(step)
+    reader.count_step(step)
     return step
 
 
@@ -230,7 +230,7 @@ def test_what_a_reader_is_told_first_is_counted():
     back = readers.open(GLOBAL, publisher_id)
     entrance = readers.come_in(back)
     pieces = list(entrance.pieces(Endpoint.GLOBAL))
-    back.sent.entrance(entrance, sum(map(len, pieces)))
+    back.count_entrance(len(entrance.rest), 0, sum(map(len, pieces)))
     assert (back.sent.events, back.sent.frames, back.sent.upserts) == (1, 1, 0)
     assert +readers.resumes == {"exact": 1}
 

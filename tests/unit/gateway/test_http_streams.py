@@ -16,7 +16,7 @@ LONGEST = "x" * 128
 def asked(query: str):
     app = falcon.App()
     install_error_handlers(app, UnknownRoutes())
-    parts = (Endpoint.GLOBAL, *[UNUSED] * 5)
+    parts = (Endpoint.GLOBAL, *[UNUSED] * 6)
     app.add_route("/global/event", EventStream(*parts))
     return TestClient(app).simulate_head("/global/event", query_string=query)
 

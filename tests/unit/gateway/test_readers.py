@@ -3,9 +3,11 @@
 import gevent
 import pytest
 
+from gateway.evictions import Cause
 from gateway.readers import Readers
 from gateway.relay import Endpoint, Log, Relay, Verdict, View
 from tests.envelopes import enveloped, instance
+from tests.fakes.outlet import FakeOutlet, waiting
 from tests.unit.bus.test_ledger import delta, part, status
 from tests.unit.relay.test_enter import clone_of, told
 
@@ -25,7 +27,7 @@ def test_one_who_came_while_nothing_was_known_is_told_all_that_a_snapshot_brings
 
 @pytest.fixture
 def readers():
-    """Some that are woken, on a short log."""
+    """Some whose lanes are flushed, on a short log."""
     some = Readers(Relay(Log(max_events=2000)), limit=10)
     rounds = gevent.spawn(some.run)
     yield some
@@ -38,69 +40,123 @@ def appended(readers, envelopes):
     readers.log_has_grown()
 
 
-def test_one_who_waits_passes_what_it_does_not_get_without_being_woken(readers):
-    reader = readers.open(ELSEWHERE)
-    waiting = gevent.spawn(readers.wait, reader, 60)
-    gevent.idle()
-    envelopes = enveloped([delta(f"{n} ") for n in range(9000)])
+def until(condition):
     with gevent.Timeout(10):
-        for start in range(0, len(envelopes), 500):
-            appended(readers, envelopes[start : start + 500])
-            while reader.position < readers.relay.log.head:
-                gevent.sleep(0.001)
-    assert not waiting.dead
+        while not condition():
+            gevent.sleep(0.001)
+
+
+def test_a_reader_that_waits_passes_what_it_does_not_get(readers):
+    reader, outlet = waiting(readers, ELSEWHERE)
+    envelopes = enveloped([delta(f"{n} ") for n in range(9000)])
+    for start in range(0, len(envelopes), 500):
+        appended(readers, envelopes[start : start + 500])
+        until(lambda: reader.position == readers.relay.log.head)
+    assert (outlet.taken(), outlet.worked) == (b"", 0)
     readers.discard(reader)
     assert reader.cursor == readers.relay.head
 
 
-def test_one_who_waits_is_woken_at_what_it_gets(readers):
-    theirs = readers.open(ELSEWHERE)
-    waiting = gevent.spawn(readers.wait, theirs, 60)
-    gevent.idle()
-    before = enveloped([delta(f"{n} ") for n in range(700)])
-    its_own = enveloped([status("idle")], ELSEWHERE.directory, "p2")
-    appended(readers, before)
-    appended(readers, its_own)
-    waiting.get(timeout=5)
-    assert theirs.position <= len(before)
-    step = readers.relay.step(theirs.cursor, theirs.view)
-    assert step is not None
-    assert step.events == 1
+def test_a_reader_that_waits_is_sent_what_it_gets(readers):
+    _, outlet = waiting(readers, ELSEWHERE)
+    appended(readers, enveloped([delta(f"{n} ") for n in range(700)]))
+    appended(readers, enveloped([status("idle")], ELSEWHERE.directory, "p2"))
+    sent = []
+    until(lambda: sent.append(outlet.taken()) or b"session.status" in b"".join(sent))
+    assert b"delta" not in b"".join(sent)
 
 
-def test_one_who_joins_others_keeps_what_it_has_passed(readers):
-    """Those who wait stand further back until the next round."""
-    early, late = (readers.open(instance()) for _ in range(2))
-    waiting = gevent.spawn(readers.wait, early, 60)
-    gevent.idle()
+def test_readers_that_stand_apart_get_what_each_lacks(readers):
+    early, outlet = waiting(readers, instance())
     readers.relay.append(enveloped([delta("a")]))
-    late.cursor = readers.relay.head
-    both = [waiting, gevent.spawn(readers.wait, late, 60)]
-    gevent.idle()
+    late, second = waiting(readers, instance())
+    readers.relay.append(enveloped([delta("b")], source="p2"))
     readers.log_has_grown()
-    assert len(gevent.joinall(both, timeout=5)) == len(both)
-    assert (early.cursor.position, late.cursor.position) == (0, 1)
+    until(lambda: early.rank is late.rank)
+    assert [b'"a"' in one.taken() for one in (outlet, second)] == [True, False]
+    assert early.sent.frames == 2
+    assert late.sent.frames == 1
 
 
-def test_those_who_wait_again_are_not_woken_for_what_they_have_had(readers):
-    several, woken = [readers.open(instance()) for _ in range(3)], []
+def test_a_reader_gets_each_step_once_and_counts_it(readers):
+    several = [waiting(readers, instance()) for _ in range(3)]
+    for text in "abc":
+        appended(readers, enveloped([delta(text)], source=text))
+        until(lambda: all(one.position == readers.relay.log.head for one, _ in several))
+    sent = [outlet.taken() for _, outlet in several]
+    assert [sent[0].count(b'"delta":"%b"' % text) for text in (b"a", b"b", b"c")] == [1, 1, 1]
+    assert sent == [sent[0]] * 3
+    assert [(one.sent.frames, one.sent.bytes) for one, _ in several] == [(3, len(sent[0]))] * 3
+    assert (readers.sent.frames, readers.sent.bytes) == (9, 3 * len(sent[0]))
 
-    def follow(reader):
-        while True:
-            readers.wait(reader, 60)
-            woken.append(reader)
-            reader.cursor = readers.relay.head
 
-    following = [gevent.spawn(follow, reader) for reader in several]
-    gevent.idle()
-    for grown in range(1, 4):
-        appended(readers, enveloped([delta("a")]))
-        with gevent.Timeout(5):
-            while len(woken) < 3 * grown:
-                gevent.sleep(0.001)
-    appended(readers, enveloped([delta("a")], ELSEWHERE.directory))
-    with gevent.Timeout(5):
-        while any(reader.position < readers.relay.log.head for reader in several):
-            gevent.sleep(0.001)
-    assert [woken.count(reader) for reader in several] == [3, 3, 3]
-    gevent.killall(following)
+@pytest.mark.parametrize("room", [0, 1, 70])
+def test_a_reader_whose_socket_is_full_leaves_the_others_and_gets_the_rest(readers, room):
+    slow, outlet = waiting(readers, instance(), room)
+    fast, other = waiting(readers, instance())
+    appended(readers, enveloped([delta("a")]))
+    until(lambda: fast.position == readers.relay.log.head)
+    assert (outlet.worked, other.worked) == (1, 0)
+    assert slow.rank is None
+    assert slow.position == fast.position
+    assert outlet.taken() == other.taken()
+    assert slow.sent == fast.sent
+
+
+def test_a_step_of_many_bytes_is_left_to_each_reader(readers):
+    reader, outlet = waiting(readers, instance())
+    appended(readers, enveloped([delta("x" * 100_000)]))
+    until(lambda: outlet.worked)
+    assert reader.rank is None
+    assert reader.position < readers.relay.log.head
+
+
+def test_readers_that_fell_off_are_left_to_themselves(readers):
+    _, outlet = waiting(readers, instance())
+    readers.relay.log.restart()
+    appended(readers, enveloped([delta("a")]))
+    until(lambda: outlet.worked)
+    assert outlet.taken() == b""
+
+
+def test_a_reader_that_leaves_in_the_middle_of_a_flush_is_sent_nothing(readers):
+    ones = [waiting(readers, instance()) for _ in range(3)]
+
+    def send(data):
+        for reader, _ in ones:
+            reader.leave(Cause.GONE)
+        return FakeOutlet.send(ones[0][1], data)
+
+    for _, outlet in ones:
+        outlet.send = send
+    appended(readers, enveloped([delta("a")]))
+    until(lambda: len(readers) == 0)
+    assert readers.evictions["gone"] == 3
+
+
+def test_further_deltas_leave_at_a_pace_and_all_else_at_once(readers):
+    pace_s = 60.0
+    reader = readers.open(instance(), pace_s=pace_s)
+    outlet = FakeOutlet(readers, reader)
+    readers.settle(reader)
+
+    def arrives(event, source):
+        appended(readers, enveloped([event], source=source))
+        until(lambda: reader.position == readers.relay.log.head)
+        return outlet.taken()
+
+    assert b'"a"' in arrives(delta("a"), "1")
+    appended(readers, enveloped([delta("b")], source="2"))
+    gevent.sleep(0.05)
+    assert outlet.taken() == b""
+    assert b'"b"' in (both := arrives(status("idle"), "3"))
+    assert both.index(b'"b"') < both.index(b"session.status")
+    assert b'"c"' in arrives(delta("c"), "4")
+
+
+def test_a_reader_with_another_view_leaves_its_lane_for_it(readers):
+    reader, outlet = waiting(readers, ELSEWHERE)
+    reader.turn_to(instance(), 0)
+    assert outlet.worked == 1
+    assert reader.turning
+    assert reader.rank is None

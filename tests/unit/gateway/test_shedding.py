@@ -17,6 +17,7 @@ TIMEOUT_S = 2.0
 class Wire:
     """A connection that says how long its peer has stalled, until it is closed."""
 
+    owes = True
     stalled_s = 0.0
     closed = False
     looks = 0
@@ -82,3 +83,10 @@ def test_whoever_reads_waits_for_a_few_looks_at_most(readers, looking):
         now = sum(looks(readers))
         most, before = max(most, now - before), now
     assert most <= FEW
+
+
+def test_a_connection_that_owes_nothing_is_not_looked_at(readers, looking):
+    idle = next(iter(readers))
+    idle.connection.owes = False
+    until(lambda: sum(looks(readers)) > 2 * COUNT)
+    assert idle.connection.looks == 0

@@ -6,12 +6,11 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from bus.ids import Ids
 from bus.sse import EventStreamParser
 from gateway.readers import Readers
 from gateway.relay import Log, Relay
-from gateway.stream import Stream
 from tests.envelopes import enveloped, instance
+from tests.fakes.outlet import opened as opened_stream
 from tests.reference import fold
 from tests.unit.bus.test_ledger import delta, part, state, status
 from tests.unit.relay.test_enter import cloned
@@ -20,11 +19,10 @@ EVENTS = [part("", time={"start": 1}), status("busy"), *(delta(f"{n} ") for n in
 
 
 def opened(readers):
-    """A stream whose reader has been let in."""
-    stream = Stream(readers, readers.open(instance()), None, 60, 0, Ids())
-    pieces = iter(stream)
+    """The pieces of a stream whose reader has been let in."""
+    pieces = opened_stream(readers, instance())
     until(pieces, lambda event: event["type"] == "server.connected")
-    return stream, pieces
+    return pieces
 
 
 def until(pieces, wanted):
@@ -39,20 +37,20 @@ def until(pieces, wanted):
 def test_a_reader_that_fell_off_the_log_is_caught_up_in_place():
     readers = Readers(Relay(Log(max_events=2000)), 10)
     envelopes = enveloped([*EVENTS, status("idle")])
-    stream, pieces = opened(readers)
+    pieces = opened(readers)
     readers.relay.append(envelopes[:50])
     first = until(pieces, lambda event: event["type"] == "message.part.delta")
     readers.relay.append(envelopes[50:])
     got = first + until(pieces, lambda e: e["properties"].get("status") == {"type": "idle"})
     assert readers.catch_ups == {"caught_up": 1}
-    stream.close()
+    pieces.close()
     assert state(got) == state([*EVENTS, status("idle")])
 
 
 def test_a_reader_that_missed_what_nobody_knows_is_reset():
     readers = Readers(Relay(), 10)
     envelopes = enveloped(EVENTS)
-    _, pieces = opened(readers)
+    pieces = opened(readers)
     readers.relay.append(envelopes[:50])
     until(pieces, lambda event: event["type"] == "message.part.delta")
     readers.relay.load(cloned([replace(envelopes[60], epoch="later", seq=1)], 0))
@@ -64,7 +62,7 @@ def test_what_a_reader_is_told_first_is_one_with_what_follows():
     readers = Readers(Relay(), 10)
     envelopes = enveloped([*EVENTS, status("idle")])
     readers.relay.append(envelopes[:500])
-    _, pieces = opened(readers)
+    pieces = opened(readers)
     readers.relay.append(envelopes[500:])
     got = until(pieces, lambda e: e["properties"].get("status") == {"type": "idle"})
     assert fold(got).parts == fold(EVENTS).parts

@@ -1,0 +1,67 @@
+"""Heartbeats of all streams of a worker, by one clock.
+
+Each stream has its own moment, and all have the same period. So one queue is in order by itself: a
+reader that has had its heartbeat goes to the end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+import gevent
+
+from bus.events import ServerHeartbeat
+from bus.ids import Ids
+from gateway.proxy.timeslice import TimeSlice
+from gateway.reader import Reader
+from gateway.relay import Endpoint
+from gateway.relay.frames import server_frame
+from gateway.relay.mark import event_id
+
+_LOOK_S = 0.1
+
+
+class Heartbeats:
+    """Says heartbeats to readers that wait at the head of the log.
+
+    Readers that are being written to need none.
+
+    Args:
+        period_s: of one stream.
+        ids: makes the ids of the events.
+    """
+
+    def __init__(self, period_s: float, ids: Ids) -> None:
+        self._period_s = period_s
+        self._ids = ids
+        self._due: deque[tuple[float, Reader]] = deque()
+
+    def add(self, reader: Reader) -> None:
+        """Have a reader get heartbeats for as long as it is there."""
+        self._due.append((time.monotonic() + self._period_s, reader))
+
+    def run(self) -> None:
+        """Say them for ever; a greenlet of its own."""
+        while True:
+            gevent.sleep(min(_LOOK_S, self._period_s / 4))
+            self.beat(time.monotonic())
+
+    def beat(self, now: float) -> None:
+        """Say those that are due."""
+        turn = TimeSlice()
+        frames: dict[tuple[Endpoint, str], bytes] = {}
+        while self._due and self._due[0][0] <= now:
+            at, reader = self._due.popleft()
+            if reader.gone:
+                continue
+            self._due.append((max(at + self._period_s, now), reader))
+            if reader.rank is not None and reader.outlet is not None:
+                kind = reader.view.endpoint, event_id(reader.cursor.marks) if reader.placed else ""
+                if kind not in frames:
+                    frames[kind] = self._frame(*kind)
+                reader.outlet.say(frames[kind])
+            turn.pass_on_if_over()
+
+    def _frame(self, endpoint: Endpoint, place: str) -> bytes:
+        return server_frame(ServerHeartbeat.type, self._ids.ascending("evt"), endpoint, place)

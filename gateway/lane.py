@@ -1,0 +1,207 @@
+"""Readers that follow the same view, and get the same bytes by one flush.
+
+1. Readers of a lane that stand at the same place form a rank. A flush computes one step for a rank
+   and writes it to each socket without blocking. Then all stand where the step ends.
+2. A reader whose socket takes only part of it leaves the rank; its outlet writes the rest, and
+   brings it back once it stands at the head of the log again.
+3. A rank passes over what its view does not admit. So a reader costs nothing while the log grows
+   by what does not concern it, and still does not fall off.
+4. With a pace, further deltas of a part leave only so often. What is no delta leaves at once, and
+   takes along what waits; so does the first delta of a part.
+"""
+
+from __future__ import annotations
+
+import time
+
+from gevent.event import Event
+
+from gateway.counts import Sent
+from gateway.proxy.timeslice import TimeSlice
+from gateway.reader import Reader
+from gateway.relay import Cursor, FellOff, Relay, Step, View
+from gateway.relay.frames import in_chunks
+
+_MOST_BYTES = 64 * 1024
+"""A step of more than that is written to one reader after the other, by turns."""
+
+
+class Rank:
+    """Readers of a lane that stand at the same place.
+
+    Attributes:
+        cursor: where they stand.
+        readers: who they are.
+        sent: what a reader was sent that has been in the lane for as long as this counts.
+    """
+
+    __slots__ = ("cursor", "readers", "sent")
+
+    def __init__(self, cursor: Cursor, sent: Sent) -> None:
+        self.cursor = cursor
+        self.sent = sent
+        self.readers: set[Reader] = set()
+
+
+class Lane:
+    """The ranks of one view.
+
+    Args:
+        relay: where their steps come from.
+        view: what all readers here get.
+        chunked: their answers are in chunks.
+        pace_s: the least time between two flushes of further deltas; 0 for none.
+        everyone: counts what all readers of the worker are sent.
+
+    Attributes:
+        flushing: a greenlet flushes it, or waits to do so.
+    """
+
+    def __init__(
+        self, relay: Relay, view: View, chunked: bool, pace_s: float, everyone: Sent
+    ) -> None:
+        self.flushing = False
+        self._relay = relay
+        self._view = view
+        self._chunked = chunked
+        self._pace_s = pace_s
+        self._everyone = everyone
+        self._ranks: dict[Cursor, Rank] = {}
+        self._flowing: frozenset[tuple[str, str]] = frozenset()
+        self._flowed_at = float("-inf")
+        self._hurry: Event | None = None
+
+    def __bool__(self) -> bool:
+        return any(rank.readers for rank in self._ranks.values())
+
+    def join(self, reader: Reader) -> None:
+        """Have a reader wait here, where it stands."""
+        cursor = reader.cursor.evened()
+        rank = self._ranks.get(cursor)
+        if rank is None:
+            rank = self._ranks[cursor] = Rank(cursor, Sent())
+        reader.enter(rank)
+
+    @property
+    def ranks(self) -> list[Rank]:
+        """The ranks that hold readers."""
+        return [rank for rank in self._ranks.values() if rank.readers]
+
+    def has_news(self) -> bool:
+        """Pass over what the view does not admit; tell whether there is something to flush.
+
+        To be called while the lane is not being flushed.
+        """
+        ranks, found = self.ranks, False
+        self._ranks = {rank.cursor: rank for rank in ranks}
+        for rank in ranks:
+            found = self._pass_over(rank) or found
+        return found
+
+    def hold_back(self) -> None:
+        """Block for as long as the pace keeps back what there is to flush."""
+        left_s = self._flowed_at + self._pace_s - time.monotonic()
+        if self._pace_s and left_s > 0 and self._only_flows_on():
+            self._hurry = Event()
+            self._hurry.wait(left_s)
+            self._hurry = None
+
+    def hurry(self) -> None:
+        """End `hold_back` if there is more than further deltas now."""
+        if self._hurry is not None and not self._only_flows_on():
+            self._hurry.set()
+
+    def flush(self, turn: TimeSlice) -> None:
+        """Write to all readers what comes next; others get their turns in between."""
+        for rank in self.ranks:
+            try:
+                step = self._relay.step(rank.cursor, self._view)
+            except FellOff:
+                self._by_greenlets(rank)
+                continue
+            if step is None:
+                continue
+            if step.ends or step.size > _MOST_BYTES:
+                self._by_greenlets(rank)
+            else:
+                self._write(rank, step, turn)
+
+    def _pass_over(self, rank: Rank) -> bool:
+        cursor = self._relay.passed(rank.cursor, self._view)
+        found = False
+        try:
+            while (step := self._relay.step(cursor, self._view)) is not None:
+                if step.pieces:
+                    found = True
+                    break
+                cursor = step.cursor
+        except FellOff:
+            found = True
+        if cursor != rank.cursor:
+            self._move(rank, cursor)
+        return found
+
+    def _move(self, rank: Rank, cursor: Cursor) -> None:
+        """Have a rank stand elsewhere, together with those that stand there already."""
+        del self._ranks[rank.cursor]
+        there = self._ranks.get(cursor.evened())
+        if there is None:
+            rank.cursor = cursor.evened()
+            self._ranks[rank.cursor] = rank
+            return
+        for reader in list(rank.readers):
+            reader.leave_rank()
+            reader.enter(there)
+
+    def _by_greenlets(self, rank: Rank) -> None:
+        """Have each reader served by itself: by turns, and as its own place demands."""
+        for reader in list(rank.readers):
+            if reader.outlet is not None:
+                reader.outlet.work()
+
+    def _write(self, rank: Rank, step: Step, turn: TimeSlice) -> None:
+        data = in_chunks(step.pieces) if self._chunked else b"".join(step.pieces)
+        there, is_new = self._after(rank, step)
+        self._flowing, self._flowed_at = step.flows or frozenset(), time.monotonic()
+        written = 0
+        for reader in list(rank.readers):
+            if reader.rank is not rank or reader.outlet is None:
+                continue  # it has left while others had their turn
+            left = reader.outlet.send(data)
+            if reader.rank is not rank:
+                continue  # its peer has left
+            if is_new and left is None:
+                rank.readers.discard(reader)
+                reader.rank = there
+                there.readers.add(reader)
+                written += 1
+            else:
+                reader.leave_rank()
+                reader.cursor = step.cursor
+                reader.count_step(step)
+                if left is None:
+                    reader.enter(there)
+                else:
+                    reader.outlet.work(left)
+            turn.pass_on_if_over()
+        self._everyone.step(step, written)
+
+    def _after(self, rank: Rank, step: Step) -> tuple[Rank, bool]:
+        """Return where the readers of a rank stand after a step, and whether that place is new."""
+        cursor = step.cursor.evened()
+        there = self._ranks.get(cursor)
+        if there is not None:
+            return there, False
+        sent = Sent()
+        sent.step(step)
+        there = self._ranks[cursor] = Rank(cursor, rank.sent + sent)
+        return there, True
+
+    def _only_flows_on(self) -> bool:
+        """Tell whether what comes next is further deltas of parts alone, for all readers."""
+        try:
+            steps = [self._relay.step(cursor, self._view) for cursor in self._ranks]
+        except FellOff:
+            return False
+        flows = [None if step is None else step.flows for step in steps]
+        return all(flow is not None and flow <= self._flowing for flow in flows)
