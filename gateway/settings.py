@@ -47,7 +47,10 @@ GATEWAY_FLAGS = (
     Flag("workers", flags.whole(1, 64), 2, "gunicorn workers"),
     Flag("heartbeat-ms", flags.whole(1000, 60000), 10000, "time between heartbeats of a stream"),
     Flag(
-        "frame-hz", flags.number(0, 1000), 0.0, "most flushes a second for one reader; 0: no limit"
+        "frame-hz",
+        flags.number(0, 1000),
+        0.0,
+        "how often a second further deltas of a part leave; 0: at once",
     ),
     Flag(
         "stall-timeout",
@@ -112,7 +115,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     Attributes:
         buses: where the processors' sockets are; the first processor takes the commands.
         directory: the folder of requests that name none.
-        frame_hz: a ceiling on flushes per second for one reader; 0 for none.
+        frame_hz: how often a second further deltas of a part leave; 0 for at once.
         stall_timeout: seconds that a reader may accept no byte of what waits for it.
         drain: seconds over which readers are let go when a worker stops.
         command_timeout: seconds to wait for a processor's answer.
