@@ -21,6 +21,7 @@ from gateway.proxy.timeslice import TimeSlice
 from gateway.reader import Reader
 from gateway.relay import Cursor, FellOff, Relay, Step, View
 from gateway.relay.frames import in_chunks
+from gateway.relay.pacing import Pace
 
 _MOST_BYTES = 64 * 1024
 """A step of more than that is written to one reader after the other, by turns."""
@@ -64,11 +65,9 @@ class Lane:
         self._relay = relay
         self._view = view
         self._chunked = chunked
-        self._pace_s = pace_s
         self._everyone = everyone
         self._ranks: dict[Cursor, Rank] = {}
-        self._flowing: frozenset[tuple[str, str]] = frozenset()
-        self._flowed_at = float("-inf")
+        self._pace = Pace(pace_s)
         self._hurry: Event | None = None
 
     def __bool__(self) -> bool:
@@ -98,17 +97,20 @@ class Lane:
             found = self._pass_over(rank) or found
         return found
 
+    def stands_before(self, position: int) -> bool:
+        """Tell whether a reader stands before a position of the log."""
+        return any(rank.cursor.position < position for rank in self.ranks)
+
     def hold_back(self) -> None:
         """Block for as long as the pace keeps back what there is to flush."""
-        left_s = self._flowed_at + self._pace_s - time.monotonic()
-        if self._pace_s and left_s > 0 and self._only_flows_on():
+        if (left_s := self._held_back_s()) > 0:
             self._hurry = Event()
             self._hurry.wait(left_s)
             self._hurry = None
 
     def hurry(self) -> None:
         """End `hold_back` if there is more than further deltas now."""
-        if self._hurry is not None and not self._only_flows_on():
+        if self._hurry is not None and self._held_back_s() <= 0:
             self._hurry.set()
 
     def flush(self, turn: TimeSlice) -> None:
@@ -162,7 +164,7 @@ class Lane:
     def _write(self, rank: Rank, step: Step, turn: TimeSlice) -> None:
         data = in_chunks(step.pieces) if self._chunked else b"".join(step.pieces)
         there, is_new = self._after(rank, step)
-        self._flowing, self._flowed_at = step.flows or frozenset(), time.monotonic()
+        self._pace.note(step, time.monotonic())
         written = 0
         for reader in list(rank.readers):
             if reader.rank is not rank or reader.outlet is None:
@@ -197,11 +199,20 @@ class Lane:
         there = self._ranks[cursor] = Rank(cursor, rank.sent + sent)
         return there, True
 
-    def _only_flows_on(self) -> bool:
-        """Tell whether what comes next is further deltas of parts alone, for all readers."""
+    def _held_back_s(self) -> float:
+        """Return for how long the pace keeps back what there is: nothing but further deltas."""
+        held_s = self._pace.held_back_s(time.monotonic())
+        if held_s > 0 and all(map(self._only_flows_on, self._ranks)):
+            return held_s
+        return 0.0
+
+    def _only_flows_on(self, cursor: Cursor) -> bool:
+        """Tell whether all that follows is further deltas."""
         try:
-            steps = [self._relay.step(cursor, self._view) for cursor in self._ranks]
+            while (step := self._relay.step(cursor, self._view)) is not None:
+                if step.pieces and not self._pace.knows(step):
+                    return False
+                cursor = step.cursor
         except FellOff:
             return False
-        flows = [None if step is None else step.flows for step in steps]
-        return all(flow is not None and flow <= self._flowing for flow in flows)
+        return True

@@ -186,9 +186,11 @@ class Readers:
         try:
             while lane.has_news():
                 lane.hold_back()
-                turn = TimeSlice()
-                lane.flush(turn)
-                gevent.sleep(pause_after(turn.spent_s))
+                head = self.relay.log.head
+                while lane.has_news() and lane.stands_before(head):
+                    turn = TimeSlice()
+                    lane.flush(turn)
+                    gevent.sleep(pause_after(turn.spent_s))
         finally:
             lane.flushing = False
 

@@ -55,6 +55,10 @@ class Cursor(Struct, frozen=True):
         return replace(self, starts=()) if self.starts and self.is_even else self
 
 
+Flow = tuple[str, str]
+"""A part, and the field of it that deltas add to."""
+
+
 class Step(Struct, frozen=True):
     """What a reader gets next.
 
@@ -66,7 +70,8 @@ class Step(Struct, frozen=True):
         merged: how many events went into the frame of another one.
         superseded: how many were left out, since a later snapshot stands for them.
         saved_bytes: what frames of those would have taken, about.
-        flows: parts and fields, where the step has nothing but deltas of these; else None.
+        flows: how many characters it adds, by part and field.
+        only_flows: it holds nothing else.
     """
 
     pieces: tuple[bytes, ...]
@@ -76,7 +81,8 @@ class Step(Struct, frozen=True):
     merged: int = 0
     superseded: int = 0
     saved_bytes: int = 0
-    flows: frozenset[tuple[str, str]] | None = None
+    flows: dict[Flow, int] = {}
+    only_flows: bool = False
 
     @property
     def size(self) -> int:
@@ -200,7 +206,8 @@ def _cost(step: Step) -> int:
 
 def _step(run: Run, marks: Marks, view: View) -> Step:
     frames: list[list[bytes]] = []
-    flows: set[tuple[str, str]] | None = set()
+    flows: dict[Flow, int] = {}
+    only_flows = True
     merged = superseded = saved = 0
     ends = False
     for part in by_source(run.envelopes):
@@ -213,17 +220,18 @@ def _step(run: Run, marks: Marks, view: View) -> Step:
         for envelope, event_id in zip(short.envelopes, ids, strict=True):
             frames.append(frame(envelope, view.endpoint, event_id))
             event = envelope.event
-            if not isinstance(event, Delta):
-                flows = None
-            elif flows is not None:
-                flows.add((event.partID, event.field))
+            if isinstance(event, Delta):
+                flow = event.partID, event.field
+                flows[flow] = flows.get(flow, 0) + len(event.delta)
+            else:
+                only_flows = False
             if ends := _ends(envelope, view):
                 break
         if ends:
             break
     cursor = Cursor(run.end, marks)
-    flow = None if flows is None else frozenset(flows)
-    return Step(joined(frames), cursor, len(frames), ends, merged, superseded, saved, flow)
+    counts = merged, superseded, saved
+    return Step(joined(frames), cursor, len(frames), ends, *counts, flows, only_flows)
 
 
 def _saved(admitted: Sequence[Envelope], short: Coalesced, view: View) -> int:
