@@ -16,11 +16,16 @@ PROVIDER = "provider"
 class Memory:
     """Samples until the end of the ``with`` block, and keeps the largest figure of each group.
 
+    Args:
+        groups: pids by group.
+        every_s: the time between two samples; each costs a millisecond or two for a process.
+
     Attributes:
         peak: MB by group, and their largest sum as ``total``.
     """
 
-    def __init__(self, groups: Mapping[str, Sequence[int]]) -> None:
+    def __init__(self, groups: Mapping[str, Sequence[int]], every_s: float = EVERY_S) -> None:
+        self._every_s = every_s
         self.peak: dict[str, float] = {}
         self._groups = groups
         self._over = threading.Event()
@@ -40,7 +45,7 @@ class Memory:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._over.wait(EVERY_S):
+        while not self._over.wait(self._every_s):
             for name, mb in memory_now(self._groups).items():
                 self.peak[name] = max(mb, self.peak.get(name, 0.0))
 

@@ -101,7 +101,7 @@ def installed(request, built, tmp_path_factory):
     folder = tmp_path_factory.mktemp("an environment")
     python = sys.executable if request.param == "wheel" else newest_python()
     run(python, "-m", "venv", "--without-pip", ".", cwd=folder)
-    install = "install", "--quiet"
+    install = "install", "--quiet", "--no-compile"  # what is imported is compiled then
     if request.param == "wheel":
         pip(folder, *install, *built.glob("*.whl"))
     else:

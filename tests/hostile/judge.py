@@ -19,9 +19,9 @@ from tests.hostile.stage import Held, Stage, Times
 
 TRIES = 3
 _SETTLE_S = 0.4
-_BEFORE_S = 1.0
 _BACK_WITHIN_S = 30.0
-_LOOK_S = 0.5
+_LOOK_S = 0.25
+_SAMPLE_S = 0.25
 _SPARE_DESCRIPTORS = 24
 _SPARE_GREENLETS = 8
 _KEPT_MB, _KEPT_SHARE = 40.0, 0.2
@@ -34,15 +34,17 @@ class Bounds(Struct, frozen=True):
     Attributes:
         seconds: how long an attack goes on.
         floor_ms: times below are not judged.
+        before_s: how long it is quiet before; of little account where the floor is high.
     """
 
     seconds: float
     floor_ms: float
+    before_s: float = 1.0
 
 
 LONG = Bounds(seconds=8.0, floor_ms=50.0)
 USUAL = Bounds(seconds=4.0, floor_ms=50.0)
-SHORT = Bounds(seconds=1.5, floor_ms=250.0)
+SHORT = Bounds(seconds=0.8, floor_ms=250.0, before_s=0.3)
 
 
 class Verdict(Struct):
@@ -81,8 +83,8 @@ def _once(stage: Stage, run: Run, size: int, seed: int, bounds: Bounds) -> Verdi
     attack = run.attack
     held, log_size = stage.held(), stage.weir.log.stat().st_size
     stage.quiet(_SETTLE_S)  # to be counted stops a process for a while
-    quiet = stage.quiet(_BEFORE_S)
-    with Memory(_own(stage)) as memory:
+    quiet = stage.quiet(bounds.before_s)
+    with Memory(_own(stage), _SAMPLE_S) as memory:
         window, found = stage.attack(run.name, size, seed, bounds.seconds)
     before, during = stage.times(quiet, window)
     peak_mb = memory.peak.get("total", held.memory_mb)
