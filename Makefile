@@ -70,11 +70,13 @@ lock:
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+# The editable install is a path (compat): a finder would cost every start of a Python 20 ms.
 $(READY): requirements-dev.lock pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'weir needs Python 3.11 or newer: none found on PATH' >&2; exit 1; }
 	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo 'weir needs the venv module of $(PYTHON); on Debian: apt install python3-venv' >&2; exit 1; }
 	'$(PYTHON)' -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e . \
+		--config-settings editable_mode=compat
 	@touch $(READY)
