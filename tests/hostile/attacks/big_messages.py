@@ -33,7 +33,7 @@ ATTACK = Attack(
     "{n} messages of 31 MB, and lists of them",
     run,
     full=16,
-    small=3,
+    small=2,
     modes=(NATIVE,),
     memory_mb=450.0,
     kept_mb=150.0,

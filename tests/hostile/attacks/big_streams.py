@@ -26,4 +26,4 @@ def run(site: Site, count: int) -> None:
         reset(sock)
 
 
-ATTACK = Attack("{n} streams with heads of 62 KB", run, full=1000, small=200, memory_mb=60.0)
+ATTACK = Attack("{n} streams with heads of 62 KB", run, full=1000, small=80, memory_mb=60.0)

@@ -24,4 +24,4 @@ def run(site: Site, count: int) -> None:
         reset(sock)
 
 
-ATTACK = Attack("{n} streams with a filter each", run, full=4_000, small=300, memory_mb=200.0)
+ATTACK = Attack("{n} streams with a filter each", run, full=4_000, small=150, memory_mb=200.0)

@@ -28,4 +28,4 @@ def _send(site: Site, reads: bool) -> None:
                 sock.settimeout(0.5)
 
 
-ATTACK = Attack("{n} clients that pipeline", run, full=20, small=4)
+ATTACK = Attack("{n} clients that pipeline", run, full=20, small=2)

@@ -32,7 +32,7 @@ ATTACK = Attack(
     "{n} clients that ask for a list of 40 MB and do not read",
     run,
     full=500,
-    small=60,
+    small=20,
     modes=(NATIVE,),
     memory_mb=300.0,
     kept_mb=150.0,
