@@ -52,7 +52,7 @@ class Broadcast:
             if self._socket is None:
                 return
             try:
-                asked = zmq.Socket.recv(self._socket, zmq.NOBLOCK)
+                asked = self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return
             self._topics += 1 if asked[:1] == _SUBSCRIBED else -1

@@ -6,6 +6,8 @@ the bus faster than one message an event; a lone event still leaves at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from msgspec import Struct
 
@@ -13,7 +15,7 @@ from bus.envelope import Envelope
 from bus.malformed import MALFORMED
 
 
-class Batch(Struct, frozen=True, array_like=True, tag=1):
+class Batch(Struct, frozen=True, array_like=True, gc=False, tag=1):
     """Envelopes of one source and epoch, in order and without a hole."""
 
     envelopes: list[Envelope]
@@ -35,13 +37,8 @@ class MalformedFrame(ValueError):
     """The bytes are no frame of this bus."""
 
 
-_encoder = msgspec.msgpack.Encoder()
+encode: Callable[[Frame], bytes] = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
-
-
-def encode(frame: Frame) -> bytes:
-    """Return the bytes of a frame."""
-    return _encoder.encode(frame)
 
 
 def decode(data: bytes) -> Frame:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
+
+from gevent.monkey import get_original
 
 _ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # A byte to a digit; a slight preference for the first few is no matter, an id is no secret.
@@ -33,7 +34,8 @@ class Ids:
 
     def __init__(self) -> None:
         self._last = 0
-        self._lock = threading.Lock()
+        # The lock of gevent costs more than all else, and this is held for no longer than a sum.
+        self._lock = get_original("_thread", "allocate_lock")()
 
     def ascending(self, prefix: str) -> str:
         """Return a new id that sorts after every earlier one of the same prefix."""

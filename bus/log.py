@@ -104,13 +104,14 @@ class Log:
         """Bytes that the envelopes take in memory."""
         return self._size_of_full + self._newest.size
 
-    def append(self, envelope: Envelope) -> None:
-        """Add an envelope at the head."""
-        segment = self._newest
+    def append(self, envelope: Envelope) -> int:
+        """Add an envelope at the head; return the bytes of its text."""
+        segment, size = self._newest, envelope.event.size
         segment.envelopes.append(envelope)
-        segment.text += envelope.event.size
+        segment.text += size
         if segment.text >= SEGMENT_TEXT_BYTES or len(segment.envelopes) >= SEGMENT_EVENTS:
             self._begin_segment()
+        return size
 
     def run(self, position: int) -> Run:
         """Return what stands at `position` and after it, to the end of its segment.

@@ -42,7 +42,6 @@ class Publisher:
         epoch: names this start of the source.
         seq: of the last event published.
         journal: the latest of them, at the position of their seq, for replay.
-        ledger: what all that were sent say together, for those who come late.
     """
 
     def __init__(
@@ -55,7 +54,8 @@ class Publisher:
         self.epoch = new_epoch()
         self.seq = 0
         self.journal = Log(max_bytes=_JOURNAL_BYTES, start=1)
-        self.ledger = Ledger()
+        self._ledger = Ledger()
+        self._unfolded: list[Envelope] = []
         self._socket = socket
         self._defer = defer
         self._pending: list[Envelope] = []
@@ -77,9 +77,8 @@ class Publisher:
         )
         if not self._pending and self._defer is not None:
             self._defer(self.flush)
-        self.journal.append(envelope)
         self._pending.append(envelope)
-        self._pending_bytes += event.size
+        self._pending_bytes += self.journal.append(envelope)
         full = self._pending_bytes >= BATCH_BYTES or len(self._pending) >= BATCH_EVENTS
         if full or self._defer is None:
             self.flush()
@@ -90,16 +89,26 @@ class Publisher:
         before = Envelope(self.source, "", 0, time.time_ns(), directory, project, None, event)
         self.ledger.note_gone(before)
 
+    @property
+    def ledger(self) -> Ledger:
+        """What all events that were sent say together, for those who come late."""
+        self._fold()
+        return self._ledger
+
     def flush(self) -> None:
         """Send what waits."""
-        if self._pending:
-            batch, self._pending, self._pending_bytes = Batch(self._pending), [], 0
-            self.ledger.note(batch.envelopes)
-            self._send(batch)
+        pending, size = self._pending, self._pending_bytes
+        if pending:
+            self._pending, self._pending_bytes = [], 0
+            self._unfolded += pending
+            if size >= BATCH_BYTES or len(self._unfolded) >= BATCH_EVENTS:
+                self._fold()
+            self._send(Batch(pending))
 
     def heartbeat(self) -> None:
         """Say that this source lives, and what its last seq is."""
         self.flush()
+        self._fold()
         self.journal.let_go(time.monotonic())
         self._send(Heartbeat(self.source, self.epoch, self.seq, time.time_ns()))
 
@@ -107,6 +116,11 @@ class Publisher:
         """Send what waits, and nothing from then on."""
         self.flush()
         self._closed = True
+
+    def _fold(self) -> None:
+        """Take into the ledger what was sent since: deltas in a row cost next to nothing there."""
+        unfolded, self._unfolded = self._unfolded, []
+        self._ledger.note(unfolded)
 
     def _send(self, frame: Frame) -> None:
         if not self._closed:

@@ -15,8 +15,11 @@ MAX_COMMAND_BYTES = 64 * 1024 * 1024
 
 
 def publisher_socket(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
-    """Return a PUB socket bound to `address`, one that shows what is subscribed to."""
-    socket = context.socket(zmq.XPUB)
+    """Return a PUB socket bound to `address`, one that shows what is subscribed to.
+
+    It is no green one: a send never waits, and what is subscribed to is looked at now and then.
+    """
+    socket = context.socket(zmq.XPUB, socket_class=zmq.Socket)
     socket.set(zmq.SNDHWM, EVENTS_HWM)
     # What peers send is subscriptions alone: few bytes, and not many at once.
     socket.set(zmq.RCVHWM, 1)
@@ -31,9 +34,10 @@ def subscriber_socket(
 ) -> zmq.Socket[bytes]:
     """Return a SUB socket that takes everything from every address.
 
-    A filtered subscription could not tell a drop from a gap in seq.
+    A filtered subscription could not tell a drop from a gap in seq. It is no green socket: to
+    wait for each message in one costs more than all else that is done for the message.
     """
-    socket = context.socket(zmq.SUB)
+    socket = context.socket(zmq.SUB, socket_class=zmq.Socket)
     socket.set(zmq.RCVHWM, EVENTS_HWM)
     socket.set(zmq.LINGER, 0)
     socket.set(zmq.RECONNECT_IVL, 50)

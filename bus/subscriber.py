@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
+import gevent
 import zmq
 from msgspec import Struct, field
 
@@ -21,6 +22,8 @@ log = logging.getLogger("weir.bus")
 # A late frame is of an epoch that was on its way when it ended: the last one, or one of a few in
 # a row that died at once. Of an older one a snapshot says again that it is over.
 MOST_OVER = 16
+
+_READ = 1
 
 # Between two attempts at a gap that cannot be repaired yet.
 TRY_AGAIN_S = 1.0
@@ -92,7 +95,7 @@ class Subscriber:
     the occasion to try again.
 
     Args:
-        socket: a connected SUB socket.
+        socket: a connected SUB socket, no green one.
         repair: fetches what is missing, or raises `CannotRepair`.
         join: fetches a snapshot, or raises `CannotRepair`: for a source that is heard for the
             first time, and for a gap that `repair` cannot fill. Without it such a gap is only
@@ -110,6 +113,8 @@ class Subscriber:
         self.sources: dict[str, SourceState] = {}
         self.malformed = 0
         self._socket = socket
+        self._hub = gevent.get_hub()
+        self._readable = self._hub.loop.io(int(socket.get(zmq.FD)), _READ)
         self._repair = repair
         self._join = join
         self._on_restart = on_restart
@@ -119,9 +124,8 @@ class Subscriber:
 
         There are none of a heartbeat that finds nothing missing, nor of a malformed frame.
         """
-        data = self._next()
         try:
-            frame = decode(data)
+            frame = decode(self._next())
         except MalformedFrame as error:
             self.malformed += 1
             if worth_a_line(self.malformed):
@@ -129,10 +133,16 @@ class Subscriber:
             return []
         if isinstance(frame, Heartbeat):
             return self._accept(frame.source, frame.epoch, frame.seq + 1, [])
-        if not frame.envelopes:
+        envelopes = frame.envelopes
+        if not envelopes:
             return []
-        first = frame.envelopes[0]
-        return self._accept(first.source, first.epoch, first.seq, frame.envelopes)
+        first = envelopes[0]
+        state = self.sources.get(first.source)
+        if state is None or first.epoch != state.epoch or first.seq != state.seq + 1:
+            return self._accept(first.source, first.epoch, first.seq, envelopes)
+        # What nearly every frame is: the next of its source.
+        state.seq, state.alive_at = envelopes[-1].seq, time.monotonic()
+        return envelopes
 
     def alive(self, within_s: float) -> bool:
         """Tell whether any source was heard in the last `within_s` seconds."""
@@ -155,14 +165,16 @@ class Subscriber:
         return None
 
     def _next(self) -> bytes:
-        """Wait for the next frame, but take one that is there past a green socket's own recv.
+        """Return the next frame; while there is none, the loop runs others.
 
-        That costs more than all else done for a frame, and in a storm there always is one.
+        The descriptor of a socket shows that something has changed since the last attempt to
+        receive that found nothing. So only then may be waited for it.
         """
-        try:
-            return zmq.Socket.recv(self._socket, zmq.NOBLOCK)
-        except zmq.Again:
-            return self._socket.recv()
+        while True:
+            try:
+                return self._socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                self._hub.wait(self._readable)
 
     def _stand(self, source: str, epoch: str, seq: int) -> None:
         state = self.sources.get(source)

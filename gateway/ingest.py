@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 
-import gevent
-
 from bus import clone
 from bus.requester import Requester
+from bus.slices import Slice
 from bus.subscriber import Subscriber
 from gateway.readers import Readers
 
 _SLICE_S = 0.003
-# More than none: greenlets take turns without it, but the loop does not look at its sockets.
-_A_TURN_S = 1e-6
 
 
 def run(subscriber: Subscriber, readers: Readers) -> None:
@@ -24,7 +21,7 @@ def run(subscriber: Subscriber, readers: Readers) -> None:
     up is never outrun, however many there are. Meanwhile the bus holds what waits.
     """
     relay = readers.relay
-    cuts, until = 0, 0.0
+    cuts, hold = 0, Slice(_SLICE_S)
     subscriber.join()
     while True:
         envelopes = subscriber.receive()
@@ -32,10 +29,11 @@ def run(subscriber: Subscriber, readers: Readers) -> None:
             relay.append(envelopes)
             readers.received += len(envelopes)
             readers.log_has_grown()
-        if relay.log.cuts != cuts or time.monotonic() >= until:
+        else:  # a heartbeat, of which there is one a second
             relay.let_go(time.monotonic())
-            gevent.sleep(_A_TURN_S)
-            cuts, until = relay.log.cuts, time.monotonic() + _SLICE_S
+        if relay.log.cuts != cuts or hold.is_over:
+            cuts = relay.log.cuts
+            hold.let_turn()
 
 
 def join(readers: Readers, requester: Requester) -> tuple[str, str, int]:

@@ -10,15 +10,14 @@ from __future__ import annotations
 import http.client
 import io
 import socket
-import time
 from typing import Any
 
-import gevent
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from bus.slices import Slice
+
 _SLICE_S = 0.01
-_A_TURN_S = 1e-6  # more than none, or the loop would not look at its timers
 
 
 class _FairReads(io.RawIOBase):
@@ -30,13 +29,12 @@ class _FairReads(io.RawIOBase):
 
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw
-        self._until = time.monotonic() + _SLICE_S
+        self._slice = Slice(_SLICE_S)
 
     def readinto(self, buffer: Any) -> int | None:
         """Read what is there, or wait for something."""
-        if time.monotonic() >= self._until:
-            gevent.sleep(_A_TURN_S)
-            self._until = time.monotonic() + _SLICE_S
+        if self._slice.is_over:
+            self._slice.let_turn()
         return self._raw.readinto(buffer)
 
     def readable(self) -> bool:

@@ -28,13 +28,14 @@ from bus.events.catalogue import (
     SessionUpdated,
     TodoUpdated,
 )
-from bus.events.decode import MalformedEvent, event_of, from_json
+from bus.events.decode import DeltaWire, MalformedEvent, event_of, from_json, from_value
 from bus.events.event import Delta, Event, Opaque
 from bus.events.policy import Policy, declared, policy_of
 
 __all__ = [
     "CommandExecuted",
     "Delta",
+    "DeltaWire",
     "Event",
     "FileEdited",
     "GlobalDisposed",
@@ -67,5 +68,6 @@ __all__ = [
     "declared",
     "event_of",
     "from_json",
+    "from_value",
     "policy_of",
 ]

@@ -1,18 +1,20 @@
 """How the JSON of an event, or its typed properties, becomes the form that travels.
 
 Theory of operation. A delta is decoded whole and strictly. Of any other event only the subject
-is read: its session, message, part or request, and whether the part still grows. What msgspec
+is read: its session, message, part or request, and whether the part still grows. Both take one
+pass over the JSON, and none where the caller has decoded the event already. What msgspec
 refuses (a delta with a field nobody knows, text with half a surrogate pair, which JavaScript can
 send) travels as `Opaque`: it passes untouched, as a barrier if need be, and is never merged.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct, field
 
 from bus.events.catalogue import (
     MessageUpdated,
@@ -64,10 +66,10 @@ class _Subject(Struct):
 class _Wire(Struct):
     type: str
     id: Any = None
-    properties: Raw = Raw(b"{}")
+    properties: _Subject = field(default_factory=_Subject)
 
 
-class _DeltaProperties(Struct, forbid_unknown_fields=True):
+class _DeltaProperties(Struct, forbid_unknown_fields=True, gc=False):
     sessionID: str
     messageID: str
     partID: str
@@ -75,16 +77,22 @@ class _DeltaProperties(Struct, forbid_unknown_fields=True):
     delta: str
 
 
-class _DeltaWire(Struct, forbid_unknown_fields=True):
-    type: str
+class DeltaWire(Struct, forbid_unknown_fields=True, gc=False):
+    """A delta on the wire in its usual form, without any field that is not known."""
+
+    type: Literal["message.part.delta"]
     properties: _DeltaProperties
     id: str | None = None
+
+    def event(self) -> Delta:
+        """Return the form that travels."""
+        p = self.properties
+        return Delta(self.id, p.sessionID, p.messageID, p.partID, p.field, p.delta)
 
 
 _REQUESTS = frozenset({PermissionAsked.type, QuestionAsked.type})
 _decode_wire = msgspec.json.Decoder(_Wire).decode
-_decode_delta = msgspec.json.Decoder(_DeltaWire).decode
-_decode_subject = msgspec.json.Decoder(_Subject).decode
+_decode_delta = msgspec.json.Decoder(DeltaWire).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -111,38 +119,43 @@ def from_json(data: bytes, payload: bytes | None = None) -> Event:
     try:
         wire = _decode_wire(data)
         if wire.type == PartDelta.type:
-            return _delta(data)
-        subject = _decode_subject(wire.properties)
+            return _decode_delta(data).event()
+        return _opaque(wire, payload)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return _lenient(data, payload)
+        pass
     except RecursionError as error:
         raise MalformedEvent("not an event: it is nested too deep") from error
-    return _opaque(wire, subject, payload)
-
-
-def _delta(data: bytes) -> Delta:
-    wire = _decode_delta(data)
-    p = wire.properties
-    return Delta(wire.id, p.sessionID, p.messageID, p.partID, p.field, p.delta)
-
-
-def _lenient(data: bytes, payload: bytes) -> Opaque:
     try:
-        event = json.loads(data.decode())
+        return from_value(json.loads(data.decode()), payload)
+    except ValueError as error:
+        raise MalformedEvent(f"not an event: {error}") from error
+    except RecursionError as error:
+        raise MalformedEvent("not an event: it is nested too deep") from error
+
+
+def from_value(event: Any, payload: bytes) -> Opaque:
+    """Turn an event that is no usual delta, and has been decoded, into the form that travels.
+
+    Args:
+        event: what its JSON says.
+        payload: its JSON.
+
+    Raises:
+        MalformedEvent: `event` is not an object with a ``type``.
+    """
+    try:
         wire = _Wire(msgspec.convert(event["type"], str), event.get("id"))
         wire.type.encode()
     except (ValueError, TypeError, KeyError, AttributeError, msgspec.MsgspecError) as error:
         raise MalformedEvent(f"not an event: {error}") from error
-    except RecursionError as error:
-        raise MalformedEvent("not an event: it is nested too deep") from error
-    try:
-        subject = msgspec.convert(event.get("properties"), _Subject)
-    except (msgspec.ValidationError, UnicodeEncodeError):
-        subject = _Subject()  # an unknown type may use these names for something else
-    return _opaque(wire, subject, payload)
+    # An unknown type may use these names for something else.
+    with contextlib.suppress(msgspec.ValidationError, UnicodeEncodeError):
+        wire.properties = msgspec.convert(event.get("properties"), _Subject)
+    return _opaque(wire, payload)
 
 
-def _opaque(wire: _Wire, subject: _Subject, payload: bytes) -> Opaque:
+def _opaque(wire: _Wire, payload: bytes) -> Opaque:
+    subject = wire.properties
     entity = subject.part or subject.info or _Entity()
     session = subject.sessionID or entity.sessionID
     if session is None and wire.type.startswith("session."):

@@ -8,7 +8,16 @@ import msgspec
 from msgspec import Raw, Struct
 
 from bus import depth, json
-from bus.events import Event, MalformedEvent, Opaque, from_json
+from bus.events import (
+    Delta,
+    DeltaWire,
+    Event,
+    MalformedEvent,
+    PartDelta,
+    from_json,
+)
+from bus.malformed import MALFORMED
+from processor.upstream.subject import Subject, subject_of
 
 
 class MalformedFrame(ValueError):
@@ -37,20 +46,34 @@ class Place(Struct, frozen=True):
 
 
 class Frame(Struct, frozen=True, gc=False):
-    """An event in its place."""
+    """An event in its place, and what it says about which entity."""
 
     event: Event
     place: Place
+    subject: Subject | None = None
 
 
-class _Wire(Struct):
-    payload: Raw
+class _Where(Struct, kw_only=True):
     directory: str | None = None
     project: str | None = None
     workspace: str | None = None
 
+    @property
+    def place(self) -> Place:
+        return Place(self.directory, self.project, self.workspace)
+
+
+class _Wire(_Where):
+    payload: Raw
+
+
+class _DeltaFrame(_Where):
+    payload: DeltaWire
+
 
 _decode_wire = msgspec.json.Decoder(_Wire).decode
+_DELTA = PartDelta.type.encode()
+_decode_delta = msgspec.json.Decoder(_DeltaFrame).decode
 
 
 def decode(data: bytes) -> Frame:
@@ -59,10 +82,16 @@ def decode(data: bytes) -> Frame:
     Raises:
         MalformedFrame: it holds none.
     """
+    if _DELTA in data:  # as nearly all that comes
+        try:
+            wire = _decode_delta(data)
+            return Frame(wire.payload.event(), wire.place)
+        except MALFORMED:
+            pass  # another event may hold these words, and a delta may have an odd form
     if depth.too_deep(data, depth.EVENT_LEVELS):
         return _folded(data)
-    wire, payload = _read(data)
-    return _frame(wire, payload, payload)
+    place, payload = _read(data)
+    return _frame(place, payload, payload)
 
 
 def _folded(data: bytes) -> Frame:
@@ -71,32 +100,35 @@ def _folded(data: bytes) -> Frame:
         folded = depth.fold(data)
     except depth.TooDeep as error:
         raise MalformedFrame("nested too deep, and too large to look into") from error
-    wire, shallow = _read(folded.json)
-    return _frame(wire, shallow, folded.unfold(shallow))
+    place, shallow = _read(folded.json)
+    return _frame(place, shallow, folded.unfold(shallow))
 
 
-def _read(data: bytes) -> tuple[_Wire, bytes]:
-    try:
-        wire = _decode_wire(data)
-        return wire, bytes(wire.payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return _lenient(data)
-
-
-def _frame(wire: _Wire, shallow: bytes, payload: bytes) -> Frame:
+def _frame(place: Place, shallow: bytes, payload: bytes) -> Frame:
     """Return the frame of an event that is read from `shallow` and travels as `payload`."""
     try:
         event = from_json(shallow, payload)
-        if type(event) is Opaque and not payload.isascii():
+        if isinstance(event, Delta):
+            return Frame(event, place)
+        if not payload.isascii():
             payload.decode()  # what is in the depths of a payload was not looked at yet
     except UnicodeDecodeError as error:
         raise MalformedFrame("not UTF-8") from error
     except MalformedEvent as error:
         raise MalformedFrame("its payload is no event") from error
-    return Frame(event, Place(wire.directory, wire.project, wire.workspace))
+    return Frame(event, place, subject_of(event))
 
 
-def _lenient(data: bytes) -> tuple[_Wire, bytes]:
+def _read(data: bytes) -> tuple[Place, bytes]:
+    """Return where the event of a frame happens, and its JSON."""
+    try:
+        wire = _decode_wire(data)
+        return wire.place, bytes(wire.payload)
+    except MALFORMED:
+        return _lenient(data)
+
+
+def _lenient(data: bytes) -> tuple[Place, bytes]:
     """Take half a surrogate pair, which only the standard library does; equal as JSON."""
     try:
         value = json.decode(data)
@@ -106,9 +138,8 @@ def _lenient(data: bytes) -> tuple[_Wire, bytes]:
         raise MalformedFrame("not JSON") from error
     if not isinstance(value, dict) or "payload" not in value:
         raise MalformedFrame("without a payload")
-    payload = json.encode(value["payload"])
-    texts = (_text(value.get(name)) for name in _Wire.__struct_fields__[1:])
-    return _Wire(Raw(payload), *texts), payload
+    names = (value.get(name) for name in Place.__struct_fields__)
+    return Place.named(*names), json.encode(value["payload"])
 
 
 def _text(text: Any) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from processor.upstream.frames import Frame
-from processor.upstream.subject import Subject
 
 MOST_EVENTS = 100_000
 MOST_BYTES = 32 * 1024 * 1024
@@ -17,7 +16,7 @@ class Hold:
     def __init__(self, most_events: int = MOST_EVENTS, most_bytes: int = MOST_BYTES) -> None:
         self._most_events = most_events
         self._most_bytes = most_bytes
-        self._frames: list[tuple[Frame, Subject | None]] = []
+        self._frames: list[Frame] = []
         self._first: dict[tuple[str, str], Frame] = {}
         self._overtaken: set[str] = set()
         self._bytes = 0
@@ -27,10 +26,11 @@ class Hold:
         """Whether it holds as much as it may."""
         return len(self._frames) >= self._most_events or self._bytes >= self._most_bytes
 
-    def add(self, frame: Frame, subject: Subject | None) -> None:
+    def add(self, frame: Frame) -> None:
         """Put an event at the end."""
-        self._frames.append((frame, subject))
+        self._frames.append(frame)
         self._bytes += frame.event.size
+        subject = frame.subject
         if subject is not None:
             self._first.setdefault(subject.key, frame)
             if subject.kind == "part" and self.first("message", subject.message) is None:
@@ -44,6 +44,6 @@ class Hold:
         """Tell whether a part of a message waits before all that waits about the message."""
         return message in self._overtaken
 
-    def __iter__(self) -> Iterator[tuple[Frame, Subject | None]]:
+    def __iter__(self) -> Iterator[Frame]:
         """Yield what waits, in order."""
         return iter(self._frames)

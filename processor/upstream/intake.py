@@ -13,14 +13,14 @@ from collections import Counter
 from collections.abc import Callable
 
 from bus import json
-from bus.events import Delta, Opaque, PartDelta, ServerConnected, ServerHeartbeat
+from bus.events import Opaque, PartDelta, ServerConnected, ServerHeartbeat
 from bus.ids import made_ms
 from processor.upstream import frames
 from processor.upstream.frames import Frame, MalformedFrame
 from processor.upstream.hold import Hold
 from processor.upstream.holes import Holes
 from processor.upstream.memory import Memory
-from processor.upstream.subject import Subject, subject_of, text_of, time_of
+from processor.upstream.subject import text_of, time_of
 
 log = logging.getLogger("weir.upstream")
 
@@ -84,9 +84,9 @@ class Intake:
         if frame.event.type in _SIGNS_OF_LIFE:
             return
         if self.hold is None:
-            self._live(frame, _subject(frame))
+            self._live(frame)
             return
-        self.hold.add(frame, _subject(frame))
+        self.hold.add(frame)
         if self.hold.full:
             log.warning("too much waits for what was missed to be fetched: it goes on before it")
             self.release()
@@ -99,12 +99,12 @@ class Intake:
     def release(self) -> None:
         """Let go of what waits, and hold nothing any more."""
         hold, self.hold = self.hold, None
-        for frame, subject in hold or ():
-            self._live(frame, subject)
+        for frame in hold or ():
+            self._live(frame)
 
     def upsert(self, frame: Frame) -> None:
         """Publish an event that healing has made."""
-        subject = _subject(frame)
+        subject = frame.subject
         if subject is not None:
             self.memory.note(subject, frame.place, self._clock())
             if subject.kind == "part" and subject.value is not None:
@@ -112,7 +112,8 @@ class Intake:
                 self.holes.upsert(subject.id, length, ended=not _is_provisional(frame))
         self._publish(frame)
 
-    def _live(self, frame: Frame, subject: Subject | None) -> None:
+    def _live(self, frame: Frame) -> None:
+        subject = frame.subject
         if frame.event.type == PartDelta.type:
             self._delta(frame)
             return
@@ -134,8 +135,9 @@ class Intake:
         else:
             length = len(event.delta) if event.field == "text" else 0
             passes = self.holes.passes(event.partID, event.messageID, length)
-        if event.sessionID is not None:
-            self.memory.note_text(event.sessionID, frame.place, self._clock())
+        session = event.sessionID
+        if session is not None and self.memory.session(session) is None:
+            self.memory.note_text(session, frame.place, self._clock())
         if passes:
             self._publish(frame)
         else:
@@ -158,7 +160,3 @@ class Intake:
 
 def _is_provisional(frame: Frame) -> bool:
     return isinstance(frame.event, Opaque) and frame.event.provisional
-
-
-def _subject(frame: Frame) -> Subject | None:
-    return None if isinstance(frame.event, Delta) else subject_of(frame.event)

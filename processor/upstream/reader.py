@@ -91,11 +91,14 @@ class Reader:
         # Not the socket's own timeout alone: bytes that trickle in are no sign of life.
         with Deadline(silence_s, UpstreamLost(f"is silent for {silence_s:g} s")) as silence:
             for piece in stream.pieces():
+                heard = False
                 for data in _events(parser, piece):
+                    self._intake.take(data)
+                    heard = True
+                if heard:
                     silence.put_off()
                     self._condition.frame()
                     self._backoff.reset()
-                    self._intake.take(data)
                 size += len(piece)
                 if size >= _TURN_BYTES:
                     size = 0

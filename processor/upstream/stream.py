@@ -66,7 +66,8 @@ def opened(settings: UpstreamSettings, pool: urllib3.PoolManager) -> Iterator[St
             "GET",
             settings.url + _PATH,
             headers=headers,
-            timeout=urllib3.Timeout(connect=_CONNECT_S, read=settings.silence_s),
+            # Of reads it is the caller who loses patience: a timer for each would be dear.
+            timeout=urllib3.Timeout(connect=_CONNECT_S, read=None),
             retries=False,
             redirect=False,
             preload_content=False,

@@ -41,13 +41,18 @@ class Subject(Struct, frozen=True):
         return self.kind, self.id
 
 
-def subject_of(event: Opaque) -> Subject | None:
-    """Return what `event` says about an entity, None for an event that is about none."""
+def subject_of(event: Opaque, value: Any = None) -> Subject | None:
+    """Return what `event` says about an entity, None for an event that is about none.
+
+    Args:
+        event: as it travels.
+        value: what its JSON says, None where that was not read.
+    """
     read = _READERS.get(event.type)
     if read is None:
         return None
     try:
-        subject = read(_properties(event))
+        subject = read(_properties(event) if value is None else value["properties"])
         # What names something is text, and can be asked for and noted.
         "".join((subject.id, subject.session, subject.message)).encode()
     except (ValueError, KeyError, TypeError, AttributeError):

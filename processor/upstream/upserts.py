@@ -21,12 +21,12 @@ from bus.events import (
     SessionStatus,
     SessionUpdated,
     TodoUpdated,
-    from_json,
+    from_value,
 )
 from bus.ids import Ids
 from processor.clock import now_ms
 from processor.upstream.frames import Frame, Place
-from processor.upstream.subject import Json
+from processor.upstream.subject import Json, subject_of
 
 
 class Upserts:
@@ -97,4 +97,5 @@ class Upserts:
             "type": event_type,
             "properties": {"sessionID": self._session, **properties},
         }
-        return Frame(from_json(json.encode(event)), self._place)
+        made = from_value(event, json.encode(event))
+        return Frame(made, self._place, subject_of(made, event))

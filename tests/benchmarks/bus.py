@@ -23,7 +23,6 @@ from tests.benchmarks.child import child, ended_by_sigterm
 from tests.benchmarks.payload import deltas
 
 DEADLINE_S = 60.0
-TARGET = 0.7
 
 
 class Row(NamedTuple):
@@ -47,18 +46,13 @@ class Measured(NamedTuple):
 BARE = Row("bare loop", bus_sender.bare, 1, "bare", "plain")
 STORM = Row("weir, 100 a turn", bus_sender.weir, 100, "weir", "plain")
 ONE = Row("weir, 1 a turn", bus_sender.weir, 1, "weir", "plain")
-ROWS = (
-    BARE,
-    STORM,
-    ONE,
-    Row("bare loop, green receiver", bus_sender.bare, 1, "bare", "green"),
-    Row("weir, 100 a turn, green receiver", bus_sender.weir, 100, "weir", "green"),
-    Row("weir, 1 a turn, green receiver", bus_sender.weir, 1, "weir", "green"),
-)
+GREEN = Row("bare loop, green receiver", bus_sender.bare, 1, "bare", "green")
+ROWS = (BARE, STORM, ONE, GREEN)
+TARGETS = {STORM: 1.0, ONE: 0.7}
 
 
 def main() -> int:
-    """Measure every row, print the table, and return 1 if the target is missed."""
+    """Measure every row, print the table, and return 1 if a target is missed."""
     options = _options()
     ended_by_sigterm()
     print(f"{machine.described()}; {options.events:,} deltas of {options.size} characters,")
@@ -68,14 +62,17 @@ def main() -> int:
         for row in ROWS:
             runs[row.name].append(run(row, options.events, options.size))
     print(_table(runs))
-    ratio = _median_rate(runs[STORM.name]) / _median_rate(runs[BARE.name])
-    reached = ratio >= TARGET
-    print(f"\n{STORM.name} / {BARE.name}: {ratio:.2f}, to reach: {TARGET} or more: ", end="")
-    print("reached" if reached else "not reached")
+    bare = _median_rate(runs[BARE.name])
+    ratios = {row.name: _median_rate(runs[row.name]) / bare for row in TARGETS}
+    print()
+    for row, least in TARGETS.items():
+        ratio = ratios[row.name]
+        verdict = "reached" if ratio >= least else "not reached"
+        print(f"{row.name} / {BARE.name}: {ratio:.2f}, to reach: {least} or more: {verdict}")
     if options.json:
         figures = {name: [m._asdict() for m in measured] for name, measured in runs.items()}
-        options.json.write_text(json.dumps({"ratio": ratio, "runs": figures}, indent=1))
-    return 0 if reached else 1
+        options.json.write_text(json.dumps({"ratios": ratios, "runs": figures}, indent=1))
+    return 0 if all(ratios[row.name] >= least for row, least in TARGETS.items()) else 1
 
 
 def _options() -> argparse.Namespace:

@@ -1,0 +1,36 @@
+"""How long one greenlet may hold the loop of a process while others wait for it."""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+
+# More than none: greenlets take turns without it, but the loop does not look at its sockets.
+_A_TURN_S = 1e-6
+
+
+class Slice:
+    """Counts from when the loop last turned: a greenlet that has waited has let it turn.
+
+    Args:
+        length_s: how long a greenlet may hold the loop.
+    """
+
+    def __init__(self, length_s: float) -> None:
+        self._length_s = length_s
+        self._loop_now = gevent.get_hub().loop.now
+        self._turn = 0.0
+        self._until = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is time to let the loop turn."""
+        turn = self._loop_now()
+        if turn != self._turn:
+            self._turn, self._until = turn, time.monotonic() + self._length_s
+        return time.monotonic() >= self._until
+
+    def let_turn(self) -> None:
+        """Let the loop look at its sockets and timers, and run others."""
+        gevent.sleep(_A_TURN_S)
