@@ -20,17 +20,19 @@ class Slice:
     def __init__(self, length_s: float) -> None:
         self._length_s = length_s
         self._loop_now = gevent.get_hub().loop.now
-        self._turn = 0.0
-        self._until = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self._turn, self._until = self._loop_now(), time.monotonic() + self._length_s
 
     @property
     def is_over(self) -> bool:
-        """Whether it is time to let the loop turn."""
-        turn = self._loop_now()
-        if turn != self._turn:
-            self._turn, self._until = turn, time.monotonic() + self._length_s
+        """Whether it is time to let the loop turn, or other greenlets run at least."""
+        if self._loop_now() != self._turn:
+            self.begin()
         return time.monotonic() >= self._until
 
     def let_turn(self) -> None:
-        """Let the loop look at its sockets and timers, and run others."""
+        """Let the loop look at its sockets and timers, and run other greenlets."""
         gevent.sleep(_A_TURN_S)

@@ -6,7 +6,8 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
+from typing import Any
 
 import gevent
 import zmq
@@ -113,8 +114,6 @@ class Subscriber:
         self.sources: dict[str, SourceState] = {}
         self.malformed = 0
         self._socket = socket
-        self._hub = gevent.get_hub()
-        self._readable = self._hub.loop.io(int(socket.get(zmq.FD)), _READ)
         self._repair = repair
         self._join = join
         self._on_restart = on_restart
@@ -174,7 +173,11 @@ class Subscriber:
             try:
                 return self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:
-                self._hub.wait(self._readable)
+                gevent.get_hub().wait(self._readable)
+
+    @cached_property
+    def _readable(self) -> Any:
+        return gevent.get_hub().loop.io(int(self._socket.get(zmq.FD)), _READ)
 
     def _stand(self, source: str, epoch: str, seq: int) -> None:
         state = self.sources.get(source)

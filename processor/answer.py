@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import logging
 import sqlite3
-import time
 from collections.abc import Iterable
 from typing import cast
 
@@ -15,6 +14,7 @@ from gevent.event import Event
 
 from bus.events.message import Failure, UserMessage
 from bus.events.part import Tokens
+from bus.slices import Slice
 from processor.bounds import TURN_MEMORY
 from processor.conversation import chat
 from processor.engines.engine import (
@@ -113,15 +113,15 @@ class Answer:
             self._stream(EngineRequest(self._prompt.model.modelID, said))
 
     def _stream(self, request: EngineRequest) -> None:
-        slice_end = time.monotonic() + SLICE_S
+        hold = Slice(SLICE_S)
         with contextlib.closing(self._engine.stream(request)) as stream:
             for chunks in stream:
                 self._say(chunks)
                 # A store that does not keep up holds back the model, not the memory.
                 self._turn.wait_until_told()
-                if time.monotonic() >= slice_end:
+                if hold.is_over:
                     gevent.sleep(0)
-                    slice_end = time.monotonic() + SLICE_S
+                    hold.begin()
 
     def _say(self, chunks: list[Chunk]) -> None:
         for kind, run in itertools.groupby(chunks, type):

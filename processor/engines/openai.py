@@ -80,13 +80,15 @@ class OpenAIEngine:
     def _attempt(self, request: EngineRequest) -> Generator[list[Chunk], None, None]:
         reader = CompletionReader(self._most_bytes)
         with self._errors(reader), contextlib.closing(Body(self._provider.ask(request))) as body:
-            ending = Ending(self._patience_s, time.monotonic())
-            while not reader.done and (wait_s := ending.wait_s(time.monotonic())) > 0:
+            now = time.monotonic()
+            ending = Ending(self._patience_s, now)
+            while not reader.done and (wait_s := ending.wait_s(now)) > 0:
                 if chunks := _read(body, reader, wait_s):
                     yield chunks
                 if reader.broken is not None:
                     raise reader.broken
-                ending.note(time.monotonic(), reader.words, reader.finished, reader.counted)
+                now = time.monotonic()
+                ending.note(now, reader.words, reader.finished, reader.counted)
             if not (reader.finished or reader.done):
                 raise reader.silence(self._patience_s)
             yield [*reader.flush(), reader.end()]

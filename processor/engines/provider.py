@@ -51,10 +51,9 @@ class Provider:
     def __init__(self, settings: ModelSettings) -> None:
         self.url = f"{settings.url}/chat/completions"
         self._key = settings.key
-        self._timeout = urllib3.Timeout(
-            connect=settings.connect_timeout_s, read=settings.read_timeout_s
-        )
-        # Bytes that trickle in keep a read alive, so the whole head has a deadline too.
+        # A read has no timeout of its own: bytes that trickle in would keep it alive. The head as
+        # a whole has a deadline, and who reads the body has another.
+        self._timeout = urllib3.Timeout(connect=settings.connect_timeout_s, read=None)
         self._head_s = settings.connect_timeout_s + settings.read_timeout_s
         self.proxy = settings.proxy
         self._pool = _pool(settings.proxy)
