@@ -24,6 +24,8 @@ class Saving:
 
     def begin(self) -> None:
         """Begin a flush unless the last one still runs: a slow disk must not stop who calls."""
+        if not self._drafts.are_pending:
+            return
         if not self._drafts.is_flushing:
             self._flush_began = time.monotonic()
             gevent.spawn(self._write)

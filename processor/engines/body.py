@@ -23,6 +23,7 @@ class Body:
 
     def __init__(self, response: BaseHTTPResponse) -> None:
         self._response = response
+        self._is_encoded = "content-encoding" in response.headers
         self._hub = gevent.get_hub()
         self._reader = greenlet(self._read_all, self._hub)
         self._rests = True  # until the next piece is asked for
@@ -73,7 +74,8 @@ class Body:
         while True:
             self._rests = False
             try:
-                self._came = self._response.read1(READ_BYTES)
+                read = self._response.read1(READ_BYTES, decode_content=self._is_encoded)
+                self._came = read or b""
             except Exception as error:
                 self._came = error
             self._ended = self._came == b""

@@ -38,6 +38,11 @@ class Drafts:
         """Whether a flush has not ended yet."""
         return self._flushing.locked()
 
+    @property
+    def are_pending(self) -> bool:
+        """Whether there is text that no flush has saved."""
+        return any(draft.pending for draft in self._drafts.values())
+
     def add(self, part: str, deltas: Sequence[str]) -> None:
         """Append to the text of a part, which this may be the first of."""
         draft = self._drafts.get(part)

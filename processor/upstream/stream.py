@@ -43,8 +43,10 @@ class Stream:
         Raises:
             UpstreamLost: nothing more will.
         """
+        response = self._response
+        is_encoded = "content-encoding" in response.headers
         with _lost():
-            while data := self._response.read1(_READ_BYTES):
+            while data := response.read1(_READ_BYTES, decode_content=is_encoded):
                 yield data
         raise UpstreamLost("ended the stream")
 
