@@ -32,6 +32,8 @@ _PROBE_EVERY_MS = 10.0
 _SETTLE_S = 0.5
 _LATE_S = 60.0
 _TITLE = "weir bench"
+_LOGIN = "give a name and password that it takes: http://USER:PASSWORD@HOST, or in the environment"
+_NO_STORM = "no storm: a prompt goes to the demo model alone"
 _KEPT = 100
 """Readers whose text is compared: a hundred copies of a storm fit in memory."""
 
@@ -89,7 +91,12 @@ def measure(origin: Origin, load: Load) -> Iterator[Measured]:
 
 
 def _check(server: Server) -> None:
-    health = server.ask("GET", _HEALTH)
+    try:
+        health = server.ask("GET", _HEALTH)
+    except Refused as refused:
+        if refused.status in (401, 403):
+            raise ServerFailure(f"{refused}; {_LOGIN}") from None
+        raise
     try:
         said = json.decode(health)
     except ValueError:
@@ -140,7 +147,13 @@ class _Work:
         """Have the demo model write at a steady pace."""
         count = int(PER_SECOND * self._load.seconds)
         start_ns = self._prompted(f"rate {PER_SECOND} {count}", self._load.seconds)
-        return self._with_delays(f"steady, {PER_SECOND} deltas a second", start_ns, count)
+        measured = self._with_delays(f"steady, {PER_SECOND} deltas a second", start_ns, count)
+        if measured.delays is None:
+            measured.note = "no delays: the demo model of an older weir says no times"
+        elif not self._server.origin.is_local:
+            _count_from_the_fastest(measured.delays)
+            measured.note = "delays on top of the fastest delta's: the clocks of two machines"
+        return measured
 
     def storm(self) -> Measured:
         """Have the demo model write as fast as it can."""
@@ -165,9 +178,10 @@ class _Work:
             self._rename(f"{number:07d}|{time.monotonic_ns():019d}|")
         self._rename(f"{_TITLE} is over")
         self._readers.wait(_LATE_S)
-        return self._with_delays(
-            f"steady, {_TITLES_PER_SECOND} changes of a title a second", start_ns, count
-        )
+        work = f"steady, {_TITLES_PER_SECOND} changes of a title a second"
+        measured = self._with_delays(work, start_ns, count)
+        measured.note = _NO_STORM
+        return measured
 
     def _prompted(self, script: str, seconds: float) -> int:
         """Send a prompt, and wait until every reader has the end of the answer."""
@@ -186,13 +200,9 @@ class _Work:
         measured = self._measured(work, start_ns)
         delays = self._readers.delays()
         if not delays.deliveries:
-            measured.note = "no delays: the demo model of an older weir says no times"
             return measured
         measured.lost = int(delays.least < count)
         measured.delays = delays
-        if not self._server.origin.is_local:
-            _count_from_the_fastest(delays)
-            measured.note = "delays on top of the fastest delta's: the clocks of two machines"
         return measured
 
     def _measured(self, work: str, start_ns: int) -> Measured:

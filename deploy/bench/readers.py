@@ -54,6 +54,7 @@ class Readers:
             self._epoll.register(reader.socket, select.EPOLLIN)
         self._stalled = [door.stalled(routes[n % len(routes)]) for n in range(plan.stalled)]
         self._received = [Received() for _ in self._fast[: plan.kept]]
+        self._unix = plan.unix
         self._offset_ns = time.time_ns() - time.monotonic_ns() if plan.unix else 0
         self._begun_ns = 0
         self._waited_for = 0
@@ -114,7 +115,8 @@ class Readers:
         }
 
     def _delays(self) -> Delays:
-        since_ns = self._begun_ns + self._offset_ns
+        # Unix times may be of another machine, whose clock may be late.
+        since_ns = 0 if self._unix else self._begun_ns
         found = []
         for received, reader in zip(self._received, self._fast, strict=False):
             found.append(arrivals(received, reader.take(), since_ns))

@@ -40,10 +40,10 @@ def _lines(one: Measured) -> Iterator[tuple[str, bool]]:
 
 def _delay_words(p99: float) -> str:
     if p99 <= _SMOOTH_MS:
-        return f"99 % of all text arrives within {p99:.0f} ms: smooth"
+        return f"99 % of all events arrive within {p99:.0f} ms: smooth"
     if p99 <= _SLOW_MS:
-        return f"1 % of all text arrives after {p99:.0f} ms or later: it is seen to stutter"
-    return f"SLOW: 1 % of all text arrives after {p99:.0f} ms or later"
+        return f"1 % of all events arrive after {p99:.0f} ms or later: it is seen to stutter"
+    return f"SLOW: 1 % of all events arrive after {p99:.0f} ms or later"
 
 
 def _health_words(p99: float) -> str:
