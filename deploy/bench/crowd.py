@@ -17,6 +17,11 @@ OPEN_S = 180.0
 ANSWER_S = 180.0
 
 
+def end_of(session: str) -> str:
+    """Return what the last event of an answer holds, and no other event."""
+    return f'"type":"session.idle","properties":{{"sessionID":"{session}"}}'
+
+
 class CrowdFailed(Exception):
     """The readers could not go on; the message is one line that says why."""
 

@@ -16,7 +16,7 @@ from acp_client.server import Refused, Server, ServerFailure
 from bus import json
 from bus.origin import Origin
 from deploy.bench.child import Child
-from deploy.bench.crowd import Crowd, crowd
+from deploy.bench.crowd import Crowd, crowd, end_of
 from deploy.bench.delays import Delays
 from deploy.bench.latency import Latency, latency
 from deploy.bench.plan import Plan
@@ -185,8 +185,7 @@ class _Work:
 
     def _prompted(self, script: str, seconds: float) -> int:
         """Send a prompt, and wait until every reader has the end of the answer."""
-        ids = json.encode({"sessionID": self._session}).decode()
-        self._readers.begin(f'"type":"session.idle","properties":{ids}')
+        self._readers.begin(end_of(self._session))
         start_ns = time.monotonic_ns()
         body = {"parts": [{"type": "text", "text": script}]}
         self._server.ask("POST", f"{self._path}/prompt_async", body)

@@ -33,7 +33,11 @@ http {{
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     keepalive_requests 10000000;
-    location /ev {{ nchan_subscriber eventsource; nchan_channel_id x; }}
+    location /ev {{
+      nchan_subscriber eventsource;
+      nchan_channel_id x;
+      nchan_subscriber_first_message newest;
+    }}
     location /pub {{
       nchan_publisher;
       nchan_channel_id x;

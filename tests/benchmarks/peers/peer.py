@@ -8,9 +8,6 @@ from msgspec import Struct
 
 from bus.origin import Origin
 
-MARKER = '"type":"session.idle"'
-"""In the last event of an answer."""
-
 
 class Missing(Exception):
     """A server cannot be had on this machine; the message says why."""

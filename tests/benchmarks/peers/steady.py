@@ -7,12 +7,12 @@ import time
 
 from msgspec import Struct
 
-from deploy.bench.crowd import crowd
+from deploy.bench.crowd import crowd, end_of
 from deploy.bench.delays import Delays
 from deploy.bench.plan import Plan
 from tests.benchmarks import process_tree
 from tests.benchmarks.memory import PROVIDER
-from tests.benchmarks.peers.peer import MARKER, Peer
+from tests.benchmarks.peers.peer import Peer
 from tests.benchmarks.peers.work import Work
 
 SIZE = 60
@@ -61,7 +61,7 @@ def steady(peer: Peer, work: Work, seconds: float) -> Steady:
     with crowd(plan) as readers:
         time.sleep(_SETTLE_S)
         session = peer.server.session()
-        readers.begin(MARKER)
+        readers.begin(end_of(session))
         groups = {**peer.groups, "generator": [readers.pid]}
         used = {name: process_tree.cpu_s(pids) for name, pids in groups.items()}
         start_ns = time.monotonic_ns()

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from deploy.bench.crowd import Crowd, Held, Times, crowd
+from deploy.bench.crowd import Crowd, Held, Times, crowd, end_of
 from deploy.bench.latency import Latency, Window, latency
 from deploy.bench.plan import Plan
 from deploy.bench.prober import prober, probes
 from deploy.bench.received import answer_text, digest
 from tests.benchmarks import machine, process_tree
 from tests.benchmarks.memory import Memory, memory_now
-from tests.benchmarks.peers.peer import MARKER, Peer
+from tests.benchmarks.peers.peer import Peer
 from tests.benchmarks.peers.work import Work
 from tests.fakes.scripts import numbered
 
@@ -149,7 +149,7 @@ def _quiet() -> Window:
 def _pass(peer: Peer, readers: Crowd, storm: Storm) -> tuple[str, int, Times]:
     """Let a storm pass; return its session, its start, and when readers had all of it."""
     session = peer.server.session()
-    readers.begin(MARKER)
+    readers.begin(end_of(session))
     start_ns = time.monotonic_ns()
     peer.server.prompt(session, f"storm {storm.deltas} {storm.size}")
     return session, start_ns, readers.wait(storm.most_s)
