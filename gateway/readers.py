@@ -179,18 +179,20 @@ class Readers:
             turn.pass_on_if_over()
 
     def _flush(self, lane: Lane) -> None:
-        """Flush a lane as long as there is news for it, and let it be in proportion to the cost.
+        """Flush a lane that has news as long as it has, and let it be in proportion to the cost.
 
         Each lane by itself: one with many readers does not hold up another.
         """
         try:
-            while lane.has_news():
+            while True:
                 lane.hold_back()
                 head = self.relay.log.head
-                while lane.has_news() and lane.stands_before(head):
+                while lane.stands_before(head):
                     turn = TimeSlice()
                     lane.flush(turn)
                     gevent.sleep(pause_after(turn.spent_s))
+                    if not lane.has_news():
+                        return
         finally:
             lane.flushing = False
 

@@ -218,7 +218,7 @@ def _rest(relay: Relay, place: Place, marks: Marks, view: View) -> list[list[byt
     events = coalesce([e for e in run if view.admits(e)], view.keep_superseded)
     if place.k > len(events):
         raise MalformedId(f"run {place.start}-{place.seq} has no event number {place.k}")
-    ids = ids_in_run(run, marks, len(events), view.tag)
+    ids = ids_in_run(run, marks, len(events), view)
     named = list(zip(events, ids, strict=True))[place.k :]
     return [frame(envelope, view.endpoint, place_id) for envelope, place_id in named]
 

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from bus.envelope import Envelope
 from bus.log import SEGMENT_EVENTS
+from gateway.relay.view import View
 
 
 class Mark(Struct, frozen=True):
@@ -137,20 +138,21 @@ def by_source(run: Sequence[Envelope]) -> list[Sequence[Envelope]]:
     return [list(group) for _, group in groupby(ordered, key=attrgetter("source", "epoch"))]
 
 
-def ids_in_run(run: Sequence[Envelope], after: Marks, count: int, view: str) -> Iterator[str]:
+def ids_in_run(run: Sequence[Envelope], after: Marks, count: int, view: View) -> Iterator[str]:
     """Yield the ids of the events that a run of one source coalesced to.
 
     Args:
         run: the run, before any filter.
         after: where a reader stands when all of it is delivered.
         count: how many events it coalesced to.
-        view: the tag of the view in which it did.
+        view: in which it did.
     """
     first, last = run[0], run[-1]
     marks = [str(mark) for mark in after]
     place = next(i for i, mark in enumerate(after) if mark.source == last.source)
+    tag = view.tag if count > 1 else ""
     for k in range(1, count):
-        marks[place] = f"{last.epoch}:{first.seq - 1}-{last.seq}.{k}@{view}"
+        marks[place] = f"{last.epoch}:{first.seq - 1}-{last.seq}.{k}@{tag}"
         yield ",".join(marks)
     if count:
         yield event_id(after)

@@ -216,7 +216,7 @@ def _step(run: Run, marks: Marks, view: View) -> Step:
         short = coalesced(admitted, view.keep_superseded)
         merged, superseded = merged + short.merged, superseded + short.superseded
         saved += _saved(admitted, short, view)
-        ids = ids_in_run(part, marks, len(short.envelopes), view.tag)
+        ids = ids_in_run(part, marks, len(short.envelopes), view)
         for envelope, event_id in zip(short.envelopes, ids, strict=True):
             frames.append(frame(envelope, view.endpoint, event_id))
             event = envelope.event
