@@ -36,7 +36,7 @@ def peers(figures, *options):
 def test_a_storm_is_measured_at_every_reader(tmp_path):
     work = ("--only", "weir", "--work", "storm-3+2", "--deltas", "5000")
     shown, [run] = peers(tmp_path / "figures.json", *work)
-    assert "| readers | 3+2 " in shown
+    assert "|      |  3+2 |" in shown
     measured = run["storm"]
     assert measured["stalled_open"] == 2
     assert measured["checked"] == 3

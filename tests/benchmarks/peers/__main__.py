@@ -23,7 +23,7 @@ def main() -> int:
         works = work.chosen(options.work, options.quick)
     except ValueError as error:
         parser.error(
-            f"--work: {error} is no work; allowed are {', '.join(work.FULL)}, and {_SIZED}"
+            f"--work: {error} is no work; allowed are {', '.join(work.FULL)}, and {work.SIZED}"
         )
     sizes = _sizes(options)
     runs = measured(peers, works, sizes, options.json)
@@ -33,9 +33,6 @@ def main() -> int:
     if folder := options.write or (RESULTS if is_whole else None):
         result.write(folder, text, runs)
     return int(any(run.failed for run in runs.all))
-
-
-_SIZED = "storm-READERS[+STALLED], steady-READERSxPER_SECOND, idle-READERS"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,7 +49,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
     )
     parser.add_argument(
-        "--work", nargs="+", default=[], metavar="NAME", help=f"{', '.join(work.FULL)}; {_SIZED}"
+        "--work",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help=f"{', '.join(work.FULL)}; {work.SIZED}",
     )
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--deltas", type=int, help="of one storm")

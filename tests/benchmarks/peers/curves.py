@@ -10,10 +10,11 @@ from tests.benchmarks.peers import figures
 from tests.benchmarks.peers.peer import Missing
 from tests.benchmarks.peers.runs import Figure, Runs
 from tests.benchmarks.peers.venv import MATPLOTLIB, python_with
+from tests.benchmarks.peers.work import BY_EVENTS, BY_READERS
 
 _SCRIPT = Path(__file__).parent / "outside" / "draw_curves.py"
-_READERS = [(count, f"steady-{count}x10") for count in (1, 10, 100, 1000)]
-_EVENTS = [(count, f"steady-100x{count}") for count in (1, 10, 100, 1000)]
+_READERS = list(zip((1, 10, 100, 1000), BY_READERS, strict=True))
+_EVENTS = list(zip((1, 10, 100, 1000), BY_EVENTS, strict=True))
 _STORMS = [(count, f"storm-{count}") for count in (1, 10, 50, 200, 500, 1000)]
 _IDLE = [(count, f"idle-{count}") for count in (1000, 10000)]
 

@@ -1,6 +1,6 @@
 """The figures that tables and targets are made of."""
 
-from tests.benchmarks.memory import PROVIDER, SOCKETS
+from tests.benchmarks.memory import PROVIDER
 from tests.benchmarks.peers.runs import Figure, Run
 
 
@@ -76,17 +76,6 @@ def grown_mb(run: Run) -> float | None:
     return run.storm.peak_mb["total"] - run.storm.before_mb["total"]
 
 
-def group_grown_mb(group: str) -> Figure:
-    """Return by how much the memory of a group of processes grew in a storm, in MB."""
-
-    def figure(run: Run) -> float | None:
-        if not run.storm or group not in run.storm.peak_mb or group in (SOCKETS, PROVIDER):
-            return None
-        return run.storm.peak_mb[group] - run.storm.before_mb[group]
-
-    return figure
-
-
 def stalled_open(run: Run) -> float | None:
     """Stalled readers whose streams are open after the storms."""
     return run.storm.stalled_open if run.storm else None
@@ -100,6 +89,11 @@ def kb(run: Run) -> float | None:
 def idle_cpu(run: Run) -> float | None:
     """CPU of the server in 10 s of idle readers, in seconds."""
     return run.idle.cpu_s if run.idle else None
+
+
+def tui(run: Run) -> float | None:
+    """Seconds until a terminal shows the end of an answer."""
+    return run.tui
 
 
 def bus_rate(way: str) -> Figure:

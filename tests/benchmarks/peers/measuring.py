@@ -8,19 +8,17 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from deploy.bench.crowd import CrowdFailed
 from tests.benchmarks import bus
 from tests.benchmarks.peers import registry
 from tests.benchmarks.peers.idle import idle
 from tests.benchmarks.peers.peer import Missing, Peer, Start
 from tests.benchmarks.peers.runs import Run, Runs
-from tests.benchmarks.peers.steady import Lost, steady
-from tests.benchmarks.peers.storm import Storm, WrongText, stormed
+from tests.benchmarks.peers.steady import steady
+from tests.benchmarks.peers.storm import Storm, stormed
+from tests.benchmarks.peers.tui import shown
 from tests.benchmarks.peers.work import Work
-from tests.opencode.api import Refused
 
 DELTA_SIZE = 40
-_FAILURES = (Refused, Missing, CrowdFailed, Lost, WrongText, OSError, RuntimeError, EOFError)
 
 
 class Sizes(Struct, frozen=True):
@@ -99,7 +97,7 @@ def _at(
                 left[0].load = os.getloadavg()[0]
                 _measure(left[0], peer, work, sizes)
                 yield left.pop(0)
-    except _FAILURES as error:
+    except Exception as error:  # whatever befalls one server, the others are measured
         if isinstance(error, Missing):
             missing[name] = str(error)
         for run in left:
@@ -113,6 +111,8 @@ def _measure(run: Run, peer: Peer, work: Work, sizes: Sizes) -> None:
         run.storm = stormed(peer, work, storm)
     elif work.kind == "steady":
         run.steady = steady(peer, work, sizes.seconds)
+    elif work.kind == "tui":
+        run.tui = shown(peer, work)
     else:
         run.idle = idle(peer, work, sizes.idle_s)
 

@@ -48,6 +48,8 @@ def does(name: str, work: Work, quick: bool = False) -> bool:
     """Tell whether a server does a work: what says nothing new is left out."""
     if quick and work.kind == "storm":
         return name not in ("weir-0", "relay", "floor", "control")
+    if work.kind == "tui":
+        return name in _AGENTS
     if work.kind == "idle":
         return name not in ("weir-0", "relay", "control")
     if work.kind == "steady":

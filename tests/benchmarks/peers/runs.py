@@ -17,6 +17,7 @@ class Run(Struct, omit_defaults=True):
         load: of the machine before it, over a minute.
         failed: why there are no figures.
         is_missing: whether the server cannot be had on this machine.
+        tui: seconds until a terminal shows the end.
         bus: events a second of each way over the bus.
     """
 
@@ -29,6 +30,7 @@ class Run(Struct, omit_defaults=True):
     steady: Steady | None = None
     storm: Stormed | None = None
     idle: Idle | None = None
+    tui: float | None = None
     bus: dict[str, float] | None = None
 
 

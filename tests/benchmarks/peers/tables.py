@@ -6,6 +6,8 @@ from deploy.bench.table import table
 from tests.benchmarks.peers import figures
 from tests.benchmarks.peers.runs import Figure, Runs
 from tests.benchmarks.peers.targets import Target
+from tests.benchmarks.peers.tui import GIVEN_UP_S
+from tests.benchmarks.peers.work import BY_EVENTS, BY_READERS
 
 _NONE = "-"
 
@@ -29,6 +31,12 @@ def _measured(runs: Runs) -> Iterator[tuple[str, str]]:
         readers, per_second = work.removeprefix("steady-").split("x")
         heading = f"Steady: {int(readers):,} readers, {int(per_second):,} events/s"
         yield heading, _rows(runs, work, _STEADY)
+    for heading, works in (("readers of 10 events/s", BY_READERS), ("events/s to 100", BY_EVENTS)):
+        found = [name for name in works if runs.peers(name)]
+        if len(found) > 1:
+            shown = _by_work(runs, found, figures.delivery_us, 1)
+            yield f"CPU µs a delivery, by {heading}", shown
+            yield f"p99 ms, by {heading}", _by_work(runs, found, figures.p99, 1)
     for work in runs.works("idle"):
         yield f"Idle: {int(work.removeprefix('idle-')):,} readers", _rows(runs, work, _IDLE)
     if storms := runs.works("storm"):
@@ -52,10 +60,20 @@ def _measured(runs: Runs) -> Iterator[tuple[str, str]]:
             "Memory by which the server grew in storms, MB",
             _by_work(runs, storms, figures.grown_mb, 0),
         )
+        stalled = [name for name in storms if "+" in name]
+        yield (
+            "Stalled readers that are still open",
+            _by_work(runs, stalled, figures.stalled_open, 0),
+        )
         yield "CPU of the server in a storm, s", _by_work(runs, storms, figures.storm_cpu, 2)
         yield (
             "Load generator in storms, % of one processor",
             _by_work(runs, storms, figures.storm_generator, 0),
+        )
+    if terminals := runs.works("tui"):
+        yield (
+            f"Seconds until a terminal shows the end; {GIVEN_UP_S:g}: given up",
+            _by_work(runs, terminals, figures.tui, 1),
         )
     if runs.works("bus"):
         yield "Bus: events a second from process to process", _bus(runs)
@@ -90,7 +108,8 @@ def _by_work(runs: Runs, works: Sequence[str], figure: Figure, digits: int) -> s
     rows = [row for row in rows if set(row[1:]) != {_NONE}]
     if not rows:
         return ""
-    return table(["readers", *(work.removeprefix("storm-") for work in works)], rows)
+    kind = works[0].partition("-")[0]
+    return table(["", *(work.removeprefix(f"{kind}-") for work in works)], rows)
 
 
 def _bus(runs: Runs) -> str:
