@@ -84,6 +84,7 @@ def _sizes(options: argparse.Namespace) -> Sizes:
         storm_s=usual.storm_s,
         bus_events=usual.bus_events,
         quick=options.quick,
+        every_pair=bool(options.only and options.work),
     )
 
 

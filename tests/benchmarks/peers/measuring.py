@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from deploy.bench.crowd import CrowdFailed
 from tests.benchmarks import bus
 from tests.benchmarks.peers import registry
 from tests.benchmarks.peers.idle import idle
@@ -21,6 +22,10 @@ from tests.benchmarks.peers.work import Work
 DELTA_SIZE = 40
 
 
+class TooSlow(Exception):
+    """A storm is not tried, since the server was too slow for as many readers before."""
+
+
 class Sizes(Struct, frozen=True):
     """How much of everything.
 
@@ -30,6 +35,7 @@ class Sizes(Struct, frozen=True):
         idle_s: for which idle readers are watched.
         storm_s: after which a storm is given up.
         quick: whether works of a kind share a server, and memory is not watched.
+        every_pair: whether every server does every work, also where that says nothing new.
     """
 
     rounds: int
@@ -39,6 +45,7 @@ class Sizes(Struct, frozen=True):
     storm_s: float
     bus_events: int
     quick: bool = False
+    every_pair: bool = False
 
 
 def measured(
@@ -46,7 +53,7 @@ def measured(
 ) -> Runs:
     """Return all runs; each is added to the file `log` as a line of JSON when it is over."""
     runs = []
-    for run in _runs(peers, works, sizes):
+    for run in _Rounds(peers, sizes).runs(works):
         runs.append(run)
         words = run.failed and f": {run.failed}"
         print(f"round {run.round}: {run.work}, {run.peer}{words}", file=sys.stderr, flush=True)
@@ -56,17 +63,71 @@ def measured(
     return Runs(runs)
 
 
-def _runs(peers: Mapping[str, Start], works: Sequence[Work], sizes: Sizes) -> Iterator[Run]:
-    missing: dict[str, str] = {}
-    for number in range(1, sizes.rounds + 1):
-        for group in _groups(works, sizes.quick):
-            if group[0].kind == "bus":
-                yield _bus(number, sizes)
-                continue
-            for name, start in peers.items():
-                mine = [work for work in group if registry.does(name, work, sizes.quick)]
-                if mine:
-                    yield from _at(name, start, mine, number, sizes, missing)
+class _Rounds:
+    """All rounds, and what the first has shown to be of no use in a later one."""
+
+    def __init__(self, peers: Mapping[str, Start], sizes: Sizes) -> None:
+        self._peers = peers
+        self._sizes = sizes
+        self._missing: dict[str, str] = {}
+        self._too_many: dict[str, int] = {}
+
+    def runs(self, works: Sequence[Work]) -> Iterator[Run]:
+        """Yield every run."""
+        for number in range(1, self._sizes.rounds + 1):
+            for group in _groups(works, self._sizes.quick):
+                if group[0].kind == "bus":
+                    yield _bus(number, self._sizes)
+                    continue
+                for name in self._peers:
+                    if mine := [work for work in group if self._is_wanted(name, work)]:
+                        yield from self._at(name, mine, number)
+
+    def _is_wanted(self, name: str, work: Work) -> bool:
+        return self._sizes.every_pair or registry.does(name, work, self._sizes.quick)
+
+    def _at(self, name: str, works: Sequence[Work], number: int) -> Iterator[Run]:
+        """Yield the runs of some works at one server; a failure ends them."""
+        left = [Run(name, work.name, number, 0.0) for work in works]
+        try:
+            if name in self._missing:
+                raise Missing(self._missing[name])
+            if works[0].kind == "storm":
+                self._see_use(name, works[0])
+            with self._peers[name](registry.flags(works[0])) as peer:
+                for work in works:
+                    left[0].load = os.getloadavg()[0]
+                    self._measure(left[0], peer, work)
+                    yield left.pop(0)
+        except Exception as error:  # whatever befalls one server, the others are measured
+            if isinstance(error, Missing):
+                self._missing[name] = str(error)
+            for run in left:
+                run.failed = str(error) or type(error).__name__
+                run.is_missing = name in self._missing
+                yield run
+
+    def _see_use(self, name: str, work: Work) -> None:
+        if work.readers >= self._too_many.get(name, work.readers + 1):
+            raise TooSlow(f"not tried: {self._too_many[name]} readers were too many before")
+
+    def _measure(self, run: Run, peer: Peer, work: Work) -> None:
+        sizes = self._sizes
+        if work.kind == "storm":
+            watched = run.round == 1 and not sizes.quick
+            try:
+                run.storm = stormed(
+                    peer, work, Storm(sizes.deltas, DELTA_SIZE, sizes.storm_s, watched)
+                )
+            except CrowdFailed:
+                self._too_many.setdefault(run.peer, work.readers)
+                raise
+        elif work.kind == "steady":
+            run.steady = steady(peer, work, sizes.seconds)
+        elif work.kind == "tui":
+            run.tui = shown(peer, work)
+        else:
+            run.idle = idle(peer, work, sizes.idle_s)
 
 
 def _groups(works: Sequence[Work], shared: bool) -> list[list[Work]]:
@@ -77,44 +138,6 @@ def _groups(works: Sequence[Work], shared: bool) -> list[list[Work]]:
     for work in works:
         groups.setdefault((work.kind, *registry.flags(work)), []).append(work)
     return list(groups.values())
-
-
-def _at(
-    name: str,
-    start: Start,
-    works: Sequence[Work],
-    number: int,
-    sizes: Sizes,
-    missing: dict[str, str],
-) -> Iterator[Run]:
-    """Yield the runs of some works at one server; a failure ends them."""
-    left = [Run(name, work.name, number, 0.0) for work in works]
-    try:
-        if name in missing:
-            raise Missing(missing[name])
-        with start(registry.flags(works[0])) as peer:
-            for work in works:
-                left[0].load = os.getloadavg()[0]
-                _measure(left[0], peer, work, sizes)
-                yield left.pop(0)
-    except Exception as error:  # whatever befalls one server, the others are measured
-        if isinstance(error, Missing):
-            missing[name] = str(error)
-        for run in left:
-            run.failed, run.is_missing = str(error) or type(error).__name__, name in missing
-            yield run
-
-
-def _measure(run: Run, peer: Peer, work: Work, sizes: Sizes) -> None:
-    if work.kind == "storm":
-        storm = Storm(sizes.deltas, DELTA_SIZE, sizes.storm_s, watched=not sizes.quick)
-        run.storm = stormed(peer, work, storm)
-    elif work.kind == "steady":
-        run.steady = steady(peer, work, sizes.seconds)
-    elif work.kind == "tui":
-        run.tui = shown(peer, work)
-    else:
-        run.idle = idle(peer, work, sizes.idle_s)
 
 
 def _bus(number: int, sizes: Sizes) -> Run:

@@ -8,7 +8,7 @@ from tests.benchmarks.peers.floor import control, floor
 from tests.benchmarks.peers.nchan import nchan
 from tests.benchmarks.peers.peer import Start
 from tests.benchmarks.peers.sse_starlette import sse_starlette
-from tests.benchmarks.peers.work import Work
+from tests.benchmarks.peers.work import FULL, Work
 
 BESIDE = "beside"
 ABOUT = {
@@ -32,8 +32,9 @@ PEERS: dict[str, Start] = {
     "floor": floor,
     "control": control,
 }
-_ONE_READER = "steady-1x100"
 _AGENTS = ("relay", "opencode")
+_MOST_BEFORE_OPENCODE = 50
+"""Readers of a storm behind weir: more of them change nothing for the opencode."""
 
 
 def chosen(names: list[str], beside: Path | None) -> dict[str, Start]:
@@ -46,15 +47,18 @@ def chosen(names: list[str], beside: Path | None) -> dict[str, Start]:
 
 def does(name: str, work: Work, quick: bool = False) -> bool:
     """Tell whether a server does a work: what says nothing new is left out."""
-    if quick and work.kind == "storm":
-        return name not in ("weir-0", "relay", "floor", "control")
-    if work.kind == "tui":
+    if work.kind == "tui" or work.name in FULL["relay"]:
         return name in _AGENTS
+    if work.kind == "steady":
+        plain = ("weir-0", "nchan", "sse-starlette", "floor", BESIDE)
+        return name in plain or (work.name in FULL["steady"] and name != "relay")
     if work.kind == "idle":
         return name not in ("weir-0", "relay", "control")
-    if work.kind == "steady":
-        return (name in _AGENTS) == (work.name == _ONE_READER) or name == "opencode"
-    return True
+    if quick:
+        return name not in ("weir-0", "relay", "floor", "control")
+    if name == "relay":
+        return work.readers <= _MOST_BEFORE_OPENCODE
+    return name != "weir-0" and (name != "control" or work.name in ("storm-50", "storm-1000"))
 
 
 def flags(work: Work) -> list[str]:

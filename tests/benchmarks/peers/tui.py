@@ -17,11 +17,12 @@ def shown(peer: Peer, work: Work) -> float:
     It is `GIVEN_UP_S` where the terminal does not show it within that time.
 
     Raises:
-        RuntimeError: there is no tmux to run the terminal in.
+        RuntimeError: there is no tmux to run the terminal in, or no opencode to talk to.
     """
     if not terminal.is_there():
         raise RuntimeError("tmux is not installed")
-    assert isinstance(peer.server, AgentServer)
+    if not isinstance(peer.server, AgentServer):
+        raise RuntimeError("the terminal needs an opencode behind the server")
     api, session = peer.server.api, peer.server.session()
     *_, deltas, _size = work.script.split()
     flags = ("--session", session)
