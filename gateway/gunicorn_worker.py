@@ -16,52 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.pool import Group
-from gevent.server import StreamServer
 from gunicorn.workers.ggevent import GeventWorker
+
+from gateway.acceptance import Acceptance
 
 if TYPE_CHECKING:  # loaded by each worker itself: a reload loads it anew
     from gateway.app import Worker
-    from gateway.door.slots import Slots
 
 log = logging.getLogger("weir.gateway")
 
 _TICK_S = 0.1
-# More would leave connections to one worker that another has time for; with fewer a burst fills
-# the listening socket, and what finds no place there is delayed by a second and longer.
-_ACCEPTED_AT_ONCE = 4
 _FINISH_WITHIN_S = 60.0
 _SPEAK_WITHIN_S = 0.5
 _KILL_WITHIN_S = 1.0
-
-
-class _Server(StreamServer):
-    """Accepts connections while there are slots; past that they wait in the listening socket.
-
-    The door closes them: one may outlive the greenlet that serves its requests.
-    """
-
-    def __init__(self, listener: Any, handle: Any, greenlets: Group, slots: Slots) -> None:
-        super().__init__(listener, handle, spawn=greenlets.spawn)  # type: ignore[call-overload]
-        self._slots = slots
-        slots.on_room.append(self._accept_again)
-
-    def do_read(self) -> Any:
-        """Accept a connection."""
-        accepted = super().do_read()
-        if accepted:
-            self._slots.come()
-        return accepted
-
-    def do_close(self, *_accepted: Any) -> None:
-        """Leave the connection to the door."""
-
-    def full(self) -> bool:
-        """Tell whether no connection is to be accepted."""
-        return self._slots.full
-
-    def _accept_again(self) -> None:
-        if self.started:
-            self.start_accepting()
 
 
 class GatewayWorker(GeventWorker):  # type: ignore[misc]
@@ -86,11 +53,10 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
         greenlets.kill(timeout=_KILL_WITHIN_S)
         self.gateway.sign_off()
 
-    def _server(self, listener: Any, greenlets: Group) -> _Server:
+    def _server(self, listener: Any, greenlets: Group) -> Acceptance:
         listener.setblocking(1)
-        server = _Server(listener, self._handle, greenlets, self.gateway.door.slots)
-        if self.cfg.workers > 1:
-            server.max_accept = _ACCEPTED_AT_ONCE
+        slots, shared = self.gateway.door.slots, self.cfg.workers > 1
+        server = Acceptance(listener, self._handle, greenlets, slots, shared)
         server.start()
         return server
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from bus.flags import BadFlag
 
-_BACKLOG = 2048
+_BACKLOG = 4096  # where it is full, the kernel hands on silent connections at once
 _SPEAKS_WITHIN_S = 1
 _NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 

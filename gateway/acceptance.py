@@ -1,0 +1,122 @@
+"""Takes connections off the listening socket, and serves those first whose client has spoken.
+
+A connection waits behind all that came before it. To begin to serve one takes 50 µs; to look
+whether its client has said something takes a fourth of that. So thousands of clients that connect
+and say nothing keep others waiting for no longer than the looks take. Silent connections are
+served later, a few at a time.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.pool import Group
+from gevent.server import StreamServer
+from gevent.socket import socket as GreenSocket
+
+if TYPE_CHECKING:  # loaded by each worker itself: a reload loads it anew
+    from gateway.door.slots import Slots
+
+_TAKEN_AT_ONCE = 128
+# More would leave connections to one worker that another has time for; with fewer a burst fills
+# the listening socket, and what finds no place there is delayed by a second and longer.
+_SERVED_AT_ONCE = 4
+_PAUSE_S = 0.001
+
+Handle = Callable[[Any, Any], object]
+
+
+class Acceptance(StreamServer):
+    """Accepts connections while there are slots; past that they wait in the listening socket.
+
+    The door closes them: one may outlive the greenlet that serves its requests.
+
+    Args:
+        listener: the listening socket.
+        handle: serves a connection, given a socket and an address.
+        greenlets: for the greenlets that serve.
+        slots: of the worker.
+        shared: other workers accept from the same socket.
+    """
+
+    def __init__(
+        self, listener: Any, handle: Handle, greenlets: Group, slots: Slots, shared: bool
+    ) -> None:
+        super().__init__(listener, handle, spawn=greenlets.spawn)  # type: ignore[call-overload]
+        self.max_accept = _TAKEN_AT_ONCE
+        self._slots = slots
+        self._most_served = _SERVED_AT_ONCE if shared else _TAKEN_AT_ONCE
+        self._served = 0
+        self._silent: deque[tuple[int, Any]] = deque()
+        slots.on_room.append(self._accept_again)
+
+    def do_read(self) -> tuple[int, Any] | None:  # type: ignore[override]
+        """Accept a connection; None if there is none, or enough are served in one go."""
+        if self._served < self._most_served:
+            try:
+                accepted: tuple[int, Any] = self.socket._accept()  # type: ignore[attr-defined]
+            except BlockingIOError:
+                pass
+            else:
+                self._slots.come()
+                return accepted
+        self._served = 0
+        return None
+
+    def do_handle(self, fd: Any, address: Any) -> None:
+        """Begin to serve a connection, or put a silent one off."""
+        if self._is_silent(fd):
+            if not self._silent:
+                gevent.spawn(self._serve_silent)
+            self._silent.append((fd, address))
+        else:
+            self._served += 1
+            self._serve(fd, address)
+
+    def do_close(self, *accepted: Any) -> None:
+        """Close a connection that cannot be served; leave all others to the door."""
+        if isinstance(accepted[0], int):
+            os.close(accepted[0])
+
+    def close(self) -> None:
+        """Accept no more; what is accepted is served."""
+        self._serve_some(len(self._silent))
+        super().close()
+
+    def full(self) -> bool:
+        """Tell whether no connection is to be accepted."""
+        return self._slots.full
+
+    def _accept_again(self) -> None:
+        if self.started:
+            self.start_accepting()
+
+    def _is_silent(self, fd: int) -> bool:
+        plain = _socket.socket(self.socket.family, self.socket.type, self.socket.proto, fd)
+        try:
+            plain.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False  # its end is the door's to notice
+        finally:
+            plain.detach()
+        return False
+
+    def _serve_silent(self) -> None:
+        while self._silent:
+            gevent.sleep(_PAUSE_S)
+            self._serve_some(_SERVED_AT_ONCE)
+
+    def _serve_some(self, most: int) -> None:
+        for _ in range(min(most, len(self._silent))):
+            self._serve(*self._silent.popleft())
+
+    def _serve(self, fd: int, address: Any) -> None:
+        client = GreenSocket(self.socket.family, self.socket.type, self.socket.proto, fileno=fd)
+        super().do_handle(client, address)

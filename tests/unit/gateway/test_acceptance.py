@@ -1,0 +1,104 @@
+"""Who is served first: clients that have spoken, whoever connected before."""
+
+from contextlib import ExitStack
+
+import gevent
+import pytest
+from gevent import socket
+from gevent.pool import Group
+
+from gateway.acceptance import Acceptance
+from gateway.door.slots import Slots
+
+SILENT = 50
+
+
+class Crowd:
+    """Silent clients, then clients that speak, all of them in the listening socket."""
+
+    def __init__(self, stack, connections=1000, speakers=1, shared=True):
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(SILENT * 2)
+        self.clients = []
+        for _ in range(SILENT + speakers):
+            client = socket.create_connection(listener.getsockname())
+            self.clients.append(stack.enter_context(client))
+        for client in self.clients[SILENT:]:
+            client.sendall(b"x")
+        self.served = []
+        self.slots = Slots(connections, connections)
+        self.server = Acceptance(listener, self._serve, Group(), self.slots, shared)
+        stack.callback(self.server.close)
+
+    def _serve(self, sock, address):
+        self.served.append(address[1])
+        sock.settimeout(5)
+        assert sock.recv(1) in (b"x", b"")
+        sock.close()
+        self.slots.leave(sock)
+
+    def ports(self, some):
+        return [client.getsockname()[1] for client in some]
+
+    def until(self, count):
+        with gevent.Timeout(10):
+            while len(self.served) < count:
+                gevent.sleep(0.001)
+
+
+@pytest.fixture
+def stack():
+    with ExitStack() as one:
+        yield one
+
+
+def test_a_client_that_speaks_is_served_before_silent_ones(stack):
+    crowd = Crowd(stack)
+    crowd.server.start()
+    crowd.until(1)
+    speaker = crowd.ports(crowd.clients[SILENT:])
+    assert crowd.served[:1] == speaker
+    crowd.until(SILENT + 1)
+    assert sorted(crowd.served) == sorted(crowd.ports(crowd.clients))
+
+
+def test_a_worker_among_others_takes_a_few_at_once(stack):
+    crowd = Crowd(stack, speakers=9)
+    taken = []
+    crowd.server.do_handle = lambda fd, address: (
+        taken.append(fd),
+        Acceptance.do_handle(crowd.server, fd, address),
+    )
+    crowd.server.init_socket()
+    crowd.server._do_read()
+    assert len(taken) == SILENT + 4
+    crowd.server._do_read()
+    assert len(taken) == SILENT + 8
+
+
+def test_a_silent_client_is_served_when_it_speaks(stack):
+    crowd = Crowd(stack)
+    crowd.server.start()
+    crowd.until(SILENT + 1)
+    with gevent.Timeout(10):
+        crowd.clients[0].sendall(b"x")
+        assert crowd.clients[0].recv(1) == b""
+
+
+def test_past_the_slots_connections_wait_in_the_listening_socket(stack):
+    crowd = Crowd(stack, connections=10, speakers=0)
+    crowd.server.start()
+    crowd.until(10)
+    gevent.sleep(0.01)
+    assert len(crowd.served) == 10
+    crowd.clients[0].close()
+    crowd.until(11)
+
+
+def test_what_is_accepted_is_served_when_no_more_is_accepted(stack):
+    crowd = Crowd(stack)
+    crowd.server.init_socket()
+    crowd.server._do_read()
+    crowd.server.close()
+    crowd.until(SILENT + 1)
