@@ -184,7 +184,8 @@ class Readers:
         Each lane by itself: one with many readers does not hold up another.
         """
         try:
-            while True:
+            # Its readers may leave at any moment: then nothing is left to flush.
+            while lane.stands_before(self.relay.log.head):
                 lane.hold_back()
                 head = self.relay.log.head
                 while lane.stands_before(head):

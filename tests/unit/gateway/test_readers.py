@@ -134,6 +134,27 @@ def test_a_reader_that_leaves_in_the_middle_of_a_flush_is_sent_nothing(readers):
     assert readers.evictions["gone"] == 3
 
 
+@pytest.mark.parametrize("pace_s", [0.0, 0.05])
+def test_readers_that_leave_before_a_flush_leave_nothing_to_do(readers, pace_s):
+    staying = readers.open(instance(), pace_s=pace_s)
+    FakeOutlet(readers, staying)
+    leaving = readers.open(instance(), pace_s=pace_s)
+    FakeOutlet(readers, leaving)
+    readers.settle(leaving)
+    if pace_s:
+        appended(readers, enveloped([delta("a")], source="p1"))
+        until(lambda: leaving.position == readers.relay.log.head)
+    appended(readers, enveloped([delta("b")], source="p2"))
+    gevent.sleep(0)  # the flush is about to start, or the pace holds it back
+    staying.cursor = readers.relay.head
+    readers.settle(staying)
+    leaving.leave(Cause.GONE)
+    with gevent.Timeout(5):
+        gevent.sleep(2 * pace_s)
+    appended(readers, enveloped([status("idle")], source="p3"))
+    until(lambda: staying.position == readers.relay.log.head)
+
+
 def test_further_deltas_leave_at_a_pace_and_all_else_at_once(readers):
     pace_s = 60.0
     reader = readers.open(instance(), pace_s=pace_s)
