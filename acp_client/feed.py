@@ -9,7 +9,7 @@ from typing import Protocol
 
 from acp_client import decode, wire
 from acp_client.decode import Unreadable
-from acp_client.stream import EventStream, StreamRefused
+from acp_client.stream import FOR_EYES, EventStream, StreamRefused
 from acp_client.wire import Event
 from bus.origin import Origin
 
@@ -78,7 +78,9 @@ class Feed:
         def lost(words: str) -> None:
             self._lost(listener, words)
 
-        for frame in self._stream(self._server, notice=lost, pause=self._pause):
+        # Editors lay out a text anew for each of its deltas.
+        stream = self._stream(self._server, query=FOR_EYES, notice=lost, pause=self._pause)
+        for frame in stream:
             try:
                 self._take(decode.event_of(frame.data), listener)
             except Unreadable as error:

@@ -13,6 +13,8 @@ from bus.backoff import Backoff
 from bus.origin import Origin
 from bus.sse import EventStreamParser, EventTooLarge, ServerSentEvent
 
+FOR_EYES = {"frame_hz": "30"}
+"""Asks for deltas of a text no more often than a person can follow. Only weir heeds it."""
 _READ_BYTES = 64 * 1024
 _LEAST_RETRY_S = 0.1
 _TRY_AGAIN = (429, 500, 502, 503, 504)

@@ -11,7 +11,7 @@ from typing import TextIO
 from msgspec import Struct
 
 from acp_client import decode, wire
-from acp_client.stream import EventStream, StreamRefused
+from acp_client.stream import FOR_EYES, EventStream, StreamRefused
 from bus import flags
 from bus.flags import Flag, Kind
 from bus.origin import Origin
@@ -131,7 +131,9 @@ def _resumed(event: wire.Event) -> bool | None:
 
 
 def _stream(options: Options, notices: Notices) -> Iterator[ServerSentEvent]:
-    query = {"session": options.session} if options.session else {}
+    query = {"frame_hz": "0"} if options.json else dict(FOR_EYES)
+    if options.session:
+        query["session"] = options.session
     path = "/event" if options.directory else "/global/event"
     if options.directory:
         query["directory"] = options.directory

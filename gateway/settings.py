@@ -41,6 +41,8 @@ def _inherited(value: str) -> int:
 MIB = 1024 * 1024
 BUSES = Kind(_buses, "ipc:///FOLDER or tcp://LOOPBACK:PORT, several joined with commas")
 
+FRAME_HZ = flags.number(0, 1000)
+
 GATEWAY_FLAGS = (
     Flag("host", flags.text("an address of this machine"), "127.0.0.1", "where to listen"),
     Flag("port", flags.whole(0, 65535), 4097, "where to listen; 0 for any free port"),
@@ -48,9 +50,9 @@ GATEWAY_FLAGS = (
     Flag("heartbeat-ms", flags.whole(1000, 60000), 10000, "time between heartbeats of a stream"),
     Flag(
         "frame-hz",
-        flags.number(0, 1000),
-        0.0,
-        "how often a second further deltas of a part leave; 0: at once",
+        FRAME_HZ,
+        30.0,
+        "how often a second further deltas of a text leave, less often as it grows; 0: at once",
     ),
     Flag(
         "stall-timeout",
@@ -115,7 +117,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     Attributes:
         buses: where the processors' sockets are; the first processor takes the commands.
         directory: the folder of requests that name none.
-        frame_hz: how often a second further deltas of a part leave; 0 for at once.
+        frame_hz: how often a second further deltas of a text leave, where a stream does not say;
+            0 for at once.
         stall_timeout: seconds that a reader may accept no byte of what waits for it.
         drain: seconds over which readers are let go when a worker stops.
         command_timeout: seconds to wait for a processor's answer.

@@ -26,7 +26,7 @@ from deploy.bench.received import digest
 DELTAS, SIZE = 30_000, 40
 PER_SECOND = 100
 _TITLES_PER_SECOND = 20
-_STREAM = "/global/event?since=now"
+_STREAM = "/global/event?since=now&frame_hz=0"
 _HEALTH = "/global/health"
 _PROBE_EVERY_MS = 10.0
 _SETTLE_S = 0.5

@@ -13,7 +13,7 @@ from gateway.heartbeats import Heartbeats
 from gateway.neighbour import Neighbours
 from gateway.readers import Readers, TooManyReaders
 from gateway.relay import Endpoint, View
-from gateway.settings import Settings
+from gateway.settings import FRAME_HZ, Settings
 from gateway.stream import Stream
 
 _HEADERS = {
@@ -33,9 +33,10 @@ class EventStream:
     """One of the two streams.
 
     Query: ``session`` (repeatable; only these sessions), ``superseded=keep``, ``since`` (an id to
-    go on after, or ``now``; the header ``Last-Event-ID`` comes first), and on `/event`
-    ``directory`` (or the header ``x-opencode-directory``) and ``workspace``. A parameter that is
-    empty counts as not given, as in opencode.
+    go on after, or ``now``; the header ``Last-Event-ID`` comes first), ``frame_hz`` (how often a
+    second further deltas of a text leave), and on `/event` ``directory`` (or the header
+    ``x-opencode-directory``) and ``workspace``. A parameter that is empty counts as not given, as
+    in opencode.
     """
 
     def __init__(
@@ -60,7 +61,8 @@ class EventStream:
         """Open the stream: the reader is registered before its first byte is written."""
         view = self._view(req)
         wire, connection = req.env.get(WIRE), self._connection(req)
-        pace_s = 1 / self._settings.frame_hz if self._settings.frame_hz else 0.0
+        frame_hz = _frame_hz(req, self._settings.frame_hz)
+        pace_s = 1 / frame_hz if frame_hz else 0.0
         try:
             reader = self._readers.open(view, _last_id(req), _from_now(req), pace_s)
         except TooManyReaders:
@@ -82,6 +84,7 @@ class EventStream:
     def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the headers of a stream, and open none."""
         self._view(req)
+        _frame_hz(req, 0.0)
         self._head(resp)
         resp.stream = iter(())  # of no known length, as that of GET
 
@@ -137,6 +140,17 @@ def _name(given: str, field: str) -> str:
         message = f"{field}: {given[:_LONGEST_NAME]!r}… is longer than {_LONGEST_NAME} characters"
         raise BadRequest(message, "Query", field)
     return given
+
+
+def _frame_hz(req: falcon.Request, default: float) -> float:
+    given = req.get_param("frame_hz")
+    if not given:
+        return default
+    try:
+        return float(FRAME_HZ.parse(given))
+    except ValueError:
+        message = f"frame_hz: {given[:_LONGEST_NAME]!r} is not {FRAME_HZ.allowed}"
+        raise BadRequest(message, "Query", "frame_hz") from None
 
 
 def _superseded(req: falcon.Request) -> bool:

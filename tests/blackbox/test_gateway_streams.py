@@ -101,10 +101,11 @@ def test_the_directory_comes_from_the_query_or_the_header_or_the_default(weir):
 
 
 def test_a_bad_directory_or_option_is_refused_in_words(weir):
-    for query in ("directory=%00", "superseded=maybe"):
+    for query in ("directory=%00", "superseded=maybe", "frame_hz=often"):
         response, body = get_json(f"{weir.url}/event?{query}")
         assert response.status == 400
         assert body["data"]["field"] == query.partition("=")[0]
+    assert body["data"]["message"] == "frame_hz: 'often' is not a number 0 to 1000"
 
 
 def test_a_stream_that_begins_now_leaves_out_what_was_before_it_came(weir):

@@ -43,7 +43,8 @@ def stream_of(*scripts):
     """Connections that play these scripts, and end with one that waits for ever."""
     left = iter(scripts)
 
-    def stream(url, notice, pause):
+    def stream(url, query, notice, pause):
+        assert query == {"frame_hz": "30"}
         script = next(left, None)
         if script is None:
             threading.Event().wait()

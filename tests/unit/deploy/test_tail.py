@@ -73,7 +73,7 @@ IDLE = {"type": "session.status", "properties": {"sessionID": "ses_1", "status":
 def test_events_of_either_endpoint_become_text(wire, capsys):
     written, asked = write([json.dumps(wire).encode()])
     assert words(written) == IDLE_WORDS
-    assert asked == "/global/event"
+    assert asked == "/global/event?frame_hz=30"
     said = capsys.readouterr().err
     assert "the server ended the stream" in said
     assert "404 Not Found" in said
@@ -108,8 +108,12 @@ def test_half_a_surrogate_pair_does_not_end_it():
 
 
 def test_a_filter_is_asked_of_the_server():
-    assert write([], session="ses_1")[1] == "/global/event?session=ses_1"
-    assert write([], directory="/srv/a b")[1] == "/event?directory=%2Fsrv%2Fa+b"
+    assert write([], session="ses_1")[1] == "/global/event?frame_hz=30&session=ses_1"
+    assert write([], directory="/srv/a b")[1] == "/event?frame_hz=30&directory=%2Fsrv%2Fa+b"
+
+
+def test_a_machine_gets_deltas_at_once():
+    assert write([], json=True)[1] == "/global/event?frame_hz=0"
 
 
 SESSION = {"id": "ses_1", "title": "old", "time": {"created": 1}}
@@ -147,7 +151,7 @@ def test_the_past_of_a_session_at_rest_comes_first():
     said = [line.partition(" 1 ")[2] for line in written.splitlines()]
     assert said == ["── ses_1", "# old", "> hi", "(idle)"]
     assert asked[:3] == [
-        "/global/event?session=ses_1",
+        "/global/event?frame_hz=30&session=ses_1",
         "/session/ses_1",
         "/session/ses_1/message?limit=101",
     ]

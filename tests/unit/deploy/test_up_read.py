@@ -23,7 +23,7 @@ def test_defaults_are_the_documented_ones():
     options = up.read([], HOME)
     assert (options.host, options.port) == ("127.0.0.1", 4097)
     assert options.state == Path("/srv/state/weir")
-    documented = {"workers": 2, "heartbeat_ms": 10_000, "frame_hz": 0, "log_level": "info"}
+    documented = {"workers": 2, "heartbeat_ms": 10_000, "frame_hz": 30, "log_level": "info"}
     assert documented.items() <= options.values.items()
     assert options.values["model_url"] is None
 

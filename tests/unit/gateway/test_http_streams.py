@@ -28,6 +28,7 @@ def asked(query: str):
         "session=a&" * 3000 + "session=a",
         f"session={LONGEST}",
         "session=",
+        *("frame_hz=", "frame_hz=0", "frame_hz=0.5", "frame_hz=30", "frame_hz=1000"),
     ],
 )
 def test_so_many_sessions_can_be_followed(query):
@@ -40,3 +41,11 @@ def test_so_many_sessions_can_be_followed(query):
 )
 def test_what_a_stream_cannot_hold_is_refused(query):
     assert asked(query).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "given", ["-1", "1001", "nan", "inf", "often", "1e9999", "0x10", "30,60", "1" * 5000]
+)
+def test_a_pace_that_is_none_is_refused_with_what_is_allowed(given):
+    answer = asked(f"frame_hz={given}")
+    assert answer.status_code == 400
