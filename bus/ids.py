@@ -65,7 +65,7 @@ class Ids:
 
     def _tick(self) -> int:
         with self._lock:
-            self._last = max(self._last + 1, _now())
+            self._last = max(self._last + 1, time.time_ns() // 1_000_000 * _PER_MS)
             return self._last
 
 

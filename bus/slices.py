@@ -29,9 +29,10 @@ class Slice:
     @property
     def is_over(self) -> bool:
         """Whether it is time to let the loop turn, or other greenlets run at least."""
-        if self._loop_now() != self._turn:
-            self.begin()
-        return time.monotonic() >= self._until
+        turn, now = self._loop_now(), time.monotonic()
+        if turn != self._turn:
+            self._turn, self._until = turn, now + self._length_s
+        return now >= self._until
 
     def let_turn(self) -> None:
         """Let the loop look at its sockets and timers, and run other greenlets."""

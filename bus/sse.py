@@ -63,7 +63,8 @@ class StreamLines:
             whole, self._held = bytes(self._held), bytearray()
         self._after_cr = whole.endswith(b"\r")
         lines = _LINE_END.split(whole) if b"\r" in whole else whole.split(b"\n")
-        self._hold(lines.pop())
+        if rest := lines.pop():
+            self._hold(rest)
         if not self._begun:
             self._begun = True
             lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)

@@ -7,7 +7,7 @@ import itertools
 import logging
 import sqlite3
 from collections.abc import Iterable
-from typing import cast
+from typing import Any
 
 import gevent
 from gevent.event import Event
@@ -126,15 +126,15 @@ class Answer:
     def _say(self, chunks: list[Chunk]) -> None:
         for kind, run in itertools.groupby(chunks, type):
             if kind is Text:
-                self._turn.text(*self._counted(cast(Iterable[Text], run)))
+                self._turn.text(*self._counted(run))
             elif kind is Reasoning:
-                self._turn.reasoning(*self._counted(cast(Iterable[Reasoning], run)))
+                self._turn.reasoning(*self._counted(run))
             else:
                 for chunk in run:
                     self._note(chunk)
 
-    def _counted(self, chunks: Iterable[Text | Reasoning]) -> list[str]:
-        """Return the text of chunks, if there is room for it in memory."""
+    def _counted(self, chunks: Iterable[Any]) -> list[str]:
+        """Return the text of chunks that have some, if there is room for it in memory."""
         texts = [chunk.text for chunk in chunks]
         length = sum(map(len, texts))
         self._length += length

@@ -23,6 +23,9 @@ class Outbox:
 
     def put(self, publish: Callable[[], None], write: Write | None = None) -> None:
         """Publish after all that waits, and after `write`; never if that fails."""
+        if not self._waiting and (write is None or write.successful()):
+            publish()
+            return
         self._waiting.append((write, publish))
         if write is not None and not write.ready():
             write.rawlink(self._let_go)

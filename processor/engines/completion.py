@@ -146,19 +146,15 @@ class CompletionReader:
                 if isinstance(frame, Frame):
                     self._frame(frame)
                 else:
-                    self._plain(frame)
+                    self._seen = True
+                    if frame:
+                        self._notice = None
+                    self._say_all(frame)
+        except BadStream as error:
+            self._break(error)
         except EventTooLarge as error:
             self._break(BadStream(str(error)))
             self.done = True
-
-    def _plain(self, pieces: list[Piece]) -> None:
-        self._seen = True
-        if pieces:
-            self._notice = None
-        try:
-            self._say_all(pieces)
-        except BadStream as error:
-            self._break(error)
 
     def _frame(self, frame: Frame) -> None:
         try:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from bus import json
-from bus.events import Opaque, PartDelta, ServerConnected, ServerHeartbeat
+from bus.events import Delta, Opaque, PartDelta, ServerConnected, ServerHeartbeat
 from bus.ids import made_ms
 from processor.upstream import frames
 from processor.upstream.frames import Frame, MalformedFrame
@@ -80,8 +80,9 @@ class Intake:
         except MalformedFrame as error:
             self._skip(error, len(data))
             return
-        self._last_id = frame.event.id or self._last_id
-        if frame.event.type in _SIGNS_OF_LIFE:
+        event = frame.event
+        self._last_id = event.id or self._last_id
+        if isinstance(event, Opaque) and event.type in _SIGNS_OF_LIFE:
             return
         if self.hold is None:
             self._live(frame)
@@ -113,8 +114,8 @@ class Intake:
         self._publish(frame)
 
     def _live(self, frame: Frame) -> None:
-        subject = frame.subject
-        if frame.event.type == PartDelta.type:
+        event, subject = frame.event, frame.subject
+        if isinstance(event, Delta) or event.type == PartDelta.type:
             self._delta(frame)
             return
         if subject is not None and _is_provisional(frame) and self.holes.ended(subject.id):
