@@ -65,7 +65,7 @@ def run(options: Options, out: TextIO) -> int:
             measured.append(one)
             if not options.json and out.isatty():
                 print(f"{one.work}: done", file=out, flush=True)
-    except (ServerFailure, CrowdFailed) as error:
+    except (ServerFailure, CrowdFailed, EOFError, TimeoutError) as error:
         raise BenchFailed(shown_line(str(error))) from error
     found = verdict(measured)
     if options.json:
