@@ -6,6 +6,7 @@ byte, and was told nothing twice on the way; `tests.faults.witness` looks at eac
 
 import contextlib
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -75,9 +76,14 @@ def deltas(count):
     return "".join(f"{n:07d}|{'x' * 31} " for n in range(count))
 
 
+def unstamped(text):
+    """Leave out the times in what the demo model says at a rate."""
+    return re.sub(r"\b(\d{7}\|)\d{19}\|", rf"\g<1>{'x' * 20}", text)
+
+
 def whole(messages, count):
     """See that the last message is so many deltas."""
-    assert said(messages[-1]) == deltas(count)
+    assert unstamped(said(messages[-1])) == deltas(count)
 
 
 def stop_in_a_storm(up, folder, crew, *storms):
@@ -155,7 +161,7 @@ def kill_in_a_turn(up, readers, pids):
     wait_until(up.answers, START_S, "a gateway with a processor")
     messages = readers.hold_what_is_stored(session)
     assert messages[-1]["info"]["error"]["name"] == "MessageAbortedError"
-    assert deltas(100_000).startswith(kept := said(messages[-1]))
+    assert deltas(100_000).startswith(unstamped(kept := said(messages[-1])))
     assert all(kept.startswith(text) for text in held)
     whole(readers.hold_what_is_stored(prompted(up, "storm 2000 40")), 2000)
 
