@@ -12,7 +12,7 @@ SIZES = Sizes(rounds=2, deltas=10, seconds=1, idle_s=1, storm_s=1, bus_events=1)
 
 
 def idle(peer, number, kb):
-    return Run(peer, "idle-1000", number, 0.0, idle=Idle(kb, 0.0, 0.0, 0.0))
+    return Run(peer, "idle-1000", number, 0.0, idle=Idle(kb, 0.0, 0.0, 0.0, 0.0, 0.0))
 
 
 def verdicts(*runs):

@@ -91,6 +91,16 @@ def idle_cpu(run: Run) -> float | None:
     return run.idle.cpu_s if run.idle else None
 
 
+def idle_workers(run: Run) -> float | None:
+    """CPU of the processes that hold readers, in 10 s of idle readers, in seconds."""
+    return run.idle.workers_s if run.idle else None
+
+
+def alone(run: Run) -> float | None:
+    """CPU of the server in 10 s without any reader, in seconds."""
+    return run.idle.alone_s if run.idle else None
+
+
 def tui(run: Run) -> float | None:
     """Seconds until a terminal shows the end of an answer."""
     return run.tui

@@ -91,6 +91,8 @@ _STEADY: dict[str, tuple[Figure, int]] = {
 _IDLE: dict[str, tuple[Figure, int]] = {
     "KB a reader": (figures.kb, 1),
     "CPU s in 10 s": (figures.idle_cpu, 2),
+    "of workers": (figures.idle_workers, 2),
+    "without readers": (figures.alone, 2),
 }
 
 

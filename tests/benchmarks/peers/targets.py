@@ -69,8 +69,8 @@ def _steady(runs: Runs) -> Iterator[Target]:
 
 def _idle(runs: Runs, weir: str) -> Iterator[Target]:
     yield Target("idle, KB a reader", runs.spread(weir, "idle-1000", figures.kb), 8)
-    cpu = runs.spread(weir, "idle-10000", figures.idle_cpu)
-    yield Target("idle, CPU s in 10 s, 10,000 readers, one worker", cpu, 0.2)
+    cpu = runs.spread(weir, "idle-10000", figures.idle_workers)
+    yield Target("idle, 10,000 readers: CPU s of the one worker in 10 s", cpu, 0.2)
 
 
 def _storm(runs: Runs, weir: str) -> Iterator[Target]:
