@@ -24,7 +24,7 @@ log = logging.getLogger("weir.bus")
 # a row that died at once. Of an older one a snapshot says again that it is over.
 MOST_OVER = 16
 
-_READ = 1
+_READ = 1  # as libev names events
 
 # Between two attempts at a gap that cannot be repaired yet.
 TRY_AGAIN_S = 1.0
@@ -166,8 +166,8 @@ class Subscriber:
     def _next(self) -> bytes:
         """Return the next frame; while there is none, the loop runs others.
 
-        The descriptor of a socket shows that something has changed since the last attempt to
-        receive that found nothing. So only then may be waited for it.
+        ZeroMQ's descriptor becomes readable when something changes after an attempt to receive.
+        So it is safe to wait only right after an attempt that found nothing.
         """
         while True:
             try:

@@ -1,8 +1,7 @@
 """How the JSON of an event, or its typed properties, becomes the form that travels.
 
 Theory of operation. A delta is decoded whole and strictly. Of any other event only the subject
-is read: its session, message, part or request, and whether the part still grows. Both take one
-pass over the JSON, and none where the caller has decoded the event already. What msgspec
+is read: its session, message, part or request, and whether the part still grows. What msgspec
 refuses (a delta with a field nobody knows, text with half a surrogate pair, which JavaScript can
 send) travels as `Opaque`: it passes untouched, as a barrier if need be, and is never merged.
 """

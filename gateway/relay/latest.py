@@ -7,6 +7,7 @@ event. So streams with many different filters cost little while the log grows by
 from __future__ import annotations
 
 from bus.envelope import Envelope
+from bus.events import Opaque
 from gateway.relay.view import LIFECYCLE, Endpoint, View
 
 _NEVER = -1
@@ -24,11 +25,12 @@ class Latest:
 
     def note(self, position: int, envelope: Envelope) -> None:
         """Take in the event that stands at `position`."""
-        self._sessions[envelope.session] = position
+        event = envelope.event
+        self._sessions[event.sessionID] = position
         self._directories[envelope.directory] = position
         if envelope.workspace is not None:
             self._workspaces[envelope.workspace] = position
-        if envelope.event.type in LIFECYCLE:
+        if isinstance(event, Opaque) and event.type in LIFECYCLE:
             self._lifecycle = position
 
     def may_hold(self, view: View, start: int) -> bool:

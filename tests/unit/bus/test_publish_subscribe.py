@@ -3,6 +3,7 @@
 import json
 import time
 
+import gevent
 import pytest
 
 from bus import subscriber as bus_subscriber
@@ -125,6 +126,22 @@ def test_who_begins_with_a_heartbeat_goes_on_after_it(bus):
     bus.send(Heartbeat("p1", "e1", 41, 1), batch(42), batch(44))
     assert receive(subscriber, 3) == [[], [42], [44]]
     assert subscriber.sources["p1"].lost == 1
+
+
+def test_while_a_subscriber_waits_other_greenlets_run_and_no_frame_is_slept_through(bus):
+    subscriber, received = bus.subscriber(), []
+
+    def listen():
+        while len(received) < 20:
+            received.extend(receive(subscriber, 1)[0])
+
+    listening = gevent.spawn(listen)
+    for seq in range(1, 21, 2):
+        # Now one by one, now two at once: those have one change of the socket between them.
+        bus.send(batch(seq), batch(seq + 1))
+        gevent.sleep(0.002 * (seq % 3))
+    listening.join(timeout=5)
+    assert received == list(range(1, 21))
 
 
 def test_a_gap_is_counted(bus):

@@ -63,3 +63,37 @@ def test_a_place_that_cannot_be_named_is_none(odd):
     payload = {"type": "x.y", "properties": {}}
     frame = decode(json.dumps({"directory": odd, "project": "p", "payload": payload}).encode())
     assert frame.place == Place(None, "p", None)
+
+
+DELTA = {
+    "type": "message.part.delta",
+    "properties": {
+        "sessionID": "s",
+        "messageID": "m",
+        "partID": "p",
+        "field": "text",
+        "delta": "d",
+    },
+}
+
+
+@pytest.mark.parametrize("odd", [5, [], "\ud800"], ids=repr)
+def test_a_delta_whose_place_cannot_be_named_is_a_delta_all_the_same(odd):
+    frame = decode(json.dumps({"directory": odd, "payload": DELTA}).encode())
+    assert frame.event == Delta(None, "s", "m", "p", "text", "d")
+    assert frame.place == Place()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "x.y", "properties": DELTA["properties"] | {"field": "message.part.delta"}},
+        {"type": "x.y", "properties": {"of": DELTA}},
+        DELTA | {"tomorrow": 1},
+    ],
+)
+def test_what_only_looks_like_a_delta_passes_as_it_came(event):
+    payload = json.dumps(event).encode()
+    frame = decode(b'{"payload":' + payload + b"}")
+    assert isinstance(frame.event, Opaque)
+    assert frame.event.json() == payload
