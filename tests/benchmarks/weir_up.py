@@ -31,14 +31,16 @@ class Weir:
         groups: process ids of its parts and of the provider, by name.
     """
 
-    def __init__(self, url: str, directory: Path, log: Path, up: int, provider: int) -> None:
+    def __init__(
+        self, url: str, directory: Path, log: Path, up: int, provider: int, workers: int
+    ) -> None:
         self.url = url
         self.directory = str(directory)
         self.log = log
         self._provider = provider
         self._up = up
         # It is ready when one worker answers; the others may not be there yet.
-        wait_until(lambda: len(self._parts().get("workers", ())) == WORKERS, _DEADLINE_S)
+        wait_until(lambda: len(self._parts().get("workers", ())) == workers, _DEADLINE_S)
         self.groups = self._parts()
 
     @property
@@ -138,13 +140,15 @@ def _weir(provider: int, *flags: str, path: Path | None) -> Iterator[Weir]:
         state, work, log = (Path(folder) / name for name in ("state", "work", "log"))
         work.mkdir()
         command = ["-m", "deploy.cli", "up", "--port", "0", "--state", str(state)]
+        # The last one counts, and each flag has a value.
         command += ["--workers", str(WORKERS), *flags]
+        workers = int(dict(zip(flags[::2], flags[1::2], strict=True)).get("--workers", WORKERS))
         with log.open("wb") as stderr, child(*command, stderr=stderr, cwd=work, path=path) as up:
             try:
                 url = up.line(_DEADLINE_S).removeprefix(READY).strip()
             except (EOFError, TimeoutError) as error:
                 raise RuntimeError(f"weir did not start: {log.read_text()}") from error
-            yield Weir(url, work, log, up.pid, provider)
+            yield Weir(url, work, log, up.pid, provider, workers)
 
 
 def wait_until(condition: Callable[[], bool], deadline_s: float) -> None:
