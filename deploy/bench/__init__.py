@@ -1,5 +1,5 @@
 """`weir bench`: what a running server does under load, measured from outside.
 
-The load generator is two kinds of process, both told what to do by lines of JSON: `readers` holds
+The load generator is two kinds of process, both controlled by lines of JSON: `readers` holds
 event streams, `prober` asks for a page on a fixed schedule.
 """

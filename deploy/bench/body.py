@@ -8,7 +8,7 @@ class NotAStream(ValueError):
 
 
 class Body:
-    """The body of a response with chunked transfer coding, or of one that ends with its end."""
+    """The body of a response, chunked or until the server closes the connection."""
 
     def __init__(self) -> None:
         self._rest = b""

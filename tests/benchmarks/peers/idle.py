@@ -38,7 +38,7 @@ class Idle(Struct):
 
 
 def idle(peer: Peer, work: Work, seconds: float) -> Idle:
-    """Watch readers to whom nothing is sent but heartbeats.
+    """Measure readers that are sent nothing but heartbeats.
 
     Raises:
         CrowdFailed: a stream cannot be opened, or ends.

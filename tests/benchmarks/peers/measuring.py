@@ -99,7 +99,7 @@ class _Rounds:
                     left[0].load = os.getloadavg()[0]
                     self._measure(left[0], peer, work)
                     yield left.pop(0)
-        except Exception as error:  # whatever befalls one server, the others are measured
+        except Exception as error:  # a failure of one server must not end the others' work
             if isinstance(error, Missing):
                 self._missing[name] = str(error)
             for run in left:

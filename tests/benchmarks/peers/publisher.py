@@ -1,7 +1,8 @@
 """The publisher: ``python -m tests.benchmarks.peers.publisher URL``.
 
-Told ``{"session", "script"}``, it posts to ``URL/pub`` what an opencode publishes of an answer: a
-message, a part, its deltas, and that the session is idle. Scripts are those of the scripted model:
+For each line ``{"session", "script"}`` of its input the publisher posts an answer to ``URL/pub``:
+a message, a part, its deltas, and that the session is idle, as an opencode publishes an answer.
+Scripts are those of the scripted model:
 
     storm N SIZE     N deltas as fast as the server takes them, `WINDOW` posts on their way at once
     rate R N SIZE    N deltas at R a second, each with the time at which it is posted
@@ -102,8 +103,8 @@ def main(url: str) -> None:
     publisher = Publisher(url)
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
-        told = json.loads(line)
-        publisher.play(told["session"], told["script"])
+        asked = json.loads(line)
+        publisher.play(asked["session"], asked["script"])
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ class Runs:
     def ratio(
         self, of: tuple[str, str], to: tuple[str, str], figure: Figure, base: Figure | None = None
     ) -> Spread | None:
-        """Return the ratio of a figure between two runs of the same round.
+        """Return the ratio of a figure between two runs in each round.
 
         Args:
             of: peer and work whose figure is divided.
@@ -95,7 +95,7 @@ class Runs:
     def difference(
         self, of: tuple[str, str], to: tuple[str, str], figure: Figure
     ) -> Spread | None:
-        """Return by how much a figure is larger than another of the same round."""
+        """Return by how much a figure is larger than another in each round."""
         over, under = self._figures(*of, figure), self._figures(*to, figure)
         return _spread(over[n] - under[n] for n in over if n in under)
 
