@@ -65,7 +65,8 @@ class Connection:
         neighbours: asked where acknowledgements say nothing.
 
     Attributes:
-        owes: something may wait for the peer; who writes after `release` says so.
+        owes: something may wait for the peer. Whoever writes to a reader in a lane sets it, and
+            whoever brings a reader there.
     """
 
     def __init__(self, sock: socket.socket, patience_s: float, neighbours: Neighbours) -> None:
@@ -83,6 +84,7 @@ class Connection:
             _probe(sock, patience_s)
         self._accepted = _account(sock, self._is_tcp).accepted
         self._unread: int | None = None
+        self._waited = False  # at the last look something waited
         self._moved_at = time.monotonic()
 
     def watch(self, on_gone: Callable[[Cause], None]) -> None:
@@ -95,7 +97,7 @@ class Connection:
     def stalled(self, now: float) -> tuple[float, Cause]:
         """Return for how long the peer has accepted nothing of what waits, and what it looks like.
 
-        It is as exact as it is asked often.
+        Where nothing waited at the last look, what waits now came since, and the time begins now.
 
         Args:
             now: `time.monotonic()`.
@@ -104,12 +106,12 @@ class Connection:
             Seconds, 0 while nothing waits; and `STALLED` or `BLACK_HOLED`.
         """
         account = _account(self._sock, self._is_tcp)
-        self.owes = account.waiting or self._greenlet is not None
-        if not account.waiting or account.accepted > self._accepted:
+        self.owes = account.waiting
+        if not (self._waited and account.waiting) or account.accepted > self._accepted:
             self._moved_at, self._unread = now, None
         elif self._is_tcp and self._reads():
             self._moved_at = now
-        self._accepted = account.accepted
+        self._accepted, self._waited = account.accepted, account.waiting
         stalled_s = now - self._moved_at
         unheard = account.silent_s > _UNANSWERED * stalled_s
         return stalled_s, Cause.BLACK_HOLED if unheard else Cause.STALLED

@@ -130,23 +130,27 @@ class Outlet:
                 self._close()
                 return
             self._worker = None
+            self._connection.owes = True
             self._settle(self._reader)
         except (OSError, ClientGone):
-            self._reader.leave(Cause.GONE)
+            self._break_off()
         except gevent.GreenletExit:
             pass
         except Exception:
             log.exception("an event stream failed")
-            self._reader.leave(Cause.GONE)
+            self._break_off()
 
     def _close(self) -> None:
         """End the answer as a whole one."""
         self._stream.close()
         if self.chunked:
-            self._write(_LAST_CHUNK)
+            self._wire.send_last(_LAST_CHUNK)
         self._wire.close_gently()
         self.end()
 
+    def _break_off(self) -> None:
+        self._reader.leave(Cause.GONE)
+        self.end()  # a reader that has left already, by the end of its instance, ends nothing
+
     def _write(self, data: bytes | memoryview) -> None:
-        self._connection.owes = True
         self._wire.send(data)

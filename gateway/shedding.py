@@ -55,5 +55,10 @@ class Shedding:
 
 
 def _may_stall(reader: Reader) -> bool:
-    """Tell whether something may wait for a reader: it costs a call to the kernel to know more."""
-    return reader.connection is not None and reader.connection.owes
+    """Tell whether something may wait for a reader: it costs a call to the kernel to know more.
+
+    A greenlet that writes may have more to write than the kernel knows of.
+    """
+    if reader.connection is None:
+        return False
+    return reader.rank is None or reader.connection.owes

@@ -108,11 +108,12 @@ class Stream:
         reader, connection = self._reader, self._reader.connection
         if reader.gone or self._wire is None or connection is None:
             return False
-        connection.release()
-        self._wire.hand_over()
         settle = self._readers.settle
         reader.outlet = Outlet(self, reader, self._wire, connection, chunked, settle)
+        connection.release()
+        connection.owes = True
         settle(reader)
+        self._wire.hand_over()
         return True
 
     def close(self) -> None:

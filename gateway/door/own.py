@@ -50,8 +50,8 @@ class Answer:
                 self._write(piece)
             self._begin()
             handed_over = isinstance(body, Stream) and body.take_over(self._in_chunks)
-            if not handed_over:
-                self._send(self._framing.end(()))
+            if not handed_over and (end := self._framing.end(())):
+                self._request.wire.send_last(end)
         finally:
             close = getattr(body, "close", None)
             if close is not None and not handed_over:

@@ -79,7 +79,15 @@ class Wire:
         """
         if self._streams:
             self._send(data)
-            return
+        else:
+            self.send_last(data)
+
+    def send_last(self, data: bytes | bytearray | memoryview) -> None:
+        """Send the last of an answer: of an event stream, too, this wait is one of the slots'.
+
+        Raises:
+            ClientGone: as for `send`.
+        """
         self._slots.wait(self._sending, _TAKES_WITHIN_S, idle=False)
         try:
             self._send(data)

@@ -8,7 +8,8 @@ import gevent
 import pytest
 from gevent import socket
 
-from gateway.connection import Connection
+from gateway import connection
+from gateway.connection import Account, Connection
 from gateway.evictions import Cause
 from gateway.neighbour import Neighbours
 
@@ -84,6 +85,16 @@ def test_one_that_has_taken_all_is_not_stalled(pair):
     server.sendall(b"a little")
     assert client.recv(100) == b"a little"
     until(lambda: made[0].stalled(time.monotonic() + AWHILE_S)[0] == 0)
+
+
+def test_what_came_after_the_last_look_has_not_waited_since_that(pair, monkeypatch):
+    """It is on its way, to a peer that acknowledges what it gets."""
+    server, _ = pair
+    made = []
+    gevent.spawn(lambda: made.append(Connection(server, 30, Strangers()))).join()
+    looks = iter([Account(False, 10, 0.0), Account(True, 10, 0.0), Account(True, 10, 0.0)])
+    monkeypatch.setattr(connection, "_account", lambda *_: next(looks))
+    assert [made[0].stalled(at)[0] for at in (0.0, AWHILE_S, AWHILE_S + 1)] == [0.0, 0.0, 1.0]
 
 
 def test_one_that_reads_behind_a_shut_window_is_not_stalled(pair):

@@ -8,6 +8,7 @@ from gateway.readers import Readers
 from gateway.relay import Relay
 from gateway.shedding import Shedding
 from tests.envelopes import instance
+from tests.fakes.outlet import FakeOutlet
 
 COUNT = 200
 FEW = 32
@@ -86,7 +87,12 @@ def test_whoever_reads_waits_for_a_few_looks_at_most(readers, looking):
 
 
 def test_a_connection_that_owes_nothing_is_not_looked_at(readers, looking):
-    idle = next(iter(readers))
-    idle.connection.owes = False
+    idle, written_to, *_ = readers
+    for reader in (idle, written_to):
+        wire = reader.connection
+        FakeOutlet(readers, reader)
+        reader.connection, wire.owes = wire, False
+    readers.settle(idle)
     until(lambda: sum(looks(readers)) > 2 * COUNT)
     assert idle.connection.looks == 0
+    assert written_to.connection.looks > 0
