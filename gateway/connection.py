@@ -31,9 +31,10 @@ from gateway.peer import DeafWatch, Flooding
 
 _SEND_BUFFER_BYTES = 256 * 1024
 _RESET = struct.pack("ii", 1, 0)
-# Of `struct tcp_info`: segments in flight, ms since the last ACK, bytes acknowledged, not sent.
-_TCP_INFO = struct.Struct("=24xI28xI60xQ16xI")
+# Of `struct tcp_info`: ms since the last ACK, bytes acknowledged.
+_TCP_INFO = struct.Struct("=56xI60xQ")
 _QUEUED = struct.Struct("=i")
+_NOTHING = bytes(_QUEUED.size)
 _PROBES_LOST = 3
 # Probes of a closed window come at doubling distances, so half the time at most lacks an answer.
 _UNANSWERED = 0.75
@@ -46,12 +47,10 @@ class Account(NamedTuple):
     """What the kernel says of a connection.
 
     Attributes:
-        waiting: something is not acknowledged yet.
         accepted: grows when the peer accepts bytes.
         silent_s: how long the peer has not been heard.
     """
 
-    waiting: bool
     accepted: int
     silent_s: float
 
@@ -82,9 +81,8 @@ class Connection:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         if self._is_tcp and neighbours.unread(sock) is None:
             _probe(sock, patience_s)
-        self._accepted = _account(sock, self._is_tcp).accepted
+        self._accepted: int | None = None
         self._unread: int | None = None
-        self._waited = False  # at the last look something waited
         self._moved_at = time.monotonic()
 
     def watch(self, on_gone: Callable[[Cause], None]) -> None:
@@ -105,13 +103,15 @@ class Connection:
         Returns:
             Seconds, 0 while nothing waits; and `STALLED` or `BLACK_HOLED`.
         """
+        if not _queued(self._sock):
+            self.owes, self._accepted = False, None
+            return 0.0, Cause.STALLED
         account = _account(self._sock, self._is_tcp)
-        self.owes = account.waiting
-        if not (self._waited and account.waiting) or account.accepted > self._accepted:
+        if self._accepted is None or account.accepted > self._accepted:
             self._moved_at, self._unread = now, None
         elif self._is_tcp and self._reads():
             self._moved_at = now
-        self._accepted, self._waited = account.accepted, account.waiting
+        self._accepted = account.accepted
         stalled_s = now - self._moved_at
         unheard = account.silent_s > _UNANSWERED * stalled_s
         return stalled_s, Cause.BLACK_HOLED if unheard else Cause.STALLED
@@ -168,16 +168,20 @@ def _probe(sock: socket.socket, patience_s: float) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout_ms)
 
 
-def _account(sock: socket.socket, is_tcp: bool) -> Account:
+def _queued(sock: socket.socket) -> int:
+    """Return how many bytes the kernel holds that the peer has not taken."""
     if sys.platform != "linux":
-        return Account(False, 0, 0.0)
-    if is_tcp:
-        said = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
-        in_flight, silent_ms, accepted, not_sent = _TCP_INFO.unpack(said)
-        return Account(bool(in_flight or not_sent), accepted, silent_ms / 1000)
-    # Elsewhere the kernel counts only what is queued: a queue that shrinks is read from.
-    (queued,) = _QUEUED.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(_QUEUED.size)))
-    return Account(queued > 0, -queued, 0.0)
+        return 0
+    (queued,) = _QUEUED.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, _NOTHING))
+    return int(queued)
+
+
+def _account(sock: socket.socket, is_tcp: bool) -> Account:
+    if not is_tcp:  # the kernel counts only what is queued: a queue that shrinks is read from
+        return Account(-_queued(sock), 0.0)
+    said = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+    silent_ms, accepted = _TCP_INFO.unpack(said)
+    return Account(accepted, silent_ms / 1000)
 
 
 def cause_of(error: OSError | None) -> Cause:

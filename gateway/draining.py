@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from typing import Final
 
 import gevent
 
@@ -12,7 +11,6 @@ from gateway.evictions import Cause
 from gateway.readers import Readers
 
 _TICK_S = 0.05
-_RANDOM: Final = random.SystemRandom()
 
 
 def drain(readers: Readers, window_s: float) -> None:
@@ -21,10 +19,11 @@ def drain(readers: Readers, window_s: float) -> None:
     Each tick every reader goes with the chance that it would have if its moment was drawn evenly
     from what is left of the window. So one who comes in meanwhile needs no rule of its own.
     """
+    draw = random.Random().random
     until = time.monotonic() + window_s
     while len(readers) and (left := until - time.monotonic()) > 0:
         for reader in list(readers):
-            if _RANDOM.random() * left < _TICK_S:
+            if draw() * left < _TICK_S:
                 reader.leave(Cause.DRAINED)
         gevent.sleep(_TICK_S)
     readers.close()
