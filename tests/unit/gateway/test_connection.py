@@ -92,8 +92,9 @@ def test_what_came_after_the_last_look_has_not_waited_since_that(pair, monkeypat
     server, _ = pair
     made = []
     gevent.spawn(lambda: made.append(Connection(server, 30, Strangers()))).join()
-    looks = iter([Account(False, 10, 0.0), Account(True, 10, 0.0), Account(True, 10, 0.0)])
-    monkeypatch.setattr(connection, "_account", lambda *_: next(looks))
+    queued = iter([0, 5, 5])
+    monkeypatch.setattr(connection, "_queued", lambda _: next(queued))
+    monkeypatch.setattr(connection, "_account", lambda *_: Account(10, 0.0))
     assert [made[0].stalled(at)[0] for at in (0.0, AWHILE_S, AWHILE_S + 1)] == [0.0, 0.0, 1.0]
 
 
