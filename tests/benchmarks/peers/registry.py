@@ -15,6 +15,7 @@ ABOUT = {
     "weir": "natively, with its defaults",
     "weir-0": "natively, with `--frame-hz 0`",
     "relay": "weir in front of the opencode",
+    "relay-0": "the same with `--frame-hz 0`",
     "opencode": "by itself",
     "nchan": "in nginx, one worker",
     "sse-starlette": "under uvicorn, one process",
@@ -26,6 +27,7 @@ PEERS: dict[str, Start] = {
     "weir": native,
     "weir-0": lambda flags: native(["--frame-hz", "0", *flags]),
     "relay": before,
+    "relay-0": lambda flags: before(["--frame-hz", "0", *flags]),
     "opencode": opencode,
     "nchan": nchan,
     "sse-starlette": sse_starlette,
@@ -47,8 +49,12 @@ def chosen(names: list[str], beside: Path | None) -> dict[str, Start]:
 
 def does(name: str, work: Work, quick: bool = False) -> bool:
     """Tell whether a server does a work: what says nothing new is left out."""
-    if work.kind == "tui" or work.name in FULL["relay"]:
+    if work.name in FULL["relay"]:
+        return name in (*_AGENTS, "relay-0")
+    if work.kind == "tui":
         return name in _AGENTS
+    if name == "relay-0":
+        return False
     if work.kind == "steady":
         plain = ("weir-0", "nchan", "sse-starlette", "floor", BESIDE)
         return name in plain or (work.name in FULL["steady"] and name != "relay")

@@ -48,7 +48,7 @@ def _servers(runs: Runs, peers: Iterable[str]) -> str:
     }
     rows = []
     for name in peers:
-        of = "weir" if name in ("weir-0", "relay") else name
+        of = "weir" if name in ("weir-0", "relay", "relay-0") else name
         said = f"MISSING: {missing[name]}" if name in missing else versions.get(of, "")
         rows.append([name, registry.ABOUT[name], said])
     return table(["server", "", "version"], rows)
