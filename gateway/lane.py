@@ -59,6 +59,7 @@ class Lane:
         everyone: counts what all readers of the worker are sent.
 
     Attributes:
+        view: as given.
         flushing: a greenlet flushes it, or waits to do so.
     """
 
@@ -67,7 +68,7 @@ class Lane:
     ) -> None:
         self.flushing = False
         self._relay = relay
-        self._view = view
+        self.view = view
         self._chunked = chunked
         self._everyone = everyone
         self._ranks: dict[Cursor, Rank] = {}
@@ -121,7 +122,7 @@ class Lane:
         """Write to all readers what comes next; others get their turns in between."""
         for rank in self.ranks:
             try:
-                step = self._relay.step(rank.cursor, self._view)
+                step = self._relay.step(rank.cursor, self.view)
             except FellOff:
                 self._by_greenlets(rank)
                 continue
@@ -135,10 +136,10 @@ class Lane:
     def _pass_over(self, rank: Rank) -> bool:
         if rank.cursor.position >= self._relay.log.head:
             return False
-        cursor = self._relay.passed(rank.cursor, self._view)
+        cursor = self._relay.passed(rank.cursor, self.view)
         found = False
         try:
-            while (step := self._relay.step(cursor, self._view)) is not None:
+            while (step := self._relay.step(cursor, self.view)) is not None:
                 if step.pieces:
                     found = True
                     break
@@ -216,7 +217,7 @@ class Lane:
     def _only_flows_on(self, cursor: Cursor) -> bool:
         """Tell whether all that follows is further deltas."""
         try:
-            while (step := self._relay.step(cursor, self._view)) is not None:
+            while (step := self._relay.step(cursor, self.view)) is not None:
                 if step.pieces and not self._pace.knows(step):
                     return False
                 cursor = step.cursor

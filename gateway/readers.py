@@ -21,6 +21,10 @@ from gateway.relay import Entrance, Relay, Verdict, View, enter, go_on, look_els
 from gateway.relay.pacing import pause_after
 from gateway.turnstile import Turnstile
 
+_LOOK_AT_ALL_S = 0.5
+_LOOK_AT_ALL_SHARE = 8
+"""Of the events that the log holds, one in so many may come between two looks at all lanes."""
+
 
 class TooManyReaders(Exception):
     """The worker holds as many streams as it is allowed to, or is closing."""
@@ -55,6 +59,9 @@ class Readers:
         self._limit = limit
         self._open: set[Reader] = set()
         self._lanes: dict[tuple[View, bool, float], Lane] = {}
+        self._behind: set[Lane] = set()
+        self._passed_over = False
+        self._looked_at_all = 0.0, 0
         self._grown = Event()
         self._closed = False
 
@@ -148,8 +155,10 @@ class Readers:
         if reader.turning:
             reader.outlet.work()
             return
-        self._lane(reader.view, reader.outlet.chunked, reader.pace_s).join(reader)
+        lane = self._lane(reader.view, reader.outlet.chunked, reader.pace_s)
+        lane.join(reader)
         if reader.position < self.relay.log.head:
+            self._behind.add(lane)
             self._grown.set()
 
     def log_has_grown(self) -> None:
@@ -159,7 +168,7 @@ class Readers:
     def run(self) -> None:
         """Flush lanes as the log grows, for ever; a greenlet of its own."""
         while True:
-            self._grown.wait()
+            self._grown.wait(_LOOK_AT_ALL_S if self._passed_over else None)
             self._grown.clear()
             turn = TimeSlice()
             for lane in self.with_news(turn):
@@ -168,15 +177,33 @@ class Readers:
             gevent.sleep(pause_after(turn.spent_s))
 
     def with_news(self, turn: TimeSlice) -> Iterator[Lane]:
-        """Yield the lanes to flush; others get their turns in between."""
+        """Yield the lanes to flush; others get their turns in between.
+
+        A lane is passed over if no event since the last call is for its view. Its readers stay
+        behind then, until a look at all lanes, which comes before the log forgets their place.
+        """
+        news, behind, all_of_them = self.relay.news(), self._behind, self._is_time_for_all()
+        self._behind, self._passed_over = set(), not all_of_them
         for key, lane in list(self._lanes.items()):
+            turn.pass_on_if_over()
+            if not (all_of_them or news.concerns(lane.view) or lane in behind):
+                continue
             if lane.flushing:
                 lane.hurry()
             elif not lane:
                 del self._lanes[key]
             elif lane.has_news():
+                self._behind.add(lane)
                 yield lane
-            turn.pass_on_if_over()
+
+    def _is_time_for_all(self) -> bool:
+        now, log = time.monotonic(), self.relay.log
+        looked_at, head = self._looked_at_all
+        many = log.max_events // _LOOK_AT_ALL_SHARE
+        if now < looked_at + _LOOK_AT_ALL_S and head <= log.head < head + many:
+            return False
+        self._looked_at_all = now, log.head
+        return True
 
     def _flush(self, lane: Lane) -> None:
         """Flush a lane that has news as long as it has, and let it be in proportion to the cost.

@@ -6,6 +6,8 @@ event. So streams with many different filters cost little while the log grows by
 
 from __future__ import annotations
 
+from msgspec import Struct, field
+
 from bus.envelope import Envelope
 from bus.events import Opaque
 from gateway.relay.view import LIFECYCLE, Endpoint, View
@@ -13,10 +15,38 @@ from gateway.relay.view import LIFECYCLE, Endpoint, View
 _NEVER = -1
 
 
+class News(Struct):
+    """What events are about.
+
+    Attributes:
+        sessions: of the events.
+        directories: likewise.
+        for_all: some may be for every view.
+    """
+
+    sessions: set[str | None] = field(default_factory=set)
+    directories: set[str | None] = field(default_factory=set)
+    for_all: bool = False
+
+    def concerns(self, view: View) -> bool:
+        """Tell whether `view` may admit one of the events; True may be wrong, False never is."""
+        if self.for_all or not self.sessions:
+            return self.for_all
+        if view.sessions and self.sessions.isdisjoint(view.sessions):
+            return False
+        at_one_place = view.endpoint is Endpoint.INSTANCE and not view.elsewhere
+        return not at_one_place or view.directory in self.directories
+
+
 class Latest:
-    """Positions of the latest events. What has left the log counts as never."""
+    """Positions of the latest events. What has left the log counts as never.
+
+    Attributes:
+        news: what came since this was last taken away.
+    """
 
     def __init__(self) -> None:
+        self.news = News()
         self._sessions: dict[str | None, int] = {}
         self._directories: dict[str | None, int] = {}
         self._workspaces: dict[str | None, int] = {}
@@ -25,13 +55,16 @@ class Latest:
 
     def note(self, position: int, envelope: Envelope) -> None:
         """Take in the event that stands at `position`."""
-        event = envelope.event
+        event, news = envelope.event, self.news
         self._sessions[event.sessionID] = position
         self._directories[envelope.directory] = position
+        news.sessions.add(event.sessionID)
+        news.directories.add(envelope.directory)
         if envelope.workspace is not None:
             self._workspaces[envelope.workspace] = position
         if isinstance(event, Opaque) and event.type in LIFECYCLE:
             self._lifecycle = position
+            news.for_all = True
 
     def may_hold(self, view: View, start: int) -> bool:
         """Tell whether an event from position `start` on may be one that `view` admits.
@@ -47,6 +80,8 @@ class Latest:
         if not view.sessions or self._lifecycle >= start:
             return True
         sessions = self._sessions
+        if len(sessions) < len(view.sessions):
+            return any(at >= start and one in view.sessions for one, at in sessions.items())
         return any(sessions.get(session, _NEVER) >= start for session in view.sessions)
 
     def forget(self, tail: int) -> None:

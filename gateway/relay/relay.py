@@ -21,7 +21,7 @@ from bus.ledger.ledger import MAX_BYTES
 from bus.log import Log, Run
 from gateway.relay.coalesce import Coalesced, coalesced
 from gateway.relay.frames import frame, joined
-from gateway.relay.latest import Latest
+from gateway.relay.latest import Latest, News
 from gateway.relay.mark import Mark, Marks, advance, by_source, ids_in_run, mark_of
 from gateway.relay.view import Endpoint, View
 
@@ -131,6 +131,7 @@ class Relay:
         snapshot = cloned.snapshot
         others = [e for e in self.log.envelopes() if e.source != snapshot.source]
         self.log.restart()
+        self._latest.news.for_all = True
         self._append(chain(cloned.journal, others))
         ledger = snapshot.ledger(self._ledger_bytes)
         if snapshot.source in self.ledgers:
@@ -162,6 +163,11 @@ class Relay:
         if cannot_tell or self._latest.may_hold(view, cursor.position):
             return cursor
         return self.head
+
+    def news(self) -> News:
+        """Return what the events are about that came since the last call."""
+        news, self._latest.news = self._latest.news, News()
+        return news
 
     def let_go(self, now: float) -> None:
         """Drop what is past the bounds of the log; to be called about once a second."""

@@ -125,6 +125,8 @@ class WorkerModel:
                 self.readers.relay.append(envelopes)
         for lane in self.readers.with_news(TimeSlice()):
             lane.flush(TimeSlice())
+            while lane.has_news():
+                lane.flush(TimeSlice())
 
     def stream(self, view: View, last_id: str, room: int) -> Iterator[bytes]:
         """Open a stream that says a heartbeat when there is nothing to say, and waits then.

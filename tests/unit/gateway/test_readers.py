@@ -57,6 +57,14 @@ def test_a_reader_that_waits_passes_what_it_does_not_get(readers):
     assert reader.cursor == readers.relay.head
 
 
+def test_a_reader_of_another_session_follows_a_little_later(readers):
+    view = View(Endpoint.GLOBAL, sessions=frozenset({"ses_of_nobody"}))
+    reader, outlet = waiting(readers, view)
+    appended(readers, enveloped([delta("a")]))
+    until(lambda: reader.position == readers.relay.log.head)
+    assert (outlet.taken(), outlet.worked) == (b"", 0)
+
+
 def test_a_reader_that_waits_is_sent_what_it_gets(readers):
     _, outlet = waiting(readers, ELSEWHERE)
     appended(readers, enveloped([delta(f"{n} ") for n in range(700)]))

@@ -48,6 +48,31 @@ def test_what_is_passed_at_once_is_what_steps_would_pass(events, max_events):
             assert passed == relay.head == stepped(relay, cursor, view)
 
 
+@settings(max_examples=40)
+@given(global_histories())
+def test_news_that_do_not_concern_a_view_hold_nothing_that_it_admits(events):
+    envelopes, relay = wrapped(events), Relay()
+    every = list(views(envelopes))
+    for start in range(0, len(envelopes), BATCH):
+        some = envelopes[start : start + BATCH]
+        relay.append(some)
+        news = relay.news()
+        admitting = {view for view in every if any(map(view.admits, some))}
+        assert admitting <= {view for view in every if news.concerns(view)}
+    assert not any(map(relay.news().concerns, every))
+
+
+def test_what_is_new_of_one_session_does_not_concern_another():
+    delta = {"type": "message.part.delta", "properties": {"sessionID": "ses_1", "delta": "x"}}
+    relay = Relay()
+    relay.append(wrapped([{"directory": "/d", "payload": delta}] * 3))
+    news = relay.news()
+    other, own = (View(Endpoint.GLOBAL, sessions=frozenset({one})) for one in ("ses_2", "ses_1"))
+    assert (news.concerns(other), news.concerns(own)) == (False, True)
+    elsewhere, there = (View(Endpoint.INSTANCE, directory=one) for one in ("/e", "/d"))
+    assert (news.concerns(elsewhere), news.concerns(there)) == (False, True)
+
+
 def test_a_lane_of_another_session_passes_over_an_answer_at_once():
     delta = {"type": "message.part.delta", "properties": {"sessionID": "ses_1", "delta": "x"}}
     relay = Relay()
