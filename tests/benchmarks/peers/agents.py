@@ -64,7 +64,8 @@ def native(flags: Sequence[str], path: Path | None = None) -> Iterator[Peer]:
     """Run weir as the server itself; `path` is a checkout of another commit to run."""
     with weir_up(*flags, path=path) as weir:
         _warm_up(weir)
-        yield Peer(weir, GLOBAL, weir.streams, weir.groups, _HEALTH)
+        # Deltas are merged; the closing snapshot holds the text once more.
+        yield Peer(weir, GLOBAL, weir.streams, weir.groups, _HEALTH, framing=2)
 
 
 @contextmanager

@@ -38,6 +38,7 @@ class Peer(Struct):
         routes: of the streams that the readers of a storm follow, in turn.
         groups: process ids by what they do; `PROVIDER` is no part of the server.
         probed: routes to probe in a storm, by their name in the result.
+        framing: bytes of a stream for each byte of text; 8 where each delta is an event.
     """
 
     server: Server
@@ -45,6 +46,7 @@ class Peer(Struct):
     routes: list[str]
     groups: dict[str, list[int]]
     probed: dict[str, str]
+    framing: int = 8
 
     @property
     def origin(self) -> Origin:

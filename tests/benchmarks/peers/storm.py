@@ -21,10 +21,8 @@ from tests.fakes.scripts import numbered
 PROBE_EVERY_MS = {"health": 5, "list": 20}
 _IDLE_S = 2.0
 _SETTLE_S = 0.5
-_ROOM = 512 * 1024 * 1024
+_ROOM = 128 * 1024 * 1024
 """Bytes that readers may keep together, so that their text can be checked."""
-_FRAMING = 8
-"""Bytes of a stream for each byte of text, where each delta is an event of its own."""
 
 
 class Storm(Struct, frozen=True):
@@ -89,7 +87,7 @@ def stormed(peer: Peer, work: Work, storm: Storm) -> Stormed:
         WrongText: a reader, or the server, does not hold what the model said.
         CrowdFailed: the server ends a stream, or a reader does not have its last event in time.
     """
-    kept = min(work.readers, max(1, _ROOM // (_FRAMING * storm.deltas * storm.size)))
+    kept = min(work.readers, max(1, _ROOM // (peer.framing * storm.deltas * storm.size)))
     plan = Plan(peer.origin, peer.routes, work.readers, work.stalled, kept)
     with contextlib.ExitStack() as stack:
         probing = {
