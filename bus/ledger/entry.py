@@ -121,10 +121,11 @@ class Entry:
         event = self.told.event
         return not (isinstance(event, Opaque) and too_deep(event.payload, EVENT_LEVELS))
 
-    def grow(self, envelope: Envelope, field: str, texts: list[str]) -> None:
-        """Append to one of its fields."""
+    def grow(self, envelope: Envelope, field: str, texts: list[str]) -> int:
+        """Append to one of its fields; return by how much its size has grown."""
         self.last = envelope
-        self._grown_size += sum(map(len, texts))
+        size = sum(map(len, texts))
+        self._grown_size += size
         grown = self._grown = self._grown or {}
         pieces = grown.setdefault(field, [])
         if len(pieces) >= _MOST_PIECES:
@@ -133,6 +134,7 @@ class Entry:
             long = list(takewhile(lambda text: len(text) >= _LONG, pieces))
             pieces = grown[field] = [*long, "".join(pieces[len(long) :])]
         pieces += texts
+        return size
 
     def upsert(self) -> Upsert:
         """Return what it is now."""

@@ -181,9 +181,7 @@ class Ledger:
         if entry is None:
             self._grow_unknown(envelope)
             return
-        self.size -= entry.size
-        entry.grow(envelope, field, texts)
-        self.size += entry.size
+        self.size += entry.grow(envelope, field, texts)
         self._make_room(entry, entry.told.event.sessionID or "", (EntityKind.PART, part))
 
     def _grow_unknown(self, envelope: Envelope) -> None:
@@ -242,6 +240,8 @@ class Ledger:
 
     def _make_room(self, entry: Entry, session: str, slot: Slot) -> None:
         """Keep the bounds; an entity that takes most of the room is not worth all others."""
+        if self.size <= self.max_bytes * _MOST_OF_ONE:
+            return
         if entry.size > self.max_bytes * _MOST_OF_ONE:
             self._forget(session, slot)
         self._shrink()
