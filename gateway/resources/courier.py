@@ -51,7 +51,7 @@ class Courier:
         patience_s: how long a client may take to accept `_WRITE_BYTES`; then it is reset.
 
     Attributes:
-        held: bytes of the pieces that are being written.
+        held: bytes of the pieces that are asked for, or being written.
     """
 
     def __init__(self, requester: Requester, patience_s: float) -> None:
@@ -61,10 +61,14 @@ class Courier:
         self._neighbours = Neighbours()
 
     def ask(self, command: Long, deadline_s: float | None = None) -> Done:
-        """Ask for the first piece of an answer; the more answers are on their way, the smaller."""
+        """Ask for a piece of an answer; the more answers are on their way, the smaller it is."""
         share = (_HELD_BYTES - self.held) // _SHARE
         size = max(_LEAST_BYTES, min(share, PIECE_BYTES))
-        return self._requester.call(replace(command, size=size), deadline_s)
+        self.held += size  # at once: others ask before this piece comes
+        try:
+            return self._requester.call(replace(command, size=size), deadline_s)
+        finally:
+            self.held -= size
 
     def deliver(self, req: Request, resp: Response, first: Done) -> None:
         """Make an answer that begins with `first` the answer to a request."""

@@ -1,6 +1,8 @@
 """Long answers over HTTP: piece by piece, each asked for when the last one has been taken."""
 
+import gevent
 import pytest
+from gevent.event import Event
 
 from bus.commands import PIECE_BYTES, CommandFailed, MessageList, More
 from bus.requester import DeadlineExceeded, ProcessorGone
@@ -64,6 +66,29 @@ def test_the_more_answers_are_on_their_way_the_smaller_are_their_pieces():
     assert sizes[-1] == 32 * 1024
     for one in on_their_way:
         one.close()
+    assert courier.held == 0
+
+
+def test_pieces_that_are_asked_for_at_once_are_bounded_together():
+    class Slow:
+        """Answers all at last."""
+
+        def __init__(self):
+            self.sizes, self.due = [], Event()
+
+        def call(self, command, _deadline_s):
+            self.sizes.append(command.size)
+            self.due.wait()
+
+    requester = Slow()
+    courier = Courier(requester, 1.0)
+    asks = [gevent.spawn(courier.ask, MessageList("s")) for _ in range(500)]
+    gevent.sleep(0)
+    assert len(requester.sizes) == 500
+    assert max(requester.sizes) == PIECE_BYTES
+    assert sum(requester.sizes) < 64 * PIECE_BYTES
+    requester.due.set()
+    gevent.joinall(asks)
     assert courier.held == 0
 
 
