@@ -105,6 +105,8 @@ class Body:
         if self._receives > _FEW_RECEIVES + self._received_bytes // _BYTES_A_RECEIVE:
             self._wire.lane.gather()
             within_s -= time.monotonic() - began
+        if within_s <= 0:  # what comes byte by byte is never waited for
+            raise Refusal(408, f"the body comes slower than {LEAST_BYTES_S} bytes a second")
         try:
             data = self._wire.receive(size, within_s)
         except GivenUp as error:

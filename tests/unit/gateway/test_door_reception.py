@@ -2,7 +2,7 @@
 
 import json
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import gevent
 import pytest
@@ -177,6 +177,32 @@ def test_a_head_that_is_not_whole_in_time_is_answered_with_408(monkeypatch):
         gevent.sleep(0.06)
         client.send(PING[20:22])  # a piece now and then does not help
         assert client.rest().startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        b"GET /ping HTTP/1.1\r\nX: ",
+        b"POST /read HTTP/1.1\r\nContent-Length: 100000\r\n\r\n",
+        b"POST /read HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n20000\r\n",
+    ],
+    ids=["head", "length", "a-chunk"],
+)
+def test_what_trickles_without_a_pause_has_an_end(monkeypatch, begin):
+    monkeypatch.setattr(reception, "HEAD_WITHIN_S", 0.3)
+    monkeypatch.setattr(body, "SILENT_S", 0.3)
+    with connection() as client:
+        client.send(begin)
+        trickling = gevent.spawn(_trickle, client.sock)
+        assert client.rest().startswith(b"HTTP/1.1 408 ")
+        trickling.kill()
+
+
+def _trickle(sock):
+    with suppress(OSError):
+        while True:
+            sock.send(b"x")
+            gevent.sleep(0.002)
 
 
 def test_an_idle_connection_is_closed_without_a_word(monkeypatch):
