@@ -10,7 +10,7 @@ from tests.benchmarks.peers.measuring import Sizes, measured
 
 RESULTS = Path(__file__).parents[1]
 _FULL = Sizes(rounds=3, deltas=30_000, seconds=8.0, idle_s=10.0, storm_s=120.0, bus_events=100_000)
-_QUICK = Sizes(rounds=1, deltas=5_000, seconds=3.0, idle_s=3.0, storm_s=60.0, bus_events=30_000)
+_QUICK = Sizes(rounds=1, deltas=3_000, seconds=3.0, idle_s=3.0, storm_s=60.0, bus_events=30_000)
 
 
 def main() -> int:
