@@ -116,16 +116,20 @@ class WorkerModel:
         place = envelope.epoch, envelope.seq
         return any(place in feed.heard for feed in self._feeds.values())
 
-    def hear(self, count: int) -> None:
-        """Take the next frames, at most `count`, as `gateway.ingest.run` does."""
+    def hear(self, count: int, flush: bool = True) -> None:
+        """Take the next frames, at most `count`, as `gateway.ingest.run` does.
+
+        Args:
+            count: of frames.
+            flush: flush the lanes as long as they have news; in a worker that may be later.
+        """
         for _ in range(min(count, len(self.frames))):
             processor, frame = self.frames.popleft()
             envelopes = self._feeds[processor].take(frame)
             if envelopes:
                 self.readers.relay.append(envelopes)
-        for lane in self.readers.with_news(TimeSlice()):
-            lane.flush(TimeSlice())
-            while lane.has_news():
+        while flush and (lanes := list(self.readers.with_news(TimeSlice()))):
+            for lane in lanes:
                 lane.flush(TimeSlice())
 
     def stream(self, view: View, last_id: str, room: int) -> Iterator[bytes]:

@@ -42,7 +42,7 @@ LATE = "nobody:0"
 """An id that nobody has heard of: who says it is told of all that there is."""
 
 workers = st.integers(0, 1)
-readers = st.integers(0, len(VIEWS))
+readers = st.integers(0, len(VIEWS) + 1)
 few = st.integers(1, 6)
 counts = st.sampled_from((3, 8, 20, 40))
 percents = st.integers(0, 99)
@@ -128,7 +128,10 @@ class Reader:
 
 
 class RelayMachine(RuleBasedStateMachine):
-    """One or two processors, two workers, and a reader of each view, one of them late."""
+    """One or two processors, two workers, and a reader of each view; two more of the first view.
+
+    The second of these has a socket that takes everything, and the third comes late.
+    """
 
     @initialize(
         history=histories(),
@@ -145,7 +148,8 @@ class RelayMachine(RuleBasedStateMachine):
         self.processors = [ProcessorModel(f"p{n}", journal_events) for n in range(sources)]
         self.workers = [WorkerModel(self.processors, log_events) for _ in range(2)]
         self.ever = list(self.workers)
-        self.readers = [Reader(view, room) for view in VIEWS] + [Reader(VIEWS[0], room, LATE)]
+        self.readers = [Reader(view, room) for view in VIEWS]
+        self.readers += [Reader(VIEWS[0], 1 << 30), Reader(VIEWS[0], room, LATE)]
         self.restarts = 0
         for number, reader in enumerate(self.readers[:-1]):
             reader.connect(self.workers[number % 2])
@@ -171,16 +175,30 @@ class RelayMachine(RuleBasedStateMachine):
         for worker in self.workers:
             worker.hear(len(worker.frames))
 
+    @rule(count=counts, late=readers)
+    def flow_to_all(self, count, late):
+        """Have events reach readers that stand at the head of the log, as they mostly do.
+
+        One reader comes there when the lanes have more to flush.
+        """
+        for number, reader in enumerate(self.readers):
+            reader.read(1000 if number != late else 0)
+        self.publish(count, flush=True)
+        for worker in self.workers:
+            worker.hear(len(worker.frames), flush=False)
+        self.readers[late].read(1000)
+        self.flow(1)
+
     @rule()
     def heartbeat(self):
         for processor in self.processors:
             processor.publisher.heartbeat()
 
-    @rule(worker=workers, count=few, meanwhile=st.integers(0, 3))
-    def deliver(self, worker, count, meanwhile):
+    @rule(worker=workers, count=few, meanwhile=st.integers(0, 3), flush=st.booleans())
+    def deliver(self, worker, count, meanwhile, flush):
         for processor in self.processors:
             processor.meanwhile = lambda: self.publish(meanwhile, flush=meanwhile > 1)
-        self.workers[worker].hear(count)
+        self.workers[worker].hear(count, flush)
         for processor in self.processors:
             processor.meanwhile = lambda: None
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import socket as plain
+import struct
 import time
 from collections import Counter
 from functools import partial
@@ -24,6 +25,7 @@ from gateway.door.wire import Wire
 from gateway.evictions import Cause
 from gateway.heartbeats import Heartbeats
 from gateway.neighbour import Neighbours
+from gateway.outlet import Outlet
 from gateway.proxy.failures import ClientGone
 from gateway.readers import Readers
 from gateway.relay import Relay
@@ -53,12 +55,14 @@ class Worker:
         self.slots = Slots(100, 100)
         self._rounds = gevent.spawn(self.readers.run)
 
-    def stream(self, chunked=True):
+    def stream(self, chunked=True, buffer=None):
         """Open a stream; return the client's end of it and the server's, once its lane has it."""
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             listener.listen()
             client = plain.socket()
+            if buffer:
+                client.setsockopt(plain.SOL_SOCKET, plain.SO_RCVBUF, buffer)
             client.connect(listener.getsockname())
             client.setblocking(False)
             accepted, _ = listener.accept()
@@ -201,26 +205,38 @@ def test_what_is_said_after_the_end_of_a_stream_reaches_no_other_connection(work
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-def test_a_reader_that_reads_in_bursts_gets_what_one_gets_that_reads_at_once(worker, chunked):
+def test_a_reader_that_reads_in_bursts_gets_what_one_gets_that_reads_at_once(
+    worker, chunked, monkeypatch
+):
     """It goes from its lane to a greenlet and back, again and again."""
+    writes = Counter()
+    send = Outlet.send
+
+    def counted(outlet, data):
+        rest = send(outlet, data)
+        writes["part" if rest is not None and len(rest) < len(data) else "other"] += 1
+        return rest
+
+    monkeypatch.setattr(Outlet, "send", counted)
     fast, _ = worker.stream(chunked)
-    slow, wire = worker.stream(chunked)
+    slow, wire = worker.stream(chunked, buffer=4096)
     reader = max(worker.readers, key=lambda one: one.opened_at)
-    wire.sock.setsockopt(plain.SOL_SOCKET, plain.SO_SNDBUF, 8192)
-    switched, rounds = Counter(), 60
+    wire.sock.setsockopt(plain.SOL_SOCKET, plain.SO_SNDBUF, 4096)
+    switched, rounds = Counter(), 100
     text = {fast: b"", slow: b""}
     told = ""
     random = Random(chunked)
     for number in range(rounds):
-        piece = f"{number}:" + random.choice("abc") * random.choice((10, 1000, 30_000))
+        piece = f"{number}:" + random.choice("abc") * random.choice((10, 1000, 10_000))
         told += piece
-        worker.publish(delta(piece), source=f"p{number}")
+        worker.publish(delta(piece), source=f"p{number:03}")  # sources are in this order
         gevent.sleep(0.001)
         switched[reader.rank is None] += 1
         text[fast] += taken(fast)
-        if random.random() < 0.3:
+        while number % 5 == 0 and reader.rank is None:
             text[slow] += taken(slow)
-    worker.publish(status("idle"), source="last")
+            gevent.sleep(0)
+    worker.publish(status("idle"), source="z")
     for client in text:
         while b"session.status" not in text[client]:
             text[client] += taken(client)
@@ -228,6 +244,34 @@ def test_a_reader_that_reads_in_bursts_gets_what_one_gets_that_reads_at_once(wor
         assert deltas(text[client], chunked) == told
     until(lambda: reader.rank is not None)
     assert min(switched.values()) > rounds // 10
+    assert writes["part"] >= 3
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_heartbeat_has_the_form_of_the_answer(worker, chunked):
+    client, _ = worker.stream(chunked)
+    reader, *_ = worker.readers
+    heartbeats = Heartbeats(10.0, Ids())
+    heartbeats.add(reader)
+    got = taken(client)
+    heartbeats.beat(time.monotonic() + 10.0)
+    got += taken(client)
+    assert [event["type"] for event in events(got, chunked)] == [
+        "server.connected",
+        "server.heartbeat",
+    ]
+    client.close()
+
+
+def test_a_write_that_finds_the_peer_gone_ends_the_stream(worker):
+    client, wire = worker.stream()
+    reader, *_ = worker.readers
+    client.setsockopt(plain.SOL_SOCKET, plain.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    reader.outlet.say(b"anybody?")
+    assert reader.gone
+    assert is_closed(wire)
+    assert worker.is_empty()
 
 
 def taken(client):
@@ -240,7 +284,12 @@ def taken(client):
 
 
 def deltas(data, chunked):
-    """Return the text of all deltas, once what is around them is taken away."""
+    """Return the text of all deltas."""
+    return "".join(one["properties"].get("delta", "") for one in events(data, chunked))
+
+
+def events(data, chunked):
+    """Return the events of a stream, once the chunks around them are taken away."""
     if chunked:
         chunks, data = data, b""
         while chunks:
@@ -248,5 +297,4 @@ def deltas(data, chunked):
             data += chunks[: int(size, 16)]
             assert chunks[int(size, 16) :][:2] == b"\r\n"
             chunks = chunks[int(size, 16) + 2 :]
-    events = [json.loads(one.data) for one in EventStreamParser().feed(data)]
-    return "".join(one["properties"].get("delta", "") for one in events)
+    return [json.loads(one.data) for one in EventStreamParser().feed(data)]
