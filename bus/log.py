@@ -104,6 +104,11 @@ class Log:
         """Bytes that the envelopes take in memory."""
         return self._size_of_full + self._newest.size
 
+    @property
+    def text(self) -> int:
+        """Bytes of all text that was appended since the last restart."""
+        return self._newest.before + self._newest.text
+
     def append(self, envelope: Envelope) -> int:
         """Add an envelope at the head; return the bytes of its text."""
         segment, size = self._newest, envelope.event.size
@@ -169,7 +174,7 @@ class Log:
         segment = self._segment_of(position)
         passed = segment.envelopes[: position - segment.start]
         text = segment.before + sum(envelope.event.size for envelope in passed)
-        return self._newest.before + self._newest.text - text
+        return self.text - text
 
     def _segment_of(self, position: int) -> _Segment:
         index = bisect_right(self._segments, position, key=lambda segment: segment.start) - 1

@@ -22,8 +22,8 @@ from gateway.relay.pacing import pause_after
 from gateway.turnstile import Turnstile
 
 _LOOK_AT_ALL_S = 0.5
-_LOOK_AT_ALL_SHARE = 8
-"""Of the events that the log holds, one in so many may come between two looks at all lanes."""
+_LOOK_AT_ALL_SHARE = 1 / 8
+"""Of what the log may hold, in events and in bytes, less comes between two looks at all lanes."""
 
 
 class TooManyReaders(Exception):
@@ -61,7 +61,7 @@ class Readers:
         self._lanes: dict[tuple[View, bool, float], Lane] = {}
         self._behind: set[Lane] = set()
         self._passed_over = False
-        self._looked_at_all = 0.0, 0
+        self._looked_at_all = 0.0, 0, 0
         self._grown = Event()
         self._closed = False
 
@@ -198,11 +198,12 @@ class Readers:
 
     def _is_time_for_all(self) -> bool:
         now, log = time.monotonic(), self.relay.log
-        looked_at, head = self._looked_at_all
-        many = log.max_events // _LOOK_AT_ALL_SHARE
-        if now < looked_at + _LOOK_AT_ALL_S and head <= log.head < head + many:
+        looked_at, head, text = self._looked_at_all
+        events, size = log.head - head, log.text - text
+        share = max(events / log.max_events, size / log.max_bytes)
+        if now < looked_at + _LOOK_AT_ALL_S and size >= 0 and share < _LOOK_AT_ALL_SHARE:
             return False
-        self._looked_at_all = now, log.head
+        self._looked_at_all = now, log.head, log.text
         return True
 
     def _flush(self, lane: Lane) -> None:

@@ -250,3 +250,16 @@ def test_a_reader_with_another_view_leaves_its_lane_for_it(readers):
     assert outlet.worked == 1
     assert reader.turning
     assert reader.rank is None
+
+
+def test_a_reader_that_waits_does_not_fall_off_by_large_events_of_others():
+    readers = Readers(Relay(Log(max_bytes=1_000_000)), limit=10)
+    rounds = gevent.spawn(readers.run)
+    reader, outlet = waiting(readers, ELSEWHERE)
+    for number in range(60):
+        appended(readers, enveloped([delta("x" * 100_000)], source=f"p{number}"))
+        readers.relay.let_go(float(number))
+        gevent.sleep(0.001)
+    until(lambda: reader.position == readers.relay.log.head)
+    assert (outlet.taken(), outlet.worked) == (b"", 0)
+    rounds.kill()
