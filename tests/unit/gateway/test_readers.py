@@ -263,3 +263,31 @@ def test_a_reader_that_waits_does_not_fall_off_by_large_events_of_others():
     until(lambda: reader.position == readers.relay.log.head)
     assert (outlet.taken(), outlet.worked) == (b"", 0)
     rounds.kill()
+
+
+def test_readers_whose_answers_differ_in_form_or_pace_share_no_rank(readers):
+    ranks = []
+    for chunked, pace_s in ((False, 0.0), (True, 0.0), (False, 0.1), (False, 0.0)):
+        reader = readers.open(instance(), pace_s=pace_s)
+        FakeOutlet(readers, reader).chunked = chunked
+        readers.settle(reader)
+        ranks.append(reader.rank)
+    assert ranks[0] is ranks[3]
+    assert len(set(map(id, ranks))) == 3
+
+
+def test_a_reader_that_is_to_get_another_view_does_not_wait_in_a_lane(readers):
+    reader = readers.open(ELSEWHERE)
+    outlet = FakeOutlet(readers, reader)
+    reader.turn_to(instance(), 0)
+    readers.settle(reader)
+    assert outlet.worked == 1
+    assert reader.rank is None
+
+
+def test_readers_that_lag_by_themselves_are_furthest_back(readers):
+    lagging, outlet = waiting(readers, instance())
+    outlet.work()
+    readers.relay.append(enveloped([delta("a")]))
+    waiting(readers, instance())
+    assert readers.furthest_back(1) == [lagging]
