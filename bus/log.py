@@ -2,8 +2,8 @@
 
 A gateway's worker keeps one, and a reader is a position in it; a source keeps one, and repairs
 gaps from it. Appending costs the same whoever reads. The log is cut into segments, and a run
-never crosses from one into the next: that bounds what one run can cost, and readers who lag meet
-at the cuts.
+does not cross from one into the next: that bounds what one run can cost, and readers who lag meet
+at the cuts. A long run crosses cuts, for readers that stand at the head and share its cost.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from bus.envelope import Envelope
 
 SEGMENT_EVENTS = 1024
 SEGMENT_TEXT_BYTES = 24 * 1024
+LONG_RUN_EVENTS = 8 * SEGMENT_EVENTS
+LONG_RUN_TEXT_BYTES = 512 * 1024
 HELD_S = 10.0
 ENVELOPE_BYTES = 1000  # what an envelope takes in memory beside its text
 
@@ -130,6 +132,22 @@ class Log:
         envelopes = segment.envelopes[position - segment.start :]
         return Run(position, position + len(envelopes), envelopes)
 
+    def long_run(self, position: int) -> Run:
+        """Return what stands at `position` and after it, in as many segments as a long run holds.
+
+        Raises:
+            FellOff: `position` is before the tail.
+        """
+        run = self.run(position)
+        envelopes, text = list(run.envelopes), 0
+        for segment in self._segments[self._index_of(position) + 1 :]:
+            text += segment.text
+            events = len(envelopes) + len(segment.envelopes)
+            if events > LONG_RUN_EVENTS or text > LONG_RUN_TEXT_BYTES:
+                break
+            envelopes += segment.envelopes
+        return Run(position, position + len(envelopes), envelopes)
+
     def find(self, source: str, epoch: str, seq: int) -> int | None:
         """Return the position of what follows `seq` of a source, None if that is not all held.
 
@@ -177,8 +195,10 @@ class Log:
         return self.text - text
 
     def _segment_of(self, position: int) -> _Segment:
-        index = bisect_right(self._segments, position, key=lambda segment: segment.start) - 1
-        return self._segments[index]
+        return self._segments[self._index_of(position)]
+
+    def _index_of(self, position: int) -> int:
+        return bisect_right(self._segments, position, key=lambda segment: segment.start) - 1
 
     def _begin_segment(self) -> None:
         self.cuts += 1

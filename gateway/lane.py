@@ -7,7 +7,8 @@
 3. A rank passes over what its view does not admit. So a reader costs nothing while the log grows
    by what does not concern it, and still does not fall off.
 4. With a pace, further deltas of a part leave only so often. What is no delta leaves at once, and
-   takes along what waits; so does the first delta of a part.
+   takes along what waits; so does the first delta of a part. A flush then takes a long run: a
+   client would lay out the text anew for each delta that a cut of the log makes.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ class Lane:
         self._ranks: dict[Cursor, Rank] = {}
         self._pace = Pace(pace_s)
         self._hurry: Event | None = None
+        self._further = (0, 0)
 
     def __bool__(self) -> bool:
         return any(rank.readers for rank in self._ranks.values())
@@ -122,14 +124,15 @@ class Lane:
         """Write to all readers what comes next; others get their turns in between."""
         for rank in self.ranks:
             try:
-                step = self._relay.step(rank.cursor, self.view)
+                step = self._relay.step(rank.cursor, self.view, self._pace.holds_back)
             except FellOff:
                 self._by_greenlets(rank)
                 continue
             if step is None:
                 continue
+            self._pace.note(step, time.monotonic())
             if step.ends or step.size > _MOST_BYTES:
-                self._by_greenlets(rank)
+                self._by_greenlets(rank, step)
             else:
                 self._write(rank, step, turn)
 
@@ -162,16 +165,15 @@ class Lane:
             reader.leave_rank()
             reader.enter(there)
 
-    def _by_greenlets(self, rank: Rank) -> None:
+    def _by_greenlets(self, rank: Rank, step: Step | None = None) -> None:
         """Have each reader served by itself: by turns, and as its own place demands."""
         for reader in list(rank.readers):
             if reader.outlet is not None:
-                reader.outlet.work()
+                reader.outlet.work(step=step)
 
     def _write(self, rank: Rank, step: Step, turn: TimeSlice) -> None:
         data = in_chunks(step.pieces) if self._chunked else b"".join(step.pieces)
         there, is_new = self._after(rank, step)
-        self._pace.note(step, time.monotonic())
         written = 0
         for number, reader in enumerate(list(rank.readers), start=1):
             if reader.rank is not rank or reader.outlet is None:
@@ -210,17 +212,19 @@ class Lane:
     def _held_back_s(self) -> float:
         """Return for how long the pace keeps back what there is: nothing but further deltas."""
         held_s = self._pace.held_back_s(time.monotonic())
-        if held_s > 0 and all(map(self._only_flows_on, self._ranks)):
-            return held_s
-        return 0.0
+        return held_s if held_s > 0 and self._only_further_deltas() else 0.0
 
-    def _only_flows_on(self, cursor: Cursor) -> bool:
-        """Tell whether all that follows is further deltas."""
+    def _only_further_deltas(self) -> bool:
+        """Tell whether all that follows is further deltas; each event is looked at once."""
+        head = self._relay.log.head
+        first = min((rank.cursor.position for rank in self.ranks), default=head)
+        begin, end = self._further
+        if not begin <= first <= end:
+            begin = end = first
         try:
-            while (step := self._relay.step(cursor, self.view)) is not None:
-                if step.pieces and not self._pace.knows(step):
-                    return False
-                cursor = step.cursor
+            if not self._relay.adds_only_to(self._pace.known, end, self.view):
+                return False
         except FellOff:
             return False
+        self._further = begin, head
         return True

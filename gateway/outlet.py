@@ -19,6 +19,7 @@ from gateway.door.wire import Wire
 from gateway.evictions import Cause
 from gateway.proxy.failures import ClientGone
 from gateway.reader import Reader
+from gateway.relay import Step
 from gateway.relay.frames import in_chunks
 
 log = logging.getLogger("weir.gateway")
@@ -29,8 +30,8 @@ _LAST_CHUNK = b"0\r\n\r\n"
 class Told(Protocol):
     """What a reader is to be told by itself, up to the head of the log."""
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield pieces to write."""
+    def told(self, step: Step | None) -> Iterator[bytes]:
+        """Yield pieces to write, those of a step first."""
 
     def close(self) -> None:
         """Release what the stream holds."""
@@ -104,10 +105,15 @@ class Outlet:
         if rest is not None:
             self.work(rest)
 
-    def work(self, rest: memoryview | None = None) -> None:
-        """Have a greenlet write the rest, and what the reader is to be told then; don't block."""
+    def work(self, rest: memoryview | None = None, step: Step | None = None) -> None:
+        """Have a greenlet write what the reader is to be told; don't block.
+
+        Args:
+            rest: of what is written already.
+            step: what comes then, where the lane has computed it; the rank still stands before it.
+        """
         self._reader.leave_rank()
-        self._worker = gevent.spawn(self._work, rest)
+        self._worker = gevent.spawn(self._work, rest, step)
 
     def end(self) -> None:
         """End the stream, and close its connection; does not block."""
@@ -120,11 +126,11 @@ class Outlet:
         self._stream.close()
         self._wire.end()
 
-    def _work(self, rest: memoryview | None) -> None:
+    def _work(self, rest: memoryview | None, step: Step | None) -> None:
         try:
             if rest is not None:
                 self._write(rest)
-            for piece in self._stream:
+            for piece in self._stream.told(step):
                 self._write(in_chunks((piece,)) if self.chunked else piece)
             if self._reader.gone:
                 self._close()

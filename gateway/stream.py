@@ -75,6 +75,22 @@ class Stream:
         Raises:
             ConnectionResetError: the stream is over, and its connection is to be cut.
         """
+        return self.told(None)
+
+    def told(self, step: Step | None) -> Iterator[bytes]:
+        """Yield the same, but of a step that its lane took for all of a rank no more than that.
+
+        Args:
+            step: that follows where the reader stands; None where there is none.
+
+        Raises:
+            ConnectionResetError: the stream is over, and its connection is to be cut.
+        """
+        if step is not None and not self._reader.gone and not self._reader.turning:
+            yield from self._deliver(step)
+            if step.ends:
+                self._reader.left = Cause.DISPOSED
+            return  # the lane goes on, at its pace
         if not self._begun:
             self._begun = True
             yield from self._until_its_place_is_heard_of()

@@ -20,7 +20,7 @@ from operator import attrgetter
 from msgspec import Struct
 
 from bus.envelope import Envelope
-from bus.log import SEGMENT_EVENTS
+from bus.log import LONG_RUN_EVENTS
 from gateway.relay.view import View
 
 
@@ -96,7 +96,7 @@ def _place(text: str) -> Place:
     seq = int(match["seq"])
     start, k = int(match["start"] or seq), int(match["k"] or 0)
     # A longer run is nobody's: to coalesce it for one would keep all others waiting.
-    too_long = match["kind"] == "-" and seq - start > SEGMENT_EVENTS
+    too_long = match["kind"] == "-" and seq - start > LONG_RUN_EVENTS
     if start > seq or k > seq - start or too_long:
         raise MalformedId(f"{text[:100]!r} names an impossible run")
     return Place(match["epoch"], start, seq, k, match["view"] or "", match["kind"] == "~")

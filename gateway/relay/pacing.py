@@ -13,6 +13,8 @@ arrival.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from gateway.relay.relay import Flow, Step
 
 MAX_PAUSE_S = 0.05
@@ -37,9 +39,13 @@ class Pace:
 
     Args:
         least_s: between two flushes of them; 0 to hold back nothing.
+
+    Attributes:
+        holds_back: whether there is a pace.
     """
 
     def __init__(self, least_s: float) -> None:
+        self.holds_back = least_s > 0
         self._least_s = least_s
         self._lengths: dict[Flow, int] = {}
         self._until = float("-inf")
@@ -59,6 +65,7 @@ class Pace:
         """Return for how long (s) further deltas are held back; 0 or less if they are not."""
         return self._until - now
 
-    def knows(self, step: Step) -> bool:
-        """Tell whether a step holds nothing but further deltas."""
-        return step.only_flows and self._lengths.keys() >= step.flows.keys()
+    @property
+    def known(self) -> Container[Flow]:
+        """The texts of which the lane has sent a delta lately."""
+        return self._lengths

@@ -7,7 +7,7 @@ position share their pieces.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import chain
 
 from msgspec import Struct
@@ -71,7 +71,6 @@ class Step(Struct, frozen=True):
         superseded: how many were left out, since a later snapshot stands for them.
         saved_bytes: what frames of those would have taken, about.
         flows: how many characters it adds, by part and field.
-        only_flows: it holds nothing else.
     """
 
     pieces: tuple[bytes, ...]
@@ -82,7 +81,6 @@ class Step(Struct, frozen=True):
     superseded: int = 0
     saved_bytes: int = 0
     flows: dict[Flow, int] = {}
-    only_flows: bool = False
 
     @property
     def size(self) -> int:
@@ -139,15 +137,20 @@ class Relay:
         self.ledgers[snapshot.source] = ledger
         self._stand(Mark(snapshot.source, snapshot.epoch, snapshot.seq))
 
-    def step(self, cursor: Cursor, view: View) -> Step | None:
+    def step(self, cursor: Cursor, view: View, long: bool = False) -> Step | None:
         """Return what comes after `cursor`, None if nothing does yet.
+
+        Args:
+            cursor: where the reader stands.
+            view: what it gets.
+            long: take a long run, for many readers at once.
 
         Raises:
             FellOff: the log no longer holds it.
         """
         if cursor.position >= self.log.head:
             return None
-        run = self.log.run(cursor.position)
+        run = self.log.long_run(cursor.position) if long else self.log.run(cursor.position)
         if not cursor.is_even:
             return _uneven_step(run, cursor, view)
         key = (run.start, run.end, view)
@@ -156,6 +159,15 @@ class Relay:
             step = _step(run, cursor.marks, view)
             self._remember(key, step)
         return step
+
+    def adds_only_to(self, known: Container[Flow], position: int, view: View) -> bool:
+        """Tell whether all that a view admits from a position on is deltas of known texts."""
+        while position < self.log.head:
+            run = self.log.run(position)
+            if not all(_adds_to(known, one) for one in run.envelopes if view.admits(one)):
+                return False
+            position = run.end
+        return True
 
     def passed(self, cursor: Cursor, view: View) -> Cursor:
         """Return how far a reader can go on without anything to write, as far as that is cheap."""
@@ -206,6 +218,11 @@ class Relay:
             self._steps_bytes -= _cost(oldest)
 
 
+def _adds_to(known: Container[Flow], envelope: Envelope) -> bool:
+    event = envelope.event
+    return isinstance(event, Delta) and (event.partID, event.field) in known
+
+
 def _cost(step: Step) -> int:
     return step.size + 500
 
@@ -213,7 +230,6 @@ def _cost(step: Step) -> int:
 def _step(run: Run, marks: Marks, view: View) -> Step:
     frames: list[list[bytes]] = []
     flows: dict[Flow, int] = {}
-    only_flows = True
     merged = superseded = saved = 0
     ends = False
     for part in by_source(run.envelopes):
@@ -229,15 +245,13 @@ def _step(run: Run, marks: Marks, view: View) -> Step:
             if isinstance(event, Delta):
                 flow = event.partID, event.field
                 flows[flow] = flows.get(flow, 0) + len(event.delta)
-            else:
-                only_flows = False
             if ends := _ends(envelope, view):
                 break
         if ends:
             break
     cursor = Cursor(run.end, marks)
     counts = merged, superseded, saved
-    return Step(joined(frames), cursor, len(frames), ends, *counts, flows, only_flows)
+    return Step(joined(frames), cursor, len(frames), ends, *counts, flows)
 
 
 def _saved(admitted: Sequence[Envelope], short: Coalesced, view: View) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from bus.ids import Ids
 from gateway.reader import Reader
 from gateway.readers import Readers
-from gateway.relay import View
+from gateway.relay import Step, View
 from gateway.relay.frames import server_frame
 from gateway.relay.mark import event_id
 from gateway.stream import Stream
@@ -36,6 +36,7 @@ class FakeOutlet:
         self._reader = reader
         self._sent: deque[bytes] = deque()
         self._stream = Stream(readers, reader, None, None, _ids)
+        self._step: Step | None = None
         reader.outlet = self  # type: ignore[assignment]
 
     def send(self, data: bytes) -> memoryview | None:
@@ -45,9 +46,10 @@ class FakeOutlet:
             self._sent.append(data[:taken])
         return memoryview(data)[taken:] if taken < len(data) else None
 
-    def work(self, rest: memoryview | None = None) -> None:
+    def work(self, rest: memoryview | None = None, step: Step | None = None) -> None:
         """Have `pieces` go on with the rest, and with what the reader is to be told then."""
         self.worked += 1
+        self._step = step
         self._reader.leave_rank()
         if rest is not None:
             self._sent.append(bytes(rest))
@@ -71,7 +73,8 @@ class FakeOutlet:
         try:
             while True:
                 yield from self._rest()
-                yield from self._stream
+                step, self._step = self._step, None
+                yield from self._stream.told(step)
                 if self._reader.gone:
                     return
                 self._readers.settle(self._reader)

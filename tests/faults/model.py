@@ -132,15 +132,16 @@ class WorkerModel:
             for lane in lanes:
                 lane.flush(TimeSlice())
 
-    def stream(self, view: View, last_id: str, room: int) -> Iterator[bytes]:
+    def stream(self, view: View, last_id: str, room: int, pace_s: float) -> Iterator[bytes]:
         """Open a stream that says a heartbeat when there is nothing to say, and waits then.
 
         Args:
             view: what its reader gets.
             last_id: the last it has seen of an earlier stream, if any.
             room: how many bytes its socket takes that the reader has not read.
+            pace_s: the least time between two flushes of further deltas; 0 for none.
         """
-        reader = self.readers.open(view, last_id or None)
+        reader = self.readers.open(view, last_id or None, pace_s=pace_s)
         return FakeOutlet(self.readers, reader, room).pieces()
 
 

@@ -57,9 +57,10 @@ class Reader:
         interrupted: it was cut among the upserts of a catch-up that carry no id.
     """
 
-    def __init__(self, view: View, room: int, last_id: str = "") -> None:
+    def __init__(self, view: View, room: int, pace_s: float, last_id: str = "") -> None:
         self.view = view
         self._room = room
+        self._pace_s = pace_s
         self.listener = Listener()
         self.interrupted = False
         self._in_catch_up = False
@@ -72,7 +73,8 @@ class Reader:
     def connect(self, worker: WorkerModel) -> None:
         """Go on, or begin, at a worker."""
         last_id = self.listener.last_event_id or self._first_id
-        self.worker, self._stream = worker, worker.stream(self.view, last_id, self._room)
+        self.worker = worker
+        self._stream = worker.stream(self.view, last_id, self._room, self._pace_s)
         self.served.add(worker)
         self._parser = EventStreamParser()
         self._parser.last_event_id = self.listener.last_event_id
@@ -140,16 +142,21 @@ class RelayMachine(RuleBasedStateMachine):
         log_events=st.sampled_from((1000, 20, 4)),
         journal_events=st.sampled_from((1000, 20, 4)),
         room=st.sampled_from((1 << 30, 2000, 300, 0)),
+        pace_s=st.just(0.0),
     )
-    def begin(self, history, sources, segment, log_events, journal_events, room):
+    def begin(self, history, sources, segment, log_events, journal_events, room, pace_s):
         bus.log.SEGMENT_EVENTS = segment
+        bus.log.LONG_RUN_EVENTS = 4 * segment
         self.to_come = list(reversed(history))
         self.log_events = log_events
         self.processors = [ProcessorModel(f"p{n}", journal_events) for n in range(sources)]
         self.workers = [WorkerModel(self.processors, log_events) for _ in range(2)]
         self.ever = list(self.workers)
-        self.readers = [Reader(view, room) for view in VIEWS]
-        self.readers += [Reader(VIEWS[0], 1 << 30), Reader(VIEWS[0], room, LATE)]
+        self.readers = [Reader(view, room, pace_s) for view in VIEWS]
+        self.readers += [
+            Reader(VIEWS[0], 1 << 30, pace_s),
+            Reader(VIEWS[0], room, pace_s, LATE),
+        ]
         self.restarts = 0
         for number, reader in enumerate(self.readers[:-1]):
             reader.connect(self.workers[number % 2])
@@ -379,6 +386,7 @@ def doubled(held: State, truth: State):
 @pytest.fixture(autouse=True)
 def _small_segments(monkeypatch):
     monkeypatch.setattr(bus.log, "SEGMENT_EVENTS", bus.log.SEGMENT_EVENTS)
+    monkeypatch.setattr(bus.log, "LONG_RUN_EVENTS", bus.log.LONG_RUN_EVENTS)
     monkeypatch.setattr(bus.subscriber, "TRY_AGAIN_S", 0.0)
     monkeypatch.setattr(gateway.stream, "patience_s", lambda relay, last_id: 0.0)
 

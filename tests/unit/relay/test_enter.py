@@ -188,10 +188,10 @@ def test_no_id_is_an_error(last_id):
 
 @pytest.mark.parametrize(
     "last_id",
-    ["p1epoch:0-2.3", "p1epoch:3-2.1", "p1epoch:1-2", "p1epoch:x", "p1epoch:1-1026.0"],
+    ["p1epoch:0-2.3", "p1epoch:3-2.1", "p1epoch:1-2", "p1epoch:x", "p1epoch:1-8194.0"],
 )
 def test_an_impossible_run_is_malformed(last_id):
-    relay = relay_of(enveloped([part("a"), *[delta("b")] * 2000, status("busy")]))
+    relay = relay_of(enveloped([part("a"), *[delta("b")] * 9000, status("busy")]))
     assert enter(relay, last_id, instance(), NOW).verdict is Verdict.MALFORMED
 
 

@@ -42,8 +42,11 @@ def test_what_holds_no_delta_changes_no_pace():
 
 
 def test_only_further_deltas_are_known():
-    pace = Pace(LEAST_S)
-    assert not pace.knows(step(delta("first")))
+    relay, pace = Relay(), Pace(LEAST_S)
+    relay.append(enveloped([delta("first")]))
+    assert not relay.adds_only_to(pace.known, 0, instance())
     pace.note(step(delta("first")), now=0.0)
-    assert pace.knows(step(delta("second")))
-    assert not pace.knows(step(delta("third"), status("idle")))
+    assert relay.adds_only_to(pace.known, 0, instance())
+    relay.append(enveloped([status("idle")]))
+    assert not relay.adds_only_to(pace.known, 0, instance())
+    assert relay.adds_only_to(pace.known, 0, instance(directory="/elsewhere"))
