@@ -142,7 +142,7 @@ class RelayMachine(RuleBasedStateMachine):
         log_events=st.sampled_from((1000, 20, 4)),
         journal_events=st.sampled_from((1000, 20, 4)),
         room=st.sampled_from((1 << 30, 2000, 300, 0)),
-        pace_s=st.just(0.0),
+        pace_s=st.sampled_from((0.0, 1 / 30)),
     )
     def begin(self, history, sources, segment, log_events, journal_events, room, pace_s):
         bus.log.SEGMENT_EVENTS = segment
