@@ -26,7 +26,8 @@ class Visits:
         self.last_id = ""
         self._stream = f"{url}/global/event"
         self._unfinished = turns
-        self._filters = filters
+        # Many events, since the connection is to be cut after any of them.
+        self._filters = {"frame_hz": 0, **filters}
 
     def visit(self, events, **query):
         """Read so many events, or to the end of all turns; tell whether that was it.

@@ -49,4 +49,4 @@ def test_only_further_deltas_are_known():
     assert relay.adds_only_to(pace.known, 0, instance())
     relay.append(enveloped([status("idle")]))
     assert not relay.adds_only_to(pace.known, 0, instance())
-    assert relay.adds_only_to(pace.known, 0, instance(directory="/elsewhere"))
+    assert relay.adds_only_to(pace.known, 0, instance(sessions=frozenset({"ses_elsewhere"})))
