@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.commands import CommandFailed, Done, Replay
-from bus.log import HELD_S, SEGMENT_EVENTS, FellOff, Log
+from bus.log import HELD_S, LONG_RUN_EVENTS, SEGMENT_EVENTS, FellOff, Log
 from bus.publisher import Publisher
 from bus.replay import CannotRepair, answer, fetch
 from tests.envelopes import enveloped
@@ -86,6 +86,14 @@ def test_a_run_ends_at_a_cut_wherever_it_begins():
     log = log_of(deltas(3000))
     ends = {log.run(position).end for position in range(0, 2000, 7)}
     assert ends == {SEGMENT_EVENTS, 2 * SEGMENT_EVENTS}
+
+
+def test_a_long_run_crosses_cuts_and_has_bounds():
+    log = log_of(deltas(3000))
+    run = log.long_run(5)
+    assert (run.end, run.envelopes) == (3000, deltas(3000)[5:])
+    log = log_of(deltas(2 * LONG_RUN_EVENTS))
+    assert LONG_RUN_EVENTS - SEGMENT_EVENTS < len(log.long_run(0).envelopes) <= LONG_RUN_EVENTS
 
 
 class Unheard:

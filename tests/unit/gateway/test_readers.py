@@ -244,6 +244,18 @@ def test_no_delta_is_held_back_for_longer_than_the_greatest_age(readers, monkeyp
     assert b'"b"' in outlet.taken()
 
 
+def test_deltas_that_were_held_back_leave_as_one_across_the_cuts_of_the_log(readers):
+    reader = readers.open(instance(), pace_s=60.0)
+    outlet = FakeOutlet(readers, reader)
+    readers.settle(reader)
+    appended(readers, enveloped([delta("a")], source="1"))
+    until(lambda: reader.position == readers.relay.log.head)
+    outlet.taken()
+    appended(readers, enveloped([*[delta("b")] * 1500, status("idle")], source="2"))
+    until(lambda: reader.position == readers.relay.log.head)
+    assert outlet.taken().count(b"message.part.delta") == 1
+
+
 def test_a_reader_with_another_view_leaves_its_lane_for_it(readers):
     reader, outlet = waiting(readers, ELSEWHERE)
     reader.turn_to(instance(), 0)
