@@ -17,7 +17,7 @@ from bus.envelope import Envelope
 
 SEGMENT_EVENTS = 1024
 SEGMENT_TEXT_BYTES = 24 * 1024
-LONG_RUN_EVENTS = 8 * SEGMENT_EVENTS
+LONG_RUN_EVENTS = 4 * SEGMENT_EVENTS
 LONG_RUN_TEXT_BYTES = 512 * 1024
 HELD_S = 10.0
 ENVELOPE_BYTES = 1000  # what an envelope takes in memory beside its text
