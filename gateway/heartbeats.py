@@ -1,13 +1,14 @@
 """Heartbeats of all streams of a worker, by one clock.
 
 Each stream has its own moment, and all have the same period. So one queue is in order by itself: a
-reader that has had its heartbeat goes to the end.
+reader that has had its heartbeat goes to the end. A reader that leaves is taken out at once.
 """
 
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import OrderedDict
+from collections.abc import Iterator
 
 import gevent
 
@@ -35,11 +36,15 @@ class Heartbeats:
     def __init__(self, period_s: float, ids: Ids) -> None:
         self._period_s = period_s
         self._ids = ids
-        self._due: deque[tuple[float, Reader]] = deque()
+        self._due: OrderedDict[Reader, float] = OrderedDict()
 
     def add(self, reader: Reader) -> None:
-        """Have a reader get heartbeats for as long as it is there."""
-        self._due.append((time.monotonic() + self._period_s, reader))
+        """Have a reader get heartbeats until it is discarded."""
+        self._due[reader] = time.monotonic() + self._period_s
+
+    def discard(self, reader: Reader) -> None:
+        """Forget a reader."""
+        self._due.pop(reader, None)
 
     def run(self) -> None:
         """Say them for ever; a greenlet of its own."""
@@ -51,17 +56,23 @@ class Heartbeats:
         """Say those that are due."""
         turn = TimeSlice()
         frames: dict[tuple[Endpoint, str], bytes] = {}
-        while self._due and self._due[0][0] <= now:
-            at, reader = self._due.popleft()
-            if reader.gone:
-                continue
-            self._due.append((max(at + self._period_s, now), reader))
+        for reader in self._take_due(now):
             if reader.rank is not None and reader.outlet is not None:
                 kind = reader.view.endpoint, event_id(reader.cursor.marks) if reader.placed else ""
                 if kind not in frames:
                     frames[kind] = self._frame(*kind)
                 reader.outlet.say(frames[kind])
             turn.pass_on_if_over()
+
+    def _take_due(self, now: float) -> Iterator[Reader]:
+        """Yield readers that are due; each is due again a period later."""
+        while self._due:
+            reader, due_at = next(iter(self._due.items()))
+            if due_at > now:
+                return
+            self._due[reader] = max(due_at + self._period_s, now)
+            self._due.move_to_end(reader)
+            yield reader
 
     def _frame(self, endpoint: Endpoint, place: str) -> bytes:
         return server_frame(ServerHeartbeat.type, self._ids.ascending("evt"), endpoint, place)

@@ -24,6 +24,7 @@ from bus.ids import Ids
 from gateway.connection import Connection
 from gateway.door.wire import Wire
 from gateway.evictions import Cause
+from gateway.heartbeats import Heartbeats
 from gateway.outlet import Outlet
 from gateway.reader import Reader
 from gateway.readers import Readers
@@ -49,6 +50,7 @@ class Stream:
         wire: its end of the connection; None under a test client.
         connection: the same, as the kernel sees it; likewise.
         ids: makes the ids of the stream's own events.
+        heartbeats: of the worker; the reader gets them while it waits.
     """
 
     def __init__(
@@ -58,13 +60,16 @@ class Stream:
         wire: Wire | None,
         connection: Connection | None,
         ids: Ids,
+        heartbeats: Heartbeats,
     ) -> None:
         self._readers = readers
         self._reader = reader
         self._wire = wire
         self._ids = ids
+        self._heartbeats = heartbeats
         self._begun = False
         self._steps = 0
+        heartbeats.add(reader)
         reader.connection = connection
         if connection is not None:
             connection.watch(reader.leave)
@@ -135,6 +140,7 @@ class Stream:
     def close(self) -> None:
         """Release what the stream holds; WSGI servers call this whatever happened."""
         self._readers.discard(self._reader)
+        self._heartbeats.discard(self._reader)
         if self._reader.connection is not None:
             self._reader.connection.close()
 

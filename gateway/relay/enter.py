@@ -21,6 +21,7 @@ Rules:
    what the reader has, so that nothing of what follows is appended to it twice. But if all
    sources known here are named beside it, it is of one that has not joined here yet: nobody waits
    for that. The reader goes on in the others, and from its place in that one once it has joined.
+   Where nothing is known, the reader stands nowhere, and comes in again by its id later.
 7. A source that joins while a stream is open is told of in it: what follows the reader's place
    there, if it came with one; all that the ledger holds, if it came with an id that has none; else
    what goes on, and what has changed since it came.
@@ -51,7 +52,7 @@ from gateway.relay.mark import (
     places,
     unsure_id,
 )
-from gateway.relay.relay import Cursor, Relay
+from gateway.relay.relay import NOWHERE, Cursor, Relay
 from gateway.relay.view import Endpoint, View
 
 LATELY_S = 60
@@ -101,6 +102,8 @@ def enter_at(
     """
     stands = joined(relay, stands)
     if any(is_ahead(relay, place) for place in stands):
+        if not relay.head.marks:
+            return Entrance(Verdict.AHEAD, Cursor(NOWHERE))
         return _everything(relay, Verdict.AHEAD, view)
     try:
         return _exactly(relay, stands, view, last_id)

@@ -59,6 +59,10 @@ Flow = tuple[str, str]
 """A part, and the field of it that deltas add to."""
 
 
+NOWHERE = -1
+"""The position of a reader that knows something, at a worker that knows nothing yet."""
+
+
 class Step(Struct, frozen=True):
     """What a reader gets next.
 
@@ -148,7 +152,7 @@ class Relay:
         Raises:
             FellOff: the log no longer holds it.
         """
-        if cursor.position >= self.log.head:
+        if cursor.position >= self.log.head or (cursor.position == NOWHERE and not self._marks):
             return None
         run = self.log.long_run(cursor.position) if long else self.log.run(cursor.position)
         if not cursor.is_even:

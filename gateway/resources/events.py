@@ -77,9 +77,9 @@ class EventStream:
             wire.become_stream()
         if self._endpoint is Endpoint.INSTANCE:
             self._folders.follow(reader)
-        self._heartbeats.add(reader)
         self._head(resp)
-        resp.stream = Stream(self._readers, reader, wire, connection, self._ids)
+        own = self._ids, self._heartbeats
+        resp.stream = Stream(self._readers, reader, wire, connection, *own)
 
     def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the headers of a stream, and open none."""

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from bus.ids import Ids
+from gateway.heartbeats import Heartbeats
 from gateway.reader import Reader
 from gateway.readers import Readers
 from gateway.relay import Step, View
@@ -35,7 +36,7 @@ class FakeOutlet:
         self._readers = readers
         self._reader = reader
         self._sent: deque[bytes] = deque()
-        self._stream = Stream(readers, reader, None, None, _ids)
+        self._stream = Stream(readers, reader, None, None, _ids, Heartbeats(60.0, _ids))
         self._step: Step | None = None
         reader.outlet = self  # type: ignore[assignment]
 

@@ -77,7 +77,7 @@ class Worker:
         reader = self.readers.open(instance(), from_now=True)
         wire.begin_request(False)
         wire.become_stream()
-        stream = Stream(self.readers, reader, wire, connection, Ids())
+        stream = Stream(self.readers, reader, wire, connection, Ids(), Heartbeats(60.0, Ids()))
         for piece in stream:
             wire.send(in_chunks((piece,)) if chunked else piece)
         assert stream.take_over(chunked)
@@ -176,7 +176,7 @@ def test_of_a_stream_that_ends_before_its_greenlet_starts_nothing_is_left(worker
 
 def test_what_is_said_after_the_end_of_a_stream_reaches_no_other_connection(worker):
     """Their file descriptors have its number."""
-    heartbeats = Heartbeats(0.0, Ids())
+    heartbeats = Heartbeats(1.0, Ids())
     staying, _ = worker.stream()
     for number in range(30):
         client, wire = worker.stream()
@@ -193,7 +193,7 @@ def test_what_is_said_after_the_end_of_a_stream_reaches_no_other_connection(work
         others = [plain.socketpair() for _ in range(8)]
         assert fileno in {one.fileno() for one in chain(*others)}
         worker.publish(delta("y"), source=f"q{number}")
-        heartbeats.beat(time.monotonic())
+        heartbeats.beat(time.monotonic() + 10)
         until(lambda: b'"y"' in taken(staying))
         for one in chain(*others):
             with pytest.raises(BlockingIOError):

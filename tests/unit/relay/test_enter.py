@@ -284,8 +284,8 @@ def test_the_filter_of_a_reader_holds_for_upserts_too():
 
 @given(histories(), VIEWS, st.data())
 def test_one_who_is_told_from_an_older_place_than_its_own_has_nothing_twice(events, view, data):
-    to = data.draw(st.integers(1, len(events)))
-    behind = data.draw(st.integers(0, to - 1))
+    to = data.draw(st.integers(2, len(events)))
+    behind = data.draw(st.integers(1, to - 1))
     envelopes = enveloped(events)
     relay = relay_of(envelopes[:behind])
     entrance = enter(relay, f"p1epoch:{to}", view, NOW)
@@ -294,6 +294,23 @@ def test_one_who_is_told_from_an_older_place_than_its_own_has_nothing_twice(even
     relay.append(envelopes[behind:])
     rest = [e for step in deliveries(relay, entrance.cursor, view) for e in step]
     assert state([*events[:to], *first, *wires(rest)]) == state(events)
+
+
+@given(histories(), VIEWS, st.data())
+def test_a_reader_that_came_where_nothing_was_known_goes_on_after_its_id(events, view, data):
+    to = data.draw(st.integers(1, len(events)))
+    last_id = f"p1epoch:{to}"
+    relay = Relay()
+    entrance = enter(relay, last_id, view, NOW)
+    assert (entrance.verdict, told(entrance, view)) == (Verdict.AHEAD, [])
+    assert relay.step(entrance.cursor, view) is None
+    relay.append(enveloped(events))
+    with pytest.raises(FellOff):
+        relay.step(entrance.cursor, view)
+    entrance = go_on(relay, entrance.cursor.marks, last_id, view, NOW)
+    assert entrance.resumed
+    rest = [e for step in deliveries(relay, entrance.cursor, view) for e in step]
+    assert state([*events[:to], *wires(told(entrance, view)), *wires(rest)]) == state(events)
 
 
 def restarted(envelopes):
