@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import gevent
-from gevent.lock import BoundedSemaphore
+from gevent.event import Event
 
 _OPEN_S = 0.001
 _SHUT_S = 0.001
@@ -19,16 +19,24 @@ class Turnstile:
     """
 
     def __init__(self) -> None:
-        self._next = BoundedSemaphore(1)
+        self._last_passed = Event()
+        self._last_passed.set()
         self._shuts_at = float("-inf")
 
     def pass_through(self) -> None:
-        """Block until it is the caller's turn to write one piece."""
+        """Block until it is the caller's turn to write one piece.
+
+        Each waits for the one before it: a semaphore would let some overtake others.
+        """
         gevent.sleep(0)  # whoever waits comes before one who has just been through
-        with self._next:
+        before, self._last_passed = self._last_passed, (passed := Event())
+        try:
+            before.wait()
             left_s = self._shuts_at + _SHUT_S - time.monotonic()
             if left_s > _SHUT_S:
                 return
             if left_s > 0:
                 gevent.sleep(left_s)
             self._shuts_at = time.monotonic() + _OPEN_S
+        finally:
+            passed.set()
