@@ -87,7 +87,9 @@ def main(url: str, session: str, count: str) -> None:
     door = Door(Origin.parse(url))
     delays: list[tuple[int, int]] = []
     selector = selectors.DefaultSelector()
-    readers = [Good(door, f"/global/event?session={session}") for _ in range(int(count))]
+    readers = [
+        Good(door, f"/global/event?session={session}&frame_hz=0") for _ in range(int(count))
+    ]
     for good in readers:
         selector.register(good.reader.socket, selectors.EVENT_READ, good)
     selector.register(sys.stdin, selectors.EVENT_READ)
