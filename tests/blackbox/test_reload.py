@@ -25,7 +25,7 @@ from tests.sse_client import SseClient
 DRAIN_S = 2.0  # the default
 LATE_S = 10.0
 """What hundreds of threads on a busy machine may add; weir itself would wait for a minute."""
-READERS = 200
+READERS = 500
 TO_SPEAK_S = 0.4
 GUNICORN_S = 30.0
 """What gunicorn itself grants workers to their end."""
