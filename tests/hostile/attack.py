@@ -7,7 +7,7 @@ import random
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -166,6 +166,23 @@ def runs_by_turns() -> list[Run]:
         by_name.setdefault(run.name, []).append(run)
     chosen = [some[turn % len(some)] for turn, (_, some) in enumerate(sorted(by_name.items()))]
     return sorted(chosen, key=lambda run: run[:2])
+
+
+def hold_streams(site: Site, heads: Iterable[str]) -> None:
+    """Open an event stream by each of the heads, and read none of them while the attack lasts."""
+    opened = []
+    for head in heads:
+        sock = site.connect()
+        sock.sendall(head.encode())
+        if not sock.recv(12).endswith(b"200"):
+            site.wrong.append("a stream is refused")
+        opened.append(sock)
+    site.begin()
+    for _ in site.hold():
+        pass
+    site.end()
+    for sock in opened:
+        reset(sock)
 
 
 def reset(sock: socket.socket) -> None:

@@ -1,6 +1,6 @@
 """Event streams whose requests are as long as they may be."""
 
-from tests.hostile.attack import Attack, Site, reset
+from tests.hostile.attack import Attack, Site, hold_streams
 
 _HEAD_BYTES = 62_000
 _SESSIONS, _ID_CHARACTERS = 250, 120
@@ -8,22 +8,13 @@ _SESSIONS, _ID_CHARACTERS = 250, 120
 
 def run(site: Site, count: int) -> None:
     """Open streams, and hold them."""
-    opened = []
-    for number in range(count):
-        sock = site.connect()
-        ids = "&".join(f"session={number:08x}{n:0{_ID_CHARACTERS - 8}x}" for n in range(_SESSIONS))
-        head = f"GET /global/event?{ids} HTTP/1.1\r\nHost: weir\r\nX-Filler: "
-        filler = "x" * (_HEAD_BYTES - len(head))
-        sock.sendall(f"{head}{filler}\r\n\r\n".encode())
-        if not sock.recv(12).endswith(b"200"):
-            site.wrong.append("a stream is refused")
-        opened.append(sock)
-    site.begin()
-    for _ in site.hold():
-        pass
-    site.end()
-    for sock in opened:
-        reset(sock)
+    hold_streams(site, map(_head, range(count)))
+
+
+def _head(number: int) -> str:
+    ids = "&".join(f"session={number:08x}{n:0{_ID_CHARACTERS - 8}x}" for n in range(_SESSIONS))
+    head = f"GET /global/event?{ids} HTTP/1.1\r\nHost: weir\r\nX-Filler: "
+    return f"{head}{'x' * (_HEAD_BYTES - len(head))}\r\n\r\n"
 
 
 ATTACK = Attack(
