@@ -91,7 +91,7 @@ class Publisher:
 
     @property
     def ledger(self) -> Ledger:
-        """What all events that were sent say together, for those who come late."""
+        """The state that all sent events lead to; a gateway that joins late gets it."""
         self._fold()
         return self._ledger
 

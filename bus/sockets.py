@@ -15,7 +15,7 @@ MAX_COMMAND_BYTES = 64 * 1024 * 1024
 
 
 def publisher_socket(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
-    """Return a PUB socket bound to `address`, one that shows what is subscribed to.
+    """Return a PUB socket bound to `address`, which shows subscriptions.
 
     It is no green one: a send never waits, and what is subscribed to is looked at now and then.
     """

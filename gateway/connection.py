@@ -64,8 +64,8 @@ class Connection:
         neighbours: asked where acknowledgements say nothing.
 
     Attributes:
-        owes: something may wait for the peer. Whoever writes to a reader in a lane sets it, and
-            whoever brings a reader there.
+        owes: something may wait for the peer. To be set by each write to a reader in a lane, and
+            when a reader enters a lane.
     """
 
     def __init__(self, sock: socket.socket, patience_s: float, neighbours: Neighbours) -> None:
@@ -124,8 +124,8 @@ class Connection:
         """End the connection by RST, and the greenlet that serves it; does not block.
 
         That greenlet gets a `ConnectionResetError` wherever it waits, in a write above all. One
-        that calls this for itself is to raise it itself. Once the greenlet is `released`, whoever
-        has the connection closes it.
+        that calls this for itself is to raise it itself. After `release` the connection is not
+        closed here: `Outlet.end` closes it.
         """
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         if self._greenlet is not None and self._greenlet is not gevent.getcurrent():

@@ -46,7 +46,7 @@ class Sent(Struct):
         self.saved_bytes += step.saved_bytes * times
 
     def entrance(self, frames: int, upserts: int, size: int) -> None:
-        """Count what a reader was told first: frames of events, upserts, and all their bytes."""
+        """Count what a stream began with: frames of events, upserts, and all their bytes."""
         self.events += frames
         self.frames += frames
         self.upserts += upserts

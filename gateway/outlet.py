@@ -1,8 +1,8 @@
 """Writes one stream to its socket, once its request has been answered.
 
 At the head of the log a stream needs no greenlet: its lane writes to it, and so do the heartbeats.
-A greenlet works for the stream where the socket takes less than it is given, and where the reader
-is to be told something by itself: until the reader stands at the head again.
+A greenlet works for the stream where the socket takes less than it is given, and where something
+is for this reader alone. It works until the reader stands at the head again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LAST_CHUNK = b"0\r\n\r\n"
 
 
 class Told(Protocol):
-    """What a reader is to be told by itself, up to the head of the log."""
+    """What is written to one reader alone, up to the head of the log."""
 
     def told(self, step: Step | None) -> Iterator[bytes]:
         """Yield pieces to write, those of a step first."""
