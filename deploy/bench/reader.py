@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 
 from deploy.bench.connecting import Door
 
 _PIECE = 64 * 1024
+_FRAMING = re.compile(rb"\r\n[0-9a-f]+\r\n")
+_LAST = 4 * 1024
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError)
 
 
@@ -72,11 +75,11 @@ class Reader:
         return taken
 
     def _is_marked(self, data: bytes, now_ns: int) -> bool:
-        if self._marker not in data:
-            # The marker may be cut in two.
-            seam = self._tail + data[: len(self._marker)]
-            self._tail = (self._tail + data)[1 - len(self._marker) :]
-            if self._marker not in seam:
-                return False
+        # The marker may be cut in two: by `recv`, or by a proxy that begins a chunk within it. The
+        # framing of chunks is removed from the last bytes alone: little follows the marker.
+        data = self._tail + data
+        if self._marker not in data and self._marker not in _FRAMING.sub(b"", data[-_LAST:]):
+            self._tail = data[-2 * len(self._marker) :]
+            return False
         self._marker, self.done_ns = b"", now_ns
         return True

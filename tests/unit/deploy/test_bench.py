@@ -78,13 +78,15 @@ class Pair:
         return self.client, HEAD
 
 
+@pytest.mark.parametrize("framing", [b"", b"\r\n1f40\r\n"], ids=["whole", "chunked"])
 @pytest.mark.parametrize("cut", [1, 20, 60])
-def test_the_end_is_seen_wherever_it_is_cut(cut):
+def test_the_end_is_seen_wherever_it_is_cut(cut, framing):
     door = Pair()
     reader = Reader(door, "/event", keeps=True)
     reader.begin(end_of("ses_1").encode())
     data = delta("x") + b'data: {"type":"session.idle","properties":{"sessionID":"ses_1"}}\n\n'
     at = len(data) - 3 - cut
+    data = data[:at] + framing + data[at:]
     door.server.send(data[:at])
     assert not reader.receive()
     door.server.send(data[at:])
@@ -92,6 +94,15 @@ def test_the_end_is_seen_wherever_it_is_cut(cut):
     assert reader.done_ns
     assert b"".join(piece for _, piece in reader.take()) == HEAD + data
     assert (reader.size, reader.take()) == (len(data), [])
+
+
+def test_the_end_is_seen_when_a_chunk_begins_within_it():
+    door = Pair()
+    reader = Reader(door, "/event", keeps=False)
+    reader.begin(end_of("ses_1").encode())
+    end = end_of("ses_1").encode()
+    door.server.send(delta("x") * 100 + end[:30] + b"\r\n2a\r\n" + end[30:] + b"}\n\n\r\n")
+    assert reader.receive()
 
 
 def test_a_stream_that_ends_is_no_stream_that_is_silent():
