@@ -13,9 +13,9 @@ if __name__ == "__main__" and not sys.flags.safe_path:
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # ruff: noqa: E402
-from gevent import monkey
+from bus.cooperative import patch_standard_library
 
-monkey.patch_all()
+patch_standard_library()
 
 from collections.abc import MutableMapping, Sequence
 
