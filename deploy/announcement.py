@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import ipaddress
 import json
 import logging
@@ -69,6 +68,8 @@ class Announcement:
             log.warning("not ready yet: %s", reason)
 
     def _readiness(self, host: str) -> tuple[bool, str]:
+        import http.client  # while the services start, which these 40 ms would keep waiting
+
         connection = http.client.HTTPConnection(host, self._port, timeout=_ASK_S)
         try:
             connection.request("GET", "/weir/readyz")

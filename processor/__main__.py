@@ -20,7 +20,6 @@ patch_standard_library()
 from collections.abc import Sequence
 
 from bus import entry, logs
-from processor import service
 from processor.settings import from_flags
 
 
@@ -32,6 +31,8 @@ def main(argv: Sequence[str]) -> int:
     """
     settings = from_flags(argv, os.environ)
     logs.configure(settings.log_level)
+    from processor import service  # a refusal does not wait for all that is in there
+
     service.run(settings)
     return 0
 

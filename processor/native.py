@@ -24,7 +24,6 @@ from processor.commands.prompts import Prompts
 from processor.commands.sessions import SessionCommands
 from processor.engines.demo import DemoEngine
 from processor.engines.engine import Engine
-from processor.engines.openai import OpenAIEngine
 from processor.mode import Work
 from processor.projects import project_of
 from processor.record import Record, Services
@@ -66,7 +65,7 @@ class Native:
         self._folders = Folders(as_text(str(state)), home)
         self._bounds = bounds
         self._started_ms = now_ms()
-        self._engine: Engine = OpenAIEngine(model) if model else DemoEngine()
+        self._engine = _engine(model)
         file = state / DATABASE_NAME
         self._database = Database(file, bounds.state_quota)
         stack.callback(gevent.with_timeout, CLOSE_S, self._database.close, timeout_value=None)
@@ -105,6 +104,14 @@ class Native:
             Descriptions(database, engine.offer, self._folders, self._started_ms),
         )
         return Work(dispatch, Saving(drafts).begin)
+
+
+def _engine(model: ModelSettings | None) -> Engine:
+    if model is None:
+        return DemoEngine()
+    from processor.engines.openai import OpenAIEngine  # its HTTP client takes 45 ms to import
+
+    return OpenAIEngine(model)
 
 
 def _ids_after(own: list[str], others: list[str]) -> Ids:

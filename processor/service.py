@@ -24,10 +24,8 @@ from bus.responder import Responder
 from bus.sockets import responder_socket
 from bus.stack import show_stack_at_abort
 from processor.mode import Mode, Work
-from processor.native import Native
 from processor.pulse import BEAT_S, Pulse
 from processor.settings import Settings
-from processor.upstream.upstream import Upstream
 
 log = logging.getLogger("weir.processor")
 
@@ -67,11 +65,16 @@ def run(settings: Settings) -> None:
 
 
 def _mode(settings: Settings, stack: contextlib.ExitStack) -> Mode:
+    """Begin one of the two modes, and import no other: imports are most of what a start costs."""
     if settings.upstream is not None:
+        from processor.upstream.upstream import Upstream
+
         if settings.state is not None:
             make_private(settings.state, "--state")
         _claim_bus(settings.bus, stack)
         return Upstream(settings.upstream, settings.state)
+    from processor.native import Native
+
     assert settings.state is not None, "from_flags sees to it"
     stack.enter_context(claimed(settings.state, "--state", _HOLDER))
     _claim_bus(settings.bus, stack)
