@@ -133,6 +133,16 @@ class Attached:
         self.conversation.early.asked.clear()
         running.done.set()
 
+    def is_begun_by(self, event: Event) -> bool:
+        """Tell whether an event is the prompt of the turn that runs, which is its first event."""
+        if self.running is None or self.running.turn.prompt is not None:
+            return False
+        return (
+            decode.session_of(event) == self.conversation.id
+            and self._is_new(event)
+            and decode.properties_of(event, wire.MessageUpdated).info.role == USER
+        )
+
     def lose_place(self) -> None:
         """Note that events were missed; what a turn has missed is fetched, and told first.
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from acp_client import decode, wire
 from acp_client.asks import Asks
-from acp_client.attached import Attached, Running
+from acp_client.attached import Attached
 from acp_client.outlet import Outlet
 from acp_client.server import Server, ServerFailure
 from acp_client.updates import Notice, TextBlock, ThoughtChunk, Update
@@ -42,7 +42,7 @@ class Router:
         self._asks: Asks | None = None
         self._silences = 0
         self._is_silent = False
-        self._half_heard: list[Running] = []
+        self._half_heard = False
 
     def hand_asks_to(self, asks: Asks) -> None:
         """Name who takes permissions and questions."""
@@ -51,7 +51,7 @@ class Router:
     def on_event(self, event: Event) -> None:
         """Take an event of the stream; wait while the editor lags behind."""
         if self._half_heard:
-            self._hear_again()
+            self._hear_again(event)
         session = decode.session_of(event)
         if session:
             with self._lock:
@@ -65,9 +65,7 @@ class Router:
         """Fetch what was missed, unless nothing was."""
         with self._lock:
             attached = list(self.sessions.values())
-            if resumed is None:
-                running = [one.running for one in attached]
-                self._half_heard = [one for one in running if one is not None and one.sent]
+            self._half_heard = resumed is None
             if not resumed:
                 self._lose_place(attached)
             self._speak_of_return()
@@ -99,15 +97,16 @@ class Router:
             session_id = parent
         return None
 
-    def _hear_again(self) -> None:
+    def _hear_again(self, event: Event) -> None:
         """Fetch once more what running turns have missed, at the first event of a connection.
 
-        An opencode says that it is connected just before it begins to listen to itself: of what
-        it says in between nobody hears.
+        An opencode says that it is connected just before it begins to listen to itself: it sends
+        nothing of what happens in between. A turn whose prompt is that event has missed nothing.
         """
         with self._lock:
-            turns, self._half_heard = self._half_heard, []
-            self._lose_place([one for one in self.sessions.values() if one.running in turns])
+            running = [one for one in self.sessions.values() if one.running is not None]
+            self._lose_place([one for one in running if not one.is_begun_by(event)])
+            self._half_heard = False
 
     def _lose_place(self, attached: list[Attached]) -> None:
         for one in attached:

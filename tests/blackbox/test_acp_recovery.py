@@ -6,6 +6,8 @@ from tests.acp_editor import agent
 from tests.fakes.agent_server import agent_server, answered, delta, info, status, text, updated
 from tests.processes import DEADLINE_S, free_port, wait_until
 
+BEFORE_THE_STREAM_IS_LOST_S = 20.0
+"""A stream that is silent for 35 s is opened anew, and all is fetched then."""
 HISTORY = "GET /session/{}/message"
 
 
@@ -69,6 +71,29 @@ def test_a_turn_that_ended_before_the_server_listened_to_itself_is_answered(serv
     server.publish({"type": "server.heartbeat", "properties": {}})
     assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
     assert editor.said(session) == "one two three four"
+
+
+def test_a_turn_that_began_and_ended_before_the_server_listened_to_itself_is_answered(
+    server, editor
+):
+    session = editor.start()
+
+    def unheard(session, body):
+        server.messages[session] = stored(session, "one two three four", done=True)
+
+    server.on_prompt = unheard
+    id_ = editor.prompt(session, "hi")
+    wait_until(lambda: server.count(f"POST /session/{session}/prompt_async"), what="the prompt")
+    server.publish({"type": "server.heartbeat", "properties": {}})
+    assert editor.answer(id_, BEFORE_THE_STREAM_IS_LOST_S)["result"] == {"stopReason": "end_turn"}
+    assert editor.said(session) == "one two three four"
+
+
+def test_a_turn_whose_prompt_is_the_first_event_of_a_connection_asks_for_nothing(server, editor):
+    session = editor.start()
+    server.on_prompt = lambda session, body: server.publish(*answered(session, "one two"))
+    assert editor.answer(editor.prompt(session, "hi"))["result"] == {"stopReason": "end_turn"}
+    assert server.count(HISTORY.format(session)) == 0
 
 
 def test_a_turn_that_ended_behind_a_cut_is_answered(server, editor):
