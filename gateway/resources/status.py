@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from itertools import chain
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import falcon
 import msgspec
@@ -18,33 +19,38 @@ from gateway.resources.query import integer
 from gateway.status import Post
 from gateway.survey import Survey, Surveyor
 
+T = TypeVar("T")
+
+
+class _Made(Generic[T]):
+    """What is made of a survey: once, for all requests that share the survey."""
+
+    def __init__(self, make: Callable[[Survey], T]) -> None:
+        self._make = make
+        self._made: tuple[Survey, T] | None = None
+
+    def of(self, survey: Survey) -> T:
+        if self._made is None or self._made[0] is not survey:
+            self._made = survey, self._make(survey)
+        return self._made[1]
+
 
 class Status:
     """Everything there is to say, in bounds. Query: ``readers``, how many of them to list."""
 
     def __init__(self, surveyor: Surveyor) -> None:
         self._surveyor = surveyor
+        self._view = _Made(_view)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer at once, whatever the other workers do."""
+        """Answer soon, whatever the other workers do."""
         asked = integer(req, "readers", 0, MAX_LAGGARDS)
-        survey = self._surveyor.survey()
-        posts, health = survey.posts, survey.health
-        view = {
-            "version": survey.version,
-            "time_ms": time.time_ns() // 1_000_000,
-            "answered_by": survey.seat,
-            "ready": health.ready,
-            "reasons": health.reasons,
-            "upstream": health.upstream,
-            "processors": health.processors,
-            "workers": [_worker(post, survey) for post in posts],
-            "sources": list(chain.from_iterable(post.status.sources for post in posts)),
-            **_readers(posts, MAX_LAGGARDS if asked is None else asked),
-            "counts": _counts(survey.counts, "received"),
-        }
+        view = self._view.of(self._surveyor.survey())
+        listed, more = view["readers"], view["more_readers"]
+        shown = listed if asked is None else listed[:asked]
         resp.cache_control = ["no-store"]
-        resp.data = msgspec.json.encode(view)
+        left_out = more + len(listed) - len(shown)
+        resp.data = msgspec.json.encode(view | {"readers": shown, "more_readers": left_out})
 
 
 class Metrics:
@@ -52,12 +58,30 @@ class Metrics:
 
     def __init__(self, surveyor: Surveyor) -> None:
         self._surveyor = surveyor
+        self._figures = _Made(lambda survey: exposition(metrics.families(survey)))
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Answer in Prometheus' text format."""
         resp.content_type = CONTENT_TYPE
         resp.cache_control = ["no-store"]
-        resp.data = exposition(metrics.families(self._surveyor.survey()))
+        resp.data = self._figures.of(self._surveyor.survey())
+
+
+def _view(survey: Survey) -> dict[str, Any]:
+    posts, health = survey.posts, survey.health
+    return {
+        "version": survey.version,
+        "time_ms": time.time_ns() // 1_000_000,
+        "answered_by": survey.seat,
+        "ready": health.ready,
+        "reasons": health.reasons,
+        "upstream": health.upstream,
+        "processors": health.processors,
+        "workers": [_worker(post, survey) for post in posts],
+        "sources": list(chain.from_iterable(post.status.sources for post in posts)),
+        **_readers(posts),
+        "counts": _counts(survey.counts, "received"),
+    }
 
 
 def _worker(post: Post, survey: Survey) -> dict[str, Any]:
@@ -78,9 +102,9 @@ def _counts(counts: Counts, *without: str) -> dict[str, Any]:
     return told
 
 
-def _readers(posts: list[Post], most: int) -> dict[str, Any]:
+def _readers(posts: list[Post]) -> dict[str, Any]:
     """The readers that lag most, and how many there are besides."""
     rows = chain.from_iterable(post.status.laggards for post in posts)
-    shown = sorted(rows, key=lambda row: (-row.lag.events, -row.stalled_s))[:most]
+    shown = sorted(rows, key=lambda row: (-row.lag.events, -row.stalled_s))[:MAX_LAGGARDS]
     count = sum(post.status.readers for post in posts)
     return {"readers": shown, "more_readers": count - len(shown)}
