@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator
-from itertools import accumulate, compress
+from itertools import compress
 
 from msgspec import Struct
 
@@ -20,14 +20,11 @@ MOST_LEVELS = 256
 """Of the body of a request, and of a line of stdio."""
 EVENT_LEVELS = MOST_LEVELS + 16
 """Of an event, and of an answer of REST: these wrap what came in a body."""
-MOST_BRACKETS = 4_000_000
-"""JSON with more of these counts as too deep, unless they are as flat as in any usual list."""
-
 _FOLDED_BRACKETS = 1_000_000
+_BLOCK_BYTES = 256
 _OTHERS = bytes(set(range(256)) - set(b"[]{}"))
 _OTHERS_BUT_QUOTES = bytes(set(_OTHERS) - set(b'"'))
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
-_STEPS = [(byte == ord("[")) - (byte == ord("]")) for byte in range(256)]
 _IS_BRACKET = bytes(byte in b"[]{}" for byte in range(256))
 # What has no brackets in strings, then a string that has. Possessive, so that no input makes it
 # go back; and whatever follows matches, so that it never begins inside of a string.
@@ -77,14 +74,13 @@ def too_deep(data: bytes, most: int = MOST_LEVELS) -> bool:
     """Tell whether `data` is nested deeper than `most` levels; if so, it need not be JSON."""
     if len(data) <= 2 * most or _few_brackets(data, most):
         return False
+    return any(_deep_values(_brackets(data), most))
+
+
+def balanced(data: bytes) -> bool:
+    """Tell whether as many brackets open as close; bytes in which they do not are no JSON."""
     brackets = _brackets(data)
-    counted = 0
-    # A round takes away the innermost level, which is most of the brackets of a large list.
-    while brackets and len(outer := brackets.replace(b"[]", b"")) <= len(brackets) * 3 // 4:
-        brackets, counted = outer, counted + 1
-    if len(brackets) > MOST_BRACKETS:
-        return True
-    return counted + max(_levels(brackets), default=0) > most
+    return 2 * brackets.count(b"[") == len(brackets)
 
 
 def fold(data: bytes, most: int = EVENT_LEVELS) -> Folded:
@@ -98,7 +94,8 @@ def fold(data: bytes, most: int = EVENT_LEVELS) -> Folded:
     kept: list[bytes] = []
     values: list[bytes] = []
     end = 0
-    for start, stop in _deep_values(data, most):
+    bare = _WITH_BRACKETS.sub(_blanked, data) if _in_strings(data) else data
+    for start, stop in _deep_values(bare, most):
         kept += data[end:start], b'"%b %d"' % (_MARK.encode(), len(values))
         values.append(data[start:stop])
         end = stop
@@ -120,29 +117,51 @@ def _few_brackets(data: bytes, most: int) -> bool:
 
 def _brackets(data: bytes) -> bytes:
     """Return the brackets outside of strings, as if all were square."""
+    return b"".join(_brackets_and_strings(data).split(b'"')[::2])
+
+
+def _in_strings(data: bytes) -> bool:
+    """Tell whether there are brackets in strings."""
+    return b'"' in _brackets_and_strings(data)
+
+
+def _brackets_and_strings(data: bytes) -> bytes:
+    """Return all brackets, as if all were square, and the quotes of strings that hold some."""
     unescaped = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    # Without strings that hold no bracket; a pair that closes one and opens the next goes as well.
-    left = unescaped.translate(_ONE_KIND, _OTHERS_BUT_QUOTES).replace(b'""', b"")
-    return b"".join(left.split(b'"')[::2])
+    # A pair of quotes that closes one string and opens the next goes as well.
+    return unescaped.translate(_ONE_KIND, _OTHERS_BUT_QUOTES).replace(b'""', b"")
 
 
-def _deep_values(data: bytes, most: int) -> Iterator[tuple[int, int]]:
-    """Yield where each value starts that is one level too deep, and where it stops."""
-    bare = _WITH_BRACKETS.sub(_blanked, data)
-    places = list(compress(range(len(bare)), bare.translate(_IS_BRACKET)))
-    # The level after each bracket; a sentinel ends the search for the next of a level.
-    levels = list(_levels(bare.translate(_ONE_KIND, _OTHERS)))
-    levels += most, most + 1
-    places.append(len(data) - 1)
-    opening = levels.index(most + 1)
-    while opening < len(levels) - 1:
-        closing = levels.index(most, opening)
-        yield places[opening], places[closing] + 1
-        opening = levels.index(most + 1, closing)
+def _deep_values(bare: bytes, most: int) -> Iterator[tuple[int, int]]:
+    """Yield where each value starts that is one level too deep, and where it stops.
 
+    Nearly all of JSON lies far from the bound, above or below. There a block is not looked into.
 
-def _levels(brackets: bytes) -> Iterator[int]:
-    return accumulate(map(_STEPS.__getitem__, brackets))
+    Args:
+        bare: JSON with no bracket in a string.
+        most: levels that are not too deep.
+    """
+    level, start = 0, -1
+    for at in range(0, len(bare), _BLOCK_BYTES):
+        block = bare[at : at + _BLOCK_BYTES]
+        brackets = block.translate(_ONE_KIND, _OTHERS)
+        opened = brackets.count(b"[")
+        closed = len(brackets) - opened
+        if level + opened <= most or level - closed > most:
+            level += opened - closed
+            continue
+        for place in compress(range(at, at + len(block)), block.translate(_IS_BRACKET)):
+            if bare[place] in b"[{":
+                level += 1
+                if level == most + 1:
+                    start = place
+            else:
+                if level == most + 1:
+                    yield start, place + 1
+                    start = -1
+                level -= 1
+    if start >= 0:
+        yield start, len(bare)
 
 
 def _blanked(found: re.Match[bytes]) -> bytes:

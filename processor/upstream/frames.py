@@ -96,6 +96,8 @@ def decode(data: bytes) -> Frame:
 
 def _folded(data: bytes) -> Frame:
     """Read a frame that is nested too deep without looking at what is too deep in it."""
+    if not depth.balanced(data):  # to look for its values would take much longer
+        raise MalformedFrame("not JSON")
     try:
         folded = depth.fold(data)
     except depth.TooDeep as error:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus import depth
-from bus.depth import MOST_LEVELS, TooDeep, fold, is_folded, too_deep
+from bus.depth import MOST_LEVELS, TooDeep, balanced, fold, is_folded, too_deep
 from bus.json import decode
 
 TEXTS = st.text(st.sampled_from('[]{}"\\\n,:aé\U0001f30a'), max_size=8)
@@ -45,6 +45,24 @@ def test_what_is_folded_keeps_the_bound_and_unfolds_to_the_same_bytes(value, mos
     assert levels(shallow) == min(levels(value), most)
     assert folded.unfold(folded.json) == data
     assert is_folded(folded.json) == (levels(value) > most)
+
+
+@given(VALUES, st.sampled_from("[]{}"))
+def test_only_what_is_no_json_is_unbalanced(value, bracket):
+    data = json.dumps(value).encode()
+    assert balanced(data)
+    assert not balanced(data + bracket.encode())
+
+
+@pytest.mark.parametrize("levels", [50, 51, 300, 100_000])
+def test_what_oscillates_about_the_bound_is_found_exactly(levels):
+    """Long stretches, above and below the bound, end in the middle of what is read at once."""
+    deep = nested(levels) + b"," + b" " * 777
+    data = b"[" * 250 + (deep * 3)[:-778] + b"]" * 250
+    assert too_deep(data, 300) == (levels + 250 > 300)
+    folded = fold(data, 300)
+    assert folded.values == ([nested(levels - 50)] * 3 if levels > 50 else [])
+    assert folded.unfold(folded.json) == data
 
 
 @given(st.binary(max_size=60), st.integers(1, 3))
