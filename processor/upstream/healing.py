@@ -11,9 +11,11 @@ Theory of operation.
    what follows it, up to the newest; but a part that has ended does not begin again (`holes`).
 3. The statuses are asked for first and published last. Whatever preceded an idle status is then in
    the answers that were asked for after it.
-4. A session is fetched whole before any of it is published. If too much waits meanwhile, it is let
-   go, and the attempt is over: its answers may be older than what was published. So is an attempt
-   whose connection is cut. Both are made again for the sessions that were not reached.
+4. A session is fetched whole before any of it is published; of a session with very large messages
+   the newest are fetched and published before older ones are fetched, so that memory holds them.
+   If too much waits meanwhile, it is let go, and the attempt is over: its answers may be older
+   than what was published. So is an attempt whose connection is cut. Both are made again for the
+   sessions that were not reached.
    What an attempt lets go when it fails may hold parts whose message readers lack. They pass:
    without them the last words of their session would overtake its text, and to have all of the
    session wait would withhold its permissions and questions for as long as REST fails.
@@ -37,22 +39,24 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Container
-from itertools import islice
+from collections.abc import Container, Iterator
+from itertools import chain, islice
 
 from bus.ids import Ids
 from processor.upstream.frames import Place
 from processor.upstream.intake import Intake
 from processor.upstream.memory import RememberedSession
-from processor.upstream.mending import Answers, Mending
+from processor.upstream.mending import Answers, Batch, Mending
 from processor.upstream.notes import Noted, Notes
 from processor.upstream.rest import PAGE, Gone, Rest, RestCut, RestFailed
-from processor.upstream.subject import Json, time_of
+from processor.upstream.subject import time_of
 from processor.upstream.survey import AtRest, Patience, Survey, places, survey
 
 log = logging.getLogger("weir.upstream")
 
 _MOST_PAGES = 20
+_BATCH_BYTES = 16 * 1024 * 1024
+_TOO_MUCH_WAITS = "more came in meanwhile than may wait"
 _MOST_SESSIONS = 10_000
 """More than an opencode lists; an upstream that names more is not healed of the rest."""
 
@@ -185,33 +189,43 @@ class Healing:
             answers = Answers(gone=True)
         hold = self._intake.hold
         if hold is None:
-            raise RestFailed("more came in meanwhile than may wait")
+            raise RestFailed(_TOO_MUCH_WAITS)
         mending = Mending(self._intake, hold, self._ids, session, place, self._since_ms)
         mending.mend(answers, found)
 
     def _answers(self, session: str, place: Place) -> Answers:
         ask = self._patience.ask
         info = ask(self._rest.session, session, place)
-        messages, complete = self._messages(session, place)
+        batches = self._batches(session, place)
+        newest = next(batches)
         todos, diff = ask(self._rest.todos, session, place), ask(self._rest.diff, session, place)
-        return Answers(info, messages, complete, todos, diff)
+        return Answers(info, chain(iter([newest]), batches), todos, diff)
 
-    def _messages(self, session: str, place: Place) -> tuple[list[Json], bool]:
-        """Return the messages back to the cut at least, and whether these are all there are."""
-        found: list[Json] = []
-        cursor: str | None = None
+    def _batches(self, session: str, place: Place) -> Iterator[Batch]:
+        """Yield the messages back to the cut at least: all at once, unless they are very large.
+
+        Raises:
+            RestFailed: what waits was let go since the first batch.
+        """
+        batch, size, cursor, hold = Batch(), 0, None, self._intake.hold
         for _ in range(_MOST_PAGES):
-            answer = self._patience.ask(self._rest.messages, session, place, cursor)
-            if answer is None:
-                return found, False
-            page, cursor = answer
-            found = page + found
-            if cursor is None:
-                return found, len(page) < PAGE
-            if self._since_ms is None or not page or _created(page[0]) < self._since_ms:
+            if size >= _BATCH_BYTES:
+                yield batch
+                batch, size = Batch(), 0
+            page = self._patience.ask(self._rest.messages, session, place, cursor)
+            if hold is not None and self._intake.hold is not hold:
+                raise RestFailed(_TOO_MUCH_WAITS)
+            if page is None:
                 break
-        return found, False
-
-
-def _created(message: Json) -> int:
-    return time_of(message["info"], "created") or 0
+            batch.messages = page.messages + batch.messages
+            size += page.size
+            cursor = page.before
+            if cursor is None:
+                batch.complete = len(page.messages) < PAGE
+                break
+            if self._since_ms is None or not page.messages:
+                break
+            if (time_of(page.messages[0]["info"], "created") or 0) < self._since_ms:
+                break
+            del page
+        yield batch

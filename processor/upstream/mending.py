@@ -5,7 +5,7 @@ No I/O: it is given the answers, and publishes. The rules are those of `healing`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from msgspec import Struct, field
@@ -25,21 +25,31 @@ from processor.upstream.upserts import Upserts
 _IDLE = {"type": "idle"}
 
 
+class Batch(Struct):
+    """Some messages of a session.
+
+    Attributes:
+        messages: with their parts, oldest first.
+        complete: whether there are no older messages.
+    """
+
+    messages: list[Json] = field(default_factory=list)
+    complete: bool = False
+
+
 class Answers(Struct):
     """What REST tells of a session; None where it does not.
 
     Attributes:
         info: the session itself.
-        messages: with their parts, the newest, oldest first.
-        complete: whether there are no older messages.
+        batches: its messages, the newest batch first. Only one batch is in memory at a time.
         todos: its todo list.
         diff: what has changed in its files.
         gone: whether it does not exist any more.
     """
 
     info: Json | None = None
-    messages: list[Json] = field(default_factory=list)
-    complete: bool = False
+    batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
     todos: list[Json] | None = None
     diff: list[Json] | None = None
     gone: bool = False
@@ -75,6 +85,9 @@ class Mending:
         self._place = place
         self._since_ms = since_ms
         self._known = self._memory.session(session) or RememberedSession(place, 0.0)
+        self._there: set[str] = set()
+        self._oldest: int | None = None
+        self._failed_calls: list[Any] = []
 
     def mend(self, answers: Answers, found: Survey) -> None:
         """Publish what readers lack: messages before their parts, the status last."""
@@ -84,14 +97,14 @@ class Mending:
             return
         if answers.info is not None:
             self._info(answers.info)
-        self._removals(answers)
-        for message in answers.messages:
-            self._message(message["info"], message["parts"])
+        for batch in answers.batches:
+            self._batch(batch)
+            del batch  # before the next batch is fetched
         self._list("todos", answers.todos, self._known.todos, self._make.todos)
         self._list("diff", answers.diff, self._known.diff, self._make.diff)
         for kind in KINDS:
             if found.knows(kind, self._place):
-                self._requests(kind, found.pending[kind], answers.messages)
+                self._requests(kind, found.pending[kind])
         if found.knows("status", self._place):
             self._status(found.statuses.get(self._session, _IDLE))
 
@@ -119,20 +132,35 @@ class Mending:
         if not same and not self._waits("session", self._session):
             self._publish(self._make.session(info))
 
-    def _removals(self, answers: Answers) -> None:
+    def _batch(self, batch: Batch) -> None:
+        self._note(batch)
+        self._removals(batch.complete)
+        for message in batch.messages:
+            self._message(message["info"], message["parts"])
+
+    def _note(self, batch: Batch) -> None:
+        """Note which messages and parts are still there, and which calls of tools have failed."""
+        for one in batch.messages:
+            self._there.add(one["info"]["id"])
+            created = _created(one["info"])
+            self._oldest = created if self._oldest is None else min(self._oldest, created)
+            for part in one["parts"]:
+                self._there.add(part["id"])
+                if _has_failed(part):
+                    self._failed_calls.append(part["callID"])
+
+    def _removals(self, complete: bool) -> None:
         """Say what is gone that readers know, as far back as the answers go."""
-        messages = {one["info"]["id"] for one in answers.messages}
-        parts = {part["id"] for one in answers.messages for part in one["parts"]}
-        oldest = min((_created(one["info"]) for one in answers.messages), default=0)
+        oldest = self._oldest or 0
         for name, known in self._memory.entities(self._session):
             is_message = name == known.message
-            if self._waits("message" if is_message else "part", name):
+            if name in self._there or self._waits("message" if is_message else "part", name):
                 continue
             if is_message:
                 recent = known.created_ms is not None and known.created_ms > oldest > 0
-                if name not in messages and (answers.complete or recent):
+                if complete or recent:
                     self._publish(self._make.message_removed(name))
-            elif known.message in messages and name not in parts:
+            elif known.message in self._there:
                 self._publish(self._make.part_removed(known.message, name))
 
     def _message(self, info: Json, parts: list[Json]) -> None:
@@ -191,7 +219,7 @@ class Mending:
         if not nothing and known != digest(told):
             self._publish(upsert(told))
 
-    def _requests(self, kind: str, pending: dict[str, Json], messages: list[Json]) -> None:
+    def _requests(self, kind: str, pending: dict[str, Json]) -> None:
         own = {name: one for name, one in pending.items() if one["sessionID"] == self._session}
         for name, request in own.items():
             if name not in self._known.requests and not self._waits("request", name):
@@ -201,9 +229,15 @@ class Mending:
             if is_question != (kind == "question") or name in own or self._waits("request", name):
                 continue
             if is_question:
-                self._publish(self._make.question_closed(name, _failed(request, messages)))
+                self._publish(self._make.question_closed(name, self._failed(request)))
             else:
                 self._publish(self._make.permission_closed(name))
+
+    def _failed(self, request: Json) -> bool:
+        """Tell whether the tool that asked has failed: it does when its question is rejected."""
+        tool = request.get("tool")
+        call = tool.get("callID") if isinstance(tool, dict) else None
+        return call in self._failed_calls
 
     def _status(self, status: Json) -> None:
         if self._known.status == status or self._waits("status", self._session):
@@ -221,10 +255,6 @@ def _created(info: Json) -> int:
     return time_of(info, "created") or 0
 
 
-def _failed(request: Json, messages: list[Json]) -> bool:
-    """Tell whether the tool that asked has failed, as it does when its question is rejected."""
-    tool = request.get("tool")
-    call = tool.get("callID") if isinstance(tool, dict) else None
-    calls: list[Any] = [part for one in messages for part in one["parts"] if "callID" in part]
-    states = [part.get("state") for part in calls if part["callID"] == call]
-    return any(isinstance(state, dict) and state.get("status") == "error" for state in states)
+def _has_failed(part: Json) -> bool:
+    state = part.get("state")
+    return "callID" in part and isinstance(state, dict) and state.get("status") == "error"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -57,6 +57,24 @@ class _Message(Struct):
 
 _STATUSES = dict[str, _Object]
 """Its names are not checked: one that cannot be published must not hide the status of others."""
+
+
+class Page(Struct, frozen=True):
+    """Messages with their parts, oldest first.
+
+    Attributes:
+        before: the cursor of the page before; None: there is none.
+        size: of the answer, in bytes.
+    """
+
+    messages: list[Json]
+    before: str | None
+    size: int
+
+
+class _Answer(NamedTuple):
+    headers: Mapping[str, str]
+    size: int
 
 
 class RestFailed(Exception):
@@ -137,14 +155,12 @@ class Rest:
         info, _ = self._get(f"/session/{quote(session)}", place, {}, _Named)
         return info
 
-    def messages(
-        self, session: str, place: Place, before: str | None = None
-    ) -> tuple[list[Json], str | None]:
-        """Return the newest messages with their parts, oldest first, and what leads to older."""
+    def messages(self, session: str, place: Place, before: str | None = None) -> Page:
+        """Return the newest messages before a cursor, with their parts."""
         query = {"limit": str(PAGE)} | ({} if before is None else {"before": before})
         path = f"/session/{quote(session)}/message"
-        page, headers = self._get(path, place, query, list[_Message])
-        return page, headers.get("X-Next-Cursor")
+        messages, answer = self._get(path, place, query, list[_Message])
+        return Page(messages, answer.headers.get("X-Next-Cursor"), answer.size)
 
     def todos(self, session: str, place: Place) -> list[Json]:
         """Return the todo list of a session."""
@@ -160,7 +176,7 @@ class Rest:
 
     def _get(
         self, path: str, place: Place, query: Mapping[str, str], shape: Any
-    ) -> tuple[Any, Mapping[str, str]]:
+    ) -> tuple[Any, _Answer]:
         directory = place.directory
         if directory is not None:
             directory = directory.replace("%", "%25")  # an opencode decodes it once more
@@ -192,7 +208,7 @@ class Rest:
         if len(body) > _MOST_BYTES:
             log.error("GET %s: its answer is left out: over %d bytes", path, _MOST_BYTES)
             raise NotThere(path)
-        return _read(path, body, shape), response.headers
+        return _read(path, body, shape), _Answer(response.headers, len(body))
 
 
 def _read(path: str, body: bytes, shape: Any) -> Any:

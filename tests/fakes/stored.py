@@ -1,8 +1,9 @@
 """What an opencode has stored, and so what it answers over REST: everything but deltas."""
 
+import json
 from typing import Any
 
-from processor.upstream.rest import MOST_LISTED, Gone
+from processor.upstream.rest import MOST_LISTED, Gone, Page
 from tests.reference import Json, State
 
 LATEST_MS = 2**53
@@ -105,7 +106,8 @@ class StoredRest:
         return info
 
     def messages(self, session, place, before=None):
-        return self._answer(self._stored.messages, session, 3, before)
+        messages, cursor = self._answer(self._stored.messages, session, 3, before)
+        return Page(messages, cursor, len(json.dumps(messages)))
 
     def todos(self, session, place):
         return self._answer(self._stored.todos, session)

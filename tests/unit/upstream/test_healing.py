@@ -1,13 +1,15 @@
 """Which of what REST tells is news, when the whole of it is old and large."""
 
+import gc
 import json
+import weakref
 
 import pytest
 
-from processor.upstream import survey
+from processor.upstream import healing, survey
 from processor.upstream.hold import Hold
 from processor.upstream.memory import LIVELY_S
-from processor.upstream.rest import RestCut, RestFailed
+from processor.upstream.rest import Page, RestCut, RestFailed
 from tests.envelopes import dump
 from tests.fakes import stored
 from tests.reference import fold
@@ -345,3 +347,43 @@ def test_a_session_that_is_not_listed_but_still_there_is_not_told_gone():
     bench.reconnect(LONG_AFTER)
     bench.rest.changed_sessions = lambda place, since_ms: []
     assert bench.heal() == []
+
+
+class Held(dict):
+    """A message that tells whether it is still held."""
+
+    __hash__ = object.__hash__
+
+
+def test_of_a_long_session_no_more_is_held_at_a_time_than_a_bound_and_a_page(monkeypatch):
+    monkeypatch.setattr(healing, "_BATCH_BYTES", 1)
+    bench = Bench()
+    gone = message("msg_a", CUT_MS + 500)
+    bench.live(SESSION, BUSY, message("msg_00", CUT_MS + 1), gone, part("prt_a", "msg_a", "x", 1))
+    del bench.stored.state.messages["ses_1"]["msg_a"]
+    bench.reconnect()
+    for number in range(1, 40):
+        name = f"msg_{number:02}"
+        bench.stored.apply(message(name, CUT_MS + number))
+        bench.stored.apply(part(f"prt_{number:02}", name, "text", end=1))
+    held = weakref.WeakSet()
+    most = []
+    fetch = bench.rest.messages
+
+    def messages(session, place, before=None):
+        gc.collect()
+        most.append(len(held))
+        page = fetch(session, place, before)
+        marked = [Held(one) for one in page.messages]
+        for one in marked:
+            held.add(one)
+        return Page(marked, page.before, page.size)
+
+    monkeypatch.setattr(bench.rest, "messages", messages)
+    told = bench.heal()
+    assert len(most) == 14
+    assert max(most) == 0
+    assert sorted(ids(told, "message.updated")) == [f"msg_{n:02}" for n in range(1, 40)]
+    assert len(parts(told)) == 39
+    removed = [one["properties"] for one in told if one["type"] == "message.removed"]
+    assert [one["messageID"] for one in removed] == ["msg_a"]
