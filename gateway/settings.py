@@ -39,6 +39,8 @@ def _inherited(value: str) -> int:
 
 
 MIB = 1024 * 1024
+LONGEST_HOLD_S = 300
+"""Of `GET /weir/hold`; the doctor asks for no more, and imports no resources to know it."""
 BUSES = Kind(_buses, "ipc:///FOLDER or tcp://LOOPBACK:PORT, several joined with commas")
 
 FRAME_HZ = flags.number(0, 1000)

@@ -8,7 +8,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 _WORKERS_A_PROCESSOR = 3
-_VERSION = re.compile(r"\d+\.\d+\.\d+(?=])")
+_VERSION = re.compile(r"(?<=[\[-])\d+\.\d+\.\d+(?=[\]-])")
 # Long files whose tests start all they need by themselves.
 _SHARE_NOTHING = (
     *("leaks", "odd_start", "patient_start", "processor_restart", "sources_apart"),
@@ -28,9 +28,12 @@ _OWN = ("bench", "restart")
 
 # A folder that a group may write into is refused; some users make theirs so.
 os.umask(0o022)
-# A shell ignores this signal for what it runs in the background, and weir leaves it ignored then.
+# A shell ignores SIGINT for what it runs in the background, as nohup does SIGHUP, and weir leaves
+# both ignored then. What is handled is ignored no longer in the programs that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 class _ByServer(LoadScopeScheduling):

@@ -18,8 +18,7 @@ from deploy.doctor.finding import Finding
 from deploy.doctor.patient import Patient
 from deploy.doctor.stream import Pace
 from deploy.terminal import shown_json
-from gateway.resources.hold import MOST_S
-from gateway.settings import GATEWAY_FLAGS
+from gateway.settings import GATEWAY_FLAGS, LONGEST_HOLD_S
 
 _HEARTBEAT = next(flag for flag in GATEWAY_FLAGS if flag.name == "heartbeat-ms")
 _FLAGS = (
@@ -27,7 +26,7 @@ _FLAGS = (
     _HEARTBEAT,
     Flag(
         "hold",
-        flags.whole(0, MOST_S),
+        flags.whole(0, LONGEST_HOLD_S),
         65,
         "seconds to hold a request open where a proxy may stand between; 0: not at all",
     ),

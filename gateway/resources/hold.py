@@ -7,8 +7,8 @@ import gevent
 
 from gateway.errors import BoundReached
 from gateway.resources.query import integer
+from gateway.settings import LONGEST_HOLD_S
 
-MOST_S = 300
 _MOST_AT_ONCE = 8
 
 
@@ -20,10 +20,10 @@ class Hold:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Say nothing for a while, then answer ``{"held_s": …}``."""
-        held_s = integer(req, "seconds", 0, MOST_S) or 0
+        held_s = integer(req, "seconds", 0, LONGEST_HOLD_S) or 0
         if self._held >= _MOST_AT_ONCE:
             words = f"{_MOST_AT_ONCE} requests are held open already"
-            raise BoundReached(503, words, "hold", MOST_S)
+            raise BoundReached(503, words, "hold", LONGEST_HOLD_S)
         self._held += 1
         try:
             gevent.sleep(held_s)

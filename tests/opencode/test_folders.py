@@ -12,7 +12,7 @@ from tests.sse_client import SseClient
 
 pytestmark = [
     pytest.mark.timeout(400),
-    pytest.mark.parametrize("opencode", [VERSION, OLD_VERSION], indirect=True, scope="module"),
+    pytest.mark.parametrize("opencode", [VERSION, OLD_VERSION], indirect=True, scope="package"),
 ]
 
 

@@ -18,7 +18,7 @@ from tests.processes import wait_until
 
 pytestmark = [
     pytest.mark.timeout(400),
-    pytest.mark.parametrize("opencode", [VERSION, OLD_VERSION], indirect=True, scope="module"),
+    pytest.mark.parametrize("opencode", [VERSION, OLD_VERSION], indirect=True, scope="package"),
 ]
 
 GETS = (

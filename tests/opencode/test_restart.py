@@ -1,5 +1,6 @@
 """An opencode that is killed behind weir: readers stay, are told the truth, and are healed."""
 
+import contextlib
 import json
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ HASTY = {"PYTHONPATH": f"{ROOT / 'tests' / 'fakes' / 'hasty'}:{ROOT}"}
 NOTICED_S = 40.0
 HEALED_S = 60.0
 """Of a reader whose first request a server that starts may leave unanswered."""
+LEFT_UNANSWERED_S = 8.0
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +94,12 @@ def is_ready(up):
     return readiness(up)[0] == 200
 
 
+def lists_sessions(up):
+    with contextlib.suppress(OSError):
+        return call("GET", f"{up.url}/session", timeout_s=LEFT_UNANSWERED_S).status == 200
+    return False
+
+
 def test_weir_says_so_while_opencode_is_gone(up, gap):
     ready, alive, refused = gap.said
     assert (ready.status, ready.body["ready"]) == (503, False)
@@ -147,7 +155,7 @@ def test_a_restart_between_two_looks_is_noticed(opencode, up, api):
     with Collector(api.url, api.directory) as reader:
         session = in_mid_stream(api, reader)
         opencode.restart()
-        wait_until(lambda: call("GET", f"{up.url}/session").status == 200, HEALED_S)
+        wait_until(lambda: lists_sessions(up), HEALED_S)
         wait_until(lambda: is_ready(up), HEALED_S)
         again = PLAIN.play(api, reader)
         agreed(api, reader.events, session)
