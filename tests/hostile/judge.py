@@ -33,7 +33,7 @@ class Bounds(Struct, frozen=True):
 
     Attributes:
         seconds: how long an attack goes on.
-        floor_ms: times below are not judged.
+        floor_ms: times below are not judged; the shortest runs also run on slow and busy machines.
         before_s: how long it is quiet before; of little account where the floor is high.
     """
 
@@ -44,7 +44,7 @@ class Bounds(Struct, frozen=True):
 
 LONG = Bounds(seconds=8.0, floor_ms=50.0)
 USUAL = Bounds(seconds=4.0, floor_ms=50.0)
-SHORT = Bounds(seconds=0.8, floor_ms=250.0, before_s=0.3)
+SHORT = Bounds(seconds=0.8, floor_ms=600.0, before_s=0.3)
 
 
 class Verdict(Struct):
