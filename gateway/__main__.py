@@ -61,4 +61,4 @@ def _forget_other_servers(environ: MutableMapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(entry.run("weir gateway", main, sys.argv[1:]))
+    entry.serve("weir gateway", main, sys.argv[1:])

@@ -38,4 +38,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(entry.run("weir processor", main, sys.argv[1:]))
+    entry.serve("weir processor", main, sys.argv[1:])

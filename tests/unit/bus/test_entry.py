@@ -25,6 +25,31 @@ def run(code: str, shell: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [("return 3", 3), ("sys.exit(4)", 4), ("sys.exit()", 0), ("sys.exit('x')", 1)],
+)
+def test_a_service_ends_with_its_status_and_all_that_it_has_written(end, status):
+    service = f"""
+import sys
+from bus import entry
+def command(_):
+    print("x" * 100_000)
+    print("y" * 100_000, file=sys.stderr, end="")
+    {end}
+entry.serve("weir x", command, [])
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", service],
+        env=environment({"PYTHONUNBUFFERED": ""}),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    assert (ended.returncode, len(ended.stdout)) == (status, 100_001)
+    assert ended.stderr.startswith("y" * 100_000)
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("size", [1, 100_000])
 def test_a_reader_that_has_had_enough_is_no_failure(size, unbuffered):
