@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from deploy.bench.table import table
 from tests.benchmarks import machine
 from tests.benchmarks.child import ended_by_sigterm
-from tests.hostile.attack import Attack, runs
+from tests.hostile.attack import NATIVE, RELAY, Attack, runs
 from tests.hostile.judge import LONG, SHORT, USUAL, Bounds, Verdict, judge
 from tests.hostile.stage import stage
 
@@ -41,6 +41,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="attack weir, and watch its good clients")
     parser.add_argument("names", nargs="*", help="of attacks; default: all")
+    parser.add_argument("--mode", choices=(NATIVE, RELAY), help="default: both")
     parser.add_argument("--seed", type=int, default=random.randrange(10**9))
     parser.add_argument("--seconds", type=float, default=300.0, help="begin no attack after that")
     parser.add_argument("--small", action="store_true", help="the sizes of the tests")
@@ -48,7 +49,7 @@ def _options() -> argparse.Namespace:
 
 
 def _verdicts(options: argparse.Namespace, until: float) -> Iterator[Verdict]:
-    left = runs(*options.names)
+    left = [run for run in runs(*options.names) if options.mode in (None, run.needs[0])]
     bounds = _bounds(options)
     while left and time.monotonic() < until:
         needs = left[0].needs
