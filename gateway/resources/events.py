@@ -25,6 +25,8 @@ _RETRY_AFTER_S = 5
 _NOW = "now"
 _MOST_SESSIONS = 256
 _LONGEST_NAME = 128
+_LONGEST_NAMES = 8192
+"""Of all sessions together. A stream holds them in 37 KB; 256 ids of an opencode are shorter."""
 _LONGEST_ID = 8192
 """More than the marks of as many sources as an id may name."""
 
@@ -132,6 +134,9 @@ def _sessions(req: falcon.Request) -> frozenset[str]:
     if len(given) > _MOST_SESSIONS:
         message = f"session: {len(given)} are given; at most {_MOST_SESSIONS} are allowed"
         raise BadRequest(message, "Query", "session")
+    if (length := sum(map(len, given))) > _LONGEST_NAMES:
+        message = f"session: the ids have {length} characters; {_LONGEST_NAMES} are allowed"
+        raise BadRequest(message, "Query", "session")
     return frozenset(_name(one, "session") for one in given)
 
 
@@ -156,6 +161,6 @@ def _frame_hz(req: falcon.Request, default: float) -> float:
 def _superseded(req: falcon.Request) -> bool:
     value = req.get_param("superseded") or "drop"
     if value not in ("drop", "keep"):
-        message = f"superseded: {value!r} is not one of drop, keep"
+        message = f"superseded: {value[:_LONGEST_NAME]!r} is not one of drop, keep"
         raise BadRequest(message, "Query", "superseded")
     return value == "keep"

@@ -26,6 +26,7 @@ def asked(query: str):
     [
         "&".join(f"session=ses_{n}" for n in range(256)),
         "session=a&" * 3000 + "session=a",
+        "&".join(f"session={n:032}" for n in range(256)),
         f"session={LONGEST}",
         "session=",
         *("frame_hz=", "frame_hz=0", "frame_hz=0.5", "frame_hz=30", "frame_hz=1000"),
@@ -37,7 +38,12 @@ def test_so_many_sessions_can_be_followed(query):
 
 @pytest.mark.parametrize(
     "query",
-    ["&".join(f"session=ses_{n}" for n in range(257)), f"session={LONGEST}x", "superseded=x"],
+    [
+        "&".join(f"session=ses_{n}" for n in range(257)),
+        "&".join(f"session={n:032}" for n in range(256)) + "0",
+        f"session={LONGEST}x",
+        "superseded=x",
+    ],
 )
 def test_what_a_stream_cannot_hold_is_refused(query):
     assert asked(query).status_code == 400
