@@ -103,7 +103,7 @@ class Attack(Struct, frozen=True):
         run: does it. It gets the site and a size, calls `Site.begin` once the load stands, goes on
             while `Site.goes_on`, and gives everything back.
         full: its size.
-        small: its size in the tests.
+        small: its size in the tests; 0: it is no part of the tests.
         usual: its size where there is no quarter of an hour for all attacks; 0: the full size.
         modes: in front of which server it is run.
         upstream: the module that is the upstream in relay mode. As a process the module prints
@@ -162,7 +162,7 @@ def runs(*chosen: str) -> list[Run]:
 def runs_by_turns() -> list[Run]:
     """Return each attack once, in the first of its modes or the next by turns."""
     by_name: dict[str, list[Run]] = {}
-    for run in runs():
+    for run in filter(lambda run: run.attack.small, runs()):
         by_name.setdefault(run.name, []).append(run)
     chosen = [some[turn % len(some)] for turn, (_, some) in enumerate(sorted(by_name.items()))]
     return sorted(chosen, key=lambda run: run[:2])
