@@ -124,6 +124,14 @@ class Slots:
         """Note that a connection has ended."""
         self._open -= 1
         self._ending.discard(holder)
+        self._room()
+
+    def leave_unserved(self) -> None:
+        """Note that a connection has ended that was not served."""
+        self._open -= 1
+        self._room()
+
+    def _room(self) -> None:
         for accept_again in self.on_room:
             accept_again()
 

@@ -71,24 +71,33 @@ class Site:
             yield
             time.sleep(pause_s)
 
-    def crowd(self, count: int, first_words: bytes = b"") -> list[socket.socket]:
+    def crowd(
+        self, count: int, first_words: bytes = b"", window_bytes: int = 0
+    ) -> list[socket.socket]:
         """Open connections, a thousand or two a second, and say something on each.
 
         It returns when weir has taken all of them in: before, they stand in the listening socket.
+        `window_bytes` is the receive buffer of each; 0 leaves it to the kernel.
         """
         opened = []
         for number in range(count):
             with contextlib.suppress(OSError):
-                opened.append(self.connect())
+                opened.append(self.connect(window_bytes=window_bytes))
                 opened[-1].sendall(first_words)
             if number % _BURST == 0:
                 time.sleep(_BURST_S)
         self.ask("GET", "/weir/livez", timeout_s=_TAKEN_IN_S)
         return opened
 
-    def connect(self, timeout_s: float = _CONNECT_S) -> socket.socket:
+    def connect(self, timeout_s: float = _CONNECT_S, window_bytes: int = 0) -> socket.socket:
         """Return a new connection."""
-        return socket.create_connection(self._address, timeout_s)
+        if not window_bytes:
+            return socket.create_connection(self._address, timeout_s)
+        sock = socket.socket()
+        sock.settimeout(timeout_s)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window_bytes)
+        sock.connect(self._address)
+        return sock
 
     def ask(self, method: str, path: str, body: Any = None, **how: Any) -> Reply:
         """Send an ordinary request."""

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from contextlib import suppress
 
 from tests.hostile.attack import Attack, Site, reset
 
@@ -9,22 +10,18 @@ _STALL_S = 2
 _SHED_WITHIN_S = 20.0
 _STREAM = b"GET /global/event HTTP/1.1\r\nHost: weir\r\n\r\n"
 _WINDOW_BYTES = 2304
+_CLOSED = b"\x07"
 
 
 def run(site: Site, count: int) -> None:
     """Open the streams with the least window; each reads a byte every other deadline."""
-    dripping = []
-    for _ in range(count):
-        sock = site.connect()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WINDOW_BYTES)
-        sock.sendall(_STREAM)
-        dripping.append(sock)
+    dripping = site.crowd(count, _STREAM, _WINDOW_BYTES)
     site.begin()
     for _ in site.hold(2 * _STALL_S):
-        dripping = [sock for sock in dripping if _reads_one(sock)]
+        dripping = [sock for sock in dripping if _goes_on(sock)]
     site.end()
     end = time.monotonic() + _SHED_WITHIN_S
-    while (left := [sock for sock in dripping if _reads_one(sock)]) and time.monotonic() < end:
+    while (left := [sock for sock in dripping if _goes_on(sock)]) and time.monotonic() < end:
         dripping = left
         time.sleep(2 * _STALL_S)
     if left:
@@ -33,14 +30,12 @@ def run(site: Site, count: int) -> None:
         reset(sock)
 
 
-def _reads_one(sock: socket.socket) -> bool:
-    try:
-        if sock.recv(1, socket.MSG_DONTWAIT):
-            return True
-    except BlockingIOError:
+def _goes_on(sock: socket.socket) -> bool:
+    """Read a byte, and tell whether weir still holds the connection; there may be more to read."""
+    if sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != _CLOSED:
+        with suppress(OSError):
+            sock.recv(1, socket.MSG_DONTWAIT)
         return True
-    except OSError:
-        pass
     sock.close()
     return False
 

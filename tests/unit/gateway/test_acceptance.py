@@ -1,5 +1,7 @@
 """Who is served first: clients that have spoken, whoever connected before."""
 
+import os
+import struct
 from contextlib import ExitStack
 
 import gevent
@@ -75,6 +77,23 @@ def test_a_worker_among_others_takes_a_few_at_once(stack):
     assert len(taken) == SILENT + 4
     crowd.server._do_read()
     assert len(taken) == SILENT + 8
+
+
+def test_a_client_that_has_reset_its_connection_is_not_served(stack):
+    crowd = Crowd(stack, speakers=3)
+    reset, ended, speaker = crowd.clients[SILENT:]
+    reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    gone = crowd.ports([reset])
+    reset.close()
+    ended.shutdown(socket.SHUT_WR)
+    opened = len(os.listdir("/proc/self/fd"))
+    crowd.server.start()
+    crowd.until(SILENT + 2)
+    assert crowd.served[:2] == crowd.ports([ended, speaker])
+    assert gone[0] not in crowd.served
+    # What is left are the silent connections.
+    assert len(os.listdir("/proc/self/fd")) == opened + SILENT
+    assert crowd.slots._open == SILENT
 
 
 def test_a_silent_client_is_served_when_it_speaks(stack):
