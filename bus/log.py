@@ -75,6 +75,7 @@ class Log:
         max_events: as given.
         max_bytes: as given.
         cuts: how many segments have been filled.
+        head: the position that the next envelope will take.
     """
 
     def __init__(
@@ -90,11 +91,7 @@ class Log:
         self._size_of_full = 0
         self._over: tuple[int, float] | None = None
         self.cuts = 0
-
-    @property
-    def head(self) -> int:
-        """The position that the next envelope will take."""
-        return self._newest.end
+        self.head = start
 
     @property
     def tail(self) -> int:
@@ -116,6 +113,7 @@ class Log:
         segment, size = self._newest, envelope.event.size
         segment.envelopes.append(envelope)
         segment.text += size
+        self.head += 1
         if segment.text >= SEGMENT_TEXT_BYTES or len(segment.envelopes) >= SEGMENT_EVENTS:
             self._begin_segment()
         return size
@@ -166,7 +164,8 @@ class Log:
 
     def restart(self) -> None:
         """Forget all: what is appended next does not follow what came before."""
-        self._newest = _Segment(self.head + 1)
+        self.head += 1
+        self._newest = _Segment(self.head)
         self._segments = [self._newest]
         self._size_of_full = 0
 
@@ -195,7 +194,8 @@ class Log:
         return self.text - text
 
     def _segment_of(self, position: int) -> _Segment:
-        return self._segments[self._index_of(position)]
+        newest = self._newest
+        return newest if position >= newest.start else self._segments[self._index_of(position)]
 
     def _index_of(self, position: int) -> int:
         return bisect_right(self._segments, position, key=lambda segment: segment.start) - 1

@@ -102,6 +102,7 @@ class Subscriber:
             first time, and for a gap that `repair` cannot fill. Without it such a gap is only
             counted.
         on_restart: told source and new epoch of one that has started anew.
+        before_wait: called whenever all that has come is received.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Subscriber:
         repair: Repair | None = None,
         join: Join | None = None,
         on_restart: Callable[[str, str], None] = lambda source, epoch: None,
+        before_wait: Callable[[], None] = lambda: None,
     ) -> None:
         self.sources: dict[str, SourceState] = {}
         self.malformed = 0
@@ -117,6 +119,7 @@ class Subscriber:
         self._repair = repair
         self._join = join
         self._on_restart = on_restart
+        self._before_wait = before_wait
 
     def receive(self) -> list[Envelope]:
         """Wait for one frame and return its envelopes, after those that were missing before it.
@@ -167,12 +170,13 @@ class Subscriber:
         """Return the next frame; while there is none, the loop runs others.
 
         ZeroMQ's descriptor becomes readable when something changes after an attempt to receive.
-        So it is safe to wait only right after an attempt that found nothing.
+        So it is safe to wait only after an attempt that found nothing, if no one else attempts.
         """
         while True:
             try:
                 return self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:
+                self._before_wait()
                 gevent.get_hub().wait(self._readable)
 
     @cached_property

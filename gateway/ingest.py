@@ -28,11 +28,11 @@ def run(subscriber: Subscriber, readers: Readers) -> None:
         if envelopes:
             relay.append(envelopes)
             readers.received += len(envelopes)
-            readers.log_has_grown()
         else:  # a heartbeat, of which there is one a second
             relay.let_go(time.monotonic())
         if relay.log.cuts != cuts or hold.is_over:
             cuts = relay.log.cuts
+            readers.log_has_grown()
             hold.let_turn()
 
 

@@ -62,12 +62,14 @@ class Lane:
     Attributes:
         view: as given.
         flushing: a greenlet flushes it, or waits to do so.
+        cost_s: how long the last flush took.
     """
 
     def __init__(
         self, relay: Relay, view: View, chunked: bool, pace_s: float, everyone: Sent
     ) -> None:
         self.flushing = False
+        self.cost_s = 0.0
         self._relay = relay
         self.view = view
         self._chunked = chunked
@@ -93,20 +95,17 @@ class Lane:
         """The ranks that hold readers."""
         return [rank for rank in self._ranks.values() if rank.readers]
 
-    def has_news(self) -> bool:
-        """Pass over what the view does not admit; tell whether there is something to flush.
+    def has_before(self, position: int) -> bool:
+        """Tell whether there is something to flush or to pass over before a position."""
+        return any(
+            rank.cursor.position < position and self._relay.goes_on_after(rank.cursor)
+            for rank in self._ranks.values()
+            if rank.readers
+        )
 
-        To be called while the lane is not being flushed.
-        """
-        ranks, found = self.ranks, False
-        self._ranks = {rank.cursor: rank for rank in ranks}
-        for rank in ranks:
-            found = self._pass_over(rank) or found
-        return found
-
-    def stands_before(self, position: int) -> bool:
-        """Tell whether a reader stands before a position of the log."""
-        return any(rank.cursor.position < position for rank in self.ranks)
+    def is_held_back(self) -> bool:
+        """Tell whether the pace keeps back what there is to flush."""
+        return self._pace.holds_back and self._held_back_s() > 0
 
     def hold_back(self) -> None:
         """Block for as long as the pace keeps back what there is to flush."""
@@ -117,14 +116,20 @@ class Lane:
 
     def hurry(self) -> None:
         """End `hold_back` if there is more than further deltas now."""
-        if self._hurry is not None and self._held_back_s() <= 0:
+        if self._hurry is not None and not self.is_held_back():
             self._hurry.set()
 
     def flush(self, turn: TimeSlice) -> None:
-        """Write to all readers what comes next; others get their turns in between."""
-        for rank in self.ranks:
+        """Write to all readers what comes next; others get their turns in between.
+
+        What the view does not admit is passed over.
+        """
+        began_s, ranks = turn.spent_s, self.ranks
+        if len(ranks) < len(self._ranks):
+            self._ranks = {rank.cursor: rank for rank in ranks}
+        for rank in ranks:
             try:
-                step = self._relay.step(rank.cursor, self.view, self._pace.holds_back)
+                step = self._next(rank)
             except FellOff:
                 self._by_greenlets(rank)
                 continue
@@ -135,23 +140,18 @@ class Lane:
                 self._by_greenlets(rank, step)
             else:
                 self._write(rank, step, turn)
+        self.cost_s = turn.spent_s - began_s
 
-    def _pass_over(self, rank: Rank) -> bool:
-        if rank.cursor.position >= self._relay.log.head:
-            return False
+    def _next(self, rank: Rank) -> Step | None:
+        """Return what a rank is to be sent next, None if there is nothing up to the head."""
         cursor = self._relay.passed(rank.cursor, self.view)
-        found = False
-        try:
-            while (step := self._relay.step(cursor, self.view)) is not None:
-                if step.pieces:
-                    found = True
-                    break
-                cursor = step.cursor
-        except FellOff:
-            found = True
+        step = self._relay.step(cursor, self.view, self._pace.holds_back)
+        while step is not None and not step.pieces and not step.ends:
+            cursor = step.cursor
+            step = self._relay.step(cursor, self.view, self._pace.holds_back)
         if cursor != rank.cursor:
             self._move(rank, cursor)
-        return found
+        return step
 
     def _move(self, rank: Rank, cursor: Cursor) -> None:
         """Have a rank stand elsewhere, together with those that stand there already."""
@@ -197,6 +197,8 @@ class Lane:
             if number % _WRITES_A_LOOK == 0:
                 turn.pass_on_if_over()
         self._everyone.step(step, written)
+        if not rank.readers and self._ranks.get(rank.cursor) is rank:
+            del self._ranks[rank.cursor]
 
     def _after(self, rank: Rank, step: Step) -> tuple[Rank, bool]:
         """Return where the readers of a rank stand after a step, and whether that place is new."""

@@ -60,7 +60,7 @@ class Readers:
         self._open: set[Reader] = set()
         self._lanes: dict[tuple[View, bool, float], Lane] = {}
         self._behind: set[Lane] = set()
-        self._passed_over = False
+        self._rest_until = 0.0
         self._looked_at_all = 0.0, 0, 0
         self._grown = Event()
         self._closed = False
@@ -162,19 +162,32 @@ class Readers:
             self._grown.set()
 
     def log_has_grown(self) -> None:
-        """Have it looked which lanes are to be flushed."""
+        """Have lanes flushed soon; does not block."""
         self._grown.set()
 
     def run(self) -> None:
-        """Flush lanes as the log grows, for ever; a greenlet of its own."""
+        """Flush lanes for those who do not call `flush`, for ever; a greenlet of its own."""
         while True:
-            self._grown.wait(_LOOK_AT_ALL_S if self._passed_over else None)
+            self._grown.wait(_LOOK_AT_ALL_S)
             self._grown.clear()
-            turn = TimeSlice()
-            for lane in self.with_news(turn):
+            gevent.sleep(max(0.0, self._rest_until - time.monotonic()))
+            self.flush()
+
+    def flush(self) -> None:
+        """Flush the lanes with news: at once where that is cheap; others get their turns."""
+        if time.monotonic() < self._rest_until:
+            self._grown.set()
+            return
+        turn, flushed_s = TimeSlice(), 0.0
+        for lane in self.with_news(turn):
+            if pause_after(lane.cost_s) or lane.is_held_back():
                 lane.flushing = True
                 gevent.spawn(self._flush, lane)
-            gevent.sleep(pause_after(turn.spent_s))
+            else:
+                self._flush_at_once(lane, turn)
+                flushed_s += lane.cost_s
+        if pause_s := pause_after(turn.spent_s - flushed_s):
+            self._rest_until = time.monotonic() + pause_s
 
     def with_news(self, turn: TimeSlice) -> Iterator[Lane]:
         """Yield the lanes to flush; others get their turns in between.
@@ -183,18 +196,18 @@ class Readers:
         behind then, until a look at all lanes, which comes before the log forgets their place.
         """
         news, behind, all_of_them = self.relay.news(), self._behind, self._is_time_for_all()
-        self._behind, self._passed_over = set(), not all_of_them
+        self._behind = set()
         for key, lane in list(self._lanes.items()):
             turn.pass_on_if_over()
             if not (all_of_them or news.concerns(lane.view) or lane in behind):
                 continue
             if lane.flushing:
                 lane.hurry()
-            elif not lane:
-                del self._lanes[key]
-            elif lane.has_news():
+            elif lane.has_before(self.relay.log.head):
                 self._behind.add(lane)
                 yield lane
+            elif not lane and self._lanes.get(key) is lane:
+                del self._lanes[key]
 
     def _is_time_for_all(self) -> bool:
         now, log = time.monotonic(), self.relay.log
@@ -206,22 +219,28 @@ class Readers:
         self._looked_at_all = now, log.head, log.text
         return True
 
+    def _flush_at_once(self, lane: Lane, turn: TimeSlice) -> None:
+        lane.flushing = True
+        try:
+            lane.flush(turn)
+        finally:
+            lane.flushing = False
+        if lane.has_before(self.relay.log.head):
+            self._grown.set()
+
     def _flush(self, lane: Lane) -> None:
-        """Flush a lane that has news as long as it has, and let it be in proportion to the cost.
+        """Flush a lane for as long as it has news, and let it be in proportion to the cost.
 
         Each lane by itself: one with many readers does not hold up another.
         """
         try:
             # Its readers may leave at any moment: then nothing is left to flush.
-            while lane.stands_before(self.relay.log.head):
+            while lane.has_before(self.relay.log.head):
                 lane.hold_back()
                 head = self.relay.log.head
-                while lane.stands_before(head):
-                    turn = TimeSlice()
-                    lane.flush(turn)
-                    gevent.sleep(pause_after(turn.spent_s))
-                    if not lane.has_news():
-                        return
+                while lane.has_before(head):
+                    lane.flush(TimeSlice())
+                    gevent.sleep(pause_after(lane.cost_s))
         finally:
             lane.flushing = False
 

@@ -79,6 +79,8 @@ def coalesced(run: Sequence[Envelope], keep_superseded: bool = False) -> Coalesc
         keep_superseded: keep (merged) the deltas that a later snapshot stands for, and the
             snapshot they belong to, for clients that read nothing but deltas.
     """
+    if len(run) == 1:
+        return Coalesced(list(run), 0, 0, 0)
     return _Coalescer(keep_superseded).coalesce(run)
 
 

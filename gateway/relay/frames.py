@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -65,10 +66,13 @@ def _one_line(data: bytes) -> bytes:
 
 def joined(frames: list[list[bytes]]) -> tuple[bytes, ...]:
     """Join frames into pieces of about `PIECE_BYTES`; a larger payload stays one piece."""
+    all_of_them = list(chain.from_iterable(frames))
+    if all_of_them and sum(map(len, all_of_them)) <= PIECE_BYTES:
+        return (b"".join(all_of_them),)
     pieces: list[bytes] = []
     gathered: list[bytes] = []
     size = 0
-    for piece in (piece for pieces_of_frame in frames for piece in pieces_of_frame):
+    for piece in all_of_them:
         if size + len(piece) > PIECE_BYTES and gathered:
             pieces.append(b"".join(gathered))
             gathered, size = [], 0

@@ -24,7 +24,7 @@ from bus.log import LONG_RUN_EVENTS
 from gateway.relay.view import View
 
 
-class Mark(Struct, frozen=True):
+class Mark(Struct, frozen=True, cache_hash=True):
     """The last seq of one source that a reader has passed."""
 
     source: str
@@ -132,7 +132,7 @@ def advance(marks: Marks, moved: Mark) -> Marks:
 
 def by_source(run: Sequence[Envelope]) -> list[Sequence[Envelope]]:
     """Split a run into one for each source and epoch, in the order of the sources' names."""
-    if len({envelope.epoch for envelope in run}) <= 1:
+    if len(run) <= 1 or len({envelope.epoch for envelope in run}) == 1:
         return [run] if run else []
     ordered = sorted(run, key=attrgetter("source"))
     return [list(group) for _, group in groupby(ordered, key=attrgetter("source", "epoch"))]
@@ -147,12 +147,13 @@ def ids_in_run(run: Sequence[Envelope], after: Marks, count: int, view: View) ->
         count: how many events it coalesced to.
         view: in which it did.
     """
-    first, last = run[0], run[-1]
-    marks = [str(mark) for mark in after]
-    place = next(i for i, mark in enumerate(after) if mark.source == last.source)
-    tag = view.tag if count > 1 else ""
-    for k in range(1, count):
-        marks[place] = f"{last.epoch}:{first.seq - 1}-{last.seq}.{k}@{tag}"
-        yield ",".join(marks)
+    if count > 1:
+        first, last = run[0], run[-1]
+        marks = [str(mark) for mark in after]
+        place = next(i for i, mark in enumerate(after) if mark.source == last.source)
+        tag = view.tag
+        for k in range(1, count):
+            marks[place] = f"{last.epoch}:{first.seq - 1}-{last.seq}.{k}@{tag}"
+            yield ",".join(marks)
     if count:
         yield event_id(after)

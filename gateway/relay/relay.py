@@ -32,7 +32,7 @@ _CACHE_BYTES = 8 * 1024 * 1024
 EPOCHS_OF_A_SOURCE = 16
 
 
-class Cursor(Struct, frozen=True):
+class Cursor(Struct, frozen=True, cache_hash=True):
     """Where a reader stands: a position in this worker's log, and the mark of each source.
 
     Attributes:
@@ -48,7 +48,7 @@ class Cursor(Struct, frozen=True):
     @property
     def is_even(self) -> bool:
         """Whether it has passed all sources as far."""
-        return all(start <= self.position for _, start in self.starts)
+        return not self.starts or all(start <= self.position for _, start in self.starts)
 
     def evened(self) -> Cursor:
         """Return the same place; equal to any other cursor there, once all sources are even."""
@@ -75,6 +75,7 @@ class Step(Struct, frozen=True):
         superseded: how many were left out, since a later snapshot stands for them.
         saved_bytes: what frames of those would have taken, about.
         flows: how many characters it adds, by part and field.
+        size: bytes of all pieces.
     """
 
     pieces: tuple[bytes, ...]
@@ -85,11 +86,7 @@ class Step(Struct, frozen=True):
     superseded: int = 0
     saved_bytes: int = 0
     flows: dict[Flow, int] = {}
-
-    @property
-    def size(self) -> int:
-        """Bytes of all pieces."""
-        return sum(map(len, self.pieces))
+    size: int = 0
 
 
 class Relay:
@@ -141,6 +138,11 @@ class Relay:
         self.ledgers[snapshot.source] = ledger
         self._stand(Mark(snapshot.source, snapshot.epoch, snapshot.seq))
 
+    def goes_on_after(self, cursor: Cursor) -> bool:
+        """Tell whether anything comes after `cursor`."""
+        position = cursor.position
+        return position < self.log.head and (position != NOWHERE or bool(self._marks))
+
     def step(self, cursor: Cursor, view: View, long: bool = False) -> Step | None:
         """Return what comes after `cursor`, None if nothing does yet.
 
@@ -152,7 +154,7 @@ class Relay:
         Raises:
             FellOff: the log no longer holds it.
         """
-        if cursor.position >= self.log.head or (cursor.position == NOWHERE and not self._marks):
+        if not self.goes_on_after(cursor):
             return None
         run = self.log.long_run(cursor.position) if long else self.log.run(cursor.position)
         if not cursor.is_even:
@@ -253,9 +255,9 @@ def _step(run: Run, marks: Marks, view: View) -> Step:
                 break
         if ends:
             break
-    cursor = Cursor(run.end, marks)
+    pieces, cursor = joined(frames), Cursor(run.end, marks)
     counts = merged, superseded, saved
-    return Step(joined(frames), cursor, len(frames), ends, *counts, flows)
+    return Step(pieces, cursor, len(frames), ends, *counts, flows, sum(map(len, pieces)))
 
 
 def _saved(admitted: Sequence[Envelope], short: Coalesced, view: View) -> int:

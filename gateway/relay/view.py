@@ -23,7 +23,7 @@ class Endpoint(enum.Enum):
     GLOBAL = "/global/event"
 
 
-class View(Struct, frozen=True):
+class View(Struct, frozen=True, cache_hash=True):
     """A filter and a form.
 
     Attributes:
