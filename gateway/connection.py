@@ -66,6 +66,8 @@ class Connection:
     Attributes:
         owes: something may wait for the peer. To be set by each write to a reader in a lane, and
             when a reader enters a lane.
+        beaten_at: when a heartbeat was written while nothing else waited, as long as it is not
+            known whether the peer has accepted it; by `time.monotonic()`.
     """
 
     def __init__(self, sock: socket.socket, patience_s: float, neighbours: Neighbours) -> None:
@@ -75,6 +77,7 @@ class Connection:
         assert isinstance(greenlet, gevent.Greenlet), "only a greenlet of its own can be ended"
         self._greenlet: gevent.Greenlet[..., object] | None = greenlet
         self.owes = True
+        self.beaten_at: float | None = None
         self._is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6)
         self._watch: DeafWatch | None = None
         # Left to itself the kernel would hold megabytes for a reader that reads nothing.
@@ -92,6 +95,12 @@ class Connection:
         """
         self._watch = DeafWatch(self._sock, lambda error: on_gone(cause_of(error)))
 
+    def owes_nothing(self, now: float) -> bool:
+        """Tell whether nothing waits for the peer, not even the last heartbeat."""
+        if not self.owes and self.beaten_at is not None:
+            self.owes = self.stalled(now)[0] > 0
+        return not self.owes
+
     def stalled(self, now: float) -> tuple[float, Cause]:
         """Return for how long the peer has accepted nothing of what waits, and what it looks like.
 
@@ -103,12 +112,15 @@ class Connection:
         Returns:
             Seconds, 0 while nothing waits; and `STALLED` or `BLACK_HOLED`.
         """
+        beaten_at, self.beaten_at = self.beaten_at, None
         if not _queued(self._sock):
             self.owes, self._accepted = False, None
             return 0.0, Cause.STALLED
         account = _account(self._sock, self._is_tcp)
         if self._accepted is None or account.accepted > self._accepted:
-            self._moved_at, self._unread = now, None
+            # A heartbeat that was written alone has waited since then.
+            since = now if beaten_at is None or self.owes else beaten_at
+            self._moved_at, self._unread, self.owes = since, None, True
         elif self._is_tcp and self._reads():
             self._moved_at = now
         self._accepted = account.accepted

@@ -14,9 +14,9 @@ import gevent
 
 from bus.events import ServerHeartbeat
 from bus.ids import Ids
+from gateway.lane import Rank
 from gateway.proxy.timeslice import TimeSlice
 from gateway.reader import Reader
-from gateway.relay import Endpoint
 from gateway.relay.frames import server_frame
 from gateway.relay.mark import event_id
 
@@ -55,14 +55,15 @@ class Heartbeats:
     def beat(self, now: float) -> None:
         """Say those that are due."""
         turn = TimeSlice()
-        frames: dict[tuple[Endpoint, str], bytes] = {}
+        frames: dict[tuple[Rank, bool], bytes] = {}
         for reader in self._take_due(now):
             if reader.rank is not None and reader.outlet is not None:
-                kind = reader.view.endpoint, event_id(reader.cursor.marks) if reader.placed else ""
+                kind = reader.rank, reader.placed
                 if kind not in frames:
-                    frames[kind] = self._frame(*kind)
-                reader.outlet.say(frames[kind])
-            turn.pass_on_if_over()
+                    frames[kind] = self._frame(reader)
+                reader.outlet.beat(frames[kind], now)
+            if turn.pass_on_if_over():
+                frames.clear()  # ranks may have moved on
 
     def _take_due(self, now: float) -> Iterator[Reader]:
         """Yield readers that are due; each is due again a period later."""
@@ -74,5 +75,7 @@ class Heartbeats:
             self._due.move_to_end(reader)
             yield reader
 
-    def _frame(self, endpoint: Endpoint, place: str) -> bytes:
-        return server_frame(ServerHeartbeat.type, self._ids.ascending("evt"), endpoint, place)
+    def _frame(self, reader: Reader) -> bytes:
+        place = event_id(reader.cursor.marks) if reader.placed else ""
+        evt_id = self._ids.ascending("evt")
+        return server_frame(ServerHeartbeat.type, evt_id, reader.view.endpoint, place)

@@ -98,12 +98,20 @@ class Outlet:
             return None
         return memoryview(data)[taken:] if taken < len(data) else None
 
-    def say(self, frame: bytes) -> None:
-        """Write a frame of weir itself to a reader that waits; does not block."""
+    def beat(self, frame: bytes, now: float) -> None:
+        """Write a heartbeat to a reader that waits; does not block.
+
+        Args:
+            frame: to write.
+            now: `time.monotonic()`.
+        """
         self._reader.count_own(len(frame))
+        alone = self._connection.owes_nothing(now)
         rest = self.send(in_chunks((frame,)) if self.chunked else frame)
         if rest is not None:
             self.work(rest)
+        elif alone:
+            self._connection.owes, self._connection.beaten_at = False, now
 
     def work(self, rest: memoryview | None = None, step: Step | None = None) -> None:
         """Have a greenlet write what the reader is to be told; don't block.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Iterator
 
 import gevent
 
@@ -37,7 +38,8 @@ class Shedding:
     def run(self) -> None:
         """Look for ever; a greenlet of its own."""
         while True:
-            readers, began = list(filter(_may_stall, self._readers)), time.monotonic()
+            began = time.monotonic()
+            readers = list(self._that_may_stall(began - self._timeout_s / 2))
             pauses = math.ceil(len(readers) / _LOOKED_AT_ONCE) or 1
             for number in range(pauses):
                 due = began + self._every_s * (number + 1) / pauses
@@ -53,12 +55,20 @@ class Shedding:
             log.warning("a reader has accepted nothing for %.1f s, and is reset", reader.stalled_s)
             reader.leave(cause)
 
+    def _that_may_stall(self, beaten_before: float) -> Iterator[Reader]:
+        """Yield readers for which something may wait: it costs a call to the kernel to know more.
 
-def _may_stall(reader: Reader) -> bool:
-    """Tell whether something may wait for a reader: it costs a call to the kernel to know more.
+        A greenlet that writes may have more to write than the kernel knows of. A heartbeat alone
+        is looked at when the next one is due (`Connection.owes_nothing`), but not too late.
 
-    A greenlet that writes may have more to write than the kernel knows of.
-    """
-    if reader.connection is None:
-        return False
-    return reader.rank is None or reader.connection.owes
+        Args:
+            beaten_before: heartbeats that were written before that are looked at.
+        """
+        for reader in self._readers:
+            connection = reader.connection
+            if connection is None:
+                continue
+            beaten_at = connection.beaten_at
+            is_old = beaten_at is not None and beaten_at < beaten_before
+            if connection.owes or reader.rank is None or is_old:
+                yield reader

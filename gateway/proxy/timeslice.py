@@ -21,10 +21,12 @@ class TimeSlice:
         """How long all turns have taken so far, what others did in between left out."""
         return self._spent_s + time.monotonic() - self._since
 
-    def pass_on_if_over(self) -> None:
-        """Let the others run if the turn is over."""
+    def pass_on_if_over(self) -> bool:
+        """Let the others run if the turn is over; tell whether they have run."""
         now = time.monotonic()
-        if now - self._since >= _SLICE_S:
-            self._spent_s += now - self._since
-            gevent.sleep(0)
-            self._since = time.monotonic()
+        if now - self._since < _SLICE_S:
+            return False
+        self._spent_s += now - self._since
+        gevent.sleep(0)
+        self._since = time.monotonic()
+        return True

@@ -268,7 +268,7 @@ def test_a_write_that_finds_the_peer_gone_ends_the_stream(worker):
     reader, *_ = worker.readers
     client.setsockopt(plain.SOL_SOCKET, plain.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
-    reader.outlet.say(b"anybody?")
+    reader.outlet.beat(b"anybody?", time.monotonic())
     assert reader.gone
     assert is_closed(wire)
     assert worker.is_empty()

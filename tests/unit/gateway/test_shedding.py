@@ -1,5 +1,7 @@
 """How readers are looked at: in time, a few at a time, and none whose stream has ended."""
 
+import time
+
 import gevent
 import pytest
 
@@ -19,6 +21,7 @@ class Wire:
     """A connection that says how long its peer has stalled, until it is closed."""
 
     owes = True
+    beaten_at = None
     stalled_s = 0.0
     closed = False
     looks = 0
@@ -87,12 +90,16 @@ def test_whoever_reads_waits_for_a_few_looks_at_most(readers, looking):
 
 
 def test_a_connection_that_owes_nothing_is_not_looked_at(readers, looking):
-    idle, written_to, *_ = readers
-    for reader in (idle, written_to):
+    idle, beaten, beaten_long_ago, written_to, *_ = readers
+    for reader in (idle, beaten, beaten_long_ago, written_to):
         wire = reader.connection
         FakeOutlet(readers, reader)
         reader.connection, wire.owes = wire, False
-    readers.settle(idle)
+    for reader in (idle, beaten, beaten_long_ago):
+        readers.settle(reader)
+    beaten.connection.beaten_at = time.monotonic() + TIMEOUT_S
+    beaten_long_ago.connection.beaten_at = time.monotonic() - TIMEOUT_S
     until(lambda: sum(looks(readers)) > 2 * COUNT)
-    assert idle.connection.looks == 0
+    assert idle.connection.looks == beaten.connection.looks == 0
+    assert beaten_long_ago.connection.looks > 0
     assert written_to.connection.looks > 0
