@@ -3,6 +3,9 @@
 A read returns at once while bytes wait in the socket. So a server that never stops, with answers
 before the answer (``100 Continue``) or with tiny chunks, would keep the loop: no deadline of the
 reader could fire, and the watchdog would end the processor.
+
+A connection also says whether it had answered a request before it failed: then its peer may have
+closed it before the next request came.
 """
 
 from __future__ import annotations
@@ -58,12 +61,39 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_FairReads(self.fp.detach()))
 
 
+class ClosedMeanwhile(ConnectionError):
+    """A connection that was kept for the next request fails before the head of its answer."""
+
+
 class _Connection(HTTPConnection):
     response_class = _Response
+    _has_answered = False
+
+    def connect(self) -> None:
+        """Connect, also again after a loss that was noticed before a request."""
+        self._has_answered = False
+        super().connect()
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
+        """Return the head of an answer.
+
+        Raises:
+            ClosedMeanwhile: it does not come, and an answer before did.
+        """
+        try:
+            response = super().getresponse()
+        except TimeoutError:
+            raise
+        except (OSError, http.client.HTTPException) as error:
+            if self._has_answered:
+                raise ClosedMeanwhile(*error.args) from error
+            raise
+        self._has_answered = True
+        return response
 
 
-class _TlsConnection(HTTPSConnection):
-    response_class = _Response
+class _TlsConnection(_Connection, HTTPSConnection):
+    pass
 
 
 class _Pool(urllib3.HTTPConnectionPool):

@@ -15,7 +15,7 @@ from urllib3.response import BaseHTTPResponse
 
 from processor.engines.engine import EngineRequest
 from processor.engines.failures import Refusal
-from processor.fair_reads import fair
+from processor.fair_reads import ClosedMeanwhile, fair
 from processor.proxies import Proxy
 from processor.settings import ModelSettings
 
@@ -102,9 +102,7 @@ class Provider:
 
     def _send(self, body: bytes, headers: dict[str, str]) -> BaseHTTPResponse:
         """Send a request again at once where a kept connection was closed under it."""
-        pool = self._pool.connection_from_url(self.url)
         while True:
-            made = pool.num_connections
             try:
                 return self._pool.request(
                     "POST",
@@ -116,8 +114,8 @@ class Provider:
                     redirect=False,
                     preload_content=False,
                 )
-            except ProtocolError:
-                if pool.num_connections > made:  # the connection was new
+            except ProtocolError as error:
+                if not isinstance(error.args[-1], ClosedMeanwhile):
                     raise
 
     def _refusal(self, response: BaseHTTPResponse) -> Refusal:

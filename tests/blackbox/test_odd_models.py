@@ -67,7 +67,7 @@ def play(up: Up, name: str) -> Played:
 def judge(up: Up, odd: Odd, turn: Played, soon: bool) -> None:
     """Check what came of a model that misbehaves."""
     info = turn.answer["info"]
-    assert said(turn.answer) == odd.text, info
+    assert said(turn.answer) == odd.text, str(info.get("error", info))
     assert said(turn.answer, "reasoning") == odd.thought
     if odd.error is None:
         assert "error" not in info
