@@ -52,9 +52,10 @@ class Announcement:
 
     def _announce(self, host: str) -> None:
         self._manager.say("READY=1")
-        words = f"weir is ready: http://{f'[{host}]' if ':' in host else host}:{self._port}"
+        url = f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
+        words = f"weir is ready: {url}"
         try:
-            print(words, flush=True)
+            print(f"{words}\nits console:   {url}/weir/console", flush=True)
         except OutputLost as error:
             # Clients do not read standard output: they are served without it.
             point_at_null(1)

@@ -14,9 +14,12 @@ import zmq.green
 from bus.heart import Heart
 from bus.ids import Ids
 from bus.version import installed_version
+from gateway.boards import Boards
 from gateway.bulletin import Bulletin
 from gateway.checkup import Checkup
+from gateway.console import add_console
 from gateway.cors import Cors
+from gateway.departures import Departures
 from gateway.descriptors import Room
 from gateway.door.door import Door
 from gateway.door.slots import Slots
@@ -26,6 +29,7 @@ from gateway.feed import Feeds
 from gateway.folders import Folders
 from gateway.guard import Guard
 from gateway.heartbeats import Heartbeats
+from gateway.history import Historian
 from gateway.loop_lag import LoopLag
 from gateway.neighbour import Neighbours
 from gateway.observer import Observer
@@ -33,14 +37,16 @@ from gateway.proxy.origins import UpstreamOrigins, preflight
 from gateway.proxy.proxy import Proxy
 from gateway.readers import Readers
 from gateway.relay import Endpoint, Relay
+from gateway.resets import Resets
 from gateway.resources import add_native_routes
 from gateway.resources.events import EventStream
 from gateway.resources.health import Health
+from gateway.resources.history import HistoryRows
 from gateway.resources.hold import Hold
+from gateway.resources.readers import OneReader, ReaderList
 from gateway.resources.readiness import Livez, Readyz
 from gateway.resources.status import Metrics, Status
 from gateway.router import Router
-from gateway.scoreboard import Scoreboard
 from gateway.settings import MIB, Settings
 from gateway.shedding import Shedding
 from gateway.survey import Surveyor
@@ -53,7 +59,7 @@ class Worker:
     Args:
         settings: of the gateway.
         room: for connections.
-        board: where all its workers post what they are like.
+        boards: memory that all workers share.
         seat: of this one there.
         heart: of this one, to be beaten by its loop.
 
@@ -65,7 +71,7 @@ class Worker:
     """
 
     def __init__(
-        self, settings: Settings, room: Room, board: Scoreboard, seat: int, heart: Heart
+        self, settings: Settings, room: Room, boards: Boards, seat: int, heart: Heart
     ) -> None:
         self.readers = Readers(Relay(), settings.max_readers)
         self._heartbeats = Heartbeats(settings.heartbeat_ms / 1000, Ids())
@@ -87,7 +93,10 @@ class Worker:
         observer = Observer(
             seat, self.readers, self._feeds, self._lag, self.proxy, self._unknown, origins
         )
-        self._bulletin = Bulletin(board, observer)
+        self._boards = boards
+        self._bulletin = Bulletin(boards.status, observer)
+        self._departures = Departures(boards.departures, seat, self.readers)
+        self._resets = Resets(boards.resets, seat, self.readers, boards.status.occupied)
         self.app = self._routes(settings, cors)
         slots = Slots(room.streams + room.others, room.others)
         self.door = Door(self.app, self.proxy, slots, settings.trusted_proxies)
@@ -102,6 +111,9 @@ class Worker:
             self._shedding.run,
             self._lag.run,
             self._bulletin.run,
+            self._departures.run,
+            self._resets.run,
+            Historian(self._boards.history, self._bulletin).run,
         ]
         for loop in loops:
             greenlet = gevent.spawn(loop)
@@ -114,6 +126,7 @@ class Worker:
     def sign_off(self) -> None:
         """Post a last time, so that what was counted since the last beat is not lost."""
         self._bulletin.post()
+        self._departures.post()
 
     def _end(self, _greenlet: object) -> None:
         """Have gunicorn put another worker in the place of this one, which serves no more."""
@@ -133,6 +146,7 @@ class Worker:
             app.add_route(endpoint.value, EventStream(endpoint, *made_with))
         app.add_route("/global/health", Health(self._feeds.memories[0]))
         self._add_checks(app)
+        add_console(app, at_root=upstream is None)
         if upstream is None:
             add_native_routes(
                 app,
@@ -149,5 +163,8 @@ class Worker:
         app.add_route("/weir/livez", Livez())
         app.add_route("/weir/readyz", Readyz(checkup))
         app.add_route("/weir/status", Status(surveyor))
+        app.add_route("/weir/history", HistoryRows(self._boards.history))
+        app.add_route("/weir/readers", ReaderList(surveyor, self._departures))
+        app.add_route("/weir/readers/{reader}", OneReader(self._resets))
         app.add_route("/weir/hold", Hold())
         app.add_route("/metrics", Metrics(surveyor))

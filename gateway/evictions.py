@@ -23,6 +23,8 @@ class Cause(enum.Enum):
     """Its worker stops."""
     KILLED = "killed"
     """Its worker was killed; the others count it."""
+    RESET = "reset"
+    """A person reset it (`DELETE /weir/readers/{id}`)."""
     DISPOSED = "disposed"
     """Its instance was disposed; the only clean end."""
 

@@ -15,8 +15,10 @@ from bus.subscriber import SourceCounts, SourceState
 from gateway.counts import Counts
 from gateway.feed import Feeds
 from gateway.loop_lag import LoopLag
+from gateway.memory import resident_bytes
 from gateway.proxy.origins import UpstreamOrigins
 from gateway.proxy.proxy import Proxy
+from gateway.reader import Reader
 from gateway.readers import Readers
 from gateway.status import Fill, Lag, ReaderStatus, SourceStatus, WorkerStatus, filter_of
 from gateway.unknown_routes import UnknownRoutes
@@ -65,6 +67,7 @@ class Observer:
             pid=os.getpid(),
             uptime_s=_since(self._started_at),
             loop_lag_s=round(self._lag.seconds, 4),
+            memory_bytes=resident_bytes(),
             log=fill_of(self._readers.relay.log),
             ledger=fill_of_ledgers(self._readers.relay.ledgers.values()),
             counts=self._counts(),
@@ -109,19 +112,24 @@ class Observer:
         # Many stand at the same place: at the head, or at a cut of the log.
         places = {reader.position for reader in most}
         lags = {position: lag_at(relay_log, position) for position in places}
-        return [
-            ReaderStatus(
-                worker=self.seat,
-                endpoint=reader.view.endpoint.value,
-                filter=filter_of(reader.view),
-                age_s=_since(reader.opened_at),
-                sent=reader.sent,
-                lag=lags[reader.position],
-                stalled_s=round(reader.stalled_s, 3),
-                resumed=reader.resumed,
-            )
-            for reader in most
-        ]
+        return [reader_status(self.seat, reader, lags[reader.position]) for reader in most]
+
+
+def reader_status(seat: int, reader: Reader, lag: Lag) -> ReaderStatus:
+    """Return what there is to say of a reader."""
+    return ReaderStatus(
+        id=f"{seat}-{reader.number:x}",
+        worker=seat,
+        address=reader.client.address,
+        client=reader.client.agent,
+        endpoint=reader.view.endpoint.value,
+        filter=filter_of(reader.view),
+        age_s=_since(reader.opened_at),
+        sent=reader.sent,
+        lag=lag,
+        stalled_s=round(reader.stalled_s, 3),
+        resumed=reader.resumed,
+    )
 
 
 def lag_at(relay_log: Log, position: int) -> Lag:

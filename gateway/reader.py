@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gevent.event import Event
+from msgspec import Struct
 
 from gateway.connection import Connection
 from gateway.counts import Sent
@@ -17,10 +18,27 @@ if TYPE_CHECKING:
     from gateway.outlet import Outlet
 
 
+class Client(Struct, frozen=True):
+    """Who opened a stream.
+
+    Attributes:
+        address: of the connection.
+        agent: its ``User-Agent``, cut.
+    """
+
+    address: str = ""
+    agent: str = ""
+
+
+UNNAMED = Client()
+
+
 class Reader:
     """One open stream.
 
     Attributes:
+        number: of the reader in its worker, never used again.
+        client: who opened it.
         view: what it gets, and in which form.
         last_id: the last it has seen of an earlier stream; None if it begins.
         from_now: it begins with what happens after it came.
@@ -44,10 +62,12 @@ class Reader:
         "_sent",
         "_turn",
         "_wake",
+        "client",
         "connection",
         "from_now",
         "last_id",
         "left",
+        "number",
         "opened_at",
         "outlet",
         "pace_s",
@@ -67,7 +87,11 @@ class Reader:
         from_now: bool,
         pace_s: float,
         everyone: Sent,
+        number: int = 0,
+        client: Client = UNNAMED,
     ) -> None:
+        self.number = number
+        self.client = client
         self.view = view
         self.last_id = last_id
         self.from_now = from_now

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import nsmallest
-from itertools import chain, islice
+from itertools import chain, count, islice
 from operator import attrgetter
 
 import gevent
@@ -16,7 +16,7 @@ from gateway.counts import Sent
 from gateway.evictions import Cause, none_yet
 from gateway.lane import Lane
 from gateway.proxy.timeslice import TimeSlice
-from gateway.reader import Reader
+from gateway.reader import UNNAMED, Client, Reader
 from gateway.relay import Entrance, Relay, Verdict, View, enter, go_on, look_elsewhere
 from gateway.relay.pacing import pause_after
 from gateway.turnstile import Turnstile
@@ -45,6 +45,7 @@ class Readers:
         evictions: how many streams have ended, by the `Cause`.
         sent: what all readers were sent, those that are gone included.
         turnstile: for readers who have much to write.
+        on_end: called with each reader whose stream has ended; must not block.
     """
 
     def __init__(self, relay: Relay, limit: int) -> None:
@@ -56,6 +57,9 @@ class Readers:
         self.evictions = none_yet()
         self.turnstile = Turnstile()
         self.sent = Sent()
+        self.on_end: Callable[[Reader], None] = lambda reader: None
+        # A worker that takes this one's seat begins later, so it uses other numbers.
+        self._numbers = count(time.time_ns() // 1_000_000)
         self._limit = limit
         self._open: set[Reader] = set()
         self._lanes: dict[tuple[View, bool, float], Lane] = {}
@@ -77,6 +81,7 @@ class Readers:
         last_id: str | None = None,
         from_now: bool = False,
         pace_s: float = 0.0,
+        client: Client = UNNAMED,
     ) -> Reader:
         """Register a reader: whatever is appended from now on, it gets.
 
@@ -85,13 +90,23 @@ class Readers:
             last_id: the last it has seen of an earlier stream.
             from_now: without a `last_id`, it gets nothing of what was before.
             pace_s: the least time between two flushes of further deltas; 0 for none.
+            client: who opens it.
 
         Raises:
             TooManyReaders: the limit is reached.
         """
         if self._closed or len(self._open) >= self._limit:
             raise TooManyReaders
-        reader = Reader(view, last_id, self.relay.head, from_now, pace_s, self.sent)
+        reader = Reader(
+            view,
+            last_id,
+            self.relay.head,
+            from_now,
+            pace_s,
+            self.sent,
+            next(self._numbers),
+            client,
+        )
         self._open.add(reader)
         self.opened += 1
         return reader
@@ -135,12 +150,17 @@ class Readers:
         candidates += islice(chain.from_iterable(rank.readers for rank in last), count)
         return nsmallest(count, candidates, key=attrgetter("position"))
 
+    def numbered(self, number: int) -> Reader | None:
+        """Return the open reader of that number."""
+        return next((reader for reader in self._open if reader.number == number), None)
+
     def discard(self, reader: Reader) -> None:
         """Forget a reader; one of whose end nobody has said why has broken off a write."""
         if reader in self._open:
             self._open.remove(reader)
             reader.left = reader.left or Cause.GONE
             self.evictions[reader.left.value] += 1
+            self.on_end(reader)
         reader.leave_rank()
 
     def close(self) -> None:

@@ -16,8 +16,8 @@ from bus import logs
 from bus.allocator import give_back_large_blocks
 from bus.heart import Heart, Notifier
 from bus.stack import show_stack_at_abort
+from gateway.boards import Boards
 from gateway.descriptors import make_room
-from gateway.scoreboard import Scoreboard
 from gateway.settings import Settings
 from gateway.worker_tmp import keep_in_memory
 
@@ -55,7 +55,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         self._settings = replace(settings, max_readers=self._room.streams)
         self._notifier = Notifier(settings.notify_socket)
         # A reload has twice as many for a while; SIGTTIN asks for more.
-        self._board = Scoreboard(2 * settings.workers + _SPARE_SEATS)
+        self._boards = Boards(2 * settings.workers + _SPARE_SEATS)
         self._seat = 0
         keep_in_memory()
         super().__init__()
@@ -95,7 +95,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         # Imported here so that nothing of it is loaded before gunicorn has forked.
         from gateway.app import Worker
 
-        self._worker = Worker(self._settings, self._room, self._board, self._seat, self._heart)
+        self._worker = Worker(self._settings, self._room, self._boards, self._seat, self._heart)
         self._worker.start()
         return self._worker.app
 
@@ -107,12 +107,12 @@ class Gateway(BaseApplication):  # type: ignore[misc]
     def _take_seat(self, arbiter: Any, gunicorn_worker: Any) -> None:
         """In the master: give the worker about to be forked the first seat that is free."""
         taken = {worker.seat for worker in arbiter.WORKERS.values()}
-        free = (seat for seat in range(len(self._board)) if seat not in taken)
-        self._seat = gunicorn_worker.seat = next(free, len(self._board) - 1)
+        free = (seat for seat in range(len(self._boards)) if seat not in taken)
+        self._seat = gunicorn_worker.seat = next(free, len(self._boards) - 1)
 
     def _leave_seat(self, _arbiter: Any, gunicorn_worker: Any) -> None:
         """In the master: whoever reads the scoreboard is to know that this worker is gone."""
-        self._board.vacate(gunicorn_worker.seat)
+        self._boards.vacate(gunicorn_worker.seat)
 
     def _attach(self, gunicorn_worker: Any) -> None:
         """Give gunicorn's worker what it serves with."""

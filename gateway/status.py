@@ -47,11 +47,17 @@ class ReaderStatus(Struct, frozen=True, kw_only=True):
     """One open stream.
 
     Attributes:
+        id: of the reader, for `DELETE /weir/readers/{id}`.
+        address: of its client.
+        client: the client's ``User-Agent``, cut.
         stalled_s: for how long it has accepted no byte of what waits for it.
         resumed: it goes on exactly where another stream was cut; None while it is not known.
     """
 
+    id: str
     worker: int
+    address: str
+    client: str
     endpoint: str
     filter: Filter
     age_s: float
@@ -94,6 +100,7 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
     Attributes:
         worker: its seat, the same for the one that takes its place.
         loop_lag_s: the longest that anything had to wait for its event loop lately.
+        memory_bytes: its resident set; 0 where that is not known.
         ledger: over all sources.
         counts: since its start.
         in_flight: requests that its proxy is serving.
@@ -106,6 +113,7 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
     pid: int
     uptime_s: float
     loop_lag_s: float
+    memory_bytes: int = 0
     log: Fill
     ledger: Fill
     counts: Counts

@@ -19,6 +19,8 @@ from gateway.stream import Stream
 
 WIRE = "weir.wire"
 """Where an environ has the connection of its request."""
+RAW_PATH = "weir.path"
+"""Where an environ has the path as sent: a slash at its end matters to relative URLs."""
 
 log = logging.getLogger("weir.gateway")
 
@@ -143,6 +145,7 @@ def environ_of(request: Request, path: str) -> Environ:
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
         WIRE: request.wire,
+        RAW_PATH: request.path,
     }
     repeated: dict[str, list[str]] = {}
     for name, value in request.headers:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import falcon
 
 from bus.ids import Ids
@@ -11,6 +13,7 @@ from gateway.errors import BadRequest
 from gateway.folders import Folders
 from gateway.heartbeats import Heartbeats
 from gateway.neighbour import Neighbours
+from gateway.reader import Client
 from gateway.readers import Readers, TooManyReaders
 from gateway.relay import Endpoint, View
 from gateway.settings import FRAME_HZ, Settings
@@ -27,6 +30,7 @@ _MOST_SESSIONS = 256
 _LONGEST_NAME = 128
 _LONGEST_NAMES = 8192
 """Of all sessions together. A stream holds them in 37 KB; 256 ids of an opencode are shorter."""
+_SHOWN_AGENT = 160
 _LONGEST_ID = 8192
 """More than the marks of as many sources as an id may name."""
 
@@ -66,7 +70,7 @@ class EventStream:
         frame_hz = _frame_hz(req, self._settings.frame_hz)
         pace_s = 1 / frame_hz if frame_hz else 0.0
         try:
-            reader = self._readers.open(view, _last_id(req), _from_now(req), pace_s)
+            reader = self._readers.open(view, _last_id(req), _from_now(req), pace_s, _client(req))
         except TooManyReaders:
             if connection is not None:
                 connection.hang_up()  # the many who are refused take no room
@@ -122,6 +126,12 @@ def _last_id(req: falcon.Request) -> str | None:
     since = req.get_param("since")
     given = req.get_header("Last-Event-ID") or (None if since == _NOW else since)
     return given[:_LONGEST_ID] if given else given
+
+
+def _client(req: falcon.Request) -> Client:
+    """Return who asks; thousands of clients of the same kind share their name."""
+    agent = req.user_agent or ""
+    return Client(req.remote_addr or "", sys.intern(agent[:_SHOWN_AGENT]))
 
 
 def _from_now(req: falcon.Request) -> bool:

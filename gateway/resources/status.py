@@ -22,7 +22,7 @@ from gateway.survey import Survey, Surveyor
 T = TypeVar("T")
 
 
-class _Made(Generic[T]):
+class Made(Generic[T]):
     """What is made of a survey: once, for all requests that share the survey."""
 
     def __init__(self, make: Callable[[Survey], T]) -> None:
@@ -30,6 +30,7 @@ class _Made(Generic[T]):
         self._made: tuple[Survey, T] | None = None
 
     def of(self, survey: Survey) -> T:
+        """Return what is made of a survey."""
         if self._made is None or self._made[0] is not survey:
             self._made = survey, self._make(survey)
         return self._made[1]
@@ -40,7 +41,7 @@ class Status:
 
     def __init__(self, surveyor: Surveyor) -> None:
         self._surveyor = surveyor
-        self._view = _Made(_view)
+        self._view = Made(_view)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer soon, whatever the other workers do."""
@@ -58,7 +59,7 @@ class Metrics:
 
     def __init__(self, surveyor: Surveyor) -> None:
         self._surveyor = surveyor
-        self._figures = _Made(lambda survey: exposition(metrics.families(survey)))
+        self._figures = Made(lambda survey: exposition(metrics.families(survey)))
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Answer in Prometheus' text format."""
@@ -75,11 +76,12 @@ def _view(survey: Survey) -> dict[str, Any]:
         "answered_by": survey.seat,
         "ready": health.ready,
         "reasons": health.reasons,
+        "checks": health.checks,
         "upstream": health.upstream,
         "processors": health.processors,
         "workers": [_worker(post, survey) for post in posts],
         "sources": list(chain.from_iterable(post.status.sources for post in posts)),
-        **_readers(posts),
+        **open_readers(posts),
         "counts": _counts(survey.counts, "received"),
     }
 
@@ -102,7 +104,7 @@ def _counts(counts: Counts, *without: str) -> dict[str, Any]:
     return told
 
 
-def _readers(posts: list[Post]) -> dict[str, Any]:
+def open_readers(posts: list[Post]) -> dict[str, Any]:
     """The readers that lag most, and how many there are besides."""
     rows = chain.from_iterable(post.status.laggards for post in posts)
     shown = sorted(rows, key=lambda row: (-row.lag.events, -row.stalled_s))[:MAX_LAGGARDS]

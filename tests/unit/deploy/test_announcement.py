@@ -57,7 +57,9 @@ def test_it_asks_where_is_listened_and_says_what_a_client_can_use(
     answers[asked] = (True, "")
     manager = Manager()
     Announcement(host, (address, 4097), manager)()
-    assert capsys.readouterr().out == f"weir is ready: http://{url}:4097\n"
+    root = f"http://{url}:4097"
+    said = f"weir is ready: {root}\nits console:   {root}/weir/console\n"
+    assert capsys.readouterr().out == said
     assert manager.said == ["READY=1"]
 
 

@@ -1,0 +1,34 @@
+"""The console: a page for browsers, that reads public routes as any client could.
+
+The page is plain ES modules in `static/`, served as they are. It needs no network but weir.
+"""
+
+from __future__ import annotations
+
+import falcon
+
+from gateway.console.assets import Assets
+from gateway.console.resources import Asset, Home, Page
+
+FOLDERS = ("", "vendor/", "views/")
+FOLDERS = ("", "vendor/", "views/")
+VIEWS = ("overview", "readers", "sources", "tail", "sessions")
+
+
+def add_console(app: falcon.App[falcon.Request, falcon.Response], at_root: bool) -> None:
+    """Route the page and its files.
+
+    Args:
+        app: the application to add to.
+        at_root: also lead ``GET /`` to the page, where no upstream answers that.
+    """
+    assets = Assets()
+    page = Page(assets)
+    app.add_route("/weir/console", page)
+    for view in VIEWS:
+        app.add_route(f"/weir/console/{view}", page)
+    app.add_route("/weir/console/sessions/{session}", page)
+    for folder in FOLDERS:
+        app.add_route(f"/weir/console/static/{{version}}/{folder}{{name}}", Asset(assets, folder))
+    if at_root:
+        app.add_route("/", Home())

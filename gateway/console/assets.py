@@ -1,0 +1,86 @@
+"""The files of the page, read once, under one version that is a hash of them all.
+
+The version stands in the path of every file, so a browser keeps a file for ever, and relative
+imports between modules lead to files of the same version.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Iterator
+from functools import cached_property
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from msgspec import Struct
+
+_TYPES = {
+    "css": "text/css; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    "txt": "text/plain; charset=utf-8",
+}
+_PAGE = "index.html"
+_VERSION_DIGITS = 16
+
+
+class File(Struct, frozen=True):
+    """A file as it is served.
+
+    Attributes:
+        etag: of its content.
+        packed: its content in gzip.
+    """
+
+    content_type: str
+    etag: str
+    data: bytes
+    packed: bytes
+
+
+class Assets:
+    """All files; they are read when the first is asked for, not when a worker starts."""
+
+    @cached_property
+    def named(self) -> dict[str, File]:
+        """The files but the page, by name, with the folder that they are in."""
+        return {name: file_of(name, data) for name, data in self._read.items() if name != _PAGE}
+
+    @cached_property
+    def version(self) -> str:
+        """The hash of all files."""
+        digest = hashlib.sha256()
+        for name, data in sorted(self._read.items()):
+            digest.update(b"%s %d " % (name.encode(), len(data)))
+            digest.update(data)
+        return digest.hexdigest()[:_VERSION_DIGITS]
+
+    def page(self, base: str) -> File:
+        """Return the page.
+
+        Args:
+            base: leads from the page's address to ``/weir/console/``.
+        """
+        markup = self._read[_PAGE].replace(b"{base}", base.encode())
+        return file_of(_PAGE, markup.replace(b"{version}", self.version.encode()))
+
+    @cached_property
+    def _read(self) -> dict[str, bytes]:
+        return dict(_files(files(__package__) / "static"))
+
+
+def _files(folder: Traversable, path: str = "") -> Iterator[tuple[str, bytes]]:
+    for one in folder.iterdir():
+        if one.is_dir():
+            yield from _files(one, f"{one.name}/")
+        elif one.name.rpartition(".")[2] in _TYPES:
+            yield path + one.name, one.read_bytes()
+
+
+def file_of(name: str, data: bytes) -> File:
+    """Return a file with its type, by the end of its name."""
+    etag = hashlib.sha256(data).hexdigest()[:_VERSION_DIGITS]
+    kind = _TYPES[name.rpartition(".")[2]]
+    return File(kind, etag, data, gzip.compress(data, mtime=0))

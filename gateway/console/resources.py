@@ -1,0 +1,97 @@
+"""`GET /weir/console` and below it: the page, and its files. No session or upstream is asked."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import falcon
+from falcon import Request, Response
+
+from gateway.console.assets import Assets, File
+from gateway.door.own import RAW_PATH
+
+_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types lit-html",
+    )
+)
+_CHECK_AGAIN = "no-cache"
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+class Page:
+    """The page, at its own address and at the addresses of its views."""
+
+    def __init__(self, assets: Assets) -> None:
+        self._assets = assets
+
+    def on_get(self, req: Request, resp: Response, session: str = "") -> None:
+        """Answer the page, which finds its files wherever weir is mounted."""
+        resp.set_header("Content-Security-Policy", _POLICY)
+        resp.set_header("Referrer-Policy", "no-referrer")
+        _answer(req, resp, self._assets.page(base_of(_raw_path(req))), _CHECK_AGAIN)
+
+
+class Asset:
+    """A file of the page.
+
+    Args:
+        assets: all files.
+        folder: of the files that this resource serves, with a slash at its end.
+    """
+
+    def __init__(self, assets: Assets, folder: str) -> None:
+        self._assets = assets
+        self._folder = folder
+
+    def on_get(self, req: Request, resp: Response, version: str, name: str) -> None:
+        """Answer the file; a browser never has to ask for that version of it again."""
+        file = self._assets.named.get(self._folder + name)
+        if file is None or version != self._assets.version:
+            raise falcon.HTTPNotFound(description=f"the console has no file {req.path[:200]!r}")
+        _answer(req, resp, file, _FOR_EVER)
+
+
+class Home:
+    """``GET /`` where weir is the server itself."""
+
+    def on_get(self, req: Request, resp: Response) -> None:
+        """Lead to the page, also where a proxy has mounted weir under a path."""
+        raise falcon.HTTPTemporaryRedirect("weir/console")
+
+
+def base_of(path: str) -> str:
+    """Return what leads from an address of the page to ``/weir/console/``, as a relative URL.
+
+    Args:
+        path: of the request as it came; a slash at its end counts.
+    """
+    below = path.lower().replace("//", "/").rpartition("weir/console")[2]
+    depth = below.count("/")
+    return "../" * (depth - 1) or ("./" if depth else "console/")
+
+
+def _raw_path(req: Request) -> str:
+    return cast(str, req.env.get(RAW_PATH, req.path))
+
+
+def _answer(req: Request, resp: Response, file: File, cache: str) -> None:
+    resp.etag = file.etag
+    resp.set_headers({"Cache-Control": cache, "X-Content-Type-Options": "nosniff"})
+    resp.append_header("Vary", "Accept-Encoding")
+    if any(tag == "*" or tag == file.etag for tag in req.if_none_match or ()):
+        resp.status = falcon.HTTP_304
+        return
+    resp.content_type = file.content_type
+    if "gzip" in (req.get_header("Accept-Encoding") or "").lower():
+        resp.set_header("Content-Encoding", "gzip")
+        resp.data = file.packed
+    else:
+        resp.data = file.data

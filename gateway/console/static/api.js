@@ -1,0 +1,63 @@
+// Requests to the server's public routes. A failure carries the server's own words.
+import { route } from "./places.js";
+
+const WAIT_MS = 20_000;
+
+export class Failed extends Error {
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** GET a route; returns its JSON. */
+export const get = (path, query) => ask("GET", path, query);
+
+/** Send a body to a route; returns its JSON, or null where the answer has none. */
+export const send = (method, path, query, body) => ask(method, path, query, body);
+
+/** GET a route with the headers of its answer; any status that has JSON is fine. */
+export async function look(path, query) {
+  const answer = await reach("GET", path, query);
+  return { status: answer.status, headers: answer.headers, body: await jsonOf(answer) };
+}
+
+async function ask(method, path, query, body) {
+  const answer = await reach(method, path, query, body);
+  if (!answer.ok) throw new Failed(await wordsOf(answer), answer.status);
+  return jsonOf(answer);
+}
+
+async function reach(method, path, query, body) {
+  const options = { method, signal: AbortSignal.timeout(WAIT_MS), cache: "no-store" };
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers = { "Content-Type": "application/json" };
+  }
+  try {
+    return await fetch(route(path, query), options);
+  } catch (error) {
+    const late = error.name === "TimeoutError";
+    throw new Failed(late ? `no answer within ${WAIT_MS / 1000} s` : "the server cannot be reached");
+  }
+}
+
+async function jsonOf(answer) {
+  const text = await answer.text();
+  if (!text) return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Failed("the answer is no JSON", answer.status);
+  }
+}
+
+async function wordsOf(answer) {
+  const fallback = `the server answered ${answer.status}`;
+  try {
+    const body = await answer.json();
+    return body?.data?.message ?? body?.message ?? fallback;
+  } catch {
+    return fallback;
+  }
+}

@@ -1,0 +1,175 @@
+// The frame of the page: navigation, the views, one event stream for all, ten redraws a second.
+import { html, nothing, render } from "./vendor/lit-html.js";
+import { Asks } from "./asks.js";
+import { Live } from "./live.js";
+import { address, placeOf } from "./places.js";
+import { Stream } from "./stream.js";
+import { Overview } from "./views/overview.js";
+import { Readers } from "./views/readers.js";
+import { Sources } from "./views/sources.js";
+import { Tail } from "./views/tail.js";
+import { Sessions } from "./views/sessions.js";
+import { icon } from "./icons.js";
+
+const REDRAW_MS = 100;
+const VIEWS = [
+  ["overview", "Overview", Overview],
+  ["readers", "Readers", Readers],
+  ["sources", "Sources", Sources],
+  ["tail", "Live tail", Tail],
+  ["sessions", "Sessions", Sessions],
+];
+
+class App {
+  live = new Live();
+  #drawnAt = 0;
+  #timer = 0;
+
+  constructor(root) {
+    this.root = root;
+    this.stream = new Stream({
+      frames: (frames) => this.#frames(frames),
+      join: () => this.live.share(),
+      joined: (state) => this.live.take(state),
+      changed: () => this.redraw(),
+    });
+    this.views = Object.fromEntries(VIEWS.map(([name, , View]) => [name, new View(this)]));
+    this.asks = new Asks(this);
+    addEventListener("popstate", () => this.#arrive());
+    addEventListener("keydown", (event) => this.#key(event));
+    document.addEventListener("click", (event) => this.#click(event));
+    document.addEventListener("visibilitychange", () => this.redraw());
+  }
+
+  start() {
+    this.#arrive();
+    this.stream.start();
+    this.asks.start();
+  }
+
+  /** Draw soon: at most ten times a second, and not while the tab is hidden. */
+  redraw() {
+    if (this.#timer || document.hidden) return;
+    const wait = Math.max(0, this.#drawnAt + REDRAW_MS - performance.now());
+    this.#timer = setTimeout(() => requestAnimationFrame(() => this.#draw()), wait);
+  }
+
+  /** Show a view, and one session of it. */
+  go(view, id = "", replace = false) {
+    const url = address(view, id);
+    if (url !== location.href) history[replace ? "replaceState" : "pushState"](null, "", url);
+    this.#arrive();
+  }
+
+  #arrive() {
+    const { view, id } = placeOf();
+    const next = this.views[view] ?? this.views.overview;
+    if (this.view !== next) this.view?.leave?.();
+    const changed = this.view !== next;
+    this.view = next;
+    if (changed) scrollTo(0, 0);
+    next.enter(id);
+    this.redraw();
+  }
+
+  #frames(frames) {
+    for (const { id, data } of frames) {
+      const frame = parsed(data);
+      if (!frame?.payload) continue;
+      const event = frame.payload;
+      const directory = frame.directory ?? "";
+      this.views.tail.take(id, data, directory, event);
+      if (event.type === "sync") continue;
+      this.live.apply(directory, event);
+      this.views.sessions.apply(event, directory);
+    }
+    this.redraw();
+  }
+
+  #draw() {
+    this.#timer = 0;
+    this.#drawnAt = performance.now();
+    render(this.#template(), this.root);
+    this.view.drawn?.();
+  }
+
+  #template() {
+    return html`
+      <a class="skip" href="#main">Skip to the content</a>
+      <header class="side">
+        <a class="brand" href=${address("overview")}>${icon("weir")}<span>weir</span></a>
+        <nav aria-label="Views">
+          ${VIEWS.map(([name, label], index) => this.#link(name, label, index + 1))}
+        </nav>
+        ${this.#connection()}
+      </header>
+      <main id="main" tabindex="-1">${this.view.render()}</main>
+      ${this.asks.render()}
+    `;
+  }
+
+  #link(name, label, key) {
+    const here = this.view === this.views[name];
+    return html`<a
+      href=${address(name)}
+      aria-current=${here ? "page" : nothing}
+      title="${label} (key ${key})"
+      >${icon(name)}<span>${label}</span></a
+    >`;
+  }
+
+  #connection() {
+    const { connected, error, leads } = this.stream;
+    const words = connected ? "Live" : error ? "Reconnecting" : "Connecting";
+    const more = connected
+      ? leads
+        ? "This tab holds the event stream for all tabs of this browser."
+        : "Another tab holds the event stream, this tab shares it."
+      : error;
+    return html`<p class="connection ${connected ? "on" : "off"}" role="status" title=${more}>
+      <i></i><span>${words}</span>
+    </p>`;
+  }
+
+  #click(event) {
+    const link = event.target.closest?.("a[href]");
+    const plain = !event.defaultPrevented && event.button === 0 && !link?.target;
+    if (!link || !plain || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    const here = new URL(".", document.baseURI).href;
+    if (!link.href.startsWith(here) || link.hash || link.download) return;
+    event.preventDefault();
+    if (link.href !== location.href) history.pushState(null, "", link.href);
+    this.#arrive();
+  }
+
+  #key(event) {
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    if (event.metaKey || event.ctrlKey || event.altKey) return;
+    if (event.key === "Escape" && typing) return event.target.blur();
+    if (typing) return;
+    const view = VIEWS[Number(event.key) - 1];
+    if (view) this.go(view[0]);
+    else if (event.key === "/") this.#focus(event, "[data-search]");
+    else if (event.key === "p" && this.view.togglePause) this.view.togglePause();
+    else if (event.key === "i") this.#focus(event, "[data-prompt]");
+  }
+
+  #focus(event, selector) {
+    const field = document.querySelector(selector);
+    if (!field) return;
+    event.preventDefault();
+    field.focus();
+  }
+}
+
+function parsed(data) {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return null;
+  }
+}
+
+const root = document.getElementById("app");
+root.replaceChildren();
+new App(root).start();

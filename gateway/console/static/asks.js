@@ -1,0 +1,188 @@
+// What waits for a person: permissions and questions, in a panel that can be minimised.
+import { html, nothing } from "./vendor/lit-html.js";
+import { get, send } from "./api.js";
+import { short } from "./format.js";
+import { icon } from "./icons.js";
+import { Markdown } from "./markdown.js";
+
+const MOST_DIRECTORIES = 16;
+const SHOWN = 20;
+
+export class Asks {
+  constructor(app) {
+    this.app = app;
+    this.minimised = false;
+    this.answers = new Map();
+    this.texts = new Map();
+    this.errors = new Map();
+    this.busy = new Set();
+  }
+
+  /** Fetch what waits already; the stream brings what comes later. */
+  async start() {
+    const directories = await this.#directories();
+    for (const directory of directories) {
+      await this.#fetch("/permission", directory, this.app.live.permissions);
+      await this.#fetch("/question", directory, this.app.live.questions);
+    }
+    this.app.redraw();
+  }
+
+  async #directories() {
+    try {
+      const projects = await get("/project");
+      return ["", ...projects.map((project) => project.worktree)].slice(0, MOST_DIRECTORIES);
+    } catch {
+      return [""];
+    }
+  }
+
+  async #fetch(path, directory, known) {
+    try {
+      for (const one of await get(path, { directory })) {
+        if (!known.has(one.id)) known.set(one.id, { ...one, directory });
+      }
+    } catch {
+      // A server without this route asks nothing.
+    }
+  }
+
+  render() {
+    const { permissions, questions } = this.app.live;
+    const all = [...permissions.values(), ...questions.values()];
+    this.#forgetOthers(new Set(all.map((one) => one.id)));
+    if (!all.length) return nothing;
+    return html`<aside class="asks ${this.minimised ? "minimised" : ""}" aria-label="Waiting for you">
+      <header>
+        ${icon("question")}
+        <h2>${all.length === 1 ? "A request waits for you" : `${all.length} requests wait for you`}</h2>
+        <button
+          class="quiet"
+          aria-expanded=${!this.minimised}
+          title=${this.minimised ? "Show" : "Minimise"}
+          @click=${() => {
+            this.minimised = !this.minimised;
+            this.app.redraw();
+          }}
+        >
+          ${icon("down")}<span class="unseen">${this.minimised ? "Show" : "Minimise"}</span>
+        </button>
+      </header>
+      ${this.minimised ? nothing : html`<div class="waiting">${all.slice(0, SHOWN).map((one) => this.#ask(one))}</div>`}
+    </aside>`;
+  }
+
+  #ask(one) {
+    const error = this.errors.get(one.id);
+    const busy = this.busy.has(one.id);
+    return html`<article class="asked">
+      <p class="where">
+        <a href="sessions/${one.sessionID}">${short(one.sessionID, 24)}</a>
+        ${one.directory ? html`<span title=${one.directory}>${short(one.directory, 36)}</span>` : nothing}
+      </p>
+      ${one.questions ? this.#questions(one, busy) : this.#permission(one, busy)}
+      ${error ? html`<p class="notice bad" role="alert">${error}</p>` : nothing}
+    </article>`;
+  }
+
+  #permission(one, busy) {
+    const what = one.metadata?.command ?? one.metadata?.filepath ?? one.title ?? "";
+    const patterns = (one.patterns ?? []).filter((pattern) => pattern !== what);
+    const reply = (word) => () => this.#send(one, `/permission/${one.id}/reply`, { reply: word });
+    return html`
+      <h3>${icon("shield")} May it use <code>${one.permission ?? one.type ?? "a tool"}</code>?</h3>
+      ${what ? html`<pre>${what}</pre>` : nothing}
+      ${patterns.length ? html`<p class="faint">${patterns.map((one) => html`<code>${one}</code> `)}</p>` : nothing}
+      ${one.metadata?.diff ? html`<details><summary>Diff</summary><pre>${one.metadata.diff.slice(0, 20_000)}</pre></details>` : nothing}
+      <div class="row">
+        <button class="primary" ?disabled=${busy} @click=${reply("once")}>Allow once</button>
+        <button ?disabled=${busy} title=${(one.always ?? []).join(", ")} @click=${reply("always")}>Always</button>
+        <button class="danger" ?disabled=${busy} @click=${reply("reject")}>Reject</button>
+      </div>
+    `;
+  }
+
+  #questions(one, busy) {
+    const answers = this.#answersOf(one);
+    const ready = answers.every((picked) => picked.size);
+    const submit = () => this.#send(one, `/question/${one.id}/reply`, { answers: answers.map((picked) => [...picked.values()]) });
+    return html`
+      ${one.questions.map((question, index) => this.#question(one, question, index, answers[index]))}
+      <div class="row">
+        <button class="primary" ?disabled=${busy || !ready} @click=${submit}>Answer</button>
+        <button ?disabled=${busy} @click=${() => this.#send(one, `/question/${one.id}/reject`)}>Dismiss</button>
+      </div>
+    `;
+  }
+
+  #question(one, question, index, picked) {
+    const kind = question.multiple ? "checkbox" : "radio";
+    const name = `${one.id}-${index}`;
+    return html`<fieldset>
+      <legend>${question.header}</legend>
+      ${this.#markdown(`${name}-text`, question.question)}
+      ${(question.options ?? []).map(
+        (option, at) => html`<label class="option">
+          <input
+            type=${kind}
+            name=${name}
+            .checked=${picked.get(at) !== undefined}
+            @change=${(event) => this.#pick(picked, at, option.label, event.target.checked, question.multiple)}
+          />
+          <span><b>${option.label}</b> ${option.description ? html`<small>${option.description}</small>` : nothing}</span>
+        </label>`,
+      )}
+      ${question.custom === false
+        ? nothing
+        : html`<input
+            class="own"
+            aria-label="An answer of your own"
+            placeholder="An answer of your own"
+            .value=${picked.get("own") ?? ""}
+            @input=${(event) => this.#pick(picked, "own", event.target.value.trim(), Boolean(event.target.value.trim()), question.multiple)}
+          />`}
+    </fieldset>`;
+  }
+
+  #pick(picked, at, label, on, multiple) {
+    if (!multiple && on) picked.clear();
+    if (on) picked.set(at, label);
+    else picked.delete(at);
+    this.app.redraw();
+  }
+
+  #answersOf(one) {
+    if (!this.answers.has(one.id)) this.answers.set(one.id, one.questions.map(() => new Map()));
+    return this.answers.get(one.id);
+  }
+
+  #markdown(key, text) {
+    if (!this.texts.has(key)) this.texts.set(key, new Markdown());
+    const shown = this.texts.get(key);
+    if (!shown.show(String(text ?? ""), true)) this.app.redraw();
+    return shown.element;
+  }
+
+  async #send(one, path, body) {
+    this.busy.add(one.id);
+    this.errors.delete(one.id);
+    this.app.redraw();
+    try {
+      const directory = this.app.live.directories.get(one.sessionID) ?? one.directory;
+      await send("POST", path, { directory }, body);
+      this.app.live.permissions.delete(one.id);
+      this.app.live.questions.delete(one.id);
+    } catch (error) {
+      this.errors.set(one.id, error.message);
+    }
+    this.busy.delete(one.id);
+    this.app.redraw();
+  }
+
+  #forgetOthers(ids) {
+    for (const map of [this.answers, this.errors]) {
+      for (const id of map.keys()) if (!ids.has(id)) map.delete(id);
+    }
+    for (const key of this.texts.keys()) if (!ids.has(key.split("-")[0])) this.texts.delete(key);
+  }
+}

@@ -1,0 +1,255 @@
+// One session: what was said, as it grows, and what a person can do with it.
+import { html, nothing } from "./vendor/lit-html.js";
+import { get, look, send } from "./api.js";
+import { ago, short } from "./format.js";
+import { icon } from "./icons.js";
+import { Message } from "./message.js";
+import { timeline } from "./timeline.js";
+import { Transcript, turnsOf } from "./transcript.js";
+import { aside } from "./usage.js";
+
+const PAGE = 40;
+const MOST_SHOWN = 120;
+const NEAR_END = 120;
+const MOST_QUEUED = 20_000;
+
+export class Session {
+  constructor(app, id) {
+    this.app = app;
+    this.id = id;
+    this.transcript = null;
+    this.views = new Map();
+    this.error = "";
+    this.draft = "";
+    this.renaming = false;
+    this.older = "";
+    this.queued = [];
+    this.atEnd = true;
+    this.onScroll = () => (this.atEnd = isNearEnd());
+  }
+
+  enter() {
+    addEventListener("scroll", this.onScroll, { passive: true });
+    this.load();
+  }
+
+  leave() {
+    removeEventListener("scroll", this.onScroll);
+    this.left = true;
+  }
+
+  get directory() {
+    return this.transcript?.session.directory ?? this.app.live.directories.get(this.id);
+  }
+
+  /** Fetch it; events that come meanwhile wait, and what is being written comes from the stream. */
+  async load() {
+    this.queued = [];
+    try {
+      const known = this.app.views.sessions.sessions.get(this.id);
+      const directory = known?.directory ?? this.app.live.directories.get(this.id);
+      const session = await get(`/session/${this.id}`, { directory });
+      const transcript = new Transcript(session);
+      transcript.watched = this.transcript?.watched ?? transcript.watched;
+      transcript.load(await this.#page(session.directory));
+      transcript.todos = await get(`/session/${this.id}/todo`, { directory: session.directory }).catch(() => []);
+      for (const event of this.queued) if (event.type !== "message.part.delta") transcript.apply(event);
+      transcript.overlay(this.app.live.of(this.id));
+      this.transcript = transcript;
+      this.error = "";
+    } catch (error) {
+      this.error = error.message;
+    }
+    this.queued = null;
+    this.app.redraw();
+  }
+
+  async #page(directory, before) {
+    const query = { directory, limit: PAGE, before };
+    const { status, headers, body } = await look(`/session/${this.id}/message`, query);
+    if (status !== 200) throw new Error(body?.data?.message ?? `the server answered ${status}`);
+    this.older = headers.get("X-Next-Cursor") ?? "";
+    return body;
+  }
+
+  apply(event) {
+    if (this.queued) {
+      if (this.queued.length < MOST_QUEUED) this.queued.push(event);
+      return;
+    }
+    this.transcript?.apply(event);
+  }
+
+  render() {
+    if (!this.transcript) {
+      const words = this.error || "Loading…";
+      return html`<section class="session"><p class="empty">${words}</p></section>`;
+    }
+    const { transcript } = this;
+    return html`
+      <section class="session">
+        ${this.#head()}
+        ${transcript.removed ? html`<p class="notice bad">This session was deleted.</p>` : nothing}
+        <div class="messages">${this.#messages()}</div>
+        ${this.error ? html`<p class="notice bad" role="alert">${this.error}</p>` : nothing}
+        ${transcript.removed ? nothing : this.#composer()}
+      </section>
+      <aside class="about" aria-label="About this session">
+        ${aside(transcript)} ${timeline(turnsOf(transcript.messages), transcript.watched)}
+      </aside>
+    `;
+  }
+
+  /** Follow the end of the text while the person does. */
+  drawn() {
+    if (this.atEnd && this.transcript) scrollTo(0, document.documentElement.scrollHeight);
+  }
+
+  get #status() {
+    return this.app.live.statuses.get(this.id)?.type ?? "idle";
+  }
+
+  #head() {
+    const { session } = this.transcript;
+    const status = this.#status;
+    return html`<header class="title-row">
+      <a class="back" href="sessions">‹ All</a>
+      ${this.renaming ? this.#rename(session) : html`<h1 title=${session.id}>${session.title || "Untitled"}</h1>`}
+      <p class="facts">
+        <span class="pill ${status === "idle" ? "" : "busy"}">${status}</span>
+        <code title=${session.directory}>${short(session.directory, 44)}</code>
+        <span>${ago(session.time?.updated ?? 0)}</span>
+      </p>
+      <div class="row">
+        ${status === "idle"
+          ? nothing
+          : html`<button class="danger" @click=${() => this.#do("POST", "/abort")}>${icon("stop")}Abort</button>`}
+        <button @click=${() => this.#startRename()}>Rename</button>
+        ${this.#deleteButton()}
+      </div>
+    </header>`;
+  }
+
+  #deleteButton() {
+    if (!this.deleting) {
+      return html`<button @click=${() => this.#set({ deleting: true })}>Delete</button>`;
+    }
+    return html`<button class="danger" @click=${() => this.#delete()}>Delete for good</button>
+      <button @click=${() => this.#set({ deleting: false })}>Keep</button>`;
+  }
+
+  #rename(session) {
+    return html`<form class="row" @submit=${(event) => this.#saveTitle(event)}>
+      <input name="title" aria-label="Title" maxlength="200" .value=${session.title ?? ""} />
+      <button class="primary">Save</button>
+      <button type="button" @click=${() => this.#set({ renaming: false })}>Cancel</button>
+    </form>`;
+  }
+
+  #messages() {
+    const all = [...this.transcript.messages.values()];
+    const shown = all.slice(-MOST_SHOWN);
+    const ids = new Set(shown.map((one) => one.info.id));
+    for (const id of this.views.keys()) if (!ids.has(id)) this.views.delete(id);
+    const more = this.older || all.length > shown.length || this.transcript.forgotten;
+    return html`
+      ${more ? this.#earlier(shown.length) : nothing}
+      ${shown.map((message) => this.#view(message))}
+      ${all.length ? nothing : html`<p class="empty">Nothing was said yet. Type a prompt below.</p>`}
+    `;
+  }
+
+  #earlier(shown) {
+    if (shown >= MOST_SHOWN || !this.older) {
+      return html`<p class="note">Earlier messages are at <code>GET /session/${short(this.id, 12)}/message</code>.</p>`;
+    }
+    return html`<button class="earlier" @click=${() => this.#loadOlder()}>Show earlier messages</button>`;
+  }
+
+  #view(message) {
+    const { id } = message.info;
+    let view = this.views.get(id);
+    if (!view) this.views.set(id, (view = new Message(() => this.app.redraw())));
+    return view.render(message, this.#status !== "idle");
+  }
+
+  async #loadOlder() {
+    try {
+      const before = this.older;
+      this.transcript.load(await this.#page(this.directory, before), true);
+    } catch (error) {
+      this.error = error.message;
+    }
+    this.app.redraw();
+  }
+
+  #composer() {
+    return html`<form class="composer" @submit=${(event) => this.#prompt(event)}>
+      <textarea
+        name="text"
+        rows="2"
+        data-prompt
+        aria-label="Prompt"
+        placeholder="Type a prompt (Enter sends, Shift+Enter makes a line)"
+        @keydown=${(event) => enter(event)}
+      ></textarea>
+      <button class="primary">${icon("send")}<span>Send</span></button>
+    </form>`;
+  }
+
+  async #prompt(event) {
+    event.preventDefault();
+    const form = event.target;
+    const text = form.text.value;
+    if (!text.trim()) return;
+    this.atEnd = true;
+    form.reset();
+    const sent = await this.#do("POST", "/prompt_async", { parts: [{ type: "text", text }] });
+    if (!sent && !form.text.value) form.text.value = text;
+  }
+
+  #startRename() {
+    this.#set({ renaming: true });
+    setTimeout(() => document.querySelector(".title-row input")?.select(), 150);
+  }
+
+  async #saveTitle(event) {
+    event.preventDefault();
+    const title = event.target.title.value.trim();
+    if (title && (await this.#do("PATCH", "", { title }))) this.#set({ renaming: false });
+  }
+
+  async #delete() {
+    if (await this.#do("DELETE", "")) this.app.go("sessions");
+  }
+
+  /** Send a request about this session; returns whether the server took it. */
+  async #do(method, below, body) {
+    this.error = "";
+    try {
+      await send(method, `/session/${this.id}${below}`, { directory: this.directory }, body);
+      return true;
+    } catch (error) {
+      this.error = error.message;
+      return false;
+    } finally {
+      this.app.redraw();
+    }
+  }
+
+  #set(fields) {
+    Object.assign(this, fields);
+    this.app.redraw();
+  }
+}
+
+function enter(event) {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  event.target.form.requestSubmit();
+}
+
+function isNearEnd() {
+  const { scrollHeight } = document.documentElement;
+  return scrollHeight - innerHeight - scrollY < NEAR_END;
+}

@@ -1,0 +1,166 @@
+// One event stream for all tabs of a browser.
+//
+// The tab that holds a lock is the leader. It alone has a connection, reads it at most ten times a
+// second, and posts what it read to all tabs. The server merges what waits meanwhile. When the
+// leader goes, the browser gives the lock to another tab, which goes on after the last event that
+// it has seen. A page that may not use locks (plain HTTP on another machine) has a connection of
+// its own for as long as it is visible.
+import { get } from "./api.js";
+import { SHARED_NAME, route } from "./places.js";
+import { Frames } from "./sse.js";
+
+const EVERY_MS = 100;
+const RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 15_000;
+const SILENT_MS = 70_000;
+
+export class Stream {
+  /** Whether the stream stands, as far as this tab knows; and whether this tab is the leader. */
+  connected = false;
+  leads = false;
+  error = "";
+
+  /**
+   * @param handlers `frames(frames)` for what was read; `join()` returns what a new tab needs,
+   *   `joined(state)` takes that; `changed()` when the state of the connection is another.
+   */
+  constructor(handlers) {
+    this.handlers = handlers;
+    this.lastId = "";
+    this.tab = crypto.getRandomValues(new Uint32Array(2)).join("-");
+    this.channel = new BroadcastChannel(SHARED_NAME);
+    this.channel.onmessage = (message) => this.#hear(message.data);
+  }
+
+  start() {
+    if (navigator.locks) {
+      this.channel.postMessage({ kind: "join", from: this.tab });
+      navigator.locks.request(SHARED_NAME, () => this.#lead());
+      return;
+    }
+    this.#leadWhileVisible();
+  }
+
+  async #lead() {
+    this.leads = true;
+    for (;;) await this.#connect();
+  }
+
+  async #leadWhileVisible() {
+    this.leads = true;
+    for (;;) {
+      if (document.hidden) await once(document, "visibilitychange");
+      else await this.#connect(() => document.hidden);
+    }
+  }
+
+  /** Read one connection to its end, and wait for as long as the server asks for. */
+  async #connect(isOver = () => false) {
+    const abort = new AbortController();
+    let lastHeard = Date.now();
+    const watch = setInterval(() => {
+      if (isOver() || Date.now() - lastHeard > SILENT_MS) abort.abort();
+    }, 1000);
+    try {
+      const answer = await this.#open(abort.signal);
+      this.#failures = 0;
+      this.#tell(true, "");
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      const frames = new Frames();
+      for (;;) {
+        const began = performance.now();
+        const { value, done } = await reader.read();
+        if (done) break;
+        lastHeard = Date.now();
+        this.#post(frames.push(value));
+        // A hidden tab's timers are slow, and other tabs wait for what it reads.
+        const pause = EVERY_MS - (performance.now() - began);
+        if (pause > 0 && !document.hidden) await sleep(pause);
+      }
+      this.#tell(false, "");
+    } catch (error) {
+      this.#tell(false, isOver() ? "" : error.message);
+    } finally {
+      clearInterval(watch);
+      abort.abort();
+    }
+    if (!isOver()) await sleep(this.#pauseMs());
+  }
+
+  async #open(signal) {
+    const headers = this.lastId ? { "Last-Event-ID": this.lastId } : {};
+    const url = route("/global/event", { frame_hz: 1000 / EVERY_MS });
+    const answer = await fetch(url, { headers, signal, cache: "no-store" });
+    if (answer.ok) return answer;
+    await answer.body?.cancel();
+    throw new Error(`the server answered ${answer.status} to /global/event`);
+  }
+
+  #failures = 0;
+  #retryMs = RETRY_MS;
+
+  #pauseMs() {
+    this.#failures += 1;
+    return Math.min(this.#retryMs * 2 ** (this.#failures - 1), LONGEST_RETRY_MS);
+  }
+
+  #post(frames) {
+    for (const frame of frames) {
+      if (frame.id) this.lastId = frame.id;
+      if (frame.retry) this.#retryMs = frame.retry;
+    }
+    const said = frames.filter((frame) => frame.data);
+    if (!said.length) return;
+    this.channel.postMessage({ kind: "frames", frames: said });
+    this.#hand(said);
+  }
+
+  /** A fault in the page is reported, and costs no connection. */
+  #hand(frames) {
+    try {
+      this.handlers.frames(frames);
+    } catch (error) {
+      reportError(error);
+    }
+  }
+
+  #tell(connected, error) {
+    Object.assign(this, { connected, error });
+    this.channel.postMessage({ kind: "state", connected, error });
+    this.handlers.changed();
+  }
+
+  #hear(said) {
+    if (said.kind === "frames") {
+      for (const frame of said.frames) if (frame.id) this.lastId = frame.id;
+      if (!this.leads) this.#hand(said.frames);
+    } else if (said.kind === "state" && !this.leads) {
+      Object.assign(this, { connected: said.connected, error: said.error });
+      this.handlers.changed();
+    } else if (said.kind === "join" && this.leads) {
+      const { connected, error, lastId } = this;
+      const state = { connected, error, lastId, ...this.handlers.join() };
+      this.channel.postMessage({ kind: "joined", to: said.from, state });
+    } else if (said.kind === "joined" && said.to === this.tab) {
+      const { connected, error, lastId } = said.state;
+      Object.assign(this, { connected, error, lastId });
+      this.handlers.joined(said.state);
+      this.handlers.changed();
+    }
+  }
+}
+
+/** Measure how long the server takes to answer its health, in ms. */
+export async function healthMs() {
+  const began = performance.now();
+  await get("/global/health");
+  return performance.now() - began;
+}
+
+function sleep(ms) {
+  return new Promise((done) => setTimeout(done, ms));
+}
+
+function once(target, name) {
+  return new Promise((done) => target.addEventListener(name, done, { once: true }));
+}

@@ -1,0 +1,50 @@
+"""`GET /weir/readers` and `DELETE /weir/readers/{id}`: who reads, who has ended, and a reset."""
+
+from __future__ import annotations
+
+import falcon
+import msgspec
+
+from gateway.departures import Departures
+from gateway.errors import answer_error
+from gateway.resets import Resets, Verdict
+from gateway.resources.status import Made, open_readers
+from gateway.survey import Survey, Surveyor
+
+_SHOWN_ID = 40
+
+
+class ReaderList:
+    """The readers that lag most, and the readers that ended last."""
+
+    def __init__(self, surveyor: Surveyor, departures: Departures) -> None:
+        self._surveyor = surveyor
+        self._departures = departures
+        self._view = Made(self._made_of)
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer ``{"readers", "more_readers", "ended"}``."""
+        resp.cache_control = ["no-store"]
+        resp.data = self._view.of(self._surveyor.survey())
+
+    def _made_of(self, survey: Survey) -> bytes:
+        open_ones = open_readers(survey.posts)
+        return msgspec.json.encode({**open_ones, "ended": self._departures.last()})
+
+
+class OneReader:
+    """One open stream."""
+
+    def __init__(self, resets: Resets) -> None:
+        self._resets = resets
+
+    def on_delete(self, _req: falcon.Request, resp: falcon.Response, reader: str) -> None:
+        """Reset the stream; its client comes again, and goes on after its last event."""
+        verdict = self._resets.reset(reader)
+        if verdict is Verdict.DONE:
+            resp.data = b"true"
+        elif verdict is Verdict.UNKNOWN:
+            shown = reader[:_SHOWN_ID]
+            answer_error(resp, 404, f"no open stream has the id {shown!r}; see /weir/readers")
+        else:
+            answer_error(resp, 504, "the worker of this stream does not answer; try again")
