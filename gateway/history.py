@@ -94,13 +94,14 @@ class History:
             now_ms: a row that is older than the ring is long is left out.
             since_ms: the time of the last row that is known already.
         """
-        after_ms = max(since_ms, now_ms - self._rows * EVERY_S * _MS)
+        first = max(_second(since_ms), _second(now_ms) - self._rows + 1)
         found = []
-        for second in range(_second(after_ms), _second(now_ms) + 1):
+        for second in range(first, _second(now_ms) + 1):
             begin = second % self._rows * len(COLUMNS)
             row = self._words[begin : begin + len(COLUMNS)].tolist()
             # The time is looked at again: the row may have been written meanwhile.
-            if after_ms < row[0] <= now_ms and row[0] == self._words[begin]:
+            whole = row[0] == self._words[begin]
+            if whole and _second(int(row[0])) == second and row[0] > since_ms:
                 found.append([_short(value) for value in row])
         return found
 
