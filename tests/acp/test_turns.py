@@ -14,6 +14,7 @@ from tests.fakes.turns import WRITTEN
 
 pytestmark = pytest.mark.timeout(300)
 
+PLACES = [(TYPESCRIPT, BEHIND), (PYTHON, BEHIND), (PYTHON, DIRECT)]
 N = 5
 ECHO = "the water holds its level 🌊 and passes on"
 CANCEL_AFTER = 300
@@ -22,14 +23,19 @@ MADE, WORK, ECHOED, CANCELLED, AFTERWARDS, LISTED = range(6)
 PROMPTS = (WORK, ECHOED, CANCELLED, AFTERWARDS)
 
 
-@pytest.fixture(scope="module", params=[BEHIND, DIRECT])
-def where(request, agent):
-    return agent(request.param)
-
-
-@pytest.fixture(scope="module", params=[TYPESCRIPT, PYTHON])
-def client(request, typescript):
+@pytest.fixture(scope="module", params=PLACES, ids=str)
+def place(request, typescript):
     return request.param
+
+
+@pytest.fixture(scope="module")
+def where(place, agent):
+    return agent(place[1])
+
+
+@pytest.fixture(scope="module")
+def client(place):
+    return place[0]
 
 
 @pytest.fixture(scope="module")

@@ -210,7 +210,7 @@ def test_a_client_that_leaves_closes_the_upstream_request_at_once(weir, leave, s
         if leave == "reset":
             client.reset()
     # Less than the time after which the upstream would be asked whether it lives: a minute.
-    wait_until(lambda: gone, 15, "the end of the upstream request")
+    wait_until(lambda: gone, what="the end of the upstream request")
 
 
 def test_a_client_that_leaves_in_the_middle_of_its_body_closes_the_upstream_request(weir):
@@ -224,7 +224,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_closes_the_upstream_requ
     with weir.client() as client:
         client.send(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nfirst")
         wait_until(lambda: weir.upstream.heads, what="the head")
-    wait_until(lambda: got, 15)
+    wait_until(lambda: got)
     assert got == [(100, b"first")]
 
 

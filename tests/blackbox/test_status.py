@@ -241,7 +241,7 @@ def test_a_wedged_processor_is_told_within_three_seconds_and_forgiven_at_once(up
         assert up.call("GET", "/global/health").status == 200
         assert status(up)["ready"] is False
         assert metrics(up)[("weir_ready",)] == 0
-    wait_until(lambda: ready(up), 15, "a 200")
+    wait_until(lambda: ready(up), what="a 200")
     assert said(up.prompt(up.session(), "storm 1 9")) == "0000000| "
 
 

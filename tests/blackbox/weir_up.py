@@ -13,7 +13,7 @@ from urllib.parse import quote
 from tests.http_client import Reply, call
 from tests.processes import DEADLINE_S, Running, running, wait_until
 
-_GONE_S = 5.0
+_GONE_S = 20.0
 """Of a worker whose master has sent it a SIGKILL, and has not waited for its end."""
 
 # An empty twin counts as not given: the settings of whoever runs the tests stay out.

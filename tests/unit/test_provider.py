@@ -258,4 +258,4 @@ def test_provider_ends_with_its_block():
     with start_provider() as running:
         address = urlsplit(running.url)
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((address.hostname, address.port), timeout=5)
+        socket.create_connection((address.hostname, address.port), timeout=20)

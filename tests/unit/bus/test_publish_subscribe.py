@@ -140,7 +140,7 @@ def test_while_a_subscriber_waits_other_greenlets_run_and_no_frame_is_slept_thro
         # Now one by one, now two at once: those have one change of the socket between them.
         bus.send(batch(seq), batch(seq + 1))
         gevent.sleep(0.002 * (seq % 3))
-    listening.join(timeout=5)
+    listening.join(timeout=30)
     assert received == list(range(1, 21))
 
 

@@ -35,7 +35,7 @@ class Crowd:
 
     def _serve(self, sock, address):
         self.served.append(address[1])
-        sock.settimeout(5)
+        sock.settimeout(20)
         assert sock.recv(1) in (b"x", b"")
         sock.close()
         self.slots.leave(sock)

@@ -109,7 +109,7 @@ def test_few_pieces_are_asked_for_at_once_by_turns_and_turns_are_waited_for_mean
     gevent.sleep(0.01)
     assert len(requester.commands) == 5
     requester.due.set()
-    gevent.joinall([wait, *asks], timeout=5, raise_error=True)
+    gevent.joinall([wait, *asks], timeout=30, raise_error=True)
     order = [type(command) for command in requester.commands if not isinstance(command, TurnWait)]
     assert len(order) == 80
     assert More not in order[:36]  # a caller that has been through waits for those that have not

@@ -68,7 +68,7 @@ def test_a_connection_without_a_word_is_not_given_to_the_gateway_at_once():
         address = one.getsockname()
         with socket.create_connection(address), socket.create_connection(address) as speaks:
             speaks.sendall(b"x")
-            one.settimeout(5)
+            one.settimeout(20)
             first, peer = one.accept()
             first.close()
             assert peer == speaks.getsockname()

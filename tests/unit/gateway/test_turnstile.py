@@ -12,7 +12,7 @@ def test_all_come_through_in_the_order_in_which_they_came():
         turnstile.pass_through()
         passed.append(number)
 
-    gevent.joinall([gevent.spawn(go_through, number) for number in range(100)], timeout=5)
+    gevent.joinall([gevent.spawn(go_through, number) for number in range(100)], timeout=30)
     assert passed == list(range(100))
 
 
@@ -39,5 +39,5 @@ def test_one_who_ends_while_it_waits_holds_up_nobody():
     turnstile = Turnstile()
     waiting = [gevent.spawn(turnstile.pass_through) for _ in range(3)]
     waiting[1].kill(block=False)
-    gevent.joinall(waiting, timeout=5)
+    gevent.joinall(waiting, timeout=30)
     assert all(one.ready() for one in waiting)

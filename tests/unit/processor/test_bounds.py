@@ -197,7 +197,7 @@ def test_who_needs_room_waits_in_a_row() -> None:
     made["d"].kill()
     over["b"].set()
     over["c"].set()
-    gevent.joinall(list(made.values()), timeout=5)
+    gevent.joinall(list(made.values()), timeout=30)
     assert room.used == 0
 
 
