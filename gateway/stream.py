@@ -93,8 +93,6 @@ class Stream:
         """
         if step is not None and not self._reader.gone and not self._reader.turning:
             yield from self._deliver(step)
-            if step.ends:
-                self._reader.left = Cause.DISPOSED
             return  # the lane goes on, at its pace
         if not self._begun:
             self._begun = True
@@ -112,10 +110,8 @@ class Stream:
             if step is None:
                 return
             yield from self._deliver(step)
-            if step.ends:
-                self._reader.left = Cause.DISPOSED
-                return
-        raise _reset("the stream is shed")
+        if self._reader.left is not Cause.DISPOSED:
+            raise _reset("the stream is shed")
 
     def take_over(self, chunked: bool) -> bool:
         """Take the connection over from the request, which has written all so far.
@@ -203,6 +199,8 @@ class Stream:
             for piece in step.pieces:
                 yield from self._by_turns(piece) if len(piece) > PIECE_BYTES else (piece,)
             self._reader.count_step(step)
+        if step.ends:
+            self._reader.left = Cause.DISPOSED
         self._let_go()
 
     def _by_turns(self, piece: bytes) -> Iterator[bytes]:
