@@ -105,7 +105,7 @@ class Worker:
         """Start the greenlets; the worker does not outlive any of them."""
         loops: list[Callable[[], None]] = [
             *self._feeds.loops(),
-            self.readers.run,
+            self.readers.lanes.run,
             self._heartbeats.run,
             self._folders.run,
             self._shedding.run,

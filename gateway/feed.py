@@ -60,7 +60,7 @@ class Feed:
             repair=self._repair,
             join=self._join,
             on_restart=self._restarted,
-            before_wait=readers.flush,
+            before_wait=readers.lanes.flush,
         )
         self.memory = ReadinessMemory(bus.url, self.requester, installed_version(), relays)
 
@@ -70,14 +70,14 @@ class Feed:
         return receive, self.requester.run, self.memory.run
 
     def _join(self) -> tuple[str, str, int]:
-        self._readers.log_has_grown()
+        self._readers.lanes.log_has_grown()
         try:
             return ingest.join(self._readers, self.requester)
         except CannotRepair as error:
             raise type(error)(f"bus {self._bus.url}: {error}") from error
 
     def _repair(self, _source: str, epoch: str, after: int, upto: int) -> list[Envelope]:
-        self._readers.log_has_grown()
+        self._readers.lanes.log_has_grown()
         return replay.fetch(self.requester, epoch, after, upto)
 
     def _restarted(self, _source: str, epoch: str) -> None:

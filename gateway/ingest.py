@@ -32,7 +32,7 @@ def run(subscriber: Subscriber, readers: Readers) -> None:
             relay.let_go(time.monotonic())
         if relay.log.cuts != cuts or hold.is_over:
             cuts = relay.log.cuts
-            readers.log_has_grown()
+            readers.lanes.log_has_grown()
             hold.let_turn()
 
 
@@ -44,5 +44,5 @@ def join(readers: Readers, requester: Requester) -> tuple[str, str, int]:
     """
     cloned = clone.fetch(requester)
     readers.relay.load(cloned)
-    readers.log_has_grown()
+    readers.lanes.log_has_grown()
     return cloned.snapshot.source, cloned.snapshot.epoch, cloned.snapshot.seq

@@ -125,7 +125,7 @@ class Stream:
         reader, connection = self._reader, self._reader.connection
         if reader.gone or self._wire is None or connection is None:
             return False
-        settle = self._readers.settle
+        settle = self._readers.lanes.settle
         reader.outlet = Outlet(self, reader, self._wire, connection, chunked, settle)
         connection.release()
         connection.owes = True

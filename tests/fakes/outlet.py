@@ -78,7 +78,7 @@ class FakeOutlet:
                 yield from self._stream.told(step)
                 if self._reader.gone:
                     return
-                self._readers.settle(self._reader)
+                self._readers.lanes.settle(self._reader)
                 while self._reader.rank is not None:
                     yield self._sent.popleft() if self._sent else self._heartbeat()
         finally:
@@ -97,7 +97,7 @@ def waiting(readers: Readers, view: View, room: int = 1 << 30) -> tuple[Reader, 
     """Open a stream, and have its reader wait at the head of the log."""
     reader = readers.open(view)
     outlet = FakeOutlet(readers, reader, room)
-    readers.settle(reader)
+    readers.lanes.settle(reader)
     return reader, outlet
 
 

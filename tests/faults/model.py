@@ -128,7 +128,7 @@ class WorkerModel:
             envelopes = self._feeds[processor].take(frame)
             if envelopes:
                 self.readers.relay.append(envelopes)
-        while flush and (lanes := list(self.readers.with_news(TimeSlice()))):
+        while flush and (lanes := list(self.readers.lanes.with_news(TimeSlice()))):
             for lane in lanes:
                 lane.flush(TimeSlice())
 

@@ -53,7 +53,7 @@ class Worker:
     def __init__(self):
         self.readers = Readers(Relay(), limit=100)
         self.slots = Slots(100, 100)
-        self._rounds = gevent.spawn(self.readers.run)
+        self._rounds = gevent.spawn(self.readers.lanes.run)
 
     def stream(self, chunked=True, buffer=None):
         """Open a stream; return the client's end of it and the server's, once its lane has it."""
@@ -85,7 +85,7 @@ class Worker:
 
     def publish(self, *events, source="p1"):
         self.readers.relay.append(enveloped(list(events), source=source))
-        self.readers.log_has_grown()
+        self.readers.lanes.log_has_grown()
 
     def is_empty(self):
         return len(self.readers) == 0 and not self.slots._open

@@ -33,7 +33,7 @@ def test_one_who_came_while_nothing_was_known_is_told_all_that_a_snapshot_brings
 def readers():
     """Some whose lanes are flushed, on a short log."""
     some = Readers(Relay(Log(max_events=2000)), limit=40)
-    rounds = gevent.spawn(some.run)
+    rounds = gevent.spawn(some.lanes.run)
     yield some
     rounds.kill()
 
@@ -41,7 +41,7 @@ def readers():
 def appended(readers, envelopes):
     """Append, and ask for a round."""
     readers.relay.append(envelopes)
-    readers.log_has_grown()
+    readers.lanes.log_has_grown()
 
 
 def until(condition):
@@ -83,7 +83,7 @@ def test_readers_that_stand_apart_get_what_each_lacks(readers):
     readers.relay.append(enveloped([delta("a")]))
     late, second = waiting(readers, instance())
     readers.relay.append(enveloped([delta("b")], source="p2"))
-    readers.log_has_grown()
+    readers.lanes.log_has_grown()
     until(lambda: early.rank is late.rank)
     assert [b'"a"' in one.taken() for one in (outlet, second)] == [True, False]
     assert early.sent.frames == 2
@@ -152,14 +152,14 @@ def test_readers_that_leave_before_a_flush_leave_nothing_to_do(readers, pace_s):
     FakeOutlet(readers, staying)
     leaving = readers.open(instance(), pace_s=pace_s)
     FakeOutlet(readers, leaving)
-    readers.settle(leaving)
+    readers.lanes.settle(leaving)
     if pace_s:
         appended(readers, enveloped([delta("a")], source="p1"))
         until(lambda: leaving.position == readers.relay.log.head)
     appended(readers, enveloped([delta("b")], source="p2"))
     gevent.sleep(0)  # the flush is about to start, or the pace holds it back
     staying.cursor = readers.relay.head
-    readers.settle(staying)
+    readers.lanes.settle(staying)
     leaving.leave(Cause.GONE)
     with gevent.Timeout(5):
         gevent.sleep(2 * pace_s)
@@ -209,7 +209,7 @@ def test_readers_that_have_passed_all_sources_as_far_share_a_rank(readers):
     late = readers.open(instance())
     FakeOutlet(readers, late)
     late.cursor = replace(late.cursor, starts=(("p1", late.position),))
-    readers.settle(late)
+    readers.lanes.settle(late)
     assert late.rank is reader.rank
 
 
@@ -218,7 +218,7 @@ def test_further_deltas_leave_at_a_pace_and_all_else_at_once(readers, monkeypatc
     monkeypatch.setattr(pacing, "MAX_AGE_S", pace_s)
     reader = readers.open(instance(), pace_s=pace_s)
     outlet = FakeOutlet(readers, reader)
-    readers.settle(reader)
+    readers.lanes.settle(reader)
 
     def arrives(event, source):
         appended(readers, enveloped([event], source=source))
@@ -237,7 +237,7 @@ def test_no_delta_is_held_back_for_longer_than_the_greatest_age(readers, monkeyp
     monkeypatch.setattr(pacing, "MAX_AGE_S", 0.05)
     reader = readers.open(instance(), pace_s=60.0)
     outlet = FakeOutlet(readers, reader)
-    readers.settle(reader)
+    readers.lanes.settle(reader)
     for text in "ab":
         appended(readers, enveloped([delta(text)], source=text))
         until(lambda: reader.position == readers.relay.log.head)
@@ -247,7 +247,7 @@ def test_no_delta_is_held_back_for_longer_than_the_greatest_age(readers, monkeyp
 def test_deltas_that_were_held_back_leave_as_one_across_the_cuts_of_the_log(readers):
     reader = readers.open(instance(), pace_s=60.0)
     outlet = FakeOutlet(readers, reader)
-    readers.settle(reader)
+    readers.lanes.settle(reader)
     appended(readers, enveloped([delta("a")], source="1"))
     until(lambda: reader.position == readers.relay.log.head)
     outlet.taken()
@@ -266,7 +266,7 @@ def test_a_reader_with_another_view_leaves_its_lane_for_it(readers):
 
 def test_a_reader_that_waits_does_not_fall_off_by_large_events_of_others():
     readers = Readers(Relay(Log(max_bytes=1_000_000)), limit=10)
-    rounds = gevent.spawn(readers.run)
+    rounds = gevent.spawn(readers.lanes.run)
     reader, outlet = waiting(readers, ELSEWHERE)
     for number in range(60):
         appended(readers, enveloped([delta("x" * 100_000)], source=f"p{number}"))
@@ -282,7 +282,7 @@ def test_readers_whose_answers_differ_in_form_or_pace_share_no_rank(readers):
     for chunked, pace_s in ((False, 0.0), (True, 0.0), (False, 0.1), (False, 0.0)):
         reader = readers.open(instance(), pace_s=pace_s)
         FakeOutlet(readers, reader).chunked = chunked
-        readers.settle(reader)
+        readers.lanes.settle(reader)
         ranks.append(reader.rank)
     assert ranks[0] is ranks[3]
     assert len(set(map(id, ranks))) == 3
@@ -292,7 +292,7 @@ def test_a_reader_that_is_to_get_another_view_does_not_wait_in_a_lane(readers):
     reader = readers.open(ELSEWHERE)
     outlet = FakeOutlet(readers, reader)
     reader.turn_to(instance(), 0)
-    readers.settle(reader)
+    readers.lanes.settle(reader)
     assert outlet.worked == 1
     assert reader.rank is None
 

@@ -96,7 +96,7 @@ def test_a_connection_that_owes_nothing_is_not_looked_at(readers, looking):
         FakeOutlet(readers, reader)
         reader.connection, wire.owes = wire, False
     for reader in (idle, beaten, beaten_long_ago):
-        readers.settle(reader)
+        readers.lanes.settle(reader)
     beaten.connection.beaten_at = time.monotonic() + TIMEOUT_S
     beaten_long_ago.connection.beaten_at = time.monotonic() - TIMEOUT_S
     until(lambda: sum(looks(readers)) > 2 * COUNT)

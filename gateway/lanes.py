@@ -1,0 +1,154 @@
+"""When the lanes of a worker are flushed: each at its own pace, none without news."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from heapq import nsmallest
+from itertools import chain, islice
+from operator import attrgetter
+
+import gevent
+from gevent.event import Event
+
+from gateway.counts import Sent
+from gateway.lane import Lane
+from gateway.proxy.timeslice import TimeSlice
+from gateway.reader import Reader
+from gateway.relay import Relay, View
+from gateway.relay.pacing import pause_after
+
+_LOOK_AT_ALL_S = 0.5
+_LOOK_AT_ALL_SHARE = 1 / 8
+"""Of what the log may hold, in events and in bytes, less comes between two looks at all lanes."""
+
+
+class Lanes:
+    """All lanes.
+
+    What receives from the bus calls `flush` itself when it has received all: so an event goes from
+    the bus to the sockets in one greenlet. A lane that is costly to flush, or that its pace holds
+    back, gets a greenlet of its own.
+
+    Args:
+        relay: where the steps of the lanes come from.
+        everyone: counts what all readers of the worker are sent.
+    """
+
+    def __init__(self, relay: Relay, everyone: Sent) -> None:
+        self._relay = relay
+        self._everyone = everyone
+        self._lanes: dict[tuple[View, bool, float], Lane] = {}
+        self._behind: set[Lane] = set()
+        self._rest_until = 0.0
+        self._looked_at_all = 0.0, 0, 0
+        self._grown = Event()
+
+    def furthest_back(self, count: int) -> list[Reader]:
+        """Return so many readers of those that lag most; they are in no order."""
+        ranks = chain.from_iterable(lane.ranks for lane in self._lanes.values())
+        last = nsmallest(count, ranks, key=attrgetter("cursor.position"))
+        return list(islice(chain.from_iterable(rank.readers for rank in last), count))
+
+    def settle(self, reader: Reader) -> None:
+        """Have a reader with an outlet wait at the head of the log; does not block."""
+        assert reader.outlet is not None
+        if reader.turning:
+            reader.outlet.work()
+            return
+        lane = self._lane(reader.view, reader.outlet.chunked, reader.pace_s)
+        lane.join(reader)
+        if reader.position < self._relay.log.head:
+            self._behind.add(lane)
+            self._grown.set()
+
+    def log_has_grown(self) -> None:
+        """Have lanes flushed soon; does not block."""
+        self._grown.set()
+
+    def run(self) -> None:
+        """Flush lanes for those who do not call `flush`, for ever; a greenlet of its own."""
+        while True:
+            self._grown.wait(_LOOK_AT_ALL_S)
+            self._grown.clear()
+            gevent.sleep(max(0.0, self._rest_until - time.monotonic()))
+            self.flush()
+
+    def flush(self) -> None:
+        """Flush the lanes with news: at once where that is cheap; others get their turns."""
+        if time.monotonic() < self._rest_until:
+            self._grown.set()
+            return
+        turn, flushed_s = TimeSlice(), 0.0
+        for lane in self.with_news(turn):
+            if pause_after(lane.cost_s) or lane.is_held_back():
+                lane.flushing = True
+                gevent.spawn(self._flush, lane)
+            else:
+                self._flush_at_once(lane, turn)
+                flushed_s += lane.cost_s
+        if pause_s := pause_after(turn.spent_s - flushed_s):
+            self._rest_until = time.monotonic() + pause_s
+
+    def with_news(self, turn: TimeSlice) -> Iterator[Lane]:
+        """Yield the lanes to flush; others get their turns in between.
+
+        A lane is passed over if no event since the last call is for its view. Its readers stay
+        behind then, until a look at all lanes, which comes before the log forgets their place.
+        """
+        news, behind, all_of_them = self._relay.news(), self._behind, self._is_time_for_all()
+        self._behind = set()
+        for key, lane in list(self._lanes.items()):
+            turn.pass_on_if_over()
+            if not (all_of_them or news.concerns(lane.view) or lane in behind):
+                continue
+            if lane.flushing:
+                lane.hurry()
+            elif lane.has_before(self._relay.log.head):
+                self._behind.add(lane)
+                yield lane
+            elif not lane and self._lanes.get(key) is lane:
+                del self._lanes[key]
+
+    def _is_time_for_all(self) -> bool:
+        now, log = time.monotonic(), self._relay.log
+        looked_at, head, text = self._looked_at_all
+        events, size = log.head - head, log.text - text
+        share = max(events / log.max_events, size / log.max_bytes)
+        if now < looked_at + _LOOK_AT_ALL_S and size >= 0 and share < _LOOK_AT_ALL_SHARE:
+            return False
+        self._looked_at_all = now, log.head, log.text
+        return True
+
+    def _flush_at_once(self, lane: Lane, turn: TimeSlice) -> None:
+        lane.flushing = True
+        try:
+            lane.flush(turn)
+        finally:
+            lane.flushing = False
+        if lane.has_before(self._relay.log.head):
+            self._grown.set()
+
+    def _flush(self, lane: Lane) -> None:
+        """Flush a lane for as long as it has news, and let it be in proportion to the cost.
+
+        Each lane by itself: one with many readers does not hold up another.
+        """
+        try:
+            # Its readers may leave at any moment: then nothing is left to flush.
+            while lane.has_before(self._relay.log.head):
+                lane.hold_back()
+                head = self._relay.log.head
+                while lane.has_before(head):
+                    lane.flush(TimeSlice())
+                    gevent.sleep(pause_after(lane.cost_s))
+        finally:
+            lane.flushing = False
+
+    def _lane(self, view: View, chunked: bool, pace_s: float) -> Lane:
+        """Return where those wait who get the same bytes at the same pace."""
+        key = view, chunked, pace_s
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(self._relay, view, chunked, pace_s, self._everyone)
+        return lane
