@@ -5,7 +5,7 @@ Decoding checks them: what is wrong is refused with the field's name.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -93,3 +93,22 @@ class PatchBody(Struct, kw_only=True):
     metadata: dict[str, Any] | None = None
     permission: Any = None
     time: PatchTime | None = None
+
+
+class PermissionBody(Struct, kw_only=True):
+    """Body of ``POST /permission/{id}/reply``."""
+
+    reply: Literal["once", "always", "reject"]
+    message: str | None = None
+
+
+class PermissionResponse(Struct, kw_only=True):
+    """Body of ``POST /session/{id}/permissions/{id}``, which older clients send."""
+
+    response: Literal["once", "always", "reject"]
+
+
+class AnswersBody(Struct, kw_only=True):
+    """Body of ``POST /question/{id}/reply``: the labels chosen, a list for each question."""
+
+    answers: list[list[str]]

@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from bus.bodies import CreateBody, PatchBody, PromptBody
+from bus.agent_lines import Line, Refused
+from bus.bodies import CreateBody, PatchBody, PermissionBody, PromptBody
 
 PIECE_BYTES = 1024 * 1024
 """How much of an answer comes at a time, unless the command says otherwise."""
@@ -145,6 +146,67 @@ class Readiness(Struct, tag=True):
     """Whether events can be had, and why not. Body: {"ready", "reasons", "upstream"?}."""
 
 
+class AgentLines(Struct, tag=True):
+    """Take lines of an agent. Body: `bus.agent_lines.Taken`.
+
+    `epoch` None: of the agent as it is connected; `seq`: number of the first line, None for the
+    next. The agent counts as connected for `lease_s` from now on.
+    """
+
+    agent: str
+    epoch: int | None
+    seq: int | None
+    lines: list[Line | Refused]
+    lease_s: float
+
+
+class AgentWork(Struct, tag=True):
+    """Wait for work of an agent after number `after`. Body: `bus.agent_lines.Handed`.
+
+    `epoch` None: the agent connects anew, and its earlier epochs are fenced. `prompts`: the agent
+    takes prompts of others, beside what comes of its own turns.
+    """
+
+    agent: str
+    epoch: int | None
+    after: int
+    wait_ms: int
+    lease_s: float
+    prompts: bool = False
+
+
+class AgentList(Struct, tag=True):
+    """List the agents that are known. Body: [{name, connected, epoch, seq, turns}]."""
+
+
+class Asks(Struct, tag=True):
+    """List what waits for a person, in one directory or all. Body: Permission[] or Question[]."""
+
+    kind: Literal["permission", "question"]
+    directory: str | None = None
+
+
+class PermissionReply(Struct, tag=True):
+    """Answer a permission, in `session` if that is given. Body: true."""
+
+    request: str
+    body: PermissionBody
+    session: str | None = None
+
+
+class QuestionReply(Struct, tag=True):
+    """Answer questions; None: nobody wants to. Body: true."""
+
+    request: str
+    answers: list[list[str]] | None
+
+
+class TodoList(Struct, tag=True):
+    """Body: Todo[] of a session."""
+
+    session: str
+
+
 Command = (
     SessionCreate
     | SessionList
@@ -162,6 +224,13 @@ Command = (
     | Replay
     | SnapshotGet
     | Readiness
+    | AgentLines
+    | AgentWork
+    | AgentList
+    | Asks
+    | PermissionReply
+    | QuestionReply
+    | TodoList
 )
 
 

@@ -73,6 +73,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
     state = Flag("state", _STATE.kind, _default_state(environ), _STATE_HELP)
     services = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS, *BOUND_FLAGS)
     values = flags.read(argv, environ, (*services, *LIMIT_FLAGS, LOG_LEVEL))
+    values["agent_name"] = None
     if values["state"] is None:
         raise BadFlag(
             "--state: missing, and there is no home folder for a default; allowed is a folder"

@@ -39,6 +39,7 @@ from gateway.readers import Readers
 from gateway.relay import Endpoint, Relay
 from gateway.resets import Resets
 from gateway.resources import add_native_routes
+from gateway.resources.agents import NotHere
 from gateway.resources.events import EventStream
 from gateway.resources.health import Health
 from gateway.resources.history import HistoryRows
@@ -147,7 +148,10 @@ class Worker:
         app.add_route("/global/health", Health(self._feeds.memories[0]))
         self._add_checks(app)
         add_console(app, at_root=upstream is None)
-        if upstream is None:
+        if upstream is not None:
+            for path in ("/weir/agents", "/weir/agents/{name}"):
+                app.add_route(path, NotHere())
+        else:
             add_native_routes(
                 app,
                 self._feeds.requester,

@@ -142,6 +142,11 @@ def _refused(req: Request, resp: Response, error: Refusal, params: dict[str, Any
     answer_error(resp, error.status, error.message)
 
 
+def status_of(error: CommandFailed) -> int:
+    """Return the status that stands for the refusal of a command."""
+    return _STATUS_OF_FAILURE[error.kind]
+
+
 def _command_failed(
     req: Request, resp: Response, error: CommandFailed, params: dict[str, Any]
 ) -> None:
@@ -149,7 +154,7 @@ def _command_failed(
     detail = {} if error.bound is None else {"bound": error.bound}
     if error.field is not None:
         detail |= {"kind": "Body", "field": error.field}
-    answer_error(resp, _STATUS_OF_FAILURE[error.kind], error.message, **detail)
+    answer_error(resp, status_of(error), error.message, **detail)
 
 
 def _bound_reached(

@@ -85,6 +85,16 @@ def peek(fileno: int) -> bytes:
     return _receive(fileno, 1, _socket.MSG_PEEK)
 
 
+def has_left(sock: socket.socket) -> bool:
+    """Tell whether the other end of a connection is gone, or has sent FIN."""
+    try:
+        return not peek(sock.fileno())
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
 def _receive(fileno: int, size: int, flags: int = 0) -> bytes:
     """Receive what there is, on the plain socket: gevent's would wait, and the loop must not."""
     plain = _socket.socket(fileno=fileno)

@@ -37,8 +37,6 @@ log = logging.getLogger("weir.processor")
 
 # A provider that never makes us wait must not keep the loop from everybody else.
 SLICE_S = 0.002
-LITTLE = 1024 * 1024
-"""An answer that is not longer goes on, even where all turns together hold more than they may."""
 
 
 class Answer:
@@ -52,8 +50,7 @@ class Answer:
         self._engine = engine
         self._database = database
         self._room = room
-        self._held = contextlib.ExitStack()  # room, until the answer is whole
-        self._length = 0  # of the answer
+        self._held = contextlib.ExitStack()  # room of the conversation, until the answer is whole
         self._tokens = Tokens.none()
         self._reason: str | None = None
         self._failure: Failure | None = None
@@ -108,7 +105,6 @@ class Answer:
             raise _too_long(size, self._room.size)
         with self._held:
             self._held.enter_context(self._room.of(size))
-            self._held.callback(lambda: self._room.give_back(self._length))
             said = chat(self._database.call(history.upto, *where))
             self._stream(EngineRequest(self._prompt.model.modelID, said))
 
@@ -126,21 +122,12 @@ class Answer:
     def _say(self, chunks: list[Chunk]) -> None:
         for kind, run in itertools.groupby(chunks, type):
             if kind is Text:
-                self._turn.text(*self._counted(run))
+                self._turn.text(*_texts(run))
             elif kind is Reasoning:
-                self._turn.reasoning(*self._counted(run))
+                self._turn.reasoning(*_texts(run))
             else:
                 for chunk in run:
                     self._note(chunk)
-
-    def _counted(self, chunks: Iterable[Any]) -> list[str]:
-        """Return the text of chunks that have some, if there is room for it in memory."""
-        texts = [chunk.text for chunk in chunks]
-        length = sum(map(len, texts))
-        self._length += length
-        if not self._room.grow(length) and self._length > LITTLE:
-            raise _no_room(self._room.size)
-        return texts
 
     def _note(self, chunk: Chunk) -> None:
         if isinstance(chunk, Retry):
@@ -164,9 +151,5 @@ def _too_long(size: int, most: int) -> ModelError:
     return ModelError(Failure("ContextOverflowError", {"message": message}))
 
 
-def _no_room(most: int) -> ModelError:
-    message = (
-        f"the turns that run hold more than the {most} bytes of --{TURN_MEMORY.name}, and this "
-        "one has a long answer; try again later"
-    )
-    return ModelError(Failure("APIError", {"message": message, "isRetryable": True}))
+def _texts(chunks: Iterable[Any]) -> list[str]:
+    return [chunk.text for chunk in chunks]

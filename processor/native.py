@@ -14,8 +14,10 @@ from bus.ids import Ids
 from bus.places import as_text
 from bus.publisher import Publisher
 from bus.version import installed_version
+from processor.agents.agents import Agents
 from processor.announcer import Announcer
 from processor.answer import Answer
+from processor.asks import Asks
 from processor.bounds import Bounds
 from processor.clock import now_ms
 from processor.commands.describe import Descriptions, Folders
@@ -23,7 +25,7 @@ from processor.commands.dispatch import Dispatch
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import SessionCommands
 from processor.engines.demo import DemoEngine
-from processor.engines.engine import Engine
+from processor.engines.engine import Engine, Offer
 from processor.mode import Work
 from processor.projects import project_of
 from processor.record import Record, Services
@@ -36,7 +38,7 @@ from processor.store import chunks, messages, recovery, sessions
 from processor.store.database import Database, DatabaseUnusable
 from processor.store.drafts import Drafts
 from processor.turn import Turn, aborted
-from processor.turns import Turns
+from processor.turns import Running, Turns
 
 DATABASE_NAME = "weir.db"
 STOP_S = 1.2
@@ -51,6 +53,7 @@ class Native:
         model: which model, None for the demo.
         bounds: what may be held.
         home: the user's home, which clients ask for.
+        agent: an agent that answers from outside, whose prompts wait for it; None for none.
         stack: closes the store.
     """
 
@@ -60,12 +63,16 @@ class Native:
         model: ModelSettings | None,
         bounds: Bounds,
         home: str,
+        agent: str | None,
         stack: ExitStack,
     ) -> None:
+        self._agent = agent
         self._folders = Folders(as_text(str(state)), home)
         self._bounds = bounds
         self._started_ms = now_ms()
         self._engine = _engine(model)
+        if agent is not None:
+            self._engine.offer = Offer("agent", "Agent", agent, "")
         file = state / DATABASE_NAME
         self._database = Database(file, bounds.state_quota)
         stack.callback(gevent.with_timeout, CLOSE_S, self._database.close, timeout_value=None)
@@ -88,22 +95,36 @@ class Native:
         def load(session: str, prompt: str) -> tuple[Session, UserMessage]:
             return database.call(messages.prompt, session, prompt)
 
-        def start(session: Session, prompt: UserMessage) -> Answer:
+        def start(session: Session, prompt: UserMessage) -> Running:
             path = MessagePath(session.directory, project_of(session.directory).worktree)
-            turn = Turn(Record(session, services), ids, prompt, path)
+            turn = Turn(Record(session, services), ids, prompt, path, room)
+            if agents.serves(prompt):
+                return agents.serve(session, prompt, turn)
             return Answer(turn, prompt, engine, database, room)
 
         turns = Turns(load, start, self._bounds)
         stack.callback(turns.abort_all, STOP_S)
+        asks = Asks(ids)
+        agents = Agents(services, asks, self._agent, turns.wait)
+        prompts = Prompts(services, turns, ids, engine.offer, agents)
+        agents.accept = prompts.accept
+        saving = Saving(drafts)
+
+        def each_beat() -> None:
+            saving.begin()
+            agents.tick()
+
         dispatch = Dispatch(
             publisher,
             services,
             turns,
-            SessionCommands(services, turns, ids, installed_version(), engine.offer),
-            Prompts(services, turns, ids, engine.offer),
-            Descriptions(database, engine.offer, self._folders, self._started_ms),
+            SessionCommands(services, turns, ids, installed_version(), engine.offer, agents),
+            prompts,
+            Descriptions(database, engine.offer, agents, self._folders, self._started_ms),
+            agents,
+            asks,
         )
-        return Work(dispatch, Saving(drafts).begin)
+        return Work(dispatch, each_beat)
 
 
 def _engine(model: ModelSettings | None) -> Engine:

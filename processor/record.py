@@ -19,22 +19,31 @@ from gevent.event import AsyncResult
 from bus.events import (
     MessageUpdated,
     PartUpdated,
+    PermissionAsked,
+    PermissionReplied,
+    Properties,
+    QuestionAsked,
+    QuestionRejected,
+    QuestionReplied,
     SessionDeleted,
     SessionError,
     SessionIdle,
     SessionStatus,
     SessionUpdated,
+    TodoUpdated,
 )
 from bus.events.message import AssistantMessage, Failure, Message, UserMessage
 from bus.events.part import Part, ReasoningPart, TextPart, Tokens
-from bus.events.session import Idle, Session, Status
+from bus.events.session import Idle, Session, Status, Todo
 from processor.announcer import Announcer
 from processor.clock import not_before, now_ms
 from processor.outbox import Outbox, Write
 from processor.statuses import Statuses
-from processor.store import messages, sessions
+from processor.store import agents, asks, messages, sessions
 from processor.store.database import Database
 from processor.store.drafts import Drafts
+
+Asked = PermissionAsked | QuestionAsked
 
 
 class NotSaved(Exception):
@@ -72,10 +81,10 @@ class Record:
             )
             self._writes[entity.id] = self._services.database.submit(put, entity)
 
-    def account(self, tokens: Tokens) -> AsyncResult[Session]:
+    def account(self, tokens: Tokens, cost: float = 0) -> AsyncResult[Session]:
         """Add what a turn used to the session's sum; the result is the session after that."""
         result = self._services.database.submit(
-            sessions.update, self.session.id, lambda session: _add(session, tokens)
+            sessions.update, self.session.id, lambda session: _add(session, tokens, cost)
         )
         self._writes[self.session.id] = result
         return result
@@ -120,12 +129,12 @@ class Record:
 
     def publish_message(self, info: Message) -> None:
         """Publish a message once what was handed in of it is saved."""
-        self._publish(MessageUpdated(sessionID=self.session.id, info=info), info.id)
+        self.publish(MessageUpdated(sessionID=self.session.id, info=info), info.id)
 
     def publish_part(self, part: Part) -> None:
         """Publish a part once what was handed in of it is saved."""
         told = PartUpdated(sessionID=self.session.id, part=part, time=now_ms())
-        self._publish(told, part.id)
+        self.publish(told, part.id)
 
     def publish_stored(self, message: str) -> None:
         """Publish a message as it is stored, to whoever was told more of it than could be saved.
@@ -135,38 +144,61 @@ class Record:
         with contextlib.suppress(sqlite3.Error, messages.UnknownMessage):
             stored = self._services.database.call(messages.get, self.session.id, message)
             info, parts = messages.decoded(stored)
-            self._publish(MessageUpdated(sessionID=self.session.id, info=info))
+            self.publish(MessageUpdated(sessionID=self.session.id, info=info))
             for part in parts:
-                self._publish(PartUpdated(sessionID=self.session.id, part=part, time=now_ms()))
+                self.publish(PartUpdated(sessionID=self.session.id, part=part, time=now_ms()))
+
+    def ask(self, asked: Asked) -> None:
+        """Save and publish what waits for a person."""
+        kind = "permission" if isinstance(asked, PermissionAsked) else "question"
+        self._writes[asked.id] = self._services.database.submit(
+            asks.put, asked.id, self.session.id, kind
+        )
+        self.publish(asked, asked.id)
+
+    def answer(self, answer: PermissionReplied | QuestionReplied | QuestionRejected) -> None:
+        """Publish the answer, and forget the ask then: a kill may come between the two."""
+        self.publish(answer)
+        self._writes[answer.requestID] = self._services.database.submit(
+            asks.remove, answer.requestID
+        )
+
+    def todos(self, todos: Sequence[Todo]) -> None:
+        """Save and publish the todo list of the session."""
+        self._writes["todos"] = self._services.database.submit(
+            agents.put_todos, self.session.id, todos
+        )
+        self.publish(TodoUpdated(sessionID=self.session.id, todos=list(todos)), "todos")
 
     def publish_session(self, session: Session) -> None:
         """Publish a session that is saved already."""
-        self._publish(SessionUpdated(sessionID=session.id, info=session))
+        self.publish(SessionUpdated(sessionID=session.id, info=session))
 
     def publish_removal(self) -> None:
         """Publish that the session is gone."""
-        self._publish(SessionDeleted(sessionID=self.session.id, info=self.session))
+        self.publish(SessionDeleted(sessionID=self.session.id, info=self.session))
 
     def status(self, status: Status) -> None:
         """Publish what the session does from now on."""
         self._services.statuses.set(self.session, status)
-        self._publish(SessionStatus(sessionID=self.session.id, status=status))
+        self.publish(SessionStatus(sessionID=self.session.id, status=status))
 
     def idle(self) -> None:
         """Publish that a turn is over."""
         self.status(Idle())
-        self._publish(SessionIdle(sessionID=self.session.id))
+        self.publish(SessionIdle(sessionID=self.session.id))
 
     def error(self, failure: Failure) -> None:
         """Publish why a turn ends badly."""
-        self._publish(SessionError(sessionID=self.session.id, error=failure))
+        self.publish(SessionError(sessionID=self.session.id, error=failure))
 
-    def _publish(self, properties: Any, entity: str | None = None) -> None:
+    def publish(self, properties: Properties, entity: str | None = None) -> None:
+        """Publish an event, once what was handed in of `entity` is saved."""
         publish = partial(self._services.announcer.publish, properties, self.session)
         self._outbox.put(publish, None if entity is None else self._writes.get(entity))
 
 
-def _add(session: Session, tokens: Tokens) -> None:
+def _add(session: Session, tokens: Tokens, cost: float) -> None:
     total = session.tokens or Tokens.none()
     total.input += tokens.input
     total.output += tokens.output
@@ -174,4 +206,5 @@ def _add(session: Session, tokens: Tokens) -> None:
     total.cache.read += tokens.cache.read
     total.cache.write += tokens.cache.write
     session.tokens = total
+    session.cost = (session.cost or 0) + cost
     session.time.updated = not_before(session.time.updated)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bus.events import PermissionReplied, QuestionRejected
 from processor.record import Record, Services
 from processor.store import messages
 from processor.store.recovery import News
@@ -29,3 +30,8 @@ def retell(news: News, services: Services) -> None:
             for part in parts:
                 record.publish_part(part)
         record.idle()
+    for ask in news.asks:
+        where = {"sessionID": ask.session.id, "requestID": ask.id}
+        refused = PermissionReplied(**where, reply="reject")
+        record = Record(ask.session, services)
+        record.answer(refused if ask.is_permission else QuestionRejected(**where))

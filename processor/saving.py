@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import time
 
 import gevent
 
@@ -19,17 +18,15 @@ class Saving:
 
     def __init__(self, drafts: Drafts) -> None:
         self._drafts = drafts
-        self._flush_began = 0.0
         self._warned = False
 
     def begin(self) -> None:
         """Begin a flush unless the last one still runs: a slow disk must not stop who calls."""
         if not self._drafts.are_pending:
             return
-        if not self._drafts.is_flushing:
-            self._flush_began = time.monotonic()
+        if (flushing_s := self._drafts.flushing_s) is None:
             gevent.spawn(self._write)
-        elif time.monotonic() - self._flush_began > SLOW_S and not self._warned:
+        elif flushing_s > SLOW_S and not self._warned:
             self._warned = True
             log.warning("the store has not saved text in flight for %g s", SLOW_S)
 

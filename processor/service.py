@@ -78,7 +78,9 @@ def _mode(settings: Settings, stack: contextlib.ExitStack) -> Mode:
     assert settings.state is not None, "from_flags sees to it"
     stack.enter_context(claimed(settings.state, "--state", _HOLDER))
     _claim_bus(settings.bus, stack)
-    return Native(settings.state, settings.model, settings.bounds, settings.home, stack)
+    return Native(
+        settings.state, settings.model, settings.bounds, settings.home, settings.agent, stack
+    )
 
 
 def _run_until(stop: Event, loops: Sequence[Callable[[], None]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from bus.agent_lines import NAME_PATTERN
 from bus.endpoints import Endpoints, InvalidEndpoint
 from bus.flags import FOLDER, REQUIRED, BadFlag, Flag, Kind, number, one_of, read, text, whole
 from bus.heart import NOTIFY_VARIABLE
@@ -57,6 +59,7 @@ class Settings(Struct, frozen=True):
         notify_socket: where a service manager hears that the loop turns; empty for none.
         bounds: what it may hold.
         home: the user's home, which clients ask for; ``/`` where there is none.
+        agent: the name of an agent that answers from outside, in place of a model.
     """
 
     bus: Endpoints
@@ -67,6 +70,7 @@ class Settings(Struct, frozen=True):
     notify_socket: str = ""
     bounds: Bounds = Bounds()
     home: str = "/"
+    agent: str | None = None
 
 
 def _bus(value: str) -> Endpoints:
@@ -91,6 +95,12 @@ def _url(value: str) -> str:
 
 def _key(value: str) -> str:
     if not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError
+    return value
+
+
+def _agent_name(value: str) -> str:
+    if not re.match(NAME_PATTERN, value):
         raise ValueError
     return value
 
@@ -147,6 +157,12 @@ FLAGS: Sequence[Flag] = (
         16,
         "MiB of text and thoughts in one answer; a longer answer ends as an error",
     ),
+    Flag(
+        "agent-name",
+        Kind(_agent_name, "1 to 64 of the characters A-Z a-z 0-9 . _ -"),
+        None,
+        "an agent that connects from outside, and whose prompts wait for it",
+    ),
     *BOUND_FLAGS,
     Flag("log-level", one_of("debug", "info", "warning", "error"), "info", "what is logged"),
 )
@@ -165,6 +181,8 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     if origin is not None:
         if model is not None:
             raise BadFlag("--model-url: not with --upstream, which has models of its own")
+        if values["agent_name"] is not None:
+            raise BadFlag("--agent-name: not with --upstream, which has agents of its own")
         upstream = UpstreamSettings(origin, values["upstream_silence"])
     elif values["state"] is None:
         raise BadFlag("--state: missing; allowed is a folder")
@@ -177,6 +195,7 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
         environ.get(NOTIFY_VARIABLE, ""),
         bounds(values),
         as_text(str(home_folder(environ) or "/")),
+        values["agent_name"],
     )
 
 

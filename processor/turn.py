@@ -7,9 +7,10 @@ Rules (`begin` comes first, and one of `finish`, `fail`, `abort` last):
    deltas, then whole with its end.
 3. ``finish``: the open part ends, the step ends, the message gets its tokens and reason, then its
    completion; once all of that is saved, status idle. ``recount`` may put in the tokens later.
-4. ``fail`` and ``abort``: the part as far as it is and the message with its error are saved before
-   anybody can learn of the end. Then: the error, status idle, and only then that part and that
-   message; idle again.
+4. A tool call is a part of its own (`processor.tool_calls`); it ends the open part when it opens.
+5. ``fail`` and ``abort``: the parts as far as they are and the message with its error are saved
+   before anybody can learn of the end. Then: the error, status idle, and only then those parts and
+   that message; idle again.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from bus.events.message import (
 )
 from bus.events.part import (
     CacheTokens,
+    Part,
     ReasoningPart,
     Span,
     StepFinishPart,
@@ -40,8 +42,11 @@ from bus.events.part import (
 from bus.events.session import Busy, Retry
 from bus.ids import Ids
 from processor.clock import not_before, now_ms
+from processor.growth import Growth
 from processor.record import NotSaved, Record
+from processor.room import Room
 from processor.store.sessions import UnknownSession
+from processor.tool_calls import ToolCalls
 
 log = logging.getLogger("weir.processor")
 
@@ -61,10 +66,19 @@ class Turn:
         ids: makes the ids of the message and its parts.
         prompt: the message to answer.
         path: the folder the turn works in.
+        room: for what the answer holds in memory.
+
+    Attributes:
+        record: as given.
+        calls: the tool calls of the turn.
     """
 
-    def __init__(self, record: Record, ids: Ids, prompt: UserMessage, path: MessagePath) -> None:
-        self._record = record
+    def __init__(
+        self, record: Record, ids: Ids, prompt: UserMessage, path: MessagePath, room: Room
+    ) -> None:
+        self.record = self._record = record
+        self._growth = Growth(room)
+        self.calls = ToolCalls(record, self._identity, self._growth, self._open_call)
         self._ids = ids
         self._answer = AssistantMessage(
             id=ids.ascending("msg"),
@@ -89,12 +103,25 @@ class Turn:
         self._record.status(Busy())
         self._record.message(self._answer)
 
+    @property
+    def message(self) -> str:
+        """The id of the message that holds the answer."""
+        return self._answer.id
+
     def text(self, *deltas: str) -> None:
-        """Append to the answer."""
+        """Append to the answer.
+
+        Raises:
+            ModelError: there is no room for so long an answer.
+        """
         self._grow(TextPart, deltas)
 
     def reasoning(self, *deltas: str) -> None:
-        """Append to what the model thinks."""
+        """Append to what the model thinks.
+
+        Raises:
+            ModelError: there is no room for so long an answer.
+        """
         self._grow(ReasoningPart, deltas)
 
     def retry(self, attempt: int, message: str, next_ms: int) -> None:
@@ -106,17 +133,29 @@ class Turn:
         """Wait until what was said so far is saved where it must be, and published."""
         self._record.wait_until_told()
 
-    def finish(self, reason: str, tokens: Tokens) -> None:
-        """End the turn well; returns when it is saved and said."""
+    def settle(self) -> None:
+        """Publish what waits to be shown, and wait until all of the turn so far is saved.
+
+        Raises:
+            NotSaved: some of it could not be.
+        """
+        self.calls.show()
+        self._record.settle()
+
+    def finish(self, reason: str, tokens: Tokens, cost: float = 0) -> None:
+        """End the turn well; returns when it is saved and said. `cost` is in US dollars."""
+        self._growth.give_back()
         self._open_step()
         self._end_part()
-        self._step = self._step_finish(reason, tokens)
+        for call in self.calls.close():
+            self._record.part(call)
+        self._step = self._step_finish(reason, tokens, cost)
         self._record.part(self._step)
-        self._answer = replace(self._answer, tokens=tokens, finish=reason)
+        self._answer = replace(self._answer, tokens=tokens, cost=cost, finish=reason)
         self._record.message(self._answer)
         self._complete()
         self._record.message(self._answer)
-        summed = self._record.account(tokens)
+        summed = self._record.account(tokens, cost)
         self._settle()
         self._record.idle()
         if summed.value is not None:
@@ -141,14 +180,16 @@ class Turn:
 
     def fail(self, failure: Failure) -> None:
         """End the turn with an error; what was said so far stays."""
+        self._growth.give_back()
         part = self._whole_part()
+        parts: list[Part] = [*self.calls.close(), *([] if part is None else [part])]
         self._complete(failure)
-        self._record.save(*(entity for entity in (part, self._answer) if entity is not None))
+        self._record.save(*parts, self._answer)
         self._settle()
         self._record.error(failure)
         self._record.idle()
-        if part is not None:
-            self._record.publish_part(part)
+        for one in parts:
+            self._record.publish_part(one)
         self._record.publish_message(self._answer)
         self._record.idle()
 
@@ -157,9 +198,8 @@ class Turn:
         self.fail(aborted())
 
     def _grow(self, kind: type[Growing], deltas: tuple[str, ...]) -> None:
-        if self._retrying:
-            self._retrying = False
-            self._record.status(Busy())
+        self._growth.add(sum(map(len, deltas)))
+        self._go_on()
         if type(self._part) is not kind:
             self._open_step()
             self._end_part()
@@ -167,6 +207,17 @@ class Turn:
             self._record.part(self._part)
         assert self._part is not None
         self._record.deltas(self._part, deltas)
+
+    def _go_on(self) -> None:
+        if self._retrying:
+            self._retrying = False
+            self._record.status(Busy())
+
+    def _open_call(self) -> None:
+        """Make ready for a tool call: the parts of a message are in the order of their ids."""
+        self._go_on()
+        self._open_step()
+        self._end_part()
 
     def _open_step(self) -> None:
         if not self._in_step:
@@ -186,8 +237,8 @@ class Turn:
         start = now_ms() if part.time is UNSET else part.time.start
         return replace(part, text=self._record.close(part), time=Span(start, not_before(start)))
 
-    def _step_finish(self, reason: str, tokens: Tokens) -> StepFinishPart:
-        return StepFinishPart(**self._identity(), reason=reason, cost=0, tokens=tokens)
+    def _step_finish(self, reason: str, tokens: Tokens, cost: float) -> StepFinishPart:
+        return StepFinishPart(**self._identity(), reason=reason, cost=cost, tokens=tokens)
 
     def _complete(self, failure: Failure | None = None) -> None:
         created = self._answer.time.created

@@ -10,6 +10,7 @@ import logging
 import sqlite3
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 import gevent
 from gevent.event import Event
@@ -18,7 +19,6 @@ from gevent.lock import BoundedSemaphore
 from bus.commands import CommandFailed
 from bus.events.message import UserMessage
 from bus.events.session import Session
-from processor.answer import Answer
 from processor.bounds import MAX_PROMPTS, Bounds
 from processor.store.messages import UnknownMessage
 from processor.store.sessions import UnknownSession
@@ -32,7 +32,19 @@ RETRY_AFTER_S = 5
 RETRY_LOAD_S = 1.0
 
 Load = Callable[[str, str], tuple[Session, UserMessage]]
-Start = Callable[[Session, UserMessage], Answer]
+
+
+class Running(Protocol):
+    """A turn that runs from the moment it is made."""
+
+    def abort(self) -> None:
+        """Stop the turn; does not block."""
+
+    def conclude(self) -> None:
+        """Wait until the turn is done or stopped, and end it accordingly."""
+
+
+Start = Callable[[Session, UserMessage], Running]
 
 
 class _Lane:
@@ -43,7 +55,7 @@ class _Lane:
         self.waiting: deque[str] = deque()
         self._session = session
         self._turns = turns
-        self._answer: Answer | None = None
+        self._answer: Running | None = None
 
     def add(self, prompt: str) -> None:
         self.waiting.append(prompt)

@@ -34,6 +34,12 @@ class Body:
         self._taken_bytes = 0
         self._received_bytes = self._receives = 0
         self._waited_s = 0.0
+        self._patience_s: float | None = None
+        self._beside_answer = False
+
+    def go_on_beside_answer(self, patience_s: float | None) -> None:
+        """Let the body come while the answer leaves, with silences of up to `patience_s`."""
+        self._patience_s, self._beside_answer = patience_s, True
 
     @property
     def ended(self) -> bool:
@@ -78,6 +84,8 @@ class Body:
 
     def skip_what_has_come(self) -> bool:
         """Skip what has been received already; tell whether that was the rest of the body."""
+        if self._beside_answer:
+            return self.ended
         try:
             while self._wire.ahead and not self.ended and self._taken():
                 pass
@@ -100,6 +108,9 @@ class Body:
 
     def _receive(self) -> None:
         size = PIECE_BYTES if self._chunks is not None else min(self._left, PIECE_BYTES)
+        if self._patience_s is not None:
+            self._take_in(size, self._patience_s)
+            return
         within_s = SILENT_S + self._taken_bytes / LEAST_BYTES_S - self._waited_s
         began = time.monotonic()
         if self._receives > _FEW_RECEIVES + self._received_bytes // _BYTES_A_RECEIVE:
@@ -107,6 +118,11 @@ class Body:
             within_s -= time.monotonic() - began
         if within_s <= 0:  # what comes byte by byte is never waited for
             raise Refusal(408, f"the body comes slower than {LEAST_BYTES_S} bytes a second")
+        self._take_in(size, within_s)
+        self._waited_s += time.monotonic() - began
+        self._receives += 1
+
+    def _take_in(self, size: int, within_s: float) -> None:
         try:
             data = self._wire.receive(size, within_s)
         except GivenUp as error:
@@ -115,7 +131,5 @@ class Body:
             raise ClientGone from error
         if not data:
             raise ClientGone("the client left in the middle of the body")
-        self._waited_s += time.monotonic() - began
-        self._receives += 1
         self._received_bytes += len(data)
         self._wire.ahead += data

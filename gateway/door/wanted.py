@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -26,6 +27,21 @@ class Wanted:
         self._pieces: Iterator[bytes] | None = None
         self._turn = TimeSlice()
         self._until = 0.0
+        self._within_s = DEADLINE_S
+
+    @property
+    def ended(self) -> bool:
+        """Whether the body has been read to its end."""
+        return not self._ahead and self._request.body.ended
+
+    def go_on_beside_answer(self, patience_s: float | None) -> None:
+        """Let the body come while the answer leaves, for as long as the client likes.
+
+        Args:
+            patience_s: how long the client may send nothing; None: no longer than with any body.
+        """
+        self._within_s = math.inf
+        self._request.body.go_on_beside_answer(patience_s)
 
     def read(self, size: int) -> bytes:
         """Return what has come, up to `size` bytes; b"" at the end of the body.
@@ -48,7 +64,7 @@ class Wanted:
 
     def _begin(self) -> Iterator[bytes]:
         request = self._request
-        self._until = time.monotonic() + DEADLINE_S
+        self._until = time.monotonic() + self._within_s
         if request.expects_continue and not request.body.ended and not request.wire.ahead:
             request.wire.send(_CONTINUE)
         return request.body.pieces()

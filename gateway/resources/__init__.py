@@ -6,12 +6,20 @@ import falcon
 
 from bus.requester import Requester
 from gateway.resources.absent import ANSWERS, OF_A_SESSION, Absent, AbsentOfSession
+from gateway.resources.agents import Agent, AgentNames
+from gateway.resources.asks import (
+    Asks,
+    PermissionAnswer,
+    PermissionOfSession,
+    QuestionAnswer,
+    QuestionRefusal,
+)
 from gateway.resources.body import MAX_BODY_BYTES
 from gateway.resources.courier import Courier
 from gateway.resources.descriptions import DESCRIBED, Description
 from gateway.resources.intake import Intake
 from gateway.resources.messages import Message, Messages
-from gateway.resources.sessions import Session, Sessions, SessionStatuses
+from gateway.resources.sessions import Session, Sessions, SessionStatuses, Todos
 from gateway.resources.turns import Abort, PromptAsync
 
 _App = falcon.App[falcon.Request, falcon.Response]
@@ -37,6 +45,8 @@ def add_native_routes(
         max_message: how long the body of a prompt may be.
     """
     _add_session_routes(app, requester, patience_s, max_message, default_directory)
+    app.add_route("/weir/agents", AgentNames(requester))
+    app.add_route("/weir/agents/{name}", Agent(requester))
     for what in DESCRIBED:
         app.add_route(f"/{what}", Description(what, requester, default_directory))
     for path, body in ANSWERS.items():
@@ -54,5 +64,14 @@ def _add_session_routes(
     app.add_route("/session/{session}/message/{message}", Message(courier))
     app.add_route("/session/{session}/prompt_async", PromptAsync(requester, intake))
     app.add_route("/session/{session}/abort", Abort(requester))
+    app.add_route("/session/{session}/todo", Todos(requester))
     for name in OF_A_SESSION:
         app.add_route(f"/session/{{session}}/{name}", AbsentOfSession(requester))
+    app.add_route("/permission", Asks("permission", requester, default_directory))
+    app.add_route("/permission/{request}/reply", PermissionAnswer(requester, intake))
+    app.add_route(
+        "/session/{session}/permissions/{request}", PermissionOfSession(requester, intake)
+    )
+    app.add_route("/question", Asks("question", requester, default_directory))
+    app.add_route("/question/{request}/reply", QuestionAnswer(requester, intake))
+    app.add_route("/question/{request}/reject", QuestionRefusal(requester))

@@ -1,4 +1,4 @@
-"""What a server without permissions, tools, plugins or editors' services has to say of them.
+"""What a server without tools, plugins or editors' services has to say of them.
 
 Clients ask for these when they start and fail without an answer. Each one is true: there are
 none. Whatever would need more than that has no route.
@@ -13,8 +13,6 @@ from bus.requester import Requester
 from gateway.resources.answer import answer
 
 ANSWERS = {
-    "/permission": b"[]",
-    "/question": b"[]",
     "/command": b"[]",
     "/skill": b"[]",
     "/mcp": b"{}",
@@ -28,7 +26,7 @@ ANSWERS = {
     "/experimental/workspace": b"[]",
     "/experimental/workspace/status": b"[]",
 }
-OF_A_SESSION = ("todo", "diff")
+OF_A_SESSION = ("diff",)
 
 
 class Absent:

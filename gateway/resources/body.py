@@ -67,29 +67,29 @@ def read_body(req: Request, limit: Limit, take: Callable[[int], None]) -> bytes:
     return body
 
 
-def decode_body(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-    """Decode a JSON body.
+def decode_body(body: bytes, decoder: msgspec.json.Decoder[T], what: str = "the body") -> T:
+    """Decode a JSON body, or another piece of JSON that the words call `what`.
 
     Raises:
         BadRequest: it is not JSON, or a field of it, which is named, is wrong.
     """
     if not body.strip():
-        raise BadRequest("the body is empty; a JSON object is expected", "Body")
+        raise BadRequest(f"{what} is empty; a JSON object is expected", "Body")
     try:
         depth.check(body)
         value = _decoded(body, decoder)
         # The bus has narrower numbers than JSON: what it cannot carry is the sender's fault.
         size = len(msgspec.msgpack.encode(value))
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from error
+        raise _invalid(str(error), what) from error
     except msgspec.DecodeError as error:
-        raise BadRequest(f"the body is not JSON: {error}", "Body") from error
+        raise BadRequest(f"{what} is not JSON: {error}", "Body") from error
     except UnicodeDecodeError as error:
-        raise BadRequest(f"the body is not UTF-8: {error.reason}", "Body") from error
+        raise BadRequest(f"{what} is not UTF-8: {error.reason}", "Body") from error
     except depth.TooDeep as error:
-        raise BadRequest(f"the body is {error}", "Body") from error
+        raise BadRequest(f"{what} is {error}", "Body") from error
     except OverflowError as error:
-        raise BadRequest("the body has an integer of more than 64 bits", "Body") from error
+        raise BadRequest(f"{what} has an integer of more than 64 bits", "Body") from error
     _check_size(size, _ON_THE_BUS)
     return value
 
@@ -124,7 +124,7 @@ def _read(req: Request, limit: int, take: Callable[[int], None]) -> bytes:
     return bytes(body)
 
 
-def _invalid(said: str) -> BadRequest:
+def _invalid(said: str, what: str) -> BadRequest:
     """Put msgspec's words, ``… - at `$.parts[0].text```, the other way round: field first."""
     reason, _, path = said.rpartition(" - at `$")
     if not reason:
@@ -135,4 +135,4 @@ def _invalid(said: str) -> BadRequest:
         field = f"{field}.{missing.strip('`')}".lstrip(".")
     if field.endswith("].type"):
         reason += f"; allowed: {_PART_TYPES}"
-    return BadRequest(f"{field or 'the body'}: {reason}", "Body", field or None)
+    return BadRequest(f"{field or what}: {reason}", "Body", field or None)

@@ -13,6 +13,7 @@ from bus.commands import (
     SessionList,
     SessionPatch,
     Statuses,
+    TodoList,
 )
 from bus.requester import Requester
 from gateway.directory import directory_of
@@ -96,3 +97,14 @@ class SessionStatuses:
         """Answer the status of each session that is not idle."""
         directory = directory_of(req, self._default_directory)
         answer(resp, self._requester.call(Statuses(directory)).body)
+
+
+class Todos:
+    """``/session/{id}/todo``."""
+
+    def __init__(self, requester: Requester) -> None:
+        self._requester = requester
+
+    def on_get(self, req: Request, resp: Response, session: str) -> None:
+        """Answer the todo list of the session."""
+        answer(resp, self._requester.call(TodoList(session)).body)

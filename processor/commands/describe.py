@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from processor.commands.support import AGENT
+from processor.agents.agents import Agents
 from processor.engines.engine import Offer
 from processor.projects import Project, project_of
 from processor.store import sessions
@@ -27,9 +27,15 @@ class Descriptions:
     """Describes this processor in opencode's shapes."""
 
     def __init__(
-        self, database: Database, offer: Offer, folders: Folders, started_ms: int
+        self,
+        database: Database,
+        offer: Offer,
+        agents: Agents,
+        folders: Folders,
+        started_ms: int,
     ) -> None:
         self._database = database
+        self._agents = agents
         self._offer = offer
         self._folders = folders
         self._started_ms = started_ms
@@ -52,16 +58,9 @@ class Descriptions:
         }
 
     def _agent(self, directory: str) -> list[dict[str, Any]]:
-        return [
-            {
-                "name": AGENT,
-                "description": "Answers with the model alone; it has no tools.",
-                "mode": "primary",
-                "native": True,
-                "permission": [],
-                "options": {},
-            }
-        ]
+        names = self._agents.names
+        served = {name for name in names if self._agents.takes_prompts(name)}
+        return [_agent(name, name in served) for name in names if name in {names[0], *served}]
 
     def _path(self, directory: str) -> dict[str, str]:
         return {
@@ -96,6 +95,18 @@ class Descriptions:
             "options": {},
             "models": {self._offer.model: _model(self._offer)},
         }
+
+
+def _agent(name: str, is_served: bool) -> dict[str, Any]:
+    words = "An agent that has connected." if is_served else "The model alone; it has no tools."
+    return {
+        "name": name,
+        "description": words,
+        "mode": "primary",
+        "native": not is_served,
+        "permission": [],
+        "options": {},
+    }
 
 
 def _project(project: Project, updated: int) -> dict[str, Any]:

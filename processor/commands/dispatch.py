@@ -11,6 +11,10 @@ import msgspec
 from bus import clone, replay
 from bus.commands import (
     Abort,
+    AgentLines,
+    AgentList,
+    AgentWork,
+    Asks,
     Body,
     Command,
     CommandFailed,
@@ -18,7 +22,9 @@ from bus.commands import (
     MessageGet,
     MessageList,
     More,
+    PermissionReply,
     Prompt,
+    QuestionReply,
     Readiness,
     Replay,
     SessionCreate,
@@ -28,9 +34,13 @@ from bus.commands import (
     SessionPatch,
     SnapshotGet,
     Statuses,
+    TodoList,
     TurnWait,
 )
+from bus.events.session import Todo
 from bus.publisher import Publisher
+from processor.agents.agents import Agents
+from processor.asks import Asks as Waiting
 from processor.commands import cursor
 from processor.commands.describe import Descriptions
 from processor.commands.pieces import Pieces
@@ -38,6 +48,7 @@ from processor.commands.prompts import Prompts
 from processor.commands.sessions import ABORT_S, SessionCommands
 from processor.folders import placed
 from processor.record import Services
+from processor.store import agents as stored_agents
 from processor.store import failures, sessions
 from processor.store.messages import DuplicateId, UnknownMessage
 from processor.store.sessions import UnknownSession
@@ -59,6 +70,8 @@ class Dispatch:
         session_commands: SessionCommands,
         prompts: Prompts,
         descriptions: Descriptions,
+        agents: Agents,
+        asks: Waiting,
     ) -> None:
         self._publisher = publisher
         self._services = services
@@ -83,6 +96,13 @@ class Dispatch:
             Prompt: lambda c: {"messageID": self._prompts.accept(c.session, c.body)},
             Abort: self._abort,
             Statuses: lambda c: self._services.statuses.of(c.directory),
+            AgentLines: agents.lines,
+            AgentWork: agents.work,
+            AgentList: lambda _: agents.known(),
+            Asks: asks.waiting,
+            PermissionReply: asks.reply,
+            QuestionReply: asks.answer,
+            TodoList: self._todos,
             Describe: lambda c: self._descriptions.of(c.what, c.directory),
             Readiness: self._readiness,
         }
@@ -120,6 +140,10 @@ class Dispatch:
     def _session_delete(self, c: SessionDelete) -> bool:
         self._sessions.delete(c.session)
         return True
+
+    def _todos(self, c: TodoList) -> list[Todo]:
+        self._database.call(sessions.get, c.session)
+        return self._database.call(stored_agents.todos, c.session)
 
     def _is_over(self, c: TurnWait) -> bool:
         return self._turns.wait(c.session, c.message, min(c.wait_ms, MAX_WAIT_MS) / 1000)

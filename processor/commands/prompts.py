@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +15,10 @@ from bus.events.message import MessageTime, ModelRef, UserMessage
 from bus.events.part import FilePart, Part, Span, TextPart
 from bus.events.session import Session, SessionModel
 from bus.ids import Ids
+from processor.agents.agents import BUILT_IN, Agents
 from processor.clock import not_before, now_ms
 from processor.commands.attachments import admitted
-from processor.commands.support import AGENT, check_prompt
+from processor.commands.support import check_prompt
 from processor.engines.engine import Offer
 from processor.record import Record, Services
 from processor.store import messages, sessions
@@ -24,44 +26,55 @@ from processor.store.sessions import UnknownSession
 from processor.turns import Turns
 
 TITLE_LENGTH = 50
+Beside = Callable[[sqlite3.Connection], None]
 _DEFAULT_TITLE = re.compile(r"(New|Child) session - \d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
 class Prompts:
-    """Takes prompts for the model of `offer`."""
+    """Takes prompts for the model of `offer`, or for agents of one's own."""
 
-    def __init__(self, services: Services, turns: Turns, ids: Ids, offer: Offer) -> None:
+    def __init__(
+        self, services: Services, turns: Turns, ids: Ids, offer: Offer, agents: Agents
+    ) -> None:
+        self._agents = agents
         self._services = services
         self._turns = turns
         self._ids = ids
         self._offer = offer
 
-    def accept(self, session_id: str, body: PromptBody) -> str:
+    def accept(self, session_id: str, body: PromptBody, beside: Beside | None = None) -> str:
         """Save, show and queue a prompt; return the id of its message.
+
+        Args:
+            session_id: of the prompt.
+            body: of the request.
+            beside: carried out in the transaction that saves the prompt.
 
         Raises:
             UnknownSession: the session does not exist, or is being removed.
             DuplicateId: an id in `body` is taken.
             CommandFailed: `body` asks for what is not there, or too many prompts wait.
         """
-        check_prompt(body, self._offer)
+        check_prompt(body, self._offer, self._agents.names)
         self._services.database.check_quota()
         if body.noReply:
-            message, _ = self._take(session_id, body)
+            message, _ = self._take(session_id, body, beside)
             return message.id
         with self._turns.place(session_id):
-            message, session = self._take(session_id, body)
+            message, session = self._take(session_id, body, beside)
             self._turns.queue(session.id, message.id)
         return message.id
 
-    def _take(self, session_id: str, body: PromptBody) -> tuple[UserMessage, Session]:
+    def _take(
+        self, session_id: str, body: PromptBody, beside: Beside | None
+    ) -> tuple[UserMessage, Session]:
         """Save and show a prompt; return its message and its session."""
         database = self._services.database
         session = database.call(sessions.get, session_id)
         given = admitted(body.parts, session.directory)
         message = self._message(session, body)
         parts = [self._part(part, message) for part in given]
-        database.call(messages.add_prompt, message, parts)
+        database.call(_add, message, parts, beside)
         touched = database.call(
             sessions.update, session_id, lambda found: _touch(found, message, parts)
         )
@@ -79,7 +92,7 @@ class Prompts:
             id=self._id(body.messageID, "msg", "messageID"),
             sessionID=session.id,
             time=MessageTime(now_ms()),
-            agent=AGENT,
+            agent=self._agent(session, body),
             model=self._model(session, body),
             format=_unset(body.format),
             system=_unset(body.system),
@@ -94,6 +107,13 @@ class Prompts:
             raise CommandFailed("invalid", f"{field}: {given!r} does not begin with {prefix!r}")
         self._ids.follow(given)
         return given
+
+    def _agent(self, session: Session, body: PromptBody) -> str:
+        """Return the agent that is asked for; a session remembers its last one."""
+        if body.agent:
+            return body.agent
+        remembered = session.agent or BUILT_IN
+        return remembered if self._agents.takes_prompts(remembered) else BUILT_IN
 
     def _model(self, session: Session, body: PromptBody) -> ModelRef:
         variant = body.variant or UNSET
@@ -111,6 +131,14 @@ class Prompts:
             "messageID": message.id,
         }
         return _PARTS[type(given)](given, identity)
+
+
+def _add(
+    db: sqlite3.Connection, message: UserMessage, parts: list[Part], beside: Beside | None
+) -> None:
+    messages.add_prompt(db, message, parts)
+    if beside is not None:
+        beside(db)
 
 
 def _text(given: TextInput, identity: dict[str, str]) -> TextPart:

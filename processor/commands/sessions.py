@@ -11,6 +11,7 @@ from bus.events import SessionCreated
 from bus.events.part import Tokens
 from bus.events.session import Session, SessionModel, SessionTime
 from bus.ids import Ids
+from processor.agents.agents import Agents
 from processor.clock import not_before, now_ms
 from processor.commands.support import check_new_session
 from processor.engines.engine import Offer
@@ -27,8 +28,15 @@ class SessionCommands:
     """Carries out what is asked of sessions; each change is saved, then published."""
 
     def __init__(
-        self, services: Services, turns: Turns, ids: Ids, version: str, offer: Offer
+        self,
+        services: Services,
+        turns: Turns,
+        ids: Ids,
+        version: str,
+        offer: Offer,
+        agents: Agents,
     ) -> None:
+        self._agents = agents
         self._services = services
         self._turns = turns
         self._ids = ids
@@ -42,7 +50,7 @@ class SessionCommands:
             UnknownSession: the parent does not exist.
             CommandFailed: `body` asks for what is not supported.
         """
-        check_new_session(body, self._offer)
+        check_new_session(body, self._offer, self._agents.names)
         self._services.database.check_quota()
         session = self._new(directory, body)
         self._services.database.call(sessions.insert, session)

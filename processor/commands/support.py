@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bus.bodies import CreateBody, PromptBody
 from bus.commands import CommandFailed
 from processor.engines.engine import Offer
 
-AGENT = "build"
-"""The only agent there is."""
 
-
-def check_new_session(body: CreateBody, offer: Offer) -> None:
-    """Check what a new session is to start with.
+def check_new_session(body: CreateBody, offer: Offer, agents: Sequence[str]) -> None:
+    """Check what a new session is to start with; `agents` are those that there are.
 
     Raises:
         CommandFailed: it is not supported.
     """
-    _check_agent(body.agent)
+    _check_agent(body.agent, agents)
     if body.model is not None:
         _check_model(body.model.providerID, body.model.id, offer)
 
 
-def check_prompt(body: PromptBody, offer: Offer) -> None:
-    """Check what a prompt asks for.
+def check_prompt(body: PromptBody, offer: Offer, agents: Sequence[str]) -> None:
+    """Check what a prompt asks for; `agents` are those that there are.
 
     Raises:
         CommandFailed: some of it is not supported, and would be ignored.
     """
-    _check_agent(body.agent)
+    _check_agent(body.agent, agents)
     if body.model is not None:
         _check_model(body.model.providerID, body.model.modelID, offer)
     for field, words in _lacking(body):
@@ -42,9 +39,9 @@ def _check_model(provider: str, model: str, offer: Offer) -> None:
         raise _refusal("model", f"{provider}/{model} is unknown; allowed is {allowed}")
 
 
-def _check_agent(agent: str | None) -> None:
-    if agent and agent != AGENT:
-        raise _refusal("agent", f"{agent!r} is unknown; allowed is {AGENT}")
+def _check_agent(agent: str | None, agents: Sequence[str]) -> None:
+    if agent and agent not in agents:
+        raise _refusal("agent", f"{agent!r} is unknown; allowed: {', '.join(agents)}")
 
 
 def _lacking(body: PromptBody) -> Iterator[tuple[str, str]]:

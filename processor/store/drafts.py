@@ -6,6 +6,7 @@ has succeeded, and only then is the next one written.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from gevent.lock import BoundedSemaphore
@@ -32,11 +33,12 @@ class Drafts:
         self._write = write
         self._drafts: dict[str, _Draft] = {}
         self._flushing = BoundedSemaphore(1)
+        self._began: float | None = None
 
     @property
-    def is_flushing(self) -> bool:
-        """Whether a flush has not ended yet."""
-        return self._flushing.locked()
+    def flushing_s(self) -> float | None:
+        """For how long the flush that runs has taken, None if none runs."""
+        return None if self._began is None else time.monotonic() - self._began
 
     @property
     def are_pending(self) -> bool:
@@ -58,24 +60,31 @@ class Drafts:
     def flush(self) -> None:
         """Write all that is pending, and wait for it."""
         with self._flushing:
-            pending = [
-                (part, draft, len(draft.pending))
-                for part, draft in self._drafts.items()
-                if draft.pending
+            self._began = time.monotonic()
+            try:
+                self._write_pending()
+            finally:
+                self._began = None
+
+    def _write_pending(self) -> None:
+        pending = [
+            (part, draft, len(draft.pending))
+            for part, draft in self._drafts.items()
+            if draft.pending
+        ]
+        if not pending:
+            return
+        texts = [_cut("".join(draft.pending)) for _, draft, _ in pending]
+        self._write(
+            [
+                (part, position, text)
+                for (part, draft, _), cut in zip(pending, texts, strict=True)
+                for position, text in enumerate(cut, len(draft.saved))
             ]
-            if not pending:
-                return
-            texts = [_cut("".join(draft.pending)) for _, draft, _ in pending]
-            self._write(
-                [
-                    (part, position, text)
-                    for (part, draft, _), cut in zip(pending, texts, strict=True)
-                    for position, text in enumerate(cut, len(draft.saved))
-                ]
-            )
-            for (_, draft, count), cut in zip(pending, texts, strict=True):
-                draft.saved += cut
-                del draft.pending[:count]
+        )
+        for (_, draft, count), cut in zip(pending, texts, strict=True):
+            draft.saved += cut
+            del draft.pending[:count]
 
 
 def _cut(text: str) -> list[str]:

@@ -3,9 +3,10 @@
 Theory of operation. A message that fits into a piece is read at one moment. A larger one is cut
 anywhere in the JSON of its info and of its parts, and the next piece goes on at the same byte, so
 that no process has to hold the whole message. That is sound because JSON that is longer than a
-piece does not change, with one exception: a text that grows. Its row has no text yet; the text so
-far is in chunks. Row and chunks give the same first bytes as the row that replaces them in the
-end. So a growing text is only cut between its chunks, and can be continued in either form.
+piece does not change, with two exceptions. A text that grows has no text in its row yet; the text
+so far is in chunks. Row and chunks give the same first bytes as the row that replaces them in the
+end. So a growing text is only cut between its chunks, and can be continued in either form. A tool
+call that runs changes at any time, and is never cut; it is not much longer than a piece.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ _MESSAGES = (
     "AND (m.created, m.id) <= (?, ?) ORDER BY m.created, m.id"
 )
 _PARTS = (
-    "SELECT id, rowid, EXISTS (SELECT 1 FROM chunk WHERE part = part.id) "
+    "SELECT id, rowid, EXISTS (SELECT 1 FROM chunk WHERE part = part.id), type = 'tool' AND "
+    "json_extract(CAST(json AS TEXT), '$.state.status') IN ('pending', 'running') "
     "FROM part WHERE message = ? AND id >= ? ORDER BY id"
 )
 _WHOLE_PARTS = (
@@ -203,11 +205,17 @@ def _put_some(
             return cut
         piece.put(b',"parts":[')
         cut = Cut("")
-    for part, part_row, grows in db.execute(_PARTS, (message, cut.part)).fetchall():
+    for part, part_row, grows, runs in db.execute(_PARTS, (message, cut.part)).fetchall():
         if part != cut.part:
             piece.put(b"," if cut.part else b"")
             cut = Cut(part)
-        if grows:
+        if runs:
+            if not piece.left:
+                return cut
+            (json,) = db.execute("SELECT json FROM part WHERE rowid = ?", (part_row,)).fetchone()
+            piece.put(json)
+            whole = True
+        elif grows:
             whole = _put_growing(db, part_row, cut, piece)
         else:
             whole = _put_bytes(db, "part", part_row, cut, piece)

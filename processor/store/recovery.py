@@ -9,10 +9,20 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from bus.events.message import AssistantMessage, Failure
-from bus.events.part import Part, ReasoningPart, Span, TextPart
+from bus.events.part import (
+    Part,
+    ReasoningPart,
+    Span,
+    TextPart,
+    ToolError,
+    ToolPart,
+    ToolPending,
+    ToolRunning,
+)
 from bus.events.session import Session
-from processor.store import chunks, messages, removals, sessions
+from processor.store import asks, chunks, messages, removals, sessions
 from processor.store.arrival import LAST
+from processor.store.asks import Left
 
 LATELY_MS = 10_000
 _MOST_SESSIONS = 32
@@ -41,11 +51,13 @@ class News(Struct):
         gone: sessions that were removed earlier, the oldest first.
         removed: sessions that are gone, children before their parents.
         changed: those that are still there, the last changed last.
+        asks: what waited for a person, and never gets an answer now.
     """
 
     gone: list[Session]
     removed: list[Session]
     changed: list[Changed]
+    asks: list[Left]
 
 
 def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> News:
@@ -59,7 +71,9 @@ def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> News:
     for session, message in [*_ended_since(db, since_ms), *_close_all(db, failure, now_ms)]:
         ended.setdefault(session, []).append(message)
     changed = [_changed(db, session, found) for session, found in ended.items()]
-    return News(removals.before(db, since_ms), removals.since(db, since_ms), changed)
+    return News(
+        removals.before(db, since_ms), removals.since(db, since_ms), changed, asks.left(db)
+    )
 
 
 def _last_ms(db: sqlite3.Connection) -> int:
@@ -113,7 +127,9 @@ def _close(db: sqlite3.Connection, answer: AssistantMessage, failure: Failure, n
 
 
 def _end(db: sqlite3.Connection, part: Part, now_ms: int) -> bool:
-    """End a part that still grew; tell whether it did."""
+    """End a part that still grew, or a tool call that ran; tell whether it did."""
+    if isinstance(part, ToolPart):
+        return _end_call(part, now_ms)
     if not isinstance(part, TextPart | ReasoningPart):
         return False
     span = Span(now_ms) if part.time is UNSET else part.time
@@ -121,4 +137,15 @@ def _end(db: sqlite3.Connection, part: Part, now_ms: int) -> bool:
         return False
     part.text = chunks.text_of(db, part.id)
     part.time = Span(span.start, max(span.start, now_ms))
+    return True
+
+
+def _end_call(part: ToolPart, now_ms: int) -> bool:
+    state = part.state
+    if not isinstance(state, ToolPending | ToolRunning):
+        return False
+    start = state.time.start if isinstance(state, ToolRunning) else now_ms
+    metadata = state.metadata if isinstance(state, ToolRunning) else UNSET
+    why = "the processor was restarted while the tool ran"
+    part.state = ToolError(state.input, why, Span(start, max(start, now_ms)), metadata)
     return True

@@ -80,7 +80,29 @@ _ENDED_MESSAGES: Migration = (
     "CREATE INDEX message_ended ON message (ended)",
 )
 
-MIGRATIONS: Sequence[Migration] = (_TABLES, _OPEN_MESSAGES, _REMOVALS, _ENDED_MESSAGES)
+# How far the lines of each agent of one's own are saved, and what agents mean to do.
+_AGENTS: Migration = (
+    "CREATE TABLE agent (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL)",
+    """CREATE TABLE todo (
+        session TEXT PRIMARY KEY REFERENCES session ON DELETE CASCADE,
+        json BLOB NOT NULL
+    )""",
+    # What waits for a person. An answer cannot reach a processor that has been killed.
+    """CREATE TABLE ask (
+        id TEXT PRIMARY KEY,
+        session TEXT NOT NULL REFERENCES session ON DELETE CASCADE,
+        kind TEXT NOT NULL
+    )""",
+    "CREATE INDEX ask_session ON ask (session)",
+)
+
+MIGRATIONS: Sequence[Migration] = (
+    _TABLES,
+    _OPEN_MESSAGES,
+    _REMOVALS,
+    _ENDED_MESSAGES,
+    _AGENTS,
+)
 
 
 class NewerDatabase(CannotStart):

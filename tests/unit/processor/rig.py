@@ -12,8 +12,11 @@ from bus.codec import Batch, decode
 from bus.events.message import MessagePath
 from bus.ids import Ids
 from bus.publisher import Publisher
+from processor.agents.agents import Agents
+from processor.agents.served import Served
 from processor.announcer import Announcer
 from processor.answer import Answer
+from processor.asks import Asks
 from processor.bounds import Bounds
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import SessionCommands
@@ -60,19 +63,24 @@ class Rig:
         self.services = Services(self.database, self.drafts, announcer, Statuses())
         self.room = Room(bounds.turn_memory)
         self.turns = Turns(partial(self.database.call, messages.prompt), self._start, bounds)
+        self.asks = Asks(self.ids)
+        self.agents = Agents(self.services, self.asks, None, self.turns.wait)
         self.sessions = SessionCommands(
-            self.services, self.turns, self.ids, "0.0.0", DemoEngine.offer
+            self.services, self.turns, self.ids, "0.0.0", DemoEngine.offer, self.agents
         )
-        self.prompts = Prompts(self.services, self.turns, self.ids, DemoEngine.offer)
+        self.prompts = Prompts(self.services, self.turns, self.ids, DemoEngine.offer, self.agents)
+        self.agents.accept = self.prompts.accept
 
-    def _start(self, session: Any, prompt: Any) -> Answer:
+    def _start(self, session: Any, prompt: Any) -> Answer | Served:
+        if self.agents.serves(prompt):
+            return self.agents.serve(session, prompt, self.turn_for(session, prompt))
         return Answer(
             self.turn_for(session, prompt), prompt, self.engine, self.database, self.room
         )
 
     def turn_for(self, session: Any, prompt: Any) -> Turn:
         record = Record(session, self.services)
-        return Turn(record, self.ids, prompt, MessagePath(DIRECTORY, DIRECTORY))
+        return Turn(record, self.ids, prompt, MessagePath(DIRECTORY, DIRECTORY), self.room)
 
     def turn(self, text: str) -> Turn:
         """Return a turn that has not begun, for a prompt that has been shown."""

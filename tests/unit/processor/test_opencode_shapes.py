@@ -45,8 +45,18 @@ def validate(body: Any, schema: dict[str, Any]) -> None:
 
 @pytest.fixture
 def dispatch(rig: Rig, tmp_path: Path) -> Dispatch:
-    describe = Descriptions(rig.database, DemoEngine.offer, Folders(str(tmp_path), "/home/me"), 5)
-    return Dispatch(rig.publisher, rig.services, rig.turns, rig.sessions, rig.prompts, describe)
+    folders = Folders(str(tmp_path), "/home/me")
+    describe = Descriptions(rig.database, DemoEngine.offer, rig.agents, folders, 5)
+    return Dispatch(
+        rig.publisher,
+        rig.services,
+        rig.turns,
+        rig.sessions,
+        rig.prompts,
+        describe,
+        rig.agents,
+        rig.asks,
+    )
 
 
 def ask(dispatch: Dispatch, command: Any) -> Any:

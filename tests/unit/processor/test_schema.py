@@ -87,7 +87,7 @@ def test_a_database_that_cannot_be_recovered_is_refused(tmp_path: Path) -> None:
     db.commit()
     db.close()
     with ExitStack() as stack, pytest.raises(DatabaseUnusable, match="no such table: part"):
-        Native(tmp_path, None, Bounds(), "/home/me", stack)
+        Native(tmp_path, None, Bounds(), "/home/me", None, stack)
 
 
 def test_a_migration_that_fails_leaves_the_version_as_it_was(

@@ -9,11 +9,12 @@ from processor.commands.support import check_new_session, check_prompt
 from processor.engines.demo import DemoEngine
 
 OFFER = DemoEngine.offer
+AGENTS = ["build", "nightly"]
 TEXT = {"parts": [{"type": "text", "text": "a"}]}
 
 
 def prompt(**fields):
-    check_prompt(msgspec.convert(TEXT | fields, PromptBody), OFFER)
+    check_prompt(msgspec.convert(TEXT | fields, PromptBody), OFFER, AGENTS)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +58,9 @@ def test_what_clients_send_by_default_is_taken(fields):
 )
 def test_a_new_session_is_checked_too(fields, field):
     with pytest.raises(CommandFailed) as refused:
-        check_new_session(msgspec.convert(fields, CreateBody), OFFER)
+        check_new_session(msgspec.convert(fields, CreateBody), OFFER, AGENTS)
     assert refused.value.field == field
 
 
 def test_a_session_may_begin_with_what_there_is():
-    check_new_session(msgspec.convert({"agent": "build"}, CreateBody), OFFER)
+    check_new_session(msgspec.convert({"agent": "build"}, CreateBody), OFFER, AGENTS)

@@ -1,0 +1,322 @@
+"""Every agent of one's own: which prompts are for it, its lines and its work."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import gevent
+
+from bus.agent_lines import (
+    NAME_PATTERN,
+    Begin,
+    Handed,
+    Line,
+    LineError,
+    Prompt,
+    Refused,
+    Taken,
+)
+from bus.bodies import PromptBody, TextInput
+from bus.commands import AgentLines, AgentWork, CommandFailed
+from bus.events.message import UserMessage
+from bus.events.part import FilePart, TextPart
+from bus.events.session import Session
+from bus.slices import Slice
+from processor.agents.agent import Agent
+from processor.agents.lines import carry_out
+from processor.agents.served import Served
+from processor.asks import Asks
+from processor.clock import now_ms
+from processor.engines.engine import ModelError
+from processor.record import NotSaved, Services
+from processor.store import agents, messages
+from processor.store.messages import DuplicateId
+from processor.store.sessions import UnknownSession
+from processor.turn import Turn
+
+BUILT_IN = "build"
+"""The agent that answers where no process has connected under this name."""
+MOST_WAIT_S = 20.0
+_SLICE_S = 0.002
+_MOST_TEXT = 256 * 1024
+"""Characters of a prompt that are handed out; an agent gets a longer prompt over REST."""
+_BEGINS_WITHIN_S = 5.0
+_EPOCH_LIMIT = 2**53
+_RETRY_AFTER_S = 1
+
+Accept = Callable[[str, PromptBody, Callable[[sqlite3.Connection], None]], str]
+
+
+class Agents:
+    """All agents of a processor.
+
+    Args:
+        services: of the processor.
+        asks: where people are asked.
+        always: an agent whose prompts wait for it, even while it is not connected.
+        is_over: tells within so many seconds whether a prompt neither waits nor runs.
+
+    Attributes:
+        accept: takes a prompt; the last argument is carried out in the transaction that saves it.
+    """
+
+    accept: Accept
+
+    def __init__(
+        self,
+        services: Services,
+        asks: Asks,
+        always: str | None,
+        is_over: Callable[[str, str, float], bool],
+    ) -> None:
+        self._database = services.database
+        self._is_over = is_over
+        self._drafts = services.drafts
+        self._asks = asks
+        self._always = always
+        saved = self._database.call(agents.all_of_them)
+        self._agents = {name: Agent(name, *place) for name, place in saved.items()}
+        if always is not None:
+            self._agents.setdefault(always, Agent(always))
+
+    @property
+    def names(self) -> list[str]:
+        """The agents that a prompt may name; the first answers where none is named."""
+        return list(dict.fromkeys([BUILT_IN, *self._agents]))
+
+    def takes_prompts(self, name: str) -> bool:
+        """Tell whether prompts go to a process of that name, which is connected or is to come."""
+        agent = self._agents.get(name)
+        return agent is not None and (name == self._always or agent.takes_prompts)
+
+    def serves(self, prompt: UserMessage) -> bool:
+        """Tell whether a prompt is for a process outside of weir to answer."""
+        agent = self._agents.get(prompt.agent)
+        if agent is None:
+            return False
+        own = prompt.id in agent.begun or prompt.id in agent.stale
+        return own or prompt.agent != BUILT_IN or self.takes_prompts(prompt.agent)
+
+    def known(self) -> list[dict[str, Any]]:
+        """Return what is known of each agent."""
+        return [
+            {
+                "name": one.name,
+                "connected": one.is_connected,
+                "prompts": self.takes_prompts(one.name),
+                "epoch": one.epoch,
+                "seq": one.saved,
+                "turns": len(one.turns),
+            }
+            for one in self._agents.values()
+        ]
+
+    def tick(self) -> None:
+        """End the turns of agents that are gone; called by the work loop, must not block."""
+        now = time.monotonic()
+        for agent in self._agents.values():
+            agent.tick(now)
+            for prompt, (_, session) in list(agent.begun.items()):
+                if self._is_over(session, prompt, 0):
+                    agent.never_began(prompt)
+
+    def serve(self, session: Session, prompt: UserMessage, turn: Turn) -> Served:
+        """Hand a prompt to its agent; return the turn, which runs. Does not block."""
+        agent = self._agents[prompt.agent]
+        begun = agent.begun.get(prompt.id)
+        name = prompt.id if begun is None else begun[0]
+        served = Served(name, turn, self._asks, agent.hand, agent.over, begun is not None)
+        agent.start(served, prompt.id)
+        if begun is None:
+            gevent.spawn(self._hand, agent, served, session, prompt)
+        return served
+
+    def _hand(self, agent: Agent, served: Served, session: Session, prompt: UserMessage) -> None:
+        try:
+            stored = self._database.call(messages.get, session.id, prompt.id)
+        except (sqlite3.Error, messages.UnknownMessage) as error:
+            served.fail(f"the prompt could not be read: {error}")
+            return
+        _, parts = messages.decoded(stored)
+        text = "".join(part.text for part in parts if isinstance(part, TextPart))
+        work = Prompt(
+            turn=served.name,
+            session=session.id,
+            directory=session.directory,
+            text=text if len(text) <= _MOST_TEXT else None,
+            files=sum(isinstance(part, FilePart) for part in parts),
+            system=prompt.system or "",
+        )
+        if served.why_ended is None:
+            agent.hand(work)
+
+    def work(self, c: AgentWork) -> Handed:
+        """Return the work of an agent; where there is none, wait for it a while.
+
+        Raises:
+            CommandFailed: the epoch is fenced, or not allowed.
+        """
+        agent = self._entered(c.agent, c.epoch, anew=True)
+        epoch = agent.epoch
+        agent.renew(c.lease_s + min(c.wait_ms / 1000, MOST_WAIT_S))
+        agent.asks_for_prompts = c.prompts
+        work = agent.work(c.after, min(c.wait_ms / 1000, MOST_WAIT_S))
+        agent.check(epoch)
+        agent.renew(c.lease_s)
+        for one in work:
+            served = agent.turns.get(one.turn)
+            if served is not None:
+                served.claimed = True
+        return Handed(agent.epoch, agent.saved, agent.running, work)
+
+    def lines(self, c: AgentLines) -> Taken:
+        """Carry out lines of an agent; return once they are saved.
+
+        A line that is not possible gets an error, and the next line goes on. Lines of a turn that
+        waits for its session are left to a later call: `Taken.seq` says how far it came.
+
+        Raises:
+            CommandFailed: the epoch is fenced, lines are missing, or the store does not keep up.
+        """
+        agent = self._entered(c.agent, c.epoch, anew=False)
+        agent.renew(c.lease_s)
+        epoch = agent.epoch
+        if not c.lines:
+            return Taken(epoch, agent.saved + 1, agent.saved, [])
+        with agent.lock:
+            agent.check(epoch)
+            first = agent.seq + 1 if c.seq is None else c.seq
+            hold = Slice(_SLICE_S)
+            _check_order(first, agent.seq + 1)
+            for line in c.lines[agent.seq + 1 - first :]:
+                if not self._may_go_on(agent, line):
+                    break
+                agent.seq += 1
+                self._carry_out(agent, line, hold)
+                if agent.epoch != epoch:
+                    break
+            self._save(agent, epoch)
+            agent.check(epoch)
+            agent.renew(c.lease_s)
+            last = min(agent.seq, first + len(c.lines) - 1)
+            return Taken(epoch, first, last, agent.errors_of(first, last))
+
+    def _entered(self, name: str, epoch: int | None, anew: bool) -> Agent:
+        if not re.match(NAME_PATTERN, name):
+            allowed = "1 to 64 of the characters A-Z a-z 0-9 . _ -"
+            raise CommandFailed("invalid", f"agent: {name!r} is no name; allowed are {allowed}")
+        if epoch is not None and not 0 < epoch < _EPOCH_LIMIT:
+            raise CommandFailed(
+                "invalid", f"epoch: {epoch} is not within 1 and {_EPOCH_LIMIT - 1}"
+            )
+        agent = self._agents.get(name) or Agent(name)
+        if epoch is None:
+            if agent.epoch and agent.is_connected and not anew:
+                return agent
+            epoch = max(agent.epoch + 1, now_ms())
+        agent.check(epoch)
+        if epoch > agent.epoch:
+            self._enter(agent, epoch)
+        return agent
+
+    def _enter(self, agent: Agent, epoch: int) -> None:
+        if agent.name not in self._agents and len(self._agents) >= agents.MOST_AGENTS:
+            self._make_room()
+        agent.enter(epoch)
+        self._agents[agent.name] = agent
+        # A fence that a restart forgets would let an old process in again.
+        self._database.call(agents.note, agent.name, epoch, 0)
+
+    def _make_room(self) -> None:
+        idle = (one for one in self._agents.values() if not (one.is_connected or one.turns))
+        oldest = min(idle, key=lambda one: one.epoch, default=None)
+        if oldest is None:
+            raise CommandFailed(
+                "full", f"agent: {agents.MOST_AGENTS} agents are connected already"
+            )
+        del self._agents[oldest.name]
+        self._database.call(agents.forget, oldest.name)
+
+    def _may_go_on(self, agent: Agent, line: Line | Refused) -> bool:
+        """Wait a while for the turn of a line, where the turn waits for its session."""
+        if isinstance(line, Refused | Begin):
+            return True
+        until = time.monotonic() + _BEGINS_WITHIN_S
+        while agent.waits(line.turn):
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            agent.wait_for_start(left)
+        return True
+
+    def _carry_out(self, agent: Agent, line: Line | Refused, hold: Slice) -> None:
+        if isinstance(line, Refused):
+            return
+        seq = agent.seq
+        try:
+            if isinstance(line, Begin):
+                self._begin(agent, line)
+                return
+            served = agent.turns.get(line.turn)
+            if served is None:
+                words = f"turn: {line.turn!r} {agent.why_not(line.turn)}"
+                agent.note_error(LineError(seq, words, line.turn, over=True))
+                return
+            for _ in carry_out(line, served):
+                if hold.is_over:
+                    gevent.sleep(0)
+                    hold.begin()
+        except (CommandFailed, ModelError, UnknownSession, DuplicateId) as error:
+            agent.note_error(LineError(seq, str(error), line.turn, isinstance(line, Begin)))
+
+    def _begin(self, agent: Agent, line: Begin) -> None:
+        if line.turn in agent.turns or agent.waits(line.turn):
+            raise CommandFailed(
+                "invalid", f"turn: {line.turn!r} runs already; choose another name"
+            )
+        body = PromptBody(parts=[TextInput(text=line.prompt)], agent=agent.name)
+        epoch = agent.epoch
+        note = partial(agents.note, name=agent.name, epoch=epoch, seq=agent.seq)
+        prompt = self.accept(line.session, body, note)
+        if agent.epoch == epoch:
+            agent.begun[prompt] = line.turn, line.session
+        else:
+            agent.stale.add(prompt)
+
+    def _save(self, agent: Agent, epoch: int) -> None:
+        """Wait until all that lines have brought is saved, and note how far they have come."""
+        if agent.saved == agent.seq or agent.epoch != epoch:
+            return
+        seq = agent.seq
+        try:
+            for served in list(agent.turns.values()):
+                served.turn.settle()
+            self._drafts.flush()
+            self._database.call(agents.note, agent.name, epoch, seq)
+            for served in list(agent.turns.values()):
+                served.turn.wait_until_told()
+        except (NotSaved, sqlite3.Error) as error:
+            raise CommandFailed(
+                "unavailable", f"the store failed: {error}", retry_after_s=_RETRY_AFTER_S
+            ) from error
+        if agent.epoch == epoch:
+            agent.saved = seq
+
+
+def _check_order(first: int, expected: int) -> None:
+    """Check the number of the first of some lines.
+
+    Raises:
+        CommandFailed: lines before it are missing.
+    """
+    if not 0 < first <= expected:
+        raise CommandFailed(
+            "conflict",
+            f"seq: {first} is not allowed; line {expected} comes next, and lines that were sent "
+            "before may be repeated",
+        )

@@ -1,0 +1,82 @@
+"""What each line of an agent does to its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bus.agent_lines import (
+    Deadline,
+    End,
+    Fail,
+    Line,
+    Output,
+    Permission,
+    Questions,
+    Reasoning,
+    Retry,
+    Text,
+    Todos,
+    Tool,
+    Usage,
+)
+from bus.events.message import Failure
+from bus.events.part import CacheTokens, Tokens
+from bus.events.session import Todo
+from processor.agents.served import Served
+from processor.clock import now_ms
+
+DELTAS_AT_ONCE = 64
+"""As many as an engine gives at a time: other greenlets run between two lots of these."""
+
+
+def carry_out(line: Line, served: Served) -> Iterator[None]:
+    """Carry out a line; other greenlets may run between two steps.
+
+    Raises:
+        CommandFailed: the line is not possible now; the message says why.
+        ModelError: there is no room for so long an answer.
+    """
+    if isinstance(line, Text | Reasoning):
+        append = served.turn.text if isinstance(line, Text) else served.turn.reasoning
+        deltas = [line.text] if isinstance(line.text, str) else line.text
+        for at in range(0, len(deltas), DELTAS_AT_ONCE):
+            yield
+            if served.why_ended is None and (some := [*filter(None, _lot(deltas, at))]):
+                append(*some)
+    else:
+        yield
+        _ACTIONS[type(line)](line, served)
+
+
+def _lot(deltas: list[str], at: int) -> list[str]:
+    return deltas[at : at + DELTAS_AT_ONCE]
+
+
+def _todos(line: Todos, served: Served) -> None:
+    served.record.todos([Todo(one.content, one.status, one.priority) for one in line.todos])
+
+
+def _usage(line: Usage, served: Served) -> None:
+    cache = CacheTokens(line.cache_read, line.cache_write)
+    served.tokens = Tokens(line.input, line.output, line.reasoning, cache)
+    served.tokens.total = line.input + line.output + line.reasoning + cache.read + cache.write
+    served.cost = line.cost or 0
+
+
+def _retry(line: Retry, served: Served) -> None:
+    served.turn.retry(line.attempt, line.message, now_ms() + int(line.seconds * 1000))
+
+
+_ACTIONS: dict[type, Callable[[Any, Served], None]] = {
+    Tool: lambda line, served: served.turn.calls.change(line),
+    Output: lambda line, served: served.turn.calls.append(line),
+    Todos: _todos,
+    Permission: lambda line, served: served.ask(line),
+    Questions: lambda line, served: served.ask(line),
+    Usage: _usage,
+    Retry: _retry,
+    Deadline: lambda line, served: served.expire_in(line.seconds),
+    End: lambda line, served: served.finish(line.reason),
+    Fail: lambda line, served: served.give_up(Failure(line.name, {"message": line.message})),
+}

@@ -1,0 +1,55 @@
+"""How far agents of one's own have come, and todo lists: jobs for `Database`.
+
+An agent's epoch and the number of its last line are saved with what the line brought, so that a
+line which is sent again is known for what it is, after a restart too.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from bus.events.session import Todo
+
+MOST_AGENTS = 1000
+
+_encode = msgspec.json.Encoder().encode
+_decode_todos = msgspec.json.Decoder(list[Todo]).decode
+
+
+def note(db: sqlite3.Connection, name: str, epoch: int, seq: int) -> None:
+    """Save that an agent has come to line `seq` of an epoch; a newer epoch stays."""
+    db.execute(
+        "INSERT INTO agent (name, epoch, seq) VALUES (?, ?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq "
+        "WHERE excluded.epoch >= epoch",
+        (name, epoch, seq),
+    )
+
+
+def all_of_them(db: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+    """Return epoch and seq of each agent that has ever connected, by its name."""
+    rows = db.execute("SELECT name, epoch, seq FROM agent ORDER BY name")
+    return {name: (epoch, seq) for name, epoch, seq in rows}
+
+
+def forget(db: sqlite3.Connection, name: str) -> None:
+    """Forget an agent."""
+    db.execute("DELETE FROM agent WHERE name = ?", (name,))
+
+
+def put_todos(db: sqlite3.Connection, session: str, todos: Sequence[Todo]) -> None:
+    """Replace the todo list of a session."""
+    db.execute(
+        "INSERT INTO todo (session, json) SELECT id, ?2 FROM session WHERE id = ?1 "
+        "ON CONFLICT (session) DO UPDATE SET json = excluded.json",
+        (session, _encode(todos)),
+    )
+
+
+def todos(db: sqlite3.Connection, session: str) -> list[Todo]:
+    """Return the todo list of a session."""
+    row = db.execute("SELECT json FROM todo WHERE session = ?", (session,)).fetchone()
+    return [] if row is None else _decode_todos(row[0])

@@ -1,0 +1,356 @@
+"""Agents of one's own at a real `weir up`: over HTTP, from curl, JavaScript and Python."""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.blackbox.native import messages_of, stream_of, until_marked
+from tests.blackbox.weir_up import Up, prompt, said, weir_up
+from tests.openapi import check
+from tests.processes import ROOT, Running, environment, running, wait_until
+from tests.reference import fold
+
+EXAMPLES = ROOT / "docs" / "examples"
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with weir_up(tmp_path_factory.mktemp("publishing"), "--workers", "2") as shared:
+        yield shared
+
+
+@pytest.fixture
+def session(up: Up, tmp_path: Path) -> str:
+    return up.session(str(tmp_path))
+
+
+def send(up: Up, agent: str, *lines: Any, **query: Any) -> list[dict[str, Any]]:
+    """Send lines, and return the lines of the answer."""
+    body = b"".join(_line(line) for line in lines)
+    return answered(post(up, agent, body, **query))
+
+
+def post(up: Up, agent: str, body: bytes, **query: Any) -> tuple[int, bytes]:
+    where = "&".join(f"{key}={value}" for key, value in query.items())
+    parts = urlsplit(up.url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, 20)
+    with contextlib.closing(connection):
+        connection.request("POST", f"/weir/agents/{agent}?{where}", body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+def answered(reply: tuple[int, bytes]) -> list[dict[str, Any]]:
+    status, body = reply
+    assert status == 200, body
+    return [json.loads(line) for line in body.splitlines()]
+
+
+def _line(line: Any) -> bytes:
+    return (line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n"
+
+
+def begin(session: str, turn: str = "t") -> dict[str, Any]:
+    return {"type": "begin", "turn": turn, "session": session, "prompt": "do it"}
+
+
+def text(words: str, turn: str = "t") -> dict[str, Any]:
+    return {"type": "text", "turn": turn, "text": words}
+
+
+END = {"type": "end", "turn": "t"}
+
+
+@contextlib.contextmanager
+def author(up: Up, folder: Path, script: str, *words: str) -> Iterator[Running]:
+    """Run a script of an author in a folder of its own."""
+    file = folder / "author.py"
+    file.write_text(script)
+    with running(str(file), up.url, *words, log=folder / "author.log", cwd=folder) as process:
+        yield process
+
+
+def connected(up: Up, agent: str) -> Any:
+    """Wait until an agent takes prompts."""
+
+    def found() -> Any:
+        known = up.call("GET", "/weir/agents").body
+        return next((one for one in known if one["name"] == agent and one["prompts"]), None)
+
+    return wait_until(found, what=f"agent {agent}")
+
+
+def test_bad_lines_are_named_and_the_rest_goes_on(up, session):
+    lines = [
+        begin(session),
+        text("a"),
+        b'{"type":"text","turn":"t","text":"\xff"}',
+        b'{"type":"text","turn":"t","text":"' + b"x" * (3 << 20) + b'"}',
+        b'{"type":"tool","turn":"t","call":"c","tool":"x","input":{"a":' + b"[" * 999 + b"]" * 999,
+        b"nothing",
+        {"type": "shout", "turn": "t"},
+        {"type": "text", "turn": "t"},
+        {"type": "text", "turn": "t", "text": "b", "turn ": 1},
+        END,
+        text("late"),
+    ]
+    *said_of_it, ack = send(up, "bad", *lines)
+    errors = {one["line"]: one["message"] for one in said_of_it if one["type"] == "error"}
+    allowed = errors.pop(7)
+    assert allowed.startswith("type: Invalid value 'shout'; allowed: begin, text, ")
+    assert errors == {
+        3: "the line is not UTF-8: invalid start byte",
+        4: "the line is longer than 1048576 bytes",
+        5: "the line is nested deeper than 256 levels",
+        6: "the line is not JSON: JSON is malformed: invalid character (byte 4)",
+        8: "text: Object missing required field `text`",
+        11: "turn: 't' has ended",
+    }
+    assert (ack["type"], ack["seq"]) == ("ack", 11)
+    assert said(messages_of(up, session)[-1]) == "ab"
+
+
+def test_a_process_of_the_same_name_fences_the_older_one(up, session):
+    [ready] = send(up, "fenced", begin(session), epoch=5)
+    assert ready["epoch"] == 5
+    send(up, "fenced", text("mine", "u"), epoch=6)
+    status, body = post(up, "fenced", _line(text("zombie")), epoch=5)
+    assert status == 409
+    assert b"fenced" in body
+    answer = wait_until(
+        lambda: [m for m in messages_of(up, session) if "error" in m["info"]], what="the error"
+    )
+    assert "taken over" in answer[0]["info"]["error"]["data"]["message"]
+
+
+def test_a_retry_appends_once(up, session):
+    first = [begin(session), text("once ")]
+    send(up, "again", *first, epoch=5, seq=1)
+    send(up, "again", *first, text("only"), END, epoch=5, seq=1)
+    assert [said(one) for one in messages_of(up, session)] == ["do it", "once only"]
+    status, body = post(up, "again", _line(END), epoch=5, seq=9)
+    assert (status, b"line 5 comes next" in body) == (409, True)
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="the script needs jq")
+def test_the_example_for_the_shell(up, tmp_path):
+    (tmp_path / "a file").touch()
+    script = [str(EXAMPLES / "curl.sh"), up.url, str(tmp_path)]
+    session = subprocess.run(script, capture_output=True, text=True, check=True).stdout.strip()
+    [_, answer] = messages_of(up, session)
+    assert (said(answer), answer["info"]["agent"]) == ("a file\n", "shell")
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+def test_the_example_for_javascript(up, session, tmp_path):
+    command = ["node", str(EXAMPLES / "fetch.mjs"), up.url, "js"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            connected(up, "js")
+            answer = up.call("POST", f"/session/{session}/message", prompt("hi", agent="js")).body
+            assert process.wait(20) == 0, process.stdout.read()
+        finally:
+            process.kill()
+    assert (said(answer), said(answer, "reasoning")) == ("You said: hi", "This is easy.")
+
+
+def test_a_stream_of_lines_is_answered_as_they_come(up, session):
+    with raw(up, "POST", "/weir/agents/live", chunked=True) as live:
+        live.send_line(begin(session))
+        assert live.line()["seq"] == 1
+        live.send_line(text("now"))
+        assert live.line()["seq"] == 2
+        assert said(messages_of(up, session)[-1]) == "now"
+        live.send_line(END)
+        assert live.line()["seq"] == 3
+
+
+class Live:
+    """A request whose body goes on while its answer is read."""
+
+    def __init__(self, url: str, method: str, path: str, chunked: bool) -> None:
+        parts = urlsplit(url)
+        self._sock = socket.create_connection((parts.hostname, parts.port), 20)
+        head = f"{method} {path} HTTP/1.1\r\nHost: weir\r\n"
+        self._sock.sendall((head + "Transfer-Encoding: chunked\r\n" * chunked + "\r\n").encode())
+        self._answer: http.client.HTTPResponse | None = None
+
+    def send_line(self, line: Any) -> None:
+        data = _line(line)
+        self._sock.sendall(b"%x\r\n%b\r\n" % (len(data), data))
+
+    def line(self) -> dict[str, Any]:
+        if self._answer is None:
+            self._answer = http.client.HTTPResponse(self._sock)
+            self._answer.begin()
+            assert self._answer.status == 200, self._answer.read()
+        return json.loads(self._answer.readline())
+
+    def until(self, kind: str) -> dict[str, Any]:
+        while (line := self.line())["type"] != kind:
+            pass
+        return line
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+@contextlib.contextmanager
+def raw(up: Up, method: str, path: str, chunked: bool = False) -> Iterator[Live]:
+    live = Live(up.url, method, path, chunked)
+    try:
+        yield live
+    finally:
+        live.close()
+
+
+def test_a_person_answers_what_an_agent_asks(up, session, tmp_path):
+    asks = [
+        {"type": "ask", "turn": "t", "ask": "a", "permission": "bash", "patterns": ["rm"]},
+        {"type": "question", "turn": "t", "ask": "q"}
+        | {"questions": [{"question": "why", "header": "w", "options": []}]},
+    ]
+    with raw(up, "GET", "/weir/agents/asking") as work:
+        epoch = work.until("ready")["epoch"]
+        assert send(up, "asking", begin(session), *asks, epoch=epoch)[-1]["type"] == "ack"
+        here = f"directory={tmp_path}"
+        [permission] = check(up.call("GET", f"/permission?{here}"), "get", "/permission")
+        [question] = check(up.call("GET", f"/question?{here}"), "get", "/question")
+        path = f"/permission/{permission['id']}/reply"
+        assert up.call("POST", path, {"reply": "perhaps"}).status == 400
+        reply = up.call(
+            "POST", f"/session/{session}/permissions/{permission['id']}", {"response": "once"}
+        )
+        assert reply.body is True
+        path = f"/question/{question['id']}"
+        assert up.call("POST", f"{path}/reply", {"answers": []}).status == 400
+        assert up.call("POST", f"{path}/reject").body is True
+        assert up.call("POST", f"{path}/reject").status == 404
+        replies = [work.until("reply") for _ in asks]
+    assert [(one["ask"], one["reply"]) for one in replies] == [("a", "once"), ("q", "reject")]
+
+
+SERVES = """
+import sys, time, weir
+def answer(turn):
+    if turn.prompt == "hang":
+        yield "half"
+        while True:
+            time.sleep(0.01)
+            yield ""
+    yield "You said: " + turn.messages()[-1]["content"]
+weir.serve(answer, sys.argv[1], name=sys.argv[2])
+"""
+
+
+def test_the_lines_of_the_readme_publish_a_turn(up, tmp_path):
+    code = re.search(
+        r"```python\n(import weir\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+    script = code[1].replace("http://127.0.0.1:4097", up.url)
+    with stream_of(up, str(tmp_path)) as stream:
+        with author(up, tmp_path, script) as process:
+            assert process.process.wait(30) == 0, process.output
+        session = up.call("GET", f"/session?directory={tmp_path}").body[0]["id"]
+        got = fold(until_marked(up, stream, session))
+    [question, answer] = check(
+        up.call("GET", f"/session/{session}/message"), "get", "/session/{sessionID}/message"
+    )
+    assert (said(question), said(answer)) == ("do it", "Hello world")
+    assert got.messages_of(session) == [question, answer]
+    assert got.todos[session] == up.call("GET", f"/session/{session}/todo").body != []
+
+
+def test_a_prompt_to_a_python_agent_is_answered_and_its_abort_arrives(up, session, tmp_path):
+    with author(up, tmp_path, SERVES, "py"):
+        connected(up, "py")
+        body = prompt("hi", agent="py")
+        assert said(up.call("POST", f"/session/{session}/message", body).body) == "You said: hi"
+        up.call("POST", f"/session/{session}/prompt_async", prompt("hang", agent="py"))
+        wait_until(lambda: said(messages_of(up, session)[-1]) == "half")
+        assert up.call("POST", f"/session/{session}/abort").body is True
+        answer = messages_of(up, session)[-1]
+        assert answer["info"]["error"]["name"] == "MessageAbortedError"
+        body = prompt("still there?", agent="py")
+        assert "still" in said(up.call("POST", f"/session/{session}/message", body).body)
+
+
+WRITES = """
+import itertools, sys, weir
+with weir.connect(sys.argv[1], name=sys.argv[2]) as w:
+    with w.session(sys.argv[3]).turn("count") as t:
+        for number in itertools.count() if sys.argv[4] == "0" else range(int(sys.argv[4])):
+            t.text(f"{number:07d}|")
+            if number % 500 == 0:
+                t.flush()
+                print("saved", number, flush=True)
+"""
+
+
+def numbers(message: dict[str, Any]) -> list[int]:
+    """Return the numbers that an author has written; each is whole, or the last is cut."""
+    return [int(one) for one in said(message).split("|")[:-1]]
+
+
+def last_saved(process: Running) -> int:
+    return int(re.findall(r"saved (\d+)", process.output)[-1])
+
+
+def test_an_author_that_is_killed_leaves_an_error_and_what_was_acknowledged(up, session, tmp_path):
+    with author(up, tmp_path, WRITES, "killed", session, "0") as process:
+        process.says("saved 500")
+        process.process.send_signal(signal.SIGKILL)
+        process.process.wait()
+        saved = last_saved(process)
+    # It counts as connected for ten seconds more; one that takes its place ends that.
+    send(up, "killed", text("x"), epoch=2**50)
+    answer = wait_until(
+        lambda: [m for m in messages_of(up, session) if "error" in m["info"]], what="the error"
+    )[0]
+    assert numbers(answer) == list(range(len(numbers(answer))))
+    assert len(numbers(answer)) > saved
+
+
+def test_a_worker_that_is_killed_costs_an_author_nothing(up, session, tmp_path):
+    with author(up, tmp_path, WRITES, "worker", session, "20000") as process:
+        process.says("saved 2000")
+        for worker in up.pids("worker"):
+            os.kill(worker, signal.SIGKILL)
+            wait_until(lambda: len(up.pids("worker")) == 2 and up.answers())
+        assert process.process.wait(30) == 0, process.output
+    assert numbers(messages_of(up, session)[-1]) == list(range(20000))
+
+
+def test_a_client_imports_nothing_that_it_does_not_need():
+    program = "import sys, weir; print({'gevent', 'zmq', 'falcon'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True
+    )
+    assert done.stdout == "set()\n", done.stderr
+
+
+def test_a_processor_that_is_killed_keeps_what_was_acknowledged(up, session, tmp_path):
+    with author(up, tmp_path, WRITES, "processor", session, "0") as process:
+        process.says("saved 500")
+        [processor] = up.pids("processor")
+        os.kill(processor, signal.SIGKILL)
+        assert process.process.wait(30) == 1
+        assert "Aborted" in process.output
+        saved = last_saved(process)
+    answer = wait_until(lambda: up.patiently("GET", f"/session/{session}/message").body)[-1]
+    assert answer["info"]["error"]["name"] == "MessageAbortedError"
+    assert numbers(answer) == list(range(len(numbers(answer))))
+    assert len(numbers(answer)) > saved

@@ -1,0 +1,319 @@
+"""Agents of one's own: a line becomes events once, in order, and is saved when it is taken."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import pytest
+
+from bus import agent_lines as wire
+from bus.agent_lines import LineError, Taken
+from bus.bodies import CreateBody, PermissionBody, PromptBody, TextInput
+from bus.commands import (
+    AgentLines,
+    AgentWork,
+    Asks,
+    CommandFailed,
+    PermissionReply,
+    QuestionReply,
+)
+from bus.events.session import Option, Question
+from processor.agents.agents import Agents
+from processor.agents.lines import DELTAS_AT_ONCE
+from processor.store import agents as store
+from processor.store import recovery
+from processor.tool_calls import MOST_OUTPUT
+from processor.turn import aborted
+from tests.reference import fold
+from tests.unit.processor.rig import DIRECTORY, Rig
+
+DEADLINE_S = 10
+
+
+class Author:
+    """An agent that publishes into one session."""
+
+    def __init__(self, rig: Rig, name: str = "nightly") -> None:
+        self.rig = rig
+        self.name = name
+        self.session = rig.sessions.create(DIRECTORY, CreateBody(title="fixed title")).id
+
+    def send(self, *lines: Any, **how: Any) -> Taken:
+        with gevent.Timeout(DEADLINE_S):
+            return self.rig.agents.lines(
+                AgentLines(self.name, how.get("epoch"), how.get("seq"), list(lines), 10.0)
+            )
+
+    def work(self, epoch: int | None = None, **how: Any) -> Any:
+        return self.rig.agents.work(
+            AgentWork(self.name, epoch, how.get("after", 0), 0, how.get("lease", 10.0), True)
+        )
+
+    def begin(self, turn: str = "t") -> wire.Begin:
+        return wire.Begin(turn=turn, session=self.session, prompt="do it")
+
+    def answer(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        self.rig.publisher.flush()
+        stored = self.rig.messages(self.session)[-1]
+        return json.loads(bytes(stored.info)), [json.loads(bytes(part)) for part in stored.parts]
+
+    def failed(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Return the answer once it has an error."""
+        until(lambda: "error" in self.answer()[0])
+        return self.answer()
+
+
+@pytest.fixture
+def author(rig: Rig) -> Author:
+    return Author(rig)
+
+
+def words(turn: str = "t", *deltas: str) -> wire.Text:
+    return wire.Text(turn=turn, text=list(deltas))
+
+
+END = wire.End(turn="t")
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """Return the first true value of a condition."""
+    with gevent.Timeout(DEADLINE_S):
+        while not (value := condition()):
+            gevent.sleep(0.002)
+    return value
+
+
+def of_kind(parts: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [part for part in parts if part["type"] == kind]
+
+
+def test_a_turn_reads_as_it_was_written(rig: Rig, author: Author) -> None:
+    taken = author.send(
+        author.begin(),
+        wire.Reasoning(turn="t", text="hm"),
+        words("t", "Hello ", "world"),
+        wire.Tool(turn="t", call="c", tool="bash", input={"command": "ls"}),
+        wire.Output(turn="t", call="c", text="a.txt\n"),
+        wire.Tool(turn="t", call="c", status="completed", output="b.txt\n"),
+        words("t", "Done."),
+        wire.Todos(turn="t", todos=[wire.TodoInput("one", "completed")]),
+        wire.Usage(turn="t", input=3, output=4, cost=0.5),
+        END,
+    )
+    assert (taken.seq, taken.errors) == (10, [])
+    info, parts = author.answer()
+    assert [part["type"] for part in parts] == [
+        *("step-start", "reasoning", "text", "tool", "text", "step-finish")
+    ]
+    assert parts[3]["state"]["output"] == "a.txt\nb.txt\n"
+    assert (info["finish"], info["cost"], info["tokens"]["output"]) == ("stop", 0.5, 4)
+    state = fold(rig.events)
+    assert state.messages_of(author.session)[-1]["parts"] == parts
+    assert state.todos[author.session] == [
+        {"content": "one", "status": "completed", "priority": "medium"}
+    ]
+    assert rig.database.call(store.todos, author.session)[0].content == "one"
+    told = [e["properties"]["part"]["state"]["status"] for e in _tool_events(rig)]
+    assert (told[0], told[-1]) == ("pending", "completed")
+
+
+def _tool_events(rig: Rig) -> list[dict[str, Any]]:
+    updated = [e for e in rig.events if e["type"] == "message.part.updated"]
+    return [e for e in updated if e["properties"]["part"]["type"] == "tool"]
+
+
+def test_lines_that_come_again_are_taken_once(author: Author) -> None:
+    epoch = author.send(author.begin()).epoch
+    lines = [words("t", "one "), words("t", "two ")]
+    author.send(*lines, epoch=epoch, seq=2)
+    again = author.send(*lines, words("t", "three"), END, epoch=epoch, seq=2)
+    assert (again.seq, again.errors) == (5, [])
+    assert of_kind(author.answer()[1], "text")[0]["text"] == "one two three"
+
+
+def test_a_line_that_is_refused_is_refused_again_when_it_comes_again(author: Author) -> None:
+    epoch = author.send(author.begin()).epoch
+    first = author.send(words("x", "late"), epoch=epoch, seq=2)
+    again = author.send(words("x", "late"), words("t", "good"), epoch=epoch, seq=2)
+    assert again.errors == first.errors != []
+
+
+def test_what_is_acknowledged_is_in_the_store(rig: Rig, author: Author) -> None:
+    taken = author.send(author.begin(), words("t", "saved"))
+    assert rig.database.call(store.all_of_them)[author.name] == (taken.epoch, taken.seq)
+    assert of_kind(author.answer()[1], "text")[0]["text"] == "saved"
+
+
+def test_lines_that_are_missing_are_asked_for(author: Author) -> None:
+    author.send(author.begin())
+    with pytest.raises(CommandFailed, match="line 2 comes next") as failed:
+        author.send(END, seq=3)
+    assert failed.value.kind == "conflict"
+
+
+def test_an_older_process_is_fenced_and_its_turn_ends(rig: Rig, author: Author) -> None:
+    old = author.send(author.begin(), words("t", "half")).epoch
+    new = author.work(epoch=old + 1)
+    assert new.seq == 0
+    with pytest.raises(CommandFailed, match="fenced"):
+        author.send(words("t", "zombie"), epoch=old, seq=3)
+    info, parts = author.failed()
+    assert "taken over" in info["error"]["data"]["message"]
+    assert of_kind(parts, "text")[0]["text"] == "half"
+
+
+def test_a_fence_outlasts_the_processor(rig: Rig, author: Author) -> None:
+    epoch = author.work(epoch=7).epoch
+    later = Agents(rig.services, rig.asks, None, rig.turns.wait)
+    with pytest.raises(CommandFailed, match="fenced"):
+        later.work(AgentWork(author.name, epoch - 1, 0, 0, 10.0))
+
+
+BAD = {
+    "never begun": (words("x", "late"), "never begun"),
+    "never opened": (wire.Output(turn="t", call="c", text="x"), "never opened"),
+    "without a name": (wire.Tool(turn="t", call="c"), "tool: missing"),
+    "begun twice": (wire.Begin(turn="t", session="ses_1", prompt="x"), "runs already"),
+    "ask of no call": (
+        wire.Permission(turn="t", ask="a", permission="bash", call="c"),
+        "never opened",
+    ),
+    "unknown session": (wire.Begin(turn="u", session="ses_1", prompt="x"), "Session not found"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_line_that_cannot_be_is_named_and_the_rest_goes_on(author: Author, case: str) -> None:
+    line, words_of_it = BAD[case]
+    taken = author.send(author.begin(), words("t", "a"), line, words("t", "b"), END)
+    [error] = taken.errors
+    assert error.seq == 3
+    assert words_of_it in error.message
+    assert of_kind(author.answer()[1], "text")[0]["text"] == "ab"
+
+
+def test_nothing_follows_the_end_of_a_turn_or_of_a_call(author: Author) -> None:
+    taken = author.send(
+        author.begin(),
+        wire.Tool(turn="t", call="c", tool="bash", status="error", error="no"),
+        wire.Output(turn="t", call="c", text="x"),
+        wire.Tool(turn="t", call="c", tool="bash"),
+        END,
+        words("t", "late"),
+    )
+    assert [error.seq for error in taken.errors] == [3, 4, 6]
+    assert taken.errors[-1] == LineError(6, "turn: 't' has ended", "t", over=True)
+
+
+def test_a_call_that_is_open_at_the_end_of_its_turn_fails(author: Author) -> None:
+    author.send(author.begin(), wire.Tool(turn="t", call="c", tool="bash"), END)
+    [call] = of_kind(author.answer()[1], "tool")
+    assert call["state"]["status"] == "error"
+
+
+def test_the_output_of_a_call_is_bounded(author: Author) -> None:
+    lines = [wire.Output(turn="t", call="c", text="x" * (MOST_OUTPUT // 2))] * 3
+    begun = author.begin(), wire.Tool(turn="t", call="c", tool="bash")
+    taken = author.send(*begun, *lines, END)
+    assert [error.seq for error in taken.errors] == [5]
+
+
+def test_an_agent_that_falls_silent_leaves_an_error_and_what_was_saved(author: Author) -> None:
+    taken = author.send(author.begin(), words("t", "half"))
+    agent = author.rig.agents._agents[author.name]
+    agent.tick(float("inf"))
+    info, parts = author.failed()
+    assert "gone away" in info["error"]["data"]["message"]
+    assert of_kind(parts, "text")[0]["text"] == "half"
+    [late] = author.send(END, epoch=taken.epoch).errors
+    assert "gone away" in late.message
+
+
+def test_a_deadline_ends_a_turn_and_its_agent_hears_of_it(author: Author) -> None:
+    author.send(author.begin(), wire.Deadline(turn="t", seconds=0.01))
+    assert "deadline" in author.failed()[0]["error"]["data"]["message"]
+    [abort] = author.rig.agents._agents[author.name].work(0, 0)
+    assert isinstance(abort, wire.Abort)
+    assert "deadline" in abort.reason
+
+
+def test_prompts_wait_for_their_agent_and_go_to_it(rig: Rig, author: Author) -> None:
+    epoch = author.work().epoch
+    body = PromptBody(parts=[TextInput(text="hi")], agent=author.name)
+    message = rig.prompts.accept(author.session, body)
+    [prompt] = until(lambda: author.work(epoch=epoch).work)
+    assert (prompt.turn, prompt.text, prompt.session) == (message, "hi", author.session)
+    [again] = author.work(epoch=epoch).work
+    assert again == prompt
+    assert author.work(epoch=epoch, after=prompt.number).work == []
+    author.send(words(message, "hello"), wire.End(turn=message), epoch=epoch)
+    assert of_kind(author.answer()[1], "text")[0]["text"] == "hello"
+    assert author.work(epoch=epoch).work == []
+
+
+def test_a_turn_waits_for_its_session_and_its_lines_wait_with_it(rig: Rig, author: Author) -> None:
+    author.send(author.begin("first"))
+    author.send(author.begin("second"))
+    agent = rig.agents._agents[author.name]
+    writer = gevent.spawn(author.send, words("second", "after"), wire.End(turn="second"))
+    other = Author(rig, "other")
+    other.send(other.begin(), words("t", "not held up"), END)
+    assert not writer.ready()
+    rig.turns.abort([author.session], 1)
+    until(lambda: rig.agents.tick() or not agent.begun)
+    assert [error.over for error in writer.get(timeout=5).errors] == [True, True]
+
+
+def test_asks_reach_people_and_their_answers_the_agent(rig: Rig, author: Author) -> None:
+    epoch = author.work().epoch
+    author.send(
+        author.begin(),
+        wire.Tool(turn="t", call="c", tool="bash"),
+        wire.Permission(turn="t", ask="a", permission="bash", patterns=["rm"], call="c"),
+        wire.Questions(turn="t", ask="q", questions=[Question("why", "w", [Option("x", "")])]),
+        epoch=epoch,
+    )
+    [permission] = rig.asks.waiting(Asks("permission", DIRECTORY))
+    [question] = rig.asks.waiting(Asks("question"))
+    assert rig.asks.waiting(Asks("permission", "/elsewhere")) == []
+    assert permission.tool.callID == "c"
+    with pytest.raises(CommandFailed, match="one list for each question"):
+        rig.asks.answer(QuestionReply(question.id, []))
+    rig.asks.answer(QuestionReply(question.id, [["x"]]))
+    rig.asks.reply(PermissionReply(permission.id, PermissionBody(reply="always")))
+    with pytest.raises(CommandFailed, match="not found"):
+        rig.asks.reply(PermissionReply(permission.id, PermissionBody(reply="once")))
+    answers, leave = author.work(epoch=epoch).work
+    assert (answers.ask, answers.answers, leave.ask, leave.reply) == ("q", [["x"]], "a", "always")
+    rig.publisher.flush()
+    state = fold(rig.events)
+    assert (state.permissions, state.questions) == ({}, {})
+
+
+def test_asks_of_a_turn_that_ends_are_refused(rig: Rig, author: Author) -> None:
+    author.send(author.begin(), wire.Permission(turn="t", ask="a", permission="bash"))
+    rig.turns.abort([author.session], 1)
+    assert rig.asks.waiting(Asks("permission")) == []
+    rig.publisher.flush()
+    [replied] = [e for e in rig.events if e["type"] == "permission.replied"]
+    assert replied["properties"]["reply"] == "reject"
+
+
+def test_a_killed_processor_leaves_no_call_and_no_ask_open(rig: Rig, author: Author) -> None:
+    author.send(
+        author.begin(),
+        wire.Tool(turn="t", call="c", tool="bash"),
+        wire.Permission(turn="t", ask="a", permission="bash"),
+    )
+    news = rig.database.call(recovery.recover, aborted(), 5)
+    assert [left.session.id for left in news.asks] == [author.session]
+    assert of_kind(author.answer()[1], "tool")[0]["state"]["status"] == "error"
+
+
+def test_many_deltas_of_a_line_let_others_run(rig: Rig, author: Author) -> None:
+    turned: list[int] = []
+    other = gevent.spawn(lambda: [(turned.append(1), gevent.sleep(0)) for _ in range(1000)])
+    author.send(author.begin(), words("t", *["x" * 20] * (DELTAS_AT_ONCE * 200)), END)
+    other.kill()
+    assert len(turned) > 5

@@ -1,0 +1,102 @@
+"""The work of an agent on its way from weir: one stream, opened again whenever it is cut."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from weir.errors import Fenced, Refused, Unreachable, WeirError
+from weir.server import SILENT_S, Passing, Server
+
+_PATIENCE_S = 60.0
+_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
+
+Work = dict[str, Any]
+
+
+class Inbox:
+    """Hears what weir hands out, in a thread of its own.
+
+    Args:
+        server: where from.
+        path: of the agent.
+        on_work: called with each item of work, once, in order; must not wait.
+        on_ready: called with each new stream, and what it begins with.
+        on_failure: called once, when there will be no more work.
+        prompts: the agent answers prompts of others.
+        patient: wait for a weir that is not there for as long as it takes.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        path: str,
+        on_work: Callable[[Work], None],
+        on_ready: Callable[[Work], None],
+        on_failure: Callable[[WeirError], None],
+        prompts: bool,
+        patient: bool,
+    ) -> None:
+        self._server = server
+        self._path = path
+        self._on_work = on_work
+        self._on_ready = on_ready
+        self._on_failure = on_failure
+        self._prompts = prompts
+        self._patient = patient
+        self._epoch: int | None = None
+        self._after = 0
+        self._heard = False
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="weir-inbox", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._closed.set()
+
+    def _run(self) -> None:
+        pause_s, until = _PAUSE_S, time.monotonic() + _PATIENCE_S
+        while not self._closed.is_set():
+            try:
+                self._follow()
+                why = "the stream of work has ended"
+            except Passing as error:
+                why = str(error)
+            except (Refused, Fenced) as error:
+                self._on_failure(error)
+                return
+            if self._heard:
+                pause_s, until = _PAUSE_S, time.monotonic() + _PATIENCE_S
+            if time.monotonic() > until and not (self._patient and self._epoch is None):
+                self._on_failure(Unreachable(f"{self._server.url}: {why}"))
+                return
+            self._closed.wait(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _follow(self) -> None:
+        self._heard = False
+        query = f"?after={self._after}&prompts={'true' if self._prompts else 'false'}"
+        if self._epoch is not None:
+            query += f"&epoch={self._epoch}"
+        with contextlib.closing(self._server.connection(SILENT_S)) as connection:
+            for data in self._server.lines(connection, "GET", self._path + query):
+                if self._closed.is_set():
+                    return
+                self._take(json.loads(data))
+
+    def _take(self, said: Work) -> None:
+        self._heard = True
+        if said["type"] == "ready":
+            self._epoch = said["epoch"]
+            self._on_ready(said)
+        elif said["type"] == "failed":
+            error = Fenced if said["status"] == 409 else Refused
+            raise error(said["message"])
+        elif "number" in said and said["number"] > self._after:
+            self._after = said["number"]
+            self._on_work(said)

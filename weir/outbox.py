@@ -1,0 +1,210 @@
+"""The lines of an agent on their way to weir: numbered, in batches, each sent until it is saved.
+
+A thread sends what has gathered while the last batch was on its way, so that many small calls cost
+as little as a few large ones. `MOST_WAITING` bytes may wait; past that the caller waits.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from bus.agent_lines import Line, Reasoning, Text
+from weir.errors import Fenced, Refused, Unreachable, WeirError
+from weir.server import TIMEOUT_S, Passing, Server, failure
+
+MOST_WAITING = 1024 * 1024
+_GATHERED = 16 * 1024
+"""Characters of one line that gathers deltas."""
+_PATIENCE_S = 60.0
+_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Sender(Protocol):
+    """What a line is about: it hears of an error."""
+
+    def refused(self, message: str, over: bool) -> None:
+        """Take an error of weir's about one of its lines; `over`: no further line is taken."""
+
+
+class _Waiting(Struct):
+    seq: int
+    line: Line
+    size: int
+    sender: Sender
+
+
+class Outbox:
+    """Sends lines of one agent, from any thread.
+
+    Args:
+        server: where to.
+        path: of the agent.
+        epoch: of this process.
+        on_failure: called once, when lines cannot be sent any more.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        path: str,
+        epoch: int,
+        on_failure: Callable[[WeirError], None],
+    ) -> None:
+        self._server = server
+        self._path = f"{path}?epoch={epoch}"
+        self._on_failure = on_failure
+        self._changed = threading.Condition()
+        self._waiting: deque[_Waiting] = deque()
+        self._sending = 0  # lines at the front that may be on their way
+        self._size = 0
+        self._seq = self._saved = 0
+        self._failure: WeirError | None = None
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="weir-outbox", daemon=True)
+        self._thread.start()
+
+    def put(self, line: Line, size: int, sender: Sender) -> int:
+        """Put a line behind all others; return its number.
+
+        Waits while `MOST_WAITING` bytes wait.
+
+        Raises:
+            WeirError: lines cannot be sent any more.
+        """
+        with self._changed:
+            while self._size >= MOST_WAITING and self._failure is None:
+                self._changed.wait()
+            self._check()
+            self._size += size
+            if not self._gathered(line, size):
+                self._seq += 1
+                self._waiting.append(_Waiting(self._seq, line, size, sender))
+                self._changed.notify_all()
+            return self._seq
+
+    def wait(self, seq: int, timeout_s: float | None = None) -> None:
+        """Wait until all lines up to a number are saved.
+
+        Raises:
+            Unreachable: they are not saved in time.
+            WeirError: lines cannot be sent any more.
+        """
+        with self._changed:
+            done = self._changed.wait_for(
+                lambda: self._saved >= seq or self._failure is not None, timeout_s
+            )
+            if self._saved < seq:
+                self._check()
+            if not done:
+                raise Unreachable(f"weir has not saved all lines within {timeout_s:g} s")
+
+    @property
+    def seq(self) -> int:
+        """The number of the last line."""
+        return self._seq
+
+    def fail(self, error: WeirError) -> None:
+        """Send nothing any more."""
+        with self._changed:
+            if self._failure is not None:
+                return
+            self._failure = error
+            self._changed.notify_all()
+        self._on_failure(error)
+
+    def close(self, timeout_s: float) -> None:
+        """Send what waits, for so long at most, and end."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout_s)
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise type(self._failure)(*self._failure.args)
+
+    def _gathered(self, line: Line, size: int) -> bool:
+        """Append a delta to the last line, if that waits and is of the same text."""
+        if len(self._waiting) <= self._sending:
+            return False
+        last = self._waiting[-1]
+        before = last.line
+        if not isinstance(line, Text | Reasoning) or type(before) is not type(line):
+            return False
+        if before.turn != line.turn or last.size + size > _GATHERED:
+            return False
+        assert isinstance(before, Text | Reasoning)
+        assert isinstance(before.text, list)
+        assert isinstance(line.text, list)
+        before.text += line.text
+        last.size += size
+        return True
+
+    def _run(self) -> None:
+        connection = self._server.connection(TIMEOUT_S)
+        pause_s, until = _PAUSE_S, math.inf
+        while (batch := self._next()) is not None:
+            data = b"".join(_encode(one.line) + b"\n" for one in batch)
+            try:
+                path = f"{self._path}&seq={batch[0].seq}"
+                for said in self._server.lines(connection, "POST", path, data):
+                    self._take(json.loads(said), batch[0].seq)
+                    pause_s, until = _PAUSE_S, math.inf
+            except Passing as error:
+                until = min(until, time.monotonic() + _PATIENCE_S)
+                if time.monotonic() > until:
+                    self.fail(Unreachable(f"{self._server.url}: {error}"))
+                    break
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            except (Refused, Fenced) as error:
+                self.fail(error)
+                break
+        connection.close()
+
+    def _next(self) -> list[_Waiting] | None:
+        """Wait for lines and return those of the next batch; None when there will be none."""
+        with self._changed:
+            self._sending = 0
+            while not self._waiting and not self._closing and self._failure is None:
+                self._changed.wait()
+            if not self._waiting or self._failure is not None:
+                return None
+            batch = list(self._waiting)
+            self._sending = len(batch)
+            return batch
+
+    def _take(self, said: dict[str, Any], first: int) -> None:
+        """Take a line of the answer to a batch."""
+        if said["type"] == "ack":
+            self._acknowledged(said["seq"])
+        elif said["type"] == "error":
+            self._refused(said, first)
+        elif said["type"] == "failed":
+            raise failure(said["status"], said["message"])
+
+    def _refused(self, said: dict[str, Any], first: int) -> None:
+        with self._changed:
+            at = said["seq"] - (self._waiting[0].seq if self._waiting else first)
+            sender = self._waiting[at].sender if 0 <= at < len(self._waiting) else None
+        if sender is not None:
+            sender.refused(said["message"], said.get("over", False))
+
+    def _acknowledged(self, seq: int) -> None:
+        with self._changed:
+            while self._waiting and self._waiting[0].seq <= seq:
+                self._size -= self._waiting.popleft().size
+                self._sending = max(0, self._sending - 1)
+            self._saved = max(self._saved, seq)
+            self._changed.notify_all()

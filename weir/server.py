@@ -1,0 +1,126 @@
+"""The HTTP that an agent speaks with weir: the standard library's client, and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import ssl
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from weir.errors import Fenced, Refused, Unreachable
+
+TIMEOUT_S = 60.0
+"""Of a request: weir answers within 30 s, if only that it cannot."""
+SILENT_S = 15.0
+"""Of a stream of work, in which weir says something every 2 s."""
+_PASSES = (408, 429, 502, 503, 504, 507)
+_MOST_LINE = 16 * 1024 * 1024
+
+
+class Passing(Exception):
+    """A request failed in a way that may pass: it may be sent again, if it may be sent twice."""
+
+
+class Server:
+    """A weir by its URL: ``http(s)://[USER:PASSWORD@]HOST[:PORT][/PATH]``.
+
+    Raises:
+        ValueError: the URL is no such.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"url: {url!r} is not allowed; allowed is http(s)://HOST[:PORT]")
+        self._host, self._port = parts.hostname, parts.port
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._path = parts.path.rstrip("/")
+        self._headers = {"Accept": "application/json"}
+        if parts.username is not None:
+            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self._headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+        self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{self._path}"
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Send one request on a connection of its own; return the JSON of the answer.
+
+        Raises:
+            Refused: the answer is an error.
+            Unreachable: there is no answer, or it asks to try again.
+        """
+        data = None if body is None else json.dumps(body).encode()
+        with closing(self.connection(TIMEOUT_S)) as connection:
+            try:
+                answer = self._answer(connection, method, path, data)
+                said = answer.read()
+                _check(answer.status, said)
+            except (OSError, http.client.HTTPException, Passing) as error:
+                raise Unreachable(f"{self.url}: {_cause(error)}") from error
+        return json.loads(said) if said else None
+
+    def connection(self, timeout_s: float) -> http.client.HTTPConnection:
+        """Return a connection that is made with its first request."""
+        if self._tls is not None:
+            return http.client.HTTPSConnection(
+                self._host, self._port, timeout=timeout_s, context=self._tls
+            )
+        return http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
+
+    def lines(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        data: bytes | None = None,
+    ) -> Iterator[bytes]:
+        """Send a request on a connection that may serve many; yield the lines of the answer.
+
+        Raises:
+            Passing: no answer came, the answer was cut, or it asks to try again.
+            Refused: the answer is an error that stays.
+            Fenced: another process has the agent's name.
+        """
+        try:
+            answer = self._answer(connection, method, path, data)
+            if answer.status != 200:
+                _check(answer.status, answer.read())
+            while line := answer.readline(_MOST_LINE):
+                if not line.endswith(b"\n"):
+                    raise http.client.IncompleteRead(line)
+                yield line
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise Passing(_cause(error)) from error
+
+    def _answer(
+        self, connection: http.client.HTTPConnection, method: str, path: str, data: bytes | None
+    ) -> http.client.HTTPResponse:
+        connection.request(method, self._path + path, data, self._headers)
+        return connection.getresponse()
+
+
+def _check(status: int, body: bytes) -> None:
+    if status < 400:
+        return
+    try:
+        message = json.loads(body)["data"]["message"]
+    except (ValueError, KeyError, TypeError):
+        message = body[:200].decode(errors="replace") or f"status {status}"
+    raise failure(status, str(message))
+
+
+def failure(status: int, message: str) -> Exception:
+    """Return the exception that stands for an error of weir's."""
+    if status in _PASSES:
+        return Passing(message)
+    if status == 409:
+        return Fenced(message)
+    return Refused(message, status)
+
+
+def _cause(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,0 +1,355 @@
+"""One turn: what an agent says and does in answer to a prompt."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from bus import agent_lines as wire
+from bus.events.session import Option, Question
+from weir.errors import Aborted, Refused, WeirError
+from weir.outbox import Outbox
+from weir.tool_call import ToolCall
+
+if TYPE_CHECKING:
+    from weir.session import Message, Session
+
+_PIECE = 100_000
+"""Characters of one delta: a line has at most 1 MiB."""
+_STATUSES = {"done": "completed", "doing": "in_progress", "todo": "pending"}
+
+Reply = Literal["once", "always", "reject"]
+Todo = tuple[str, str] | Mapping[str, str]
+
+
+class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
+    """A turn that runs.
+
+    Every method may be called from any thread. What is said is sent in the background, in order;
+    a call waits only while a mebibyte of it is not saved yet. Methods raise `Aborted` once the
+    turn has been stopped, and `Refused` after a line that weir could not take.
+
+    In a ``with`` block the turn ends with the block: well, or as an error if the block raises.
+
+    Attributes:
+        session: of the turn.
+        name: what the turn is called on the wire; of a prompt, the id of the prompt's message.
+        files: how many files came with the prompt; `session.message(name)` has them.
+        system: instructions that came with the prompt.
+        aborted: set once somebody has stopped the turn.
+        begun: weir knows of the turn.
+        ended: the turn has been ended here.
+    """
+
+    def __init__(
+        self, session: Session, name: str, outbox: Outbox, prompt: str | None, begun: bool
+    ) -> None:
+        self.session = session
+        self.name = name
+        self.aborted = threading.Event()
+        self._outbox = outbox
+        self._prompt = prompt
+        self._why = ""
+        self._refusals: list[str] = []
+        self._replies: dict[str, _Reply] = {}
+        self._names = itertools.count(1)
+        self._on_abort: list[Any] = []
+        self.files, self.system = 0, ""
+        self.begun, self.ended = begun, False
+
+    @property
+    def prompt(self) -> str:
+        """The text to answer."""
+        if self._prompt is None:
+            from weir.session import text_of
+
+            self._prompt = text_of(self.session.message(self.name)["parts"])
+        return self._prompt
+
+    def messages(self) -> list[Message]:
+        """Return what was said in the session up to the prompt, as chat models want it."""
+        return self.session.messages(self.name)
+
+    # What a turn says.
+
+    def text(self, *deltas: str) -> None:
+        """Append to the answer."""
+        for delta in _pieces(deltas):
+            self._put(wire.Text(turn=self.name, text=[delta]), len(delta))
+
+    def reasoning(self, *deltas: str) -> None:
+        """Append to what the model thinks."""
+        for delta in _pieces(deltas):
+            self._put(wire.Reasoning(turn=self.name, text=[delta]), len(delta))
+
+    def tool(self, tool: str, /, *, title: str = "", **arguments: Any) -> ToolCall:
+        """Open a tool call, with the arguments that clients show; it runs from now on."""
+        name = f"call_{next(self._names)}"
+        line = wire.Tool(
+            turn=self.name, call=name, tool=tool, input=arguments, title=title or None
+        )
+        self._put(line, 256)
+        return ToolCall(name, self._put, self.name)
+
+    def todo(self, todos: Iterable[Todo]) -> None:
+        """Replace the todo list of the session: pairs of text and status, or mappings.
+
+        A status is ``pending``, ``in_progress``, ``completed`` or ``cancelled``; ``todo``,
+        ``doing`` and ``done`` stand for the first three.
+        """
+        made = [_todo(one) for one in todos]
+        self._put(wire.Todos(turn=self.name, todos=made), 128 * (len(made) + 1))
+
+    def usage(
+        self,
+        *,
+        input: int = 0,
+        output: int = 0,
+        reasoning: int = 0,
+        cache_read: int = 0,
+        cache_write: int = 0,
+        cost: float = 0.0,
+    ) -> None:
+        """Set what the turn has cost so far: tokens, and US dollars."""
+        self._put(
+            wire.Usage(
+                turn=self.name,
+                input=input,
+                output=output,
+                reasoning=reasoning,
+                cache_read=cache_read,
+                cache_write=cache_write,
+                cost=cost,
+            ),
+            128,
+        )
+
+    def retry(self, attempt: int, message: str, seconds: float = 0.0) -> None:
+        """Say that the model failed, and in how many seconds it is asked again."""
+        self._put(
+            wire.Retry(turn=self.name, attempt=attempt, message=message, seconds=seconds), 256
+        )
+
+    def deadline(self, seconds: float) -> None:
+        """Have weir end the turn as an error if it still runs in so many seconds."""
+        self._put(wire.Deadline(turn=self.name, seconds=seconds), 64)
+
+    # What a turn asks.
+
+    def ask(
+        self,
+        permission: str,
+        *patterns: str,
+        call: ToolCall | None = None,
+        always: Sequence[str] = (),
+        timeout_s: float | None = None,
+        **metadata: Any,
+    ) -> Reply:
+        """Ask a person for leave, and wait for the answer.
+
+        Raises:
+            TimeoutError: nobody has answered in time.
+            Aborted: the turn has been stopped meanwhile.
+        """
+        name = f"ask_{next(self._names)}"
+        line = wire.Permission(
+            turn=self.name,
+            ask=name,
+            permission=permission,
+            patterns=list(patterns),
+            always=list(always),
+            metadata=metadata,
+            call=None if call is None else call.name,
+        )
+        return self._asked(line, timeout_s)["reply"]  # type: ignore[no-any-return]
+
+    def question(
+        self,
+        question: str,
+        options: Sequence[str] = (),
+        *,
+        header: str = "",
+        multiple: bool = False,
+        timeout_s: float | None = None,
+    ) -> list[str] | None:
+        """Ask a person a question, and wait: the labels chosen, or None if nobody wants to answer.
+
+        Raises:
+            TimeoutError: nobody has answered in time.
+            Aborted: the turn has been stopped meanwhile.
+        """
+        asked = Question(
+            question,
+            header or question[:30],
+            [Option(label, "") for label in options],
+            multiple,
+        )
+        name = f"ask_{next(self._names)}"
+        line = wire.Questions(turn=self.name, ask=name, questions=[asked])
+        said = self._asked(line, timeout_s)
+        return None if said["reply"] == "reject" else list(said["answers"][0])
+
+    # How a turn begins and ends.
+
+    def flush(self, timeout_s: float | None = None) -> None:
+        """Wait until all that was said is saved.
+
+        Raises:
+            Refused: weir could not take some of it.
+            Unreachable: it is not saved in time.
+        """
+        self._outbox.wait(self._outbox.seq, timeout_s)
+        self._check()
+
+    def end(self, reason: str = "stop") -> None:
+        """End the turn well, and wait until that is saved."""
+        self._last(wire.End(turn=self.name, reason=reason))
+
+    def fail(self, message: str, name: str = "UnknownError") -> None:
+        """End the turn with an error, and wait until that is saved; what was said stays."""
+        self._last(wire.Fail(turn=self.name, message=message, name=name))
+
+    def __enter__(self) -> Self:
+        """Begin the turn, and wait until weir has taken it."""
+        if not self.begun:
+            line = wire.Begin(turn=self.name, session=self.session.id, prompt=self.prompt)
+            self._put(line, len(self.prompt))
+            self._outbox.wait(self._outbox.seq)
+            self._check()
+            self.begun = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the turn; an error of the block is told, and goes on."""
+        if self.ended:
+            return
+        if error is None:
+            self.end()
+        elif not isinstance(error, WeirError):
+            try:
+                self.fail(f"{type(error).__name__}: {error}"[:10_000])
+            except WeirError as other:
+                error.add_note(f"the end of the turn is not saved: {other}")
+        elif not self.aborted.is_set():
+            self._refusals.clear()
+            try:
+                self.fail(str(error))
+            except WeirError:
+                return  # the block's own error says it
+
+    async def __aenter__(self) -> Self:
+        """Begin the turn likewise, without holding up the loop."""
+        return await asyncio.to_thread(self.__enter__)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the turn likewise."""
+        await asyncio.to_thread(self.__exit__, kind, error, trace)
+
+    # What weir says of a turn.
+
+    def refused(self, message: str, over: bool) -> None:
+        """Take an error of weir's about a line of the turn."""
+        if over and self.begun:
+            self.stop(message)
+        else:
+            self._refusals.append(message)
+
+    def stop(self, why: str) -> None:
+        """Note that the turn has ended from outside."""
+        if self.ended or self.aborted.is_set():
+            return
+        self._why = why
+        self.aborted.set()
+        for reply in list(self._replies.values()):
+            reply.event.set()
+        for call in self._on_abort:
+            call()
+
+    def on_abort(self, call: Any) -> None:
+        """Call something, from another thread, as soon as the turn is stopped."""
+        self._on_abort.append(call)
+        if self.aborted.is_set():
+            call()
+
+    def replied(self, work: Mapping[str, Any]) -> None:
+        """Take the answer of a person."""
+        reply = self._replies.get(work["ask"])
+        if reply is not None:
+            reply.said = work
+            reply.event.set()
+
+    def _asked(self, line: wire.Permission | wire.Questions, timeout_s: float | None) -> Any:
+        reply = self._replies[line.ask] = _Reply()
+        try:
+            self._put(line, 1024)
+            self._outbox.wait(self._outbox.seq)
+            self._check()
+            if not reply.event.wait(timeout_s):
+                raise TimeoutError(f"nobody has answered {line.ask} within {timeout_s:g} s")
+            self._check()
+            assert reply.said is not None
+            return reply.said
+        finally:
+            del self._replies[line.ask]
+
+    def _last(self, line: wire.End | wire.Fail) -> None:
+        if self.ended:
+            return
+        self._put(line, 256)
+        self.ended = True
+        try:
+            self._outbox.wait(self._outbox.seq)
+            self._check()
+        finally:
+            self.session.client.forget(self)
+
+    def _put(self, line: wire.Line, size: int) -> None:
+        self._check()
+        if self.ended:
+            raise Refused(f"turn {self.name!r} has ended")
+        self._outbox.put(line, size, self)
+
+    def _check(self) -> None:
+        if self.aborted.is_set():
+            raise Aborted(self._why)
+        if self._refusals:
+            raise Refused(self._refusals.pop(0))
+
+
+class _Reply:
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.said: Mapping[str, Any] | None = None
+
+
+def _pieces(deltas: Iterable[str]) -> Iterable[str]:
+    for delta in deltas:
+        if len(delta) <= _PIECE:
+            if delta:
+                yield delta
+        else:
+            yield from (delta[at : at + _PIECE] for at in range(0, len(delta), _PIECE))
+
+
+def _todo(given: Todo) -> wire.TodoInput:
+    fields = dict(given) if isinstance(given, Mapping) else dict(zip(_FIELDS, given, strict=True))
+    fields["status"] = _STATUSES.get(fields.get("status", ""), fields.get("status", "pending"))
+    return wire.TodoInput(**fields)  # type: ignore[arg-type]
+
+
+_FIELDS = ("content", "status")
