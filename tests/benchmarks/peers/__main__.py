@@ -64,7 +64,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="a checkout of another weir, to measure too",
     )
-    parser.add_argument("--json", type=Path, help="a file for all figures, added to as they come")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        help="a file for all figures, added to as they come; what it holds already is shown too",
+    )
     parser.add_argument(
         "--write",
         type=Path,

@@ -51,9 +51,15 @@ class Sizes(Struct, frozen=True):
 def measured(
     peers: Mapping[str, Start], works: Sequence[Work], sizes: Sizes, log: Path | None
 ) -> Runs:
-    """Return all runs; each is added to the file `log` as a line of JSON when it is over."""
+    """Return all runs, after those that are in the file `log` already.
+
+    Each is added to that file as a line of JSON when it is over.
+    """
     runs = []
-    for run in _Rounds(peers, sizes).runs(works):
+    if log is not None and log.exists():
+        runs = msgspec.json.Decoder(Run).decode_lines(log.read_bytes())
+    before = max((run.round for run in runs), default=0)
+    for run in _Rounds(peers, sizes).runs(works, before):
         runs.append(run)
         words = run.failed and f": {run.failed}"
         print(f"round {run.round}: {run.work}, {run.peer}{words}", file=sys.stderr, flush=True)
@@ -72,9 +78,9 @@ class _Rounds:
         self._missing: dict[str, str] = {}
         self._too_many: dict[str, int] = {}
 
-    def runs(self, works: Sequence[Work]) -> Iterator[Run]:
-        """Yield every run."""
-        for number in range(1, self._sizes.rounds + 1):
+    def runs(self, works: Sequence[Work], before: int) -> Iterator[Run]:
+        """Yield every run; rounds are counted on from `before`."""
+        for number in range(before + 1, before + self._sizes.rounds + 1):
             for group in _groups(works, self._sizes.quick):
                 if group[0].kind == "bus":
                     yield _bus(number, self._sizes)

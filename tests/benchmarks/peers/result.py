@@ -1,6 +1,7 @@
 """The result as a document."""
 
 import platform
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def text(runs: Runs, peers: Iterable[str], sizes: Sizes) -> str:
         "# weir beside its peers",
         "`make bench-peers` writes this page. Read ratios: seconds depend on the machine.",
         f"{machine.described()}; {platform.machine()}, Linux {platform.release()}; load before a "
-        f"run: {loads[0]:.1f} to {loads[-1]:.1f}; {sizes.rounds} round{'s'[: sizes.rounds > 1]}, "
+        f"run: {loads[0]:.1f} to {loads[-1]:.1f}; {_rounds(runs)}, "
         f"the work in turn through each server{', quick sizes' if sizes.quick else ''}. Storms: "
         f"{sizes.deltas:,} deltas of {DELTA_SIZE} characters; steady work: {sizes.seconds:g} s. "
         "A figure is the median of the rounds, with the least and the most in brackets; a ratio "
@@ -36,6 +37,14 @@ def write(folder: Path, words: str, runs: Runs) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     drawn = curves.draw(folder, runs)
     (folder / "RESULTS.md").write_text(f"{words}\n{drawn}\n")
+
+
+def _rounds(runs: Runs) -> str:
+    """Return how many rounds there were; some work may have had more than other work."""
+    counts = Counter((run.peer, run.work) for run in runs.all).values() or [0]
+    least, most = min(counts), max(counts)
+    words = f"{least} to {most}" if least < most else f"{most}"
+    return f"{words} round{'s'[: most > 1]}"
 
 
 def _servers(runs: Runs, peers: Iterable[str]) -> str:
