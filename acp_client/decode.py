@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from acp_client.shapes import learned
 from acp_client.wire import Delta, Event
 from bus import depth
 from bus.json import well_formed
@@ -89,7 +90,7 @@ def read(data: bytes, kind: type[_T]) -> _T:
     """
     data = _shallow(data)
     try:
-        return msgspec.json.decode(data, type=kind)
+        return msgspec.json.decode(data, type=learned(kind))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _leniently(data, kind)
 
@@ -109,9 +110,10 @@ def _leniently(data: bytes, kind: type[_T]) -> _T:
     try:
         decoded = json.loads(data)
         if kind is _Frame and isinstance(decoded, dict):
-            return msgspec.convert(_raw(decoded), kind)
+            return msgspec.convert(_raw(decoded), learned(kind))
         # The halves of a pair may come in two deltas; anywhere else a half stays one.
-        return msgspec.convert(decoded if kind is Delta else _whole(decoded), kind)
+        told = decoded if kind is Delta else _whole(decoded)
+        return msgspec.convert(told, learned(kind))
     except ValueError as error:
         raise Unreadable(f"{error}: {data[:200]!r}") from None
 

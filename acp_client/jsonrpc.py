@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from acp_client.shapes import learned
 from bus import depth
 from bus.json import mended
 
@@ -209,7 +210,7 @@ def _invalid(id: Id, words: str) -> Invalid:
 
 def _problem(error: Any) -> RpcError:
     try:
-        told = msgspec.convert(error, _Error)
+        told = msgspec.convert(error, learned(_Error))
     except msgspec.ValidationError:
         return RpcError(INTERNAL_ERROR, str(error))
     return RpcError(told.code, told.message, told.data)

@@ -9,6 +9,7 @@ from msgspec import Raw, Struct
 
 from acp_client.blocks import PromptBlock
 from acp_client.jsonrpc import INVALID_PARAMS, Id, RpcError
+from acp_client.shapes import learned
 
 _T = TypeVar("_T")
 
@@ -112,6 +113,6 @@ def params(raw: Raw, kind: type[_T]) -> _T:
         RpcError: they are not what the method needs.
     """
     try:
-        return msgspec.json.decode(raw, type=kind)
+        return msgspec.json.decode(raw, type=learned(kind))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RpcError(INVALID_PARAMS, f"wrong parameters: {error}") from None

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct
 
 from acp_client.diffs import diff_of_permission
 from acp_client.places import absolute
+from acp_client.shapes import learned
 from acp_client.tools import PENDING, kind_of
 from acp_client.updates import Location, ToolCall, ToolCallUpdate
 from acp_client.wire import Permission
@@ -67,7 +68,7 @@ def call(permission: Permission) -> ToolCall:
 def reply(result: Any) -> str:
     """Return opencode's word for an editor's answer; whatever is no leave is a refusal."""
     try:
-        outcome = msgspec.convert(result, Answer).outcome
+        outcome = msgspec.convert(result, learned(Answer)).outcome
     except msgspec.ValidationError:
         return REJECT
     given = outcome.optionId if outcome.outcome == "selected" else REJECT

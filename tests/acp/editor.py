@@ -99,7 +99,7 @@ class Editor:
                         return place
                 begin = len(self.heard)
                 if self._over:
-                    raise EOFError("the agent has ended")
+                    raise EOFError(f"the agent has ended: {self._process.wait(STOP_S)}")
                 if not self._news.wait(end - time.monotonic()):
                     raise TimeoutError(f"not within {deadline_s} s; last: {self.heard[-3:]}")
 

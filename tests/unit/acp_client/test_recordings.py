@@ -19,10 +19,6 @@ from tests.unit.acp_client.editor import Editor, conversation, of_wire
 CHUNKS = {"text": "agent", "reasoning": "thought"}
 
 
-def with_text():
-    return [name for name in recorded.scenarios() if expected(recorded.events(name))]
-
-
 def sessions_of(events):
     infos = (e["properties"]["info"]["id"] for e in events if e["type"] == "session.created")
     return list(dict.fromkeys(infos))
@@ -47,6 +43,9 @@ def expected(events):
                 key = kind, part["id"] if kind == "thought" else message["info"]["id"]
                 said[key] = said.get(key, "") + part["text"]
     return said
+
+
+WITH_TEXT = [name for name in recorded.scenarios() if expected(recorded.events(name))]
 
 
 class Watched:
@@ -105,7 +104,7 @@ def merged(events, keep):
     return raw(coalesce(enveloped(events), keep))
 
 
-@pytest.mark.parametrize("name", with_text())
+@pytest.mark.parametrize("name", WITH_TEXT)
 def test_it_is_the_final_text_byte_for_byte(name):
     events = recorded.events(name)
     watched = Watched(events)
@@ -113,7 +112,7 @@ def test_it_is_the_final_text_byte_for_byte(name):
     assert watched.said() == expected(events)
 
 
-@pytest.mark.parametrize("name", with_text())
+@pytest.mark.parametrize("name", WITH_TEXT)
 def test_what_is_stored_in_the_end_is_what_was_told(name):
     """The same against what the server itself answers afterwards, where it stores text at all."""
     events = recorded.events(name)
@@ -129,7 +128,7 @@ def test_what_is_stored_in_the_end_is_what_was_told(name):
 
 @given(st.data())
 @settings(deadline=None, max_examples=30)
-@pytest.mark.parametrize("name", with_text())
+@pytest.mark.parametrize("name", WITH_TEXT)
 def test_merged_streams_lose_nothing(name, data):
     events = recorded.events(name)
     keep = data.draw(st.booleans(), "superseded deltas kept")
@@ -142,7 +141,7 @@ def test_merged_streams_lose_nothing(name, data):
 
 @given(st.data())
 @settings(deadline=None, max_examples=30)
-@pytest.mark.parametrize("name", with_text())
+@pytest.mark.parametrize("name", WITH_TEXT)
 def test_cuts_that_are_healed_by_upserts_lose_nothing(name, data):
     """weir, when it no longer has the reader's place."""
     events = recorded.events(name)
@@ -159,7 +158,7 @@ def test_cuts_that_are_healed_by_upserts_lose_nothing(name, data):
 
 @given(st.data())
 @settings(deadline=None, max_examples=30)
-@pytest.mark.parametrize("name", with_text())
+@pytest.mark.parametrize("name", WITH_TEXT)
 def test_cuts_at_an_opencode_lose_nothing_that_it_ever_tells_again(name, data):
     """It stores no deltas: a part that never closes ends where the cut fell, and no later."""
     events = recorded.events(name)
