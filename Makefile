@@ -70,7 +70,8 @@ lock:
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# The editable install is a path (compat): a finder would cost every start of a Python 20 ms.
+# The editable install is two paths: a finder would cost every start of a Python 20 ms. The second
+# path leads to the package that users import as weir.
 $(READY): requirements-dev.lock pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'weir needs Python 3.11 or newer: none found on PATH' >&2; exit 1; }
 	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null || { \
@@ -79,4 +80,6 @@ $(READY): requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e . \
 		--config-settings editable_mode=compat
+	@echo '$(CURDIR)/deploy/client' > "$$($(BIN)/python -c \
+		'import sysconfig; print(sysconfig.get_path("purelib"))')/weir-client.pth"
 	@touch $(READY)

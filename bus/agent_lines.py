@@ -14,6 +14,8 @@ from msgspec import Meta, Struct
 from bus.bodies import Id
 from bus.events.session import Question
 
+BUILT_IN = "build"
+"""The agent of prompts that name none: weir's own, unless a process takes its name."""
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
 MOST_LINE_BYTES = 1024 * 1024
 MOST_BATCH_LINES = 1000

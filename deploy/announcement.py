@@ -84,6 +84,12 @@ class Announcement:
             connection.close()
 
 
+def url_of(address: tuple[Any, ...]) -> str:
+    """Return a URL that leads to a socket that listens, for a client on this machine."""
+    host = _hosts_to_ask(address[0])[0]
+    return f"http://{f'[{host}]' if ':' in host else host}:{address[1]}"
+
+
 def _hosts_to_ask(listening: str) -> tuple[str, ...]:
     """Return where an address that is listened on can be asked; of all addresses, loopbacks."""
     address = ipaddress.ip_address(listening.partition("%")[0])

@@ -1,4 +1,4 @@
-"""`weir up`: a whole local deployment, processor and gateway, in the foreground."""
+"""`weir up`: a whole local deployment, processor, gateway and perhaps an agent, supervised."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from typing import Any
 from msgspec import Struct
 
 from bus import flags, logs
+from bus.agent_lines import BUILT_IN
 from bus.entry import CannotStart
 from bus.flags import BadFlag, Flag
 from bus.folder import claimed
 from bus.heart import NOTIFY_VARIABLE, Heart, Notifier
 from bus.origin import PASSWORD_VARIABLE, USERNAME_VARIABLE, Origin
 from bus.places import home_folder, start_path
-from deploy.announcement import Announcement
+from deploy.agent import AGENT
+from deploy.announcement import Announcement, url_of
 from deploy.beats import Beats
 from deploy.bus_folder import BusFolder, bus_folder
 from deploy.import_path import interpreter
@@ -39,6 +41,7 @@ _STATE_HELP = "for sessions, notes and watchdog.ndjson; one weir up a folder"
 _LOCK_NAME = "up.lock"
 _NOTIFY = "notify"
 _ANY_BUS = "ipc:///bus"
+_AGENT = "agent"
 _BY_NAME = {flag.name: flag for flag in PROCESSOR_FLAGS}
 _STATE, _SILENCE = _BY_NAME["state"], _BY_NAME["upstream-silence"]
 _MODEL_FLAGS = tuple(flag for flag in PROCESSOR_FLAGS if flag.name.startswith("model"))
@@ -72,12 +75,16 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
     """
     state = Flag("state", _STATE.kind, _default_state(environ), _STATE_HELP)
     services = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS, *BOUND_FLAGS)
-    values = flags.read(argv, environ, (*services, *LIMIT_FLAGS, LOG_LEVEL))
-    values["agent_name"] = None
+    values = flags.read(argv, environ, (AGENT, *services, *LIMIT_FLAGS, LOG_LEVEL))
+    values["agent_name"] = BUILT_IN if values["agent"] else None
     if values["state"] is None:
         raise BadFlag(
             "--state: missing, and there is no home folder for a default; allowed is a folder"
         )
+    for flag in ("model_url", "upstream"):
+        if values["agent"] and values[flag]:
+            name = flag.replace("_", "-")
+            raise BadFlag(f"--agent: not with --{name}; the agent answers in place of that")
     # The processor knows which of its flags need each other: better refused here than by it.
     from_flags(_words(_PROCESSOR, values, _ANY_BUS), environ)
     return Options(
@@ -120,7 +127,9 @@ def _supervise(options: Options, listener: socket.socket, bus: BusFolder, beats:
     heart = Heart(manager, TICK_S)
     announcement = Announcement(options.host, listener.getsockname(), manager)
     with closing(SampleLog(options.state)) as samples:
-        watchdog = Watchdog(services, beats, options.limits, samples)
+        # The author's code may keep its process busy for as long as it likes.
+        watched = [service for service in services if service.name != _AGENT]
+        watchdog = Watchdog(watched, beats, options.limits, samples)
         each_tick = (lambda: watchdog.tick(time.monotonic()), announcement, heart.beat)
         stop_s = options.values["drain"] + _AFTER_DRAIN_S
         return Supervisor(services, each_tick, stop_s).run()
@@ -135,10 +144,22 @@ def _services(
     gateway = [*interpreter(), "-m", "gateway", *_words(_GATEWAY, values, url)]
     # Gunicorn may take a suspended machine for workers that hang; the watchdog does not.
     gateway += [f"--listen-fd={fd}", "--worker-timeout=0"]
-    return [
+    services = [
         Service("processor", processor, env, bus.fds),
         Service("gateway", gateway, env, (*bus.fds, fd)),
     ]
+    if values["agent"]:
+        where = url_of(listener.getsockname())
+        agent = [
+            *interpreter(),
+            "-m",
+            "deploy.agent",
+            f"--url={where}",
+            f"--agent={values['agent']}",
+        ]
+        agent.append(f"--log-level={values['log_level']}")
+        services.append(Service(_AGENT, agent, {"PWD": env["PWD"]}))
+    return services
 
 
 def _hide_login(upstream: Origin | None) -> None:

@@ -158,6 +158,7 @@ class Worker:
                 settings.directory,
                 patience_s=settings.stall_timeout,
                 max_message=settings.max_message * MIB,
+                closing=lambda: self.door.closing(),
             )
         return app
 

@@ -20,7 +20,8 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import gevent
@@ -142,6 +143,17 @@ class Connection:
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         if self._greenlet is not None and self._greenlet is not gevent.getcurrent():
             self._greenlet.kill(ConnectionResetError(errno.ECONNRESET, reason), block=False)
+
+    @contextmanager
+    def deadline(self, within_s: float, reason: str) -> Iterator[None]:
+        """Reset the connection if the write within the block takes too long."""
+        timer = gevent.get_hub().loop.timer(within_s)
+        timer.start(self.reset, reason)
+        try:
+            yield
+        finally:
+            timer.stop()
+            timer.close()
 
     def release(self) -> None:
         """Let the greenlet go: from now on it does not serve the connection any more."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, Struct, field
 
 from bus.agent_lines import Output, Tool
@@ -29,7 +30,9 @@ from processor.record import Record
 SHOWN_LENGTH = 30_000
 MOST_OUTPUT = 1024 * 1024
 """Characters that one call may put out: each reader gets the whole output in one event."""
-MOST_CALLS = 10_000
+MOST_CALLS = 1000
+
+_encode = msgspec.json.Encoder().encode
 
 
 class _Call(Struct):
@@ -76,6 +79,7 @@ class ToolCalls:
         Raises:
             CommandFailed: the call has ended, or is new and has no name.
         """
+        self._growth.add(len(_encode((line.input, line.metadata))))
         call = self._open.get(line.call)
         if call is None:
             call = self._opened(line)

@@ -70,6 +70,7 @@ class Turn:
 
     Attributes:
         record: as given.
+        growth: counts what the turn holds.
         calls: the tool calls of the turn.
     """
 
@@ -77,8 +78,8 @@ class Turn:
         self, record: Record, ids: Ids, prompt: UserMessage, path: MessagePath, room: Room
     ) -> None:
         self.record = self._record = record
-        self._growth = Growth(room)
-        self.calls = ToolCalls(record, self._identity, self._growth, self._open_call)
+        self.growth = Growth(room)
+        self.calls = ToolCalls(record, self._identity, self.growth, self._open_call)
         self._ids = ids
         self._answer = AssistantMessage(
             id=ids.ascending("msg"),
@@ -144,7 +145,7 @@ class Turn:
 
     def finish(self, reason: str, tokens: Tokens, cost: float = 0) -> None:
         """End the turn well; returns when it is saved and said. `cost` is in US dollars."""
-        self._growth.give_back()
+        self.growth.give_back()
         self._open_step()
         self._end_part()
         for call in self.calls.close():
@@ -180,7 +181,7 @@ class Turn:
 
     def fail(self, failure: Failure) -> None:
         """End the turn with an error; what was said so far stays."""
-        self._growth.give_back()
+        self.growth.give_back()
         part = self._whole_part()
         parts: list[Part] = [*self.calls.close(), *([] if part is None else [part])]
         self._complete(failure)
@@ -198,7 +199,7 @@ class Turn:
         self.fail(aborted())
 
     def _grow(self, kind: type[Growing], deltas: tuple[str, ...]) -> None:
-        self._growth.add(sum(map(len, deltas)))
+        self.growth.add(sum(map(len, deltas)))
         self._go_on()
         if type(self._part) is not kind:
             self._open_step()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import falcon
 
 from bus.requester import Requester
@@ -34,6 +36,7 @@ def add_native_routes(
     default_directory: str,
     patience_s: float = _PATIENCE_S,
     max_message: int = MAX_BODY_BYTES,
+    closing: Callable[[], bool] = lambda: False,
 ) -> None:
     """Route everything but the event streams and health.
 
@@ -43,10 +46,11 @@ def add_native_routes(
         default_directory: of requests that name none.
         patience_s: how long a client may accept nothing of a long answer.
         max_message: how long the body of a prompt may be.
+        closing: tells whether the worker ends.
     """
     _add_session_routes(app, requester, patience_s, max_message, default_directory)
     app.add_route("/weir/agents", AgentNames(requester))
-    app.add_route("/weir/agents/{name}", Agent(requester))
+    app.add_route("/weir/agents/{name}", Agent(requester, patience_s, closing))
     for what in DESCRIBED:
         app.add_route(f"/{what}", Description(what, requester, default_directory))
     for path, body in ANSWERS.items():

@@ -36,7 +36,7 @@ _LEASE_S, _MOST_LEASE_S = 10, 3600
 _SILENT_S = 3600.0
 _POLL_MS = 2000
 _DEADLINE_S = 30.0
-_AGAIN_S = 0.5
+_LOOK_S = 1.0
 _RETRY_AFTER_S = 1
 
 _encode = msgspec.json.Encoder().encode
@@ -92,10 +92,18 @@ class AgentNames:
 class Agent:
     """``/weir/agents/{name}``."""
 
-    def __init__(self, requester: Requester) -> None:
+    def __init__(
+        self, requester: Requester, patience_s: float, closing: Callable[[], bool]
+    ) -> None:
         self._requester = requester
+        self._patience_s = patience_s
+        self._closing = closing
         self._neighbours = Neighbours()
         self._streams = 0
+
+    def on_head(self, req: Request, resp: Response, name: str) -> None:
+        """Answer without a body: a stream would begin a new epoch of the agent."""
+        resp.content_type = NDJSON
 
     def on_get(self, req: Request, resp: Response, name: str) -> None:
         """Hand out work for as long as the client stays; ``?after`` a number, ``?epoch``."""
@@ -103,20 +111,21 @@ class Agent:
         after = integer(req, "after", 0, MAX_INTEGER) or 0
         ask = AgentWork(name, producer.epoch, after, 0, producer.lease_s, producer.prompts)
         first = _HANDED.decode(self._requester.call(ask).body)
-        wire = self._enter(req)
+        wire, connection = self._enter(req)
         wire.become_stream()
-        self._stream(resp, _work(self._requester, producer, first, after, wire))
+        work = _work(self._requester, producer, first, after, lambda: self._is_over(wire))
+        self._stream(resp, work, connection)
 
     def on_post(self, req: Request, resp: Response, name: str) -> None:
         """Take lines; each batch is answered with its errors and an acknowledgement."""
         producer = Producer.of(req, name)
-        wire = self._enter(req)
+        wire, connection = self._enter(req)
         try:
             body = req.env["wsgi.input"]
             is_live = req.content_length is None
             body.go_on_beside_answer(_SILENT_S if is_live else None)
             lines = Lines(body, wire, MOST_LINE_BYTES, is_live)
-            intake = _Intake(self._requester, producer, lines, wire)
+            intake = _Intake(self._requester, producer, lines, lambda: self._is_over(wire))
             first = intake.next()
         except BaseException:
             self._leave()
@@ -125,23 +134,26 @@ class Agent:
             self._leave()
             resp.content_type, resp.data = NDJSON, first
         else:
-            self._stream(resp, intake.answers(first))
+            self._stream(resp, intake.answers(first, connection.hang_up), connection)
 
-    def _stream(self, resp: Response, pieces: Iterator[bytes]) -> None:
+    def _is_over(self, wire: Wire) -> bool:
+        """Tell whether a client has left, or this worker makes room for another."""
+        return self._closing() or has_left(wire.sock)
+
+    def _stream(self, resp: Response, pieces: Iterator[bytes], connection: Connection) -> None:
         resp.content_type = NDJSON
         resp.cache_control = ["no-store", "no-transform"]
         resp.set_header("X-Accel-Buffering", "no")
-        resp.stream = _Stream(pieces, self._leave)
+        resp.stream = _Stream(pieces, connection, self._patience_s, self._leave)
 
-    def _enter(self, req: Request) -> Wire:
+    def _enter(self, req: Request) -> tuple[Wire, Connection]:
         if self._streams >= MOST_STREAMS:
             words = f"{MOST_STREAMS} connections of agents are open in this worker"
             raise BoundReached(503, words, "agents", _RETRY_AFTER_S)
         self._streams += 1
         wire: Wire = req.env[WIRE]
         # The kernel looks after a peer that vanishes without a word.
-        Connection(wire.sock, _SILENT_S, self._neighbours)
-        return wire
+        return wire, Connection(wire.sock, self._patience_s, self._neighbours)
 
     def _leave(self) -> None:
         self._streams -= 1
@@ -150,12 +162,22 @@ class Agent:
 class _Stream:
     """An answer on its way, as WSGI wants it: an iterable of bytes that can be closed."""
 
-    def __init__(self, pieces: Iterator[bytes], on_close: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        pieces: Iterator[bytes],
+        connection: Connection,
+        patience_s: float,
+        on_close: Callable[[], None],
+    ) -> None:
         self._pieces = pieces
+        self._connection = connection
+        self._patience_s = patience_s
         self._on_close = on_close
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._pieces
+        for piece in self._pieces:
+            with self._connection.deadline(self._patience_s, "the client takes nothing"):
+                yield piece
 
     def close(self) -> None:
         """End the answer; WSGI servers call this whatever happened."""
@@ -166,13 +188,17 @@ class _Stream:
 
 
 def _work(
-    requester: Requester, producer: Producer, first: Handed, after: int, wire: Wire
+    requester: Requester,
+    producer: Producer,
+    first: Handed,
+    after: int,
+    is_over: Callable[[], bool],
 ) -> Iterator[bytes]:
     """Yield lines of work; where there is none for a while, a ``beat``."""
     epoch, handed = first.epoch, first
     place = {"epoch": epoch, "seq": first.seq, "turns": first.turns}
     yield _line({"type": "ready", "agent": producer.agent, **place})
-    while not has_left(wire.sock):
+    while not is_over():
         for work in handed.work:
             after = max(after, work.number)
         yield b"".join(map(_line, handed.work)) or _line({"type": "beat"})
@@ -182,13 +208,8 @@ def _work(
             )
             handed = _HANDED.decode(requester.call(ask, _DEADLINE_S).body)
         except (ProcessorGone, DeadlineExceeded):
-            # A processor that starts again knows the agent from its store.
-            handed = Handed(epoch, 0, [], [])
-            gevent.sleep(_AGAIN_S)
+            return  # the client comes again, and hears then which of its turns still run
         except CommandFailed as error:
-            if error.kind == "unavailable":
-                gevent.sleep(_AGAIN_S)
-                continue
             yield _failed(error)
             return
 
@@ -230,11 +251,17 @@ class _Batch:
 class _Intake:
     """The lines of one request on their way to the processor."""
 
-    def __init__(self, requester: Requester, producer: Producer, lines: Lines, wire: Wire) -> None:
+    def __init__(
+        self,
+        requester: Requester,
+        producer: Producer,
+        lines: Lines,
+        is_over: Callable[[], bool],
+    ) -> None:
         self._requester = requester
         self._producer = producer
         self._lines = lines
-        self._wire = wire
+        self._is_over = is_over
         self._number = 0  # of the last line in this body
 
     @property
@@ -252,9 +279,14 @@ class _Intake:
         """
         return self._carry(self._batch())
 
-    def answers(self, first: bytes) -> Iterator[bytes]:
-        """Yield the answer to each batch, the first of which has been taken."""
-        keeper = gevent.spawn(self._keep)
+    def answers(self, first: bytes, hang_up: Callable[[], None]) -> Iterator[bytes]:
+        """Yield the answer to each batch, the first of which has been taken.
+
+        Args:
+            first: the answer to it.
+            hang_up: ends the body where it stands.
+        """
+        keeper = gevent.spawn(self._keep, hang_up)
         try:
             yield first
             if self._lines.is_live:
@@ -298,7 +330,11 @@ class _Intake:
         return batch
 
     def _carry(self, batch: _Batch) -> bytes:
-        """Have the processor take a batch, in as many steps as it likes."""
+        """Have the processor take a batch, in as many steps as it likes.
+
+        Raises:
+            CommandFailed: this worker ends, or its client has left, before all is taken.
+        """
         said: list[bytes] = []
         done = 0
         while True:
@@ -308,8 +344,10 @@ class _Intake:
                 batch.errors[error.seq - base] = msgspec.to_builtins(error)
             done = taken.seq - base + 1
             said += batch.told(done, base)
-            if done >= len(batch.lines) or has_left(self._wire.sock):
+            if done >= len(batch.lines):
                 break
+            if self._is_over():
+                raise CommandFailed("unavailable", "this worker ends; send again what is left")
         said.append(_line({"type": "ack", "epoch": taken.epoch, "seq": taken.seq}))
         return b"".join(said)
 
@@ -320,11 +358,14 @@ class _Intake:
         who.epoch, who.seq = taken.epoch, taken.seq + 1
         return taken
 
-    def _keep(self) -> None:
+    def _keep(self, hang_up: Callable[[], None]) -> None:
         """Keep the agent connected while its client says nothing."""
         who = self._producer
         while True:
-            gevent.sleep(max(0.2, who.lease_s / 3))
+            gevent.sleep(min(who.lease_s / 3, _LOOK_S))
+            if self._is_over():
+                hang_up()
+                return
             try:
                 self._requester.call(
                     AgentLines(who.agent, who.epoch, None, [], who.lease_s), _DEADLINE_S

@@ -158,13 +158,8 @@ class _Delivery:
         if self._connection is None:
             yield
             return
-        timer = gevent.get_hub().loop.timer(self._patience_s)
-        timer.start(self._connection.reset, "the client does not take the answer")
-        try:
+        with self._connection.deadline(self._patience_s, "the client does not take the answer"):
             yield
-        finally:
-            timer.stop()
-            timer.close()
 
     def _hold(self, size: int) -> None:
         self._courier.held += size - self._held

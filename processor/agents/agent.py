@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
-from bus.agent_lines import MOST_BATCH_LINES, Abort, LineError, Work
+from bus.agent_lines import Abort, LineError, Work
 from bus.commands import CommandFailed
 from processor.agents.served import Served
 from processor.clock import now_ms
@@ -16,7 +16,6 @@ from processor.clock import now_ms
 MOST_WORK = 10_000
 _MOST_ABORTS = 100
 _MOST_ENDED = 1000
-_MOST_ERRORS = 2 * MOST_BATCH_LINES
 
 
 class Agent:
@@ -36,7 +35,7 @@ class Agent:
         turns: its turns that run, by the name that lines have for a turn.
         begun: turns that it has begun and that wait for their session: name and session, by the
             prompt's id.
-        stale: prompts of turns that an earlier epoch has begun.
+        stale: the same of turns that an earlier epoch has begun: only the session.
         asks_for_prompts: the agent answers the prompts of others.
     """
 
@@ -47,7 +46,7 @@ class Agent:
         self.lock = BoundedSemaphore(1)
         self.turns: dict[str, Served] = {}
         self.begun: dict[str, tuple[str, str]] = {}
-        self.stale: set[str] = set()
+        self.stale: dict[str, str] = {}
         self.asks_for_prompts = False
         # So that the numbers go on where a restart has forgotten the last one.
         self._number = now_ms() * 1000
@@ -55,7 +54,7 @@ class Agent:
         self._news = Event()
         self._started = Event()
         self._ended: OrderedDict[str, str] = OrderedDict()
-        self._errors: OrderedDict[int, LineError] = OrderedDict()
+        self._errors: dict[int, LineError] = {}
         self._heard_until = 0.0
 
     @property
@@ -91,15 +90,17 @@ class Agent:
             )
 
     def enter(self, epoch: int) -> None:
-        """Let another process take over: what the one before it ran has ended."""
+        """Let another process take over: what the one before it ran ends, and what waits stays."""
         for served in list(self.turns.values()):
-            served.fail(f"another process has taken over as agent {self.name!r}")
-        self.stale.update(self.begun)
-        self.turns, self.begun = {}, {}
+            if served.claimed:
+                served.fail(f"another process has taken over as agent {self.name!r}")
+        self.stale.update({prompt: session for prompt, (_, session) in self.begun.items()})
+        self.begun = {}
         self.epoch, self.seq, self.saved = epoch, 0, 0
         self.asks_for_prompts = False
-        self._work.clear()
-        self._errors.clear()
+        self._work = deque(one for one in self._work if one.turn in self.turns)
+        self._errors = {}
+        self._heard_until = 0.0
         self._wake()
 
     def waits(self, turn: str) -> bool:
@@ -115,8 +116,7 @@ class Agent:
         self.begun.pop(prompt, None)
         self.turns[served.name] = served
         self._tell_started()
-        if prompt in self.stale:
-            self.stale.discard(prompt)
+        if self.stale.pop(prompt, None) is not None:
             served.fail(f"another process has taken over as agent {self.name!r}")
 
     def never_began(self, prompt: str) -> None:
@@ -133,8 +133,10 @@ class Agent:
     def note_error(self, error: LineError) -> None:
         """Keep an error of a line: an answer may be lost, and the line is then sent again."""
         self._errors[error.seq] = error
-        if len(self._errors) > _MOST_ERRORS:
-            self._errors.popitem(last=False)
+
+    def forget_errors(self, before: int) -> None:
+        """Forget the errors of lines whose answer has arrived: the agent sends later lines."""
+        self._errors = {seq: error for seq, error in self._errors.items() if seq >= before}
 
     def errors_of(self, first: int, last: int) -> list[LineError]:
         """Return the errors of the lines from `first` to `last`."""
@@ -145,17 +147,26 @@ class Agent:
         self._number += 1
         work.number = self._number
         self._work.append(work)
+        aborts = [one for one in self._work if isinstance(one, Abort)]
+        for old in aborts[:-_MOST_ABORTS]:
+            self._work.remove(old)
         self._wake()
 
     def over(self, served: Served) -> None:
-        """Drop the work of a turn that has ended; the last aborts stay, for who comes again."""
+        """Drop the work of a turn that has ended; an abort stays, for a stream that comes anew."""
         if self.turns.get(served.name) is served:
             del self.turns[served.name]
             self._note_end(served.name, served.why_ended or "has ended")
-        kept = [one for one in self._work if one.turn != served.name or isinstance(one, Abort)]
-        aborts = [one for one in kept if isinstance(one, Abort)]
-        old = {one.number for one in aborts[:-_MOST_ABORTS]}
-        self._work = deque(one for one in kept if one.number not in old)
+        self._work = deque(
+            one for one in self._work if one.turn != served.name or isinstance(one, Abort)
+        )
+
+    def claim(self, upto: int) -> None:
+        """Note that the agent has received the work up to a number."""
+        for one in self._work:
+            served = self.turns.get(one.turn)
+            if one.number <= upto and served is not None:
+                served.claimed = True
 
     def work(self, after: int, wait_s: float) -> list[Work]:
         """Return the work after a number; where there is none, wait for it."""

@@ -12,6 +12,7 @@ from typing import Any
 import gevent
 
 from bus.agent_lines import (
+    BUILT_IN,
     NAME_PATTERN,
     Begin,
     Handed,
@@ -39,11 +40,9 @@ from processor.store.messages import DuplicateId
 from processor.store.sessions import UnknownSession
 from processor.turn import Turn
 
-BUILT_IN = "build"
-"""The agent that answers where no process has connected under this name."""
 MOST_WAIT_S = 20.0
 _SLICE_S = 0.002
-_MOST_TEXT = 256 * 1024
+_MOST_TEXT = 64 * 1024
 """Characters of a prompt that are handed out; an agent gets a longer prompt over REST."""
 _BEGINS_WITHIN_S = 5.0
 _EPOCH_LIMIT = 2**53
@@ -124,6 +123,9 @@ class Agents:
             for prompt, (_, session) in list(agent.begun.items()):
                 if self._is_over(session, prompt, 0):
                     agent.never_began(prompt)
+            for prompt, session in list(agent.stale.items()):
+                if self._is_over(session, prompt, 0):
+                    del agent.stale[prompt]
 
     def serve(self, session: Session, prompt: UserMessage, turn: Turn) -> Served:
         """Hand a prompt to its agent; return the turn, which runs. Does not block."""
@@ -165,13 +167,11 @@ class Agents:
         epoch = agent.epoch
         agent.renew(c.lease_s + min(c.wait_ms / 1000, MOST_WAIT_S))
         agent.asks_for_prompts = c.prompts
+        # A stream that asks for more has delivered what came before.
+        agent.claim(c.after)
         work = agent.work(c.after, min(c.wait_ms / 1000, MOST_WAIT_S))
         agent.check(epoch)
         agent.renew(c.lease_s)
-        for one in work:
-            served = agent.turns.get(one.turn)
-            if served is not None:
-                served.claimed = True
         return Handed(agent.epoch, agent.saved, agent.running, work)
 
     def lines(self, c: AgentLines) -> Taken:
@@ -191,6 +191,7 @@ class Agents:
         with agent.lock:
             agent.check(epoch)
             first = agent.seq + 1 if c.seq is None else c.seq
+            agent.forget_errors(first)
             hold = Slice(_SLICE_S)
             _check_order(first, agent.seq + 1)
             for line in c.lines[agent.seq + 1 - first :]:
@@ -267,12 +268,16 @@ class Agents:
                 words = f"turn: {line.turn!r} {agent.why_not(line.turn)}"
                 agent.note_error(LineError(seq, words, line.turn, over=True))
                 return
+            served.claimed = True
             for _ in carry_out(line, served):
                 if hold.is_over:
                     gevent.sleep(0)
                     hold.begin()
         except (CommandFailed, ModelError, UnknownSession, DuplicateId) as error:
             agent.note_error(LineError(seq, str(error), line.turn, isinstance(line, Begin)))
+        except sqlite3.Error as error:
+            # To begin once more might show the prompt twice.
+            agent.note_error(LineError(seq, f"the store failed: {error}", line.turn, over=True))
 
     def _begin(self, agent: Agent, line: Begin) -> None:
         if line.turn in agent.turns or agent.waits(line.turn):
@@ -286,7 +291,7 @@ class Agents:
         if agent.epoch == epoch:
             agent.begun[prompt] = line.turn, line.session
         else:
-            agent.stale.add(prompt)
+            agent.stale[prompt] = line.session
 
     def _save(self, agent: Agent, epoch: int) -> None:
         """Wait until all that lines have brought is saved, and note how far they have come."""

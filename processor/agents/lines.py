@@ -46,7 +46,8 @@ def carry_out(line: Line, served: Served) -> Iterator[None]:
                 append(*some)
     else:
         yield
-        _ACTIONS[type(line)](line, served)
+        if served.why_ended is None:
+            _ACTIONS[type(line)](line, served)
 
 
 def _lot(deltas: list[str], at: int) -> list[str]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import gevent
+import msgspec
 from gevent.event import Event
 
 from bus.agent_lines import Abort, Permission, Questions, Reply, Work
@@ -123,6 +124,7 @@ class Served:
 
         Raises:
             CommandFailed: the name of the ask is in use, or its tool call is not open.
+            ModelError: there is no room for so much.
         """
         if line.ask in self._waiting:
             raise CommandFailed("invalid", f"ask: {line.ask!r} waits for an answer already")
@@ -136,6 +138,7 @@ class Served:
                 self._waiting.pop(line.ask, None)
                 self._hand(reply)
 
+        self.turn.growth.add(len(msgspec.json.encode(line)))
         self.turn.calls.show()
         self._waiting[line.ask] = self._asks.ask(line, self.record, call, answered)
 

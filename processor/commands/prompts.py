@@ -9,13 +9,14 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
+from bus.agent_lines import BUILT_IN
 from bus.bodies import FileInput, PartInput, PromptBody, TextInput
 from bus.commands import CommandFailed
 from bus.events.message import MessageTime, ModelRef, UserMessage
 from bus.events.part import FilePart, Part, Span, TextPart
 from bus.events.session import Session, SessionModel
 from bus.ids import Ids
-from processor.agents.agents import BUILT_IN, Agents
+from processor.agents.agents import Agents
 from processor.clock import not_before, now_ms
 from processor.commands.attachments import admitted
 from processor.commands.support import check_prompt

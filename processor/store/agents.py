@@ -13,7 +13,7 @@ import msgspec
 
 from bus.events.session import Todo
 
-MOST_AGENTS = 1000
+MOST_AGENTS = 256
 
 _encode = msgspec.json.Encoder().encode
 _decode_todos = msgspec.json.Decoder(list[Todo]).decode

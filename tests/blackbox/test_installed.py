@@ -30,7 +30,7 @@ LITTER = "tests/sdk/node_modules/some/index.js", "tests/unit/__pycache__/some.py
 MADE_BY_SETUPTOOLS = "PKG-INFO", "setup.cfg", "weir_events.egg-info/"
 IMPORT_ALL = """
 import importlib, pkgutil
-for top in ("bus", "processor", "gateway", "acp_client", "deploy"):
+for top in ("bus", "processor", "gateway", "acp_client", "deploy", "weir"):
     package = importlib.import_module(top)
     for found in pkgutil.walk_packages(package.__path__, top + "."):
         if not found.name.endswith("__main__"):
@@ -155,7 +155,7 @@ def test_the_wheel_holds_the_product_alone(built):
     [wheel] = built.glob("*.whl")
     tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     info = f"weir_events-{installed_version()}.dist-info"
-    assert tops == {"bus", "processor", "gateway", "acp_client", "deploy", info}
+    assert tops == {"bus", "processor", "gateway", "acp_client", "deploy", "weir", info}
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="these sources are no checkout")

@@ -100,6 +100,13 @@ def test_other_routes_of_weir_are_its_own_and_native_ones_are_not(weir):
     assert len(weir.upstream.heads) == 1
 
 
+def test_agents_are_refused_by_name_in_front_of_an_upstream(weir):
+    for path in ("/weir/agents", "/weir/agents/nightly"):
+        status, _, body = get(weir, path)
+        assert (status, body["name"]) == (501, "NotImplementedError")
+        assert "without --upstream" in body["data"]["message"]
+
+
 def test_requests_passed_on_are_counted_by_the_class_of_their_status(weir):
     def counts():
         return get(weir, "/weir/status")[2]["counts"]["requests"]

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,14 +84,14 @@ def author(up: Up, folder: Path, script: str, *words: str) -> Iterator[Running]:
         yield process
 
 
-def connected(up: Up, agent: str) -> Any:
+def connected(up: Up, agent: str) -> None:
     """Wait until an agent takes prompts."""
 
-    def found() -> Any:
+    def found() -> bool:
         known = up.call("GET", "/weir/agents").body
-        return next((one for one in known if one["name"] == agent and one["prompts"]), None)
+        return any(one["name"] == agent and one["prompts"] for one in known)
 
-    return wait_until(found, what=f"agent {agent}")
+    wait_until(found, what=f"agent {agent}")
 
 
 def test_bad_lines_are_named_and_the_rest_goes_on(up, session):
@@ -165,6 +166,41 @@ def test_the_example_for_javascript(up, session, tmp_path):
         finally:
             process.kill()
     assert (said(answer), said(answer, "reasoning")) == ("You said: hi", "This is easy.")
+
+
+@pytest.mark.parametrize(
+    ("example", "words"),
+    [("asyncio_generator.py", "one two "), ("threads.py", "Both have run: one two")],
+)
+def test_the_examples_for_python(up, session, example, words, tmp_path):
+    with running(str(EXAMPLES / example), up.url, log=tmp_path / "log", cwd=tmp_path):
+        connected(up, "build")
+        answer = up.call("POST", f"/session/{session}/message", prompt("one two")).body
+    assert said(answer) == words
+
+
+@pytest.mark.skipif(not find_spec("openai"), reason="openai is not installed")
+def test_the_example_for_the_openai_client(up, session, provider, tmp_path):
+    command = [str(EXAMPLES / "openai_client.py"), up.url, provider.url, "m1"]
+    with running(*command, log=tmp_path / "log", cwd=tmp_path):
+        connected(up, "build")
+        answer = up.call("POST", f"/session/{session}/message", prompt("one two")).body
+    assert said(answer) == "one two"
+    assert answer["info"]["tokens"]["input"] > 0
+
+
+@pytest.mark.skipif(not find_spec("pydantic_ai"), reason="pydantic-ai is not installed")
+def test_the_example_for_pydantic_ai(up, session, tmp_path):
+    command = [str(EXAMPLES / "pydantic_agent.py"), up.url, "test"]
+    with running(*command, log=tmp_path / "log", cwd=tmp_path):
+        connected(up, "build")
+        up.call("POST", f"/session/{session}/prompt_async", prompt("one two"))
+        where = f"/permission?directory={tmp_path}"
+        [ask] = wait_until(lambda: up.call("GET", where).body, what="the ask")
+        up.call("POST", f"/permission/{ask['id']}/reply", {"reply": "once"})
+        wait_until(lambda: "once" in said(messages_of(up, session)[-1]), what="the answer")
+    [call] = [part for part in messages_of(up, session)[-1]["parts"] if part["type"] == "tool"]
+    assert call["state"]["output"] == "removed"
 
 
 def test_a_stream_of_lines_is_answered_as_they_come(up, session):

@@ -30,7 +30,7 @@ def imported():
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module]
             for top in {name.partition(".")[0] for name in names}:
-                if top not in sys.stdlib_module_names and top not in PACKAGES:
+                if top not in sys.stdlib_module_names and top not in (*PACKAGES, "weir"):
                     yield from (name.lower() for name in providers.get(top, [f"{top} in {file}"]))
 
 

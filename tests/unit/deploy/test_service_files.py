@@ -33,7 +33,7 @@ def test_the_command_is_one_that_weir_takes(given):
 
 def test_the_image_gets_all_that_is_installed_and_nothing_else():
     configured = re.search(r"include = \[(.*)\]", (ROOT / "pyproject.toml").read_text())
-    packages = re.findall(r'"(\w+)\*"', configured[1])
+    packages = set(re.findall(r'"(\w+)\*"', configured[1])) - {"weir"}  # which lies in deploy
     assert len(packages) > 4
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     patterns = [line for line in lines if not line.startswith("#")]

@@ -252,6 +252,20 @@ def test_prompts_wait_for_their_agent_and_go_to_it(rig: Rig, author: Author) -> 
     assert author.work(epoch=epoch).work == []
 
 
+def test_a_prompt_that_no_process_has_received_waits_for_the_next_one(
+    rig: Rig, author: Author
+) -> None:
+    epoch = author.work().epoch
+    body = PromptBody(parts=[TextInput(text="hi")], agent=author.name)
+    message = rig.prompts.accept(author.session, body)
+    until(lambda: author.work(epoch=epoch).work)
+    [prompt] = author.work(epoch=epoch + 1).work
+    assert prompt.turn == message
+    author.work(epoch=epoch + 1, after=prompt.number)
+    assert author.work(epoch=epoch + 2).work == []
+    assert "taken over" in author.failed()[0]["error"]["data"]["message"]
+
+
 def test_a_turn_waits_for_its_session_and_its_lines_wait_with_it(rig: Rig, author: Author) -> None:
     author.send(author.begin("first"))
     author.send(author.begin("second"))

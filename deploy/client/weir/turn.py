@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
@@ -42,7 +44,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         files: how many files came with the prompt; `session.message(name)` has them.
         system: instructions that came with the prompt.
         aborted: set once somebody has stopped the turn.
-        begun: weir knows of the turn.
+        begun_at: since when weir knows of the turn (`time.monotonic`).
         ended: the turn has been ended here.
     """
 
@@ -60,7 +62,8 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         self._names = itertools.count(1)
         self._on_abort: list[Any] = []
         self.files, self.system = 0, ""
-        self.begun, self.ended = begun, False
+        self.begun_at = time.monotonic() if begun else math.inf
+        self.ended = False
 
     @property
     def prompt(self) -> str:
@@ -216,12 +219,12 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
 
     def __enter__(self) -> Self:
         """Begin the turn, and wait until weir has taken it."""
-        if not self.begun:
+        if self.begun_at == math.inf:
             line = wire.Begin(turn=self.name, session=self.session.id, prompt=self.prompt)
             self._put(line, len(self.prompt))
             self._outbox.wait(self._outbox.seq)
             self._check()
-            self.begun = True
+            self.begun_at = time.monotonic()
         return self
 
     def __exit__(
@@ -264,7 +267,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
 
     def refused(self, message: str, over: bool) -> None:
         """Take an error of weir's about a line of the turn."""
-        if over and self.begun:
+        if over and self.begun_at < math.inf:
             self.stop(message)
         else:
             self._refusals.append(message)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
@@ -130,15 +131,29 @@ class Client(AbstractContextManager["Client"]):
         return failed
 
     def close(self) -> None:
-        """Send what was said, and end the connection."""
-        if self._outbox is not None:
-            self._outbox.close(_CLOSE_S)
+        """Send what was said, and end the connection.
+
+        Raises:
+            Unreachable: some of it could not be saved within ten seconds.
+        """
+        left = 0 if self._outbox is None else self._outbox.close(_CLOSE_S)
         self._inbox.close()
         self._failed.set()
+        if left and self._failure is None:
+            raise Unreachable(f"{self.server.url}: {left} lines could not be saved")
 
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self.close()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connection; an error of the block goes on."""
+        try:
+            self.close()
+        except WeirError:
+            if error is None:
+                raise
 
     def __enter__(self) -> Self:
         """Return the client, which is connected already."""
@@ -146,16 +161,15 @@ class Client(AbstractContextManager["Client"]):
 
     # Called by the inbox.
 
-    def _opened(self, ready: Mapping[str, Any]) -> None:
+    def _opened(self, ready: Mapping[str, Any], asked_at: float) -> None:
         if self._outbox is None:
             self._outbox = Outbox(self.server, self._path, ready["epoch"], self._fail)
             self._ready.set()
             return
         # A weir that was restarted has ended the turns that it does not know any more.
         with self._lock:
-            lost = [
-                one for one in self._turns.values() if one.begun and one.name not in ready["turns"]
-            ]
+            begun = [turn for turn in self._turns.values() if turn.begun_at < asked_at]
+        lost = [turn for turn in begun if turn.name not in ready["turns"]]
         for turn in lost:
             turn.stop("weir was restarted in the middle of the turn")
 

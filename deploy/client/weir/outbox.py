@@ -123,12 +123,13 @@ class Outbox:
             self._changed.notify_all()
         self._on_failure(error)
 
-    def close(self, timeout_s: float) -> None:
-        """Send what waits, for so long at most, and end."""
+    def close(self, timeout_s: float) -> int:
+        """Send what waits, for so long at most, and end; return how many lines are not saved."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         self._thread.join(timeout_s)
+        return len(self._waiting)
 
     def _check(self) -> None:
         if self._failure is not None:
@@ -171,6 +172,9 @@ class Outbox:
             except (Refused, Fenced) as error:
                 self.fail(error)
                 break
+            except Exception as error:
+                self.fail(WeirError(f"lines cannot be sent: {error!r}"))
+                raise
         connection.close()
 
     def _next(self) -> list[_Waiting] | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weir.errors import Fenced, Refused, Unreachable, WeirError
-from weir.server import SILENT_S, Passing, Server
+from weir.server import SILENT_S, Passing, Server, failure
 
 _PATIENCE_S = 60.0
 _PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
@@ -25,7 +25,8 @@ class Inbox:
         server: where from.
         path: of the agent.
         on_work: called with each item of work, once, in order; must not wait.
-        on_ready: called with each new stream, and what it begins with.
+        on_ready: called with what each new stream begins with, and when it was asked for
+            (`time.monotonic`).
         on_failure: called once, when there will be no more work.
         prompts: the agent answers prompts of others.
         patient: wait for a weir that is not there for as long as it takes.
@@ -36,7 +37,7 @@ class Inbox:
         server: Server,
         path: str,
         on_work: Callable[[Work], None],
-        on_ready: Callable[[Work], None],
+        on_ready: Callable[[Work, float], None],
         on_failure: Callable[[WeirError], None],
         prompts: bool,
         patient: bool,
@@ -50,7 +51,7 @@ class Inbox:
         self._patient = patient
         self._epoch: int | None = None
         self._after = 0
-        self._heard = False
+        self._heard, self._asked_at = False, 0.0
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="weir-inbox", daemon=True)
         self._thread.start()
@@ -70,9 +71,12 @@ class Inbox:
             except (Refused, Fenced) as error:
                 self._on_failure(error)
                 return
+            except Exception as error:
+                self._on_failure(WeirError(f"the work cannot be read: {error!r}"))
+                raise
             if self._heard:
                 pause_s, until = _PAUSE_S, time.monotonic() + _PATIENCE_S
-            if time.monotonic() > until and not (self._patient and self._epoch is None):
+            if time.monotonic() > until and not self._patient:
                 self._on_failure(Unreachable(f"{self._server.url}: {why}"))
                 return
             self._closed.wait(pause_s)
@@ -83,6 +87,7 @@ class Inbox:
         query = f"?after={self._after}&prompts={'true' if self._prompts else 'false'}"
         if self._epoch is not None:
             query += f"&epoch={self._epoch}"
+        self._asked_at = time.monotonic()
         with contextlib.closing(self._server.connection(SILENT_S)) as connection:
             for data in self._server.lines(connection, "GET", self._path + query):
                 if self._closed.is_set():
@@ -93,10 +98,9 @@ class Inbox:
         self._heard = True
         if said["type"] == "ready":
             self._epoch = said["epoch"]
-            self._on_ready(said)
+            self._on_ready(said, self._asked_at)
         elif said["type"] == "failed":
-            error = Fenced if said["status"] == 409 else Refused
-            raise error(said["message"])
+            raise failure(said["status"], said["message"])
         elif "number" in said and said["number"] > self._after:
             self._after = said["number"]
             self._on_work(said)

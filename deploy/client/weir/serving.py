@@ -10,14 +10,12 @@ import threading
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from typing import Any
 
+from bus.agent_lines import BUILT_IN
 from weir.client import DEFAULT_URL, Client
 from weir.errors import Aborted, WeirError
 from weir.turn import Turn
 
 log = logging.getLogger("weir")
-
-BUILT_IN = "build"
-"""The agent that answers where a prompt names none."""
 
 Answer = Callable[[Turn], object]
 

@@ -1,0 +1,124 @@
+"""The process of `weir up --agent`: loads a function by its name, and answers prompts with it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+from bus import entry, logs
+from bus.entry import CannotStart
+from bus.flags import REQUIRED, BadFlag, Flag, Kind, one_of, read, text
+
+# Where the package of the client is in a checkout; an installed weir has it among its packages.
+_CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "client")
+
+
+class NoAgent(CannotStart):
+    """What ``--agent`` names is not there."""
+
+    status = 2
+
+
+def _named(value: str) -> str:
+    module, colon, function = value.rpartition(":")
+    if not (colon and module.strip() and function.isidentifier()):
+        raise ValueError
+    return value
+
+
+AGENT = Flag(
+    "agent",
+    Kind(_named, "MODULE:FUNCTION or FILE.py:FUNCTION"),
+    None,
+    "a function of your own that answers prompts, in a process of its own",
+)
+_FLAGS = (
+    Flag("url", text("the URL of a weir"), REQUIRED, "where to connect"),
+    Flag("agent", AGENT.kind, REQUIRED, AGENT.help),
+    Flag("log-level", one_of("debug", "info", "warning", "error"), "info", "what is logged"),
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Answer prompts until the process is stopped; return its exit status.
+
+    Args:
+        argv: the flags, without the program's name.
+    """
+    values = read(argv, os.environ, _FLAGS)
+    logs.configure(values["log_level"])
+    sys.path.append(_CLIENT)
+    import weir
+
+    try:
+        weir.serve(loaded(values["agent"]), values["url"])
+    except ValueError as error:
+        raise BadFlag(f"--{error}") from error
+    except weir.WeirError as error:
+        print(f"weir agent: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def loaded(named: str) -> Callable[..., Any]:
+    """Return the function of a module or a file; the start folder is looked in last.
+
+    Raises:
+        NoAgent: there is no such module or function.
+        SystemExit: the module itself fails; its own traceback says how.
+    """
+    name, _, function = named.rpartition(":")
+    folder = os.getcwd()
+    if folder not in sys.path:
+        # Last, so that no file in there takes the place of a module that others import.
+        sys.path.append(folder)
+    answer = getattr(_module(name, folder), function, None)
+    if not callable(answer):
+        raise NoAgent(f"--agent: {name!r} has no function {function!r}")
+    found: Callable[..., Any] = answer
+    return found
+
+
+def _module(name: str, folder: str) -> ModuleType:
+    try:
+        if name.endswith(".py"):
+            return _of_file(os.path.join(folder, name))
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
+            raise NoAgent(
+                f"--agent: no module {name!r} is installed, or is in {folder!r}"
+            ) from error
+        raise _failed() from error
+    except FileNotFoundError as error:
+        if error.filename == os.path.join(folder, name):
+            raise NoAgent(f"--agent: no file {error.filename!r}") from error
+        raise _failed() from error
+    except Exception as error:
+        raise _failed() from error
+
+
+def _of_file(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("agent", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["agent"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _failed() -> SystemExit:
+    """Show the traceback of the author's code; the process is started again after this status."""
+    traceback.print_exc()
+    return SystemExit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(entry.run("weir agent", main, sys.argv[1:]))
