@@ -15,7 +15,8 @@ MAX_HEAD_BYTES = 64 * 1024
 IDLE_S = 75.0
 HEAD_WITHIN_S = 10.0
 _AT_ONCE = 8192
-_FEW_PIECES = 16
+_FEW_PIECES = 4
+_BYTES_A_PIECE = 512
 _END = b"\r\n\r\n"
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 
@@ -37,7 +38,7 @@ def receive_head(wire: Wire) -> Head | None:
         _check(ahead, searched)
         searched = len(ahead)
         pieces += 1
-        if pieces > _FEW_PIECES:
+        if pieces > _FEW_PIECES + searched // _BYTES_A_PIECE:
             wire.lane.gather()
         within_s = IDLE_S if until is None else until - time.monotonic()
         if within_s <= 0:  # what comes byte by byte is never waited for

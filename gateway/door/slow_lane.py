@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import gevent
 from gevent.lock import BoundedSemaphore
 
@@ -13,7 +15,7 @@ LINE_S = 10e-6
 """What a header costs by the time it has reached the upstream, twice."""
 _MOST_WAIT = 64
 _GATHERS_A_SECOND = 500
-_GATHER_S, _LONGEST_GATHER_S = 0.05, 0.25
+_GATHER_S, _LONGEST_GATHER_S = 0.05, 2.0
 
 
 class SlowLane:
@@ -26,7 +28,8 @@ class SlowLane:
 
     def __init__(self) -> None:
         self._next = BoundedSemaphore(1)
-        self._waiting = self._gathering = 0
+        self._waiting = 0
+        self._next_receive_at = 0.0
 
     def pass_through(self, pause_s: float) -> None:
         """Block until it is the caller's turn, and for `pause_s` more.
@@ -48,12 +51,11 @@ class SlowLane:
     def gather(self) -> None:
         """Block while more comes from a client that sends in very small pieces.
 
-        A receive costs the same for 1 byte as for thousands. The pause grows with the number of
-        such clients: some hundred of them share `_GATHERS_A_SECOND` receives.
+        A receive costs the same for 1 byte as for thousands. All such clients together share
+        `_GATHERS_A_SECOND` receives, each at a time of its own: thousands that wake at the same
+        time would keep the loop for as long as all their receives take.
         """
-        self._gathering += 1
-        try:
-            pause_s = max(self._gathering / _GATHERS_A_SECOND, _GATHER_S)
-            gevent.sleep(min(pause_s, _LONGEST_GATHER_S))
-        finally:
-            self._gathering -= 1
+        now = time.monotonic()
+        next_at = max(self._next_receive_at + 1 / _GATHERS_A_SECOND, now + _GATHER_S)
+        self._next_receive_at = min(next_at, now + _LONGEST_GATHER_S)
+        gevent.sleep(self._next_receive_at - now)

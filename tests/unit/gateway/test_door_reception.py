@@ -3,6 +3,7 @@
 import json
 import time
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import pairwise
 
 import gevent
 import pytest
@@ -344,3 +345,18 @@ def test_an_environ_takes_no_twin_with_an_underscore_for_a_header():
     assert environ["HTTP_X_REAL"] == "2,3"
     assert environ["SCRIPT_NAME"] == ""
     assert not {"CONTENT_LENGTH", "HTTP_CONTENT_LENGTH", "HTTP_SCRIPT_NAME"} & environ.keys()
+
+
+def test_many_clients_that_send_in_tiny_pieces_wake_one_after_the_other(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(gevent, "sleep", pauses.append)
+    lane = slow_lane.SlowLane()
+    began = time.monotonic()
+    for _ in range(2000):
+        lane.gather()
+    took = time.monotonic() - began
+    steps = [later - sooner for sooner, later in pairwise(pauses[:900])]
+    assert pauses[0] == pytest.approx(0.05)
+    assert min(steps) > 0.002 - took
+    assert sum(steps) == pytest.approx(899 * 0.002, abs=took + 0.001)
+    assert max(pauses) == pytest.approx(2.0)  # a head has 10 s
