@@ -20,6 +20,8 @@ _HEADER = "x-opencode-directory"
 _QUERY = "directory"
 _LONGEST = 4096
 """What Linux takes for a path."""
+_MOST_PARTS = 256
+"""A look at a path takes time for each of its parts, and for each part of the folders above it."""
 _ENCODED_SLASH = "%2F"
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
@@ -79,6 +81,9 @@ def _checked(path: str, kind: RequestPart, field: str) -> str:
         raise BadRequest(f"{field}: {path!r} is not UTF-8", kind, field)
     if len(path.encode()) > _LONGEST:
         raise BadRequest(f"{field}: the path is longer than {_LONGEST} bytes", kind, field)
+    if (parts := path.count("/")) > _MOST_PARTS:
+        message = f"{field}: the path has {parts} slashes; at most {_MOST_PARTS} are allowed"
+        raise BadRequest(message, kind, field)
     if "\0" in path:
         raise BadRequest(f"{field}: {path!r} has a NUL in it", kind, field)
     return path

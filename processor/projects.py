@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from pathlib import Path
+import os
 
 from msgspec import Struct
 
@@ -26,14 +26,17 @@ class Project(Struct, frozen=True):
 @functools.lru_cache(maxsize=1024)
 def project_of(directory: str) -> Project:
     """Return the project of a directory; the same directory always has the same id."""
-    for folder in (Path(directory), *Path(directory).parents):
-        if _is_work_tree(folder):
-            return Project(hashlib.sha1(str(folder).encode()).hexdigest(), str(folder))
-    return Project(GLOBAL, "/")
+    folder = directory
+    while not _is_work_tree(folder):
+        above = os.path.dirname(folder)
+        if above == folder:
+            return Project(GLOBAL, "/")
+        folder = above
+    return Project(hashlib.sha1(folder.encode()).hexdigest(), folder)
 
 
-def _is_work_tree(folder: Path) -> bool:
+def _is_work_tree(folder: str) -> bool:
     try:
-        return (folder / ".git").exists()
-    except OSError:
-        return False  # a name that is too long, or a folder that must not be looked into
+        return os.path.exists(os.path.join(folder, ".git"))
+    except ValueError:
+        return False  # no path can have such a name

@@ -130,3 +130,10 @@ def test_a_path_that_no_machine_can_have_is_refused(path):
     assert refused(f"directory={path}")["field"] == "directory"
     assert refused("", {HEADER: path})["field"] == HEADER
     assert asked(f"directory={path[:-6]}") != DEFAULT_DIRECTORY
+
+
+@pytest.mark.parametrize("path", ["/a" * 257, "%2Fa" * 257, "a/" * 257])
+def test_a_path_of_very_many_parts_is_refused(path):
+    assert "257 slashes" in refused(f"directory={path}")["message"]
+    assert refused("", {HEADER: path})["field"] == HEADER
+    assert asked("directory=" + "/a" * 256) == "/a" * 256

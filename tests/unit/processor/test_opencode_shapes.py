@@ -18,6 +18,8 @@ from bus.bodies import (
 from bus.commands import Describe, MessageList, SessionGet, SessionList
 from bus.events.message import Failure
 from bus.events.part import Tokens
+from bus.slices import Slice
+from processor.commands import describe
 from processor.commands.describe import Descriptions, Folders
 from processor.commands.dispatch import Dispatch
 from processor.engines.demo import DemoEngine
@@ -46,14 +48,14 @@ def validate(body: Any, schema: dict[str, Any]) -> None:
 @pytest.fixture
 def dispatch(rig: Rig, tmp_path: Path) -> Dispatch:
     folders = Folders(str(tmp_path), "/home/me")
-    describe = Descriptions(rig.database, DemoEngine.offer, rig.agents, folders, 5)
+    described = Descriptions(rig.database, DemoEngine.offer, rig.agents, folders, 5)
     return Dispatch(
         rig.publisher,
         rig.services,
         rig.turns,
         rig.sessions,
         rig.prompts,
-        describe,
+        described,
         rig.agents,
         rig.asks,
     )
@@ -78,6 +80,18 @@ def test_the_projects_of_sessions_are_listed(rig: Rig, dispatch: Dispatch, tmp_p
     rig.sessions.create(str(tmp_path), CreateBody())
     projects = ask(dispatch, Describe("project", "/nowhere"))
     assert {p["worktree"] for p in projects} == {"/", str(tmp_path)}
+
+
+def test_others_get_their_turns_while_projects_are_looked_for(
+    rig: Rig, dispatch: Dispatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[Slice] = []
+    monkeypatch.setattr(describe, "_SLICE_S", 0.0)
+    monkeypatch.setattr(Slice, "let_turn", lambda turn: turns.append(turn))
+    for number in range(9):
+        rig.sessions.create(f"{tmp_path}/{number}", CreateBody())
+    ask(dispatch, Describe("project", "/nowhere"))
+    assert len(turns) >= 9
 
 
 def test_sessions(rig: Rig, dispatch: Dispatch) -> None:
