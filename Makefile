@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
 
-.PHONY: run test soak hostile lint format bench bench-peers dist lock clean help
+.PHONY: run test soak hostile lint format bench bench-peers screenshots dist lock clean help
 
 help:
 	@echo 'make run     start weir (processor + gateway) with the built-in demo model'
@@ -18,6 +18,7 @@ help:
 	@echo 'make format  apply the formatter'
 	@echo 'make bench   every benchmark of weir alone, as tables'
 	@echo 'make bench-peers  weir beside its peers, into tests/benchmarks/RESULTS.md; ARGS=--quick'
+	@echo 'make screenshots  the pictures of docs/console.md, by a Chromium'
 	@echo 'make dist    build the wheel and the sdist, into dist/'
 	@echo 'make lock    resolve both locks anew (needs uv)'
 	@echo 'ARGS="..."   is passed on to weir up, to pytest, to the soak, the attacks and the peers'
@@ -57,6 +58,9 @@ bench: $(READY)
 # Beside opencode, nchan, sse-starlette and a bare loop; --quick, --only, --work (tests/benchmarks/peers).
 bench-peers: $(READY)
 	$(BIN)/python -m tests.benchmarks.peers $(ARGS)
+
+screenshots: $(READY)
+	$(BIN)/python -m tests.screenshots
 
 dist: $(READY)
 	$(BIN)/python -m build --no-isolation

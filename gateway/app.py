@@ -96,7 +96,9 @@ class Worker:
         )
         self._boards = boards
         self._bulletin = Bulletin(boards.status, observer)
-        self._departures = Departures(boards.departures, seat, self.readers)
+        self._departures = Departures(
+            boards.departures, seat, self.readers, self._bulletin.left_open
+        )
         self._resets = Resets(boards.resets, seat, self.readers, boards.status.occupied)
         self.app = self._routes(settings, cors)
         slots = Slots(room.streams + room.others, room.others)

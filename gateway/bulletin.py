@@ -34,6 +34,8 @@ class Bulletin:
 
     Attributes:
         seat: of this one.
+        left_open: streams that the worker before on this seat had open when it was killed, as far
+            as it had posted them.
     """
 
     def __init__(self, board: Scoreboard, observer: Observer) -> None:
@@ -41,6 +43,8 @@ class Bulletin:
         self._board = board
         self._observer = observer
         self._carried = self._counted_at(observer.seat, gone=True)
+        before = self._read(observer.seat)
+        self.left_open = before.status.laggards if before else []
 
     def run(self) -> None:
         """Post for ever; a greenlet of its own."""

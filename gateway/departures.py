@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections import deque
+from collections.abc import Iterable
 
 import gevent
 import msgspec
@@ -50,14 +51,19 @@ class Departures:
         board: where every worker posts its list.
         seat: of this worker.
         readers: of this worker.
+        killed: readers of the worker before on this seat, that ended with it.
     """
 
-    def __init__(self, board: Scoreboard, seat: int, readers: Readers) -> None:
+    def __init__(
+        self, board: Scoreboard, seat: int, readers: Readers, killed: Iterable[ReaderStatus] = ()
+    ) -> None:
         self._board = board
         self._seat = seat
         self._readers = readers
         self._last = deque(self._at(seat), MOST)
-        self._noted = False
+        now_ms = time.time_ns() // 1_000_000
+        self._last.extend(Departure(now_ms, Cause.KILLED.value, row) for row in killed)
+        self._noted = bool(self._last)
         readers.on_end = self.note
 
     def note(self, reader: Reader) -> None:

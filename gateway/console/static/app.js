@@ -30,7 +30,10 @@ class App {
     this.stream = new Stream({
       frames: (frames) => this.#frames(frames),
       join: () => this.live.share(),
-      joined: (state) => this.live.take(state),
+      joined: (state) => {
+        this.live.take(state);
+        this.views.sessions.joined();
+      },
       changed: () => this.redraw(),
     });
     this.views = Object.fromEntries(VIEWS.map(([name, , View]) => [name, new View(this)]));

@@ -4,6 +4,7 @@ import { get, send } from "./api.js";
 import { short } from "./format.js";
 import { icon } from "./icons.js";
 import { Markdown } from "./markdown.js";
+import { address } from "./places.js";
 
 const MOST_DIRECTORIES = 16;
 const SHOWN = 20;
@@ -77,7 +78,7 @@ export class Asks {
     const busy = this.busy.has(one.id);
     return html`<article class="asked">
       <p class="where">
-        <a href="sessions/${one.sessionID}">${short(one.sessionID, 24)}</a>
+        <a href=${address("sessions", one.sessionID)}>${short(one.sessionID, 24)}</a>
         ${one.directory ? html`<span title=${one.directory}>${short(one.directory, 36)}</span>` : nothing}
       </p>
       ${one.questions ? this.#questions(one, busy) : this.#permission(one, busy)}
@@ -88,7 +89,7 @@ export class Asks {
   #permission(one, busy) {
     const what = one.metadata?.command ?? one.metadata?.filepath ?? one.title ?? "";
     const patterns = (one.patterns ?? []).filter((pattern) => pattern !== what);
-    const reply = (word) => () => this.#send(one, `/permission/${one.id}/reply`, { reply: word });
+    const reply = (word) => () => this.#send(one, asked("permission", one, "reply"), { reply: word });
     return html`
       <h3>${icon("shield")} May it use <code>${one.permission ?? one.type ?? "a tool"}</code>?</h3>
       ${what ? html`<pre>${what}</pre>` : nothing}
@@ -105,12 +106,12 @@ export class Asks {
   #questions(one, busy) {
     const answers = this.#answersOf(one);
     const ready = answers.every((picked) => picked.size);
-    const submit = () => this.#send(one, `/question/${one.id}/reply`, { answers: answers.map((picked) => [...picked.values()]) });
+    const submit = () => this.#send(one, asked("question", one, "reply"), { answers: answers.map(labelsOf) });
     return html`
       ${one.questions.map((question, index) => this.#question(one, question, index, answers[index]))}
       <div class="row">
         <button class="primary" ?disabled=${busy || !ready} @click=${submit}>Answer</button>
-        <button ?disabled=${busy} @click=${() => this.#send(one, `/question/${one.id}/reject`)}>Dismiss</button>
+        <button ?disabled=${busy} @click=${() => this.#send(one, asked("question", one, "reject"))}>Dismiss</button>
       </div>
     `;
   }
@@ -120,7 +121,7 @@ export class Asks {
     const name = `${one.id}-${index}`;
     return html`<fieldset>
       <legend>${question.header}</legend>
-      ${this.#markdown(`${name}-text`, question.question)}
+      ${this.#markdown(one, index, question.question)}
       ${(question.options ?? []).map(
         (option, at) => html`<label class="option">
           <input
@@ -139,7 +140,7 @@ export class Asks {
             aria-label="An answer of your own"
             placeholder="An answer of your own"
             .value=${picked.get("own") ?? ""}
-            @input=${(event) => this.#pick(picked, "own", event.target.value.trim(), Boolean(event.target.value.trim()), question.multiple)}
+            @input=${(event) => this.#pick(picked, "own", event.target.value, event.target.value.trim() !== "", question.multiple)}
           />`}
     </fieldset>`;
   }
@@ -156,9 +157,9 @@ export class Asks {
     return this.answers.get(one.id);
   }
 
-  #markdown(key, text) {
-    if (!this.texts.has(key)) this.texts.set(key, new Markdown());
-    const shown = this.texts.get(key);
+  #markdown(one, index, text) {
+    if (!this.texts.has(one.id)) this.texts.set(one.id, []);
+    const shown = (this.texts.get(one.id)[index] ??= new Markdown());
     if (!shown.show(String(text ?? ""), true)) this.app.redraw();
     return shown.element;
   }
@@ -180,9 +181,16 @@ export class Asks {
   }
 
   #forgetOthers(ids) {
-    for (const map of [this.answers, this.errors]) {
+    for (const map of [this.answers, this.errors, this.texts]) {
       for (const id of map.keys()) if (!ids.has(id)) map.delete(id);
     }
-    for (const key of this.texts.keys()) if (!ids.has(key.split("-")[0])) this.texts.delete(key);
   }
+}
+
+function labelsOf(picked) {
+  return [...picked].map(([at, label]) => (at === "own" ? label.trim() : label));
+}
+
+function asked(kind, { id }, word) {
+  return `/${kind}/${encodeURIComponent(id)}/${word}`;
 }

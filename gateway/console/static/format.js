@@ -1,4 +1,4 @@
-// Figures and times, as short as they can be read.
+// Figures and times, as short as they can be read; units are decimal.
 const UNITS = ["B", "KB", "MB", "GB", "TB"];
 
 /** 1234567 -> "1.2 MB". */
@@ -6,7 +6,7 @@ export function bytes(count) {
   let value = Math.max(0, count || 0);
   let unit = 0;
   while (value >= 1000 && unit < UNITS.length - 1) {
-    value /= 1024;
+    value /= 1000;
     unit += 1;
   }
   return `${unit && value < 100 ? trim(value.toFixed(1)) : Math.round(value)} ${UNITS[unit]}`;
@@ -41,7 +41,7 @@ export function duration(seconds) {
 /** A moment in ms -> "3 min ago". */
 export function ago(ms, now = Date.now()) {
   const s = (now - ms) / 1000;
-  return s < 2 ? "now" : `${duration(s)} ago`;
+  return s < 10 ? "now" : `${duration(s)} ago`;
 }
 
 /** A moment in ms -> "14:03:07". */

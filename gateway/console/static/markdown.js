@@ -6,12 +6,15 @@
 // nor a single task grows with it.
 import * as smd from "./vendor/streaming-markdown.js";
 
-export const PAGE_CHARACTERS = 48 * 1024;
+const PAGE_CHARACTERS = 32 * 1024;
 const PIECE = 512;
-const BUDGET_MS = 12;
+// Of one drawing: what is added has to be laid out too.
+const MOST_AT_ONCE = 8 * 1024;
+const BUDGET_MS = 8;
 const MOST_PENDING = 4096;
 const MOST_DEPTH = 16;
 const MOST_ELEMENTS = 4000;
+const MOST_IN_PARAGRAPH = 3000;
 const SAFE_LINK = /^(https?:|mailto:)/i;
 
 const TAGS = {
@@ -69,7 +72,15 @@ class Renderer {
   }
 
   add_text(_, text) {
-    this.stack.at(-1).append(text);
+    let last = this.stack.at(-1);
+    // A paragraph is laid out anew with each addition: a very long one goes on in another.
+    if (last.tagName === "P" && last.textContent.length > MOST_IN_PARAGRAPH) {
+      const next = document.createElement("p");
+      next.className = "continued";
+      last.after(next);
+      this.stack[this.stack.length - 1] = last = next;
+    }
+    last.append(text);
   }
 
   set_attr(_, kind, value) {
@@ -113,7 +124,8 @@ export class Markdown {
 
   /** Show a text, or more of it; returns whether all that belongs on this page is shown. */
   show(text, whole) {
-    if (text.length < this.#text.length || !text.startsWith(this.#text)) this.#begin = -1;
+    const goesOn = text.startsWith(this.#text) && (!this.ended || text.length === this.#text.length);
+    if (!goesOn) this.#begin = -1;
     this.#text = text;
     const begin = edge(text, this.shownPage * PAGE_CHARACTERS);
     if (begin !== this.#begin) this.#restart(begin);
@@ -129,15 +141,24 @@ export class Markdown {
     this.#begin = this.#written = begin;
   }
 
+  /** Show what the parser holds back, since it may mean something, as the text that it is so far. */
+  #showHeld() {
+    this.held = this.plain || this.ended ? null : new Text(this.parser.pending);
+    if (this.held) this.renderer.stack.at(-1).append(this.held);
+  }
+
   #write(end, whole) {
+    this.held?.remove();
     const until = performance.now() + BUDGET_MS;
-    while (this.#written < end && performance.now() < until) {
-      const next = Math.min(end, edge(this.#text, this.#written + PIECE));
+    const most = Math.min(end, edge(this.#text, this.#written + MOST_AT_ONCE));
+    while (this.#written < most && performance.now() < until) {
+      const next = Math.min(most, edge(this.#text, this.#written + PIECE));
       this.#piece(this.#text.slice(this.#written, next));
       this.#written = next;
     }
     const done = this.#written >= end;
     if (done && whole && !this.ended) this.#end();
+    this.#showHeld();
     return done;
   }
 
@@ -160,6 +181,7 @@ export class Markdown {
     this.element.append(rest);
     this.renderer.stack = [rest];
     this.renderer.add_text(null, held + pending + text);
+    this.parser.pending = "";
   }
 
   #end() {

@@ -12,6 +12,7 @@ export class Message {
     this.redraw = redraw;
     this.texts = new Map();
     this.tools = new Map();
+    this.opened = new Set();
     this.copied = false;
   }
 
@@ -64,8 +65,9 @@ export class Message {
     const shown = this.#markdown(part.id);
     if (fresh && open) shown.page = null;
     if (!shown.show(text, !open)) this.redraw();
+    const pages = shown.pages > 1 ? this.#pages(shown, text) : nothing;
     return html`<div class="text ${open ? "open" : ""}" data-part=${part.id}>
-      ${shown.pages > 1 ? this.#pages(shown, text) : nothing} ${shown.element}
+      ${pages} ${shown.element} ${pages}
     </div>`;
   }
 
@@ -76,9 +78,9 @@ export class Message {
     };
     const at = shown.shownPage;
     return html`<p class="pages">
-      <button class="small" ?disabled=${at === 0} @click=${turn(at - 1)}>‹</button>
+      <button class="small" aria-label="Page before" ?disabled=${at === 0} @click=${turn(at - 1)}>‹</button>
       <span>Page ${at + 1} of ${shown.pages} · ${count(text.length)} characters</span>
-      <button class="small" ?disabled=${at >= shown.pages - 1} @click=${turn(at + 1)}>›</button>
+      <button class="small" aria-label="Next page" ?disabled=${at >= shown.pages - 1} @click=${turn(at + 1)}>›</button>
       <button class="small" ?disabled=${shown.page === null} @click=${turn(null)}>Follow the end</button>
     </p>`;
   }
@@ -88,9 +90,13 @@ export class Message {
     if (!text) return nothing;
     const open = writing && !part.time?.end;
     const time = part.time?.end ? `for ${duration((part.time.end - part.time.start) / 1000)}` : "…";
-    return html`<details class="reasoning" @toggle=${(event) => this.#toggled(part.id, event.target.open)}>
+    return html`<details
+      class="reasoning"
+      ?open=${this.opened.has(part.id)}
+      @toggle=${(event) => this.#toggled(part.id, event.target.open)}
+    >
       <summary>${open ? "Thinking" : "Thought"} ${time}</summary>
-      ${this.opened?.has(part.id) ? this.#folded(part, text, !open) : nothing}
+      ${this.opened.has(part.id) ? this.#folded(part, text, !open) : nothing}
     </details>`;
   }
 
@@ -101,7 +107,6 @@ export class Message {
   }
 
   #toggled(id, open) {
-    this.opened ??= new Set();
     if (open) this.opened.add(id);
     else this.opened.delete(id);
     this.redraw();

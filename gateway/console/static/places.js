@@ -24,5 +24,10 @@ export function address(view, id = "") {
   return new URL(id ? `${view}/${encodeURIComponent(id)}` : view, CONSOLE).href;
 }
 
+/** Return the route of a session, whatever characters its id has. */
+export function sessionRoute(id, below = "") {
+  return `/session/${encodeURIComponent(id)}${below}`;
+}
+
 /** A name that all tabs of this server share, and no tab of another server. */
 export const SHARED_NAME = `weir-console ${SERVER.href}`;

@@ -4,6 +4,7 @@ import { get, look, send } from "./api.js";
 import { ago, short } from "./format.js";
 import { icon } from "./icons.js";
 import { Message } from "./message.js";
+import { sessionRoute } from "./places.js";
 import { timeline } from "./timeline.js";
 import { Transcript, turnsOf } from "./transcript.js";
 import { aside } from "./usage.js";
@@ -23,9 +24,9 @@ export class Session {
     this.draft = "";
     this.renaming = false;
     this.older = "";
-    this.queued = [];
+    this.queued = null;
     this.atEnd = true;
-    this.onScroll = () => (this.atEnd = isNearEnd());
+    this.onScroll = () => (this.atEnd = Math.abs(scrollY - endOf()) < NEAR_END);
   }
 
   enter() {
@@ -44,20 +45,22 @@ export class Session {
 
   /** Fetch it; events that come meanwhile wait, and what is being written comes from the stream. */
   async load() {
-    this.queued = [];
+    const queued = (this.queued = []);
     try {
       const known = this.app.views.sessions.sessions.get(this.id);
       const directory = known?.directory ?? this.app.live.directories.get(this.id);
-      const session = await get(`/session/${this.id}`, { directory });
+      const session = await get(sessionRoute(this.id), { directory });
       const transcript = new Transcript(session);
       transcript.watched = this.transcript?.watched ?? transcript.watched;
       transcript.load(await this.#page(session.directory));
-      transcript.todos = await get(`/session/${this.id}/todo`, { directory: session.directory }).catch(() => []);
-      for (const event of this.queued) if (event.type !== "message.part.delta") transcript.apply(event);
+      transcript.todos = await get(sessionRoute(this.id, "/todo"), { directory: session.directory }).catch(() => []);
+      if (this.queued !== queued) return; // another load began after this one
+      for (const event of queued) if (event.type !== "message.part.delta") transcript.apply(event);
       transcript.overlay(this.app.live.of(this.id));
       this.transcript = transcript;
       this.error = "";
     } catch (error) {
+      if (this.queued !== queued) return;
       this.error = error.message;
     }
     this.queued = null;
@@ -66,7 +69,7 @@ export class Session {
 
   async #page(directory, before) {
     const query = { directory, limit: PAGE, before };
-    const { status, headers, body } = await look(`/session/${this.id}/message`, query);
+    const { status, headers, body } = await look(sessionRoute(this.id, "/message"), query);
     if (status !== 200) throw new Error(body?.data?.message ?? `the server answered ${status}`);
     this.older = headers.get("X-Next-Cursor") ?? "";
     return body;
@@ -102,7 +105,7 @@ export class Session {
 
   /** Follow the end of the text while the person does. */
   drawn() {
-    if (this.atEnd && this.transcript) scrollTo(0, document.documentElement.scrollHeight);
+    if (this.atEnd && this.transcript) scrollTo(0, Math.max(0, endOf()));
   }
 
   get #status() {
@@ -121,9 +124,9 @@ export class Session {
         <span>${ago(session.time?.updated ?? 0)}</span>
       </p>
       <div class="row">
-        ${status === "idle"
-          ? nothing
-          : html`<button class="danger" @click=${() => this.#do("POST", "/abort")}>${icon("stop")}Abort</button>`}
+        <button class="danger" ?disabled=${status === "idle"} @click=${() => this.#do("POST", "/abort")}>
+          ${icon("stop")}Abort
+        </button>
         <button @click=${() => this.#startRename()}>Rename</button>
         ${this.#deleteButton()}
       </div>
@@ -227,7 +230,7 @@ export class Session {
   async #do(method, below, body) {
     this.error = "";
     try {
-      await send(method, `/session/${this.id}${below}`, { directory: this.directory }, body);
+      await send(method, sessionRoute(this.id, below), { directory: this.directory }, body);
       return true;
     } catch (error) {
       this.error = error.message;
@@ -249,7 +252,8 @@ function enter(event) {
   event.target.form.requestSubmit();
 }
 
-function isNearEnd() {
-  const { scrollHeight } = document.documentElement;
-  return scrollHeight - innerHeight - scrollY < NEAR_END;
+/** Return how far the window is scrolled when the end of the conversation is at its bottom. */
+function endOf() {
+  const box = document.querySelector(".session")?.getBoundingClientRect();
+  return box ? box.bottom + scrollY - innerHeight : 0;
 }

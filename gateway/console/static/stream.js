@@ -1,9 +1,8 @@
 // One event stream for all tabs of a browser.
 //
-// The tab that holds a lock is the leader. It alone has a connection, reads it at most ten times a
-// second, and posts what it read to all tabs. The server merges what waits meanwhile. When the
-// leader goes, the browser gives the lock to another tab, which goes on after the last event that
-// it has seen. A page that may not use locks (plain HTTP on another machine) has a connection of
+// The tab that holds a lock is the leader. It alone has a connection, and hands what it reads to all
+// tabs ten times a second. When the leader goes, the browser gives the lock to another tab, which
+// goes on after the last event that it has seen. A page that may not use locks (plain HTTP on another machine) has a connection of
 // its own for as long as it is visible.
 import { get } from "./api.js";
 import { SHARED_NAME, route } from "./places.js";
@@ -13,6 +12,7 @@ const EVERY_MS = 100;
 const RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 15_000;
 const SILENT_MS = 70_000;
+const MOST_GATHERED = 4 * 1024 * 1024;
 
 export class Stream {
   /** Whether the stream stands, as far as this tab knows; and whether this tab is the leader. */
@@ -68,14 +68,10 @@ export class Stream {
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       const frames = new Frames();
       for (;;) {
-        const began = performance.now();
         const { value, done } = await reader.read();
         if (done) break;
         lastHeard = Date.now();
-        this.#post(frames.push(value));
-        // A hidden tab's timers are slow, and other tabs wait for what it reads.
-        const pause = EVERY_MS - (performance.now() - began);
-        if (pause > 0 && !document.hidden) await sleep(pause);
+        this.#gather(frames.push(value), value.length);
       }
       this.#tell(false, "");
     } catch (error) {
@@ -83,6 +79,7 @@ export class Stream {
     } finally {
       clearInterval(watch);
       abort.abort();
+      this.#flush();
     }
     if (!isOver()) await sleep(this.#pauseMs());
   }
@@ -102,6 +99,26 @@ export class Stream {
   #pauseMs() {
     this.#failures += 1;
     return Math.min(this.#retryMs * 2 ** (this.#failures - 1), LONGEST_RETRY_MS);
+  }
+
+  #gathered = [];
+  #size = 0;
+  #timer = 0;
+
+  /** Hand frames on ten times a second; at once where the tab is hidden, since its timers are slow. */
+  #gather(frames, size) {
+    this.#gathered.push(...frames);
+    this.#size += size;
+    if (document.hidden || this.#size > MOST_GATHERED) this.#flush();
+    else this.#timer ||= setTimeout(() => this.#flush(), EVERY_MS);
+  }
+
+  #flush() {
+    clearTimeout(this.#timer);
+    const frames = this.#gathered;
+    this.#gathered = [];
+    this.#size = this.#timer = 0;
+    this.#post(frames);
   }
 
   #post(frames) {
@@ -132,8 +149,9 @@ export class Stream {
 
   #hear(said) {
     if (said.kind === "frames") {
+      if (this.leads) return;
       for (const frame of said.frames) if (frame.id) this.lastId = frame.id;
-      if (!this.leads) this.#hand(said.frames);
+      this.#hand(said.frames);
     } else if (said.kind === "state" && !this.leads) {
       Object.assign(this, { connected: said.connected, error: said.error });
       this.handlers.changed();

@@ -26,7 +26,7 @@ export class Tool {
       <summary>
         <i class="dot ${{ completed: "good", error: "bad", running: "busy" }[status] ?? ""}"></i>
         <b>${tool}</b>
-        <span>${short(state.title ?? gist(state.input), 70)}</span>
+        <span>${short(state.title && state.title !== tool ? state.title : gist(state.input), 70)}</span>
         <small>${took || status}</small>
       </summary>
       ${this.open ? this.#inside(state) : nothing}

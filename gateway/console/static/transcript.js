@@ -26,15 +26,13 @@ export class Transcript {
     this.version += 1;
   }
 
-  /** Lay open parts with their text over what REST says of them. */
+  /**
+   * Lay open parts over what REST says of them. REST may be ahead of the stream, and the deltas
+   * that follow belong to the text that the stream has brought.
+   */
   overlay(parts) {
     for (const part of parts) {
-      const there = this.messages.get(part.messageID)?.parts;
-      if (!there) continue;
-      const known = there.get(part.id);
-      if (!known || (known.text ?? "").length < (part.text ?? "").length) {
-        there.set(part.id, { ...part });
-      }
+      this.messages.get(part.messageID)?.parts.set(part.id, { ...part });
     }
     this.version += 1;
   }

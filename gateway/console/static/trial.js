@@ -3,6 +3,7 @@ import { html, nothing } from "./vendor/lit-html.js";
 import { get, send } from "./api.js";
 import { count, duration } from "./format.js";
 import { icon } from "./icons.js";
+import { address, sessionRoute } from "./places.js";
 import { healthMs } from "./stream.js";
 
 const STORM = { deltas: 30_000, characters: 40 };
@@ -66,7 +67,7 @@ export class Trial {
       ${tookMs ? html`were through after <b>${duration(tookMs / 1000)}</b>` : "are on their way"};
       this page got them in <b>${count(arrived)}</b> frames. Meanwhile the server answered its health
       ${probes.length} times, at worst after <b>${Math.round(worst)} ms</b>.
-      <a href="sessions/${session}">See the text</a>
+      <a href=${address("sessions", session)}>See the text</a>
     </p>`;
   }
 
@@ -118,7 +119,7 @@ export class Trial {
   async #begin(title, text) {
     const session = await send("POST", "/session", {}, { title });
     const parts = [{ type: "text", text }];
-    await send("POST", `/session/${session.id}/prompt_async`, {}, { parts });
+    await send("POST", sessionRoute(session.id, "/prompt_async"), {}, { parts });
     return session.id;
   }
 

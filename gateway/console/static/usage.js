@@ -35,7 +35,7 @@ function list(todos) {
   return html`<section>
     <h2>To do</h2>
     <ul class="todos">
-      ${todos.map((todo) => html`<li class=${todo.status}><i>${MARKS[todo.status] ?? ""}</i>${todo.content}</li>`)}
+      ${todos.map((todo) => html`<li class=${todo.status}><i>${MARKS[todo.status] ?? ""}</i><span>${todo.content}</span></li>`)}
     </ul>
   </section>`;
 }

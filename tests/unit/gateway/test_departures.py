@@ -1,4 +1,4 @@
-"""The readers that ended last are told by every worker."""
+"""Every worker lists the readers of all workers that ended last."""
 
 from gateway.departures import MOST, Departures
 from gateway.evictions import Cause
@@ -57,6 +57,15 @@ def test_a_worker_that_takes_a_seat_goes_on_with_its_list():
     readers, departures = worker(board, 0)
     ended(readers, "after")
     assert sorted(agents(departures.last())) == ["after", "before"]
+
+
+def test_the_readers_of_a_worker_that_was_killed_are_told_by_the_next_one_of_its_seat():
+    board = Scoreboard(1)
+    readers, departures = worker(board, 0)
+    ended(readers, "open when it was killed")
+    [row] = departures.last()
+    after = Departures(Scoreboard(1), 0, Readers(Relay(), 10), [row.reader])
+    assert [(one.cause, one.reader) for one in after.last()] == [("killed", row.reader)]
 
 
 def test_a_list_that_finds_no_room_keeps_the_latest():

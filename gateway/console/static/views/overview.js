@@ -8,7 +8,7 @@ import { Poll } from "../poll.js";
 import { Trial } from "../trial.js";
 
 const EVERY_MS = 1000;
-const ms = (value) => (value < 10 ? `${value.toFixed(1)} ms` : `${Math.round(value)} ms`);
+const ms = (value) => `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} ms`;
 const perS = (show) => (value) => `${show(value)}/s`;
 
 // Each card: a title, how values are written, and its series: [label, colour, data].

@@ -2,6 +2,7 @@
 import { html, nothing } from "../vendor/lit-html.js";
 import { get, send } from "../api.js";
 import { ago, count, short } from "../format.js";
+import { address } from "../places.js";
 import { Session } from "../session.js";
 
 const MOST = 500;
@@ -49,6 +50,11 @@ export class Sessions {
     if (session && this.shown?.id === session) this.shown.apply(event);
   }
 
+  /** What is being written is known now, from the tab that reads the stream. */
+  joined() {
+    this.shown?.load();
+  }
+
   #note(info, directory) {
     if (!info?.id) return;
     this.sessions.set(info.id, { directory, ...info });
@@ -58,7 +64,7 @@ export class Sessions {
     }
   }
 
-  /** What was missed is not told one by one: fetch it again. */
+  /** The stream has a gap: fetch the list and the shown session again. */
   #again() {
     clearTimeout(this.#reload);
     this.#reload = setTimeout(() => {
@@ -136,7 +142,7 @@ export class Sessions {
     const status = this.app.live.statuses.get(one.id)?.type ?? "idle";
     const here = this.shown?.id === one.id;
     return html`<li>
-      <a href="sessions/${one.id}" aria-current=${here ? "true" : nothing}>
+      <a href=${address("sessions", one.id)} aria-current=${here ? "true" : nothing}>
         <span class="title">
           <i class="dot ${status === "idle" ? "" : status === "retry" ? "warning" : "busy"}" title=${status}></i>
           <b>${one.title || "Untitled"}</b>

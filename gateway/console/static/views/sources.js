@@ -76,11 +76,11 @@ function pair(name, value) {
   const words = name.replace(/_s$/, "").replaceAll("_", " ");
   return html`<div>
     <dt>${words[0].toUpperCase() + words.slice(1)}</dt>
-    <dd>${told(name, value)}</dd>
+    <dd>${shownValue(name, value)}</dd>
   </div>`;
 }
 
-function told(name, value) {
+function shownValue(name, value) {
   if (value === null || value === undefined || value === "") return "–";
   if (typeof value === "boolean") {
     return html`<i class="dot ${value ? "good" : ""}"></i>${value ? "yes" : "no"}`;

@@ -4,7 +4,7 @@ import { bytes, clock, count, short } from "../format.js";
 import { Ring } from "../ring.js";
 
 const MOST_EVENTS = 5000;
-const MOST_CHARACTERS = 8 * 1024 * 1024;
+const MOST_CHARACTERS = 24 * 1024 * 1024;
 const SHOWN = 200;
 const SHOWN_DATA = 400;
 const OPEN_DATA = 20_000;
@@ -118,7 +118,7 @@ export class Tail {
         }}
       >
         <time>${clock(entry.ms)}</time>
-        <b class="type ${kindOf(entry.type)}">${entry.type}</b>
+        <b class="type is-${kindOf(entry.type)}">${entry.type}</b>
         <span class="id">${entry.session ? short(entry.session, 17) : ""}</span>
         <code>${open ? "" : gist(entry.data)}</code>
       </button>
@@ -150,7 +150,7 @@ function kindOf(type) {
   if (type.includes("error") || type.endsWith("removed") || type.endsWith("deleted")) return "bad";
   if (type.startsWith("permission") || type.startsWith("question")) return "warn";
   if (type.startsWith("message.part")) return "part";
-  return type.startsWith("session") ? "session" : "";
+  return type.startsWith("session") ? "session" : "other";
 }
 
 /** The part of a frame that differs: its properties. */
