@@ -1,81 +1,35 @@
-"""Agents of one's own: their lines come in, their work goes out, as NDJSON (`docs/publishing.md`).
-
-Lines go to the processor in batches, and the next batch is read once the last one is saved. So a
-client that sends more than the store takes is slowed down by its connection.
-"""
+"""Agents of one's own: lines come in, work goes out, as NDJSON (`docs/publishing.md`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import falcon
-import gevent
 import msgspec
 from falcon import Request, Response
-from msgspec import Struct
 
-from bus.agent_lines import MOST_BATCH_LINES, MOST_LINE_BYTES, TYPES, Handed, Line, Refused, Taken
-from bus.commands import AgentLines, AgentList, AgentWork, CommandFailed
+from bus.agent_lines import MOST_LINE_BYTES, Handed
+from bus.commands import AgentList, AgentWork, CommandFailed
 from bus.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.connection import Connection
 from gateway.door.own import WIRE
 from gateway.door.wire import Wire
-from gateway.errors import BadRequest, BoundReached, status_of
+from gateway.errors import BoundReached
 from gateway.neighbour import Neighbours
 from gateway.peer import has_left
+from gateway.resources.agent_intake import DEADLINE_S, Intake, Producer, as_failure, as_line
 from gateway.resources.answer import answer
-from gateway.resources.body import decode_body
 from gateway.resources.lines import Lines
-from gateway.resources.query import MAX_INTEGER, flag, integer
+from gateway.resources.query import MAX_INTEGER, integer
 
 NDJSON = "application/x-ndjson"
 MOST_STREAMS = 256
 """Of agents in a worker: work that goes out, and lines that come in."""
-_LEASE_S, _MOST_LEASE_S = 10, 3600
 _SILENT_S = 3600.0
-_POLL_MS = 2000
-_DEADLINE_S = 30.0
-_LOOK_S = 1.0
+_POLL_MS = 1000
 _RETRY_AFTER_S = 1
 
-_encode = msgspec.json.Encoder().encode
-_LINE: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 _HANDED = msgspec.json.Decoder(Handed)
-_TAKEN = msgspec.json.Decoder(Taken)
-
-
-class Producer(Struct):
-    """Who sends lines or waits for work.
-
-    Attributes:
-        agent: its name.
-        epoch: of its process; None until the processor gives one out.
-        seq: number of the next line; None for whatever comes next.
-        lease_s: how long it counts as connected once it is not heard any more.
-        prompts: it answers the prompts of others.
-    """
-
-    agent: str
-    epoch: int | None
-    seq: int | None
-    lease_s: float
-    prompts: bool
-
-    @classmethod
-    def of(cls, req: Request, agent: str) -> Producer:
-        """Return the producer that a request names.
-
-        Raises:
-            BadRequest: a parameter is not allowed.
-        """
-        return cls(
-            agent,
-            integer(req, "epoch", 1),
-            integer(req, "seq", 1),
-            integer(req, "lease", 1, _MOST_LEASE_S) or _LEASE_S,
-            flag(req, "prompts"),
-        )
 
 
 class AgentNames:
@@ -125,7 +79,7 @@ class Agent:
             is_live = req.content_length is None
             body.go_on_beside_answer(_SILENT_S if is_live else None)
             lines = Lines(body, wire, MOST_LINE_BYTES, is_live)
-            intake = _Intake(self._requester, producer, lines, lambda: self._is_over(wire))
+            intake = Intake(self._requester, producer, lines, lambda: self._is_over(wire))
             first = intake.next()
         except BaseException:
             self._leave()
@@ -197,189 +151,21 @@ def _work(
     """Yield lines of work; where there is none for a while, a ``beat``."""
     epoch, handed = first.epoch, first
     place = {"epoch": epoch, "seq": first.seq, "turns": first.turns}
-    yield _line({"type": "ready", "agent": producer.agent, **place})
+    yield as_line({"type": "ready", "agent": producer.agent, **place})
     while not is_over():
         for work in handed.work:
             after = max(after, work.number)
-        yield b"".join(map(_line, handed.work)) or _line({"type": "beat"})
+        yield b"".join(map(as_line, handed.work)) or as_line({"type": "beat"})
         try:
             ask = AgentWork(
                 producer.agent, epoch, after, _POLL_MS, producer.lease_s, producer.prompts
             )
-            handed = _HANDED.decode(requester.call(ask, _DEADLINE_S).body)
+            handed = _HANDED.decode(requester.call(ask, DEADLINE_S).body)
         except (ProcessorGone, DeadlineExceeded):
             return  # the client comes again, and hears then which of its turns still run
         except CommandFailed as error:
-            yield _failed(error)
+            yield as_failure(error)
             return
-
-
-class _Batch:
-    """Lines that go to the processor together.
-
-    Args:
-        before: how many lines of the body came before them.
-
-    Attributes:
-        lines: decoded; a stand-in for each that is refused here.
-        errors: by the place of the line in `lines`.
-    """
-
-    def __init__(self, before: int) -> None:
-        self.lines: list[Line | Refused] = []
-        self.errors: dict[int, dict[str, Any]] = {}
-        self._before = before
-
-    def add(self, data: bytes | None) -> None:
-        """Decode a line; None stands for a line that is too long."""
-        try:
-            if data is None:
-                raise BadRequest(f"the line is longer than {MOST_LINE_BYTES} bytes", "Body")
-            self.lines.append(decode_body(data, _LINE, "the line"))
-        except BadRequest as error:
-            more = f"; allowed: {', '.join(TYPES)}" if error.field == "type" else ""
-            self.errors[len(self.lines)] = {"message": error.message + more}
-            self.lines.append(Refused())
-
-    def told(self, upto: int, base: int) -> Iterator[bytes]:
-        """Yield the errors of the lines before a place; `base` is the number of the first line."""
-        for at in sorted(at for at in self.errors if at < upto):
-            where = {"line": self._before + at + 1, **self.errors.pop(at), "seq": base + at}
-            yield _line({"type": "error", **where})
-
-
-class _Intake:
-    """The lines of one request on their way to the processor."""
-
-    def __init__(
-        self,
-        requester: Requester,
-        producer: Producer,
-        lines: Lines,
-        is_over: Callable[[], bool],
-    ) -> None:
-        self._requester = requester
-        self._producer = producer
-        self._lines = lines
-        self._is_over = is_over
-        self._number = 0  # of the last line in this body
-
-    @property
-    def ended(self) -> bool:
-        """Whether the last line of the body has been taken."""
-        return self._lines.ended
-
-    def next(self) -> bytes:
-        """Take the next lines; return the answer to them.
-
-        Raises:
-            CommandFailed: the processor refuses the producer.
-            ProcessorGone: there is no processor.
-            DeadlineExceeded: it does not keep up.
-        """
-        return self._carry(self._batch())
-
-    def answers(self, first: bytes, hang_up: Callable[[], None]) -> Iterator[bytes]:
-        """Yield the answer to each batch, the first of which has been taken.
-
-        Args:
-            first: the answer to it.
-            hang_up: ends the body where it stands.
-        """
-        keeper = gevent.spawn(self._keep, hang_up)
-        try:
-            yield first
-            if self._lines.is_live:
-                while not self.ended:
-                    yield self.next()
-            else:
-                yield from self._overlapped()
-        except CommandFailed as error:
-            yield _failed(error)
-        except (ProcessorGone, DeadlineExceeded) as error:
-            yield _failed(CommandFailed("unavailable", str(error)))
-        finally:
-            keeper.kill(block=False)
-
-    def _overlapped(self) -> Iterator[bytes]:
-        """Read and decode one batch while the processor is at work on the one before it."""
-        batch: _Batch | None = self._batch()
-        while batch is not None:
-            work = gevent.spawn(self._attempt, batch)
-            try:
-                batch = None if self.ended else self._batch()
-            finally:
-                work.join()
-            answer = work.get()
-            if isinstance(answer, Exception):
-                raise answer
-            yield answer
-
-    def _attempt(self, batch: _Batch) -> bytes | Exception:
-        """Return what went wrong: gevent prints what a greenlet raises."""
-        try:
-            return self._carry(batch)
-        except (CommandFailed, ProcessorGone, DeadlineExceeded) as error:
-            return error
-
-    def _batch(self) -> _Batch:
-        batch = _Batch(self._number)
-        for data in self._lines.batch(MOST_BATCH_LINES):
-            batch.add(data)
-        self._number += len(batch.lines)
-        return batch
-
-    def _carry(self, batch: _Batch) -> bytes:
-        """Have the processor take a batch, in as many steps as it likes.
-
-        Raises:
-            CommandFailed: this worker ends, or its client has left, before all is taken.
-        """
-        said: list[bytes] = []
-        done = 0
-        while True:
-            taken = self._take(batch.lines[done:])
-            base = taken.first - done
-            for error in taken.errors:
-                batch.errors[error.seq - base] = msgspec.to_builtins(error)
-            done = taken.seq - base + 1
-            said += batch.told(done, base)
-            if done >= len(batch.lines):
-                break
-            if self._is_over():
-                raise CommandFailed("unavailable", "this worker ends; send again what is left")
-        said.append(_line({"type": "ack", "epoch": taken.epoch, "seq": taken.seq}))
-        return b"".join(said)
-
-    def _take(self, lines: list[Line | Refused]) -> Taken:
-        who = self._producer
-        command = AgentLines(who.agent, who.epoch, who.seq, lines, who.lease_s)
-        taken = _TAKEN.decode(self._requester.call(command, _DEADLINE_S).body)
-        who.epoch, who.seq = taken.epoch, taken.seq + 1
-        return taken
-
-    def _keep(self, hang_up: Callable[[], None]) -> None:
-        """Keep the agent connected while its client says nothing."""
-        who = self._producer
-        while True:
-            gevent.sleep(min(who.lease_s / 3, _LOOK_S))
-            if self._is_over():
-                hang_up()
-                return
-            try:
-                self._requester.call(
-                    AgentLines(who.agent, who.epoch, None, [], who.lease_s), _DEADLINE_S
-                )
-            except (CommandFailed, ProcessorGone, DeadlineExceeded):
-                continue  # the next batch says so to the client
-
-
-def _line(value: Any) -> bytes:
-    return _encode(value) + b"\n"
-
-
-def _failed(error: CommandFailed) -> bytes:
-    return _line({"type": "failed", "status": status_of(error), "message": error.message})
 
 
 class NotHere:

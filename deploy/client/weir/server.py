@@ -16,7 +16,7 @@ from weir.errors import Fenced, Refused, Unreachable
 TIMEOUT_S = 60.0
 """Of a request: weir answers within 30 s, if only that it cannot."""
 SILENT_S = 15.0
-"""Of a stream of work, in which weir says something every 2 s."""
+"""Of a stream of work, in which weir says something every second."""
 _PASSES = (408, 429, 502, 503, 504, 507)
 _MOST_LINE = 16 * 1024 * 1024
 

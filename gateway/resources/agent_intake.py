@@ -1,0 +1,238 @@
+"""The lines of one request of an agent, on their way to the processor.
+
+Lines go in batches, and the next batch is carried out once the last one is saved. So a client that
+sends more than the store takes is slowed down by its connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gevent
+import msgspec
+from falcon import Request
+from msgspec import Struct
+
+from bus.agent_lines import MOST_BATCH_LINES, MOST_LINE_BYTES, TYPES, Line, Refused, Taken
+from bus.commands import AgentLines, CommandFailed
+from bus.requester import DeadlineExceeded, ProcessorGone, Requester
+from gateway.errors import BadRequest, status_of
+from gateway.proxy.failures import Refusal
+from gateway.resources.body import decode_body
+from gateway.resources.lines import Lines
+from gateway.resources.query import flag, integer
+
+DEADLINE_S = 30.0
+"""Of a command of an agent: the processor answers sooner, if only in part."""
+_LEASE_S, _MOST_LEASE_S = 10, 3600
+_LOOK_S = 1.0
+
+_encode = msgspec.json.Encoder().encode
+_LINE: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+_TAKEN = msgspec.json.Decoder(Taken)
+
+
+class Producer(Struct):
+    """Who sends lines or waits for work.
+
+    Attributes:
+        agent: its name.
+        epoch: of its process; None until the processor gives one out.
+        seq: number of the next line; None for whatever comes next.
+        lease_s: how long it counts as connected once it is not heard any more.
+        prompts: it answers the prompts of others.
+    """
+
+    agent: str
+    epoch: int | None
+    seq: int | None
+    lease_s: float
+    prompts: bool
+
+    @classmethod
+    def of(cls, req: Request, agent: str) -> Producer:
+        """Return the producer that a request names.
+
+        Raises:
+            BadRequest: a parameter is not allowed.
+        """
+        return cls(
+            agent,
+            integer(req, "epoch", 1),
+            integer(req, "seq", 1),
+            integer(req, "lease", 1, _MOST_LEASE_S) or _LEASE_S,
+            flag(req, "prompts"),
+        )
+
+
+class _Batch:
+    """Lines that go to the processor together.
+
+    Args:
+        before: how many lines of the body came before them.
+
+    Attributes:
+        lines: decoded; a stand-in for each that is refused here.
+        errors: by the place of the line in `lines`.
+    """
+
+    def __init__(self, before: int) -> None:
+        self.lines: list[Line | Refused] = []
+        self.errors: dict[int, dict[str, Any]] = {}
+        self._before = before
+
+    def add(self, data: bytes | None) -> None:
+        """Decode a line; None stands for a line that is too long."""
+        try:
+            if data is None:
+                raise BadRequest(f"the line is longer than {MOST_LINE_BYTES} bytes", "Body")
+            self.lines.append(decode_body(data, _LINE, "the line"))
+        except BadRequest as error:
+            more = f"; allowed: {', '.join(TYPES)}" if error.field == "type" else ""
+            self.errors[len(self.lines)] = {"message": error.message + more}
+            self.lines.append(Refused())
+
+    def told(self, upto: int, base: int) -> Iterator[bytes]:
+        """Yield the errors of the lines before a place; `base` is the number of the first line."""
+        for at in sorted(at for at in self.errors if at < upto):
+            where = {"line": self._before + at + 1, **self.errors.pop(at), "seq": base + at}
+            yield as_line({"type": "error", **where})
+
+
+class Intake:
+    """The lines of one request on their way to the processor."""
+
+    def __init__(
+        self,
+        requester: Requester,
+        producer: Producer,
+        lines: Lines,
+        is_over: Callable[[], bool],
+    ) -> None:
+        self._requester = requester
+        self._producer = producer
+        self._lines = lines
+        self._is_over = is_over
+        self._number = 0  # of the last line in this body
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last line of the body has been taken."""
+        return self._lines.ended
+
+    def next(self) -> bytes:
+        """Take the next lines; return the answer to them.
+
+        Raises:
+            CommandFailed: the processor refuses the producer.
+            ProcessorGone: there is no processor.
+            DeadlineExceeded: it does not keep up.
+        """
+        return self._carry(self._batch())
+
+    def answers(self, first: bytes, hang_up: Callable[[], None]) -> Iterator[bytes]:
+        """Yield the answer to each batch, the first of which has been taken.
+
+        Args:
+            first: the answer to it.
+            hang_up: ends the body where it stands.
+        """
+        keeper = gevent.spawn(self._keep, hang_up)
+        try:
+            yield first
+            if self._lines.is_live:
+                while not self.ended:
+                    yield self.next()
+            else:
+                yield from self._overlapped()
+        except CommandFailed as error:
+            yield as_failure(error)
+        except (ProcessorGone, DeadlineExceeded) as error:
+            yield as_failure(CommandFailed("unavailable", str(error)))
+        except Refusal as error:  # the body breaks off, or is no HTTP
+            yield as_line({"type": "failed", "status": error.status, "message": error.message})
+        finally:
+            keeper.kill(block=False)
+
+    def _overlapped(self) -> Iterator[bytes]:
+        """Read and decode one batch while the processor is at work on the one before it."""
+        batch: _Batch | None = self._batch()
+        while batch is not None:
+            work = gevent.spawn(self._attempt, batch)
+            try:
+                batch = None if self.ended else self._batch()
+            finally:
+                work.join()
+            answer = work.get()
+            if isinstance(answer, Exception):
+                raise answer
+            yield answer
+
+    def _attempt(self, batch: _Batch) -> bytes | Exception:
+        """Return what went wrong: gevent prints what a greenlet raises."""
+        try:
+            return self._carry(batch)
+        except (CommandFailed, ProcessorGone, DeadlineExceeded) as error:
+            return error
+
+    def _batch(self) -> _Batch:
+        batch = _Batch(self._number)
+        for data in self._lines.batch(MOST_BATCH_LINES):
+            batch.add(data)
+        self._number += len(batch.lines)
+        return batch
+
+    def _carry(self, batch: _Batch) -> bytes:
+        """Have the processor take a batch, in as many steps as it likes.
+
+        Raises:
+            CommandFailed: this worker ends, or its client has left, before all is taken.
+        """
+        said: list[bytes] = []
+        done = 0
+        while True:
+            taken = self._take(batch.lines[done:])
+            base = taken.first - done
+            for error in taken.errors:
+                batch.errors[error.seq - base] = msgspec.to_builtins(error)
+            done = taken.seq - base + 1
+            said += batch.told(done, base)
+            if done >= len(batch.lines):
+                break
+            if self._is_over():
+                raise CommandFailed("unavailable", "this worker ends; send again what is left")
+        said.append(as_line({"type": "ack", "epoch": taken.epoch, "seq": taken.seq}))
+        return b"".join(said)
+
+    def _take(self, lines: list[Line | Refused]) -> Taken:
+        who = self._producer
+        command = AgentLines(who.agent, who.epoch, who.seq, lines, who.lease_s)
+        taken = _TAKEN.decode(self._requester.call(command, DEADLINE_S).body)
+        who.epoch, who.seq = taken.epoch, taken.seq + 1
+        return taken
+
+    def _keep(self, hang_up: Callable[[], None]) -> None:
+        """Keep the agent connected while its client says nothing."""
+        who = self._producer
+        while True:
+            gevent.sleep(min(who.lease_s / 3, _LOOK_S))
+            if self._is_over():
+                hang_up()
+                return
+            try:
+                self._requester.call(
+                    AgentLines(who.agent, who.epoch, None, [], who.lease_s), DEADLINE_S
+                )
+            except (CommandFailed, ProcessorGone, DeadlineExceeded):
+                continue  # the next batch says so to the client
+
+
+def as_line(value: Any) -> bytes:
+    """Return a line of an answer."""
+    return _encode(value) + b"\n"
+
+
+def as_failure(error: CommandFailed) -> bytes:
+    """Return the line that ends an answer."""
+    return as_line({"type": "failed", "status": status_of(error), "message": error.message})
