@@ -25,11 +25,8 @@ from gateway.relay import Cursor, FellOff, Relay, Step, View
 from gateway.relay.frames import in_chunks
 from gateway.relay.pacing import Pace
 
-_MOST_BYTES = 64 * 1024
-"""A step of more than that is written to one reader after the other, by turns."""
-
-_WRITES_A_LOOK = 8
-"""At the clock: to look costs a tenth of a write."""
+_MOST_WRITES_A_LOOK = 8
+_BYTES_A_LOOK = 16 * 1024  # as many as 8 small writes cost
 
 
 class Rank:
@@ -136,7 +133,7 @@ class Lane:
             if step is None:
                 continue
             self._pace.note(step, time.monotonic())
-            if step.ends or step.size > _MOST_BYTES:
+            if step.ends:
                 self._by_greenlets(rank, step)
             else:
                 self._write(rank, step, turn)
@@ -174,7 +171,7 @@ class Lane:
     def _write(self, rank: Rank, step: Step, turn: TimeSlice) -> None:
         data = in_chunks(step.pieces) if self._chunked else b"".join(step.pieces)
         there, is_new = self._after(rank, step)
-        written = 0
+        written, writes_a_look = 0, _writes_a_look(len(data))
         for number, reader in enumerate(list(rank.readers), start=1):
             if reader.rank is not rank or reader.outlet is None:
                 continue  # it has left while others had their turn
@@ -194,7 +191,7 @@ class Lane:
                     reader.enter(there)
                 else:
                     reader.outlet.work(left)
-            if number % _WRITES_A_LOOK == 0:
+            if number % writes_a_look == 0:
                 turn.pass_on_if_over()
         self._everyone.step(step, written)
         if not rank.readers and self._ranks.get(rank.cursor) is rank:
@@ -230,3 +227,8 @@ class Lane:
             return False
         self._further = begin, head
         return True
+
+
+def _writes_a_look(size: int) -> int:
+    """Return after how many writes of so many bytes to look at the clock: a look costs as well."""
+    return max(1, min(_MOST_WRITES_A_LOOK, _BYTES_A_LOOK // size))

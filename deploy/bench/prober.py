@@ -9,7 +9,8 @@ Each probe has a connection of its own. Its answer is JSON, and whole at its ``C
 if it has none, when the server closes.
 
 The loop is open: a probe is sent when it is due, so a server that stands still meets as many of
-them as a server that does not, and each waits from the moment it was due.
+them as a server that does not, and each waits from the moment it was due. A probe is given up
+after half a minute, so that a server that hangs does not use up all descriptors.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ import msgspec
 
 from bus.origin import Origin
 from deploy.bench.child import Child, started
+from deploy.bench.connecting import make_room
 from deploy.import_path import interpreter
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-GIVEN_UP_NS = 20 * 10**9
+GIVEN_UP_NS = 30 * 10**9
 _START_S = 60.0
 _ANSWER_S = 60.0
 _GOOD = b"HTTP/1.1 200 "
@@ -118,10 +120,11 @@ class Prober:
         self._request = "\r\n".join([*lines, "Connection: close", "", ""]).encode()
         self._every_ns = int(plan.every_ms * 1e6)
         self._over: list[list[int]] = []
-        self._under_way: set[Probe] = set()
+        self._under_way: dict[Probe, None] = {}
         self._asked_ns = 0
         self._selector = selectors.DefaultSelector()
         self._selector.register(sys.stdin, selectors.EVENT_READ)
+        make_room(GIVEN_UP_NS // self._every_ns)
 
     def run(self) -> None:
         """Probe until the input ends."""
@@ -129,6 +132,7 @@ class Prober:
         while True:
             while due_ns <= (now_ns := time.monotonic_ns()):
                 self._send(due_ns)
+                self._give_up(now_ns)
                 due_ns += self._every_ns
             # `select` waits with more precision than epoll, whose unit is a millisecond.
             select.select([self._selector.fileno()], [], [], (due_ns - now_ns) / 1e9)
@@ -148,8 +152,12 @@ class Prober:
         sock.setblocking(False)
         sock.connect_ex(self._address)
         probe = Probe(due_ns, sock, self._request)
-        self._under_way.add(probe)
+        self._under_way[probe] = None
         self._selector.register(sock, _WRITE, probe)
+
+    def _give_up(self, now_ns: int) -> None:
+        while (oldest := next(iter(self._under_way))).times[0] < now_ns - GIVEN_UP_NS:
+            self._finish(oldest)
 
     def _go_on(self, probe: Probe, events: int) -> None:
         wanted = probe.advance(self._tls, self._host)
@@ -160,7 +168,7 @@ class Prober:
 
     def _finish(self, probe: Probe) -> None:
         self._selector.unregister(probe.socket)
-        self._under_way.discard(probe)
+        del self._under_way[probe]
         self._over.append(probe.times)
         probe.socket.close()
 

@@ -115,12 +115,15 @@ def test_a_reader_whose_socket_is_full_leaves_the_others_and_gets_the_rest(reade
     assert slow.sent == fast.sent
 
 
-def test_a_step_of_many_bytes_is_left_to_each_reader(readers):
-    reader, outlet = waiting(readers, instance())
-    appended(readers, enveloped([delta("x" * 100_000)]))
-    until(lambda: outlet.worked)
-    assert reader.rank is None
-    assert reader.position < readers.relay.log.head
+def test_of_a_step_of_many_bytes_each_socket_takes_what_it_can_at_once(readers):
+    fast, whole = waiting(readers, instance())
+    slow, part = waiting(readers, instance(), room=50_000)
+    appended(readers, enveloped([delta("x" * 1_000_000)]))
+    until(lambda: part.worked)
+    assert (fast.rank is None, slow.rank is None) == (False, True)
+    assert fast.position == slow.position == readers.relay.log.head
+    assert len(sent := whole.taken()) > 1_000_000
+    assert part.taken() == sent
 
 
 def test_readers_that_fell_off_are_left_to_themselves(readers):
