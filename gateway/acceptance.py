@@ -11,8 +11,7 @@ from __future__ import annotations
 import _socket
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -73,10 +72,15 @@ class Acceptance(StreamServer):
 
     def do_handle(self, fd: Any, address: Any) -> None:
         """Begin to serve a connection, or put a silent one off."""
-        if self._is_reset(fd):
+        plain = _socket.socket(self.socket.family, self.socket.type, self.socket.proto, fd)
+        try:
+            reset, silent = _is_reset(plain), _is_silent(plain)
+        finally:
+            plain.detach()
+        if reset:
             os.close(fd)
             self._slots.leave_unserved()
-        elif self._is_silent(fd):
+        elif silent:
             if not self._silent:
                 gevent.spawn(self._serve_silent)
             self._silent.append((fd, address))
@@ -102,32 +106,6 @@ class Acceptance(StreamServer):
         if self.started:
             self.start_accepting()
 
-    def _is_reset(self, fd: int) -> bool:
-        with self._plain(fd) as plain:
-            try:
-                state = plain.getsockopt(_socket.IPPROTO_TCP, _socket.TCP_INFO, 1)
-            except (OSError, AttributeError):  # not TCP, or not Linux
-                return False
-        return state == _CLOSED
-
-    def _is_silent(self, fd: int) -> bool:
-        with self._plain(fd) as plain:
-            try:
-                plain.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return True
-            except OSError:
-                return False  # its end is the door's to notice
-        return False
-
-    @contextmanager
-    def _plain(self, fd: int) -> Iterator[_socket.socket]:
-        plain = _socket.socket(self.socket.family, self.socket.type, self.socket.proto, fd)
-        try:
-            yield plain
-        finally:
-            plain.detach()
-
     def _serve_silent(self) -> None:
         while self._silent:
             gevent.sleep(_PAUSE_S)
@@ -140,3 +118,20 @@ class Acceptance(StreamServer):
     def _serve(self, fd: int, address: Any) -> None:
         client = GreenSocket(self.socket.family, self.socket.type, self.socket.proto, fileno=fd)
         super().do_handle(client, address)
+
+
+def _is_reset(client: _socket.socket) -> bool:
+    try:
+        return client.getsockopt(_socket.IPPROTO_TCP, _socket.TCP_INFO, 1) == _CLOSED
+    except (OSError, AttributeError):  # not TCP, or not Linux
+        return False
+
+
+def _is_silent(client: _socket.socket) -> bool:
+    try:
+        client.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # its end is the door's to notice
+    return False

@@ -14,7 +14,7 @@ from gateway.evictions import Cause, none_yet
 from gateway.lanes import Lanes
 from gateway.reader import UNNAMED, Client, Reader
 from gateway.relay import Entrance, Relay, Verdict, View, enter, go_on, look_elsewhere
-from gateway.turnstile import Turnstile
+from gateway.turnstile import Gate, Turnstile
 
 
 class TooManyReaders(Exception):
@@ -37,6 +37,7 @@ class Readers:
         sent: what all readers were sent, those that are gone included.
         lanes: in which they wait at the head of the log.
         turnstile: for readers who have much to write.
+        gate: for readers that come in, catch up or turn elsewhere.
         on_end: called with each reader whose stream has ended; must not block.
     """
 
@@ -48,6 +49,7 @@ class Readers:
         self.catch_ups: Counter[str] = Counter()
         self.evictions = none_yet()
         self.turnstile = Turnstile()
+        self.gate = Gate()
         self.sent = Sent()
         self.lanes = Lanes(relay, self.sent)
         self.on_end: Callable[[Reader], None] = lambda reader: None

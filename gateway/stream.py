@@ -14,7 +14,7 @@ import errno
 import logging
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import gevent
@@ -100,7 +100,7 @@ class Stream:
             yield from self._come_in()
         while not self._reader.gone:
             if self._reader.turning:
-                yield from self._bring_in(self._readers.turn(self._reader))
+                yield from self._bring_in(self._found(self._readers.turn))
                 continue
             try:
                 step = self._readers.relay.step(self._reader.cursor, self._reader.view)
@@ -170,19 +170,24 @@ class Stream:
         if not reader.placed:
             yield self._retry() + self._say(ServerConnected.type, "", resumed=False)
             return
-        entrance = self._readers.come_in(reader)
+        entrance = self._found(self._readers.come_in)
         connected = self._say(ServerConnected.type, entrance.id, resumed=entrance.resumed)
         yield self._retry() + connected
         yield from self._bring_in(entrance)
 
     def _catch_up(self) -> Entrance:
         stood = self._reader.cursor.marks
-        entrance = self._readers.catch_up(self._reader)
+        entrance = self._found(self._readers.catch_up)
         if stood and entrance.verdict not in (Verdict.EXACT, Verdict.CAUGHT_UP, Verdict.FRESH):
             log.warning("a reader has missed more than the ledger knows, and is reset")
             self._reader.leave(Cause.FELL_OFF)
             raise _reset("what was missed is not known any more")
         return entrance
+
+    def _found(self, find: Callable[[Reader], Entrance]) -> Entrance:
+        """Find what the reader lacks, by turns with all others that do."""
+        with self._readers.gate.passed():
+            return find(self._reader)
 
     def _bring_in(self, entrance: Entrance) -> Iterator[bytes]:
         """Yield what a reader is told first; only then it stands where that leads."""

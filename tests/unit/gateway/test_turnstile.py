@@ -1,8 +1,12 @@
 """Who comes through a turnstile, and when."""
 
+import time
+from contextlib import suppress
+from itertools import pairwise
+
 import gevent
 
-from gateway.turnstile import Turnstile
+from gateway.turnstile import Gate, Turnstile
 
 
 def test_all_come_through_in_the_order_in_which_they_came():
@@ -41,3 +45,43 @@ def test_one_who_ends_while_it_waits_holds_up_nobody():
     waiting[1].kill(block=False)
     gevent.joinall(waiting, timeout=30)
     assert all(one.ready() for one in waiting)
+
+
+def test_what_passes_the_gate_takes_half_of_the_time_at_most():
+    gate, passed, order = Gate(), [], []
+
+    def pass_through(number):
+        with gate.passed():
+            began = time.monotonic()
+            while time.monotonic() - began < 0.01:
+                pass
+            passed.append((began, time.monotonic()))
+            order.append(number)
+
+    with gevent.Timeout(5):
+        gevent.joinall([gevent.spawn(pass_through, n) for n in range(5)], raise_error=True)
+    assert order == list(range(5))
+    for (began, ended), (next_began, _) in pairwise(passed):
+        assert next_began - ended >= (ended - began) * 0.9
+
+
+def test_one_who_ends_or_fails_at_the_gate_holds_up_nobody():
+    gate = Gate()
+
+    def fail():
+        with gate.passed():
+            raise ZeroDivisionError
+
+    def hold():
+        with gate.passed():
+            gevent.sleep(0.01)
+
+    holding = gevent.spawn(hold)
+    waiting = [gevent.spawn(hold) for _ in range(3)]
+    gevent.sleep(0)
+    waiting[1].kill(block=False)
+    with suppress(ZeroDivisionError):
+        fail()
+    gevent.joinall([holding, *waiting], timeout=5)
+    assert all(one.ready() for one in waiting)
+    hold()
