@@ -100,7 +100,7 @@ class Entry:
         born: seq at which it was first heard of; 0 if that was before this epoch.
     """
 
-    __slots__ = ("_grown", "_grown_size", "born", "last", "told")
+    __slots__ = ("_grown", "_grown_size", "_upsert", "born", "last", "told")
 
     def __init__(self, told: Envelope, born: int) -> None:
         self.told = told
@@ -108,6 +108,7 @@ class Entry:
         self.born = born
         self._grown: dict[str, list[str]] | None = None
         self._grown_size = 0
+        self._upsert: Upsert | None = None
 
     def seq(self, epoch: str) -> int:
         """Return the seq of its last change, 0 if that was before `epoch`."""
@@ -123,7 +124,7 @@ class Entry:
 
     def grow(self, envelope: Envelope, field: str, texts: list[str]) -> int:
         """Append to one of its fields; return by how much its size has grown."""
-        self.last = envelope
+        self.last, self._upsert = envelope, None
         size = sum(map(len, texts))
         self._grown_size += size
         grown = self._grown = self._grown or {}
@@ -137,11 +138,12 @@ class Entry:
         return size
 
     def upsert(self) -> Upsert:
-        """Return what it is now."""
-        if self._grown is None:
-            return Upsert(self.told)
-        grown = tuple((field, pieces, len(pieces)) for field, pieces in self._grown.items())
-        return Upsert(self.told, self.last.event.id, grown)
+        """Return what it is now; readers that are told the same share it."""
+        if self._upsert is None:
+            fields = (self._grown or {}).items()
+            grown = tuple((field, pieces, len(pieces)) for field, pieces in fields)
+            self._upsert = Upsert(self.told, self.last.event.id if grown else None, grown)
+        return self._upsert
 
     @property
     def message(self) -> str | None:

@@ -181,6 +181,21 @@ def test_half_a_surrogate_pair_survives_growth_and_the_trip():
         assert upserts(one.changed(0))[0]["properties"]["part"]["text"] == "a\ud83c"
 
 
+def test_readers_share_what_they_are_told_until_it_changes():
+    """Thousands of readers may be brought up to date at once, and be slow to read."""
+    first, second, third = enveloped([part("a"), delta("b"), delta("c", 3)])
+    ledger = told(Ledger(), [first, second])
+    one, other = list(ledger.changed(-1)), list(ledger.changed(-1))
+    assert [id(upsert) for upsert in one] == [id(upsert) for upsert in other]
+    then = upserts(ledger.changed(-1))
+    told(ledger, [third])
+    assert upserts(one) == then
+    assert upserts(ledger.changed(-1)) != then
+    told(ledger, enveloped([part("d")] * 4)[3:])
+    assert upserts(ledger.changed(-1)) == [part("d")]
+    assert upserts(one) == then
+
+
 def test_text_grows_past_many_pieces():
     ledger = told(Ledger(), enveloped([part(""), *(delta("x") for _ in range(10_000))]))
     kept = next(ledger.changed(0))
