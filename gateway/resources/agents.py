@@ -14,9 +14,10 @@ from bus.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.connection import Connection
 from gateway.door.own import WIRE
 from gateway.door.wire import Wire
-from gateway.errors import BoundReached
+from gateway.errors import BadRequest, BoundReached
 from gateway.neighbour import Neighbours
 from gateway.peer import has_left
+from gateway.proxy.failures import ClientGone
 from gateway.resources.agent_intake import DEADLINE_S, Intake, Producer, as_failure, as_line
 from gateway.resources.answer import answer
 from gateway.resources.lines import Lines
@@ -81,6 +82,9 @@ class Agent:
             lines = Lines(body, wire, MOST_LINE_BYTES, is_live)
             intake = Intake(self._requester, producer, lines, lambda: self._is_over(wire))
             first = intake.next()
+        except ClientGone as error:
+            self._leave()
+            raise BadRequest(f"the body could not be read: {error}", "Body") from error
         except BaseException:
             self._leave()
             raise

@@ -31,6 +31,7 @@ EXAMPLES = ROOT / "docs" / "examples"
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     with weir_up(tmp_path_factory.mktemp("publishing"), "--workers", "2") as shared:
         yield shared
+        assert "Traceback" not in shared.output
 
 
 @pytest.fixture
@@ -217,16 +218,21 @@ def test_a_stream_of_lines_is_answered_as_they_come(up, session):
 class Live:
     """A request whose body goes on while its answer is read."""
 
-    def __init__(self, url: str, method: str, path: str, chunked: bool) -> None:
+    def __init__(
+        self, url: str, method: str, path: str, chunked: bool = False, length: int = 0
+    ) -> None:
         parts = urlsplit(url)
         self._sock = socket.create_connection((parts.hostname, parts.port), 20)
-        head = f"{method} {path} HTTP/1.1\r\nHost: weir\r\n"
-        self._sock.sendall((head + "Transfer-Encoding: chunked\r\n" * chunked + "\r\n").encode())
+        framed = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {length}"
+        self.write(f"{method} {path} HTTP/1.1\r\nHost: weir\r\n{framed}\r\n\r\n".encode())
         self._answer: http.client.HTTPResponse | None = None
+
+    def write(self, data: bytes) -> None:
+        self._sock.sendall(data)
 
     def send_line(self, line: Any) -> None:
         data = _line(line)
-        self._sock.sendall(b"%x\r\n%b\r\n" % (len(data), data))
+        self.write(b"%x\r\n%b\r\n" % (len(data), data))
 
     def line(self) -> dict[str, Any]:
         if self._answer is None:
@@ -245,12 +251,24 @@ class Live:
 
 
 @contextlib.contextmanager
-def raw(up: Up, method: str, path: str, chunked: bool = False) -> Iterator[Live]:
-    live = Live(up.url, method, path, chunked)
+def raw(up: Up, method: str, path: str, **how: Any) -> Iterator[Live]:
+    live = Live(up.url, method, path, **how)
     try:
         yield live
     finally:
         live.close()
+
+
+def test_a_body_that_breaks_off_is_refused_and_what_was_acknowledged_stays(up, session):
+    with raw(up, "POST", "/weir/agents/broken", length=500) as half:
+        half.write(_line(begin(session)))
+    assert messages_of(up, session) == []
+    with raw(up, "POST", "/weir/agents/broken", chunked=True) as live:
+        live.send_line(begin(session))
+        assert live.until("ack")["seq"] == 1
+        live.write(b"no size\r\n")
+        assert live.until("failed")["status"] == 400
+    assert [said(one) for one in messages_of(up, session)] == ["do it", ""]
 
 
 def test_a_person_answers_what_an_agent_asks(up, session, tmp_path):
