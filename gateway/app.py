@@ -39,7 +39,7 @@ from gateway.readers import Readers
 from gateway.relay import Endpoint, Relay
 from gateway.resets import Resets
 from gateway.resources import add_native_routes
-from gateway.resources.agents import NotHere
+from gateway.resources.agents import Agent, NotHere
 from gateway.resources.events import EventStream
 from gateway.resources.health import Health
 from gateway.resources.history import HistoryRows
@@ -77,6 +77,7 @@ class Worker:
         self.readers = Readers(Relay(), settings.max_readers)
         self._heartbeats = Heartbeats(settings.heartbeat_ms / 1000, Ids())
         self.broken = False
+        self._agents: Agent | None = None
         self._drain_s = settings.drain
         self._shedding = Shedding(self.readers, settings.stall_timeout)
         self._feeds = Feeds(zmq.green.Context(), settings, self.readers)
@@ -124,6 +125,8 @@ class Worker:
 
     def drain(self) -> None:
         """Let all readers go, spread over a while; returns when the last is let go."""
+        if self._agents is not None:
+            self._agents.let_go()
         drain(self.readers, self._drain_s)
 
     def sign_off(self) -> None:
@@ -154,13 +157,12 @@ class Worker:
             for path in ("/weir/agents", "/weir/agents/{name}"):
                 app.add_route(path, NotHere())
         else:
-            add_native_routes(
+            self._agents = add_native_routes(
                 app,
                 self._feeds.requester,
                 settings.directory,
                 patience_s=settings.stall_timeout,
                 max_message=settings.max_message * MIB,
-                closing=lambda: self.door.closing(),
             )
         return app
 

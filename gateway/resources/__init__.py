@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import falcon
 
 from bus.requester import Requester
@@ -36,8 +34,7 @@ def add_native_routes(
     default_directory: str,
     patience_s: float = _PATIENCE_S,
     max_message: int = MAX_BODY_BYTES,
-    closing: Callable[[], bool] = lambda: False,
-) -> None:
+) -> Agent:
     """Route everything but the event streams and health.
 
     Args:
@@ -46,15 +43,19 @@ def add_native_routes(
         default_directory: of requests that name none.
         patience_s: how long a client may accept nothing of a long answer.
         max_message: how long the body of a prompt may be.
-        closing: tells whether the worker ends.
+
+    Returns:
+        The streams of agents, to be let go when the worker stops.
     """
     _add_session_routes(app, requester, patience_s, max_message, default_directory)
     app.add_route("/weir/agents", AgentNames(requester))
-    app.add_route("/weir/agents/{name}", Agent(requester, patience_s, closing))
+    agents = Agent(requester, patience_s)
+    app.add_route("/weir/agents/{name}", agents)
     for what in DESCRIBED:
         app.add_route(f"/{what}", Description(what, requester, default_directory))
     for path, body in ANSWERS.items():
         app.add_route(path, Absent(body))
+    return agents
 
 
 def _add_session_routes(

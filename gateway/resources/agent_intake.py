@@ -187,7 +187,7 @@ class Intake:
         """Have the processor take a batch, in as many steps as it likes.
 
         Raises:
-            CommandFailed: this worker ends, or its client has left, before all is taken.
+            CommandFailed: the client has left before all is taken.
         """
         said: list[bytes] = []
         done = 0
@@ -201,7 +201,7 @@ class Intake:
             if done >= len(batch.lines):
                 break
             if self._is_over():
-                raise CommandFailed("unavailable", "this worker ends; send again what is left")
+                raise CommandFailed("unavailable", "the client has left before all was taken")
         said.append(as_line({"type": "ack", "epoch": taken.epoch, "seq": taken.seq}))
         return b"".join(said)
 

@@ -47,14 +47,17 @@ class AgentNames:
 class Agent:
     """``/weir/agents/{name}``."""
 
-    def __init__(
-        self, requester: Requester, patience_s: float, closing: Callable[[], bool]
-    ) -> None:
+    def __init__(self, requester: Requester, patience_s: float) -> None:
         self._requester = requester
         self._patience_s = patience_s
-        self._closing = closing
         self._neighbours = Neighbours()
         self._streams = 0
+        self._open: set[Connection] = set()
+
+    def let_go(self) -> None:
+        """Reset all streams, since the worker stops; their clients come again."""
+        for connection in list(self._open):
+            connection.reset("the worker stops")
 
     def on_head(self, req: Request, resp: Response, name: str) -> None:
         """Answer without a body: a stream would begin a new epoch of the agent."""
@@ -68,7 +71,7 @@ class Agent:
         first = _HANDED.decode(self._requester.call(ask).body)
         wire, connection = self._enter(req)
         wire.become_stream()
-        work = _work(self._requester, producer, first, after, lambda: self._is_over(wire))
+        work = _work(self._requester, producer, first, after, lambda: has_left(wire.sock))
         self._stream(resp, work, connection)
 
     def on_post(self, req: Request, resp: Response, name: str) -> None:
@@ -80,7 +83,7 @@ class Agent:
             is_live = req.content_length is None
             body.go_on_beside_answer(_SILENT_S if is_live else None)
             lines = Lines(body, wire, MOST_LINE_BYTES, is_live)
-            intake = Intake(self._requester, producer, lines, lambda: self._is_over(wire))
+            intake = Intake(self._requester, producer, lines, lambda: has_left(wire.sock))
             first = intake.next()
         except ClientGone as error:
             self._leave()
@@ -94,15 +97,17 @@ class Agent:
         else:
             self._stream(resp, intake.answers(first, connection.hang_up), connection)
 
-    def _is_over(self, wire: Wire) -> bool:
-        """Tell whether a client has left, or this worker makes room for another."""
-        return self._closing() or has_left(wire.sock)
-
     def _stream(self, resp: Response, pieces: Iterator[bytes], connection: Connection) -> None:
         resp.content_type = NDJSON
         resp.cache_control = ["no-store", "no-transform"]
         resp.set_header("X-Accel-Buffering", "no")
-        resp.stream = _Stream(pieces, connection, self._patience_s, self._leave)
+        self._open.add(connection)
+
+        def on_close() -> None:
+            self._open.discard(connection)
+            self._leave()
+
+        resp.stream = _Stream(pieces, connection, self._patience_s, on_close)
 
     def _enter(self, req: Request) -> tuple[Wire, Connection]:
         if self._streams >= MOST_STREAMS:
