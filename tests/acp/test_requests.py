@@ -49,7 +49,10 @@ def test_a_turn_of_thousands_of_deltas_reads_no_message_and_no_history(agent, wh
     with counting(known.api.url) as proxy:
         one = agents.ours(where, known.api.url, known.directory, through=proxy.url)
         told = turns(one, proxy, deltas)
-    assert told.all[MESSAGE] == told.all[HISTORY] == 0, told.all
+    assert told.all[MESSAGE] == 0, told.all
+    # An opencode may leave out what follows its first word on a stream: where the first event is
+    # one from the midst of a turn, that turn is fetched.
+    assert told.all[HISTORY] <= (where == DIRECT), told.all
     assert told.later == {"POST /session/{id}/prompt_async": 2}
     assert told.text == "".join(numbered(deltas // PARTS)) * PARTS
 

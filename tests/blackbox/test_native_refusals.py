@@ -92,7 +92,7 @@ def test_a_cursor_that_nobody_gave_out_is_refused(up, session):
         ("GET", f"{SESSION}/todo", None),
     ],
 )
-@pytest.mark.parametrize("unknown", ["ses_unknown", "☃", "%2e%2e%2f"])
+@pytest.mark.parametrize("unknown", ["ses_unknown", "☃", "%2e%2e%2fses_unknown"])
 def test_an_unknown_session_is_not_found(up, method, path, body, unknown):
     where = path.replace("{sessionID}", quote(unknown, safe="%")).replace("{messageID}", "msg_1")
     reply = up.call(method, where, body)
