@@ -104,11 +104,6 @@ class Turn:
         self._record.status(Busy())
         self._record.message(self._answer)
 
-    @property
-    def message(self) -> str:
-        """The id of the message that holds the answer."""
-        return self._answer.id
-
     def text(self, *deltas: str) -> None:
         """Append to the answer.
 

@@ -363,6 +363,15 @@ def last_saved(process: Running) -> int:
     return int(re.findall(r"saved (\d+)", process.output)[-1])
 
 
+def test_what_a_reader_gathers_is_what_is_stored(up, session, tmp_path):
+    with stream_of(up, str(tmp_path)) as stream:
+        with author(up, tmp_path, WRITES, "storm", session, "5000") as process:
+            assert process.process.wait(30) == 0, process.output
+        got = fold(until_marked(up, stream, session))
+    assert got.messages_of(session) == messages_of(up, session)
+    assert numbers(messages_of(up, session)[-1]) == list(range(5000))
+
+
 def test_an_author_that_is_killed_leaves_an_error_and_what_was_acknowledged(up, session, tmp_path):
     with author(up, tmp_path, WRITES, "killed", session, "0") as process:
         process.says("saved 500")
