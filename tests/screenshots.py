@@ -126,7 +126,7 @@ def _life(up: Up) -> Iterator[str]:
         up.prompt(up.session(directory, title=title), words)
     readers = [
         SseClient(f"{up.url}/event?directory=/srv/shop", {"User-Agent": "opencode/1.18.34"}),
-        SseClient(f"{up.url}/global/event", {"User-Agent": "weir-acp/0.1.0"}),
+        SseClient(f"{up.url}/global/event", {"User-Agent": "sleepy-tab/1.0"}),
         SseClient(f"{up.url}/global/event", {"User-Agent": "stuck-bot/2"}, receive_buffer=4096),
     ]
     SseClient(f"{up.url}/global/event", {"User-Agent": "curl/8.5.0"}).close()

@@ -27,6 +27,7 @@ NOT_COPIED = (
     *("*.egg-info", "build", "dist"),
 )
 LITTER = "tests/sdk/node_modules/some/index.js", "tests/unit/__pycache__/some.pyc", ".venv/some"
+CONSOLE = "index.html", "app.js", "views/overview.js", "vendor/lit-html.js", "vendor/licences.txt"
 MADE_BY_SETUPTOOLS = "PKG-INFO", "setup.cfg", "weir_events.egg-info/"
 IMPORT_ALL = """
 import importlib, pkgutil
@@ -153,7 +154,9 @@ def test_the_files_of_deploy_are_at_hand(installed, tmp_path):
 
 def test_the_wheel_holds_the_product_alone(built):
     [wheel] = built.glob("*.whl")
-    tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {f"gateway/console/static/{name}" for name in CONSOLE} <= set(names)
+    tops = {name.partition("/")[0] for name in names}
     info = f"weir_events-{installed_version()}.dist-info"
     assert tops == {"bus", "processor", "gateway", "acp_client", "deploy", "weir", info}
 

@@ -73,7 +73,7 @@ export class Plot {
       width,
       height: HEIGHT,
       legend: { show: false },
-      padding: [8, 2, 0, 0],
+      padding: [8, 16, 0, 0],
       cursor: { y: false, drag: { x: false }, points: { size: 7 } },
       scales: { x: { range: () => rangeOf(Date.now()) }, y: { range: upTo } },
       axes: [

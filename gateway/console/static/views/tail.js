@@ -153,10 +153,11 @@ function kindOf(type) {
   return type.startsWith("session") ? "session" : "other";
 }
 
-/** The part of a frame that differs: its properties. */
+/** The part of a frame that says most: its delta, or else its properties. */
 function gist(data) {
-  const begin = data.indexOf('"properties":');
-  return data.slice(begin < 0 ? 0 : begin + 13, (begin < 0 ? 0 : begin + 13) + SHOWN_DATA);
+  const delta = data.indexOf('"delta":');
+  const begin = delta < 0 ? data.indexOf('"properties":') + 13 : delta + 8;
+  return data.slice(begin, begin + SHOWN_DATA);
 }
 
 function pretty(data) {
