@@ -1,8 +1,7 @@
 """What takes an answer from the processor to a client, a piece at a time.
 
 The next piece is asked for once the client has taken the last one. So neither process ever holds
-a whole list, and a client that reads slowly slows down nobody but itself. A few pieces are asked
-for at once: a piece keeps the loop for 0.3 ms, and hundreds of clients may ask together.
+a whole list, and a client that reads slowly slows down nobody but itself.
 """
 
 from __future__ import annotations
@@ -13,9 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-import gevent
 from falcon import Request, Response
-from gevent.lock import BoundedSemaphore
 from msgspec.structs import replace
 
 from bus.commands import (
@@ -41,8 +38,6 @@ _HELD_BYTES = 32 * 1024 * 1024
 _SHARE = 8
 _LEAST_BYTES = 32 * 1024
 _WRITE_BYTES = 64 * 1024
-_ASKED_AT_ONCE = 4
-_TURN_WITHIN_S = 20.0
 
 Long = TypeVar("Long", MessageList, MessageGet, SessionList, TurnWait, More)
 
@@ -63,27 +58,9 @@ class Courier:
         self._requester = requester
         self._patience_s = patience_s
         self._neighbours = Neighbours()
-        self._turns = BoundedSemaphore(_ASKED_AT_ONCE)
 
-    def ask(self, command: Long) -> Done:
-        """Ask for a piece of an answer; the more answers are on their way, the smaller it is.
-
-        Raises:
-            DeadlineExceeded: others that ask keep this caller waiting for too long.
-        """
-        gevent.sleep(0)  # a caller that waits comes before one that has just been through
-        if not self._turns.acquire(timeout=_TURN_WITHIN_S):
-            raise DeadlineExceeded("too many long answers are on their way")
-        try:
-            return self._ask(command)
-        finally:
-            self._turns.release()
-
-    def wait(self, command: TurnWait, deadline_s: float) -> Done:
-        """Wait for the end of a turn, and ask for the first piece of its answer."""
-        return self._ask(command, deadline_s)
-
-    def _ask(self, command: Long, deadline_s: float | None = None) -> Done:
+    def ask(self, command: Long, deadline_s: float | None = None) -> Done:
+        """Ask for a piece of an answer; the more answers are on their way, the smaller it is."""
         share = (_HELD_BYTES - self.held) // _SHARE
         size = max(_LEAST_BYTES, min(share, PIECE_BYTES))
         self.held += size  # at once: others ask before this piece comes

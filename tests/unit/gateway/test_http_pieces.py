@@ -4,7 +4,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from bus.commands import PIECE_BYTES, CommandFailed, MessageList, More, TurnWait
+from bus.commands import PIECE_BYTES, CommandFailed, MessageList, More
 from bus.requester import DeadlineExceeded, ProcessorGone
 from gateway.resources.courier import Courier, _Delivery
 from tests.fakes.requester import ScriptedRequester, native
@@ -69,50 +69,27 @@ def test_the_more_answers_are_on_their_way_the_smaller_are_their_pieces():
     assert courier.held == 0
 
 
-class Slow:
-    """Answers when it is due."""
-
-    def __init__(self):
-        self.commands, self.due = [], Event()
-
-    def call(self, command, _deadline_s):
-        self.commands.append(command)
-        self.due.wait()
-
-
 def test_pieces_that_are_asked_for_at_once_are_bounded_together():
+    class Slow:
+        """Answers all at last."""
+
+        def __init__(self):
+            self.sizes, self.due = [], Event()
+
+        def call(self, command, _deadline_s):
+            self.sizes.append(command.size)
+            self.due.wait()
+
     requester = Slow()
     courier = Courier(requester, 1.0)
-    waits = [gevent.spawn(courier.wait, TurnWait("s", "m", 1), 1.0) for _ in range(500)]
+    asks = [gevent.spawn(courier.ask, MessageList("s")) for _ in range(500)]
     gevent.sleep(0)
-    sizes = [command.size for command in requester.commands]
-    assert len(sizes) == 500
-    assert max(sizes) == PIECE_BYTES
-    assert sum(sizes) < 64 * PIECE_BYTES
+    assert len(requester.sizes) == 500
+    assert max(requester.sizes) == PIECE_BYTES
+    assert sum(requester.sizes) < 64 * PIECE_BYTES
     requester.due.set()
-    gevent.joinall(waits)
+    gevent.joinall(asks)
     assert courier.held == 0
-
-
-def test_few_pieces_are_asked_for_at_once_by_turns_and_turns_are_waited_for_meanwhile():
-    requester = Slow()
-    courier = Courier(requester, 1.0)
-
-    def ask_twice(session):
-        courier.ask(MessageList(session))
-        courier.ask(More(session.encode()))
-
-    asks = [gevent.spawn(ask_twice, f"s{number}") for number in range(40)]
-    gevent.sleep(0.01)
-    assert len(requester.commands) == 4
-    wait = gevent.spawn(courier.wait, TurnWait("s", "m", 1), 1.0)
-    gevent.sleep(0.01)
-    assert len(requester.commands) == 5
-    requester.due.set()
-    gevent.joinall([wait, *asks], timeout=30, raise_error=True)
-    order = [type(command) for command in requester.commands if not isinstance(command, TurnWait)]
-    assert len(order) == 80
-    assert More not in order[:36]  # a caller that has been through waits for those that have not
 
 
 @pytest.mark.parametrize(
