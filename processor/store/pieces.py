@@ -29,9 +29,10 @@ _MESSAGES = (
     "AND (m.created, m.id) <= (?, ?) ORDER BY m.created, m.id"
 )
 _PARTS = (
-    "SELECT id, rowid, EXISTS (SELECT 1 FROM chunk WHERE part = part.id), type = 'tool' AND "
-    "json_extract(CAST(json AS TEXT), '$.state.status') IN ('pending', 'running') "
-    "FROM part WHERE message = ? AND id >= ? ORDER BY id"
+    # CASE and not AND, which would have the JSON of every part parsed for every piece of it.
+    "SELECT id, rowid, EXISTS (SELECT 1 FROM chunk WHERE part = part.id), CASE type WHEN 'tool' "
+    "THEN json_extract(CAST(json AS TEXT), '$.state.status') IN ('pending', 'running') "
+    "ELSE 0 END FROM part WHERE message = ? AND id >= ? ORDER BY id"
 )
 _WHOLE_PARTS = (
     "SELECT id, json, EXISTS (SELECT 1 FROM chunk WHERE part = part.id) "

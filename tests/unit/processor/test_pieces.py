@@ -173,3 +173,14 @@ def test_a_huge_text_is_never_held_whole(rig: Rig, reader: Pieces) -> None:
     prompt(rig, session, "x" * 3_000_000)
     body = reader.messages(MessageList(session, size=commands._MOST_BYTES))
     assert len(follow(reader, body, size=commands._MOST_BYTES)[0]["parts"][0]["text"]) == 3_000_000
+
+
+def test_the_json_of_a_long_text_is_not_parsed_for_each_piece(rig: Rig, reader: Pieces) -> None:
+    session = rig.sessions.create(DIRECTORY, CreateBody()).id
+    prompt(rig, session, "x" * 100_000)
+    parsed: list[object] = []
+    rig.database.call(
+        lambda db: db.create_function("json_extract", 2, lambda *a: parsed.append(a))
+    )
+    follow(reader, reader.messages(MessageList(session, size=LEAST)))
+    assert not parsed
