@@ -7,7 +7,12 @@ import time
 import gevent
 
 # More than none: greenlets take turns without it, but the loop does not look at its sockets.
-_A_TURN_S = 1e-6
+A_TURN_S = 1e-6
+
+
+def let_turn() -> None:
+    """Let the loop look at its sockets and timers, and run other greenlets."""
+    gevent.sleep(A_TURN_S)
 
 
 class Slice:
@@ -36,4 +41,4 @@ class Slice:
 
     def let_turn(self) -> None:
         """Let the loop look at its sockets and timers, and run other greenlets."""
-        gevent.sleep(_A_TURN_S)
+        let_turn()

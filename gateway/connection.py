@@ -65,8 +65,8 @@ class Connection:
         neighbours: asked where acknowledgements say nothing.
 
     Attributes:
-        owes: something may wait for the peer. To be set by each write to a reader in a lane, and
-            when a reader enters a lane.
+        owes: something may wait for the peer. `about_to_write` sets it; to be set as well when a
+            reader enters a lane.
         beaten_at: when a heartbeat was written while nothing else waited, as long as it is not
             known whether the peer has accepted it; by `time.monotonic()`.
     """
@@ -95,6 +95,12 @@ class Connection:
         That must not block. Nothing more is read of the connection, other than to be discarded.
         """
         self._watch = DeafWatch(self._sock, lambda error: on_gone(cause_of(error)))
+
+    def about_to_write(self) -> None:
+        """Note that something else than a heartbeat is written now: whatever waits, waits on."""
+        if self.beaten_at is not None:
+            self.owes_nothing(time.monotonic())
+        self.owes = True
 
     def owes_nothing(self, now: float) -> bool:
         """Tell whether nothing waits for the peer, not even the last heartbeat."""

@@ -79,15 +79,16 @@ class Lanes:
         if time.monotonic() < self._rest_until:
             self._grown.set()
             return
-        turn, flushed_s = TimeSlice(), 0.0
+        turn, paid_s = TimeSlice(), 0.0
         for lane in self.with_news(turn):
             if pause_after(lane.cost_s) or lane.is_held_back():
                 lane.flushing = True
                 gevent.spawn(self._flush, lane)
             else:
                 self._flush_at_once(lane, turn)
-                flushed_s += lane.cost_s
-        if pause_s := pause_after(turn.spent_s - flushed_s):
+                if pause_after(lane.cost_s):
+                    paid_s += lane.cost_s  # by its own pause, next time
+        if pause_s := pause_after(turn.spent_s - paid_s):
             self._rest_until = time.monotonic() + pause_s
 
     def with_news(self, turn: TimeSlice) -> Iterator[Lane]:
@@ -127,6 +128,7 @@ class Lanes:
         finally:
             lane.flushing = False
         if lane.has_before(self._relay.log.head):
+            self._behind.add(lane)
             self._grown.set()
 
     def _flush(self, lane: Lane) -> None:

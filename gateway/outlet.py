@@ -25,6 +25,7 @@ from gateway.relay.frames import in_chunks
 log = logging.getLogger("weir.gateway")
 
 _LAST_CHUNK = b"0\r\n\r\n"
+_COPIED_BYTES = 64 * 1024
 
 
 class Told(Protocol):
@@ -88,7 +89,7 @@ class Outlet:
 
         Where the peer has left, the stream is over and there is no rest.
         """
-        self._connection.owes = True
+        self._connection.about_to_write()
         try:
             taken = os.write(self._fileno, data)
         except BlockingIOError:
@@ -96,7 +97,11 @@ class Outlet:
         except OSError as error:
             self._reader.leave(cause_of(error))
             return None
-        return memoryview(data)[taken:] if taken < len(data) else None
+        if taken == len(data):
+            return None
+        rest = memoryview(data)[taken:]
+        # A view keeps all that it is a view of: little of a long step is copied.
+        return rest if len(rest) > _COPIED_BYTES else memoryview(bytes(rest))
 
     def beat(self, frame: bytes, now: float) -> None:
         """Write a heartbeat to a reader that waits; does not block.
@@ -121,6 +126,7 @@ class Outlet:
             step: what comes then, where the lane has computed it; the rank still stands before it.
         """
         self._reader.leave_rank()
+        self._connection.about_to_write()
         self._worker = gevent.spawn(self._work, rest, step)
 
     def end(self) -> None:

@@ -92,6 +92,8 @@ class Gateway(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> falcon.App[Any, Any]:
         """Build a worker's application; gunicorn calls this inside that worker."""
+        # After gunicorn has set its own handler, which a loop that hangs would not get to.
+        show_stack_at_abort()
         # Imported here so that nothing of it is loaded before gunicorn has forked.
         from gateway.app import Worker
 
@@ -118,5 +120,3 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         """Give gunicorn's worker what it serves with."""
         gunicorn_worker.gateway = self._worker
         gc.freeze()  # what is loaded by now stays: to look at it takes the collector 40 ms
-        # After gunicorn's own handler, which a loop that hangs would not get to.
-        show_stack_at_abort()

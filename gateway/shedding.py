@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import gevent
 
+from bus.slices import A_TURN_S
 from gateway.reader import Reader
 from gateway.readers import Readers
 
@@ -18,7 +19,6 @@ _CHECKS = 10
 _MOST_EVERY_S = 1.0
 # Some tenths of a millisecond, so that nobody who reads has to wait for it.
 _LOOKED_AT_ONCE = 16
-_A_TURN_S = 1e-6  # more than none, or the loop would not look at its sockets
 
 
 class Shedding:
@@ -43,7 +43,7 @@ class Shedding:
             pauses = math.ceil(len(readers) / _LOOKED_AT_ONCE) or 1
             for number in range(pauses):
                 due = began + self._every_s * (number + 1) / pauses
-                gevent.sleep(max(due - time.monotonic(), _A_TURN_S))
+                gevent.sleep(max(due - time.monotonic(), A_TURN_S))
                 for reader in readers[number * _LOOKED_AT_ONCE :][:_LOOKED_AT_ONCE]:
                     self._look_at(reader)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-import gevent
+from bus.slices import let_turn
 
 _SLICE_S = 0.001
 
@@ -27,6 +27,6 @@ class TimeSlice:
         if now - self._since < _SLICE_S:
             return False
         self._spent_s += now - self._since
-        gevent.sleep(0)
+        let_turn()
         self._since = time.monotonic()
         return True

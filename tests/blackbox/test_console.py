@@ -163,7 +163,7 @@ def test_a_stream_that_is_cut_in_mid_text_goes_on_by_itself(person, up):
     session = up.session("/srv/console")
     tab = person.open(f"/weir/console/sessions/{session}")
     until_live(tab)
-    up.call("POST", f"/session/{session}/prompt_async", prompt("rate 40 80"))
+    up.call("POST", f"/session/{session}/prompt_async", prompt("rate 40 60"))
     tab.wait_for_selector(".message.assistant .text.open")
     [stream] = wait_until(lambda: streams_of(up), what="the page's stream")
     assert up.call("DELETE", f"/weir/readers/{stream['id']}").body is True

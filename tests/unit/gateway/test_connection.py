@@ -98,23 +98,36 @@ def test_what_came_after_the_last_look_has_not_waited_since_that(pair, monkeypat
     assert [made[0].stalled(at)[0] for at in (0.0, AWHILE_S, AWHILE_S + 1)] == [0.0, 0.0, 1.0]
 
 
-@pytest.mark.parametrize(("also_written", "waited_s"), [(False, AWHILE_S), (True, 0.0)])
-def test_a_heartbeat_that_was_written_alone_has_waited_since_then(
-    pair, monkeypatch, also_written, waited_s
+@pytest.mark.parametrize("also_written", [False, True])
+def test_what_waits_behind_a_heartbeat_waits_since_that_was_written(
+    pair, monkeypatch, also_written
 ):
     made = []
     gevent.spawn(lambda: made.append(Connection(pair[0], 30, Strangers()))).join()
-    queued = iter([0, 5])
+    queued = iter([0, 5, 5, 5])
+    monkeypatch.setattr(connection, "_queued", lambda _: next(queued))
+    monkeypatch.setattr(connection, "_account", lambda *_: Account(10, 0.0))
+    one, beaten_at = made[0], time.monotonic()
+    one.stalled(beaten_at)
+    assert one.owes_nothing(beaten_at)
+    one.beaten_at = beaten_at
+    if also_written:
+        one.about_to_write()
+    assert one.stalled(beaten_at + AWHILE_S)[0] == AWHILE_S
+    assert not one.owes_nothing(beaten_at + AWHILE_S)
+
+
+def test_what_is_written_after_a_heartbeat_arrived_has_not_waited_since_that(pair, monkeypatch):
+    made = []
+    gevent.spawn(lambda: made.append(Connection(pair[0], 30, Strangers()))).join()
+    queued = iter([0, 0, 5])
     monkeypatch.setattr(connection, "_queued", lambda _: next(queued))
     monkeypatch.setattr(connection, "_account", lambda *_: Account(10, 0.0))
     one = made[0]
     one.stalled(0.0)
-    assert one.owes_nothing(1.0)
-    one.beaten_at = 1.0
-    if also_written:
-        one.owes = True
-    assert one.stalled(1.0 + AWHILE_S)[0] == waited_s
-    assert not one.owes_nothing(2.0 + AWHILE_S)
+    one.owes, one.beaten_at = False, 1.0
+    one.about_to_write()
+    assert one.stalled(1.0 + AWHILE_S)[0] == 0
 
 
 def test_one_that_reads_behind_a_shut_window_is_not_stalled(pair):

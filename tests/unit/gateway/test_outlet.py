@@ -298,3 +298,13 @@ def events(data, chunked):
             assert chunks[int(size, 16) :][:2] == b"\r\n"
             chunks = chunks[int(size, 16) + 2 :]
     return [json.loads(one.data) for one in EventStreamParser().feed(data)]
+
+
+def test_little_that_is_left_of_a_long_step_keeps_nothing_else_in_memory(worker, monkeypatch):
+    client, _ = worker.stream()
+    reader, *_ = worker.readers
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", lambda _fileno, data: len(data) - 10)
+        rest = reader.outlet.send(b"x" * 1_000_000)
+    assert (bytes(rest), len(rest.obj)) == (b"x" * 10, 10)
+    client.close()
