@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+_MOST_CHARACTERS = 10_000
+
+
+def described(error: BaseException) -> str:
+    """Return what readers see of an error that ends a block, at most `_MOST_CHARACTERS` of it."""
+    return f"{type(error).__name__}: {error}"[:_MOST_CHARACTERS]
+
 
 class WeirError(Exception):
     """Base of all errors of this package."""

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from bus import agent_lines as wire
+from weir.errors import described
 
 _PIECE = 100_000
 
@@ -60,7 +61,7 @@ class ToolCall(AbstractContextManager["ToolCall"]):
         if error is None:
             self.complete()
         elif isinstance(error, Exception):
-            self.fail(f"{type(error).__name__}: {error}"[:10_000])
+            self.fail(described(error))
 
     def _change(self, status: Literal["running", "completed", "error"], **fields: Any) -> None:
         self._put(wire.Tool(turn=self._turn, call=self.name, status=status, **fields), 256)

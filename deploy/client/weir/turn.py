@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from bus import agent_lines as wire
 from bus.events.session import Option, Question
-from weir.errors import Aborted, Refused, WeirError
+from weir.errors import Aborted, Refused, WeirError, described
 from weir.outbox import Outbox
 from weir.tool_call import ToolCall
 
@@ -180,7 +180,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         multiple: bool = False,
         timeout_s: float | None = None,
     ) -> list[str] | None:
-        """Ask a person a question, and wait: the labels chosen, or None if nobody wants to answer.
+        """Ask a person a question, and wait: the labels chosen, or None if the person declines.
 
         Raises:
             TimeoutError: nobody has answered in time.
@@ -233,14 +233,14 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the turn; an error of the block is told, and goes on."""
+        """End the turn; an error of the block ends it as an error, and goes on."""
         if self.ended:
             return
         if error is None:
             self.end()
         elif not isinstance(error, WeirError):
             try:
-                self.fail(f"{type(error).__name__}: {error}"[:10_000])
+                self.fail(described(error))
             except WeirError as other:
                 error.add_note(f"the end of the turn is not saved: {other}")
         elif not self.aborted.is_set():
