@@ -112,8 +112,8 @@ def _leniently(data: bytes, kind: type[_T]) -> _T:
         if kind is _Frame and isinstance(decoded, dict):
             return msgspec.convert(_raw(decoded), learned(kind))
         # The halves of a pair may come in two deltas; anywhere else a half stays one.
-        told = decoded if kind is Delta else _whole(decoded)
-        return msgspec.convert(told, learned(kind))
+        value = decoded if kind is Delta else _whole(decoded)
+        return msgspec.convert(value, learned(kind))
     except ValueError as error:
         raise Unreadable(f"{error}: {data[:200]!r}") from None
 

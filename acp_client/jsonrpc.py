@@ -210,7 +210,7 @@ def _invalid(id: Id, words: str) -> Invalid:
 
 def _problem(error: Any) -> RpcError:
     try:
-        told = msgspec.convert(error, learned(_Error))
+        given = msgspec.convert(error, learned(_Error))
     except msgspec.ValidationError:
         return RpcError(INTERNAL_ERROR, str(error))
-    return RpcError(told.code, told.message, told.data)
+    return RpcError(given.code, given.message, given.data)

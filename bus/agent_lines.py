@@ -88,7 +88,7 @@ class Todos(_Line, tag="todo"):
 
 
 class Permission(_Line, tag="ask"):
-    """Ask a person for leave; the answer is a `Reply` of the same `ask`."""
+    """Ask a person for permission; a `Reply` with the same `ask` brings the answer."""
 
     ask: Id
     permission: Annotated[str, Meta(min_length=1)]
@@ -99,7 +99,7 @@ class Permission(_Line, tag="ask"):
 
 
 class Questions(_Line, tag="question"):
-    """Ask a person questions; the answer is a `Reply` of the same `ask`."""
+    """Ask a person questions; a `Reply` with the same `ask` brings the answers."""
 
     ask: Id
     questions: Annotated[list[Question], Meta(min_length=1, max_length=100)]
@@ -198,7 +198,7 @@ class Abort(_Work, tag="abort"):
 class Reply(_Work, tag="reply"):
     """What a person says to an ask: of a permission `reply`, of questions `answers`.
 
-    A question that nobody wants to answer has the reply ``reject``.
+    The reply is ``reject`` where the person declines to answer a question.
     """
 
     ask: str

@@ -195,7 +195,7 @@ class PermissionReply(Struct, tag=True):
 
 
 class QuestionReply(Struct, tag=True):
-    """Answer questions; None: nobody wants to. Body: true."""
+    """Answer questions; None: the person declines. Body: true."""
 
     request: str
     answers: list[list[str]] | None
