@@ -22,7 +22,7 @@ class Client(Struct, frozen=True):
     """Who opened a stream.
 
     Attributes:
-        address: of the connection.
+        address: of the connection, or as a trusted proxy reports it.
         agent: its ``User-Agent``, cut.
     """
 

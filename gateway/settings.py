@@ -74,7 +74,7 @@ GATEWAY_FLAGS = (
         "trusted-proxies",
         Kind(Networks.parse, "addresses or networks, joined with commas"),
         None,
-        "proxies that may say where a request came from (X-Forwarded-Host, -Proto)",
+        "proxies that may say where a request came from (X-Forwarded-For, -Host, -Proto)",
     ),
     Flag(
         "cors",

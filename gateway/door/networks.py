@@ -6,6 +6,8 @@ import ipaddress
 
 from msgspec import Struct
 
+_MOST_HOPS = 16
+
 
 class Networks(Struct, frozen=True):
     """Some networks."""
@@ -23,13 +25,47 @@ class Networks(Struct, frozen=True):
         return cls(tuple(ipaddress.ip_network(word) for word in words))
 
     def __contains__(self, address: str) -> bool:
-        if not self.networks:
-            return False
-        try:
-            parsed = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
-            return False  # the client of a Unix socket
-        return any(parsed in network for network in self.networks)
+        parsed = _parsed(address) if self.networks else None
+        return parsed is not None and any(parsed in network for network in self.networks)
+
+    def origin(self, peer: str, came_by: str) -> str:
+        """Return the address where a request came from, as far as trusted proxies report it.
+
+        Each proxy adds the address of its own peer at the end of the list. The first address from
+        the end that is no trusted proxy is the client's; what stands before it, the client may
+        have made up.
+
+        Args:
+            peer: the other end of the connection.
+            came_by: the ``X-Forwarded-For`` of the request; may be empty.
+        """
+        nearest = peer
+        for hop in reversed(came_by.rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]):
+            if nearest not in self:
+                break
+            address = _parsed(_without_port(hop.strip()))
+            if address is None:
+                break
+            nearest = str(address)
+        return nearest
 
     def __str__(self) -> str:
         return ",".join(map(str, self.networks))
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read an address; None for anything else, such as the client of a Unix socket."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    # A socket that is bound to `::` gives the address of an IPv4 peer in this form.
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return mapped or parsed
+
+
+def _without_port(hop: str) -> str:
+    """Return the address of ``1.2.3.4:80`` or ``[::1]:80``: some proxies add the port."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop

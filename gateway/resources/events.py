@@ -70,7 +70,9 @@ class EventStream:
         frame_hz = _frame_hz(req, self._settings.frame_hz)
         pace_s = 1 / frame_hz if frame_hz else 0.0
         try:
-            reader = self._readers.open(view, _last_id(req), _from_now(req), pace_s, _client(req))
+            reader = self._readers.open(
+                view, _last_id(req), _from_now(req), pace_s, self._client(req)
+            )
         except TooManyReaders:
             if connection is not None:
                 connection.hang_up()  # the many who are refused take no room
@@ -104,6 +106,12 @@ class EventStream:
             return None
         return Connection(wire.sock, self._settings.stall_timeout, self._neighbours)
 
+    def _client(self, req: falcon.Request) -> Client:
+        """Return the client; thousands of clients of the same kind share one name in memory."""
+        agent, came_by = req.user_agent or "", req.get_header("X-Forwarded-For") or ""
+        address = self._settings.trusted_proxies.origin(req.remote_addr or "", came_by)
+        return Client(address, sys.intern(agent[:_SHOWN_AGENT]))
+
     def _view(self, req: falcon.Request) -> View:
         sessions = _sessions(req)
         keep = _superseded(req)
@@ -126,12 +134,6 @@ def _last_id(req: falcon.Request) -> str | None:
     since = req.get_param("since")
     given = req.get_header("Last-Event-ID") or (None if since == _NOW else since)
     return given[:_LONGEST_ID] if given else given
-
-
-def _client(req: falcon.Request) -> Client:
-    """Return who asks; thousands of clients of the same kind share their name."""
-    agent = req.user_agent or ""
-    return Client(req.remote_addr or "", sys.intern(agent[:_SHOWN_AGENT]))
 
 
 def _from_now(req: falcon.Request) -> bool:

@@ -10,6 +10,7 @@ from tests.blackbox.proxied import headers_of, proxied
 from tests.fakes.http_upstream import OK, answer
 from tests.http_client import call
 from tests.processes import at_best, running
+from tests.sse_client import SseClient
 
 _CHUNK = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
 _ENDS_WITHIN_S = 10.0
@@ -71,6 +72,13 @@ def test_a_trusted_proxy_says_where_a_request_came_from(trusting):
     assert headers["x-forwarded-host"] == "chat.example"
     assert headers["x-forwarded-proto"] == "https"
     assert headers["x-forwarded-for"] == "::7, 127.0.0.1"
+
+
+def test_a_reader_behind_a_trusted_proxy_has_the_address_that_the_proxy_reports(trusting):
+    with SseClient(f"{trusting.url}/global/event", {"X-Forwarded-For": "192.0.2.7"}) as stream:
+        stream.next()
+        [reader] = call("GET", f"{trusting.url}/weir/readers").body["readers"]
+    assert reader["address"] == "192.0.2.7"
 
 
 def test_a_proxy_that_is_no_address_is_refused_at_the_start(tmp_path):
