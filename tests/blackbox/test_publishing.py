@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -180,7 +179,6 @@ def test_the_examples_for_python(up, session, example, words, tmp_path):
     assert said(answer) == words
 
 
-@pytest.mark.skipif(not find_spec("openai"), reason="openai is not installed")
 def test_the_example_for_the_openai_client(up, session, provider, tmp_path):
     command = [str(EXAMPLES / "openai_client.py"), up.url, provider.url, "m1"]
     with running(*command, log=tmp_path / "log", cwd=tmp_path):
@@ -190,7 +188,6 @@ def test_the_example_for_the_openai_client(up, session, provider, tmp_path):
     assert answer["info"]["tokens"]["input"] > 0
 
 
-@pytest.mark.skipif(not find_spec("pydantic_ai"), reason="pydantic-ai is not installed")
 def test_the_example_for_pydantic_ai(up, session, tmp_path):
     command = [str(EXAMPLES / "pydantic_agent.py"), up.url, "test"]
     with running(*command, log=tmp_path / "log", cwd=tmp_path):
