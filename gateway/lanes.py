@@ -71,6 +71,10 @@ class Lanes:
         while True:
             self._grown.wait(_LOOK_AT_ALL_S)
             self._grown.clear()
+            if self.is_time_for_all():
+                turn = TimeSlice()
+                paid_s = self._flush_all(turn, every_lane=True)
+                gevent.sleep(pause_after(turn.spent_s - paid_s))
             gevent.sleep(max(0.0, self._rest_until - time.monotonic()))
             self.flush()
 
@@ -79,8 +83,17 @@ class Lanes:
         if time.monotonic() < self._rest_until:
             self._grown.set()
             return
-        turn, paid_s = TimeSlice(), 0.0
-        for lane in self.with_news(turn):
+        turn = TimeSlice()
+        paid_s = self._flush_all(turn)
+        if pause_s := pause_after(turn.spent_s - paid_s):
+            self._rest_until = time.monotonic() + pause_s
+        if self.is_time_for_all():
+            self._grown.set()
+
+    def _flush_all(self, turn: TimeSlice, every_lane: bool = False) -> float:
+        """Flush the lanes that `with_news` yields; return the time (s) that the dear ones took."""
+        paid_s = 0.0
+        for lane in self.with_news(turn, every_lane):
             if pause_after(lane.cost_s) or lane.is_held_back():
                 lane.flushing = True
                 gevent.spawn(self._flush, lane)
@@ -88,38 +101,42 @@ class Lanes:
                 self._flush_at_once(lane, turn)
                 if pause_after(lane.cost_s):
                     paid_s += lane.cost_s  # by its own pause, next time
-        if pause_s := pause_after(turn.spent_s - paid_s):
-            self._rest_until = time.monotonic() + pause_s
+        return paid_s
 
-    def with_news(self, turn: TimeSlice) -> Iterator[Lane]:
+    def with_news(self, turn: TimeSlice, every_lane: bool = False) -> Iterator[Lane]:
         """Yield the lanes to flush; others get their turns in between.
 
         A lane is passed over if no event since the last call is for its view. Its readers stay
-        behind then, until a look at all lanes, which comes before the log forgets their place.
+        behind then, until a look at every lane, which comes before the log forgets their place.
+
+        Args:
+            turn: of the loop that calls.
+            every_lane: look at every lane; with thousands of lanes that takes tens of ms.
         """
-        news, behind, all_of_them = self._relay.news(), self._behind, self._is_time_for_all()
+        news, behind, log = self._relay.news(), self._behind, self._relay.log
         self._behind = set()
+        if every_lane:
+            self._looked_at_all = time.monotonic(), log.head, log.text
         for key, lane in list(self._lanes.items()):
             turn.pass_on_if_over()
-            if not (all_of_them or news.concerns(lane.view) or lane in behind):
+            if not (every_lane or news.concerns(lane.view) or lane in behind):
                 continue
             if lane.flushing:
                 lane.hurry()
-            elif lane.has_before(self._relay.log.head):
+            elif lane.has_before(log.head):
                 self._behind.add(lane)
                 yield lane
             elif not lane and self._lanes.get(key) is lane:
                 del self._lanes[key]
 
-    def _is_time_for_all(self) -> bool:
-        now, log = time.monotonic(), self._relay.log
+    def is_time_for_all(self) -> bool:
+        """Tell whether every lane is to be looked at."""
+        log = self._relay.log
         looked_at, head, text = self._looked_at_all
         events, size = log.head - head, log.text - text
         share = max(events / log.max_events, size / log.max_bytes)
-        if now < looked_at + _LOOK_AT_ALL_S and size >= 0 and share < _LOOK_AT_ALL_SHARE:
-            return False
-        self._looked_at_all = now, log.head, log.text
-        return True
+        is_old = time.monotonic() >= looked_at + _LOOK_AT_ALL_S
+        return is_old or size < 0 or share >= _LOOK_AT_ALL_SHARE
 
     def _flush_at_once(self, lane: Lane, turn: TimeSlice) -> None:
         lane.flushing = True

@@ -159,17 +159,18 @@ def test_a_turn_is_aborted(person, up):
     tab.wait_for_selector(".message .notice:has-text('Aborted')")
 
 
-def test_a_stream_that_is_cut_in_mid_text_goes_on_by_itself(person, up):
-    session = up.session("/srv/console")
-    tab = person.open(f"/weir/console/sessions/{session}")
+def test_a_stream_that_is_cut_in_mid_text_goes_on_by_itself(person, up, turn):
+    tab = person.open(f"/weir/console/sessions/{turn.session.id}")
     until_live(tab)
-    up.call("POST", f"/session/{session}/prompt_async", prompt("rate 40 60"))
-    tab.wait_for_selector(".message.assistant .text.open")
+    turn.text("before the cut, ")
+    turn.flush()
+    tab.wait_for_selector(".message.assistant .text.open:has-text('before the cut')")
     [stream] = wait_until(lambda: streams_of(up), what="the page's stream")
     assert up.call("DELETE", f"/weir/readers/{stream['id']}").body is True
-    until_idle(tab)
-    shown = wait_until(lambda: answer_in_page(tab).strip(), what="the text")
-    assert shown == answer_in_store(up, session).strip()
+    turn.text("and after it")
+    turn.flush()
+    whole = "before the cut, and after it"
+    wait_until(lambda: answer_in_page(tab).strip() == whole, what="the text")
     person.expect_cut()
     ended = up.call("GET", "/weir/readers").body["ended"]
     assert stream["id"] in [row["reader"]["id"] for row in ended if row["cause"] == "reset"]

@@ -128,8 +128,9 @@ class WorkerModel:
             envelopes = self._feeds[processor].take(frame)
             if envelopes:
                 self.readers.relay.append(envelopes)
-        while flush and (lanes := list(self.readers.lanes.with_news(TimeSlice()))):
-            for lane in lanes:
+        lanes = self.readers.lanes
+        while flush and (some := list(lanes.with_news(TimeSlice(), lanes.is_time_for_all()))):
+            for lane in some:
                 lane.flush(TimeSlice())
 
     def stream(self, view: View, last_id: str, room: int, pace_s: float) -> Iterator[bytes]:
