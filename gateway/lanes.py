@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from heapq import nsmallest
 from itertools import chain, islice
@@ -16,6 +17,7 @@ from gateway.lane import Lane
 from gateway.proxy.timeslice import TimeSlice
 from gateway.reader import Reader
 from gateway.relay import Relay, View
+from gateway.relay.latest import Subject, subjects_of
 from gateway.relay.pacing import pause_after
 
 _LOOK_AT_ALL_S = 0.5
@@ -39,6 +41,7 @@ class Lanes:
         self._relay = relay
         self._everyone = everyone
         self._lanes: dict[tuple[View, bool, float], Lane] = {}
+        self._by_subject: defaultdict[Subject, dict[Lane, None]] = defaultdict(dict)
         self._behind: set[Lane] = set()
         self._rest_until = 0.0
         self._looked_at_all = 0.0, 0, 0
@@ -101,6 +104,8 @@ class Lanes:
                 self._flush_at_once(lane, turn)
                 if pause_after(lane.cost_s):
                     paid_s += lane.cost_s  # by its own pause, next time
+        if self._behind:
+            self._grown.set()
         return paid_s
 
     def with_news(self, turn: TimeSlice, every_lane: bool = False) -> Iterator[Lane]:
@@ -117,17 +122,22 @@ class Lanes:
         self._behind = set()
         if every_lane:
             self._looked_at_all = time.monotonic(), log.head, log.text
-        for key, lane in list(self._lanes.items()):
+            self._forget_the_empty()
+        if every_lane or news.for_all:
+            lanes = list(self._lanes.values())
+        else:
+            some = (self._by_subject.get(subject, {}) for subject in news.subjects)
+            lanes = list(dict.fromkeys(chain(behind, *some)))
+        for lane in lanes:
             turn.pass_on_if_over()
             if not (every_lane or news.concerns(lane.view) or lane in behind):
                 continue
             if lane.flushing:
                 lane.hurry()
             elif lane.has_before(log.head):
-                self._behind.add(lane)
                 yield lane
-            elif not lane and self._lanes.get(key) is lane:
-                del self._lanes[key]
+                if lane.has_before(log.head) and not lane.flushing:
+                    self._behind.add(lane)
 
     def is_time_for_all(self) -> bool:
         """Tell whether every lane is to be looked at."""
@@ -144,9 +154,6 @@ class Lanes:
             lane.flush(turn)
         finally:
             lane.flushing = False
-        if lane.has_before(self._relay.log.head):
-            self._behind.add(lane)
-            self._grown.set()
 
     def _flush(self, lane: Lane) -> None:
         """Flush a lane for as long as it has news, and let it be in proportion to the cost.
@@ -170,4 +177,16 @@ class Lanes:
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane(self._relay, view, chunked, pace_s, self._everyone)
+            for subject in subjects_of(view):
+                self._by_subject[subject][lane] = None
         return lane
+
+    def _forget_the_empty(self) -> None:
+        for key, lane in list(self._lanes.items()):
+            if lane or lane.flushing:
+                continue
+            del self._lanes[key]
+            for subject in subjects_of(lane.view):
+                del self._by_subject[subject][lane]
+                if not self._by_subject[subject]:
+                    del self._by_subject[subject]

@@ -6,6 +6,8 @@ event. So streams with many different filters cost little while the log grows by
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import Struct, field
 
 from bus.envelope import Envelope
@@ -13,6 +15,27 @@ from bus.events import Opaque
 from gateway.relay.view import LIFECYCLE, Endpoint, View
 
 _NEVER = -1
+
+
+Subject = tuple[str, str | None]
+"""A session or a directory by its name, or `_ANY`: what an event is about or a view asks for."""
+_ANY: Subject = ("any", None)
+
+
+def subjects_of(view: View) -> list[Subject]:
+    """Return subjects such that an event is about one of them if `view` admits it.
+
+    Events that may be for every view are left out.
+    """
+    if view.sessions:
+        return [("session", session) for session in view.sessions]
+    if _is_at_one_place(view):
+        return [("directory", view.directory)]
+    return [_ANY]
+
+
+def _is_at_one_place(view: View) -> bool:
+    return view.endpoint is Endpoint.INSTANCE and not view.elsewhere
 
 
 class News(Struct):
@@ -28,14 +51,23 @@ class News(Struct):
     directories: set[str | None] = field(default_factory=set)
     for_all: bool = False
 
+    @property
+    def subjects(self) -> Iterator[Subject]:
+        """All that the events are about."""
+        if self.sessions:
+            yield _ANY
+        for session in self.sessions:
+            yield "session", session
+        for directory in self.directories:
+            yield "directory", directory
+
     def concerns(self, view: View) -> bool:
         """Tell whether `view` may admit one of the events; True may be wrong, False never is."""
         if self.for_all or not self.sessions:
             return self.for_all
         if view.sessions and self.sessions.isdisjoint(view.sessions):
             return False
-        at_one_place = view.endpoint is Endpoint.INSTANCE and not view.elsewhere
-        return not at_one_place or view.directory in self.directories
+        return not _is_at_one_place(view) or view.directory in self.directories
 
 
 class Latest:

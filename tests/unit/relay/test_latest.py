@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.relay import Endpoint, Log, Relay, View
+from gateway.relay.latest import subjects_of
 from tests.envelopes import wrapped
 from tests.histories import global_histories
 
@@ -59,7 +60,11 @@ def test_news_that_do_not_concern_a_view_hold_nothing_that_it_admits(events):
         news = relay.news()
         admitting = {view for view in every if any(map(view.admits, some))}
         assert admitting <= {view for view in every if news.concerns(view)}
+        subjects = set(news.subjects)
+        by_subject = {view for view in every if not subjects.isdisjoint(subjects_of(view))}
+        assert news.for_all or admitting <= by_subject
     assert not any(map(relay.news().concerns, every))
+    assert not list(relay.news().subjects)
 
 
 def test_what_is_new_of_one_session_does_not_concern_another():
