@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from falcon import Request, Response
+from gevent.lock import BoundedSemaphore
 from msgspec.structs import replace
 
 from bus.commands import (
@@ -38,6 +39,8 @@ _HELD_BYTES = 32 * 1024 * 1024
 _SHARE = 8
 _LEAST_BYTES = 32 * 1024
 _WRITE_BYTES = 64 * 1024
+_ASKED_AT_ONCE = 2
+"""The processor reads one piece after the other; more at once would come as one burst."""
 
 Long = TypeVar("Long", MessageList, MessageGet, SessionList, TurnWait, More)
 
@@ -58,9 +61,15 @@ class Courier:
         self._requester = requester
         self._patience_s = patience_s
         self._neighbours = Neighbours()
+        self._turns = BoundedSemaphore(_ASKED_AT_ONCE)
 
-    def ask(self, command: Long, deadline_s: float | None = None) -> Done:
-        """Ask for a piece of an answer; the more answers are on their way, the smaller it is."""
+    def ask(self, command: Long) -> Done:
+        """Ask for a piece of an answer, after those who wait for their turn to ask."""
+        with self._turns:
+            return self.wait(command)
+
+    def wait(self, command: Long, deadline_s: float | None = None) -> Done:
+        """Ask for what may be long in coming; the more answers are on their way, the smaller."""
         share = (_HELD_BYTES - self.held) // _SHARE
         size = max(_LEAST_BYTES, min(share, PIECE_BYTES))
         self.held += size  # at once: others ask before this piece comes

@@ -37,7 +37,7 @@ def answer_of(courier: Courier, session: str, message: str) -> Done:
     """Wait until the turn of a user's message is over, however long it takes."""
     wait = TurnWait(session, message, _WAIT_MS)
     while True:
-        done = courier.ask(wait, _WAIT_DEADLINE_S)
+        done = courier.wait(wait, _WAIT_DEADLINE_S)
         if done.body != _STILL_RUNNING:
             return done
 
