@@ -12,6 +12,8 @@ from gateway.door.wire import GivenUp, Wire
 from gateway.proxy.failures import Refusal
 
 MAX_HEAD_BYTES = 64 * 1024
+MAX_HEADERS = 2000
+"""As many as Node takes; Bun takes 200. Each keeps the loop for 5 µs."""
 IDLE_S = 75.0
 HEAD_WITHIN_S = 10.0
 _AT_ONCE = 8192
@@ -55,7 +57,10 @@ def receive_head(wire: Wire) -> Head | None:
         ahead += data
         if searched == 0 and ahead.startswith(b"\r\n"):
             del ahead[:2]  # RFC 9112, 2.2: one empty line before a request is ignored
-    if (lines := ahead.count(b"\n", 0, end)) > MANY_LINES:
+    lines = ahead.count(b"\n", 0, end)
+    if lines > MAX_HEADERS:
+        raise Refusal(431, f"the head has more than {MAX_HEADERS} headers")
+    if lines > MANY_LINES:
         wire.lane.pass_through(lines * LINE_S)
     elif follows:
         wire.lane.pass_through(PIPELINED_S)

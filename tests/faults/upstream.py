@@ -26,6 +26,7 @@ from tests.faults.telling import Telling
 Json = dict[str, Any]
 
 _STARTS_WITHIN_S = 40.0
+_DIRECTORY = "/srv/faults"
 
 
 class Handler(upstream.Handler):
@@ -39,7 +40,7 @@ class Handler(upstream.Handler):
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
         match url.path.strip("/").split("/"):
             case ["session"]:
-                directory = parse_qs(url.query)["directory"][-1]
+                directory = parse_qs(url.query).get("directory", [_DIRECTORY])[-1]
                 self._send(200, json.dumps(self.server.make(directory)).encode())
             case ["session", session, "prompt_async"]:
                 self.server.begin(session, body["parts"][0]["text"])

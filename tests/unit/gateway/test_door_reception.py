@@ -102,6 +102,7 @@ def test_requests_in_single_bytes_and_in_one_go_are_the_same():
         (b"GET /" + b"x" * 70_000, b"414"),
         (b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000, b"431"),
         (b"GET / HTTP/1.1\r\n" + b"a:b\r\n" * 14_000, b"431"),
+        (b"GET / HTTP/1.1\r\n" + b"a:b\r\n" * 2_001 + b"\r\n", b"431"),
         (b"GET / HTTP/1.1\nHost: x\n", b"400"),
         (b"GET / HTTP/1.1\r\nHost: x\n\n", b"400"),
         (b"\r\n\r\nGET / HTTP/1.1\r\n\r\n", b"400"),
@@ -117,7 +118,7 @@ def test_what_can_become_no_head_is_refused_at_once(sent, status):
 
 def test_a_head_of_any_shape_within_the_bound_passes():
     with connection() as client:
-        for filling in (b"a:b\r\n" * 12_000, b"X: " + b"y" * 60_000 + b"\r\n"):
+        for filling in (b"a:b\r\n" * 1_900, b"X: " + b"y" * 60_000 + b"\r\n"):
             client.send(b"GET /ping HTTP/1.1\r\n" + filling + b"\r\n")
             assert client.answer()[1]["PATH_INFO"] == "/ping"
 
