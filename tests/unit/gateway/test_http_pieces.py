@@ -69,20 +69,21 @@ def test_the_more_answers_are_on_their_way_the_smaller_are_their_pieces():
     assert courier.held == 0
 
 
-def test_pieces_that_are_asked_for_at_once_are_bounded_together():
-    class Slow:
-        """Answers all at last."""
+class Slow:
+    """A requester that answers all at last."""
 
-        def __init__(self):
-            self.sizes, self.due = [], Event()
+    def __init__(self):
+        self.sizes, self.due = [], Event()
 
-        def call(self, command, _deadline_s):
-            self.sizes.append(command.size)
-            self.due.wait()
+    def call(self, command, _deadline_s):
+        self.sizes.append(command.size)
+        self.due.wait()
 
+
+def test_answers_that_are_waited_for_together_are_bounded_together():
     requester = Slow()
     courier = Courier(requester, 1.0)
-    asks = [gevent.spawn(courier.ask, MessageList("s")) for _ in range(500)]
+    asks = [gevent.spawn(courier.wait, MessageList("s")) for _ in range(500)]
     gevent.sleep(0)
     assert len(requester.sizes) == 500
     assert max(requester.sizes) == PIECE_BYTES
@@ -90,6 +91,17 @@ def test_pieces_that_are_asked_for_at_once_are_bounded_together():
     requester.due.set()
     gevent.joinall(asks)
     assert courier.held == 0
+
+
+def test_few_pieces_are_asked_for_at_once_and_each_has_its_turn():
+    requester = Slow()
+    courier = Courier(requester, 1.0)
+    asks = [gevent.spawn(courier.ask, MessageList("s")) for _ in range(500)]
+    gevent.sleep(0)
+    assert len(requester.sizes) == 2
+    requester.due.set()
+    gevent.joinall(asks)
+    assert (len(requester.sizes), courier.held) == (500, 0)
 
 
 @pytest.mark.parametrize(
