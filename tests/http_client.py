@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from tests.processes import DEADLINE_S
+
 
 class Reply(NamedTuple):
     """The answer to a request; `body` is the JSON in it, None where there is no body."""
@@ -20,7 +22,7 @@ def call(
     url: str,
     body: Any = None,
     headers: Mapping[str, str] | None = None,
-    timeout_s: float = 20.0,
+    timeout_s: float = DEADLINE_S,
 ) -> Reply:
     """Send a request and return its answer; `body` is sent as JSON unless it is bytes."""
     parts = urlsplit(url)

@@ -7,8 +7,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-DEADLINE_S = 20.0
-_UNTIL_S = 60.0
+from tests.processes import DEADLINE_S
 
 
 class RawClient:
@@ -42,10 +41,10 @@ class RawClient:
             EOFError: the server ended the connection before.
             TimeoutError: the server sends other bytes for too long.
         """
-        give_up_at = time.monotonic() + _UNTIL_S
+        give_up_at = time.monotonic() + DEADLINE_S
         while end not in self.got:
             if time.monotonic() > give_up_at:
-                raise TimeoutError(f"no {end!r} within {_UNTIL_S} s: {self.got[-500:]!r}")
+                raise TimeoutError(f"no {end!r} within {DEADLINE_S} s: {self.got[-500:]!r}")
             data = self.socket.recv(65536)
             if not data:
                 raise EOFError(self.got)

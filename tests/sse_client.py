@@ -9,8 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bus.sse import EventStreamParser, ServerSentEvent
-
-_UNTIL_S = 60.0
+from tests.processes import DEADLINE_S
 
 
 class SseClient:
@@ -28,7 +27,7 @@ class SseClient:
         self,
         url: str,
         headers: Mapping[str, str] | None = None,
-        timeout_s: float = 20.0,
+        timeout_s: float = DEADLINE_S,
         receive_buffer: int | None = None,
     ) -> None:
         parts = urlsplit(url)
@@ -103,13 +102,13 @@ class SseClient:
         Raises:
             TimeoutError: other events come, and that one does not.
         """
-        got, end = [], time.monotonic() + _UNTIL_S
+        got, end = [], time.monotonic() + DEADLINE_S
         for event in self.events():
             got.append(event)
             if last(event):
                 return got
             if time.monotonic() > end:
-                raise TimeoutError(f"no such event within {_UNTIL_S} s; the last are {got[-5:]}")
+                raise TimeoutError(f"no such event within {DEADLINE_S} s; the last are {got[-5:]}")
         raise AssertionError(f"the stream ended before the last event; got {got}")
 
 

@@ -8,7 +8,7 @@ from tests.acp.editor import editor
 
 pytestmark = pytest.mark.timeout(300)
 
-TURN_S = 30.0
+TURN_S = 60.0
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADU"
     "lEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -33,12 +34,12 @@ class Event:
     @property
     def id(self) -> str | None:
         """What tells it from all others; None where it has none."""
-        return self.wire.get("id")
+        return self.envelope.event.id
 
     @property
     def type(self) -> str:
         """What it tells of."""
-        return str(self.wire["type"])
+        return self.envelope.event.type
 
     @property
     def properties(self) -> dict[str, Any]:
@@ -63,6 +64,7 @@ class Ears:
         self.events: list[Event] = []
         self.batches = 0
         self.heartbeats: list[Heartbeat] = []
+        self._of: defaultdict[str | None, list[Event]] = defaultdict(list)
         self._changed = threading.Condition()
         self._socket = subscriber_socket(context, [endpoints.events])
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -79,9 +81,28 @@ class Ears:
                     self.heartbeats.append(frame)
                 else:
                     self.batches += 1
-                    self.events.extend(Event(envelope) for envelope in frame.envelopes)
+                    for envelope in frame.envelopes:
+                        self.events.append(event := Event(envelope))
+                        self._of[envelope.session].append(event)
                 self._changed.notify_all()
         self._socket.close(0)
+
+    def of(self, session: str) -> list[Event]:
+        """Return the events of a session so far."""
+        return list(self._of[session])
+
+    def until_count(self, session: str, kind: str, count: int) -> None:
+        """Wait until so many events of a type have come for a session; each is looked at once."""
+        place = told = 0
+
+        def enough() -> bool:
+            nonlocal place, told
+            events = self._of[session]
+            told += sum(event.type == kind for event in events[place:])
+            place = len(events)
+            return told >= count
+
+        self.until(enough)
 
     def until(self, condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
         """Wait until `condition` is true of what was heard, and return what it returned."""

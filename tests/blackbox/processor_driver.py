@@ -27,6 +27,7 @@ from bus.commands import (
     TurnWait,
 )
 from bus.endpoints import Endpoints
+from bus.events import Delta
 from bus.sockets import requester_socket
 from tests import processes
 from tests.blackbox.ears import Ears, Event
@@ -159,20 +160,20 @@ class Processor:
 
     def heard(self, session: str) -> list[Event]:
         """Return the events of a session so far."""
-        return [e for e in self.ears.events if e.envelope.session == session]
+        return self.ears.of(session)
 
     def deltas(self, session: str) -> list[str]:
         """Return the deltas of a session so far."""
-        heard = self.heard(session)
-        return [e.properties["delta"] for e in heard if e.type == "message.part.delta"]
+        events = (heard.envelope.event for heard in self.heard(session))
+        return [event.delta for event in events if isinstance(event, Delta)]
 
     def until_deltas(self, session: str, count: int) -> None:
         """Wait until so many deltas of a session have been heard."""
-        self.ears.until(lambda: len(self.deltas(session)) >= count)
+        self.ears.until_count(session, "message.part.delta", count)
 
     def until_idle(self, session: str, times: int = 1, after: str = "session.idle") -> list[Event]:
         """Wait until a session has been idle so often, and return its events."""
-        self.ears.until(lambda: [e.type for e in self.heard(session)].count(after) >= times)
+        self.ears.until_count(session, after, times)
         return self.heard(session)
 
 

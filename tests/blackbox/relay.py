@@ -18,10 +18,12 @@ class Relay:
 
     def __init__(self, running: Processor) -> None:
         self.processor = running
+        self._frames: list[Json] = []
 
     def heard(self) -> list[Json]:
         """What was published, as frames of `/global/event`."""
-        return [as_frame(event) for event in list(self.processor.ears.events)]
+        self._frames += map(as_frame, self.processor.ears.events[len(self._frames) :])
+        return list(self._frames)
 
     def replayed(self) -> list[Json]:
         """All it has published since its last start; the first of that may not be heard."""

@@ -224,7 +224,7 @@ def meanwhile(server, editor, session, events):
     def history(body):
         if not heard.is_set():
             server.publish(*events, asked)
-        assert heard.wait(20)
+        assert heard.wait(DEADLINE_S)
         return stored(session, "one two three four", done=True)
 
     server.answers[HISTORY.format(session)] = history

@@ -16,7 +16,7 @@ from deploy.bench import command, load
 from tests.blackbox.nginx import PROGRAM, nginx
 from tests.blackbox.weir_up import NO_TWINS, weir_up
 from tests.fakes.routes import reply, routes
-from tests.processes import ROOT, free_port
+from tests.processes import DEADLINE_S, ROOT, free_port
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,9 @@ def bench(*words):
     """Run the command to its end."""
     environ = {**os.environ, **NO_TWINS, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "deploy.cli", "bench", *words]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=90)
+    return subprocess.run(
+        command, env=environ, capture_output=True, text=True, timeout=2 * DEADLINE_S
+    )
 
 
 def test_a_server_is_measured_idle_at_a_steady_pace_and_in_a_storm(up):

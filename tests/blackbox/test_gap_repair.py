@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from urllib.request import Request, urlopen
 
 from tests.blackbox.ears import listening
-from tests.processes import free_port, running, wait_until
+from tests.processes import DEADLINE_S, free_port, running, wait_until
 from tests.sse_client import SseClient
 
 MORE_THAN_A_BUS_HOLDS = 5_000
@@ -16,7 +16,7 @@ MORE_THAN_A_BUS_HOLDS = 5_000
 
 def call(url, body=None):
     data = None if body is None else json.dumps(body).encode()
-    with urlopen(Request(url, data), timeout=40) as reply:
+    with urlopen(Request(url, data), timeout=DEADLINE_S) as reply:
         return json.loads(reply.read() or "null")
 
 
@@ -70,7 +70,7 @@ def test_what_a_stopped_worker_missed_is_replayed_before_anything_later(short_fo
             os.kill(worker_of(stopped), signal.SIGSTOP)
             call(f"{other_url}/session/{session}/prompt_async", prompt)
             # A busy machine says more in one frame, and so it takes longer until they overflow.
-            ears.until(lambda: ears.batches > MORE_THAN_A_BUS_HOLDS, 60)
+            ears.until(lambda: ears.batches > MORE_THAN_A_BUS_HOLDS, 2 * DEADLINE_S)
             call(f"{other_url}/session/{session}/abort", {})
             answer = call(f"{other_url}/session/{session}/message")[-1]
             os.kill(worker_of(stopped), signal.SIGCONT)

@@ -3,6 +3,7 @@
 The environment lies in a path with a space, and no tool of a developer is in it.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -110,9 +111,20 @@ def installed(request, built, tmp_path_factory):
         with tarfile.open(sdist) as archive:
             archive.extractall(folder, filter="data")
         [lock] = folder.glob("*/deploy/requirements.lock")
-        pip(folder, *install, "--require-hashes", "-r", lock)
-        pip(folder, *install, "--no-deps", sdist)
+        digest = hashlib.sha256(sdist.read_bytes()).hexdigest()
+        own = folder / "own.lock"
+        own.write_text(f"{DISTRIBUTION} @ {sdist.as_uri()} --hash=sha256:{digest}\n")
+        pip(folder, *install, "--no-deps", "--require-hashes", "-r", lock, "-r", own)
     return folder / "bin"
+
+
+def test_nothing_is_missing(installed, tmp_path):
+    """The first test of an environment: one process compiles here what many import later."""
+    assert "deploy.files" in run(installed / "python", "-c", IMPORT_ALL, cwd=tmp_path)
+    pip(installed.parent, "check")
+    packages = {path.name for path in installed.parent.glob("lib/*/site-packages/*.dist-info")}
+    assert f"weir_events-{installed_version()}.dist-info" in packages
+    assert not [name for name in packages if name.startswith("pytest")]
 
 
 def test_a_prompt_is_answered(installed, tmp_path):
@@ -132,14 +144,6 @@ def test_a_prompt_is_answered(installed, tmp_path):
         assert up.call("GET", "/global/health").body["version"] == installed_version()
     finally:
         running.stop()
-
-
-def test_nothing_is_missing(installed, tmp_path):
-    assert "deploy.files" in run(installed / "python", "-c", IMPORT_ALL, cwd=tmp_path)
-    pip(installed.parent, "check")
-    packages = {path.name for path in installed.parent.glob("lib/*/site-packages/*.dist-info")}
-    assert f"weir_events-{installed_version()}.dist-info" in packages
-    assert not [name for name in packages if name.startswith("pytest")]
 
 
 def test_the_files_of_deploy_are_at_hand(installed, tmp_path):

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.blackbox.weir_up import Up, prompt, weir_up
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 
 FLAGS = [
-    *("--workers", "1", "--stall-timeout", "2", "--max-message", "4", "--max-turns", "2"),
+    *("--workers", "1", "--stall-timeout", "5", "--max-message", "4", "--max-turns", "2"),
     *("--max-prompts", "3", "--state-quota", "64"),
 ]
 TEXT = "x" * 3_000_000
@@ -50,7 +50,7 @@ def asked(up: Up, path: str) -> socket.socket:
 
 def ends(sock: socket.socket) -> bytes:
     """Return the last bytes of what comes until the connection ends, however it ends."""
-    sock.settimeout(20)
+    sock.settimeout(DEADLINE_S)
     last = b""
     try:
         while data := sock.recv(1 << 16):
@@ -81,13 +81,13 @@ def test_a_list_whose_session_goes_is_cut_and_not_ended(up: Up, full: str) -> No
     with asked(up, f"/session/{full}/message") as sock:
         assert up.call("DELETE", f"/session/{full}").status == 200
         assert not ends(sock).endswith(b"0\r\n\r\n")
-    assert "an answer is broken off: Message not found" in up.output
+    up.running.says("an answer is broken off: Message not found")
 
 
 def test_a_client_that_reads_nothing_is_reset_after_the_stall_timeout(up: Up, full: str) -> None:
     with asked(up, f"/session/{full}/message") as sock:
         # A reset leaves nothing to be read, while an end leaves what came before it.
-        wait_until(lambda: sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 20, "a reset")
+        wait_until(lambda: sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), what="a reset")
 
 
 def test_a_prompt_that_is_too_long_is_refused_by_the_bound(up: Up) -> None:

@@ -12,13 +12,14 @@ from tests.blackbox.proxied import headers_of, proxied
 from tests.blackbox.source import MARKER
 from tests.envelopes import DIRECTORY
 from tests.fakes.http_upstream import OK, answer
-from tests.processes import DEADLINE_S
+from tests.processes import DEADLINE_S, wait_until
 from tests.raw_client import RawClient
 from tests.sse_client import SseClient
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="nginx is not installed")
 
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+EVENTS = f"/event?directory={quote(DIRECTORY)}"
 LARGE = b"x" * 3_000_000
 """More than nginx lets pass unless it is told to."""
 
@@ -41,7 +42,7 @@ def url(urls):
     return urls[0]
 
 
-@pytest.mark.parametrize("path", [f"/event?directory={quote(DIRECTORY)}", "/global/event"])
+@pytest.mark.parametrize("path", [EVENTS, "/global/event"])
 def test_events_of_a_stream_pass_one_by_one_as_they_come(weir, url, path):
     with SseClient(url + path) as stream:
         assert stream.headers["Content-Type"] == "text/event-stream"
@@ -118,7 +119,7 @@ def test_an_upstream_that_is_cut_is_told_as_a_cut(weir, url):
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_nine_tabs_over_tls_share_a_connection_and_can_send(weir, urls):
+def test_nine_tabs_over_tls_share_a_connection_and_can_send(weir, urls, tmp_path):
     requests = []
 
     def script(talk):
@@ -126,13 +127,19 @@ def test_nine_tabs_over_tls_share_a_connection_and_can_send(weir, urls):
         talk.say(OK)
 
     weir.upstream.play(script)
-    streams = [f"{urls[1]}/global/event?tab={number}" for number in range(9)]
+    tabs = [f"{urls[1]}{EVENTS}&tab={number}" for number in range(9)]
     form = ["--write-out", "\n%{http_version} %{num_connects} %{response_code}\n"]
     curl = ["curl", "--silent", "--insecure", "--http2", "--parallel", "--parallel-max", "20"]
-    command = [*curl, "--no-buffer", "--max-time", "3", *form, *streams, f"{urls[1]}/session"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
-    told = [line.split() for line in done.stdout.splitlines() if line.startswith("2 ")]
-    assert done.stdout.count('"server.connected"') == 9
+    command = [*curl, "--no-buffer", *form, *tabs, f"{urls[1]}/session"]
+    shown = tmp_path / "shown"
+    with shown.open("wb") as out, subprocess.Popen(command, stdout=out) as process:
+        # The answer to the last request is there while all nine streams are open.
+        wait_until(lambda: shown.read_text().count('"server.connected"') == 9, what="streams")
+        wait_until(lambda: "\n2 " in shown.read_text(), what="an answer")
+        end = {"type": "server.instance.disposed", "properties": {"directory": DIRECTORY}}
+        weir.gateway.source.publish([end])
+        assert process.wait(DEADLINE_S) == 0
+    told = [line.split() for line in shown.read_text().splitlines() if line.startswith("2 ")]
     assert [status for _, _, status in told] == ["200"] * 10
     assert sum(int(connections) for _, connections, _ in told) == 1
     [headers] = requests

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -146,10 +147,14 @@ def test_a_stop_during_the_start_is_neither_lost_nor_a_traceback(tmp_path, numbe
         [blocked] = re.findall(r"SigBlk:\t(\w+)", Path(f"/proc/{pid}/status").read_text())
         return int(blocked, 16) & 1 << number - 1
 
-    with odd_up(tmp_path, 'exec "$@"', "--state", str(tmp_path / "state")) as up:
+    start = tmp_path / "is held"
+    start.touch()
+    env = {"PYTHONPATH": f"{ROOT}/tests/fakes/held:{ROOT}", "HELD_BY": str(start)}
+    with odd_up(tmp_path, 'exec "$@"', "--state", str(tmp_path / "state"), **env) as up:
         pid = up.running.process.pid
         wait_until(held, what="the first line of weir")
         os.kill(pid, number)
+        start.unlink()
         assert up.running.ends() == 0
     assert "Traceback" not in up.output
 
@@ -217,8 +222,7 @@ def test_a_user_without_name_and_home_runs_it_as_pid_1_without_standard_output(t
         assert answers(up) == "0000000| "
         assert up.call("GET", "/path").body["home"] == "/"
         assert (state / "bus" / "events").is_socket()
-        modes = {path.name: path.stat().st_mode & 0o077 for path in state.rglob("*")}
-        assert set(modes.values()) == {0}, modes
+        assert set((modes := modes_in(state)).values()) == {0}, modes
 
         # The master dies without waiting for its workers, which become children of PID 1.
         [master] = [pid for pid in children_of(up.pid) if "-m gateway" in command_of(pid)]
@@ -303,10 +307,19 @@ def test_all_that_is_kept_is_for_its_owner_alone_whatever_was_there_before(tmp_p
     script = 'umask 0; exec "$@"'
     with odd_up(tmp_path, script, "--state", str(state), *relay) as up:
         up.running.says("processor ready")
-        modes = {path.name: path.stat().st_mode & 0o077 for path in (state, *state.rglob("*"))}
+        modes = modes_in(state)
         kept = ("weir.db", "up.lock", "watchdog.ndjson", "bus", "events", "up-1.json")
         assert [name for name in kept if name not in modes] == []
         assert set(modes.values()) == {0}, modes
+
+
+def modes_in(folder):
+    """Return what others may do with a folder and with what is in it, by name."""
+    modes = {}
+    for path in (folder, *folder.rglob("*")):
+        with suppress(FileNotFoundError):  # a file that replaces another has its name for a moment
+            modes[path.name] = path.stat().st_mode & 0o077
+    return modes
 
 
 def _fill(file):

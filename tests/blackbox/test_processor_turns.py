@@ -134,7 +134,7 @@ def test_an_abort_in_mid_stream_is_done_within_a_second(
     model: Processor, provider: Provider
 ) -> None:
     session = model.session()
-    prompt = model.prompt(session, "rate 50 500 41")
+    prompt = model.prompt(session, "rate 50 50000 41")
     queued = model.prompt(session, "storm 5 41")
     model.until_deltas(session, 5)
     assert model.ask(Statuses())[session] == {"type": "busy"}
@@ -157,9 +157,9 @@ def test_an_abort_in_mid_stream_is_done_within_a_second(
     assert answer["parts"][-1]["text"] == "".join(model.deltas(session))
     assert model.wait(session, queued)["info"]["role"] == "user", "a dropped prompt was answered"
     assert session not in model.ask(Statuses())
-    aborted = {"prompt": "rate 50 500 41", "aborted": True}
+    aborted = {"prompt": "rate 50 50000 41", "aborted": True}
     provider.wait_for(lambda all_: any(r.items() >= aborted.items() for r in all_))
-    assert at_best(lambda: stopped_s(model, "rate 50 500"), 1) < 1
+    assert at_best(lambda: stopped_s(model, "rate 50 50000"), 1) < 1
 
 
 def stopped_s(model: Processor, text: str) -> float:

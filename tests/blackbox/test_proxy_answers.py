@@ -9,6 +9,7 @@ import pytest
 from tests.benchmarks import process_tree
 from tests.blackbox.proxied import header, headers_of, proxied
 from tests.fakes.http_upstream import OK, answer
+from tests.processes import DEADLINE_S
 
 MIB = 1 << 20
 
@@ -130,7 +131,7 @@ def test_each_event_of_a_stream_leaves_at_once(weir):
         for number in range(20):
             event = b"data: %d\n\n" % number
             talk.say(b"%x\r\n%b\r\n" % (len(event), event))
-            seen.wait(20)
+            seen.wait(DEADLINE_S)
             seen.clear()
         talk.say(b"0\r\n\r\n")
 

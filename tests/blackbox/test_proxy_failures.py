@@ -9,7 +9,7 @@ import pytest
 
 from tests.blackbox.proxied import header, headers_of, proxied
 from tests.fakes.http_upstream import OK, answer
-from tests.processes import free_port, wait_until
+from tests.processes import DEADLINE_S, free_port, wait_until
 
 BEGUN = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 100000\r\n\r\n"
 
@@ -117,7 +117,7 @@ def test_a_request_held_open_is_waited_for_as_long_as_the_upstream_answers_other
             if len(probes) == 3:
                 enough.set()
         else:
-            enough.wait(20)
+            enough.wait(DEADLINE_S)
         talk.say(OK)
 
     hasty.upstream.play(script)
@@ -204,7 +204,7 @@ def test_a_client_that_leaves_closes_the_upstream_request_at_once(weir, leave, s
     weir.upstream.play(script)
     with weir.client() as client:
         client.get("/x")
-        assert begun.wait(20)
+        assert begun.wait(DEADLINE_S)
         if said:
             client.head()
         if leave == "reset":
@@ -247,7 +247,7 @@ def test_a_client_that_reads_nothing_holds_the_upstream_back(weir):
     with weir.client() as client:
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.get("/x")
-        assert stuck.wait(20)
+        assert stuck.wait(DEADLINE_S)
         assert written[0] < 64 << 20
         assert health(weir) == 200
 

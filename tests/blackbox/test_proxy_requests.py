@@ -7,7 +7,7 @@ import pytest
 from tests.blackbox.proxied import headers_of, proxied
 from tests.fakes.http_upstream import OK, answer
 from tests.http_client import call
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -156,7 +156,7 @@ def test_a_chunked_body_passes_piece_by_piece_with_its_trailers(weir):
     with weir.client() as client:
         client.send(b"POST /f HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         client.send(b"5\r\nhello\r\n")
-        assert first.wait(20), "the first piece waits for the second"
+        assert first.wait(DEADLINE_S), "the first piece waits for the second"
         client.send(b"6;ext=1\r\n world\r\n0\r\nX-Sum: 9\r\n\r\n")
         assert client.head()[0] == "HTTP/1.1 200 OK"
     assert got == [b"5\r\nhello\r\n", b"6\r\n world\r\n0\r\nX-Sum: 9\r\n\r\n"]
@@ -176,7 +176,7 @@ def test_a_small_piece_of_a_body_with_a_length_does_not_wait_for_the_rest(weir):
     weir.upstream.play(script)
     with weir.client() as client:
         client.send(b"PUT /f HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc")
-        assert first.wait(20)
+        assert first.wait(DEADLINE_S)
         client.send(b"def")
         assert client.head()[0] == "HTTP/1.1 200 OK"
 

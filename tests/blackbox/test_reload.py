@@ -26,6 +26,8 @@ DRAIN_S = 2.0  # the default
 LATE_S = 10.0
 """What hundreds of threads on a busy machine may add; weir itself would wait for a minute."""
 READERS = 500
+IDLES = 2
+"""How often a turn that is stopped says that it is over; its last words come in between."""
 TO_SPEAK_S = 0.4
 GUNICORN_S = 30.0
 """What gunicorn itself grants workers to their end."""
@@ -55,6 +57,7 @@ class Follower:
         self.resumed = []
         self.lost_at = []
         self.done = threading.Event()
+        self._idles = 0
         self._stream = EventStream(
             Origin.parse(url), query={"session": session}, notice=lambda _: self._lost()
         )
@@ -70,7 +73,8 @@ class Follower:
                 self.resumed.append(told["properties"]["resumed"])
             elif told["type"] != "server.heartbeat":
                 self.payloads.append(told)
-            if told["type"] == "session.idle":
+            self._idles += told["type"] == "session.idle"
+            if self._idles == IDLES:
                 self.done.set()
                 return
 
@@ -81,13 +85,15 @@ def test_a_reload_loses_and_doubles_nothing_for_hundreds_of_readers(short_folder
         session = up.session()
         readers = [Follower(up.url, session) for _ in range(READERS)]
         wait_until(lambda: all(reader.resumed for reader in readers), 60, "all streams")
-        up.call("POST", f"/session/{session}/prompt_async", prompt("rate 10 200"))
+        up.call("POST", f"/session/{session}/prompt_async", prompt("rate 10 100000"))
         wait_until(lambda: all(len(one.payloads) > 10 for one in readers), 60, "first words")
         old, began = up.workers(2), time.monotonic()
         health = pool.submit(healths, up.url, began + 2 * DRAIN_S)
         os.kill(up.pids("gateway")[0], signal.SIGHUP)
         wait_until(lambda: not any(map(lives, old)), 30, "the end of the old workers")
         assert health.result() == []
+        wait_until(lambda: all(one.lost_at for one in readers), 60, "a cut of every stream")
+        assert up.patiently("POST", f"/session/{session}/abort").body is True
         wait_until(lambda: all(one.done.is_set() for one in readers), 90, "the end of the turn")
         stored = up.call("GET", messages(session)).body
     for reader in readers:
@@ -233,5 +239,5 @@ def test_a_stop_without_readers_takes_no_window(gateway):
     idle.sendall(b"GET /global/health HTTP/1.1\r\nHost: x\r\n\r\n")
     assert idle.recv(1000).startswith(b"HTTP/1.1 200")
     os.kill(weir.running.process.pid, signal.SIGTERM)
-    assert weir.running.ends(15) == 0
+    assert weir.running.ends(25) == 0
     idle.close()

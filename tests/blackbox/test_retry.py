@@ -9,7 +9,7 @@ import pytest
 
 from tests.blackbox.conftest import SDK
 from tests.fakes.stream_server import CHUNKED, answer, answer_and_reset, stream_server
-from tests.processes import at_best
+from tests.processes import DEADLINE_S, at_best
 from tests.raw_client import RawClient
 
 RETRY_MS = 400
@@ -46,7 +46,7 @@ def away_s(node, client):
         with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
             process.stdout.readline()  # what is not taken by then, a reset throws away
             taken.set()
-            _, errors = process.communicate(timeout=30)
+            _, errors = process.communicate(timeout=DEADLINE_S)
         if "bad option" in errors:
             pytest.skip("this node has no EventSource")
         assert process.returncode == 0, errors

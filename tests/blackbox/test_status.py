@@ -13,8 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from tests.blackbox.drain import drains
-from tests.blackbox.weir_up import prompt, said, weir_up
-from tests.processes import at_best, wait_until
+from tests.blackbox.weir_up import ended, prompt, said, weir_up
+from tests.processes import DEADLINE_S, at_best, wait_until
 from tests.sse_client import SseClient
 
 BYTES = ("weir_stream_bytes_total",)
@@ -52,7 +52,7 @@ def by_answerer(up, workers=2):
 
 def metrics(up):
     parts = urlsplit(up.url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=DEADLINE_S)
     connection.request("GET", "/metrics")
     response = connection.getresponse()
     page = response.read().decode()
@@ -66,7 +66,7 @@ def metrics(up):
 
 
 def readiness(up):
-    return up.call("GET", "/weir/readyz", timeout_s=5)
+    return up.call("GET", "/weir/readyz")
 
 
 def readiness_of_each(up):
@@ -303,6 +303,7 @@ def test_counts_never_step_back_when_a_worker_is_killed(up):
         most = max(status(up)["workers"], key=lambda one: one["readers"])
         victim, seat = most["pid"], most["worker"]
         os.kill(victim, signal.SIGKILL)
+        ended([victim])
         seen = [metrics(up) for _ in range(5)]
         wait_until(lambda: victim not in up.workers(2), what="another worker")
         wait_until(lambda: {w["worker"] for w in status(up)["workers"]} == {0, 1})

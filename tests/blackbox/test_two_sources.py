@@ -10,7 +10,6 @@ from tests.processes import free_port, running, wait_until
 from tests.reference import fold
 
 DELTAS = 400
-TOLD_WITHIN_S = 20.0
 
 
 @pytest.fixture
@@ -57,7 +56,7 @@ def test_a_second_processor_that_stands_still_is_told_by_its_bus_until_it_goes_o
     url, first, second = both
     wait_until(lambda: readiness(url).status == 200, what="readiness")
     well = {first.bus: True, second.bus: True}
-    wait_until(lambda: answering(url) == well, TOLD_WITHIN_S, "both, of every worker")
+    wait_until(lambda: answering(url) == well, what="both, of every worker")
 
     def told():
         reply = readiness(url)
@@ -65,9 +64,9 @@ def test_a_second_processor_that_stands_still_is_told_by_its_bus_until_it_goes_o
         return reply.status == 503 and named
 
     with stopped(second):
-        [reason] = wait_until(told, TOLD_WITHIN_S, "a reason that names the bus")
+        [reason] = wait_until(told, what="a reason that names the bus")
         assert reason.startswith(f"bus {second.bus}: the processor has not answered for ")
         assert not any(first.bus in reason for reason in readiness(url).body["reasons"])
         gone = {first.bus: True, second.bus: False}
-        wait_until(lambda: answering(url) == gone, TOLD_WITHIN_S, "the same of every worker")
+        wait_until(lambda: answering(url) == gone, what="the same of every worker")
     wait_until(lambda: readiness(url).status == 200, what="readiness")

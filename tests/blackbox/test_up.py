@@ -141,7 +141,7 @@ def test_tail_says_why_a_stream_is_refused(up):
 @pytest.mark.parametrize("directory", ["/srv/demo", ODD_DIRECTORY])
 def test_the_unmodified_sdk_sees_the_text_that_is_stored(up, node, version, directory):
     command = [node, str(SDK / "prompt.mjs"), *version, up.url, "storm 500 40", directory]
-    script = subprocess.run(command, capture_output=True, text=True, timeout=40)
+    script = subprocess.run(command, capture_output=True, text=True, timeout=2 * DEADLINE_S)
     assert script.returncode == 0, script.stderr
     told = json.loads(script.stdout)
     assert told["equal"] is True
@@ -273,7 +273,7 @@ def test_what_a_killed_processor_was_asked_is_answered_as_soon_as_it_is_back(up)
             [pid] = up.pids("processor")
             os.kill(pid, signal.SIGKILL)
         up.patiently("GET", f"/session/{session}")
-        assert held.result(timeout=8).status == 503
+        assert held.result(timeout=15).status == 503
 
 
 def test_a_turn_that_was_cut_by_a_kill_is_healed_in_front_of_its_readers(up):
@@ -311,8 +311,7 @@ def test_a_killed_gateway_is_restarted(up, tmp_path):
         wait_until(up.answers, what="a new gateway")
         wait_until(lambda: process.output.count("server.connected") >= 2, what="a new stream")
         answer = up.prompt(session, "storm 5 40")
-        process.says('"session.idle"')
-        assert said(answer)[-30:] in process.output
+        wait_until(lambda: said(answer)[-30:] in process.output, what="the answer")
     up.workers(2)
 
 

@@ -196,7 +196,7 @@ def test_a_service_manager_is_told_that_it_is_ready_and_lives(tmp_path, short_fo
     path = str(short_folder / "manager")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(path)
-        manager.settimeout(20)
+        manager.settimeout(DEADLINE_S)
         with weir_up(tmp_path, env={"NOTIFY_SOCKET": path}) as up:
             heard = [manager.recv(4096).decode().split("\n")]
             while ["READY=1"] not in heard or heard[-1] == ["READY=1"]:

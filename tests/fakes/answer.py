@@ -10,6 +10,7 @@ from uuid import uuid4
 
 CHUNK_BYTES = 1 << 18
 ARGUMENTS_PIECE = 16
+_POLL_S = 0.02
 ERROR_TYPES = {400: "invalid_request_error", 401: "authentication_error", 429: "rate_limit_error"}
 
 
@@ -98,6 +99,13 @@ class Answer:
         ready, _, _ = select.select([connection], [], [], seconds)
         if ready and not connection.recv(1, socket.MSG_PEEK):
             raise ClientLeft
+
+    def wait_for_release(self) -> None:
+        """Wait until the provider is asked for what it holds; raises as `wait`."""
+        server: Any = self._handler.server
+        releases = server.releases
+        while server.releases == releases:
+            self.wait(_POLL_S)
 
     def _tool_delta(self, head: dict[str, Any], function: dict[str, str]) -> None:
         delta = {"tool_calls": [{"index": 0, **head, "function": function}]}

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
 ROOT = Path(__file__).parents[2]
-START_DEADLINE_S = 40.0
+DEADLINE_S = 60.0
 POLL_S = 0.01
 
 # A proxy of the environment must not see requests to the loopback.
@@ -31,11 +31,16 @@ class Provider:
 
     def requests(self) -> list[dict[str, Any]]:
         """What was asked for so far: ``{"path", "prompt", "aborted"}`` in order of arrival."""
-        with _open(f"{self.url.removesuffix('/v1')}/requests", timeout=10) as reply:
+        with _open(f"{self.url.removesuffix('/v1')}/requests", timeout=DEADLINE_S) as reply:
             return json.load(reply)
 
+    def release(self) -> None:
+        """Have answers end that are held."""
+        with _open(f"{self.url.removesuffix('/v1')}/release", b"", timeout=DEADLINE_S):
+            return
+
     def wait_for(
-        self, condition: Callable[[list[dict[str, Any]]], bool], deadline_s: float = 20.0
+        self, condition: Callable[[list[dict[str, Any]]], bool], deadline_s: float = DEADLINE_S
     ) -> list[dict[str, Any]]:
         """Wait until `condition` holds of the requests, and return them.
 
@@ -55,7 +60,7 @@ def start_provider() -> Iterator[Provider]:
     """Run a provider on a free port for the time of a ``with`` block.
 
     Raises:
-        RuntimeError: It does not tell its address within `START_DEADLINE_S` seconds.
+        RuntimeError: It does not tell its address within `DEADLINE_S` seconds.
     """
     command = [sys.executable, "-m", "tests.fakes.provider", "--port", "0", "--until-eof"]
     # Its standard input is ours to hold: should this process be killed, the fake ends as well.
@@ -69,8 +74,8 @@ def start_provider() -> Iterator[Provider]:
 
 def _first_line(process: subprocess.Popen[bytes]) -> str:
     assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], START_DEADLINE_S)
+    ready, _, _ = select.select([process.stdout], [], [], DEADLINE_S)
     line = process.stdout.readline().decode().strip() if ready else ""
     if not line:
-        raise RuntimeError(f"{process.args!r} told no address within {START_DEADLINE_S} s")
+        raise RuntimeError(f"{process.args!r} told no address within {DEADLINE_S} s")
     return line

@@ -14,6 +14,7 @@ user message is the script; SIZE is in characters, the running number in front i
     cutonce N             the same on the first request, later ones get N deltas and a proper end
     badjson N             N deltas, then a frame that is not JSON, then a proper end
     hang N                N deltas, then silence until the client leaves
+    held N                N deltas, then silence until `POST /release`, then a proper end
     silent                not even headers
     tool bash CMD then N  a call of opencode's bash tool, and N deltas once it has run
     write PATH TEXT       the same with the write tool; 3 deltas
@@ -67,7 +68,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Play the script of a chat completion."""
-        request = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/release":
+            self.server.releases += 1
+            send_json(self, 200, True)
+            return
+        request = json.loads(body)
         prompt = "" if is_title(request) else prompt_of(request)
         note, attempt = self.server.note(self.path, prompt)
         answer = Answer(self, request, attempt)
@@ -93,6 +99,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, port: int) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.requests: list[dict[str, Any]] = []
+        self.releases = 0
         self._attempts: Counter[str] = Counter()
         self._lock = threading.Lock()
 

@@ -73,6 +73,12 @@ def hang(answer: Answer, n: int) -> None:
     silent(answer)
 
 
+def held(answer: Answer, n: int) -> None:
+    answer.deltas(numbered(n))
+    answer.wait_for_release()
+    answer.finish()
+
+
 def silent(answer: Answer) -> None:
     while True:
         answer.wait()
@@ -100,6 +106,7 @@ SCRIPTS: tuple[tuple[str, Callable[..., None]], ...] = (
     (r"cutonce (\d+)", cutonce),
     (r"badjson (\d+)", badjson),
     (r"hang (\d+)", hang),
+    (r"held (\d+)", held),
     (r"silent", silent),
     (r"tool bash (.+) then (\d+)", tools.bash),
     (r"write (\S+) (.+)", tools.write),

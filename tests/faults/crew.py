@@ -13,8 +13,8 @@ from tests.processes import wait_until
 
 DIRECTORY = "/srv/demo"
 _INSTANCE = f"/event?directory={quote(DIRECTORY)}"
-_SILENCE_S = 20.0
-"""Far more than a worker that stands still for a while says nothing."""
+_SILENCE_S = 150.0
+"""Far more than a worker says nothing that stands still until its bus has overflown."""
 _PATHS = ("/global/event", _INSTANCE, "/global/event?superseded=keep")
 
 

@@ -18,7 +18,7 @@ from tests.blackbox.conftest import _short_folder
 from tests.blackbox.ears import listening
 from tests.blackbox.weir_up import lives, prompt, said, weir_up
 from tests.faults.crew import DIRECTORY, crew
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 
 RATE = 500
 DELTA = 40
@@ -101,7 +101,7 @@ def stop_in_a_storm(up, folder, crew, *storms):
         try:
             sessions = [begin(up, "rate 1500 1000000")]
             # A busy machine says more in one frame, and so it takes longer.
-            ears.until(lambda: ears.batches > MORE_THAN_A_BUS_HOLDS, 60)
+            ears.until(lambda: ears.batches > MORE_THAN_A_BUS_HOLDS, 2 * DEADLINE_S)
             up.patiently("POST", f"/session/{sessions[0]}/abort")
             sessions += [prompted(up, words) for words in storms]
         finally:

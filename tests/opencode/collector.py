@@ -13,10 +13,8 @@ from urllib.parse import quote, urlsplit
 from bus.sse import EventStreamParser
 
 Event = dict[str, Any]
-DEADLINE_S = 40.0
+DEADLINE_S = 60.0
 _ATTEMPTS, _HEARD_S = 20, 1.0
-_SILENCE_S = 25.0
-"""More than two heartbeats."""
 
 
 class Collector:
@@ -41,7 +39,7 @@ class Collector:
             self._path = f"/event?directory={quote(directory)}"
         self._news = threading.Condition()
         parts = urlsplit(url)
-        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, _SILENCE_S)
+        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, DEADLINE_S)
         self._thread = threading.Thread(target=self._collect, daemon=True)
 
     def __enter__(self) -> "Collector":
@@ -64,9 +62,11 @@ class Collector:
         opencode's ``/global/event`` says ``server.connected`` before it listens: what happens
         just after is lost.
         """
+        made: set[str] = set()
         for _ in range(_ATTEMPTS):
+            made.add(make())
             with contextlib.suppress(TimeoutError):
-                self.until(_creation_of(make()), deadline_s=_HEARD_S)
+                self.until(_creation_of(made), deadline_s=_HEARD_S)
                 return self
         raise TimeoutError(f"{self._path}: no session was told; {self._told()}")
 
@@ -132,8 +132,8 @@ class Collector:
             self._news.notify_all()
 
 
-def _creation_of(session: str) -> Callable[[Event], bool]:
+def _creation_of(sessions: set[str]) -> Callable[[Event], bool]:
     def wanted(event: Event) -> bool:
-        return event["type"] == "session.created" and event["properties"]["info"]["id"] == session
+        return event["type"] == "session.created" and event["properties"]["info"]["id"] in sessions
 
     return wanted

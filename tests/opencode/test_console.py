@@ -36,9 +36,10 @@ def until_idle(tab):
     tab.wait_for_selector(".title-row .pill:has-text('idle')")
 
 
-def test_a_prompt_streams_and_ends_as_rest_has_it(tab, api):
-    ask(tab, "rate 50 60")
+def test_a_prompt_streams_and_ends_as_rest_has_it(tab, api, provider):
+    ask(tab, "held 60")
     tab.wait_for_selector(".message.assistant .text.open")
+    provider.release()
     until_idle(tab)
     messages = api.messages(tab.url.rpartition("/")[2])
     assert tab.locator(".message.assistant .prose").last.inner_text() == said(messages[-1]).strip()

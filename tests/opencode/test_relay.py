@@ -14,7 +14,7 @@ from tests.opencode.install import OLD_VERSION, VERSION
 from tests.opencode.relay import readiness
 from tests.opencode.scenarios import PLAIN, SCENARIOS, TWO
 from tests.opencode.views import SETTLE_S, agreed, seen, stored
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 
 pytestmark = [
     pytest.mark.timeout(400),
@@ -180,7 +180,7 @@ def test_the_unmodified_sdk_works_through_weir(apis, node, version):
     relayed, _ = apis
     command = [node, str(SDK / "prompt.mjs"), *version, relayed.url, "storm 500 40"]
     script = subprocess.run(
-        [*command, relayed.directory], capture_output=True, text=True, timeout=40
+        [*command, relayed.directory], capture_output=True, text=True, timeout=2 * DEADLINE_S
     )
     assert script.returncode == 0, script.stderr
     told = json.loads(script.stdout)

@@ -220,6 +220,20 @@ def test_hang_notes_the_client_that_leaves(provider):
     provider.wait_for(lambda requests: requests[-1]["aborted"])
 
 
+def test_held_ends_once_it_is_released(provider):
+    connection = ask(provider, "held 2")
+    reply = connection.getresponse()
+    seen = b""
+    while seen.count(b"\n\n") < 3:
+        seen += reply.read1()
+    connection.sock.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        connection.sock.recv(1, socket.MSG_PEEK)
+    connection.sock.setblocking(True)
+    provider.release()
+    assert finish_reason(frames(seen + reply.read())[:-1]) == "stop"
+
+
 def test_silent_sends_no_headers(provider):
     connection = ask(provider, "silent")
     provider.wait_for(lambda requests: requests[-1]["prompt"] == "silent")

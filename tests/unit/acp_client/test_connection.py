@@ -12,7 +12,7 @@ from deploy.doctor.patient import Patient
 from tests.fakes.stream_server import STREAM, answer, stream_server
 
 ENOUGH_S = 0.2
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 

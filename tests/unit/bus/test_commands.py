@@ -317,23 +317,25 @@ def test_nonsense_does_not_stop_a_requester(channel):
 
 
 def test_snapshots_are_made_a_few_at_a_time_and_hold_up_no_other_command(channel):
-    now, most = 0, 0
+    now, most, begun, go = 0, 0, Event(), Event()
 
     def handler(command):
         nonlocal now, most
         if isinstance(command, SnapshotGet):
             now += 1
             most = max(most, now)
-            gevent.sleep(0.01)
+            begun.set()
+            go.wait()
             now -= 1
         return b"x" * 1_000_000, None
 
     requester = channel.joined(handler)
     asked = [gevent.spawn(requester.call, SnapshotGet()) for _ in range(20)]
-    gevent.sleep(0.005)
+    assert begun.wait(30)
     assert len(requester.call(SessionGet("ses_1")).body) == 1_000_000
-    assert not all(one.ready() for one in asked)
-    assert all(len(one.get(timeout=10).body) == 1_000_000 for one in asked)
+    assert not any(one.ready() for one in asked)
+    go.set()
+    assert all(len(one.get(timeout=30).body) == 1_000_000 for one in asked)
     assert most == 2
 
 

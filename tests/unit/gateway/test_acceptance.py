@@ -44,7 +44,7 @@ class Crowd:
         return [client.getsockname()[1] for client in some]
 
     def until(self, count):
-        with gevent.Timeout(10):
+        with gevent.Timeout(30):
             while len(self.served) < count:
                 gevent.sleep(0.001)
 

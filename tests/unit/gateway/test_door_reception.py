@@ -17,7 +17,7 @@ from gateway.door.slots import Slots
 from gateway.door.slow_lane import CROWDED_S
 
 PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
-ENDS_WITHIN_S = 5.0
+ENDS_WITHIN_S = 20.0
 
 
 def app(environ, start_response):
@@ -179,7 +179,8 @@ def test_a_head_that_is_not_whole_in_time_is_answered_with_408(monkeypatch):
     with connection() as client:
         client.send(PING[:20])
         gevent.sleep(0.06)
-        client.send(PING[20:22])  # a piece now and then does not help
+        with suppress(OSError):  # it may be too late
+            client.send(PING[20:22])  # a piece now and then does not help
         assert client.rest().startswith(b"HTTP/1.1 408 ")
 
 
@@ -233,7 +234,8 @@ def test_the_framing_of_chunks_buys_no_time(monkeypatch):
     with connection() as client:
         client.send(b"POST /read HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
         for _ in range(10):
-            client.send(chunk)
+            with suppress(OSError):  # it may be too late
+                client.send(chunk)
             gevent.sleep(0.01)
         assert client.rest().startswith(b"HTTP/1.1 408 ")
     assert time.monotonic() - began < ENDS_WITHIN_S / 2

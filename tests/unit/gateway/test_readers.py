@@ -45,7 +45,7 @@ def appended(readers, envelopes):
 
 
 def until(condition):
-    with gevent.Timeout(10):
+    with gevent.Timeout(30):
         while not condition():
             gevent.sleep(0.001)
 

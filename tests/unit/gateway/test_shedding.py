@@ -58,7 +58,7 @@ def looks(readers):
 
 
 def until(condition):
-    with gevent.Timeout(10):
+    with gevent.Timeout(30):
         while not condition():
             gevent.sleep(0.001)
 

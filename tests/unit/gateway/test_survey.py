@@ -8,6 +8,7 @@ import gevent
 from gateway.checkup import Diagnosis
 from gateway.counts import Counts
 from gateway.survey import Survey, Surveyor
+from tests.processes import at_best
 
 
 class _Bulletin:
@@ -38,7 +39,7 @@ def test_clients_that_ask_again_and_again_share_few_surveys():
     until = time.monotonic() + 0.25
 
     def ask() -> None:
-        while (asked_at := time.monotonic()) < until:
+        while (asked_at := time.monotonic()) < until or len(bulletin.posted_at) < 3:
             answered.append((asked_at, surveyor.survey()))
 
     began_at = time.monotonic()
@@ -51,7 +52,13 @@ def test_clients_that_ask_again_and_again_share_few_surveys():
 
 def test_a_survey_after_a_while_does_not_wait():
     surveyor = Surveyor(cast(Any, _Bulletin()), cast(Any, _Checkup()), "1")
-    for _ in range(2):
-        with gevent.Timeout(0.04, AssertionError("it waits")):
-            surveyor.survey()
+
+    def took_s() -> float:
+        began = time.monotonic()
+        surveyor.survey()
+        took = time.monotonic() - began
         gevent.sleep(0.06)
+        return took
+
+    for _ in range(2):
+        assert at_best(took_s, 0.04) < 0.04

@@ -112,6 +112,6 @@ def test_a_date_to_come_back_at_is_understood() -> None:
     "piece", ["<script>", "<", "<style", "data:", "[", "error: ", "<!--", "\n"]
 )
 def test_a_body_of_any_form_takes_linear_time(piece: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     refused(refusal(400, (piece * MAX_ERROR_BYTES)[:MAX_ERROR_BYTES]), "fake")
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
