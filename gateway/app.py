@@ -14,6 +14,7 @@ import zmq.green
 from bus.heart import Heart
 from bus.ids import Ids
 from bus.version import installed_version
+from gateway.agent_counts import AgentCounts
 from gateway.boards import Boards
 from gateway.bulletin import Bulletin
 from gateway.checkup import Checkup
@@ -91,9 +92,16 @@ class Worker:
         if settings.upstream is not None:
             self.proxy = Proxy(settings.upstream, settings.upstream_timeout, cors, origins)
         self._lag = LoopLag(heart)
-        self._unknown = UnknownRoutes()
+        self._unknown, self._agent_counts = UnknownRoutes(), AgentCounts()
         observer = Observer(
-            seat, self.readers, self._feeds, self._lag, self.proxy, self._unknown, origins
+            seat,
+            self.readers,
+            self._feeds,
+            self._lag,
+            self.proxy,
+            self._unknown,
+            origins,
+            self._agent_counts,
         )
         self._boards = boards
         self._bulletin = Bulletin(boards.status, observer)
@@ -163,6 +171,7 @@ class Worker:
                 settings.directory,
                 patience_s=settings.stall_timeout,
                 max_message=settings.max_message * MIB,
+                agent_counts=self._agent_counts,
             )
         return app
 

@@ -14,7 +14,7 @@ from gateway import checks
 from gateway.bulletin import Bulletin
 from gateway.checks import Check, Heard
 from gateway.feed import Feeds
-from gateway.readiness import ReadinessMemory
+from gateway.readiness import AgentFigures, ReadinessMemory
 from gateway.status import Post
 
 
@@ -25,12 +25,14 @@ class ProcessorStatus(Struct, frozen=True):
         answering: it was lately.
         age_s: how long ago, None if it never was.
         upstream: what it then knew of its upstream, None where it reads none.
+        agents: that it then had; None where it reads an upstream, or does not answer.
     """
 
     bus: str
     answering: bool
     age_s: float | None
     upstream: dict[str, Any] | None
+    agents: AgentFigures | None = None
 
 
 class Diagnosis(Struct, frozen=True):
@@ -117,7 +119,7 @@ class Checkup:
 def _status(memory: ReadinessMemory) -> ProcessorStatus:
     age_s = memory.age_s
     rounded = None if age_s is None else round(age_s, 1)
-    return ProcessorStatus(memory.bus, memory.answering, rounded, memory.upstream)
+    return ProcessorStatus(memory.bus, memory.answering, rounded, memory.upstream, memory.agents)
 
 
 def _told(post: Post) -> dict[str, float]:

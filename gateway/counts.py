@@ -80,6 +80,8 @@ class Counts(Struct):
         catch_ups: readers that had fallen off the log, likewise.
         requests: proxied and over, by the class of their status (``2xx``), or ``none``.
         unknown_routes: requests for routes that weir does not have, by method and template.
+        agent_lines: lines of agents that were acknowledged, the refused included.
+        agent_refused: those that were refused, by reason.
     """
 
     received: int = 0
@@ -92,6 +94,8 @@ class Counts(Struct):
     catch_ups: By = {}
     requests: By = {}
     unknown_routes: By = {}
+    agent_lines: int = 0
+    agent_refused: By = {}
 
     def __add__(self, other: Counts) -> Counts:
         added: Counts = _sum(self, other)

@@ -25,6 +25,7 @@ def families(survey: Survey) -> Iterator[Family]:
     yield from _streams(posts, counts)
     yield from _sources(posts, counts)
     yield from _processors(health.processors)
+    yield from _agents(health.processors, posts, counts)
     yield from _workers(survey)
     yield counter(
         "weir_proxy_requests_total",
@@ -117,6 +118,29 @@ def _processors(processors: list[ProcessorStatus]) -> Iterator[Family]:
         told = by("bus", connected)
         yield gauge("weir_upstream_connected", "Whether the upstream's stream stands.", told)
         yield gauge("weir_upstream_frame_age_seconds", "Since its last frame.", by("bus", ages))
+
+
+def _agents(
+    processors: list[ProcessorStatus], posts: list[Post], counts: Counts
+) -> Iterator[Family]:
+    found = {one.bus: one.agents for one in processors if one.agents is not None}
+    connected = {bus: figures.connected for bus, figures in found.items()}
+    yield gauge("weir_agents_connected", "Agents that are connected.", by("bus", connected))
+    turns = {bus: figures.turns for bus, figures in found.items()}
+    yield gauge("weir_agent_turns", "Turns of agents that are open.", by("bus", turns))
+    yield counter(
+        "weir_agent_lines_total", "Lines of agents that were acknowledged.", counts.agent_lines
+    )
+    yield counter(
+        "weir_agent_lines_refused_total",
+        "Lines of agents that were refused, by reason.",
+        by("reason", counts.agent_refused),
+    )
+    yield gauge(
+        "weir_agent_unacknowledged_bytes",
+        "Bytes of the lines of agents that were read, and are not acknowledged yet.",
+        sum(post.status.agent_bytes for post in posts),
+    )
 
 
 def _workers(survey: Survey) -> Iterator[Family]:

@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 from bus.ledger import Ledger
 from bus.log import Log
 from bus.subscriber import SourceCounts, SourceState
+from gateway.agent_counts import AgentCounts
 from gateway.counts import Counts
 from gateway.feed import Feeds
 from gateway.loop_lag import LoopLag
@@ -39,6 +40,7 @@ class Observer:
         proxy: None where the worker has none.
         unknown: counts routes that the worker does not have.
         origins: knows which web pages the upstream allows; None where there is no upstream.
+        agents: counts their lines; None where there is an upstream.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Observer:
         proxy: Proxy | None,
         unknown: UnknownRoutes,
         origins: UpstreamOrigins | None = None,
+        agents: AgentCounts | None = None,
     ) -> None:
         self.seat = seat
         self._readers = readers
@@ -58,6 +61,7 @@ class Observer:
         self._proxy = proxy
         self._unknown = unknown
         self._origins = origins
+        self._agents = agents or AgentCounts()
         self._started_at = time.monotonic()
 
     def look(self) -> WorkerStatus:
@@ -73,6 +77,7 @@ class Observer:
             counts=self._counts(),
             in_flight=self._proxy.in_flight if self._proxy else 0,
             readers=len(self._readers),
+            agent_bytes=self._agents.unacknowledged,
             origins=self._origins.allowed[:MAX_ORIGINS] if self._origins else [],
             sources=self._sources(),
             laggards=self._laggards(),
@@ -91,6 +96,8 @@ class Observer:
             catch_ups=dict(readers.catch_ups),
             requests=dict(self._proxy.requests) if self._proxy else {},
             unknown_routes=dict(self._unknown.counts),
+            agent_lines=self._agents.lines,
+            agent_refused=dict(self._agents.refused),
         )
 
     def _sources(self) -> list[SourceStatus]:

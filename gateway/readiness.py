@@ -29,16 +29,25 @@ FRESH_S = 4.0
 _FRAME_AGE = "upstream_frame_age_s"
 
 
+class AgentFigures(Struct, frozen=True):
+    """The agents of a processor: how many are connected, and how many turns they run."""
+
+    connected: int
+    turns: int
+
+
 class Said(Struct):
     """A processor's answer, as far as it is understood here.
 
     Attributes:
         upstream: what it knows of the upstream; None where it reads none.
+        agents: of one's own; None where there is an upstream.
     """
 
     ready: bool
     reasons: list[str] = []
     upstream: dict[str, Any] | None = None
+    agents: AgentFigures | None = None
 
 
 class ReadinessMemory:
@@ -112,6 +121,11 @@ class ReadinessMemory:
     def upstream(self) -> dict[str, Any] | None:
         """What the processor knows of the upstream."""
         return None if self._said is None else self._said.upstream
+
+    @property
+    def agents(self) -> AgentFigures | None:
+        """The agents of the processor, None where it has none, or is not heard any more."""
+        return self._said.agents if self._said is not None and self.answering else None
 
     def checks(self) -> Iterator[Check]:
         """Yield what the processor has to say, and whether it says it in time."""

@@ -105,6 +105,7 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
         counts: since its start.
         in_flight: requests that its proxy is serving.
         readers: open streams.
+        agent_bytes: of the lines of agents that are not acknowledged yet.
         origins: web pages that the upstream allows, as this worker has learnt.
         laggards: the readers that lag most.
     """
@@ -119,6 +120,7 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
     counts: Counts
     in_flight: int
     readers: int
+    agent_bytes: int = 0
     origins: list[str] = []
     sources: list[SourceStatus]
     laggards: list[ReaderStatus]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import falcon
 
 from bus.requester import Requester
+from gateway.agent_counts import AgentCounts
 from gateway.resources.absent import ANSWERS, OF_A_SESSION, Absent, AbsentOfSession
 from gateway.resources.agents import Agent, AgentNames
 from gateway.resources.asks import (
@@ -34,6 +35,7 @@ def add_native_routes(
     default_directory: str,
     patience_s: float = _PATIENCE_S,
     max_message: int = MAX_BODY_BYTES,
+    agent_counts: AgentCounts | None = None,
 ) -> Agent:
     """Route everything but the event streams and health.
 
@@ -43,13 +45,14 @@ def add_native_routes(
         default_directory: of requests that name none.
         patience_s: how long a client may accept nothing of a long answer.
         max_message: how long the body of a prompt may be.
+        agent_counts: where the lines of agents are counted.
 
     Returns:
         The streams of agents, to be let go when the worker stops.
     """
     _add_session_routes(app, requester, patience_s, max_message, default_directory)
     app.add_route("/weir/agents", AgentNames(requester))
-    agents = Agent(requester, patience_s)
+    agents = Agent(requester, patience_s, agent_counts or AgentCounts())
     app.add_route("/weir/agents/{name}", agents)
     for what in DESCRIBED:
         app.add_route(f"/{what}", Description(what, requester, default_directory))

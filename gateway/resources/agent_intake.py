@@ -6,6 +6,7 @@ sends more than the store takes is slowed down by its connection.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,8 +18,9 @@ from msgspec import Struct
 from bus.agent_lines import MOST_BATCH_LINES, MOST_LINE_BYTES, TYPES, Line, Refused, Taken
 from bus.commands import AgentLines, CommandFailed
 from bus.requester import DeadlineExceeded, ProcessorGone, Requester
+from gateway.agent_counts import AgentCounts
 from gateway.errors import BadRequest, status_of
-from gateway.proxy.failures import Refusal
+from gateway.proxy.failures import ClientGone, Refusal
 from gateway.resources.body import decode_body
 from gateway.resources.lines import Lines
 from gateway.resources.query import flag, integer
@@ -75,20 +77,26 @@ class _Batch:
     Attributes:
         lines: decoded; a stand-in for each that is refused here.
         errors: by the place of the line in `lines`.
+        size: bytes of all lines.
+        refused: how many are refused here, by reason.
     """
 
     def __init__(self, before: int) -> None:
         self.lines: list[Line | Refused] = []
         self.errors: dict[int, dict[str, Any]] = {}
+        self.size = 0
+        self.refused: Counter[str] = Counter()
         self._before = before
 
     def add(self, data: bytes | None) -> None:
         """Decode a line; None stands for a line that is too long."""
+        self.size += len(data or b"")
         try:
             if data is None:
                 raise BadRequest(f"the line is longer than {MOST_LINE_BYTES} bytes", "Body")
             self.lines.append(decode_body(data, _LINE, "the line"))
         except BadRequest as error:
+            self.refused["too_long" if data is None else "malformed"] += 1
             more = f"; allowed: {', '.join(TYPES)}" if error.field == "type" else ""
             self.errors[len(self.lines)] = {"message": error.message + more}
             self.lines.append(Refused())
@@ -101,7 +109,11 @@ class _Batch:
 
 
 class Intake:
-    """The lines of one request on their way to the processor."""
+    """The lines of one request on their way to the processor.
+
+    Attributes:
+        unacknowledged: bytes of lines that were read, and are not acknowledged yet.
+    """
 
     def __init__(
         self,
@@ -109,11 +121,15 @@ class Intake:
         producer: Producer,
         lines: Lines,
         is_over: Callable[[], bool],
+        counts: AgentCounts,
     ) -> None:
         self._requester = requester
         self._producer = producer
         self._lines = lines
         self._is_over = is_over
+        self._counts = counts
+        self.unacknowledged = 0
+        counts.taking.add(self)
         self._number = 0  # of the last line in this body
 
     @property
@@ -156,24 +172,27 @@ class Intake:
             keeper.kill(block=False)
 
     def _overlapped(self) -> Iterator[bytes]:
-        """Read and decode one batch while the processor is at work on the one before it."""
+        """Read and decode one batch while the processor is at work on the one before it.
+
+        An answer leaves at once: the end of the next line may be a gigabyte away.
+        """
         batch: _Batch | None = self._batch()
         while batch is not None:
-            work = gevent.spawn(self._attempt, batch)
+            reading = gevent.spawn(self._read_on)
             try:
-                batch = None if self.ended else self._batch()
+                yield self._carry(batch)
+                read = reading.get()
             finally:
-                work.join()
-            answer = work.get()
-            if isinstance(answer, Exception):
-                raise answer
-            yield answer
+                reading.kill(block=False)
+            if isinstance(read, Exception):
+                raise read
+            batch = read
 
-    def _attempt(self, batch: _Batch) -> bytes | Exception:
-        """Return what went wrong: gevent prints what a greenlet raises."""
+    def _read_on(self) -> _Batch | Exception | None:
+        """Return the next batch, None at the end; gevent prints what a greenlet raises."""
         try:
-            return self._carry(batch)
-        except (CommandFailed, ProcessorGone, DeadlineExceeded) as error:
+            return None if self.ended else self._batch()
+        except (ClientGone, Refusal) as error:
             return error
 
     def _batch(self) -> _Batch:
@@ -181,6 +200,7 @@ class Intake:
         for data in self._lines.batch(MOST_BATCH_LINES):
             batch.add(data)
         self._number += len(batch.lines)
+        self.unacknowledged += batch.size
         return batch
 
     def _carry(self, batch: _Batch) -> bytes:
@@ -196,12 +216,16 @@ class Intake:
             base = taken.first - done
             for error in taken.errors:
                 batch.errors[error.seq - base] = msgspec.to_builtins(error)
+                batch.refused["no_turn" if error.over else "not_possible"] += 1
             done = taken.seq - base + 1
             said += batch.told(done, base)
             if done >= len(batch.lines):
                 break
             if self._is_over():
                 raise CommandFailed("unavailable", "the client has left before all was taken")
+        self.unacknowledged -= batch.size
+        self._counts.lines += len(batch.lines)
+        self._counts.refused += batch.refused
         said.append(as_line({"type": "ack", "epoch": taken.epoch, "seq": taken.seq}))
         return b"".join(said)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import falcon
 import msgspec
@@ -11,6 +12,7 @@ from falcon import Request, Response
 from bus.agent_lines import MOST_LINE_BYTES, Handed
 from bus.commands import AgentList, AgentWork, CommandFailed
 from bus.requester import DeadlineExceeded, ProcessorGone, Requester
+from gateway.agent_counts import AgentCounts
 from gateway.connection import Connection
 from gateway.door.own import WIRE
 from gateway.door.wire import Wire
@@ -47,9 +49,10 @@ class AgentNames:
 class Agent:
     """``/weir/agents/{name}``."""
 
-    def __init__(self, requester: Requester, patience_s: float) -> None:
+    def __init__(self, requester: Requester, patience_s: float, counts: AgentCounts) -> None:
         self._requester = requester
         self._patience_s = patience_s
+        self._counts = counts
         self._neighbours = Neighbours()
         self._streams = 0
         self._open: set[Connection] = set()
@@ -72,32 +75,43 @@ class Agent:
         wire, connection = self._enter(req)
         wire.become_stream()
         work = _work(self._requester, producer, first, after, lambda: has_left(wire.sock))
-        self._stream(resp, work, connection)
+        self._stream(resp, work, connection, self._leave)
 
     def on_post(self, req: Request, resp: Response, name: str) -> None:
         """Take lines; each batch is answered with its errors and an acknowledgement."""
         producer = Producer.of(req, name)
         wire, connection = self._enter(req)
+        body, is_live = req.env["wsgi.input"], req.content_length is None
+        lines = Lines(body, wire, MOST_LINE_BYTES, is_live)
+        is_over = partial(has_left, wire.sock)
+        intake = Intake(self._requester, producer, lines, is_over, self._counts)
+
+        def leave() -> None:
+            self._counts.taking.discard(intake)
+            self._leave()
+
         try:
-            body = req.env["wsgi.input"]
-            is_live = req.content_length is None
             body.go_on_beside_answer(_SILENT_S if is_live else None)
-            lines = Lines(body, wire, MOST_LINE_BYTES, is_live)
-            intake = Intake(self._requester, producer, lines, lambda: has_left(wire.sock))
             first = intake.next()
         except ClientGone as error:
-            self._leave()
+            leave()
             raise BadRequest(f"the body could not be read: {error}", "Body") from error
         except BaseException:
-            self._leave()
+            leave()
             raise
         if intake.ended:
-            self._leave()
+            leave()
             resp.content_type, resp.data = NDJSON, first
         else:
-            self._stream(resp, intake.answers(first, connection.hang_up), connection)
+            self._stream(resp, intake.answers(first, connection.hang_up), connection, leave)
 
-    def _stream(self, resp: Response, pieces: Iterator[bytes], connection: Connection) -> None:
+    def _stream(
+        self,
+        resp: Response,
+        pieces: Iterator[bytes],
+        connection: Connection,
+        leave: Callable[[], None],
+    ) -> None:
         resp.content_type = NDJSON
         resp.cache_control = ["no-store", "no-transform"]
         resp.set_header("X-Accel-Buffering", "no")
@@ -105,7 +119,7 @@ class Agent:
 
         def on_close() -> None:
             self._open.discard(connection)
-            self._leave()
+            leave()
 
         resp.stream = _Stream(pieces, connection, self._patience_s, on_close)
 

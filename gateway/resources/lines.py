@@ -10,6 +10,7 @@ from gateway.door.wire import Wire
 _READ_BYTES = 64 * 1024
 _BATCH_BYTES = 256 * 1024
 # A client that sends a line byte by byte is looked at no more often.
+_FEW_BYTES = 4096
 _PAUSE_S = 0.005
 
 
@@ -19,7 +20,8 @@ class Lines:
     Args:
         body: where the lines come from.
         wire: of the same request.
-        longest: bytes that a line may have; a longer line is skipped, and stands for None.
+        longest: bytes that a line may have; a longer line is skipped, and None stands for the line
+            as soon as that is known.
         is_live: the body grows while its lines are taken, and each line is to be had at once.
 
     Attributes:
@@ -61,7 +63,7 @@ class Lines:
             size += len(data)
             self._split(data)
             if not self._whole and not self._ended:
-                gevent.sleep(_PAUSE_S if len(data) < _READ_BYTES else 0)
+                gevent.sleep(_PAUSE_S if len(data) < _FEW_BYTES else 0)
         some, self._whole = self._whole[:most], self._whole[most:]
         return some
 
@@ -77,17 +79,21 @@ class Lines:
         for line in whole:
             self._put(self._begun + line)
             self._begun = b""
-        self._begun += rest
+        if not self._skips:
+            self._begun += rest
         if self._body.ended and not self._ended:
             self._ended = True
             self._put(self._begun)
             self._begun = b""
         if len(self._begun) > self._longest:
+            # Refused now: the end of the line may be a gigabyte away.
+            self._whole.append(None)
             self._skips, self._begun = True, b""
 
     def _put(self, line: bytes) -> None:
-        if self._skips or len(line) > self._longest:
+        if self._skips:
             self._skips = False
+        elif len(line) > self._longest:
             self._whole.append(None)
         elif line.strip():
             self._whole.append(line)

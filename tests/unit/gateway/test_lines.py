@@ -70,3 +70,12 @@ def test_a_line_without_an_end_holds_no_more_than_a_line_may_have() -> None:
     lines = Lines(body, wire, LONGEST, False)
     assert lines.batch(10) == [None, b"short"]
     assert max(held) <= LONGEST
+
+
+def test_a_line_that_is_too_long_is_known_before_it_ends() -> None:
+    body: Any = Bytes([b"x" * 15] * 20 + [b"\nshort\n"])
+    wire: Any = SimpleNamespace(ahead=b"", has_unread=lambda: False)
+    lines = Lines(body, wire, LONGEST, True)
+    assert lines.batch(10) == [None]
+    assert len(body._pieces) == 19
+    assert lines.batch(10) == [b"short"]
