@@ -54,6 +54,7 @@ bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.proxy
 	$(BIN)/python -m tests.benchmarks.shed
 	$(BIN)/python -m tests.benchmarks.acp
+	$(BIN)/python -m tests.benchmarks.agents
 
 # Beside opencode, nchan, sse-starlette and a bare loop; --quick, --only, --work (tests/benchmarks/peers).
 bench-peers: $(READY)

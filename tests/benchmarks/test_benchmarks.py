@@ -61,6 +61,13 @@ def test_the_proxy_benchmark_measures_both_ways():
     assert "| through weir |" in done.stdout
 
 
+@pytest.mark.benchmark
+def test_the_storm_of_an_agent_is_measured_beside_the_demo_model():
+    done = bench("agents", "--deltas", "1000", "--rounds", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("\n| an agent, ") == 2
+
+
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 INFO = {"id": "msg_1", "sessionID": "ses_1", "role": "assistant", "time": {"created": 1}}
 PART = {"id": "prt_1", "sessionID": "ses_1", "messageID": "msg_1", "type": "text", "text": ""}

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -118,6 +119,13 @@ def weir_up(*flags: str, path: Path | None = None) -> Iterator[Weir]:
         native = ("--model-url", model.url, "--model", "m1")
         with _weir(model.pid, *native, *flags, path=path) as weir:
             yield weir
+
+
+@contextlib.contextmanager
+def demo_up(*flags: str) -> Iterator[Weir]:
+    """Run a fresh deployment with the demo model for the time of a ``with`` block."""
+    with _weir(os.getpid(), *flags, path=None) as weir:
+        yield weir
 
 
 @contextlib.contextmanager

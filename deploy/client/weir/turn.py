@@ -82,13 +82,13 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
 
     def text(self, *deltas: str) -> None:
         """Append to the answer."""
-        for delta in _pieces(deltas):
-            self._put(wire.Text(turn=self.name, text=[delta]), len(delta))
+        for some, size in _lots(deltas):
+            self._put(wire.Text(turn=self.name, text=some), size)
 
     def reasoning(self, *deltas: str) -> None:
         """Append to what the model thinks."""
-        for delta in _pieces(deltas):
-            self._put(wire.Reasoning(turn=self.name, text=[delta]), len(delta))
+        for some, size in _lots(deltas):
+            self._put(wire.Reasoning(turn=self.name, text=some), size)
 
     def tool(self, tool: str, /, *, title: str = "", **arguments: Any) -> ToolCall:
         """Open a tool call, with the arguments that clients show; it runs from now on."""
@@ -340,13 +340,16 @@ class _Reply:
         self.said: Mapping[str, Any] | None = None
 
 
-def _pieces(deltas: Iterable[str]) -> Iterable[str]:
+def _lots(deltas: Sequence[str]) -> Iterable[tuple[list[str], int]]:
+    """Yield deltas by the line, and their characters; a delta that is too long is cut."""
+    if (size := sum(map(len, deltas))) <= _PIECE:
+        if size:
+            yield list(deltas), size
+        return
     for delta in deltas:
-        if len(delta) <= _PIECE:
-            if delta:
-                yield delta
-        else:
-            yield from (delta[at : at + _PIECE] for at in range(0, len(delta), _PIECE))
+        for at in range(0, len(delta), _PIECE):
+            piece = delta[at : at + _PIECE]
+            yield [piece], len(piece)
 
 
 def _todo(given: Todo) -> wire.TodoInput:
