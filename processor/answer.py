@@ -1,155 +1,51 @@
-"""An engine's words put into a turn, in a greenlet that can be stopped at any point."""
+"""One answer while an engine or an agent makes it, and the end that it comes to."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import logging
-import sqlite3
-from collections.abc import Iterable
-from typing import Any
-
-import gevent
 from gevent.event import Event
 
-from bus.events.message import Failure, UserMessage
+from bus.events.message import Failure
 from bus.events.part import Tokens
-from bus.slices import Slice
-from processor.bounds import TURN_MEMORY
-from processor.conversation import chat
-from processor.engines.engine import (
-    Chunk,
-    Engine,
-    EngineRequest,
-    Finish,
-    ModelError,
-    Reasoning,
-    Retry,
-    Text,
-    Usage,
-)
-from processor.room import Room
-from processor.store import history
-from processor.store.database import Database
-from processor.turn import Turn
-
-log = logging.getLogger("weir.processor")
-
-# A provider that never makes us wait must not keep the loop from everybody else.
-SLICE_S = 0.002
+from processor.turn import Turn, aborted
 
 
 class Answer:
-    """One turn that runs from the moment it is made."""
+    """Runs from the moment it is made; `processor.turns` waits for its end.
 
-    def __init__(
-        self, turn: Turn, prompt: UserMessage, engine: Engine, database: Database, room: Room
-    ) -> None:
-        self._turn = turn
-        self._prompt = prompt
-        self._engine = engine
-        self._database = database
-        self._room = room
-        self._held = contextlib.ExitStack()  # room of the conversation, until the answer is whole
-        self._tokens = Tokens.none()
+    Args:
+        turn: takes what is said.
+
+    Attributes:
+        turn: as given.
+        tokens: what the answer has cost so far.
+        cost: the same in US dollars.
+        is_lasting: the answer goes on when the processor is started again.
+    """
+
+    is_lasting = False
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.tokens = Tokens.none()
+        self.cost: float = 0
         self._reason: str | None = None
         self._failure: Failure | None = None
-        self._over = Event()
-        self._concluded = Event()
-        turn.begin()
-        self._work = gevent.spawn(self._run)
-        self._work.rawlink(lambda _: self._over.set())
+        self._ending, self._concluded = Event(), Event()
 
     def abort(self) -> None:
-        """Stop at once, wherever it is; `conclude` then says so."""
-        self._work.kill(block=False)
+        """Stop the answer; does not block."""
+        raise NotImplementedError
 
     def conclude(self) -> None:
-        """Wait until the engine is done or stopped, and end the turn accordingly.
-
-        The engine may still wait for the tokens then; they are counted when they come.
-        """
-        self._over.wait()
-        if self._reason is not None:
-            self._turn.finish(self._reason, self._tokens)
-        elif self._failure is not None:
-            self._turn.fail(self._failure)
-        else:
-            self._turn.abort()
-        self._concluded.set()
-
-    def _run(self) -> None:
+        """Wait until the answer is whole or stopped, and end the turn accordingly."""
         try:
-            self._read_and_stream()
-        except ModelError as error:
-            self._fail(str(error), error.failure)
-        except sqlite3.Error as error:
-            message = f"the store failed: {error}"
-            self._fail(message, Failure("UnknownError", {"message": message}))
-        except Exception:
-            log.exception("session %s: the turn failed", self._prompt.sessionID)
-            message = "the processor failed; its log says why"
-            self._failure = Failure("UnknownError", {"message": message})
+            self._ending.wait()
+            self._end_turn()
+        finally:
+            self._concluded.set()
 
-    def _fail(self, message: str, failure: Failure) -> None:
-        """Note why the turn ends badly, unless its answer is whole already."""
-        if self._reason is None:
-            log.warning("session %s: %s", self._prompt.sessionID, message)
-            self._failure = failure
-
-    def _read_and_stream(self) -> None:
-        """Read the conversation once there is room for it, and have it answered."""
-        where = self._prompt.sessionID, self._prompt.id
-        size = self._database.call(history.size_upto, *where)
-        if size > self._room.size:
-            raise _too_long(size, self._room.size)
-        with self._held:
-            self._held.enter_context(self._room.of(size))
-            said = chat(self._database.call(history.upto, *where))
-            self._stream(EngineRequest(self._prompt.model.modelID, said))
-
-    def _stream(self, request: EngineRequest) -> None:
-        hold = Slice(SLICE_S)
-        with contextlib.closing(self._engine.stream(request)) as stream:
-            for chunks in stream:
-                self._say(chunks)
-                # A store that does not keep up holds back the model, not the memory.
-                self._turn.wait_until_told()
-                if hold.is_over:
-                    gevent.sleep(0)
-                    hold.begin()
-
-    def _say(self, chunks: list[Chunk]) -> None:
-        for kind, run in itertools.groupby(chunks, type):
-            if kind is Text:
-                self._turn.text(*_texts(run))
-            elif kind is Reasoning:
-                self._turn.reasoning(*_texts(run))
-            else:
-                for chunk in run:
-                    self._note(chunk)
-
-    def _note(self, chunk: Chunk) -> None:
-        if isinstance(chunk, Retry):
-            self._turn.retry(chunk.attempt, chunk.message, chunk.next_ms)
-        elif isinstance(chunk, Finish):
-            self._reason = chunk.reason
-            self._held.close()
-            self._over.set()
-        elif isinstance(chunk, Usage):
-            if self._reason is not None:
-                self._concluded.wait()
-                self._turn.recount(chunk.tokens)
-            self._tokens = chunk.tokens
-
-
-def _too_long(size: int, most: int) -> ModelError:
-    message = (
-        f"the conversation is {size} bytes long; --{TURN_MEMORY.name} allows {most}: "
-        "begin another session"
-    )
-    return ModelError(Failure("ContextOverflowError", {"message": message}))
-
-
-def _texts(chunks: Iterable[Any]) -> list[str]:
-    return [chunk.text for chunk in chunks]
+    def _end_turn(self) -> None:
+        if self._reason is not None:
+            self.turn.finish(self._reason, self.tokens, self.cost)
+        else:
+            self.turn.fail(self._failure or aborted())

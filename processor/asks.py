@@ -1,29 +1,32 @@
 """What waits for a person: leave to do something, and questions.
 
-An ask is answered once. When its turn ends first, it is refused, so that no client goes on
-showing it.
+An ask is answered once, and is saved until its turn ends: what a person says reaches the agent
+even if the processor is killed. When the turn ends first, the ask is refused, so that no client
+goes on showing it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from msgspec import UNSET, Struct
 
 from bus.agent_lines import Permission, Questions, Reply
-from bus.bodies import PermissionBody
 from bus.commands import Asks as AskList
 from bus.commands import CommandFailed, PermissionReply, QuestionReply
 from bus.events import (
     PermissionAsked,
     PermissionReplied,
+    Properties,
     QuestionAsked,
     QuestionRejected,
     QuestionReplied,
 )
 from bus.events.session import ToolRef
-from bus.ids import Ids
 from processor.record import Record
+from processor.store import open_turns
+from processor.store.open_turns import Asked, LeftAsk
 
 MOST_WAITING = 1000
 """In all sessions together."""
@@ -31,46 +34,53 @@ MOST_WAITING = 1000
 Answered = Callable[[Reply], None]
 
 
-class _Ask(Struct):
-    asked: PermissionAsked | QuestionAsked
+class Asker(Struct):
+    """A turn that asks.
+
+    Attributes:
+        record: of the session.
+        prompt: id of the prompt that the turn answers.
+        turn: what lines call the turn.
+        answered: called with each answer, once; must not block.
+    """
+
     record: Record
+    prompt: str
     turn: str
-    name: str
     answered: Answered
+
+
+class _Ask(Struct):
+    asked: Asked
+    name: str
+    asker: Asker
 
 
 class Asks:
     """All that wait."""
 
-    def __init__(self, ids: Ids) -> None:
-        self._ids = ids
+    def __init__(self) -> None:
         self._waiting: dict[str, _Ask] = {}
 
-    def ask(
-        self,
-        line: Permission | Questions,
-        record: Record,
-        call: ToolRef | None,
-        answered: Answered,
-    ) -> str:
+    def ask(self, line: Permission | Questions, asker: Asker, call: ToolRef | None) -> str:
         """Put an ask to everybody who follows the session; return its id.
 
         Args:
             line: what to ask.
-            record: of the session.
+            asker: the turn.
             call: the tool call that asks.
-            answered: called with the answer, once; must not block.
 
         Raises:
             CommandFailed: too many wait.
         """
         if len(self._waiting) >= MOST_WAITING:
             raise CommandFailed("full", f"ask: {MOST_WAITING} asks wait for an answer already")
-        session, tool = record.session.id, call or UNSET
-        asked: PermissionAsked | QuestionAsked
+        record, tool = asker.record, call or UNSET
+        session, ids = record.session.id, record.ids
+        asked: Asked
         if isinstance(line, Permission):
             asked = PermissionAsked(
-                id=self._ids.ascending("per"),
+                id=ids.ascending("per"),
                 sessionID=session,
                 permission=line.permission,
                 patterns=line.patterns,
@@ -80,14 +90,25 @@ class Asks:
             )
         else:
             asked = QuestionAsked(
-                id=self._ids.ascending("que"),
+                id=ids.ascending("que"),
                 sessionID=session,
                 questions=line.questions,
                 tool=tool,
             )
-        self._waiting[asked.id] = _Ask(asked, record, line.turn, line.ask, answered)
-        record.ask(asked)
+        self._waiting[asked.id] = _Ask(asked, line.ask, asker)
+        record.submit(asked.id, open_turns.put_ask, asker.prompt, line.ask, asked)
+        record.publish(asked, asked.id)
         return asked.id
+
+    def resume(self, left: LeftAsk, asker: Asker) -> str | None:
+        """Put an ask that the last processor has left; return its id if it still waits."""
+        one = _Ask(left.asked, left.name, asker)
+        asker.record.publish(left.asked)
+        if left.reply is not None:
+            self._tell(one, left.reply)
+            return None
+        self._waiting[left.asked.id] = one
+        return left.asked.id
 
     def waiting(self, c: AskList) -> Sequence[PermissionAsked | QuestionAsked]:
         """Return what waits in a directory, or everywhere."""
@@ -95,7 +116,8 @@ class Asks:
         return [
             one.asked
             for one in self._waiting.values()
-            if isinstance(one.asked, kind) and c.directory in (None, one.record.session.directory)
+            if isinstance(one.asked, kind)
+            and c.directory in (None, one.asker.record.session.directory)
         ]
 
     def reply(self, c: PermissionReply) -> bool:
@@ -105,7 +127,7 @@ class Asks:
             CommandFailed: no such ask waits.
         """
         one = self._taken(c.request, PermissionAsked, c.session)
-        self._permit(one, c.body)
+        self._answered(one, reply=c.body.reply, message=c.body.message or "")
         return True
 
     def answer(self, c: QuestionReply) -> bool:
@@ -124,18 +146,18 @@ class Asks:
                     f"answers: {given} given; {expected} expected, one list for each question",
                     field="answers",
                 )
-        self._answer(self._taken(c.request, QuestionAsked, None), c.answers)
+        one = self._taken(c.request, QuestionAsked, None)
+        if c.answers is None:
+            self._answered(one, reply="reject")
+        else:
+            self._answered(one, reply="answered", answers=c.answers)
         return True
 
     def withdraw(self, request: str) -> None:
         """Refuse an ask whose turn has ended, if the ask still waits."""
         one = self._waiting.pop(request, None)
-        if one is None:
-            return
-        if isinstance(one.asked, PermissionAsked):
-            self._permit(one, PermissionBody(reply="reject"))
-        else:
-            self._answer(one, None)
+        if one is not None:
+            self._tell(one, Reply(turn=one.asker.turn, ask=one.name, reply="reject"))
 
     def _taken(self, request: str, kind: type, session: str | None) -> _Ask:
         one = self._waiting.get(request)
@@ -146,19 +168,20 @@ class Asks:
             raise CommandFailed("not_found", f"{request} is not of session {session}")
         return self._waiting.pop(request)
 
-    def _permit(self, one: _Ask, body: PermissionBody) -> None:
-        asked = one.asked
-        one.record.answer(
-            PermissionReplied(sessionID=asked.sessionID, requestID=asked.id, reply=body.reply)
-        )
-        message = body.message or ""
-        one.answered(Reply(turn=one.turn, ask=one.name, reply=body.reply, message=message))
+    def _answered(self, one: _Ask, **said: Any) -> None:
+        reply = Reply(turn=one.asker.turn, ask=one.name, **said)
+        one.asker.record.save_reply(one.asked.id, reply)
+        self._tell(one, reply)
 
-    def _answer(self, one: _Ask, answers: list[list[str]] | None) -> None:
+    def _tell(self, one: _Ask, reply: Reply) -> None:
+        """Tell readers and the agent what a person has said."""
         where = {"sessionID": one.asked.sessionID, "requestID": one.asked.id}
-        if answers is None:
-            one.record.answer(QuestionRejected(**where))
-            one.answered(Reply(turn=one.turn, ask=one.name, reply="reject"))
+        said: Properties
+        if isinstance(one.asked, PermissionAsked):
+            said = PermissionReplied(**where, reply=reply.reply)
+        elif reply.reply == "reject":
+            said = QuestionRejected(**where)
         else:
-            one.record.answer(QuestionReplied(**where, answers=answers))
-            one.answered(Reply(turn=one.turn, ask=one.name, reply="answered", answers=answers))
+            said = QuestionReplied(**where, answers=reply.answers)
+        one.asker.record.publish(said)
+        one.asker.answered(reply)

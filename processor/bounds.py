@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from bus.flags import Flag, whole
+from bus.flags import Flag, number, whole
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
@@ -21,12 +21,14 @@ class Bounds(Struct, frozen=True):
         prompts: how many may wait for their turn, in all sessions together.
         turn_memory: bytes of the conversations and answers of all turns that run.
         state_quota: bytes that the store may take; 0 for any.
+        agent_return_s: how long a turn that was left open waits for its agent to come back.
     """
 
     turns: int = 256
     prompts: int = 10_000
     turn_memory: int = 128 * _MIB
     state_quota: int = 16 * _GIB
+    agent_return_s: float = 60.0
 
 
 _DEFAULT = Bounds()
@@ -51,7 +53,13 @@ STATE_QUOTA = Flag(
     _DEFAULT.state_quota // _MIB,
     "MiB that the sessions may take on disk; past it, prompts are refused with 507; 0: any",
 )
-BOUND_FLAGS = (MAX_TURNS, MAX_PROMPTS, TURN_MEMORY, STATE_QUOTA)
+AGENT_RETURN = Flag(
+    "agent-return",
+    number(0, 3600, "seconds"),
+    _DEFAULT.agent_return_s,
+    "for which an open turn waits for its agent when weir starts again; then it ends as an error",
+)
+BOUND_FLAGS = (MAX_TURNS, MAX_PROMPTS, TURN_MEMORY, STATE_QUOTA, AGENT_RETURN)
 
 
 def bounds(values: Mapping[str, Any]) -> Bounds:
@@ -61,4 +69,5 @@ def bounds(values: Mapping[str, Any]) -> Bounds:
         prompts=values[MAX_PROMPTS.key],
         turn_memory=values[TURN_MEMORY.key] * _MIB,
         state_quota=values[STATE_QUOTA.key] * _MIB,
+        agent_return_s=values[AGENT_RETURN.key],
     )

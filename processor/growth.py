@@ -28,6 +28,11 @@ class Growth:
         if not self._room.grow(length) and self._length > LITTLE:
             raise ModelError(_no_room(self._room.size))
 
+    def resume(self, length: int) -> None:
+        """Count text that another processor has taken already."""
+        self._length += length
+        self._room.grow(length)
+
     def give_back(self) -> None:
         """Give back the room of an answer that grows no more."""
         self._room.give_back(self._length)

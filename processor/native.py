@@ -15,8 +15,6 @@ from bus.places import as_text
 from bus.publisher import Publisher
 from bus.version import installed_version
 from processor.agents.agents import Agents
-from processor.announcer import Announcer
-from processor.answer import Answer
 from processor.asks import Asks
 from processor.bounds import Bounds
 from processor.clock import now_ms
@@ -26,6 +24,7 @@ from processor.commands.prompts import Prompts
 from processor.commands.sessions import SessionCommands
 from processor.engines.demo import DemoEngine
 from processor.engines.engine import Engine, Offer
+from processor.generated import Generated
 from processor.mode import Work
 from processor.projects import project_of
 from processor.record import Record, Services
@@ -88,26 +87,29 @@ class Native:
         database, engine = self._database, self._engine
         ids = self._ids
         drafts = Drafts(lambda pending: database.call(chunks.append, pending))
-        services = Services(database, drafts, Announcer(publisher, ids), Statuses())
+        services = Services(database, drafts, publisher, ids, Statuses())
         retell(self._news, services)
         room = Room(self._bounds.turn_memory)
 
         def load(session: str, prompt: str) -> tuple[Session, UserMessage]:
             return database.call(messages.prompt, session, prompt)
 
-        def start(session: Session, prompt: UserMessage) -> Running:
+        def turn_of(session: Session, prompt: UserMessage) -> Turn:
             path = MessagePath(session.directory, project_of(session.directory).worktree)
-            turn = Turn(Record(session, services), ids, prompt, path, room)
+            return Turn(Record(session, services), prompt, path, room)
+
+        def start(session: Session, prompt: UserMessage) -> Running:
             if agents.serves(prompt):
-                return agents.serve(session, prompt, turn)
-            return Answer(turn, prompt, engine, database, room)
+                return agents.serve(session, prompt)
+            return Generated(turn_of(session, prompt), prompt, engine, database, room)
 
         turns = Turns(load, start, self._bounds)
         stack.callback(turns.abort_all, STOP_S)
-        asks = Asks(ids)
-        agents = Agents(services, asks, self._agent, turns.wait)
-        prompts = Prompts(services, turns, ids, engine.offer, agents)
+        asks = Asks()
+        agents = Agents(services, asks, self._agent, turns, turn_of)
+        prompts = Prompts(services, turns, engine.offer, agents)
         agents.accept = prompts.accept
+        agents.resume(self._news.turns, self._bounds.agent_return_s)
         saving = Saving(drafts)
 
         def each_beat() -> None:
@@ -118,7 +120,7 @@ class Native:
             publisher,
             services,
             turns,
-            SessionCommands(services, turns, ids, installed_version(), engine.offer, agents),
+            SessionCommands(services, turns, installed_version(), engine.offer, agents),
             prompts,
             Descriptions(database, engine.offer, agents, self._folders, self._started_ms),
             agents,

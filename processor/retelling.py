@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bus.events import PermissionReplied, QuestionRejected
 from processor.record import Record, Services
 from processor.store import messages
 from processor.store.recovery import News
@@ -16,7 +15,7 @@ def retell(news: News, services: Services) -> None:
     one, and asks for them. What had gone before is for those who come from an earlier epoch.
     """
     for session in news.gone:
-        services.announcer.remember_gone(session)
+        Record(session, services).remember_gone()
     for session in news.removed:
         Record(session, services).publish_removal()
     for found in news.changed:
@@ -29,9 +28,5 @@ def retell(news: News, services: Services) -> None:
             record.publish_message(message)
             for part in parts:
                 record.publish_part(part)
-        record.idle()
-    for ask in news.asks:
-        where = {"sessionID": ask.session.id, "requestID": ask.id}
-        refused = PermissionReplied(**where, reply="reject")
-        record = Record(ask.session, services)
-        record.answer(refused if ask.is_permission else QuestionRejected(**where))
+        if not found.runs:
+            record.idle()

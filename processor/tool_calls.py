@@ -1,7 +1,8 @@
 """The tool calls of one turn: each is a part that goes from pending to running to its end.
 
 What a call says while it runs is a snapshot of its last `SHOWN_LENGTH` characters, as in an
-opencode. Snapshots wait for `show`, so that many small outputs make one event.
+opencode. Snapshots wait for `show`, so that many small outputs make one event. Beside them the
+store gets all that a call puts out, so that the next processor can go on with the call.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from bus.events.part import (
 from processor.clock import not_before, now_ms
 from processor.growth import Growth
 from processor.record import Record
+from processor.store.open_turns import append_output
 
 SHOWN_LENGTH = 30_000
 MOST_OUTPUT = 1024 * 1024
@@ -45,6 +47,7 @@ class _Call(Struct):
     metadata: dict[str, Any] = {}
     start: int = 0  # ms; 0: it does not run yet
     output: list[str] = field(default_factory=list)
+    saved: int = 0  # pieces of the output that were handed in to the store
     length: int = 0
     unshown: bool = True
 
@@ -116,18 +119,49 @@ class ToolCalls:
             raise self._not_open(call)
         return self._part(call, _state(self._open[call]))
 
+    def resume(self, part: ToolPart, output: list[str]) -> None:
+        """Go on with a call that another processor has opened, and perhaps ended."""
+        state = part.state
+        if not isinstance(state, ToolPending | ToolRunning):
+            self._ended.add(part.callID)
+            return
+        call = _Call(
+            {"id": part.id, "sessionID": part.sessionID, "messageID": part.messageID},
+            part.tool,
+            state.input,
+            output=output,
+            saved=len(output),
+            length=sum(map(len, output)),
+            unshown=False,
+        )
+        if isinstance(state, ToolRunning):
+            call.start = state.time.start
+            call.title = "" if state.title is UNSET else state.title
+            metadata = {} if state.metadata is UNSET else state.metadata
+            call.metadata = {key: metadata[key] for key in metadata if key != "output"}
+        self._open[part.callID] = call
+        self._growth.resume(call.length + len(_encode((call.input, call.metadata))))
+
     def show(self) -> None:
         """Publish each call that has changed since it was last shown."""
         for name, call in self._open.items():
             if call.unshown:
                 call.unshown = False
                 self._record.part(self._part(name, _state(call)))
+                self._save_output(call)
 
     def close(self) -> list[ToolPart]:
         """End all open calls because their turn ends; return their parts."""
         self.show()
         why = "the turn ended before the tool call did"
         return [self._end(name, _failed(call, why)) for name, call in list(self._open.items())]
+
+    def _save_output(self, call: _Call) -> None:
+        fresh = "".join(call.output[call.saved :])
+        call.saved = len(call.output)
+        if fresh:
+            part, at = call.identity["id"], call.length - len(fresh)
+            self._record.submit(f"{part} output", append_output, part, at, fresh)
 
     def _opened(self, line: Tool) -> _Call:
         if line.call in self._ended:

@@ -2,7 +2,8 @@
 
 Rules (`begin` comes first, and one of `finish`, `fail`, `abort` last):
 
-1. ``begin``: status busy, then the assistant's message.
+1. ``begin``: status busy, then the assistant's message. ``resume`` takes its place in a turn that
+   the last processor has left open.
 2. The first output opens the step. A run of one kind of output is one part: created empty, then
    deltas, then whole with its end.
 3. ``finish``: the open part ends, the step ends, the message gets its tokens and reason, then its
@@ -38,13 +39,14 @@ from bus.events.part import (
     StepStartPart,
     TextPart,
     Tokens,
+    ToolPart,
 )
 from bus.events.session import Busy, Retry
-from bus.ids import Ids
 from processor.clock import not_before, now_ms
 from processor.growth import Growth
 from processor.record import NotSaved, Record
 from processor.room import Room
+from processor.store.open_turns import OpenTurn
 from processor.store.sessions import UnknownSession
 from processor.tool_calls import ToolCalls
 
@@ -63,7 +65,6 @@ class Turn:
 
     Args:
         record: where the session's events go.
-        ids: makes the ids of the message and its parts.
         prompt: the message to answer.
         path: the folder the turn works in.
         room: for what the answer holds in memory.
@@ -74,15 +75,12 @@ class Turn:
         calls: the tool calls of the turn.
     """
 
-    def __init__(
-        self, record: Record, ids: Ids, prompt: UserMessage, path: MessagePath, room: Room
-    ) -> None:
+    def __init__(self, record: Record, prompt: UserMessage, path: MessagePath, room: Room) -> None:
         self.record = self._record = record
         self.growth = Growth(room)
         self.calls = ToolCalls(record, self._identity, self.growth, self._open_call)
-        self._ids = ids
         self._answer = AssistantMessage(
-            id=ids.ascending("msg"),
+            id=record.ids.ascending("msg"),
             sessionID=prompt.sessionID,
             time=MessageTime(now_ms()),
             parentID=prompt.id,
@@ -103,6 +101,21 @@ class Turn:
         """Say that the session works, and show the message that will hold the answer."""
         self._record.status(Busy())
         self._record.message(self._answer)
+
+    def resume(self, left: OpenTurn) -> None:
+        """Go on with the answer of a turn that was left open."""
+        assert left.answer is not None
+        self._record.status(Busy())
+        self._answer = left.answer
+        for part in left.parts:
+            texts = left.texts[part.id]
+            self._in_step = True
+            if isinstance(part, ToolPart):
+                self.calls.resume(part, texts)
+            elif isinstance(part, TextPart | ReasoningPart) and _grows(part):
+                self.growth.resume(sum(map(len, texts)))
+                self._record.drafts.resume(part.id, texts)
+                self._part = part
 
     def text(self, *deltas: str) -> None:
         """Append to the answer.
@@ -128,15 +141,6 @@ class Turn:
     def wait_until_told(self) -> None:
         """Wait until what was said so far is saved where it must be, and published."""
         self._record.wait_until_told()
-
-    def settle(self) -> None:
-        """Publish what waits to be shown, and wait until all of the turn so far is saved.
-
-        Raises:
-            NotSaved: some of it could not be.
-        """
-        self.calls.show()
-        self._record.settle()
 
     def finish(self, reason: str, tokens: Tokens, cost: float = 0) -> None:
         """End the turn well; returns when it is saved and said. `cost` is in US dollars."""
@@ -244,7 +248,7 @@ class Turn:
 
     def _identity(self) -> dict[str, Any]:
         return {
-            "id": self._ids.ascending("prt"),
+            "id": self._record.ids.ascending("prt"),
             "sessionID": self._answer.sessionID,
             "messageID": self._answer.id,
         }
@@ -257,6 +261,10 @@ class Turn:
             self._record.publish_stored(self._answer.id)
             message = f"the answer could not be saved: {error}"
             self._record.error(Failure("UnknownError", {"message": message}))
+
+
+def _grows(part: Growing) -> bool:
+    return part.time is UNSET or part.time.end is UNSET
 
 
 def _difference(now: Tokens, before: Tokens) -> Tokens:

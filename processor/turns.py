@@ -37,6 +37,8 @@ Load = Callable[[str, str], tuple[Session, UserMessage]]
 class Running(Protocol):
     """A turn that runs from the moment it is made."""
 
+    is_lasting: bool
+
     def abort(self) -> None:
         """Stop the turn; does not block."""
 
@@ -67,6 +69,10 @@ class _Lane:
             self.over.pop(self._take()).set()
         if self._answer is not None:
             self._answer.abort()
+
+    @property
+    def is_lasting(self) -> bool:
+        return self._answer is not None and self._answer.is_lasting
 
     def serve(self) -> None:
         while self.waiting:
@@ -181,8 +187,9 @@ class Turns:
         gevent.wait(over, timeout=timeout_s)
 
     def abort_all(self, timeout_s: float) -> None:
-        """Do so in every session."""
-        self.abort(list(self._lanes), timeout_s)
+        """Do so in every session but those whose turn goes on in the next processor."""
+        stopped = [session for session, lane in self._lanes.items() if not lane.is_lasting]
+        self.abort(stopped, timeout_s)
 
     @contextlib.contextmanager
     def closed(self, sessions: Iterable[str], timeout_s: float) -> Iterator[None]:

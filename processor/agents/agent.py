@@ -12,6 +12,7 @@ from bus.agent_lines import Abort, LineError, Work
 from bus.commands import CommandFailed
 from processor.agents.served import Served
 from processor.clock import now_ms
+from processor.store.open_turns import OpenTurn
 
 MOST_WORK = 10_000
 _MOST_ABORTS = 100
@@ -35,6 +36,7 @@ class Agent:
         turns: its turns that run, by the name that lines have for a turn.
         begun: turns that it has begun and that wait for their session: name and session, by the
             prompt's id.
+        left: turns of the last processor that are among these.
         stale: the same of turns that an earlier epoch has begun: only the session.
         asks_for_prompts: the agent answers the prompts of others.
     """
@@ -46,6 +48,7 @@ class Agent:
         self.lock = BoundedSemaphore(1)
         self.turns: dict[str, Served] = {}
         self.begun: dict[str, tuple[str, str]] = {}
+        self.left: dict[str, OpenTurn] = {}
         self.stale: dict[str, str] = {}
         self.asks_for_prompts = False
         # So that the numbers go on where a restart has forgotten the last one.
@@ -55,7 +58,12 @@ class Agent:
         self._started = Event()
         self._ended: OrderedDict[str, str] = OrderedDict()
         self._errors: dict[int, LineError] = {}
-        self._heard_until = 0.0
+        self._heard_until = self._awaited_until = 0.0
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether turns of the last processor wait for the agent to come back."""
+        return time.monotonic() < self._awaited_until
 
     @property
     def is_connected(self) -> bool:
@@ -75,6 +83,16 @@ class Agent:
     def renew(self, lease_s: float) -> None:
         """Count the agent as connected for so long."""
         self._heard_until = max(self._heard_until, time.monotonic() + lease_s)
+        self._awaited_until = 0.0
+
+    def inherit(self, turn: OpenTurn, return_s: float) -> None:
+        """Take a turn that the last processor has left, for an agent that is to come back."""
+        if turn.is_own and turn.epoch < self.epoch:
+            self.stale[turn.prompt] = turn.session
+        else:
+            self.begun[turn.prompt] = turn.name, turn.session
+        self.left[turn.prompt] = turn
+        self._awaited_until = time.monotonic() + return_s
 
     def check(self, epoch: int) -> None:
         """Check that an epoch is the present one.
@@ -94,13 +112,14 @@ class Agent:
         for served in list(self.turns.values()):
             if served.claimed:
                 served.fail(f"another process has taken over as agent {self.name!r}")
-        self.stale.update({prompt: session for prompt, (_, session) in self.begun.items()})
-        self.begun = {}
+        own = {prompt: session for prompt, (name, session) in self.begun.items() if name != prompt}
+        self.stale.update(own)
+        self.begun = {prompt: one for prompt, one in self.begun.items() if prompt not in own}
         self.epoch, self.seq, self.saved = epoch, 0, 0
         self.asks_for_prompts = False
         self._work = deque(one for one in self._work if one.turn in self.turns)
         self._errors = {}
-        self._heard_until = 0.0
+        self._heard_until = self._awaited_until = 0.0
         self._wake()
 
     def waits(self, turn: str) -> bool:
@@ -122,6 +141,7 @@ class Agent:
     def never_began(self, prompt: str) -> None:
         """Note that a turn was aborted before it ran, or went with its session."""
         name, _ = self.begun.pop(prompt)
+        self.left.pop(prompt, None)
         self._note_end(name, "was aborted before it began")
         self._tell_started()
         self.hand(Abort(turn=name, reason="aborted"))
@@ -163,6 +183,13 @@ class Agent:
 
     def claim(self, upto: int) -> None:
         """Note that the agent has received the work up to a number."""
+        if upto > self._number:
+            # An earlier processor, whose clock was ahead, has given out that number.
+            for work in self._work:
+                upto += 1
+                work.number = upto
+            self._number = upto
+            return
         for one in self._work:
             served = self.turns.get(one.turn)
             if one.number <= upto and served is not None:
@@ -184,7 +211,7 @@ class Agent:
             now: `time.monotonic()`.
         """
         for served in list(self.turns.values()):
-            if served.claimed and now > self._heard_until:
+            if served.claimed and now > max(self._heard_until, self._awaited_until):
                 served.fail(f"agent {self.name!r} has gone away in the middle of the turn")
             elif not served.claimed and now > served.claim_until:
                 served.fail(f"agent {self.name!r} is not connected, or takes no prompts")

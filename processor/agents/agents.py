@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,8 @@ from bus.agent_lines import (
     BUILT_IN,
     NAME_PATTERN,
     Begin,
+    End,
+    Fail,
     Handed,
     Line,
     LineError,
@@ -34,11 +36,14 @@ from processor.agents.served import Served
 from processor.asks import Asks
 from processor.clock import now_ms
 from processor.engines.engine import ModelError
-from processor.record import NotSaved, Services
-from processor.store import agents, messages
+from processor.record import Services
+from processor.store import agents, messages, open_turns
 from processor.store.messages import DuplicateId
+from processor.store.open_turns import OpenTurn
 from processor.store.sessions import UnknownSession
+from processor.store.transaction import commit
 from processor.turn import Turn
+from processor.turns import Turns
 
 MOST_WAIT_S = 20.0
 _SLICE_S = 0.002
@@ -58,7 +63,8 @@ class Agents:
         services: of the processor.
         asks: where people are asked.
         always: an agent whose prompts wait for it, even while it is not connected.
-        is_over: tells within so many seconds whether a prompt neither waits nor runs.
+        turns: of the processor.
+        turn_of: makes the turn of a prompt.
 
     Attributes:
         accept: takes a prompt; the last argument is carried out in the transaction that saves it.
@@ -71,11 +77,13 @@ class Agents:
         services: Services,
         asks: Asks,
         always: str | None,
-        is_over: Callable[[str, str, float], bool],
+        turns: Turns,
+        turn_of: Callable[[Session, UserMessage], Turn],
     ) -> None:
+        self._services = services
         self._database = services.database
-        self._is_over = is_over
-        self._drafts = services.drafts
+        self._turns = turns
+        self._turn_of = turn_of
         self._asks = asks
         self._always = always
         saved = self._database.call(agents.all_of_them)
@@ -87,6 +95,18 @@ class Agents:
     def names(self) -> list[str]:
         """The agents that a prompt may name; the first answers where none is named."""
         return list(dict.fromkeys([BUILT_IN, *self._agents]))
+
+    def resume(self, left: Iterable[OpenTurn], return_s: float) -> None:
+        """Go on with turns of the last processor, once their agents come back.
+
+        Args:
+            left: in the order of their prompts.
+            return_s: within which an agent has to come back; then its turns end as errors.
+        """
+        for one in left:
+            agent = self._agents.setdefault(one.agent, Agent(one.agent, one.epoch))
+            agent.inherit(one, return_s)
+            self._turns.queue(one.session, one.prompt)
 
     def takes_prompts(self, name: str) -> bool:
         """Tell whether prompts go to a process of that name, which is connected or is to come."""
@@ -115,26 +135,44 @@ class Agents:
             for one in self._agents.values()
         ]
 
+    def figures(self) -> dict[str, int]:
+        """Return how many agents are connected, and how many turns of agents are open."""
+        every = self._agents.values()
+        return {
+            "connected": sum(one.is_connected for one in every),
+            "turns": sum(len(one.running) for one in every),
+        }
+
     def tick(self) -> None:
         """End the turns of agents that are gone; called by the work loop, must not block."""
         now = time.monotonic()
         for agent in self._agents.values():
             agent.tick(now)
             for prompt, (_, session) in list(agent.begun.items()):
-                if self._is_over(session, prompt, 0):
+                if self._turns.wait(session, prompt, 0):
                     agent.never_began(prompt)
+                    self._database.submit(open_turns.end, prompt)
             for prompt, session in list(agent.stale.items()):
-                if self._is_over(session, prompt, 0):
+                if self._turns.wait(session, prompt, 0):
                     del agent.stale[prompt]
+                    self._database.submit(open_turns.end, prompt)
 
-    def serve(self, session: Session, prompt: UserMessage, turn: Turn) -> Served:
-        """Hand a prompt to its agent; return the turn, which runs. Does not block."""
+    def serve(self, session: Session, prompt: UserMessage) -> Served:
+        """Hand a prompt to its agent; return the answer, which runs. Does not block."""
         agent = self._agents[prompt.agent]
-        begun = agent.begun.get(prompt.id)
-        name = prompt.id if begun is None else begun[0]
-        served = Served(name, turn, self._asks, agent.hand, agent.over, begun is not None)
+        left = agent.left.pop(prompt.id, None)
+        name, _ = agent.begun.get(prompt.id, (left.name if left else prompt.id, ""))
+        is_own = name != prompt.id
+        # An agent that has said something knows of its turn.
+        claimed = is_own or bool(left and (left.parts or left.asks))
+        turn = self._turn_of(session, prompt)
+        served = Served(name, turn, prompt.id, self._asks, agent.hand, agent.over, claimed)
+        if left is None or left.answer is None:
+            served.begin(agent.name, agent.epoch if is_own else 0)
+        else:
+            served.resume(left)
         agent.start(served, prompt.id)
-        if begun is None:
+        if not is_own:
             gevent.spawn(self._hand, agent, served, session, prompt)
         return served
 
@@ -197,6 +235,9 @@ class Agents:
             for line in c.lines[agent.seq + 1 - first :]:
                 if not self._may_go_on(agent, line):
                     break
+                if isinstance(line, Begin | End | Fail):
+                    # These are saved by themselves, each with its number.
+                    self._save(agent, epoch)
                 agent.seq += 1
                 self._carry_out(agent, line, hold)
                 if agent.epoch != epoch:
@@ -217,7 +258,7 @@ class Agents:
             )
         agent = self._agents.get(name) or Agent(name)
         if epoch is None:
-            if agent.epoch and agent.is_connected and not anew:
+            if agent.epoch and (agent.is_connected or agent.is_awaited) and not anew:
                 return agent
             epoch = max(agent.epoch + 1, now_ms())
         agent.check(epoch)
@@ -234,7 +275,7 @@ class Agents:
         self._database.call(agents.note, agent.name, epoch, 0)
 
     def _make_room(self) -> None:
-        idle = (one for one in self._agents.values() if not (one.is_connected or one.turns))
+        idle = (one for one in self._agents.values() if not (one.is_connected or one.running))
         oldest = min(idle, key=lambda one: one.epoch, default=None)
         if oldest is None:
             raise CommandFailed(
@@ -269,6 +310,8 @@ class Agents:
                 agent.note_error(LineError(seq, words, line.turn, over=True))
                 return
             served.claimed = True
+            if isinstance(line, End | Fail):
+                served.record.submit("line", agents.note, agent.name, agent.epoch, seq)
             for _ in carry_out(line, served):
                 if hold.is_over:
                     gevent.sleep(0)
@@ -284,31 +327,42 @@ class Agents:
             raise CommandFailed(
                 "invalid", f"turn: {line.turn!r} runs already; choose another name"
             )
-        body = PromptBody(parts=[TextInput(text=line.prompt)], agent=agent.name)
-        epoch = agent.epoch
-        note = partial(agents.note, name=agent.name, epoch=epoch, seq=agent.seq)
-        prompt = self.accept(line.session, body, note)
+        prompt = self._services.ids.ascending("msg")
+        body = PromptBody(parts=[TextInput(text=line.prompt)], agent=agent.name, messageID=prompt)
+        epoch, seq = agent.epoch, agent.seq
+
+        def note(db: sqlite3.Connection) -> None:
+            agents.note(db, agent.name, epoch, seq)
+            open_turns.put(db, prompt, agent.name, epoch, line.turn)
+
+        self.accept(line.session, body, note)
         if agent.epoch == epoch:
             agent.begun[prompt] = line.turn, line.session
         else:
             agent.stale[prompt] = line.session
 
     def _save(self, agent: Agent, epoch: int) -> None:
-        """Wait until all that lines have brought is saved, and note how far they have come."""
+        """Save what lines have brought with the number of the last line; wait for that."""
         if agent.saved == agent.seq or agent.epoch != epoch:
             return
-        seq = agent.seq
+        seq, records = agent.seq, []
+        for served in agent.turns.values():
+            served.turn.calls.show()
+            served.record.drafts.flush()
+            records.append(served.record)
+        gathered = [one.transaction for one in records if one.transaction is not None]
         try:
-            for served in list(agent.turns.values()):
-                served.turn.settle()
-            self._drafts.flush()
-            self._database.call(agents.note, agent.name, epoch, seq)
-            for served in list(agent.turns.values()):
-                served.turn.wait_until_told()
-        except (NotSaved, sqlite3.Error) as error:
+            commit(
+                self._database,
+                gathered,
+                partial(agents.note, name=agent.name, epoch=epoch, seq=seq),
+            )
+        except sqlite3.Error as error:
             raise CommandFailed(
                 "unavailable", f"the store failed: {error}", retry_after_s=_RETRY_AFTER_S
             ) from error
+        for record in records:
+            record.wait_until_told()
         if agent.epoch == epoch:
             agent.saved = seq
 

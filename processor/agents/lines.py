@@ -60,9 +60,9 @@ def _todos(line: Todos, served: Served) -> None:
 
 def _usage(line: Usage, served: Served) -> None:
     cache = CacheTokens(line.cache_read, line.cache_write)
-    served.tokens = Tokens(line.input, line.output, line.reasoning, cache)
-    served.tokens.total = line.input + line.output + line.reasoning + cache.read + cache.write
-    served.cost = line.cost or 0
+    tokens = Tokens(line.input, line.output, line.reasoning, cache)
+    tokens.total = line.input + line.output + line.reasoning + cache.read + cache.write
+    served.count(tokens, line.cost or 0)
 
 
 def _retry(line: Retry, served: Served) -> None:

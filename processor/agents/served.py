@@ -7,15 +7,18 @@ from collections.abc import Callable
 
 import gevent
 import msgspec
-from gevent.event import Event
 
 from bus.agent_lines import Abort, Permission, Questions, Reply, Work
 from bus.commands import CommandFailed
 from bus.events.message import Failure
 from bus.events.part import Tokens
 from bus.events.session import ToolRef
-from processor.asks import Asks
+from processor.answer import Answer
+from processor.asks import Asker, Asks
+from processor.clock import now_ms
 from processor.record import Record
+from processor.store import open_turns
+from processor.store.open_turns import OpenTurn, Progress
 from processor.turn import Turn, aborted
 
 CLAIMED_WITHIN_S = 60.0
@@ -23,57 +26,76 @@ CLAIMED_WITHIN_S = 60.0
 _ABORTED = "aborted"
 
 
-class Served:
-    """Runs from the moment it is made; `processor.turns` waits for its end.
+class Served(Answer):
+    """An answer that lines make, after `begin` or `resume`.
 
     Args:
         name: what lines call the turn.
         turn: takes what the lines say.
+        prompt: id of the prompt to answer.
         asks: where people are asked.
         hand: gives the agent work.
         on_end: called when the turn takes no more lines.
-        claimed: the agent knows of the turn already, since it has begun it.
+        claimed: the agent knows of the turn already.
 
     Attributes:
         name: as given.
-        turn: as given.
         claimed: the agent knows of the turn.
         claim_until: when the turn is given up if the agent does not know of it (monotonic).
-        tokens: what the turn has cost so far.
-        cost: the same in US dollars.
         why_ended: in words; None while the turn runs.
     """
+
+    is_lasting = True
 
     def __init__(
         self,
         name: str,
         turn: Turn,
+        prompt: str,
         asks: Asks,
         hand: Callable[[Work], None],
         on_end: Callable[[Served], None],
         claimed: bool,
     ) -> None:
+        super().__init__(turn)
         self.name = name
-        self.turn = turn
         self.claimed = claimed
         self.claim_until = time.monotonic() + CLAIMED_WITHIN_S
-        self.tokens = Tokens.none()
-        self.cost: float = 0
         self.why_ended: str | None = None
+        self._prompt = prompt
         self._asks = asks
+        self._asker = Asker(turn.record, prompt, name, self._answered)
         self._hand = hand
         self._on_end = on_end
-        self._reason: str | None = None
-        self._failure: Failure | None = None
+        self._progress = Progress()
         self._waiting: dict[str, str] = {}
         self._deadline: gevent.Greenlet[..., None] | None = None
-        self._ending, self._concluded = Event(), Event()
-        turn.begin()
 
     @property
     def record(self) -> Record:
         """Where the session's events go."""
         return self.turn.record
+
+    def begin(self, agent: str, epoch: int) -> None:
+        """Begin the turn; `epoch` of the process that has begun it, 0 for a prompt of others."""
+        # Noted first: a turn without its answer begins anew after a kill.
+        self.record.submit("turn", open_turns.put, self._prompt, agent, epoch, self.name)
+        self.turn.begin()
+        self.record.gather()
+
+    def resume(self, left: OpenTurn) -> None:
+        """Go on with a turn that the last processor has left."""
+        self.record.gather()
+        self.turn.resume(left)
+        self._progress = left.progress
+        self.tokens, self.cost = left.progress.tokens, left.progress.cost
+        if left.progress.deadline_ms:
+            left_s = (left.progress.deadline_ms - now_ms()) / 1000
+            self._expire_after(max(0.0, left_s), left.progress.allowed_s)
+        for one in left.asks:
+            ask = self._asks.resume(one, self._asker)
+            if ask is not None:
+                self._waiting[one.name] = ask
 
     def finish(self, reason: str) -> None:
         """End the turn well, and wait until the end is saved."""
@@ -99,25 +121,15 @@ class Served:
             self._failure = aborted()
             self._stop(_ABORTED)
 
-    def conclude(self) -> None:
-        """Wait until the turn is to end, and end it accordingly."""
-        try:
-            self._ending.wait()
-            for request in self._waiting.values():
-                self._asks.withdraw(request)
-            if self._reason is not None:
-                self.turn.finish(self._reason, self.tokens, self.cost)
-            else:
-                self.turn.fail(self._failure or aborted())
-        finally:
-            self._concluded.set()
+    def count(self, tokens: Tokens, cost: float) -> None:
+        """Set what the turn has cost so far."""
+        self.tokens, self.cost = tokens, cost
+        self._save_progress(tokens=tokens, cost=cost)
 
     def expire_in(self, seconds: float) -> None:
         """End the turn as an error unless it has ended in so many seconds."""
-        if self._deadline is not None:
-            self._deadline.kill(block=False)
-        why = f"the turn has not ended within its deadline of {seconds:g} s"
-        self._deadline = gevent.spawn_later(seconds, self.fail, why)
+        self._save_progress(deadline_ms=now_ms() + int(seconds * 1000), allowed_s=seconds)
+        self._expire_after(seconds, seconds)
 
     def ask(self, line: Permission | Questions) -> None:
         """Ask a person; the answer goes to the agent as work.
@@ -132,15 +144,30 @@ class Served:
         if line.call is not None:
             part = self.turn.calls.check(line.call)
             call = ToolRef(part.messageID, part.callID)
-
-        def answered(reply: Reply) -> None:
-            if self.why_ended is None:
-                self._waiting.pop(line.ask, None)
-                self._hand(reply)
-
         self.turn.growth.add(len(msgspec.json.encode(line)))
         self.turn.calls.show()
-        self._waiting[line.ask] = self._asks.ask(line, self.record, call, answered)
+        self._waiting[line.ask] = self._asks.ask(line, self._asker, call)
+
+    def _answered(self, reply: Reply) -> None:
+        if self.why_ended is None:
+            self._waiting.pop(reply.ask, None)
+            self._hand(reply)
+
+    def _end_turn(self) -> None:
+        for ask in self._waiting.values():
+            self._asks.withdraw(ask)
+        self.record.submit("turn", open_turns.end, self._prompt)
+        super()._end_turn()
+
+    def _save_progress(self, **changed: object) -> None:
+        self._progress = msgspec.structs.replace(self._progress, **changed)
+        self.record.submit("progress", open_turns.put_progress, self._prompt, self._progress)
+
+    def _expire_after(self, seconds: float, allowed_s: float) -> None:
+        if self._deadline is not None:
+            self._deadline.kill(block=False)
+        why = f"the turn has not ended within its deadline of {allowed_s:g} s"
+        self._deadline = gevent.spawn_later(seconds, self.fail, why)
 
     def _stop(self, reason: str) -> None:
         self._end(f"has ended: {reason}")

@@ -80,6 +80,7 @@ class Dispatch:
         self._sessions = session_commands
         self._prompts = prompts
         self._descriptions = descriptions
+        self._agents = agents
         pieces = Pieces(services)
         self._long: dict[type, Callable[[Any], Body]] = {
             SessionList: pieces.sessions,
@@ -135,7 +136,8 @@ class Dispatch:
         """Say what keeps turns from being saved; a store that has failed is tried again."""
         trouble = self._database.trouble
         self._database.try_again()
-        return {"ready": trouble is None, "reasons": [] if trouble is None else [trouble]}
+        reasons = [] if trouble is None else [trouble]
+        return {"ready": trouble is None, "reasons": reasons, "agents": self._agents.figures()}
 
     def _session_delete(self, c: SessionDelete) -> bool:
         self._sessions.delete(c.session)

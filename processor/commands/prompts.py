@@ -15,7 +15,6 @@ from bus.commands import CommandFailed
 from bus.events.message import MessageTime, ModelRef, UserMessage
 from bus.events.part import FilePart, Part, Span, TextPart
 from bus.events.session import Session, SessionModel
-from bus.ids import Ids
 from processor.agents.agents import Agents
 from processor.clock import not_before, now_ms
 from processor.commands.attachments import admitted
@@ -34,13 +33,11 @@ _DEFAULT_TITLE = re.compile(r"(New|Child) session - \d{4}-\d\d-\d\dT[\d:.]+Z")
 class Prompts:
     """Takes prompts for the model of `offer`, or for agents of one's own."""
 
-    def __init__(
-        self, services: Services, turns: Turns, ids: Ids, offer: Offer, agents: Agents
-    ) -> None:
+    def __init__(self, services: Services, turns: Turns, offer: Offer, agents: Agents) -> None:
         self._agents = agents
         self._services = services
         self._turns = turns
-        self._ids = ids
+        self._ids = services.ids
         self._offer = offer
 
     def accept(self, session_id: str, body: PromptBody, beside: Beside | None = None) -> str:

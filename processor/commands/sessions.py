@@ -7,10 +7,8 @@ import datetime
 from msgspec import UNSET
 
 from bus.bodies import CreateBody, PatchBody
-from bus.events import SessionCreated
 from bus.events.part import Tokens
 from bus.events.session import Session, SessionModel, SessionTime
-from bus.ids import Ids
 from processor.agents.agents import Agents
 from processor.clock import not_before, now_ms
 from processor.commands.support import check_new_session
@@ -31,7 +29,6 @@ class SessionCommands:
         self,
         services: Services,
         turns: Turns,
-        ids: Ids,
         version: str,
         offer: Offer,
         agents: Agents,
@@ -39,7 +36,7 @@ class SessionCommands:
         self._agents = agents
         self._services = services
         self._turns = turns
-        self._ids = ids
+        self._ids = services.ids
         self._version = version
         self._offer = offer
 
@@ -54,8 +51,7 @@ class SessionCommands:
         self._services.database.check_quota()
         session = self._new(directory, body)
         self._services.database.call(sessions.insert, session)
-        created = SessionCreated(sessionID=session.id, info=session)
-        self._services.announcer.publish(created, session)
+        Record(session, self._services).publish_new()
         return session
 
     def patch(self, session: str, body: PatchBody) -> Session:

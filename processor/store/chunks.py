@@ -21,8 +21,13 @@ def append(db: sqlite3.Connection, chunks: Sequence[Chunk]) -> None:
 
 def text_of(db: sqlite3.Connection, part: str) -> str:
     """Return what is saved of a part that grows."""
+    return "".join(pieces_of(db, part))
+
+
+def pieces_of(db: sqlite3.Connection, part: str) -> list[str]:
+    """Return what is saved of a part that grows, by its position."""
     rows = db.execute("SELECT text FROM chunk WHERE part = ? ORDER BY position", (part,))
-    return "".join(row[0] for row in rows)
+    return [text for (text,) in rows]
 
 
 def with_text(db: sqlite3.Connection, part: str, json: bytes) -> bytes:

@@ -29,7 +29,7 @@ class Drafts:
         write: stores chunks, all or none; raises if it cannot.
     """
 
-    def __init__(self, write: Callable[[list[Chunk]], None]) -> None:
+    def __init__(self, write: Callable[[list[Chunk]], object]) -> None:
         self._write = write
         self._drafts: dict[str, _Draft] = {}
         self._flushing = BoundedSemaphore(1)
@@ -51,6 +51,10 @@ class Drafts:
         if draft is None:
             draft = self._drafts[part] = _Draft()
         draft.pending.extend(deltas)
+
+    def resume(self, part: str, saved: Sequence[str]) -> None:
+        """Go on with a part whose text was saved in these pieces."""
+        self._drafts[part] = _Draft(list(saved))
 
     def close(self, part: str) -> str:
         """Return the whole text of a part that grows no more, and forget it."""

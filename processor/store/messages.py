@@ -19,7 +19,6 @@ _encode = msgspec.json.Encoder().encode
 _decode_message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _decode_prompt = msgspec.json.Decoder(UserMessage).decode
 _decode_part: msgspec.json.Decoder[Part] = msgspec.json.Decoder(Part)
-decode_part = _decode_part.decode
 _MESSAGE = (
     "INSERT INTO message (id, session, parent, role, created, json, open, ended) "
     "VALUES (?1, ?2, ?3, ?4, "
@@ -103,9 +102,15 @@ def get(db: sqlite3.Connection, session: str, message: str) -> WithParts:
     return _with_parts(db, message, row[0])
 
 
+def parts_of(db: sqlite3.Connection, message: str) -> list[Part]:
+    """Return the parts of a message; those that grow have no text yet."""
+    rows = db.execute("SELECT json FROM part WHERE message = ? ORDER BY id", (message,))
+    return [_decode_part.decode(json) for (json,) in rows]
+
+
 def decoded(one: WithParts) -> tuple[Message, list[Part]]:
     """Return a message and its parts as they are published."""
-    return _decode_message.decode(one.info), [decode_part(part) for part in one.parts]
+    return _decode_message.decode(one.info), [_decode_part.decode(part) for part in one.parts]
 
 
 def answer_to(db: sqlite3.Connection, session: str, message: str) -> str:

@@ -9,20 +9,11 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from bus.events.message import AssistantMessage, Failure
-from bus.events.part import (
-    Part,
-    ReasoningPart,
-    Span,
-    TextPart,
-    ToolError,
-    ToolPart,
-    ToolPending,
-    ToolRunning,
-)
+from bus.events.part import Part, ReasoningPart, Span, TextPart
 from bus.events.session import Session
-from processor.store import asks, chunks, messages, removals, sessions
+from processor.store import chunks, messages, open_turns, removals, sessions
 from processor.store.arrival import LAST
-from processor.store.asks import Left
+from processor.store.open_turns import OpenTurn
 
 LATELY_MS = 10_000
 _MOST_SESSIONS = 32
@@ -38,10 +29,12 @@ class Changed(Struct):
     Attributes:
         session: what it is.
         messages: ids of the newest, and of those that ended lately, oldest first.
+        runs: a turn in it goes on.
     """
 
     session: Session
     messages: list[str]
+    runs: bool = False
 
 
 class News(Struct):
@@ -51,29 +44,34 @@ class News(Struct):
         gone: sessions that were removed earlier, the oldest first.
         removed: sessions that are gone, children before their parents.
         changed: those that are still there, the last changed last.
-        asks: what waited for a person, and never gets an answer now.
+        turns: those that go on.
     """
 
     gone: list[Session]
     removed: list[Session]
     changed: list[Changed]
-    asks: list[Left]
+    turns: list[OpenTurn]
 
 
 def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> News:
     """Close every unfinished answer with `failure`, its text as far as it was saved.
+
+    Those of agents go on, and are left as they are.
 
     Returns:
         The sessions of these, and what happened since shortly before the last such change.
     """
     since_ms = _last_ms(db) - LATELY_MS
     ended: dict[str, list[str]] = {name: [] for name in _changed_since(db, since_ms)}
-    for session, message in [*_ended_since(db, since_ms), *_close_all(db, failure, now_ms)]:
+    turns = open_turns.left(db)
+    running = [(one.session, one.answer.id) for one in turns if one.answer is not None]
+    lately = _ended_since(db, since_ms)
+    for session, message in [*lately, *_close_all(db, failure, now_ms), *running]:
         ended.setdefault(session, []).append(message)
     changed = [_changed(db, session, found) for session, found in ended.items()]
-    return News(
-        removals.before(db, since_ms), removals.since(db, since_ms), changed, asks.left(db)
-    )
+    for one in changed:
+        one.runs = any(session == one.session.id for session, _ in running)
+    return News(removals.before(db, since_ms), removals.since(db, since_ms), changed, turns)
 
 
 def _last_ms(db: sqlite3.Connection) -> int:
@@ -101,7 +99,10 @@ def _ended_since(db: sqlite3.Connection, time_ms: int) -> list[tuple[str, str]]:
 
 def _close_all(db: sqlite3.Connection, failure: Failure, now_ms: int) -> list[tuple[str, str]]:
     """Close the unfinished answers; return session and id of each."""
-    rows = db.execute("SELECT json FROM message WHERE open ORDER BY created, id").fetchall()
+    rows = db.execute(
+        "SELECT json FROM message WHERE open AND parent NOT IN (SELECT prompt FROM agent_turn) "
+        "ORDER BY created, id"
+    ).fetchall()
     answers = [_decode_answer(row[0]) for row in rows]
     for answer in answers:
         _close(db, answer, failure, now_ms)
@@ -119,17 +120,14 @@ def _changed(db: sqlite3.Connection, session: str, ended: Iterable[str]) -> Chan
 def _close(db: sqlite3.Connection, answer: AssistantMessage, failure: Failure, now: int) -> None:
     answer.error = failure
     answer.time.completed = max(answer.time.created, now)
-    rows = db.execute("SELECT json FROM part WHERE message = ? ORDER BY id", (answer.id,))
-    for part in [messages.decode_part(row[0]) for row in rows.fetchall()]:
+    for part in messages.parts_of(db, answer.id):
         if _end(db, part, now):
             messages.put_part(db, part)
     messages.put(db, answer)
 
 
 def _end(db: sqlite3.Connection, part: Part, now_ms: int) -> bool:
-    """End a part that still grew, or a tool call that ran; tell whether it did."""
-    if isinstance(part, ToolPart):
-        return _end_call(part, now_ms)
+    """End a part that still grew; tell whether it did."""
     if not isinstance(part, TextPart | ReasoningPart):
         return False
     span = Span(now_ms) if part.time is UNSET else part.time
@@ -137,15 +135,4 @@ def _end(db: sqlite3.Connection, part: Part, now_ms: int) -> bool:
         return False
     part.text = chunks.text_of(db, part.id)
     part.time = Span(span.start, max(span.start, now_ms))
-    return True
-
-
-def _end_call(part: ToolPart, now_ms: int) -> bool:
-    state = part.state
-    if not isinstance(state, ToolPending | ToolRunning):
-        return False
-    start = state.time.start if isinstance(state, ToolRunning) else now_ms
-    metadata = state.metadata if isinstance(state, ToolRunning) else UNSET
-    why = "the processor was restarted while the tool ran"
-    part.state = ToolError(state.input, why, Span(start, max(start, now_ms)), metadata)
     return True

@@ -96,12 +96,39 @@ _AGENTS: Migration = (
     "CREATE INDEX ask_session ON ask (session)",
 )
 
+# The turns of agents that are open: a processor that starts goes on with them.
+_AGENT_TURNS: Migration = (
+    """CREATE TABLE agent_turn (
+        prompt TEXT PRIMARY KEY REFERENCES message ON DELETE CASCADE,
+        agent TEXT NOT NULL,
+        epoch INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        progress BLOB
+    ) WITHOUT ROWID""",
+    # All that tool calls have put out; their parts show the end of it.
+    """CREATE TABLE output (
+        part TEXT NOT NULL REFERENCES part ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        PRIMARY KEY (part, position)
+    ) WITHOUT ROWID""",
+    "DROP TABLE ask",
+    """CREATE TABLE ask (
+        id TEXT PRIMARY KEY,
+        prompt TEXT NOT NULL REFERENCES agent_turn ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        json BLOB NOT NULL,
+        reply BLOB
+    ) WITHOUT ROWID""",
+)
+
 MIGRATIONS: Sequence[Migration] = (
     _TABLES,
     _OPEN_MESSAGES,
     _REMOVALS,
     _ENDED_MESSAGES,
     _AGENTS,
+    _AGENT_TURNS,
 )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from bus.version import installed_version
+from tests.blackbox.publishing import readme_lines
 from tests.blackbox.weir_up import Up, said
 from tests.processes import ROOT, Running
 
@@ -127,23 +128,37 @@ def test_nothing_is_missing(installed, tmp_path):
     assert not [name for name in packages if name.startswith("pytest")]
 
 
-def test_a_prompt_is_answered(installed, tmp_path):
-    with (tmp_path / "log").open("wb") as log:
+@pytest.fixture(scope="module")
+def up(installed, tmp_path_factory):
+    """A running weir of that environment."""
+    folder = tmp_path_factory.mktemp("served")
+    with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [installed / "weir", "up", "--port", "0", "--state", tmp_path / "a state"],
-            cwd=tmp_path,
+            [installed / "weir", "up", "--port", "0", "--state", folder / "a state"],
+            cwd=folder,
             env=plain(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-    running = Running(process, tmp_path / "log")
+    running = Running(process, folder / "log")
     try:
-        up = Up(running)
-        assert said(up.prompt(up.session(), "storm 2 12")) == "0000000|xxx 0000001|xxx "
-        assert up.call("GET", "/global/health").body["version"] == installed_version()
+        yield Up(running)
     finally:
         running.stop()
+
+
+def test_a_prompt_is_answered(up):
+    assert said(up.prompt(up.session(), "storm 2 12")) == "0000000|xxx 0000001|xxx "
+    assert up.call("GET", "/global/health").body["version"] == installed_version()
+
+
+def test_the_lines_of_the_readme_run_in_an_empty_folder(installed, up, tmp_path):
+    run(installed / "python", "-c", readme_lines(up), cwd=tmp_path)
+    [session] = up.call("GET", f"/session?directory={tmp_path}").body
+    assert session["title"] == "nightly"
+    answer = up.call("GET", f"/session/{session['id']}/message").body[-1]
+    assert said(answer) == "Hello world"
 
 
 def test_the_files_of_deploy_are_at_hand(installed, tmp_path):

@@ -81,6 +81,21 @@ def test_an_agent_that_dies_is_started_again_and_its_prompts_wait(up, tmp_path):
     wait_until(lambda: said(messages_of(up, session)[-1]) == "You said: still there?")
 
 
+def test_an_agent_that_waits_for_a_person_goes_on_when_the_processor_is_killed(up, tmp_path):
+    session = up.session(str(tmp_path))
+    up.call("POST", f"/session/{session}/prompt_async", prompt("hi"))
+    where = f"/permission?directory={tmp_path}"
+    asked = wait_until(lambda: up.call("GET", where).body, what="the ask")
+    [processor] = up.pids("processor")
+    os.kill(processor, signal.SIGKILL)
+    wait_until(lambda: up.pids("processor") not in ([], [processor]))
+    assert wait_until(lambda: up.patiently("GET", where).body) == asked
+    up.call("POST", f"/permission/{asked[0]['id']}/reply", {"reply": "once"})
+    wait_until(lambda: said(messages_of(up, session)[-1]) == "You said: hi")
+    [call] = [part for part in messages_of(up, session)[-1]["parts"] if part["type"] == "tool"]
+    assert call["state"]["output"] == "gone"
+
+
 @pytest.mark.parametrize(
     ("named", "words"),
     [("nope:answer", "no module 'nope'"), ("json:nope", "no function 'nope'")],

@@ -12,6 +12,7 @@ import zmq
 from bus.commands import Done, Failed, Readiness, Request
 from bus.endpoints import Endpoints
 from tests.blackbox.proxied import header, headers_of, proxied
+from tests.blackbox.publishing import peak_kb, send_zeros
 from tests.fakes.http_upstream import OK, answer
 from tests.processes import running, wait_until
 from tests.sse_client import SseClient
@@ -105,6 +106,19 @@ def test_agents_are_refused_by_name_in_front_of_an_upstream(weir):
         status, _, body = get(weir, path)
         assert (status, body["name"]) == (501, "NotImplementedError")
         assert "without --upstream" in body["data"]["message"]
+
+
+def test_a_gigabyte_for_an_agent_is_refused_before_it_has_come(weir):
+    pid = get(weir, "/weir/status")[2]["workers"][0]["pid"]
+    before, passed_on = peak_kb(pid, anew=True), len(weir.upstream.heads)
+    with weir.client() as client:
+        client.get("/weir/agents/nightly", f"Content-Length: {1 << 30}", method="POST")
+        send_zeros(client.socket, 100_000)
+        assert client.head()[0].split()[1] == "501"
+        with pytest.raises((ConnectionError, TimeoutError)):
+            send_zeros(client.socket, 1 << 30)
+    assert peak_kb(pid) - before < 20_000
+    assert len(weir.upstream.heads) == passed_on
 
 
 def test_requests_passed_on_are_counted_by_the_class_of_their_status(weir):

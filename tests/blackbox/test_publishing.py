@@ -1,26 +1,31 @@
 """Agents of one's own at a real `weir up`: over HTTP, from curl, JavaScript and Python."""
 
-import contextlib
-import http.client
-import json
-import os
-import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from tests.blackbox.native import messages_of, stream_of, until_marked
+from tests.blackbox.publishing import (
+    END,
+    WRITES,
+    as_line,
+    author,
+    begin,
+    connected,
+    numbers,
+    post,
+    raw,
+    readme_lines,
+    send,
+    text,
+)
 from tests.blackbox.weir_up import Up, prompt, said, weir_up
 from tests.openapi import check
-from tests.processes import ROOT, Running, environment, running, wait_until
+from tests.processes import ROOT, environment, running, wait_until
 from tests.reference import fold
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -36,62 +41,6 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 @pytest.fixture
 def session(up: Up, tmp_path: Path) -> str:
     return up.session(str(tmp_path))
-
-
-def send(up: Up, agent: str, *lines: Any, **query: Any) -> list[dict[str, Any]]:
-    """Send lines, and return the lines of the answer."""
-    body = b"".join(_line(line) for line in lines)
-    return answered(post(up, agent, body, **query))
-
-
-def post(up: Up, agent: str, body: bytes, **query: Any) -> tuple[int, bytes]:
-    where = "&".join(f"{key}={value}" for key, value in query.items())
-    parts = urlsplit(up.url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, 20)
-    with contextlib.closing(connection):
-        connection.request("POST", f"/weir/agents/{agent}?{where}", body)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-
-
-def answered(reply: tuple[int, bytes]) -> list[dict[str, Any]]:
-    status, body = reply
-    assert status == 200, body
-    return [json.loads(line) for line in body.splitlines()]
-
-
-def _line(line: Any) -> bytes:
-    return (line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n"
-
-
-def begin(session: str, turn: str = "t") -> dict[str, Any]:
-    return {"type": "begin", "turn": turn, "session": session, "prompt": "do it"}
-
-
-def text(words: str, turn: str = "t") -> dict[str, Any]:
-    return {"type": "text", "turn": turn, "text": words}
-
-
-END = {"type": "end", "turn": "t"}
-
-
-@contextlib.contextmanager
-def author(up: Up, folder: Path, script: str, *words: str) -> Iterator[Running]:
-    """Run a script of an author in a folder of its own."""
-    file = folder / "author.py"
-    file.write_text(script)
-    with running(str(file), up.url, *words, log=folder / "author.log", cwd=folder) as process:
-        yield process
-
-
-def connected(up: Up, agent: str) -> None:
-    """Wait until an agent takes prompts."""
-
-    def found() -> bool:
-        known = up.call("GET", "/weir/agents").body
-        return any(one["name"] == agent and one["prompts"] for one in known)
-
-    wait_until(found, what=f"agent {agent}")
 
 
 def test_bad_lines_are_named_and_the_rest_goes_on(up, session):
@@ -128,7 +77,7 @@ def test_a_process_of_the_same_name_fences_the_older_one(up, session):
     [ready] = send(up, "fenced", begin(session), epoch=5)
     assert ready["epoch"] == 5
     send(up, "fenced", text("mine", "u"), epoch=6)
-    status, body = post(up, "fenced", _line(text("zombie")), epoch=5)
+    status, body = post(up, "fenced", as_line(text("zombie")), epoch=5)
     assert status == 409
     assert b"fenced" in body
     answer = wait_until(
@@ -142,7 +91,7 @@ def test_a_retry_appends_once(up, session):
     send(up, "again", *first, epoch=5, seq=1)
     send(up, "again", *first, text("only"), END, epoch=5, seq=1)
     assert [said(one) for one in messages_of(up, session)] == ["do it", "once only"]
-    status, body = post(up, "again", _line(END), epoch=5, seq=9)
+    status, body = post(up, "again", as_line(END), epoch=5, seq=9)
     assert (status, b"line 5 comes next" in body) == (409, True)
 
 
@@ -212,53 +161,9 @@ def test_a_stream_of_lines_is_answered_as_they_come(up, session):
         assert live.line()["seq"] == 3
 
 
-class Live:
-    """A request whose body goes on while its answer is read."""
-
-    def __init__(
-        self, url: str, method: str, path: str, chunked: bool = False, length: int = 0
-    ) -> None:
-        parts = urlsplit(url)
-        self._sock = socket.create_connection((parts.hostname, parts.port), 20)
-        framed = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {length}"
-        self.write(f"{method} {path} HTTP/1.1\r\nHost: weir\r\n{framed}\r\n\r\n".encode())
-        self._answer: http.client.HTTPResponse | None = None
-
-    def write(self, data: bytes) -> None:
-        self._sock.sendall(data)
-
-    def send_line(self, line: Any) -> None:
-        data = _line(line)
-        self.write(b"%x\r\n%b\r\n" % (len(data), data))
-
-    def line(self) -> dict[str, Any]:
-        if self._answer is None:
-            self._answer = http.client.HTTPResponse(self._sock)
-            self._answer.begin()
-            assert self._answer.status == 200, self._answer.read()
-        return json.loads(self._answer.readline())
-
-    def until(self, kind: str) -> dict[str, Any]:
-        while (line := self.line())["type"] != kind:
-            pass
-        return line
-
-    def close(self) -> None:
-        self._sock.close()
-
-
-@contextlib.contextmanager
-def raw(up: Up, method: str, path: str, **how: Any) -> Iterator[Live]:
-    live = Live(up.url, method, path, **how)
-    try:
-        yield live
-    finally:
-        live.close()
-
-
 def test_a_body_that_breaks_off_is_refused_and_what_was_acknowledged_stays(up, session):
     with raw(up, "POST", "/weir/agents/broken", length=500) as half:
-        half.write(_line(begin(session)))
+        half.write(as_line(begin(session)))
     assert messages_of(up, session) == []
     with raw(up, "POST", "/weir/agents/broken", chunked=True) as live:
         live.send_line(begin(session))
@@ -308,12 +213,8 @@ weir.serve(answer, sys.argv[1], name=sys.argv[2])
 
 
 def test_the_lines_of_the_readme_publish_a_turn(up, tmp_path):
-    code = re.search(
-        r"```python\n(import weir\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
-    )
-    script = code[1].replace("http://127.0.0.1:4097", up.url)
     with stream_of(up, str(tmp_path)) as stream:
-        with author(up, tmp_path, script) as process:
+        with author(up, tmp_path, readme_lines(up)) as process:
             assert process.process.wait(30) == 0, process.output
         session = up.call("GET", f"/session?directory={tmp_path}").body[0]["id"]
         got = fold(until_marked(up, stream, session))
@@ -339,61 +240,6 @@ def test_a_prompt_to_a_python_agent_is_answered_and_its_abort_arrives(up, sessio
         assert "still" in said(up.call("POST", f"/session/{session}/message", body).body)
 
 
-WRITES = """
-import itertools, sys, weir
-with weir.connect(sys.argv[1], name=sys.argv[2]) as w:
-    with w.session(sys.argv[3]).turn("count") as t:
-        for number in itertools.count() if sys.argv[4] == "0" else range(int(sys.argv[4])):
-            t.text(f"{number:07d}|")
-            if number % 500 == 0:
-                t.flush()
-                print("saved", number, flush=True)
-"""
-
-
-def numbers(message: dict[str, Any]) -> list[int]:
-    """Return the numbers that an author has written; each is whole, or the last is cut."""
-    return [int(one) for one in said(message).split("|")[:-1]]
-
-
-def last_saved(process: Running) -> int:
-    return int(re.findall(r"saved (\d+)", process.output)[-1])
-
-
-def test_what_a_reader_gathers_is_what_is_stored(up, session, tmp_path):
-    with stream_of(up, str(tmp_path)) as stream:
-        with author(up, tmp_path, WRITES, "storm", session, "5000") as process:
-            assert process.process.wait(30) == 0, process.output
-        got = fold(until_marked(up, stream, session))
-    assert got.messages_of(session) == messages_of(up, session)
-    assert numbers(messages_of(up, session)[-1]) == list(range(5000))
-
-
-def test_an_author_that_is_killed_leaves_an_error_and_what_was_acknowledged(up, session, tmp_path):
-    with author(up, tmp_path, WRITES, "killed", session, "0") as process:
-        process.says("saved 500")
-        process.process.send_signal(signal.SIGKILL)
-        process.process.wait()
-        saved = last_saved(process)
-    # It counts as connected for ten seconds more; one that takes its place ends that.
-    send(up, "killed", text("x"), epoch=2**50)
-    answer = wait_until(
-        lambda: [m for m in messages_of(up, session) if "error" in m["info"]], what="the error"
-    )[0]
-    assert numbers(answer) == list(range(len(numbers(answer))))
-    assert len(numbers(answer)) > saved
-
-
-def test_a_worker_that_is_killed_costs_an_author_nothing(up, session, tmp_path):
-    with author(up, tmp_path, WRITES, "worker", session, "20000") as process:
-        process.says("saved 2000")
-        for worker in up.pids("worker"):
-            os.kill(worker, signal.SIGKILL)
-            wait_until(lambda: len(up.pids("worker")) == 2 and up.answers())
-        assert process.process.wait(30) == 0, process.output
-    assert numbers(messages_of(up, session)[-1]) == list(range(20000))
-
-
 def test_a_client_imports_nothing_that_it_does_not_need():
     program = "import sys, weir; print({'gevent', 'zmq', 'falcon'} & set(sys.modules))"
     done = subprocess.run(
@@ -402,15 +248,10 @@ def test_a_client_imports_nothing_that_it_does_not_need():
     assert done.stdout == "set()\n", done.stderr
 
 
-def test_a_processor_that_is_killed_keeps_what_was_acknowledged(up, session, tmp_path):
-    with author(up, tmp_path, WRITES, "processor", session, "0") as process:
-        process.says("saved 500")
-        [processor] = up.pids("processor")
-        os.kill(processor, signal.SIGKILL)
-        assert process.process.wait(30) == 1
-        assert "Aborted" in process.output
-        saved = last_saved(process)
-    answer = wait_until(lambda: up.patiently("GET", f"/session/{session}/message").body)[-1]
-    assert answer["info"]["error"]["name"] == "MessageAbortedError"
-    assert numbers(answer) == list(range(len(numbers(answer))))
-    assert len(numbers(answer)) > saved
+def test_what_a_reader_gathers_is_what_is_stored(up, session, tmp_path):
+    with stream_of(up, str(tmp_path)) as stream:
+        with author(up, tmp_path, WRITES, "storm", session, "30000") as process:
+            assert process.process.wait(30) == 0, process.output
+        got = fold(until_marked(up, stream, session))
+    assert got.messages_of(session) == messages_of(up, session)
+    assert numbers(messages_of(up, session)[-1]) == list(range(30000))

@@ -166,12 +166,12 @@ class Client(AbstractContextManager["Client"]):
             self._outbox = Outbox(self.server, self._path, ready["epoch"], self._fail)
             self._ready.set()
             return
-        # A weir that was restarted has ended the turns that it does not know any more.
+        # The word that a turn has ended is lost if the processor is killed before it is sent.
         with self._lock:
             begun = [turn for turn in self._turns.values() if turn.begun_at < asked_at]
         lost = [turn for turn in begun if turn.name not in ready["turns"]]
         for turn in lost:
-            turn.stop("weir was restarted in the middle of the turn")
+            turn.stop("the turn has ended while weir could not be reached")
 
     def _work(self, work: Mapping[str, Any]) -> None:
         with self._lock:

@@ -35,4 +35,4 @@ class Unreachable(WeirError):
 
 
 class Aborted(WeirError):
-    """The turn has ended: a person has stopped it, its deadline is over, or weir was restarted."""
+    """The turn has ended: a person has stopped it, its deadline is over, or weir has ended it."""

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable
 from contextlib import nullcontext
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bus.bodies import CreateBody, PromptBody, TextInput
 from bus.codec import Batch, decode
@@ -13,23 +14,24 @@ from bus.events.message import MessagePath
 from bus.ids import Ids
 from bus.publisher import Publisher
 from processor.agents.agents import Agents
-from processor.agents.served import Served
-from processor.announcer import Announcer
 from processor.answer import Answer
 from processor.asks import Asks
 from processor.bounds import Bounds
+from processor.clock import now_ms
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import SessionCommands
 from processor.engines.demo import DemoEngine
 from processor.engines.engine import Engine
+from processor.generated import Generated
 from processor.record import Record, Services
+from processor.retelling import retell
 from processor.room import Room
 from processor.statuses import Statuses
-from processor.store import chunks, messages
+from processor.store import chunks, messages, recovery, sessions
 from processor.store.database import Database
 from processor.store.drafts import Drafts
 from processor.store.messages import WithParts
-from processor.turn import Turn
+from processor.turn import Turn, aborted
 from processor.turns import Turns
 
 DIRECTORY = "/srv/demo/proj1"
@@ -52,6 +54,7 @@ class Rig:
 
     def __init__(self, folder: Path, bounds: Bounds | None = None) -> None:
         bounds = bounds or Bounds()
+        self._folder = folder
         bus = _List()
         self.events = bus.events
         self.ids = Ids()
@@ -59,28 +62,38 @@ class Rig:
         self.database = Database(folder / "weir.db", bounds.state_quota)
         self.drafts = Drafts(lambda pending: self.database.call(chunks.append, pending))
         self.publisher = Publisher(bus, "p1")
-        announcer = Announcer(self.publisher, self.ids)
-        self.services = Services(self.database, self.drafts, announcer, Statuses())
+        self.services = Services(self.database, self.drafts, self.publisher, self.ids, Statuses())
         self.room = Room(bounds.turn_memory)
         self.turns = Turns(partial(self.database.call, messages.prompt), self._start, bounds)
-        self.asks = Asks(self.ids)
-        self.agents = Agents(self.services, self.asks, None, self.turns.wait)
+        self.asks = Asks()
+        self.agents = Agents(self.services, self.asks, None, self.turns, self.turn_for)
         self.sessions = SessionCommands(
-            self.services, self.turns, self.ids, "0.0.0", DemoEngine.offer, self.agents
+            self.services, self.turns, "0.0.0", DemoEngine.offer, self.agents
         )
-        self.prompts = Prompts(self.services, self.turns, self.ids, DemoEngine.offer, self.agents)
+        self.prompts = Prompts(self.services, self.turns, DemoEngine.offer, self.agents)
         self.agents.accept = self.prompts.accept
 
-    def _start(self, session: Any, prompt: Any) -> Answer | Served:
+    def _start(self, session: Any, prompt: Any) -> Answer:
         if self.agents.serves(prompt):
-            return self.agents.serve(session, prompt, self.turn_for(session, prompt))
-        return Answer(
+            return self.agents.serve(session, prompt)
+        return Generated(
             self.turn_for(session, prompt), prompt, self.engine, self.database, self.room
         )
 
+    def killed(self, return_s: float = 60.0) -> Self:
+        """Return the next processor, which goes on with what this one has saved."""
+        self.database.close()
+        later = type(self)(self._folder)
+        for made in chain(*later.database.call(sessions.made)):
+            later.ids.follow(made, most_ms=None)
+        news = later.database.call(recovery.recover, aborted(), now_ms())
+        retell(news, later.services)
+        later.agents.resume(news.turns, return_s)
+        return later
+
     def turn_for(self, session: Any, prompt: Any) -> Turn:
         record = Record(session, self.services)
-        return Turn(record, self.ids, prompt, MessagePath(DIRECTORY, DIRECTORY), self.room)
+        return Turn(record, prompt, MessagePath(DIRECTORY, DIRECTORY), self.room)
 
     def turn(self, text: str) -> Turn:
         """Return a turn that has not begun, for a prompt that has been shown."""

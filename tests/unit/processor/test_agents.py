@@ -22,9 +22,7 @@ from bus.events.session import Option, Question
 from processor.agents.agents import Agents
 from processor.agents.lines import DELTAS_AT_ONCE
 from processor.store import agents as store
-from processor.store import recovery
 from processor.tool_calls import MOST_OUTPUT
-from processor.turn import aborted
 from tests.reference import fold
 from tests.unit.processor.rig import DIRECTORY, Rig
 
@@ -165,7 +163,7 @@ def test_an_older_process_is_fenced_and_its_turn_ends(rig: Rig, author: Author) 
 
 def test_a_fence_outlasts_the_processor(rig: Rig, author: Author) -> None:
     epoch = author.work(epoch=7).epoch
-    later = Agents(rig.services, rig.asks, None, rig.turns.wait)
+    later = Agents(rig.services, rig.asks, None, rig.turns, rig.turn_for)
     with pytest.raises(CommandFailed, match="fenced"):
         later.work(AgentWork(author.name, epoch - 1, 0, 0, 10.0))
 
@@ -312,17 +310,6 @@ def test_asks_of_a_turn_that_ends_are_refused(rig: Rig, author: Author) -> None:
     rig.publisher.flush()
     [replied] = [e for e in rig.events if e["type"] == "permission.replied"]
     assert replied["properties"]["reply"] == "reject"
-
-
-def test_a_killed_processor_leaves_no_call_and_no_ask_open(rig: Rig, author: Author) -> None:
-    author.send(
-        author.begin(),
-        wire.Tool(turn="t", call="c", tool="bash"),
-        wire.Permission(turn="t", ask="a", permission="bash"),
-    )
-    news = rig.database.call(recovery.recover, aborted(), 5)
-    assert [left.session.id for left in news.asks] == [author.session]
-    assert of_kind(author.answer()[1], "tool")[0]["state"]["status"] == "error"
 
 
 def test_many_deltas_of_a_line_let_others_run(rig: Rig, author: Author) -> None:

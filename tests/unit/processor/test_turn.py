@@ -106,8 +106,8 @@ def test_the_store_knows_the_end_when_an_abort_is_first_heard_of(rig: Rig) -> No
     turn.begin()
     turn.text("so far")
     seen: list[Any] = []
-    rig.services.announcer.publish = lambda properties, session: seen.append(  # type: ignore
-        stored(rig) if properties.type == "session.idle" else None
+    rig.services.publisher.publish = lambda event, *_: seen.append(  # type: ignore
+        stored(rig) if event.type == "session.idle" else None
     )
     turn.abort()
     answer = next(messages for messages in seen if messages)[-1]

@@ -11,10 +11,10 @@ import gevent
 import msgspec
 import pytest
 
+from bus.events.message import Failure
 from bus.events.part import Tokens
-from processor.answer import Answer
 from processor.engines.engine import EngineRequest, Text
-from processor.outbox import Outbox
+from processor.generated import Generated
 from processor.store import messages
 from tests import recorded
 from tests.reference import fold
@@ -156,7 +156,7 @@ def test_a_model_is_held_back_while_the_store_stands_still(rig: Rig) -> None:
         engine = Counting(lambda: stack.enter_context(held(rig)))
         turn = rig.turn("x")
         session = rig.events[0]["properties"]["sessionID"]
-        answer = Answer(turn, rig.prompt(session, "y"), engine, rig.database, rig.room)
+        answer = Generated(turn, rig.prompt(session, "y"), engine, rig.database, rig.room)
         with gevent.Timeout(10):
             while not engine.taken:
                 gevent.sleep(0.001)
@@ -166,15 +166,21 @@ def test_a_model_is_held_back_while_the_store_stands_still(rig: Rig) -> None:
     answer.conclude()
 
 
-def test_what_waits_for_nothing_keeps_its_place_in_the_order() -> None:
-    outbox, told = Outbox(), list[int]()
-    write: Any = gevent.event.AsyncResult()
-    outbox.put(lambda: told.append(1), write)
-    outbox.put(lambda: told.append(2))
-    assert told == []
-    write.set()
-    outbox.put(lambda: told.append(3))
-    assert told == [1, 2, 3]
+def test_what_waits_for_nothing_keeps_its_place_in_the_order(rig: Rig) -> None:
+    turn = rig.turn("x")
+    record, before = turn.record, len(rig.events)
+    with held(rig):
+        record.message(turn._answer)
+        record.idle()
+        assert types(rig, before) == []
+    record.wait_until_told()
+    record.error(Failure("UnknownError"))
+    assert types(rig, before) == [
+        "message.updated",
+        "session.status",
+        "session.idle",
+        "session.error",
+    ]
 
 
 class Counting:

@@ -1,0 +1,181 @@
+"""The turns of agents that are open: jobs for `Database`.
+
+A processor that was killed leaves them as they were after the last line that it has acknowledged.
+The next processor goes on with them, once their agent comes back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+from msgspec import Struct, field
+
+from bus.agent_lines import Reply
+from bus.events import PermissionAsked, QuestionAsked
+from bus.events.message import AssistantMessage
+from bus.events.part import Part, ReasoningPart, TextPart, Tokens, ToolPart
+from processor.store import chunks, messages
+
+Asked = PermissionAsked | QuestionAsked
+
+
+class Progress(Struct):
+    """What an agent has said of its turn as a whole.
+
+    Attributes:
+        tokens: what the turn has cost so far.
+        cost: the same in US dollars; an int stays an int.
+        deadline_ms: when the turn ends as an error (Unix time); 0: never.
+        allowed_s: how long after its line that was.
+    """
+
+    tokens: Tokens = field(default_factory=Tokens.none)
+    cost: int | float = 0
+    deadline_ms: int = 0
+    allowed_s: float = 0
+
+
+class LeftAsk(Struct):
+    """What a turn has asked a person, by which name, and what the person said."""
+
+    asked: Asked
+    name: str
+    reply: Reply | None
+
+
+class OpenTurn(Struct):
+    """A turn as it was left.
+
+    Attributes:
+        prompt: id of its prompt.
+        session: of the turn.
+        agent: that answers.
+        epoch: of the process that has begun the turn; 0 for a prompt of others.
+        name: what lines call the turn.
+        answer: None where the turn waited for its session.
+        parts: of the answer; what grows has its text in `texts`.
+        texts: pieces of a part that grows, or of what a tool call has put out, by the part.
+        asks: of the turn.
+    """
+
+    prompt: str
+    session: str
+    agent: str
+    epoch: int
+    name: str
+    progress: Progress
+    answer: AssistantMessage | None
+    parts: list[Part]
+    texts: dict[str, list[str]]
+    asks: list[LeftAsk]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the agent has begun the turn itself."""
+        return self.epoch > 0
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_progress = msgspec.json.Decoder(Progress).decode
+_decode_answer = msgspec.json.Decoder(AssistantMessage).decode
+_decode_permission = msgspec.json.Decoder(PermissionAsked).decode
+_decode_question = msgspec.json.Decoder(QuestionAsked).decode
+_decode_reply = msgspec.json.Decoder(Reply).decode
+
+
+def put(db: sqlite3.Connection, prompt: str, agent: str, epoch: int, name: str) -> None:
+    """Note that a turn is open, if that is not noted yet."""
+    db.execute(
+        "INSERT OR IGNORE INTO agent_turn (prompt, agent, epoch, name) VALUES (?, ?, ?, ?)",
+        (prompt, agent, epoch, name),
+    )
+
+
+def put_progress(db: sqlite3.Connection, prompt: str, progress: Progress) -> None:
+    """Save what an agent has said of its turn as a whole."""
+    db.execute("UPDATE agent_turn SET progress = ? WHERE prompt = ?", (_encode(progress), prompt))
+
+
+def append_output(db: sqlite3.Connection, part: str, position: int, text: str) -> None:
+    """Save what a tool call has put out since."""
+    db.execute("INSERT OR REPLACE INTO output VALUES (?, ?, ?)", (part, position, text))
+
+
+def put_ask(db: sqlite3.Connection, prompt: str, name: str, asked: Asked) -> None:
+    """Save what waits for a person; a reply that came first stays."""
+    db.execute(
+        "INSERT OR IGNORE INTO ask (id, prompt, name, json) VALUES (?, ?, ?, ?)",
+        (asked.id, prompt, name, _encode(asked)),
+    )
+
+
+def put_reply(db: sqlite3.Connection, ask: str, reply: Reply) -> None:
+    """Save what a person has said."""
+    db.execute("UPDATE ask SET reply = ? WHERE id = ?", (_encode(reply), ask))
+
+
+def end(db: sqlite3.Connection, prompt: str) -> None:
+    """Note that a turn is over."""
+    db.execute(
+        "DELETE FROM output WHERE part IN (SELECT p.id FROM part p JOIN message m "
+        "ON m.id = p.message WHERE m.parent = ?)",
+        (prompt,),
+    )
+    db.execute("DELETE FROM agent_turn WHERE prompt = ?", (prompt,))
+
+
+def left(db: sqlite3.Connection) -> list[OpenTurn]:
+    """Return the turns that the last processor has left open, in the order of their prompts."""
+    rows = db.execute(
+        "SELECT t.prompt, m.session, t.agent, t.epoch, t.name, t.progress FROM agent_turn t "
+        "JOIN message m ON m.id = t.prompt ORDER BY m.created, m.id"
+    ).fetchall()
+    return [_left(db, *row) for row in rows]
+
+
+def _left(
+    db: sqlite3.Connection,
+    prompt: str,
+    session: str,
+    agent: str,
+    epoch: int,
+    name: str,
+    progress: bytes | None,
+) -> OpenTurn:
+    row = db.execute("SELECT json FROM message WHERE parent = ? AND open", (prompt,)).fetchone()
+    answer = None if row is None else _decode_answer(row[0])
+    parts = [] if answer is None else messages.parts_of(db, answer.id)
+    return OpenTurn(
+        prompt,
+        session,
+        agent,
+        epoch,
+        name,
+        Progress() if progress is None else _decode_progress(progress),
+        answer,
+        parts,
+        {part.id: _texts(db, part) for part in parts},
+        _asks(db, prompt),
+    )
+
+
+def _texts(db: sqlite3.Connection, part: Part) -> list[str]:
+    if isinstance(part, TextPart | ReasoningPart):
+        return chunks.pieces_of(db, part.id)
+    if not isinstance(part, ToolPart):
+        return []
+    rows = db.execute("SELECT text FROM output WHERE part = ? ORDER BY position", (part.id,))
+    return [text for (text,) in rows]
+
+
+def _asks(db: sqlite3.Connection, prompt: str) -> list[LeftAsk]:
+    rows = db.execute("SELECT id, name, json, reply FROM ask WHERE prompt = ?", (prompt,))
+    return [
+        LeftAsk(_asked(ask, json), name, None if reply is None else _decode_reply(reply))
+        for ask, name, json, reply in rows.fetchall()
+    ]
+
+
+def _asked(ask: str, json: bytes) -> Asked:
+    return _decode_permission(json) if ask.startswith("per") else _decode_question(json)
