@@ -117,7 +117,7 @@ class ACPAgent:
         )
 
     def _authenticate(self, raw: Raw) -> Result:
-        words = "there is nothing to choose: the login of the server is in its URL"
+        words = "there is no method to choose: the login of the server is in its URL"
         raise RpcError(INVALID_PARAMS, words)
 
     def _new(self, raw: Raw) -> Job:
@@ -141,7 +141,9 @@ class ACPAgent:
         try:
             begin = int(given.cursor or 0)
         except ValueError:
-            raise RpcError(INVALID_PARAMS, f"cursor: {given.cursor!r} is not ours") from None
+            raise RpcError(
+                INVALID_PARAMS, f"cursor: {given.cursor!r} is not a cursor of this agent"
+            ) from None
         return self._job(lambda: self._listed(folder, max(0, begin)))
 
     def _listed(self, folder: str, begin: int) -> Result:
@@ -202,7 +204,7 @@ class ACPAgent:
         given = params(raw, methods.Prompt)
         attached = self._attached(given.sessionId)
         if not given.prompt:
-            raise RpcError(INVALID_PARAMS, "prompt: it is empty")
+            raise RpcError(INVALID_PARAMS, "prompt: it is empty; send at least one block")
         try:
             parts = parts_of(given.prompt)
         except BadBlock as error:

@@ -105,7 +105,7 @@ class Asks:
                 *get_or([], "/question", list[Question], directory),
             ]
         except ServerFailure as error:
-            log.warning("what the server waits for cannot be told: %s", error)
+            log.warning("the permissions and questions that wait cannot be fetched: %s", error)
             return
         for one in waiting:
             self._put(one)
@@ -210,4 +210,4 @@ class Asks:
         try:
             self._server.ask("POST", path, body, root.conversation.directory)
         except ServerFailure as error:
-            log.warning("an answer did not reach the server: %s", error)
+            log.warning("an answer could not be sent to the server: %s", error)

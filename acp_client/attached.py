@@ -31,7 +31,7 @@ _STATUS_S = 8.0
 """A server that has just started may leave what comes too early without an answer."""
 _RECENT = 100
 _DELETED = "the session was deleted"
-_LOST = "the server does not know this prompt any more; send it again"
+_LOST = "the server has lost this prompt; send it again"
 
 
 class Running:
@@ -170,7 +170,7 @@ class Attached:
             path = f"{self.path}/message/{quote(message_id, '')}"
             stored = self._server.get(path, Stored, self.conversation.directory)
         except ServerFailure as error:
-            log.warning("what message %s is cannot be told: %s", message_id, error)
+            log.warning("message %s cannot be fetched: %s", message_id, error)
         with self._lock:
             self.tell(self.conversation.learn(message_id, stored))
             self.settle()
@@ -186,7 +186,7 @@ class Attached:
                 if self._caught_up_with(running, settled):
                     break
             except ServerFailure as error:
-                log.warning("what the stream has missed cannot be fetched: %s", error)
+                log.warning("the events that the stream has missed cannot be fetched: %s", error)
         with self._lock:
             self._recovering = False
             self.go_live()

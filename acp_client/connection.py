@@ -62,7 +62,7 @@ def within(sock: socket.socket, seconds: float | None) -> Iterator[None]:
     finally:
         timer.cancel()
     if over.is_set():
-        raise NoEnd(f"sends without an end, for more than {seconds:g} s")
+        raise NoEnd(f"has not ended its answer after {seconds:g} s")
 
 
 def in_words(error: Exception) -> str:

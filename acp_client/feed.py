@@ -84,10 +84,10 @@ class Feed:
             try:
                 self._take(decode.event_of(frame.data), listener)
             except Unreadable as error:
-                log.warning("an event that cannot be read: %s", error)
+                log.warning("an event could not be read: %s", error)
             except Exception:
                 # One event must not take all that follow along.
-                log.exception("an event that cannot be told: %r", frame.data[:200])
+                log.exception("an event could not be handled: %r", frame.data[:200])
 
     def _take(self, event: Event, listener: Listener) -> None:
         if event.type == "server.connected":

@@ -68,7 +68,7 @@ def _server(entry: Any) -> McpServer:
         return McpServer(
             name, {"type": "remote", "url": url, "headers": _values(entry, "headers")}
         )
-    raise Unusable(f"{name}: neither command nor url says how it is reached")
+    raise Unusable(f"{name}: it has neither command nor url")
 
 
 def _command(entry: Json) -> list[str]:

@@ -30,7 +30,7 @@ from acp_client.wire import Session, SlashCommand, Stored, Todo
 
 _RECENT = 100
 _OWN_IDS = "ses"
-_COMPACT = Command(COMPACT, "Sum the session up, so that its context is free again")
+_COMPACT = Command(COMPACT, "Summarise the session to free its context")
 log = logging.getLogger("weir.acp")
 
 
@@ -118,7 +118,9 @@ class Opening:
         with self._lock:
             before = self._router.sessions.get(session.id)
             if before is not None and before.running is not None:
-                raise RpcError(INVALID_REQUEST, f"session {session.id} is in a turn here")
+                raise RpcError(
+                    INVALID_REQUEST, f"session {session.id} is in a turn; cancel it, or wait"
+                )
             self._router.sessions[session.id] = attached
         self._add(mcp, session.directory)
         return attached

@@ -117,7 +117,9 @@ class Choices:
         """
         offered = {MODEL: self._catalogue.models, MODE: self._catalogue.modes}.get(option)
         if offered is None:
-            raise UnknownChoice(f"configId: {option!r} is no option; allowed are {MODEL}, {MODE}")
+            raise UnknownChoice(
+                f"configId: {option!r} is not an option; allowed are {MODEL}, {MODE}"
+            )
         names = [one.value for one in offered]
         if value not in names:
             raise UnknownChoice(f"{option}: {value!r} is unknown; allowed are {', '.join(names)}")

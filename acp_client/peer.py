@@ -217,6 +217,6 @@ class Peer:
         with self._lock:
             ask = self._asks.pop(answer.id, None)
         if ask is None:
-            log.warning("an answer to a request that nobody made: %r", answer.id)
+            log.warning("the editor answers a request that was not made: %r", answer.id)
         else:
             ask.settle(answer)

@@ -59,7 +59,7 @@ class Prompting:
             if attached.running is not None:
                 raise RpcError(
                     INVALID_REQUEST,
-                    f"session {attached.conversation.id} is in a turn: cancel it, or wait",
+                    f"session {attached.conversation.id} is in a turn; cancel it, or wait",
                 )
             running = attached.running = Running()
         return Job(
@@ -131,7 +131,7 @@ class Prompting:
             try:
                 attached.look_for_prompt(running)
             except ServerFailure as failure:
-                log.warning("whether the prompt was taken cannot be told yet: %s", failure)
+                log.warning("it is not known yet whether the server has the prompt: %s", failure)
         return running.turn.prompt is not None
 
     def _command(self, attached: Attached, running: Running, name: str, given: str) -> None:

@@ -141,7 +141,7 @@ class Router:
         try:
             found = self._server.get(f"/session/{quote(session_id, '')}", Session)
         except ServerFailure as error:
-            log.warning("whose session %s is cannot be told: %s", session_id, error)
+            log.warning("the parent of session %s cannot be fetched: %s", session_id, error)
             return ""
         if found.parentID:
             self._note(session_id, found.parentID)

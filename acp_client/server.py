@@ -62,7 +62,7 @@ class Server:
         try:
             return decode.read(said, kind)
         except decode.Unreadable as error:
-            raise Refused(200, f"GET {path}: an answer that cannot be read: {error}") from None
+            raise Refused(200, f"GET {path}: the answer cannot be read: {error}") from None
 
     def get_or(self, default: _T, path: str, kind: type[_T], directory: str = "") -> _T:
         """Return the same, or `default` from a server that has no such route."""

@@ -26,7 +26,12 @@ def _folder(value: str) -> str:
 
 FLAGS = (
     Flag("server", UPSTREAM, DEFAULT_SERVER, "the weir or opencode to talk to"),
-    Flag("directory", Kind(_folder, "a folder that is there"), None, "where sessions are listed"),
+    Flag(
+        "directory",
+        Kind(_folder, "an existing folder"),
+        None,
+        "the folder whose sessions are listed by default",
+    ),
     Flag(
         "log-level",
         flags.one_of("debug", "info", "warning", "error"),

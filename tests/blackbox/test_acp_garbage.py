@@ -133,7 +133,7 @@ def test_it_ends_with_its_editor():
     [
         (["--server", "nonsense"], "--server: not the URL of a server"),
         (["--server", "http://h/path?x"], "--server: it has a query"),
-        (["--directory", "/no/such/folder"], "a folder that is there"),
+        (["--directory", "/no/such/folder"], "an existing folder"),
         (["--colour", "red"], "--colour: unknown"),
     ],
 )

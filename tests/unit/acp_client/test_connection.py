@@ -48,7 +48,7 @@ def server(request, monkeypatch):
 
 
 def test_a_question_has_an_end(server):
-    with pytest.raises(Unanswered, match="sends without an end"):
+    with pytest.raises(Unanswered, match="has not ended its answer"):
         Server(Origin.parse(server.url)).ask("GET", "/session", timeout_s=ENOUGH_S)
 
 
