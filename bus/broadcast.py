@@ -71,7 +71,8 @@ class Broadcast:
 
     def _begin_anew(self) -> None:
         log.warning(
-            "over %d topics are subscribed to at %s: it is bound anew, subscribers come again",
+            "more than %d topics are subscribed to at %s: the socket is opened again, and workers "
+            "connect again",
             MOST_TOPICS,
             self._address,
         )

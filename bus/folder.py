@@ -102,8 +102,8 @@ def _check(folder: Path, flag: str) -> None:
     if mode & stat.S_IWOTH or (mode & stat.S_IWGRP and found.st_uid != os.geteuid()):
         raise FolderUnusable(
             f"{flag}: other users may write into {str(folder)!r} (its mode is {mode:04o}); "
-            f"take that away with chmod 700, or choose another folder ({str(folder / 'weir')!r} "
-            "will do)"
+            f"remove that right with chmod 700, or choose another folder, such as "
+            f"{str(folder / 'weir')!r}"
         )
     if mode & stat.S_IWGRP:
         _close_to_group(folder, flag)
@@ -116,7 +116,7 @@ def _close_to_group(folder: Path, flag: str) -> None:
         if (owner := path.lstat().st_uid) not in (os.geteuid(), _ROOT):
             raise FolderUnusable(
                 f"{flag}: {str(path)!r} belongs to another user (uid {owner}); "
-                "take it away, or choose another folder"
+                "remove it, or choose another folder"
             )
 
 
@@ -141,7 +141,8 @@ def _hold(held: int, folder: Path, flag: str, user: str) -> None:
         pid = os.read(held, 32).decode(errors="replace").strip()
         who = f"another {user} (pid {pid})" if pid else f"another {user}"
         raise FolderInUse(
-            f"{flag}: {str(folder)!r} is in use by {who}; stop that one, or choose another folder"
+            f"{flag}: {str(folder)!r} is in use by {who}; stop that process, or choose another "
+            "folder"
         ) from None
     except OSError as error:
         raise FolderUnusable(

@@ -114,7 +114,7 @@ def _login(url: SplitResult) -> Login | None:
     if url.username is None:
         return None
     if not url.username or not url.password:
-        raise BadFlag(f"it has a name or a password but not both; allowed is {_ALLOWED}")
+        raise BadFlag(f"it has a user name or a password, but not both; allowed is {_ALLOWED}")
     login = Login(unquote(url.username), unquote(url.password))
     if "\0" in login.username + login.password:
         raise BadFlag(f"it has a NUL in its login; allowed is {_ALLOWED}")

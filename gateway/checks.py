@@ -51,10 +51,12 @@ def heartbeats(heard: Mapping[str, Heard], buses: int) -> Iterator[Check]:
         ok = age_s <= HEARTBEAT_AGE_S
         words = f"source {source} was heard {age_s:.1f} s ago by worker {last.worker}"
         if not ok and number >= buses:
-            ok, words = True, f"{words}; another has taken its place"
+            ok, words = True, f"{words}; another source has taken its place"
         yield _check("heartbeat_age_s", ok, age_s, HEARTBEAT_AGE_S, words)
     for _ in range(buses - len(heard)):
-        yield _check("heartbeat_age_s", False, None, HEARTBEAT_AGE_S, "no source was heard yet")
+        yield _check(
+            "heartbeat_age_s", False, None, HEARTBEAT_AGE_S, "no source has been heard yet"
+        )
 
 
 def turns(post: Post, now: float) -> bool:
@@ -73,7 +75,7 @@ def loop_lag(post: Post, now: float) -> Check:
     lag_s = max(overdue_s, worker.loop_lag_s)
     words = f"the loop of worker {worker.worker} was late by {lag_s:.2f} s"
     if not turns(post, now):
-        words = f"worker {worker.worker} (pid {worker.pid}) stands still for {overdue_s:.1f} s"
+        words = f"worker {worker.worker} (pid {worker.pid}) has stood still for {overdue_s:.1f} s"
     return _check("loop_lag_s", lag_s <= LOOP_LAG_S, lag_s, LOOP_LAG_S, words)
 
 

@@ -79,7 +79,7 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
         while not draining.ready() or self._unfinished(time.monotonic() - began):
             self._tick()
         if door.served:
-            log.warning("%d requests are broken off", len(door.served))
+            log.warning("the worker stops: %d requests are cut off", len(door.served))
 
     def _unfinished(self, waited_s: float) -> bool:
         """Tell whether there is something to wait for, once readers are let go."""

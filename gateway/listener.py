@@ -73,8 +73,8 @@ def _in_words(error: OSError, host: str, port: int) -> BadFlag:
     if error.errno in _NO_SUCH_ADDRESS:
         return _no_host(host, error.strerror or str(error))
     return BadFlag(
-        f"--port: {port} on {host} cannot be had ({error.strerror}); "
-        "stop what uses it, or choose another port (0: any free one)"
+        f"--port: {port} on {host} cannot be used ({error.strerror}); "
+        "stop the program that uses it, or choose another port (0: any free port)"
     )
 
 

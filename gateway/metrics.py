@@ -48,26 +48,48 @@ def _streams(posts: list[Post], counts: Counts) -> Iterator[Family]:
         ("streams_opened", "Streams opened.", counts.streams),
         (
             "stream_events",
-            "Events that readers were due: those in frames, the merged and the superseded.",
+            "Events due to readers: those in frames, the merged and the superseded.",
             sent.events,
         ),
-        ("stream_frames", "Frames written, each with an event of a source.", sent.frames),
-        ("stream_own_frames", "Frames written of weir itself.", sent.own_frames),
-        ("stream_upserts", "Frames written that say what is, after a gap.", sent.upserts),
+        ("stream_frames", "Frames written with events of sources.", sent.frames),
+        (
+            "stream_own_frames",
+            "Frames written with weir's own events, such as heartbeats.",
+            sent.own_frames,
+        ),
+        (
+            "stream_upserts",
+            "Frames written with upserts, the present state of entities.",
+            sent.upserts,
+        ),
         ("stream_bytes", "Bytes of frames written.", sent.bytes),
-        ("stream_merged_events", "Events in the frame of another one.", sent.merged),
+        (
+            "stream_merged_events",
+            "Events that were merged into the frame of another event.",
+            sent.merged,
+        ),
         (
             "stream_superseded_events",
-            "Events left out, since a later snapshot stands for them.",
+            "Events left out, since a later snapshot contains them.",
             sent.superseded,
         ),
-        ("stream_saved_bytes", "Bytes that merging has saved, about.", sent.saved_bytes),
+        ("stream_saved_bytes", "Bytes saved by merging, estimated.", sent.saved_bytes),
     ):
         yield counter(f"weir_{name}_total", help_text, value)
     for name, help_text, label, values in (
         ("evictions", "Streams that ended, by cause.", "cause", counts.evictions),
-        ("resumes", "Streams that came in, by verdict on their id.", "verdict", counts.resumes),
-        ("catch_ups", "Readers that fell off the log, by verdict.", "verdict", counts.catch_ups),
+        (
+            "resumes",
+            "Streams opened, by what became of their last event id.",
+            "verdict",
+            counts.resumes,
+        ),
+        (
+            "catch_ups",
+            "Readers that the log moved past, by what became of them.",
+            "verdict",
+            counts.catch_ups,
+        ),
     ):
         yield counter(f"weir_{name}_total", help_text, by(label, values))
 
@@ -75,13 +97,11 @@ def _streams(posts: list[Post], counts: Counts) -> Iterator[Family]:
 def _sources(posts: list[Post], counts: Counts) -> Iterator[Family]:
     received = [(_seat(post), (post.status.counts + post.carried).received) for post in posts]
     yield counter("weir_events_received_total", "Events that came over the bus.", received)
-    yield counter(
-        "weir_malformed_frames_total", "Frames of the bus that make no sense.", counts.malformed
-    )
+    yield counter("weir_malformed_frames_total", "Malformed frames on the bus.", counts.malformed)
     for name, help_text, field in (
         ("gaps", "How often events were missing on the bus.", "gaps"),
-        ("events_repaired", "Missing events that were replayed.", "repaired"),
-        ("events_lost", "Missing events that will never be had.", "lost"),
+        ("events_repaired", "Missing events that were repaired by a replay.", "repaired"),
+        ("events_lost", "Missing events that could not be repaired.", "lost"),
         ("snapshots", "Snapshots taken in place of missing events.", "snapshots"),
     ):
         values = {source: getattr(counted, field) for source, counted in counts.sources.items()}
@@ -97,14 +117,16 @@ def _sources(posts: list[Post], counts: Counts) -> Iterator[Family]:
         ages[row.source] = max(ages.get(row.source, 0.0), row.heartbeat_age_s)
     yield gauge(
         "weir_heartbeat_age_seconds",
-        "Since a source was heard by the worker that heard it least lately.",
+        "Seconds since the last frame of a source, at the worker that has waited longest.",
         by("source", ages),
     )
 
 
 def _processors(processors: list[ProcessorStatus]) -> Iterator[Family]:
     answering = {one.bus: int(one.answering) for one in processors}
-    yield gauge("weir_processor_answering", "Whether it answers commands.", by("bus", answering))
+    yield gauge(
+        "weir_processor_answering", "Whether the processor answers commands.", by("bus", answering)
+    )
     connected: dict[str, float] = {}
     ages: dict[str, float] = {}
     for one in processors:
@@ -116,8 +138,12 @@ def _processors(processors: list[ProcessorStatus]) -> Iterator[Family]:
             ages[one.bus] = age_s
     if connected:
         told = by("bus", connected)
-        yield gauge("weir_upstream_connected", "Whether the upstream's stream stands.", told)
-        yield gauge("weir_upstream_frame_age_seconds", "Since its last frame.", by("bus", ages))
+        yield gauge("weir_upstream_connected", "Whether the stream of the upstream is open.", told)
+        yield gauge(
+            "weir_upstream_frame_age_seconds",
+            "Seconds since the last frame of the upstream.",
+            by("bus", ages),
+        )
 
 
 def _agents(
@@ -145,17 +171,21 @@ def _agents(
 
 def _workers(survey: Survey) -> Iterator[Family]:
     posts = survey.posts
-    yield gauge("weir_workers", "Workers that live.", len(posts))
+    yield gauge("weir_workers", "Workers that are alive.", len(posts))
     ages = [(_seat(post), survey.age_s(post)) for post in posts]
-    yield gauge("weir_worker_age_seconds", "Since the worker said what is told of it.", ages)
+    yield gauge("weir_worker_age_seconds", "Seconds since the worker posted its figures.", ages)
     lags = [(_seat(post), post.status.loop_lag_s) for post in posts]
-    yield gauge("weir_loop_lag_seconds", "The longest wait for the event loop lately.", lags)
+    yield gauge(
+        "weir_loop_lag_seconds", "The longest wait for the event loop in the last seconds.", lags
+    )
     uptimes = [(_seat(post), post.status.uptime_s) for post in posts]
-    yield gauge("weir_worker_uptime_seconds", "Since the worker's start.", uptimes)
+    yield gauge("weir_worker_uptime_seconds", "Seconds since the worker started.", uptimes)
     for store in ("log", "ledger"):
         for what, unit in (("entries", "Entries held"), ("bytes", "Bytes held")):
             yield _fill(posts, store, what, f"weir_{store}_{what}", f"{unit} in the {store}.")
-        yield _fill(posts, store, "fill", f"weir_{store}_fill_ratio", f"Used part of the {store}.")
+        yield _fill(
+            posts, store, "fill", f"weir_{store}_fill_ratio", f"Used share of the {store}."
+        )
 
 
 def _fill(posts: Iterable[Post], store: str, field: str, name: str, help_text: str) -> Family:

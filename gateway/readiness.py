@@ -144,7 +144,7 @@ class ReadinessMemory:
 
     def _words(self, age_s: float | None) -> str:
         if self._refused:
-            return f"the processor refuses to tell its readiness: {self._refused}"
+            return f"the processor refuses to report its readiness: {self._refused}"
         if age_s is None:
             return "the processor has not answered yet"
         if not self.answering:
@@ -171,7 +171,9 @@ def _frames(upstream: dict[str, Any], age_s: float) -> Check:
     frame_age_s = frame_age(upstream, age_s)
     allowed_s = _number(upstream.get("silence_s"))
     if frame_age_s is None:
-        return Check(name=_FRAME_AGE, ok=True, reason="nothing is known of the upstream's frames")
+        return Check(
+            name=_FRAME_AGE, ok=True, reason="the age of the upstream's last frame is not known"
+        )
     words = f"the upstream's last frame came {frame_age_s:.1f} s ago"
     ok = allowed_s is None or frame_age_s <= allowed_s
     if not ok:

@@ -46,30 +46,37 @@ BUSES = Kind(_buses, "ipc:///FOLDER or tcp://LOOPBACK:PORT, several joined with 
 FRAME_HZ = flags.number(0, 1000)
 
 GATEWAY_FLAGS = (
-    Flag("host", flags.text("an address of this machine"), "127.0.0.1", "where to listen"),
-    Flag("port", flags.whole(0, 65535), 4097, "where to listen; 0 for any free port"),
+    Flag(
+        "host", flags.text("an address of this machine"), "127.0.0.1", "the address to listen on"
+    ),
+    Flag("port", flags.whole(0, 65535), 4097, "the port to listen on; 0: any free port"),
     Flag("workers", flags.whole(1, 64), 2, "gunicorn workers"),
     Flag("heartbeat-ms", flags.whole(1000, 60000), 10000, "time between heartbeats of a stream"),
     Flag(
         "frame-hz",
         FRAME_HZ,
         30.0,
-        "how often a second further deltas of a text leave, less often as it grows; 0: at once",
+        "most further deltas of a text in a second, fewer as the text grows; 0: no limit",
     ),
     Flag(
         "stall-timeout",
         flags.number(1, 3600, "seconds"),
         30.0,
-        "how long a reader may accept no byte of what waits for it",
+        "how long a reader may accept no byte while something waits for it; then it is reset",
     ),
     Flag(
         "drain",
         flags.number(0, 60, "seconds"),
         2.0,
-        "over how long readers are let go when a worker stops",
+        "how long a worker that stops takes to end its streams, one after the other",
     ),
-    Flag("max-readers", flags.whole(1, 100000), 4096, "event streams a worker holds at once"),
-    Flag("max-message", flags.whole(1, 60), 32, "MiB of a prompt; past it, 413"),
+    Flag(
+        "max-readers",
+        flags.whole(1, 100000),
+        4096,
+        "event streams that a worker holds at once; past it, 503",
+    ),
+    Flag("max-message", flags.whole(1, 60), 32, "largest prompt in MiB; past it, 413"),
     Flag(
         "trusted-proxies",
         Kind(Networks.parse, "addresses or networks, joined with commas"),
@@ -83,32 +90,37 @@ GATEWAY_FLAGS = (
         "web pages that may call, besides local ones and those that the upstream allows",
         many=True,
     ),
-    Flag("command-timeout", flags.number(0.1, 60, "seconds"), 10.0, "wait for the processor"),
+    Flag(
+        "command-timeout",
+        flags.number(0.1, 60, "seconds"),
+        10.0,
+        "how long to wait for the processor",
+    ),
 )
 LOG_LEVEL = Flag(
     "log-level", flags.one_of("debug", "info", "warning", "error"), "info", "what is logged"
 )
 UPSTREAM_FLAGS = (
-    Flag("upstream", UPSTREAM, None, "the opencode server behind every route but weir's own"),
+    Flag("upstream", UPSTREAM, None, "the opencode server to stand in front of"),
     Flag(
         "upstream-timeout",
         flags.number(0.1, 86400, "seconds"),
         60.0,
-        "how long the upstream may be silent, held requests apart, before 504",
+        "how long the upstream may send nothing; then 504, unless its health answers",
     ),
 )
 _BUS = Flag("bus", BUSES, REQUIRED, "the processors' buses; the first also takes commands")
 _LISTEN_FD = Flag(
     "listen-fd",
-    Kind(_inherited, "the number of a socket that was handed down"),
+    Kind(_inherited, "the file descriptor of an open socket"),
     None,
-    "a socket that listens already, inherited; instead of --host and --port",
+    "an inherited socket that already listens, in place of --host and --port",
 )
 _WORKER_TIMEOUT = Flag(
     "worker-timeout",
     flags.whole(0, 86400),
     30,
-    "seconds a worker's loop may stand still; 0: any, since a supervisor sees to it",
+    "seconds that a worker's loop may stand still; 0: no limit, if a supervisor watches",
 )
 _FLAGS = (_BUS, *GATEWAY_FLAGS, *UPSTREAM_FLAGS, _LISTEN_FD, _WORKER_TIMEOUT, LOG_LEVEL)
 

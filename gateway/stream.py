@@ -38,7 +38,7 @@ _RETRY_MS = (500, 1500)
 _RANDOM: Final = random.SystemRandom()
 _LOOK_S = 0.05
 _COMMENT_S = 1.0
-_WAITING = b": this worker is yet to hear of the last event\n\n"
+_WAITING = b": this worker has not received the last event yet\n\n"
 
 
 class Stream:

@@ -36,7 +36,7 @@ def _origin(name: str) -> str:
     """Return an origin as a browser spells it: in lower case, without a slash at its end."""
     plain = name.lower().removesuffix("/")
     if not _ORIGIN.fullmatch(plain):
-        raise BadFlag(f"{name!r} is no origin of a web page; allowed is {ALLOWED}")
+        raise BadFlag(f"{name!r} is not the origin of a web page; allowed is {ALLOWED}")
     return plain
 
 

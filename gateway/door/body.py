@@ -117,7 +117,7 @@ class Body:
             self._wire.lane.gather()
             within_s -= time.monotonic() - began
         if within_s <= 0:  # what comes byte by byte is never waited for
-            raise Refusal(408, f"the body comes slower than {LEAST_BYTES_S} bytes a second")
+            raise Refusal(408, f"the body arrives at less than {LEAST_BYTES_S} bytes a second")
         self._take_in(size, within_s)
         self._waited_s += time.monotonic() - began
         self._receives += 1
@@ -126,7 +126,7 @@ class Body:
         try:
             data = self._wire.receive(size, within_s)
         except GivenUp as error:
-            raise Refusal(408, f"the body is not whole: {error}") from None
+            raise Refusal(408, f"the body is incomplete: {error}") from None
         except OSError as error:
             raise ClientGone from error
         if not data:

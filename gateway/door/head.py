@@ -115,7 +115,7 @@ def _target(method: str, target: bytes) -> bytes:
         return target
     absolute = _ABSOLUTE.match(target)
     if absolute is None:
-        raise Refusal(400, "the target is no path: it does not begin with '/'")
+        raise Refusal(400, "the request target is not a path: it does not begin with '/'")
     rest = target[absolute.end() :]
     return rest if rest.startswith(b"/") else b"/" + rest
 
@@ -132,7 +132,9 @@ def _framing(headers: list[Header], http11: bool) -> tuple[int, bool]:
     if codings:
         _check_codings([one.strip(b" \t").lower() for one in b",".join(codings).split(b",")])
         if lengths or not http11:
-            raise Refusal(400, "transfer-encoding beside content-length, or in HTTP/1.0")
+            raise Refusal(
+                400, "transfer-encoding is not allowed beside content-length, or in HTTP/1.0"
+            )
         return 0, True
     if len(lengths) > 1 or (lengths and not _LENGTH.fullmatch(lengths[0])):
         raise Refusal(400, "content-length is not one number of at most 18 digits")
@@ -141,9 +143,9 @@ def _framing(headers: list[Header], http11: bool) -> tuple[int, bool]:
 
 def _check_codings(codings: list[bytes]) -> None:
     if codings[-1] != b"chunked" or codings.count(b"chunked") > 1:
-        raise Refusal(400, "transfer-encoding does not end with chunked, once")
+        raise Refusal(400, "transfer-encoding has to end with chunked, and name it once")
     if len(codings) > 1:
-        raise Refusal(501, "of transfer codings only chunked is supported; use content-encoding")
+        raise Refusal(501, "the only transfer coding supported is chunked; use content-encoding")
 
 
 def _expects_continue(headers: list[Header]) -> bool:

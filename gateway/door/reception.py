@@ -44,12 +44,12 @@ def receive_head(wire: Wire) -> Head | None:
             wire.lane.gather()
         within_s = IDLE_S if until is None else until - time.monotonic()
         if within_s <= 0:  # what comes byte by byte is never waited for
-            raise Refusal(408, f"the head is not whole within {HEAD_WITHIN_S:g} s")
+            raise Refusal(408, f"the head has not arrived within {HEAD_WITHIN_S:g} s")
         try:
             data = wire.receive(_AT_ONCE, within_s)
         except GivenUp as error:
             if ahead:
-                raise Refusal(408, f"the head is not whole: {error}") from None
+                raise Refusal(408, f"the head is incomplete: {error}") from None
             return None
         if not data:
             return None

@@ -157,7 +157,9 @@ class Slots:
             Refusal: so many are served already, and each of them is at work.
         """
         if not is_probe and self._served >= self._requests and not self._let_go(self._stuck):
-            raise Refusal(503, f"this worker serves {self._requests} requests at once; try again")
+            raise Refusal(
+                503, f"this worker already serves {self._requests} requests, its limit; try again"
+            )
         self._served += 1
 
     def end(self) -> None:
@@ -190,13 +192,17 @@ class Slots:
         for queue in (self._idle, self._stuck):
             over = (one for one in queue if one.until <= now)
             for one in list(islice(over, _MOST_AT_ONCE)):
-                self._give_up(queue, one, "the client has kept this server waiting for too long")
+                self._give_up(queue, one, "the client took too long")
 
     def _let_go(self, queue: _Queue) -> bool:
         one = queue.first_to_go()
         if one is None or time.monotonic() - one.since < GRACE_S:
             return False
-        self._give_up(queue, one, "this server needs the place of a connection that waits")
+        self._give_up(
+            queue,
+            one,
+            "the connection waited for its client, and another connection needs its place",
+        )
         return True
 
     def _give_up(self, queue: _Queue, one: Wait, why: str) -> None:

@@ -39,7 +39,8 @@ class SlowLane:
         """
         if self._waiting >= _MOST_WAIT:
             raise Refusal(
-                503, "too many requests with very many headers or chunks, or sent in one go"
+                503,
+                "too many requests are pipelined, or have very many headers or chunks; try again",
             )
         self._waiting += 1
         try:

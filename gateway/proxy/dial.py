@@ -28,7 +28,7 @@ def dial(origin: Origin, timeout_s: float = CONNECT_TIMEOUT_S) -> socket.socket:
         with gevent.Timeout(timeout_s, TimeoutError()):
             return _connected(origin)
     except TimeoutError:
-        silent = f"the upstream {origin} took no connection within {timeout_s:g} s"
+        silent = f"the upstream {origin} did not accept the connection within {timeout_s:g} s"
         raise UpstreamSilent(silent) from None
     except OSError as error:
         raise UpstreamFailed(_words(origin, error)) from error
@@ -60,9 +60,9 @@ def _words(origin: Origin, error: OSError) -> str:
     if isinstance(error, socket.gaierror):
         return f"the name of the upstream {origin} cannot be resolved: {error.strerror}"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate of the upstream {origin} is not valid: {error.verify_message}"
+        return f"the certificate of the upstream {origin} is not trusted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"there is no TLS with the upstream {origin}: {error.reason or error}"
+        return f"TLS with the upstream {origin} failed: {error.reason or error}"
     if error.errno == errno.ECONNREFUSED:
         return f"the upstream {origin} refuses connections; is it running?"
     return f"the upstream {origin} cannot be reached: {error.strerror or error}"

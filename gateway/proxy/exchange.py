@@ -145,7 +145,7 @@ class Exchange:
                 self._upstream.receive(self._patience.left_s)
             except NothingHeard:
                 if not self._patience.extended():
-                    raise self._ended or UpstreamSilent("the upstream says nothing") from None
+                    raise self._ended or UpstreamSilent("the upstream sends nothing") from None
             else:
                 break
         self._patience.broken()
@@ -156,8 +156,8 @@ class Exchange:
         if not self._upstream.heard:
             return "the upstream closed the connection before it answered"
         if isinstance(error, h11.RemoteProtocolError):
-            return f"the upstream's answer is not HTTP, or not whole: {error}"
-        return f"the upstream broke off its answer: {error}"
+            return f"the upstream's answer is not HTTP, or incomplete: {error}"
+        return f"the upstream cut its answer off: {error}"
 
 
 def _of(event: h11.Response | h11.InformationalResponse) -> tuple[int, bytes, list[Header]]:

@@ -195,7 +195,9 @@ def _refuse_what_cannot_pass(incoming: Request) -> None:
     if b"websocket" in tokens(incoming.headers, b"upgrade"):
         raise Refusal(501, _NO_WEBSOCKETS)
     if incoming.method == "CONNECT":
-        raise Refusal(501, "weir is no tunnel: it passes requests on to its upstream alone")
+        raise Refusal(
+            501, "CONNECT is not supported: weir passes requests on to its upstream only"
+        )
 
 
 def _log(incoming: Request, refusal: Refusal) -> None:

@@ -41,5 +41,7 @@ def below(folder: str, target: bytes) -> bytes:
         return target
     path = unquote(target.partition(b"?")[0].decode("latin-1"), "latin-1").replace("\\", "/")
     if ".." in path.split("/"):
-        raise Refusal(400, f"the path has '..', and the upstream is under {folder}")
+        raise Refusal(
+            400, f"the path has '..', which is not allowed since the upstream is under {folder}"
+        )
     return folder.encode() + target

@@ -133,7 +133,7 @@ class _Delivery:
         try:
             return self._courier.ask(More(token))
         except (CommandFailed, ProcessorGone, DeadlineExceeded) as error:
-            log.warning("an answer is broken off: %s", error)
+            log.warning("an answer is cut off: %s", error)
             if self._connection is not None:
                 self._connection.reset(str(error))
             raise ConnectionResetError(errno.ECONNRESET, str(error)) from error

@@ -9,7 +9,7 @@ import falcon
 from bus.ids import Ids
 from gateway.connection import Connection
 from gateway.door.own import WIRE
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, BoundReached
 from gateway.folders import Folders
 from gateway.heartbeats import Heartbeats
 from gateway.neighbour import Neighbours
@@ -76,11 +76,9 @@ class EventStream:
         except TooManyReaders:
             if connection is not None:
                 connection.hang_up()  # the many who are refused take no room
-            raise falcon.HTTPServiceUnavailable(
-                title="TooManyReaders",
-                description="this server holds as many event streams as it may; try again",
-                retry_after=_RETRY_AFTER_S,
-            ) from None
+            most = self._settings.max_readers
+            words = f"this worker holds {most} event streams, its limit; try again"
+            raise BoundReached(503, words, "--max-readers", _RETRY_AFTER_S) from None
         if wire is not None:
             wire.become_stream()
         if self._endpoint is Endpoint.INSTANCE:

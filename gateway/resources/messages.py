@@ -30,7 +30,7 @@ class Messages:
         limit = integer(req, "limit", 1, _MAX_LIMIT)
         before = req.get_param("before") or None
         if before is not None and limit is None:
-            raise BadRequest("before: needs limit beside it", "Query", "before")
+            raise BadRequest("before: not allowed without limit", "Query", "before")
         done = self._courier.ask(MessageList(session, limit, before))
         if done.cursor is not None:
             _lead_to(req, resp, done.cursor)

@@ -60,7 +60,9 @@ class Sessions:
     def _scope(self, req: Request) -> str | None:
         scope = req.get_param("scope")
         if scope not in (None, "", "project"):
-            raise BadRequest(f"scope: {scope!r} is not project", "Query", "scope")
+            raise BadRequest(
+                f"scope: {scope!r} is not allowed; allowed is project", "Query", "scope"
+            )
         directory = directory_of(req, self._default_directory)
         return None if scope else directory
 

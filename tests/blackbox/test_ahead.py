@@ -47,7 +47,7 @@ def test_a_reader_that_is_ahead_of_a_worker_is_told_what_follows_its_place_and_n
     with RawClient(other_url) as client:
         client.get("/global/event", f"Last-Event-ID: {last_id}")
         for _ in range(LONGER_THAN_COMMENTS):
-            assert b": this worker is yet to hear" in client.until(b"\n\n")
+            assert b": this worker has not received" in client.until(b"\n\n")
         there.publish([*LATE, MARKER])
         told = client.until(b"test.done")
     assert b'"resumed":true' in told

@@ -81,7 +81,7 @@ def test_a_list_whose_session_goes_is_cut_and_not_ended(up: Up, full: str) -> No
     with asked(up, f"/session/{full}/message") as sock:
         assert up.call("DELETE", f"/session/{full}").status == 200
         assert not ends(sock).endswith(b"0\r\n\r\n")
-    up.running.says("an answer is broken off: Message not found")
+    up.running.says("an answer is cut off: Message not found")
 
 
 def test_a_client_that_reads_nothing_is_reset_after_the_stall_timeout(up: Up, full: str) -> None:

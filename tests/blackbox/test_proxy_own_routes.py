@@ -150,7 +150,7 @@ def test_health_and_readiness_tell_what_the_processor_says(weir):
     said = {"now": None}
     own = get(weir, "/global/health")[2]
     assert own["healthy"] is True
-    none_yet = ["the processor has not answered yet", "no source was heard yet"]
+    none_yet = ["the processor has not answered yet", "no source has been heard yet"]
     assert until(weir, lambda status, body: body["reasons"] == none_yet)[0] == 503
     upstream = {"version": "1.18.33", "connected": True}
     with processor(weir.gateway.source, said):
@@ -248,7 +248,7 @@ def test_nobody_gets_in_with_a_password_that_is_not_theirs(protected):
         ("ftp://h", "--upstream:"),
         ("http://h/base?a=b", "--upstream: it has a query"),
         ("http://h:99999", "--upstream:"),
-        ("http://user@h", "--upstream: it has a name or a password but not both"),
+        ("http://user@h", "--upstream: it has a user name or a password, but not both"),
         ("http://u:s3cret@h/p#f", "--upstream: it has a fragment"),
         ("http:// ", "--upstream:"),
     ],

@@ -269,7 +269,7 @@ def test_a_wedged_worker_is_told_by_the_others_without_waiting_for_it(up):
     wait_until(lambda: ready(up), what="readiness")
     pid = max(up.workers(2))
     with stopped(pid):
-        words = f"(pid {pid}) stands still"
+        words = f"(pid {pid}) has stood still"
         wait_until(lambda: words in reasons_of_others(up), what="a reason")
 
         def told_s():

@@ -15,7 +15,7 @@ def run(site: Site, count: int) -> None:
     for _ in site.hold():
         reply = site.ask("GET", "/event")
         said = reply.body["data"]["message"] if reply.status == 503 else ""
-        if "as many event streams as it may" not in said or not reply.headers["Retry-After"]:
+        if "event streams, its limit" not in said or not reply.headers["Retry-After"]:
             site.wrong.append(f"a stream too many: {reply.status} {reply.body}")
         for path in _PROBES:
             if (status := site.ask("GET", path).status) != 200:

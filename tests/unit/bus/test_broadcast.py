@@ -42,7 +42,7 @@ def test_past_the_bound_it_is_bound_anew_and_subscribers_come_again(
     greedy.connect(address)
     for number in range(MOST_TOPICS + 1):
         greedy.subscribe(b"%d" % number)
-    wait_until(lambda: hears(sender, weir) and "bound anew" in caplog.text, what="the bound")
+    wait_until(lambda: hears(sender, weir) and "opened again" in caplog.text, what="the bound")
     greedy.close(0)
     wait_until(lambda: hears(sender, weir), what="the subscriber again")
     sender.close(0)
@@ -54,5 +54,5 @@ def test_subscribers_that_come_and_go_are_within_the_bound(context, address, cap
         weir = sockets.subscriber_socket(context, [address])
         wait_until(partial(hears, sender, weir), what="a subscriber")
         weir.close(0)
-    assert "bound anew" not in caplog.text
+    assert "opened again" not in caplog.text
     sender.close(0)

@@ -77,7 +77,7 @@ def test_a_folder_that_others_may_write_into_is_refused(tmp_path: Path, others: 
     tmp_path.chmod(0o700 | others)
     said = refusal(tmp_path)
     assert f"its mode is {0o700 | others:04o}" in said
-    assert f"'{tmp_path}/weir' will do" in said
+    assert f"such as '{tmp_path}/weir'" in said
     assert not (tmp_path / "lock").exists()
 
 

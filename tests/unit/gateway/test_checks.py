@@ -24,7 +24,7 @@ def test_a_silent_source_is_named_with_what_is_allowed():
 
 
 def test_no_source_at_all_is_a_reason():
-    assert failing(checks.heartbeats({}, buses=2)) == ["no source was heard yet"] * 2
+    assert failing(checks.heartbeats({}, buses=2)) == ["no source has been heard yet"] * 2
 
 
 def test_a_source_that_another_took_the_place_of_may_be_silent():
@@ -41,7 +41,7 @@ def test_a_source_that_another_took_the_place_of_may_be_silent():
         (0.1, 0.9, True, "the loop of worker 3 was late by 0.10 s"),
         (2.5, 0.9, False, "the loop of worker 3 was late by 2.50 s; allowed: 2 s"),
         (0.0, 2.9, True, "the loop of worker 3 was late by 1.90 s"),
-        (0.0, 4.0, False, "worker 3 (pid 77) stands still for 3.0 s; allowed: 2 s"),
+        (0.0, 4.0, False, "worker 3 (pid 77) has stood still for 3.0 s; allowed: 2 s"),
     ],
 )
 def test_a_loop_that_is_late_or_says_nothing(lag_s, beat_age_s, ok, words):

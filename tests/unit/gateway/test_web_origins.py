@@ -33,5 +33,5 @@ def test_the_environment_gives_origins_too():
     "value", ["*", "null", "a.example", "https://a.example/x", "https://", "https://a b", "a,,b"]
 )
 def test_what_is_no_origin_is_refused_by_its_name(value):
-    with pytest.raises(BadFlag, match=r"--cors: .* is no origin of a web page; allowed is"):
+    with pytest.raises(BadFlag, match=r"--cors: .* is not the origin of a web page; allowed is"):
         read([BUS, f"--cors={value}"], {})
