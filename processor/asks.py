@@ -165,7 +165,7 @@ class Asks:
             what = "Permission" if kind is PermissionAsked else "Question"
             raise CommandFailed("not_found", f"{what} request not found: {request}")
         if session not in (None, one.asked.sessionID):
-            raise CommandFailed("not_found", f"{request} is not of session {session}")
+            raise CommandFailed("not_found", f"{request} does not belong to session {session}")
         return self._waiting.pop(request)
 
     def _answered(self, one: _Ask, **said: Any) -> None:

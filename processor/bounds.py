@@ -51,7 +51,7 @@ STATE_QUOTA = Flag(
     "state-quota",
     whole(0, 1024 * 1024 * 1024),
     _DEFAULT.state_quota // _MIB,
-    "MiB that the sessions may take on disk; past it, prompts are refused with 507; 0: any",
+    "MiB that the sessions may take on disk; past it, prompts get 507; 0: no limit",
 )
 AGENT_RETURN = Flag(
     "agent-return",

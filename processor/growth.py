@@ -42,6 +42,6 @@ class Growth:
 def _no_room(most: int) -> Failure:
     message = (
         f"the turns that run hold more than the {most} bytes of --{TURN_MEMORY.name}, and this "
-        "one has a long answer; try again later"
+        "turn has a long answer; try again later"
     )
     return Failure("APIError", {"message": message, "isRetryable": True})

@@ -87,7 +87,7 @@ def _proxy(name: str, value: str) -> Proxy:
         parts = urlsplit(value if "://" in value else f"http://{value}")
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise BadFlag(f"{name}: its value is no URL; allowed is {_ALLOWED}") from None
+        raise BadFlag(f"{name}: its value is not a URL; allowed is {_ALLOWED}") from None
     if parts.scheme not in ("http", "https"):
         raise BadFlag(f"{name}: a {parts.scheme} proxy cannot be used; allowed is {_ALLOWED}")
     if not host or port == 0:

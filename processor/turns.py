@@ -214,7 +214,7 @@ class Turns:
 def _full(what: str, bound: str) -> CommandFailed:
     return CommandFailed(
         "full",
-        f"{what} wait for their turn, which is as many as may; wait for answers, or abort",
+        f"{what} wait for their turn already, and no more may; wait for answers, or abort",
         bound=bound,
         retry_after_s=RETRY_AFTER_S,
     )

@@ -251,7 +251,9 @@ class Agents:
     def _entered(self, name: str, epoch: int | None, anew: bool) -> Agent:
         if not re.match(NAME_PATTERN, name):
             allowed = "1 to 64 of the characters A-Z a-z 0-9 . _ -"
-            raise CommandFailed("invalid", f"agent: {name!r} is no name; allowed are {allowed}")
+            raise CommandFailed(
+                "invalid", f"agent: {name!r} is not allowed as a name; allowed are {allowed}"
+            )
         if epoch is not None and not 0 < epoch < _EPOCH_LIMIT:
             raise CommandFailed(
                 "invalid", f"epoch: {epoch} is not within 1 and {_EPOCH_LIMIT - 1}"

@@ -93,7 +93,7 @@ def _image(part: FileInput) -> FileInput:
     data = _decoded(part.url)
     kind = next((kind for kind, form in _KINDS.items() if form.match(data)), None)
     if kind is None:
-        raise Unusable(f"the data is no image of a kind that models read; {_ALLOWED}")
+        raise Unusable(f"the data is not an image that models can read; {_ALLOWED}")
     if len(data) > MAX_IMAGE_BYTES:
         raise Unusable(f"the image has {len(data)} bytes; {_ALLOWED}")
     return replace(part, mime=kind, url=_data_url(kind, data))

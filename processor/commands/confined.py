@@ -46,7 +46,7 @@ def _resolved(directory: str, path: str) -> str:
     """Return the true name of a path. What lies outside is refused before it is looked at."""
     root, real = os.path.realpath(directory), os.path.realpath(path)
     if os.path.commonpath([root, real]) != root:
-        raise Unusable(f"{path!r} lies outside of the session's directory {directory!r}")
+        raise Unusable(f"{path!r} is outside of the session's directory {directory!r}")
     return real
 
 
@@ -58,7 +58,7 @@ def _read(path: str, real: str, most: int | None) -> bytes | None:
         if os.path.exists(_OPENED) and os.readlink(f"{_OPENED}/{number}") != real:
             raise Unusable(f"{path!r} was moved while it was read")
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise Unusable(f"{path!r} is no regular file")
+            raise Unusable(f"{path!r} is not a regular file")
         if most is None or stat.S_ISDIR(mode):
             return None
         with open(number, "rb", closefd=False) as file:

@@ -36,7 +36,7 @@ def decode(cursor: str) -> tuple[int, str]:
         found = msgspec.json.decode(data, type=_Cursor)
     except (binascii.Error, msgspec.MsgspecError, UnicodeError) as error:
         raise BadCursor(
-            f"before: {cursor!r} is no cursor; use one that a page came with"
+            f"before: {cursor!r} is not a cursor; use the X-Next-Cursor of a page"
         ) from error
     if not 0 <= found.time < 1 << 63:
         raise BadCursor(f"before: {cursor!r} is no cursor; its time is out of range")

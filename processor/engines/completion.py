@@ -117,7 +117,7 @@ class CompletionReader:
         """
         beside = self.beside()
         if not self.finished or (self._reason is None and (beside or not self._said)):
-            state = "was cut before its end" if self._seen else "ended without a word"
+            state = "was cut before its end" if self._seen else "was empty"
             raise BadStream(f"the answer of the provider {state}{beside}")
         reason = (self._reason or "").lower()
         reason = _REASONS.get(reason, reason)
@@ -165,7 +165,9 @@ class CompletionReader:
             self._value(frame.value)
         except (Unreadable, RecursionError):
             shown = str(frame.value)[:_SHOWN]
-            self._break(BadStream(f"the provider sent what is no completion: {shown!r}"))
+            self._break(
+                BadStream(f"the provider sent something that is not a completion: {shown!r}")
+            )
         except BadStream as error:
             self._break(error)
 

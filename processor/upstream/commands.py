@@ -36,7 +36,7 @@ class RelayDispatch:
             return msgspec.json.encode({"directory": self._folder(command.directory)}), None
         name = type(command).__name__
         raise CommandFailed(
-            "invalid", f"{name}: this processor relays an upstream, ask {self._url} itself"
+            "invalid", f"{name}: this processor relays an upstream, ask {self._url} directly"
         )
 
     def _folder(self, spelt: str) -> str:

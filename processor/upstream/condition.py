@@ -78,11 +78,12 @@ class Condition:
         reasons = []
         if connected_at is None:
             reasons.append(
-                f"upstream {self._url} {self._lost_why} since {now - self._lost_at:.1f} s"
+                f"upstream {self._url} {self._lost_why}; "
+                f"no connection for {now - self._lost_at:.1f} s"
             )
         if self.unhealed is not None:
             reasons.append(
-                f"what was missed of upstream {self._url} cannot be fetched: {self.unhealed}"
+                f"the events missed of upstream {self._url} cannot be fetched: {self.unhealed}"
             )
         return {
             "ready": not reasons,

@@ -117,7 +117,7 @@ def _frame(place: Place, shallow: bytes, payload: bytes) -> Frame:
     except UnicodeDecodeError as error:
         raise MalformedFrame("not UTF-8") from error
     except MalformedEvent as error:
-        raise MalformedFrame("its payload is no event") from error
+        raise MalformedFrame("its payload is not an event") from error
     return Frame(event, place, subject_of(event))
 
 
@@ -139,7 +139,7 @@ def _lenient(data: bytes) -> tuple[Place, bytes]:
     except ValueError as error:
         raise MalformedFrame("not JSON") from error
     if not isinstance(value, dict) or "payload" not in value:
-        raise MalformedFrame("without a payload")
+        raise MalformedFrame("there is no payload")
     names = (value.get(name) for name in Place.__struct_fields__)
     return Place.named(*names), json.encode(value["payload"])
 

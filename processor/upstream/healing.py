@@ -56,7 +56,7 @@ log = logging.getLogger("weir.upstream")
 
 _MOST_PAGES = 20
 _BATCH_BYTES = 16 * 1024 * 1024
-_TOO_MUCH_WAITS = "more came in meanwhile than may wait"
+_TOO_MUCH_WAITS = "more live events came in meanwhile than may wait"
 _MOST_SESSIONS = 10_000
 """More than an opencode lists; an upstream that names more is not healed of the rest."""
 
@@ -177,7 +177,7 @@ class Healing:
             except Exception:
                 if not self._patience.exhausted:
                     raise
-                log.exception("session %r: what was missed of it is not told", session)
+                log.exception("session %r: its missed events cannot be published", session)
             del self._pending[session]
         if cut is not None:
             raise cut

@@ -89,7 +89,7 @@ class Intake:
             return
         self.hold.add(frame)
         if self.hold.full:
-            log.warning("too much waits for what was missed to be fetched: it goes on before it")
+            log.warning("too many live events wait for healing: they are published before it ends")
             self.release()
 
     def wait(self) -> None:
@@ -156,7 +156,9 @@ class Intake:
     def _skip(self, error: MalformedFrame, size: int) -> None:
         self.malformed[error.kind] += 1
         if self.malformed[error.kind] == 1:
-            log.warning("a frame of %d bytes is skipped, and others like it: %s", size, error)
+            log.warning(
+                "a frame of %d bytes is skipped (similar ones are not logged): %s", size, error
+            )
 
 
 def _is_provisional(frame: Frame) -> bool:

@@ -53,7 +53,7 @@ class Notes:
         except FileNotFoundError:
             return None
         except (OSError, *MALFORMED) as error:
-            log.warning("%s cannot be read, healing goes without it: %s", self._file, error)
+            log.warning("%s cannot be read, healing runs without it: %s", self._file, error)
             return None
 
     def write(self, noted: Noted) -> None:

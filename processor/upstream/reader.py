@@ -140,7 +140,7 @@ class Reader:
         while True:
             hold_s = _LAST_HOLD_S if self._healing.impatient else HOLD_S
             try:
-                with gevent.Timeout(hold_s, RestFailed(f"no end of it after {hold_s:g} s")):
+                with gevent.Timeout(hold_s, RestFailed(f"not finished after {hold_s:g} s")):
                     self._tell_version()
                     folder_is_told = self._tell_folder()
                     self._healing.attempt()

@@ -206,7 +206,7 @@ class Rest:
             about_session = response.status == 404 and path.startswith("/session/ses")
             raise Gone(path) if about_session else NotThere(path)
         if len(body) > _MOST_BYTES:
-            log.error("GET %s: its answer is left out: over %d bytes", path, _MOST_BYTES)
+            log.error("GET %s: its answer is ignored: over %d bytes", path, _MOST_BYTES)
             raise NotThere(path)
         return _read(path, body, shape), _Answer(response.headers, len(body))
 
@@ -224,10 +224,10 @@ def _read(path: str, body: bytes, shape: Any) -> Any:
         if shape not in (_LIST, _STATUSES):
             msgspec.json.encode(told)  # what names something can be asked for, and published
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
-        log.error("GET %s: its answer has a form unknown here: %s", path, error)
+        log.error("GET %s: its answer has an unexpected form: %s", path, error)
         raise NotThere(path) from error
     except depth.TooDeep as error:
-        log.error("GET %s: its answer is left out: %s", path, error)
+        log.error("GET %s: its answer is ignored: %s", path, error)
         raise NotThere(path) from error
     except ValueError as error:
         raise NotJson(f"GET {path}: its answer is not JSON") from error

@@ -55,7 +55,7 @@ class Patience:
         except RestFailed as error:
             if not self.exhausted or isinstance(error, RestCut):
                 raise
-            log.error("healing goes on without an answer: %s", error)
+            log.error("healing continues without an answer: %s", error)
             return None
 
 

@@ -76,7 +76,7 @@ def test_a_wrong_query_is_refused_by_its_name(up, session, path, field):
 def test_a_cursor_that_nobody_gave_out_is_refused(up, session):
     reply = up.call("GET", f"/session/{session}/message?limit=2&before=nonsense")
     assert reply.status == 400
-    assert "'nonsense' is no cursor" in reply.body["data"]["message"]
+    assert "'nonsense' is not a cursor" in reply.body["data"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_a_cut_in_mid_chunk_keeps_what_came(model: Processor) -> None:
 def test_bad_json_keeps_what_came(model: Processor) -> None:
     error, texts = failed(model, "badjson 20")
     assert error["name"] == "APIError"
-    assert "no completion" in error["data"]["message"]
+    assert "not a completion" in error["data"]["message"]
     assert len(texts[0]) == 20 * 40
 
 

@@ -36,7 +36,7 @@ def until_told(one: Relay, words: str) -> str:
 def test_an_upstream_that_is_not_there_is_told_and_found_later(tmp_path: Path):
     port = free_port()
     with relay(tmp_path, f"http://127.0.0.1:{port}") as one:
-        why = until_told(one, "refuses connections since")
+        why = until_told(one, "refuses connections; no connection for")
         assert why.startswith(f"upstream http://127.0.0.1:{port} ")
         body = wait_until(lambda: (b := one.readiness())["upstream"]["attempts"] >= 2 and b)
         assert body["ready"] is False
@@ -45,7 +45,7 @@ def test_an_upstream_that_is_not_there_is_told_and_found_later(tmp_path: Path):
             fake.wait_connected()
             one.until_healed()
             assert one.readiness()["ready"] is True
-        until_told(one, "since")
+        until_told(one, "no connection for")
 
 
 def test_a_date_that_cannot_be_costs_nothing_but_the_time(tmp_path: Path):

@@ -436,14 +436,16 @@ ERRORS: dict[str, Odd] = {
     "a page": Odd(
         body(b"<html><head><title>overloaded</title></head></html>", "text/html"), "", "overloaded"
     ),
-    "nothing": Odd(stream(end), "", "without a word"),
-    "nothing but the end": Odd(stream(DONE, end), "", "without a word"),
+    "nothing": Odd(stream(end), "", "was empty"),
+    "nothing but the end": Odd(stream(DONE, end), "", "was empty"),
     "a cut": Odd(stream(A, B, end), "ab", "was cut before its end"),
     "a reset": Odd(stream(A, B, pause(0.2), Wire.reset), "ab", "cut"),
     "content a number": Odd(
-        stream(A, delta(content=5), B, FINISH, DONE, end), "a", "no completion"
+        stream(A, delta(content=5), B, FINISH, DONE, end), "a", "not a completion"
     ),
-    "too deep": Odd(stream(A, data(b"[" * 100_000), B, FINISH, DONE, end), "a", "no completion"),
+    "too deep": Odd(
+        stream(A, data(b"[" * 100_000), B, FINISH, DONE, end), "a", "not a completion"
+    ),
     "a tool": Odd(
         stream(
             A,

@@ -77,12 +77,12 @@ def test_an_image_elsewhere_is_left_to_the_provider() -> None:
         ("https://", "URL"),
         ("http://[", "URL"),
         ("data:image/png;base64", "comma"),
-        ("data:image/png;base64,", "no image"),
+        ("data:image/png;base64,", "not an image"),
         ("data:image/png;base64,A", "base64"),
         ("data:image/png;base64,%%%%", "base64"),
         ("data:image/png;base64,ü", "base64"),
-        (url_of(b"<svg/>"), "no image"),
-        (url_of(b"BM6"), "no image"),
+        (url_of(b"<svg/>"), "not an image"),
+        (url_of(b"BM6"), "not an image"),
         (url_of(PNG + bytes(MAX_IMAGE_BYTES)), "bytes"),
     ],
 )
@@ -173,7 +173,7 @@ def test_what_cannot_be_read_is_refused(project: Path, monkeypatch: pytest.Monke
     (project / "large.txt").write_bytes(bytes(MAX_TEXT_BYTES + 1))
     for name, words in {
         "none": "No such file",
-        "pipe": "no regular file",
+        "pipe": "not a regular file",
         "socket": "cannot be read",
         "large.txt": f"more than {MAX_TEXT_BYTES} bytes",
     }.items():

@@ -90,7 +90,7 @@ def test_a_stream_without_an_end_is_cut(stream: bytes) -> None:
 def test_what_came_before_a_bad_line_is_kept(bad: bytes) -> None:
     reader = CompletionReader()
     assert reader.feed(delta(content="a") + data(bad) + delta(content="b")) == [Text("a")]
-    assert "no completion" in str(reader.broken)
+    assert "not a completion" in str(reader.broken)
 
 
 def test_an_error_in_the_stream_is_told_in_its_words() -> None:

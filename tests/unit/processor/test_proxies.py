@@ -73,8 +73,8 @@ def test_a_login_is_kept_out_of_the_url() -> None:
     [
         ("socks5://me:secret@p", "socks5"),
         ("http://me:secret@", "no host"),
-        ("http://me:secret@p:x", "no URL"),
-        ("http://me:secret@[p", "no URL"),
+        ("http://me:secret@p:x", "not a URL"),
+        ("http://me:secret@[p", "not a URL"),
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_refused_by_the_variables_name(

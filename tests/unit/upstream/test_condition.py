@@ -17,7 +17,7 @@ def test_a_condition_from_the_first_attempt_to_the_second_connection():
     clock.now += 3.2
     assert condition.body() == {
         "ready": False,
-        "reasons": ["upstream http://h refuses connections since 3.2 s"],
+        "reasons": ["upstream http://h refuses connections; no connection for 3.2 s"],
         "upstream": {
             "url": "http://h",
             "connected": False,
