@@ -15,7 +15,7 @@ _Command = Callable[[Sequence[str]], int]
 _USAGE = """\
 weir, the event plane for AI agent servers
 
-  weir up         run it all: a processor and a gateway, supervised
+  weir up         run a whole local deployment: a processor and a gateway, supervised
   weir acp        the agent an editor launches (Agent Client Protocol)
   weir tail       print the live stream of a server
   weir doctor     check a running server from outside
@@ -25,7 +25,7 @@ weir, the event plane for AI agent servers
   weir gateway    run a gateway alone
   weir --version
 
-`weir WORD --help` lists the flags of one; each has a WEIR_… twin in the environment."""
+`weir COMMAND --help` lists the flags of a command; each has a WEIR_… twin in the environment."""
 
 
 def main() -> int:
@@ -54,7 +54,7 @@ def _without_command(words: Sequence[str]) -> int:
         print(_USAGE, file=sys.stdout if word else sys.stderr)
         return 0 if word else 2
     allowed = ", ".join(_COMMANDS)
-    print(f"weir: {word!r} is no command; allowed are {allowed}", file=sys.stderr)
+    print(f"weir: {word!r} is not a command; allowed are {allowed}", file=sys.stderr)
     return 2
 
 

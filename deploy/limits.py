@@ -41,12 +41,12 @@ HANG_LIMIT = Flag(
     "hang-limit",
     flags.number(2, 3600, "seconds"),
     10.0,
-    "a process whose loop stands still for so long is restarted",
+    "how long a process's loop may stand still before the process is restarted",
 )
 MEMORY_LIMIT = Flag(
     "memory-limit",
     Kind(_memory, "MiB, or 512M or 2G, from 32M to 1024G; 0 for no limit"),
     0,
-    "a process (the processor, a worker) that uses more is restarted",
+    "memory that the processor or a worker may use before it is restarted",
 )
 LIMIT_FLAGS = (HANG_LIMIT, MEMORY_LIMIT)

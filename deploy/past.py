@@ -55,7 +55,7 @@ class Past:
             if isinstance(failure, Refused) and self._is_missing(failure.status):
                 where = f"session {self._session!r} does not exist at {self._server.origin}"
                 raise NoSession(where) from None
-            notice(f"what was said before cannot be had: {failure}")
+            notice(f"the earlier messages cannot be fetched: {failure}")
 
     def _fetched(self, transcript: Transcript, path: str, notice: Callable[[str], None]) -> str:
         info = self._server.get(path, dict[str, Any], self._directory)
@@ -64,7 +64,7 @@ class Past:
             f"{path}/message", list[dict[str, Any]], self._directory, limit=_MOST + 1
         )
         if len(messages) > _MOST:
-            notice(f"of the session, the last {_MOST} messages are shown")
+            notice(f"only the last {_MOST} messages of the session are shown")
         return transcript.history(info, messages[-_MOST:])
 
     def _is_missing(self, status: int) -> bool:

@@ -25,9 +25,11 @@ from deploy.transcript.transcript import Transcript
 # Relative to where the command runs; the server resolves links.
 _FOLDER = Kind(lambda given: os.path.abspath(flags.text("").parse(given)), "a folder")
 _FLAGS = (
-    Flag("session", flags.text("a session id"), None, "only this session, with what was said"),
+    Flag(
+        "session", flags.text("a session id"), None, "only this session, with its earlier messages"
+    ),
     Flag("directory", _FOLDER, None, "only this folder"),
-    Flag("lines", flags.whole(0, 1000000), 10, "of a tool's output or diff to show; 0: all"),
+    Flag("lines", flags.whole(0, 1000000), 10, "lines of a tool's output or diff to show; 0: all"),
 )
 _LONGEST_WAIT_S = 5.0
 """Between two attempts to connect: a person looks on."""

@@ -37,7 +37,7 @@ from processor.settings import from_flags
 
 # The gateway's master gives its workers a second, and rounds up.
 _AFTER_DRAIN_S = 2.5
-_STATE_HELP = "for sessions, notes and watchdog.ndjson; one weir up a folder"
+_STATE_HELP = "folder of sessions, notes and watchdog.ndjson; each weir up needs its own"
 _LOCK_NAME = "up.lock"
 _NOTIFY = "notify"
 _ANY_BUS = "ipc:///bus"
@@ -84,7 +84,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
     for flag in ("model_url", "upstream"):
         if values["agent"] and values[flag]:
             name = flag.replace("_", "-")
-            raise BadFlag(f"--agent: not with --{name}; the agent answers in place of that")
+            raise BadFlag(f"--agent: not with --{name}; the agent answers in place of it")
     # The processor knows which of its flags need each other: better refused here than by it.
     from_flags(_words(_PROCESSOR, values, _ANY_BUS), environ)
     return Options(

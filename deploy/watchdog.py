@@ -90,7 +90,7 @@ class Watchdog:
         limit_s = self._limits.hang_s * (1 if loop.beaten else _START_FACTOR)
         if loop.silent_s <= limit_s:
             return ""
-        still = "stood still" if loop.beaten else "not turned since its start"
+        still = "stood still" if loop.beaten else "not run since its start,"
         return f"its loop has {still} for {loop.silent_s:.1f} s (limit {limit_s:g} s)"
 
     def _outgrown(self, service: Service, usage: Usage | None, now: float) -> str:

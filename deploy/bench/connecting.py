@@ -65,8 +65,8 @@ class Door:
         lines = head.lower().partition(b"\r\n\r\n")[0]
         if not lines.startswith(b"http/1.1 200 ") or b"text/event-stream" not in lines:
             status = head.partition(b"\r\n")[0].decode(errors="replace")
-            full = "; all places may be taken (--max-readers)" if b" 503 " in lines else ""
-            raise NotOpened(f"GET {route}: no event stream but {status!r}{full}")
+            full = "; the server may have reached --max-readers" if b" 503 " in lines else ""
+            raise NotOpened(f"GET {route}: not an event stream: {status!r}{full}")
         return sock, head
 
     def stalled(self, route: str) -> socket.socket:

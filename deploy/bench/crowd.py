@@ -99,7 +99,9 @@ class Crowd:
         except EOFError:
             raise CrowdFailed("the process of the readers ended") from None
         except TimeoutError:
-            raise CrowdFailed(f"the readers do not have the end after {deadline_s:g} s") from None
+            raise CrowdFailed(
+                f"the readers have not received the end after {deadline_s:g} s"
+            ) from None
         if isinstance(answer, dict) and "failed" in answer:
             raise CrowdFailed(answer["failed"])
         return answer

@@ -32,8 +32,8 @@ _PROBE_EVERY_MS = 10.0
 _SETTLE_S = 0.5
 _LATE_S = 60.0
 _TITLE = "weir bench"
-_LOGIN = "give a name and password that it takes: http://USER:PASSWORD@HOST, or in the environment"
-_NO_STORM = "no storm: a prompt goes to the demo model alone"
+_LOGIN = "give a name and password: http://USER:PASSWORD@HOST, or in the environment"
+_NO_STORM = "no storm: only the demo model is prompted"
 _KEPT = 100
 """Readers whose text is compared: a hundred copies of a storm fit in memory."""
 
@@ -149,10 +149,10 @@ class _Work:
         start_ns = self._prompted(f"rate {PER_SECOND} {count}", self._load.seconds)
         measured = self._with_delays(f"steady, {PER_SECOND} deltas a second", start_ns, count)
         if measured.delays is None:
-            measured.note = "no delays: the demo model of an older weir says no times"
+            measured.note = "no delays: the demo model of an older weir sends no times"
         elif not self._server.origin.is_local:
             _count_from_the_fastest(measured.delays)
-            measured.note = "delays on top of the fastest delta's: the clocks of two machines"
+            measured.note = "delays beyond the fastest delta's: two machines have two clocks"
         return measured
 
     def storm(self) -> Measured:

@@ -30,7 +30,7 @@ def verdict(measured: Sequence[Measured]) -> Verdict:
 
 def _lines(one: Measured) -> Iterator[tuple[str, bool]]:
     if one.lost:
-        yield f"{one.work}: LOST: {one.lost} of the readers do not hold all that was said", False
+        yield f"{one.work}: LOST: {one.lost} of the readers do not have all the text", False
     if one.note:
         yield f"{one.work}: {one.note}", True
     if one.delays is not None:
@@ -42,7 +42,7 @@ def _delay_words(p99: float) -> str:
     if p99 <= _SMOOTH_MS:
         return f"99 % of all events arrive within {p99:.0f} ms: smooth"
     if p99 <= _SLOW_MS:
-        return f"1 % of all events arrive after {p99:.0f} ms or later: it is seen to stutter"
+        return f"1 % of all events arrive after {p99:.0f} ms or later: a person sees it stutter"
     return f"SLOW: 1 % of all events arrive after {p99:.0f} ms or later"
 
 
@@ -50,7 +50,7 @@ def _health_words(p99: float) -> str:
     if math.isinf(p99):
         return "STUCK: requests for the server's health got no answer"
     if p99 <= _PROMPT_MS:
-        return f"other requests go on meanwhile, 99 % within {p99:.0f} ms"
+        return f"other requests are answered meanwhile, 99 % within {p99:.0f} ms"
     if p99 <= _STUCK_MS:
         return f"other requests are slower meanwhile: 1 % take {p99:.0f} ms or more"
     return f"STUCK: 1 % of other requests take {p99:,.0f} ms or more meanwhile"

@@ -25,7 +25,7 @@ def check_between(answer: Answer, weir: bool) -> Iterator[Finding]:
         words = "Cache-Control has been changed on the way: caches and compressors may interfere"
         yield warn("proxy", words, "have the proxy pass this header on as it is")
     elif signs and not encoding:
-        yield ok("proxy", f"one stands between ({signs})")
+        yield ok("proxy", f"a proxy is in between ({signs})")
 
 
 def signs_of(answer: Answer) -> str:

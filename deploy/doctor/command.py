@@ -28,7 +28,7 @@ _FLAGS = (
         "hold",
         flags.whole(0, LONGEST_HOLD_S),
         65,
-        "seconds to hold a request open where a proxy may stand between; 0: not at all",
+        "seconds to hold a request open if a proxy may be in between; 0: not at all",
     ),
 )
 _INTERRUPTED = 130

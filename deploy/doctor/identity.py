@@ -39,10 +39,10 @@ def check_login(patient: Patient, answer: Answer) -> Finding:
     if login is not None:
         return _check_without(patient)
     if patient.origin.is_local:
-        return ok("login", "none is asked for, on an address of this machine")
+        return ok("login", "no password is asked for, on an address of this machine")
     return warn(
         "login",
-        "none is asked for: whoever reaches this address can run tools on it",
+        "no password is asked for: every client that reaches this address can run tools on it",
         "listen on 127.0.0.1, or put a password in front",
     )
 
@@ -50,10 +50,10 @@ def check_login(patient: Patient, answer: Answer) -> Finding:
 def _check_without(patient: Patient) -> Finding:
     answer, _ = patient.json(HEALTH, login=False)
     if answer.status == 401:
-        return ok("login", "accepted, and without it there is no access")
+        return ok("login", "accepted, and required")
     return warn(
         "login",
-        "the server lets everybody in, without the password that was given",
+        "the server answers without the password that was given, too",
         "set OPENCODE_SERVER_PASSWORD for the opencode behind it, and restart both",
     )
 
@@ -74,7 +74,7 @@ def check_kind(
     livez, alive = patient.json(LIVEZ)
     version = health.get("version", "of no version")
     if alive.get("alive") is True:
-        return ok("server", f"weir; its health tells version {version}"), True
+        return ok("server", f"weir; its health has version {version}"), True
     if livez.status in (401, 403):
         words = f"something in between refuses {LIVEZ} ({livez.status})"
         return warn("server", words, "let /weir/livez and /weir/readyz through"), False
@@ -86,7 +86,7 @@ def _neither(patient: Patient, answer: Answer) -> Finding:
     said = f"{HEALTH} answers {answer.status} ({answer.kind})"
     if answer.status in _NOBODY_BEHIND:
         remedy = "start `weir up`, and check the address that the proxy has for it"
-        return fail("server", f"a proxy does not reach what is behind it: {said}", remedy)
+        return fail("server", f"a proxy does not reach the server behind it: {said}", remedy)
     if patient.origin.scheme == "http" and patient.speaks_tls():
         return fail("server", f"{patient.origin.authority} speaks TLS", "use https:// in --url")
     return fail("server", f"neither weir nor opencode: {said}", "check the --url")
@@ -102,7 +102,7 @@ def check_health(patient: Patient) -> Finding:
     words = f"answers in {middle}, at worst {duration(worst)}"
     if worst <= _SLOW_S:
         return ok("health", words)
-    return warn("health", words, "something holds the server's loop up, or the way to it is long")
+    return warn("health", words, "the server's loop is busy, or the network is slow")
 
 
 def check_ready(patient: Patient) -> Iterator[Finding]:
@@ -110,7 +110,7 @@ def check_ready(patient: Patient) -> Iterator[Finding]:
     answer, said = patient.json(READYZ)
     reasons = said.get("reasons")
     if answer.status == 200 and said.get("ready") is True:
-        yield ok("ready", "events and turns can be had")
+        yield ok("ready", "events and turns are available")
     elif answer.status == 503 and isinstance(reasons, list) and reasons:
         for reason in reasons:
             yield fail("ready", str(reason), "read the log of `weir up`")

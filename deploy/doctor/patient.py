@@ -87,7 +87,7 @@ class Patient(Struct, frozen=True):
 
         Raises:
             OSError: there is no connection, or no answer in time.
-            http.client.HTTPException: what answers does not speak HTTP.
+            http.client.HTTPException: the answer is not HTTP.
         """
         given = {"Accept": "*/*", "Cache-Control": "no-cache", **(headers or {})}
         if login and self.origin.login is not None:

@@ -34,7 +34,7 @@ def unreachable(error: Exception, patient: Patient) -> Finding:
         return fail(
             _WHAT,
             f"no answer within {duration(patient.timeout_s)}",
-            "the server hangs or a firewall swallows the packets: look at it where it runs",
+            "the server hangs or a firewall drops the packets: look at it where it runs",
         )
     return _garbled(error, patient)
 
@@ -45,5 +45,5 @@ def _garbled(error: Exception, patient: Patient) -> Finding:
     if isinstance(error, (http.client.RemoteDisconnected, ConnectionError)):
         return fail(_WHAT, "the connection is cut before the answer", "read the server's log")
     if isinstance(error, http.client.HTTPException):
-        return fail(_WHAT, "what answers does not speak HTTP", "check the port in --url")
+        return fail(_WHAT, "the answer is not HTTP", "check the port in --url")
     return fail(_WHAT, str(error) or type(error).__name__)

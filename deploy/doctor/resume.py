@@ -25,9 +25,9 @@ def check_resume(patient: Patient, last_event_id: str, weir: bool, signs: str) -
         signs: of a proxy in between, empty if there are none.
     """
     if not last_event_id and weir:
-        return ok(_WHAT, "not tried: nothing has happened yet that there was to go on after")
+        return ok(_WHAT, "not checked: there is no event yet to resume after")
     if not last_event_id:
-        words = "not supported: events have no id, so that a cut loses some"
+        words = "not supported: events have no id, so a cut loses events"
         return warn(_WHAT, words, "put weir in front of it")
     try:
         first = _first(patient, signs, headers={"Last-Event-ID": last_event_id})
@@ -38,8 +38,8 @@ def check_resume(patient: Patient, last_event_id: str, weir: bool, signs: str) -
     if first is None:
         return fail(_WHAT, "no server.connected after the reconnection")
     if first.properties.get("resumed") is True:
-        return ok(_WHAT, "goes on where it was cut")
-    return warn(_WHAT, "not supported: the server does not say whether it goes on after an event")
+        return ok(_WHAT, "continues where it was cut")
+    return warn(_WHAT, "not supported: the server does not say whether the stream was resumed")
 
 
 def _first(
@@ -62,6 +62,6 @@ def _not_resumed(patient: Patient, last_event_id: str, signs: str) -> Finding:
         return fail(_WHAT, words, "have the proxy in between pass Last-Event-ID on")
     return fail(
         _WHAT,
-        "does not go on after an event of a moment ago; readers are caught up instead",
+        "does not continue after a recent event; readers get the present state instead",
         "the server has restarted just now, or its log is too small for its load",
     )

@@ -54,7 +54,7 @@ def check_head(answer: Answer) -> Finding:
     if answer.status == 200 and answer.kind == "text/event-stream":
         return ok("stream", f"{STREAM} opens in {duration(answer.head_s)}")
     answer.close()
-    remedy = "all places are taken: see --max-readers" if answer.status == 503 else ""
+    remedy = "all streams of --max-readers are in use" if answer.status == 503 else ""
     raise Unfit(fail("stream", f"{STREAM} answers {said} instead of an event stream", remedy))
 
 
@@ -78,7 +78,7 @@ def check_first(timeline: Timeline, pace: Pace, answer: Answer) -> Finding:
     words = f"the stream opens and says nothing for {duration(pace.patience_s)}"
     if signs:
         raise Unfit(
-            fail("buffering", f"{words}, and a proxy stands between ({signs})", SEND_AT_ONCE)
+            fail("buffering", f"{words}, and a proxy is in between ({signs})", SEND_AT_ONCE)
         )
     remedy = f"the server's loop stands still, or a proxy holds it back; for that, {SEND_AT_ONCE}"
     raise Unfit(fail("first", words, remedy))
@@ -99,11 +99,11 @@ def check_heartbeat(timeline: Timeline, pace: Pace) -> Finding:
     beat = timeline.wait("server.heartbeat", by_s=pace.patience_s)
     expected = f"one is due every {duration(pace.heartbeat_s)}"
     if timeline.ended:
-        return fail("heartbeat", f"the stream does not stay: {timeline.ended}", _WAIT_LONGER)
+        return fail("heartbeat", f"the stream does not stay open: {timeline.ended}", _WAIT_LONGER)
     if beat is None:
         return _no_heartbeat(timeline, pace, expected)
     if _bunched(timeline):
-        words = "events that belong seconds apart come together"
+        words = "events that are due seconds apart arrive together"
         return fail("buffering", words, SEND_AT_ONCE)
     if beat.at_s > _LATE_BEAT * pace.heartbeat_s:
         words = f"the first comes after {duration(beat.at_s)}, and {expected}"
@@ -148,7 +148,7 @@ def open_stream(
     except TimeoutError:
         words = f"{STREAM} does not open within {duration(patient.timeout_s)}; health answers"
         if signs:
-            words = f"{words}, and a proxy stands between ({signs})"
+            words = f"{words}, and a proxy is in between ({signs})"
             raise Unfit(fail("buffering", words, SEND_AT_ONCE)) from None
-        remedy = f"if a proxy stands between, {SEND_AT_ONCE}; else read the server's log"
+        remedy = f"if a proxy is in between, {SEND_AT_ONCE}; else read the server's log"
         raise Unfit(fail("stream", words, remedy)) from None

@@ -68,7 +68,7 @@ class Transcript:
         try:
             return "".join(rule(event.get("properties") or {}))
         except (KeyError, TypeError, AttributeError, ValueError, msgspec.ValidationError):
-            said = f"({event['type']}, in a form unknown here)"
+            said = f"({event['type']}, with unexpected properties)"
             return "".join(self._page.entry(None, said, DIM))
 
     def history(self, session: Json, messages: Sequence[Json]) -> str:

@@ -81,7 +81,7 @@ def test_a_server_that_is_well(up):
     of_the_stream = ("stream", "first", "heartbeat", "resume")
     expected = dict.fromkeys((*before, *of_the_stream), "ok")
     assert levels(found) | {"resume": "ok"} == expected
-    assert "goes on where it was cut" in found["resume"][1]
+    assert "continues where it was cut" in found["resume"][1]
     assert "weir" in found["server"][1]
 
 
@@ -148,14 +148,14 @@ def test_an_opencode_without_weir():
 def test_events_that_come_in_batches():
     with routes({**WEIR, "/event": stream(CONNECTED, BEAT)}) as url:
         found = findings(url, well=False)
-    assert "belong seconds apart come together" in found["buffering"][1]
+    assert "due seconds apart arrive together" in found["buffering"][1]
 
 
 @pytest.mark.parametrize(
     ("resumed", "level", "words"),
     [
-        (b',"resumed":true', "ok", "goes on where it was cut"),
-        (b',"resumed":false', "fail", "does not go on after an event"),
+        (b',"resumed":true', "ok", "continues where it was cut"),
+        (b',"resumed":false', "fail", "does not continue after a recent event"),
         (b"", "warn", "not supported"),
     ],
 )
@@ -182,7 +182,9 @@ def test_a_stream_without_heartbeats():
 
 def test_a_stream_that_ends():
     with routes({**WEIR, "/event": stream(CONNECTED, stays=False)}) as url:
-        assert "does not stay: the server ends it" in findings(url, well=False)["heartbeat"][1]
+        assert (
+            "does not stay open: the server ends it" in findings(url, well=False)["heartbeat"][1]
+        )
 
 
 def test_a_stream_whose_head_does_not_come():
@@ -218,7 +220,7 @@ def test_a_proxy_that_holds_the_stream_back(up, size):
 @pytest.mark.parametrize(
     ("settings", "what", "words"),
     [
-        ("proxy_ignore_headers X-Accel-Buffering;", "buffering", "stands between (Server: nginx"),
+        ("proxy_ignore_headers X-Accel-Buffering;", "buffering", "is in between (Server: nginx"),
         ("proxy_set_header Last-Event-ID '';", "resume", "pass Last-Event-ID on"),
         # Other answers may take a busy machine as long as this.
         (
@@ -274,7 +276,7 @@ def test_a_proxy_with_nothing_behind_it(tmp_path):
         pass
     with nginx_with(tmp_path, gone, "") as url:
         line = failure(url)
-    assert "does not reach what is behind it: /global/health answers 502" in line
+    assert "does not reach the server behind it: /global/health answers 502" in line
     assert "start `weir up`" in line
 
 
@@ -315,7 +317,7 @@ def test_a_password(tmp_path):
             assert "a name and a password are asked for" in failure(one.url)
             assert "refused" in failure(one.url.replace("://", "://me:wrong@"))
             right = findings(one.url.replace("://", "://me:secret@"), well=True)
-            assert "without it there is no access" in right["login"][1]
+            assert "accepted, and required" in right["login"][1]
             assert findings(one.url, well=True, **env)["login"][0] == "ok"
 
 

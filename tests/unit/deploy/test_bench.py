@@ -117,7 +117,7 @@ def test_a_stream_that_ends_is_no_stream_that_is_silent():
 @pytest.mark.parametrize(
     ("p99", "lost", "well", "words"),
     [
-        (5.0, 0, True, "go on meanwhile"),
+        (5.0, 0, True, "are answered meanwhile"),
         (500.0, 0, True, "are slower meanwhile"),
         (5000.0, 0, False, "STUCK"),
         (float("inf"), 0, False, "got no answer"),

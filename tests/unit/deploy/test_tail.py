@@ -170,7 +170,10 @@ def test_a_past_that_cannot_be_had_is_said_to_be_and_the_stream_goes_on(capsys):
     failure = stored({"name": "UnknownError"}, "500 Oops")
     _, written, _ = follow(failure, GONE, events=[CONNECTED, IDLE])
     assert words(written) == IDLE_WORDS
-    assert "what was said before cannot be had: GET /session/ses_1: 500" in capsys.readouterr().err
+    assert (
+        "the earlier messages cannot be fetched: GET /session/ses_1: 500"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_cause_is_said_once_and_a_wait_stays_short(capsys, monkeypatch):

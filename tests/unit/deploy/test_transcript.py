@@ -377,7 +377,7 @@ def test_no_control_character_of_a_server_is_obeyed():
         event("todo.updated", todos=[{"content": bad, "status": bad}]),
     ]
     written = text_of(events)
-    assert "form unknown" not in written
+    assert "unexpected properties" not in written
     assert written.count("owned") >= len(events) - 1
     assert not {"\x1b", "\x07", "\x9b"} & set(written)
 
@@ -408,7 +408,7 @@ def test_what_is_not_for_people_is_left_out(odd):
 )
 def test_a_form_that_nobody_foresaw_is_said_and_the_rest_goes_on(odd):
     written = STAMP.sub("", text_of([delta("one"), odd, delta("two")]))
-    assert f"one\n({odd['type']}, in a form unknown here)\n" in written
+    assert f"one\n({odd['type']}, with unexpected properties)\n" in written
     assert written.endswith("two")
 
 

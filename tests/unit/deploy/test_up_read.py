@@ -139,7 +139,7 @@ def test_a_port_in_use_is_refused(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = unusable(state=tmp_path, port=port)
-    assert f"--port: {port} on 127.0.0.1 cannot be had" in said
+    assert f"--port: {port} on 127.0.0.1 cannot be used" in said
     assert "choose another port" in said
 
 
