@@ -161,6 +161,7 @@ def test_past_its_cap_a_worker_answers_503_and_says_when_to_come_back(gateway):
     assert response.status == 503
     assert int(response.headers["Retry-After"]) > 0
     assert "streams" in body["data"]["message"]
+    assert body["data"]["bound"] == "--max-readers"
     assert get_json(f"{weir.url}/global/health")[1]["healthy"] is True
     first.close()
     # Nothing is published and no heartbeat is due: the place is free because FIN was noticed.
