@@ -23,10 +23,9 @@ from acp_client.server import Server, ServerFailure
 from acp_client.tools import PENDING
 from acp_client.updates import ToolCall, ToolCallUpdate
 from acp_client.wire import Event, Part, PartUpdated, Permission, Question, Settled
+from bus import events
 
 log = logging.getLogger("weir.acp")
-
-_SETTLED = ("permission.replied", "question.replied", "question.rejected")
 
 
 class Open(Struct):
@@ -89,11 +88,11 @@ class Asks:
         Raises:
             Unreadable: it lacks what its type needs.
         """
-        if event.type == "permission.asked":
+        if event.type == events.PermissionAsked.type:
             self._put(properties_of(event, Permission))
-        elif event.type == "question.asked":
+        elif event.type == events.QuestionAsked.type:
             self._put(properties_of(event, Question))
-        elif event.type in _SETTLED:
+        elif events.type_of(event.type).ends is events.REQUEST:
             self._settled(properties_of(event, Settled).requestID)
 
     def put_pending(self, directory: str) -> None:
@@ -123,7 +122,7 @@ class Asks:
         Raises:
             Unreadable: the event lacks what its type needs.
         """
-        if not self._followed or event.type != "message.part.updated":
+        if not self._followed or event.type != events.PartUpdated.type:
             return
         part: Part = properties_of(event, PartUpdated).part
         followed = self._followed.get(part.callID)

@@ -19,6 +19,7 @@ from acp_client.server import Server, ServerFailure
 from acp_client.turn import Outcome, Turn
 from acp_client.updates import Update
 from acp_client.wire import Event, Status, Stored
+from bus.events import MessageUpdated, PartDelta, SessionDeleted
 
 log = logging.getLogger("weir.acp")
 
@@ -98,10 +99,10 @@ class Attached:
             self._backlog.append(event)
             return
         try:
-            if self.running is not None and event.type != "message.part.delta":
+            if self.running is not None and event.type != PartDelta.type:
                 self.running.turn.observe(event, self._is_new(event))
             self.tell(self.conversation.apply(event))
-            if self.running is not None and event.type == "session.deleted":
+            if self.running is not None and event.type == SessionDeleted.type:
                 self.finish(self.running, Outcome(error=_DELETED))
         except decode.Unreadable as error:
             log.warning("%s cannot be read: %s", event.type, error)
@@ -280,7 +281,7 @@ class Attached:
             running.grace = None
 
     def _is_new(self, event: Event) -> bool:
-        if event.type != "message.updated":
+        if event.type != MessageUpdated.type:
             return False
         info = decode.properties_of(event, wire.MessageUpdated).info
         return not self.conversation.knows(info.id)

@@ -38,6 +38,7 @@ from acp_client.updates import (
 )
 from acp_client.usage import Meter
 from acp_client.wire import Delta, Event, Message, Part, Stored
+from bus import events
 
 _CHUNKS: dict[str, type[AgentChunk] | type[ThoughtChunk]] = {
     "text": AgentChunk,
@@ -297,10 +298,10 @@ def _text_of(events: Iterable[Early], part_id: str) -> str:
 
 
 _HANDLERS: dict[str, Callable[[Conversation, Event], list[Update]]] = {
-    "message.part.delta": Conversation._on_delta,
-    "message.part.updated": Conversation._on_part,
-    "message.part.removed": Conversation._on_part_removed,
-    "message.updated": Conversation._on_message,
-    "session.updated": Conversation._on_session,
-    "todo.updated": Conversation._on_todos,
+    events.PartDelta.type: Conversation._on_delta,
+    events.PartUpdated.type: Conversation._on_part,
+    events.PART_REMOVED: Conversation._on_part_removed,
+    events.MessageUpdated.type: Conversation._on_message,
+    events.SessionUpdated.type: Conversation._on_session,
+    events.TodoUpdated.type: Conversation._on_todos,
 }

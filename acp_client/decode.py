@@ -11,6 +11,7 @@ from msgspec import Raw, Struct
 from acp_client.shapes import learned
 from acp_client.wire import Delta, Event
 from bus import depth
+from bus.events import type_of
 from bus.json import well_formed
 
 _T = TypeVar("_T")
@@ -22,17 +23,6 @@ class _Frame(Struct):
     payload: Event | None = None
     type: str = ""
     properties: Raw = Raw(b"{}")
-
-
-class _Entity(Struct):
-    id: str = ""
-    sessionID: str = ""
-
-
-class _Subject(Struct):
-    sessionID: str = ""
-    info: _Entity | None = None
-    part: _Entity | None = None
 
 
 _frame = msgspec.json.Decoder(_Frame).decode
@@ -60,17 +50,17 @@ def event_of(data: bytes) -> Event:
 
 
 def session_of(event: Event) -> str:
-    """Return the session an event is about, empty if it is about none.
-
-    opencode 1.2 names it in the entity alone.
-    """
+    """Return the session an event is about, empty if it is about none."""
+    kind = type_of(event.type)
     try:
-        subject = properties_of(event, _Subject)
+        data = _shallow(bytes(event.properties))
+        try:
+            properties = kind.read(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            properties = _leniently(data, dict)
     except Unreadable:
         return ""
-    entity = subject.info or subject.part or _Entity()
-    named = subject.sessionID or entity.sessionID
-    return named or (entity.id if event.type.startswith("session.") else "")
+    return kind.session_in(properties) or ""
 
 
 def properties_of(event: Event, kind: type[_T]) -> _T:

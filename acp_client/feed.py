@@ -11,6 +11,7 @@ from acp_client import decode, wire
 from acp_client.decode import Unreadable
 from acp_client.stream import FOR_EYES, EventStream, StreamRefused
 from acp_client.wire import Event
+from bus.events import SERVER_CONNECTED
 from bus.origin import Origin
 
 log = logging.getLogger("weir.acp")
@@ -90,7 +91,7 @@ class Feed:
                 log.exception("an event could not be handled: %r", frame.data[:200])
 
     def _take(self, event: Event, listener: Listener) -> None:
-        if event.type == "server.connected":
+        if event.type == SERVER_CONNECTED:
             resumed = decode.properties_of(event, wire.Connected).resumed
             log.debug("connected to the event stream, resumed: %s", resumed)
             self._attempts = 0

@@ -16,6 +16,7 @@ from msgspec import Struct
 from acp_client.decode import properties_of
 from acp_client.messages import USER
 from acp_client.wire import Event, Failure, Message, MessageUpdated, SessionFailed, StatusChanged
+from bus import events
 
 END, CANCELLED = "end_turn", "cancelled"
 _STOPS = {"length": "max_tokens", "content-filter": "refusal"}
@@ -74,13 +75,13 @@ class Turn:
         Raises:
             Unreadable: the event lacks what its type needs.
         """
-        if event.type == "message.updated":
+        if event.type == events.MessageUpdated.type:
             self.message(properties_of(event, MessageUpdated).info, is_new)
-        elif event.type == "session.status":
+        elif event.type == events.SessionStatus.type:
             self.status(properties_of(event, StatusChanged).status.type == "idle")
-        elif event.type == "session.idle":
+        elif event.type == events.SessionIdle.type:
             self.status(True)
-        elif event.type == "session.error":
+        elif event.type == events.SessionError.type:
             self.failure = properties_of(event, SessionFailed).error or Failure()
 
     def message(self, message: Message, is_new: bool) -> None:

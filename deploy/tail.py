@@ -13,6 +13,7 @@ from msgspec import Struct
 from acp_client import decode, wire
 from acp_client.stream import FOR_EYES, EventStream, StreamRefused
 from bus import flags
+from bus.events import SERVER_CONNECTED
 from bus.flags import Flag, Kind
 from bus.origin import Origin
 from bus.sse import ServerSentEvent
@@ -117,7 +118,7 @@ def _person(options: Options, out: TextIO, notices: Notices) -> Iterator[str]:
         except decode.Unreadable as error:
             notices.say(f"not an event: {error}")
             continue
-        if event.type == "server.connected":
+        if event.type == SERVER_CONNECTED:
             # After the stream is open, so that nothing falls between the past and the stream.
             yield from past.since_last_time(transcript, _resumed(event), notices.say)
         elif options.session in (None, decode.session_of(event)):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import gevent
 
-from bus.events import ServerHeartbeat
+from bus.events import SERVER_HEARTBEAT
 from bus.ids import Ids
 from gateway.lane import Rank
 from gateway.proxy.timeslice import TimeSlice
@@ -78,4 +78,4 @@ class Heartbeats:
     def _frame(self, reader: Reader) -> bytes:
         place = event_id(reader.cursor.marks) if reader.placed else ""
         evt_id = self._ids.ascending("evt")
-        return server_frame(ServerHeartbeat.type, evt_id, reader.view.endpoint, place)
+        return server_frame(SERVER_HEARTBEAT, evt_id, reader.view.endpoint, place)

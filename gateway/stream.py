@@ -19,7 +19,7 @@ from typing import Final
 
 import gevent
 
-from bus.events import ServerConnected
+from bus.events import SERVER_CONNECTED
 from bus.ids import Ids
 from gateway.connection import Connection
 from gateway.door.wire import Wire
@@ -168,10 +168,10 @@ class Stream:
         if reader.turning:
             reader.turn()
         if not reader.placed:
-            yield self._retry() + self._say(ServerConnected.type, "", resumed=False)
+            yield self._retry() + self._say(SERVER_CONNECTED, "", resumed=False)
             return
         entrance = self._found(self._readers.come_in)
-        connected = self._say(ServerConnected.type, entrance.id, resumed=entrance.resumed)
+        connected = self._say(SERVER_CONNECTED, entrance.id, resumed=entrance.resumed)
         yield self._retry() + connected
         yield from self._bring_in(entrance)
 

@@ -1,7 +1,13 @@
-"""Every event type weir knows: its name and properties on the wire, and its policy.
+"""Every event type weir knows, each in one declaration.
 
-A class is one type; its fields are the event's ``properties``. `event` enters it in the table of
-`bus.events.policy`. Types without properties worth typing are declared at the end.
+To add an event type:
+
+1. Declare an `EventType` here: its name on the wire, its policy, and which entity its events are
+   about. A new kind of entity is an `Entity` beside the others.
+2. If weir itself publishes or reads its properties, decorate a class of them with `typed`. Else
+   `declare` the type, or add its name to the list at the end.
+
+Coalescing, ledger, filters, catch-up, resumption and healing follow from the declaration.
 """
 
 from __future__ import annotations
@@ -11,10 +17,21 @@ from typing import Any, ClassVar, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
+from bus.events.event_type import Entity, EventType, declare
 from bus.events.message import Failure, Message
-from bus.events.part import Part
-from bus.events.policy import Policy, declare
-from bus.events.session import FileDiff, Question, Session, Status, Todo, ToolRef
+from bus.events.part import Part, is_unfinished
+from bus.events.policy import Policy
+from bus.events.session import Question, Session, Status, Todo, ToolRef, works
+
+SESSION = Entity("session", rank=0, fetched=True)
+MESSAGE = Entity("message", rank=1, fetched=True)
+PART = Entity("part", rank=2, owner=MESSAGE, grows=True, fetched=True)
+REQUEST = Entity("request", rank=3, asks=True, fetched=True)
+DIFF = Entity("diff", rank=4, fetched=True)
+TODOS = Entity("todos", rank=5, fetched=True)
+ERROR = Entity("error", rank=7, once=True)
+STATUS = Entity("status", rank=8, fetched=True)
+"""Last of all: what a session does overtakes nothing that the session has done."""
 
 
 class Properties(Struct, omit_defaults=True, kw_only=True):
@@ -26,18 +43,25 @@ class Properties(Struct, omit_defaults=True, kw_only=True):
 _P = TypeVar("_P", bound=type[Properties])
 
 
-def event(name: str, policy: Policy) -> Callable[[_P], _P]:
-    """Name the decorated event type as on the wire, and declare its policy."""
+def typed(kind: EventType) -> Callable[[_P], _P]:
+    """Declare the type of the decorated properties."""
 
     def enter(cls: _P) -> _P:
-        cls.type = name
-        declare(name, policy)
+        cls.type = declare(kind)
         return cls
 
     return enter
 
 
-@event("session.created", Policy.BARRIER)
+@typed(
+    EventType(
+        "session.created",
+        tells=SESSION,
+        value="info",
+        session="info.id",
+        retold_as="session.updated",
+    )
+)
 class SessionCreated(Properties):
     """A session exists from now on."""
 
@@ -45,7 +69,7 @@ class SessionCreated(Properties):
     info: Session
 
 
-@event("session.updated", Policy.BARRIER)
+@typed(EventType("session.updated", tells=SESSION, value="info", session="info.id"))
 class SessionUpdated(Properties):
     """A session changed; ``info`` is all of it."""
 
@@ -53,7 +77,7 @@ class SessionUpdated(Properties):
     info: Session
 
 
-@event("session.deleted", Policy.BARRIER)
+@typed(EventType("session.deleted", ends=SESSION, session="info.id"))
 class SessionDeleted(Properties):
     """A session and its messages are gone."""
 
@@ -61,7 +85,15 @@ class SessionDeleted(Properties):
     info: Session
 
 
-@event("session.status", Policy.BARRIER)
+@typed(
+    EventType(
+        "session.status",
+        tells=STATUS,
+        value="status",
+        provisional=works,
+        judged_by=("status.type",),
+    )
+)
 class SessionStatus(Properties):
     """What a session is doing."""
 
@@ -69,29 +101,14 @@ class SessionStatus(Properties):
     status: Status
 
 
-@event("session.idle", Policy.BARRIER)
+@typed(EventType("session.idle"))
 class SessionIdle(Properties):
     """A turn is over; twice after an abort or error."""
 
     sessionID: str
 
 
-@event("session.compacted", Policy.BARRIER)
-class SessionCompacted(Properties):
-    """A session's history was summed up."""
-
-    sessionID: str
-
-
-@event("session.diff", Policy.BARRIER)
-class SessionDiff(Properties):
-    """What a session has changed on disk so far."""
-
-    sessionID: str
-    diff: list[FileDiff]
-
-
-@event("session.error", Policy.BARRIER)
+@typed(EventType("session.error", tells=ERROR, value="error"))
 class SessionError(Properties):
     """A turn failed or was aborted."""
 
@@ -99,7 +116,7 @@ class SessionError(Properties):
     error: Failure | UnsetType = UNSET
 
 
-@event("message.updated", Policy.BARRIER)
+@typed(EventType("message.updated", tells=MESSAGE, value="info", id="info.id"))
 class MessageUpdated(Properties):
     """A message is new or changed; ``info`` is all of it but its parts."""
 
@@ -107,15 +124,18 @@ class MessageUpdated(Properties):
     info: Message
 
 
-@event("message.removed", Policy.BARRIER)
-class MessageRemoved(Properties):
-    """A message and its parts are gone."""
-
-    sessionID: str
-    messageID: str
-
-
-@event("message.part.updated", Policy.LATEST)
+@typed(
+    EventType(
+        "message.part.updated",
+        Policy.LATEST,
+        tells=PART,
+        value="part",
+        id="part.id",
+        owner="part.messageID",
+        provisional=is_unfinished,
+        judged_by=("part.type", "part.time.end", "part.state.status", "delta"),
+    )
+)
 class PartUpdated(Properties):
     """A part is new or changed; ``part`` is all of it. ``time`` in ms."""
 
@@ -124,8 +144,8 @@ class PartUpdated(Properties):
     time: int
 
 
-@event("message.part.delta", Policy.APPEND)
-class PartDelta(Properties):
+@typed(EventType("message.part.delta", Policy.APPEND, grows=PART, id="partID", owner="messageID"))
+class PartDelta(Properties, forbid_unknown_fields=True, gc=False):
     """``delta`` is appended to ``field`` (always "text" today) of a part."""
 
     sessionID: str
@@ -135,16 +155,7 @@ class PartDelta(Properties):
     delta: str
 
 
-@event("message.part.removed", Policy.BARRIER)
-class PartRemoved(Properties):
-    """A part is gone."""
-
-    sessionID: str
-    messageID: str
-    partID: str
-
-
-@event("permission.asked", Policy.BARRIER)
+@typed(EventType("permission.asked", tells=REQUEST, id="id"))
 class PermissionAsked(Properties):
     """A tool waits for leave to run."""
 
@@ -157,7 +168,7 @@ class PermissionAsked(Properties):
     tool: ToolRef | UnsetType = UNSET
 
 
-@event("permission.replied", Policy.BARRIER)
+@typed(EventType("permission.replied", ends=REQUEST, id="requestID"))
 class PermissionReplied(Properties):
     """Leave was given (``once``, ``always``) or refused (``reject``)."""
 
@@ -166,7 +177,7 @@ class PermissionReplied(Properties):
     reply: str
 
 
-@event("question.asked", Policy.BARRIER)
+@typed(EventType("question.asked", tells=REQUEST, id="id"))
 class QuestionAsked(Properties):
     """A tool waits for a person's answer."""
 
@@ -176,7 +187,7 @@ class QuestionAsked(Properties):
     tool: ToolRef | UnsetType = UNSET
 
 
-@event("question.replied", Policy.BARRIER)
+@typed(EventType("question.replied", ends=REQUEST, id="requestID"))
 class QuestionReplied(Properties):
     """The answers, a list of labels for each question."""
 
@@ -185,15 +196,15 @@ class QuestionReplied(Properties):
     answers: list[list[str]]
 
 
-@event("question.rejected", Policy.BARRIER)
+@typed(EventType("question.rejected", ends=REQUEST, id="requestID"))
 class QuestionRejected(Properties):
-    """Nobody wants to answer."""
+    """The question stays without an answer."""
 
     sessionID: str
     requestID: str
 
 
-@event("todo.updated", Policy.BARRIER)
+@typed(EventType("todo.updated", tells=TODOS, value="todos"))
 class TodoUpdated(Properties):
     """The whole todo list of a session."""
 
@@ -201,65 +212,26 @@ class TodoUpdated(Properties):
     todos: list[Todo]
 
 
-@event("command.executed", Policy.BARRIER)
-class CommandExecuted(Properties):
-    """A slash command ran."""
+SESSION_DIFF = declare(EventType("session.diff", tells=DIFF, value="diff"))
+MESSAGE_REMOVED = declare(EventType("message.removed", ends=MESSAGE, id="messageID"))
+PART_REMOVED = declare(
+    EventType("message.part.removed", ends=PART, id="partID", owner="messageID")
+)
+SERVER_CONNECTED = declare(EventType("server.connected", Policy.NEVER))
+"""The first event of every stream: an event that follows is not missed."""
+SERVER_HEARTBEAT = declare(EventType("server.heartbeat", Policy.NEVER))
 
-    name: str
-    sessionID: str
-    arguments: str
-    messageID: str
+declare(EventType("session.compacted"))
+declare(EventType("command.executed"))
+declare(EventType("server.instance.disposed", for_any_session=True, ends_streams=True))
+declare(EventType("global.disposed", for_any_session=True))
+# The twin of another event, which only the readers of all directories get.
+declare(EventType("sync", Policy.NEVER, for_global=True))
 
-
-@event("server.instance.disposed", Policy.BARRIER)
-class InstanceDisposed(Properties):
-    """The instance of one directory is gone: the last event of its `/event` streams."""
-
-    directory: str
-
-
-@event("global.disposed", Policy.BARRIER)
-class GlobalDisposed(Properties):
-    """Every instance is gone."""
-
-
-@event("server.connected", Policy.NEVER)
-class ServerConnected(Properties):
-    """The first event of every stream: whatever follows it is not missed."""
-
-
-@event("server.heartbeat", Policy.NEVER)
-class ServerHeartbeat(Properties):
-    """The stream is alive although nothing happens."""
-
-
-@event("file.edited", Policy.NEVER)
-class FileEdited(Properties):
-    """A tool wrote a file."""
-
-    file: str
-
-
-@event("file.watcher.updated", Policy.NEVER)
-class FileWatcherUpdated(Properties):
-    """A file changed on disk: ``add``, ``change`` or ``unlink``."""
-
-    file: str
-    event: str
-
-
-@event("vcs.branch.updated", Policy.NEVER)
-class BranchUpdated(Properties):
-    """The work tree is on another branch."""
-
-    branch: str | UnsetType = UNSET
-
-
-SYNC = "sync"
-"""The twin of a durable event, on `/global/event` alone: never dropped, and in nobody's way."""
-declare(SYNC, Policy.NEVER)
-
-for _type in (
+for _name in (
+    "file.edited",
+    "file.watcher.updated",
+    "vcs.branch.updated",
     "lsp.updated",
     "mcp.tools.changed",
     "mcp.browser.open.failed",
@@ -287,4 +259,4 @@ for _type in (
     "plugin.added",
     "reference.updated",
 ):
-    declare(_type, Policy.NEVER)
+    declare(EventType(_name, Policy.NEVER))

@@ -1,86 +1,42 @@
 """How the JSON of an event, or its typed properties, becomes the form that travels.
 
-Theory of operation. A delta is decoded whole and strictly. Of any other event only the subject
-is read: its session, message, part or request, and whether the part still grows. What msgspec
-refuses (a delta with a field nobody knows, text with half a surrogate pair, which JavaScript can
+Theory of operation. An event of a type with the policy ``APPEND`` is decoded whole and strictly.
+Of any other event, only what stands at the paths of its type's declaration is read. What msgspec
+refuses (a delta with an unknown field, text with half a surrogate pair, which JavaScript can
 send) travels as `Opaque`: it passes untouched, as a barrier if need be, and is never merged.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Raw, Struct
 
-from bus.events.catalogue import (
-    MessageUpdated,
-    PartDelta,
-    PermissionAsked,
-    Properties,
-    QuestionAsked,
-)
+from bus import json as lenient
+from bus.events.catalogue import PartDelta, Properties
 from bus.events.event import Delta, Event, Opaque
-from bus.events.policy import Policy, policy_of
+from bus.events.event_type import EventType, as_id, id_at, type_of
+from bus.events.policy import Policy
 
 
 class MalformedEvent(ValueError):
     """The bytes are no event: not JSON, or not an object with a ``type``."""
 
 
-class _Time(Struct):
-    end: Any = None
-
-
-class _ToolStatus(Struct):
-    status: str = ""
-
-
-class _Entity(Struct):
-    """The fields of a session, message or part that say what an event is about."""
-
-    id: str | None = None
-    type: str | None = None
-    sessionID: str | None = None
-    messageID: Any = None
-    time: _Time | None = None
-    state: _ToolStatus | None = None
-
-
-class _Subject(Struct):
-    """What the properties of an event of any type may say about its subject."""
-
-    sessionID: str | None = None
-    partID: str | None = None
-    messageID: Any = None
-    requestID: Any = None
-    id: Any = None
-    info: _Entity | None = None
-    part: _Entity | None = None
-    delta: Any = None
-
-
 class _Wire(Struct):
     type: str
     id: Any = None
-    properties: _Subject = field(default_factory=_Subject)
+    properties: Raw = Raw(b"{}")
 
 
-class _DeltaProperties(Struct, forbid_unknown_fields=True, gc=False):
-    sessionID: str
-    messageID: str
-    partID: str
-    field: str
-    delta: str
+class DeltaWire(
+    Struct, tag_field="type", tag=PartDelta.type, forbid_unknown_fields=True, gc=False
+):
+    """A ``message.part.delta`` in its usual form: nearly all events are, so it is read faster."""
 
-
-class DeltaWire(Struct, forbid_unknown_fields=True, gc=False):
-    """A delta on the wire in its usual form, without any field that is not known."""
-
-    type: Literal["message.part.delta"]
-    properties: _DeltaProperties
+    properties: PartDelta
     id: str | None = None
 
     def event(self) -> Delta:
@@ -89,7 +45,6 @@ class DeltaWire(Struct, forbid_unknown_fields=True, gc=False):
         return Delta(self.id, p.sessionID, p.messageID, p.partID, p.field, p.delta)
 
 
-_REQUESTS = frozenset({PermissionAsked.type, QuestionAsked.type})
 _decode_wire = msgspec.json.Decoder(_Wire).decode
 _decode_delta = msgspec.json.Decoder(DeltaWire).decode
 _encode = msgspec.json.Encoder().encode
@@ -97,9 +52,6 @@ _encode = msgspec.json.Encoder().encode
 
 def event_of(properties: Properties, event_id: str) -> Event:
     """Turn typed properties into the event that travels, with the id ``evt_…`` on the wire."""
-    if isinstance(properties, PartDelta):
-        p = properties
-        return Delta(event_id, p.sessionID, p.messageID, p.partID, p.field, p.delta)
     wire = {"id": event_id, "type": properties.type, "properties": properties}
     return from_json(_encode(wire))
 
@@ -117,9 +69,11 @@ def from_json(data: bytes, payload: bytes | None = None) -> Event:
     payload = data if payload is None else payload
     try:
         wire = _decode_wire(data)
+        kind = type_of(wire.type)
         if wire.type == PartDelta.type:
             return _decode_delta(data).event()
-        return _opaque(wire, payload)
+        if kind.policy is not Policy.APPEND:
+            return _opaque(kind, wire.type, wire.id, kind.read(wire.properties), payload)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         pass
     except RecursionError as error:
@@ -132,8 +86,8 @@ def from_json(data: bytes, payload: bytes | None = None) -> Event:
         raise MalformedEvent("not an event: it is nested too deep") from error
 
 
-def from_value(event: Any, payload: bytes) -> Opaque:
-    """Turn an event that is no usual delta, and has been decoded, into the form that travels.
+def from_value(event: Any, payload: bytes) -> Event:
+    """Turn an event that has been decoded into the form that travels.
 
     Args:
         event: what its JSON says.
@@ -142,59 +96,51 @@ def from_value(event: Any, payload: bytes) -> Opaque:
     Raises:
         MalformedEvent: `event` is not an object with a ``type``.
     """
+    name = id_at(event, "type")
+    if name is None:
+        raise MalformedEvent("not an event: not an object with a type")
+    kind = type_of(name)
+    delta = _delta(kind, event) if kind.policy is Policy.APPEND else None
+    return delta or _opaque(kind, name, event.get("id"), event.get("properties"), payload)
+
+
+def growth_of(event: Opaque) -> tuple[str, list[str]] | None:
+    """Return the field and the text of a delta in an odd form; None if these are odd, too."""
     try:
-        wire = _Wire(msgspec.convert(event["type"], str), event.get("id"))
-        wire.type.encode()
-    except (ValueError, TypeError, KeyError, AttributeError, msgspec.MsgspecError) as error:
-        raise MalformedEvent(f"not an event: {error}") from error
-    # An unknown type may use these names for something else.
-    with contextlib.suppress(msgspec.ValidationError, UnicodeEncodeError):
-        wire.properties = msgspec.convert(event.get("properties"), _Subject)
-    return _opaque(wire, payload)
+        properties = lenient.decode(event.payload)["properties"]
+        field, text = properties["field"], properties["delta"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return (field, [text]) if isinstance(field, str) and isinstance(text, str) else None
 
 
-def _opaque(wire: _Wire, payload: bytes) -> Opaque:
-    subject = wire.properties
-    entity = subject.part or subject.info or _Entity()
-    session = subject.sessionID or entity.sessionID
-    if session is None and wire.type.startswith("session."):
-        session = entity.id  # 1.2: session events name their session only in `info`
-    latest = policy_of(wire.type) is Policy.LATEST
-    snapshot = latest and subject.part is not None
-    message = subject.messageID or entity.messageID
-    if wire.type == MessageUpdated.type:
-        message = entity.id
-    part = subject.partID
-    if latest:
-        part = entity.id if snapshot else None  # without a part it is a snapshot of none
-    request = subject.id if wire.type in _REQUESTS else subject.requestID
+def _delta(kind: EventType, event: dict[str, Any]) -> Delta | None:
+    """Return a delta in its usual form, None where it says more, or says less."""
+    names = "sessionID", kind.owner, kind.id, "field", "delta"
+    properties, event_id = event.get("properties"), id_at(event, "id")
+    usual = {"type", "properties"} if event_id is None else {"id", "type", "properties"}
+    if event.keys() != usual or not isinstance(properties, dict):
+        return None
+    found = [id_at(properties, name) if name else "" for name in names]
+    texts = [text for text in found if text is not None]
+    if properties.keys() != {*names} - {""} or len(texts) < len(names):
+        return None
+    session, owner, entity, field, text = texts
+    other_type = None if kind.name == PartDelta.type else kind.name
+    return Delta(event_id, session, owner, entity, field, text, other_type)
+
+
+def _opaque(kind: EventType, name: str, event_id: Any, properties: Any, payload: bytes) -> Opaque:
+    entity = kind.entity_in(properties)
     return Opaque(
-        type=wire.type,
-        id=_name(wire.id),
-        sessionID=_name(session),
-        messageID=_name(message),
-        partID=_name(part),
-        requestID=_name(request),
-        provisional=snapshot and subject.delta is None and _grows(entity),
+        type=name,
+        id=as_id(event_id),
+        sessionID=kind.session_in(properties),
+        entity=entity,
+        owner=id_at(properties, kind.owner) if kind.owner else None,
+        provisional=entity is not None and kind.is_provisional(properties),
         payload=_one_line(payload),
     )
-
-
-def _name(value: Any) -> str | None:
-    """Return an id as it can travel; one that is no Unicode is nobody's."""
-    if not isinstance(value, str):
-        return None
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return None
-    return value
-
-
-def _grows(part: _Entity) -> bool:
-    if part.type == "tool":
-        return part.state is not None and part.state.status in ("pending", "running")
-    return part.type in ("text", "reasoning") and (part.time is None or part.time.end is None)
 
 
 def _one_line(payload: bytes) -> bytes:

@@ -13,26 +13,43 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bus.events.catalogue import PartDelta
+from bus.events.catalogue import PART, PartDelta
+from bus.events.event_type import type_of
 
 
 class Delta(Struct, frozen=True, array_like=True, gc=False, tag_field="form", tag=1):
-    """Text to append to a field of a part: a ``message.part.delta``.
+    """Text to append to a field of an entity, which is nearly always a part.
 
-    ``id`` is the event's id on the wire, None where the server gives none (opencode 1.2).
+    Attributes:
+        id: of the event on the wire, None where the server gives none (opencode 1.2).
+        sessionID: the session of the entity.
+        owner: id of the entity that the entity belongs to: the message of a part.
+        entity: id of the entity.
+        field: of the entity.
+        delta: the text.
+        other_type: the event's type, None for a ``message.part.delta``.
     """
 
     id: str | None
     sessionID: str
-    messageID: str
-    partID: str
+    owner: str
+    entity: str
     field: str
     delta: str
+    other_type: str | None = None
 
     @property
     def type(self) -> str:
         """The type on the wire."""
-        return PartDelta.type
+        return self.other_type or PartDelta.type
+
+    @property
+    def kind(self) -> str:
+        """The kind of the entity."""
+        if self.other_type is None:
+            return PART.name
+        about = type_of(self.other_type).about
+        return self.other_type if about is None else about.name
 
     @property
     def size(self) -> int:
@@ -42,12 +59,13 @@ class Delta(Struct, frozen=True, array_like=True, gc=False, tag_field="form", ta
 
     def json(self) -> bytes:
         """Return the event as it stands in a ``data:`` line of `/event`."""
+        name, kind = self.type, type_of(self.type)
         wire: dict[str, Any] = {} if self.id is None else {"id": self.id}
-        wire["type"] = PartDelta.type
+        wire["type"] = name
         wire["properties"] = {
             "sessionID": self.sessionID,
-            "messageID": self.messageID,
-            "partID": self.partID,
+            **({kind.owner: self.owner} if kind.owner else {}),
+            kind.id: self.entity,
             "field": self.field,
             "delta": self.delta,
         }
@@ -57,17 +75,22 @@ class Delta(Struct, frozen=True, array_like=True, gc=False, tag_field="form", ta
 class Opaque(Struct, frozen=True, array_like=True, gc=False, tag_field="form", tag=2):
     """Any other event: its JSON, untouched, and what routing and coalescing need to know.
 
-    ``messageID`` is the message that the event, or its part, is about; ``requestID`` the
-    permission or question. ``provisional`` marks a snapshot of a part that another will replace:
-    text without an end, or a tool that is not done.
+    Attributes:
+        type: on the wire.
+        id: of the event on the wire.
+        sessionID: the session that the event is about.
+        entity: id of the entity that the event is about, ``""`` where a session has but one of
+            the kind.
+        owner: id of the entity that the entity belongs to: the message of a part.
+        provisional: a later event about the entity will replace this one.
+        payload: the event.
     """
 
     type: str
     id: str | None
     sessionID: str | None
-    messageID: str | None
-    partID: str | None
-    requestID: str | None
+    entity: str | None
+    owner: str | None
     provisional: bool
     payload: bytes
 

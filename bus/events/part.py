@@ -197,3 +197,18 @@ Part = (
     | CompactionPart
     | SubtaskPart
 )
+
+
+def grows(kind: Any, end: Any) -> bool:
+    """Tell whether deltas may lengthen a part of type `kind` with an `end`, if it has ended."""
+    return kind in ("text", "reasoning") and end is None
+
+
+def is_unfinished(kind: Any, end: Any, status: Any, delta: Any) -> bool:
+    """Tell whether a snapshot will be replaced: of text that grows, or of a tool at work.
+
+    A snapshot of opencode 1.2 may bring the `delta` that no event of its own brings.
+    """
+    if delta is not None:
+        return False
+    return status in ("pending", "running") if kind == "tool" else grows(kind, end)

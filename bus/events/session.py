@@ -70,14 +70,9 @@ class Retry(Struct, tag_field="type", tag="retry", omit_defaults=True):
 Status = Idle | Busy | Retry
 
 
-class FileDiff(Struct, omit_defaults=True):
-    """What a session changed in one file."""
-
-    additions: int
-    deletions: int
-    file: str | UnsetType = UNSET
-    patch: str | UnsetType = UNSET
-    status: str | UnsetType = UNSET
+def works(status: Any) -> bool:
+    """Tell whether a session whose status has this type is at work."""
+    return bool(status != "idle")
 
 
 class ToolRef(Struct):

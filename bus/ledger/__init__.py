@@ -5,8 +5,9 @@ the ledger holds what is. Whoever comes late, or has missed more than the log st
 brought up to date by *upserts*: events that say what an entity is now, with the text that its
 deltas have brought so far. An upsert may be applied to any older state of the entity, and twice.
 
-1. An entity is a session, its status, diff or todo list, a message, a part, or a permission or
-   question that waits. Its entry is the last event that told all of it, and what grew since.
+1. The kinds of entities are declared in `bus.events.catalogue`: a session, its status, diff or
+   todo list, a message, a part, a permission or question that waits. The entry of an entity is the
+   last event that told all of it, and what grew since.
 2. Each entry knows the seq of its last change. So what changed after a seq can be told, and
    nothing else need be.
 3. What is gone leaves a tombstone, for those who knew it: who stands at a seq between the

@@ -13,12 +13,14 @@ from msgspec.structs import replace
 from bus import json
 from bus.depth import EVENT_LEVELS, too_deep
 from bus.envelope import Envelope
-from bus.events import Opaque, SessionCreated, SessionUpdated
+from bus.events import Opaque, at, type_of
+
+Json = dict[str, Any]
 
 ENTRY_BYTES = 1500  # what an entry takes in memory beside its text
 _MOST_PIECES = 4096
 _LONG = 64 * 1024  # characters
-# Nobody can know it, so it stands in no event.
+# A secret, so it stands in no event.
 _MARK = secrets.token_hex(16)
 
 
@@ -40,10 +42,10 @@ class Upsert(Struct, frozen=True, gc=False):
         event = self.told.event
         assert isinstance(event, Opaque)
         if self.grown:
-            return replace(self.told, event=self._whole(event))
-        if event.type == SessionCreated.type:
-            return replace(self.told, event=_retold(event))
-        return self.told
+            event = self._whole(event)
+        if name := type_of(event.type).retold_as:
+            event = _retold(event, name)
+        return self.told if event is self.told.event else replace(self.told, event=event)
 
     @property
     def is_long(self) -> bool:
@@ -54,14 +56,14 @@ class Upsert(Struct, frozen=True, gc=False):
         """Yield the JSON of the event to send; appended text is encoded as it is asked for."""
         event = self.told.event
         assert isinstance(event, Opaque)
-        wire = json.decode(event.payload)
-        part = wire["properties"]["part"]
+        wire, entity = _opened(event)
         field, pieces, count = self.grown[0]
-        before = part.get(field, "")
-        if len(self.grown) > 1 or not isinstance(before, str):
-            yield self._whole(event).payload
+        before = entity.get(field, "")
+        usual = len(self.grown) == 1 and wire and isinstance(before, str)
+        if not usual or type_of(event.type).retold_as:
+            yield self.envelope().event.json()
             return
-        part[field] = _MARK
+        entity[field] = _MARK
         if self.last_id is not None:
             wire["id"] = self.last_id
         head, _, tail = json.encode(wire).partition(_MARK.encode())
@@ -76,16 +78,13 @@ class Upsert(Struct, frozen=True, gc=False):
 
     def _whole(self, event: Opaque) -> Opaque:
         """Put the text that has grown into the snapshot; nothing else of it changes."""
-        try:
-            wire = json.decode(event.payload)
-            part = dict(wire["properties"]["part"])
-        except (ValueError, KeyError, TypeError):
-            return event  # no part, whatever its type says
-        wire["properties"]["part"] = part
+        wire, entity = _opened(event)
+        if not wire:
+            return event
         for field, text in self.texts().items():
-            before = part.get(field, "")
+            before = entity.get(field, "")
             if isinstance(before, str):
-                part[field] = before + text
+                entity[field] = before + text
         if self.last_id is not None:
             wire["id"] = self.last_id
         return replace(event, id=wire.get("id"), payload=json.encode(wire))
@@ -146,9 +145,10 @@ class Entry:
         return self._upsert
 
     @property
-    def message(self) -> str | None:
-        """The message that it is, or is a part of."""
-        return self.told.event.messageID
+    def provisional(self) -> bool:
+        """Whether another event about it is to come."""
+        event = self.told.event
+        return isinstance(event, Opaque) and event.provisional
 
     @property
     def size(self) -> int:
@@ -161,8 +161,8 @@ def _gathered(texts: Iterator[str]) -> Iterator[str]:
     gathered: list[str] = []
     length = 0
     for text in texts:
-        for at in range(0, len(text), _LONG):
-            gathered.append(text[at : at + _LONG])
+        for start in range(0, len(text), _LONG):
+            gathered.append(text[start : start + _LONG])
             length += len(gathered[-1])
             if length >= _LONG:
                 yield "".join(gathered)
@@ -171,20 +171,20 @@ def _gathered(texts: Iterator[str]) -> Iterator[str]:
         yield "".join(gathered)
 
 
-def growth(event: Opaque) -> tuple[str, str, str] | None:
-    """Return part, field and text of a delta that is not typed; None if its form is unknown."""
+def _opened(event: Opaque) -> tuple[Json, Json]:
+    """Return an event as JSON and the entity in it, both empty if there is none in it."""
     try:
-        properties: dict[str, Any] = json.decode(event.payload)["properties"]
-        found = properties["partID"], properties["field"], properties["delta"]
+        wire = json.decode(event.payload)
+        entity = at(wire["properties"], type_of(event.type).value)
     except (ValueError, KeyError, TypeError):
-        return None
-    return found if all(isinstance(value, str) for value in found) else None
+        return {}, {}
+    return (wire, entity) if isinstance(entity, dict) else ({}, {})
 
 
-def _retold(event: Opaque) -> Opaque:
-    """Turn the news that a session was made into what it is: it may be known already."""
+def _retold(event: Opaque, name: str) -> Opaque:
+    """Turn the creation of an entity into what the entity is: readers may know the entity."""
     try:
-        wire = {**json.decode(event.payload), "type": SessionUpdated.type}
+        wire = {**json.decode(event.payload), "type": name}
     except (ValueError, TypeError):
         return event  # nested too deep, or no JSON at all
-    return replace(event, type=SessionUpdated.type, payload=json.encode(wire))
+    return replace(event, type=name, payload=json.encode(wire))

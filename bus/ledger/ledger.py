@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from bus.envelope import Envelope
-from bus.events import Delta, Opaque, PartDelta, SessionCreated
-from bus.ledger.entry import Entry, Upsert, growth
-from bus.ledger.session import LedgerSession, status_of
-from bus.ledger.slot import EntityKind, Slot, ended, told
+from bus.events import MESSAGE, SESSION, Delta, Opaque, growth_of, type_of
+from bus.ledger.entry import Entry, Upsert
+from bus.ledger.session import LedgerSession
+from bus.ledger.slot import Slot, ended, kind_of, told
 from bus.ledger.tombstones import Tombstone, Tombstones
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -18,7 +18,7 @@ _NS = 1_000_000_000
 _SWEEP_EVERY_NS = 10 * _NS
 _KEPT_MESSAGES = 2
 _MOST_OF_ONE = 0.5
-_WHOLE = (EntityKind.SESSION, "")
+_WHOLE = (SESSION.name, "")
 
 
 class Ledger:
@@ -50,27 +50,32 @@ class Ledger:
         self.directories: set[str | None] = set()
         self._rest_ns = int(rest_s * _NS)
         self._swept_ns = 0
-        self._parts: dict[str, Entry] = {}
 
     def note(self, envelopes: Iterable[Envelope]) -> None:
         """Take the next events of the source; deltas of one part in a row cost next to nothing."""
         texts: list[str] = []
         last: Envelope | None = None
-        key: tuple[str, str] | None = None
+        row: Delta | None = None
         for envelope in envelopes:
             event = envelope.event
             if isinstance(event, Delta):
-                if last is None or key != (event.partID, event.field):
-                    self._grow_by(last, texts)
-                    texts, key = [], (event.partID, event.field)
+                if (
+                    row is None
+                    or event.entity != row.entity
+                    or event.field != row.field
+                    or event.sessionID != row.sessionID
+                    or event.other_type != row.other_type
+                ):
+                    self._grow_by(last, row, texts)
+                    texts, row = [], event
                 texts.append(event.delta)
                 last = envelope
             else:
-                self._grow_by(last, texts)
-                last = None
+                self._grow_by(last, row, texts)
+                last = row = None
                 self._reach(envelope)
                 self._note_opaque(envelope, event)
-        self._grow_by(last, texts)
+        self._grow_by(last, row, texts)
 
     def changed(self, after: int, known: int = 0) -> Iterator[Upsert]:
         """Yield what brings one up to date who has all up to seq `after` of this epoch.
@@ -84,8 +89,8 @@ class Ledger:
             if stone.born <= known and stone.seq(self.epoch) > after:
                 yield Upsert(stone.ended)
         for session in self.sessions.values():
-            for (kind, _), entry in session.ordered():
-                if entry.seq(self.epoch) > (max(after, 0) if kind is EntityKind.ERROR else after):
+            for slot, entry in session.ordered():
+                if entry.seq(self.epoch) > (max(after, 0) if kind_of(slot).once else after):
                     yield entry.upsert()
 
     def recent(self, since_ns: int, live_only: bool) -> Iterator[Upsert]:
@@ -95,10 +100,11 @@ class Ledger:
             since_ns: sessions in which nothing goes on count if they changed since then.
             live_only: they do not count at all.
         """
-        for session in self.sessions.values():
-            if session.live or (not live_only and session.last_ns >= since_ns):
-                for (kind, _), entry in session.ordered():
-                    if kind is not EntityKind.ERROR:
+        for name, session in self.sessions.items():
+            of_none = name == ""  # what belongs to no session, and so to none that is at rest
+            if of_none or session.live or (not live_only and session.last_ns >= since_ns):
+                for slot, entry in session.ordered():
+                    if not kind_of(slot).once:
                         yield entry.upsert()
 
     def put(self, session_id: str, slot: Slot, entry: Entry) -> None:
@@ -108,18 +114,12 @@ class Ledger:
         old = session.entries.get(slot)
         session.entries[slot] = entry
         self.size += entry.size - (old.size if old is not None else 0)
-        event = entry.told.event
-        if slot[0] is EntityKind.PART:
-            self._parts[slot[1]] = entry
-        elif slot[0] is EntityKind.STATUS and isinstance(event, Opaque):
-            session.status = status_of(event)
 
     def note_gone(self, envelope: Envelope) -> None:
         """Take the end of an entity in an earlier epoch: who stands there may know it."""
-        event = envelope.event
-        slot = ended(event) if isinstance(event, Opaque) else None
-        if slot is not None and event.sessionID is not None:
-            self.tombstones.put(event.sessionID, slot, Tombstone(envelope, 0))
+        slot = ended(envelope.event)
+        if slot is not None:
+            self.tombstones.put(envelope.session or "", slot, Tombstone(envelope, 0))
 
     def inherit(self, older: Ledger) -> None:
         """Take over from one that it replaces what that alone remembers to be gone.
@@ -148,16 +148,13 @@ class Ledger:
     def _note_opaque(self, envelope: Envelope, event: Opaque) -> None:
         if len(self.directories) < MOST_DIRECTORIES:
             self.directories.add(envelope.directory)
-        if event.type == PartDelta.type:
-            grown = growth(event)
-            if grown is not None:
-                part, field, text = grown
-                self._grow(envelope, part, field, [text])
-            return
-        session = event.sessionID
-        if session is None:
-            return
-        if (slot := told(event)) is not None:
+        kind = type_of(event.type)
+        session = event.sessionID or ""
+        if kind.grows is not None and event.entity is not None:
+            if (grown := growth_of(event)) is not None:
+                growing = kind.grows.name, event.entity
+                self._grow(envelope, session or self._session_of(growing), growing, *grown)
+        elif (slot := told(event)) is not None:
             self._tell(envelope, session, slot)
         elif (slot := ended(event)) is not None:
             self._end(envelope, session, slot)
@@ -167,25 +164,32 @@ class Ledger:
             self._renew(envelope.epoch)
         self.seq = envelope.seq
 
-    def _grow_by(self, last: Envelope | None, texts: list[str]) -> None:
+    def _grow_by(self, last: Envelope | None, row: Delta | None, texts: list[str]) -> None:
         """Take a row of deltas that ends with `last`."""
-        if last is not None and isinstance(last.event, Delta):
+        if last is not None and row is not None:
             self._reach(last)
-            self._grow(last, last.event.partID, last.event.field, texts)
+            self._grow(last, row.sessionID, (row.kind, row.entity), row.field, texts)
 
-    def _grow(self, envelope: Envelope, part: str, field: str, texts: list[str]) -> None:
-        entry = self._parts.get(part)
+    def _grow(
+        self, envelope: Envelope, session: str, slot: Slot, field: str, texts: list[str]
+    ) -> None:
+        known = self.sessions.get(session)
+        entry = None if known is None else known.entries.get(slot)
         if entry is not None and not entry.may_grow:
-            self._forget(entry.told.event.sessionID or "", (EntityKind.PART, part))
+            self._forget(session, slot)
             entry = None
         if entry is None:
             self._grow_unknown(envelope)
             return
         self.size += entry.grow(envelope, field, texts)
-        self._make_room(entry, entry.told.event.sessionID or "", (EntityKind.PART, part))
+        self._make_room(entry, session, slot)
+
+    def _session_of(self, slot: Slot) -> str:
+        """Return the session of an entity; a delta in an odd form may not name it."""
+        return next((name for name, one in self.sessions.items() if slot in one.entries), "")
 
     def _grow_unknown(self, envelope: Envelope) -> None:
-        """Note text of a part that was forgotten, or, if none can have been, nobody knows yet."""
+        """Note text of an entity that was forgotten or, in a whole session, is not known yet."""
         session = self.sessions.get(envelope.session or "")
         if session is None or not session.whole:
             self.floor = envelope.seq
@@ -193,7 +197,7 @@ class Ledger:
     def _tell(self, envelope: Envelope, session: str, slot: Slot) -> None:
         known = self.sessions.get(session)
         if known is None:
-            whole = envelope.event.type == SessionCreated.type
+            whole = slot == _WHOLE and bool(type_of(envelope.event.type).retold_as)
             known = self.sessions[session] = LedgerSession(whole)
         old = known.entries.get(slot)
         newborn = envelope.seq if known.whole else 0  # it may have lived before
@@ -219,24 +223,13 @@ class Ledger:
         session = self.sessions.get(session_id)
         if session is None:
             return None
-        kind, name = slot
-        gone = [slot]
-        if kind is EntityKind.SESSION:
-            gone = list(session.entries)
-            del self.sessions[session_id]
-        elif kind is EntityKind.MESSAGE:
-            gone += session.parts(name)
         entry = session.entries.get(slot)
-        for one in gone:
-            self._take_out(session, one)
+        for one in session.with_owned(slot):
+            if (gone := session.entries.pop(one, None)) is not None:
+                self.size -= gone.size
+        if slot == _WHOLE:
+            del self.sessions[session_id]
         return entry
-
-    def _take_out(self, session: LedgerSession, slot: Slot) -> None:
-        entry = session.entries.pop(slot, None)
-        if entry is not None:
-            self.size -= entry.size
-        if slot[0] is EntityKind.PART:
-            self._parts.pop(slot[1], None)
 
     def _make_room(self, entry: Entry, session: str, slot: Slot) -> None:
         """Keep the bounds; an entity that takes most of the room is not worth all others."""
@@ -264,7 +257,7 @@ class Ledger:
         if session is None:
             return
         entries = session.entries
-        slots = list(entries) if slot == _WHOLE else [slot, *session.parts(slot[1])]
+        slots = session.with_owned(slot)
         seqs = [entries[one].seq(self.epoch) for one in slots if one in entries]
         self.floor = max([self.floor, *seqs])
         session.whole = False
@@ -279,7 +272,7 @@ class Ledger:
                 yield name, _WHOLE
         for name, session in list(self.sessions.items()):
             for message in session.messages()[:-_KEPT_MESSAGES]:
-                yield name, (EntityKind.MESSAGE, message)
+                yield name, (MESSAGE.name, message)
         entries = [
             (entry.size, name, slot)
             for name, session in self.sessions.items()

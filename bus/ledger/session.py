@@ -2,30 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import msgspec
-from msgspec import Struct
-
-from bus.events import Opaque
+from bus.events import ENTITIES, MESSAGE, SESSION, STATUS
 from bus.ledger.entry import Entry
-from bus.ledger.slot import EntityKind, Slot
-from bus.malformed import MALFORMED
-
-
-class _Status(Struct):
-    type: str = ""
-
-
-class _Properties(Struct):
-    status: _Status
-
-
-class _Wire(Struct):
-    properties: _Properties
-
-
-_decode = msgspec.json.Decoder(_Wire).decode
+from bus.ledger.slot import Slot, kind_of
 
 
 class LedgerSession:
@@ -34,54 +13,48 @@ class LedgerSession:
     Attributes:
         entries: by slot.
         whole: all of it is known, from its creation on.
-        status: ``idle``, ``busy``, … as it was last told; None if it never was.
     """
 
-    __slots__ = ("entries", "status", "whole")
+    __slots__ = ("entries", "whole")
 
     def __init__(self, whole: bool = False) -> None:
         self.entries: dict[Slot, Entry] = {}
         self.whole = whole
-        self.status: str | None = None
 
     @property
     def live(self) -> bool:
         """Whether a turn runs in it, or a person is asked."""
-        return self.status not in (None, "idle") or any(self.of(EntityKind.REQUEST))
-
-    def of(self, kind: EntityKind) -> Iterator[Entry]:
-        """Yield the entries of one kind."""
-        return (entry for (found, _), entry in self.entries.items() if found is kind)
+        status = self.entries.get((STATUS.name, ""))
+        if status is not None and status.provisional:
+            return True
+        asking = {kind.name for kind in ENTITIES.values() if kind.asks}
+        return any(kind in asking for kind, _ in self.entries)
 
     def ordered(self) -> list[tuple[Slot, Entry]]:
         """Return the entries as they are to be told: by kind, and then as they were born."""
-        return sorted(self.entries.items(), key=_kind)
+        return sorted(self.entries.items(), key=_rank)
 
     @property
     def last_ns(self) -> int:
         """When anything of it changed last, ns since the Unix epoch."""
         return max((entry.last.time_ns for entry in self.entries.values()), default=0)
 
-    def parts(self, message: str) -> list[Slot]:
-        """Return the slots of the parts of a message."""
-        return [
-            slot
-            for slot, entry in self.entries.items()
-            if slot[0] is EntityKind.PART and entry.message == message
-        ]
+    def with_owned(self, slot: Slot) -> list[Slot]:
+        """Return an entity and all that goes along with it, as parts do with their message."""
+        kind, name = slot
+        if kind == SESSION.name:
+            return list(self.entries)
+        owned = (
+            one
+            for one, entry in self.entries.items()
+            if entry.told.event.owner == name and kind_of(one).is_owned_by(kind)
+        )
+        return [slot, *owned]
 
     def messages(self) -> list[str]:
         """Return the ids of its messages, the oldest first."""
-        return [name for kind, name in self.entries if kind is EntityKind.MESSAGE]
+        return [name for kind, name in self.entries if kind == MESSAGE.name]
 
 
-def status_of(event: Opaque) -> str:
-    """Return what a ``session.status`` says, ``""`` if it says nothing that is known."""
-    try:
-        return _decode(event.payload).properties.status.type
-    except MALFORMED:
-        return ""
-
-
-def _kind(item: tuple[Slot, Entry]) -> EntityKind:
-    return item[0][0]
+def _rank(item: tuple[Slot, Entry]) -> int:
+    return kind_of(item[0]).rank

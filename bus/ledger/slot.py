@@ -1,97 +1,30 @@
-"""Which entity an event is about, and whether it tells all of it, or its end."""
+"""Which entity an event is about, and whether the event tells all of the entity, or its end."""
 
 from __future__ import annotations
 
-import enum
+from bus.events import ENTITIES, Entity, Event, type_of
 
-from bus.events import (
-    MessageRemoved,
-    MessageUpdated,
-    Opaque,
-    PartRemoved,
-    PartUpdated,
-    PermissionAsked,
-    PermissionReplied,
-    QuestionAsked,
-    QuestionRejected,
-    QuestionReplied,
-    SessionCreated,
-    SessionDeleted,
-    SessionDiff,
-    SessionError,
-    SessionStatus,
-    SessionUpdated,
-    TodoUpdated,
-)
-
-
-class EntityKind(enum.IntEnum):
-    """Kinds of entities, in the order in which a session is told.
-
-    Messages come before their parts, and a session's status last of all. An error is the last
-    one of its session, and of no interest later.
-    """
-
-    SESSION = 0
-    MESSAGE = 1
-    PART = 2
-    REQUEST = 3
-    DIFF = 4
-    TODOS = 5
-    ERROR = 6
-    STATUS = 7
-
-
-Slot = tuple[EntityKind, str]
+Slot = tuple[str, str]
 """An entity within its session: its kind, and its id (empty where the session has but one)."""
 
-_TOLD = {
-    SessionCreated.type: EntityKind.SESSION,
-    SessionUpdated.type: EntityKind.SESSION,
-    SessionStatus.type: EntityKind.STATUS,
-    SessionDiff.type: EntityKind.DIFF,
-    SessionError.type: EntityKind.ERROR,
-    TodoUpdated.type: EntityKind.TODOS,
-    MessageUpdated.type: EntityKind.MESSAGE,
-    PartUpdated.type: EntityKind.PART,
-    PermissionAsked.type: EntityKind.REQUEST,
-    QuestionAsked.type: EntityKind.REQUEST,
-}
-_ENDED = {
-    SessionDeleted.type: EntityKind.SESSION,
-    MessageRemoved.type: EntityKind.MESSAGE,
-    PartRemoved.type: EntityKind.PART,
-    PermissionReplied.type: EntityKind.REQUEST,
-    QuestionReplied.type: EntityKind.REQUEST,
-    QuestionRejected.type: EntityKind.REQUEST,
-}
 
-
-def told(event: Opaque) -> Slot | None:
+def told(event: Event) -> Slot | None:
     """Return the entity that `event` tells all of, None if it does no such thing."""
-    return _slot(event, _TOLD)
+    return _slot(event, type_of(event.type).tells)
 
 
-def ended(event: Opaque) -> Slot | None:
+def ended(event: Event) -> Slot | None:
     """Return the entity that `event` ends, None if it ends none."""
-    return _slot(event, _ENDED)
+    return _slot(event, type_of(event.type).ends)
 
 
-def _slot(event: Opaque, kinds: dict[str, EntityKind]) -> Slot | None:
-    kind = kinds.get(event.type)
-    if kind is None:
+def kind_of(slot: Slot) -> Entity:
+    """Return the kind of an entity."""
+    return ENTITIES.get(slot[0]) or Entity(slot[0])
+
+
+def _slot(event: Event, kind: Entity | None) -> Slot | None:
+    """Return the entity; an event without a session must name the entity by an id."""
+    if kind is None or event.entity is None or not (event.sessionID or event.entity):
         return None
-    name = _name(event, kind)
-    return None if name is None else (kind, name)
-
-
-def _name(event: Opaque, kind: EntityKind) -> str | None:
-    match kind:
-        case EntityKind.MESSAGE:
-            return event.messageID
-        case EntityKind.PART:
-            return event.partID
-        case EntityKind.REQUEST:
-            return event.requestID
-        case _:
-            return ""
+    return kind.name, event.entity

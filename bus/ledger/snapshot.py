@@ -9,7 +9,7 @@ from bus import json
 from bus.envelope import Envelope
 from bus.ledger.entry import Entry
 from bus.ledger.ledger import Ledger
-from bus.ledger.slot import EntityKind, Slot
+from bus.ledger.slot import Slot
 from bus.ledger.tombstones import Tombstone
 from bus.malformed import MALFORMED
 
@@ -25,7 +25,7 @@ class _Entry(Struct, frozen=True, array_like=True):
     """
 
     session: str
-    kind: EntityKind
+    kind: str
     name: str
     born: int
     told: Envelope
@@ -35,7 +35,7 @@ class _Entry(Struct, frozen=True, array_like=True):
 
 class _Stone(Struct, frozen=True, array_like=True):
     session: str
-    kind: EntityKind
+    kind: str
     name: str
     stone: Tombstone
 

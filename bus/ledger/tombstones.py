@@ -8,7 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bus.envelope import Envelope
-from bus.ledger.slot import EntityKind, Slot
+from bus.events import SESSION
+from bus.ledger.slot import Slot, kind_of
 
 MOST = 2048
 
@@ -56,8 +57,10 @@ class Tombstones:
         """Remove those of all that went along with a session or message."""
         kind, name = slot
         for key, stone in self:
-            below = kind is EntityKind.SESSION or stone.ended.event.messageID == name
-            if key[0] == session and below:
+            if key[0] != session:
+                continue
+            owned = stone.ended.event.owner == name and kind_of(key[1]).is_owned_by(kind)
+            if kind == SESSION.name or owned:
                 del self._stones[key]
 
     def renew(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from bus.events import SessionIdle
 from deploy.bench.child import Child, started
 from deploy.bench.delays import Delays
 from deploy.bench.plan import Plan
@@ -19,7 +20,7 @@ ANSWER_S = 180.0
 
 def end_of(session: str) -> str:
     """Return what the last event of an answer holds, and no other event."""
-    return f'"type":"session.idle","properties":{{"sessionID":"{session}"}}'
+    return f'"type":"{SessionIdle.type}","properties":{{"sessionID":"{session}"}}'
 
 
 class CrowdFailed(Exception):

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from bus.events import PartDelta, PartUpdated, SessionUpdated
 from deploy.bench.latency import quantile
 from deploy.bench.received import Received
 
 _NUMBER = re.compile(r"(\d{7})\|(\d{19})\|")
-_TEXTS = ("message.part.delta", "message.part.updated", "session.updated")
+_TEXTS = (PartDelta.type, PartUpdated.type, SessionUpdated.type)
 
 
 class Delays(Struct):

@@ -6,10 +6,9 @@ import hashlib
 from typing import Any
 
 from bus import json
+from bus.events import MessageUpdated, PartDelta, PartUpdated
 from bus.sse import EventStreamParser
 from deploy.bench.body import Body
-
-_DELTA, _PART, _MESSAGE = "message.part.delta", "message.part.updated", "message.updated"
 
 
 class Received:
@@ -57,14 +56,14 @@ class Received:
 
     def _apply(self, event: dict[str, Any]) -> None:
         kind, properties = event["type"], event.get("properties", {})
-        if kind == _DELTA:
+        if kind == PartDelta.type:
             part = self._parts.get(properties["partID"])
             if part is not None:
                 field = properties["field"]
                 part[field] = part.get(field, "") + properties["delta"]
-        elif kind == _PART:
+        elif kind == PartUpdated.type:
             self._parts[properties["part"]["id"]] = dict(properties["part"])
-        elif kind == _MESSAGE:
+        elif kind == MessageUpdated.type:
             self._roles[properties["info"]["id"]] = properties["info"]["role"]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from urllib.parse import quote
 
+from bus.events import SERVER_CONNECTED
 from deploy.doctor.finding import Finding, fail, ok, warn
 from deploy.doctor.identity import Unfit
 from deploy.doctor.patient import Patient
@@ -49,7 +50,7 @@ def _first(
     answer = open_stream(patient, signs, headers, query)
     check_head(answer)
     with closing(Timeline(answer)) as timeline:
-        return timeline.wait("server.connected", by_s=patient.timeout_s)
+        return timeline.wait(SERVER_CONNECTED, by_s=patient.timeout_s)
 
 
 def _not_resumed(patient: Patient, last_event_id: str, signs: str) -> Finding:

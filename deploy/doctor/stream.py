@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from msgspec import Struct
 
+from bus.events import SERVER_CONNECTED, SERVER_HEARTBEAT
 from deploy.doctor.between import SEND_AT_ONCE, signs_of
 from deploy.doctor.finding import Finding, duration, fail, ok, warn
 from deploy.doctor.identity import Unfit
@@ -85,7 +86,7 @@ def check_first(timeline: Timeline, pace: Pace, answer: Answer) -> Finding:
 
 
 def _greeting(first: Arrival, answer: Answer) -> Finding:
-    if first.type != "server.connected":
+    if first.type != SERVER_CONNECTED:
         return warn("first", f"the first event is {first.type}, not server.connected")
     took_s = answer.head_s + first.at_s
     if took_s > _LATE_S:
@@ -96,7 +97,7 @@ def _greeting(first: Arrival, answer: Answer) -> Finding:
 
 def check_heartbeat(timeline: Timeline, pace: Pace) -> Finding:
     """Check that the stream shows that it lives, and that this comes by itself."""
-    beat = timeline.wait("server.heartbeat", by_s=pace.patience_s)
+    beat = timeline.wait(SERVER_HEARTBEAT, by_s=pace.patience_s)
     expected = f"one is due every {duration(pace.heartbeat_s)}"
     if timeline.ended:
         return fail("heartbeat", f"the stream does not stay open: {timeline.ended}", _WAIT_LONGER)
@@ -124,7 +125,7 @@ def _no_heartbeat(timeline: Timeline, pace: Pace, expected: str) -> Finding:
 
 def _bunched(timeline: Timeline) -> bool:
     """Tell whether a heartbeat came with the greeting, or with another heartbeat."""
-    signs = ("server.connected", "server.heartbeat")
+    signs = (SERVER_CONNECTED, SERVER_HEARTBEAT)
     times = [one.at_s for one in timeline.arrivals if one.type in signs]
     return any(later - sooner < _TOGETHER_S for sooner, later in pairwise(times))
 

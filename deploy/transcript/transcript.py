@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from acp_client.wire import Part
+from bus import events
 from deploy.transcript.asks import Asks
 from deploy.transcript.memory import Memory
 from deploy.transcript.page import BOLD, DIM, PLAIN, RED, Page
@@ -43,21 +44,21 @@ class Transcript:
         self._stepped: Memory[str, bool] = Memory()
         asks = Asks(page)
         self._rules: dict[str, Callable[[Json], Iterator[str]]] = {
-            "session.created": self._session_info,
-            "session.updated": self._session_info,
-            "session.deleted": self._session_deleted,
-            "session.status": self._status,
-            "session.error": self._error,
-            "message.updated": self._message,
+            events.SessionCreated.type: self._session_info,
+            events.SessionUpdated.type: self._session_info,
+            events.SessionDeleted.type: self._session_deleted,
+            events.SessionStatus.type: self._status,
+            events.SessionError.type: self._error,
+            events.MessageUpdated.type: self._message,
             _FAILED: self._message_failed,
-            "message.part.updated": self._snapshot,
-            "message.part.delta": self._delta,
-            "permission.asked": asks.permission,
-            "permission.replied": asks.permission_replied,
-            "question.asked": asks.question,
-            "question.replied": asks.question_replied,
-            "question.rejected": asks.question_rejected,
-            "todo.updated": self._todos,
+            events.PartUpdated.type: self._snapshot,
+            events.PartDelta.type: self._delta,
+            events.PermissionAsked.type: asks.permission,
+            events.PermissionReplied.type: asks.permission_replied,
+            events.QuestionAsked.type: asks.question,
+            events.QuestionReplied.type: asks.question_replied,
+            events.QuestionRejected.type: asks.question_rejected,
+            events.TodoUpdated.type: self._todos,
         }
 
     def text(self, event: Json) -> str:
@@ -74,7 +75,9 @@ class Transcript:
     def history(self, session: Json, messages: Sequence[Json]) -> str:
         """Return what to write of a session as REST has it, ``{"info", "parts"}`` a message."""
         self._page.turn_back(_created(session))
-        written = [self.text({"type": "session.updated", "properties": {"info": session}})]
+        written = [
+            self.text({"type": events.SessionUpdated.type, "properties": {"info": session}})
+        ]
         for message in messages:
             self._page.turn_back(_created(message.get("info")))
             written += map(self.text, _as_events(message))
@@ -200,8 +203,8 @@ def _created(entity: Any) -> object:
 
 def _as_events(message: Json) -> Iterator[Json]:
     info, parts = message.get("info"), message.get("parts")
-    yield {"type": "message.updated", "properties": {"info": info}}
+    yield {"type": events.MessageUpdated.type, "properties": {"info": info}}
     for part in parts if isinstance(parts, list) else []:
-        yield {"type": "message.part.updated", "properties": {"part": part}}
+        yield {"type": events.PartUpdated.type, "properties": {"part": part}}
     if isinstance(info, dict) and info.get("error"):
         yield {"type": _FAILED, "properties": {"info": info}}

@@ -1,15 +1,15 @@
 """Coalescing: a pure function from a run of envelopes to a shorter run that means the same.
 
 Theory of operation. A run is cut into stretches, per session, by *barriers*: every event that is
-neither a delta nor a snapshot of a part (`bus.events.policy`). Within a stretch
+neither a delta nor a snapshot of an entity, such as a part (`bus.events.policy`). Within a stretch
 
-1. deltas of one part and field concatenate, at the place of the first of them;
-2. a snapshot of a part stands for all that the stretch held of that part before it: its deltas,
-   and its provisional snapshots. They are dropped;
-3. no delta merges across a snapshot of its part;
+1. deltas of one entity and field concatenate, at the place of the first of them;
+2. a snapshot of an entity stands for all that the stretch held of that entity before it: its
+   deltas, and its provisional snapshots. They are dropped;
+3. no delta merges across a snapshot of its entity;
 4. everything else keeps its place.
 
-So text only ever moves forward in time, past deltas and snapshots of *other* parts, and what is
+So text only ever moves forward in time, past deltas and snapshots of *other* entities, and what is
 dropped is replaced before any barrier. Nothing overtakes a barrier, and at the end of the run a
 client holds what one holds that applied every raw event.
 
@@ -24,13 +24,16 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from bus.envelope import Envelope
-from bus.events import Delta, Opaque, Policy, policy_of
+from bus.events import PART, Delta, Opaque, Policy, type_of
 
 _EVERYWHERE = ""
 
+_Key = str | tuple[str, str]
+"""The id of a part, of any other entity its kind and id: nearly all deltas are for parts."""
+
 
 class _Merge:
-    """Deltas of one part and field that have become one, at `place` in the result."""
+    """Deltas of one entity and field that have become one, at `place` in the result."""
 
     __slots__ = ("last", "place", "texts")
 
@@ -40,8 +43,8 @@ class _Merge:
         self.texts = [delta.delta]
 
 
-class _PartInStretch:
-    """What a stretch holds of one part since its last snapshot, that one included."""
+class _InStretch:
+    """What a stretch holds of one entity since its last snapshot, that one included."""
 
     __slots__ = ("merges", "provisional")
 
@@ -88,7 +91,7 @@ class _Coalescer:
     def __init__(self, keep_superseded: bool) -> None:
         self._keep = keep_superseded
         self._result: list[Envelope | None] = []
-        self._stretches: dict[str, dict[str, _PartInStretch]] = {}
+        self._stretches: dict[str, dict[_Key, _InStretch]] = {}
         self._merges: list[_Merge] = []
         self._superseded = 0
         self._superseded_size = 0
@@ -108,35 +111,37 @@ class _Coalescer:
         return Coalesced(left, merged, self._superseded, self._superseded_size)
 
     def _append(self, envelope: Envelope, delta: Delta) -> None:
-        part = self._part(delta.sessionID, delta.partID)
-        merge = part.merges.get(delta.field)
+        key = delta.entity if delta.other_type is None else (delta.kind, delta.entity)
+        held = self._held(delta.sessionID, key)
+        merge = held.merges.get(delta.field)
         if merge is not None and merge.last.directory == envelope.directory:
             merge.texts.append(delta.delta)
             merge.last = envelope
             return
-        merge = part.merges[delta.field] = _Merge(len(self._result), envelope, delta)
+        merge = held.merges[delta.field] = _Merge(len(self._result), envelope, delta)
         self._merges.append(merge)
         self._result.append(envelope)
 
     def _whole(self, envelope: Envelope, event: Opaque) -> None:
-        policy = policy_of(event.type)
-        if policy is Policy.LATEST and event.partID is not None:
-            self._snapshot(event)
-        elif policy is not Policy.NEVER:
+        kind = type_of(event.type)
+        if kind.policy is Policy.LATEST and kind.tells is not None and event.entity is not None:
+            is_part = kind.tells is PART
+            self._snapshot(event, event.entity if is_part else (kind.tells.name, event.entity))
+        elif kind.policy is not Policy.NEVER:
             self._barrier(event.sessionID)
         self._result.append(envelope)
 
-    def _snapshot(self, event: Opaque) -> None:
-        session, part_id = event.sessionID or _EVERYWHERE, event.partID or ""
-        part = self._part(session, part_id)
-        kept = self._keep and part.merges
-        if part.provisional is not None and not kept:
-            self._drop_snapshot(part.provisional)
+    def _snapshot(self, event: Opaque, key: _Key) -> None:
+        session = event.sessionID or _EVERYWHERE
+        held = self._held(session, key)
+        kept = self._keep and held.merges
+        if held.provisional is not None and not kept:
+            self._drop_snapshot(held.provisional)
         if not self._keep:
-            for merge in part.merges.values():
+            for merge in held.merges.values():
                 self._drop_deltas(merge)
         place = len(self._result) if event.provisional else None
-        self._stretches[session][part_id] = _PartInStretch(place)
+        self._stretches[session][key] = _InStretch(place)
 
     def _drop_snapshot(self, place: int) -> None:
         dropped = self._result[place]
@@ -156,12 +161,14 @@ class _Coalescer:
         else:
             self._stretches.pop(session, None)
 
-    def _part(self, session: str, part_id: str) -> _PartInStretch:
-        stretch = self._stretches.setdefault(session, {})
-        part = stretch.get(part_id)
-        if part is None:
-            part = stretch[part_id] = _PartInStretch()
-        return part
+    def _held(self, session: str, key: _Key) -> _InStretch:
+        stretch = self._stretches.get(session)
+        if stretch is None:
+            stretch = self._stretches[session] = {}
+        held = stretch.get(key)
+        if held is None:
+            held = stretch[key] = _InStretch()
+        return held
 
 
 def _merged(merge: _Merge) -> Envelope:
@@ -171,10 +178,11 @@ def _merged(merge: _Merge) -> Envelope:
     event = Delta(
         delta.id,
         delta.sessionID,
-        delta.messageID,
-        delta.partID,
+        delta.owner,
+        delta.entity,
         delta.field,
         "".join(merge.texts),
+        delta.other_type,
     )
     return Envelope(
         last.source,

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 
 from bus.envelope import Envelope
-from bus.events import Opaque
-from gateway.relay.view import LIFECYCLE, Endpoint, View
+from bus.events import Opaque, type_of
+from gateway.relay.view import Endpoint, View
 
 _NEVER = -1
 
@@ -84,7 +84,7 @@ class Latest:
         self._sessions: dict[str | None, int] = {}
         self._directories: dict[str | None, int] = {}
         self._workspaces: dict[str | None, int] = {}
-        self._lifecycle = _NEVER
+        self._for_any_session = _NEVER
         self._tail = 0
 
     def note(self, position: int, envelope: Envelope) -> None:
@@ -96,8 +96,8 @@ class Latest:
         news.directories.add(envelope.directory)
         if envelope.workspace is not None:
             self._workspaces[envelope.workspace] = position
-        if isinstance(event, Opaque) and event.type in LIFECYCLE:
-            self._lifecycle = position
+        if isinstance(event, Opaque) and type_of(event.type).for_any_session:
+            self._for_any_session = position
             news.for_all = True
 
     def may_hold(self, view: View, start: int) -> bool:
@@ -111,7 +111,7 @@ class Latest:
             workspace = view.workspace
             if workspace is not None and self._workspaces.get(workspace, _NEVER) < start:
                 return False
-        if not view.sessions or self._lifecycle >= start:
+        if not view.sessions or self._for_any_session >= start:
             return True
         sessions = self._sessions
         if len(sessions) < len(view.sessions):

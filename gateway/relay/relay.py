@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from bus.clone import Cloned
 from bus.envelope import Envelope
-from bus.events import Delta, InstanceDisposed
+from bus.events import Delta, Opaque, type_of
 from bus.ledger import Ledger
 from bus.ledger.ledger import MAX_BYTES
 from bus.log import Log, Run
@@ -56,7 +56,7 @@ class Cursor(Struct, frozen=True, cache_hash=True):
 
 
 Flow = tuple[str, str]
-"""A part, and the field of it that deltas add to."""
+"""An entity, nearly always a part, and the field of it that deltas add to."""
 
 
 NOWHERE = -1
@@ -74,7 +74,7 @@ class Step(Struct, frozen=True):
         merged: how many events went into the frame of another one.
         superseded: how many were left out, since a later snapshot stands for them.
         saved_bytes: what frames of those would have taken, about.
-        flows: how many characters it adds, by part and field.
+        flows: how many characters it adds, by entity and field.
         size: bytes of all pieces.
     """
 
@@ -226,7 +226,7 @@ class Relay:
 
 def _adds_to(known: Container[Flow], envelope: Envelope) -> bool:
     event = envelope.event
-    return isinstance(event, Delta) and (event.partID, event.field) in known
+    return isinstance(event, Delta) and (event.entity, event.field) in known
 
 
 def _cost(step: Step) -> int:
@@ -249,9 +249,9 @@ def _step(run: Run, marks: Marks, view: View) -> Step:
             frames.append(frame(envelope, view.endpoint, event_id))
             event = envelope.event
             if isinstance(event, Delta):
-                flow = event.partID, event.field
+                flow = event.entity, event.field
                 flows[flow] = flows.get(flow, 0) + len(event.delta)
-            if ends := _ends(envelope, view):
+            elif ends := _ends(event, view):
                 break
         if ends:
             break
@@ -279,8 +279,6 @@ def _uneven_step(run: Run, cursor: Cursor, view: View) -> Step:
     return replace(step, cursor=replace(step.cursor, starts=cursor.starts))
 
 
-def _ends(envelope: Envelope, view: View) -> bool:
+def _ends(event: Opaque, view: View) -> bool:
     """Tell whether a stream is over: `/event` after its instance is disposed."""
-    if view.endpoint is not Endpoint.INSTANCE:
-        return False
-    return envelope.event.type == InstanceDisposed.type
+    return view.endpoint is Endpoint.INSTANCE and type_of(event.type).ends_streams

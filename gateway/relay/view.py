@@ -11,9 +11,7 @@ import zlib
 from msgspec import Struct
 
 from bus.envelope import Envelope
-from bus.events.catalogue import SYNC
-
-LIFECYCLE = frozenset({"server.instance.disposed", "global.disposed"})
+from bus.events import Opaque, type_of
 
 
 class Endpoint(enum.Enum):
@@ -61,12 +59,15 @@ class View(Struct, frozen=True, cache_hash=True):
 
     def admits(self, envelope: Envelope) -> bool:
         """Tell whether a reader with this view gets the envelope."""
+        event = envelope.event
         if self.endpoint is Endpoint.INSTANCE:
             folder = self.folder_at(envelope.source) if self.elsewhere else self.directory
-            if envelope.directory != folder or envelope.event.type == SYNC:
+            if envelope.directory != folder:
                 return False
             if self.workspace is not None and envelope.workspace != self.workspace:
                 return False
-        if not self.sessions:
+            if isinstance(event, Opaque) and type_of(event.type).for_global:
+                return False
+        if not self.sessions or event.sessionID in self.sessions:
             return True
-        return envelope.session in self.sessions or envelope.event.type in LIFECYCLE
+        return isinstance(event, Opaque) and type_of(event.type).for_any_session

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bus.events import MESSAGE, PART, Entity
 from processor.upstream.frames import Frame
 
 MOST_EVENTS = 100_000
@@ -33,12 +34,12 @@ class Hold:
         subject = frame.subject
         if subject is not None:
             self._first.setdefault(subject.key, frame)
-            if subject.kind == "part" and self.first("message", subject.message) is None:
+            if subject.kind == PART.name and self.first(MESSAGE, subject.message) is None:
                 self._overtaken.add(subject.message)
 
-    def first(self, kind: str, entity: str) -> Frame | None:
+    def first(self, kind: Entity, entity: str) -> Frame | None:
         """Return the first event that waits and is about an entity."""
-        return self._first.get((kind, entity))
+        return self._first.get((kind.name, entity))
 
     def overtaken(self, message: str) -> bool:
         """Tell whether a part of a message waits before all that waits about the message."""

@@ -10,10 +10,19 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
-from bus import json
-from bus.events import Delta, Opaque, PartDelta, ServerConnected, ServerHeartbeat
+from bus.events import (
+    MESSAGE,
+    PART,
+    SERVER_CONNECTED,
+    SERVER_HEARTBEAT,
+    Delta,
+    Event,
+    Opaque,
+    growth_of,
+    type_of,
+)
 from bus.ids import made_ms
 from processor.upstream import frames
 from processor.upstream.frames import Frame, MalformedFrame
@@ -24,7 +33,7 @@ from processor.upstream.subject import text_of, time_of
 
 log = logging.getLogger("weir.upstream")
 
-_SIGNS_OF_LIFE = frozenset({ServerConnected.type, ServerHeartbeat.type})
+_SIGNS_OF_LIFE = frozenset({SERVER_CONNECTED, SERVER_HEARTBEAT})
 
 
 class Intake:
@@ -108,34 +117,35 @@ class Intake:
         subject = frame.subject
         if subject is not None:
             self.memory.note(subject, frame.place, self._clock())
-            if subject.kind == "part" and subject.value is not None:
+            if subject.kind == PART.name and subject.value is not None:
                 length = len(text_of(subject.value))
                 self.holes.upsert(subject.id, length, ended=not _is_provisional(frame))
         self._publish(frame)
 
     def _live(self, frame: Frame) -> None:
-        event, subject = frame.event, frame.subject
-        if isinstance(event, Delta) or event.type == PartDelta.type:
-            self._delta(frame)
+        event, subject, kind = frame.event, frame.subject, type_of(frame.event.type)
+        if kind.grows is not None:
+            self._delta(frame, kind.grows.name)
             return
         if subject is not None and _is_provisional(frame) and self.holes.ended(subject.id):
             self.withheld += 1
             return
         if subject is not None:
             self.memory.note(subject, frame.place, self._clock())
-            if subject.kind == "part" and subject.value is not None:
-                self.holes.snapshot(subject.id, len(text_of(subject.value)))
-            elif subject.kind == "message" and subject.value is not None:
+            if kind.tells is not None and kind.tells.grows:
+                name = _name(event, subject.kind)
+                self.holes.snapshot(name, len(text_of(subject.value)))
+            elif kind.tells is MESSAGE:
                 self.holes.message(subject.id, time_of(subject.value, "created"))
         self._publish(frame)
 
-    def _delta(self, frame: Frame) -> None:
+    def _delta(self, frame: Frame, kind: str) -> None:
         event = frame.event
-        if isinstance(event, Opaque):
-            passes = self._passes_opaque(event)
-        else:
+        if isinstance(event, Delta):
             length = len(event.delta) if event.field == "text" else 0
-            passes = self.holes.passes(event.partID, event.messageID, length)
+            passes = self.holes.passes(_name(event, kind), event.owner, length)
+        else:
+            passes = self._passes_opaque(event, kind)
         session = event.sessionID
         if session is not None and self.memory.session(session) is None:
             self.memory.note_text(session, frame.place, self._clock())
@@ -144,14 +154,14 @@ class Intake:
         else:
             self.withheld += 1
 
-    def _passes_opaque(self, event: Opaque) -> bool:
-        """Judge a delta with fields that nobody knows, or with half a surrogate pair."""
-        try:
-            p = json.decode(event.payload)["properties"]
-            length = len(p["delta"]) if p["field"] == "text" else 0
-            return self.holes.passes(p["partID"], p["messageID"], length)
-        except (ValueError, KeyError, TypeError):
-            return True  # in a form unknown here: nobody can append it
+    def _passes_opaque(self, event: Opaque, kind: str) -> bool:
+        """Judge a delta with an unknown field, or with half a surrogate pair."""
+        grown = growth_of(event)
+        if grown is None or event.entity is None:
+            return True  # in an unknown form: no client can append it
+        field, texts = grown
+        length = len(texts[0]) if field == "text" else 0
+        return self.holes.passes(_name(event, kind), event.owner or "", length)
 
     def _skip(self, error: MalformedFrame, size: int) -> None:
         self.malformed[error.kind] += 1
@@ -163,3 +173,8 @@ class Intake:
 
 def _is_provisional(frame: Frame) -> bool:
     return isinstance(frame.event, Opaque) and frame.event.provisional
+
+
+def _name(event: Event, kind: str) -> Hashable:
+    """Name an entity to `holes`; the id of a part names the part among all entities."""
+    return event.entity if kind == PART.name else (event.sessionID, kind, event.entity)

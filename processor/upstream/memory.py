@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, field
 
+from bus.events import DIFF, ENTITIES, REQUEST, SESSION, STATUS, TODOS
 from bus.json import digest
 from processor.upstream.entities import Entities, Entity
 from processor.upstream.frames import Place
@@ -117,20 +118,22 @@ class Memory:
 
     def note(self, subject: Subject, place: Place, now: float) -> None:
         """Note what is published about an entity."""
-        value = subject.value
-        if subject.kind == "session" and value is None:
+        kind, value = ENTITIES[subject.kind], subject.value
+        if not kind.fetched:
+            return
+        if kind is SESSION and value is None:
             self._forget(subject.id)
             return
         session = self._touch(subject.session, place, now)
-        if subject.kind == "session":
+        if kind is SESSION:
             session.info = value
-        elif subject.kind == "status":
+        elif kind is STATUS:
             session.status = value
-        elif subject.kind == "todos":
+        elif kind is TODOS:
             session.todos = digest(value)
-        elif subject.kind == "diff":
+        elif kind is DIFF:
             session.diff = digest(value)
-        elif subject.kind == "request":
+        elif kind is REQUEST:
             _put_or_drop(session.requests, subject.id, value)
         else:
             self._note_entity(subject)

@@ -11,7 +11,17 @@ from typing import Any
 from msgspec import Struct, field
 
 from bus.depth import is_folded
-from bus.events import MessageRemoved
+from bus.events import (
+    DIFF,
+    MESSAGE,
+    MESSAGE_REMOVED,
+    PART,
+    REQUEST,
+    SESSION,
+    STATUS,
+    TODOS,
+    Entity,
+)
 from bus.ids import Ids
 from bus.json import digest
 from processor.upstream.frames import Frame, Place
@@ -100,8 +110,8 @@ class Mending:
         for batch in answers.batches:
             self._batch(batch)
             del batch  # before the next batch is fetched
-        self._list("todos", answers.todos, self._known.todos, self._make.todos)
-        self._list("diff", answers.diff, self._known.diff, self._make.diff)
+        self._list(TODOS, answers.todos, self._known.todos, self._make.todos)
+        self._list(DIFF, answers.diff, self._known.diff, self._make.diff)
         for kind in KINDS:
             if found.knows(kind, self._place):
                 self._requests(kind, found.pending[kind])
@@ -124,12 +134,12 @@ class Mending:
 
     def _gone(self) -> None:
         remembered = self._memory.session(self._session) is not None
-        if remembered and not self._waits("session", self._session):
+        if remembered and not self._waits(SESSION, self._session):
             self._publish(self._make.deleted(self._known.info or {"id": self._session}))
 
     def _info(self, info: Json) -> None:
         same = self._known.info is not None and digest(self._known.info) == digest(info)
-        if not same and not self._waits("session", self._session):
+        if not same and not self._waits(SESSION, self._session):
             self._publish(self._make.session(info))
 
     def _batch(self, batch: Batch) -> None:
@@ -154,7 +164,7 @@ class Mending:
         oldest = self._oldest or 0
         for name, known in self._memory.entities(self._session):
             is_message = name == known.message
-            if name in self._there or self._waits("message" if is_message else "part", name):
+            if name in self._there or self._waits(MESSAGE if is_message else PART, name):
                 continue
             if is_message:
                 recent = known.created_ms is not None and known.created_ms > oldest > 0
@@ -168,12 +178,12 @@ class Mending:
         if not known and not self._recent(info):
             return
         lacking = [part for part in parts if self._lacks(part, known)]
-        waiting = self._hold.first("message", info["id"])
+        waiting = self._hold.first(MESSAGE, info["id"])
         if waiting is None:
             told = self._memory.has(info["id"], info) or self._publish(self._make.message(info))
             if not told and not known:
                 return
-        elif waiting.event.type == MessageRemoved.type:
+        elif waiting.event.type == MESSAGE_REMOVED:
             return
         elif not known and (lacking or self._hold.overtaken(info["id"])):
             self._publish(waiting)
@@ -192,7 +202,7 @@ class Mending:
     def _lacks(self, part: Json, message_known: bool) -> bool:
         """Tell whether readers lack a part: those of an unknown message they did not take."""
         name = part["id"]
-        if self._waits("part", name):
+        if self._waits(PART, name):
             return False
         if message_known and self._memory.has(name, part):
             return False
@@ -207,7 +217,7 @@ class Mending:
 
     def _list(
         self,
-        kind: str,
+        kind: Entity,
         told: list[Json] | None,
         known: int | None,
         upsert: Callable[[list[Json]], Frame],
@@ -222,11 +232,11 @@ class Mending:
     def _requests(self, kind: str, pending: dict[str, Json]) -> None:
         own = {name: one for name, one in pending.items() if one["sessionID"] == self._session}
         for name, request in own.items():
-            if name not in self._known.requests and not self._waits("request", name):
+            if name not in self._known.requests and not self._waits(REQUEST, name):
                 self._publish(self._make.asked(kind, request))
         for name, request in list(self._known.requests.items()):
             is_question = "questions" in request
-            if is_question != (kind == "question") or name in own or self._waits("request", name):
+            if is_question != (kind == "question") or name in own or self._waits(REQUEST, name):
                 continue
             if is_question:
                 self._publish(self._make.question_closed(name, self._failed(request)))
@@ -240,14 +250,14 @@ class Mending:
         return call in self._failed_calls
 
     def _status(self, status: Json) -> None:
-        if self._known.status == status or self._waits("status", self._session):
+        if self._known.status == status or self._waits(STATUS, self._session):
             return
         worked = self._known.writes if self._known.status is None else not self._known.idle
         self._publish(self._make.status(status))
         if status == _IDLE and worked:
             self._publish(self._make.idle())
 
-    def _waits(self, kind: str, entity: str) -> bool:
+    def _waits(self, kind: Entity, entity: str) -> bool:
         return self._hold.first(kind, entity) is not None
 
 

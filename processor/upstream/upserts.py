@@ -6,9 +6,10 @@ from typing import Any
 
 from bus import json
 from bus.events import (
-    MessageRemoved,
+    MESSAGE_REMOVED,
+    PART_REMOVED,
+    SESSION_DIFF,
     MessageUpdated,
-    PartRemoved,
     PartUpdated,
     PermissionAsked,
     PermissionReplied,
@@ -16,7 +17,6 @@ from bus.events import (
     QuestionRejected,
     QuestionReplied,
     SessionDeleted,
-    SessionDiff,
     SessionIdle,
     SessionStatus,
     SessionUpdated,
@@ -59,7 +59,7 @@ class Upserts:
 
     def message_removed(self, message: str) -> Frame:
         """Say that a message is gone."""
-        return self._frame(MessageRemoved.type, messageID=message)
+        return self._frame(MESSAGE_REMOVED, messageID=message)
 
     def part(self, part: Json) -> Frame:
         """Say what a part is now."""
@@ -67,7 +67,7 @@ class Upserts:
 
     def part_removed(self, message: str, part: str) -> Frame:
         """Say that a part is gone."""
-        return self._frame(PartRemoved.type, messageID=message, partID=part)
+        return self._frame(PART_REMOVED, messageID=message, partID=part)
 
     def todos(self, todos: list[Json]) -> Frame:
         """Say what the todo list is now."""
@@ -75,7 +75,7 @@ class Upserts:
 
     def diff(self, diff: list[Json]) -> Frame:
         """Say what has changed in the files of the session."""
-        return self._frame(SessionDiff.type, diff=diff)
+        return self._frame(SESSION_DIFF, diff=diff)
 
     def asked(self, kind: str, request: Json) -> Frame:
         """Ask for a permission or an answer."""

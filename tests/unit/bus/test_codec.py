@@ -13,14 +13,14 @@ from bus.events import Delta, Opaque
 TEXT = st.text(max_size=20)
 NAME = st.none() | TEXT
 NUMBER = st.integers(0, 2**63 - 1)
-EVENTS = st.builds(Delta, NAME, TEXT, TEXT, TEXT, TEXT, TEXT) | st.builds(
-    Opaque, TEXT, NAME, NAME, NAME, NAME, NAME, st.booleans(), st.binary(max_size=50)
+EVENTS = st.builds(Delta, NAME, TEXT, TEXT, TEXT, TEXT, TEXT, NAME) | st.builds(
+    Opaque, TEXT, NAME, NAME, NAME, NAME, st.booleans(), st.binary(max_size=50)
 )
 ENVELOPES = st.builds(Envelope, TEXT, TEXT, NUMBER, NUMBER, NAME, NAME, NAME, EVENTS)
 FRAMES = st.builds(Batch, st.lists(ENVELOPES, max_size=5)) | st.builds(
     Heartbeat, TEXT, TEXT, NUMBER, NUMBER
 )
-EVENT = Opaque("x", None, None, None, None, None, False, b"{}")
+EVENT = Opaque("x", None, None, None, None, False, b"{}")
 BATCH = encode(Batch([Envelope("p1", "e1", 1, 2, "/d", None, None, EVENT)]))
 
 

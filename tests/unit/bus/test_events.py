@@ -78,7 +78,7 @@ def test_a_recorded_delta_is_typed_whole():
     for event in deltas:
         assert isinstance(event, Delta)
         assert event.id.startswith("evt_")
-        assert event.partID.startswith("prt_")
+        assert event.entity.startswith("prt_")
         assert event.size == len(event.delta.encode())
 
 
@@ -191,7 +191,7 @@ def test_a_form_that_nobody_foresaw_passes_unchanged(event):
 def test_a_delta_that_cannot_be_merged_still_belongs_to_its_session_and_part():
     event = from_json(json.dumps(delta("\ud83d")).encode())
     assert isinstance(event, Opaque)
-    assert (event.sessionID, event.partID) == ("ses_1", "prt_1")
+    assert (event.sessionID, event.entity) == ("ses_1", "prt_1")
 
 
 SNAPSHOT = {"id": "prt_1", "sessionID": "ses_1", "messageID": "msg_1"}
@@ -218,7 +218,7 @@ SNAPSHOT = {"id": "prt_1", "sessionID": "ses_1", "messageID": "msg_1"}
 def test_a_snapshot_is_provisional_while_its_part_grows(part, provisional):
     event = from_json(dump(wire("message.part.updated", {"part": {**SNAPSHOT, **part}})))
     assert event.provisional is provisional
-    assert (event.sessionID, event.partID) == ("ses_1", "prt_1")
+    assert (event.sessionID, event.entity) == ("ses_1", "prt_1")
 
 
 def test_the_id_of_a_session_event_may_be_in_its_info_alone():

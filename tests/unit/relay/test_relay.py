@@ -252,7 +252,7 @@ def bytes_of(step):
 
 
 def test_no_bytes_of_the_bus_leave_the_lines_of_a_frame():
-    event = Opaque("x", None, None, None, None, None, False, b'{"type":\n"x"}\r\n\r\ndata: {}')
+    event = Opaque("x", None, None, None, None, False, b'{"type":\n"x"}\r\n\r\ndata: {}')
     for view in (GLOBAL, instance()):
         relay = relay_of([Envelope("p", "e\nvent: x", 1, 1, DIRECTORY, None, None, event)])
         written = b"".join(relay.step(START, view).pieces)

@@ -1,7 +1,11 @@
 """What the stream tells of its own age."""
 
+import json
+
 from processor.upstream.intake import Intake
-from tests import recorded
+from tests import gauges, recorded
+from tests.envelopes import dump
+from tests.gauges import moved, noted
 
 YEAR_MS = 365 * 86_400_000
 
@@ -38,3 +42,16 @@ def test_where_ids_tell_nothing_the_last_event_was_made_when_it_came():
 
 def test_another_connection_begins_anew():
     assert taken("plain", "old-1.2.27/plain").last_made_ms(YEAR_MS * 60) == YEAR_MS * 60
+
+
+def test_text_for_any_entity_is_withheld_until_all_of_the_entity_was_said():
+    published = []
+    intake = Intake(published.append, lambda: 0.0)
+    begun = [noted("a", "1"), moved("a", 1), noted("a", "2"), noted("a", "3", "ses_2")]
+    with gauges.declared():
+        for _ in range(2):
+            intake.connected(0)
+            intake.release()
+            for event in begun:
+                intake.take(dump({"directory": "/d", "payload": event}))
+        assert [json.loads(one.event.json()) for one in published] == begun[1:3] * 2

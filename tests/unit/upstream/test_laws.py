@@ -127,8 +127,8 @@ class World:
         if event.type != "message.part.updated":
             return
         if not event.provisional and is_upsert({"id": event.id or ""}):
-            self.ended.add(event.partID)
-        assert not (event.provisional and event.partID in self.ended)
+            self.ended.add(event.entity)
+        assert not (event.provisional and event.entity in self.ended)
 
     def check_version(self, event):
         """Nothing goes back to what it was: there is such a value at or after the last shown."""

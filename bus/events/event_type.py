@@ -1,0 +1,211 @@
+"""What the code must know of an event type, all of it in one declaration, and the table of them.
+
+An event type says which *entity* its events are about: a session, or something that a session has.
+Places in the properties of an event are written as paths: ``info.id`` is the ``id`` in ``info``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypedDict
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import force_setattr
+
+from bus.events.policy import Policy
+
+Json = dict[str, Any]
+
+
+class Entity(Struct, frozen=True):
+    """A kind of entity.
+
+    Attributes:
+        name: of the kind; entities of one kind differ by their ids.
+        rank: readers that catch up get entities of a lower rank first.
+        owner: the kind of entity that these belong to and are removed with, beside the session.
+        asks: each waits for a person, so its session is not at rest.
+        grows: events append text to its fields.
+        once: readers that begin later do not get it.
+        fetched: the REST answers of an opencode hold it.
+    """
+
+    name: str
+    rank: int = 6
+    owner: Entity | None = None
+    asks: bool = False
+    grows: bool = False
+    once: bool = False
+    fetched: bool = False
+
+    def is_owned_by(self, kind: str) -> bool:
+        """Tell whether entities of a kind own these."""
+        return self.owner is not None and self.owner.name == kind
+
+
+class EventType(Struct, frozen=True, eq=False):
+    """An event type. Of ``tells``, ``ends`` and ``grows`` at most one is given.
+
+    Attributes:
+        name: on the wire.
+        policy: how its events may be coalesced.
+        tells: the kind of entity of which an event says all there is.
+        ends: the kind of entity that an event removes.
+        grows: the kind of entity to which an event appends text.
+        value: where all of the entity stands; empty: the properties are the entity.
+        id: where the entity's id stands; empty: a session has one entity of the kind.
+        owner: where the id of the entity's owner stands.
+        session: where the session's id stands in events without a ``sessionID`` (opencode 1.2).
+        provisional: takes the values at `judged_by` and tells whether a later event will replace
+            this one; None: with the policy ``LATEST`` always, else never.
+        judged_by: see `provisional`.
+        retold_as: the type by which readers that may know the entity are sent the event again; the
+            event creates its entity.
+        for_global: only readers of `/global/event` get its events.
+        for_any_session: readers that follow certain sessions get its events too.
+        ends_streams: an event ends the `/event` streams of its directory.
+        read: returns the properties of an event, given as JSON, as far as the paths lead.
+
+    Raises:
+        ValueError: the facts do not fit together.
+    """
+
+    name: str
+    policy: Policy = Policy.BARRIER
+    tells: Entity | None = None
+    ends: Entity | None = None
+    grows: Entity | None = None
+    value: str = ""
+    id: str = ""
+    owner: str = ""
+    session: str = ""
+    provisional: Callable[..., bool] | None = None
+    judged_by: tuple[str, ...] = ()
+    retold_as: str = ""
+    for_global: bool = False
+    for_any_session: bool = False
+    ends_streams: bool = False
+    read: Callable[[bytes], Json] = msgspec.json.decode
+
+    def __post_init__(self) -> None:
+        about = [one for one in (self.tells, self.ends, self.grows) if one is not None]
+        if len(about) > 1:
+            raise ValueError(f"{self.name}: give one of tells, ends and grows")
+        if self.policy is Policy.LATEST and self.tells is None:
+            raise ValueError(f"{self.name}: the policy LATEST needs tells=, an entity")
+        if (self.policy is Policy.APPEND) != (self.grows is not None):
+            raise ValueError(f"{self.name}: the policy APPEND and grows= need each other")
+        if self.grows is not None and not self.grows.grows:
+            raise ValueError(f"{self.name}: {self.grows.name} is not declared with grows=True")
+        if self.grows is not None and (not self.id or "." in self.id + self.owner):
+            raise ValueError(f"{self.name}: APPEND needs id= and owner= among the properties")
+        owner = about[0].owner if about else None
+        if (owner is not None) != bool(self.owner):
+            raise ValueError(f"{self.name}: an entity with an owner needs owner=, and no other")
+        if owner is not None and owner.owner is not None:
+            raise ValueError(f"{self.name}: {owner.name}, which is owned itself, can own nothing")
+        usual = ("sessionID", "part.sessionID", "info.sessionID")
+        paths = {*usual, self.session, self.id, self.owner, *self.judged_by} - {""}
+        force_setattr(self, "read", _reader(*sorted(paths)))
+
+    @property
+    def about(self) -> Entity | None:
+        """The kind of entity that its events are about."""
+        return self.tells or self.ends or self.grows
+
+    def session_in(self, properties: Any) -> str | None:
+        """Return the id of the session that properties are about."""
+        return (
+            id_at(properties, "sessionID")
+            or id_at(properties, "part.sessionID")
+            or id_at(properties, "info.sessionID")
+            or (id_at(properties, self.session) if self.session else None)
+        )
+
+    def entity_in(self, properties: Any) -> str | None:
+        """Return the id of the entity, ``""`` if its session has but one; None if it has no id."""
+        if self.about is None:
+            return None
+        return id_at(properties, self.id) if self.id else ""
+
+    def is_provisional(self, properties: Any) -> bool:
+        """Tell whether a later event will replace the one with these properties."""
+        if self.provisional is None:
+            return self.policy is Policy.LATEST
+        return self.provisional(*(at(properties, path) for path in self.judged_by))
+
+
+def at(value: Any, path: str) -> Any:
+    """Return what stands at `path` in JSON, None if there is nothing."""
+    for name in _names(path):
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+def id_at(value: Any, path: str) -> str | None:
+    """Return the id at `path`, None if there is none."""
+    return as_id(at(value, path))
+
+
+def as_id(value: Any) -> str | None:
+    """Return an id as it can travel, None for what is no Unicode text."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return value if value.isascii() or value.encode() else None
+    except UnicodeEncodeError:
+        return None
+
+
+@cache
+def _names(path: str) -> tuple[str, ...]:
+    return tuple(path.split(".")) if path else ()
+
+
+@cache
+def _reader(*paths: str) -> Callable[[bytes], Json]:
+    return msgspec.json.Decoder(_shape(paths)).decode
+
+
+def _shape(paths: tuple[str, ...]) -> Any:
+    """Return a type whose decoder reads what stands at `paths`, and skips all else."""
+    below: dict[str, list[str]] = {}
+    for path in paths:
+        name, _, rest = path.partition(".")
+        below.setdefault(name, []).extend([rest] if rest else [])
+    shapes = {name: _shape(tuple(rest)) if rest else Any for name, rest in below.items()}
+    make: Any = TypedDict
+    return make("Shape", shapes, total=False)
+
+
+UNKNOWN = EventType("")
+"""Stands for every type that is not declared."""
+
+TYPES: dict[str, EventType] = {}
+"""All that are declared, by name."""
+
+ENTITIES: dict[str, Entity] = {}
+"""All kinds of entities that declared types are about, by name."""
+
+
+def declare(kind: EventType) -> str:
+    """Enter an event type in the table; return its name.
+
+    Raises:
+        ValueError: another type, or another kind of entity, has the same name.
+    """
+    if kind.name in TYPES:
+        raise ValueError(f"{kind.name} is declared twice")
+    if (about := kind.about) is not None and ENTITIES.setdefault(about.name, about) != about:
+        raise ValueError(f"{kind.name}: there is another kind of entity named {about.name}")
+    TYPES[kind.name] = kind
+    return kind.name
+
+
+def type_of(name: str) -> EventType:
+    """Return what is declared of a type, `UNKNOWN` where nothing is."""
+    return TYPES.get(name, UNKNOWN)

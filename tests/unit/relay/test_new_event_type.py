@@ -1,0 +1,170 @@
+"""Types of a new entity need no more than their declarations to be relayed as all others are."""
+
+import json
+
+import pytest
+from msgspec.structs import replace
+
+from bus.clone import Cloned
+from bus.events import from_json
+from bus.ledger import Ledger, snapshot
+from bus.sse import EventStreamParser
+from gateway.relay import Cursor, Endpoint, Log, Relay, Verdict, View, enter
+from gateway.relay.coalesce import coalesce
+from tests import gauges
+from tests.envelopes import deliveries, dump, enveloped, everything, instance, raw
+from tests.gauges import moved, noted, removed
+
+NOW = 1_000_000_000
+BUSY = {
+    "type": "session.status",
+    "properties": {"sessionID": "ses", "status": {"type": "busy"}},
+}
+IDLE = {"type": "session.idle", "properties": {"sessionID": "ses"}}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _gauges():
+    with gauges.declared():
+        yield
+
+
+def coalesced(*events, **how):
+    return raw(coalesce(enveloped(events), **how))
+
+
+def relay_of(*events, **bounds):
+    relay = Relay(Log(**bounds))
+    for envelope in enveloped(events):
+        relay.append([envelope])
+    return relay
+
+
+def told(relay, last_id, view):
+    """Return the verdict on an id, and all that a reader with the id gets."""
+    entrance = enter(relay, last_id, view, NOW)
+    parser = EventStreamParser()
+    first = [e for piece in entrance.pieces(view.endpoint) for e in parser.feed(piece)]
+    got = [*(json.loads(e.data) for e in first), *everything(relay, entrance.cursor, view)]
+    return entrance.verdict, [event.get("payload", event) for event in got]
+
+
+def upserts(ledger, after):
+    return [json.loads(one.envelope().event.json()) for one in ledger.changed(after)]
+
+
+def test_the_latest_stands_for_those_before_it_and_for_the_text_before_it():
+    run = [moved("a", 1), moved("b", 1), noted("a", "x"), moved("a", 2), moved("a", 3)]
+    assert coalesced(*run) == [moved("b", 1), moved("a", 3)]
+    kept = coalesced(*run, keep_superseded=True)
+    assert kept == [moved("a", 1), moved("b", 1), noted("a", "x"), moved("a", 3)]
+
+
+def test_text_merges_by_entity_and_field_and_keeps_its_type():
+    run = [noted("a", "1"), noted("b", "x"), noted("a", "2"), noted("a", "y", field="unit")]
+    assert coalesced(*run) == [noted("a", "12"), noted("b", "x"), noted("a", "y", field="unit")]
+
+
+def test_nothing_of_it_crosses_a_barrier():
+    run = [moved("a", 1), noted("a", "x"), IDLE, noted("a", "y"), moved("a", 2)]
+    assert coalesced(*run) == [moved("a", 1), noted("a", "x"), IDLE, moved("a", 2)]
+    assert coalesced(moved("a", 1), removed("a"), moved("a", 2)) == [
+        moved("a", 1),
+        removed("a"),
+        moved("a", 2),
+    ]
+
+
+def test_a_name_is_taken_for_that_of_no_other_entity():
+    ids = {"id": "a", "sessionID": "ses", "messageID": "msg", "type": "text", "text": ""}
+    part = {"type": "message.part.updated", "properties": {"sessionID": "ses", "part": ids}}
+    delta = {
+        "type": "message.part.delta",
+        "properties": {
+            "sessionID": "ses",
+            "messageID": "msg",
+            "partID": "a",
+            "field": "note",
+            "delta": "p",
+        },
+    }
+    run = [part, moved("a", 1), noted("a", "1"), delta, moved("a", 5, "ses_2")]
+    assert coalesced(*run) == run
+    ledger = Ledger()
+    ledger.note(enveloped([*run, noted("a", "2", "ses_2")]))
+    texts = {json.dumps(one): one for one in upserts(ledger, -1)}
+    assert moved("a", 1, note="1") in texts.values()
+    assert moved("a", 5, "ses_2", note="2") in texts.values()
+    grown = [one["properties"]["part"] for one in texts.values() if "part" in one["properties"]]
+    assert grown == [{**ids, "note": "p"}]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "gauge.moved", "properties": {"sessionID": "ses", "gauge": {"level": 1}}},
+        {"type": "gauge.moved", "properties": {"sessionID": "ses", "gauge": "a"}},
+        {**noted("a", "x"), "more": 1},
+        noted("a", "half a pair: \ud83d"),
+        {"type": "gauge.noted", "properties": {"sessionID": "ses", "delta": "x"}},
+    ],
+    ids=str,
+)
+def test_an_event_in_an_odd_form_passes_as_it_came_and_is_a_barrier(event):
+    odd = from_json(json.dumps(event).encode())
+    assert json.loads(odd.json()) == event
+    run = [from_json(dump(one)) for one in (noted("a", "1"), noted("a", "2"))]
+    envelopes = enveloped([IDLE] * 3)
+    three = zip(envelopes, [run[0], odd, run[1]], strict=True)
+    mixed = [replace(envelope, event=one) for envelope, one in three]
+    assert [e.event for e in coalesce(mixed)] == [run[0], odd, run[1]]
+
+
+@pytest.mark.parametrize("session", ["ses", None])
+@pytest.mark.parametrize("view", [instance(), View(Endpoint.GLOBAL)])
+def test_a_reader_that_comes_late_is_told_of_it(session, view):
+    events = [BUSY, moved("a", 1, session), moved("a", 2, session)]
+    if session is not None:
+        events.append(noted("a", "grown", session))
+    _, got = told(relay_of(*events), None, view)
+    expected = moved("a", 2, session, **({} if session is None else {"note": "grown"}))
+    assert expected in got
+    assert moved("a", 1, session) not in got
+
+
+def test_a_reader_that_fell_off_the_log_is_caught_up_and_is_told_of_its_end():
+    events = [BUSY, moved("a", 1), moved("b", 1), removed("b"), moved("a", 2), noted("a", "x")]
+    filling = [{"type": "plugin.added", "properties": {"id": str(n)}} for n in range(5000)]
+    relay = relay_of(*events, *filling, max_events=1000)
+    verdict, got = told(relay, "p1epoch:3", instance())
+    assert verdict is Verdict.CAUGHT_UP
+    assert [one for one in got if one["type"].startswith("gauge.")] == [
+        removed("b"),
+        moved("a", 2, note="x"),
+    ]
+    _, later = told(relay, None, instance())
+    assert removed("b") not in later
+
+
+def test_a_stream_is_resumed_at_every_place():
+    events = [moved("a", 1), noted("a", "x"), moved("b", 1), noted("a", "y"), IDLE]
+    events += [noted("a", "z"), moved("a", 2), noted("b", "w"), removed("b")]
+    relay, view = relay_of(*events), instance()
+    got = [e for step in deliveries(relay, Cursor(0), view) for e in step]
+    assert len(got) > 4
+    for cut, event in enumerate(got, start=1):
+        verdict, after = told(relay_of(*events), event.id, view)
+        assert verdict is Verdict.EXACT
+        assert after == [json.loads(e.data) for e in got[cut:]]
+
+
+def test_another_worker_gets_it_by_a_snapshot():
+    envelopes = enveloped([BUSY, moved("a", 1), noted("a", "x"), moved("b", 1), removed("b")])
+    ledger = Ledger()
+    ledger.note(envelopes)
+    data = snapshot.encode(ledger, "p1", "p1epoch", 5, 5)
+    relay = Relay()
+    relay.load(Cloned(snapshot.decode(data), []))
+    relay.append([enveloped([noted("a", "y")] * 6)[5]])
+    assert moved("a", 1, note="xy") in upserts(relay.ledgers["p1"], -1)
+    assert removed("b") in upserts(relay.ledgers["p1"], 4)
