@@ -22,6 +22,8 @@ class Condition:
         attempts: to connect, since the last event.
         healing: whether something that was missed is still to be fetched.
         unhealed: why that has failed so far, None while it has not.
+        withheld: events so far that were not published, since they are of a text with a hole, or
+            older than what was fetched.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Condition:
         self.attempts = 0
         self.healing = False
         self.unhealed: str | None = None
+        self.withheld = 0
         self._url = url
         self._clock = clock
         self._silence_s = silence_s
@@ -99,5 +102,6 @@ class Condition:
                 "attempts": self.attempts,
                 "reconnects": max(0, self._connections - 1),
                 "healing": self.healing,
+                "withheld_events": self.withheld,
             },
         }

@@ -98,6 +98,7 @@ class Reader:
                 if heard:
                     silence.put_off()
                     self._condition.frame()
+                    self._condition.withheld = self._intake.withheld
                     self._backoff.reset()
                 size += len(piece)
                 if size >= _TURN_BYTES:

@@ -88,6 +88,7 @@ def test_deltas_missed_in_mid_part_leave_a_prefix_until_the_part_ends(pair, name
     reconnect(pair, *frames[cut:back])
     fake.say(*frames[back:])
     check(finish(pair), frames)
+    assert one.readiness()["upstream"]["withheld_events"] > 0
 
 
 @pytest.mark.parametrize("name", DELTAS)

@@ -29,6 +29,7 @@ def test_a_condition_from_the_first_attempt_to_the_second_connection():
             "attempts": 1,
             "reconnects": 0,
             "healing": False,
+            "withheld_events": 0,
         },
     }
     condition.connected()
