@@ -13,7 +13,6 @@ from gateway.door.own import RAW_PATH
 _POLICY = "; ".join(
     (
         "default-src 'self'",
-        "img-src 'self' data:",
         "object-src 'none'",
         "base-uri 'self'",
         "form-action 'none'",

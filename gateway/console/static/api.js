@@ -2,6 +2,7 @@
 import { route } from "./places.js";
 
 const WAIT_MS = 20_000;
+const PAUSES_MS = [300, 1000];
 
 export class Failed extends Error {
   constructor(message, status = 0) {
@@ -34,11 +35,16 @@ async function reach(method, path, query, body) {
     options.body = JSON.stringify(body);
     options.headers = { "Content-Type": "application/json" };
   }
-  try {
-    return await fetch(route(path, query), options);
-  } catch (error) {
-    const late = error.name === "TimeoutError";
-    throw new Failed(late ? `no answer within ${WAIT_MS / 1000} s` : "the server cannot be reached");
+  // A browser gives up what is under way when the machine changes its network: what changes
+  // nothing is asked again.
+  for (const pauseMs of [...(method === "GET" ? PAUSES_MS : []), 0]) {
+    try {
+      return await fetch(route(path, query), options);
+    } catch (error) {
+      if (error.name === "TimeoutError") throw new Failed(`no answer within ${WAIT_MS / 1000} s`);
+      if (!pauseMs) throw new Failed("the server cannot be reached");
+      await new Promise((done) => setTimeout(done, pauseMs));
+    }
   }
 }
 

@@ -78,15 +78,21 @@ class App {
   #frames(frames) {
     for (const { id, data } of frames) {
       const frame = parsed(data);
-      if (!frame?.payload) continue;
-      const event = frame.payload;
-      const directory = frame.directory ?? "";
-      this.views.tail.take(id, data, directory, event);
-      if (event.type === "sync") continue;
-      this.live.apply(directory, event);
-      this.views.sessions.apply(event, directory);
+      if (typeof frame?.payload?.type !== "string") continue;
+      try {
+        this.#take(id, data, frame.directory ?? "", frame.payload);
+      } catch (error) {
+        reportError(error); // an event that is not as it should be costs no other
+      }
     }
     this.redraw();
+  }
+
+  #take(id, data, directory, event) {
+    this.views.tail.take(id, data, directory, event);
+    if (event.type === "sync") return;
+    this.live.apply(directory, event);
+    this.views.sessions.apply(event, directory);
   }
 
   #draw() {
@@ -98,7 +104,7 @@ class App {
 
   #template() {
     return html`
-      <a class="skip" href="#main">Skip to the content</a>
+      <a class="skip" href="#main" @click=${skip}>Skip to the content</a>
       <header class="side">
         <a class="brand" href=${address("overview")}>${icon("weir")}<span>weir</span></a>
         <nav aria-label="Views">
@@ -155,14 +161,22 @@ class App {
     else if (event.key === "/") this.#focus(event, "[data-search]");
     else if (event.key === "p" && this.view.togglePause) this.view.togglePause();
     else if (event.key === "i") this.#focus(event, "[data-prompt]");
+    else if (event.key === "a") this.#focus(event, ".asked :is(button, input)", ".asks button");
   }
 
-  #focus(event, selector) {
-    const field = document.querySelector(selector);
+  /** Put the keyboard where the first of these selectors that is in the page leads. */
+  #focus(event, ...selectors) {
+    const field = selectors.map((one) => document.querySelector(one)).find(Boolean);
     if (!field) return;
     event.preventDefault();
     field.focus();
   }
+}
+
+/** The address of the link would be below the page's base: the link leads nowhere by itself. */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main").focus();
 }
 
 function parsed(data) {

@@ -78,12 +78,16 @@ export class Asks {
     const busy = this.busy.has(one.id);
     return html`<article class="asked">
       <p class="where">
-        <a href=${address("sessions", one.sessionID)}>${short(one.sessionID, 24)}</a>
+        <a href=${address("sessions", one.sessionID)} title=${one.sessionID}>${this.#titleOf(one)}</a>
         ${one.directory ? html`<span title=${one.directory}>${short(one.directory, 36)}</span>` : nothing}
       </p>
       ${one.questions ? this.#questions(one, busy) : this.#permission(one, busy)}
       ${error ? html`<p class="notice bad" role="alert">${error}</p>` : nothing}
     </article>`;
+  }
+
+  #titleOf({ sessionID }) {
+    return this.app.views.sessions.sessions.get(sessionID)?.title || short(sessionID, 24);
   }
 
   #permission(one, busy) {
@@ -171,13 +175,19 @@ export class Asks {
     try {
       const directory = this.app.live.directories.get(one.sessionID) ?? one.directory;
       await send("POST", path, { directory }, body);
-      this.app.live.permissions.delete(one.id);
-      this.app.live.questions.delete(one.id);
+      this.#isOver(one);
     } catch (error) {
-      this.errors.set(one.id, error.message);
+      // Somebody else has answered, or the turn has ended.
+      if (error.status === 404) this.#isOver(one);
+      else this.errors.set(one.id, error.message);
     }
     this.busy.delete(one.id);
     this.app.redraw();
+  }
+
+  #isOver({ id }) {
+    this.app.live.permissions.delete(id);
+    this.app.live.questions.delete(id);
   }
 
   #forgetOthers(ids) {

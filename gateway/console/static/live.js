@@ -2,6 +2,8 @@
 //
 // REST shows a part that is being written without its text, so a view that opens in the middle of
 // a turn takes the text from here. Everything is bounded: the oldest is forgotten.
+import { sessionOf } from "./events.js";
+
 const MOST_PARTS = 2000;
 const MOST_CHARACTERS = 16 * 1024 * 1024;
 const MOST_SESSIONS = 5000;
@@ -15,8 +17,9 @@ export class Live {
   #characters = 0;
 
   /** Apply one event; `directory` is that of its frame. */
-  apply(directory, { type, properties: p }) {
-    const session = p?.sessionID ?? p?.info?.sessionID ?? p?.part?.sessionID;
+  apply(directory, event) {
+    const { type, properties: p } = event;
+    const session = sessionOf(event);
     if (session && directory) remember(this.directories, session, directory, MOST_SESSIONS);
     switch (type) {
       case "message.part.updated":
@@ -30,7 +33,7 @@ export class Live {
       case "session.idle":
         return this.#status(session, { type: "idle" });
       case "session.deleted":
-        return this.#gone(p.info?.id ?? session);
+        return this.#gone(session);
       case "permission.asked":
       case "permission.updated":
         return remember(this.permissions, p.id, { ...p, directory }, MOST_SESSIONS);

@@ -3,7 +3,8 @@
 // The parser calls a renderer that knows an allow-list of elements and attributes, so markup in a
 // message is text, and a link leads to http, https or mail alone. A text that grows is parsed once;
 // its elements are only added to. A long text is shown in pages, so that neither the page's memory
-// nor a single task grows with it.
+// nor a single task grows with it. Where the last page is followed, the page before stays above it
+// until the next one: what a person reads does not go away.
 import * as smd from "./vendor/streaming-markdown.js";
 
 const PAGE_CHARACTERS = 32 * 1024;
@@ -107,6 +108,8 @@ export class Markdown {
   #text = "";
   #begin = 0;
   #written = 0;
+  #ofPageBefore = 0;
+  #room = 0;
 
   constructor() {
     this.element.className = "prose";
@@ -122,18 +125,50 @@ export class Markdown {
     return Math.min(this.page ?? this.pages - 1, this.pages - 1);
   }
 
+  /** Go to a page; null: to the last one, and follow it. */
+  goTo(page) {
+    this.page = page;
+    this.#begin = -1;
+  }
+
   /** Show a text, or more of it; returns whether all that belongs on this page is shown. */
   show(text, whole) {
     const goesOn = text.startsWith(this.#text) && (!this.ended || text.length === this.#text.length);
     if (!goesOn) this.#begin = -1;
     this.#text = text;
     const begin = edge(text, this.shownPage * PAGE_CHARACTERS);
-    if (begin !== this.#begin) this.#restart(begin);
+    if (begin > this.#begin && this.#begin >= 0 && this.page === null) this.#turn(begin);
+    else if (begin !== this.#begin) this.#restart(begin);
     return this.#write(edge(text, begin + PAGE_CHARACTERS), whole);
   }
 
   #restart(begin) {
     this.element.replaceChildren();
+    this.element.style.paddingTop = "";
+    this.#ofPageBefore = this.#room = 0;
+    this.#start(begin);
+  }
+
+  /** Go on to a later page below the page that is shown. */
+  #turn(begin) {
+    if (begin - this.#written <= MOST_AT_ONCE) this.#write(begin, false);
+    this.held?.remove();
+    this.#end();
+    if (this.#written < begin) this.element.append(gap());
+    this.#forgetPageBefore();
+    this.#ofPageBefore = this.element.childNodes.length;
+    this.#start(begin);
+  }
+
+  /** Remove what is far above; its room stays, so that nothing below moves. */
+  #forgetPageBefore() {
+    const height = this.element.offsetHeight;
+    for (const node of [...this.element.childNodes].slice(0, this.#ofPageBefore)) node.remove();
+    this.#room += height - this.element.offsetHeight;
+    this.element.style.paddingTop = `${this.#room}px`;
+  }
+
+  #start(begin) {
     this.renderer = new Renderer(this.element);
     this.parser = smd.parser(this.renderer);
     this.plain = false;
@@ -193,6 +228,14 @@ export class Markdown {
       this.#goPlain("");
     }
   }
+}
+
+/** Return a mark where a part of a text is left out. */
+function gap() {
+  const mark = document.createElement("p");
+  mark.className = "note";
+  mark.textContent = "… the text before this came faster than it can be shown …";
+  return mark;
 }
 
 /** Return a place near `at` that does not cut a character in two; at most the text's end. */

@@ -63,25 +63,24 @@ export class Message {
     const open = writing && !part.time?.end;
     const fresh = !this.texts.has(part.id);
     const shown = this.#markdown(part.id);
-    if (fresh && open) shown.page = null;
+    if (fresh && open) shown.goTo(null);
     if (!shown.show(text, !open)) this.redraw();
-    const pages = shown.pages > 1 ? this.#pages(shown, text) : nothing;
     return html`<div class="text ${open ? "open" : ""}" data-part=${part.id}>
-      ${pages} ${shown.element} ${pages}
+      ${shown.element} ${shown.pages > 1 ? this.#pages(shown, text) : nothing}
     </div>`;
   }
 
   #pages(shown, text) {
     const turn = (page) => () => {
-      shown.page = page;
+      shown.goTo(page);
       this.redraw();
     };
     const at = shown.shownPage;
     return html`<p class="pages">
       <button class="small" aria-label="Page before" ?disabled=${at === 0} @click=${turn(at - 1)}>‹</button>
-      <span>Page ${at + 1} of ${shown.pages} · ${count(text.length)} characters</span>
       <button class="small" aria-label="Next page" ?disabled=${at >= shown.pages - 1} @click=${turn(at + 1)}>›</button>
       <button class="small" ?disabled=${shown.page === null} @click=${turn(null)}>Follow the end</button>
+      <span>${`Page ${at + 1} of ${shown.pages} · ${count(text.length)} characters`}</span>
     </p>`;
   }
 

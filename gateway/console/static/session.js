@@ -27,15 +27,18 @@ export class Session {
     this.queued = null;
     this.atEnd = true;
     this.onScroll = () => (this.atEnd = Math.abs(scrollY - endOf()) < NEAR_END);
+    this.onResize = () => this.drawn();
   }
 
   enter() {
     addEventListener("scroll", this.onScroll, { passive: true });
+    addEventListener("resize", this.onResize);
     this.load();
   }
 
   leave() {
     removeEventListener("scroll", this.onScroll);
+    removeEventListener("resize", this.onResize);
     this.left = true;
   }
 
@@ -117,7 +120,7 @@ export class Session {
     const status = this.#status;
     return html`<header class="title-row">
       <a class="back" href="sessions">‹ All</a>
-      ${this.renaming ? this.#rename(session) : html`<h1 title=${session.id}>${session.title || "Untitled"}</h1>`}
+      ${this.renaming ? this.#rename(session) : html`<h1 title="${session.title} (${session.id})">${session.title || "Untitled"}</h1>`}
       <p class="facts">
         <span class="pill ${status === "idle" ? "" : "busy"}">${status}</span>
         <code title=${session.directory}>${short(session.directory, 44)}</code>

@@ -3,9 +3,10 @@ import { html, nothing, svg } from "./vendor/lit-html.js";
 import { count, duration, short } from "./format.js";
 
 const MOST_TURNS = 8;
-const MOST_SPANS = 24;
+const MOST_SPANS = 60;
 const WIDTH = 240;
 const ROW = 10;
+const RETRY_MS = 200;
 
 /** Return the timelines of the latest turns, the last one first. */
 export function timeline(turns, watched) {
@@ -24,15 +25,16 @@ export function timeline(turns, watched) {
 
 function oneTurn({ user, answers }, watched) {
   const begin = user?.info.time?.created ?? answers[0].info.time.created;
-  const spans = answers.flatMap((answer) => spansOf(answer, watched.get(answer.info.id)));
+  const said = answers.flatMap(spansOf).slice(0, MOST_SPANS);
+  const spans = [...said, ...retriesOf([user, ...answers], watched).slice(-MOST_SPANS)];
   const over = answers.every((answer) => answer.info.time?.completed || answer.info.error);
   const last = Math.max(...answers.map(({ info }) => info.time?.completed ?? 0), ...spans.map((span) => span.end), begin + 1);
   const end = over ? last : Math.max(last, Date.now());
-  const first = Math.min(...spans.filter(({ kind }) => kind !== "fail").map((span) => span.begin), end);
-  const all = [{ kind: "wait", begin, end: first, label: "wait for the first word" }, ...spans].slice(0, MOST_SPANS);
+  const first = Math.min(...said.map((span) => span.begin), end);
+  const all = [{ kind: "wait", begin, end: first, label: "wait for the first word" }, ...spans];
   return html`<figure>
     <figcaption>
-      <b>${short(promptOf(user), 30) || "A turn"}</b><span>${duration((end - begin) / 1000)}</span>
+      <b>${short(promptOf(user), 120) || "A turn"}</b><span>${duration((end - begin) / 1000)}</span>
     </figcaption>
     ${drawing(all, begin, end)}
     <p class="facts">${facts(begin, first, end, answers, watched)}</p>
@@ -51,7 +53,7 @@ function drawing(spans, begin, end) {
   </svg>`;
 }
 
-function spansOf({ parts }, seen) {
+function spansOf({ parts }) {
   const found = [];
   for (const part of parts.values()) {
     const time = part.state?.time ?? part.time;
@@ -61,22 +63,26 @@ function spansOf({ parts }, seen) {
     if (part.type === "reasoning") found.push({ kind: "think", begin: time.start, end, label: "thoughts" });
     if (part.type === "tool") found.push({ kind: "run", begin: time.start, end, label: part.tool });
   }
-  for (const { ms, attempt } of seen?.retries ?? []) {
-    found.push({ kind: "fail", begin: ms, end: ms + 200, label: `retry ${attempt}` });
-  }
   return found;
+}
+
+/** A model that is asked again before it has said anything has no answer yet. */
+function retriesOf(messages, watched) {
+  return messages
+    .flatMap((message) => watched.get(message?.info.id)?.retries ?? [])
+    .map(({ ms, attempt }) => ({ kind: "fail", begin: ms, end: ms + RETRY_MS, label: `retry ${attempt}` }));
 }
 
 function facts(begin, first, end, answers, watched) {
   const seen = answers.map(({ info }) => watched.get(info.id)).filter(Boolean);
   const deltas = seen.reduce((sum, one) => sum + one.deltas, 0);
-  const writing = seen.reduce((sum, one) => sum + Math.max(1, one.lastMs - one.firstMs), 0) / 1000;
+  const writing = seen.reduce((sum, one) => sum + one.writingMs, 0) / 1000;
   const tokens = answers.reduce((sum, { info }) => sum + (info.tokens?.output ?? 0), 0);
   const seconds = Math.max(0.001, (end - first) / 1000);
   return [
     `first word after ${duration((first - begin) / 1000)}`,
     tokens > 1 && `${count(tokens / seconds)} tokens/s`,
-    deltas > 1 && `${count(deltas / writing)} deltas/s here`,
+    writing > 0 && `${count(deltas / writing)} deltas/s here`,
   ]
     .filter(Boolean)
     .join(" · ");

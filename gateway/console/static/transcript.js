@@ -1,6 +1,7 @@
 // One session as it is now: REST's answer, then every event that followed it. No I/O, no DOM.
 const MOST_MESSAGES = 400;
 const MOST_WATCHED = 1000;
+const LONGEST_PAUSE_MS = 1000;
 
 export class Transcript {
   /** Messages by id in the order of their creation: `{info, parts: Map}`. */
@@ -10,7 +11,7 @@ export class Transcript {
   forgotten = 0;
   /** Grows with every change, so that a view knows whether to look. */
   version = 0;
-  /** What was seen of each assistant message while it was written: times and sizes. */
+  /** What was seen of each message while it was written: deltas, for how long, retries. */
   watched = new Map();
   removed = false;
 
@@ -53,7 +54,7 @@ export class Transcript {
         this.messages.delete(p.messageID);
         return;
       case "message.part.updated":
-        return this.#part(p.part, now);
+        return this.#part(p.part);
       case "message.part.removed":
         this.messages.get(p.messageID)?.parts.delete(p.partID);
         return;
@@ -76,37 +77,36 @@ export class Transcript {
     }
   }
 
-  #part(part, now) {
+  #part(part) {
     const there = this.messages.get(part.messageID);
     if (!there) return;
     there.parts.set(part.id, { ...part });
-    if (part.text) this.#watch(part.messageID, now);
   }
 
   #delta({ messageID, partID, field, delta }, now) {
     const part = this.messages.get(messageID)?.parts.get(partID);
     if (!part) return;
     part[field] = (part[field] ?? "") + delta;
-    const seen = this.#watch(messageID, now);
+    const seen = this.#watch(messageID);
+    // A tool that runs between two deltas is no time of writing.
+    if (seen.deltas) seen.writingMs += Math.min(now - seen.lastMs, LONGEST_PAUSE_MS);
     seen.deltas += 1;
-    seen.characters += delta.length;
     seen.lastMs = now;
   }
 
   #retry(status, now) {
     if (status?.type !== "retry") return;
     const last = [...this.messages.values()].at(-1);
-    if (last) this.#watch(last.info.id, now, null).retries.push({ ms: now, ...status });
+    if (last) this.#watch(last.info.id).retries.push({ ms: now, ...status });
   }
 
-  #watch(id, now, firstMs = now) {
+  #watch(id) {
     let seen = this.watched.get(id);
     if (!seen) {
-      seen = { firstMs, lastMs: now, deltas: 0, characters: 0, retries: [] };
+      seen = { deltas: 0, writingMs: 0, lastMs: 0, retries: [] };
       this.watched.set(id, seen);
       if (this.watched.size > MOST_WATCHED) this.watched.delete(this.watched.keys().next().value);
     }
-    seen.firstMs ??= firstMs;
     return seen;
   }
 

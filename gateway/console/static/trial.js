@@ -31,7 +31,6 @@ export class Trial {
   }
 
   render() {
-    if (this.demo === null) return nothing;
     return html`
       <section class="trial panel">
         <form class="ask" @submit=${(event) => this.#prompt(event)}>

@@ -19,13 +19,13 @@ function usage(messages) {
     ["Messages", messages.length],
     ["Tokens in", count(sum.input)],
     ["Tokens out", count(sum.output)],
-    sum.reasoning && ["Reasoning", count(sum.reasoning)],
-    sum.cost && ["Cost", `$${sum.cost.toFixed(4)}`],
+    ["Reasoning", count(sum.reasoning)],
+    ["Cost", sum.cost ? `$${sum.cost.toFixed(4)}` : "–"],
   ];
   return html`<section>
     <h2>Usage</h2>
     <dl class="figures">
-      ${rows.filter(Boolean).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}
+      ${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}
     </dl>
   </section>`;
 }

@@ -11,7 +11,13 @@ CSS = (ROOT / "gateway/console/static/frame.css").read_text()
 AA = 4.5
 PLACES = ("page", "surface", "raised", "sunk")
 TEXTS = ("text", "soft", "faint", "accent", "amber", "red", "teal", "blue", "violet", "green")
-WASHES = [("accent", "wash"), ("red", "bad-wash"), ("amber", "warn-wash"), ("on-accent", "accent")]
+ON_WASH = [
+    ("accent", "wash"),
+    ("red", "bad-wash"),
+    ("amber", "warn-wash"),
+    ("on-accent", "accent"),
+]
+WASHES = [*ON_WASH, *product(("text", "soft", "faint"), ("wash", "bad-wash", "warn-wash"))]
 
 
 def colours(theme):

@@ -166,7 +166,7 @@ function checks(all) {
             <th>Check</th>
             <th class="number">Value</th>
             <th class="number">Allowed</th>
-            <th>What is the case</th>
+            <th>Reason</th>
           </tr>
         </thead>
         <tbody>

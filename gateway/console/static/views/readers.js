@@ -6,6 +6,7 @@ import { Poll } from "../poll.js";
 import { Table } from "../table.js";
 
 const EVERY_MS = 1000;
+const BEHIND_MS = 1000;
 
 const CAUSES = {
   gone: "its client left",
@@ -48,7 +49,7 @@ export class Readers {
       ["Lag bytes", (r) => r.lag.bytes, (r) => (r.lag.bytes ? bytes(r.lag.bytes) : "0"), "number"],
       ["Lag time", (r) => r.lag.ms, (r) => (r.lag.ms ? duration(r.lag.ms / 1000) : "0"), "number"],
       ["Stalled", (r) => r.stalled_s, (r) => (r.stalled_s ? duration(r.stalled_s) : "–"), "number"],
-      ["", null, (r) => this.#reset(r)],
+      ["", null, (r) => this.#reset(r), "number"],
     ]);
     this.ended = new Table("ended", redraw, [
       ["Ended", (r) => -r.ended_ms, (r) => ago(r.ended_ms)],
@@ -119,7 +120,7 @@ function ofReader([title, value, show, kind]) {
 }
 
 function summary({ readers, more_readers: more }) {
-  const behind = readers.filter((reader) => reader.lag.events > 0).length;
+  const behind = readers.filter(({ lag }) => isBehind(lag)).length;
   const stalled = readers.filter((reader) => reader.stalled_s > 1).length;
   const total = readers.length + more;
   return `${count(total)} open · ${behind} behind · ${stalled} stalled`;
@@ -153,8 +154,14 @@ function shownFilter(filter) {
   return all ? html`<code title=${all}>${short(all, 40)}</code>` : html`<span class="faint">everything</span>`;
 }
 
-function lagEvents({ events, fell_off: fell }) {
-  return html`<span class=${events ? "warn" : ""}>${count(events)}${fell ? " (fell off)" : ""}</span>`;
+function lagEvents(lag) {
+  const { events, fell_off: fell } = lag;
+  return html`<span class=${isBehind(lag) ? "warn" : ""}>${count(events)}${fell ? " (fell off)" : ""}</span>`;
+}
+
+/** Every reader waits for some events while many come: only one that waits for long is behind. */
+function isBehind({ ms, fell_off: fell }) {
+  return fell || ms > BEHIND_MS;
 }
 
 function sentTitle(sent) {

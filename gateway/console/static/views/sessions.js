@@ -1,6 +1,7 @@
 // All sessions, and one of them as a person reads it.
 import { html, nothing } from "../vendor/lit-html.js";
 import { get, send } from "../api.js";
+import { sessionOf } from "../events.js";
 import { ago, count, short } from "../format.js";
 import { address } from "../places.js";
 import { Session } from "../session.js";
@@ -42,11 +43,11 @@ export class Sessions {
   /** Take an event: of any session into the list, of the shown one into its text. */
   apply(event, directory) {
     const { type, properties: p } = event;
-    const session = p?.sessionID ?? p?.info?.sessionID ?? p?.info?.id;
+    const session = sessionOf(event);
     this.watching?.(type, session);
     if (type === "server.connected" && p?.resumed === false) this.#again();
     else if (type === "session.created" || type === "session.updated") this.#note(p.info, directory);
-    else if (type === "session.deleted") this.sessions.delete(p.info?.id ?? session);
+    else if (type === "session.deleted") this.sessions.delete(session);
     if (session && this.shown?.id === session) this.shown.apply(event);
   }
 

@@ -1,5 +1,6 @@
 // The event stream as it comes: filtered, paused, kept in a bounded ring, downloaded.
 import { html, nothing } from "../vendor/lit-html.js";
+import { sessionOf } from "../events.js";
 import { bytes, clock, count, short } from "../format.js";
 import { Ring } from "../ring.js";
 
@@ -22,10 +23,10 @@ export class Tail {
   enter() {}
 
   /** Keep an event; what the view shows of it is made when it is drawn. */
-  take(id, data, directory, { type, properties }) {
-    const session = properties?.sessionID ?? properties?.info?.sessionID ?? "";
+  take(id, data, directory, event) {
+    const session = sessionOf(event);
     this.number += 1;
-    this.ring.push({ number: this.number, ms: Date.now(), id, data, directory, type, session });
+    this.ring.push({ number: this.number, ms: Date.now(), id, data, directory, type: event.type, session });
   }
 
   togglePause() {
@@ -153,11 +154,12 @@ function kindOf(type) {
   return type.startsWith("session") ? "session" : "other";
 }
 
-/** The part of a frame that says most: its delta, or else its properties. */
+/** Return the part of a frame that says most: its delta, or else its properties. */
 function gist(data) {
-  const delta = data.indexOf('"delta":');
-  const begin = delta < 0 ? data.indexOf('"properties":') + 13 : delta + 8;
-  return data.slice(begin, begin + SHOWN_DATA);
+  const delta = data.indexOf('"delta":"');
+  const begin = delta < 0 ? data.indexOf('"properties":') + 13 : delta + 9;
+  const end = data.length - (delta < 0 ? "}}" : '"}}}').length;
+  return data.slice(begin, Math.min(end, begin + SHOWN_DATA));
 }
 
 function pretty(data) {
