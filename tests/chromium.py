@@ -14,6 +14,8 @@ import pytest
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--enable-precise-memory-info")
 WAIT_MS = 20_000
+# Of the machine, not of the page: another test has made or removed a network interface.
+_NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 
 
 @contextmanager
@@ -50,7 +52,12 @@ class Visit:
         tab.on("pageerror", lambda error: self.faults.append(f"exception: {error}"))
         tab.on("console", self._heard)
         tab.on("dialog", lambda dialog: self.faults.append(f"dialog: {dialog.message}"))
-        tab.goto(self.url + path, wait_until=until)
+        try:
+            tab.goto(self.url + path, wait_until=until)
+        except Exception as error:  # of a package that may not be installed
+            if _NETWORK_CHANGED not in str(error):
+                raise
+            tab.goto(self.url + path, wait_until=until)
         return tab
 
     def expect_cut(self) -> None:
@@ -58,24 +65,66 @@ class Visit:
         [fault] = [fault for fault in self.faults if "net::ERR_" in fault]
         self.faults.remove(fault)
 
+    def leave(self) -> None:
+        """Close all tabs; what they have complained of fails the test."""
+        for tab in self._context.pages:
+            tab.close()
+        faults, self.faults = self.faults, []
+        assert not faults, faults
+
     def close(self) -> None:
-        """Close all tabs."""
+        """Close the browser."""
         self._context.close()
 
     def _heard(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and _NETWORK_CHANGED not in message.text:
             self.faults.append(f"{message.type}: {message.text} {message.location['url']}")
 
 
 @contextmanager
 def visit(browser: Any, url: str, **context: Any) -> Iterator[Visit]:
-    """Visit a server for the time of a ``with`` block; the pages may not complain."""
-    visitor = Visit(browser, url, **context)
+    """Visit a server for the time of a ``with`` block; the pages may not complain.
+
+    Tests that share a visit share the browser's cache too, which makes a page cheap to open.
+    """
+    # Animations would have the page painted sixty times a second.
+    visitor = Visit(browser, url, reduced_motion="reduce", **context)
     try:
         yield visitor
-        assert not visitor.faults, visitor.faults
+        visitor.leave()
     finally:
         visitor.close()
+
+
+def watch_sizes(tab: Any, selector: str) -> None:
+    """Note from now on each length that the text of an element has, in `window.sizes`."""
+    tab.evaluate(
+        """(selector) => {
+          window.sizes = [];
+          const look = () => {
+            const size = document.querySelector(selector)?.textContent.length;
+            if (size && size !== sizes.at(-1)) sizes.push(size);
+          };
+          const what = { childList: true, subtree: true, characterData: true };
+          new MutationObserver(look).observe(document.body, what);
+        }""",
+        selector,
+    )
+
+
+def watch_shifts(tab: Any) -> None:
+    """Note from now on what moves in the page by itself, in `window.shifts`."""
+    tab.evaluate(
+        """() => {
+          window.shifts = [];
+          const named = ({ node, previousRect: was, currentRect: is }) =>
+            `${node?.className || node?.nodeName} ${was.x},${was.y} to ${is.x},${is.y}`;
+          new PerformanceObserver((list) => {
+            for (const { value, sources } of list.getEntries())
+              shifts.push([value, ...sources.map(named)].join(" "));
+          }).observe({ type: "layout-shift" });
+        }"""
+    )
 
 
 @contextmanager

@@ -27,7 +27,7 @@ _LONGEST = (
 
 # Folders whose files share their servers, one for each version of what they run; benchmarks and
 # what kills its server have servers of their own.
-_SHARE_ALL = ("tests/acp/", "tests/opencode/")
+_SHARE_ALL = ("tests/acp/", "tests/opencode/", "tests/blackbox/console/")
 _OWN = ("bench", "restart")
 
 

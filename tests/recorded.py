@@ -23,8 +23,13 @@ def scenarios() -> list[str]:
 
 def raw_frames(name: str, kind: Kind) -> list[bytes]:
     """The JSON of every frame exactly as sent, without ``data: `` and the line end."""
+    return frames_of((FOLDER / f"{name}.{kind}.sse").read_bytes())
+
+
+def frames_of(recording: bytes) -> list[bytes]:
+    """The same of a recording that is not kept here."""
     # Not splitlines(): a frame ends at LF alone, and the text inside may hold other separators.
-    lines = (FOLDER / f"{name}.{kind}.sse").read_bytes().split(b"\n")
+    lines = recording.split(b"\n")
     return [line.removeprefix(b"data: ") for line in lines if line.startswith(b"data: ")]
 
 

@@ -19,11 +19,17 @@ def api(up, opencode):
     return Api(up.url, str(opencode.projects[0]))
 
 
+@pytest.fixture(scope="module")
+def visitor(browser, up):
+    with visit(browser, up.url) as shared:
+        yield shared
+
+
 @pytest.fixture
-def tab(browser, up, api):
+def tab(visitor, api):
     """A tab that shows a new session."""
-    with visit(browser, up.url) as person:
-        yield person.open(f"/weir/console/sessions/{api.create()}")
+    yield visitor.open(f"/weir/console/sessions/{api.create()}")
+    visitor.leave()
 
 
 def ask(tab, text):
@@ -58,3 +64,21 @@ def test_a_permission_and_a_question_are_answered_in_the_panel(tab):
     until_idle(tab)
     tab.locator(".tool summary").last.click()
     tab.wait_for_selector(f".tool pre:has-text('{OPTIONS[0]}')")
+
+
+def test_every_view_shows_the_opencode_that_weir_is_in_front_of(tab, opencode):
+    tab.wait_for_selector(".title-row .pill")
+    tab.keyboard.press("1")
+    tab.wait_for_selector(f".facts:has-text('in front of opencode {opencode.version}')")
+    tab.wait_for_selector("tbody tr:has-text('Upstream')")
+    assert tab.locator("#try").is_visible()
+    assert not tab.locator("text=Make a storm").count()
+    tab.keyboard.press("2")
+    tab.wait_for_selector("tr:has-text('Chrome')")
+    tab.keyboard.press("3")
+    tab.wait_for_selector("dt:has-text('Frame age')")
+    tab.wait_for_selector("dt:has-text('Healing')")
+    tab.keyboard.press("4")
+    tab.wait_for_selector(".events li")
+    tab.keyboard.press("5")
+    tab.wait_for_selector(".list li")
