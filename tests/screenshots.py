@@ -24,10 +24,13 @@ VIEWS = ("overview", "readers", "sources", "tail", "sessions")
 FOLDER = ROOT / "docs" / "console"
 WIDTHS = {1600: 1000, 390: 844}
 THEMES = ("light", "dark")
+PANEL_BESIDE = 1281
+"""From this width on, the panel of requests covers no text."""
 SETTLE_MS = 1500
 HISTORY_S = 45
 QUALITY = 0.85
 
+THOUGHT = "The client retries. Let me look at where it waits, and for what."
 ANSWER = """The tests fail because `retry` swallows the reset. Three changes:
 
 1. `retry` waits **after** a failure, not before it
@@ -94,7 +97,7 @@ def _take_all(
             tab.goto(f"{up.url}/weir/console/{path}")
             tab.wait_for_selector(".connection.on", state="attached")
             tab.wait_for_selector(".asks")
-            if name != "sessions":
+            if name != "sessions" or width < PANEL_BESIDE:
                 tab.click(".asks header button")
             if name == "tail":
                 up.prompt(up.session("/srv/shop"), "how is the weather at sea?")
@@ -133,11 +136,14 @@ def _life(up: Up) -> Iterator[str]:
     working = up.session("/srv/shop", title="Fix the retries of the shop's client")
     steady = up.session("/srv/load", title="Steady work")
     up.call("POST", f"/session/{steady}/prompt_async", prompt("rate 60 30000"))
-    threading.Thread(target=_work, args=(up.url, working), daemon=True).start()
+    work = threading.Thread(target=_work, args=(up.url, working))
+    work.start()
     time.sleep(HISTORY_S)
     yield working
     for reader in readers:
         reader.close()
+    up.call("POST", f"/session/{working}/abort")
+    work.join()
 
 
 def _ask_leave(turn: weir.Turn) -> None:
@@ -147,25 +153,27 @@ def _ask_leave(turn: weir.Turn) -> None:
 
 def _work(url: str, session: str) -> None:
     """Publish a turn that waits for a person in the end."""
-    with ExitStack() as stack:
+    with suppress(weir.Aborted), ExitStack() as stack:
         agent = stack.enter_context(weir.connect(url, name="screenshots"))
         turn = stack.enter_context(
             agent.session(session).turn("Why do the tests of the client fail?")
         )
-        turn.reasoning("The client retries. Let me look at where it waits.")
+        for word in THOUGHT.split():
+            turn.reasoning(f"{word} ")
+            time.sleep(0.1)
         turn.todo([("find the cause", "done"), ("fix it", "done"), ("run the tests", "doing")])
         with turn.tool("bash", command="pytest tests/client -q") as call:
-            time.sleep(1)
+            time.sleep(2)
             call.output("2 failed, 41 passed in 3.1s\n")
         with turn.tool("edit", title="client/retry.py", filePath="client/retry.py") as call:
             call.show(diff=DIFF)
             call.output("The file was changed.\n")
         for word in ANSWER.split(" "):
             turn.text(word + " ")
-            time.sleep(0.03)
+            time.sleep(0.1)
         turn.usage(input=18_240, output=412, reasoning=96, cost=0.0213)
         threading.Thread(target=_ask_leave, args=(turn,)).start()
-        with suppress(weir.Aborted):
+        with turn.tool("question", title="Branch"):
             turn.question(QUESTION, ("main", "a new branch"), header="Branch")
 
 
