@@ -45,7 +45,7 @@ HANG_LIMIT = Flag(
 )
 MEMORY_LIMIT = Flag(
     "memory-limit",
-    Kind(_memory, "MiB, or 512M or 2G, from 32M to 1024G; 0 for no limit"),
+    Kind(_memory, "MiB, or a size such as 512M or 2G, from 32M to 1024G; 0: no limit"),
     0,
     "memory that the processor or a worker may use before it is restarted",
 )

@@ -111,7 +111,7 @@ def _sources(posts: list[Post], counts: Counts) -> Iterator[Family]:
         for post in posts
         for source, counted in (post.status.counts + post.carried).sources.items()
     ]
-    yield counter("weir_source_restarts_total", "Restarts of a source seen.", restarts)
+    yield counter("weir_source_restarts_total", "Restarts of a source that were seen.", restarts)
     ages: dict[str, float] = {}
     for row in (row for post in posts for row in post.status.sources):
         ages[row.source] = max(ages.get(row.source, 0.0), row.heartbeat_age_s)
