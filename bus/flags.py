@@ -186,6 +186,7 @@ def _help(flags: Sequence[Flag]) -> str:
 
 def _help_line(flag: Flag) -> str:
     name = flag.env if flag.secret else f"--{flag.name} ({flag.env})"
-    default = "no default" if flag.default is None else f"default: {flag.default}"
+    given = f"{flag.default:g}" if isinstance(flag.default, float) else flag.default
+    default = "no default" if given is None else f"default: {given}"
     needed = "required" if flag.default is REQUIRED else default
     return f"  {name}\n      {flag.help}: {flag.kind.allowed}; {needed}"

@@ -57,7 +57,7 @@ AGENT_RETURN = Flag(
     "agent-return",
     number(0, 3600, "seconds"),
     _DEFAULT.agent_return_s,
-    "for which an open turn waits for its agent when weir starts again; then it ends as an error",
+    "how long an open turn waits for its agent when weir starts again; then the turn fails",
 )
 BOUND_FLAGS = (MAX_TURNS, MAX_PROMPTS, TURN_MEMORY, STATE_QUOTA, AGENT_RETURN)
 

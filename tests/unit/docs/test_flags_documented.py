@@ -51,7 +51,7 @@ def _default(words: str) -> str:
     if words.rstrip().endswith("; no default"):
         return "none"
     given = re.search(r"; default: (.*)$", words, re.MULTILINE)
-    return f"`{given[1].removesuffix('.0')}`" if given else "off"
+    return f"`{given[1]}`" if given else "off"
 
 
 COMMANDS = {

@@ -7,7 +7,9 @@ from gateway import metrics
 from gateway.checkup import Diagnosis, ProcessorStatus
 from gateway.console import add_console
 from gateway.counts import Counts
+from gateway.evictions import Cause
 from gateway.relay import Endpoint
+from gateway.relay.entrance import Verdict
 from gateway.resources import add_native_routes
 from gateway.survey import Survey
 from tests.fakes.posts import post_of, source_of
@@ -113,3 +115,21 @@ def test_the_table_of_metrics_has_every_metric():
         for found, _ in family.samples:
             said = filter(None, labels[family.name].split(","))
             assert sorted(said) == sorted(found), family.name
+
+
+def test_the_table_of_metrics_explains_every_cause_and_every_verdict():
+    words = {first: named(cell) for first, cell in rows(section(OPERATIONS, "Metrics"))}
+    assert sorted(words["`weir_evictions_total{cause}`"]) == sorted(one.value for one in Cause)
+    assert sorted(words["`weir_resumes_total{verdict}`"]) == sorted(one.value for one in Verdict)
+
+
+def test_every_bound_that_the_page_names_is_a_flag_or_stands_in_the_code():
+    page = section(OPERATIONS, "Bounds and refusals").partition("These bounds end")[0]
+    packages = (ROOT / package for package in ("gateway", "processor"))
+    code = "".join(file.read_text() for one in packages for file in one.rglob("*.py"))
+    names = {name for first, *_ in rows(page) for name in named(first)} - {"data.bound"}
+    assert len(names) > 8
+    for name in names:
+        assert f'"{name}"' in code or f'Flag("{name[2:]}"' in code or f'"{name[2:]}",' in code, (
+            name
+        )
