@@ -25,10 +25,10 @@ _LONGEST = (
     "tests/blackbox/test_shedding.py",
 )
 
-# Folders whose files share their servers, one for each version of what they run; benchmarks and
-# what kills its server have servers of their own.
+# Folders whose files share their servers, one for each version of what they run; benchmarks have
+# servers of their own.
 _SHARE_ALL = ("tests/acp/", "tests/opencode/", "tests/blackbox/console/")
-_OWN = ("bench", "restart")
+_OWN = ("bench",)
 
 
 # A folder that a group may write into is refused; some users make theirs so.

@@ -6,7 +6,7 @@ from tests.acp import laws
 from tests.acp.conftest import BEHIND
 from tests.acp.editor import editor
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(400)
 
 TURN_S = 60.0
 PIXEL = (

@@ -8,7 +8,7 @@ from tests.acp.conftest import BEHIND, DIRECT, NATIVE
 from tests.acp.editor import editor
 from tests.processes import wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(400)
 
 TURN_S = 60.0
 ECHO = "and so it goes on"

@@ -9,7 +9,7 @@ from tests.acp.editor import editor
 from tests.opencode.views import text_of
 from tests.processes import wait_until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(400)
 
 TURN_S = 60.0
 STREAM = "GET /global/event"

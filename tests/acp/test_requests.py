@@ -12,7 +12,7 @@ from tests.acp.editor import editor
 from tests.fakes.texts import numbered
 from tests.opencode import home
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(400)
 
 PARTS = 5
 TURN_S = 60.0

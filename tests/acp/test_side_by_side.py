@@ -6,7 +6,7 @@ from tests.acp.conftest import BEHIND, DIRECT
 from tests.acp.editor import editor
 from tests.fakes.texts import numbered
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(400)
 
 TURN_S = 60.0
 

@@ -136,7 +136,7 @@ def test_tail_says_why_a_stream_is_refused(up):
     assert "there is no route" in refused.stderr
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("version", [[], ["--v1"]], ids=["v2", "v1"])
 @pytest.mark.parametrize("directory", ["/srv/demo", ODD_DIRECTORY])
 def test_the_unmodified_sdk_sees_the_text_that_is_stored(up, node, version, directory):

@@ -11,30 +11,26 @@ from tests.http_client import Reply, call
 from tests.opencode.api import Api
 from tests.opencode.collector import Collector
 from tests.opencode.install import OLD_VERSION, VERSION
-from tests.opencode.relay import readiness, warm_opencode, weir_before
+from tests.opencode.relay import readiness, weir_before
 from tests.opencode.scenarios import PLAIN
 from tests.opencode.views import agreed, seen, text_of
 from tests.processes import ROOT, wait_until
 from tests.sse_client import SseClient
 
-pytestmark = [
-    pytest.mark.timeout(400),
-    pytest.mark.parametrize("opencode", [VERSION, OLD_VERSION], indirect=True, scope="module"),
-]
+pytestmark = pytest.mark.timeout(400)
 
+
+def of_versions(*versions):
+    """Run a test at these versions of opencode."""
+    return pytest.mark.parametrize("opencode", versions, indirect=True, scope="package")
+
+
+BOTH = of_versions(VERSION, OLD_VERSION)
 HASTY = {"PYTHONPATH": f"{ROOT / 'tests' / 'fakes' / 'hasty'}:{ROOT}"}
 NOTICED_S = 40.0
 HEALED_S = 60.0
 """Of a reader whose first request a server that starts may leave unanswered."""
 LEFT_UNANSWERED_S = 8.0
-
-
-@pytest.fixture(scope="module")
-def opencode(request, installed, provider, tmp_path_factory):
-    """An opencode that nobody misses elsewhere."""
-    version = installed(request.param)
-    with warm_opencode(tmp_path_factory.mktemp("opencode"), provider.url, version) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +96,7 @@ def lists_sessions(up):
     return False
 
 
+@BOTH
 def test_weir_says_so_while_opencode_is_gone(up, gap):
     ready, alive, refused = gap.said
     assert (ready.status, ready.body["ready"]) == (503, False)
@@ -112,6 +109,7 @@ def test_weir_says_so_while_opencode_is_gone(up, gap):
     assert up.call("GET", "/session").status == 200
 
 
+@BOTH
 def test_text_is_at_every_moment_a_beginning_of_what_was_said(api, gap):
     agreed(api, gap.one.events, gap.session)
     events = list(gap.one.events)
@@ -126,6 +124,7 @@ def numbers(text):
     return [int(text[start : start + 7]) for start in range(0, len(text), DEFAULT_SIZE)]
 
 
+@BOTH
 def test_readers_stay_and_are_healed_after_a_kill(api, gap):
     for reader in (gap.one, gap.every):
         agreed(api, reader.events, gap.session)
@@ -136,11 +135,13 @@ def test_readers_stay_and_are_healed_after_a_kill(api, gap):
         assert sum(event["type"] == "server.connected" for event in reader.events) == 1
 
 
+@BOTH
 def test_a_reader_who_comes_while_opencode_is_gone_is_served_once_it_is_back(api, gap):
     session = PLAIN.play(api, gap.late)
     agreed(api, gap.late.events, session)
 
 
+@BOTH
 def test_a_session_goes_on_after_a_restart(api, gap):
     agreed(api, gap.one.events, gap.session)
     idle = [event for event in gap.one.events if event["type"] == "session.idle"]
@@ -151,6 +152,7 @@ def test_a_session_goes_on_after_a_restart(api, gap):
     assert "and so it goes on" in text_of(told["messages"])
 
 
+@of_versions(VERSION)
 def test_a_restart_between_two_looks_is_noticed(opencode, up, api):
     with Collector(api.url, api.directory) as reader:
         session = in_mid_stream(api, reader)
@@ -162,6 +164,7 @@ def test_a_restart_between_two_looks_is_noticed(opencode, up, api):
         agreed(api, reader.events, again)
 
 
+@of_versions(OLD_VERSION)
 def test_a_session_at_rest_that_is_deleted_while_weir_is_away_is_told_gone(opencode, tmp_path):
     straight = Api(opencode.url, str(opencode.projects[0]))
     with weir_before(opencode, tmp_path, env=HASTY) as before:

@@ -5,7 +5,7 @@ import pytest
 from tests.opencode.api import Api
 from tests.processes import running, wait_until
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = pytest.mark.timeout(400)
 
 
 def tail(up, log, *flags):
