@@ -59,7 +59,7 @@ def _not_resumed(patient: Patient, last_event_id: str, signs: str) -> Finding:
     with suppress(Unfit):
         first = _first(patient, signs, query=f"?since={quote(last_event_id)}")
     if first is not None and first.properties.get("resumed") is True:
-        words = "goes on for ?since=ID, and not for the header Last-Event-ID: it does not arrive"
+        words = "continues after ?since=ID, but the header Last-Event-ID does not arrive"
         return fail(_WHAT, words, "have the proxy in between pass Last-Event-ID on")
     return fail(
         _WHAT,

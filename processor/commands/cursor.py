@@ -39,5 +39,5 @@ def decode(cursor: str) -> tuple[int, str]:
             f"before: {cursor!r} is not a cursor; use the X-Next-Cursor of a page"
         ) from error
     if not 0 <= found.time < 1 << 63:
-        raise BadCursor(f"before: {cursor!r} is no cursor; its time is out of range")
+        raise BadCursor(f"before: {cursor!r} is not a cursor; its time is out of range")
     return found.time, found.id
