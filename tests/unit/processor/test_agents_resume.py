@@ -176,6 +176,15 @@ def test_an_ask_waits_on_and_an_answer_that_was_given_arrives(author: Author) ->
     assert fold(author.rig.events).permissions == {}
 
 
+def test_an_end_is_saved_with_its_number(author: Author) -> None:
+    epoch = author.send(author.begin(), words("t", "all")).epoch
+    with mock.patch.object(agents, "commit", side_effect=Killed), pytest.raises(Killed):
+        author.send(END, epoch=epoch, seq=3)
+    kill(author)
+    assert author.send(END, epoch=epoch, seq=3).errors == []
+    assert author.answer()[0]["finish"] == "stop"
+
+
 def test_a_turn_that_has_ended_leaves_no_note(author: Author) -> None:
     author.send(author.begin(), wire.Tool(turn="t", call="c", tool="x", output="y"), END)
     for table in ("agent_turn", "output", "ask"):
