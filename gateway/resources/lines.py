@@ -8,7 +8,7 @@ from gateway.door.wanted import Wanted
 from gateway.door.wire import Wire
 
 _READ_BYTES = 64 * 1024
-_BATCH_BYTES = 256 * 1024
+_BATCH_BYTES = 128 * 1024
 # A client that sends a line byte by byte is looked at no more often.
 _FEW_BYTES = 4096
 _PAUSE_S = 0.005
