@@ -222,7 +222,7 @@ class ACPAgent:
     def _attached(self, session_id: str) -> Attached:
         attached = self._router.sessions.get(session_id)
         if attached is None:
-            words = f"session {session_id!r} is not open: session/new, load or resume comes first"
+            words = f"session {session_id!r} is not open; make, load or resume it first"
             raise RpcError(NOT_FOUND, words)
         return attached
 
