@@ -26,12 +26,7 @@ def _folder(value: str) -> str:
 
 FLAGS = (
     Flag("server", UPSTREAM, DEFAULT_SERVER, "the weir or opencode to talk to"),
-    Flag(
-        "directory",
-        Kind(_folder, "an existing folder"),
-        None,
-        "the folder whose sessions are listed by default",
-    ),
+    Flag("directory", Kind(_folder, "an existing folder"), None, "the folder to list sessions of"),
     Flag(
         "log-level",
         flags.one_of("debug", "info", "warning", "error"),

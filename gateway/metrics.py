@@ -52,22 +52,10 @@ def _streams(posts: list[Post], counts: Counts) -> Iterator[Family]:
             sent.events,
         ),
         ("stream_frames", "Frames written with events of sources.", sent.frames),
-        (
-            "stream_own_frames",
-            "Frames written with weir's own events, such as heartbeats.",
-            sent.own_frames,
-        ),
-        (
-            "stream_upserts",
-            "Frames written with upserts, the present state of entities.",
-            sent.upserts,
-        ),
+        ("stream_own_frames", "Frames with weir's own events, like heartbeats.", sent.own_frames),
+        ("stream_upserts", "Frames with upserts, the present state of entities.", sent.upserts),
         ("stream_bytes", "Bytes of frames written.", sent.bytes),
-        (
-            "stream_merged_events",
-            "Events that were merged into the frame of another event.",
-            sent.merged,
-        ),
+        ("stream_merged_events", "Events merged into the frame of another event.", sent.merged),
         (
             "stream_superseded_events",
             "Events left out, since a later snapshot contains them.",
@@ -78,18 +66,8 @@ def _streams(posts: list[Post], counts: Counts) -> Iterator[Family]:
         yield counter(f"weir_{name}_total", help_text, value)
     for name, help_text, label, values in (
         ("evictions", "Streams that ended, by cause.", "cause", counts.evictions),
-        (
-            "resumes",
-            "Streams opened, by what became of their last event id.",
-            "verdict",
-            counts.resumes,
-        ),
-        (
-            "catch_ups",
-            "Readers that the log moved past, by what became of them.",
-            "verdict",
-            counts.catch_ups,
-        ),
+        ("resumes", "Streams opened, by what became of their last id.", "verdict", counts.resumes),
+        ("catch_ups", "Readers that the log moved past, by verdict.", "verdict", counts.catch_ups),
     ):
         yield counter(f"weir_{name}_total", help_text, by(label, values))
 
@@ -125,7 +103,7 @@ def _sources(posts: list[Post], counts: Counts) -> Iterator[Family]:
 def _processors(processors: list[ProcessorStatus]) -> Iterator[Family]:
     answering = {one.bus: int(one.answering) for one in processors}
     yield gauge(
-        "weir_processor_answering", "Whether the processor answers commands.", by("bus", answering)
+        "weir_processor_answering", "Whether a processor takes commands.", by("bus", answering)
     )
     connected: dict[str, float] = {}
     ages: dict[str, float] = {}
@@ -175,9 +153,7 @@ def _workers(survey: Survey) -> Iterator[Family]:
     ages = [(_seat(post), survey.age_s(post)) for post in posts]
     yield gauge("weir_worker_age_seconds", "Seconds since the worker posted its figures.", ages)
     lags = [(_seat(post), post.status.loop_lag_s) for post in posts]
-    yield gauge(
-        "weir_loop_lag_seconds", "The longest wait for the event loop in the last seconds.", lags
-    )
+    yield gauge("weir_loop_lag_seconds", "The longest recent wait for the event loop.", lags)
     uptimes = [(_seat(post), post.status.uptime_s) for post in posts]
     yield gauge("weir_worker_uptime_seconds", "Seconds since the worker started.", uptimes)
     for store in ("log", "ledger"):

@@ -46,10 +46,8 @@ BUSES = Kind(_buses, "ipc:///FOLDER or tcp://LOOPBACK:PORT, several joined with 
 FRAME_HZ = flags.number(0, 1000)
 
 GATEWAY_FLAGS = (
-    Flag(
-        "host", flags.text("an address of this machine"), "127.0.0.1", "the address to listen on"
-    ),
-    Flag("port", flags.whole(0, 65535), 4097, "the port to listen on; 0: any free port"),
+    Flag("host", flags.text("an address of this machine"), "127.0.0.1", "address to listen on"),
+    Flag("port", flags.whole(0, 65535), 4097, "port to listen on; 0: any free port"),
     Flag("workers", flags.whole(1, 64), 2, "gunicorn workers"),
     Flag("heartbeat-ms", flags.whole(1000, 60000), 10000, "time between heartbeats of a stream"),
     Flag(
@@ -70,12 +68,7 @@ GATEWAY_FLAGS = (
         2.0,
         "how long a worker that stops takes to end its streams, one after the other",
     ),
-    Flag(
-        "max-readers",
-        flags.whole(1, 100000),
-        4096,
-        "event streams that a worker holds at once; past it, 503",
-    ),
+    Flag("max-readers", flags.whole(1, 100000), 4096, "event streams of a worker; past it, 503"),
     Flag("max-message", flags.whole(1, 60), 32, "largest prompt in MiB; past it, 413"),
     Flag(
         "trusted-proxies",
@@ -94,7 +87,7 @@ GATEWAY_FLAGS = (
         "command-timeout",
         flags.number(0.1, 60, "seconds"),
         10.0,
-        "how long to wait for the processor",
+        "wait for a processor's answer",
     ),
 )
 LOG_LEVEL = Flag(

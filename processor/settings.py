@@ -112,18 +112,8 @@ FLAGS: Sequence[Flag] = (
         REQUIRED,
         "where gateways meet this processor",
     ),
-    Flag(
-        "state",
-        FOLDER,
-        None,
-        "where sessions are kept; needed without --upstream",
-    ),
-    Flag(
-        "upstream",
-        UPSTREAM,
-        None,
-        "the opencode server to stand in front of",
-    ),
+    Flag("state", FOLDER, None, "where sessions are kept; needed without --upstream"),
+    Flag("upstream", UPSTREAM, None, "the opencode server to stand in front of"),
     Flag(
         "upstream-silence",
         number(1, 300, "seconds"),
@@ -141,7 +131,7 @@ FLAGS: Sequence[Flag] = (
         "model-api-key",
         Kind(_key, "ASCII without blanks"),
         None,
-        "the key for --model-url",
+        "the model's key",
         secret=True,
     ),
     Flag(

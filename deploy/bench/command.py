@@ -22,12 +22,7 @@ from deploy.terminal import shown_json, shown_line
 
 _FLAGS = (
     Flag("readers", flags.whole(1, 10_000), 50, "event streams to hold open"),
-    Flag(
-        "seconds",
-        flags.number(1, 600, "seconds"),
-        5.0,
-        "length of the idle part and of the steady part",
-    ),
+    Flag("seconds", flags.number(1, 600, "seconds"), 5.0, "length of the idle and steady parts"),
 )
 _HEAD = ["work", "s", "delay p50 ms", "p99 ms", "health p50 ms", "p99 ms"]
 
