@@ -1,6 +1,6 @@
 """The agent: ACP's methods for one editor, on the sessions of one server.
 
-One lock guards all sessions. What the editor is told is queued under it; the server is asked
+One lock guards all sessions. Updates to the editor are queued under it; the server is asked
 without it.
 """
 
@@ -74,7 +74,7 @@ class ACPAgent:
         self._opening = Opening(server, router, outlet, asks.put_pending, lock)
 
     def end(self) -> None:
-        """Stop what runs: the editor is gone, and nobody would see it."""
+        """Stop the turns that run: the editor is gone."""
         with self._lock:
             running = [one for one in self._router.sessions.values() if one.running is not None]
         for one in running:
@@ -227,7 +227,7 @@ class ACPAgent:
         return attached
 
     def _job(self, run: Callable[[], Result]) -> Job:
-        """Return work that asks the server; what is wrong with it is told in words."""
+        """Return work that asks the server; a failure becomes an error for the editor."""
 
         def guarded() -> Result:
             try:

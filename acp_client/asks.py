@@ -33,7 +33,7 @@ class Open(Struct):
 
     Attributes:
         root: the session in whose name it was put.
-        moot: somebody else has answered.
+        moot: another client has answered.
     """
 
     root: str
@@ -45,7 +45,7 @@ class Followed(Struct):
     """A tool call of a subagent, which the editor knows by what was asked for it.
 
     Attributes:
-        root: the session in whose name it is told.
+        root: the session whose editor gets it.
         directory: of that session.
         shown: what the editor has of it.
     """

@@ -1,7 +1,7 @@
 """A session that the editor has open: its conversation, and the turn that runs in it.
 
 Everything here but `look_up`, `look_for_prompt` and `recover` is called under the agent's lock, so
-that what the editor is told has the order of the stream.
+that the editor gets its updates in the order of the stream.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LOST = "the server has lost this prompt; send it again"
 
 
 class Running:
-    """A turn, and whoever waits for its end.
+    """A turn, and the prompt that waits for its end.
 
     Attributes:
         sent: the prompt is on its way to the server.
@@ -196,10 +196,10 @@ class Attached:
             self.settle()
 
     def look_for_prompt(self, running: Running) -> None:
-        """Take what is stored of a turn, if the prompt that nobody has answered for is there.
+        """Take what is stored of a turn, if the server has its prompt.
 
         Raises:
-            ServerFailure: it cannot be told.
+            ServerFailure: the server cannot be asked.
         """
         idle, stored = self._stored()
         with self._lock:
@@ -214,7 +214,7 @@ class Attached:
         """Ask the server whether the session does nothing.
 
         Raises:
-            ServerFailure: it cannot tell.
+            ServerFailure: the server cannot be asked.
         """
         directory = self.conversation.directory
         busy = self._server.get("/session/status", dict[str, Status], directory, _STATUS_S)
@@ -231,7 +231,7 @@ class Attached:
             Whether it is known what became of the prompt.
 
         Raises:
-            ServerFailure: it cannot be told.
+            ServerFailure: the server cannot be asked.
         """
         while True:
             holes = self._holes

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from bus.origin import Origin
 
-_SLACK = 1.25  # of a server that says nothing the timeout of the socket tells first
+_SLACK = 1.25  # so that the timeout of the socket comes first for a silent server
 
 
 class NoEnd(TimeoutError):

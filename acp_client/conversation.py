@@ -4,9 +4,9 @@ Theory of operation. Every event of the session goes to `apply`, in the order of
 what the editor lacks comes back.
 
 1. What a user says is not told: the editor has shown it already.
-2. A part is told once its type and its message's role are known. Deltas and parts that come
+2. A part is sent once its type and its message's role are known. Deltas and parts that come
    before wait (`early`); `learn` ends their wait with the server's answer.
-3. A message that has ended takes its parts out of the cache. Nothing more is told of it. Where
+3. A message that has ended takes its parts out of the cache. Nothing more of it is sent. Where
    there was a hole, parts may follow their message's completion, and it ends with the turn.
 4. After a hole in the stream (`lose_place`) text waits for its part's next snapshot; `catch_up`
    takes what the server has stored meanwhile.
@@ -117,7 +117,7 @@ class Conversation:
         return updates
 
     def was_shown(self, message: Message) -> None:
-        """Note that a message was told in another way: nothing more of it is for the editor."""
+        """Note that a message was sent in another way: nothing more of it is for the editor."""
         known = self._messages.note(message.id, message.role)
         known.completed = known.ended = known.ended or message.time.completed is not None
 
@@ -204,7 +204,7 @@ class Conversation:
         """Take a part as it is stored.
 
         An open one may lack text that has been streamed. Either may be ahead of the stream, whose
-        deltas up to there must not be told again.
+        deltas up to there must not be sent again.
         """
         known = self._parts.get(part.id)
         cached = known or self._remember(part)
@@ -228,7 +228,7 @@ class Conversation:
             try:
                 text = cached.text.replace(part.text, part.closed)
             except Replacement as replaced:
-                # A message of its own, since the one that was told cannot be taken back.
+                # A message of its own, since the message that was sent cannot be taken back.
                 return [_CHUNKS[part.type](content=TextBlock(replaced.text), messageId=part.id)]
             return self._chunk(part.id, cached, text)
         if part.type == "tool":
@@ -278,7 +278,7 @@ class Conversation:
         return updates
 
     def _prompted(self, message: Message) -> list[Update]:
-        """Follow what somebody else chooses, or the server itself when a plan is done."""
+        """Follow the choices of other clients, or of the server when a plan is done."""
         mode = self.choices.mode
         if not self.choices.follow(message.model_name, message.agent):
             return []

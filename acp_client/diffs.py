@@ -1,6 +1,6 @@
 """What an editing tool changes, as diffs for the editor.
 
-opencode tells it in several ways, the fullest first: whole texts in the metadata, a unified diff
+opencode reports it in several ways, the fullest first: whole texts in the metadata, a unified diff
 there, and what the model asked for.
 """
 
@@ -18,7 +18,7 @@ EDITING = frozenset({"edit", "multiedit", "write", "patch", "apply_patch"})
 
 
 def diffs_of(tool: str, state: ToolState, directory: str) -> list[Diff]:
-    """Return the diffs of a call of a tool, as far as its state tells them."""
+    """Return the diffs of a call of a tool, as far as its state has them."""
     if tool not in EDITING:
         return []
     found = list(_of_files(state)) or list(_of_one_file(state)) or list(_asked_for(state))
@@ -76,7 +76,7 @@ def _unified(path: Any, diff: Any, kind: Any = None) -> Iterator[Diff]:
 def _asked_for(state: ToolState) -> Iterator[Diff]:
     path, content = state.given("filePath"), state.given("content")
     if isinstance(path, str) and isinstance(content, str):
-        # What a file held before nobody says, only that it was there.
+        # The server does not say what the file held before, only that the file existed.
         yield Diff(path, "" if state.noted("exists") else None, content)
     edits = state.given("edits")
     for edit in edits if isinstance(edits, list) else [state.input]:

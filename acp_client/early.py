@@ -1,6 +1,6 @@
 """Events that came before what they are about: a delta before its part, a part before its message.
 
-They wait for a bounded time, in order; whoever holds them asks the server once when it is over.
+They wait for a bounded time, in order; then the session asks the server once.
 What is too much to keep is dropped, and its message counts as one with a hole.
 """
 
@@ -49,7 +49,7 @@ class Waitroom:
             waiting.events.append(event)
 
     def unasked(self) -> list[str]:
-        """Return the messages that something waits for and nobody has asked for yet."""
+        """Return the messages that events wait for, and that were not asked for yet."""
         return [message_id for message_id in self._waiting if message_id not in self.asked]
 
     def take(self, message_id: str) -> Waiting:
@@ -68,7 +68,7 @@ class Waitroom:
         return "".join(one.delta for one in mine)
 
     def clear(self) -> None:
-        """Forget what waits: after a hole nobody knows where it belongs."""
+        """Forget what waits: after a hole it is unknown where it belongs."""
         self._waiting.clear()
 
 

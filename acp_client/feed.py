@@ -62,7 +62,7 @@ class Feed:
         run.start()
 
     def wait_connected(self, timeout_s: float) -> bool:
-        """Wait for a connection, trying at once; tell whether there is one."""
+        """Wait for a connection, trying at once; return whether there is one."""
         if not self._connected.is_set():
             self._hurry.set()
         return self._connected.wait(timeout_s)

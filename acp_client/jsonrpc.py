@@ -52,7 +52,7 @@ class Request(Struct):
 
 
 class Notification(Struct):
-    """Somebody tells, and waits for nothing."""
+    """A message that gets no answer."""
 
     method: str
     params: Raw

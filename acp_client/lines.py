@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 class LineTooLong(ValueError):
-    """A line is longer than anybody means."""
+    """A line is longer than any message can be."""
 
 
 class Lines:

@@ -60,7 +60,7 @@ def _server(entry: Any) -> McpServer:
     if not isinstance(name, str) or not name:
         raise Unusable("name: a text is expected")
     url, command = entry.get("url"), _command(entry)
-    # The type is not needed: what a server is reached by tells it.
+    # The type is not needed: it follows from the server's command or url.
     if command and (not url or entry.get("type") in ("stdio", "local", None)):
         environment = _values(entry, "env")
         return McpServer(name, {"type": "local", "command": command, "environment": environment})

@@ -67,7 +67,7 @@ class Opening:
             return Result(answer, self._after(attached, is_new=True))
 
     def load(self, old: OldSession) -> Result:
-        """Load a session: all of it is told before the answer."""
+        """Load a session: all of it is sent before the answer."""
         check_system(old.cwd, self._server)
         session = self.find(old.sessionId, old.cwd)
         attached = self._attach(session, old.cwd, old.mcpServers, cost=0.0)
@@ -82,7 +82,7 @@ class Opening:
             return Result(_choices(attached), self._after(attached))
 
     def resume(self, old: OldSession) -> Result:
-        """Take a session up: nothing of what was said is told."""
+        """Resume a session: nothing of its history is sent."""
         check_system(old.cwd, self._server)
         session = self.find(old.sessionId, old.cwd)
         attached = self._attach(session, old.cwd, old.mcpServers, session.cost or 0.0)
@@ -97,7 +97,7 @@ class Opening:
 
         Raises:
             RpcError: there is none.
-            ServerFailure: the server cannot tell.
+            ServerFailure: the server cannot be asked.
         """
         path = f"/session/{quote(session_id, '')}"
         try:

@@ -1,6 +1,6 @@
 """What can be chosen for a session: the model and the mode (opencode: the agent).
 
-Modes are told in two ways, as modes and as an option, for editors of either age.
+Modes are sent in two ways, as modes and as an option, for editors of either age.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Choices:
             self.mode = value
 
     def follow(self, model: str, mode: str) -> bool:
-        """Take over what somebody else has prompted with; tell whether that is a change."""
+        """Take over the choices of another client's prompt; return whether they changed."""
         before = self.model, self.mode
         self.model = _first([model, self.model], self._catalogue.models)
         self.mode = _first([mode, self.mode], self._catalogue.modes)

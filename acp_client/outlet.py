@@ -41,7 +41,7 @@ class Outlet:
     """Writes lines to a file descriptor.
 
     Attributes:
-        broken: set when nobody reads any more.
+        broken: set when the editor reads no more.
     """
 
     def __init__(self, fd: int) -> None:
@@ -73,7 +73,7 @@ class Outlet:
             self._changed.wait_for(lambda: len(self._queue) < _ROOM or self.broken.is_set())
 
     def flush(self, timeout_s: float) -> None:
-        """Wait until all is written, or nobody reads."""
+        """Wait until all is written, or the editor reads no more."""
         with self._changed:
             self._changed.wait_for(
                 lambda: not (self._queue or self._busy) or self.broken.is_set(), timeout_s

@@ -38,7 +38,7 @@ class Job(Struct):
         run: does it, in a thread of its own.
         give_up: brings its end about when the editor cancels the request; None if it can only be
             left alone, and its result thrown away.
-        answered: told once the answer, or an error, is on its way.
+        answered: called once the answer, or an error, is on its way.
     """
 
     run: Callable[[], Result]
@@ -75,7 +75,7 @@ class Ask:
             raise RpcError(jsonrpc.INTERNAL_ERROR, f"the answer cannot be read: {error}") from None
 
     def withdraw(self) -> None:
-        """Need no answer any more, and tell the editor."""
+        """Cancel the request: the answer is not needed any more."""
         if not self._settled.is_set():
             self._settled.set()
             self._send(jsonrpc.notification("$/cancel_request", {"requestId": self.id}))

@@ -18,7 +18,7 @@ from acp_client.turn import CANCELLED, Outcome
 log = logging.getLogger("weir.acp")
 
 CONNECT_S = 15.0
-"""How long a prompt waits for the event stream; without it nobody would see the answer."""
+"""How long a prompt waits for the event stream; without it the editor would not get the answer."""
 _ABORT_EVERY_S = 1.0
 _ABORTS = 10
 _LOOKS, _LOOK_EVERY_S = 10, 1.0

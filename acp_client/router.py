@@ -22,7 +22,7 @@ log = logging.getLogger("weir.acp")
 _MOST_PARENTS = 4096
 _DEEPEST = 16
 _SPEAK_AFTER = 2
-"""Attempts to connect: the first is often enough, and nobody need hear of it."""
+"""Attempts to connect before the person is notified: the first attempt is often enough."""
 
 
 class Router:

@@ -1,4 +1,4 @@
-"""What the agent is told on its command line or in its environment."""
+"""The settings of the agent, from its command line and its environment."""
 
 from __future__ import annotations
 

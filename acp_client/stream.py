@@ -1,4 +1,4 @@
-"""The event stream of a server, followed for as long as anybody wants it."""
+"""The event stream of a server, followed for as long as it is iterated over."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class EventStream:
             every 10 s.
         answer_s: a server that does not begin to answer for so long is asked again: one that has
             just started may leave what comes too early without an answer.
-        notice: told in words when the connection is lost.
+        notice: called with the cause when the connection is lost.
         pause: waits between two attempts, for the seconds it is given or less.
         longest_wait_s: between two attempts.
     """

@@ -3,16 +3,16 @@
 Rules:
 
 1. A delta continues the text where the server's last word about the part left off (`_at`). What
-   the editor has of it already is not told again.
-2. A snapshot is all of the text so far. What it has beyond the editor's text is told.
-3. After a hole (events that nobody saw) it is unknown where a delta belongs. It is withheld until
+   the editor has of it already is not sent again.
+2. A snapshot is all of the text so far. What it has beyond the editor's text is sent.
+3. After a hole (events that were missed) it is unknown where a delta belongs. It is withheld until
    the next snapshot, so that the editor's text is a prefix of the truth at every moment.
 4. White space at the end waits until something follows it or the part is closed, since older
    servers trim the closing text.
-5. ACP cannot take text back. A closing text that does not continue what was told is a
-   `Replacement`, and the caller's to tell as a message of its own.
+5. ACP cannot take text back. A closing text that does not continue what was sent is a
+   `Replacement`, which the caller sends as a message of its own.
 
-What was told is kept as a length and a checksum, so a part costs the same however long it is.
+What was sent is kept as a length and a checksum, so a part costs the same however long it is.
 Lengths are in characters.
 """
 
@@ -31,7 +31,7 @@ _MOST_HELD = 4096
 
 
 class Replacement(Exception):
-    """The closing text of a part is another than the one that was told; `text` is all of it."""
+    """The closing text of a part differs from the text that was sent; `text` is all of it."""
 
     def __init__(self, text: str) -> None:
         super().__init__("the text of a part has changed")
@@ -52,7 +52,7 @@ class Text:
         self._surrogate = ""
 
     def lose_place(self) -> None:
-        """Note a hole: whatever comes before the next snapshot belongs nobody knows where."""
+        """Note a hole: until the next snapshot, it is unknown where deltas belong."""
         self._at = None
         self._surrogate = ""
 
@@ -75,7 +75,7 @@ class Text:
         """Return what a snapshot adds to the editor's text.
 
         Raises:
-            Replacement: it is closed, and does not continue what was told.
+            Replacement: it is closed, and does not continue what was sent.
         """
         text = _encodable(text)
         self._surrogate = ""

@@ -1,4 +1,4 @@
-"""What an agent tells an editor of a session: the kinds of ``session/update``, as on the wire."""
+"""What an agent sends an editor about a session: the kinds of ``session/update`` on the wire."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 
 
 class Event(Struct):
-    """One event of the stream; `properties` is decoded by whoever knows the type."""
+    """One event of the stream; `properties` is decoded once its type matters."""
 
     type: str
     properties: Raw = Raw(b"{}")
@@ -284,7 +284,7 @@ class Settled(Struct):
 
 
 class Connected(Struct):
-    """Properties of ``server.connected``; opencode tells nothing of a resumption."""
+    """Properties of ``server.connected``; opencode does not say whether it resumed."""
 
     resumed: bool | None = None
 

@@ -33,7 +33,7 @@ class Beats:
     """Hears the hearts (`bus.heart`) of all processes.
 
     Silence is counted in steps, each no longer than `_LONGEST_STEP_S`: when everything stood
-    still, the supervisor did too, and nobody is to blame.
+    still, the supervisor did too, and no process is at fault.
 
     Args:
         path: of the socket to make; a stale one is replaced.

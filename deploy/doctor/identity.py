@@ -26,7 +26,7 @@ def check_login(patient: Patient, answer: Answer) -> Finding:
     """Check that a password is asked for where one is given.
 
     Raises:
-        Unfit: nobody is let in.
+        Unfit: the login is missing or refused.
     """
     login = patient.origin.login
     if answer.status in (401, 403):

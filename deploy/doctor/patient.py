@@ -53,7 +53,7 @@ class Answer(Struct):
             self.connection.sock.settimeout(None)
 
     def hang_up(self) -> None:
-        """Leave, whoever is reading meanwhile; what is read then is the end."""
+        """Close the connection; another thread that reads from it gets the end."""
         if self.connection.sock is not None:
             with contextlib.suppress(OSError):
                 self.connection.sock.shutdown(socket.SHUT_RDWR)
