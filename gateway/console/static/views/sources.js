@@ -6,6 +6,7 @@ import { Poll } from "../poll.js";
 import { Table } from "../table.js";
 
 const EVERY_MS = 1000;
+const LABELS = { url: "URL", silence_s: "Longest silence", connected_s: "Connected for" };
 
 export class Sources {
   constructor(app) {
@@ -75,7 +76,7 @@ function processor({ bus, answering, age_s: age, upstream }) {
 function pair(name, value) {
   const words = name.replace(/_s$/, "").replaceAll("_", " ");
   return html`<div>
-    <dt>${words[0].toUpperCase() + words.slice(1)}</dt>
+    <dt>${LABELS[name] ?? words[0].toUpperCase() + words.slice(1)}</dt>
     <dd>${shownValue(name, value)}</dd>
   </div>`;
 }
