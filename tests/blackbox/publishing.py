@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from tests.blackbox.weir_up import Up, said
-from tests.processes import ROOT, Running, running, wait_until
+from tests.processes import DEADLINE_S, ROOT, Running, running, wait_until
 
 
 def send(up: Up, agent: str, *lines: Any, **query: Any) -> list[dict[str, Any]]:
@@ -25,7 +25,7 @@ def send(up: Up, agent: str, *lines: Any, **query: Any) -> list[dict[str, Any]]:
 def post(up: Up, agent: str, body: bytes, **query: Any) -> tuple[int, bytes]:
     where = "&".join(f"{key}={value}" for key, value in query.items())
     parts = urlsplit(up.url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, 20)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, DEADLINE_S)
     with contextlib.closing(connection):
         connection.request("POST", f"/weir/agents/{agent}?{where}", body)
         answer = connection.getresponse()
@@ -87,7 +87,7 @@ class Live:
         self, url: str, method: str, path: str, chunked: bool = False, length: int = 0
     ) -> None:
         parts = urlsplit(url)
-        self._sock = socket.create_connection((parts.hostname, parts.port), 20)
+        self._sock = socket.create_connection((parts.hostname, parts.port), DEADLINE_S)
         framed = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {length}"
         self.write(f"{method} {path} HTTP/1.1\r\nHost: weir\r\n{framed}\r\n\r\n".encode())
         self._answer: http.client.HTTPResponse | None = None

@@ -25,7 +25,7 @@ from tests.blackbox.publishing import (
 )
 from tests.blackbox.weir_up import Up, prompt, said, weir_up
 from tests.openapi import check
-from tests.processes import ROOT, environment, running, wait_until
+from tests.processes import DEADLINE_S, ROOT, environment, running, wait_until
 from tests.reference import fold
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -111,7 +111,7 @@ def test_the_example_for_javascript(up, session, tmp_path):
         try:
             connected(up, "js")
             answer = up.call("POST", f"/session/{session}/message", prompt("hi", agent="js")).body
-            assert process.wait(20) == 0, process.stdout.read()
+            assert process.wait(DEADLINE_S) == 0, process.stdout.read()
         finally:
             process.kill()
     assert (said(answer), said(answer, "reasoning")) == ("You said: hi", "This is easy.")
@@ -215,7 +215,7 @@ weir.serve(answer, sys.argv[1], name=sys.argv[2])
 def test_the_lines_of_the_readme_publish_a_turn(up, tmp_path):
     with stream_of(up, str(tmp_path)) as stream:
         with author(up, tmp_path, readme_lines(up)) as process:
-            assert process.process.wait(30) == 0, process.output
+            assert process.process.wait(DEADLINE_S) == 0, process.output
         session = up.call("GET", f"/session?directory={tmp_path}").body[0]["id"]
         got = fold(until_marked(up, stream, session))
     [question, answer] = check(
@@ -251,7 +251,7 @@ def test_a_client_imports_nothing_that_it_does_not_need():
 def test_what_a_reader_gathers_is_what_is_stored(up, session, tmp_path):
     with stream_of(up, str(tmp_path)) as stream:
         with author(up, tmp_path, WRITES, "storm", session, "30000") as process:
-            assert process.process.wait(30) == 0, process.output
+            assert process.process.wait(DEADLINE_S) == 0, process.output
         got = fold(until_marked(up, stream, session))
     assert got.messages_of(session) == messages_of(up, session)
     assert numbers(messages_of(up, session)[-1]) == list(range(30000))

@@ -23,7 +23,7 @@ from tests.blackbox.publishing import (
     text,
 )
 from tests.blackbox.weir_up import Up, said, weir_up
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 from tests.reference import fold
 
 
@@ -60,7 +60,7 @@ def test_a_worker_that_is_killed_costs_an_author_nothing(up, session, tmp_path):
         for worker in up.pids("worker"):
             os.kill(worker, signal.SIGKILL)
             wait_until(lambda: len(up.pids("worker")) == 2 and up.answers())
-        assert process.process.wait(30) == 0, process.output
+        assert process.process.wait(DEADLINE_S) == 0, process.output
     assert numbers(messages_of(up, session)[-1]) == list(range(20000))
 
 
@@ -70,7 +70,7 @@ def test_a_turn_goes_on_when_the_processor_is_killed(up, session, tmp_path):
             process.says("saved 2000")
             [processor] = up.pids("processor")
             os.kill(processor, signal.SIGKILL)
-            assert process.process.wait(30) == 0, process.output
+            assert process.process.wait(DEADLINE_S) == 0, process.output
         got = fold(until_marked(up, stream, session))
     assert got.messages_of(session) == messages_of(up, session)
     answer = messages_of(up, session)[-1]

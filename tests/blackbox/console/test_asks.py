@@ -2,10 +2,14 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.processes import DEADLINE_S
+
 
 def test_a_permission_is_given_in_a_panel_that_can_be_minimised(person, up, turn):
     with ThreadPoolExecutor() as threads:
-        asked = threads.submit(turn.ask, "bash", "rm -rf x", command="rm -rf x", timeout_s=20)
+        asked = threads.submit(
+            turn.ask, "bash", "rm -rf x", command="rm -rf x", timeout_s=DEADLINE_S
+        )
         tab = person.open("/weir/console")
         tab.wait_for_selector(".asked pre:has-text('rm -rf x')")
         tab.click(".asks header button")
@@ -15,14 +19,14 @@ def test_a_permission_is_given_in_a_panel_that_can_be_minimised(person, up, turn
         tab.keyboard.press("a")
         tab.keyboard.press("Tab")
         tab.keyboard.press("Enter")
-        assert asked.result(20) == "always"
+        assert asked.result(DEADLINE_S) == "always"
         tab.wait_for_selector(".asks", state="detached")
 
 
 def test_a_question_in_markdown_is_answered_from_the_options_and_with_own_words(person, turn):
     with ThreadPoolExecutor() as threads:
         asked = threads.submit(
-            turn.question, "**Where** to?", ("left", "right"), multiple=True, timeout_s=20
+            turn.question, "**Where** to?", ("left", "right"), multiple=True, timeout_s=DEADLINE_S
         )
         tab = person.open("/weir/console/readers")
         tab.wait_for_selector(".asked .prose strong:has-text('Where')")
@@ -30,4 +34,4 @@ def test_a_question_in_markdown_is_answered_from_the_options_and_with_own_words(
         tab.click(".option:has-text('right')")
         tab.fill(".asked .own", "and straight on")
         tab.click(".asked button:has-text('Answer')")
-        assert asked.result(20) == ["right", "and straight on"]
+        assert asked.result(DEADLINE_S) == ["right", "and straight on"]

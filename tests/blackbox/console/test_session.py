@@ -19,7 +19,7 @@ def test_a_prompt_streams_and_ends_as_rest_has_it_and_the_session_is_renamed_and
     watch_sizes(tab, ".message.assistant .text .prose")
     tab.wait_for_selector("#try")
     tab.keyboard.press("i")
-    tab.fill("#try", "tell me more of what can be " + "said " * 60)
+    tab.fill("#try", "tell me more of what can be " + "said " * 240)
     tab.press("#try", "Enter")
     tab.wait_for_selector(".message.assistant .text:not(.open)")
     until_idle(tab)
