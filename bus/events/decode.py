@@ -131,11 +131,12 @@ def _delta(kind: EventType, event: dict[str, Any]) -> Delta | None:
 
 
 def _opaque(kind: EventType, name: str, event_id: Any, properties: Any, payload: bytes) -> Opaque:
-    entity = kind.entity_in(properties)
+    session = kind.session_in(properties)
+    entity = kind.entity_in(properties, session)
     return Opaque(
         type=name,
         id=as_id(event_id),
-        sessionID=kind.session_in(properties),
+        sessionID=session,
         entity=entity,
         owner=id_at(properties, kind.owner) if kind.owner else None,
         provisional=entity is not None and kind.is_provisional(properties),

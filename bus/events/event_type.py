@@ -124,11 +124,11 @@ class EventType(Struct, frozen=True, eq=False):
             or (id_at(properties, self.session) if self.session else None)
         )
 
-    def entity_in(self, properties: Any) -> str | None:
-        """Return the id of the entity, ``""`` if its session has but one; None if it has no id."""
-        if self.about is None:
-            return None
-        return id_at(properties, self.id) if self.id else ""
+    def entity_in(self, properties: Any, session: str | None) -> str | None:
+        """Return the id of the entity, ``""`` for the one of a `session`; None if none is named."""
+        if self.id:
+            return id_at(properties, self.id)
+        return "" if session and self.about is not None else None
 
     def is_provisional(self, properties: Any) -> bool:
         """Tell whether a later event will replace the one with these properties."""

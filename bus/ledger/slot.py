@@ -24,7 +24,4 @@ def kind_of(slot: Slot) -> Entity:
 
 
 def _slot(event: Event, kind: Entity | None) -> Slot | None:
-    """Return the entity; an event without a session must name the entity by an id."""
-    if kind is None or event.entity is None or not (event.sessionID or event.entity):
-        return None
-    return kind.name, event.entity
+    return None if kind is None or event.entity is None else (kind.name, event.entity)

@@ -1,8 +1,11 @@
 """Types of a new entity need no more than their declarations to be relayed as all others are."""
 
 import json
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bus.clone import Cloned
@@ -14,6 +17,7 @@ from gateway.relay.coalesce import coalesce
 from tests import gauges
 from tests.envelopes import deliveries, dump, enveloped, everything, instance, raw
 from tests.gauges import moved, noted, removed
+from tests.histories import flush_points
 
 NOW = 1_000_000_000
 BUSY = {
@@ -58,6 +62,46 @@ def test_the_latest_stands_for_those_before_it_and_for_the_text_before_it():
     assert coalesced(*run) == [moved("b", 1), moved("a", 3)]
     kept = coalesced(*run, keep_superseded=True)
     assert kept == [moved("a", 1), moved("b", 1), noted("a", "x"), moved("a", 3)]
+
+
+SAID = st.one_of(
+    st.builds(moved, st.sampled_from("ab"), st.integers(0, 3), st.sampled_from(["ses", None])),
+    st.builds(noted, st.sampled_from("ab"), st.sampled_from(["x", "é", ""])),
+    st.builds(noted, st.just("a"), st.just("y"), st.just("ses_2"), st.sampled_from(["unit"])),
+    st.builds(removed, st.sampled_from("ab")),
+    st.sampled_from([IDLE, BUSY]),
+)
+
+
+def fold(events):
+    """Return what a client holds: gauges by session and id."""
+    held = {}
+    for event in events:
+        kind, properties = event["type"], event["properties"]
+        if kind == "gauge.moved":
+            key = properties.get("sessionID"), properties["gauge"]["id"]
+            held[key] = dict(properties["gauge"])
+        elif kind.startswith("gauge."):
+            key = properties.get("sessionID"), properties["gaugeID"]
+            if kind == "gauge.removed":
+                held.pop(key, None)
+            elif key in held:
+                field = properties["field"]
+                held[key][field] = held[key].get(field, "") + properties["delta"]
+    return held
+
+
+@settings(max_examples=60)
+@given(st.lists(SAID, max_size=30), st.data())
+def test_a_client_holds_the_same_at_every_flush_and_after_any_gap(events, data):
+    ends = [0, *data.draw(flush_points(len(events)))]
+    got = [one for a, b in pairwise(ends) for one in coalesced(*events[a:b])]
+    assert fold(got) == fold(events)
+    cut = data.draw(st.integers(0, len(events)))
+    ledger = Ledger()
+    ledger.note(enveloped(events))
+    assert fold(events[:cut] + upserts(ledger, cut)) == fold(events)
+    assert fold(upserts(ledger, -1)) == fold(events)
 
 
 def test_text_merges_by_entity_and_field_and_keeps_its_type():
