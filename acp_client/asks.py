@@ -23,7 +23,7 @@ from acp_client.server import Server, ServerFailure
 from acp_client.tools import PENDING
 from acp_client.updates import ToolCall, ToolCallUpdate
 from acp_client.wire import Event, Part, PartUpdated, Permission, Question, Settled
-from bus import events
+from bus.events import catalogue, type_of
 
 log = logging.getLogger("weir.acp")
 
@@ -88,11 +88,11 @@ class Asks:
         Raises:
             Unreadable: it lacks what its type needs.
         """
-        if event.type == events.PermissionAsked.type:
+        if event.type == catalogue.PermissionAsked.type:
             self._put(properties_of(event, Permission))
-        elif event.type == events.QuestionAsked.type:
+        elif event.type == catalogue.QuestionAsked.type:
             self._put(properties_of(event, Question))
-        elif events.type_of(event.type).ends is events.REQUEST:
+        elif type_of(event.type).ends is catalogue.REQUEST:
             self._settled(properties_of(event, Settled).requestID)
 
     def put_pending(self, directory: str) -> None:
@@ -122,7 +122,7 @@ class Asks:
         Raises:
             Unreadable: the event lacks what its type needs.
         """
-        if not self._followed or event.type != events.PartUpdated.type:
+        if not self._followed or event.type != catalogue.PartUpdated.type:
             return
         part: Part = properties_of(event, PartUpdated).part
         followed = self._followed.get(part.callID)

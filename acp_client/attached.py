@@ -19,7 +19,7 @@ from acp_client.server import Server, ServerFailure
 from acp_client.turn import Outcome, Turn
 from acp_client.updates import Update
 from acp_client.wire import Event, Status, Stored
-from bus.events import MessageUpdated, PartDelta, SessionDeleted
+from bus.events.catalogue import MessageUpdated, PartDelta, SessionDeleted
 
 log = logging.getLogger("weir.acp")
 

@@ -38,7 +38,7 @@ from acp_client.updates import (
 )
 from acp_client.usage import Meter
 from acp_client.wire import Delta, Event, Message, Part, Stored
-from bus import events
+from bus.events import catalogue
 
 _CHUNKS: dict[str, type[AgentChunk] | type[ThoughtChunk]] = {
     "text": AgentChunk,
@@ -298,10 +298,10 @@ def _text_of(events: Iterable[Early], part_id: str) -> str:
 
 
 _HANDLERS: dict[str, Callable[[Conversation, Event], list[Update]]] = {
-    events.PartDelta.type: Conversation._on_delta,
-    events.PartUpdated.type: Conversation._on_part,
-    events.PART_REMOVED: Conversation._on_part_removed,
-    events.MessageUpdated.type: Conversation._on_message,
-    events.SessionUpdated.type: Conversation._on_session,
-    events.TodoUpdated.type: Conversation._on_todos,
+    catalogue.PartDelta.type: Conversation._on_delta,
+    catalogue.PartUpdated.type: Conversation._on_part,
+    catalogue.PART_REMOVED: Conversation._on_part_removed,
+    catalogue.MessageUpdated.type: Conversation._on_message,
+    catalogue.SessionUpdated.type: Conversation._on_session,
+    catalogue.TodoUpdated.type: Conversation._on_todos,
 }

@@ -11,7 +11,7 @@ from acp_client import decode, wire
 from acp_client.decode import Unreadable
 from acp_client.stream import FOR_EYES, EventStream, StreamRefused
 from acp_client.wire import Event
-from bus.events import SERVER_CONNECTED
+from bus.events.catalogue import SERVER_CONNECTED
 from bus.origin import Origin
 
 log = logging.getLogger("weir.acp")

@@ -15,7 +15,7 @@ from acp_client.outlet import Outlet
 from acp_client.server import Server, ServerFailure
 from acp_client.updates import Notice, TextBlock, ThoughtChunk, Update
 from acp_client.wire import Event, Session
-from bus import events
+from bus.events import catalogue, type_of
 
 log = logging.getLogger("weir.acp")
 
@@ -125,7 +125,7 @@ class Router:
                 self._asks.take(event)
                 if not is_attached:
                     self._asks.follow(event, self._outlet.update)
-            if events.type_of(event.type).tells is events.SESSION:
+            if type_of(event.type).tells is catalogue.SESSION:
                 info = decode.properties_of(event, wire.SessionChanged).info
                 if info.parentID:
                     self._note(info.id, info.parentID)

@@ -16,7 +16,7 @@ from msgspec import Struct
 from acp_client.decode import properties_of
 from acp_client.messages import USER
 from acp_client.wire import Event, Failure, Message, MessageUpdated, SessionFailed, StatusChanged
-from bus import events
+from bus.events import catalogue
 
 END, CANCELLED = "end_turn", "cancelled"
 _STOPS = {"length": "max_tokens", "content-filter": "refusal"}
@@ -75,13 +75,13 @@ class Turn:
         Raises:
             Unreadable: the event lacks what its type needs.
         """
-        if event.type == events.MessageUpdated.type:
+        if event.type == catalogue.MessageUpdated.type:
             self.message(properties_of(event, MessageUpdated).info, is_new)
-        elif event.type == events.SessionStatus.type:
+        elif event.type == catalogue.SessionStatus.type:
             self.status(properties_of(event, StatusChanged).status.type == "idle")
-        elif event.type == events.SessionIdle.type:
+        elif event.type == catalogue.SessionIdle.type:
             self.status(True)
-        elif event.type == events.SessionError.type:
+        elif event.type == catalogue.SessionError.type:
             self.failure = properties_of(event, SessionFailed).error or Failure()
 
     def message(self, message: Message, is_new: bool) -> None:

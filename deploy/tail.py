@@ -13,7 +13,7 @@ from msgspec import Struct
 from acp_client import decode, wire
 from acp_client.stream import FOR_EYES, EventStream, StreamRefused
 from bus import flags
-from bus.events import SERVER_CONNECTED
+from bus.events.catalogue import SERVER_CONNECTED
 from bus.flags import Flag, Kind
 from bus.origin import Origin
 from bus.sse import ServerSentEvent

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import gevent
 
-from bus.events import SERVER_HEARTBEAT
+from bus.events.catalogue import SERVER_HEARTBEAT
 from bus.ids import Ids
 from gateway.lane import Rank
 from gateway.proxy.timeslice import TimeSlice

@@ -19,7 +19,7 @@ from typing import Final
 
 import gevent
 
-from bus.events import SERVER_CONNECTED
+from bus.events.catalogue import SERVER_CONNECTED
 from bus.ids import Ids
 from gateway.connection import Connection
 from gateway.door.wire import Wire

@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct
 from bus.agent_lines import Permission, Questions, Reply
 from bus.commands import Asks as AskList
 from bus.commands import CommandFailed, PermissionReply, QuestionReply
-from bus.events import (
+from bus.events.catalogue import (
     PermissionAsked,
     PermissionReplied,
     Properties,

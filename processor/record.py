@@ -24,8 +24,8 @@ from gevent.event import AsyncResult
 from msgspec import Struct
 
 from bus.agent_lines import Reply
-from bus.events import (
-    Delta,
+from bus.events import Delta, event_of
+from bus.events.catalogue import (
     MessageUpdated,
     PartUpdated,
     Properties,
@@ -36,7 +36,6 @@ from bus.events import (
     SessionStatus,
     SessionUpdated,
     TodoUpdated,
-    event_of,
 )
 from bus.events.message import AssistantMessage, Failure, Message, UserMessage
 from bus.events.part import Part, ReasoningPart, TextPart, Tokens

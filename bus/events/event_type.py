@@ -125,7 +125,7 @@ class EventType(Struct, frozen=True, eq=False):
         )
 
     def entity_in(self, properties: Any, session: str | None) -> str | None:
-        """Return the id of the entity, ``""`` for the one of a `session`; None if none is named."""
+        """Return the entity's id, ``""`` for the one of a `session`; None if none is named."""
         if self.id:
             return id_at(properties, self.id)
         return "" if session and self.about is not None else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from bus.envelope import Envelope
-from bus.events import MESSAGE, SESSION, Delta, Opaque, growth_of, type_of
+from bus.events import Delta, Opaque, growth_of, type_of
+from bus.events.catalogue import MESSAGE, SESSION
 from bus.ledger.entry import Entry, Upsert
 from bus.ledger.session import LedgerSession
 from bus.ledger.slot import Slot, ended, kind_of, told

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bus.events import ENTITIES, MESSAGE, SESSION, STATUS
+from bus.events import ENTITIES
+from bus.events.catalogue import MESSAGE, SESSION, STATUS
 from bus.ledger.entry import Entry
 from bus.ledger.slot import Slot, kind_of
 

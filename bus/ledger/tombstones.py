@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bus.envelope import Envelope
-from bus.events import SESSION
+from bus.events.catalogue import SESSION
 from bus.ledger.slot import Slot, kind_of
 
 MOST = 2048

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from bus.events import SessionIdle
+from bus.events.catalogue import SessionIdle
 from deploy.bench.child import Child, started
 from deploy.bench.delays import Delays
 from deploy.bench.plan import Plan

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from bus.events import PartDelta, PartUpdated, SessionUpdated
+from bus.events.catalogue import PartDelta, PartUpdated, SessionUpdated
 from deploy.bench.latency import quantile
 from deploy.bench.received import Received
 

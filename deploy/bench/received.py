@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from bus import json
-from bus.events import MessageUpdated, PartDelta, PartUpdated
+from bus.events.catalogue import MessageUpdated, PartDelta, PartUpdated
 from bus.sse import EventStreamParser
 from deploy.bench.body import Body
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from urllib.parse import quote
 
-from bus.events import SERVER_CONNECTED
+from bus.events.catalogue import SERVER_CONNECTED
 from deploy.doctor.finding import Finding, fail, ok, warn
 from deploy.doctor.identity import Unfit
 from deploy.doctor.patient import Patient

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from bus.events import SERVER_CONNECTED, SERVER_HEARTBEAT
+from bus.events.catalogue import SERVER_CONNECTED, SERVER_HEARTBEAT
 from deploy.doctor.between import SEND_AT_ONCE, signs_of
 from deploy.doctor.finding import Finding, duration, fail, ok, warn
 from deploy.doctor.identity import Unfit

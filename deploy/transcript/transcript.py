@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from acp_client.wire import Part
-from bus import events
+from bus.events import catalogue
 from deploy.transcript.asks import Asks
 from deploy.transcript.memory import Memory
 from deploy.transcript.page import BOLD, DIM, PLAIN, RED, Page
@@ -44,21 +44,21 @@ class Transcript:
         self._stepped: Memory[str, bool] = Memory()
         asks = Asks(page)
         self._rules: dict[str, Callable[[Json], Iterator[str]]] = {
-            events.SessionCreated.type: self._session_info,
-            events.SessionUpdated.type: self._session_info,
-            events.SessionDeleted.type: self._session_deleted,
-            events.SessionStatus.type: self._status,
-            events.SessionError.type: self._error,
-            events.MessageUpdated.type: self._message,
+            catalogue.SessionCreated.type: self._session_info,
+            catalogue.SessionUpdated.type: self._session_info,
+            catalogue.SessionDeleted.type: self._session_deleted,
+            catalogue.SessionStatus.type: self._status,
+            catalogue.SessionError.type: self._error,
+            catalogue.MessageUpdated.type: self._message,
             _FAILED: self._message_failed,
-            events.PartUpdated.type: self._snapshot,
-            events.PartDelta.type: self._delta,
-            events.PermissionAsked.type: asks.permission,
-            events.PermissionReplied.type: asks.permission_replied,
-            events.QuestionAsked.type: asks.question,
-            events.QuestionReplied.type: asks.question_replied,
-            events.QuestionRejected.type: asks.question_rejected,
-            events.TodoUpdated.type: self._todos,
+            catalogue.PartUpdated.type: self._snapshot,
+            catalogue.PartDelta.type: self._delta,
+            catalogue.PermissionAsked.type: asks.permission,
+            catalogue.PermissionReplied.type: asks.permission_replied,
+            catalogue.QuestionAsked.type: asks.question,
+            catalogue.QuestionReplied.type: asks.question_replied,
+            catalogue.QuestionRejected.type: asks.question_rejected,
+            catalogue.TodoUpdated.type: self._todos,
         }
 
     def text(self, event: Json) -> str:
@@ -76,7 +76,7 @@ class Transcript:
         """Return what to write of a session as REST has it, ``{"info", "parts"}`` a message."""
         self._page.turn_back(_created(session))
         written = [
-            self.text({"type": events.SessionUpdated.type, "properties": {"info": session}})
+            self.text({"type": catalogue.SessionUpdated.type, "properties": {"info": session}})
         ]
         for message in messages:
             self._page.turn_back(_created(message.get("info")))
@@ -203,8 +203,8 @@ def _created(entity: Any) -> object:
 
 def _as_events(message: Json) -> Iterator[Json]:
     info, parts = message.get("info"), message.get("parts")
-    yield {"type": events.MessageUpdated.type, "properties": {"info": info}}
+    yield {"type": catalogue.MessageUpdated.type, "properties": {"info": info}}
     for part in parts if isinstance(parts, list) else []:
-        yield {"type": events.PartUpdated.type, "properties": {"part": part}}
+        yield {"type": catalogue.PartUpdated.type, "properties": {"part": part}}
     if isinstance(info, dict) and info.get("error"):
         yield {"type": _FAILED, "properties": {"info": info}}

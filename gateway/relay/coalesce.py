@@ -24,7 +24,8 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from bus.envelope import Envelope
-from bus.events import PART, Delta, Opaque, Policy, type_of
+from bus.events import Delta, Opaque, Policy, type_of
+from bus.events.catalogue import PART
 
 _EVERYWHERE = ""
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from bus.agent_lines import Reply
-from bus.events import PermissionAsked, QuestionAsked
+from bus.events.catalogue import PermissionAsked, QuestionAsked
 from bus.events.message import AssistantMessage
 from bus.events.part import Part, ReasoningPart, TextPart, Tokens, ToolPart
 from processor.store import chunks, messages

@@ -8,14 +8,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from bus import depth, json
-from bus.events import (
-    Delta,
-    DeltaWire,
-    Event,
-    MalformedEvent,
-    PartDelta,
-    from_json,
-)
+from bus.events import Delta, DeltaWire, Event, MalformedEvent, from_json
+from bus.events.catalogue import PartDelta
 from bus.malformed import MALFORMED
 from processor.upstream.subject import Subject, subject_of
 

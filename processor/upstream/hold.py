@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bus.events import MESSAGE, PART, Entity
+from bus.events import Entity
+from bus.events.catalogue import MESSAGE, PART
 from processor.upstream.frames import Frame
 
 MOST_EVENTS = 100_000

@@ -22,16 +22,10 @@ and never wrong.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import TypeVar
-
 from msgspec import Struct
 
 MOST = 16_384
 _BY_REST = 0
-
-_K = TypeVar("_K")
-_V = TypeVar("_V")
 
 
 class _Text(Struct):
@@ -57,7 +51,7 @@ class Holes:
         self._most = most
         self._connection = _BY_REST
         self._since_ms: int | None = None
-        self._parts: dict[Hashable, _Text] = {}
+        self._parts: dict[str, _Text] = {}
         self._created: dict[str, None] = {}
 
     def connected(self, since_ms: int | None) -> None:
@@ -76,7 +70,7 @@ class Holes:
             self._created[message] = None
             _bound(self._created, self._most)
 
-    def snapshot(self, part: Hashable, length: int) -> None:
+    def snapshot(self, part: str, length: int) -> None:
         """Note a live snapshot, with the length of its text."""
         self._put(part, _Text(length, self._connection))
 
@@ -84,12 +78,12 @@ class Holes:
         """Note a snapshot that was fetched over REST, and whether another will replace it."""
         self._put(part, _Text(length, _BY_REST, ended))
 
-    def ended(self, part: Hashable) -> bool:
+    def ended(self, part: str) -> bool:
         """Tell whether REST was the last to tell of a part, and told it as ended."""
         text = self._parts.get(part)
         return text is not None and text.ended
 
-    def passes(self, part: Hashable, message: str, length: int) -> bool:
+    def passes(self, part: str, message: str, length: int) -> bool:
         """Tell whether a delta that adds `length` characters may pass, and count it if so."""
         text = self._parts.get(part)
         if text is None:
@@ -102,22 +96,22 @@ class Holes:
         text.length += length
         return True
 
-    def held(self, part: Hashable) -> int | None:
+    def held(self, part: str) -> int | None:
         """Return how many characters of a part readers hold, None where it is not known."""
         text = self._parts.get(part)
         return None if text is None else text.length
 
-    def whole(self, part: Hashable) -> bool:
+    def whole(self, part: str) -> bool:
         """Tell whether the deltas of a part pass."""
         text = self._parts.get(part)
         return text is not None and text.connection == self._connection
 
-    def _put(self, part: Hashable, text: _Text) -> None:
+    def _put(self, part: str, text: _Text) -> None:
         self._parts.pop(part, None)
         self._parts[part] = text
         _bound(self._parts, self._most)
 
 
-def _bound(table: dict[_K, _V], most: int) -> None:
+def _bound(table: dict[str, _Text] | dict[str, None], most: int) -> None:
     if len(table) > most:
         del table[next(iter(table))]

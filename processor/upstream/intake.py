@@ -10,19 +10,10 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
-from bus.events import (
-    MESSAGE,
-    PART,
-    SERVER_CONNECTED,
-    SERVER_HEARTBEAT,
-    Delta,
-    Event,
-    Opaque,
-    growth_of,
-    type_of,
-)
+from bus.events import Delta, Event, Opaque, growth_of, type_of
+from bus.events.catalogue import MESSAGE, PART, SERVER_CONNECTED, SERVER_HEARTBEAT
 from bus.ids import made_ms
 from processor.upstream import frames
 from processor.upstream.frames import Frame, MalformedFrame
@@ -175,6 +166,7 @@ def _is_provisional(frame: Frame) -> bool:
     return isinstance(frame.event, Opaque) and frame.event.provisional
 
 
-def _name(event: Event, kind: str) -> Hashable:
+def _name(event: Event, kind: str) -> str:
     """Name an entity to `holes`; the id of a part names the part among all entities."""
-    return event.entity if kind == PART.name else (event.sessionID, kind, event.entity)
+    name = event.entity or ""
+    return name if kind == PART.name else f"{kind} {event.sessionID} {name}"

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, field
 
-from bus.events import DIFF, ENTITIES, REQUEST, SESSION, STATUS, TODOS
+from bus.events import ENTITIES
+from bus.events.catalogue import DIFF, REQUEST, SESSION, STATUS, TODOS
 from bus.json import digest
 from processor.upstream.entities import Entities, Entity
 from processor.upstream.frames import Place

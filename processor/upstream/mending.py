@@ -11,7 +11,8 @@ from typing import Any
 from msgspec import Struct, field
 
 from bus.depth import is_folded
-from bus.events import (
+from bus.events import Entity
+from bus.events.catalogue import (
     DIFF,
     MESSAGE,
     MESSAGE_REMOVED,
@@ -20,7 +21,6 @@ from bus.events import (
     SESSION,
     STATUS,
     TODOS,
-    Entity,
 )
 from bus.ids import Ids
 from bus.json import digest

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from bus import json
 from bus.depth import TooDeep
-from bus.events import SESSION, Event, QuestionAsked, at, type_of
+from bus.events import Event, at, type_of
+from bus.events.catalogue import SESSION, QuestionAsked
 from bus.events.part import grows as part_grows
 
 Json = dict[str, Any]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bus import json
-from bus.events import (
+from bus.events import from_value
+from bus.events.catalogue import (
     MESSAGE_REMOVED,
     PART_REMOVED,
     SESSION_DIFF,
@@ -21,7 +22,6 @@ from bus.events import (
     SessionStatus,
     SessionUpdated,
     TodoUpdated,
-    from_value,
 )
 from bus.ids import Ids
 from processor.clock import now_ms

@@ -9,18 +9,14 @@ from hypothesis import strategies as st
 
 from bus.codec import Batch, decode, encode
 from bus.envelope import Envelope
-from bus.events import (
-    Delta,
-    MalformedEvent,
+from bus.events import Delta, MalformedEvent, Opaque, event_of, from_json
+from bus.events.catalogue import (
     MessageUpdated,
-    Opaque,
     PartDelta,
     PartUpdated,
     SessionError,
     SessionIdle,
     SessionStatus,
-    event_of,
-    from_json,
 )
 from bus.events.message import AssistantMessage, Failure, MessagePath, MessageTime
 from bus.events.part import Span, TextPart, Tokens, ToolPart, ToolRunning

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bus.events import PART, TYPES, Entity, EventType, Policy, declare, type_of
+from bus.events import TYPES, Entity, EventType, Policy, declare, type_of
+from bus.events.catalogue import PART
 from tests import recorded
 
 ROOT = Path(__file__).parents[3]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from bus import agent_lines as wire
 from bus.bodies import PermissionBody, PromptBody, TextInput
 from bus.commands import Asks, PermissionReply
-from bus.events import PermissionAsked
+from bus.events.catalogue import PermissionAsked
 from processor.agents import agents
 from processor.tool_calls import SHOWN_LENGTH
 from tests.reference import fold
