@@ -319,7 +319,7 @@ def test_a_malformed_request_is_refused_in_json(weir):
 @pytest.mark.parametrize(
     "fields",
     [
-        [f"X-{number}: y" for number in range(3000)],
+        [f"X-{number}: y" for number in range(1900)],
         [f"X: {'y' * 60000}"],
         ["api_key: s3cret", "Content_Length: 7", "Script_Name: /foo", "-_: x"],
         [

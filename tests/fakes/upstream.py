@@ -81,10 +81,11 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def send(self, data: bytes) -> None:
-        """Send a chunk; an empty one would be the end."""
+        """Send a chunk, if the peer has not left yet; an empty one would be the end."""
         if not data:
             return
-        self.connection.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+        with contextlib.suppress(OSError):
+            self.connection.sendall(b"%x\r\n%s\r\n" % (len(data), data))
 
     def reset(self) -> None:
         """Cut the connection as a crash would, if the peer has not left yet."""
