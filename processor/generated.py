@@ -94,7 +94,7 @@ class Generated(Answer):
             for chunks in stream:
                 self._say(chunks)
                 # A store that does not keep up holds back the model, not the memory.
-                self.turn.wait_until_told()
+                self.turn.wait_until_published()
                 if hold.is_over:
                     gevent.sleep(0)
                     hold.begin()

@@ -1,13 +1,14 @@
 """What happens in one session: saved first, published next.
 
-What is told of an entity cannot be taken back. So its event leaves only when its write is
-committed, and the deltas of a part when the part is. Nobody waits for that: what follows queues
-behind it, since the order of a session's events is kept. Nothing queues while the store keeps up.
+An event cannot be taken back. So the event of an entity leaves only when the entity's write is
+committed, and the deltas of a part when the part is saved. The caller does not wait for that:
+later events queue behind, since the order of a session's events is kept. Nothing queues while the
+store keeps up.
 
-A turn of an engine hands in each write by itself; of its deltas a kill may take back the last. A
-turn of an agent has a `Transaction`: what a line brings is saved with the number of that line, and
-its deltas leave once they are saved. So an agent that sends again what was not acknowledged goes
-on exactly where readers and store are.
+The turn of an engine hands in each write by itself; of its deltas a kill may take back the last.
+The turn of an agent has a `Transaction`: what a line brings is saved with the number of that line,
+and its deltas leave once they are saved. So an agent that sends again what was not acknowledged
+goes on exactly where readers and store are.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ class Record:
             if self.transaction is not None:
                 self.drafts.flush()
                 commit(self._services.database, [self.transaction])
-                self.wait_until_told()
+                self.wait_until_published()
             gevent.wait(writes)
             for write in writes:
                 write.get()
@@ -147,7 +148,7 @@ class Record:
         write = None if entity is None else self._writes.get(entity)
         self._put(partial(self._publish, properties), write)
 
-    def wait_until_told(self) -> None:
+    def wait_until_published(self) -> None:
         """Wait until everything published has left."""
         if not self._waiting:
             return
@@ -222,13 +223,13 @@ class Record:
 
     def publish_part(self, part: Part) -> None:
         """Publish a part once what was handed in of it is saved."""
-        told = PartUpdated(sessionID=self.session.id, part=part, time=now_ms())
-        self.publish(told, part.id)
+        updated = PartUpdated(sessionID=self.session.id, part=part, time=now_ms())
+        self.publish(updated, part.id)
 
     def publish_stored(self, message: str) -> None:
-        """Publish a message as it is stored, to whoever was told more of it than could be saved.
+        """Publish a message as it is stored: readers may have more of it than could be saved.
 
-        Of one that is not stored at all nothing was told.
+        Of a message that is not stored at all, readers have nothing.
         """
         with contextlib.suppress(sqlite3.Error, messages.UnknownMessage):
             stored = self._services.database.call(messages.get, self.session.id, message)

@@ -138,9 +138,9 @@ class Turn:
         self._retrying = True
         self._record.status(Retry(attempt=attempt, message=message, next=next_ms))
 
-    def wait_until_told(self) -> None:
+    def wait_until_published(self) -> None:
         """Wait until what was said so far is saved where it must be, and published."""
-        self._record.wait_until_told()
+        self._record.wait_until_published()
 
     def finish(self, reason: str, tokens: Tokens, cost: float = 0) -> None:
         """End the turn well; returns when it is saved and said. `cost` is in US dollars."""

@@ -101,7 +101,7 @@ class _Batch:
             self.errors[len(self.lines)] = {"message": error.message + more}
             self.lines.append(Refused())
 
-    def told(self, upto: int, base: int) -> Iterator[bytes]:
+    def errors_before(self, upto: int, base: int) -> Iterator[bytes]:
         """Yield the errors of the lines before a place; `base` is the number of the first line."""
         for at in sorted(at for at in self.errors if at < upto):
             where = {"line": self._before + at + 1, **self.errors.pop(at), "seq": base + at}
@@ -218,7 +218,7 @@ class Intake:
                 batch.errors[error.seq - base] = msgspec.to_builtins(error)
                 batch.refused["no_turn" if error.over else "not_possible"] += 1
             done = taken.seq - base + 1
-            said += batch.told(done, base)
+            said += batch.errors_before(done, base)
             if done >= len(batch.lines):
                 break
             if self._is_over():

@@ -19,7 +19,7 @@ class Lines:
 
     Args:
         body: where the lines come from.
-        wire: of the same request.
+        wire: of the request.
         longest: bytes that a line may have; a longer line is skipped, and None stands for the line
             as soon as that is known.
         is_live: the body grows while its lines are taken, and each line is to be had at once.

@@ -364,7 +364,7 @@ class Agents:
                 "unavailable", f"the store failed: {error}", retry_after_s=_RETRY_AFTER_S
             ) from error
         for record in records:
-            record.wait_until_told()
+            record.wait_until_published()
         if agent.epoch == epoch:
             agent.saved = seq
 

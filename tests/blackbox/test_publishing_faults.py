@@ -1,4 +1,4 @@
-"""Agents of one's own whose weir, or whose process, is killed, and one that sends a gigabyte."""
+"""Agents of one's own: their weir or their process is killed, or they send a gigabyte."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def test_an_author_that_is_killed_leaves_an_error_and_what_was_acknowledged(up, 
         process.process.send_signal(signal.SIGKILL)
         process.process.wait()
         saved = last_saved(process)
-    # It counts as connected for ten seconds more; one that takes its place ends that.
+    # The agent counts as connected for ten seconds more, unless another process takes its place.
     send(up, "killed", text("x"), epoch=2**50)
     answer = wait_until(
         lambda: [m for m in messages_of(up, session) if "error" in m["info"]], what="the error"

@@ -8,8 +8,8 @@
         with w.session(directory=".", title="nightly").turn("do it") as t:
             t.text("Hello ")
 
-`connect` is for a program that runs turns of its own, `serve` for one that answers prompts. What
-goes over the wire is in `docs/publishing.md`.
+`connect` is for a program that runs turns of its own, `serve` for a program that answers prompts.
+`docs/publishing.md` describes the protocol.
 """
 
 from weir.client import Client, connect

@@ -136,7 +136,7 @@ class Outbox:
             raise type(self._failure)(*self._failure.args)
 
     def _gathered(self, line: Line, size: int) -> bool:
-        """Append a delta to the last line, if that waits and is of the same text."""
+        """Append a delta to the last line, if that line waits and belongs to the same text."""
         if len(self._waiting) <= self._sending:
             return False
         last = self._waiting[-1]

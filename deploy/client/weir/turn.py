@@ -156,7 +156,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         """Ask a person for leave, and wait for the answer.
 
         Raises:
-            TimeoutError: nobody has answered in time.
+            TimeoutError: no person has answered in time.
             Aborted: the turn has been stopped meanwhile.
         """
         name = f"ask_{next(self._names)}"
@@ -183,7 +183,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         """Ask a person a question, and wait: the labels chosen, or None if the person declines.
 
         Raises:
-            TimeoutError: nobody has answered in time.
+            TimeoutError: no person has answered in time.
             Aborted: the turn has been stopped meanwhile.
         """
         asked = Question(
@@ -303,7 +303,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
             self._outbox.wait(self._outbox.seq)
             self._check()
             if not reply.event.wait(timeout_s):
-                raise TimeoutError(f"nobody has answered {line.ask} within {timeout_s:g} s")
+                raise TimeoutError(f"no person has answered {line.ask} within {timeout_s:g} s")
             self._check()
             assert reply.said is not None
             return reply.said

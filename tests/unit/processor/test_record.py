@@ -54,7 +54,7 @@ def test_an_entity_is_not_told_before_it_is_saved(rig: Rig) -> None:
         turn.begin()
         turn.text("one ")
         assert types(rig, before) == ["session.status"]
-    turn.wait_until_told()
+    turn.wait_until_published()
     assert types(rig, before) == [
         "session.status",
         "message.updated",
@@ -68,7 +68,7 @@ def test_text_goes_on_at_once_in_a_part_that_is_saved(rig: Rig) -> None:
     turn = rig.turn("x")
     turn.begin()
     turn.text("one ")
-    turn.wait_until_told()
+    turn.wait_until_published()
     before = len(rig.events)
     with held(rig):
         turn.text("two ")
@@ -92,7 +92,7 @@ def test_the_end_of_a_turn_is_not_told_before_it_is_saved(rig: Rig) -> None:
     turn = rig.turn("x")
     turn.begin()
     turn.text("so far")
-    turn.wait_until_told()
+    turn.wait_until_published()
     before = len(rig.events)
     with held(rig):
         end = gevent.spawn(turn.abort)
@@ -107,11 +107,11 @@ def test_a_part_that_cannot_be_saved_is_not_told_until_it_can(
     turn = rig.turn("x")
     turn.begin()
     turn.reasoning("thought")
-    turn.wait_until_told()
+    turn.wait_until_published()
     put_part, before = messages.put_part, len(rig.events)
     failing(monkeypatch, "put_part")
     turn.text("one ", "two ")
-    turn.wait_until_told()
+    turn.wait_until_published()
     assert types(rig, before) == []
     monkeypatch.setattr(messages, "put_part", put_part)
     turn.finish("stop", Tokens.none())
@@ -140,7 +140,7 @@ def test_what_cannot_be_saved_is_taken_back(
     rig.drafts.flush()
     failing(monkeypatch, "put_part")
     turn.text("and told")
-    turn.wait_until_told()
+    turn.wait_until_published()
     turn.abort() if end == "abort" else turn.finish("stop", Tokens.none())
     told = fold(rig.events)
     [session] = told.messages
@@ -173,7 +173,7 @@ def test_what_waits_for_nothing_keeps_its_place_in_the_order(rig: Rig) -> None:
         record.message(turn._answer)
         record.idle()
         assert types(rig, before) == []
-    record.wait_until_told()
+    record.wait_until_published()
     record.error(Failure("UnknownError"))
     assert types(rig, before) == [
         "message.updated",
