@@ -53,6 +53,7 @@ def _pages(browser: Any, up: Up) -> list[list[str]]:
             tab, took = _opened(person)
             files, sent, whole = tab.evaluate(_WEIGHT)
             cold.append(took)
+            person.leave()
             warm.append(_opened(person)[1])
     return [
         ["files", str(files)],
