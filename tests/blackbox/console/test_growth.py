@@ -1,7 +1,5 @@
 """A text that grows in the console, as fast as it may."""
 
-from itertools import product
-
 from tests.blackbox.console.page import until_idle, until_live
 from tests.blackbox.weir_up import prompt
 from tests.chromium import heap_bytes, tasks_ms, watch_shifts
@@ -50,16 +48,16 @@ def test_a_storm_leaves_the_page_responsive_and_takes_no_memory(person, up):
 def test_nothing_moves_while_a_text_grows(person, turn):
     tab = person.open(f"/weir/console/sessions/{turn.session.id}")
     until_live(tab)
-    for width, theme in product((390, 1280, 1600), ("light", "dark")):
+    for width in (390, 1280, 1600):
         tab.set_viewport_size({"width": width, "height": 900})
-        tab.emulate_media(color_scheme=theme)
         tab.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
         watch_shifts(tab)
         with turn.tool("bash", command="ls") as call:
             call.output("a.txt")
         turn.reasoning("So it must be. ")
         for place, piece in enumerate(TEXT.split("\n\n")):
-            mark = f"{theme}{width}{place}"
+            tab.emulate_media(color_scheme=("light", "dark")[place % 2])
+            mark = f"{width}-{place}"
             turn.text(piece + ("\n" if "```" in piece or "|" in piece else " "), mark, "\n\n")
             turn.flush()
             tab.wait_for_selector(f".message.assistant .text:has-text('{mark}')")
@@ -70,13 +68,12 @@ def test_nothing_moves_where_a_text_goes_on_to_another_page(person, turn):
     tab = person.open(f"/weir/console/sessions/{turn.session.id}")
     until_live(tab)
     watch_shifts(tab)
-    for number in range(24):
-        turn.text(f"{number}. " + "as the water goes on " * 140, f"mark{number}", "\n\n")
+    for number in range(12):
+        turn.text(f"{number}. " + "as the water goes on " * 290, f"mark{number}", "\n\n")
         turn.flush()
         tab.wait_for_selector(f".message.assistant .text:has-text('mark{number}')")
     tab.wait_for_selector(".pages span:has-text('Page 3 of 3')")
     assert "\n".join(tab.evaluate("shifts")) == ""
     shown = tab.inner_text(".message.assistant .text .prose")
     # The page before is whole, up to the character where this one begins.
-    assert all(f"mark{number}" in shown for number in range(12, 24))
-    assert tab.inner_text(".composer button").strip() == "Send"
+    assert all(f"mark{number}" in shown for number in range(6, 12))

@@ -43,7 +43,7 @@ def test_ten_tabs_hold_one_stream_and_another_takes_over_when_its_tab_is_closed(
         until_live(tab)
     until_one_stream(up)
     leader.close()
-    up.call("POST", f"/session/{session}/prompt_async", prompt("rate 40 40"))
+    up.call("POST", f"/session/{session}/prompt_async", prompt("rate 40 10"))
     for tab in tabs:
         tab.wait_for_selector(".message.assistant .text")
         until_idle(tab)
