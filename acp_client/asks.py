@@ -92,7 +92,7 @@ class Asks:
             self._put(properties_of(event, Permission))
         elif event.type == catalogue.QuestionAsked.type:
             self._put(properties_of(event, Question))
-        elif type_of(event.type).ends is catalogue.REQUEST:
+        elif type_of(event.type).removal_of is catalogue.REQUEST:
             self._settled(properties_of(event, Settled).requestID)
 
     def put_pending(self, directory: str) -> None:

@@ -125,7 +125,7 @@ class Router:
                 self._asks.take(event)
                 if not is_attached:
                     self._asks.follow(event, self._outlet.update)
-            if type_of(event.type).tells is catalogue.SESSION:
+            if type_of(event.type).snapshot_of is catalogue.SESSION:
                 info = decode.properties_of(event, wire.SessionChanged).info
                 if info.parentID:
                     self._note(info.id, info.parentID)

@@ -56,10 +56,10 @@ def typed(kind: EventType) -> Callable[[_P], _P]:
 @typed(
     EventType(
         "session.created",
-        tells=SESSION,
+        snapshot_of=SESSION,
         value="info",
         session="info.id",
-        retold_as="session.updated",
+        upsert_as="session.updated",
     )
 )
 class SessionCreated(Properties):
@@ -69,7 +69,7 @@ class SessionCreated(Properties):
     info: Session
 
 
-@typed(EventType("session.updated", tells=SESSION, value="info", session="info.id"))
+@typed(EventType("session.updated", snapshot_of=SESSION, value="info", session="info.id"))
 class SessionUpdated(Properties):
     """A session changed; ``info`` is all of it."""
 
@@ -77,7 +77,7 @@ class SessionUpdated(Properties):
     info: Session
 
 
-@typed(EventType("session.deleted", ends=SESSION, session="info.id"))
+@typed(EventType("session.deleted", removal_of=SESSION, session="info.id"))
 class SessionDeleted(Properties):
     """A session and its messages are gone."""
 
@@ -88,7 +88,7 @@ class SessionDeleted(Properties):
 @typed(
     EventType(
         "session.status",
-        tells=STATUS,
+        snapshot_of=STATUS,
         value="status",
         provisional=works,
         judged_by=("status.type",),
@@ -108,7 +108,7 @@ class SessionIdle(Properties):
     sessionID: str
 
 
-@typed(EventType("session.error", tells=ERROR, value="error"))
+@typed(EventType("session.error", snapshot_of=ERROR, value="error"))
 class SessionError(Properties):
     """A turn failed or was aborted."""
 
@@ -116,7 +116,7 @@ class SessionError(Properties):
     error: Failure | UnsetType = UNSET
 
 
-@typed(EventType("message.updated", tells=MESSAGE, value="info", id="info.id"))
+@typed(EventType("message.updated", snapshot_of=MESSAGE, value="info", id="info.id"))
 class MessageUpdated(Properties):
     """A message is new or changed; ``info`` is all of it but its parts."""
 
@@ -128,7 +128,7 @@ class MessageUpdated(Properties):
     EventType(
         "message.part.updated",
         Policy.LATEST,
-        tells=PART,
+        snapshot_of=PART,
         value="part",
         id="part.id",
         owner="part.messageID",
@@ -144,7 +144,9 @@ class PartUpdated(Properties):
     time: int
 
 
-@typed(EventType("message.part.delta", Policy.APPEND, grows=PART, id="partID", owner="messageID"))
+@typed(
+    EventType("message.part.delta", Policy.APPEND, text_for=PART, id="partID", owner="messageID")
+)
 class PartDelta(Properties, forbid_unknown_fields=True, gc=False):
     """``delta`` is appended to ``field`` (always "text" today) of a part."""
 
@@ -155,7 +157,7 @@ class PartDelta(Properties, forbid_unknown_fields=True, gc=False):
     delta: str
 
 
-@typed(EventType("permission.asked", tells=REQUEST, id="id"))
+@typed(EventType("permission.asked", snapshot_of=REQUEST, id="id"))
 class PermissionAsked(Properties):
     """A tool waits for leave to run."""
 
@@ -168,7 +170,7 @@ class PermissionAsked(Properties):
     tool: ToolRef | UnsetType = UNSET
 
 
-@typed(EventType("permission.replied", ends=REQUEST, id="requestID"))
+@typed(EventType("permission.replied", removal_of=REQUEST, id="requestID"))
 class PermissionReplied(Properties):
     """Leave was given (``once``, ``always``) or refused (``reject``)."""
 
@@ -177,7 +179,7 @@ class PermissionReplied(Properties):
     reply: str
 
 
-@typed(EventType("question.asked", tells=REQUEST, id="id"))
+@typed(EventType("question.asked", snapshot_of=REQUEST, id="id"))
 class QuestionAsked(Properties):
     """A tool waits for a person's answer."""
 
@@ -187,7 +189,7 @@ class QuestionAsked(Properties):
     tool: ToolRef | UnsetType = UNSET
 
 
-@typed(EventType("question.replied", ends=REQUEST, id="requestID"))
+@typed(EventType("question.replied", removal_of=REQUEST, id="requestID"))
 class QuestionReplied(Properties):
     """The answers, a list of labels for each question."""
 
@@ -196,7 +198,7 @@ class QuestionReplied(Properties):
     answers: list[list[str]]
 
 
-@typed(EventType("question.rejected", ends=REQUEST, id="requestID"))
+@typed(EventType("question.rejected", removal_of=REQUEST, id="requestID"))
 class QuestionRejected(Properties):
     """The question stays without an answer."""
 
@@ -204,7 +206,7 @@ class QuestionRejected(Properties):
     requestID: str
 
 
-@typed(EventType("todo.updated", tells=TODOS, value="todos"))
+@typed(EventType("todo.updated", snapshot_of=TODOS, value="todos"))
 class TodoUpdated(Properties):
     """The whole todo list of a session."""
 
@@ -212,10 +214,10 @@ class TodoUpdated(Properties):
     todos: list[Todo]
 
 
-SESSION_DIFF = declare(EventType("session.diff", tells=DIFF, value="diff"))
-MESSAGE_REMOVED = declare(EventType("message.removed", ends=MESSAGE, id="messageID"))
+SESSION_DIFF = declare(EventType("session.diff", snapshot_of=DIFF, value="diff"))
+MESSAGE_REMOVED = declare(EventType("message.removed", removal_of=MESSAGE, id="messageID"))
 PART_REMOVED = declare(
-    EventType("message.part.removed", ends=PART, id="partID", owner="messageID")
+    EventType("message.part.removed", removal_of=PART, id="partID", owner="messageID")
 )
 SERVER_CONNECTED = declare(EventType("server.connected", Policy.NEVER))
 """The first event of every stream: an event that follows is not missed."""

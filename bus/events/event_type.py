@@ -46,23 +46,23 @@ class Entity(Struct, frozen=True):
 
 
 class EventType(Struct, frozen=True, eq=False):
-    """An event type. Of ``tells``, ``ends`` and ``grows`` at most one is given.
+    """An event type. Of `snapshot_of`, `removal_of` and `text_for` at most one is given.
 
     Attributes:
         name: on the wire.
         policy: how its events may be coalesced.
-        tells: the kind of entity of which an event says all there is.
-        ends: the kind of entity that an event removes.
-        grows: the kind of entity to which an event appends text.
+        snapshot_of: the kind of entity that an event holds as a whole.
+        removal_of: the kind of entity that does not exist after an event.
+        text_for: the kind of entity to which an event appends text.
         value: where all of the entity stands; empty: the properties are the entity.
         id: where the entity's id stands; empty: a session has one entity of the kind.
         owner: where the id of the entity's owner stands.
         session: where the session's id stands in events without a ``sessionID`` (opencode 1.2).
         provisional: takes the values at `judged_by` and tells whether a later event will replace
             this one; None: with the policy ``LATEST`` always, else never.
-        judged_by: see `provisional`.
-        retold_as: the type by which readers that may know the entity are sent the event again; the
-            event creates its entity.
+        judged_by: the places of the values that `provisional` takes.
+        upsert_as: the type of the upsert made of an event that creates its entity, since a reader
+            of the upsert may know the entity.
         for_global: only readers of `/global/event` get its events.
         for_any_session: readers that follow certain sessions get its events too.
         ends_streams: an event ends the `/event` streams of its directory.
@@ -74,32 +74,34 @@ class EventType(Struct, frozen=True, eq=False):
 
     name: str
     policy: Policy = Policy.BARRIER
-    tells: Entity | None = None
-    ends: Entity | None = None
-    grows: Entity | None = None
+    snapshot_of: Entity | None = None
+    removal_of: Entity | None = None
+    text_for: Entity | None = None
     value: str = ""
     id: str = ""
     owner: str = ""
     session: str = ""
     provisional: Callable[..., bool] | None = None
     judged_by: tuple[str, ...] = ()
-    retold_as: str = ""
+    upsert_as: str = ""
     for_global: bool = False
     for_any_session: bool = False
     ends_streams: bool = False
     read: Callable[[bytes], Json] = msgspec.json.decode
 
     def __post_init__(self) -> None:
-        about = [one for one in (self.tells, self.ends, self.grows) if one is not None]
+        about = [
+            one for one in (self.snapshot_of, self.removal_of, self.text_for) if one is not None
+        ]
         if len(about) > 1:
-            raise ValueError(f"{self.name}: give one of tells, ends and grows")
-        if self.policy is Policy.LATEST and self.tells is None:
-            raise ValueError(f"{self.name}: the policy LATEST needs tells=, an entity")
-        if (self.policy is Policy.APPEND) != (self.grows is not None):
-            raise ValueError(f"{self.name}: the policy APPEND and grows= need each other")
-        if self.grows is not None and not self.grows.grows:
-            raise ValueError(f"{self.name}: {self.grows.name} is not declared with grows=True")
-        if self.grows is not None and (not self.id or "." in self.id + self.owner):
+            raise ValueError(f"{self.name}: give one of snapshot_of, removal_of and text_for")
+        if self.policy is Policy.LATEST and self.snapshot_of is None:
+            raise ValueError(f"{self.name}: the policy LATEST needs snapshot_of=, an entity")
+        if (self.policy is Policy.APPEND) != (self.text_for is not None):
+            raise ValueError(f"{self.name}: the policy APPEND and text_for= need each other")
+        if self.text_for is not None and not self.text_for.grows:
+            raise ValueError(f"{self.name}: {self.text_for.name} is not declared with grows=True")
+        if self.text_for is not None and (not self.id or "." in self.id + self.owner):
             raise ValueError(f"{self.name}: APPEND needs id= and owner= among the properties")
         owner = about[0].owner if about else None
         if (owner is not None) != bool(self.owner):
@@ -113,7 +115,7 @@ class EventType(Struct, frozen=True, eq=False):
     @property
     def about(self) -> Entity | None:
         """The kind of entity that its events are about."""
-        return self.tells or self.ends or self.grows
+        return self.snapshot_of or self.removal_of or self.text_for
 
     def session_in(self, properties: Any) -> str | None:
         """Return the id of the session that properties are about."""

@@ -43,8 +43,8 @@ class Upsert(Struct, frozen=True, gc=False):
         assert isinstance(event, Opaque)
         if self.grown:
             event = self._whole(event)
-        if name := type_of(event.type).retold_as:
-            event = _retold(event, name)
+        if name := type_of(event.type).upsert_as:
+            event = _as_upsert(event, name)
         return self.told if event is self.told.event else replace(self.told, event=event)
 
     @property
@@ -60,7 +60,7 @@ class Upsert(Struct, frozen=True, gc=False):
         field, pieces, count = self.grown[0]
         before = entity.get(field, "")
         usual = len(self.grown) == 1 and wire and isinstance(before, str)
-        if not usual or type_of(event.type).retold_as:
+        if not usual or type_of(event.type).upsert_as:
             yield self.envelope().event.json()
             return
         entity[field] = _MARK
@@ -181,7 +181,7 @@ def _opened(event: Opaque) -> tuple[Json, Json]:
     return (wire, entity) if isinstance(entity, dict) else ({}, {})
 
 
-def _retold(event: Opaque, name: str) -> Opaque:
+def _as_upsert(event: Opaque, name: str) -> Opaque:
     """Turn the creation of an entity into what the entity is: readers may know the entity."""
     try:
         wire = {**json.decode(event.payload), "type": name}

@@ -151,9 +151,9 @@ class Ledger:
             self.directories.add(envelope.directory)
         kind = type_of(event.type)
         session = event.sessionID or ""
-        if kind.grows is not None and event.entity is not None:
+        if kind.text_for is not None and event.entity is not None:
             if (grown := growth_of(event)) is not None:
-                growing = kind.grows.name, event.entity
+                growing = kind.text_for.name, event.entity
                 self._grow(envelope, session or self._session_of(growing), growing, *grown)
         elif (slot := told(event)) is not None:
             self._tell(envelope, session, slot)
@@ -198,7 +198,7 @@ class Ledger:
     def _tell(self, envelope: Envelope, session: str, slot: Slot) -> None:
         known = self.sessions.get(session)
         if known is None:
-            whole = slot == _WHOLE and bool(type_of(envelope.event.type).retold_as)
+            whole = slot == _WHOLE and bool(type_of(envelope.event.type).upsert_as)
             known = self.sessions[session] = LedgerSession(whole)
         old = known.entries.get(slot)
         newborn = envelope.seq if known.whole else 0  # it may have lived before

@@ -10,12 +10,12 @@ Slot = tuple[str, str]
 
 def told(event: Event) -> Slot | None:
     """Return the entity that `event` tells all of, None if it does no such thing."""
-    return _slot(event, type_of(event.type).tells)
+    return _slot(event, type_of(event.type).snapshot_of)
 
 
 def ended(event: Event) -> Slot | None:
     """Return the entity that `event` ends, None if it ends none."""
-    return _slot(event, type_of(event.type).ends)
+    return _slot(event, type_of(event.type).removal_of)
 
 
 def kind_of(slot: Slot) -> Entity:

@@ -125,9 +125,9 @@ class _Coalescer:
 
     def _whole(self, envelope: Envelope, event: Opaque) -> None:
         kind = type_of(event.type)
-        if kind.policy is Policy.LATEST and kind.tells is not None and event.entity is not None:
-            is_part = kind.tells is PART
-            self._snapshot(event, event.entity if is_part else (kind.tells.name, event.entity))
+        about = kind.snapshot_of if kind.policy is Policy.LATEST else None
+        if about is not None and event.entity is not None:
+            self._snapshot(event, event.entity if about is PART else (about.name, event.entity))
         elif kind.policy is not Policy.NEVER:
             self._barrier(event.sessionID)
         self._result.append(envelope)

@@ -115,18 +115,18 @@ class Intake:
 
     def _live(self, frame: Frame) -> None:
         event, subject, kind = frame.event, frame.subject, type_of(frame.event.type)
-        if kind.grows is not None:
-            self._delta(frame, kind.grows.name)
+        if kind.text_for is not None:
+            self._delta(frame, kind.text_for.name)
             return
         if subject is not None and _is_provisional(frame) and self.holes.ended(subject.id):
             self.withheld += 1
             return
         if subject is not None:
             self.memory.note(subject, frame.place, self._clock())
-            if kind.tells is not None and kind.tells.grows:
+            if kind.snapshot_of is not None and kind.snapshot_of.grows:
                 name = _name(event, subject.kind)
                 self.holes.snapshot(name, len(text_of(subject.value)))
-            elif kind.tells is MESSAGE:
+            elif kind.snapshot_of is MESSAGE:
                 self.holes.message(subject.id, time_of(subject.value, "created"))
         self._publish(frame)
 

@@ -50,13 +50,13 @@ def subject_of(event: Event, value: Any = None) -> Subject | None:
         value: what its JSON says, None where that was not read.
     """
     kind = type_of(event.type)
-    about, session, entity = kind.tells or kind.ends, event.sessionID, event.entity
+    about, session, entity = kind.snapshot_of or kind.removal_of, event.sessionID, event.entity
     if about is None or session is None or entity is None:
         return None
     if about.owner is not None and event.owner is None:
         return None
     said = None
-    if kind.tells is not None:
+    if kind.snapshot_of is not None:
         try:
             said = at(_properties(event) if value is None else value["properties"], kind.value)
         except (ValueError, KeyError, TypeError):

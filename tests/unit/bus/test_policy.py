@@ -48,17 +48,23 @@ LINE = Entity("line", grows=True)
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"policy": Policy.LATEST}, "needs tells="),
-        ({"policy": Policy.LATEST, "ends": GAUGE}, "needs tells="),
-        ({"policy": Policy.APPEND}, "APPEND and grows="),
-        ({"grows": LINE, "id": "lineID"}, "APPEND and grows="),
-        ({"policy": Policy.APPEND, "grows": GAUGE, "id": "gaugeID"}, "gauge is not declared"),
-        ({"policy": Policy.APPEND, "grows": LINE}, "needs id="),
-        ({"policy": Policy.APPEND, "grows": LINE, "id": "line.id"}, "needs id="),
-        ({"tells": GAUGE, "ends": GAUGE}, "one of tells, ends and grows"),
-        ({"tells": GAUGE, "owner": "ownerID"}, "needs owner="),
-        ({"tells": PART, "id": "id"}, "needs owner="),
-        ({"tells": Entity("mark", owner=PART), "id": "id", "owner": "partID"}, "part, which"),
+        ({"policy": Policy.LATEST}, "needs snapshot_of="),
+        ({"policy": Policy.LATEST, "removal_of": GAUGE}, "needs snapshot_of="),
+        ({"policy": Policy.APPEND}, "APPEND and text_for="),
+        ({"text_for": LINE, "id": "lineID"}, "APPEND and text_for="),
+        ({"policy": Policy.APPEND, "text_for": GAUGE, "id": "gaugeID"}, "gauge is not declared"),
+        ({"policy": Policy.APPEND, "text_for": LINE}, "needs id="),
+        ({"policy": Policy.APPEND, "text_for": LINE, "id": "line.id"}, "needs id="),
+        (
+            {"snapshot_of": GAUGE, "removal_of": GAUGE},
+            "one of snapshot_of, removal_of and text_for",
+        ),
+        ({"snapshot_of": GAUGE, "owner": "ownerID"}, "needs owner="),
+        ({"snapshot_of": PART, "id": "id"}, "needs owner="),
+        (
+            {"snapshot_of": Entity("mark", owner=PART), "id": "id", "owner": "partID"},
+            "part, which",
+        ),
     ],
     ids=str,
 )
@@ -71,5 +77,5 @@ def test_a_name_is_declared_once():
     with pytest.raises(ValueError, match=r"session\.idle is declared twice"):
         declare(EventType("session.idle"))
     with pytest.raises(ValueError, match="another kind of entity named part"):
-        declare(EventType("gauge.moved", tells=Entity("part")))
+        declare(EventType("gauge.moved", snapshot_of=Entity("part")))
     assert "gauge.moved" not in TYPES

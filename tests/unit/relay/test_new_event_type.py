@@ -16,7 +16,7 @@ from gateway.relay import Cursor, Endpoint, Log, Relay, Verdict, View, enter
 from gateway.relay.coalesce import coalesce
 from tests import gauges
 from tests.envelopes import deliveries, dump, enveloped, everything, instance, raw
-from tests.gauges import moved, noted, removed
+from tests.gauges import label, made, moved, noted, removed
 from tests.histories import flush_points
 
 NOW = 1_000_000_000
@@ -44,7 +44,7 @@ def relay_of(*events, **bounds):
     return relay
 
 
-def told(relay, last_id, view):
+def received(relay, last_id, view):
     """Return the verdict on an id, and all that a reader with the id gets."""
     entrance = enter(relay, last_id, view, NOW)
     parser = EventStreamParser()
@@ -132,10 +132,11 @@ def test_a_name_is_taken_for_that_of_no_other_entity():
             "delta": "p",
         },
     }
-    run = [part, moved("a", 1), noted("a", "1"), delta, moved("a", 5, "ses_2")]
+    run = [part, moved("a", 1), moved("a", 5, "ses_2")]
+    run += [noted("a", "1"), noted("a", "2", "ses_2"), delta]
     assert coalesced(*run) == run
     ledger = Ledger()
-    ledger.note(enveloped([*run, noted("a", "2", "ses_2")]))
+    ledger.note(enveloped(run))
     texts = {json.dumps(one): one for one in upserts(ledger, -1)}
     assert moved("a", 1, note="1") in texts.values()
     assert moved("a", 5, "ses_2", note="2") in texts.values()
@@ -166,27 +167,27 @@ def test_an_event_in_an_odd_form_passes_as_it_came_and_is_a_barrier(event):
 
 @pytest.mark.parametrize("session", ["ses", None])
 @pytest.mark.parametrize("view", [instance(), View(Endpoint.GLOBAL)])
-def test_a_reader_that_comes_late_is_told_of_it(session, view):
+def test_a_reader_that_comes_late_gets_it(session, view):
     events = [BUSY, moved("a", 1, session), moved("a", 2, session)]
     if session is not None:
         events.append(noted("a", "grown", session))
-    _, got = told(relay_of(*events), None, view)
+    _, got = received(relay_of(*events), None, view)
     expected = moved("a", 2, session, **({} if session is None else {"note": "grown"}))
     assert expected in got
     assert moved("a", 1, session) not in got
 
 
-def test_a_reader_that_fell_off_the_log_is_caught_up_and_is_told_of_its_end():
+def test_a_reader_that_fell_off_the_log_gets_snapshots_and_removals():
     events = [BUSY, moved("a", 1), moved("b", 1), removed("b"), moved("a", 2), noted("a", "x")]
     filling = [{"type": "plugin.added", "properties": {"id": str(n)}} for n in range(5000)]
     relay = relay_of(*events, *filling, max_events=1000)
-    verdict, got = told(relay, "p1epoch:3", instance())
+    verdict, got = received(relay, "p1epoch:3", instance())
     assert verdict is Verdict.CAUGHT_UP
     assert [one for one in got if one["type"].startswith("gauge.")] == [
         removed("b"),
         moved("a", 2, note="x"),
     ]
-    _, later = told(relay, None, instance())
+    _, later = received(relay, None, instance())
     assert removed("b") not in later
 
 
@@ -197,9 +198,34 @@ def test_a_stream_is_resumed_at_every_place():
     got = [e for step in deliveries(relay, Cursor(0), view) for e in step]
     assert len(got) > 4
     for cut, event in enumerate(got, start=1):
-        verdict, after = told(relay_of(*events), event.id, view)
+        verdict, after = received(relay_of(*events), event.id, view)
         assert verdict is Verdict.EXACT
         assert after == [json.loads(e.data) for e in got[cut:]]
+
+
+def test_an_entity_that_grew_since_its_creation_is_known_by_an_upsert():
+    ledger = Ledger()
+    ledger.note(enveloped([made("a", 1), noted("a", "x" * 100_000)]))
+    [upsert] = ledger.changed(-1)
+    expected = moved("a", 1, note="x" * 100_000)
+    assert json.loads(upsert.envelope().event.json()) == expected
+    assert upsert.is_long
+    assert json.loads(b"".join(upsert.json_pieces())) == expected
+
+
+def test_what_belongs_to_a_message_goes_with_the_message():
+    info = {"id": "msg", "sessionID": "ses", "role": "user"}
+    message = {"type": "message.updated", "properties": {"sessionID": "ses", "info": info}}
+    gone = {"type": "message.removed", "properties": {"sessionID": "ses", "messageID": "msg"}}
+    ledger = Ledger()
+    events = [message, label("set", "a", "msg"), label("set", "b", "msg")]
+    events += [label("set", "c", "other"), label("removed", "b", "msg"), gone]
+    ledger.note(enveloped(events[:4]))
+    assert ledger.sessions["ses"].live
+    assert upserts(ledger, -1) == [message, *events[1:4]]
+    ledger.note(enveloped(events)[4:])
+    assert upserts(ledger, 4) == [gone]
+    assert upserts(ledger, -1) == [gone, events[3]]
 
 
 def test_another_worker_gets_it_by_a_snapshot():
