@@ -142,6 +142,12 @@ class SnapshotGet(Struct, tag=True):
     """Tell what is. Body: a `bus.ledger.snapshot.Snapshot`, not JSON."""
 
 
+class IsOpen(Struct, tag=True):
+    """Whether this processor carries out an earlier request of the same peer. Body: a boolean."""
+
+    request: int
+
+
 class Readiness(Struct, tag=True):
     """Whether events can be had, and why not. Body: {"ready", "reasons", "upstream"?}."""
 
@@ -223,6 +229,7 @@ Command = (
     | Describe
     | Replay
     | SnapshotGet
+    | IsOpen
     | Readiness
     | AgentLines
     | AgentWork

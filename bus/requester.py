@@ -10,15 +10,13 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import gevent
 import msgspec
 import zmq
 from gevent.event import AsyncResult
 
-from bus.commands import Answer, Command, CommandFailed, Done, Request
-from bus.epoch import started_ms
+from bus.commands import Answer, Command, CommandFailed, Done, IsOpen, Request
 from bus.malformed import MALFORMED
 
 log = logging.getLogger("weir.bus")
@@ -40,11 +38,6 @@ class DeadlineExceeded(Exception):
     """The processor did not answer in time."""
 
 
-class _Waiting(NamedTuple):
-    answer: AsyncResult[Answer]
-    asked_ms: int
-
-
 class Requester:
     """Sends commands over a DEALER socket, many at once.
 
@@ -53,17 +46,24 @@ class Requester:
         alive: tells whether the processor was heard lately; asked while an answer is awaited, once
             it has answered nothing for `SILENT_S`.
         deadline_s: how long a call waits for its answer (at most `MAX_DEADLINE_S`).
+        restarts: how often the processor was seen to start anew. If that grows while an answer is
+            awaited, the processor is asked whether it still has the request.
     """
 
     def __init__(
-        self, socket: zmq.Socket[bytes], alive: Callable[[], bool], deadline_s: float = 10.0
+        self,
+        socket: zmq.Socket[bytes],
+        alive: Callable[[], bool],
+        deadline_s: float = 10.0,
+        restarts: Callable[[], int] = lambda: 0,
     ) -> None:
         self._socket = socket
         self._alive = alive
+        self._restarts = restarts
         self._deadline_s = min(deadline_s, MAX_DEADLINE_S)
         self._answered_at = time.monotonic()  # one that is asked for the first time may be slow
         self._ids = itertools.count(1)
-        self._waiting: dict[int, _Waiting] = {}
+        self._waiting: dict[int, AsyncResult[Answer]] = {}
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Answer).decode
 
@@ -77,7 +77,8 @@ class Requester:
         """
         with self._expected(command) as (request, result):
             self._send(request)
-            return _done(self._wait(result, min(deadline_s or self._deadline_s, MAX_DEADLINE_S)))
+            left_s = min(deadline_s or self._deadline_s, MAX_DEADLINE_S)
+            return _done(self._wait(request, result, left_s))
 
     def insist(self, command: Command) -> Done:
         """Ask, patiently, what may be asked twice: a busy processor may answer late.
@@ -108,23 +109,15 @@ class Requester:
                 log.warning("malformed answer of %d bytes: %s", len(data), error)
                 continue
             self._answered_at = time.monotonic()
-            waiting = self._waiting.get(answer.id)
-            if waiting is not None:
-                waiting.answer.set(answer)
-
-    def abandon(self, epoch: str) -> None:
-        """Give up what was asked before the processor of `epoch` started: it is lost."""
-        started = started_ms(epoch)
-        for waiting in self._waiting.values():
-            if waiting.asked_ms < started:
-                waiting.answer.set_exception(ProcessorGone("the processor was restarted"))
+            if (waiting := self._waiting.get(answer.id)) is not None:
+                waiting.set(answer)
 
     @contextmanager
     def _expected(self, command: Command) -> Iterator[tuple[Request, AsyncResult[Answer]]]:
         """Number a command, and have its answer taken as long as that is waited for."""
         request = Request(next(self._ids), command)
         result: AsyncResult[Answer] = AsyncResult()
-        self._waiting[request.id] = _Waiting(result, time.time_ns() // 1_000_000)
+        self._waiting[request.id] = result
         try:
             yield request, result
         finally:
@@ -146,18 +139,31 @@ class Requester:
         except zmq.Again:
             raise ProcessorGone("the processor is not there") from None
 
-    def _wait(self, result: AsyncResult[Answer], deadline_s: float) -> Answer:
-        left = deadline_s
-        while left > 0:
-            answer = result.wait(timeout=min(left, _LIVENESS_CHECK_S))
+    def _wait(self, request: Request, result: AsyncResult[Answer], deadline_s: float) -> Answer:
+        until, restarts = time.monotonic() + deadline_s, self._restarts()
+        while (left_s := until - time.monotonic()) > 0:
+            if self._restarts() != restarts:
+                restarts = self._restarts()
+                self._check_open(request, result, left_s)
+                continue
+            answer = result.wait(timeout=min(left_s, _LIVENESS_CHECK_S))
             if answer is not None:
                 return answer
-            if result.exception is not None:
-                raise result.exception
             if not self._alive() and time.monotonic() - self._answered_at > SILENT_S:
                 raise ProcessorGone("the processor went away")
-            left -= _LIVENESS_CHECK_S
         raise DeadlineExceeded(f"no answer from the processor within {deadline_s:g} s")
+
+    def _check_open(
+        self, request: Request, result: AsyncResult[Answer], deadline_s: float
+    ) -> None:
+        """Ask a processor that was started anew whether it has a request.
+
+        The channel keeps the order. So the request has arrived before this question, or was lost
+        with the last start of the processor; and an answer has arrived before the answer to this.
+        """
+        is_open = self.call(IsOpen(request.id), deadline_s).body == b"true"
+        if not is_open and not result.ready():
+            raise ProcessorGone("the processor was restarted")
 
 
 def _done(answer: Answer) -> Done:

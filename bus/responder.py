@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import gevent
 import msgspec
@@ -17,6 +18,7 @@ from bus.commands import (
     CommandFailed,
     Done,
     Failed,
+    IsOpen,
     Replay,
     Request,
     SnapshotGet,
@@ -53,6 +55,7 @@ class Responder:
         self._handler = handler
         self._malformed = 0
         self._bulky = BoundedSemaphore(_BULKY_AT_ONCE)
+        self._open: set[tuple[bytes, int]] = set()
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Request).decode
         self._decode_id = msgspec.msgpack.Decoder(_RequestId).decode
@@ -79,11 +82,16 @@ class Responder:
             if refusal is not None:
                 self._send(peer, refusal)
             return
-        if not isinstance(request.command, _BULKY):
-            self._send(peer, self._answer(request))
+        if isinstance(request.command, IsOpen):
+            is_open = (peer, request.command.request) in self._open
+            self._send(peer, Done(request.id, b"true" if is_open else b"false"))
             return
-        with self._bulky:
-            self._send(peer, self._answer(request))
+        self._open.add((peer, request.id))
+        try:
+            with self._bulky if isinstance(request.command, _BULKY) else nullcontext():
+                self._send(peer, self._answer(request))
+        finally:
+            self._open.discard((peer, request.id))
 
     def _send(self, peer: bytes, answer: Answer) -> None:
         try:

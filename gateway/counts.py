@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from bus.subscriber import SourceCounts
+from bus.source_state import SourceCounts
 from gateway.relay import Step
 
 By = dict[str, int]

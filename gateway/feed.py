@@ -7,18 +7,16 @@ own events, and those of no other: it joins when it is heard.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 
 import zmq
 
-from bus import replay, sockets
+from bus import sockets
 from bus.endpoints import Endpoints
-from bus.envelope import Envelope
-from bus.replay import CannotRepair
 from bus.requester import SILENT_S, Requester
-from bus.subscriber import SourceState, Subscriber
+from bus.source_state import SourceState
+from bus.subscriber import Subscriber
 from bus.version import installed_version
-from gateway import ingest
+from gateway.ingest import Ingest
 from gateway.readers import Readers
 from gateway.readiness import ReadinessMemory
 from gateway.settings import Settings
@@ -48,41 +46,21 @@ class Feed:
         command_timeout_s: float,
         relays: bool,
     ) -> None:
-        self._bus = bus
-        self._readers = readers
         self.requester = Requester(
             sockets.requester_socket(context, bus.commands),
             alive=lambda: self.subscriber.alive(SILENT_S),
             deadline_s=command_timeout_s,
+            restarts=lambda: self.subscriber.restarts,
         )
         self.subscriber = Subscriber(
-            sockets.subscriber_socket(context, [bus.events]),
-            repair=self._repair,
-            join=self._join,
-            on_restart=self._restarted,
-            before_wait=readers.lanes.flush,
+            sockets.subscriber_socket(context, [bus.events]), before_wait=readers.lanes.flush
         )
+        self._ingest = Ingest(bus.url, self.subscriber, self.requester, readers)
         self.memory = ReadinessMemory(bus.url, self.requester, installed_version(), relays)
 
     def loops(self) -> Sequence[Callable[[], None]]:
         """Return what has to run, each in a greenlet of its own."""
-        receive = partial(ingest.run, self.subscriber, self._readers)
-        return receive, self.requester.run, self.memory.run
-
-    def _join(self) -> tuple[str, str, int]:
-        self._readers.lanes.log_has_grown()
-        try:
-            return ingest.join(self._readers, self.requester)
-        except CannotRepair as error:
-            raise type(error)(f"bus {self._bus.url}: {error}") from error
-
-    def _repair(self, _source: str, epoch: str, after: int, upto: int) -> list[Envelope]:
-        self._readers.lanes.log_has_grown()
-        return replay.fetch(self.requester, epoch, after, upto)
-
-    def _restarted(self, _source: str, epoch: str) -> None:
-        """Give up what was asked of the processor before it started anew."""
-        self.requester.abandon(epoch)
+        return self._ingest.run, self.requester.run, self.memory.run
 
 
 class Feeds:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import time
 
-from bus import clone
+from bus import clone, replay
+from bus.envelope import Envelope
+from bus.gap_repair import (
+    Answer,
+    Deliver,
+    Joined,
+    Missing,
+    NeedSnapshot,
+    Outcome,
+    Question,
+    Replayed,
+    Unanswered,
+)
+from bus.replay import CannotRepair, NobodyThere
 from bus.requester import Requester
 from bus.slices import Slice
 from bus.subscriber import Subscriber
@@ -13,36 +26,75 @@ from gateway.readers import Readers
 _SLICE_S = 0.003
 
 
-def run(subscriber: Subscriber, readers: Readers) -> None:
-    """Move what the bus brings into the log for ever; a greenlet of its own.
+class Ingest:
+    """Moves what one bus brings into the log.
 
-    In a storm there is always a next frame. So the loop is let go at every cut of the log, and
-    each reader whose socket takes it gets as far as that before more comes in: one that can keep
-    up is never outrun, however many there are. Meanwhile the bus holds what waits.
+    Args:
+        bus: names the bus in log lines.
+        subscriber: receives from the bus.
+        requester: asks the processor of the bus for what is missing.
+        readers: get the events.
     """
-    relay = readers.relay
-    cuts, hold = 0, Slice(_SLICE_S)
-    subscriber.join()
-    while True:
-        envelopes = subscriber.receive()
-        if envelopes:
-            relay.append(envelopes)
-            readers.received += len(envelopes)
-        else:  # a heartbeat, of which there is one a second
-            relay.let_go(time.monotonic())
-        if relay.log.cuts != cuts or hold.is_over:
-            cuts = relay.log.cuts
-            readers.lanes.log_has_grown()
-            hold.let_turn()
 
+    def __init__(
+        self, bus: str, subscriber: Subscriber, requester: Requester, readers: Readers
+    ) -> None:
+        self._bus = bus
+        self._subscriber = subscriber
+        self._requester = requester
+        self._readers = readers
 
-def join(readers: Readers, requester: Requester) -> tuple[str, str, int]:
-    """Go on from what a processor knows; returns source, epoch and seq.
+    def run(self) -> None:
+        """Receive for ever; a greenlet of its own.
 
-    Raises:
-        CannotRepair: it does not tell.
-    """
-    cloned = clone.fetch(requester)
-    readers.relay.load(cloned)
-    readers.lanes.log_has_grown()
-    return cloned.snapshot.source, cloned.snapshot.epoch, cloned.snapshot.seq
+        In a storm there is always a next frame. So the loop is let go at every cut of the log, and
+        each reader whose socket takes it gets as far as that before more comes in: one that can
+        keep up is never outrun, however many there are. Meanwhile the bus holds what waits.
+        """
+        readers, relay = self._readers, self._readers.relay
+        cuts, hold = 0, Slice(_SLICE_S)
+        receive = self._subscriber.receive
+        self.settle(NeedSnapshot())
+        while True:
+            outcome = receive()
+            # A call less for nearly every frame: in everyday work an event comes alone.
+            envelopes = outcome.envelopes if isinstance(outcome, Deliver) else self.settle(outcome)
+            if envelopes:
+                relay.append(envelopes)
+                readers.received += len(envelopes)
+            else:  # a heartbeat, of which there is one a second
+                relay.let_go(time.monotonic())
+            if relay.log.cuts != cuts or hold.is_over:
+                cuts = relay.log.cuts
+                readers.lanes.log_has_grown()
+                hold.let_turn()
+
+    def settle(self, outcome: Outcome) -> list[Envelope]:
+        """Ask what has to be asked, and return the events that may be delivered then."""
+        while not isinstance(outcome, Deliver):
+            if not isinstance(outcome, Missing | NeedSnapshot):
+                return []
+            outcome = self._subscriber.answer(self._ask(outcome))
+        return outcome.envelopes
+
+    def join(self) -> Joined:
+        """Take in a snapshot of what the processor knows.
+
+        Raises:
+            CannotRepair: there is none.
+        """
+        cloned = clone.fetch(self._requester)
+        self._readers.relay.load(cloned)
+        self._readers.lanes.log_has_grown()
+        snapshot = cloned.snapshot
+        return Joined(snapshot.source, snapshot.epoch, snapshot.seq)
+
+    def _ask(self, question: Question) -> Answer:
+        self._readers.lanes.log_has_grown()  # the readers need not wait for the answer
+        try:
+            if isinstance(question, Missing):
+                gap = question.epoch, question.after, question.upto
+                return Replayed(replay.fetch(self._requester, *gap))
+            return self.join()
+        except CannotRepair as error:
+            return Unanswered(f"bus {self._bus}: {error}", isinstance(error, NobodyThere))

@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 
 from bus.ledger import Ledger
 from bus.log import Log
-from bus.subscriber import SourceCounts, SourceState
+from bus.source_state import SourceCounts, SourceState
 from gateway.agent_counts import AgentCounts
 from gateway.counts import Counts
 from gateway.feed import Feeds

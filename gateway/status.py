@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from bus.subscriber import SourceCounts
+from bus.source_state import SourceCounts
 from gateway.counts import Counts, Sent
 from gateway.relay import View
 

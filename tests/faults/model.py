@@ -6,18 +6,18 @@ the sockets are not, so that a test decides which frame arrives, and when.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 from bus import clone, replay
 from bus.commands import Command, Done, Replay
 from bus.envelope import Envelope
 from bus.events import from_json
+from bus.gap_repair import Joined, NeedSnapshot
 from bus.log import Log
 from bus.publisher import Publisher
 from bus.requester import DeadlineExceeded
 from bus.subscriber import Subscriber
-from gateway import ingest
+from gateway.ingest import Ingest
 from gateway.proxy.timeslice import TimeSlice
 from gateway.readers import Readers
 from gateway.relay import Relay, View
@@ -109,7 +109,7 @@ class WorkerModel:
         self._feeds = {processor: _Fed(processor, self.readers) for processor in processors}
         for processor, feed in self._feeds.items():
             processor.workers.append(self)
-            feed.join()
+            feed.settle(NeedSnapshot())
 
     def knows(self, envelope: Envelope) -> bool:
         """Tell whether it can have heard of an event."""
@@ -117,7 +117,7 @@ class WorkerModel:
         return any(place in feed.heard for feed in self._feeds.values())
 
     def hear(self, count: int, flush: bool = True) -> None:
-        """Take the next frames, at most `count`, as `gateway.ingest.run` does.
+        """Take the next frames, at most `count`, as `gateway.ingest.Ingest.run` does.
 
         Args:
             count: of frames.
@@ -146,8 +146,17 @@ class WorkerModel:
         return FakeOutlet(self.readers, reader, room).pieces()
 
 
-class _Fed(Subscriber):
-    """A subscriber that is handed its frames.
+class _Handed(Subscriber):
+    """A subscriber that is handed its frames."""
+
+    frame = b""
+
+    def _next(self) -> bytes:
+        return self.frame
+
+
+class _Fed(Ingest):
+    """What a worker hears of a processor.
 
     Attributes:
         heard: epoch and seq of each event that it can have heard of, and not forgotten since.
@@ -156,31 +165,25 @@ class _Fed(Subscriber):
     def __init__(self, processor: ProcessorModel, readers: Readers) -> None:
         self.heard: set[tuple[str, int]] = set()
         self._ledgers = readers.relay.ledgers
-        self._join_readers = partial(ingest.join, readers, processor)  # type: ignore[arg-type]
-        super().__init__(
-            None,  # type: ignore[arg-type]
-            repair=lambda _source, *gap: replay.fetch(processor, *gap),  # type: ignore[arg-type]
-            join=self._begin,
-        )
+        self._handed = _Handed(None)  # type: ignore[arg-type]
+        super().__init__("model", self._handed, processor, readers)  # type: ignore[arg-type]
 
     def take(self, frame: bytes) -> list[Envelope]:
         """Receive a frame."""
-        self._frame = frame
-        envelopes = self.receive()
+        self._handed.frame = frame
+        envelopes = self.settle(self._handed.receive())
         self.heard.update((one.epoch, one.seq) for one in envelopes)
         return envelopes
 
-    def _begin(self) -> tuple[str, str, int]:
+    def join(self) -> Joined:
         """Begin anew: to what was heard comes what the snapshot tells.
 
         But if something was forgotten meanwhile, what is known to be gone is too: it may be back.
         """
         before = {name: (one.epoch, one.seq) for name, one in self._ledgers.items()}
-        source, epoch, upto = self._join_readers()
+        joined = super().join()
+        source, epoch = joined.source, joined.epoch
         if self._ledgers[source].floor > dict([before.get(source, ("", 0))]).get(epoch, 0):
             self.heard.clear()
-        self.heard |= {(epoch, seq) for seq in range(1, upto + 1)}
-        return source, epoch, upto
-
-    def _next(self) -> bytes:
-        return self._frame
+        self.heard |= {(epoch, seq) for seq in range(1, joined.seq + 1)}
+        return joined

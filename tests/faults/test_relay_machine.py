@@ -17,7 +17,6 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 import bus.log
-import bus.subscriber
 import gateway.stream
 from bus.ledger.slot import ended
 from bus.sse import EventStreamParser, ServerSentEvent
@@ -387,7 +386,7 @@ def doubled(held: State, truth: State):
 def _small_segments(monkeypatch):
     monkeypatch.setattr(bus.log, "SEGMENT_EVENTS", bus.log.SEGMENT_EVENTS)
     monkeypatch.setattr(bus.log, "LONG_RUN_EVENTS", bus.log.LONG_RUN_EVENTS)
-    monkeypatch.setattr(bus.subscriber, "TRY_AGAIN_S", 0.0)
+    monkeypatch.setattr(bus.gap_repair, "TRY_AGAIN_S", 0.0)
     monkeypatch.setattr(gateway.stream, "patience_s", lambda relay, last_id: 0.0)
 
 

@@ -8,10 +8,63 @@ import zmq
 
 from bus import sockets
 from bus.codec import Frame, encode
+from bus.envelope import Envelope
+from bus.gap_repair import (
+    Answer,
+    Deliver,
+    Joined,
+    Missing,
+    Nothing,
+    Question,
+    Replayed,
+    Unanswered,
+)
+from bus.replay import CannotRepair, NobodyThere
 from bus.subscriber import Subscriber
 from tests.processes import wait_until
 
 _LAST = b"that is all"
+
+
+class Asking(Subscriber):
+    """A subscriber with what it needs to answer its questions, as in a gateway.
+
+    Args:
+        socket: a SUB socket.
+        repair: given source, epoch, the seq before a gap and the last in it, returns what was in
+            it or raises `CannotRepair`.
+        join: returns where a snapshot ends, or raises `CannotRepair`. Without it, what `repair`
+            does not bring is lost.
+    """
+
+    def __init__(self, socket: zmq.Socket, repair, join) -> None:
+        super().__init__(socket)
+        self._repair = repair
+        self._join = join
+
+    def receive(self) -> list[Envelope]:
+        """Wait for one frame and return the events that it brings, missing ones first."""
+        outcome = super().receive()
+        while not isinstance(outcome, Deliver | Nothing):
+            outcome = self.answer(self._ask(outcome))
+        return outcome.envelopes if isinstance(outcome, Deliver) else []
+
+    def _ask(self, question: Question) -> Answer:
+        try:
+            if isinstance(question, Missing):
+                return Replayed(self._replayed(question))
+            if self._join is None:
+                raise NobodyThere("nobody to ask")
+            return Joined(*self._join())
+        except CannotRepair as error:
+            if isinstance(question, Missing) and self._join is None:
+                return Replayed([], str(error))
+            return Unanswered(str(error), isinstance(error, NobodyThere))
+
+    def _replayed(self, gap: Missing) -> list[Envelope]:
+        if self._repair is None:
+            raise CannotRepair("nobody to ask")
+        return self._repair(gap.source, gap.epoch, gap.after, gap.upto)
 
 
 class Bus:
@@ -26,14 +79,14 @@ class Bus:
         self._context = context
         self._address = address
 
-    def subscriber(self, *repair, **how) -> Subscriber:
+    def subscriber(self, repair=None, join=None) -> "Asking":
         """Return a subscriber that hears all that is sent from now on."""
         socket = sockets.subscriber_socket(self._context, [self._address])
         wait_until(lambda: self._hears(socket), what="a subscription")
         self.socket.send(_LAST)
         while socket.recv() != _LAST:
             pass  # an earlier call may be on its way for as long as the machine is busy
-        return Subscriber(socket, *repair, **how)
+        return Asking(socket, repair, join)
 
     def send(self, *frames: Frame) -> None:
         """Put frames on the bus as they are."""

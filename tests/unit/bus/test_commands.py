@@ -44,6 +44,7 @@ class Channel:
     def __init__(self, address: str, context: zmq.green.Context) -> None:
         self.address = address
         self.alive = True
+        self.restarts = 0
         self._context = context
         self._greenlets: list[gevent.Greenlet] = []
 
@@ -56,7 +57,7 @@ class Channel:
     def requester(self, deadline_s: float = 10.0) -> Requester:
         """Start a requester."""
         socket = sockets.requester_socket(self._context, self.address)
-        requester = Requester(socket, lambda: self.alive, deadline_s)
+        requester = Requester(socket, lambda: self.alive, deadline_s, lambda: self.restarts)
         self._spawn(requester.run)
         return requester
 
@@ -206,6 +207,39 @@ def test_a_processor_that_nobody_hears_but_that_answers_has_not_gone_away(channe
     assert call.get(timeout=20).body == b"1"
 
 
+def test_what_a_restarted_processor_has_lost_is_not_waited_for(channel):
+    lost = sockets.responder_socket(channel._context, channel.address)
+    requester = channel.requester()
+    until(requester._socket, zmq.POLLOUT)
+    call = gevent.spawn(requester.call, SessionGet("ses_1"), 60)
+    lost.recv_multipart()
+    lost.close(linger=0)
+    channel.answer_with(echo)
+    requester.insist(Statuses())
+    channel.restarts += 1
+    with pytest.raises(ProcessorGone, match="was restarted"):
+        call.get(timeout=20)
+
+
+def test_what_a_restarted_processor_carries_out_is_waited_for(channel):
+    """The worker may hear of the restart after it has asked the new processor."""
+    release, looks = Event(), []
+
+    def handler(command):
+        release.wait()
+        return b"1", None
+
+    requester = channel.joined(handler)
+    requester._restarts = lambda: looks.append(1) or min(len(looks) - 1, 1)
+    call = gevent.spawn(requester.call, SessionGet("ses_1"), 30)
+    with gevent.Timeout(20):
+        while len(looks) < 6:  # of which one has asked, and four have looked before and meanwhile
+            gevent.sleep(0.01)
+    release.set()
+    assert call.get(timeout=20).body == b"1"
+    assert requester._waiting == {}
+
+
 def test_who_insists_takes_a_late_answer_of_one_that_nobody_hears(channel, monkeypatch):
     monkeypatch.setattr(bus.requester, "SILENT_S", 0.0)
     requester = channel.joined(lambda command: gevent.sleep(1.2) or (b"1", None))
@@ -254,7 +288,7 @@ def test_a_deadline_is_kept_and_its_late_answer_is_nobodys(channel):
 def test_no_call_waits_longer_than_a_minute(channel, monkeypatch):
     waited_s = []
 
-    def wait(result, deadline_s):
+    def wait(request, result, deadline_s):
         waited_s.append(deadline_s)
         return Done(1, b"")
 

@@ -6,13 +6,13 @@ import time
 import gevent
 import pytest
 
-from bus import subscriber as bus_subscriber
+from bus import gap_repair
 from bus.codec import Batch, Heartbeat
 from bus.envelope import Envelope
 from bus.events import from_json
 from bus.publisher import BATCH_BYTES, BATCH_EVENTS, Publisher
 from bus.replay import CannotRepair, NobodyThere
-from bus.subscriber import MOST_OVER
+from bus.source_state import MOST_OVER
 from tests.envelopes import dump
 
 
@@ -320,7 +320,7 @@ def test_a_snapshot_of_another_source_repairs_nothing(bus):
 @pytest.fixture
 def at_once(monkeypatch):
     """Have each frame be an occasion to try a gap again."""
-    monkeypatch.setattr(bus_subscriber, "TRY_AGAIN_S", 0.0)
+    monkeypatch.setattr(gap_repair, "TRY_AGAIN_S", 0.0)
 
 
 def test_nothing_passes_a_gap_that_cannot_be_repaired_until_it_can(bus, at_once):

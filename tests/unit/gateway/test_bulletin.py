@@ -6,7 +6,7 @@ import time
 from bus.events import from_json
 from bus.heart import Heart, Notifier
 from bus.publisher import Publisher
-from bus.subscriber import SourceCounts, SourceState
+from bus.source_state import SourceCounts, SourceState
 from gateway.bulletin import Bulletin
 from gateway.loop_lag import LoopLag
 from gateway.observer import MAX_LAGGARDS, Observer, lag_at

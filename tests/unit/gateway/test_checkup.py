@@ -8,7 +8,7 @@ import pytest
 
 from bus.heart import Heart, Notifier
 from bus.requester import ProcessorGone
-from bus.subscriber import SourceState
+from bus.source_state import SourceState
 from gateway.bulletin import Bulletin
 from gateway.checkup import Checkup, ProcessorStatus
 from gateway.loop_lag import LoopLag

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from bus.subscriber import SourceCounts
+from bus.source_state import SourceCounts
 from gateway import metrics
 from gateway.checkup import Diagnosis, ProcessorStatus
 from gateway.counts import Counts, Sent
