@@ -23,6 +23,7 @@ from bus.commands import (
     Request,
     SnapshotGet,
 )
+from bus.fairness import COMMANDS_A_TURN
 from bus.malformed import MALFORMED, worth_a_line
 
 log = logging.getLogger("weir.bus")
@@ -30,7 +31,6 @@ log = logging.getLogger("weir.bus")
 # Each takes tens of megabytes for a moment.
 _BULKY = (Replay, SnapshotGet)
 _BULKY_AT_ONCE = 2
-_COMMANDS_AT_ONCE = 16
 
 Handler = Callable[[Command], Body | tuple[bytes, str | None]]
 
@@ -63,7 +63,7 @@ class Responder:
     def run(self) -> None:
         """Receive commands for ever; a greenlet of its own."""
         while True:
-            for _ in range(_COMMANDS_AT_ONCE):
+            for _ in range(COMMANDS_A_TURN):
                 peer, *frames = self._socket.recv_multipart()
                 gevent.spawn(self._serve, peer, b"".join(frames))
             gevent.sleep(0)  # to receive what has come already lets no other greenlet run

@@ -28,6 +28,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from bus.commands import CommandFailed, Describe
+from bus.fairness import TimeSlice
 from bus.requester import DeadlineExceeded, ProcessorGone
 from gateway.directory import is_tidy, spelt_directory, tidy
 from gateway.feed import Feed
@@ -44,7 +45,6 @@ _UNSURE_S = 1.0
 _DEADLINE_S = 1.0
 _GREETED_WITHIN_S = 2.0  # longer than the deadline: then there is an answer, or there is none
 _AT_ONCE = 8
-_A_TURN = 64
 _PAUSES = 10  # a look that takes long is made more rarely
 _MOST_ANSWERS = 1024
 _NOWHERE = ""
@@ -134,10 +134,10 @@ class Folders:
 
     def look_again(self) -> None:
         """Turn readers to the folder that has become known, or is another now."""
-        for number, wanted in enumerate(list(self._groups), start=1):
+        turn = TimeSlice()
+        for wanted in list(self._groups):
             self._look_again(wanted)
-            if number % _A_TURN == 0:
-                gevent.sleep(0)
+            turn.pass_on_if_over()
 
     def _look_again(self, wanted: View) -> None:
         group = self._groups.get(wanted)

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import gevent
 
 from bus.events.catalogue import SERVER_HEARTBEAT
+from bus.fairness import TimeSlice
 from bus.ids import Ids
 from gateway.lane import Rank
-from gateway.proxy.timeslice import TimeSlice
 from gateway.reader import Reader
 from gateway.relay.frames import server_frame
 from gateway.relay.mark import event_id

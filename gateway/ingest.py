@@ -6,6 +6,7 @@ import time
 
 from bus import clone, replay
 from bus.envelope import Envelope
+from bus.fairness import INGEST_SLICE_S, TimeSlice, let_turn
 from bus.gap_repair import (
     Answer,
     Deliver,
@@ -19,11 +20,8 @@ from bus.gap_repair import (
 )
 from bus.replay import CannotRepair, NobodyThere
 from bus.requester import Requester
-from bus.slices import Slice
 from bus.subscriber import Subscriber
 from gateway.readers import Readers
-
-_SLICE_S = 0.003
 
 
 class Ingest:
@@ -52,7 +50,7 @@ class Ingest:
         keep up is never outrun, however many there are. Meanwhile the bus holds what waits.
         """
         readers, relay = self._readers, self._readers.relay
-        cuts, hold = 0, Slice(_SLICE_S)
+        cuts, turn = 0, TimeSlice(INGEST_SLICE_S)
         receive = self._subscriber.receive
         self.settle(NeedSnapshot())
         while True:
@@ -64,10 +62,10 @@ class Ingest:
                 readers.received += len(envelopes)
             else:  # a heartbeat, of which there is one a second
                 relay.let_go(time.monotonic())
-            if relay.log.cuts != cuts or hold.is_over:
+            if relay.log.cuts != cuts or turn.is_over:
                 cuts = relay.log.cuts
                 readers.lanes.log_has_grown()
-                hold.let_turn()
+                let_turn()
 
     def settle(self, outcome: Outcome) -> list[Envelope]:
         """Ask what has to be asked, and return the events that may be delivered then."""

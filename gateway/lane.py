@@ -18,8 +18,8 @@ from copy import copy
 
 from gevent.event import Event
 
+from bus.fairness import TimeSlice
 from gateway.counts import Sent
-from gateway.proxy.timeslice import TimeSlice
 from gateway.reader import Reader
 from gateway.relay import Cursor, FellOff, Relay, Step, View
 from gateway.relay.frames import in_chunks

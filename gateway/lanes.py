@@ -12,13 +12,12 @@ from operator import attrgetter
 import gevent
 from gevent.event import Event
 
+from bus.fairness import TimeSlice, pause_after
 from gateway.counts import Sent
 from gateway.lane import Lane
-from gateway.proxy.timeslice import TimeSlice
 from gateway.reader import Reader
 from gateway.relay import Relay, View
 from gateway.relay.latest import Subject, subjects_of
-from gateway.relay.pacing import pause_after
 
 _LOOK_AT_ALL_S = 0.5
 _LOOK_AT_ALL_SHARE = 1 / 8

@@ -9,12 +9,12 @@ from heapq import nsmallest
 from itertools import count
 from operator import attrgetter
 
+from bus.fairness import Gate, Turnstile
 from gateway.counts import Sent
 from gateway.evictions import Cause, none_yet
 from gateway.lanes import Lanes
 from gateway.reader import UNNAMED, Client, Reader
 from gateway.relay import Entrance, Relay, Verdict, View, enter, go_on, look_elsewhere
-from gateway.turnstile import Gate, Turnstile
 
 
 class TooManyReaders(Exception):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import gevent
 
-from bus.slices import A_TURN_S
+from bus.fairness import A_TURN_S, READERS_A_TURN
 from gateway.reader import Reader
 from gateway.readers import Readers
 
@@ -17,8 +17,6 @@ log = logging.getLogger("weir.gateway")
 
 _CHECKS = 10
 _MOST_EVERY_S = 1.0
-# Some tenths of a millisecond, so that nobody who reads has to wait for it.
-_LOOKED_AT_ONCE = 16
 
 
 class Shedding:
@@ -40,11 +38,11 @@ class Shedding:
         while True:
             began = time.monotonic()
             readers = list(self._that_may_stall(began - self._timeout_s / 2))
-            pauses = math.ceil(len(readers) / _LOOKED_AT_ONCE) or 1
+            pauses = math.ceil(len(readers) / READERS_A_TURN) or 1
             for number in range(pauses):
                 due = began + self._every_s * (number + 1) / pauses
                 gevent.sleep(max(due - time.monotonic(), A_TURN_S))
-                for reader in readers[number * _LOOKED_AT_ONCE :][:_LOOKED_AT_ONCE]:
+                for reader in readers[number * READERS_A_TURN :][:READERS_A_TURN]:
                     self._look_at(reader)
 
     def _look_at(self, reader: Reader) -> None:

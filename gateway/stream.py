@@ -20,6 +20,7 @@ from typing import Final
 import gevent
 
 from bus.events.catalogue import SERVER_CONNECTED
+from bus.fairness import STEPS_A_TURN
 from bus.ids import Ids
 from gateway.connection import Connection
 from gateway.door.wire import Wire
@@ -33,7 +34,6 @@ from gateway.relay.frames import PIECE_BYTES, server_frame
 
 log = logging.getLogger("weir.gateway")
 
-_STEPS_A_TURN = 2
 _RETRY_MS = (500, 1500)
 _RANDOM: Final = random.SystemRandom()
 _LOOK_S = 0.05
@@ -215,12 +215,9 @@ class Stream:
             yield piece[start : start + PIECE_BYTES]
 
     def _let_go(self) -> None:
-        """Let others in, or a reader who lags and reads fast would keep the loop to itself.
-
-        Every second step is enough, and as much as ingest adds at a time (`gateway.ingest`).
-        """
+        """Let others run, or a reader that lags and reads fast would keep the loop to itself."""
         self._steps += 1
-        if self._steps % _STEPS_A_TURN == 0:
+        if self._steps % STEPS_A_TURN == 0:
             gevent.sleep(0)
 
     def _retry(self) -> bytes:

@@ -18,9 +18,7 @@ from typing import Any
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from bus.slices import Slice
-
-_SLICE_S = 0.01
+from bus.fairness import READ_SLICE_S, TimeSlice
 
 
 class _FairReads(io.RawIOBase):
@@ -32,12 +30,11 @@ class _FairReads(io.RawIOBase):
 
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw
-        self._slice = Slice(_SLICE_S)
+        self._turn = TimeSlice(READ_SLICE_S)
 
     def readinto(self, buffer: Any) -> int | None:
         """Read what is there, or wait for something."""
-        if self._slice.is_over:
-            self._slice.let_turn()
+        self._turn.pass_on_if_over()
         return self._raw.readinto(buffer)
 
     def readable(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import gevent
 
 from bus.events.message import Failure, UserMessage
-from bus.slices import Slice
+from bus.fairness import TURN_SLICE_S, TimeSlice
 from processor.answer import Answer
 from processor.bounds import TURN_MEMORY
 from processor.conversation import chat
@@ -33,9 +33,6 @@ from processor.store.database import Database
 from processor.turn import Turn
 
 log = logging.getLogger("weir.processor")
-
-# A provider that never makes us wait must not keep the loop from everybody else.
-SLICE_S = 0.002
 
 
 class Generated(Answer):
@@ -89,15 +86,13 @@ class Generated(Answer):
             self._stream(EngineRequest(self._prompt.model.modelID, said))
 
     def _stream(self, request: EngineRequest) -> None:
-        hold = Slice(SLICE_S)
+        hold = TimeSlice(TURN_SLICE_S)
         with contextlib.closing(self._engine.stream(request)) as stream:
             for chunks in stream:
                 self._say(chunks)
                 # A store that does not keep up holds back the model, not the memory.
                 self.turn.wait_until_published()
-                if hold.is_over:
-                    gevent.sleep(0)
-                    hold.begin()
+                hold.pass_on_if_over()
 
     def _say(self, chunks: list[Chunk]) -> None:
         for kind, run in itertools.groupby(chunks, type):

@@ -41,9 +41,9 @@ from bus.events.catalogue import (
 from bus.events.message import AssistantMessage, Failure, Message, UserMessage
 from bus.events.part import Part, ReasoningPart, TextPart, Tokens
 from bus.events.session import Idle, Session, Status, Todo
+from bus.fairness import TURN_SLICE_S, TimeSlice
 from bus.ids import Ids
 from bus.publisher import Publisher
-from bus.slices import Slice
 from processor.clock import not_before, now_ms
 from processor.statuses import Statuses
 from processor.store import agents, chunks, messages, open_turns, sessions
@@ -52,8 +52,6 @@ from processor.store.drafts import Drafts
 from processor.store.transaction import Transaction, commit
 
 Write: TypeAlias = "AsyncResult[Any]"
-
-_SLICE_S = 0.002
 
 
 class NotSaved(Exception):
@@ -152,15 +150,14 @@ class Record:
         """Wait until everything published has left."""
         if not self._waiting:
             return
-        hold = Slice(_SLICE_S)
+        hold = TimeSlice(TURN_SLICE_S)
         while self._waiting:
             write, _ = self._waiting[0]
             if write is not None and not write.ready():
                 write.wait()
             else:
                 self._let_first_go()
-            if hold.is_over:
-                hold.let_turn()
+            hold.pass_on_if_over()
 
     def _put(self, publish: Callable[[], None], write: Write | None) -> None:
         """Publish after all that waits, and after `write`; never if that fails."""

@@ -11,6 +11,7 @@ from wsgiref.types import WSGIApplication
 
 import gevent
 
+from bus.fairness import TimeSlice
 from gateway.door import own
 from gateway.door.networks import Networks
 from gateway.door.reception import receive_head
@@ -22,7 +23,6 @@ from gateway.errors import error_body
 from gateway.proxy.failures import ClientGone, Refusal
 from gateway.proxy.proxy import Proxy
 from gateway.proxy.target import own_route
-from gateway.proxy.timeslice import TimeSlice
 
 log = logging.getLogger("weir.gateway")
 

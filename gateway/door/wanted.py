@@ -6,9 +6,9 @@ import math
 import time
 from collections.abc import Iterator
 
+from bus.fairness import TimeSlice
 from gateway.door.request import Request
 from gateway.proxy.failures import Refusal
-from gateway.proxy.timeslice import TimeSlice
 
 DEADLINE_S = 300.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gevent
 import h11
 
+from bus.fairness import TimeSlice
 from gateway.door.request import Request
 from gateway.peer import PeerWatch
 from gateway.proxy.connection import Connection, NothingHeard
@@ -19,7 +20,6 @@ from gateway.proxy.framing import Framing
 from gateway.proxy.headers import Header, end_to_end
 from gateway.proxy.outlet import Outlet
 from gateway.proxy.patience import Patience
-from gateway.proxy.timeslice import TimeSlice
 
 
 class Exchange:

@@ -1,14 +1,9 @@
-"""When readers that wait for the same are flushed.
+"""How often the readers of a lane get further deltas of a text.
 
-Two bounds, each a maximum age and never a debounce: a steady trickle is not held back by its own
-arrival.
-
-1. The worker's: flushes are spaced in proportion to their cost, so that readers take a bounded
-   share of the worker's time and the rest is left to ingest and other routes.
-2. The clients': a client lays out a text anew for each delta, which costs it time in proportion to
-   the length of the text. Further deltas of a part leave only so often, and less often as the text
-   grows. The first delta of a part, and all that is no delta, leave at once, and take along what
-   waits.
+A client lays out a text anew for each delta, which costs the client time in proportion to the
+length of the text. Further deltas of a part leave only so often, and less often as the text grows.
+The first delta of a part, and all that is no delta, leave at once, and take along what waits. That
+is a maximum age and never a debounce: a steady trickle does not hold itself back.
 """
 
 from __future__ import annotations
@@ -17,21 +12,10 @@ from collections.abc import Container
 
 from gateway.relay.relay import Flow, Step
 
-MAX_PAUSE_S = 0.05
-_CHEAP_S = 0.001
-_PAUSE_PER_COST = 2.0
-
 PER_CHARACTER_S = 4e-6
 """Twice what the terminal client of opencode takes to lay out a character of a text."""
 MAX_AGE_S = 1.0
 _MOST_FLOWS = 64
-
-
-def pause_after(cost_s: float) -> float:
-    """Return how long to wait (s) before the next flush, when the last one took `cost_s`."""
-    if cost_s < _CHEAP_S:
-        return 0.0
-    return min(cost_s * _PAUSE_PER_COST, MAX_PAUSE_S)
 
 
 class Pace:

@@ -29,7 +29,7 @@ from bus.commands import AgentLines, AgentWork, CommandFailed
 from bus.events.message import UserMessage
 from bus.events.part import FilePart, TextPart
 from bus.events.session import Session
-from bus.slices import Slice
+from bus.fairness import TURN_SLICE_S, TimeSlice
 from processor.agents.agent import Agent
 from processor.agents.lines import carry_out
 from processor.agents.served import Served
@@ -46,7 +46,6 @@ from processor.turn import Turn
 from processor.turns import Turns
 
 MOST_WAIT_S = 20.0
-_SLICE_S = 0.002
 _MOST_TEXT = 64 * 1024
 """Characters of a prompt that are handed out; an agent gets a longer prompt over REST."""
 _BEGINS_WITHIN_S = 5.0
@@ -230,7 +229,7 @@ class Agents:
             agent.check(epoch)
             first = agent.seq + 1 if c.seq is None else c.seq
             agent.forget_errors(first)
-            hold = Slice(_SLICE_S)
+            hold = TimeSlice(TURN_SLICE_S)
             _check_order(first, agent.seq + 1)
             for line in c.lines[agent.seq + 1 - first :]:
                 if not self._may_go_on(agent, line):
@@ -298,7 +297,7 @@ class Agents:
             agent.wait_for_start(left)
         return True
 
-    def _carry_out(self, agent: Agent, line: Line | Refused, hold: Slice) -> None:
+    def _carry_out(self, agent: Agent, line: Line | Refused, hold: TimeSlice) -> None:
         if isinstance(line, Refused):
             return
         seq = agent.seq
@@ -315,9 +314,7 @@ class Agents:
             if isinstance(line, End | Fail):
                 served.record.submit("line", agents.note, agent.name, agent.epoch, seq)
             for _ in carry_out(line, served):
-                if hold.is_over:
-                    gevent.sleep(0)
-                    hold.begin()
+                hold.pass_on_if_over()
         except (CommandFailed, ModelError, UnknownSession, DuplicateId) as error:
             agent.note_error(LineError(seq, str(error), line.turn, isinstance(line, Begin)))
         except sqlite3.Error as error:

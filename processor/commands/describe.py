@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from bus.slices import Slice
+from bus.fairness import LOOKUP_SLICE_S, TimeSlice
 from processor.agents.agents import Agents
 from processor.engines.engine import Offer
 from processor.projects import Project, project_of
@@ -15,7 +15,6 @@ from processor.store.database import Database
 
 CONTEXT_TOKENS = 128_000
 OUTPUT_TOKENS = 32_000
-_SLICE_S = 0.005
 
 
 class Folders(Struct, frozen=True):
@@ -80,10 +79,9 @@ class Descriptions:
     def _project(self, directory: str) -> list[dict[str, Any]]:
         """Return the projects of all sessions and of `directory`."""
         changed: dict[Project, int] = {project_of(directory): self._started_ms}
-        turn = Slice(_SLICE_S)
+        turn = TimeSlice(LOOKUP_SLICE_S)
         for where, updated in self._database.call(sessions.directories):
-            if turn.is_over:
-                turn.let_turn()
+            turn.pass_on_if_over()
             project = project_of(where)
             changed[project] = max(updated, changed.get(project, 0))
         return [_project(project, updated) for project, updated in changed.items()]

@@ -11,6 +11,7 @@ import gevent
 import urllib3
 
 from bus.backoff import Backoff
+from bus.fairness import TURN_SLICE_S, TimeSlice
 from bus.sse import EventStreamParser, EventTooLarge
 from processor.clock import now_ms
 from processor.upstream.condition import Condition
@@ -33,7 +34,6 @@ _SECOND_MS = 1000
 # `Date` is in whole seconds, and what an event tells was done a little before the event was made;
 # where ids do not tell when that was, the stream may have lagged by so much, and no more.
 _MARGIN_MS = 10_000
-_TURN_BYTES = 64 * 1024
 
 
 class Reader:
@@ -87,7 +87,7 @@ class Reader:
         """
         parser = EventStreamParser()
         silence_s = self._settings.silence_s
-        size = 0
+        turn = TimeSlice(TURN_SLICE_S)
         # Not the socket's own timeout alone: bytes that trickle in are no sign of life.
         with Deadline(silence_s, UpstreamLost(f"is silent for {silence_s:g} s")) as silence:
             for piece in stream.pieces():
@@ -100,10 +100,7 @@ class Reader:
                     self._condition.frame()
                     self._condition.withheld = self._intake.withheld
                     self._backoff.reset()
-                size += len(piece)
-                if size >= _TURN_BYTES:
-                    size = 0
-                    gevent.sleep(0)
+                turn.pass_on_if_over()
 
     @contextlib.contextmanager
     def _attended(self, stream: Stream) -> Iterator[None]:

@@ -12,13 +12,13 @@ from bus import clone, replay
 from bus.commands import Command, Done, Replay
 from bus.envelope import Envelope
 from bus.events import from_json
+from bus.fairness import TimeSlice
 from bus.gap_repair import Joined, NeedSnapshot
 from bus.log import Log
 from bus.publisher import Publisher
 from bus.requester import DeadlineExceeded
 from bus.subscriber import Subscriber
 from gateway.ingest import Ingest
-from gateway.proxy.timeslice import TimeSlice
 from gateway.readers import Readers
 from gateway.relay import Relay, View
 from tests.envelopes import DIRECTORY, dump

@@ -8,6 +8,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from bus import fairness
 from bus.bodies import (
     CreateBody,
     FileInput,
@@ -18,7 +19,6 @@ from bus.bodies import (
 from bus.commands import Describe, MessageList, SessionGet, SessionList
 from bus.events.message import Failure
 from bus.events.part import Tokens
-from bus.slices import Slice
 from processor.commands import describe
 from processor.commands.describe import Descriptions, Folders
 from processor.commands.dispatch import Dispatch
@@ -85,9 +85,9 @@ def test_the_projects_of_sessions_are_listed(rig: Rig, dispatch: Dispatch, tmp_p
 def test_others_get_their_turns_while_projects_are_looked_for(
     rig: Rig, dispatch: Dispatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turns: list[Slice] = []
-    monkeypatch.setattr(describe, "_SLICE_S", 0.0)
-    monkeypatch.setattr(Slice, "let_turn", lambda turn: turns.append(turn))
+    turns: list[int] = []
+    monkeypatch.setattr(describe, "LOOKUP_SLICE_S", 0.0)
+    monkeypatch.setattr(fairness, "let_turn", lambda: turns.append(1))
     for number in range(9):
         rig.sessions.create(f"{tmp_path}/{number}", CreateBody())
     ask(dispatch, Describe("project", "/nowhere"))

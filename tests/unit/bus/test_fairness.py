@@ -1,4 +1,4 @@
-"""Who comes through a turnstile, and when."""
+"""Who gets the loop: a greenlet that never waits lets others run, and many share the time."""
 
 import time
 from contextlib import suppress
@@ -6,7 +6,73 @@ from itertools import pairwise
 
 import gevent
 
-from gateway.turnstile import Gate, Turnstile
+from bus.fairness import Gate, TimeSlice, Turnstile
+
+
+def until_over(hold, since_s=0.0):
+    """Return how long after `since_s` it is over; a busy machine may stand still before."""
+    until = time.monotonic() + 20
+    while not hold.is_over:
+        assert time.monotonic() < until
+    return time.monotonic() - since_s
+
+
+def test_a_slice_is_over_after_its_length_and_then_stays_over():
+    began = time.monotonic()
+    hold = TimeSlice(0.02)
+    assert until_over(hold, began) >= 0.019
+    assert hold.is_over
+
+
+def test_a_greenlet_that_has_waited_has_its_whole_slice_again():
+    hold = TimeSlice(0.02)
+    until_over(hold)
+    gevent.sleep(0.001)
+    began = time.monotonic()
+    assert not hold.is_over
+    assert until_over(hold, began) >= 0.019
+
+
+def test_who_lets_the_loop_turn_lets_others_run_and_begins_anew():
+    ran = []
+    hold = TimeSlice(0.02)
+    until_over(hold)
+    gevent.spawn(ran.append, 1)
+    assert hold.pass_on_if_over()
+    assert ran
+    assert not hold.is_over
+
+
+def test_a_timer_that_is_started_does_not_begin_a_slice_anew():
+    seen = []
+
+    def start_a_timer():
+        hold = TimeSlice(0.02)
+        until_over(hold)
+        with gevent.Timeout(60):
+            seen.append(hold.is_over)
+
+    gevent.spawn(start_a_timer).join()
+    assert seen == [True]
+
+
+def test_others_run_while_a_loop_has_no_reason_to_wait():
+    ran = []
+    gevent.spawn(ran.append, True)
+    turn, end = TimeSlice(), time.monotonic() + 5
+    while not ran and time.monotonic() < end:
+        turn.pass_on_if_over()
+    assert ran
+
+
+def test_a_timer_is_heard_while_a_loop_has_no_reason_to_wait():
+    """`gevent.sleep(0)` alone looks at timers once in fifty times."""
+    turn, turns, rung = TimeSlice(), 0, []
+    gevent.get_hub().loop.timer(0.002).start(rung.append, True)
+    end = time.monotonic() + 5
+    while not rung and time.monotonic() < end:
+        turns += turn.pass_on_if_over()
+    assert turns < 10
 
 
 def test_all_come_through_in_the_order_in_which_they_came():
