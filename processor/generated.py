@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,6 +29,7 @@ from processor.engines.engine import (
 from processor.room import Room
 from processor.store import history
 from processor.store.database import Database
+from processor.store.failures import StoreFailed
 from processor.turn import Turn
 
 log = logging.getLogger("weir.processor")
@@ -60,7 +60,7 @@ class Generated(Answer):
             self._read_and_stream()
         except ModelError as error:
             self._fail(str(error), error.failure)
-        except sqlite3.Error as error:
+        except StoreFailed as error:
             message = f"the store failed: {error}"
             self._fail(message, Failure("UnknownError", {"message": message}))
         except Exception:

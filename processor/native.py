@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -36,6 +35,7 @@ from processor.statuses import Statuses
 from processor.store import chunks, messages, recovery, sessions
 from processor.store.database import Database, DatabaseUnusable
 from processor.store.drafts import Drafts
+from processor.store.failures import StoreFailed
 from processor.turn import Turn, aborted
 from processor.turns import Running, Turns
 
@@ -79,7 +79,7 @@ class Native:
             self._news = self._database.call(recovery.recover, aborted(), self._started_ms)
             self.source: str = self._database.call(sessions.source)
             self._ids = _ids_after(*self._database.call(sessions.made))
-        except sqlite3.Error as error:
+        except StoreFailed as error:
             raise DatabaseUnusable(file, error) from error
 
     def begin(self, publisher: Publisher, stack: ExitStack) -> Work:

@@ -14,7 +14,6 @@ goes on exactly where readers and store are.
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -49,6 +48,7 @@ from processor.statuses import Statuses
 from processor.store import agents, chunks, messages, open_turns, sessions
 from processor.store.database import Database
 from processor.store.drafts import Drafts
+from processor.store.failures import StoreFailed
 from processor.store.transaction import Transaction, commit
 
 Write: TypeAlias = "AsyncResult[Any]"
@@ -134,7 +134,7 @@ class Record:
             gevent.wait(writes)
             for write in writes:
                 write.get()
-        except (sqlite3.Error, sessions.UnknownSession) as error:
+        except (StoreFailed, sessions.UnknownSession) as error:
             if self.transaction is not None:
                 self.transaction.give_up(error)
             raise NotSaved(str(error)) from error
@@ -228,7 +228,7 @@ class Record:
 
         Of a message that is not stored at all, readers have nothing.
         """
-        with contextlib.suppress(sqlite3.Error, messages.UnknownMessage):
+        with contextlib.suppress(StoreFailed, messages.UnknownMessage):
             stored = self._services.database.call(messages.get, self.session.id, message)
             info, parts = messages.decoded(stored)
             self.publish(MessageUpdated(sessionID=self.session.id, info=info))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 
 import gevent
 
 from processor.store.database import SLOW_S
 from processor.store.drafts import Drafts
+from processor.store.failures import StoreFailed
 
 log = logging.getLogger("weir.processor")
 
@@ -33,7 +33,7 @@ class Saving:
     def _write(self) -> None:
         try:
             self._drafts.flush()
-        except sqlite3.Error as error:
+        except StoreFailed as error:
             if not self._warned:
                 log.error("text in flight cannot be saved: %s", error)
             self._warned = True

@@ -17,7 +17,6 @@ Rules (`begin` comes first, and one of `finish`, `fail`, `abort` last):
 from __future__ import annotations
 
 import logging
-import sqlite3
 from typing import Any
 
 from msgspec import UNSET
@@ -46,6 +45,7 @@ from processor.clock import not_before, now_ms
 from processor.growth import Growth
 from processor.record import NotSaved, Record
 from processor.room import Room
+from processor.store.failures import StoreFailed
 from processor.store.open_turns import OpenTurn
 from processor.store.sessions import UnknownSession
 from processor.tool_calls import ToolCalls
@@ -168,7 +168,7 @@ class Turn:
         try:
             difference = _difference(tokens, self._answer.tokens)
             session = self._record.account(difference).get()
-        except (sqlite3.Error, UnknownSession) as error:
+        except (StoreFailed, UnknownSession) as error:
             log.warning("session %s: tokens are not counted: %s", self._answer.sessionID, error)
             return
         self._step = replace(self._step, tokens=tokens)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sqlite3
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
@@ -20,6 +19,7 @@ from bus.commands import CommandFailed
 from bus.events.message import UserMessage
 from bus.events.session import Session
 from processor.bounds import MAX_PROMPTS, Bounds
+from processor.store.failures import StoreFailed
 from processor.store.messages import UnknownMessage
 from processor.store.sessions import UnknownSession
 
@@ -96,7 +96,7 @@ class _Lane:
             except (UnknownSession, UnknownMessage):
                 self.abort()
                 return None
-            except sqlite3.Error as error:
+            except StoreFailed as error:
                 log.error("session %s: a turn waits for the store: %s", self._session, error)
                 gevent.sleep(RETRY_LOAD_S)
                 continue

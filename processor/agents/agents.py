@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -38,6 +37,8 @@ from processor.clock import now_ms
 from processor.engines.engine import ModelError
 from processor.record import Services
 from processor.store import agents, messages, open_turns
+from processor.store.database import Connection
+from processor.store.failures import StoreFailed
 from processor.store.messages import DuplicateId
 from processor.store.open_turns import OpenTurn
 from processor.store.sessions import UnknownSession
@@ -52,7 +53,7 @@ _BEGINS_WITHIN_S = 5.0
 _EPOCH_LIMIT = 2**53
 _RETRY_AFTER_S = 1
 
-Accept = Callable[[str, PromptBody, Callable[[sqlite3.Connection], None]], str]
+Accept = Callable[[str, PromptBody, Callable[[Connection], None]], str]
 
 
 class Agents:
@@ -178,7 +179,7 @@ class Agents:
     def _hand(self, agent: Agent, served: Served, session: Session, prompt: UserMessage) -> None:
         try:
             stored = self._database.call(messages.get, session.id, prompt.id)
-        except (sqlite3.Error, messages.UnknownMessage) as error:
+        except (StoreFailed, messages.UnknownMessage) as error:
             served.fail(f"the prompt could not be read: {error}")
             return
         _, parts = messages.decoded(stored)
@@ -317,7 +318,7 @@ class Agents:
                 hold.pass_on_if_over()
         except (CommandFailed, ModelError, UnknownSession, DuplicateId) as error:
             agent.note_error(LineError(seq, str(error), line.turn, isinstance(line, Begin)))
-        except sqlite3.Error as error:
+        except StoreFailed as error:
             # To begin once more might show the prompt twice.
             agent.note_error(LineError(seq, f"the store failed: {error}", line.turn, over=True))
 
@@ -330,7 +331,7 @@ class Agents:
         body = PromptBody(parts=[TextInput(text=line.prompt)], agent=agent.name, messageID=prompt)
         epoch, seq = agent.epoch, agent.seq
 
-        def note(db: sqlite3.Connection) -> None:
+        def note(db: Connection) -> None:
             agents.note(db, agent.name, epoch, seq)
             open_turns.put(db, prompt, agent.name, epoch, line.turn)
 
@@ -356,7 +357,7 @@ class Agents:
                 gathered,
                 partial(agents.note, name=agent.name, epoch=epoch, seq=seq),
             )
-        except sqlite3.Error as error:
+        except StoreFailed as error:
             raise CommandFailed(
                 "unavailable", f"the store failed: {error}", retry_after_s=_RETRY_AFTER_S
             ) from error

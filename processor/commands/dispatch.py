@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +49,7 @@ from processor.folders import placed
 from processor.record import Services
 from processor.store import agents as stored_agents
 from processor.store import failures, sessions
+from processor.store.failures import StoreFailed
 from processor.store.messages import DuplicateId, UnknownMessage
 from processor.store.sessions import UnknownSession
 from processor.turns import Turns
@@ -129,7 +129,7 @@ class Dispatch:
             raise CommandFailed("conflict", str(error)) from error
         except cursor.BadCursor as error:
             raise CommandFailed("invalid", str(error)) from error
-        except sqlite3.Error as error:
+        except StoreFailed as error:
             raise failures.refusal(error) from error
 
     def _readiness(self, _: Readiness) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -22,11 +21,12 @@ from processor.commands.support import check_prompt
 from processor.engines.engine import Offer
 from processor.record import Record, Services
 from processor.store import messages, sessions
+from processor.store.database import Connection
 from processor.store.sessions import UnknownSession
 from processor.turns import Turns
 
 TITLE_LENGTH = 50
-Beside = Callable[[sqlite3.Connection], None]
+Beside = Callable[[Connection], None]
 _DEFAULT_TITLE = re.compile(r"(New|Child) session - \d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
@@ -131,9 +131,7 @@ class Prompts:
         return _PARTS[type(given)](given, identity)
 
 
-def _add(
-    db: sqlite3.Connection, message: UserMessage, parts: list[Part], beside: Beside | None
-) -> None:
+def _add(db: Connection, message: UserMessage, parts: list[Part], beside: Beside | None) -> None:
     messages.add_prompt(db, message, parts)
     if beside is not None:
         beside(db)

@@ -20,12 +20,13 @@ from gevent.threadpool import ThreadPool
 from bus.commands import CommandFailed
 from bus.entry import CannotStart
 from processor.bounds import STATE_QUOTA
-from processor.store.failures import is_busy
+from processor.store.failures import is_busy, translated
 from processor.store.schema import migrate
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], Any]
+Connection = sqlite3.Connection
+Work = Callable[[Connection], Any]
 
 SLOW_S = 5.0
 BUSY_S = 2.0
@@ -49,7 +50,7 @@ class Outcome(NamedTuple):
 class DatabaseUnusable(CannotStart):
     """The file is no database, or cannot be opened, read or written."""
 
-    def __init__(self, file: Path, error: sqlite3.Error) -> None:
+    def __init__(self, file: Path, error: Exception) -> None:
         super().__init__(f"--state: '{file}' cannot be used: {error}")
 
 
@@ -129,7 +130,11 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Hand in a job, and wait for what it returns or raises."""
+        """Hand in a job, and wait for what it returns or raises.
+
+        Raises:
+            StoreFailed: SQLite could not carry the job out.
+        """
         return cast(T, self.submit(work, *args, **kwargs).get())
 
     def close(self) -> None:
@@ -154,7 +159,7 @@ class Database:
                 if error is None:
                     result.set(value)
                 else:
-                    result.set_exception(error)
+                    result.set_exception(translated(error))
 
     def _note(self, error: Exception | None, wrote: bool) -> None:
         if type(error) in _UNSOUND:

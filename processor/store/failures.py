@@ -1,4 +1,4 @@
-"""What a failure of SQLite means to a client."""
+"""What a failure of the store is, and what it means to a client."""
 
 from __future__ import annotations
 
@@ -22,18 +22,31 @@ _MEANING: dict[int, tuple[FailureKind, int | None]] = {
 }
 
 
+class StoreFailed(Exception):
+    """The store could not carry out a job, and nothing of the job is stored."""
+
+    def __init__(self, error: sqlite3.Error) -> None:
+        super().__init__(str(error))
+        self.__cause__ = error
+
+
+def translated(error: Exception) -> Exception:
+    """Return what a caller of the store gets for an error of a job."""
+    return StoreFailed(error) if isinstance(error, sqlite3.Error) else error
+
+
 def is_busy(error: Exception) -> bool:
     """Tell whether another process holds the database."""
     return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def refusal(error: sqlite3.Error) -> CommandFailed:
+def refusal(error: StoreFailed) -> CommandFailed:
     """Return the refusal of a command that the store could not carry out."""
-    kind, retry_after_s = _MEANING.get(_code(error), ("internal", None))
+    kind, retry_after_s = _MEANING.get(_code(error.__cause__), ("internal", None))
     message = f"the store failed: {error}"
     return CommandFailed(kind, message, retry_after_s=retry_after_s)
 
 
-def _code(error: Exception) -> int:
+def _code(error: BaseException | None) -> int:
     """Return the primary result code, 0 where the error is not SQLite's own."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from gevent.event import AsyncResult
 
 from processor.store.database import Database, Work
+from processor.store.failures import StoreFailed, translated
 from processor.store.sessions import UnknownSession
 
 P = ParamSpec("P")
@@ -66,13 +67,13 @@ def commit(
     """Carry out all that waits in transactions, and `beside`; wait until it is saved.
 
     Raises:
-        sqlite3.Error: nothing is saved; all of it waits on.
+        StoreFailed: nothing is saved; all of it waits on.
     """
     lots = [one.take() for one in transactions]
     work = [[job for job, _ in jobs] for jobs in lots]
     try:
         outcomes = database.call(partial(_carry_out, lots=work, beside=beside))
-    except sqlite3.Error:
+    except StoreFailed:
         for one, jobs in zip(transactions, lots, strict=True):
             one.put_back(jobs)
         raise
@@ -96,7 +97,7 @@ def _carry_out(
             outcomes.append([job(db) for job in jobs])
         except _GONE as error:
             db.execute("ROLLBACK TO lot")
-            outcomes.append(error)
+            outcomes.append(translated(error))
         db.execute("RELEASE lot")
     if beside is not None:
         beside(db)

@@ -6,6 +6,7 @@ import gevent
 import pytest
 
 from processor.store import database
+from processor.store.failures import StoreFailed
 from tests.unit.processor.rig import Rig
 
 
@@ -49,8 +50,9 @@ def test_a_store_that_cannot_be_written_says_so_until_it_can(rig: Rig) -> None:
 
     assert rig.database.trouble is None
     rig.database.call(lambda db: db.execute("PRAGMA query_only = 1"))
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(StoreFailed) as failed:
         write()
+    assert type(failed.value.__cause__) is sqlite3.OperationalError
     for _ in range(2):
         assert rig.database.trouble == "the store failed: attempt to write a readonly database"
         rig.database.try_again()
@@ -63,8 +65,9 @@ def test_a_store_that_cannot_be_written_says_so_until_it_can(rig: Rig) -> None:
 
 
 def test_a_job_that_is_wrong_is_no_trouble_of_the_store(rig: Rig) -> None:
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(StoreFailed) as failed:
         rig.database.call(lambda db: db.execute("UPDATE identity SET source = NULL"))
+    assert isinstance(failed.value.__cause__, sqlite3.IntegrityError)
     assert rig.database.trouble is None
 
 

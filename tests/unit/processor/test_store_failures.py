@@ -11,6 +11,7 @@ import pytest
 
 from bus.bodies import CreateBody
 from processor.store import failures
+from processor.store.failures import StoreFailed
 from tests.unit.processor.rig import DIRECTORY, Rig
 
 
@@ -21,7 +22,7 @@ def hold(rig: Rig, folder: Path, how: str) -> sqlite3.Connection:
 
 
 def refusal(job: Callable[[], Any]) -> tuple[str, int | None, str]:
-    with pytest.raises(sqlite3.Error) as failed:
+    with pytest.raises(StoreFailed) as failed:
         job()
     found = failures.refusal(failed.value)
     return found.kind, found.retry_after_s, found.message
@@ -74,7 +75,7 @@ def test_a_disk_that_is_full_has_no_room(rig: Rig) -> None:
 def test_other_failures_of_the_disk_are_no_mistakes_of_the_processor(name: str) -> None:
     error = sqlite3.OperationalError("disk I/O error")
     error.sqlite_errorcode = getattr(sqlite3, name)
-    assert failures.refusal(error).kind == "unavailable"
+    assert failures.refusal(StoreFailed(error)).kind == "unavailable"
 
 
 def test_a_mistake_in_a_job_is_one_of_the_processor(rig: Rig) -> None:
@@ -86,6 +87,6 @@ def test_a_job_that_cannot_even_be_undone_does_not_end_the_store(rig: Rig) -> No
         db.execute("ROLLBACK")
         raise sqlite3.OperationalError("disk I/O error")
 
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(StoreFailed, match="disk I/O error"):
         rig.database.call(roll_back_and_fail)
     assert rig.database.call(lambda db: db.execute("SELECT 1").fetchone()) == (1,)
