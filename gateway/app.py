@@ -14,6 +14,7 @@ import zmq.green
 from bus.heart import Heart
 from bus.ids import Ids
 from bus.version import installed_version
+from gateway import own_routes
 from gateway.agent_counts import AgentCounts
 from gateway.boards import Boards
 from gateway.bulletin import Bulletin
@@ -158,7 +159,7 @@ class Worker:
         made_with = (self.readers, self._folders, self._heartbeats, settings, Ids(), Neighbours())
         for endpoint in Endpoint:
             app.add_route(endpoint.value, EventStream(endpoint, *made_with))
-        app.add_route("/global/health", Health(self._feeds.memories[0]))
+        app.add_route(own_routes.HEALTH, Health(self._feeds.memories[0]))
         self._add_checks(app)
         add_console(app, at_root=upstream is None)
         if upstream is not None:
@@ -178,11 +179,11 @@ class Worker:
     def _add_checks(self, app: falcon.App[falcon.Request, falcon.Response]) -> None:
         checkup = Checkup(self._feeds.memories, self._feeds, self._bulletin)
         surveyor = Surveyor(self._bulletin, checkup, installed_version())
-        app.add_route("/weir/livez", Livez())
-        app.add_route("/weir/readyz", Readyz(checkup))
+        app.add_route(own_routes.LIVEZ, Livez())
+        app.add_route(own_routes.READYZ, Readyz(checkup))
         app.add_route("/weir/status", Status(surveyor))
         app.add_route("/weir/history", HistoryRows(self._boards.history))
         app.add_route("/weir/readers", ReaderList(surveyor, self._departures))
         app.add_route("/weir/readers/{reader}", OneReader(self._resets))
         app.add_route("/weir/hold", Hold())
-        app.add_route("/metrics", Metrics(surveyor))
+        app.add_route(own_routes.METRICS, Metrics(surveyor))

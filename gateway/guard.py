@@ -10,23 +10,20 @@ from falcon import Request, Response
 
 from bus.login import Login
 from gateway.errors import answer_error
+from gateway.own_routes import WITHOUT_PASSWORD
 
-_OPEN = frozenset({"/weir/livez", "/weir/readyz"})
 _CHALLENGE = 'Basic realm="Secure Area"'
 
 
 class Guard:
-    """Falcon middleware: answers 401 as opencode does. Only probes need no password.
-
-    Kubernetes and load balancers have none to give; status and metrics tell more, and ask for it.
-    """
+    """Falcon middleware: answers 401 as opencode does."""
 
     def __init__(self, login: Login) -> None:
         self._login = login
 
     def process_request(self, req: Request, resp: Response) -> None:
         """Refuse a request that brings no password, or the wrong one."""
-        if req.path in _OPEN:
+        if req.path in WITHOUT_PASSWORD:
             return
         if self._login.admits(req.get_header("Authorization"), req.get_param("auth_token")):
             return

@@ -1,7 +1,7 @@
 """From a path to a resource: in each spelling that an opencode takes, and for ``HEAD`` as well.
 
 An opencode reads a path without regard to the case of its words, to repeated slashes and to a
-slash at its end, and resolves ``.`` and ``..``. Ids keep their case. `gateway.proxy.target` does
+slash at its end, and resolves ``.`` and ``..``. Ids keep their case. `gateway.own_routes` does
 the same for the relay.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from falcon.routing import CompiledRouter
 
-from gateway.proxy.target import resolved
+from gateway.own_routes import resolved
 
 
 class Router(CompiledRouter):

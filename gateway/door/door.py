@@ -20,13 +20,12 @@ from gateway.door.slots import Slots
 from gateway.door.slow_lane import SlowLane
 from gateway.door.wire import Wire
 from gateway.errors import error_body
+from gateway.own_routes import PROBES, own_route
 from gateway.proxy.failures import ClientGone, Refusal
 from gateway.proxy.proxy import Proxy
-from gateway.proxy.target import own_route
 
 log = logging.getLogger("weir.gateway")
 
-_PROBES = frozenset({"/weir/livez", "/weir/readyz", "/global/health"})
 _RETRY_AFTER = "Retry-After: 1\r\n"
 
 
@@ -93,7 +92,7 @@ class Door:
     @contextmanager
     def _serving(self, wire: Wire, request: Request) -> Iterator[None]:
         self.fresh.discard(wire)
-        wire.begin_request(own_route(request.path) in _PROBES)
+        wire.begin_request(own_route(request.path) in PROBES)
         self.served.add(wire)
         try:
             yield

@@ -2,8 +2,8 @@
 
 How one request travels:
 
-1. `gateway.door` receives the request. `target` decides whose route it is; weir's own stay with
-   Falcon.
+1. `gateway.door` receives the request. weir's own routes (`gateway.own_routes`)
+   stay with Falcon.
 2. `headers` says what goes on to the upstream; `pool` gives a connection to send it on, an idle
    one only where a request may be repeated.
 3. `exchange` moves the bytes both ways. Nothing is held back and nothing piles up: a piece is

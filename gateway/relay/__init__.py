@@ -15,7 +15,8 @@ Laws it holds, each a property test:
 
 Data flows one way: `bus.log` (every envelope once) → a reader's cursor → `view` (its filter) →
 `coalesce` → `frames`, with `mark` naming each place by an id. `relay` joins them, `enter` lets
-readers in, at the place that their last id names or by the ledger, `pacing` says when to flush.
+readers in, at the place that their last id names or by the ledger, `pacing` says how often further
+deltas leave.
 """
 
 from bus.log import FellOff, Log

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.own_routes import own_route
 from gateway.proxy.failures import Refusal
-from gateway.proxy.target import below, own_route
+from gateway.proxy.target import below
 
 OWN = ["/event", "/global/event", "/global/health", "/metrics", "/weir/readyz"]
 
