@@ -41,10 +41,10 @@ class Broadcast:
         self._bound_at = time.monotonic()
         self._socket: zmq.Socket[bytes] | None = publisher_socket(context, address)
 
-    def send(self, data: bytes, flags: int = 0) -> None:
+    def send(self, data: bytes) -> None:
         """Send a frame; what is sent while there is no socket is a gap, as a drop would be."""
         if self._socket is not None:
-            self._socket.send(data, flags)
+            self._socket.send(data, zmq.NOBLOCK)
 
     def tend(self) -> None:
         """Count what peers subscribe to; to be called often."""

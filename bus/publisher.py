@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
-
-import zmq
 
 from bus.codec import Batch, Frame, Heartbeat, encode
 from bus.envelope import Envelope
 from bus.epoch import new_epoch
 from bus.events import Event
 from bus.ledger import Ledger
+from bus.link import Outlet
 from bus.log import Log
 
 BATCH_BYTES = 24 * 1024
@@ -20,21 +18,14 @@ BATCH_EVENTS = 256
 _JOURNAL_BYTES = 32 * 1024 * 1024
 
 
-class Outlet(Protocol):
-    """A PUB socket, or what has one."""
-
-    def send(self, data: bytes, flags: int) -> object:
-        """Send a frame."""
-
-
 class Publisher:
-    """Publishes events of one source over a PUB socket.
+    """Publishes events of one source.
 
     Events that arrive before the deferred flush leave together, in frames of at most
     `BATCH_BYTES`; a lone event waits for nothing but the end of the current loop turn.
 
     Args:
-        socket: of the bus. Sends never block: at its high-water mark it drops.
+        outlet: sends frames to every subscriber.
         source: id of this processor.
         defer: runs a function at the end of the current loop turn; called directly if None.
 
@@ -46,7 +37,7 @@ class Publisher:
 
     def __init__(
         self,
-        socket: Outlet,
+        outlet: Outlet,
         source: str,
         defer: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
@@ -56,7 +47,7 @@ class Publisher:
         self.journal = Log(max_bytes=_JOURNAL_BYTES, start=1)
         self._ledger = Ledger()
         self._unfolded: list[Envelope] = []
-        self._socket = socket
+        self._outlet = outlet
         self._defer = defer
         self._pending: list[Envelope] = []
         self._pending_bytes = 0
@@ -124,4 +115,4 @@ class Publisher:
 
     def _send(self, frame: Frame) -> None:
         if not self._closed:
-            self._socket.send(encode(frame), zmq.NOBLOCK)
+            self._outlet.send(encode(frame))

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 
 import gevent
 import msgspec
-import zmq
 from gevent.event import AsyncResult
 
 from bus.commands import Answer, Command, CommandFailed, Done, IsOpen, Request
+from bus.link import Link
 from bus.malformed import MALFORMED
 
 log = logging.getLogger("weir.bus")
@@ -39,10 +39,10 @@ class DeadlineExceeded(Exception):
 
 
 class Requester:
-    """Sends commands over a DEALER socket, many at once.
+    """Sends commands, many at once.
 
     Args:
-        socket: a DEALER socket of a green context.
+        link: to the processor.
         alive: tells whether the processor was heard lately; asked while an answer is awaited, once
             it has answered nothing for `SILENT_S`.
         deadline_s: how long a call waits for its answer (at most `MAX_DEADLINE_S`).
@@ -52,12 +52,12 @@ class Requester:
 
     def __init__(
         self,
-        socket: zmq.Socket[bytes],
+        link: Link,
         alive: Callable[[], bool],
         deadline_s: float = 10.0,
         restarts: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._socket = socket
+        self._link = link
         self._alive = alive
         self._restarts = restarts
         self._deadline_s = min(deadline_s, MAX_DEADLINE_S)
@@ -102,7 +102,7 @@ class Requester:
     def run(self) -> None:
         """Receive answers for ever; a greenlet of its own."""
         while True:
-            data = self._socket.recv()
+            data = b"".join(self._link.receive())
             try:
                 answer = self._decode(data)
             except MALFORMED as error:
@@ -134,10 +134,8 @@ class Requester:
                 gevent.sleep(_RETRY_S)
 
     def _send(self, request: Request) -> None:
-        try:
-            self._socket.send(self._encode(request), zmq.NOBLOCK)
-        except zmq.Again:
-            raise ProcessorGone("the processor is not there") from None
+        if not self._link.send(self._encode(request)):
+            raise ProcessorGone("the processor is not there")
 
     def _wait(self, request: Request, result: AsyncResult[Answer], deadline_s: float) -> Answer:
         until, restarts = time.monotonic() + deadline_s, self._restarts()

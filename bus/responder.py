@@ -8,7 +8,6 @@ from contextlib import nullcontext
 
 import gevent
 import msgspec
-import zmq
 from gevent.lock import BoundedSemaphore
 
 from bus.commands import (
@@ -24,6 +23,7 @@ from bus.commands import (
     SnapshotGet,
 )
 from bus.fairness import COMMANDS_A_TURN
+from bus.link import Link
 from bus.malformed import MALFORMED, worth_a_line
 
 log = logging.getLogger("weir.bus")
@@ -42,16 +42,16 @@ class _RequestId(msgspec.Struct, array_like=True):
 
 
 class Responder:
-    """Answers commands that arrive at a ROUTER socket.
+    """Answers the commands of all requesters.
 
     Args:
-        socket: a bound ROUTER socket of a green context.
+        link: to the requesters; a message begins with the name of its peer.
         handler: carries a command out; returns the JSON body and a cursor, or raises
             `CommandFailed`.
     """
 
-    def __init__(self, socket: zmq.Socket[bytes], handler: Handler) -> None:
-        self._socket = socket
+    def __init__(self, link: Link, handler: Handler) -> None:
+        self._link = link
         self._handler = handler
         self._malformed = 0
         self._bulky = BoundedSemaphore(_BULKY_AT_ONCE)
@@ -64,7 +64,7 @@ class Responder:
         """Receive commands for ever; a greenlet of its own."""
         while True:
             for _ in range(COMMANDS_A_TURN):
-                peer, *frames = self._socket.recv_multipart()
+                peer, *frames = self._link.receive()
                 gevent.spawn(self._serve, peer, b"".join(frames))
             gevent.sleep(0)  # to receive what has come already lets no other greenlet run
 
@@ -94,10 +94,9 @@ class Responder:
             self._open.discard((peer, request.id))
 
     def _send(self, peer: bytes, answer: Answer) -> None:
-        try:
-            self._socket.send_multipart([peer, self._encode(answer)], zmq.NOBLOCK)
-        except zmq.ZMQError as error:
-            log.warning("an answer was dropped: %s", error)
+        data = self._encode(answer)
+        if not self._link.send(peer, data):
+            log.warning("an answer of %d bytes was dropped: its gateway takes no more", len(data))
 
     def _answer(self, request: Request) -> Answer:
         try:

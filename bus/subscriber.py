@@ -1,44 +1,34 @@
-"""The receiving end of the bus: frames from a socket, put in order by `GapRepair`."""
+"""The receiving end of the bus: frames, put in order by `GapRepair`."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from functools import cached_property
-from typing import Any
-
-import gevent
-import zmq
 
 from bus.codec import MalformedFrame, decode
 from bus.gap_repair import NOTHING, Answer, GapRepair, Outcome
+from bus.link import EventInlet
 from bus.malformed import worth_a_line
 from bus.source_state import SourceState
 
 log = logging.getLogger("weir.bus")
 
-_READ = 1  # as libev names events
-
 
 class Subscriber:
-    """Receives from every source that a SUB socket is connected to.
+    """Receives from every source of one bus.
 
     Args:
-        socket: a connected SUB socket, no green one.
-        before_wait: called whenever all that has come is received.
+        inlet: brings the frames.
 
     Attributes:
         malformed: how many frames were.
     """
 
-    def __init__(
-        self, socket: zmq.Socket[bytes], before_wait: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, inlet: EventInlet) -> None:
         self.malformed = 0
-        self._socket = socket
-        self._before_wait = before_wait
+        self._next = inlet.receive
         self._order = GapRepair()
+        self._take = self._order.take
 
     @property
     def sources(self) -> dict[str, SourceState]:
@@ -59,7 +49,7 @@ class Subscriber:
             if worth_a_line(self.malformed):
                 log.warning("%r (number %d)", str(error), self.malformed)
             return NOTHING
-        return self._order.take(frame, time.monotonic())
+        return self._take(frame, time.monotonic())
 
     def answer(self, answer: Answer) -> Outcome:
         """Return what the answer to the last question leads to."""
@@ -69,20 +59,3 @@ class Subscriber:
         """Tell whether any source was heard in the last `within_s` seconds."""
         since = time.monotonic() - within_s
         return any(state.alive_at >= since for state in self.sources.values())
-
-    def _next(self) -> bytes:
-        """Return the next frame; while there is none, the loop runs others.
-
-        ZeroMQ's descriptor becomes readable when something changes after an attempt to receive.
-        So it is safe to wait only after an attempt that found nothing, if no one else attempts.
-        """
-        while True:
-            try:
-                return self._socket.recv(zmq.NOBLOCK)
-            except zmq.Again:
-                self._before_wait()
-                gevent.get_hub().wait(self._readable)
-
-    @cached_property
-    def _readable(self) -> Any:
-        return gevent.get_hub().loop.io(int(self._socket.get(zmq.FD)), _READ)

@@ -12,6 +12,7 @@ import zmq
 
 from bus import sockets
 from bus.endpoints import Endpoints
+from bus.link import EventInlet, Link
 from bus.requester import SILENT_S, Requester
 from bus.source_state import SourceState
 from bus.subscriber import Subscriber
@@ -47,14 +48,13 @@ class Feed:
         relays: bool,
     ) -> None:
         self.requester = Requester(
-            sockets.requester_socket(context, bus.commands),
+            Link(sockets.requester_socket(context, bus.commands)),
             alive=lambda: self.subscriber.alive(SILENT_S),
             deadline_s=command_timeout_s,
             restarts=lambda: self.subscriber.restarts,
         )
-        self.subscriber = Subscriber(
-            sockets.subscriber_socket(context, [bus.events]), before_wait=readers.lanes.flush
-        )
+        events = sockets.subscriber_socket(context, [bus.events])
+        self.subscriber = Subscriber(EventInlet(events, before_wait=readers.lanes.flush))
         self._ingest = Ingest(bus.url, self.subscriber, self.requester, readers)
         self.memory = ReadinessMemory(bus.url, self.requester, installed_version(), relays)
 

@@ -19,6 +19,7 @@ from bus.endpoints import Endpoints
 from bus.entry import CannotStart
 from bus.folder import claimed, make_private
 from bus.heart import Heart, Notifier
+from bus.link import Link
 from bus.publisher import Publisher
 from bus.responder import Responder
 from bus.sockets import responder_socket
@@ -57,7 +58,7 @@ def run(settings: Settings) -> None:
         work = mode.begin(publisher, stack)
         heart = Heart(Notifier(settings.notify_socket), BEAT_S)
         pulse = Pulse(publisher, partial(_each_beat, work, events), heart)
-        responder = Responder(commands, work.dispatch)
+        responder = Responder(Link(commands), work.dispatch)
         gc.freeze()  # what is loaded by now stays: the collector need not look at it again
         log.info("processor ready source=%s epoch=%s", publisher.source, publisher.epoch)
         _run_until(stop, [pulse.run, responder.run, *work.loops])

@@ -17,6 +17,7 @@ import zmq.green
 
 from bus.envelope import Envelope
 from bus.gap_repair import Deliver, NeedSnapshot, Unanswered
+from bus.link import EventInlet
 from bus.subscriber import Subscriber
 
 
@@ -41,7 +42,7 @@ def main(address: str, code: str, sockets: str) -> None:
 
 def _weir(socket: Any) -> Callable[[], int]:
     """Return what receives a frame and returns the number of its events: 0 in a heartbeat."""
-    subscriber = Subscriber(socket)
+    subscriber = Subscriber(EventInlet(socket))
 
     def receive() -> int:
         outcome = subscriber.receive()

@@ -85,7 +85,7 @@ class ProcessorModel:
             return Done(0, replay.answer(self.publisher, command))
         return Done(0, clone.answer(self.publisher))
 
-    def send(self, frame: bytes, _flags: int) -> None:
+    def send(self, frame: bytes) -> None:
         """Be the PUB socket."""
         for worker in self.workers:
             worker.frames.append((self, frame))
@@ -146,12 +146,12 @@ class WorkerModel:
         return FakeOutlet(self.readers, reader, room).pieces()
 
 
-class _Handed(Subscriber):
-    """A subscriber that is handed its frames."""
+class _Handed:
+    """An inlet that is handed its frames."""
 
     frame = b""
 
-    def _next(self) -> bytes:
+    def receive(self) -> bytes:
         return self.frame
 
 
@@ -165,13 +165,14 @@ class _Fed(Ingest):
     def __init__(self, processor: ProcessorModel, readers: Readers) -> None:
         self.heard: set[tuple[str, int]] = set()
         self._ledgers = readers.relay.ledgers
-        self._handed = _Handed(None)  # type: ignore[arg-type]
-        super().__init__("model", self._handed, processor, readers)  # type: ignore[arg-type]
+        self._handed = _Handed()
+        self._hearing = Subscriber(self._handed)  # type: ignore[arg-type]
+        super().__init__("model", self._hearing, processor, readers)  # type: ignore[arg-type]
 
     def take(self, frame: bytes) -> list[Envelope]:
         """Receive a frame."""
         self._handed.frame = frame
-        envelopes = self.settle(self._handed.receive())
+        envelopes = self.settle(self._hearing.receive())
         self.heard.update((one.epoch, one.seq) for one in envelopes)
         return envelopes
 

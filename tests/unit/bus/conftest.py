@@ -19,6 +19,7 @@ from bus.gap_repair import (
     Replayed,
     Unanswered,
 )
+from bus.link import EventInlet
 from bus.replay import CannotRepair, NobodyThere
 from bus.subscriber import Subscriber
 from tests.processes import wait_until
@@ -38,7 +39,7 @@ class Asking(Subscriber):
     """
 
     def __init__(self, socket: zmq.Socket, repair, join) -> None:
-        super().__init__(socket)
+        super().__init__(EventInlet(socket))
         self._repair = repair
         self._join = join
 

@@ -25,6 +25,7 @@ from bus.commands import (
     SnapshotGet,
     Statuses,
 )
+from bus.link import Link
 from bus.requester import DeadlineExceeded, ProcessorGone, Requester
 from bus.responder import Responder
 
@@ -51,13 +52,13 @@ class Channel:
     def answer_with(self, handler) -> zmq.Socket:
         """Start a responder."""
         socket = sockets.responder_socket(self._context, self.address)
-        self._spawn(Responder(socket, handler).run)
+        self._spawn(Responder(Link(socket), handler).run)
         return socket
 
     def requester(self, deadline_s: float = 10.0) -> Requester:
         """Start a requester."""
         socket = sockets.requester_socket(self._context, self.address)
-        requester = Requester(socket, lambda: self.alive, deadline_s, lambda: self.restarts)
+        requester = Requester(Link(socket), lambda: self.alive, deadline_s, lambda: self.restarts)
         self._spawn(requester.run)
         return requester
 
@@ -65,7 +66,7 @@ class Channel:
         """Start both ends, and wait until they have met."""
         self.answer_with(handler)
         requester = self.requester()
-        until(requester._socket, zmq.POLLOUT)
+        until(requester._link.socket, zmq.POLLOUT)
         return requester
 
     def dealer(self) -> zmq.Socket:
@@ -141,7 +142,7 @@ def test_two_requesters_do_not_get_each_others_answers(channel):
     channel.answer_with(lambda command: (command.session.encode(), None))
     requesters = [channel.requester() for _ in range(2)]
     for requester in requesters:
-        until(requester._socket, zmq.POLLOUT)
+        until(requester._link.socket, zmq.POLLOUT)
     calls = [
         (f"ses_{n}", gevent.spawn(requesters[n % 2].call, SessionGet(f"ses_{n}")))
         for n in range(50)
@@ -210,7 +211,7 @@ def test_a_processor_that_nobody_hears_but_that_answers_has_not_gone_away(channe
 def test_what_a_restarted_processor_has_lost_is_not_waited_for(channel):
     lost = sockets.responder_socket(channel._context, channel.address)
     requester = channel.requester()
-    until(requester._socket, zmq.POLLOUT)
+    until(requester._link.socket, zmq.POLLOUT)
     call = gevent.spawn(requester.call, SessionGet("ses_1"), 60)
     lost.recv_multipart()
     lost.close(linger=0)
@@ -294,7 +295,7 @@ def test_no_call_waits_longer_than_a_minute(channel, monkeypatch):
 
     channel.answer_with(echo)
     for requester in (channel.requester(deadline_s=3600), channel.requester(deadline_s=5)):
-        until(requester._socket, zmq.POLLOUT)
+        until(requester._link.socket, zmq.POLLOUT)
         monkeypatch.setattr(requester, "_wait", wait)
         requester.call(Statuses())
         requester.call(Statuses(), 3600)
@@ -339,7 +340,7 @@ def test_nonsense_does_not_stop_a_responder(channel, nonsense, caplog):
 def test_nonsense_does_not_stop_a_requester(channel):
     router = sockets.responder_socket(channel._context, channel.address)
     requester = channel.requester()
-    until(requester._socket, zmq.POLLOUT)
+    until(requester._link.socket, zmq.POLLOUT)
     call = gevent.spawn(requester.call, SessionGet("ses_1"))
     peer, data = router.recv_multipart()
     request = msgspec.msgpack.decode(data, type=Request)
@@ -379,7 +380,7 @@ def test_a_client_that_takes_no_snapshot_does_not_hold_up_others(channel):
     for number in range(4):
         idle.send(_encode(Request(number, SnapshotGet())))
     requester = channel.requester()
-    until(requester._socket, zmq.POLLOUT)
+    until(requester._link.socket, zmq.POLLOUT)
     assert len(requester.call(SnapshotGet()).body) == 20_000_000
 
 
@@ -401,12 +402,12 @@ def test_a_client_that_leaves_before_its_answer_disturbs_nobody(channel):
 
 def test_commands_that_have_come_already_let_other_greenlets_run():
     class Flood:
-        """A socket that always has a command; it stops the test at the last."""
+        """A link that always has a command; it stops the test at the last."""
 
         def __init__(self) -> None:
             self.received = 0
 
-        def recv_multipart(self) -> list[bytes]:
+        def receive(self) -> list[bytes]:
             self.received += 1
             if self.received > 1000:
                 raise gevent.GreenletExit

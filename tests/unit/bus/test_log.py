@@ -99,7 +99,7 @@ def test_a_long_run_crosses_cuts_and_has_bounds():
 class Unheard:
     """A socket nobody listens to."""
 
-    def send(self, frame, flags):
+    def send(self, frame):
         """Drop it."""
 
 

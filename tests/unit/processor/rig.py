@@ -43,7 +43,7 @@ class _List:
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
 
-    def send(self, data: bytes, flags: int) -> None:
+    def send(self, data: bytes) -> None:
         frame = decode(data)
         if isinstance(frame, Batch):
             self.events += [json.loads(envelope.event.json()) for envelope in frame.envelopes]

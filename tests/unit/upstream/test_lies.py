@@ -21,7 +21,7 @@ class Wire:
     def __init__(self):
         self.envelopes = []
 
-    def send(self, data, _flags):
+    def send(self, data):
         self.envelopes += codec.decode(data).envelopes
 
 
