@@ -19,12 +19,12 @@ from collections.abc import Sequence
 from types import FrameType
 
 from acp_client.agent import ACPAgent
-from acp_client.feed import Feed
-from acp_client.lines import Lines
-from acp_client.outlet import Outlet
-from acp_client.server import Server
-from acp_client.settings import Settings, read
-from bus import entry, logs
+from acp_client.api.feed import EventFeed
+from acp_client.api.server import Server
+from acp_client.editor.outlet import EditorOutlet
+from acp_client.protocol.lines import ByteLines
+from acp_client.settings import AgentSettings, read
+from bus.process import entry, logs
 
 _READ_BYTES = 64 * 1024
 
@@ -34,17 +34,17 @@ def main(argv: Sequence[str]) -> int:
     return serve(read(argv, os.environ))
 
 
-def serve(settings: Settings) -> int:
+def serve(settings: AgentSettings) -> int:
     """Speak ACP on standard input and output."""
     logs.configure(settings.log_level)
     # Whatever prints must not end up between two messages.
     out = os.dup(1)
     os.dup2(2, 1)
     signal.signal(signal.SIGTERM, _stop)
-    outlet = Outlet(out)
+    outlet = EditorOutlet(out)
     server = Server(settings.server)
-    agent = ACPAgent(server, Feed(settings.server), outlet, settings.directory)
-    lines = Lines()
+    agent = ACPAgent(server, EventFeed(settings.server), outlet, settings.directory)
+    lines = ByteLines()
     try:
         while not outlet.broken.is_set() and (data := os.read(0, _READ_BYTES)):
             for line in lines.feed(data):

@@ -14,24 +14,24 @@ from urllib.parse import quote
 
 from msgspec import Raw
 
-from acp_client import methods
-from acp_client.asks import Asks
+from acp_client.api.feed import EventFeed
+from acp_client.api.folders import check_system, folder_of
+from acp_client.api.server import Server, ServerFailure
+from acp_client.asks import EditorAsks
 from acp_client.attached import Attached
-from acp_client.blocks import BadBlock, parts_of
-from acp_client.feed import Feed
-from acp_client.folders import check_system, folder_of
-from acp_client.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, NOT_FOUND, RpcError
-from acp_client.methods import ClientCapabilities, params
+from acp_client.content.blocks import BadBlock, parts_of
+from acp_client.content.options import MODE, UnknownChoice
+from acp_client.editor.outlet import EditorOutlet
+from acp_client.editor.peer import Handler, Job, Peer, Result
 from acp_client.opening import Opening
-from acp_client.options import MODE, UnknownChoice
-from acp_client.outlet import Outlet
-from acp_client.peer import Handler, Job, Peer, Result
 from acp_client.prompting import Prompting
-from acp_client.router import Router
-from acp_client.server import Server, ServerFailure
-from acp_client.updates import ModeChanged, OptionsChanged
-from acp_client.wire import Session
-from bus.version import installed_version
+from acp_client.protocol import methods
+from acp_client.protocol.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, NOT_FOUND, RpcError
+from acp_client.protocol.methods import ClientCapabilities, params
+from acp_client.protocol.updates import ModeChanged, OptionsChanged
+from acp_client.protocol.wire import Session
+from acp_client.router import SessionRouter
+from bus.process.version import installed_version
 
 log = logging.getLogger("weir.acp")
 
@@ -58,7 +58,9 @@ class ACPAgent:
         directory: whose sessions are listed when the editor names none.
     """
 
-    def __init__(self, server: Server, feed: Feed, outlet: Outlet, directory: str) -> None:
+    def __init__(
+        self, server: Server, feed: EventFeed, outlet: EditorOutlet, directory: str
+    ) -> None:
         lock = threading.RLock()
         self._server, self._feed, self._outlet = server, feed, outlet
         self._directory = directory
@@ -66,9 +68,9 @@ class ACPAgent:
         self._client = ClientCapabilities()
         self._started = False
         self.peer = Peer(outlet, self._requests(), self._notifications())
-        self._router = router = Router(server, outlet, lock)
+        self._router = router = SessionRouter(server, outlet, lock)
         router.notices = lambda: self._client.notices
-        asks = Asks(server, self.peer.ask, router.root_of, lambda: self._client.forms, lock)
+        asks = EditorAsks(server, self.peer.ask, router.root_of, lambda: self._client.forms, lock)
         router.hand_asks_to(asks)
         self._prompting = Prompting(server, feed, asks.cancel, lock)
         self._opening = Opening(server, router, outlet, asks.put_pending, lock)

@@ -14,15 +14,15 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from acp_client import permission, question, tools
+from acp_client.api.server import Server, ServerFailure
 from acp_client.attached import Attached
-from acp_client.decode import properties_of
-from acp_client.jsonrpc import RpcError
-from acp_client.peer import Ask
-from acp_client.server import Server, ServerFailure
-from acp_client.tools import PENDING
-from acp_client.updates import ToolCall, ToolCallUpdate
-from acp_client.wire import Event, Part, PartUpdated, Permission, Question, Settled
+from acp_client.content import permission, question, tools
+from acp_client.content.tools import PENDING
+from acp_client.editor.peer import Ask
+from acp_client.protocol.decode import properties_of
+from acp_client.protocol.jsonrpc import RpcError
+from acp_client.protocol.updates import ToolCall, ToolCallUpdate
+from acp_client.protocol.wire import Event, Part, PartUpdated, Permission, Question, Settled
 from bus.events import catalogue, type_of
 
 log = logging.getLogger("weir.acp")
@@ -55,7 +55,7 @@ class Followed(Struct):
     shown: tools.Shown
 
 
-class Asks:
+class EditorAsks:
     """Puts asks to the editor, and takes the answers back.
 
     Args:

@@ -11,14 +11,14 @@ import threading
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
-from acp_client import decode, wire
-from acp_client.conversation import Conversation
-from acp_client.messages import USER
-from acp_client.outlet import Outlet
-from acp_client.server import Server, ServerFailure
-from acp_client.turn import Outcome, Turn
-from acp_client.updates import Update
-from acp_client.wire import Event, Status, Stored
+from acp_client.api.server import Server, ServerFailure
+from acp_client.editor.outlet import EditorOutlet
+from acp_client.protocol import decode, wire
+from acp_client.protocol.updates import Update
+from acp_client.protocol.wire import Event, Status, Stored
+from acp_client.session.conversation import Conversation
+from acp_client.session.messages import USER
+from acp_client.session.turn import EditorTurn, TurnOutcome
 from bus.events.catalogue import MessageUpdated, PartDelta, SessionDeleted
 
 log = logging.getLogger("weir.acp")
@@ -35,7 +35,7 @@ _DELETED = "the session was deleted"
 _LOST = "the server has lost this prompt; send it again"
 
 
-class Running:
+class RunningTurn:
     """A turn, and the prompt that waits for its end.
 
     Attributes:
@@ -47,10 +47,10 @@ class Running:
     """
 
     def __init__(self) -> None:
-        self.turn = Turn()
+        self.turn = EditorTurn()
         self.sent = False
         self.accepted = False
-        self.outcome: Outcome | None = None
+        self.outcome: TurnOutcome | None = None
         self.done = threading.Event()
         self.answered = threading.Event()
         self.grace: threading.Timer | None = None
@@ -60,10 +60,14 @@ class Attached:
     """A session of the editor."""
 
     def __init__(
-        self, conversation: Conversation, server: Server, outlet: Outlet, lock: threading.RLock
+        self,
+        conversation: Conversation,
+        server: Server,
+        outlet: EditorOutlet,
+        lock: threading.RLock,
     ) -> None:
         self.conversation = conversation
-        self.running: Running | None = None
+        self.running: RunningTurn | None = None
         self.commands: frozenset[str] = frozenset()
         self._server = server
         self._outlet = outlet
@@ -103,8 +107,8 @@ class Attached:
                 self.running.turn.observe(event, self._is_new(event))
             self.tell(self.conversation.apply(event))
             if self.running is not None and event.type == SessionDeleted.type:
-                self.finish(self.running, Outcome(error=_DELETED))
-        except decode.Unreadable as error:
+                self.finish(self.running, TurnOutcome(error=_DELETED))
+        except decode.UnreadableAnswer as error:
             log.warning("%s cannot be read: %s", event.type, error)
         self.settle()
 
@@ -121,7 +125,7 @@ class Attached:
         elif running.grace is None:
             running.grace = _later(GRACE_S, self._expire, running)
 
-    def finish(self, running: Running, outcome: Outcome | None = None) -> None:
+    def finish(self, running: RunningTurn, outcome: TurnOutcome | None = None) -> None:
         """End a turn, once; what is held back comes before its answer."""
         if self._recovering and running.outcome is None:
             self.go_live()
@@ -176,7 +180,7 @@ class Attached:
             self.tell(self.conversation.learn(message_id, stored))
             self.settle()
 
-    def recover(self, running: Running) -> None:
+    def recover(self, running: RunningTurn) -> None:
         """Fetch status and messages after a hole: once, or until they tell of the prompt."""
         for attempt in range(_RECOVERY_ATTEMPTS):
             if attempt and running.done.wait(attempt):
@@ -192,10 +196,10 @@ class Attached:
             self._recovering = False
             self.go_live()
             if running.accepted and running.turn.prompt is None:
-                self.finish(running, Outcome(error=_LOST))
+                self.finish(running, TurnOutcome(error=_LOST))
             self.settle()
 
-    def look_for_prompt(self, running: Running) -> None:
+    def look_for_prompt(self, running: RunningTurn) -> None:
         """Take what is stored of a turn, if the server has its prompt.
 
         Raises:
@@ -220,7 +224,7 @@ class Attached:
         busy = self._server.get("/session/status", dict[str, Status], directory, _STATUS_S)
         return busy.get(self.conversation.id, Status()).type == "idle"
 
-    def _caught_up_with(self, running: Running, settled: bool) -> bool:
+    def _caught_up_with(self, running: RunningTurn, settled: bool) -> bool:
         """Tell what is stored, and then what the stream has brought meanwhile.
 
         Args:
@@ -254,7 +258,7 @@ class Attached:
         path = f"{self.path}/message"
         return idle, self._server.get(path, list[Stored], directory, limit=_RECENT)
 
-    def _caught_up(self, running: Running, stored: list[Stored]) -> bool:
+    def _caught_up(self, running: RunningTurn, stored: list[Stored]) -> bool:
         """Take what is stored of a turn; tell whether the prompt is in it."""
         turn, conversation = running.turn, self.conversation
         prompt = turn.prompt or next(
@@ -274,7 +278,7 @@ class Attached:
         self.tell(conversation.catch_up(missed))
         return True
 
-    def _expire(self, running: Running) -> None:
+    def _expire(self, running: RunningTurn) -> None:
         with self._lock:
             if running.turn.idle:
                 self.finish(running)

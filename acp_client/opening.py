@@ -9,24 +9,24 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from acp_client import decode
+from acp_client.api.folders import check_exists, check_system
+from acp_client.api.server import Server, ServerFailure, ServerRefused
 from acp_client.attached import Attached
-from acp_client.conversation import Conversation
-from acp_client.folders import check_exists, check_system
-from acp_client.history import replay
-from acp_client.jsonrpc import INVALID_REQUEST, NOT_FOUND, RpcError
-from acp_client.mcp import servers_of
-from acp_client.methods import OldSession
-from acp_client.options import Agent, Catalogue, Choices, Config, Providers
-from acp_client.outlet import Outlet
-from acp_client.peer import Result
-from acp_client.plan import plan_of
+from acp_client.content.mcp import servers_of
+from acp_client.content.options import Agent, Catalogue, Choices, Config, Providers
+from acp_client.content.plan import plan_of
+from acp_client.content.usage import Meter
+from acp_client.editor.outlet import EditorOutlet
+from acp_client.editor.peer import Result
 from acp_client.prompting import COMPACT
-from acp_client.router import Router
-from acp_client.server import Refused, Server, ServerFailure
-from acp_client.updates import Command, Commands
-from acp_client.usage import Meter
-from acp_client.wire import Session, SlashCommand, Stored, Todo
+from acp_client.protocol import decode
+from acp_client.protocol.jsonrpc import INVALID_REQUEST, NOT_FOUND, RpcError
+from acp_client.protocol.methods import OldSession
+from acp_client.protocol.updates import Command, Commands
+from acp_client.protocol.wire import Session, SlashCommand, Stored, Todo
+from acp_client.router import SessionRouter
+from acp_client.session.conversation import Conversation
+from acp_client.session.history import replay
 
 _RECENT = 100
 _OWN_IDS = "ses"
@@ -44,8 +44,8 @@ class Opening:
     def __init__(
         self,
         server: Server,
-        router: Router,
-        outlet: Outlet,
+        router: SessionRouter,
+        outlet: EditorOutlet,
         put_pending: Callable[[str], None],
         lock: threading.RLock,
     ) -> None:
@@ -102,7 +102,7 @@ class Opening:
         path = f"/session/{quote(session_id, '')}"
         try:
             return self._server.get(path, Session, directory)
-        except Refused as refused:
+        except ServerRefused as refused:
             # An opencode chokes on an id of another form than its own.
             if refused.status in (400, 404) or not session_id.startswith(_OWN_IDS):
                 raise RpcError(NOT_FOUND, f"session {session_id!r} does not exist") from None

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from acp_client.attached import Attached, Running
-from acp_client.feed import Feed
-from acp_client.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError
-from acp_client.options import Choices
-from acp_client.peer import Job, Result
-from acp_client.server import Server, ServerFailure, ServerGone, Unanswered
-from acp_client.turn import CANCELLED, Outcome
+from acp_client.api.feed import EventFeed
+from acp_client.api.server import Server, ServerFailure, ServerGone, Unanswered
+from acp_client.attached import Attached, RunningTurn
+from acp_client.content.options import Choices
+from acp_client.editor.peer import Job, Result
+from acp_client.protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RpcError
+from acp_client.session.turn import CANCELLED, TurnOutcome
 
 log = logging.getLogger("weir.acp")
 
@@ -40,7 +40,7 @@ class Prompting:
     def __init__(
         self,
         server: Server,
-        feed: Feed,
+        feed: EventFeed,
         withdraw: Callable[[str], None],
         lock: threading.RLock,
     ) -> None:
@@ -61,7 +61,7 @@ class Prompting:
                     INVALID_REQUEST,
                     f"session {attached.conversation.id} is in a turn; cancel it, or wait",
                 )
-            running = attached.running = Running()
+            running = attached.running = RunningTurn()
         return Job(
             run=lambda: self._run(attached, running, parts),
             give_up=lambda: self.cancel(attached),
@@ -85,18 +85,20 @@ class Prompting:
             self.cancel(attached)
             running.answered.wait(timeout_s)
 
-    def _run(self, attached: Attached, running: Running, parts: list[dict[str, Any]]) -> Result:
+    def _run(
+        self, attached: Attached, running: RunningTurn, parts: list[dict[str, Any]]
+    ) -> Result:
         try:
             self._send(attached, running, parts)
         except ServerFailure as failure:
             self._failed(attached, running, str(failure))
         running.done.wait()
-        outcome = running.outcome or Outcome()
+        outcome = running.outcome or TurnOutcome()
         if outcome.error is not None:
             raise RpcError(INTERNAL_ERROR, outcome.error)
         return Result({"stopReason": outcome.stopReason})
 
-    def _send(self, attached: Attached, running: Running, parts: list[dict[str, Any]]) -> None:
+    def _send(self, attached: Attached, running: RunningTurn, parts: list[dict[str, Any]]) -> None:
         # The stream first: what comes before it is connected would be missed.
         if not self._feed.wait_connected(CONNECT_S):
             origin = self._server.origin
@@ -104,7 +106,7 @@ class Prompting:
             return
         with self._lock:
             if running.turn.cancelled:
-                attached.finish(running, Outcome(CANCELLED))
+                attached.finish(running, TurnOutcome(CANCELLED))
                 return
             running.sent = True
         command = _command_of(parts, attached.commands)
@@ -123,7 +125,7 @@ class Prompting:
                 target=self._command, args=(attached, running, *command), daemon=True
             ).start()
 
-    def _was_taken(self, attached: Attached, running: Running) -> bool:
+    def _was_taken(self, attached: Attached, running: RunningTurn) -> bool:
         """Find out whether the server has a prompt whose answer was lost."""
         for _ in range(_LOOKS):
             if running.done.wait(_LOOK_EVERY_S) or running.turn.prompt is not None:
@@ -134,7 +136,7 @@ class Prompting:
                 log.warning("it is not known yet whether the server has the prompt: %s", failure)
         return running.turn.prompt is not None
 
-    def _command(self, attached: Attached, running: Running, name: str, given: str) -> None:
+    def _command(self, attached: Attached, running: RunningTurn, name: str, given: str) -> None:
         """Run a slash command; the server answers when its turn is over."""
         choices, directory = attached.conversation.choices, attached.conversation.directory
         body: dict[str, Any]
@@ -150,7 +152,7 @@ class Prompting:
         except ServerFailure as failure:
             self._failed(attached, running, str(failure))
 
-    def _check(self, attached: Attached, running: Running) -> None:
+    def _check(self, attached: Attached, running: RunningTurn) -> None:
         """See whether a prompt that the server took has come to nothing.
 
         A prompt that fails before its message is made has an error and no idle.
@@ -163,19 +165,19 @@ class Prompting:
             if failure is not None and attached.is_idle():
                 self._failed(attached, running, failure.words)
 
-    def _failed(self, attached: Attached, running: Running, words: str) -> None:
+    def _failed(self, attached: Attached, running: RunningTurn, words: str) -> None:
         """End a turn that has not begun; one that has, ends by its events."""
         with self._lock:
             if running.turn.cancelled:
-                attached.finish(running, Outcome(CANCELLED))
+                attached.finish(running, TurnOutcome(CANCELLED))
             elif running.turn.prompt is None:
-                attached.finish(running, Outcome(error=words))
+                attached.finish(running, TurnOutcome(error=words))
 
-    def _abort(self, attached: Attached, running: Running) -> None:
+    def _abort(self, attached: Attached, running: RunningTurn) -> None:
         """Ask for the end until it comes: a prompt on its way may miss the first request."""
         with self._lock:
             if not running.sent:
-                attached.finish(running, Outcome(CANCELLED))
+                attached.finish(running, TurnOutcome(CANCELLED))
         gone = 0
         for _ in range(_ABORTS):
             if running.done.is_set() or gone == _GONE:
@@ -189,7 +191,7 @@ class Prompting:
             self._withdraw(attached.conversation.id)
             running.done.wait(_ABORT_EVERY_S)
         with self._lock:
-            attached.finish(running, Outcome(CANCELLED))
+            attached.finish(running, TurnOutcome(CANCELLED))
 
 
 def _command_of(parts: list[dict[str, Any]], commands: frozenset[str]) -> tuple[str, str] | None:

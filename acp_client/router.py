@@ -8,13 +8,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from urllib.parse import quote
 
-from acp_client import decode, wire
-from acp_client.asks import Asks
+from acp_client.api.server import Server, ServerFailure
+from acp_client.asks import EditorAsks
 from acp_client.attached import Attached
-from acp_client.outlet import Outlet
-from acp_client.server import Server, ServerFailure
-from acp_client.updates import Notice, TextBlock, ThoughtChunk, Update
-from acp_client.wire import Event, Session
+from acp_client.editor.outlet import EditorOutlet
+from acp_client.protocol import decode, wire
+from acp_client.protocol.updates import Notice, TextBlock, ThoughtChunk, Update
+from acp_client.protocol.wire import Event, Session
 from bus.events import catalogue, type_of
 
 log = logging.getLogger("weir.acp")
@@ -25,7 +25,7 @@ _SPEAK_AFTER = 2
 """Attempts to connect before the person is notified: the first attempt is often enough."""
 
 
-class Router:
+class SessionRouter:
     """Knows the sessions of the editor, and which others are below them.
 
     Attributes:
@@ -33,19 +33,19 @@ class Router:
         notices: tells whether the editor shows notices.
     """
 
-    def __init__(self, server: Server, outlet: Outlet, lock: threading.RLock) -> None:
+    def __init__(self, server: Server, outlet: EditorOutlet, lock: threading.RLock) -> None:
         self.sessions: dict[str, Attached] = {}
         self.notices: Callable[[], bool] = lambda: False
         self._server = server
         self._outlet = outlet
         self._lock = lock
         self._parents: OrderedDict[str, str] = OrderedDict()
-        self._asks: Asks | None = None
+        self._asks: EditorAsks | None = None
         self._silences = 0
         self._is_silent = False
         self._half_heard = False
 
-    def hand_asks_to(self, asks: Asks) -> None:
+    def hand_asks_to(self, asks: EditorAsks) -> None:
         """Name who takes permissions and questions."""
         self._asks = asks
 
@@ -129,7 +129,7 @@ class Router:
                 info = decode.properties_of(event, wire.SessionChanged).info
                 if info.parentID:
                     self._note(info.id, info.parentID)
-        except decode.Unreadable as error:
+        except decode.UnreadableAnswer as error:
             log.warning("%s cannot be read: %s", event.type, error)
 
     def _note(self, session_id: str, parent: str) -> None:

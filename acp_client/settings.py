@@ -8,10 +8,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bus import flags
-from bus.flags import Flag, Kind
 from bus.origin import UPSTREAM, Origin, with_login
-from bus.places import start_folder
+from bus.process import flags
+from bus.process.flags import Flag, Kind
+from bus.process.places import start_folder
 
 DEFAULT_SERVER = Origin("http", "127.0.0.1", 4097)
 
@@ -36,7 +36,7 @@ FLAGS = (
 )
 
 
-class Settings(Struct, frozen=True):
+class AgentSettings(Struct, frozen=True):
     """Settings of the agent.
 
     Attributes:
@@ -48,7 +48,7 @@ class Settings(Struct, frozen=True):
     log_level: str
 
 
-def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
+def read(argv: Sequence[str], environ: Mapping[str, str]) -> AgentSettings:
     """Return the settings.
 
     Raises:
@@ -57,4 +57,4 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     """
     values = flags.read(argv, environ, FLAGS)
     server = with_login(values["server"], environ) or DEFAULT_SERVER
-    return Settings(server, values["directory"] or start_folder(environ), values["log_level"])
+    return AgentSettings(server, values["directory"] or start_folder(environ), values["log_level"])

@@ -129,7 +129,7 @@ class Describe(Struct, tag=True):
 
 
 class Replay(Struct, tag=True):
-    """Repeat what was published after a seq. Body: a `bus.codec.Batch` frame, not JSON.
+    """Repeat what was published after a seq. Body: a `bus.transport.codec.Batch` frame, not JSON.
 
     It holds as much as one answer takes, and begins right after `after`.
     """
@@ -248,7 +248,7 @@ class Request(Struct, array_like=True):
     command: Command
 
 
-class Body(NamedTuple):
+class AnswerBody(NamedTuple):
     """What comes of a command: JSON, the cursor of the page before, the next piece's token."""
 
     json: bytes

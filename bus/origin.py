@@ -9,8 +9,8 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from msgspec import Struct, structs
 
-from bus.flags import BadFlag, Kind
-from bus.login import Login
+from bus.process.flags import BadFlag, Kind
+from bus.process.login import Login
 
 PASSWORD_VARIABLE, USERNAME_VARIABLE = "OPENCODE_SERVER_PASSWORD", "OPENCODE_SERVER_USERNAME"
 _DEFAULT_USERNAME = "opencode"

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from bus import entry, logs
-from bus.entry import CannotStart
-from bus.flags import REQUIRED, BadFlag, Flag, Kind, one_of, read, text
+from bus.process import entry, logs
+from bus.process.entry import CannotStart
+from bus.process.flags import REQUIRED, BadFlag, Flag, Kind, one_of, read, text
 
 # Where the package of the client is in a checkout; an installed weir has it among its packages.
 _CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "client")

@@ -8,8 +8,8 @@ import logging
 import re
 from typing import Any
 
-from bus.entry import OutputLost, point_at_null
-from bus.heart import Notifier
+from bus.process.entry import OutputLost, point_at_null
+from bus.process.heart import Notifier
 
 log = logging.getLogger("weir.up")
 

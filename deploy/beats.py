@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bus.heart import LAG, PID
+from bus.process.heart import LAG, PID
 
 _MESSAGE_BYTES = 4096
 # More than that between two looks is our own absence: a suspended machine, a stopped supervisor.
@@ -30,7 +30,7 @@ class Loop(Struct):
 
 
 class Beats:
-    """Hears the hearts (`bus.heart`) of all processes.
+    """Hears the hearts (`bus.process.heart`) of all processes.
 
     Silence is counted in steps, each no longer than `_LONGEST_STEP_S`: when everything stood
     still, the supervisor did too, and no process is at fault.

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bus.endpoints import Endpoints, InvalidEndpoint
-from bus.flags import BadFlag
-from bus.folder import make_private
+from bus.process.flags import BadFlag
+from bus.process.folder import make_private
+from bus.transport.endpoints import Endpoints, InvalidEndpoint
 
 _NAME = "bus"
 _PROBE = "probe"

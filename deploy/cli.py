@@ -35,7 +35,7 @@ def main() -> int:
     word = words[0] if words else ""
     if word == "up":
         hold_stops()
-    from bus import entry  # with what it imports, from the path as it is now
+    from bus.process import entry  # with what it imports, from the path as it is now
 
     command = _COMMANDS.get(word)
     if command is None:
@@ -46,7 +46,7 @@ def main() -> int:
 def _without_command(words: Sequence[str]) -> int:
     word = words[0] if words else ""
     if word in ("--version", "-V"):
-        from bus.version import installed_version
+        from bus.process.version import installed_version
 
         print(f"weir {installed_version()}")
         return 0

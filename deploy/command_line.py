@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from bus import flags
-from bus.flags import Flag, HelpAsked
 from bus.origin import UPSTREAM, Origin, with_login
+from bus.process import flags
+from bus.process.flags import Flag, HelpAsked
 
 _URL = Flag("url", UPSTREAM, Origin.parse("http://127.0.0.1:4097"), "the server")
 _JSON = "--json"

@@ -11,8 +11,8 @@ from typing import TextIO
 
 from msgspec import Struct
 
-from bus.flags import BadFlag, HelpAsked
-from bus.version import DISTRIBUTION, installed_version
+from bus.process.flags import BadFlag, HelpAsked
+from bus.process.version import DISTRIBUTION, installed_version
 
 _HERE = Path(__file__).parent
 _PURPOSES = {
@@ -33,7 +33,7 @@ _OTHERS_ENTER = 0o001
 _NO_COMMAND = frozenset("\"'\\")
 
 
-class Options(Struct, frozen=True):
+class FilesOptions(Struct, frozen=True):
     """What was asked for.
 
     Attributes:
@@ -59,7 +59,7 @@ class Installation(Struct, frozen=True):
     checkout: Path | None = None
 
 
-def read(argv: Sequence[str]) -> Options:
+def read(argv: Sequence[str]) -> FilesOptions:
     """Return the options that a command line asks for.
 
     Raises:
@@ -74,10 +74,10 @@ def read(argv: Sequence[str]) -> Options:
             raise BadFlag(f"{word}: unknown; allowed is {_FORCE}")
     if len(words) > 1 or "" in words:
         raise BadFlag(f"{words[-1]!r} is not allowed; allowed is one folder")
-    return Options(Path(words[0]) if words else None, _FORCE in argv)
+    return FilesOptions(Path(words[0]) if words else None, _FORCE in argv)
 
 
-def run(options: Options, out: TextIO = sys.stdout) -> int:
+def run(options: FilesOptions, out: TextIO = sys.stdout) -> int:
     """List the files, or write them; return the exit status.
 
     Raises:

@@ -6,8 +6,8 @@ import re
 
 from msgspec import Struct
 
-from bus import flags
-from bus.flags import Flag, Kind
+from bus.process import flags
+from bus.process.flags import Flag, Kind
 
 _MIB = 1024 * 1024
 _LEAST, _MOST = 32 * _MIB, 1024 * 1024 * _MIB

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from acp_client.server import Refused, Server, ServerFailure
+from acp_client.api.server import Server, ServerFailure, ServerRefused
 from bus.origin import Origin
 from deploy.transcript.transcript import Transcript
 
@@ -52,7 +52,7 @@ class Past:
         try:
             yield self._fetched(transcript, f"/session/{quote(self._session, '')}", notice)
         except ServerFailure as failure:
-            if isinstance(failure, Refused) and self._is_missing(failure.status):
+            if isinstance(failure, ServerRefused) and self._is_missing(failure.status):
                 where = f"session {self._session!r} does not exist at {self._server.origin}"
                 raise NoSession(where) from None
             notice(f"the earlier messages cannot be fetched: {failure}")

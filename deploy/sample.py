@@ -15,7 +15,7 @@ _PROC = Path("/proc")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-class Usage(Struct, frozen=True):
+class ProcessUsage(Struct, frozen=True):
     """What one process uses.
 
     Attributes:
@@ -29,7 +29,7 @@ class Usage(Struct, frozen=True):
     fds: int
 
 
-def usages(pid: int) -> list[Usage]:
+def usages(pid: int) -> list[ProcessUsage]:
     """Return what a process and its descendants use, that process first; without those gone."""
     return [usage for one in _family(pid) if (usage := _usage(one)) is not None]
 
@@ -50,10 +50,10 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def _usage(pid: int) -> Usage | None:
+def _usage(pid: int) -> ProcessUsage | None:
     folder = _PROC / str(pid)
     try:
-        return Usage(pid, _memory(folder), len(os.listdir(folder / "fd")))
+        return ProcessUsage(pid, _memory(folder), len(os.listdir(folder / "fd")))
     except OSError:
         return None
 

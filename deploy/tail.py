@@ -10,17 +10,17 @@ from typing import TextIO
 
 from msgspec import Struct
 
-from acp_client import decode, wire
-from acp_client.stream import FOR_EYES, EventStream, StreamRefused
-from bus import flags
+from acp_client.api.stream import FOR_EYES, EventStream, StreamRefused
+from acp_client.protocol import decode, wire
 from bus.events.catalogue import SERVER_CONNECTED
-from bus.flags import Flag, Kind
 from bus.origin import Origin
+from bus.process import flags
+from bus.process.flags import Flag, Kind
 from bus.sse import ServerSentEvent
 from deploy import command_line
 from deploy.past import NoSession, Past
 from deploy.terminal import has_colour, shown_json, shown_line
-from deploy.transcript.page import Page
+from deploy.transcript.page import TranscriptPage
 from deploy.transcript.transcript import Transcript
 
 # Relative to where the command runs; the server resolves links.
@@ -36,7 +36,7 @@ _LONGEST_WAIT_S = 5.0
 """Between two attempts to connect: a person looks on."""
 
 
-class Options(Struct, frozen=True):
+class TailOptions(Struct, frozen=True):
     """What to follow, and how to print it."""
 
     server: Origin
@@ -46,7 +46,7 @@ class Options(Struct, frozen=True):
     lines: int = 10
 
 
-def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
+def read(argv: Sequence[str], environ: Mapping[str, str]) -> TailOptions:
     """Return the options that a command line and its environment ask for.
 
     Raises:
@@ -54,10 +54,10 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
         HelpAsked: help was asked for.
     """
     given = command_line.read(argv, environ, _FLAGS, "print each event as a line of JSON")
-    return Options(server=given.server, json=given.json, **given.values)
+    return TailOptions(server=given.server, json=given.json, **given.values)
 
 
-def run(options: Options, out: TextIO) -> int:
+def run(options: TailOptions, out: TextIO) -> int:
     """Print the stream until it is interrupted or refused; return the exit status."""
     notices = Notices(options.server, out.isatty())
     try:
@@ -102,20 +102,20 @@ class Notices:
             self._cause = self._opened = ""
 
 
-def _machine(options: Options, out: TextIO, notices: Notices) -> Iterator[str]:
+def _machine(options: TailOptions, out: TextIO, notices: Notices) -> Iterator[str]:
     """Yield each event as a line of JSON, on a terminal without characters that it obeys."""
     for event in _stream(options, notices):
         line = event.data.decode(errors="replace")
         yield (shown_json(line) if out.isatty() else line) + "\n"
 
 
-def _person(options: Options, out: TextIO, notices: Notices) -> Iterator[str]:
-    transcript = Transcript(Page(has_colour(out, os.environ)), options.lines)
+def _person(options: TailOptions, out: TextIO, notices: Notices) -> Iterator[str]:
+    transcript = Transcript(TranscriptPage(has_colour(out, os.environ)), options.lines)
     past = Past(options.server, options.session, options.directory)
     for frame in _stream(options, notices):
         try:
             event = decode.event_of(frame.data)
-        except decode.Unreadable as error:
+        except decode.UnreadableAnswer as error:
             notices.say(f"not an event: {error}")
             continue
         if event.type == SERVER_CONNECTED:
@@ -129,11 +129,11 @@ def _person(options: Options, out: TextIO, notices: Notices) -> Iterator[str]:
 def _resumed(event: wire.Event) -> bool | None:
     try:
         return decode.properties_of(event, wire.Connected).resumed
-    except decode.Unreadable:
+    except decode.UnreadableAnswer:
         return None
 
 
-def _stream(options: Options, notices: Notices) -> Iterator[ServerSentEvent]:
+def _stream(options: TailOptions, notices: Notices) -> Iterator[ServerSentEvent]:
     query = {"frame_hz": "0"} if options.json else dict(FOR_EYES)
     if options.session:
         query["session"] = options.session

@@ -12,14 +12,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from bus import flags, logs
 from bus.agent_lines import BUILT_IN
-from bus.entry import CannotStart
-from bus.flags import BadFlag, Flag
-from bus.folder import claimed
-from bus.heart import NOTIFY_VARIABLE, Heart, Notifier
 from bus.origin import PASSWORD_VARIABLE, USERNAME_VARIABLE, Origin
-from bus.places import home_folder, start_path
+from bus.process import flags, logs
+from bus.process.entry import CannotStart
+from bus.process.flags import BadFlag, Flag
+from bus.process.folder import claimed
+from bus.process.heart import NOTIFY_VARIABLE, Heart, Notifier
+from bus.process.places import home_folder, start_path
 from deploy.agent import AGENT
 from deploy.announcement import Announcement, url_of
 from deploy.beats import Beats
@@ -29,9 +29,9 @@ from deploy.limits import LIMIT_FLAGS, Limits
 from deploy.sample_log import SampleLog
 from deploy.supervisor import TICK_S, Service, Supervisor
 from deploy.watchdog import Watchdog
-from gateway.listener import listen
+from gateway.gunicorn.listener import listen
 from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL, UPSTREAM_FLAGS
-from processor.bounds import BOUND_FLAGS
+from processor.native.bounds import BOUND_FLAGS
 from processor.settings import FLAGS as PROCESSOR_FLAGS
 from processor.settings import from_flags
 
@@ -49,7 +49,7 @@ _PROCESSOR = tuple(f for f in PROCESSOR_FLAGS if f.name != "bus" and not f.secre
 _GATEWAY = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, LOG_LEVEL)
 
 
-class Options(Struct, frozen=True):
+class UpOptions(Struct, frozen=True):
     """What to run.
 
     Attributes:
@@ -66,7 +66,7 @@ class Options(Struct, frozen=True):
     notify_socket: str = ""
 
 
-def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
+def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
     """Return the options that a command line and its environment ask for.
 
     Raises:
@@ -87,7 +87,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
             raise BadFlag(f"--agent: not with --{name}; the agent answers in place of it")
     # The processor knows which of its flags need each other: better refused here than by it.
     from_flags(_words(_PROCESSOR, values, _ANY_BUS), environ)
-    return Options(
+    return UpOptions(
         values["host"],
         values["port"],
         values["state"],
@@ -97,7 +97,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
     )
 
 
-def run(options: Options) -> int:
+def run(options: UpOptions) -> int:
     """Run it until it is stopped; return the exit status.
 
     Raises:
@@ -119,7 +119,7 @@ def run(options: Options) -> int:
         return _supervise(options, listener, bus, beats)
 
 
-def _supervise(options: Options, listener: socket.socket, bus: BusFolder, beats: Beats) -> int:
+def _supervise(options: UpOptions, listener: socket.socket, bus: BusFolder, beats: Beats) -> int:
     # The folder may be deleted before a service starts again, which then goes by this name.
     env = {NOTIFY_VARIABLE: str(bus.path / _NOTIFY), "PWD": start_path(os.environ)}
     services = _services(options, listener, bus, env)
@@ -136,7 +136,7 @@ def _supervise(options: Options, listener: socket.socket, bus: BusFolder, beats:
 
 
 def _services(
-    options: Options, listener: socket.socket, bus: BusFolder, env: Mapping[str, str]
+    options: UpOptions, listener: socket.socket, bus: BusFolder, env: Mapping[str, str]
 ) -> list[Service]:
     values = {**options.values, "port": listener.getsockname()[1]}
     fd, url = listener.fileno(), f"ipc://{bus.path}"

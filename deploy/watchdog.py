@@ -1,8 +1,8 @@
 """The watchdog: samples what services use, and restarts what hangs or has grown too large.
 
-A process is judged by what it says of itself through its own loop (`bus.heart`), and by what the
-kernel says of it; that it exists counts for nothing. A worker that is ended is replaced by its
-gunicorn master, whose other workers go on; the main process of a service by the supervisor.
+A process is judged by what it says of itself through its own loop (`bus.process.heart`), and by
+what the kernel says of it; that it exists counts for nothing. A worker that is ended is replaced
+by its gunicorn master, whose other workers go on; the main process of a service by the supervisor.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import signal
 from collections.abc import Mapping, Sequence
 
 from deploy.beats import Beats
+from deploy.cooldown import Cooldown
 from deploy.limits import Limits
-from deploy.rest import Rest
-from deploy.sample import Usage, usages
+from deploy.sample import ProcessUsage, usages
 from deploy.sample_log import SampleLog
 from deploy.supervisor import Service
 
@@ -46,7 +46,7 @@ class Watchdog:
         self._limits = limits
         self._samples = samples
         self._next_sample = 0.0
-        self._rests = {service.name: Rest() for service in services}
+        self._rests = {service.name: Cooldown() for service in services}
         self._kill_at: dict[int, float] = {}
 
     def tick(self, now: float) -> None:
@@ -74,7 +74,7 @@ class Watchdog:
         return watched
 
     def _judge(
-        self, service: Service, watched: set[int], used: Mapping[int, Usage], now: float
+        self, service: Service, watched: set[int], used: Mapping[int, ProcessUsage], now: float
     ) -> None:
         for pid in sorted(watched):
             if pid in self._kill_at:
@@ -93,7 +93,7 @@ class Watchdog:
         still = "stood still" if loop.beaten else "not run since its start,"
         return f"its loop has {still} for {loop.silent_s:.1f} s (limit {limit_s:g} s)"
 
-    def _outgrown(self, service: Service, usage: Usage | None, now: float) -> str:
+    def _outgrown(self, service: Service, usage: ProcessUsage | None, now: float) -> str:
         limit = self._limits.memory_bytes
         if not limit or usage is None or usage.memory_bytes <= limit:
             return ""
@@ -110,7 +110,9 @@ class Watchdog:
         self._kill_at[pid] = kill_at
         _signal(pid, how)
 
-    def _write(self, name: str, main: int, watched: set[int], used: Mapping[int, Usage]) -> None:
+    def _write(
+        self, name: str, main: int, watched: set[int], used: Mapping[int, ProcessUsage]
+    ) -> None:
         processes = [
             {**self._of_loop(pid, watched), **_of_usage(used.get(pid)), "pid": pid}
             for pid in sorted(watched | used.keys())
@@ -133,7 +135,7 @@ class Watchdog:
         return {"lag_ms": round(lag_s * 1000, 1), "silent_s": round(loop.silent_s, 1)}
 
 
-def _of_usage(usage: Usage | None) -> dict[str, int]:
+def _of_usage(usage: ProcessUsage | None) -> dict[str, int]:
     return {} if usage is None else {"memory_bytes": usage.memory_bytes, "fds": usage.fds}
 
 

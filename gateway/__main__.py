@@ -13,7 +13,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # ruff: noqa: E402
-from bus.cooperative import patch_standard_library
+from bus.process.cooperative import patch_standard_library
 
 patch_standard_library()
 
@@ -21,11 +21,11 @@ from collections.abc import MutableMapping, Sequence
 
 from msgspec.structs import replace
 
-from bus import entry, logs
-from bus.folder import check_owner
-from bus.places import leave_deleted_folder
+from bus.process import entry, logs
+from bus.process.folder import check_owner
+from bus.process.places import leave_deleted_folder
 from gateway import settings
-from gateway.listener import listen
+from gateway.gunicorn.listener import listen
 
 # Where gunicorn finds sockets: of a master that is being replaced (SIGUSR2), or of systemd.
 _HANDED_DOWN = ("GUNICORN_FD", "LISTEN_FDS")
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     _forget_other_servers(os.environ)
     # Gunicorn asks for the working folder when it is imported.
     leave_deleted_folder()
-    from gateway.server import Gateway
+    from gateway.gunicorn.server import Gateway
 
     if read.listen_fd is None and not any(name in os.environ for name in _HANDED_DOWN):
         read = replace(read, listen_fd=listen(read.host, read.port).detach())

@@ -11,48 +11,48 @@ import falcon
 import gevent
 import zmq.green
 
-from bus.heart import Heart
 from bus.ids import Ids
-from bus.version import installed_version
+from bus.process.heart import Heart
+from bus.process.version import installed_version
 from gateway import own_routes
-from gateway.agent_counts import AgentCounts
-from gateway.boards import Boards
-from gateway.bulletin import Bulletin
-from gateway.checkup import Checkup
 from gateway.console import add_console
 from gateway.cors import Cors
-from gateway.departures import Departures
-from gateway.descriptors import Room
 from gateway.door.door import Door
 from gateway.door.slots import Slots
-from gateway.draining import drain
 from gateway.errors import install_error_handlers
 from gateway.feed import Feeds
-from gateway.folders import Folders
+from gateway.folders import SourceFolders
 from gateway.guard import Guard
-from gateway.heartbeats import Heartbeats
-from gateway.history import Historian
-from gateway.loop_lag import LoopLag
-from gateway.neighbour import Neighbours
-from gateway.observer import Observer
+from gateway.gunicorn.descriptors import DescriptorRoom
+from gateway.monitor.agent_counts import AgentCounts
+from gateway.monitor.boards import Boards
+from gateway.monitor.bulletin import Bulletin
+from gateway.monitor.checkup import Checkup
+from gateway.monitor.history import Historian
+from gateway.monitor.loop_lag import LoopLag
+from gateway.monitor.observer import Observer
+from gateway.monitor.survey import Surveyor
 from gateway.proxy.origins import UpstreamOrigins, preflight
 from gateway.proxy.proxy import Proxy
-from gateway.readers import Readers
 from gateway.relay import Endpoint, Relay
-from gateway.resets import Resets
 from gateway.resources import add_native_routes
 from gateway.resources.agents import Agent, NotHere
-from gateway.resources.events import EventStream
+from gateway.resources.events import EventStreamRoute
 from gateway.resources.health import Health
 from gateway.resources.history import HistoryRows
-from gateway.resources.hold import Hold
+from gateway.resources.hold import HoldRoute
 from gateway.resources.readers import OneReader, ReaderList
 from gateway.resources.readiness import Livez, Readyz
-from gateway.resources.status import Metrics, Status
+from gateway.resources.status import Metrics, StatusRoute
 from gateway.router import Router
-from gateway.settings import MIB, Settings
-from gateway.shedding import Shedding
-from gateway.survey import Surveyor
+from gateway.settings import MIB, GatewaySettings
+from gateway.streams.departures import Departures
+from gateway.streams.draining import drain
+from gateway.streams.heartbeats import Heartbeats
+from gateway.streams.neighbour import Neighbours
+from gateway.streams.readers import Readers
+from gateway.streams.resets import Resets
+from gateway.streams.shedding import Shedding
 from gateway.unknown_routes import UnknownRoutes
 
 
@@ -74,7 +74,12 @@ class Worker:
     """
 
     def __init__(
-        self, settings: Settings, room: Room, boards: Boards, seat: int, heart: Heart
+        self,
+        settings: GatewaySettings,
+        room: DescriptorRoom,
+        boards: Boards,
+        seat: int,
+        heart: Heart,
     ) -> None:
         self.readers = Readers(Relay(), settings.max_readers)
         self._heartbeats = Heartbeats(settings.heartbeat_ms / 1000, Ids())
@@ -84,7 +89,7 @@ class Worker:
         self._shedding = Shedding(self.readers, settings.stall_timeout)
         self._feeds = Feeds(zmq.green.Context(), settings, self.readers)
         learns = settings.upstream is not None
-        self._folders = Folders(list(self._feeds), self.readers, settings.directory, learns)
+        self._folders = SourceFolders(list(self._feeds), self.readers, settings.directory, learns)
         self.proxy, origins = None, None
         if settings.upstream is not None:
             origins = UpstreamOrigins(partial(preflight, settings.upstream))
@@ -149,7 +154,7 @@ class Worker:
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _routes(
-        self, settings: Settings, cors: Cors
+        self, settings: GatewaySettings, cors: Cors
     ) -> falcon.App[falcon.Request, falcon.Response]:
         upstream = settings.upstream
         app = falcon.App(middleware=cors, router=Router())
@@ -158,7 +163,7 @@ class Worker:
         install_error_handlers(app, self._unknown)
         made_with = (self.readers, self._folders, self._heartbeats, settings, Ids(), Neighbours())
         for endpoint in Endpoint:
-            app.add_route(endpoint.value, EventStream(endpoint, *made_with))
+            app.add_route(endpoint.value, EventStreamRoute(endpoint, *made_with))
         app.add_route(own_routes.HEALTH, Health(self._feeds.memories[0]))
         self._add_checks(app)
         add_console(app, at_root=upstream is None)
@@ -181,9 +186,9 @@ class Worker:
         surveyor = Surveyor(self._bulletin, checkup, installed_version())
         app.add_route(own_routes.LIVEZ, Livez())
         app.add_route(own_routes.READYZ, Readyz(checkup))
-        app.add_route("/weir/status", Status(surveyor))
+        app.add_route("/weir/status", StatusRoute(surveyor))
         app.add_route("/weir/history", HistoryRows(self._boards.history))
         app.add_route("/weir/readers", ReaderList(surveyor, self._departures))
         app.add_route("/weir/readers/{reader}", OneReader(self._resets))
-        app.add_route("/weir/hold", Hold())
+        app.add_route("/weir/hold", HoldRoute())
         app.add_route(own_routes.METRICS, Metrics(surveyor))

@@ -10,20 +10,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import zmq
 
-from bus import sockets
-from bus.endpoints import Endpoints
-from bus.link import EventInlet, Link
-from bus.requester import SILENT_S, Requester
-from bus.source_state import SourceState
-from bus.subscriber import Subscriber
-from bus.version import installed_version
+from bus.process.version import installed_version
+from bus.transport import sockets
+from bus.transport.endpoints import Endpoints
+from bus.transport.link import EventInlet, Link
+from bus.transport.requester import SILENT_S, Requester
+from bus.transport.source_state import SourceState
+from bus.transport.subscriber import Subscriber
 from gateway.ingest import Ingest
-from gateway.readers import Readers
-from gateway.readiness import ReadinessMemory
-from gateway.settings import Settings
+from gateway.monitor.readiness import ReadinessMemory
+from gateway.settings import GatewaySettings
+from gateway.streams.readers import Readers
 
 
-class Feed:
+class BusFeed:
     """One bus.
 
     Args:
@@ -77,17 +77,17 @@ class Feeds:
     """
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], settings: Settings, readers: Readers
+        self, context: zmq.Context[zmq.Socket[bytes]], settings: GatewaySettings, readers: Readers
     ) -> None:
         relays = settings.upstream is not None
         self._feeds = [
-            Feed(context, bus, readers, settings.command_timeout, relays and number == 0)
+            BusFeed(context, bus, readers, settings.command_timeout, relays and number == 0)
             for number, bus in enumerate(settings.buses)
         ]
         self.requester = self._feeds[0].requester
         self.memories = [feed.memory for feed in self._feeds]
 
-    def __iter__(self) -> Iterator[Feed]:
+    def __iter__(self) -> Iterator[BusFeed]:
         return iter(self._feeds)
 
     @property

@@ -28,14 +28,14 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from bus.commands import CommandFailed, Describe
-from bus.fairness import TimeSlice
-from bus.requester import DeadlineExceeded, ProcessorGone
+from bus.process.fairness import TimeSlice
+from bus.transport.requester import DeadlineExceeded, ProcessorGone
 from gateway.directory import is_tidy, spelt_directory, tidy
-from gateway.feed import Feed
-from gateway.reader import Reader
-from gateway.readers import Readers
+from gateway.feed import BusFeed
 from gateway.relay import View
 from gateway.relay.ahead import LAGGING_S
+from gateway.streams.reader import Reader
+from gateway.streams.readers import Readers
 
 log = logging.getLogger("weir.gateway")
 
@@ -76,7 +76,7 @@ class _Group(Struct):
     readers: WeakSet[Reader] = field(default_factory=WeakSet)
 
 
-class Folders:
+class SourceFolders:
     """Turns the folder that a reader wants into those that the sources publish events of.
 
     Args:
@@ -86,13 +86,15 @@ class Folders:
         learns: these mean the upstream's own folder, if the upstream says which that is.
     """
 
-    def __init__(self, feeds: Sequence[Feed], readers: Readers, start: str, learns: bool) -> None:
+    def __init__(
+        self, feeds: Sequence[BusFeed], readers: Readers, start: str, learns: bool
+    ) -> None:
         self._feeds = feeds
         self._readers = readers
         self._start = start
         self._learns = learns
-        self._answers: dict[tuple[Feed, str], _Answer] = {}
-        self._asking: set[tuple[Feed, str]] = set()
+        self._answers: dict[tuple[BusFeed, str], _Answer] = {}
+        self._asking: set[tuple[BusFeed, str]] = set()
         self._groups: dict[View, _Group] = {}
 
     def run(self) -> None:
@@ -176,7 +178,7 @@ class Folders:
         heard = all(feed.subscriber.sources for feed in self._feeds)
         return replace(wanted, directory=_NOWHERE, elsewhere=elsewhere), settled and heard
 
-    def _folder(self, feed: Feed, spelt: str | None) -> _Answer | None:
+    def _folder(self, feed: BusFeed, spelt: str | None) -> _Answer | None:
         """Return the folder at one processor, None while nothing is known of it."""
         if spelt is None:
             told = (feed.memory.upstream or {}).get("directory")
@@ -188,17 +190,17 @@ class Folders:
             self._ask(feed, spelt)
         return answer
 
-    def _has_published(self, feed: Feed, folder: str) -> bool:
+    def _has_published(self, feed: BusFeed, folder: str) -> bool:
         ledgers = self._readers.relay.ledgers
         sources = (source for source in feed.subscriber.sources if source in ledgers)
         return any(folder in ledgers[source].directories for source in sources)
 
-    def _ask(self, feed: Feed, spelt: str) -> None:
+    def _ask(self, feed: BusFeed, spelt: str) -> None:
         if (feed, spelt) not in self._asking and len(self._asking) < _AT_ONCE:
             self._asking.add((feed, spelt))
             gevent.spawn(self._learn, feed, spelt)
 
-    def _learn(self, feed: Feed, spelt: str) -> None:
+    def _learn(self, feed: BusFeed, spelt: str) -> None:
         folder, sure = tidy(spelt), False
         try:
             body = feed.requester.call(Describe("path", spelt), _DEADLINE_S).body
@@ -213,7 +215,7 @@ class Folders:
         for wanted in [one for one in self._groups if one.directory == spelt]:
             self._look_again(wanted)
 
-    def _note(self, feed: Feed, spelt: str, folder: str, sure: bool) -> None:
+    def _note(self, feed: BusFeed, spelt: str, folder: str, sure: bool) -> None:
         self._answers.pop((feed, spelt), None)
         if len(self._answers) >= _MOST_ANSWERS:
             del self._answers[next(iter(self._answers))]

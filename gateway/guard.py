@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from falcon import Request, Response
 
-from bus.login import Login
+from bus.process.login import Login
 from gateway.errors import answer_error
 from gateway.own_routes import WITHOUT_PASSWORD
 

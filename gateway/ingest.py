@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from bus import clone, replay
 from bus.envelope import Envelope
-from bus.fairness import INGEST_SLICE_S, TimeSlice, let_turn
-from bus.gap_repair import (
+from bus.process.fairness import INGEST_SLICE_S, TimeSlice, let_turn
+from bus.transport import clone, replay
+from bus.transport.gap_repair import (
     Answer,
     Deliver,
     Joined,
@@ -18,10 +18,10 @@ from bus.gap_repair import (
     Replayed,
     Unanswered,
 )
-from bus.replay import CannotRepair, NobodyThere
-from bus.requester import Requester
-from bus.subscriber import Subscriber
-from gateway.readers import Readers
+from bus.transport.replay import CannotRepair, NobodyThere
+from bus.transport.requester import Requester
+from bus.transport.subscriber import Subscriber
+from gateway.streams.readers import Readers
 
 
 class Ingest:

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from bus import flags
-from bus.endpoints import Endpoints
-from bus.flags import REQUIRED, Flag, Kind
-from bus.heart import NOTIFY_VARIABLE
 from bus.origin import UPSTREAM, Origin, with_login
-from bus.places import start_folder
+from bus.process import flags
+from bus.process.flags import REQUIRED, Flag, Kind
+from bus.process.heart import NOTIFY_VARIABLE
+from bus.process.places import start_folder
+from bus.transport.endpoints import Endpoints
 from gateway.door.networks import Networks
 from gateway.web_origins import WEB_ORIGINS, WebOrigins
 
@@ -118,7 +118,7 @@ _WORKER_TIMEOUT = Flag(
 _FLAGS = (_BUS, *GATEWAY_FLAGS, *UPSTREAM_FLAGS, _LISTEN_FD, _WORKER_TIMEOUT, LOG_LEVEL)
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+class GatewaySettings(Struct, frozen=True, kw_only=True):
     """A gateway's settings, as read at its edge.
 
     Attributes:
@@ -161,7 +161,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     notify_socket: str = ""
 
 
-def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
+def read(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySettings:
     """Return the settings that a command line and its environment ask for.
 
     Raises:
@@ -173,4 +173,4 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     given["trusted_proxies"] = given["trusted_proxies"] or Networks()
     given["upstream"] = with_login(given["upstream"], environ)
     notify_socket = environ.get(NOTIFY_VARIABLE, "")
-    return Settings(directory=start_folder(environ), notify_socket=notify_socket, **given)
+    return GatewaySettings(directory=start_folder(environ), notify_socket=notify_socket, **given)

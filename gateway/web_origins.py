@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct
 
-from bus.flags import BadFlag, Kind
+from bus.process.flags import BadFlag, Kind
 
 ALLOWED = "SCHEME://HOST[:PORT], several joined with commas or given one by one"
 _ORIGIN = re.compile(

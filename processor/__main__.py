@@ -13,13 +13,13 @@ if __name__ == "__main__" and not sys.flags.safe_path:
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # ruff: noqa: E402
-from bus.cooperative import patch_standard_library
+from bus.process.cooperative import patch_standard_library
 
 patch_standard_library()
 
 from collections.abc import Sequence
 
-from bus import entry, logs
+from bus.process import entry, logs
 from processor.settings import from_flags
 
 

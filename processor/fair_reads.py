@@ -18,7 +18,7 @@ from typing import Any
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from bus.fairness import READ_SLICE_S, TimeSlice
+from bus.process.fairness import READ_SLICE_S, TimeSlice
 
 
 class _FairReads(io.RawIOBase):

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from bus.publisher import Publisher
-from bus.responder import Handler
+from bus.transport.publisher import Publisher
+from bus.transport.responder import Handler
 
 
 class Work(Struct, frozen=True):

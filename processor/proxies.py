@@ -15,10 +15,10 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from msgspec import Struct
 
-from bus.flags import BadFlag
+from bus.process.flags import BadFlag
 
 
-class Proxy(Struct, frozen=True):
+class ProviderProxy(Struct, frozen=True):
     """A proxy.
 
     Attributes:
@@ -30,7 +30,7 @@ class Proxy(Struct, frozen=True):
     login: str | None = None
 
 
-def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
+def proxy_for(url: str, environ: Mapping[str, str]) -> ProviderProxy | None:
     """Return the proxy for a URL, None if it is asked directly.
 
     Raises:
@@ -82,7 +82,7 @@ def _covers(
         return False
 
 
-def _proxy(name: str, value: str) -> Proxy:
+def _proxy(name: str, value: str) -> ProviderProxy:
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
         host, port = parts.hostname, parts.port
@@ -96,7 +96,7 @@ def _proxy(name: str, value: str) -> Proxy:
     if login is not None:
         login = f"{unquote(login)}:{unquote(parts.password or '')}"
     place = parts.netloc.rpartition("@")[2]
-    return Proxy(f"{parts.scheme}://{place}", login)
+    return ProviderProxy(f"{parts.scheme}://{place}", login)
 
 
 _ALLOWED = "http(s)://[USER:PASSWORD@]HOST[:PORT], or the model's host in NO_PROXY"

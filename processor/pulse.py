@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import gevent
 
-from bus.heart import Heart
-from bus.publisher import Publisher
+from bus.process.heart import Heart
+from bus.transport.publisher import Publisher
 
 # A kill may cost 250 ms of text; what is left of that is for the write itself.
 BEAT_S = 0.1

@@ -13,20 +13,20 @@ import gevent
 import zmq.green as zmq
 from gevent.event import Event
 
-from bus.allocator import give_back_large_blocks
-from bus.broadcast import Broadcast
-from bus.endpoints import Endpoints
-from bus.entry import CannotStart
-from bus.folder import claimed, make_private
-from bus.heart import Heart, Notifier
-from bus.link import Link
-from bus.publisher import Publisher
-from bus.responder import Responder
-from bus.sockets import responder_socket
-from bus.stack import show_stack_at_abort
+from bus.process.allocator import give_back_large_blocks
+from bus.process.entry import CannotStart
+from bus.process.folder import claimed, make_private
+from bus.process.heart import Heart, Notifier
+from bus.process.stack import show_stack_at_abort
+from bus.transport.broadcast import Broadcast
+from bus.transport.endpoints import Endpoints
+from bus.transport.link import Link
+from bus.transport.publisher import Publisher
+from bus.transport.responder import Responder
+from bus.transport.sockets import responder_socket
 from processor.mode import Mode, Work
 from processor.pulse import BEAT_S, Pulse
-from processor.settings import Settings
+from processor.settings import ProcessorSettings
 
 log = logging.getLogger("weir.processor")
 
@@ -38,7 +38,7 @@ class BusUnusable(CannotStart):
     """The bus address cannot be bound."""
 
 
-def run(settings: Settings) -> None:
+def run(settings: ProcessorSettings) -> None:
     """Serve until SIGTERM or SIGINT; then close what runs, and return.
 
     Raises:
@@ -65,7 +65,7 @@ def run(settings: Settings) -> None:
     log.info("processor stopped")
 
 
-def _mode(settings: Settings, stack: contextlib.ExitStack) -> Mode:
+def _mode(settings: ProcessorSettings, stack: contextlib.ExitStack) -> Mode:
     """Begin one of the two modes, and import no other: imports are most of what a start costs."""
     if settings.upstream is not None:
         from processor.upstream.upstream import Upstream
@@ -74,7 +74,7 @@ def _mode(settings: Settings, stack: contextlib.ExitStack) -> Mode:
             make_private(settings.state, "--state")
         _claim_bus(settings.bus, stack)
         return Upstream(settings.upstream, settings.state)
-    from processor.native import Native
+    from processor.native.native import Native
 
     assert settings.state is not None, "from_flags sees to it"
     stack.enter_context(claimed(settings.state, "--state", _HOLDER))

@@ -11,13 +11,24 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from bus.agent_lines import NAME_PATTERN
-from bus.endpoints import Endpoints, InvalidEndpoint
-from bus.flags import FOLDER, REQUIRED, BadFlag, Flag, Kind, number, one_of, read, text, whole
-from bus.heart import NOTIFY_VARIABLE
 from bus.origin import UPSTREAM, with_login
-from bus.places import as_text, home_folder
-from processor.bounds import BOUND_FLAGS, Bounds, bounds
-from processor.proxies import Proxy, proxy_for
+from bus.process.flags import (
+    FOLDER,
+    REQUIRED,
+    BadFlag,
+    Flag,
+    Kind,
+    number,
+    one_of,
+    read,
+    text,
+    whole,
+)
+from bus.process.heart import NOTIFY_VARIABLE
+from bus.process.places import as_text, home_folder
+from bus.transport.endpoints import Endpoints, InvalidEndpoint
+from processor.native.bounds import BOUND_FLAGS, Bounds, bounds
+from processor.proxies import ProviderProxy, proxy_for
 from processor.upstream.settings import UpstreamSettings
 
 _MIB = 1024 * 1024
@@ -44,10 +55,10 @@ class ModelSettings(Struct, frozen=True):
     read_timeout_s: float = 120.0
     retries: int = 4
     answer_limit: int = 16 * _MIB
-    proxy: Proxy | None = None
+    proxy: ProviderProxy | None = None
 
 
-class Settings(Struct, frozen=True):
+class ProcessorSettings(Struct, frozen=True):
     """All there is to set.
 
     Attributes:
@@ -164,7 +175,7 @@ FLAGS: Sequence[Flag] = (
 )
 
 
-def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
+def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> ProcessorSettings:
     """Return the settings that flags and environment give.
 
     Raises:
@@ -182,7 +193,7 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
         upstream = UpstreamSettings(origin, values["upstream_silence"])
     elif values["state"] is None:
         raise BadFlag("--state: missing; allowed is a folder")
-    return Settings(
+    return ProcessorSettings(
         values["bus"],
         values["state"],
         model,

@@ -7,7 +7,7 @@ class NotAStream(ValueError):
     """The answer is no ``text/event-stream``, or breaks the framing of HTTP."""
 
 
-class Body:
+class ResponseBody:
     """The body of a response, chunked or until the server closes the connection."""
 
     def __init__(self) -> None:

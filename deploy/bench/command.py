@@ -8,11 +8,11 @@ from typing import TextIO
 import msgspec
 from msgspec import Struct
 
-from acp_client.server import ServerFailure
-from bus import flags
-from bus.entry import CannotStart
-from bus.flags import Flag
+from acp_client.api.server import ServerFailure
 from bus.origin import Origin
+from bus.process import flags
+from bus.process.entry import CannotStart
+from bus.process.flags import Flag
 from deploy import command_line
 from deploy.bench.crowd import CrowdFailed
 from deploy.bench.load import Load, Measured, measure
@@ -27,7 +27,7 @@ _FLAGS = (
 _HEAD = ["work", "s", "delay p50 ms", "p99 ms", "health p50 ms", "p99 ms"]
 
 
-class Options(Struct, frozen=True):
+class BenchOptions(Struct, frozen=True):
     """The server, the load, and how to print what was measured."""
 
     server: Origin
@@ -39,7 +39,7 @@ class BenchFailed(CannotStart):
     """The server cannot be measured."""
 
 
-def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
+def read(argv: Sequence[str], environ: Mapping[str, str]) -> BenchOptions:
     """Return the options that a command line and its environment ask for.
 
     Raises:
@@ -50,10 +50,10 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
     if words and not words[0].startswith("-"):
         words[:1] = ["--url", words[0]]
     given = command_line.read(words, environ, _FLAGS, "print what was measured as one object")
-    return Options(given.server, Load(**given.values), given.json)
+    return BenchOptions(given.server, Load(**given.values), given.json)
 
 
-def run(options: Options, out: TextIO) -> int:
+def run(options: BenchOptions, out: TextIO) -> int:
     """Measure a server and print the result; return 1 if the server has lost or cut something.
 
     Raises:

@@ -32,7 +32,7 @@ def make_room(streams: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-class Door:
+class Connector:
     """Where streams are opened.
 
     Args:

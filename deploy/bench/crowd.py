@@ -11,7 +11,7 @@ import msgspec
 from bus.events.catalogue import SessionIdle
 from deploy.bench.child import Child, started
 from deploy.bench.delays import Delays
-from deploy.bench.plan import Plan
+from deploy.bench.plan import BenchPlan
 from deploy.import_path import interpreter
 
 OPEN_S = 180.0
@@ -109,7 +109,7 @@ class Crowd:
 
 
 @contextlib.contextmanager
-def crowd(plan: Plan) -> Iterator[Crowd]:
+def crowd(plan: BenchPlan) -> Iterator[Crowd]:
     """Have readers at a server for the time of a ``with`` block.
 
     Raises:

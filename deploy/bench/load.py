@@ -12,14 +12,14 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from acp_client.server import Refused, Server, ServerFailure
+from acp_client.api.server import Server, ServerFailure, ServerRefused
 from bus import json
 from bus.origin import Origin
 from deploy.bench.child import Child
 from deploy.bench.crowd import Crowd, crowd, end_of
 from deploy.bench.delays import Delays
 from deploy.bench.latency import Latency, latency
-from deploy.bench.plan import Plan
+from deploy.bench.plan import BenchPlan
 from deploy.bench.prober import prober, probes
 from deploy.bench.received import digest
 
@@ -79,7 +79,9 @@ def measure(origin: Origin, load: Load) -> Iterator[Measured]:
     _check(server)
     scripted = _is_demo(server)
     with _session(server) as session, prober(origin, _HEALTH, _PROBE_EVERY_MS) as probing:
-        plan = Plan(origin, [_STREAM], load.readers, kept=min(load.readers, _KEPT), unix=scripted)
+        plan = BenchPlan(
+            origin, [_STREAM], load.readers, kept=min(load.readers, _KEPT), unix=scripted
+        )
         with crowd(plan) as readers:
             work = _Work(server, session, readers, probing, load)
             yield work.idle()
@@ -93,7 +95,7 @@ def measure(origin: Origin, load: Load) -> Iterator[Measured]:
 def _check(server: Server) -> None:
     try:
         health = server.ask("GET", _HEALTH)
-    except Refused as refused:
+    except ServerRefused as refused:
         if refused.status in (401, 403):
             raise ServerFailure(f"{refused}; {_LOGIN}") from None
         raise
@@ -109,7 +111,7 @@ def _is_demo(server: Server) -> bool:
     try:
         said = json.decode(server.ask("GET", "/config/providers"))
         return [one["id"] for one in said["providers"]] == ["demo"]
-    except (Refused, ValueError, TypeError, KeyError):
+    except (ServerRefused, ValueError, TypeError, KeyError):
         return False
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 from bus.origin import Origin
 
 
-class Plan(Struct, frozen=True):
+class BenchPlan(Struct, frozen=True):
     """The streams to open.
 
     Attributes:

@@ -6,7 +6,7 @@ import re
 import ssl
 import time
 
-from deploy.bench.connecting import Door
+from deploy.bench.connecting import Connector
 
 _PIECE = 64 * 1024
 _FRAMING = re.compile(rb"\r\n[0-9a-f]+\r\n")
@@ -18,7 +18,7 @@ class StreamEnded(Exception):
     """The server ended a stream, cleanly or by a reset."""
 
 
-class Reader:
+class BenchReader:
     """A client that reads as fast as it can.
 
     Args:
@@ -32,7 +32,7 @@ class Reader:
         pieces: what came, with its time in monotonic ns; empty where nothing is kept.
     """
 
-    def __init__(self, door: Door, route: str, keeps: bool) -> None:
+    def __init__(self, door: Connector, route: str, keeps: bool) -> None:
         self.done_ns = 0
         self.size = 0
         self.pieces: list[tuple[int, bytes]] = []

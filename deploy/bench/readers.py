@@ -1,7 +1,7 @@
 """The process that reads: many clients, fast ones and stalled ones, in one epoll loop.
 
-``python -m deploy.bench.readers`` takes a `Plan` as its first line of input, opens every stream
-and says ``"open"``, or ``{"failed": WHY}`` in place of any answer. Then:
+``python -m deploy.bench.readers`` takes a `BenchPlan` as its first line of input, opens every
+stream and says ``"open"``, or ``{"failed": WHY}`` in place of any answer. Then:
 
 - ``{"begin": MARKER}``: says ``"begun"``, and ``{"last_ns", "median_ns"}`` once every fast reader
   has had the marker;
@@ -24,31 +24,31 @@ from typing import Any
 
 import msgspec
 
-from deploy.bench.connecting import Door, NotOpened, is_open, make_room
+from deploy.bench.connecting import Connector, NotOpened, is_open, make_room
 from deploy.bench.delays import Delays, arrivals, summed_up
-from deploy.bench.plan import Plan
-from deploy.bench.reader import Reader, StreamEnded
+from deploy.bench.plan import BenchPlan
+from deploy.bench.reader import BenchReader, StreamEnded
 from deploy.bench.received import Received, digest
 
 _MOST_EVENTS = 1024
 
 
-class Readers:
+class BenchReaders:
     """All streams of the process.
 
     Raises:
         NotOpened: one of them cannot be opened.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: BenchPlan) -> None:
         make_room(plan.fast + plan.stalled)
-        door, routes = Door(plan.origin), plan.routes
+        door, routes = Connector(plan.origin), plan.routes
         self._epoll = select.epoll()
         self._epoll.register(sys.stdin, select.EPOLLIN)
-        self._fast: list[Reader] = []
-        self._by_number: dict[int, Reader] = {}
+        self._fast: list[BenchReader] = []
+        self._by_number: dict[int, BenchReader] = {}
         for place in range(plan.fast):
-            reader = Reader(door, routes[place % len(routes)], place < plan.kept)
+            reader = BenchReader(door, routes[place % len(routes)], place < plan.kept)
             self._fast.append(reader)
             self._by_number[reader.socket.fileno()] = reader
             self._epoll.register(reader.socket, select.EPOLLIN)
@@ -131,9 +131,9 @@ def say(what: Any) -> None:
 
 def main() -> None:
     """Open what the plan names, and serve."""
-    plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=Plan)
+    plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=BenchPlan)
     try:
-        readers = Readers(plan)
+        readers = BenchReaders(plan)
         say("open")
         readers.run()
     except (NotOpened, StreamEnded) as error:

@@ -8,7 +8,7 @@ from typing import Any
 from bus import json
 from bus.events.catalogue import MessageUpdated, PartDelta, PartUpdated
 from bus.sse import EventStreamParser
-from deploy.bench.body import Body
+from deploy.bench.body import ResponseBody
 
 
 class Received:
@@ -20,7 +20,7 @@ class Received:
 
     def __init__(self) -> None:
         self.frames = 0
-        self._body = Body()
+        self._body = ResponseBody()
         self._parser = EventStreamParser()
         self._roles: dict[str, str] = {}
         self._parts: dict[str, dict[str, Any]] = {}

@@ -15,17 +15,17 @@ _PROMPT_MS, _STUCK_MS = 100.0, 1000.0
 """The same for other requests, by the server's health."""
 
 
-class Verdict(Struct, frozen=True):
+class BenchVerdict(Struct, frozen=True):
     """The words, a line each, and whether nothing was lost or stuck."""
 
     words: list[str]
     well: bool
 
 
-def verdict(measured: Sequence[Measured]) -> Verdict:
+def verdict(measured: Sequence[Measured]) -> BenchVerdict:
     """Judge a server."""
     lines = [line for one in measured for line in _lines(one)]
-    return Verdict([words for words, _ in lines], all(well for _, well in lines))
+    return BenchVerdict([words for words, _ in lines], all(well for _, well in lines))
 
 
 def _lines(one: Measured) -> Iterator[tuple[str, bool]]:

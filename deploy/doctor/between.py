@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deploy.doctor.finding import Finding, ok, warn
-from deploy.doctor.patient import Answer
+from deploy.doctor.patient import PatientAnswer
 
 SEND_AT_ONCE = (
     "switch buffering and compression off for /event and /global/event there: in nginx "
@@ -13,7 +13,7 @@ SEND_AT_ONCE = (
 )
 
 
-def check_between(answer: Answer, weir: bool) -> Iterator[Finding]:
+def check_between(answer: PatientAnswer, weir: bool) -> Iterator[Finding]:
     """Tell what stands between, as far as it shows in the head of the answer."""
     headers = answer.headers
     encoding = headers.get("Content-Encoding", "")
@@ -28,7 +28,7 @@ def check_between(answer: Answer, weir: bool) -> Iterator[Finding]:
         yield ok("proxy", f"a proxy is in between ({signs})")
 
 
-def signs_of(answer: Answer) -> str:
+def signs_of(answer: PatientAnswer) -> str:
     """Return what shows that a proxy stands between, empty if nothing does."""
     names = ("Via", "X-Cache", "CF-RAY", "X-Varnish", "X-Served-By")
     found = [f"{name}: {value}" for name in names if (value := answer.headers.get(name))]

@@ -9,14 +9,14 @@ from typing import TextIO
 import msgspec
 from msgspec import Struct
 
-from bus import flags
-from bus.entry import OutputLost, point_at_null
-from bus.flags import Flag
+from bus.process import flags
+from bus.process.entry import OutputLost, point_at_null
+from bus.process.flags import Flag
 from deploy import command_line
 from deploy.doctor.examination import examine
 from deploy.doctor.finding import Finding
 from deploy.doctor.patient import Patient
-from deploy.doctor.stream import Pace
+from deploy.doctor.stream import ExpectedPace
 from deploy.terminal import shown_json
 from gateway.settings import GATEWAY_FLAGS, LONGEST_HOLD_S
 
@@ -34,15 +34,15 @@ _FLAGS = (
 _INTERRUPTED = 130
 
 
-class Options(Struct, frozen=True):
+class DoctorOptions(Struct, frozen=True):
     """What to examine, and how to print it."""
 
     patient: Patient
-    pace: Pace
+    pace: ExpectedPace
     json: bool
 
 
-def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
+def read(argv: Sequence[str], environ: Mapping[str, str]) -> DoctorOptions:
     """Return the options that a command line and its environment ask for.
 
     Raises:
@@ -51,11 +51,11 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Options:
     """
     given = command_line.read(argv, environ, _FLAGS, "print all findings as one object")
     timeout_s = given.values["timeout"]
-    pace = Pace(given.values["heartbeat_ms"] / 1000, timeout_s, given.values["hold"])
-    return Options(Patient(given.server, timeout_s), pace, given.json)
+    pace = ExpectedPace(given.values["heartbeat_ms"] / 1000, timeout_s, given.values["hold"])
+    return DoctorOptions(Patient(given.server, timeout_s), pace, given.json)
 
 
-def run(options: Options, out: TextIO) -> int:
+def run(options: DoctorOptions, out: TextIO) -> int:
     """Examine, and print the findings; return 1 if one of them is that something is wrong."""
     try:
         return 0 if _report(options, out) else 1
@@ -68,7 +68,7 @@ def run(options: Options, out: TextIO) -> int:
         return 1
 
 
-def _report(options: Options, out: TextIO) -> bool:
+def _report(options: DoctorOptions, out: TextIO) -> bool:
     findings = []
     for finding in examine(options.patient, options.pace):
         findings.append(finding)
@@ -80,7 +80,7 @@ def _report(options: Options, out: TextIO) -> bool:
     return well
 
 
-def _json(options: Options, findings: list[Finding], well: bool) -> str:
+def _json(options: DoctorOptions, findings: list[Finding], well: bool) -> str:
     url = str(options.patient.origin)
     said = msgspec.json.encode({"url": url, "ok": well, "checks": findings}).decode()
     return shown_json(said)

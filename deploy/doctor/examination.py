@@ -20,7 +20,7 @@ from deploy.doctor.patient import CLIENT_ERRORS, Patient
 from deploy.doctor.reach import unreachable
 from deploy.doctor.resume import check_resume
 from deploy.doctor.stream import (
-    Pace,
+    ExpectedPace,
     check_first,
     check_head,
     check_heartbeat,
@@ -29,7 +29,7 @@ from deploy.doctor.stream import (
 from deploy.doctor.timeline import Timeline
 
 
-def examine(patient: Patient, pace: Pace) -> Iterator[Finding]:
+def examine(patient: Patient, pace: ExpectedPace) -> Iterator[Finding]:
     """Yield what each check finds, as soon as it is found."""
     try:
         weir, signs = yield from _server(patient)
@@ -52,7 +52,7 @@ def _server(patient: Patient) -> Generator[Finding, None, tuple[bool, str]]:
     return weir, signs_of(answer)
 
 
-def _stream(patient: Patient, pace: Pace, weir: bool, signs: str) -> Iterator[Finding]:
+def _stream(patient: Patient, pace: ExpectedPace, weir: bool, signs: str) -> Iterator[Finding]:
     """Check the stream, and meanwhile whether a request may wait as long as a turn does."""
     held = None
     if weir:
@@ -65,7 +65,7 @@ def _stream(patient: Patient, pace: Pace, weir: bool, signs: str) -> Iterator[Fi
         yield from held.findings()
 
 
-def _events(patient: Patient, pace: Pace, weir: bool, signs: str) -> Iterator[Finding]:
+def _events(patient: Patient, pace: ExpectedPace, weir: bool, signs: str) -> Iterator[Finding]:
     answer = open_stream(patient, signs)
     yield check_head(answer)
     with closing(Timeline(answer)) as timeline:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator
 
 from deploy.doctor.finding import Finding, duration, fail, ok, warn
-from deploy.doctor.patient import Answer, Patient
+from deploy.doctor.patient import Patient, PatientAnswer
 
 HEALTH, LIVEZ, READYZ = "/global/health", "/weir/livez", "/weir/readyz"
 _TIMES = 5
@@ -22,7 +22,7 @@ class Unfit(Exception):
         self.finding = finding
 
 
-def check_login(patient: Patient, answer: Answer) -> Finding:
+def check_login(patient: Patient, answer: PatientAnswer) -> Finding:
     """Check that a password is asked for where one is given.
 
     Raises:
@@ -59,7 +59,7 @@ def _check_without(patient: Patient) -> Finding:
 
 
 def check_kind(
-    patient: Patient, answer: Answer, health: dict[str, object]
+    patient: Patient, answer: PatientAnswer, health: dict[str, object]
 ) -> tuple[Finding, bool]:
     """Tell who answers; True for weir, False for an opencode by itself.
 
@@ -82,7 +82,7 @@ def check_kind(
     return warn("server", f"opencode {version}, without weir", remedy), False
 
 
-def _neither(patient: Patient, answer: Answer) -> Finding:
+def _neither(patient: Patient, answer: PatientAnswer) -> Finding:
     said = f"{HEALTH} answers {answer.status} ({answer.kind})"
     if answer.status in _NOBODY_BEHIND:
         remedy = "start `weir up`, and check the address that the proxy has for it"

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from acp_client.connection import connection_to, within
+from acp_client.api.connection import connection_to, within
 from bus import json
 from bus.origin import Origin
 
@@ -21,7 +21,7 @@ _MOST_BYTES = 1024 * 1024
 _LONGEST_STATUS_LINE = 4096
 
 
-class Answer(Struct):
+class PatientAnswer(Struct):
     """A response whose head has come.
 
     Attributes:
@@ -77,7 +77,7 @@ class Patient(Struct, frozen=True):
 
     def get(
         self, path: str, headers: Mapping[str, str] | None = None, login: bool = True
-    ) -> Answer:
+    ) -> PatientAnswer:
         """Ask for a path.
 
         Args:
@@ -104,11 +104,11 @@ class Patient(Struct, frozen=True):
             connection.close()
             raise
         connection.sock = connection.sock or held
-        return Answer(
+        return PatientAnswer(
             response.status, response.headers, time.monotonic() - began, response, connection
         )
 
-    def json(self, path: str, login: bool = True) -> tuple[Answer, dict[str, Any]]:
+    def json(self, path: str, login: bool = True) -> tuple[PatientAnswer, dict[str, Any]]:
         """Ask for a path, and read the object that it answers; raises as `get`."""
         answer = self.get(path, login=login)
         try:

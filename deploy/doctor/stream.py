@@ -11,7 +11,7 @@ from bus.events.catalogue import SERVER_CONNECTED, SERVER_HEARTBEAT
 from deploy.doctor.between import SEND_AT_ONCE, signs_of
 from deploy.doctor.finding import Finding, duration, fail, ok, warn
 from deploy.doctor.identity import Unfit
-from deploy.doctor.patient import Answer, Patient
+from deploy.doctor.patient import Patient, PatientAnswer
 from deploy.doctor.timeline import Arrival, Timeline
 
 STREAM = "/event"
@@ -26,7 +26,7 @@ _WAIT_LONGER = (
 )
 
 
-class Pace(Struct, frozen=True):
+class ExpectedPace(Struct, frozen=True):
     """What to expect of a stream.
 
     Attributes:
@@ -45,7 +45,7 @@ class Pace(Struct, frozen=True):
         return 2 * self.heartbeat_s + 2
 
 
-def check_head(answer: Answer) -> Finding:
+def check_head(answer: PatientAnswer) -> Finding:
     """Check that a stream has been opened.
 
     Raises:
@@ -59,7 +59,7 @@ def check_head(answer: Answer) -> Finding:
     raise Unfit(fail("stream", f"{STREAM} answers {said} instead of an event stream", remedy))
 
 
-def check_first(timeline: Timeline, pace: Pace, answer: Answer) -> Finding:
+def check_first(timeline: Timeline, pace: ExpectedPace, answer: PatientAnswer) -> Finding:
     """Check that the stream says at once that it is connected.
 
     Raises:
@@ -85,7 +85,7 @@ def check_first(timeline: Timeline, pace: Pace, answer: Answer) -> Finding:
     raise Unfit(fail("first", words, remedy))
 
 
-def _greeting(first: Arrival, answer: Answer) -> Finding:
+def _greeting(first: Arrival, answer: PatientAnswer) -> Finding:
     if first.type != SERVER_CONNECTED:
         return warn("first", f"the first event is {first.type}, not server.connected")
     took_s = answer.head_s + first.at_s
@@ -95,7 +95,7 @@ def _greeting(first: Arrival, answer: Answer) -> Finding:
     return ok("first", f"server.connected after {duration(took_s)}")
 
 
-def check_heartbeat(timeline: Timeline, pace: Pace) -> Finding:
+def check_heartbeat(timeline: Timeline, pace: ExpectedPace) -> Finding:
     """Check that the stream shows that it lives, and that this comes by itself."""
     beat = timeline.wait(SERVER_HEARTBEAT, by_s=pace.patience_s)
     expected = f"one is due every {duration(pace.heartbeat_s)}"
@@ -112,7 +112,7 @@ def check_heartbeat(timeline: Timeline, pace: Pace) -> Finding:
     return ok("heartbeat", f"after {duration(beat.at_s)}")
 
 
-def _no_heartbeat(timeline: Timeline, pace: Pace, expected: str) -> Finding:
+def _no_heartbeat(timeline: Timeline, pace: ExpectedPace, expected: str) -> Finding:
     others = len(timeline.arrivals) - 1
     if others > 0:
         return warn("heartbeat", f"none, but {others} other events: the stream is busy")
@@ -132,7 +132,7 @@ def _bunched(timeline: Timeline) -> bool:
 
 def open_stream(
     patient: Patient, signs: str, headers: Mapping[str, str] = {}, query: str = ""
-) -> Answer:
+) -> PatientAnswer:
     """Ask for the stream; raises as `Patient.get`.
 
     Args:

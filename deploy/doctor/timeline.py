@@ -13,7 +13,7 @@ from msgspec import Struct
 from bus import json
 from bus.sse import EventStreamParser
 from deploy.doctor.finding import duration
-from deploy.doctor.patient import CLIENT_ERRORS, Answer
+from deploy.doctor.patient import CLIENT_ERRORS, PatientAnswer
 
 _READ_BYTES = 64 * 1024
 _COMPRESSED = ("gzip", "x-gzip", "deflate")
@@ -44,7 +44,7 @@ class Timeline:
         ended: how and when the stream ended, in words; empty while it goes on.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: PatientAnswer) -> None:
         self.arrivals: list[Arrival] = []
         self.ended = ""
         self._answer = answer

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deploy.transcript.memory import Memory
-from deploy.transcript.page import BOLD, YELLOW, Page
+from deploy.transcript.memory import BoundedDict
+from deploy.transcript.page import BOLD, YELLOW, TranscriptPage
 
 _LEAVE = {"once": "allowed once", "always": "allowed always", "reject": "rejected"}
 
 Json = Mapping[str, Any]
 
 
-class Asks:
+class AskLines:
     """Writes permissions and questions."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: TranscriptPage) -> None:
         self._page = page
-        self._asked: Memory[str, list[str]] = Memory()
+        self._asked: BoundedDict[str, list[str]] = BoundedDict()
 
     def permission(self, properties: Json) -> Iterator[str]:
         """Write what a tool asks leave for."""

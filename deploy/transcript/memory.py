@@ -8,7 +8,7 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
-class Memory(dict[_K, _V]):
+class BoundedDict(dict[_K, _V]):
     """A dictionary that forgets its oldest entry when it is full."""
 
     MOST = 4096

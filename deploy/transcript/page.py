@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator
 
 from deploy.terminal import shown, shown_line
-from deploy.transcript.memory import Memory
+from deploy.transcript.memory import BoundedDict
 
 PLAIN, DIM, BOLD, RED, GREEN, YELLOW = "", "2", "1", "31", "32", "33"
 _OF_SESSIONS = ("36", "35", "34", "33", "32", "31")
@@ -32,7 +32,7 @@ _LATEST_MS = 253402300799000
 _DAY, _OTHER_DAY = "%H:%M:%S", "%m-%d %H:%M:%S"
 
 
-class Page:
+class TranscriptPage:
     """Lays entries out.
 
     Args:
@@ -48,7 +48,7 @@ class Page:
         self._at_s: float | None = None
         self._colour = colour
         self._clock = clock
-        self._names: Memory[str, str] = Memory()
+        self._names: BoundedDict[str, str] = BoundedDict()
         self._last: Hashable = None
         self._in_line = False
 

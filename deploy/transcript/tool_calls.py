@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from acp_client.diffs import diffs_of
-from acp_client.tools import title_of
-from acp_client.updates import Diff
-from acp_client.wire import Part, ToolState
-from deploy.transcript.memory import Memory
-from deploy.transcript.page import DIM, GREEN, PLAIN, RED, Page
+from acp_client.content.diffs import diffs_of
+from acp_client.content.tools import title_of
+from acp_client.protocol.updates import Diff
+from acp_client.protocol.wire import Part, ToolState
+from deploy.transcript.memory import BoundedDict
+from deploy.transcript.page import DIM, GREEN, PLAIN, RED, TranscriptPage
 
 _SAID_ELSEWHERE = frozenset({"question", "todowrite", "todoread"})
 """Tools whose result has an event of its own, which only the past lacks."""
@@ -20,7 +20,7 @@ _AROUND = 2
 Line = tuple[str, str]
 
 
-class ToolCalls:
+class ToolCallLines:
     """Writes them.
 
     Args:
@@ -28,10 +28,10 @@ class ToolCalls:
         most_lines: of an output or a diff; what is longer is folded; 0 for all.
     """
 
-    def __init__(self, page: Page, most_lines: int) -> None:
+    def __init__(self, page: TranscriptPage, most_lines: int) -> None:
         self._page = page
         self._most_lines = most_lines
-        self._written: Memory[str, str] = Memory()
+        self._written: BoundedDict[str, str] = BoundedDict()
 
     def update(self, session: str, part: Part) -> Iterator[str]:
         """Write what is new of a call."""

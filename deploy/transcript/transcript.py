@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from acp_client.wire import Part
+from acp_client.protocol.wire import Part
 from bus.events import catalogue
-from deploy.transcript.asks import Asks
-from deploy.transcript.memory import Memory
-from deploy.transcript.page import BOLD, DIM, PLAIN, RED, Page
-from deploy.transcript.tool_calls import ToolCalls
+from deploy.transcript.asks import AskLines
+from deploy.transcript.memory import BoundedDict
+from deploy.transcript.page import BOLD, DIM, PLAIN, RED, TranscriptPage
+from deploy.transcript.tool_calls import ToolCallLines
 
 Json = Mapping[str, Any]
 _LINES = 10
@@ -32,17 +32,17 @@ class Transcript:
         most_lines: of a tool's output or diff; what is longer is folded; 0 for all.
     """
 
-    def __init__(self, page: Page, most_lines: int = _LINES) -> None:
+    def __init__(self, page: TranscriptPage, most_lines: int = _LINES) -> None:
         self._page = page
-        self._tools = ToolCalls(page, most_lines)
-        self._titles: Memory[str, str] = Memory()
-        self._roles: Memory[str, str] = Memory()
-        self._kinds: Memory[str, str] = Memory()
-        self._written: Memory[str, list[str]] = Memory()
-        self._done: Memory[str, int] = Memory()
-        self._statuses: Memory[str, str] = Memory()
-        self._stepped: Memory[str, bool] = Memory()
-        asks = Asks(page)
+        self._tools = ToolCallLines(page, most_lines)
+        self._titles: BoundedDict[str, str] = BoundedDict()
+        self._roles: BoundedDict[str, str] = BoundedDict()
+        self._kinds: BoundedDict[str, str] = BoundedDict()
+        self._written: BoundedDict[str, list[str]] = BoundedDict()
+        self._done: BoundedDict[str, int] = BoundedDict()
+        self._statuses: BoundedDict[str, str] = BoundedDict()
+        self._stepped: BoundedDict[str, bool] = BoundedDict()
+        asks = AskLines(page)
         self._rules: dict[str, Callable[[Json], Iterator[str]]] = {
             catalogue.SessionCreated.type: self._session_info,
             catalogue.SessionUpdated.type: self._session_info,

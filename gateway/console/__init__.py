@@ -8,7 +8,7 @@ from __future__ import annotations
 import falcon
 
 from gateway.console.assets import Assets
-from gateway.console.resources import Asset, Home, Page
+from gateway.console.resources import Asset, ConsolePage, Home
 
 FOLDERS = ("", "vendor/", "views/")
 FOLDERS = ("", "vendor/", "views/")
@@ -23,7 +23,7 @@ def add_console(app: falcon.App[falcon.Request, falcon.Response], at_root: bool)
         at_root: also lead ``GET /`` to the page, where no upstream answers that.
     """
     assets = Assets()
-    page = Page(assets)
+    page = ConsolePage(assets)
     app.add_route("/weir/console", page)
     for view in VIEWS:
         app.add_route(f"/weir/console/{view}", page)

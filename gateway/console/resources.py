@@ -25,7 +25,7 @@ _CHECK_AGAIN = "no-cache"
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
-class Page:
+class ConsolePage:
     """The page, at its own address and at the addresses of its views."""
 
     def __init__(self, assets: Assets) -> None:

@@ -18,7 +18,7 @@ _FEW_RECEIVES = 16
 _BYTES_A_RECEIVE = 512
 
 
-class Body:
+class RequestBody:
     """Reads one body.
 
     The client may keep weir waiting for `SILENT_S`, and for a second more for each

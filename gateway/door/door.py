@@ -11,7 +11,7 @@ from wsgiref.types import WSGIApplication
 
 import gevent
 
-from bus.fairness import TimeSlice
+from bus.process.fairness import TimeSlice
 from gateway.door import own
 from gateway.door.networks import Networks
 from gateway.door.reception import receive_head

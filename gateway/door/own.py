@@ -13,9 +13,9 @@ from wsgiref.types import WSGIApplication
 from gateway.door.request import Request
 from gateway.door.wanted import Wanted
 from gateway.proxy.failures import ClientGone, Refusal
-from gateway.proxy.framing import Ending, Framing
+from gateway.proxy.framing import BodyEnding, BodyFraming
 from gateway.proxy.headers import Header
-from gateway.stream import Stream
+from gateway.streams.stream import Stream
 
 WIRE = "weir.wire"
 """Where an environ has the connection of its request."""
@@ -27,7 +27,7 @@ log = logging.getLogger("weir.gateway")
 Environ = dict[str, Any]
 
 
-class Answer:
+class WsgiAnswer:
     """Answers one request, as WSGI has it.
 
     Args:
@@ -37,7 +37,7 @@ class Answer:
 
     def __init__(self, request: Request, keep_alive: bool) -> None:
         self._request = request
-        self._framing = Framing(request.method, request.http11, keep_alive)
+        self._framing = BodyFraming(request.method, request.http11, keep_alive)
         self._status = ""
         self._headers: list[Header] = []
 
@@ -62,7 +62,7 @@ class Answer:
 
     @property
     def _in_chunks(self) -> bool:
-        return self._framing.ending is Ending.CHUNKS
+        return self._framing.ending is BodyEnding.CHUNKS
 
     def _start(
         self, status: str, headers: list[tuple[str, str]], _error: object = None, /
@@ -105,7 +105,7 @@ def serve(app: WSGIApplication, request: Request, path: str, keep_alive: bool) -
         path: of the request, percent-encoded.
         keep_alive: the connection may serve another one.
     """
-    answer = Answer(request, keep_alive)
+    answer = WsgiAnswer(request, keep_alive)
     try:
         stays_open = answer.run(app, environ_of(request, path))
     except (ClientGone, OSError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.door.body import Body
+from gateway.door.body import RequestBody
 from gateway.door.head import Head
 from gateway.door.wire import Wire
 from gateway.proxy.headers import Header, values
@@ -45,7 +45,7 @@ class Request:
         self.client = wire.address or "unknown"
         self.trusted = trusted
         self.wire = wire
-        self.body = Body(wire, head)
+        self.body = RequestBody(wire, head)
         self.framed_by = self.body.framed_by
 
     def header(self, name: bytes) -> str:

@@ -2,7 +2,7 @@
 
 1. A connection waits for its client in one of two ways. It is *idle* while it waits for a head,
    *stuck* while a request waits for more of its body or for the client to take its answer. Event
-   streams are neither: `gateway.shedding` looks after them.
+   streams are neither: `gateway.streams.shedding` looks after them.
 2. Every wait has an end. `sweep` ends the waits that are over.
 3. So many connections may be idle and no more, and some places are kept free. Where that does not
    hold, the connections that have waited longest go, those of the address first that has most of

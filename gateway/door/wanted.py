@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 
-from bus.fairness import TimeSlice
+from bus.process.fairness import TimeSlice
 from gateway.door.request import Request
 from gateway.proxy.failures import Refusal
 

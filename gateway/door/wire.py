@@ -12,8 +12,8 @@ import gevent
 
 from gateway.door.slots import Slots, Wait
 from gateway.door.slow_lane import SlowLane
-from gateway.peer import peek
 from gateway.proxy.failures import ClientGone
+from gateway.streams.peer import peek
 
 PIECE_BYTES = 64 * 1024
 _TAKES_WITHIN_S = 300.0
@@ -104,7 +104,7 @@ class Wire:
         self._serving = True
 
     def become_stream(self) -> None:
-        """Note that the request is an event stream: `gateway.shedding` looks after its waits."""
+        """Note that this is an event stream; `gateway.streams.shedding` bounds its waits."""
         self._slots.end()
         self._streams = True
 

@@ -8,7 +8,7 @@ import socket
 import gevent
 import h11
 
-from gateway.peer import peek
+from gateway.streams.peer import peek
 
 PIECE_BYTES = 64 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
@@ -20,7 +20,7 @@ class NothingHeard(Exception):
     """The upstream said nothing in the given time; `TimeoutError` is a connection that broke."""
 
 
-class Connection:
+class UpstreamConnection:
     """Sends requests and reads answers, one at a time.
 
     Attributes:

@@ -11,15 +11,15 @@ from __future__ import annotations
 import gevent
 import h11
 
-from bus.fairness import TimeSlice
+from bus.process.fairness import TimeSlice
 from gateway.door.request import Request
-from gateway.peer import PeerWatch
-from gateway.proxy.connection import Connection, NothingHeard
+from gateway.proxy.connection import NothingHeard, UpstreamConnection
 from gateway.proxy.failures import ClientGone, Refusal, UpstreamFailed, UpstreamSilent
-from gateway.proxy.framing import Framing
+from gateway.proxy.framing import BodyFraming
 from gateway.proxy.headers import Header, end_to_end
-from gateway.proxy.outlet import Outlet
+from gateway.proxy.outlet import PieceBuffer
 from gateway.proxy.patience import Patience
+from gateway.streams.peer import PeerWatch
 
 
 class Exchange:
@@ -43,8 +43,8 @@ class Exchange:
         incoming: Request,
         target: bytes,
         headers: list[Header],
-        upstream: Connection,
-        framing: Framing,
+        upstream: UpstreamConnection,
+        framing: BodyFraming,
         patience: Patience,
     ) -> None:
         self.sent = False
@@ -57,14 +57,14 @@ class Exchange:
         self._patience = patience
         self._watch: PeerWatch | None = None
         self._ended: Exception | None = None
-        self._outlet = Outlet(incoming.wire)
+        self._outlet = PieceBuffer(incoming.wire)
 
     def run(self) -> None:
         """Carry the request and the answer.
 
         Raises:
             ClientGone: the client left; the upstream has been told by closing its connection.
-            Refusal: there is no answer, or it ended in the middle: `Framing.begun` says which.
+            Refusal: there is no answer, or it ended in the middle: `BodyFraming.begun` says which.
         """
         sender = None
         try:

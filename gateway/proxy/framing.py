@@ -20,7 +20,7 @@ from gateway.proxy.headers import Header, end_to_end, values
 _NO_BODY = frozenset({204, 304})
 
 
-class Ending(enum.Enum):
+class BodyEnding(enum.Enum):
     """How the end of a body is told."""
 
     NONE = enum.auto()
@@ -29,7 +29,7 @@ class Ending(enum.Enum):
     CLOSE = enum.auto()
 
 
-class Framing:
+class BodyFraming:
     """Writes one answer.
 
     Args:
@@ -47,7 +47,7 @@ class Framing:
     def __init__(self, method: str, http11: bool, keep_alive: bool) -> None:
         self.begun = False
         self.keep_alive = keep_alive
-        self.ending = Ending.NONE
+        self.ending = BodyEnding.NONE
         self.status: int | None = None
         self._method = method
         self._http11 = http11
@@ -63,13 +63,13 @@ class Framing:
         self.status = status
         self.ending = self._ending_of(status, headers)
         kept = end_to_end(headers)
-        if self.ending in (Ending.CHUNKS, Ending.CLOSE):
+        if self.ending in (BodyEnding.CHUNKS, BodyEnding.CLOSE):
             kept = [header for header in kept if header[0].lower() != b"content-length"]
-        elif self.ending is Ending.LENGTH and not values(kept, b"content-length"):
+        elif self.ending is BodyEnding.LENGTH and not values(kept, b"content-length"):
             kept.append((b"Content-Length", values(headers, b"content-length")[0]))
-        if self.ending is Ending.CHUNKS:
+        if self.ending is BodyEnding.CHUNKS:
             kept.append((b"Transfer-Encoding", b"chunked"))
-        if self.ending is Ending.CLOSE:
+        if self.ending is BodyEnding.CLOSE:
             self.keep_alive = False
         if not self.keep_alive:
             kept.append((b"Connection", b"close"))
@@ -79,22 +79,22 @@ class Framing:
 
     def data(self, piece: bytes | bytearray) -> bytes | bytearray:
         """A piece of the body."""
-        if self.ending is Ending.CHUNKS and piece:
+        if self.ending is BodyEnding.CHUNKS and piece:
             return b"".join((b"%x\r\n" % len(piece), piece, b"\r\n"))
-        return b"" if self.ending is Ending.NONE else piece
+        return b"" if self.ending is BodyEnding.NONE else piece
 
     def end(self, trailers: Iterable[Header]) -> bytes:
         """The end of the body."""
-        if self.ending is not Ending.CHUNKS:
+        if self.ending is not BodyEnding.CHUNKS:
             return b""
         return b"0\r\n%b\r\n" % _lines(end_to_end(trailers))
 
-    def _ending_of(self, status: int, headers: list[Header]) -> Ending:
+    def _ending_of(self, status: int, headers: list[Header]) -> BodyEnding:
         if self._method == "HEAD" or status in _NO_BODY:
-            return Ending.NONE
+            return BodyEnding.NONE
         if values(headers, b"content-length") and not values(headers, b"transfer-encoding"):
-            return Ending.LENGTH
-        return Ending.CHUNKS if self._http11 else Ending.CLOSE
+            return BodyEnding.LENGTH
+        return BodyEnding.CHUNKS if self._http11 else BodyEnding.CLOSE
 
 
 def _head(status: int, reason: bytes, headers: Iterable[Header]) -> bytes:

@@ -14,7 +14,7 @@ import h11
 from gevent.lock import BoundedSemaphore
 
 from bus.origin import Origin
-from gateway.proxy.connection import Connection, NothingHeard
+from gateway.proxy.connection import NothingHeard, UpstreamConnection
 from gateway.proxy.dial import dial
 from gateway.proxy.failures import Refusal
 
@@ -96,7 +96,7 @@ def preflight(upstream: Origin, origin: str) -> bool | None:
 
 
 def _preflight(upstream: Origin, origin: str) -> bool | None:
-    connection = Connection(dial(upstream, ASK_WITHIN_S))
+    connection = UpstreamConnection(dial(upstream, ASK_WITHIN_S))
     try:
         headers = [
             (b"Host", upstream.authority.encode("latin-1")),

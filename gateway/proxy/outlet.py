@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.door.wire import PIECE_BYTES, Wire
 
 
-class Outlet:
+class PieceBuffer:
     """Collects what is to be written until there is a piece of it, or nothing more for now."""
 
     def __init__(self, client: Wire) -> None:

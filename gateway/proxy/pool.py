@@ -14,15 +14,15 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from gateway.peer import PeerWatch
-from gateway.proxy.connection import Connection
+from gateway.proxy.connection import UpstreamConnection
+from gateway.streams.peer import PeerWatch
 
 _MAX_IDLE = 32
 _MAX_IDLE_S = 15.0
 
 
 class _Idle(Struct, eq=False):
-    connection: Connection
+    connection: UpstreamConnection
     since: float
     watch: PeerWatch | None = None
 
@@ -34,14 +34,14 @@ class Pool:
         open_new: makes a connection; what it raises passes through.
     """
 
-    def __init__(self, open_new: Callable[[], Connection]) -> None:
+    def __init__(self, open_new: Callable[[], UpstreamConnection]) -> None:
         self._open_new = open_new
         self._idle: list[_Idle] = []
 
     def __len__(self) -> int:
         return len(self._idle)
 
-    def take(self, repeatable: bool) -> Connection:
+    def take(self, repeatable: bool) -> UpstreamConnection:
         """A connection for one request.
 
         Args:
@@ -57,7 +57,7 @@ class Pool:
             idle.connection.close()
         return self._open_new()
 
-    def give_back(self, connection: Connection) -> None:
+    def give_back(self, connection: UpstreamConnection) -> None:
         """Keep a connection whose answer has been read to its end, if it may serve again."""
         if not connection.recycle() or not connection.is_quiet():
             connection.close()

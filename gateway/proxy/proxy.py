@@ -15,14 +15,14 @@ from gateway.cors import Cors
 from gateway.door.request import Request
 from gateway.errors import error_body
 from gateway.proxy import probe
-from gateway.proxy.connection import Connection
+from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.dial import dial
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.failures import ClientGone, Refusal, UpstreamFailed
-from gateway.proxy.framing import Ending, Framing
+from gateway.proxy.framing import BodyEnding, BodyFraming
 from gateway.proxy.headers import Header, tokens, towards_upstream, values
 from gateway.proxy.origins import UpstreamOrigins, allowed_by
-from gateway.proxy.outlet import Outlet
+from gateway.proxy.outlet import PieceBuffer
 from gateway.proxy.patience import Patience
 from gateway.proxy.pool import Pool
 from gateway.proxy.target import below
@@ -63,13 +63,13 @@ class Proxy:
         self._timeout_s = timeout_s
         self._cors = cors
         self._origins = origins
-        self._pool = Pool(lambda: Connection(dial(origin)))
+        self._pool = Pool(lambda: UpstreamConnection(dial(origin)))
         self.in_flight = 0
         self.requests = dict.fromkeys(("2xx", "3xx", "4xx", "5xx", "none"), 0)
 
     def serve(self, incoming: Request) -> bool:
         """Answer one request; returns whether the connection may serve another."""
-        framing = Framing(incoming.method, incoming.http11, incoming.keep_alive)
+        framing = BodyFraming(incoming.method, incoming.http11, incoming.keep_alive)
         self.in_flight += 1
         try:
             return self._serve(incoming, framing)
@@ -78,8 +78,8 @@ class Proxy:
             kind = "none" if framing.status is None else f"{framing.status // 100}xx"
             self.requests[kind] = self.requests.get(kind, 0) + 1
 
-    def _serve(self, incoming: Request, framing: Framing) -> bool:
-        outlet = Outlet(incoming.wire)
+    def _serve(self, incoming: Request, framing: BodyFraming) -> bool:
+        outlet = PieceBuffer(incoming.wire)
         try:
             _refuse_what_cannot_pass(incoming)
             sent = self._forward(incoming, framing)
@@ -96,7 +96,7 @@ class Proxy:
             incoming.wire.close_gently()
         return sent and framing.keep_alive
 
-    def _forward(self, incoming: Request, framing: Framing) -> bool:
+    def _forward(self, incoming: Request, framing: BodyFraming) -> bool:
         """Carry the exchange out, on a second connection if the first was stale.
 
         Returns whether the request was read to its end.
@@ -114,7 +114,9 @@ class Proxy:
                 log.debug("an idle connection to the upstream was stale")
             repeatable = False
 
-    def _exchange(self, incoming: Request, framing: Framing, upstream: Connection) -> bool:
+    def _exchange(
+        self, incoming: Request, framing: BodyFraming, upstream: UpstreamConnection
+    ) -> bool:
         patience = Patience(self._timeout_s, partial(probe.lives, self._origin), time.monotonic)
         target = below(self._origin.path, incoming.target)
         headers = self._headers(incoming)
@@ -158,12 +160,12 @@ class Proxy:
         return headers
 
     def _give_up(
-        self, incoming: Request, framing: Framing, outlet: Outlet, refusal: Refusal
+        self, incoming: Request, framing: BodyFraming, outlet: PieceBuffer, refusal: Refusal
     ) -> bool:
         """Answer the refusal, or cut the answer that has begun."""
         if framing.begun:
             # Chunks and a length show that something is missing; else the connection has to.
-            if framing.ending is Ending.CLOSE:
+            if framing.ending is BodyEnding.CLOSE:
                 incoming.wire.reset()
             return False
         framing.keep_alive = framing.keep_alive and incoming.framed_by is None
@@ -176,7 +178,7 @@ class Proxy:
         return framing.keep_alive
 
     def _answer(
-        self, incoming: Request, framing: Framing, outlet: Outlet, refusal: Refusal
+        self, incoming: Request, framing: BodyFraming, outlet: PieceBuffer, refusal: Refusal
     ) -> None:
         body = error_body(refusal.status, refusal.message)
         origin = incoming.header(b"origin")

@@ -22,7 +22,7 @@ deltas leave.
 from bus.log import FellOff, Log
 from gateway.relay.ahead import patience_s
 from gateway.relay.enter import enter, go_on, look_elsewhere
-from gateway.relay.entrance import Entrance, Verdict
+from gateway.relay.entrance import Entrance, ResumeVerdict
 from gateway.relay.relay import Cursor, Relay, Step
 from gateway.relay.view import Endpoint, View
 
@@ -33,8 +33,8 @@ __all__ = [
     "FellOff",
     "Log",
     "Relay",
+    "ResumeVerdict",
     "Step",
-    "Verdict",
     "View",
     "enter",
     "go_on",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bus.epoch import started_ms
-from gateway.relay.mark import MalformedId, Place, places
+from gateway.relay.mark import LogPosition, MalformedId, places
 from gateway.relay.relay import Relay
 
 # A worker that joins, or fills a gap, asks for ten seconds; there are clients that leave after
@@ -32,7 +32,7 @@ def patience_s(relay: Relay, last_id: str | None) -> float:
     return LAGGING_S if lags else UNKNOWN_EPOCH_S
 
 
-def is_ahead(relay: Relay, place: Place) -> bool:
+def is_ahead(relay: Relay, place: LogPosition) -> bool:
     """Tell whether a place is one that this worker may yet reach."""
     marks = relay.head.marks
     if place.epoch not in relay.sources:
@@ -40,13 +40,13 @@ def is_ahead(relay: Relay, place: Place) -> bool:
     return any(mark.epoch == place.epoch and mark.seq < place.seq for mark in marks)
 
 
-def joined(relay: Relay, stands: Sequence[Place]) -> Sequence[Place]:
+def joined(relay: Relay, stands: Sequence[LogPosition]) -> Sequence[LogPosition]:
     """Leave out places in sources that have not joined here, if that is what they are."""
     known = [place for place in stands if place.epoch in relay.sources]
     return known if known and names_all(relay, known) else stands
 
 
-def names_all(relay: Relay, stands: Iterable[Place]) -> bool:
+def names_all(relay: Relay, stands: Iterable[LogPosition]) -> bool:
     """Tell whether places leave out no source that is known here."""
     named = {relay.sources.get(place.epoch) for place in stands}
     return named.issuperset(mark.source for mark in relay.head.marks)

@@ -39,13 +39,13 @@ from bus.ledger import Ledger, Upsert
 from bus.log import FellOff
 from gateway.relay.ahead import is_ahead, joined, names_all
 from gateway.relay.coalesce import coalesce
-from gateway.relay.entrance import Entrance, Verdict
+from gateway.relay.entrance import Entrance, ResumeVerdict
 from gateway.relay.frames import frame
 from gateway.relay.mark import (
+    LogPosition,
     MalformedId,
     Mark,
     Marks,
-    Place,
     advance,
     event_id,
     ids_in_run,
@@ -74,20 +74,20 @@ def enter(
         from_now: without a `last_id`, begin with what happens next.
     """
     if not last_id and from_now:
-        return Entrance(Verdict.FRESH, relay.head, event_id(relay.head.marks))
+        return Entrance(ResumeVerdict.FRESH, relay.head, event_id(relay.head.marks))
     if not last_id:
         live_only = view.endpoint is Endpoint.INSTANCE
         since_ns = now_ns - LATELY_S * _NS
         found = (ledger.recent(since_ns, live_only) for ledger in relay.ledgers.values())
-        return _told(relay, Verdict.FRESH, found, view, None)
+        return _told(relay, ResumeVerdict.FRESH, found, view, None)
     try:
         return enter_at(relay, places(last_id), view, last_id)
     except MalformedId:
-        return _everything(relay, Verdict.MALFORMED, view)
+        return _everything(relay, ResumeVerdict.MALFORMED, view)
 
 
 def enter_at(
-    relay: Relay, stands: Sequence[Place], view: View, last_id: str | None = None
+    relay: Relay, stands: Sequence[LogPosition], view: View, last_id: str | None = None
 ) -> Entrance:
     """Return how a reader comes in that stands at these places.
 
@@ -103,8 +103,8 @@ def enter_at(
     stands = joined(relay, stands)
     if any(is_ahead(relay, place) for place in stands):
         if not relay.head.marks:
-            return Entrance(Verdict.AHEAD, Cursor(NOWHERE))
-        return _everything(relay, Verdict.AHEAD, view)
+            return Entrance(ResumeVerdict.AHEAD, Cursor(NOWHERE))
+        return _everything(relay, ResumeVerdict.AHEAD, view)
     try:
         return _exactly(relay, stands, view, last_id)
     except FellOff:
@@ -134,11 +134,11 @@ def go_on(
     if last_id and not marks:
         return enter(relay, last_id, view, came_ns)
     try:
-        stands = (*map(Place.of, marks), *_since_joined(relay, marks, last_id))
+        stands = (*map(LogPosition.of, marks), *_since_joined(relay, marks, last_id))
         if names_all(relay, stands):
             return enter_at(relay, stands, view)
     except MalformedId:
-        return _everything(relay, Verdict.MALFORMED, view)
+        return _everything(relay, ResumeVerdict.MALFORMED, view)
     if last_id:
         return _caught_up(relay, stands, view, _all_of)
     if from_now:
@@ -161,10 +161,10 @@ def look_elsewhere(relay: Relay, view: View, since_ns: int, from_now: bool) -> E
         found: list[Iterable[Upsert]] = [_told_since(ledger, since_ns) for ledger in ledgers]
     else:
         found = [ledger.recent(since_ns, False) for ledger in ledgers]
-    return _told(relay, Verdict.CAUGHT_UP, found, view, None)
+    return _told(relay, ResumeVerdict.CAUGHT_UP, found, view, None)
 
 
-def _since_joined(relay: Relay, marks: Marks, last_id: str | None) -> Iterator[Place]:
+def _since_joined(relay: Relay, marks: Marks, last_id: str | None) -> Iterator[LogPosition]:
     """Yield where a reader stood, when it came, in sources that have joined since.
 
     Raises:
@@ -177,7 +177,9 @@ def _since_joined(relay: Relay, marks: Marks, last_id: str | None) -> Iterator[P
             yield place
 
 
-def _exactly(relay: Relay, stands: Sequence[Place], view: View, last_id: str | None) -> Entrance:
+def _exactly(
+    relay: Relay, stands: Sequence[LogPosition], view: View, last_id: str | None
+) -> Entrance:
     """Find all places in the log.
 
     Raises:
@@ -196,10 +198,10 @@ def _exactly(relay: Relay, stands: Sequence[Place], view: View, last_id: str | N
         if place.start < place.seq:
             rest += _rest(relay, place, marks, view)
     cursor = Cursor(min(start for _, start in starts), marks, starts)
-    return Entrance(Verdict.EXACT, cursor, last_id or event_id(marks), tuple(rest))
+    return Entrance(ResumeVerdict.EXACT, cursor, last_id or event_id(marks), tuple(rest))
 
 
-def _mark(relay: Relay, place: Place) -> Mark:
+def _mark(relay: Relay, place: LogPosition) -> Mark:
     source = relay.sources.get(place.epoch)
     if source is None:
         raise FellOff(f"epoch {place.epoch} is not known")
@@ -215,7 +217,7 @@ def _position(relay: Relay, mark: Mark) -> int:
     return position
 
 
-def _rest(relay: Relay, place: Place, marks: Marks, view: View) -> list[list[bytes]]:
+def _rest(relay: Relay, place: LogPosition, marks: Marks, view: View) -> list[list[bytes]]:
     """Return the frames of a run that were not delivered before the cut."""
     run = _run(relay, _mark(relay, place), place.start)
     events = coalesce([e for e in run if view.admits(e)], view.keep_superseded)
@@ -238,7 +240,7 @@ def _run(relay: Relay, mark: Mark, start: int) -> list[Envelope]:
 
 
 def _caught_up(
-    relay: Relay, stands: Sequence[Place], view: View, of_joined: _OfLedger | None = None
+    relay: Relay, stands: Sequence[LogPosition], view: View, of_joined: _OfLedger | None = None
 ) -> Entrance:
     """Tell what has changed since.
 
@@ -250,7 +252,7 @@ def _caught_up(
             meanwhile; None where it is not known why.
     """
     by_source = {relay.sources.get(place.epoch): place for place in stands}
-    verdict, found, starts = Verdict.CAUGHT_UP, [], {}
+    verdict, found, starts = ResumeVerdict.CAUGHT_UP, [], {}
     for source, ledger in relay.ledgers.items():
         place = by_source.get(source)
         if place is None and of_joined is not None:
@@ -258,11 +260,11 @@ def _caught_up(
             continue
         concerned = _concerns(relay, source, view)
         if place is None or place.epoch != ledger.epoch:
-            verdict = Verdict.FOREIGN if concerned else verdict
+            verdict = ResumeVerdict.FOREIGN if concerned else verdict
             found.append(_all_of(ledger) if place is None else ledger.changed(-1))
             continue
-        if place.start < ledger.floor and concerned and verdict is Verdict.CAUGHT_UP:
-            verdict = Verdict.TOO_OLD
+        if place.start < ledger.floor and concerned and verdict is ResumeVerdict.CAUGHT_UP:
+            verdict = ResumeVerdict.TOO_OLD
         # One that was told upserts from the beginning may lack some of an earlier epoch.
         after = -1 if place.unsure and place.start == 0 else place.start
         found.append(ledger.changed(after, place.seq))
@@ -289,14 +291,14 @@ def _told_since(ledger: Ledger, since_ns: int) -> Iterator[Upsert]:
     return (one for one in ledger.recent(since_ns, False) if one.told.time_ns >= since_ns)
 
 
-def _everything(relay: Relay, verdict: Verdict, view: View) -> Entrance:
+def _everything(relay: Relay, verdict: ResumeVerdict, view: View) -> Entrance:
     found = (ledger.changed(-1) for ledger in relay.ledgers.values())
     return _told(relay, verdict, found, view, {})
 
 
 def _told(
     relay: Relay,
-    verdict: Verdict,
+    verdict: ResumeVerdict,
     found: Iterable[Iterable[Upsert]],
     view: View,
     starts: Mapping[str, int] | None,

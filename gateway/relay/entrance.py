@@ -15,7 +15,7 @@ from gateway.relay.relay import Cursor
 from gateway.relay.view import Endpoint
 
 
-class Verdict(enum.Enum):
+class ResumeVerdict(enum.Enum):
     """What became of a reader's id."""
 
     FRESH = "fresh"
@@ -39,7 +39,7 @@ class Entrance(Struct, frozen=True):
         unsure_id: of all upserts but the last, which has that of the cursor.
     """
 
-    verdict: Verdict
+    verdict: ResumeVerdict
     cursor: Cursor
     id: str = ""
     rest: tuple[list[bytes], ...] = ()
@@ -49,7 +49,7 @@ class Entrance(Struct, frozen=True):
     @property
     def resumed(self) -> bool:
         """Whether the stream goes on exactly where it was cut."""
-        return self.verdict is Verdict.EXACT
+        return self.verdict is ResumeVerdict.EXACT
 
     def pieces(self, endpoint: Endpoint) -> Iterator[bytes]:
         """Yield what to write, each upsert encoded no sooner than it is asked for."""

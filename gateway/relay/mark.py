@@ -39,7 +39,7 @@ Marks = tuple[Mark, ...]
 """One mark for each source seen, in the order of the sources' names."""
 
 
-class Place(Struct, frozen=True):
+class LogPosition(Struct, frozen=True):
     """What an id says of one source: `seq` was passed, and `k` events of a run were delivered.
 
     Attributes:
@@ -59,7 +59,7 @@ class Place(Struct, frozen=True):
     unsure: bool = False
 
     @classmethod
-    def of(cls, mark: Mark) -> Place:
+    def of(cls, mark: Mark) -> LogPosition:
         """Return the place of a reader that has passed `mark`."""
         return cls(mark.epoch, mark.seq, mark.seq)
 
@@ -76,7 +76,7 @@ _PLACE = re.compile(
 _MOST_PLACES = 64
 
 
-def places(text: str) -> tuple[Place, ...]:
+def places(text: str) -> tuple[LogPosition, ...]:
     """Return what an id says, one place for each source.
 
     Raises:
@@ -88,7 +88,7 @@ def places(text: str) -> tuple[Place, ...]:
     return found
 
 
-def _place(text: str) -> Place:
+def _place(text: str) -> LogPosition:
     match = _PLACE.fullmatch(text)
     if match is None or (match["kind"] == "-") != (match["k"] is not None):
         forms = "EPOCH:SEQ, EPOCH:FROM-TO.K@VIEW or EPOCH:FROM~TO"
@@ -99,7 +99,7 @@ def _place(text: str) -> Place:
     too_long = match["kind"] == "-" and seq - start > LONG_RUN_EVENTS
     if start > seq or k > seq - start or too_long:
         raise MalformedId(f"{text[:100]!r} names an impossible run")
-    return Place(match["epoch"], start, seq, k, match["view"] or "", match["kind"] == "~")
+    return LogPosition(match["epoch"], start, seq, k, match["view"] or "", match["kind"] == "~")
 
 
 def unsure_id(starts: Mapping[str, int], marks: Marks) -> str:

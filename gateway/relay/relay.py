@@ -13,12 +13,12 @@ from itertools import chain
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bus.clone import Cloned
 from bus.envelope import Envelope
 from bus.events import Delta, Opaque, type_of
 from bus.ledger import Ledger
 from bus.ledger.ledger import MAX_BYTES
 from bus.log import Log, Run
+from bus.transport.clone import Cloned
 from gateway.relay.coalesce import Coalesced, coalesced
 from gateway.relay.frames import frame, joined
 from gateway.relay.latest import Latest, News

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import falcon
 
-from bus.requester import Requester
-from gateway.agent_counts import AgentCounts
+from bus.transport.requester import Requester
+from gateway.monitor.agent_counts import AgentCounts
 from gateway.resources.absent import ANSWERS, OF_A_SESSION, Absent, AbsentOfSession
 from gateway.resources.agents import Agent, AgentNames
 from gateway.resources.asks import (
-    Asks,
+    AsksRoute,
     PermissionAnswer,
     PermissionOfSession,
     QuestionAnswer,
@@ -18,9 +18,9 @@ from gateway.resources.asks import (
 from gateway.resources.body import MAX_BODY_BYTES
 from gateway.resources.courier import Courier
 from gateway.resources.descriptions import DESCRIBED, Description
-from gateway.resources.intake import Intake
-from gateway.resources.messages import Message, Messages
-from gateway.resources.sessions import Session, Sessions, SessionStatuses, Todos
+from gateway.resources.intake import BodyIntake
+from gateway.resources.messages import MessageRoute, MessagesRoute
+from gateway.resources.sessions import SessionRoute, Sessions, SessionStatuses, TodosRoute
 from gateway.resources.turns import Abort, PromptAsync
 
 _App = falcon.App[falcon.Request, falcon.Response]
@@ -64,22 +64,22 @@ def add_native_routes(
 def _add_session_routes(
     app: _App, requester: Requester, patience_s: float, max_message: int, default_directory: str
 ) -> None:
-    courier, intake = Courier(requester, patience_s), Intake(max_message)
+    courier, intake = Courier(requester, patience_s), BodyIntake(max_message)
     app.add_route("/session", Sessions(requester, courier, intake, default_directory))
     app.add_route("/session/status", SessionStatuses(requester, default_directory))
-    app.add_route("/session/{session}", Session(requester, intake))
-    app.add_route("/session/{session}/message", Messages(requester, courier, intake))
-    app.add_route("/session/{session}/message/{message}", Message(courier))
+    app.add_route("/session/{session}", SessionRoute(requester, intake))
+    app.add_route("/session/{session}/message", MessagesRoute(requester, courier, intake))
+    app.add_route("/session/{session}/message/{message}", MessageRoute(courier))
     app.add_route("/session/{session}/prompt_async", PromptAsync(requester, intake))
     app.add_route("/session/{session}/abort", Abort(requester))
-    app.add_route("/session/{session}/todo", Todos(requester))
+    app.add_route("/session/{session}/todo", TodosRoute(requester))
     for name in OF_A_SESSION:
         app.add_route(f"/session/{{session}}/{name}", AbsentOfSession(requester))
-    app.add_route("/permission", Asks("permission", requester, default_directory))
+    app.add_route("/permission", AsksRoute("permission", requester, default_directory))
     app.add_route("/permission/{request}/reply", PermissionAnswer(requester, intake))
     app.add_route(
         "/session/{session}/permissions/{request}", PermissionOfSession(requester, intake)
     )
-    app.add_route("/question", Asks("question", requester, default_directory))
+    app.add_route("/question", AsksRoute("question", requester, default_directory))
     app.add_route("/question/{request}/reply", QuestionAnswer(requester, intake))
     app.add_route("/question/{request}/reject", QuestionRefusal(requester))

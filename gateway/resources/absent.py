@@ -9,7 +9,7 @@ from __future__ import annotations
 from falcon import Request, Response
 
 from bus.commands import SessionGet
-from bus.requester import Requester
+from bus.transport.requester import Requester
 from gateway.resources.answer import answer
 
 ANSWERS = {

@@ -17,12 +17,12 @@ from msgspec import Struct
 
 from bus.agent_lines import MOST_BATCH_LINES, MOST_LINE_BYTES, TYPES, Line, Refused, Taken
 from bus.commands import AgentLines, CommandFailed
-from bus.requester import DeadlineExceeded, ProcessorGone, Requester
-from gateway.agent_counts import AgentCounts
+from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.errors import BadRequest, status_of
+from gateway.monitor.agent_counts import AgentCounts
 from gateway.proxy.failures import ClientGone, Refusal
 from gateway.resources.body import decode_body
-from gateway.resources.lines import Lines
+from gateway.resources.lines import RequestLines
 from gateway.resources.query import flag, integer
 
 DEADLINE_S = 30.0
@@ -108,7 +108,7 @@ class _Batch:
             yield as_line({"type": "error", **where})
 
 
-class Intake:
+class AgentIntake:
     """The lines of one request on their way to the processor.
 
     Attributes:
@@ -119,7 +119,7 @@ class Intake:
         self,
         requester: Requester,
         producer: Producer,
-        lines: Lines,
+        lines: RequestLines,
         is_over: Callable[[], bool],
         counts: AgentCounts,
     ) -> None:

@@ -11,19 +11,19 @@ from falcon import Request, Response
 
 from bus.agent_lines import MOST_LINE_BYTES, Handed
 from bus.commands import AgentList, AgentWork, CommandFailed
-from bus.requester import DeadlineExceeded, ProcessorGone, Requester
-from gateway.agent_counts import AgentCounts
-from gateway.connection import Connection
+from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.door.own import WIRE
 from gateway.door.wire import Wire
 from gateway.errors import BadRequest, BoundReached
-from gateway.neighbour import Neighbours
-from gateway.peer import has_left
+from gateway.monitor.agent_counts import AgentCounts
 from gateway.proxy.failures import ClientGone
-from gateway.resources.agent_intake import DEADLINE_S, Intake, Producer, as_failure, as_line
+from gateway.resources.agent_intake import DEADLINE_S, AgentIntake, Producer, as_failure, as_line
 from gateway.resources.answer import answer
-from gateway.resources.lines import Lines
+from gateway.resources.lines import RequestLines
 from gateway.resources.query import MAX_INTEGER, integer
+from gateway.streams.connection import StreamConnection
+from gateway.streams.neighbour import Neighbours
+from gateway.streams.peer import has_left
 
 NDJSON = "application/x-ndjson"
 MOST_STREAMS = 256
@@ -55,7 +55,7 @@ class Agent:
         self._counts = counts
         self._neighbours = Neighbours()
         self._streams = 0
-        self._open: set[Connection] = set()
+        self._open: set[StreamConnection] = set()
 
     def let_go(self) -> None:
         """Reset all streams, since the worker stops; their clients come again."""
@@ -82,9 +82,9 @@ class Agent:
         producer = Producer.of(req, name)
         wire, connection = self._enter(req)
         body, is_live = req.env["wsgi.input"], req.content_length is None
-        lines = Lines(body, wire, MOST_LINE_BYTES, is_live)
+        lines = RequestLines(body, wire, MOST_LINE_BYTES, is_live)
         is_over = partial(has_left, wire.sock)
-        intake = Intake(self._requester, producer, lines, is_over, self._counts)
+        intake = AgentIntake(self._requester, producer, lines, is_over, self._counts)
 
         def leave() -> None:
             self._counts.taking.discard(intake)
@@ -109,7 +109,7 @@ class Agent:
         self,
         resp: Response,
         pieces: Iterator[bytes],
-        connection: Connection,
+        connection: StreamConnection,
         leave: Callable[[], None],
     ) -> None:
         resp.content_type = NDJSON
@@ -123,14 +123,14 @@ class Agent:
 
         resp.stream = _Stream(pieces, connection, self._patience_s, on_close)
 
-    def _enter(self, req: Request) -> tuple[Wire, Connection]:
+    def _enter(self, req: Request) -> tuple[Wire, StreamConnection]:
         if self._streams >= MOST_STREAMS:
             words = f"{MOST_STREAMS} connections of agents are open in this worker"
             raise BoundReached(503, words, "agents", _RETRY_AFTER_S)
         self._streams += 1
         wire: Wire = req.env[WIRE]
         # The kernel looks after a peer that vanishes without a word.
-        return wire, Connection(wire.sock, self._patience_s, self._neighbours)
+        return wire, StreamConnection(wire.sock, self._patience_s, self._neighbours)
 
     def _leave(self) -> None:
         self._streams -= 1
@@ -142,7 +142,7 @@ class _Stream:
     def __init__(
         self,
         pieces: Iterator[bytes],
-        connection: Connection,
+        connection: StreamConnection,
         patience_s: float,
         on_close: Callable[[], None],
     ) -> None:

@@ -10,17 +10,17 @@ from falcon import Request, Response
 from bus.bodies import AnswersBody, PermissionBody, PermissionResponse
 from bus.commands import Asks as AskList
 from bus.commands import PermissionReply, QuestionReply
-from bus.requester import Requester
+from bus.transport.requester import Requester
 from gateway.directory import directory_of
 from gateway.resources.answer import answer
-from gateway.resources.intake import Intake
+from gateway.resources.intake import BodyIntake
 
 _PERMISSION = msgspec.json.Decoder(PermissionBody)
 _RESPONSE = msgspec.json.Decoder(PermissionResponse)
 _ANSWERS = msgspec.json.Decoder(AnswersBody)
 
 
-class Asks:
+class AsksRoute:
     """``/permission`` and ``/question``."""
 
     def __init__(
@@ -42,7 +42,7 @@ class Asks:
 class PermissionAnswer:
     """``/permission/{id}/reply``."""
 
-    def __init__(self, requester: Requester, intake: Intake) -> None:
+    def __init__(self, requester: Requester, intake: BodyIntake) -> None:
         self._requester = requester
         self._intake = intake
 
@@ -55,7 +55,7 @@ class PermissionAnswer:
 class PermissionOfSession:
     """``/session/{id}/permissions/{id}``, as older clients have it."""
 
-    def __init__(self, requester: Requester, intake: Intake) -> None:
+    def __init__(self, requester: Requester, intake: BodyIntake) -> None:
         self._requester = requester
         self._intake = intake
 
@@ -69,7 +69,7 @@ class PermissionOfSession:
 class QuestionAnswer:
     """``/question/{id}/reply``."""
 
-    def __init__(self, requester: Requester, intake: Intake) -> None:
+    def __init__(self, requester: Requester, intake: BodyIntake) -> None:
         self._requester = requester
         self._intake = intake
 

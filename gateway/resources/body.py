@@ -13,7 +13,7 @@ from msgspec import Struct
 from bus import depth
 from bus.bodies import PartInput
 from bus.json import mended
-from bus.sockets import MAX_COMMAND_BYTES
+from bus.transport.sockets import MAX_COMMAND_BYTES
 from gateway.errors import BadRequest, BoundReached
 from gateway.proxy.failures import Refusal
 

@@ -26,11 +26,11 @@ from bus.commands import (
     SessionList,
     TurnWait,
 )
-from bus.requester import DeadlineExceeded, ProcessorGone, Requester
-from gateway.connection import Connection
+from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.door.own import WIRE
-from gateway.neighbour import Neighbours
 from gateway.resources.answer import answer
+from gateway.streams.connection import StreamConnection
+from gateway.streams.neighbour import Neighbours
 
 log = logging.getLogger("weir.gateway")
 
@@ -86,7 +86,7 @@ class Courier:
         wire = req.env.get(WIRE)
         connection = None
         if wire is not None:
-            connection = Connection(wire.sock, self._patience_s, self._neighbours)
+            connection = StreamConnection(wire.sock, self._patience_s, self._neighbours)
         resp.data = None
         resp.stream = _Delivery(self, first, connection, self._patience_s)
         if first.more is None:
@@ -97,7 +97,7 @@ class _Delivery:
     """An answer on its way, as WSGI wants it: an iterable of bytes that can be closed."""
 
     def __init__(
-        self, courier: Courier, first: Done, connection: Connection | None, patience_s: float
+        self, courier: Courier, first: Done, connection: StreamConnection | None, patience_s: float
     ) -> None:
         self._courier = courier
         self._piece = first

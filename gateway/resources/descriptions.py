@@ -7,7 +7,7 @@ from typing import Literal
 from falcon import Request, Response
 
 from bus.commands import Describe
-from bus.requester import Requester
+from bus.transport.requester import Requester
 from gateway.directory import directory_of
 from gateway.resources.answer import answer
 

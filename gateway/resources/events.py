@@ -7,17 +7,17 @@ import sys
 import falcon
 
 from bus.ids import Ids
-from gateway.connection import Connection
 from gateway.door.own import WIRE
 from gateway.errors import BadRequest, BoundReached
-from gateway.folders import Folders
-from gateway.heartbeats import Heartbeats
-from gateway.neighbour import Neighbours
-from gateway.reader import Client
-from gateway.readers import Readers, TooManyReaders
+from gateway.folders import SourceFolders
 from gateway.relay import Endpoint, View
-from gateway.settings import FRAME_HZ, Settings
-from gateway.stream import Stream
+from gateway.settings import FRAME_HZ, GatewaySettings
+from gateway.streams.connection import StreamConnection
+from gateway.streams.heartbeats import Heartbeats
+from gateway.streams.neighbour import Neighbours
+from gateway.streams.reader import StreamClient
+from gateway.streams.readers import Readers, TooManyReaders
+from gateway.streams.stream import Stream
 
 _HEADERS = {
     "Cache-Control": "no-cache, no-transform",
@@ -35,7 +35,7 @@ _LONGEST_ID = 8192
 """More than the marks of as many sources as an id may name."""
 
 
-class EventStream:
+class EventStreamRoute:
     """One of the two streams.
 
     Query: ``session`` (repeatable; only these sessions), ``superseded=keep``, ``since`` (an id to
@@ -49,9 +49,9 @@ class EventStream:
         self,
         endpoint: Endpoint,
         readers: Readers,
-        folders: Folders,
+        folders: SourceFolders,
         heartbeats: Heartbeats,
-        settings: Settings,
+        settings: GatewaySettings,
         ids: Ids,
         neighbours: Neighbours,
     ) -> None:
@@ -98,17 +98,17 @@ class EventStream:
         resp.content_type = "text/event-stream"
         resp.set_headers(_HEADERS)
 
-    def _connection(self, req: falcon.Request) -> Connection | None:
+    def _connection(self, req: falcon.Request) -> StreamConnection | None:
         wire = req.env.get(WIRE)
         if wire is None:
             return None
-        return Connection(wire.sock, self._settings.stall_timeout, self._neighbours)
+        return StreamConnection(wire.sock, self._settings.stall_timeout, self._neighbours)
 
-    def _client(self, req: falcon.Request) -> Client:
+    def _client(self, req: falcon.Request) -> StreamClient:
         """Return the client; thousands of clients of the same kind share one name in memory."""
         agent, came_by = req.user_agent or "", req.get_header("X-Forwarded-For") or ""
         address = self._settings.trusted_proxies.origin(req.remote_addr or "", came_by)
-        return Client(address, sys.intern(agent[:_SHOWN_AGENT]))
+        return StreamClient(address, sys.intern(agent[:_SHOWN_AGENT]))
 
     def _view(self, req: falcon.Request) -> View:
         sessions = _sessions(req)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import falcon
 import msgspec
 
-from gateway.readiness import ReadinessMemory
+from gateway.monitor.readiness import ReadinessMemory
 
 
 class Health:

@@ -7,7 +7,7 @@ import time
 import falcon
 import msgspec
 
-from gateway.history import COLUMNS, EVERY_S, ROWS, History
+from gateway.monitor.history import COLUMNS, EVERY_S, ROWS, History
 from gateway.resources.query import integer
 
 

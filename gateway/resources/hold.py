@@ -12,7 +12,7 @@ from gateway.settings import LONGEST_HOLD_S
 _MOST_AT_ONCE = 8
 
 
-class Hold:
+class HoldRoute:
     """Shows how long what stands between lets a request wait. Query: ``seconds``."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ _RETRY_AFTER_S = 1
 T = TypeVar("T")
 
 
-class Intake:
+class BodyIntake:
     """Takes bodies in. What a body takes is held until the command in it is answered.
 
     Args:

@@ -14,7 +14,7 @@ _FEW_BYTES = 4096
 _PAUSE_S = 0.005
 
 
-class Lines:
+class RequestLines:
     """Splits a body into lines; blank lines do not count.
 
     Args:

@@ -7,20 +7,20 @@ from urllib.parse import quote, urlencode
 from falcon import Request, Response
 
 from bus.commands import MessageGet, MessageList
-from bus.requester import Requester
+from bus.transport.requester import Requester
 from gateway.errors import BadRequest
 from gateway.resources.courier import Courier
-from gateway.resources.intake import Intake
+from gateway.resources.intake import BodyIntake
 from gateway.resources.query import integer
 from gateway.resources.turns import PROMPT, answer_of, start_turn
 
 _MAX_LIMIT = 10_000
 
 
-class Messages:
+class MessagesRoute:
     """``/session/{id}/message``."""
 
-    def __init__(self, requester: Requester, courier: Courier, intake: Intake) -> None:
+    def __init__(self, requester: Requester, courier: Courier, intake: BodyIntake) -> None:
         self._requester = requester
         self._courier = courier
         self._intake = intake
@@ -49,7 +49,7 @@ class Messages:
         self._courier.deliver(req, resp, done)
 
 
-class Message:
+class MessageRoute:
     """``/session/{id}/message/{id}``."""
 
     def __init__(self, courier: Courier) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import falcon
 import msgspec
 
-from gateway.departures import Departures
 from gateway.errors import answer_error
-from gateway.resets import Resets, Verdict
+from gateway.monitor.survey import Survey, Surveyor
 from gateway.resources.status import Made, open_readers
-from gateway.survey import Survey, Surveyor
+from gateway.streams.departures import Departures
+from gateway.streams.resets import Resets, ResetVerdict
 
 _SHOWN_ID = 40
 
@@ -41,9 +41,9 @@ class OneReader:
     def on_delete(self, _req: falcon.Request, resp: falcon.Response, reader: str) -> None:
         """Reset the stream; its client comes again, and goes on after its last event."""
         verdict = self._resets.reset(reader)
-        if verdict is Verdict.DONE:
+        if verdict is ResetVerdict.DONE:
             resp.data = b"true"
-        elif verdict is Verdict.UNKNOWN:
+        elif verdict is ResetVerdict.UNKNOWN:
             shown = reader[:_SHOWN_ID]
             answer_error(resp, 404, f"no open stream has the id {shown!r}; see /weir/readers")
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import falcon
 import msgspec
 
-from gateway.checkup import Checkup
+from gateway.monitor.checkup import Checkup
 
 
 class Livez:

@@ -15,12 +15,12 @@ from bus.commands import (
     Statuses,
     TodoList,
 )
-from bus.requester import Requester
+from bus.transport.requester import Requester
 from gateway.directory import directory_of
 from gateway.errors import BadRequest
 from gateway.resources.answer import answer
 from gateway.resources.courier import Courier
-from gateway.resources.intake import Intake
+from gateway.resources.intake import BodyIntake
 from gateway.resources.query import flag, integer
 
 _CREATE = msgspec.json.Decoder(CreateBody)
@@ -33,7 +33,7 @@ class Sessions:
     """``/session``."""
 
     def __init__(
-        self, requester: Requester, courier: Courier, intake: Intake, default_directory: str
+        self, requester: Requester, courier: Courier, intake: BodyIntake, default_directory: str
     ) -> None:
         self._requester = requester
         self._courier = courier
@@ -67,10 +67,10 @@ class Sessions:
         return None if scope else directory
 
 
-class Session:
+class SessionRoute:
     """``/session/{id}``."""
 
-    def __init__(self, requester: Requester, intake: Intake) -> None:
+    def __init__(self, requester: Requester, intake: BodyIntake) -> None:
         self._requester = requester
         self._intake = intake
 
@@ -101,7 +101,7 @@ class SessionStatuses:
         answer(resp, self._requester.call(Statuses(directory)).body)
 
 
-class Todos:
+class TodosRoute:
     """``/session/{id}/todo``."""
 
     def __init__(self, requester: Requester) -> None:

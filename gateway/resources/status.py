@@ -10,14 +10,14 @@ from typing import Any, Generic, TypeVar
 import falcon
 import msgspec
 
-from gateway import metrics
-from gateway.checks import turns
-from gateway.counts import Counts
-from gateway.exposition import CONTENT_TYPE, exposition
-from gateway.observer import MAX_LAGGARDS
+from gateway.monitor import metrics
+from gateway.monitor.checks import turns
+from gateway.monitor.exposition import CONTENT_TYPE, exposition
+from gateway.monitor.observer import MAX_LAGGARDS
+from gateway.monitor.status import Post
+from gateway.monitor.survey import Survey, Surveyor
 from gateway.resources.query import integer
-from gateway.status import Post
-from gateway.survey import Survey, Surveyor
+from gateway.streams.counts import Counts
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class Made(Generic[T]):
         return self._made[1]
 
 
-class Status:
+class StatusRoute:
     """Everything there is to say, in bounds. Query: ``readers``, how many of them to list."""
 
     def __init__(self, surveyor: Surveyor) -> None:

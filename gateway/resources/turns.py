@@ -9,10 +9,10 @@ from falcon import Request, Response
 from bus.bodies import PromptBody
 from bus.commands import Abort as AbortCommand
 from bus.commands import Done, Prompt, TurnWait
-from bus.requester import Requester
+from bus.transport.requester import Requester
 from gateway.resources.answer import answer
 from gateway.resources.courier import Courier
-from gateway.resources.intake import Intake
+from gateway.resources.intake import BodyIntake
 
 PROMPT = msgspec.json.Decoder(PromptBody)
 _WAIT_MS = 20_000
@@ -45,7 +45,7 @@ def answer_of(courier: Courier, session: str, message: str) -> Done:
 class PromptAsync:
     """``/session/{id}/prompt_async``."""
 
-    def __init__(self, requester: Requester, intake: Intake) -> None:
+    def __init__(self, requester: Requester, intake: BodyIntake) -> None:
         self._requester = requester
         self._intake = intake
 

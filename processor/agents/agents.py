@@ -28,14 +28,16 @@ from bus.commands import AgentLines, AgentWork, CommandFailed
 from bus.events.message import UserMessage
 from bus.events.part import FilePart, TextPart
 from bus.events.session import Session
-from bus.fairness import TURN_SLICE_S, TimeSlice
+from bus.process.fairness import TURN_SLICE_S, TimeSlice
 from processor.agents.agent import Agent
 from processor.agents.lines import carry_out
 from processor.agents.served import Served
-from processor.asks import Asks
 from processor.clock import now_ms
 from processor.engines.engine import ModelError
-from processor.record import Services
+from processor.native.asks import PendingAsks
+from processor.native.record import Services
+from processor.native.turn import Turn
+from processor.native.turns import Turns
 from processor.store import agents, messages, open_turns
 from processor.store.database import Connection
 from processor.store.failures import StoreFailed
@@ -43,8 +45,6 @@ from processor.store.messages import DuplicateId
 from processor.store.open_turns import OpenTurn
 from processor.store.sessions import UnknownSession
 from processor.store.transaction import commit
-from processor.turn import Turn
-from processor.turns import Turns
 
 MOST_WAIT_S = 20.0
 _MOST_TEXT = 64 * 1024
@@ -75,7 +75,7 @@ class Agents:
     def __init__(
         self,
         services: Services,
-        asks: Asks,
+        asks: PendingAsks,
         always: str | None,
         turns: Turns,
         turn_of: Callable[[Session, UserMessage], Turn],

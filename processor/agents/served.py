@@ -13,13 +13,13 @@ from bus.commands import CommandFailed
 from bus.events.message import Failure
 from bus.events.part import Tokens
 from bus.events.session import ToolRef
-from processor.answer import Answer
-from processor.asks import Asker, Asks
 from processor.clock import now_ms
-from processor.record import Record
+from processor.native.answer import Answer
+from processor.native.asks import Asker, PendingAsks
+from processor.native.record import Record
+from processor.native.turn import Turn, aborted
 from processor.store import open_turns
 from processor.store.open_turns import OpenTurn, Progress
-from processor.turn import Turn, aborted
 
 CLAIMED_WITHIN_S = 60.0
 """How long a prompt waits for its agent to come."""
@@ -52,7 +52,7 @@ class Served(Answer):
         name: str,
         turn: Turn,
         prompt: str,
-        asks: Asks,
+        asks: PendingAsks,
         hand: Callable[[Work], None],
         on_end: Callable[[Served], None],
         claimed: bool,

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from bus.bodies import FileInput, PartInput
 from bus.commands import CommandFailed
-from processor.commands.confined import Unusable, read_in
+from processor.commands.confined import UnusablePath, read_in
 
 _MIB = 1024 * 1024
 MAX_IMAGE_BYTES = 20 * _MIB
@@ -62,7 +62,7 @@ def _file(part: FileInput, name: str, directory: str) -> FileInput:
             part = _read(part, kind, directory)
         if kind == "image":
             part = _image(part)
-    except (Unusable, ValueError) as error:
+    except (UnusablePath, ValueError) as error:
         raise CommandFailed("invalid", f"{name}.url: {error}") from None
     return part
 
@@ -71,7 +71,7 @@ def _read(part: FileInput, kind: str, directory: str) -> FileInput:
     most = {"image": MAX_IMAGE_BYTES, "text": MAX_TEXT_BYTES}.get(kind)
     threads = gevent.get_hub().threadpool
     found = threads.apply(read_in, (directory, part.url, most))
-    if isinstance(found, Unusable):
+    if isinstance(found, UnusablePath):
         raise found
     if found is None:
         return part
@@ -89,20 +89,22 @@ def _image(part: FileInput) -> FileInput:
     if url.scheme in ("http", "https") and url.hostname:
         return part
     if url.scheme != "data":
-        raise Unusable(f"an image in a {url.scheme or 'relative'} URL; {_ALLOWED} in a data: URL")
+        raise UnusablePath(
+            f"an image in a {url.scheme or 'relative'} URL; {_ALLOWED} in a data: URL"
+        )
     data = _decoded(part.url)
     kind = next((kind for kind, form in _KINDS.items() if form.match(data)), None)
     if kind is None:
-        raise Unusable(f"the data is not an image that models can read; {_ALLOWED}")
+        raise UnusablePath(f"the data is not an image that models can read; {_ALLOWED}")
     if len(data) > MAX_IMAGE_BYTES:
-        raise Unusable(f"the image has {len(data)} bytes; {_ALLOWED}")
+        raise UnusablePath(f"the image has {len(data)} bytes; {_ALLOWED}")
     return replace(part, mime=kind, url=_data_url(kind, data))
 
 
 def _decoded(url: str) -> bytes:
     head, comma, body = url.partition(",")
     if not comma:
-        raise Unusable(f"a data: URL without a comma; {_ALLOWED}")
+        raise UnusablePath(f"a data: URL without a comma; {_ALLOWED}")
     data = unquote_to_bytes(body)
     if not head.lower().endswith(";base64"):
         return data
@@ -110,7 +112,7 @@ def _decoded(url: str) -> bytes:
     try:
         return base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
     except binascii.Error as error:
-        raise Unusable(f"the data is not base64: {error}; {_ALLOWED}") from None
+        raise UnusablePath(f"the data is not base64: {error}; {_ALLOWED}") from None
 
 
 def _data_url(mime: str, data: bytes) -> str:

@@ -9,11 +9,11 @@ from urllib.parse import unquote, urlsplit
 _OPENED = "/proc/self/fd"  # where the system has it
 
 
-class Unusable(Exception):
+class UnusablePath(Exception):
     """A file that is given with a prompt cannot be used; the message says why."""
 
 
-def read_in(directory: str, url: str, most: int | None) -> bytes | Unusable | None:
+def read_in(directory: str, url: str, most: int | None) -> bytes | UnusablePath | None:
     """Return what a ``file:`` URL names; None for a folder, and if nothing is wanted.
 
     It runs in a thread, where gevent prints what is raised: so it returns what is wrong.
@@ -26,19 +26,19 @@ def read_in(directory: str, url: str, most: int | None) -> bytes | Unusable | No
     try:
         path = _path(url)
         return _read(path, _resolved(directory, path), most)
-    except Unusable as error:
+    except UnusablePath as error:
         return error
     except (OSError, ValueError) as error:
-        return Unusable(f"{url!r} cannot be read: {getattr(error, 'strerror', None) or error}")
+        return UnusablePath(f"{url!r} cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
 def _path(url: str) -> str:
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
-        raise Unusable(f"{url!r} names the host {parts.netloc!r}; allowed is file:///PATH")
+        raise UnusablePath(f"{url!r} names the host {parts.netloc!r}; allowed is file:///PATH")
     path = unquote(parts.path, errors="surrogateescape")
     if not path.startswith("/"):
-        raise Unusable(f"{url!r} has no absolute path; allowed is file:///PATH")
+        raise UnusablePath(f"{url!r} has no absolute path; allowed is file:///PATH")
     return path
 
 
@@ -46,7 +46,7 @@ def _resolved(directory: str, path: str) -> str:
     """Return the true name of a path. What lies outside is refused before it is looked at."""
     root, real = os.path.realpath(directory), os.path.realpath(path)
     if os.path.commonpath([root, real]) != root:
-        raise Unusable(f"{path!r} is outside of the session's directory {directory!r}")
+        raise UnusablePath(f"{path!r} is outside of the session's directory {directory!r}")
     return real
 
 
@@ -56,9 +56,9 @@ def _read(path: str, real: str, most: int | None) -> bytes | None:
     try:
         mode = os.fstat(number).st_mode
         if os.path.exists(_OPENED) and os.readlink(f"{_OPENED}/{number}") != real:
-            raise Unusable(f"{path!r} was moved while it was read")
+            raise UnusablePath(f"{path!r} was moved while it was read")
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise Unusable(f"{path!r} is not a regular file")
+            raise UnusablePath(f"{path!r} is not a regular file")
         if most is None or stat.S_ISDIR(mode):
             return None
         with open(number, "rb", closefd=False) as file:
@@ -66,5 +66,5 @@ def _read(path: str, real: str, most: int | None) -> bytes | None:
     finally:
         os.close(number)
     if len(data) > most:
-        raise Unusable(f"{path!r} has more than {most} bytes")
+        raise UnusablePath(f"{path!r} has more than {most} bytes")
     return data

@@ -6,10 +6,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from bus.fairness import LOOKUP_SLICE_S, TimeSlice
+from bus.process.fairness import LOOKUP_SLICE_S, TimeSlice
 from processor.agents.agents import Agents
 from processor.engines.engine import Offer
-from processor.projects import Project, project_of
+from processor.native.projects import Project, project_of
 from processor.store import sessions
 from processor.store.database import Database
 
@@ -17,7 +17,7 @@ CONTEXT_TOKENS = 128_000
 OUTPUT_TOKENS = 32_000
 
 
-class Folders(Struct, frozen=True):
+class KnownFolders(Struct, frozen=True):
     """Folders that clients ask for."""
 
     state: str
@@ -32,7 +32,7 @@ class Descriptions:
         database: Database,
         offer: Offer,
         agents: Agents,
-        folders: Folders,
+        folders: KnownFolders,
         started_ms: int,
     ) -> None:
         self._database = database

@@ -7,14 +7,13 @@ from typing import Any
 
 import msgspec
 
-from bus import clone, replay
 from bus.commands import (
     Abort,
     AgentLines,
     AgentList,
     AgentWork,
+    AnswerBody,
     Asks,
-    Body,
     Command,
     CommandFailed,
     Describe,
@@ -37,30 +36,31 @@ from bus.commands import (
     TurnWait,
 )
 from bus.events.session import Todo
-from bus.publisher import Publisher
+from bus.transport import clone, replay
+from bus.transport.publisher import Publisher
 from processor.agents.agents import Agents
-from processor.asks import Asks as Waiting
 from processor.commands import cursor
 from processor.commands.describe import Descriptions
 from processor.commands.pieces import Pieces
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import ABORT_S, SessionCommands
 from processor.folders import placed
-from processor.record import Services
+from processor.native.asks import PendingAsks as Waiting
+from processor.native.record import Services
+from processor.native.turns import Turns
 from processor.store import agents as stored_agents
 from processor.store import failures, sessions
 from processor.store.failures import StoreFailed
 from processor.store.messages import DuplicateId, UnknownMessage
 from processor.store.sessions import UnknownSession
-from processor.turns import Turns
 
 MAX_WAIT_MS = 60_000
-_STILL_RUNNING = Body(b"null")
+_STILL_RUNNING = AnswerBody(b"null")
 _encode = msgspec.json.Encoder().encode
 
 
 class Dispatch:
-    """Carries out commands; called by `bus.responder.Responder` for each, in its own greenlet."""
+    """Carries out commands; `bus.transport.responder` calls it in a greenlet for each."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Dispatch:
         self._descriptions = descriptions
         self._agents = agents
         pieces = Pieces(services)
-        self._long: dict[type, Callable[[Any], Body]] = {
+        self._long: dict[type, Callable[[Any], AnswerBody]] = {
             SessionList: pieces.sessions,
             MessageList: pieces.messages,
             MessageGet: pieces.message,
@@ -108,7 +108,7 @@ class Dispatch:
             Readiness: self._readiness,
         }
 
-    def __call__(self, command: Command) -> Body:
+    def __call__(self, command: Command) -> AnswerBody:
         """Return the body of the answer.
 
         Raises:
@@ -117,12 +117,12 @@ class Dispatch:
         command = placed(command)
         try:
             if isinstance(command, Replay):
-                return Body(replay.answer(self._publisher, command))
+                return AnswerBody(replay.answer(self._publisher, command))
             if isinstance(command, SnapshotGet):
-                return Body(clone.answer(self._publisher))
+                return AnswerBody(clone.answer(self._publisher))
             if (begin := self._long.get(type(command))) is not None:
                 return begin(command)
-            return Body(_encode(self._plain[type(command)](command)))
+            return AnswerBody(_encode(self._plain[type(command)](command)))
         except (UnknownSession, UnknownMessage) as error:
             raise CommandFailed("not_found", str(error)) from error
         except DuplicateId as error:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from bus.commands import (
     PIECE_BYTES,
-    Body,
+    AnswerBody,
     CommandFailed,
     MessageGet,
     MessageList,
@@ -20,9 +20,9 @@ from bus.commands import (
     TurnWait,
 )
 from processor.commands import cursor
-from processor.record import Services
+from processor.native.record import Services
 from processor.store import messages, pieces, sessions
-from processor.store.pieces import Place
+from processor.store.pieces import PieceStart
 
 MAX_LIMIT = 1_000_000
 # A piece costs the store about a millisecond. What else is asked of it waits for so many at most.
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class _OfMessages(Struct, array_like=True, tag=1):
-    place: Place
+    place: PieceStart
 
 
 class _OfSessions(Struct, array_like=True, tag=2):
@@ -54,7 +54,7 @@ class Pieces:
         self._drafts = services.drafts
         self._at_once = BoundedSemaphore(_AT_ONCE)
 
-    def messages(self, c: MessageList) -> Body:
+    def messages(self, c: MessageList) -> AnswerBody:
         """Begin the list of a session's messages."""
         if c.before is not None and c.limit is None:
             raise CommandFailed("invalid", "before: needs limit")
@@ -62,27 +62,29 @@ class Pieces:
         limit = None if c.limit is None else _limit(c.limit)
         self._drafts.flush()
         json, place, older = self._read(pieces.of_session, c.session, limit, before, _size(c.size))
-        return Body(json, None if older is None else cursor.encode(*older), _of_messages(place))
+        return AnswerBody(
+            json, None if older is None else cursor.encode(*older), _of_messages(place)
+        )
 
-    def message(self, c: MessageGet) -> Body:
+    def message(self, c: MessageGet) -> AnswerBody:
         """Begin a message."""
         self._drafts.flush()
         json, place = self._read(pieces.of_message, c.session, c.message, _size(c.size))
-        return Body(json, None, _of_messages(place))
+        return AnswerBody(json, None, _of_messages(place))
 
-    def answer(self, c: TurnWait) -> Body:
+    def answer(self, c: TurnWait) -> AnswerBody:
         """Begin the answer to a message, or that message where there is no answer."""
         message = self._database.call(messages.answer_to, c.session, c.message)
         json, place = self._read(pieces.of_message, c.session, message, _size(c.size))
-        return Body(json, None, _of_messages(place))
+        return AnswerBody(json, None, _of_messages(place))
 
-    def sessions(self, c: SessionList) -> Body:
+    def sessions(self, c: SessionList) -> AnswerBody:
         """Begin a list of sessions."""
         limit = _limit(c.limit)
         rows = self._read(sessions.listing, c.directory, c.roots, c.start, c.search, limit)
         return self._sessions(b"[", rows, c.size)
 
-    def more(self, c: More) -> Body:
+    def more(self, c: More) -> AnswerBody:
         """Go on with any of these."""
         try:
             token = _decode(c.token)
@@ -91,14 +93,14 @@ class Pieces:
         if isinstance(token, _OfSessions):
             return self._sessions(b",", token.rows, c.size)
         json, place = self._read(pieces.onward, token.place, _size(c.size))
-        return Body(json, None, _of_messages(place))
+        return AnswerBody(json, None, _of_messages(place))
 
-    def _sessions(self, before: bytes, rows: list[int], size: int) -> Body:
+    def _sessions(self, before: bytes, rows: list[int], size: int) -> AnswerBody:
         found, left = self._read(sessions.some, rows, _size(size))
         json = b",".join(found)
         # There may be none, of those that were left, if the last ones have been removed.
         begin = before if json or before == b"[" else b""
-        return Body(
+        return AnswerBody(
             begin + json + (b"" if left else b"]"),
             None,
             _encode(_OfSessions(left)) if left else None,
@@ -109,7 +111,7 @@ class Pieces:
             return self._database.call(job, *args)
 
 
-def _of_messages(place: Place | None) -> bytes | None:
+def _of_messages(place: PieceStart | None) -> bytes | None:
     return None if place is None else _encode(_OfMessages(place))
 
 

@@ -19,11 +19,11 @@ from processor.clock import not_before, now_ms
 from processor.commands.attachments import admitted
 from processor.commands.support import check_prompt
 from processor.engines.engine import Offer
-from processor.record import Record, Services
+from processor.native.record import Record, Services
+from processor.native.turns import Turns
 from processor.store import messages, sessions
 from processor.store.database import Connection
 from processor.store.sessions import UnknownSession
-from processor.turns import Turns
 
 TITLE_LENGTH = 50
 Beside = Callable[[Connection], None]

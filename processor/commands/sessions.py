@@ -13,11 +13,11 @@ from processor.agents.agents import Agents
 from processor.clock import not_before, now_ms
 from processor.commands.support import check_new_session
 from processor.engines.engine import Offer
-from processor.projects import project_of
-from processor.record import Record, Services
-from processor.slug import new_slug
+from processor.native.projects import project_of
+from processor.native.record import Record, Services
+from processor.native.slug import new_slug
+from processor.native.turns import Turns
 from processor.store import sessions
-from processor.turns import Turns
 
 ABORT_S = 5.0
 

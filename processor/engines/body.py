@@ -13,7 +13,7 @@ READ_BYTES = 64 * 1024
 DRAIN_S = 0.1
 
 
-class Body:
+class ModelResponse:
     """Reads one response; a read that is late goes on.
 
     A greenlet of the body's own reads, piece by piece. It and the greenlet that asks for the

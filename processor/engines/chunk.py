@@ -24,11 +24,11 @@ from msgspec import Meta, Struct
 
 from bus.events.part import CacheTokens, Tokens
 from processor.engines import words
-from processor.engines.engine import Reasoning, Text
+from processor.engines.engine import ReasoningPiece, Text
 from processor.engines.failures import RETRYABLE
 
 Json = dict[str, Any]
-Piece = Text | Reasoning
+Piece = Text | ReasoningPiece
 
 _MOST_LEVELS = 8
 _MOST_TOKENS = 2**53
@@ -46,7 +46,7 @@ _NOTHING = ("", "null", "none", "false")
 _FAILED = re.compile(r"error|fail|abort|cancel|time_?out|insufficient|malformed", re.IGNORECASE)
 
 
-class Unreadable(ValueError):
+class UnreadableChunk(ValueError):
     """A chunk holds content that is no text."""
 
 
@@ -128,7 +128,7 @@ def plain(data: bytes) -> list[Piece] | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     thought = delta.reasoning_content or delta.reasoning
-    pieces: list[Piece] = [Reasoning(thought)] if thought else []
+    pieces: list[Piece] = [ReasoningPiece(thought)] if thought else []
     if delta.content:
         pieces.append(Text(delta.content))
     return pieces
@@ -178,7 +178,7 @@ def _pieces(said: Any) -> list[Piece]:
     if not isinstance(said, dict):
         return list(_content(said))
     thought = next((found for key in _THOUGHTS if (found := _flat(said.get(key)))), "")
-    pieces: list[Piece] = [Reasoning(thought)] if thought else []
+    pieces: list[Piece] = [ReasoningPiece(thought)] if thought else []
     pieces += _content(said.get("content"))
     refusal = _flat(said.get("refusal"))
     return [*pieces, Text(refusal)] if refusal else pieces
@@ -188,10 +188,10 @@ def _content(content: Any) -> Iterable[Piece]:
     if content is None or content is False:
         return
     if not isinstance(content, str | list | dict):
-        raise Unreadable(f"content is {content!r}")
+        raise UnreadableChunk(f"content is {content!r}")
     for part in content if isinstance(content, list) else [content]:
         if text := _flat(part):
-            yield Reasoning(text) if _is_thought(part) else Text(text)
+            yield ReasoningPiece(text) if _is_thought(part) else Text(text)
 
 
 def _is_thought(part: Any) -> bool:

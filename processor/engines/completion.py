@@ -19,9 +19,9 @@ from typing import Any
 from bus.sse import EventTooLarge
 from processor.engines import chunk, words
 from processor.engines.characters import Characters
-from processor.engines.chunk import Piece, Spoken, Unreadable
-from processor.engines.engine import Chunk, Finish, Text, Usage
-from processor.engines.framing import DONE, Frame, Framing
+from processor.engines.chunk import Piece, Spoken, UnreadableChunk
+from processor.engines.engine import Chunk, Finish, Text, TokenUsage
+from processor.engines.framing import DONE, ModelFrame, ModelFraming
 
 _MIB = 1024 * 1024
 MAX_ANSWER_BYTES = 16 * _MIB
@@ -70,7 +70,7 @@ class CompletionReader:
         self.counted = False
         self._most = most_bytes
         self._left = most_bytes
-        self._framing = Framing()
+        self._framing = ModelFraming()
         self._characters = Characters()
         self._kind: type[Piece] = Text
         self._chunks: list[Chunk] = []
@@ -138,12 +138,12 @@ class CompletionReader:
         said = self._notice or words.in_body(self._framing.stray)
         return f": {said}" if said else ""
 
-    def _take(self, frames: Iterator[Frame | list[Piece]]) -> None:
+    def _take(self, frames: Iterator[ModelFrame | list[Piece]]) -> None:
         try:
             for frame in frames:
                 if self.done:
                     return
-                if isinstance(frame, Frame):
+                if isinstance(frame, ModelFrame):
                     self._frame(frame)
                 else:
                     self._seen = True
@@ -156,14 +156,14 @@ class CompletionReader:
             self._break(BadStream(str(error)))
             self.done = True
 
-    def _frame(self, frame: Frame) -> None:
+    def _frame(self, frame: ModelFrame) -> None:
         try:
             if frame.is_error:
                 _give_up(words.in_value(frame.value) or self._notice)
             if frame.garbled:
-                raise Unreadable
+                raise UnreadableChunk
             self._value(frame.value)
-        except (Unreadable, RecursionError):
+        except (UnreadableChunk, RecursionError):
             shown = str(frame.value)[:_SHOWN]
             self._break(
                 BadStream(f"the provider sent something that is not a completion: {shown!r}")
@@ -180,7 +180,7 @@ class CompletionReader:
         elif value == DONE:
             self.done = self._whole = True
         elif value:
-            raise Unreadable
+            raise UnreadableChunk
 
     def _spoken(self, spoken: Spoken) -> None:
         self._seen = True
@@ -195,7 +195,7 @@ class CompletionReader:
         self._reason = spoken.finish or self._reason
         if spoken.usage is not None:
             self.counted = self.finished
-            self._chunks.append(Usage(spoken.usage))
+            self._chunks.append(TokenUsage(spoken.usage))
         quiet = before == (self.words, self._reason)
         self._notice = spoken.notice or self._notice if quiet else None
 

@@ -21,9 +21,9 @@ from processor.engines.engine import (
     EngineRequest,
     Finish,
     Offer,
-    Reasoning,
+    ReasoningPiece,
     Text,
-    Usage,
+    TokenUsage,
 )
 
 MAX_DELTAS = 1_000_000
@@ -52,7 +52,7 @@ class DemoEngine:
             yield chunks
         tokens = Tokens(input=len(prompt.split()), output=count, reasoning=0, cache=CacheTokens())
         tokens.total = tokens.input + tokens.output
-        yield [Usage(tokens), Finish("stop")]
+        yield [TokenUsage(tokens), Finish("stop")]
 
 
 def _answer(prompt: str) -> Iterator[list[Chunk]]:
@@ -85,7 +85,7 @@ def _talk(prompt: str) -> Iterator[list[Chunk]]:
         "This is the demo model of weir: it works offline and always says the same. "
         "Try `storm 10000 40` or `rate 50 500`, or start weir with --model-url and --model."
     )
-    yield from _paced((Reasoning(word) for word in _WORD.findall(thought)), WORDS_PER_S)
+    yield from _paced((ReasoningPiece(word) for word in _WORD.findall(thought)), WORDS_PER_S)
     yield from _paced((Text(word) for word in _WORD.findall(answer)), WORDS_PER_S)
 
 

@@ -31,13 +31,13 @@ class Text(Struct, frozen=True, gc=False):
     text: str
 
 
-class Reasoning(Struct, frozen=True, gc=False):
+class ReasoningPiece(Struct, frozen=True, gc=False):
     """A piece of what the model thinks."""
 
     text: str
 
 
-class Retry(Struct, frozen=True):
+class RetryNotice(Struct, frozen=True):
     """An attempt failed; number `attempt` starts at `next_ms` (ms since the Unix epoch)."""
 
     attempt: int
@@ -45,7 +45,7 @@ class Retry(Struct, frozen=True):
     next_ms: int
 
 
-class Usage(Struct, frozen=True):
+class TokenUsage(Struct, frozen=True):
     """What the answer cost."""
 
     tokens: Tokens
@@ -57,7 +57,7 @@ class Finish(Struct, frozen=True):
     reason: str
 
 
-Chunk = Text | Reasoning | Retry | Usage | Finish
+Chunk = Text | ReasoningPiece | RetryNotice | TokenUsage | Finish
 
 
 class ModelError(Exception):
@@ -97,8 +97,8 @@ class Engine(Protocol):
     def stream(self, request: EngineRequest) -> Generator[list[Chunk], None, None]:
         """Yield what the model says, as much at a time as arrives at a time.
 
-        The caller closes the iterator to stop the model. `Finish` ends the turn; `Usage` may come
-        some seconds later, and nothing else.
+        The caller closes the iterator to stop the model. `Finish` ends the turn; `TokenUsage` may
+        come some seconds later, and nothing else.
 
         Raises:
             ModelError: the model did not answer, or not to the end.

@@ -24,7 +24,7 @@ _OVERFLOW = re.compile(
 _PRIVATE_HEADERS = frozenset({"set-cookie", "authorization", "proxy-authorization"})
 
 
-class Refusal(Struct, frozen=True):
+class ProviderRefusal(Struct, frozen=True):
     """The answer of a provider that is not 200."""
 
     status: int
@@ -33,7 +33,7 @@ class Refusal(Struct, frozen=True):
     url: str
 
 
-def refused(refusal: Refusal, provider: str) -> ModelError:
+def refused(refusal: ProviderRefusal, provider: str) -> ModelError:
     """Return the error for an answer that is not 200."""
     message = words.in_body(refusal.body) or _unexplained(refusal)
     if refusal.status in (401, 403):
@@ -92,7 +92,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return min(max(0.0, asked), MAX_RETRY_AFTER_S)
 
 
-def _unexplained(refusal: Refusal) -> str:
+def _unexplained(refusal: ProviderRefusal) -> str:
     place = next((v for name, v in refusal.headers.items() if name.lower() == "location"), None)
     leads = f" and leads to {place}; check --model-url" if place else ""
     return f"the provider answered {refusal.status}{leads}"

@@ -32,7 +32,7 @@ _OF_ANSWERS = (b"", b"message")  # names of events that hold a piece of the answ
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class Frame(Struct, frozen=True):
+class ModelFrame(Struct, frozen=True):
     """One frame.
 
     Attributes:
@@ -46,7 +46,7 @@ class Frame(Struct, frozen=True):
     garbled: bool = False
 
 
-class Framing:
+class ModelFraming:
     """Finds the frames of one answer."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Framing:
         """What came outside of events, and is no frame."""
         return b"\n".join(self._stray).decode(errors="replace")
 
-    def feed(self, data: bytes) -> Iterator[Frame | list[Piece]]:
+    def feed(self, data: bytes) -> Iterator[ModelFrame | list[Piece]]:
         """Take the next bytes; yield the frames they complete, of plain chunks what they say.
 
         Raises:
@@ -76,7 +76,7 @@ class Framing:
             elif line or not outside:
                 yield from self._line(line.strip())
 
-    def pause(self) -> Iterator[Frame]:
+    def pause(self) -> Iterator[ModelFrame]:
         """Note that nothing comes for now; yield the frame in a last line without an end."""
         if not self._is_fresh:
             return
@@ -94,7 +94,7 @@ class Framing:
             self._stray = []
         yield frame
 
-    def close(self) -> Iterator[Frame]:
+    def close(self) -> Iterator[ModelFrame]:
         """Note that no more bytes come; yield the frames that this completes."""
         yield from self._line(self._lines.rest().strip())
         yield from self._dispatch()
@@ -103,7 +103,7 @@ class Framing:
             self._stray = []
             yield frame
 
-    def _line(self, line: bytes) -> Iterator[Frame]:
+    def _line(self, line: bytes) -> Iterator[ModelFrame]:
         line = line.removeprefix(_BYTE_ORDER_MARK)
         name, colon, value = line.partition(b":")
         name, value = name.lower(), value.strip()
@@ -114,29 +114,29 @@ class Framing:
         elif name == b"event" and colon:
             self._event = value
         elif name == _ERROR and colon:
-            yield _read(value, is_error=True) or Frame(_text(value), is_error=True)
+            yield _read(value, is_error=True) or ModelFrame(_text(value), is_error=True)
         elif name not in (b"", b"id", b"retry"):
             yield from self._stray_line(line)
 
-    def _data_line(self, value: bytes) -> Iterator[Frame]:
+    def _data_line(self, value: bytes) -> Iterator[ModelFrame]:
         while value[:5] == b"data:":  # said twice by a proxy
             value = value[5:].strip()
         frame = None if self._data else _read(value, self._event == _ERROR)
         if frame is not None:
             yield frame
         elif value and self._event == _ERROR:
-            yield Frame(_text(value), is_error=True)
+            yield ModelFrame(_text(value), is_error=True)
         elif value:
             self._hold(self._data, value)
 
-    def _stray_line(self, line: bytes) -> Iterator[Frame]:
+    def _stray_line(self, line: bytes) -> Iterator[ModelFrame]:
         frame = _read(line) if not self._stray and line[:1] in b"{[" else None
         if frame is not None:
             yield frame
         else:
             self._hold(self._stray, line)
 
-    def _dispatch(self) -> Iterator[Frame]:
+    def _dispatch(self) -> Iterator[ModelFrame]:
         lines, self._data = self._data, []
         event, self._event = self._event, b""
         self._held -= sum(len(line) + _LINE_COST for line in lines)
@@ -149,9 +149,9 @@ class Framing:
                 if frame is None and event not in _OF_ANSWERS and line[:1] not in b"{[":
                     self._hold(self._stray, line)
                 else:
-                    yield frame or Frame(_text(line), garbled=True)
+                    yield frame or ModelFrame(_text(line), garbled=True)
         if event == _ERROR:
-            yield Frame(None, is_error=True)
+            yield ModelFrame(None, is_error=True)
 
     def _hold(self, lines: list[bytes], line: bytes) -> None:
         self._held += len(line) + _LINE_COST
@@ -160,23 +160,23 @@ class Framing:
         lines.append(line)
 
 
-def _read(data: bytes, is_error: bool = False) -> Frame | None:
+def _read(data: bytes, is_error: bool = False) -> ModelFrame | None:
     """Return the frame in `data`, None if it is no JSON."""
     if data.upper() == DONE.encode():
-        return Frame(DONE)
+        return ModelFrame(DONE)
     try:
-        return Frame(decode(data), is_error)
+        return ModelFrame(decode(data), is_error)
     except TooDeep:
         return None
     except (ValueError, RecursionError):
         return _read_leniently(data, is_error)
 
 
-def _read_leniently(data: bytes, is_error: bool) -> Frame | None:
+def _read_leniently(data: bytes, is_error: bool) -> ModelFrame | None:
     """Take control characters in a text, any number, and bytes that `characters` puts together."""
     text = data.decode(errors="surrogateescape")
     try:
-        return Frame(json.loads(text, strict=False, parse_int=_number), is_error)
+        return ModelFrame(json.loads(text, strict=False, parse_int=_number), is_error)
     except (ValueError, RecursionError):
         return None
 

@@ -25,10 +25,17 @@ from bus.backoff import Backoff
 from processor.cause import cause_of
 from processor.clock import now_ms
 from processor.engines import failures
-from processor.engines.body import Body
+from processor.engines.body import ModelResponse
 from processor.engines.completion import BadStream, CompletionReader
 from processor.engines.ending import Ending
-from processor.engines.engine import Chunk, EngineRequest, ModelError, Offer, Retry, Usage
+from processor.engines.engine import (
+    Chunk,
+    EngineRequest,
+    ModelError,
+    Offer,
+    RetryNotice,
+    TokenUsage,
+)
 from processor.engines.provider import NoAnswer, Provider, RefusedRequest
 from processor.settings import ModelSettings
 
@@ -74,12 +81,15 @@ class OpenAIEngine:
                     raise
                 wait_s, asked_s, message = backoff.next_s(), error.retry_after_s, error.message
             pause_s = wait_s if asked_s is None else asked_s
-            yield [Retry(attempt, message, now_ms() + int(pause_s * 1000))]
+            yield [RetryNotice(attempt, message, now_ms() + int(pause_s * 1000))]
             gevent.sleep(pause_s)
 
     def _attempt(self, request: EngineRequest) -> Generator[list[Chunk], None, None]:
         reader = CompletionReader(self._most_bytes)
-        with self._errors(reader), contextlib.closing(Body(self._provider.ask(request))) as body:
+        with (
+            self._errors(reader),
+            contextlib.closing(ModelResponse(self._provider.ask(request))) as body,
+        ):
             now = time.monotonic()
             ending = Ending(self._patience_s, now)
             while not reader.done and (wait_s := ending.wait_s(now)) > 0:
@@ -93,7 +103,7 @@ class OpenAIEngine:
                 raise reader.silence(self._patience_s)
             yield [*reader.flush(), reader.end()]
             while not reader.done and (wait_s := ending.late_s(time.monotonic())) > 0:
-                yield [one for one in _read(body, reader, wait_s) if isinstance(one, Usage)]
+                yield [one for one in _read(body, reader, wait_s) if isinstance(one, TokenUsage)]
                 ending.note(time.monotonic(), reader.words, reader.finished, reader.counted)
             body.drain()
 
@@ -131,7 +141,7 @@ class OpenAIEngine:
         return failures.interrupted(self._provider.without_key(message), url, retryable)
 
 
-def _read(body: Body, reader: CompletionReader, within_s: float) -> list[Chunk]:
+def _read(body: ModelResponse, reader: CompletionReader, within_s: float) -> list[Chunk]:
     """Return what the next bytes say, nothing if none come `within_s`.
 
     Raises:

@@ -14,9 +14,9 @@ from urllib3.exceptions import HTTPError, ProtocolError
 from urllib3.response import BaseHTTPResponse
 
 from processor.engines.engine import EngineRequest
-from processor.engines.failures import Refusal
+from processor.engines.failures import ProviderRefusal
 from processor.fair_reads import ClosedMeanwhile, fair
-from processor.proxies import Proxy
+from processor.proxies import ProviderProxy
 from processor.settings import ModelSettings
 
 log = logging.getLogger("weir.processor")
@@ -36,7 +36,7 @@ _NAMES_A_FIELD = re.compile(
 class RefusedRequest(Exception):
     """The provider answered, but not with success."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: ProviderRefusal) -> None:
         super().__init__(refusal.status)
         self.refusal = refusal
 
@@ -118,7 +118,7 @@ class Provider:
                 if not isinstance(error.args[-1], ClosedMeanwhile):
                     raise
 
-    def _refusal(self, response: BaseHTTPResponse) -> Refusal:
+    def _refusal(self, response: BaseHTTPResponse) -> ProviderRefusal:
         """Read a refusal; its status counts even if its body breaks off, or never ends."""
         body = bytearray()
 
@@ -130,10 +130,10 @@ class Provider:
             gevent.with_timeout(ERROR_BODY_S, read, timeout_value=None)
         text = self.without_key(body[:MAX_ERROR_BYTES].decode(errors="replace"))
         headers = {name: self.without_key(value) for name, value in response.headers.items()}
-        return Refusal(response.status, headers, text, self.url)
+        return ProviderRefusal(response.status, headers, text, self.url)
 
 
-def _pool(proxy: Proxy | None) -> urllib3.PoolManager:
+def _pool(proxy: ProviderProxy | None) -> urllib3.PoolManager:
     if proxy is None:
         return fair(urllib3.PoolManager(maxsize=CONNECTIONS))
     log.info("the model is asked through the proxy %s", proxy.url)
@@ -146,6 +146,6 @@ def _body(request: EngineRequest, with_options: bool) -> dict[str, Any]:
     return body | ({"stream_options": {"include_usage": True}} if with_options else {})
 
 
-def _refuses_options(refusal: Refusal) -> bool:
+def _refuses_options(refusal: ProviderRefusal) -> bool:
     named = _NAMES_OPTIONS.search(refusal.body) is not None
     return named or (refusal.status in (400, 422) and bool(_NAMES_A_FIELD.search(refusal.body)))

@@ -18,8 +18,8 @@ from gevent.event import AsyncResult, Event
 from gevent.threadpool import ThreadPool
 
 from bus.commands import CommandFailed
-from bus.entry import CannotStart
-from processor.bounds import STATE_QUOTA
+from bus.process.entry import CannotStart
+from processor.native.bounds import STATE_QUOTA
 from processor.store.failures import is_busy, translated
 from processor.store.schema import migrate
 
@@ -39,7 +39,7 @@ _OVERDRAFT = 1.25
 _UNSOUND = (sqlite3.OperationalError, sqlite3.DatabaseError)
 
 
-class Outcome(NamedTuple):
+class WriteOutcome(NamedTuple):
     """What came of a job."""
 
     value: Any
@@ -204,9 +204,9 @@ def _used(connection: sqlite3.Connection) -> int:
 
 def _run_all(
     connection: sqlite3.Connection, jobs: list[Work], used: int
-) -> tuple[list[Outcome], int]:
+) -> tuple[list[WriteOutcome], int]:
     """Carry jobs out; return what came of them, and how many bytes are used then."""
-    outcomes: list[Outcome] = []
+    outcomes: list[WriteOutcome] = []
     until = time.monotonic() + BUSY_S
     for job in jobs:
         outcome = _run(connection, job)
@@ -220,7 +220,7 @@ def _run_all(
     return outcomes, used
 
 
-def _run(connection: sqlite3.Connection, job: Work) -> Outcome:
+def _run(connection: sqlite3.Connection, job: Work) -> WriteOutcome:
     before = connection.total_changes
     try:
         connection.execute("BEGIN")
@@ -230,8 +230,8 @@ def _run(connection: sqlite3.Connection, job: Work) -> Outcome:
         # The caller that handed the job in gets the error.
         with contextlib.suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
-        return Outcome(None, error, wrote=False)
-    return Outcome(value, None, wrote=connection.total_changes > before)
+        return WriteOutcome(None, error, wrote=False)
+    return WriteOutcome(value, None, wrote=connection.total_changes > before)
 
 
 def _write(connection: sqlite3.Connection) -> None:

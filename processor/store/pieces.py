@@ -58,7 +58,7 @@ class Cut(Struct, array_like=True):
     chunk: int = 0
 
 
-class Place(Struct, array_like=True):
+class PieceStart(Struct, array_like=True):
     """Where the next piece begins, and where the last one ends.
 
     Attributes:
@@ -96,7 +96,7 @@ class _Piece:
 
 def of_session(
     db: sqlite3.Connection, session: str, limit: int | None, before: Key | None, size: int
-) -> tuple[bytes, Place | None, Key | None]:
+) -> tuple[bytes, PieceStart | None, Key | None]:
     """Return the first piece of a list: the newest `limit` messages before a key, oldest first.
 
     Returns:
@@ -111,7 +111,7 @@ def of_session(
     if last is None:
         return b"[]", None, None
     first = None if limit is None else _nth_newest(db, session, before, limit - 1)
-    place = Place(session, first or (0, ""), last, listed=True)
+    place = PieceStart(session, first or (0, ""), last, listed=True)
     piece = _Piece(size)
     piece.put(b"[")
     place_after = _fill(db, place, piece)
@@ -121,7 +121,7 @@ def of_session(
 
 def of_message(
     db: sqlite3.Connection, session: str, message: str, size: int
-) -> tuple[bytes, Place | None]:
+) -> tuple[bytes, PieceStart | None]:
     """Return the first piece of a message, and where the next piece begins.
 
     Raises:
@@ -132,10 +132,12 @@ def of_message(
     ).fetchone()
     if row is None:
         raise UnknownMessage(message)
-    return onward(db, Place(session, row, row, listed=False), size)
+    return onward(db, PieceStart(session, row, row, listed=False), size)
 
 
-def onward(db: sqlite3.Connection, place: Place, size: int) -> tuple[bytes, Place | None]:
+def onward(
+    db: sqlite3.Connection, place: PieceStart, size: int
+) -> tuple[bytes, PieceStart | None]:
     """Return the piece that begins at a place, and where the next piece begins.
 
     Raises:
@@ -159,7 +161,7 @@ def _nth_newest(
     return row
 
 
-def _fill(db: sqlite3.Connection, place: Place, piece: _Piece) -> Place | None:
+def _fill(db: sqlite3.Connection, place: PieceStart, piece: _Piece) -> PieceStart | None:
     """Put in what there is room for; return where the next piece begins."""
     cut, here = place.cut, None
     rows = db.execute(_MESSAGES, (piece.left, place.session, *place.first, *place.last))
@@ -182,9 +184,9 @@ def _fill(db: sqlite3.Connection, place: Place, piece: _Piece) -> Place | None:
     return None
 
 
-def _further(place: Place, first: Key, cut: Cut | None = None) -> Place:
+def _further(place: PieceStart, first: Key, cut: Cut | None = None) -> PieceStart:
     """Return the same place further on."""
-    return Place(place.session, first, place.last, place.listed, cut)
+    return PieceStart(place.session, first, place.last, place.listed, cut)
 
 
 def _put_whole(db: sqlite3.Connection, message: str, info: bytes, piece: _Piece) -> None:

@@ -37,7 +37,7 @@ class Changed(Struct):
     runs: bool = False
 
 
-class News(Struct):
+class RecoveredChanges(Struct):
     """What happened shortly before the end, and what had gone by then.
 
     Attributes:
@@ -53,7 +53,7 @@ class News(Struct):
     turns: list[OpenTurn]
 
 
-def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> News:
+def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> RecoveredChanges:
     """Close every unfinished answer with `failure`, its text as far as it was saved.
 
     Those of agents go on, and are left as they are.
@@ -71,7 +71,9 @@ def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> News:
     changed = [_changed(db, session, found) for session, found in ended.items()]
     for one in changed:
         one.runs = any(session == one.session.id for session, _ in running)
-    return News(removals.before(db, since_ms), removals.since(db, since_ms), changed, turns)
+    return RecoveredChanges(
+        removals.before(db, since_ms), removals.since(db, since_ms), changed, turns
+    )
 
 
 def _last_ms(db: sqlite3.Connection) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from bus.entry import CannotStart
+from bus.process.entry import CannotStart
 
 Migration = Sequence[str]
 

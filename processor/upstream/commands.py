@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import msgspec
 
-from bus import clone, replay
 from bus.commands import Command, CommandFailed, Describe, Readiness, Replay, SnapshotGet
-from bus.publisher import Publisher
+from bus.transport import clone, replay
+from bus.transport.publisher import Publisher
+from processor.upstream.api import NotThere, RestFailed, UpstreamApi
 from processor.upstream.condition import Condition
-from processor.upstream.rest import NotThere, Rest, RestFailed
 
 
 class RelayDispatch:
-    """Called by `bus.responder.Responder` for each command."""
+    """Called by `bus.transport.responder.Responder` for each command."""
 
-    def __init__(self, publisher: Publisher, condition: Condition, rest: Rest, url: str) -> None:
+    def __init__(
+        self, publisher: Publisher, condition: Condition, rest: UpstreamApi, url: str
+    ) -> None:
         self._publisher = publisher
         self._rest = rest
         self._condition = condition

@@ -14,7 +14,7 @@ from bus.malformed import MALFORMED
 from processor.upstream.subject import Subject, subject_of
 
 
-class MalformedFrame(ValueError):
+class MalformedUpstreamFrame(ValueError):
     """The data is no frame of `/global/event`.
 
     Attributes:
@@ -26,7 +26,7 @@ class MalformedFrame(ValueError):
         self.kind = kind
 
 
-class Place(Struct, frozen=True):
+class InstanceLocation(Struct, frozen=True):
     """Where something happens: opencode keeps an instance of itself for each."""
 
     directory: str | None = None
@@ -34,16 +34,16 @@ class Place(Struct, frozen=True):
     workspace: str | None = None
 
     @classmethod
-    def named(cls, directory: Any, project: Any, workspace: Any) -> Place:
+    def named(cls, directory: Any, project: Any, workspace: Any) -> InstanceLocation:
         """Return the place that an upstream names; what is no text names nothing."""
         return cls(_text(directory), _text(project), _text(workspace))
 
 
-class Frame(Struct, frozen=True, gc=False):
+class UpstreamFrame(Struct, frozen=True, gc=False):
     """An event in its place, and what it says about which entity."""
 
     event: Event
-    place: Place
+    place: InstanceLocation
     subject: Subject | None = None
 
 
@@ -53,8 +53,8 @@ class _Where(Struct, kw_only=True):
     workspace: str | None = None
 
     @property
-    def place(self) -> Place:
-        return Place(self.directory, self.project, self.workspace)
+    def place(self) -> InstanceLocation:
+        return InstanceLocation(self.directory, self.project, self.workspace)
 
 
 class _Wire(_Where):
@@ -70,7 +70,7 @@ _DELTA = PartDelta.type.encode()
 _decode_delta = msgspec.json.Decoder(_DeltaFrame).decode
 
 
-def decode(data: bytes) -> Frame:
+def decode(data: bytes) -> UpstreamFrame:
     """Return the frame that `data` holds; the event's JSON stays as it came.
 
     Raises:
@@ -79,7 +79,7 @@ def decode(data: bytes) -> Frame:
     if _DELTA in data:  # as nearly all that comes
         try:
             wire = _decode_delta(data)
-            return Frame(wire.payload.event(), wire.place)
+            return UpstreamFrame(wire.payload.event(), wire.place)
         except MALFORMED:
             pass  # another event may hold these words, and a delta may have an odd form
     if depth.too_deep(data, depth.EVENT_LEVELS):
@@ -88,34 +88,34 @@ def decode(data: bytes) -> Frame:
     return _frame(place, payload, payload)
 
 
-def _folded(data: bytes) -> Frame:
+def _folded(data: bytes) -> UpstreamFrame:
     """Read a frame that is nested too deep without looking at what is too deep in it."""
     if not depth.balanced(data):  # to look for its values would take much longer
-        raise MalformedFrame("not JSON")
+        raise MalformedUpstreamFrame("not JSON")
     try:
         folded = depth.fold(data)
     except depth.TooDeep as error:
-        raise MalformedFrame("nested too deep, and too large to look into") from error
+        raise MalformedUpstreamFrame("nested too deep, and too large to look into") from error
     place, shallow = _read(folded.json)
     return _frame(place, shallow, folded.unfold(shallow))
 
 
-def _frame(place: Place, shallow: bytes, payload: bytes) -> Frame:
+def _frame(place: InstanceLocation, shallow: bytes, payload: bytes) -> UpstreamFrame:
     """Return the frame of an event that is read from `shallow` and travels as `payload`."""
     try:
         event = from_json(shallow, payload)
         if isinstance(event, Delta):
-            return Frame(event, place)
+            return UpstreamFrame(event, place)
         if not payload.isascii():
             payload.decode()  # what is in the depths of a payload was not looked at yet
     except UnicodeDecodeError as error:
-        raise MalformedFrame("not UTF-8") from error
+        raise MalformedUpstreamFrame("not UTF-8") from error
     except MalformedEvent as error:
-        raise MalformedFrame("its payload is not an event") from error
-    return Frame(event, place, subject_of(event))
+        raise MalformedUpstreamFrame("its payload is not an event") from error
+    return UpstreamFrame(event, place, subject_of(event))
 
 
-def _read(data: bytes) -> tuple[Place, bytes]:
+def _read(data: bytes) -> tuple[InstanceLocation, bytes]:
     """Return where the event of a frame happens, and its JSON."""
     try:
         wire = _decode_wire(data)
@@ -124,18 +124,18 @@ def _read(data: bytes) -> tuple[Place, bytes]:
         return _lenient(data)
 
 
-def _lenient(data: bytes) -> tuple[Place, bytes]:
+def _lenient(data: bytes) -> tuple[InstanceLocation, bytes]:
     """Take half a surrogate pair, which only the standard library does; equal as JSON."""
     try:
         value = json.decode(data)
     except UnicodeDecodeError as error:
-        raise MalformedFrame("not UTF-8") from error
+        raise MalformedUpstreamFrame("not UTF-8") from error
     except ValueError as error:
-        raise MalformedFrame("not JSON") from error
+        raise MalformedUpstreamFrame("not JSON") from error
     if not isinstance(value, dict) or "payload" not in value:
-        raise MalformedFrame("there is no payload")
-    names = (value.get(name) for name in Place.__struct_fields__)
-    return Place.named(*names), json.encode(value["payload"])
+        raise MalformedUpstreamFrame("there is no payload")
+    names = (value.get(name) for name in InstanceLocation.__struct_fields__)
+    return InstanceLocation.named(*names), json.encode(value["payload"])
 
 
 def _text(text: Any) -> str | None:

@@ -43,14 +43,14 @@ from collections.abc import Container, Iterator
 from itertools import chain, islice
 
 from bus.ids import Ids
-from processor.upstream.frames import Place
-from processor.upstream.intake import Intake
+from processor.upstream.api import PAGE, Gone, RestCut, RestFailed, UpstreamApi
+from processor.upstream.frames import InstanceLocation
+from processor.upstream.intake import FrameIntake
 from processor.upstream.memory import RememberedSession
-from processor.upstream.mending import Answers, Batch, Mending
+from processor.upstream.mending import Answers, Mending, MendingBatch
 from processor.upstream.notes import Noted, Notes
-from processor.upstream.rest import PAGE, Gone, Rest, RestCut, RestFailed
 from processor.upstream.subject import time_of
-from processor.upstream.survey import AtRest, Patience, Survey, places, survey
+from processor.upstream.survey import AtRest, SurveyPatience, UpstreamSurvey, places, survey
 
 log = logging.getLogger("weir.upstream")
 
@@ -70,13 +70,13 @@ class Healing:
         ids: makes the ids of events.
     """
 
-    def __init__(self, rest: Rest, intake: Intake, ids: Ids) -> None:
+    def __init__(self, rest: UpstreamApi, intake: FrameIntake, ids: Ids) -> None:
         self._rest = rest
         self._intake = intake
         self._ids = ids
-        self._patience = Patience()
+        self._patience = SurveyPatience()
         self._since_ms: int | None = None
-        self._pending: dict[str, Place] = {}
+        self._pending: dict[str, InstanceLocation] = {}
         self._looked_up = False
 
     @property
@@ -121,7 +121,7 @@ class Healing:
         for session, place in noted.sessions.items():
             recall(session, RememberedSession(place, -math.inf))
 
-    def lively(self, now: float) -> dict[str, Place]:
+    def lively(self, now: float) -> dict[str, InstanceLocation]:
         """Return the sessions that would have to be healed if the stream were cut now."""
         lively = {
             session: known.place
@@ -182,7 +182,7 @@ class Healing:
         if cut is not None:
             raise cut
 
-    def _session(self, session: str, place: Place, found: Survey) -> None:
+    def _session(self, session: str, place: InstanceLocation, found: UpstreamSurvey) -> None:
         try:
             answers = self._answers(session, place)
         except Gone:
@@ -193,7 +193,7 @@ class Healing:
         mending = Mending(self._intake, hold, self._ids, session, place, self._since_ms)
         mending.mend(answers, found)
 
-    def _answers(self, session: str, place: Place) -> Answers:
+    def _answers(self, session: str, place: InstanceLocation) -> Answers:
         ask = self._patience.ask
         info = ask(self._rest.session, session, place)
         batches = self._batches(session, place)
@@ -201,17 +201,17 @@ class Healing:
         todos, diff = ask(self._rest.todos, session, place), ask(self._rest.diff, session, place)
         return Answers(info, chain(iter([newest]), batches), todos, diff)
 
-    def _batches(self, session: str, place: Place) -> Iterator[Batch]:
+    def _batches(self, session: str, place: InstanceLocation) -> Iterator[MendingBatch]:
         """Yield the messages back to the cut at least: all at once, unless they are very large.
 
         Raises:
             RestFailed: what waits was let go since the first batch.
         """
-        batch, size, cursor, hold = Batch(), 0, None, self._intake.hold
+        batch, size, cursor, hold = MendingBatch(), 0, None, self._intake.hold
         for _ in range(_MOST_PAGES):
             if size >= _BATCH_BYTES:
                 yield batch
-                batch, size = Batch(), 0
+                batch, size = MendingBatch(), 0
             page = self._patience.ask(self._rest.messages, session, place, cursor)
             if hold is not None and self._intake.hold is not hold:
                 raise RestFailed(_TOO_MUCH_WAITS)

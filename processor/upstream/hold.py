@@ -6,20 +6,20 @@ from collections.abc import Iterator
 
 from bus.events import Entity
 from bus.events.catalogue import MESSAGE, PART
-from processor.upstream.frames import Frame
+from processor.upstream.frames import UpstreamFrame
 
 MOST_EVENTS = 100_000
 MOST_BYTES = 32 * 1024 * 1024
 
 
-class Hold:
+class HoldingQueue:
     """A bounded queue that knows which entities its events are about."""
 
     def __init__(self, most_events: int = MOST_EVENTS, most_bytes: int = MOST_BYTES) -> None:
         self._most_events = most_events
         self._most_bytes = most_bytes
-        self._frames: list[Frame] = []
-        self._first: dict[tuple[str, str], Frame] = {}
+        self._frames: list[UpstreamFrame] = []
+        self._first: dict[tuple[str, str], UpstreamFrame] = {}
         self._overtaken: set[str] = set()
         self._bytes = 0
 
@@ -28,7 +28,7 @@ class Hold:
         """Whether it holds as much as it may."""
         return len(self._frames) >= self._most_events or self._bytes >= self._most_bytes
 
-    def add(self, frame: Frame) -> None:
+    def add(self, frame: UpstreamFrame) -> None:
         """Put an event at the end."""
         self._frames.append(frame)
         self._bytes += frame.event.size
@@ -38,7 +38,7 @@ class Hold:
             if subject.kind == PART.name and self.first(MESSAGE, subject.message) is None:
                 self._overtaken.add(subject.message)
 
-    def first(self, kind: Entity, entity: str) -> Frame | None:
+    def first(self, kind: Entity, entity: str) -> UpstreamFrame | None:
         """Return the first event that waits and is about an entity."""
         return self._first.get((kind.name, entity))
 
@@ -46,6 +46,6 @@ class Hold:
         """Tell whether a part of a message waits before all that waits about the message."""
         return message in self._overtaken
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[UpstreamFrame]:
         """Yield what waits, in order."""
         return iter(self._frames)

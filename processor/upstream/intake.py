@@ -16,10 +16,10 @@ from bus.events import Delta, Event, Opaque, growth_of, type_of
 from bus.events.catalogue import MESSAGE, PART, SERVER_CONNECTED, SERVER_HEARTBEAT
 from bus.ids import made_ms
 from processor.upstream import frames
-from processor.upstream.frames import Frame, MalformedFrame
-from processor.upstream.hold import Hold
+from processor.upstream.frames import MalformedUpstreamFrame, UpstreamFrame
+from processor.upstream.hold import HoldingQueue
 from processor.upstream.holes import Holes
-from processor.upstream.memory import Memory
+from processor.upstream.memory import UpstreamMemory
 from processor.upstream.subject import text_of, time_of
 
 log = logging.getLogger("weir.upstream")
@@ -27,7 +27,7 @@ log = logging.getLogger("weir.upstream")
 _SIGNS_OF_LIFE = frozenset({SERVER_CONNECTED, SERVER_HEARTBEAT})
 
 
-class Intake:
+class FrameIntake:
     """Takes frames of one upstream, over all its connections.
 
     Args:
@@ -43,11 +43,11 @@ class Intake:
     """
 
     def __init__(
-        self, publish: Callable[[Frame], None], clock: Callable[[], float] = time.monotonic
+        self, publish: Callable[[UpstreamFrame], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.holes = Holes()
-        self.memory = Memory()
-        self.hold: Hold | None = None
+        self.memory = UpstreamMemory()
+        self.hold: HoldingQueue | None = None
         self.withheld = 0
         self.malformed: Counter[str] = Counter()
         self._publish = publish
@@ -77,7 +77,7 @@ class Intake:
         """Take the data of one SSE event."""
         try:
             frame = frames.decode(data)
-        except MalformedFrame as error:
+        except MalformedUpstreamFrame as error:
             self._skip(error, len(data))
             return
         event = frame.event
@@ -95,7 +95,7 @@ class Intake:
     def wait(self) -> None:
         """Hold what comes from now on."""
         if self.hold is None:
-            self.hold = Hold()
+            self.hold = HoldingQueue()
 
     def release(self) -> None:
         """Let go of what waits, and hold nothing any more."""
@@ -103,7 +103,7 @@ class Intake:
         for frame in hold or ():
             self._live(frame)
 
-    def upsert(self, frame: Frame) -> None:
+    def upsert(self, frame: UpstreamFrame) -> None:
         """Publish an event that healing has made."""
         subject = frame.subject
         if subject is not None:
@@ -113,7 +113,7 @@ class Intake:
                 self.holes.upsert(subject.id, length, ended=not _is_provisional(frame))
         self._publish(frame)
 
-    def _live(self, frame: Frame) -> None:
+    def _live(self, frame: UpstreamFrame) -> None:
         event, subject, kind = frame.event, frame.subject, type_of(frame.event.type)
         if kind.text_for is not None:
             self._delta(frame, kind.text_for.name)
@@ -130,7 +130,7 @@ class Intake:
                 self.holes.message(subject.id, time_of(subject.value, "created"))
         self._publish(frame)
 
-    def _delta(self, frame: Frame, kind: str) -> None:
+    def _delta(self, frame: UpstreamFrame, kind: str) -> None:
         event = frame.event
         if isinstance(event, Delta):
             length = len(event.delta) if event.field == "text" else 0
@@ -154,7 +154,7 @@ class Intake:
         length = len(texts[0]) if field == "text" else 0
         return self.holes.passes(_name(event, kind), event.owner or "", length)
 
-    def _skip(self, error: MalformedFrame, size: int) -> None:
+    def _skip(self, error: MalformedUpstreamFrame, size: int) -> None:
         self.malformed[error.kind] += 1
         if self.malformed[error.kind] == 1:
             log.warning(
@@ -162,7 +162,7 @@ class Intake:
             )
 
 
-def _is_provisional(frame: Frame) -> bool:
+def _is_provisional(frame: UpstreamFrame) -> bool:
     return isinstance(frame.event, Opaque) and frame.event.provisional
 
 

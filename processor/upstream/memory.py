@@ -16,7 +16,7 @@ from bus.events import ENTITIES
 from bus.events.catalogue import DIFF, REQUEST, SESSION, STATUS, TODOS
 from bus.json import digest
 from processor.upstream.entities import Entities, Entity
-from processor.upstream.frames import Place
+from processor.upstream.frames import InstanceLocation
 from processor.upstream.subject import Subject, time_of
 
 MOST_SESSIONS = 512
@@ -41,7 +41,7 @@ class RememberedSession(Struct):
         requests: permissions and questions that are pending, by id.
     """
 
-    place: Place
+    place: InstanceLocation
     seen_at: float
     status: Any = None
     writes: bool = False
@@ -71,7 +71,7 @@ class RememberedSession(Struct):
         return not self.idle or bool(self.requests) or now - self.seen_at <= LIVELY_S
 
 
-class Memory:
+class UpstreamMemory:
     """Told of all that is published.
 
     Args:
@@ -112,12 +112,12 @@ class Memory:
         known = self._entities.get(message_or_part)
         return known is not None and known.digest == digest(value)
 
-    def note_text(self, session: str, place: Place, now: float) -> None:
+    def note_text(self, session: str, place: InstanceLocation, now: float) -> None:
         """Note that text grows in a session, so that it has something to be idle after."""
         if session not in self._sessions:
             self._touch(session, place, now).writes = True
 
-    def note(self, subject: Subject, place: Place, now: float) -> None:
+    def note(self, subject: Subject, place: InstanceLocation, now: float) -> None:
         """Note what is published about an entity."""
         kind, value = ENTITIES[subject.kind], subject.value
         if not kind.fetched:
@@ -161,7 +161,7 @@ class Memory:
             self._entities.drop_session(one)
             gone += [name for name, known in self._sessions.items() if known.parent == one]
 
-    def _touch(self, session: str, place: Place, now: float) -> RememberedSession:
+    def _touch(self, session: str, place: InstanceLocation, now: float) -> RememberedSession:
         known = self._sessions.pop(session, None) or RememberedSession(place, now)
         known.seen_at = now
         self._sessions[session] = known

@@ -24,18 +24,18 @@ from bus.events.catalogue import (
 )
 from bus.ids import Ids
 from bus.json import digest
-from processor.upstream.frames import Frame, Place
-from processor.upstream.hold import Hold
-from processor.upstream.intake import Intake
+from processor.upstream.frames import InstanceLocation, UpstreamFrame
+from processor.upstream.hold import HoldingQueue
+from processor.upstream.intake import FrameIntake
 from processor.upstream.memory import RememberedSession
 from processor.upstream.subject import Json, grows, text_of, time_of
-from processor.upstream.survey import KINDS, Survey
+from processor.upstream.survey import KINDS, UpstreamSurvey
 from processor.upstream.upserts import Upserts
 
 _IDLE = {"type": "idle"}
 
 
-class Batch(Struct):
+class MendingBatch(Struct):
     """Some messages of a session.
 
     Attributes:
@@ -59,7 +59,7 @@ class Answers(Struct):
     """
 
     info: Json | None = None
-    batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
+    batches: Iterator[MendingBatch] = field(default_factory=lambda: iter(()))
     todos: list[Json] | None = None
     diff: list[Json] | None = None
     gone: bool = False
@@ -79,11 +79,11 @@ class Mending:
 
     def __init__(
         self,
-        intake: Intake,
-        hold: Hold,
+        intake: FrameIntake,
+        hold: HoldingQueue,
         ids: Ids,
         session: str,
-        place: Place,
+        place: InstanceLocation,
         since_ms: int | None,
     ) -> None:
         self._memory = intake.memory
@@ -99,7 +99,7 @@ class Mending:
         self._oldest: int | None = None
         self._failed_calls: list[Any] = []
 
-    def mend(self, answers: Answers, found: Survey) -> None:
+    def mend(self, answers: Answers, found: UpstreamSurvey) -> None:
         """Publish what readers lack: messages before their parts, the status last."""
         self._make = Upserts(self._ids, self._session, self._home(answers.info))
         if answers.gone:
@@ -118,19 +118,19 @@ class Mending:
         if found.knows("status", self._place):
             self._status(found.statuses.get(self._session, _IDLE))
 
-    def _publish(self, frame: Frame) -> bool:
+    def _publish(self, frame: UpstreamFrame) -> bool:
         """Publish an event; return False for a value that REST tells nested too deep."""
         if is_folded(frame.event.json()):
             return False
         self._upsert(frame)
         return True
 
-    def _home(self, info: Json | None) -> Place:
+    def _home(self, info: Json | None) -> InstanceLocation:
         """Return the place to publish under; REST may have been asked without naming one."""
         if info is None or self._memory.session(self._session) is not None:
             return self._known.place
         directory = info.get("directory", self._place.directory)
-        return Place.named(directory, info.get("projectID"), info.get("workspaceID"))
+        return InstanceLocation.named(directory, info.get("projectID"), info.get("workspaceID"))
 
     def _gone(self) -> None:
         remembered = self._memory.session(self._session) is not None
@@ -142,13 +142,13 @@ class Mending:
         if not same and not self._waits(SESSION, self._session):
             self._publish(self._make.session(info))
 
-    def _batch(self, batch: Batch) -> None:
+    def _batch(self, batch: MendingBatch) -> None:
         self._note(batch)
         self._removals(batch.complete)
         for message in batch.messages:
             self._message(message["info"], message["parts"])
 
-    def _note(self, batch: Batch) -> None:
+    def _note(self, batch: MendingBatch) -> None:
         """Note which messages and parts are still there, and which calls of tools have failed."""
         for one in batch.messages:
             self._there.add(one["info"]["id"])
@@ -220,7 +220,7 @@ class Mending:
         kind: Entity,
         told: list[Json] | None,
         known: int | None,
-        upsert: Callable[[list[Json]], Frame],
+        upsert: Callable[[list[Json]], UpstreamFrame],
     ) -> None:
         """Say what a list of the session is now; an empty one that was never told is no news."""
         if told is None or self._waits(kind, self._session):

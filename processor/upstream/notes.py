@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from bus.malformed import MALFORMED
-from processor.upstream.frames import Place
+from processor.upstream.frames import InstanceLocation
 from processor.upstream.survey import AtRest
 
 log = logging.getLogger("weir.upstream")
@@ -30,7 +30,7 @@ class Noted(Struct):
     """
 
     since_ms: int
-    sessions: dict[str, Place]
+    sessions: dict[str, InstanceLocation]
     at_rest: AtRest = {}
 
 

@@ -11,16 +11,16 @@ import gevent
 import urllib3
 
 from bus.backoff import Backoff
-from bus.fairness import TURN_SLICE_S, TimeSlice
+from bus.process.fairness import TURN_SLICE_S, TimeSlice
 from bus.sse import EventStreamParser, EventTooLarge
 from processor.clock import now_ms
+from processor.upstream.api import NotJson, NotThere, RestFailed, UpstreamApi
 from processor.upstream.condition import Condition
 from processor.upstream.deadline import Deadline
 from processor.upstream.healing import Healing
-from processor.upstream.intake import Intake
-from processor.upstream.rest import NotJson, NotThere, Rest, RestFailed
+from processor.upstream.intake import FrameIntake
 from processor.upstream.settings import UpstreamSettings
-from processor.upstream.stream import Stream, UpstreamLost, opened
+from processor.upstream.stream import UpstreamLost, UpstreamStream, opened
 
 log = logging.getLogger("weir.upstream")
 
@@ -36,7 +36,7 @@ _SECOND_MS = 1000
 _MARGIN_MS = 10_000
 
 
-class Reader:
+class UpstreamReader:
     """Reads until it is killed.
 
     Args:
@@ -52,9 +52,9 @@ class Reader:
         self,
         settings: UpstreamSettings,
         pool: urllib3.PoolManager,
-        intake: Intake,
+        intake: FrameIntake,
         healing: Healing,
-        rest: Rest,
+        rest: UpstreamApi,
         condition: Condition,
     ) -> None:
         self._settings = settings
@@ -80,7 +80,7 @@ class Reader:
             log.warning("upstream %s %s; next try in %.1f s", self._settings.url, why, wait_s)
             gevent.sleep(wait_s)
 
-    def _drain(self, stream: Stream) -> None:
+    def _drain(self, stream: UpstreamStream) -> None:
         """Take all events of one piece at once; let others run when enough was read.
 
         What is read without waiting is published in batches, since those leave when others run.
@@ -103,7 +103,7 @@ class Reader:
                 turn.pass_on_if_over()
 
     @contextlib.contextmanager
-    def _attended(self, stream: Stream) -> Iterator[None]:
+    def _attended(self, stream: UpstreamStream) -> Iterator[None]:
         """Heal for as long as a connection stands, and note its end."""
         log.info("upstream %s is connected", self._settings.url)
         self._condition.connected()
@@ -125,7 +125,7 @@ class Reader:
         came_ms = now_ms() - int(self._condition.frame_age_s * 1000) + self._skew_ms
         return self._intake.last_made_ms(came_ms) - _MARGIN_MS
 
-    def _began_ms(self, stream: Stream) -> int | None:
+    def _began_ms(self, stream: UpstreamStream) -> int | None:
         if stream.date_ms is None:
             return None
         self._skew_ms = stream.date_ms + _SECOND_MS // 2 - now_ms()

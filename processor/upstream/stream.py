@@ -25,7 +25,7 @@ class UpstreamLost(Exception):
     """There is no stream, or no more; the message says why, in words that follow its name."""
 
 
-class Stream:
+class UpstreamStream:
     """An open connection.
 
     Attributes:
@@ -52,7 +52,7 @@ class Stream:
 
 
 @contextlib.contextmanager
-def opened(settings: UpstreamSettings, pool: urllib3.PoolManager) -> Iterator[Stream]:
+def opened(settings: UpstreamSettings, pool: urllib3.PoolManager) -> Iterator[UpstreamStream]:
     """Connect for the time of a ``with`` block.
 
     Raises:
@@ -78,7 +78,7 @@ def opened(settings: UpstreamSettings, pool: urllib3.PoolManager) -> Iterator[St
         kind = response.headers.get("Content-Type", "")
         if response.status != 200 or not kind.startswith("text/event-stream"):
             raise UpstreamLost(refusal(response))
-        yield Stream(response)
+        yield UpstreamStream(response)
     finally:
         response.close()
 

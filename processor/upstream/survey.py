@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, field
 
-from processor.upstream.frames import Place
-from processor.upstream.memory import Memory
-from processor.upstream.rest import MOST_LISTED, NotThere, Rest, RestCut, RestFailed
+from processor.upstream.api import MOST_LISTED, NotThere, RestCut, RestFailed, UpstreamApi
+from processor.upstream.frames import InstanceLocation
+from processor.upstream.memory import UpstreamMemory
 from processor.upstream.subject import Json, time_of
 
 log = logging.getLogger("weir.upstream")
@@ -21,11 +21,11 @@ _TRIES = 5
 
 _T = TypeVar("_T")
 
-AtRest = Mapping[str, tuple[Place, int]]
+AtRest = Mapping[str, tuple[InstanceLocation, int]]
 """By session: where it lives, and when it last changed, ms by the server's clock."""
 
 
-class Patience:
+class SurveyPatience:
     """Asks what may fail; what fails for too long is done without.
 
     Attributes:
@@ -59,7 +59,7 @@ class Patience:
             return None
 
 
-class Survey(Struct):
+class UpstreamSurvey(Struct):
     """What was found.
 
     Attributes:
@@ -70,25 +70,25 @@ class Survey(Struct):
         known: the places that told of statuses, and of each kind of request.
     """
 
-    sessions: dict[str, Place] = field(default_factory=dict)
+    sessions: dict[str, InstanceLocation] = field(default_factory=dict)
     statuses: dict[str, Json] = field(default_factory=dict)
     pending: dict[str, dict[str, Json]] = field(
         default_factory=lambda: {kind: {} for kind in KINDS}
     )
     known: set[tuple[str, str | None, str | None]] = field(default_factory=set)
 
-    def knows(self, what: str, place: Place) -> bool:
+    def knows(self, what: str, place: InstanceLocation) -> bool:
         """Tell whether a place told of ``status``, ``permission`` or ``question``."""
         return (what, place.directory, place.workspace) in self.known
 
 
 def survey(
-    rest: Rest,
-    patience: Patience,
-    places: Iterable[Place],
+    rest: UpstreamApi,
+    patience: SurveyPatience,
+    places: Iterable[InstanceLocation],
     since_ms: int | None,
     at_rest: AtRest,
-) -> Survey:
+) -> UpstreamSurvey:
     """Look at every place.
 
     Args:
@@ -101,8 +101,8 @@ def survey(
     Raises:
         RestFailed: a place cannot be looked at now.
     """
-    found = Survey()
-    unlisted: dict[str, Place] = {}
+    found = UpstreamSurvey()
+    unlisted: dict[str, InstanceLocation] = {}
     for place in places:
         _statuses(found, patience.ask(rest.statuses, place), place)
         for kind in KINDS:
@@ -119,7 +119,7 @@ def survey(
     return found
 
 
-def places(memory: Memory, others: Iterable[Place]) -> list[Place]:
+def places(memory: UpstreamMemory, others: Iterable[InstanceLocation]) -> list[InstanceLocation]:
     """Return the server's default, and where sessions live that are remembered.
 
     Other places are left alone: asked about one, opencode would start an instance there.
@@ -129,17 +129,19 @@ def places(memory: Memory, others: Iterable[Place]) -> list[Place]:
         others: to be looked at as well, but for the default.
     """
     homes = (session.place for _, session in memory.sessions())
-    found: dict[tuple[str | None, str | None], Place] = {}
+    found: dict[tuple[str | None, str | None], InstanceLocation] = {}
     for place in (*homes, *others):
         if place.directory is None:
             continue
         key = place.directory, place.workspace
         found.pop(key, None)  # the one heard of last goes to the end
         found[key] = place
-    return [Place(), *list(found.values())[-_MOST_PLACES:]]
+    return [InstanceLocation(), *list(found.values())[-_MOST_PLACES:]]
 
 
-def _statuses(found: Survey, statuses: dict[str, Json] | None, place: Place) -> None:
+def _statuses(
+    found: UpstreamSurvey, statuses: dict[str, Json] | None, place: InstanceLocation
+) -> None:
     if statuses is None:
         return
     found.known.add(("status", place.directory, place.workspace))
@@ -147,7 +149,9 @@ def _statuses(found: Survey, statuses: dict[str, Json] | None, place: Place) -> 
     found.sessions.update(dict.fromkeys(statuses, place))
 
 
-def _requests(found: Survey, kind: str, requests: list[Json] | None, place: Place) -> None:
+def _requests(
+    found: UpstreamSurvey, kind: str, requests: list[Json] | None, place: InstanceLocation
+) -> None:
     if requests is None:
         return
     found.known.add((kind, place.directory, place.workspace))
@@ -156,7 +160,7 @@ def _requests(found: Survey, kind: str, requests: list[Json] | None, place: Plac
         found.sessions[request["sessionID"]] = place
 
 
-def _same(one: Place, other: Place) -> bool:
+def _same(one: InstanceLocation, other: InstanceLocation) -> bool:
     return (one.directory, one.workspace) == (other.directory, other.workspace)
 
 
@@ -169,7 +173,9 @@ def _unlisted(known: Mapping[str, int], listed: list[Json]) -> list[str]:
     return [name for name, ms in known.items() if name not in names and ms > begins_ms]
 
 
-def _changed(found: Survey, sessions: list[Json], place: Place, since_ms: int) -> None:
+def _changed(
+    found: UpstreamSurvey, sessions: list[Json], place: InstanceLocation, since_ms: int
+) -> None:
     for info in sessions:
         updated = time_of(info, "updated")
         if updated is not None and updated >= since_ms:

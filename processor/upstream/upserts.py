@@ -25,77 +25,77 @@ from bus.events.catalogue import (
 )
 from bus.ids import Ids
 from processor.clock import now_ms
-from processor.upstream.frames import Frame, Place
+from processor.upstream.frames import InstanceLocation, UpstreamFrame
 from processor.upstream.subject import Json, subject_of
 
 
 class Upserts:
     """Makes the events of one session; what is in them stays as REST has it."""
 
-    def __init__(self, ids: Ids, session: str, place: Place) -> None:
+    def __init__(self, ids: Ids, session: str, place: InstanceLocation) -> None:
         self._ids = ids
         self._session = session
         self._place = place
 
-    def session(self, info: Json) -> Frame:
+    def session(self, info: Json) -> UpstreamFrame:
         """Say what the session is now."""
         return self._frame(SessionUpdated.type, info=info)
 
-    def deleted(self, info: Json) -> Frame:
+    def deleted(self, info: Json) -> UpstreamFrame:
         """Say that the session is gone."""
         return self._frame(SessionDeleted.type, info=info)
 
-    def status(self, status: Json) -> Frame:
+    def status(self, status: Json) -> UpstreamFrame:
         """Say what the session is doing."""
         return self._frame(SessionStatus.type, status=status)
 
-    def idle(self) -> Frame:
+    def idle(self) -> UpstreamFrame:
         """Say that a turn is over."""
         return self._frame(SessionIdle.type)
 
-    def message(self, info: Json) -> Frame:
+    def message(self, info: Json) -> UpstreamFrame:
         """Say what a message is now."""
         return self._frame(MessageUpdated.type, info=info)
 
-    def message_removed(self, message: str) -> Frame:
+    def message_removed(self, message: str) -> UpstreamFrame:
         """Say that a message is gone."""
         return self._frame(MESSAGE_REMOVED, messageID=message)
 
-    def part(self, part: Json) -> Frame:
+    def part(self, part: Json) -> UpstreamFrame:
         """Say what a part is now."""
         return self._frame(PartUpdated.type, part=part, time=now_ms())
 
-    def part_removed(self, message: str, part: str) -> Frame:
+    def part_removed(self, message: str, part: str) -> UpstreamFrame:
         """Say that a part is gone."""
         return self._frame(PART_REMOVED, messageID=message, partID=part)
 
-    def todos(self, todos: list[Json]) -> Frame:
+    def todos(self, todos: list[Json]) -> UpstreamFrame:
         """Say what the todo list is now."""
         return self._frame(TodoUpdated.type, todos=todos)
 
-    def diff(self, diff: list[Json]) -> Frame:
+    def diff(self, diff: list[Json]) -> UpstreamFrame:
         """Say what has changed in the files of the session."""
         return self._frame(SESSION_DIFF, diff=diff)
 
-    def asked(self, kind: str, request: Json) -> Frame:
+    def asked(self, kind: str, request: Json) -> UpstreamFrame:
         """Ask for a permission or an answer."""
         asked = PermissionAsked if kind == "permission" else QuestionAsked
         return self._frame(asked.type, **request)
 
-    def permission_closed(self, request: str) -> Frame:
+    def permission_closed(self, request: str) -> UpstreamFrame:
         """Say that a permission is asked for no more; the reply is not known, and not said."""
         return self._frame(PermissionReplied.type, requestID=request)
 
-    def question_closed(self, request: str, rejected: bool) -> Frame:
+    def question_closed(self, request: str, rejected: bool) -> UpstreamFrame:
         """Say that a question is asked no more; the answers are not known, and not said."""
         closed = QuestionRejected if rejected else QuestionReplied
         return self._frame(closed.type, requestID=request)
 
-    def _frame(self, event_type: str, /, **properties: Any) -> Frame:
+    def _frame(self, event_type: str, /, **properties: Any) -> UpstreamFrame:
         event = {
             "id": self._ids.ascending("evt"),
             "type": event_type,
             "properties": {"sessionID": self._session, **properties},
         }
         made = from_value(event, json.encode(event))
-        return Frame(made, self._place, subject_of(made, event))
+        return UpstreamFrame(made, self._place, subject_of(made, event))

@@ -12,17 +12,17 @@ from pathlib import Path
 import urllib3
 
 from bus.ids import Ids
-from bus.publisher import Publisher
+from bus.transport.publisher import Publisher
 from processor.fair_reads import fair
 from processor.mode import Work
+from processor.upstream.api import UpstreamApi
 from processor.upstream.commands import RelayDispatch
 from processor.upstream.condition import Condition
-from processor.upstream.frames import Frame
+from processor.upstream.frames import UpstreamFrame
 from processor.upstream.healing import Healing
-from processor.upstream.intake import Intake
+from processor.upstream.intake import FrameIntake
 from processor.upstream.notes import Notes
-from processor.upstream.reader import Reader
-from processor.upstream.rest import Rest
+from processor.upstream.reader import UpstreamReader
 from processor.upstream.settings import UpstreamSettings
 
 # The stream, and the questions of healing, one after the other.
@@ -47,7 +47,7 @@ class Upstream:
     def begin(self, publisher: Publisher, stack: ExitStack) -> Work:
         """Be ready to read."""
 
-        def publish(frame: Frame) -> None:
+        def publish(frame: UpstreamFrame) -> None:
             place = frame.place
             publisher.publish(frame.event, place.directory, place.project, place.workspace)
 
@@ -56,14 +56,14 @@ class Upstream:
         pool = fair(urllib3.PoolManager(maxsize=_CONNECTIONS, ssl_context=context))
         stack.callback(pool.clear)
         condition = Condition(settings.url, silence_s=settings.silence_s)
-        intake = Intake(publish)
-        rest = Rest(settings, pool)
+        intake = FrameIntake(publish)
+        rest = UpstreamApi(settings, pool)
         healing = Healing(rest, intake, Ids())
-        reader = Reader(settings, pool, intake, healing, rest, condition)
+        reader = UpstreamReader(settings, pool, intake, healing, rest, condition)
         dispatch = RelayDispatch(publisher, condition, rest, settings.url)
         return Work(dispatch, self._noting(healing, reader), [reader.run])
 
-    def _noting(self, healing: Healing, reader: Reader) -> Callable[[], None]:
+    def _noting(self, healing: Healing, reader: UpstreamReader) -> Callable[[], None]:
         """Take over the last processor's notes, and return what keeps new ones."""
         if self._state is None:
             return lambda: None

@@ -16,9 +16,9 @@ import zmq
 import zmq.green
 
 from bus.envelope import Envelope
-from bus.gap_repair import Deliver, NeedSnapshot, Unanswered
-from bus.link import EventInlet
-from bus.subscriber import Subscriber
+from bus.transport.gap_repair import Deliver, NeedSnapshot, Unanswered
+from bus.transport.link import EventInlet
+from bus.transport.subscriber import Subscriber
 
 
 def main(address: str, code: str, sockets: str) -> None:

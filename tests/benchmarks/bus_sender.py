@@ -9,7 +9,7 @@ import zmq
 from bus.envelope import Envelope
 from bus.epoch import new_epoch
 from bus.events import Delta
-from bus.publisher import Publisher
+from bus.transport.publisher import Publisher
 from tests.benchmarks.payload import DIRECTORY, PROJECT
 
 SOURCE = "p1"

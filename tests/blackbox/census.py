@@ -14,9 +14,9 @@ from typing import Any
 import falcon
 import gevent
 
-from bus import logs
+from bus.process import logs
 from gateway import settings
-from gateway.server import Gateway
+from gateway.gunicorn.server import Gateway
 
 _ROUTE = "/test/census"
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import zmq
 
-from bus.codec import Heartbeat, decode
-from bus.endpoints import Endpoints
 from bus.envelope import Envelope
-from bus.sockets import subscriber_socket
+from bus.transport.codec import Heartbeat, decode
+from bus.transport.endpoints import Endpoints
+from bus.transport.sockets import subscriber_socket
 from tests.processes import DEADLINE_S
 
 _POLL_MS = 50

@@ -12,7 +12,6 @@ import msgspec
 import zmq
 
 from bus.bodies import CreateBody, PromptBody, TextInput
-from bus.codec import Batch, decode
 from bus.commands import (
     Answer,
     Command,
@@ -26,9 +25,10 @@ from bus.commands import (
     SessionCreate,
     TurnWait,
 )
-from bus.endpoints import Endpoints
 from bus.events import Delta
-from bus.sockets import requester_socket
+from bus.transport.codec import Batch, decode
+from bus.transport.endpoints import Endpoints
+from bus.transport.sockets import requester_socket
 from tests import processes
 from tests.blackbox.ears import Ears, Event
 from tests.processes import DEADLINE_S, Running, start

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import zmq
 
-from bus.endpoints import Endpoints
-from bus.sockets import requester_socket, responder_socket
+from bus.transport.endpoints import Endpoints
+from bus.transport.sockets import requester_socket, responder_socket
 
 _POLL_MS = 20
 

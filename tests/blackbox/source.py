@@ -7,10 +7,10 @@ from typing import Any
 
 import zmq
 
-from bus.endpoints import Endpoints
 from bus.events import from_json
-from bus.publisher import Publisher
-from bus.sockets import EVENTS_HWM
+from bus.transport.endpoints import Endpoints
+from bus.transport.publisher import Publisher
+from bus.transport.sockets import EVENTS_HWM
 from tests.envelopes import DIRECTORY, dump
 from tests.processes import DEADLINE_S
 

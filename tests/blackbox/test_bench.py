@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from bus.flags import BadFlag
-from bus.hidden_login import without_login
-from bus.login import Login
 from bus.origin import Origin
+from bus.process.flags import BadFlag
+from bus.process.hidden_login import without_login
+from bus.process.login import Login
 from deploy.bench import command, load
 from tests.blackbox.nginx import PROGRAM, nginx
 from tests.blackbox.weir_up import NO_TWINS, weir_up

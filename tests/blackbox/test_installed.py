@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.version import installed_version
+from bus.process.version import installed_version
 from tests.blackbox.publishing import readme_lines
 from tests.blackbox.weir_up import Up, said
 from tests.processes import ROOT, Running

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from bus.commands import Abort, CommandFailed, Statuses
-from processor.turns import MOST_WAITING
+from processor.native.turns import MOST_WAITING
 from tests.blackbox.ears import Event
 from tests.blackbox.processor_driver import Processor, processor
 from tests.fakes.process import Provider

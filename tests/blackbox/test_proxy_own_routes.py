@@ -10,7 +10,7 @@ import pytest
 import zmq
 
 from bus.commands import Done, Failed, Readiness, Request
-from bus.endpoints import Endpoints
+from bus.transport.endpoints import Endpoints
 from tests.blackbox.proxied import header, headers_of, proxied
 from tests.blackbox.publishing import peak_kb, send_zeros
 from tests.fakes.http_upstream import OK, answer

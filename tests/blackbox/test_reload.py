@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from acp_client.stream import EventStream
+from acp_client.api.stream import EventStream
 from bus.origin import Origin
 from tests.blackbox.weir_up import lives, prompt, said, texts, weir_up
 from tests.http_client import call

@@ -8,12 +8,12 @@ import msgspec
 import pytest
 import zmq
 
-from bus import clone
-from bus.codec import Batch, encode
 from bus.commands import Command, Done, Failed, Request, SnapshotGet
-from bus.endpoints import Endpoints
 from bus.events import from_json
-from bus.sockets import responder_socket
+from bus.transport import clone
+from bus.transport.codec import Batch, encode
+from bus.transport.endpoints import Endpoints
+from bus.transport.sockets import responder_socket
 from tests.blackbox.follower import following, gateway, stopped
 from tests.blackbox.processor_driver import processor, two_processors
 from tests.blackbox.source import MARKER, Source, source

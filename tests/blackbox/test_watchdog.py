@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from acp_client.stream import EventStream
+from acp_client.api.stream import EventStream
 from bus.origin import Origin
 from tests.blackbox.weir_up import ended, lives, prompt, said, weir_up
 from tests.fakes.upstream import upstream

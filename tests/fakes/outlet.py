@@ -4,13 +4,13 @@ from collections import deque
 from collections.abc import Iterator
 
 from bus.ids import Ids
-from gateway.heartbeats import Heartbeats
-from gateway.reader import Reader
-from gateway.readers import Readers
 from gateway.relay import Step, View
 from gateway.relay.frames import server_frame
 from gateway.relay.mark import event_id
-from gateway.stream import Stream
+from gateway.streams.heartbeats import Heartbeats
+from gateway.streams.reader import Reader
+from gateway.streams.readers import Readers
+from gateway.streams.stream import Stream
 
 _ids = Ids()
 

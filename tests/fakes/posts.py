@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from gateway.counts import Counts
-from gateway.status import Fill, Post, SourceStatus, WorkerStatus
+from gateway.monitor.status import Fill, Post, SourceStatus, WorkerStatus
+from gateway.streams.counts import Counts
 
 EMPTY = Fill(0, 0, 100, 0.0)
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from processor.upstream.rest import MOST_LISTED, Gone, Page
+from processor.upstream.api import MOST_LISTED, Gone, MessagePage
 from tests.reference import Json, State
 
 LATEST_MS = 2**53
@@ -75,7 +75,7 @@ class Stored:
 
 
 class StoredRest:
-    """`processor.upstream.rest.Rest` without a network.
+    """`processor.upstream.api.UpstreamApi` without a network.
 
     Args:
         stored: what is stored.
@@ -107,7 +107,7 @@ class StoredRest:
 
     def messages(self, session, place, before=None):
         messages, cursor = self._answer(self._stored.messages, session, 3, before)
-        return Page(messages, cursor, len(json.dumps(messages)))
+        return MessagePage(messages, cursor, len(json.dumps(messages)))
 
     def todos(self, session, place):
         return self._answer(self._stored.todos, session)

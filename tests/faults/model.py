@@ -8,19 +8,19 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from bus import clone, replay
 from bus.commands import Command, Done, Replay
 from bus.envelope import Envelope
 from bus.events import from_json
-from bus.fairness import TimeSlice
-from bus.gap_repair import Joined, NeedSnapshot
 from bus.log import Log
-from bus.publisher import Publisher
-from bus.requester import DeadlineExceeded
-from bus.subscriber import Subscriber
+from bus.process.fairness import TimeSlice
+from bus.transport import clone, replay
+from bus.transport.gap_repair import Joined, NeedSnapshot
+from bus.transport.publisher import Publisher
+from bus.transport.requester import DeadlineExceeded
+from bus.transport.subscriber import Subscriber
 from gateway.ingest import Ingest
-from gateway.readers import Readers
 from gateway.relay import Relay, View
+from gateway.streams.readers import Readers
 from tests.envelopes import DIRECTORY, dump
 from tests.fakes.outlet import FakeOutlet
 

@@ -15,8 +15,8 @@ import time
 from threading import Thread
 
 from bus.origin import Origin
-from deploy.bench.connecting import Door
-from deploy.bench.reader import Reader, StreamEnded
+from deploy.bench.connecting import Connector
+from deploy.bench.reader import BenchReader, StreamEnded
 from tests.http_client import call
 
 _STAMP = re.compile(rb"(\d{7})\|(\d{19})\|")
@@ -29,8 +29,8 @@ _TURN_S = DELTAS / PER_SECOND / 2
 class Good:
     """One reader, and which delta it expects next."""
 
-    def __init__(self, door: Door, path: str) -> None:
-        self.reader = Reader(door, path, keeps=True)
+    def __init__(self, door: Connector, path: str) -> None:
+        self.reader = BenchReader(door, path, keeps=True)
         self.wrong = ""
         self._rest = b""
         self._next: int | None = None
@@ -84,7 +84,7 @@ class Turns:
 
 def main(url: str, session: str, count: str) -> None:
     """Follow until the input ends."""
-    door = Door(Origin.parse(url))
+    door = Connector(Origin.parse(url))
     delays: list[tuple[int, int]] = []
     selector = selectors.DefaultSelector()
     readers = [

@@ -1,6 +1,6 @@
 import pytest
 
-from bus.flags import REQUIRED, BadFlag, Flag, HelpAsked, number, one_of, read, text, whole
+from bus.process.flags import REQUIRED, BadFlag, Flag, HelpAsked, number, one_of, read, text, whole
 
 FLAGS = (
     Flag("bus", text("an address"), REQUIRED, "the bus"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from deploy.bench.crowd import crowd
-from deploy.bench.plan import Plan
+from deploy.bench.plan import BenchPlan
 from tests.benchmarks import process_tree
 from tests.benchmarks.memory import PROVIDER
 from tests.benchmarks.peers.peer import Peer
@@ -47,7 +47,7 @@ def idle(peer: Peer, work: Work, seconds: float) -> Idle:
     pids = [pid for some in groups.values() for pid in some]
     alone_s = sum(_cpu_s(groups, _SETTLE_S).values())
     before_mb, began = process_tree.memory_mb(pids), time.monotonic()
-    with crowd(Plan(peer.origin, [peer.route], work.readers)) as readers:
+    with crowd(BenchPlan(peer.origin, [peer.route], work.readers)) as readers:
         open_s = time.monotonic() - began
         time.sleep(_SETTLE_S)
         used = _cpu_s(groups, seconds)

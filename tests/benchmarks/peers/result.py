@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from bus.version import installed_version
+from bus.process.version import installed_version
 from deploy.bench.table import table
 from tests.benchmarks import machine
 from tests.benchmarks.peers import curves, nchan, registry, tables, venv

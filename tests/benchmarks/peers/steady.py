@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from deploy.bench.crowd import crowd, end_of
 from deploy.bench.delays import Delays
-from deploy.bench.plan import Plan
+from deploy.bench.plan import BenchPlan
 from tests.benchmarks import process_tree
 from tests.benchmarks.memory import PROVIDER
 from tests.benchmarks.peers.peer import Peer
@@ -57,7 +57,7 @@ def steady(peer: Peer, work: Work, seconds: float) -> Steady:
         CrowdFailed: the server ends a stream, or a reader does not have its last event in time.
     """
     count = max(1, int(work.per_second * seconds))
-    plan = Plan(peer.origin, [peer.route], work.readers, kept=work.readers)
+    plan = BenchPlan(peer.origin, [peer.route], work.readers, kept=work.readers)
     with crowd(plan) as readers:
         time.sleep(_SETTLE_S)
         session = peer.server.session()

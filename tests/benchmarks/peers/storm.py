@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from deploy.bench.crowd import Crowd, Held, Times, crowd, end_of
 from deploy.bench.latency import Latency, Window, latency
-from deploy.bench.plan import Plan
+from deploy.bench.plan import BenchPlan
 from deploy.bench.prober import prober, probes
 from deploy.bench.received import answer_text, digest
 from tests.benchmarks import machine, process_tree
@@ -88,7 +88,7 @@ def stormed(peer: Peer, work: Work, storm: Storm) -> Stormed:
         CrowdFailed: the server ends a stream, or a reader does not have its last event in time.
     """
     kept = min(work.readers, max(1, _ROOM // (peer.framing * storm.deltas * storm.size)))
-    plan = Plan(peer.origin, peer.routes, work.readers, work.stalled, kept)
+    plan = BenchPlan(peer.origin, peer.routes, work.readers, work.stalled, kept)
     with contextlib.ExitStack() as stack:
         probing = {
             what: stack.enter_context(prober(peer.origin, route, PROBE_EVERY_MS[what]))

@@ -6,14 +6,15 @@ A Python with this folder on its path has `FILLED_SOON` from its start.
 from pathlib import Path
 from typing import NamedTuple
 
-from bus import log, publisher
+from bus import log
 from bus.ledger.ledger import Ledger
 from bus.ledger.tombstones import Tombstones
 from bus.log import Log
+from bus.transport import publisher
 from gateway.relay import relay
 from gateway.relay.relay import Relay
 from processor.upstream.holes import Holes
-from processor.upstream.memory import Memory
+from processor.upstream.memory import UpstreamMemory
 
 FOLDER = Path(__file__).parent
 
@@ -52,5 +53,5 @@ def install(bounds: Bounds) -> None:
     Ledger.__init__.__defaults__ = (bounds.bytes, 600.0)
     Relay.__init__.__defaults__ = (None, bounds.bytes)
     Tombstones.__init__.__defaults__ = (bounds.sessions,)
-    Memory.__init__.__defaults__ = (bounds.sessions, bounds.entities)
+    UpstreamMemory.__init__.__defaults__ = (bounds.sessions, bounds.entities)
     Holes.__init__.__defaults__ = (bounds.entities,)

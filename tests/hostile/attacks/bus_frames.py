@@ -10,8 +10,6 @@ import time
 import msgspec
 import zmq
 
-from bus import codec, sockets
-from bus.codec import Batch, MalformedFrame
 from bus.commands import (
     Answer,
     Describe,
@@ -22,9 +20,11 @@ from bus.commands import (
     SessionGet,
     SnapshotGet,
 )
-from bus.endpoints import Endpoints
 from bus.envelope import Envelope
 from bus.events import Event, from_json
+from bus.transport import codec, sockets
+from bus.transport.codec import Batch, MalformedFrame
+from bus.transport.endpoints import Endpoints
 from gateway.relay import Cursor, Endpoint, Relay, View
 from tests.hostile.attack import Attack, Site
 from tests.hostile.mutations import frames, mutated

@@ -4,7 +4,7 @@ import time
 
 import zmq
 
-from bus.endpoints import Endpoints
+from bus.transport.endpoints import Endpoints
 from tests.hostile.attack import NATIVE, Attack, Site
 
 _SOCKETS = 3

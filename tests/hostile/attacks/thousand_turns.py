@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from processor.bounds import Bounds
+from processor.native.bounds import Bounds
 from tests.hostile.attack import NATIVE, Attack, Site
 
 _THREADS = 8

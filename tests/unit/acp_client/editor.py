@@ -4,11 +4,11 @@ import json
 
 from msgspec import Raw
 
-from acp_client.conversation import Conversation
-from acp_client.options import Catalogue, Choices, Config, Providers
-from acp_client.updates import AgentChunk, TextBlock, ThoughtChunk, UserChunk
-from acp_client.usage import Meter
-from acp_client.wire import Event, Session
+from acp_client.content.options import Catalogue, Choices, Config, Providers
+from acp_client.content.usage import Meter
+from acp_client.protocol.updates import AgentChunk, TextBlock, ThoughtChunk, UserChunk
+from acp_client.protocol.wire import Event, Session
+from acp_client.session.conversation import Conversation
 
 SESSION, MESSAGE, PART = "ses_1", "msg_1", "prt_1"
 DIRECTORY = "/srv/demo/proj1"

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from acp_client import permission, question
-from acp_client.wire import Permission, Question
+from acp_client.content import permission, question
+from acp_client.protocol.wire import Permission, Question
 
 ASKED = msgspec.convert(
     {

@@ -6,9 +6,9 @@ import threading
 import msgspec
 import pytest
 
-from acp_client.attached import Attached, Running
-from acp_client.turn import CANCELLED, Outcome
-from acp_client.wire import Status
+from acp_client.attached import Attached, RunningTurn
+from acp_client.protocol.wire import Status
+from acp_client.session.turn import CANCELLED, TurnOutcome
 from tests.processes import wait_until
 from tests.unit.acp_client.editor import (
     MESSAGE,
@@ -62,7 +62,7 @@ class Turn:
         self._lock = threading.RLock()
         self._attached = Attached(conversation(), self.server, self.outlet, self._lock)
         self._attached.go_live()
-        self._running = self._attached.running = Running()
+        self._running = self._attached.running = RunningTurn()
         self._running.sent = self._running.accepted = True
         self._running.done = self.outlet.answered
         self.take(message("user", id="msg_0"), message(), part(), delta("one"))
@@ -78,7 +78,7 @@ class Turn:
 
     def give_up(self):
         with self._lock:
-            self._attached.finish(self._running, Outcome(CANCELLED))
+            self._attached.finish(self._running, TurnOutcome(CANCELLED))
 
     def asked(self):
         """Wait until the messages are asked for."""

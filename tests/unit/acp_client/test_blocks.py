@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from acp_client.blocks import BadBlock, PromptBlock, block_of_file, parts_of
-from acp_client.updates import ImageBlock, LinkBlock
-from acp_client.wire import Part
+from acp_client.content.blocks import BadBlock, PromptBlock, block_of_file, parts_of
+from acp_client.protocol.updates import ImageBlock, LinkBlock
+from acp_client.protocol.wire import Part
 
 
 def blocks(*given):

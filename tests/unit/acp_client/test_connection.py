@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import pytest
 
-from acp_client.server import Server, Unanswered
-from acp_client.stream import EventStream
+from acp_client.api.server import Server, Unanswered
+from acp_client.api.stream import EventStream
 from bus.origin import Origin
 from deploy.doctor.patient import Patient
 from tests.fakes.stream_server import STREAM, answer, stream_server
@@ -40,7 +40,7 @@ WITHOUT_END = {
 
 @pytest.fixture(params=WITHOUT_END)
 def server(request, monkeypatch):
-    monkeypatch.setattr("acp_client.server._BODY_WITHIN_S", ENOUGH_S)
+    monkeypatch.setattr("acp_client.api.server._BODY_WITHIN_S", ENOUGH_S)
     with stream_server(WITHOUT_END[request.param], answer(STREAM + b"data: a\n\n")) as one:
         began = time.monotonic()
         yield one

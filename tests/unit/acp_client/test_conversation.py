@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from acp_client.options import Agent, Providers
-from acp_client.updates import (
+from acp_client.content.options import Agent, Providers
+from acp_client.protocol.updates import (
     AgentChunk,
     ImageBlock,
     InfoChanged,
@@ -17,7 +17,7 @@ from acp_client.updates import (
     ToolCallUpdate,
     Usage,
 )
-from acp_client.wire import Stored
+from acp_client.protocol.wire import Stored
 from tests import traces
 from tests.unit.acp_client.editor import (
     MESSAGE,

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from acp_client import decode, wire
-from acp_client.decode import Unreadable
-from acp_client.wire import Event, Session
+from acp_client.protocol import decode, wire
+from acp_client.protocol.decode import UnreadableAnswer
+from acp_client.protocol.wire import Event, Session
 from tests import recorded
 
 
@@ -28,7 +28,7 @@ def test_both_streams_are_read():
     "data", [b"", b"{", b"42", b"[]", b'{"payload":7}', b"\xff", b'{"a":"\xff"}']
 )
 def test_what_is_no_event_is_unreadable(data):
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableAnswer):
         decode.event_of(data)
 
 

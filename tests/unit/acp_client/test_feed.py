@@ -2,8 +2,8 @@
 
 import threading
 
-from acp_client.feed import Feed
-from acp_client.stream import StreamRefused
+from acp_client.api.feed import EventFeed
+from acp_client.api.stream import StreamRefused
 from bus.origin import Origin
 from bus.sse import ServerSentEvent
 
@@ -55,7 +55,7 @@ def stream_of(*scripts):
 
 def feeding(*scripts):
     """A feed of such connections, and who listens to it."""
-    heard, feed = Heard(), Feed(NOWHERE, stream_of(*scripts))
+    heard, feed = Heard(), EventFeed(NOWHERE, stream_of(*scripts))
     feed.start(heard)
     return feed, heard
 
@@ -97,7 +97,7 @@ def test_one_event_does_not_take_the_others_along():
 
     heard = Clumsy()
     frames = [CONNECTED, b'{"payload":{"type":"bad"}}', b'{"payload":{"type":"good"}}']
-    Feed(NOWHERE, stream_of(lambda notice, pause: frames)).start(heard)
+    EventFeed(NOWHERE, stream_of(lambda notice, pause: frames)).start(heard)
     assert heard.until(2)[-1] == ("event", "good")
 
 

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from acp_client.history import replay
-from acp_client.updates import ToolCall, Usage, UserChunk
-from acp_client.wire import Stored
+from acp_client.protocol.updates import ToolCall, Usage, UserChunk
+from acp_client.protocol.wire import Stored
+from acp_client.session.history import replay
 from tests import recorded
 from tests.unit.acp_client.editor import (
     MESSAGE,

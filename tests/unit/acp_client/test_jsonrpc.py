@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acp_client import jsonrpc
-from acp_client.jsonrpc import Invalid, Notification, Request, Response, RpcError
+from acp_client.protocol import jsonrpc
+from acp_client.protocol.jsonrpc import Invalid, Notification, Response, RpcError, RpcRequest
 
 
 def line(**fields):
@@ -18,7 +18,7 @@ def line(**fields):
 @pytest.mark.parametrize("id_", [1, 0, -7, "a", None])
 def test_a_request_has_an_id(id_):
     got = jsonrpc.parse(line(id=id_, method="initialize", params={"a": 1}))
-    assert got == Request(id_, "initialize", msgspec.Raw(b'{"a": 1}'))
+    assert got == RpcRequest(id_, "initialize", msgspec.Raw(b'{"a": 1}'))
 
 
 def test_a_notification_has_none():
@@ -96,7 +96,7 @@ LONE = ["\\ud800", "\\uDC00", "\\ud83d x", "\\ude00\\ud83d", "\\ud800\\n", "\\\\
 )
 def test_half_a_surrogate_pair_anywhere_leaves_a_request_with_its_id(lone, where):
     got = jsonrpc.parse((where % lone).encode())
-    assert isinstance(got, Request)
+    assert isinstance(got, RpcRequest)
     assert (got.id, got.method[0]) == (7, "m")
     json.loads(bytes(got.params)).__repr__().encode()
 
@@ -135,7 +135,7 @@ def test_what_is_nested_too_deep_is_refused_under_its_id(depth):
 
 
 def test_what_is_just_deep_enough_is_taken():
-    assert isinstance(jsonrpc.parse(nested(255, id=7, method="x")), Request)
+    assert isinstance(jsonrpc.parse(nested(255, id=7, method="x")), RpcRequest)
 
 
 def test_brackets_without_end_are_a_parse_error():
@@ -146,7 +146,7 @@ def test_brackets_without_end_are_a_parse_error():
 @given(st.binary(max_size=40))
 def test_no_line_raises(data):
     got = jsonrpc.parse(data)
-    assert got is None or isinstance(got, Request | Notification | Response | Invalid)
+    assert got is None or isinstance(got, RpcRequest | Notification | Response | Invalid)
 
 
 def test_lines_are_single_lines():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from acp_client.mcp import servers_of
+from acp_client.content.mcp import servers_of
 
 BARE = {"type": "local", "command": ["x"], "environment": {}}
 

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from acp_client.options import Agent, Catalogue, Choices, Config, Providers, UnknownChoice
-from acp_client.wire import Session
+from acp_client.content.options import Agent, Catalogue, Choices, Config, Providers, UnknownChoice
+from acp_client.protocol.wire import Session
 
 PROVIDERS = {
     "providers": [

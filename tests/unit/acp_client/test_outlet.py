@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from acp_client.outlet import Outlet
-from acp_client.updates import AgentChunk, TextBlock, ThoughtChunk, ToolCallUpdate
+from acp_client.editor.outlet import EditorOutlet
+from acp_client.protocol.updates import AgentChunk, TextBlock, ThoughtChunk, ToolCallUpdate
 from tests.processes import wait_until
 
 
@@ -36,7 +36,7 @@ def filled(outlet):
 
 def test_lines_leave_in_order(pipe):
     read, write = pipe
-    outlet = Outlet(write)
+    outlet = EditorOutlet(write)
     outlet.update("ses_1", chunk("a"))
     outlet.send(b'{"id":1}\n')
     outlet.update("ses_1", chunk("b"))
@@ -55,7 +55,7 @@ def test_lines_leave_in_order(pipe):
 
 def test_chunks_that_wait_are_merged_within_their_message(pipe):
     read, write = pipe
-    outlet = Outlet(write)
+    outlet = EditorOutlet(write)
     filled(outlet)
     for update in (chunk("a"), chunk("b"), chunk("c", "msg_2"), chunk("d", "msg_2", ThoughtChunk)):
         outlet.update("ses_1", update)
@@ -69,7 +69,7 @@ def test_chunks_that_wait_are_merged_within_their_message(pipe):
 
 def test_updates_of_a_tool_that_wait_are_merged_up_to_its_next_status(pipe):
     read, write = pipe
-    outlet = Outlet(write)
+    outlet = EditorOutlet(write)
     filled(outlet)
     outlet.update("ses_1", ToolCallUpdate(toolCallId="c", status="in_progress", rawInput={"a": 1}))
     outlet.update("ses_1", ToolCallUpdate(toolCallId="c", title="x"))
@@ -90,7 +90,7 @@ def test_updates_of_a_tool_that_wait_are_merged_up_to_its_next_status(pipe):
 
 def test_whoever_reads_the_stream_waits_for_a_slow_editor(pipe):
     read, write = pipe
-    outlet = Outlet(write)
+    outlet = EditorOutlet(write)
     filled(outlet)
     for number in range(3000):
         outlet.update("ses_1", chunk("x", f"msg_{number}"))
@@ -107,7 +107,7 @@ def test_whoever_reads_the_stream_waits_for_a_slow_editor(pipe):
 
 def test_an_editor_that_is_gone_is_noticed():
     read, write = os.pipe()
-    outlet = Outlet(write)
+    outlet = EditorOutlet(write)
     os.close(read)
     outlet.send(b"x\n")
     assert outlet.broken.wait(20)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acp_client.wire import Stored
+from acp_client.protocol.wire import Stored
 from gateway.relay.coalesce import coalesce
 from tests import recorded
 from tests.envelopes import enveloped, raw

@@ -10,7 +10,7 @@ from tests.processes import DEADLINE_S, ROOT
 _PROGRAM = """
 import threading
 from msgspec import Struct
-from acp_client.decode import read
+from acp_client.protocol.decode import read
 
 begun, through = threading.Event(), threading.Event()
 

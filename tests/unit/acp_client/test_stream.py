@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from acp_client.stream import EventStream, StreamRefused
+from acp_client.api.stream import EventStream, StreamRefused
 from bus.backoff import Backoff
 from bus.origin import Origin
 from tests.fakes.stream_server import (
@@ -24,7 +24,7 @@ from tests.ports import free_port
 
 @pytest.fixture(autouse=True)
 def _quick_backoff(monkeypatch):
-    monkeypatch.setattr("acp_client.stream.Backoff", partial(Backoff, 0.01, 0.05))
+    monkeypatch.setattr("acp_client.api.stream.Backoff", partial(Backoff, 0.01, 0.05))
 
 
 def stream_of(url, *args, **options):
@@ -89,7 +89,7 @@ def test_after_a_reset_it_goes_on_after_the_last_id():
 
 
 def test_it_comes_back_when_the_server_says(monkeypatch):
-    monkeypatch.setattr("acp_client.stream.Backoff", Backoff)
+    monkeypatch.setattr("acp_client.api.stream.Backoff", Backoff)
     said = []
     scripts = answer(STREAM + b"retry: 100\n" + event("a", 1)), answer(STREAM + event("b", 2))
     with stream_server(*scripts, answer(STREAM + b"retry: 0\n" + event("c"))) as server:
@@ -206,8 +206,8 @@ def test_an_answer_that_is_no_stream_ends_it_for_good(status, body, kind):
 
 def test_waits_grow_until_an_event_arrives(monkeypatch):
     waits = []
-    monkeypatch.setattr("acp_client.stream.Backoff", partial(Backoff, 0.5, 30.0, 0.0))
-    monkeypatch.setattr("acp_client.stream.time.sleep", waits.append)
+    monkeypatch.setattr("acp_client.api.stream.Backoff", partial(Backoff, 0.5, 30.0, 0.0))
+    monkeypatch.setattr("acp_client.api.stream.time.sleep", waits.append)
     busy = answer_status("503 Busy")
     scripts = busy, busy, busy, answer(STREAM + event("a")), busy, answer(STREAM + event("b"))
     with stream_server(*scripts) as server:

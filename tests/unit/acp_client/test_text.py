@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acp_client.text import Replacement, Text
+from acp_client.session.text import Replacement, Text
 
 pieces = st.lists(st.text("ab \n🌊é", min_size=1, max_size=6), max_size=12)
 

@@ -4,11 +4,11 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from acp_client import patches, tools
-from acp_client.diffs import diff_of_permission, diffs_of
-from acp_client.places import locations_of
-from acp_client.updates import Content, Diff, ImageBlock, Location, TextBlock
-from acp_client.wire import Part, ToolState
+from acp_client.content import patches, tools
+from acp_client.content.diffs import diff_of_permission, diffs_of
+from acp_client.content.places import locations_of
+from acp_client.protocol.updates import Content, Diff, ImageBlock, Location, TextBlock
+from acp_client.protocol.wire import Part, ToolState
 
 HERE = "/srv/demo"
 UNIFIED = """\

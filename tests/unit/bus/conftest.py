@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 import zmq
 
-from bus import sockets
-from bus.codec import Frame, encode
 from bus.envelope import Envelope
-from bus.gap_repair import (
+from bus.transport import sockets
+from bus.transport.codec import Frame, encode
+from bus.transport.gap_repair import (
     Answer,
     Deliver,
     Joined,
@@ -19,9 +19,9 @@ from bus.gap_repair import (
     Replayed,
     Unanswered,
 )
-from bus.link import EventInlet
-from bus.replay import CannotRepair, NobodyThere
-from bus.subscriber import Subscriber
+from bus.transport.link import EventInlet
+from bus.transport.replay import CannotRepair, NobodyThere
+from bus.transport.subscriber import Subscriber
 from tests.processes import wait_until
 
 _LAST = b"that is all"

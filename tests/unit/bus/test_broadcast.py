@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 import zmq
 
-from bus import broadcast, sockets
-from bus.broadcast import MOST_TOPICS, Broadcast
+from bus.transport import broadcast, sockets
+from bus.transport.broadcast import MOST_TOPICS, Broadcast
 from tests.processes import free_port, wait_until
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bus.codec import Batch, Heartbeat, MalformedFrame, decode, encode
 from bus.envelope import Envelope
 from bus.events import Delta, Opaque
+from bus.transport.codec import Batch, Heartbeat, MalformedFrame, decode, encode
 
 TEXT = st.text(max_size=20)
 NAME = st.none() | TEXT

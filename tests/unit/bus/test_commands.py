@@ -13,8 +13,7 @@ import pytest
 import zmq.green
 from gevent.event import Event
 
-import bus.requester
-from bus import sockets
+import bus.transport.requester
 from bus.commands import (
     CommandFailed,
     Done,
@@ -25,9 +24,10 @@ from bus.commands import (
     SnapshotGet,
     Statuses,
 )
-from bus.link import Link
-from bus.requester import DeadlineExceeded, ProcessorGone, Requester
-from bus.responder import Responder
+from bus.transport import sockets
+from bus.transport.link import Link
+from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
+from bus.transport.responder import Responder
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -190,7 +190,7 @@ def test_a_processor_that_goes_away_is_noticed_before_the_deadline(channel):
 
 def test_a_processor_that_nobody_hears_but_that_answers_has_not_gone_away(channel, monkeypatch):
     clock = [1000.0]
-    monkeypatch.setattr(bus.requester.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(bus.transport.requester.time, "monotonic", lambda: clock[0])
     requester = channel.joined(lambda command: late(command) or (b"1", None))
     release = Event()
 
@@ -202,7 +202,7 @@ def test_a_processor_that_nobody_hears_but_that_answers_has_not_gone_away(channe
     call = gevent.spawn(requester.call, Statuses(), 30)
     for _ in range(10):
         gevent.sleep(0.1)  # what waits looks twice a second
-        clock[0] += 0.8 * bus.requester.SILENT_S
+        clock[0] += 0.8 * bus.transport.requester.SILENT_S
         requester.call(SessionGet("ses_1"))
     release.set()
     assert call.get(timeout=20).body == b"1"
@@ -242,14 +242,14 @@ def test_what_a_restarted_processor_carries_out_is_waited_for(channel):
 
 
 def test_who_insists_takes_a_late_answer_of_one_that_nobody_hears(channel, monkeypatch):
-    monkeypatch.setattr(bus.requester, "SILENT_S", 0.0)
+    monkeypatch.setattr(bus.transport.requester, "SILENT_S", 0.0)
     requester = channel.joined(lambda command: gevent.sleep(1.2) or (b"1", None))
     channel.alive = False
     assert requester.insist(Statuses()).body == b"1"
 
 
 def test_who_insists_asks_again_what_a_processor_has_lost(channel, monkeypatch):
-    monkeypatch.setattr(bus.requester, "PATIENCE_S", 6.0)
+    monkeypatch.setattr(bus.transport.requester, "PATIENCE_S", 6.0)
     asked = []
     requester = channel.joined(
         lambda command: (
@@ -262,7 +262,7 @@ def test_who_insists_asks_again_what_a_processor_has_lost(channel, monkeypatch):
 
 
 def test_patience_ends(channel, monkeypatch):
-    monkeypatch.setattr(bus.requester, "PATIENCE_S", 0.6)
+    monkeypatch.setattr(bus.transport.requester, "PATIENCE_S", 0.6)
     requester = channel.joined(lambda command: gevent.sleep(60))
     with pytest.raises(DeadlineExceeded, match=r"within 0\.6 s"):
         requester.insist(Statuses())

@@ -7,7 +7,7 @@ from tests.processes import ROOT
 
 _PROGRAM = """
 import sys
-from bus.cooperative import patch_standard_library
+from bus.process.cooperative import patch_standard_library
 patch_standard_library()
 import socket, gevent.socket
 assert socket.socket is gevent.socket.socket

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bus.endpoints import Endpoints, InvalidEndpoint
+from bus.transport.endpoints import Endpoints, InvalidEndpoint
 
 
 @pytest.mark.parametrize(

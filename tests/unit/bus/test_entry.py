@@ -8,7 +8,7 @@ import pytest
 
 from tests.processes import DEADLINE_S, environment
 
-ENTRY = "import sys; from bus import entry; sys.exit(entry.run('weir x', command, []))"
+ENTRY = "import sys; from bus.process import entry; sys.exit(entry.run('weir x', command, []))"
 SAYS = "def command(_):\n    print('… ' + 'x' * %d)\n    return 3\n"
 PATIENT = "import sys\ndef command(_):\n    sys.stdin.read()\n    print('x' * 9)\n    return 3\n"
 
@@ -32,7 +32,7 @@ def run(code: str, shell: str, **env: str) -> subprocess.CompletedProcess[str]:
 def test_a_service_ends_with_its_status_and_all_that_it_has_written(end, status):
     service = f"""
 import sys
-from bus import entry
+from bus.process import entry
 def command(_):
     print("x" * 100_000)
     print("y" * 100_000, file=sys.stderr, end="")
@@ -74,7 +74,7 @@ def test_a_full_disk_is_said_in_one_line(unbuffered):
 @pytest.mark.parametrize("unread", ["2> /dev/full", "2> >(true)", "2>&1 > /dev/null | true"])
 def test_an_error_that_cannot_be_written_changes_no_exit_status(unread):
     refuses = (
-        "import logging, sys; from bus.flags import BadFlag\n"
+        "import logging, sys; from bus.process.flags import BadFlag\n"
         "def command(_):\n"
         "    sys.stdin.read(); logging.warning('a'); raise BadFlag('--x: b' + 'x' * 100_000)\n"
     )

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.codec import Batch, decode, encode
 from bus.envelope import Envelope
 from bus.events import Delta, MalformedEvent, Opaque, event_of, from_json
 from bus.events.catalogue import (
@@ -21,6 +20,7 @@ from bus.events.catalogue import (
 from bus.events.message import AssistantMessage, Failure, MessagePath, MessageTime
 from bus.events.part import Span, TextPart, Tokens, ToolPart, ToolRunning
 from bus.events.session import Busy, Retry
+from bus.transport.codec import Batch, decode, encode
 from tests import recorded
 from tests.envelopes import dump
 

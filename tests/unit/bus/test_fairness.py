@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import gevent
 
-from bus.fairness import Gate, TimeSlice, Turnstile
+from bus.process.fairness import Gate, TimeSlice, Turnstile
 
 
 def until_over(hold, since_s=0.0):

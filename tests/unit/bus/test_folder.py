@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bus import folder
-from bus.folder import FolderInUse, FolderUnusable, check_owner, claimed
+from bus.process import folder
+from bus.process.folder import FolderInUse, FolderUnusable, check_owner, claimed
 
 
 def claim(path: Path, **how):

@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.codec import Batch, Heartbeat
 from bus.envelope import Envelope
 from bus.events import from_json
-from bus.gap_repair import (
+from bus.transport.codec import Batch, Heartbeat
+from bus.transport.gap_repair import (
     TRY_AGAIN_S,
     Deliver,
     GapRepair,

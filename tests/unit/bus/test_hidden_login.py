@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bus.hidden_login import without_login
-from bus.login import Login
+from bus.process.hidden_login import without_login
+from bus.process.login import Login
 from tests.processes import running
 
 ME = Login("me", "p:w")
@@ -46,7 +46,7 @@ def test_other_words_stay_as_they_are(words):
 @pytest.mark.parametrize("flags", [["--url", URL], ["--url", "http://a:p%3Aw@h", f"--url={URL}"]])
 def test_no_list_of_processes_shows_it(tmp_path, flags):
     code = (
-        "import os, sys, time; from bus import entry\n"
+        "import os, sys, time; from bus.process import entry\n"
         "def command(words):\n"
         "    print(os.environ['OPENCODE_SERVER_PASSWORD'], words, flush=True); time.sleep(60)\n"
         "sys.exit(entry.run('weir x', command, sys.argv[1:]))"
@@ -60,7 +60,7 @@ def test_no_list_of_processes_shows_it(tmp_path, flags):
 
 def test_a_login_in_a_url_that_does_not_count_is_hidden_as_well(tmp_path):
     code = (
-        "import os, sys, time; from bus import entry\n"
+        "import os, sys, time; from bus.process import entry\n"
         "def command(words):\n"
         "    print('OPENCODE_SERVER_PASSWORD' in os.environ, words, flush=True); time.sleep(60)\n"
         "sys.exit(entry.run('weir x', command, sys.argv[1:]))"

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from bus.commands import CommandFailed, Done, Replay
 from bus.log import HELD_S, LONG_RUN_EVENTS, SEGMENT_EVENTS, FellOff, Log
-from bus.publisher import Publisher
-from bus.replay import CannotRepair, answer, fetch
+from bus.transport.publisher import Publisher
+from bus.transport.replay import CannotRepair, answer, fetch
 from tests.envelopes import enveloped
 
 

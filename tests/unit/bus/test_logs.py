@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from bus.logs import FORMAT, OneLine
+from bus.process.logs import FORMAT, OneLine
 
 
 def line(message: str) -> str:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.flags import BadFlag
-from bus.login import Login
 from bus.origin import Origin
+from bus.process.flags import BadFlag
+from bus.process.login import Login
 from gateway.settings import read
 
 BUS = ["--bus", "ipc:///tmp/x"]

@@ -6,13 +6,13 @@ import time
 import gevent
 import pytest
 
-from bus import gap_repair
-from bus.codec import Batch, Heartbeat
 from bus.envelope import Envelope
 from bus.events import from_json
-from bus.publisher import BATCH_BYTES, BATCH_EVENTS, Publisher
-from bus.replay import CannotRepair, NobodyThere
-from bus.source_state import MOST_OVER
+from bus.transport import gap_repair
+from bus.transport.codec import Batch, Heartbeat
+from bus.transport.publisher import BATCH_BYTES, BATCH_EVENTS, Publisher
+from bus.transport.replay import CannotRepair, NobodyThere
+from bus.transport.source_state import MOST_OVER
 from tests.envelopes import dump
 
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bus.ledger import Ledger, entry
-from gateway.relay import Endpoint, Verdict
+from gateway.relay import Endpoint, ResumeVerdict
 from gateway.relay.entrance import Entrance
 from gateway.relay.frames import PIECE_BYTES
 from gateway.relay.relay import Cursor
@@ -47,7 +47,7 @@ def test_pieces_join_to_the_event(begin, deltas):
 
 def test_a_long_text_is_never_encoded_whole():
     _, upsert = grown("", ["x" * 1000] * 5000)
-    entrance = Entrance(Verdict.FRESH, Cursor(0, {}), upserts=(upsert,))
+    entrance = Entrance(ResumeVerdict.FRESH, Cursor(0, {}), upserts=(upsert,))
     for endpoint in Endpoint:
         pieces = list(entrance.pieces(endpoint))
         assert max(map(len, pieces)) <= PIECE_BYTES + entry._LONG

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from bus.entry import OutputLost
-from bus.heart import Notifier
+from bus.process.entry import OutputLost
+from bus.process.heart import Notifier
 from deploy import announcement
 from deploy.announcement import Announcement
 

@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from bus.heart import Heart, Notifier
+from bus.process.heart import Heart, Notifier
 from deploy.beats import Beats
 
 

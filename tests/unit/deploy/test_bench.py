@@ -9,7 +9,7 @@ from deploy.bench.crowd import end_of
 from deploy.bench.delays import arrivals, summed_up
 from deploy.bench.latency import Latency
 from deploy.bench.load import Measured
-from deploy.bench.reader import Reader, StreamEnded
+from deploy.bench.reader import BenchReader, StreamEnded
 from deploy.bench.received import Received
 from deploy.bench.verdict import verdict
 
@@ -82,7 +82,7 @@ class Pair:
 @pytest.mark.parametrize("cut", [1, 20, 60])
 def test_the_end_is_seen_wherever_it_is_cut(cut, framing):
     door = Pair()
-    reader = Reader(door, "/event", keeps=True)
+    reader = BenchReader(door, "/event", keeps=True)
     reader.begin(end_of("ses_1").encode())
     data = delta("x") + b'data: {"type":"session.idle","properties":{"sessionID":"ses_1"}}\n\n'
     at = len(data) - 3 - cut
@@ -98,7 +98,7 @@ def test_the_end_is_seen_wherever_it_is_cut(cut, framing):
 
 def test_the_end_is_seen_when_a_chunk_begins_within_it():
     door = Pair()
-    reader = Reader(door, "/event", keeps=False)
+    reader = BenchReader(door, "/event", keeps=False)
     reader.begin(end_of("ses_1").encode())
     end = end_of("ses_1").encode()
     door.server.send(delta("x") * 100 + end[:30] + b"\r\n2a\r\n" + end[30:] + b"}\n\n\r\n")
@@ -107,7 +107,7 @@ def test_the_end_is_seen_when_a_chunk_begins_within_it():
 
 def test_a_stream_that_ends_is_no_stream_that_is_silent():
     door = Pair()
-    reader = Reader(door, "/event", keeps=False)
+    reader = BenchReader(door, "/event", keeps=False)
     assert not reader.receive()
     door.server.close()
     with pytest.raises(StreamEnded):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from bus.flags import BadFlag
+from bus.process.flags import BadFlag
 from deploy import bus_folder as module
 from deploy.bus_folder import bus_folder
 

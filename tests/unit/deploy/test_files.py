@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bus.flags import BadFlag
-from bus.version import installed_version
+from bus.process.flags import BadFlag
+from bus.process.version import installed_version
 from deploy import files
-from deploy.files import Installation, Options, read, run, texts
+from deploy.files import FilesOptions, Installation, read, run, texts
 from tests.processes import ROOT
 from tests.unit.deploy.container import service
 
@@ -19,7 +19,7 @@ RELEASE = Installation("1.2.3", Path("/opt/a b/bin/weir"))
 
 def run_in(folder, force=False):
     out = io.StringIO()
-    assert run(Options(folder, force), out) == 0
+    assert run(FilesOptions(folder, force), out) == 0
     return out.getvalue()
 
 
@@ -114,5 +114,5 @@ def test_a_word_that_is_not_allowed_is_named(words, said):
 
 
 def test_the_folder_may_stand_before_or_after_the_flag():
-    assert read(["a b", "--force"]) == read(["--force", "a b"]) == Options(Path("a b"), True)
-    assert read([]) == Options()
+    assert read(["a b", "--force"]) == read(["--force", "a b"]) == FilesOptions(Path("a b"), True)
+    assert read([]) == FilesOptions()

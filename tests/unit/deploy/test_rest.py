@@ -1,10 +1,10 @@
 from itertools import pairwise
 
-from deploy.rest import Rest
+from deploy.cooldown import Cooldown
 
 
 def test_restarts_one_after_the_other_get_rarer():
-    rest = Rest()
+    rest = Cooldown()
     at = [second for second in range(1000, 2000) if rest.over(second)]
     gaps = [later - sooner for sooner, later in pairwise(at)]
     assert at[0] == 1000
@@ -14,7 +14,7 @@ def test_restarts_one_after_the_other_get_rarer():
 
 
 def test_after_a_long_time_of_peace_it_starts_over():
-    rest = Rest()
+    rest = Cooldown()
     for second in range(1000, 2000):
         rest.over(second)
     assert rest.over(10_000)

@@ -8,16 +8,16 @@ import pytest
 from msgspec.structs import replace
 
 from bus.backoff import Backoff
-from bus.flags import BadFlag, HelpAsked
-from bus.login import Login
 from bus.origin import Origin
+from bus.process.flags import BadFlag, HelpAsked
+from bus.process.login import Login
 from deploy import tail
 from tests.fakes.stream_server import STREAM, answer, answer_status, stream_server
 
 
 @pytest.fixture(autouse=True)
 def _quick_backoff(monkeypatch):
-    monkeypatch.setattr("acp_client.stream.Backoff", partial(Backoff, 0.01))
+    monkeypatch.setattr("acp_client.api.stream.Backoff", partial(Backoff, 0.01))
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,9 @@ def test_an_address_that_is_none_is_refused(url):
 
 def test_its_flags_may_stand_in_any_order():
     options = tail.read(["--json", "--session", "ses_1", "--url=http://h:1"], {})
-    assert options == tail.Options(Origin("http", "h", 1), "ses_1", None, True)
+    assert options == tail.TailOptions(Origin("http", "h", 1), "ses_1", None, True)
     here = Origin("http", "127.0.0.1", 4097)
-    assert tail.read([], {}) == tail.Options(here, None, None, False)
+    assert tail.read([], {}) == tail.TailOptions(here, None, None, False)
 
 
 def test_a_login_comes_from_the_url_or_from_the_environment():
@@ -53,7 +53,9 @@ def write(events, **changed):
     body = b"".join(b"data: %b\n\n" % event for event in events)
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="replace")
     with stream_server(answer(STREAM + body), answer_status("404 Not Found")) as server:
-        options = tail.Options(Origin.parse(server.url), session=None, directory=None, json=False)
+        options = tail.TailOptions(
+            Origin.parse(server.url), session=None, directory=None, json=False
+        )
         assert tail.run(replace(options, **changed), out) == 1
         asked = server.requests[0][0].split()[1]
     out.seek(0)
@@ -136,7 +138,7 @@ def follow(*scripts, events=(), **changed):
     body = b"".join(b"data: %b\n\n" % json.dumps(one).encode() for one in events)
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with stream_server(answer(STREAM + body), *scripts) as server:
-        options = tail.Options(Origin.parse(server.url), "ses_1", None, False)
+        options = tail.TailOptions(Origin.parse(server.url), "ses_1", None, False)
         status = tail.run(replace(options, **changed), out)
         asked = [head[0].split()[1] for head in server.requests]
     out.seek(0)
@@ -178,13 +180,13 @@ def test_a_past_that_cannot_be_had_is_said_to_be_and_the_stream_goes_on(capsys):
 
 def test_a_cause_is_said_once_and_a_wait_stays_short(capsys, monkeypatch):
     waits = []
-    monkeypatch.setattr("acp_client.stream.Backoff", Backoff)
-    monkeypatch.setattr("acp_client.stream.time.sleep", waits.append)
+    monkeypatch.setattr("acp_client.api.stream.Backoff", Backoff)
+    monkeypatch.setattr("acp_client.api.stream.time.sleep", waits.append)
     busy = answer_status("503 Full")
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     back = answer(STREAM + b"data: %b\n\n" % json.dumps(IDLE).encode())
     with stream_server(*[busy] * 12, back, answer_status("404 Not Found")) as server:
-        tail.run(tail.Options(Origin.parse(server.url), None, None, False), out)
+        tail.run(tail.TailOptions(Origin.parse(server.url), None, None, False), out)
     assert len(waits) == 13
     assert max(waits) <= 5.0
     said = capsys.readouterr().err
@@ -195,12 +197,12 @@ def test_a_cause_is_said_once_and_a_wait_stays_short(capsys, monkeypatch):
 def test_what_a_server_says_is_not_obeyed(capsys):
     refusal = answer_status("404 \x1b[2J", b"\x1b]0;owned\x07")
     with stream_server(refusal) as server:
-        tail.run(tail.Options(Origin.parse(server.url), None, None, False), io.StringIO())
+        tail.run(tail.TailOptions(Origin.parse(server.url), None, None, False), io.StringIO())
     said = capsys.readouterr().err
     assert "owned" in said
     assert "\x1b" not in said
     screen = io.StringIO()
     screen.isatty = lambda: True
     with stream_server(answer(STREAM + b'data: {"a":"\xc2\x9b"}\n\n'), refusal) as server:
-        tail.run(tail.Options(Origin.parse(server.url), None, None, True), screen)
+        tail.run(tail.TailOptions(Origin.parse(server.url), None, None, True), screen)
     assert screen.getvalue() == '{"a":"\\u009b"}\n'

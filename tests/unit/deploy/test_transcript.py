@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from deploy.transcript.page import Page
+from deploy.transcript.page import TranscriptPage
 from deploy.transcript.transcript import Transcript
 from tests import recorded
 
@@ -15,7 +15,7 @@ STAMP = re.compile(r"^(?:\d\d-\d\d )?\d\d:\d\d:\d\d ", re.MULTILINE)
 
 
 def text_of(events, colour=False, **how):
-    transcript = Transcript(Page(colour), **how)
+    transcript = Transcript(TranscriptPage(colour), **how)
     return "".join(transcript.text(event) for event in events)
 
 
@@ -314,7 +314,7 @@ def test_two_sessions_are_told_apart_by_short_names():
 
 def test_the_past_of_a_session_is_dated_and_not_told_again_by_the_stream():
     now = time.mktime((2026, 11, 27, 13, 45, 2, 0, 0, -1))
-    transcript = Transcript(Page(clock=lambda: now))
+    transcript = Transcript(TranscriptPage(clock=lambda: now))
     user, answer = message("user", "msg_0"), message("assistant", "msg_1", completed=2)
     parts = [snapshot("one\ntwo", ended=True)["properties"]["part"]]
     failure = {"name": "APIError", "data": {"message": "no"}}
@@ -343,7 +343,7 @@ def test_the_past_of_a_session_is_dated_and_not_told_again_by_the_stream():
 @pytest.mark.parametrize("time", [None, 7, {}, *({"created": c} for c in (1e300, -1, "x", {}))])
 @pytest.mark.parametrize("odd", [{}, {"info": 7}, {"info": {"error": 7}, "parts": [7, {}]}])
 def test_a_past_of_a_form_that_nobody_foresaw_is_read_as_far_as_it_can_be(time, odd):
-    transcript = Transcript(Page())
+    transcript = Transcript(TranscriptPage())
     good = {"info": message("user")["properties"]["info"] | {"time": time}}
     good["parts"] = [snapshot("hi", ended=True)["properties"]["part"]]
     written = transcript.history({"id": SESSION, "title": "t", "time": time}, [odd, good])

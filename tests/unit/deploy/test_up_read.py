@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.flags import BadFlag, HelpAsked
+from bus.process.flags import BadFlag, HelpAsked
 from deploy import up
 
 HOME = {"XDG_STATE_HOME": "/srv/state"}

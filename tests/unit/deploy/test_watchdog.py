@@ -7,7 +7,7 @@ from bus.backoff import Backoff
 from deploy import rest, watchdog
 from deploy.beats import Beats
 from deploy.limits import Limits
-from deploy.sample import Usage
+from deploy.sample import ProcessUsage
 from deploy.sample_log import SampleLog
 from deploy.watchdog import Watchdog
 
@@ -37,7 +37,7 @@ def test_restarts_for_memory_get_rarer(tmp_path, beats, monkeypatch, caplog):
         restarts.append(now)
         service.pid += 1
 
-    monkeypatch.setattr(watchdog, "usages", lambda pid: [Usage(pid, 2 * LIMIT, 9)])
+    monkeypatch.setattr(watchdog, "usages", lambda pid: [ProcessUsage(pid, 2 * LIMIT, 9)])
     monkeypatch.setattr(watchdog, "_signal", end)
     # Jitter may put the last restart past the end of the test.
     monkeypatch.setattr(rest, "Backoff", partial(Backoff, jitter=0))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from acp_client import settings as acp
-from bus.flags import HelpAsked
+from bus.process.flags import HelpAsked
 from deploy import files, tail, up
 from deploy.bench import command as bench
 from deploy.doctor import command as doctor

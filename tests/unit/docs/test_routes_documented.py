@@ -3,15 +3,15 @@
 import re
 from pathlib import Path
 
-from gateway import metrics
-from gateway.checkup import Diagnosis, ProcessorStatus
 from gateway.console import add_console
-from gateway.counts import Counts
-from gateway.evictions import Cause
+from gateway.monitor import metrics
+from gateway.monitor.checkup import Diagnosis, ProcessorStatus
+from gateway.monitor.survey import Survey
 from gateway.relay import Endpoint
-from gateway.relay.entrance import Verdict
+from gateway.relay.entrance import ResumeVerdict
 from gateway.resources import add_native_routes
-from gateway.survey import Survey
+from gateway.streams.counts import Counts
+from gateway.streams.evictions import Cause
 from tests.fakes.posts import post_of, source_of
 from tests.processes import ROOT
 from tests.unit.docs.pages import named, rows, section
@@ -120,7 +120,9 @@ def test_the_table_of_metrics_has_every_metric():
 def test_the_table_of_metrics_explains_every_cause_and_every_verdict():
     words = {first: named(cell) for first, cell in rows(section(OPERATIONS, "Metrics"))}
     assert sorted(words["`weir_evictions_total{cause}`"]) == sorted(one.value for one in Cause)
-    assert sorted(words["`weir_resumes_total{verdict}`"]) == sorted(one.value for one in Verdict)
+    assert sorted(words["`weir_resumes_total{verdict}`"]) == sorted(
+        one.value for one in ResumeVerdict
+    )
 
 
 def test_every_bound_that_the_page_names_is_a_flag_or_stands_in_the_code():

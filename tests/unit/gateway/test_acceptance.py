@@ -9,8 +9,8 @@ import pytest
 from gevent import socket
 from gevent.pool import Group
 
-from gateway.acceptance import Acceptance
 from gateway.door.slots import Slots
+from gateway.gunicorn.acceptance import Acceptance
 
 SILENT = 50
 

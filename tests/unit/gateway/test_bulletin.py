@@ -4,15 +4,15 @@ import os
 import time
 
 from bus.events import from_json
-from bus.heart import Heart, Notifier
-from bus.publisher import Publisher
-from bus.source_state import SourceCounts, SourceState
-from gateway.bulletin import Bulletin
-from gateway.loop_lag import LoopLag
-from gateway.observer import MAX_LAGGARDS, Observer, lag_at
-from gateway.readers import Readers
+from bus.process.heart import Heart, Notifier
+from bus.transport.publisher import Publisher
+from bus.transport.source_state import SourceCounts, SourceState
+from gateway.monitor.bulletin import Bulletin
+from gateway.monitor.loop_lag import LoopLag
+from gateway.monitor.observer import MAX_LAGGARDS, Observer, lag_at
+from gateway.monitor.scoreboard import Scoreboard
 from gateway.relay import Cursor, Endpoint, Log, Relay, View
-from gateway.scoreboard import Scoreboard
+from gateway.streams.readers import Readers
 from gateway.unknown_routes import UnknownRoutes
 from tests.envelopes import dump, enveloped
 

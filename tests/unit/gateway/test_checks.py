@@ -2,9 +2,9 @@
 
 import pytest
 
-from gateway import checks
-from gateway.checks import Heard
-from gateway.status import Fill
+from gateway.monitor import checks
+from gateway.monitor.checks import Heard
+from gateway.monitor.status import Fill
 from tests.fakes.posts import post_of
 
 

@@ -6,17 +6,17 @@ import time
 
 import pytest
 
-from bus.heart import Heart, Notifier
-from bus.requester import ProcessorGone
-from bus.source_state import SourceState
-from gateway.bulletin import Bulletin
-from gateway.checkup import Checkup, ProcessorStatus
-from gateway.loop_lag import LoopLag
-from gateway.observer import Observer
-from gateway.readers import Readers
-from gateway.readiness import ReadinessMemory
+from bus.process.heart import Heart, Notifier
+from bus.transport.requester import ProcessorGone
+from bus.transport.source_state import SourceState
+from gateway.monitor.bulletin import Bulletin
+from gateway.monitor.checkup import Checkup, ProcessorStatus
+from gateway.monitor.loop_lag import LoopLag
+from gateway.monitor.observer import Observer
+from gateway.monitor.readiness import ReadinessMemory
+from gateway.monitor.scoreboard import Scoreboard
 from gateway.relay import Relay
-from gateway.scoreboard import Scoreboard
+from gateway.streams.readers import Readers
 from gateway.unknown_routes import UnknownRoutes
 from tests.fakes.requester import ScriptedRequester
 

@@ -8,10 +8,10 @@ import gevent
 import pytest
 from gevent import socket
 
-from gateway import connection
-from gateway.connection import Account, Connection
-from gateway.evictions import Cause
-from gateway.neighbour import Neighbours
+from gateway.streams import connection
+from gateway.streams.connection import Account, StreamConnection
+from gateway.streams.evictions import Cause
+from gateway.streams.neighbour import Neighbours
 
 MEGABYTE = b"x" * 1_000_000
 AWHILE_S = 100.0
@@ -41,7 +41,7 @@ class Serving:
         until(lambda: self.connection)
 
     def _serve(self, server, neighbours):
-        self.connection = Connection(server, 30, neighbours)
+        self.connection = StreamConnection(server, 30, neighbours)
         try:
             while True:
                 server.sendall(MEGABYTE)
@@ -81,7 +81,7 @@ def test_one_that_reads_nothing_is_stalled_as_long_as_something_waits(pair):
 def test_one_that_has_taken_all_is_not_stalled(pair):
     server, client = pair
     made = []
-    gevent.spawn(lambda: made.append(Connection(server, 30, Neighbours()))).join()
+    gevent.spawn(lambda: made.append(StreamConnection(server, 30, Neighbours()))).join()
     server.sendall(b"a little")
     assert client.recv(100) == b"a little"
     until(lambda: made[0].stalled(time.monotonic() + AWHILE_S)[0] == 0)
@@ -91,7 +91,7 @@ def test_what_came_after_the_last_look_has_not_waited_since_that(pair, monkeypat
     """It is on its way, to a peer that acknowledges what it gets."""
     server, _ = pair
     made = []
-    gevent.spawn(lambda: made.append(Connection(server, 30, Strangers()))).join()
+    gevent.spawn(lambda: made.append(StreamConnection(server, 30, Strangers()))).join()
     queued = iter([0, 5, 5])
     monkeypatch.setattr(connection, "_queued", lambda _: next(queued))
     monkeypatch.setattr(connection, "_account", lambda *_: Account(10, 0.0))
@@ -103,7 +103,7 @@ def test_what_waits_behind_a_heartbeat_waits_since_that_was_written(
     pair, monkeypatch, also_written
 ):
     made = []
-    gevent.spawn(lambda: made.append(Connection(pair[0], 30, Strangers()))).join()
+    gevent.spawn(lambda: made.append(StreamConnection(pair[0], 30, Strangers()))).join()
     queued = iter([0, 5, 5, 5])
     monkeypatch.setattr(connection, "_queued", lambda _: next(queued))
     monkeypatch.setattr(connection, "_account", lambda *_: Account(10, 0.0))
@@ -119,7 +119,7 @@ def test_what_waits_behind_a_heartbeat_waits_since_that_was_written(
 
 def test_what_is_written_after_a_heartbeat_arrived_has_not_waited_since_that(pair, monkeypatch):
     made = []
-    gevent.spawn(lambda: made.append(Connection(pair[0], 30, Strangers()))).join()
+    gevent.spawn(lambda: made.append(StreamConnection(pair[0], 30, Strangers()))).join()
     queued = iter([0, 0, 5])
     monkeypatch.setattr(connection, "_queued", lambda _: next(queued))
     monkeypatch.setattr(connection, "_account", lambda *_: Account(10, 0.0))
@@ -176,19 +176,19 @@ PROBED = {
 
 def test_the_kernel_gives_up_a_peer_elsewhere_later_than_weir_does(pair):
     server, _ = pair
-    gevent.spawn(Connection, server, 30, Strangers()).join()
+    gevent.spawn(StreamConnection, server, 30, Strangers()).join()
     assert {option: server.getsockopt(*option) for option in PROBED} == PROBED
 
 
 def test_the_kernel_leaves_a_peer_on_this_machine_to_weir(pair):
     server, _ = pair
-    gevent.spawn(Connection, server, 30, Neighbours()).join()
+    gevent.spawn(StreamConnection, server, 30, Neighbours()).join()
     assert server.getsockopt(TCP, plain.TCP_USER_TIMEOUT) == 0
 
 
 def test_the_kernel_holds_little_for_a_reader_that_reads_nothing(pair):
     server, _ = pair
-    gevent.spawn(Connection, server, 30, Neighbours()).join()
+    gevent.spawn(StreamConnection, server, 30, Neighbours()).join()
     server.setblocking(False)
     held = 0
     with contextlib.suppress(BlockingIOError):
@@ -211,7 +211,7 @@ def test_a_reset_ends_the_write_that_is_in_flight_and_the_peer_gets_rst(pair):
 def test_a_peer_that_leaves_is_told_of_at_once(pair):
     server, client = pair
     left = []
-    gevent.spawn(lambda: Connection(server, 30, Neighbours()).watch(left.append)).join()
+    gevent.spawn(lambda: StreamConnection(server, 30, Neighbours()).watch(left.append)).join()
     client.shutdown(plain.SHUT_WR)
     until(lambda: left)
     assert left == [Cause.GONE]

@@ -1,11 +1,11 @@
 """Every worker lists the readers of all workers that ended last."""
 
-from gateway.departures import MOST, Departures
-from gateway.evictions import Cause
-from gateway.reader import Client
-from gateway.readers import Readers
+from gateway.monitor.scoreboard import Scoreboard
 from gateway.relay import Relay
-from gateway.scoreboard import Scoreboard
+from gateway.streams.departures import MOST, Departures
+from gateway.streams.evictions import Cause
+from gateway.streams.reader import StreamClient
+from gateway.streams.readers import Readers
 from tests.envelopes import instance
 
 
@@ -15,7 +15,7 @@ def worker(board, seat):
 
 
 def ended(readers, agent, cause=None):
-    reader = readers.open(instance(), client=Client("127.0.0.1", agent))
+    reader = readers.open(instance(), client=StreamClient("127.0.0.1", agent))
     if cause is not None:
         reader.leave(cause)
     readers.discard(reader)

@@ -5,10 +5,10 @@ import time
 import gevent
 import pytest
 
-from gateway.draining import drain
-from gateway.evictions import Cause
-from gateway.readers import Readers, TooManyReaders
 from gateway.relay import Relay
+from gateway.streams.draining import drain
+from gateway.streams.evictions import Cause
+from gateway.streams.readers import Readers, TooManyReaders
 from tests.envelopes import instance
 from tests.processes import at_best
 

@@ -5,10 +5,10 @@ import msgspec
 import pytest
 
 from bus.commands import CommandFailed, Done
-from bus.requester import ProcessorGone
-from gateway.folders import Folders
-from gateway.readers import Readers
+from bus.transport.requester import ProcessorGone
+from gateway.folders import SourceFolders
 from gateway.relay import Endpoint, Relay, View
+from gateway.streams.readers import Readers
 from tests.envelopes import enveloped
 from tests.unit.bus.test_ledger import status
 
@@ -37,7 +37,7 @@ class Rig:
 
     def __init__(self, *feeds, learns=True):
         self.readers = Readers(Relay(), 100)
-        self.folders = Folders(feeds, self.readers, "/start", learns)
+        self.folders = SourceFolders(feeds, self.readers, "/start", learns)
 
     def follow(self, directory, last_id=None):
         reader = self.readers.open(View(Endpoint.INSTANCE, directory), last_id)

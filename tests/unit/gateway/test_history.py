@@ -1,7 +1,7 @@
 """The history of figures: one row a second, whichever worker writes it."""
 
-from gateway.counts import Counts, Sent
-from gateway.history import COLUMNS, History, Sample, sample_of
+from gateway.monitor.history import COLUMNS, History, Sample, sample_of
+from gateway.streams.counts import Counts, Sent
 from tests.fakes.posts import post_of
 
 SECOND_MS = 1000

@@ -3,7 +3,7 @@
 import pytest
 from falcon.testing import TestClient
 
-from bus.requester import ProcessorGone
+from bus.transport.requester import ProcessorGone
 from tests.fakes.requester import ScriptedRequester, native_app
 
 ALLOWED = [

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import validate
 
 from bus.commands import CommandFailed
-from bus.requester import DeadlineExceeded, ProcessorGone
+from bus.transport.requester import DeadlineExceeded, ProcessorGone
 from tests import recorded
 from tests.fakes.requester import native
 

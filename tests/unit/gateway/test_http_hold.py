@@ -6,7 +6,7 @@ import pytest
 from falcon.testing import TestClient
 
 from gateway.errors import install_error_handlers
-from gateway.resources.hold import Hold
+from gateway.resources.hold import HoldRoute
 from gateway.unknown_routes import UnknownRoutes
 
 
@@ -14,7 +14,7 @@ from gateway.unknown_routes import UnknownRoutes
 def client():
     app = falcon.App()
     install_error_handlers(app, UnknownRoutes())
-    app.add_route("/weir/hold", Hold())
+    app.add_route("/weir/hold", HoldRoute())
     return TestClient(app)
 
 

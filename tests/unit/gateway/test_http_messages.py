@@ -13,7 +13,7 @@ from bus.commands import (
     Prompt,
     TurnWait,
 )
-from bus.requester import DeadlineExceeded, ProcessorGone
+from bus.transport.requester import DeadlineExceeded, ProcessorGone
 from tests.fakes.requester import native
 
 PROMPT = '{"parts":[{"type":"text","text":"hello"}]}'

@@ -5,7 +5,7 @@ import pytest
 from gevent.event import Event
 
 from bus.commands import PIECE_BYTES, CommandFailed, MessageList, More
-from bus.requester import DeadlineExceeded, ProcessorGone
+from bus.transport.requester import DeadlineExceeded, ProcessorGone
 from gateway.resources.courier import Courier, _Delivery
 from tests.fakes.requester import ScriptedRequester, native
 

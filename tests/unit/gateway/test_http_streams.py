@@ -6,7 +6,7 @@ from falcon.testing import TestClient
 
 from gateway.errors import install_error_handlers
 from gateway.relay import Endpoint
-from gateway.resources.events import EventStream
+from gateway.resources.events import EventStreamRoute
 from gateway.unknown_routes import UnknownRoutes
 
 UNUSED = None
@@ -17,7 +17,7 @@ def asked(query: str):
     app = falcon.App()
     install_error_handlers(app, UnknownRoutes())
     parts = (Endpoint.GLOBAL, *[UNUSED] * 6)
-    app.add_route("/global/event", EventStream(*parts))
+    app.add_route("/global/event", EventStreamRoute(*parts))
     return TestClient(app).simulate_head("/global/event", query_string=query)
 
 

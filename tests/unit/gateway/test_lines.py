@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.resources.lines import Lines
+from gateway.resources.lines import RequestLines
 
 LONGEST = 20
 
@@ -28,7 +28,7 @@ class Bytes:
 def lines_of(pieces: list[bytes], is_live: bool, most: int = 3) -> list[bytes | None]:
     wire: Any = SimpleNamespace(ahead=b"", has_unread=lambda: False)
     body: Any = Bytes(pieces)
-    lines = Lines(body, wire, LONGEST, is_live)
+    lines = RequestLines(body, wire, LONGEST, is_live)
     found: list[bytes | None] = []
     while not lines.ended:
         batch = lines.batch(most)
@@ -67,7 +67,7 @@ def test_a_line_without_an_end_holds_no_more_than_a_line_may_have() -> None:
 
     body: Any = Endless([b"x" * 15] * 20 + [b"\nshort\n"])
     wire: Any = SimpleNamespace(ahead=b"", has_unread=lambda: False)
-    lines = Lines(body, wire, LONGEST, False)
+    lines = RequestLines(body, wire, LONGEST, False)
     assert lines.batch(10) == [None, b"short"]
     assert max(held) <= LONGEST
 
@@ -75,7 +75,7 @@ def test_a_line_without_an_end_holds_no_more_than_a_line_may_have() -> None:
 def test_a_line_that_is_too_long_is_known_before_it_ends() -> None:
     body: Any = Bytes([b"x" * 15] * 20 + [b"\nshort\n"])
     wire: Any = SimpleNamespace(ahead=b"", has_unread=lambda: False)
-    lines = Lines(body, wire, LONGEST, True)
+    lines = RequestLines(body, wire, LONGEST, True)
     assert lines.batch(10) == [None]
     assert len(body._pieces) == 19
     assert lines.batch(10) == [b"short"]

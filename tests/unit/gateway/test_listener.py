@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from bus.flags import BadFlag
-from gateway import listener
-from gateway.listener import listen
+from bus.process.flags import BadFlag
+from gateway.gunicorn import listener
+from gateway.gunicorn.listener import listen
 
 
 def has_ipv6() -> bool:

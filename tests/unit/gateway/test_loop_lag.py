@@ -6,8 +6,8 @@ import time
 import gevent
 import pytest
 
-from bus.heart import LAG, Heart, Notifier
-from gateway.loop_lag import LoopLag
+from bus.process.heart import LAG, Heart, Notifier
+from gateway.monitor.loop_lag import LoopLag
 
 
 @pytest.fixture

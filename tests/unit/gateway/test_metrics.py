@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from bus.source_state import SourceCounts
-from gateway import metrics
-from gateway.checkup import Diagnosis, ProcessorStatus
-from gateway.counts import Counts, Sent
-from gateway.exposition import by, counter, exposition, gauge
-from gateway.survey import Survey
+from bus.transport.source_state import SourceCounts
+from gateway.monitor import metrics
+from gateway.monitor.checkup import Diagnosis, ProcessorStatus
+from gateway.monitor.exposition import by, counter, exposition, gauge
+from gateway.monitor.survey import Survey
+from gateway.streams.counts import Counts, Sent
 from tests.fakes.posts import post_of, source_of
 
 BUS = "ipc:///bus"

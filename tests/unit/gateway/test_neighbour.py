@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from gateway.neighbour import Neighbours
+from gateway.streams.neighbour import Neighbours
 from tests.processes import wait_until
 
 

@@ -17,20 +17,20 @@ from gevent import socket
 
 from bus.ids import Ids
 from bus.sse import EventStreamParser
-from gateway.connection import Connection
 from gateway.door import wire as wire_module
 from gateway.door.slots import Slots
 from gateway.door.slow_lane import SlowLane
 from gateway.door.wire import Wire
-from gateway.evictions import Cause
-from gateway.heartbeats import Heartbeats
-from gateway.neighbour import Neighbours
-from gateway.outlet import Outlet
 from gateway.proxy.failures import ClientGone
-from gateway.readers import Readers
 from gateway.relay import Relay
 from gateway.relay.frames import in_chunks
-from gateway.stream import Stream
+from gateway.streams.connection import StreamConnection
+from gateway.streams.evictions import Cause
+from gateway.streams.heartbeats import Heartbeats
+from gateway.streams.neighbour import Neighbours
+from gateway.streams.outlet import Outlet
+from gateway.streams.readers import Readers
+from gateway.streams.stream import Stream
 from tests.envelopes import DIRECTORY, enveloped, instance
 from tests.unit.bus.test_ledger import delta, status
 
@@ -73,7 +73,7 @@ class Worker:
         return client, wire
 
     def _answer(self, wire, chunked):
-        connection = Connection(wire.sock, 30, Neighbours())
+        connection = StreamConnection(wire.sock, 30, Neighbours())
         reader = self.readers.open(instance(), from_now=True)
         wire.begin_request(False)
         wire.become_stream()

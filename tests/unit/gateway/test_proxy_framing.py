@@ -4,7 +4,7 @@ import h11
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.proxy.framing import Ending, Framing
+from gateway.proxy.framing import BodyEnding, BodyFraming
 
 PIECES = st.lists(st.binary(max_size=20), max_size=6)
 STATUS = st.sampled_from([200, 204, 206, 304, 404, 500])
@@ -16,7 +16,7 @@ def said_length(pieces):
 
 @given(STATUS, st.sampled_from(["GET", "HEAD", "POST"]), PIECES, st.booleans(), st.booleans())
 def test_a_client_reads_the_body_that_the_upstream_sent(status, method, pieces, length, keep):
-    framing = Framing(method, http11=True, keep_alive=keep)
+    framing = BodyFraming(method, http11=True, keep_alive=keep)
     headers = [*(said_length(pieces) if length else []), (b"X-A", b"1"), (b"X-A", b"2")]
     wire = framing.informational(103, b"Early", [(b"Link", b"<x>")])
     wire += framing.head(status, b"Fine", headers)
@@ -39,14 +39,14 @@ def test_a_client_reads_the_body_that_the_upstream_sent(status, method, pieces, 
         body += event.data
     assert isinstance(event, h11.EndOfMessage)
     assert body == (b"" if bare else b"".join(pieces))
-    chunked = framing.ending is Ending.CHUNKS
+    chunked = framing.ending is BodyEnding.CHUNKS
     assert event.headers.raw_items() == ([(b"X-Sum", b"9")] if chunked else [])
     assert client.trailing_data[0] == b""
 
 
 @given(PIECES)
 def test_a_client_of_http_1_0_gets_plain_bytes_until_the_end_of_the_connection(pieces):
-    framing = Framing("GET", http11=False, keep_alive=True)
+    framing = BodyFraming("GET", http11=False, keep_alive=True)
     assert framing.informational(103, b"Early", []) == b""
     head = framing.head(200, b"OK", [(b"Transfer-Encoding", b"chunked")])
     assert head == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
@@ -55,7 +55,7 @@ def test_a_client_of_http_1_0_gets_plain_bytes_until_the_end_of_the_connection(p
 
 
 def test_of_two_lengths_the_chunks_count():
-    framing = Framing("GET", http11=True, keep_alive=True)
+    framing = BodyFraming("GET", http11=True, keep_alive=True)
     both = [(b"Content-Length", b"3"), (b"Transfer-Encoding", b"chunked")]
     assert framing.head(200, b"OK", both) == (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -63,6 +63,6 @@ def test_of_two_lengths_the_chunks_count():
 
 
 def test_a_length_that_connection_names_still_frames_the_body():
-    framing = Framing("GET", http11=True, keep_alive=True)
+    framing = BodyFraming("GET", http11=True, keep_alive=True)
     named = [(b"Content-Length", b"3"), (b"Connection", b"content-length")]
     assert framing.head(200, b"OK", named) == b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"

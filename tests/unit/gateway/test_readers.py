@@ -7,9 +7,9 @@ import gevent
 import pytest
 from msgspec.structs import replace
 
-from gateway.evictions import Cause
-from gateway.readers import Readers
-from gateway.relay import Endpoint, Log, Relay, Verdict, View, pacing
+from gateway.relay import Endpoint, Log, Relay, ResumeVerdict, View, pacing
+from gateway.streams.evictions import Cause
+from gateway.streams.readers import Readers
 from tests.envelopes import enveloped, instance
 from tests.fakes.outlet import FakeOutlet, waiting
 from tests.unit.bus.test_ledger import delta, part, status
@@ -25,7 +25,7 @@ def test_one_who_came_while_nothing_was_known_is_told_all_that_a_snapshot_brings
     over = enveloped([part("a", time={"start": 1, "end": 2}), status("idle")])
     readers.relay = clone_of(over, 2)
     entrance = readers.catch_up(reader)
-    assert entrance.verdict is Verdict.FOREIGN
+    assert entrance.verdict is ResumeVerdict.FOREIGN
     assert len(told(entrance, instance())) == 2
 
 

@@ -5,8 +5,8 @@ import json
 import gevent
 
 from bus.commands import CommandFailed, Readiness
-from bus.requester import DeadlineExceeded, ProcessorGone
-from gateway.readiness import ReadinessMemory
+from bus.transport.requester import DeadlineExceeded, ProcessorGone
+from gateway.monitor.readiness import ReadinessMemory
 from tests.fakes.requester import ScriptedRequester
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from gateway.scoreboard import Scoreboard, TooLong
+from gateway.monitor.scoreboard import Scoreboard, TooLong
 from tests.processes import wait_until
 
 

@@ -5,10 +5,10 @@ import time
 import gevent
 import pytest
 
-from gateway.evictions import Cause
-from gateway.readers import Readers
 from gateway.relay import Relay
-from gateway.shedding import Shedding
+from gateway.streams.evictions import Cause
+from gateway.streams.readers import Readers
+from gateway.streams.shedding import Shedding
 from tests.envelopes import instance
 from tests.fakes.outlet import FakeOutlet
 

@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from bus.sse import EventStreamParser
-from gateway.readers import Readers
 from gateway.relay import Log, Relay
+from gateway.streams.readers import Readers
 from tests.envelopes import enveloped, instance
 from tests.fakes.outlet import opened as opened_stream
 from tests.reference import fold

@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import gevent
 
-from gateway.checkup import Diagnosis
-from gateway.counts import Counts
-from gateway.survey import Survey, Surveyor
+from gateway.monitor.checkup import Diagnosis
+from gateway.monitor.survey import Survey, Surveyor
+from gateway.streams.counts import Counts
 from tests.processes import at_best
 
 

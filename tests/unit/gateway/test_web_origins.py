@@ -2,7 +2,7 @@
 
 import pytest
 
-from bus.flags import BadFlag
+from bus.process.flags import BadFlag
 from gateway.settings import read
 from gateway.web_origins import WebOrigins
 

@@ -9,30 +9,30 @@ from pathlib import Path
 from typing import Any, Self
 
 from bus.bodies import CreateBody, PromptBody, TextInput
-from bus.codec import Batch, decode
 from bus.events.message import MessagePath
 from bus.ids import Ids
-from bus.publisher import Publisher
+from bus.transport.codec import Batch, decode
+from bus.transport.publisher import Publisher
 from processor.agents.agents import Agents
-from processor.answer import Answer
-from processor.asks import Asks
-from processor.bounds import Bounds
 from processor.clock import now_ms
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import SessionCommands
 from processor.engines.demo import DemoEngine
 from processor.engines.engine import Engine
-from processor.generated import Generated
-from processor.record import Record, Services
-from processor.retelling import retell
-from processor.room import Room
-from processor.statuses import Statuses
+from processor.native.answer import Answer
+from processor.native.asks import PendingAsks
+from processor.native.bounds import Bounds
+from processor.native.generated import Generated
+from processor.native.record import Record, Services
+from processor.native.retelling import retell
+from processor.native.room import MemoryRoom
+from processor.native.statuses import LiveStatuses
+from processor.native.turn import Turn, aborted
+from processor.native.turns import Turns
 from processor.store import chunks, messages, recovery, sessions
 from processor.store.database import Database
 from processor.store.drafts import Drafts
 from processor.store.messages import WithParts
-from processor.turn import Turn, aborted
-from processor.turns import Turns
 
 DIRECTORY = "/srv/demo/proj1"
 
@@ -62,10 +62,12 @@ class Rig:
         self.database = Database(folder / "weir.db", bounds.state_quota)
         self.drafts = Drafts(lambda pending: self.database.call(chunks.append, pending))
         self.publisher = Publisher(bus, "p1")
-        self.services = Services(self.database, self.drafts, self.publisher, self.ids, Statuses())
-        self.room = Room(bounds.turn_memory)
+        self.services = Services(
+            self.database, self.drafts, self.publisher, self.ids, LiveStatuses()
+        )
+        self.room = MemoryRoom(bounds.turn_memory)
         self.turns = Turns(partial(self.database.call, messages.prompt), self._start, bounds)
-        self.asks = Asks()
+        self.asks = PendingAsks()
         self.agents = Agents(self.services, self.asks, None, self.turns, self.turn_for)
         self.sessions = SessionCommands(
             self.services, self.turns, "0.0.0", DemoEngine.offer, self.agents

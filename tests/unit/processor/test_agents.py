@@ -21,8 +21,8 @@ from bus.commands import (
 from bus.events.session import Option, Question
 from processor.agents.agents import Agents
 from processor.agents.lines import DELTAS_AT_ONCE
+from processor.native.tool_calls import MOST_OUTPUT
 from processor.store import agents as store
-from processor.tool_calls import MOST_OUTPUT
 from tests.reference import fold
 from tests.unit.processor.rig import DIRECTORY, Rig
 

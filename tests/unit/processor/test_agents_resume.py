@@ -19,7 +19,7 @@ from bus.bodies import PermissionBody, PromptBody, TextInput
 from bus.commands import Asks, PermissionReply
 from bus.events.catalogue import PermissionAsked
 from processor.agents import agents
-from processor.tool_calls import SHOWN_LENGTH
+from processor.native.tool_calls import SHOWN_LENGTH
 from tests.reference import fold
 from tests.unit.processor.rig import Rig
 from tests.unit.processor.test_agents import END, Author, of_kind, until, words
@@ -46,7 +46,7 @@ def nothing_is_saved() -> Iterator[None]:
     """Have a kill come before the commit."""
     with (
         mock.patch.object(agents, "commit", side_effect=Killed),
-        mock.patch("processor.record.commit", side_effect=Killed),
+        mock.patch("processor.native.record.commit", side_effect=Killed),
     ):
         yield
 

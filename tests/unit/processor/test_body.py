@@ -7,7 +7,7 @@ import pytest
 from gevent.queue import Queue
 from urllib3.exceptions import ProtocolError
 
-from processor.engines.body import Body
+from processor.engines.body import ModelResponse
 
 SOON_S, LATE_S = 5.0, 0.01
 
@@ -47,7 +47,7 @@ def response():
 
 @pytest.fixture
 def body(response):
-    return Body(response)
+    return ModelResponse(response)
 
 
 def test_pieces_come_in_order_and_then_the_end(response, body):
@@ -124,5 +124,5 @@ def test_the_wait_is_over_in_time_while_other_greenlets_run(body):
 def test_only_a_body_that_is_encoded_is_decoded(headers, decoded):
     response = Response(**headers)
     response.said.put(b"one")
-    assert Body(response).read(SOON_S) == b"one"
+    assert ModelResponse(response).read(SOON_S) == b"one"
     assert response.decoded is decoded

@@ -12,10 +12,10 @@ from gevent.event import Event
 
 from bus.bodies import CreateBody, PatchBody, PromptBody, TextInput
 from bus.commands import CommandFailed
-from processor.bounds import Bounds
 from processor.engines.engine import Chunk, EngineRequest, Finish, Offer, Text
-from processor.room import Room
-from processor.turns import MOST_WAITING
+from processor.native.bounds import Bounds
+from processor.native.room import MemoryRoom
+from processor.native.turns import MOST_WAITING
 from tests.unit.processor.rig import DIRECTORY, Rig
 
 MIB = 1024 * 1024
@@ -177,7 +177,7 @@ def test_a_long_answer_ends_when_all_turns_hold_too_much(bounded: Callable[..., 
 
 
 def test_who_needs_room_waits_in_a_row() -> None:
-    room, entered = Room(10), list[str]()
+    room, entered = MemoryRoom(10), list[str]()
 
     def need(name: str, count: int, until_then: Event) -> None:
         with room.of(count):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bus.events.part import CacheTokens, Tokens
 from processor.engines.completion import BadStream, CompletionReader
-from processor.engines.engine import Chunk, Finish, Reasoning, Text, Usage
+from processor.engines.engine import Chunk, Finish, ReasoningPiece, Text, TokenUsage
 
 
 def data(body: Any) -> bytes:
@@ -32,10 +32,10 @@ STREAM = b"".join(
     ]
 )
 SAID: list[Chunk] = [
-    Reasoning("hm ☂ "),
+    ReasoningPiece("hm ☂ "),
     Text("Grüße "),
     Text("🌊"),
-    Usage(Tokens(input=3, output=4, reasoning=0, cache=CacheTokens(), total=7)),
+    TokenUsage(Tokens(input=3, output=4, reasoning=0, cache=CacheTokens(), total=7)),
 ]
 
 
@@ -108,12 +108,12 @@ def test_what_is_cached_or_thought_counts_once() -> None:
         "completion_tokens_details": {"reasoning_tokens": 5},
     }
     [chunk] = CompletionReader().feed(data({"choices": [], "usage": usage}))
-    assert isinstance(chunk, Usage)
+    assert isinstance(chunk, TokenUsage)
     assert chunk.tokens == Tokens(4, 3, 5, CacheTokens(read=6, write=0), 18)
 
 
 def test_reasoning_is_read_under_both_names() -> None:
-    assert CompletionReader().feed(delta(reasoning="a")) == [Reasoning("a")]
+    assert CompletionReader().feed(delta(reasoning="a")) == [ReasoningPiece("a")]
 
 
 @pytest.mark.parametrize(

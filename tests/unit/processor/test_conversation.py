@@ -13,7 +13,7 @@ from bus.events.message import (
     UserMessage,
 )
 from bus.events.part import FilePart, TextPart, Tokens
-from processor.conversation import chat
+from processor.native.conversation import chat
 from processor.store.history import Utterance
 
 AT = {"sessionID": "ses_1", "messageID": "msg_1"}

@@ -3,7 +3,14 @@ import time
 import pytest
 
 from processor.engines.demo import DemoEngine
-from processor.engines.engine import ChatMessage, Chunk, EngineRequest, Finish, Reasoning, Text
+from processor.engines.engine import (
+    ChatMessage,
+    Chunk,
+    EngineRequest,
+    Finish,
+    ReasoningPiece,
+    Text,
+)
 from tests.processes import at_best
 
 
@@ -54,7 +61,7 @@ def test_what_is_too_much_is_refused_in_words(prompt: str) -> None:
 
 def test_any_other_prompt_is_thought_about_and_repeated() -> None:
     said = answer("hello  there,\nyou")
-    assert any(isinstance(chunk, Reasoning) for chunk in said)
+    assert any(isinstance(chunk, ReasoningPiece) for chunk in said)
     assert "".join(texts(said)).startswith("You said: hello  there,\nyou\n\n")
     assert said[-1] == Finish("stop")
     assert said == answer("hello  there,\nyou")

@@ -3,14 +3,14 @@ import time
 
 import pytest
 
-from processor.engines.failures import MAX_RETRY_AFTER_S, Refusal, refused, retry_after
+from processor.engines.failures import MAX_RETRY_AFTER_S, ProviderRefusal, refused, retry_after
 from processor.engines.provider import MAX_ERROR_BYTES
 
 URL = "http://127.0.0.1:9911/v1/chat/completions"
 
 
-def refusal(status: int, body: str, **headers: str) -> Refusal:
-    return Refusal(status, {k.replace("_", "-"): v for k, v in headers.items()}, body, URL)
+def refusal(status: int, body: str, **headers: str) -> ProviderRefusal:
+    return ProviderRefusal(status, {k.replace("_", "-"): v for k, v in headers.items()}, body, URL)
 
 
 def test_a_refusal_has_the_recorded_shape() -> None:

@@ -11,7 +11,7 @@ from bus.bodies import CreateBody, PromptBody, TextInput
 from bus.commands import CommandFailed
 from bus.events.part import Tokens
 from processor.commands import cursor
-from processor.conversation import chat
+from processor.native.conversation import chat
 from processor.store import history, pieces
 from processor.store.messages import DuplicateId
 from processor.store.sessions import UnknownSession

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.engines.completion import BadStream, CompletionReader
-from processor.engines.engine import Chunk, Finish, Reasoning, Text
+from processor.engines.engine import Chunk, Finish, ReasoningPiece, Text
 from tests.fakes.odd import DONE, ERRORS, FINISH, HARMLESS, A, delta, raw
 
 
@@ -67,7 +67,7 @@ def read(pieces: list[bytes]) -> tuple[str, str, str]:
         said += reader.feed(piece)
     said += reader.close()
     text = "".join(one.text for one in said if isinstance(one, Text))
-    thought = "".join(one.text for one in said if isinstance(one, Reasoning))
+    thought = "".join(one.text for one in said if isinstance(one, ReasoningPiece))
     if reader.broken is not None:
         return text, thought, str(reader.broken)
     try:

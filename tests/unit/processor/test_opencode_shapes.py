@@ -8,7 +8,6 @@ import jsonschema
 import msgspec
 import pytest
 
-from bus import fairness
 from bus.bodies import (
     CreateBody,
     FileInput,
@@ -19,11 +18,12 @@ from bus.bodies import (
 from bus.commands import Describe, MessageList, SessionGet, SessionList
 from bus.events.message import Failure
 from bus.events.part import Tokens
+from bus.process import fairness
 from processor.commands import describe
-from processor.commands.describe import Descriptions, Folders
+from processor.commands.describe import Descriptions, KnownFolders
 from processor.commands.dispatch import Dispatch
 from processor.engines.demo import DemoEngine
-from processor.engines.failures import Refusal, interrupted, refused
+from processor.engines.failures import ProviderRefusal, interrupted, refused
 from tests.unit.processor.rig import DIRECTORY, Rig
 
 PIXEL = (
@@ -47,7 +47,7 @@ def validate(body: Any, schema: dict[str, Any]) -> None:
 
 @pytest.fixture
 def dispatch(rig: Rig, tmp_path: Path) -> Dispatch:
-    folders = Folders(str(tmp_path), "/home/me")
+    folders = KnownFolders(str(tmp_path), "/home/me")
     described = Descriptions(rig.database, DemoEngine.offer, rig.agents, folders, 5)
     return Dispatch(
         rig.publisher,
@@ -126,9 +126,9 @@ def test_messages_and_their_parts(rig: Rig, dispatch: Dispatch) -> None:
     [
         Failure("MessageAbortedError", {"message": "Aborted"}),
         Failure("UnknownError", {"message": "x"}),
-        refused(Refusal(400, {"a": "b"}, "{}", "http://h"), "p").failure,
-        refused(Refusal(401, {}, "{}", "http://h"), "p").failure,
-        refused(Refusal(400, {}, "prompt is too long", "http://h"), "p").failure,
+        refused(ProviderRefusal(400, {"a": "b"}, "{}", "http://h"), "p").failure,
+        refused(ProviderRefusal(401, {}, "{}", "http://h"), "p").failure,
+        refused(ProviderRefusal(400, {}, "prompt is too long", "http://h"), "p").failure,
         interrupted("cut", "http://h", True).failure,
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bus.bodies import CreateBody, PartInput, PromptBody, TextInput
-from bus.commands import Body, CommandFailed, MessageGet, MessageList, More, SessionList
+from bus.commands import AnswerBody, CommandFailed, MessageGet, MessageList, More, SessionList
 from bus.events.part import Tokens
 from processor.commands import pieces as commands
 from processor.commands.pieces import Pieces
@@ -29,7 +29,9 @@ def whole(rig: Rig, session: str) -> Any:
     return json.loads(messages._encode(rig.messages(session)))
 
 
-def follow(reader: Pieces, body: Body, between: Any = lambda: None, size: int = LEAST) -> Any:
+def follow(
+    reader: Pieces, body: AnswerBody, between: Any = lambda: None, size: int = LEAST
+) -> Any:
     """Return what an answer says that begins with `body`; no piece is much longer than asked."""
     found = [body.json]
     while body.more is not None:

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from processor.projects import GLOBAL, project_of
+from processor.native.projects import GLOBAL, project_of
 
 
 def test_a_project_is_the_work_tree_around_a_directory(tmp_path: Path) -> None:

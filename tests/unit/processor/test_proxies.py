@@ -2,8 +2,8 @@
 
 import pytest
 
-from bus.flags import BadFlag
-from processor.proxies import Proxy, proxy_for
+from bus.process.flags import BadFlag
+from processor.proxies import ProviderProxy, proxy_for
 
 HTTPS, HTTP = "https://api.example.com/v1", "http://10.1.2.3:8080/v1"
 P, Q = {"HTTPS_PROXY": "http://p:3128"}, {"HTTP_PROXY": "http://q:3128"}
@@ -65,7 +65,7 @@ def test_what_is_listed_is_asked_directly(url: str, listed: str, direct: bool, n
 
 def test_a_login_is_kept_out_of_the_url() -> None:
     proxy = proxy_for(HTTPS, {"HTTPS_PROXY": "http://me:p%40ss@p:3128"})
-    assert proxy == Proxy("http://p:3128", "me:p@ss")
+    assert proxy == ProviderProxy("http://p:3128", "me:p@ss")
 
 
 @pytest.mark.parametrize(

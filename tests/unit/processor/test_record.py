@@ -14,7 +14,7 @@ import pytest
 from bus.events.message import Failure
 from bus.events.part import Tokens
 from processor.engines.engine import EngineRequest, Text
-from processor.generated import Generated
+from processor.native.generated import Generated
 from processor.store import messages
 from tests import recorded
 from tests.reference import fold

@@ -10,11 +10,11 @@ from bus.bodies import CreateBody, PatchBody
 from bus.events.message import AssistantMessage
 from bus.events.part import Tokens
 from bus.events.session import Session
-from processor.retelling import retell
+from processor.native.retelling import retell
+from processor.native.turn import aborted
 from processor.store import messages, recovery, removals, sessions
-from processor.store.recovery import Changed, News
+from processor.store.recovery import Changed, RecoveredChanges
 from processor.store.sessions import UnknownSession
-from processor.turn import aborted
 from tests.unit.processor.rig import DIRECTORY, Rig
 
 THEN_MS, LATER_MS = 1 << 49, 1 << 50
@@ -151,11 +151,11 @@ def test_a_closed_turn_is_told_again_by_the_processor_after_the_next(rig: Rig) -
     assert [one for one in recovered(rig).changed if one.session.id != other] == before
 
 
-def recovered(rig: Rig, now_ms: int = 0) -> News:
+def recovered(rig: Rig, now_ms: int = 0) -> RecoveredChanges:
     return rig.database.call(recovery.recover, aborted(), now_ms)
 
 
-def heard(rig: Rig, news: News) -> list[tuple[str, str]]:
+def heard(rig: Rig, news: RecoveredChanges) -> list[tuple[str, str]]:
     """Return type and session of what is told."""
     before = len(rig.events)
     retell(news, rig.services)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from processor.bounds import Bounds
-from processor.native import Native
+from processor.native.bounds import Bounds
+from processor.native.native import Native
 from processor.store import messages, sessions
 from processor.store.database import Database, DatabaseUnusable
 from processor.store.schema import MIGRATIONS, NewerDatabase, migrate

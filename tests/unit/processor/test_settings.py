@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.flags import BadFlag
+from bus.process.flags import BadFlag
 from processor.settings import from_flags
 
 NEEDED = ["--bus", "ipc:///run/weir", "--state", "/var/lib/weir"]

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bus.clone import Cloned
 from bus.ledger import Ledger, snapshot
 from bus.sse import EventStreamParser
-from gateway.relay import Cursor, Endpoint, FellOff, Log, Relay, Verdict, View, enter, go_on
+from bus.transport.clone import Cloned
+from gateway.relay import Cursor, Endpoint, FellOff, Log, Relay, ResumeVerdict, View, enter, go_on
 from gateway.relay.relay import EPOCHS_OF_A_SOURCE
 from tests.envelopes import deliveries, enveloped, instance, raw
 from tests.histories import histories
@@ -159,7 +159,7 @@ def test_who_has_missed_more_than_the_log_holds_is_made_whole(events, data):
     seen = data.draw(st.integers(0, len(envelopes)))
     other = clone_of(envelopes, data.draw(st.integers(seen, len(envelopes))))
     entrance, after = rest_of_stream(other, f"p1epoch:{seen}", instance())
-    assert entrance.verdict in (Verdict.EXACT, Verdict.CAUGHT_UP)
+    assert entrance.verdict in (ResumeVerdict.EXACT, ResumeVerdict.CAUGHT_UP)
     assert state(events[:seen] + wires(after)) == state(events)
 
 
@@ -182,7 +182,7 @@ def test_a_cut_among_upserts_changes_nothing(events, seen, back, cut):
 def test_no_id_is_an_error(last_id):
     relay = relay_of(enveloped([part("a"), delta("b"), status("busy")]))
     entrance, after = rest_of_stream(relay, last_id, View(Endpoint.GLOBAL))
-    if entrance.verdict in (Verdict.MALFORMED, Verdict.FOREIGN):
+    if entrance.verdict in (ResumeVerdict.MALFORMED, ResumeVerdict.FOREIGN):
         assert fold(e["payload"] for e in wires(after)).view()["status"]
 
 
@@ -192,22 +192,22 @@ def test_no_id_is_an_error(last_id):
 )
 def test_an_impossible_run_is_malformed(last_id):
     relay = relay_of(enveloped([part("a"), *[delta("b")] * 9000, status("busy")]))
-    assert enter(relay, last_id, instance(), NOW).verdict is Verdict.MALFORMED
+    assert enter(relay, last_id, instance(), NOW).verdict is ResumeVerdict.MALFORMED
 
 
 def test_only_the_last_upsert_says_that_all_is_known():
     events = [part("a"), delta("b"), status("busy")]
     relay = clone_of(enveloped(events), 3)
     entrance, got = rest_of_stream(relay, "p0epoch:7", instance())
-    assert (entrance.verdict, entrance.id) == (Verdict.FOREIGN, "")
+    assert (entrance.verdict, entrance.id) == (ResumeVerdict.FOREIGN, "")
     assert [event.id for event in got] == ["p1epoch:0~3", "p1epoch:3"]
     assert fold(wires(got)).view() == fold(events).view()
 
 
 def test_a_place_that_is_yet_to_come_is_worth_waiting_for():
     relay = relay_of(enveloped([part("a")]))
-    assert enter(relay, "p1epoch:2", instance(), NOW).verdict is Verdict.AHEAD
-    assert enter(Relay(), "p1epoch:2", instance(), NOW).verdict is Verdict.AHEAD
+    assert enter(relay, "p1epoch:2", instance(), NOW).verdict is ResumeVerdict.AHEAD
+    assert enter(Relay(), "p1epoch:2", instance(), NOW).verdict is ResumeVerdict.AHEAD
 
 
 def test_an_epoch_that_is_over_goes_on_in_the_next():
@@ -229,7 +229,7 @@ def test_who_fell_off_the_log_in_an_epoch_that_is_over_is_made_whole(events, dat
     relay = relay_of(enveloped(events)[:ends], [replace(e, epoch="p1later") for e in new])
     relay.log.restart()
     entrance, got = rest_of_stream(relay, f"p1epoch:{seen}", instance())
-    assert entrance.verdict is Verdict.FOREIGN
+    assert entrance.verdict is ResumeVerdict.FOREIGN
     whole = [status("idle"), *events[:seen], *wires(got)]
     assert state(whole) == state([*events, status("idle")])
 
@@ -253,9 +253,9 @@ def test_an_epoch_that_is_over_for_long_is_forgotten_and_who_names_it_is_told_al
         relay.append([replace(event, epoch=f"{number:x}p1")])
     assert len(relay.sources) == EPOCHS_OF_A_SOURCE + 1
     known, got = rest_of_stream(relay, "1p1:1,p2epoch:2", instance())
-    assert (known.verdict, len(got)) == (Verdict.EXACT, EPOCHS_OF_A_SOURCE - 1)
+    assert (known.verdict, len(got)) == (ResumeVerdict.EXACT, EPOCHS_OF_A_SOURCE - 1)
     forgotten, got = rest_of_stream(relay, "0p1:1,p2epoch:2", instance())
-    assert forgotten.verdict is Verdict.FOREIGN
+    assert forgotten.verdict is ResumeVerdict.FOREIGN
     assert wires(got) == [part("a")]
 
 
@@ -289,7 +289,7 @@ def test_one_who_is_told_from_an_older_place_than_its_own_has_nothing_twice(even
     envelopes = enveloped(events)
     relay = relay_of(envelopes[:behind])
     entrance = enter(relay, f"p1epoch:{to}", view, NOW)
-    assert (entrance.verdict, entrance.resumed) == (Verdict.AHEAD, False)
+    assert (entrance.verdict, entrance.resumed) == (ResumeVerdict.AHEAD, False)
     first = wires(told(entrance, view))
     relay.append(envelopes[behind:])
     rest = [e for step in deliveries(relay, entrance.cursor, view) for e in step]
@@ -302,7 +302,7 @@ def test_a_reader_that_came_where_nothing_was_known_goes_on_after_its_id(events,
     last_id = f"p1epoch:{to}"
     relay = Relay()
     entrance = enter(relay, last_id, view, NOW)
-    assert (entrance.verdict, told(entrance, view)) == (Verdict.AHEAD, [])
+    assert (entrance.verdict, told(entrance, view)) == (ResumeVerdict.AHEAD, [])
     assert relay.step(entrance.cursor, view) is None
     relay.append(enveloped(events))
     with pytest.raises(FellOff):
@@ -321,17 +321,17 @@ def test_who_stood_in_an_epoch_that_a_snapshot_has_ended_is_not_taken_for_whole(
     relay = relay_of(enveloped([part("a"), delta("b")]))
     relay.load(cloned(restarted(enveloped([status("idle")])), 0))
     entrance = go_on(relay, relay_of(MINE).head.marks, None, instance(), NOW)
-    assert entrance.verdict is Verdict.FOREIGN
+    assert entrance.verdict is ResumeVerdict.FOREIGN
 
 
 @pytest.mark.parametrize(
     ("view", "verdict"),
     [
-        (instance(), Verdict.FOREIGN),
-        (View(Endpoint.GLOBAL), Verdict.FOREIGN),
-        (View(Endpoint.INSTANCE, "/elsewhere"), Verdict.CAUGHT_UP),
-        (View(Endpoint.GLOBAL, sessions=frozenset({"ses_2"})), Verdict.CAUGHT_UP),
-        (View(Endpoint.GLOBAL, sessions=frozenset({"ses_2", "ses"})), Verdict.FOREIGN),
+        (instance(), ResumeVerdict.FOREIGN),
+        (View(Endpoint.GLOBAL), ResumeVerdict.FOREIGN),
+        (View(Endpoint.INSTANCE, "/elsewhere"), ResumeVerdict.CAUGHT_UP),
+        (View(Endpoint.GLOBAL, sessions=frozenset({"ses_2"})), ResumeVerdict.CAUGHT_UP),
+        (View(Endpoint.GLOBAL, sessions=frozenset({"ses_2", "ses"})), ResumeVerdict.FOREIGN),
     ],
 )
 def test_what_one_source_has_lost_is_nothing_to_who_does_not_follow_it(view, verdict):
@@ -377,7 +377,7 @@ def test_who_stood_in_a_source_that_joins_late_goes_on_there_exactly(seq, missed
     came_in, relay, go_on_at = joined_late(f"p1epoch:2,p2epoch:{seq}", instance())
     assert came_in.resumed
     entrance = go_on_at(NOW)
-    assert entrance.verdict is Verdict.EXACT
+    assert entrance.verdict is ResumeVerdict.EXACT
     got = [e for step in deliveries(relay, entrance.cursor, instance()) for e in step]
     assert wires(got) == [*raw(MINE[2:]), *raw(LATE)[seq:]][-missed - 1 :]
 
@@ -393,7 +393,10 @@ def test_what_the_log_holds_of_others_outlives_a_snapshot():
 def test_who_names_no_place_in_a_source_that_joins_late_is_told_all_of_it():
     _, _, go_on_at = joined_late("p1epoch:3", instance())
     entrance = go_on_at(NOW)
-    assert (entrance.verdict, entrance.unsure_id) == (Verdict.CAUGHT_UP, "p1epoch:3~3,p2epoch:0~3")
+    assert (entrance.verdict, entrance.unsure_id) == (
+        ResumeVerdict.CAUGHT_UP,
+        "p1epoch:3~3,p2epoch:0~3",
+    )
     assert wires(told(entrance, instance())) == raw(LATE[2:])
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.relay import Endpoint, FellOff, Verdict, View, enter, go_on
+from gateway.relay import Endpoint, FellOff, ResumeVerdict, View, enter, go_on
 from gateway.relay.mark import event_id
 from tests.envelopes import deliveries, enveloped, instance
 from tests.unit.bus.test_ledger import delta, part, status
@@ -18,7 +18,7 @@ def test_a_reader_that_begins_now_is_told_of_nothing_even_of_a_turn_that_runs(vi
     assert told(enter(relay, None, view, NOW), view)
     entrance = enter(relay, None, view, NOW, from_now=True)
     assert told(entrance, view) == []
-    assert (entrance.verdict, entrance.resumed) == (Verdict.FRESH, False)
+    assert (entrance.verdict, entrance.resumed) == (ResumeVerdict.FRESH, False)
     assert entrance.id == event_id(relay.head.marks)
 
 
@@ -36,7 +36,7 @@ def test_a_reader_that_begins_now_gets_what_happens_next(view):
 def test_an_id_goes_before_now():
     relay = relay_of(enveloped(BEFORE))
     entrance = enter(relay, "p1epoch:2", instance(), NOW, from_now=True)
-    assert entrance.verdict is Verdict.EXACT
+    assert entrance.verdict is ResumeVerdict.EXACT
     [step] = deliveries(relay, entrance.cursor, instance())
     assert wires(step) == [delta("b")]
 

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bus.clone import Cloned
 from bus.events import from_json
 from bus.ledger import Ledger, snapshot
 from bus.sse import EventStreamParser
-from gateway.relay import Cursor, Endpoint, Log, Relay, Verdict, View, enter
+from bus.transport.clone import Cloned
+from gateway.relay import Cursor, Endpoint, Log, Relay, ResumeVerdict, View, enter
 from gateway.relay.coalesce import coalesce
 from tests import gauges
 from tests.envelopes import deliveries, dump, enveloped, everything, instance, raw
@@ -182,7 +182,7 @@ def test_a_reader_that_fell_off_the_log_gets_snapshots_and_removals():
     filling = [{"type": "plugin.added", "properties": {"id": str(n)}} for n in range(5000)]
     relay = relay_of(*events, *filling, max_events=1000)
     verdict, got = received(relay, "p1epoch:3", instance())
-    assert verdict is Verdict.CAUGHT_UP
+    assert verdict is ResumeVerdict.CAUGHT_UP
     assert [one for one in got if one["type"].startswith("gauge.")] == [
         removed("b"),
         moved("a", 2, note="x"),
@@ -199,7 +199,7 @@ def test_a_stream_is_resumed_at_every_place():
     assert len(got) > 4
     for cut, event in enumerate(got, start=1):
         verdict, after = received(relay_of(*events), event.id, view)
-        assert verdict is Verdict.EXACT
+        assert verdict is ResumeVerdict.EXACT
         assert after == [json.loads(e.data) for e in got[cut:]]
 
 

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from bus.ids import Ids
+from processor.upstream.api import RestFailed
 from processor.upstream.healing import Healing
-from processor.upstream.intake import Intake
-from processor.upstream.rest import RestFailed
+from processor.upstream.intake import FrameIntake
 from tests.envelopes import dump
 from tests.fakes.stored import Stored, StoredRest
 
@@ -48,7 +48,7 @@ class Bench:
         self.published = []
         self.asked = 0
         self.during = lambda: None
-        self.intake = Intake(lambda frame: self.published.append(frame), lambda: 0.0)
+        self.intake = FrameIntake(lambda frame: self.published.append(frame), lambda: 0.0)
         self.rest = StoredRest(self.stored, self.before_each, lambda: None)
         self.healing = Healing(self.rest, self.intake, Ids())
         self.intake.connected(0)

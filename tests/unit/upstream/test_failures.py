@@ -7,7 +7,7 @@ import urllib3
 
 from bus.origin import Origin
 from processor.upstream import failures
-from processor.upstream.rest import NotThere, Rest
+from processor.upstream.api import NotThere, UpstreamApi
 from processor.upstream.settings import UpstreamSettings
 
 LONG = "r" * 60_000
@@ -36,8 +36,8 @@ class Saying:
         return answer(self._body)
 
 
-def rest_of(body: bytes) -> Rest:
-    return Rest(UpstreamSettings(Origin("http", "127.0.0.1", 1)), Saying(body))
+def rest_of(body: bytes) -> UpstreamApi:
+    return UpstreamApi(UpstreamSettings(Origin("http", "127.0.0.1", 1)), Saying(body))
 
 
 def test_a_version_and_a_folder_without_bounds_are_not_taken():

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from bus.events import Delta, Opaque
-from processor.upstream.frames import MalformedFrame, Place, decode
+from processor.upstream.frames import InstanceLocation, MalformedUpstreamFrame, decode
 from tests import recorded
 
 
@@ -12,7 +12,7 @@ def test_a_recorded_frame_keeps_its_event_and_its_place(name):
     for data in recorded.raw_frames(name, "global"):
         wire, frame = json.loads(data), decode(data)
         assert json.loads(frame.event.json()) == wire["payload"]
-        place = Place(wire.get("directory"), wire.get("project"), wire.get("workspace"))
+        place = InstanceLocation(wire.get("directory"), wire.get("project"), wire.get("workspace"))
         assert frame.place == place
 
 
@@ -53,7 +53,7 @@ def test_a_delta_is_read_whole():
     ],
 )
 def test_what_is_no_frame_is_refused_by_its_kind(data, kind):
-    with pytest.raises(MalformedFrame) as refused:
+    with pytest.raises(MalformedUpstreamFrame) as refused:
         decode(data)
     assert refused.value.kind == kind
 
@@ -62,7 +62,7 @@ def test_what_is_no_frame_is_refused_by_its_kind(data, kind):
 def test_a_place_that_cannot_be_named_is_none(odd):
     payload = {"type": "x.y", "properties": {}}
     frame = decode(json.dumps({"directory": odd, "project": "p", "payload": payload}).encode())
-    assert frame.place == Place(None, "p", None)
+    assert frame.place == InstanceLocation(None, "p", None)
 
 
 DELTA = {
@@ -81,7 +81,7 @@ DELTA = {
 def test_a_delta_whose_place_cannot_be_named_is_a_delta_all_the_same(odd):
     frame = decode(json.dumps({"directory": odd, "payload": DELTA}).encode())
     assert frame.event == Delta(None, "s", "m", "p", "text", "d")
-    assert frame.place == Place()
+    assert frame.place == InstanceLocation()
 
 
 @pytest.mark.parametrize(

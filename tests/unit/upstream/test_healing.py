@@ -7,9 +7,9 @@ import weakref
 import pytest
 
 from processor.upstream import healing, survey
-from processor.upstream.hold import Hold
+from processor.upstream.api import MessagePage, RestCut, RestFailed
+from processor.upstream.hold import HoldingQueue
 from processor.upstream.memory import LIVELY_S
-from processor.upstream.rest import Page, RestCut, RestFailed
 from tests.envelopes import dump
 from tests.fakes import stored
 from tests.reference import fold
@@ -271,7 +271,7 @@ def test_when_too_much_waits_it_goes_on_and_healing_is_tried_again():
     bench = Bench()
     bench.live(SESSION, BUSY)
     bench.reconnect()
-    bench.intake.hold = Hold(most_events=3)
+    bench.intake.hold = HoldingQueue(most_events=3)
     bench.stored.apply(message("msg_1", CUT_MS))
     bench.during = lambda: bench.live(BUSY)
     with pytest.raises(RestFailed):
@@ -377,7 +377,7 @@ def test_of_a_long_session_no_more_is_held_at_a_time_than_a_bound_and_a_page(mon
         marked = [Held(one) for one in page.messages]
         for one in marked:
             held.add(one)
-        return Page(marked, page.before, page.size)
+        return MessagePage(marked, page.before, page.size)
 
     monkeypatch.setattr(bench.rest, "messages", messages)
     told = bench.heal()

@@ -2,7 +2,7 @@
 
 import json
 
-from processor.upstream.intake import Intake
+from processor.upstream.intake import FrameIntake
 from tests import gauges, recorded
 from tests.envelopes import dump
 from tests.gauges import moved, noted
@@ -11,7 +11,7 @@ YEAR_MS = 365 * 86_400_000
 
 
 def taken(*names):
-    intake = Intake(lambda frame: None, lambda: 0.0)
+    intake = FrameIntake(lambda frame: None, lambda: 0.0)
     for name in names:
         intake.connected(None)
         for data in recorded.raw_frames(name, "global"):
@@ -46,7 +46,7 @@ def test_another_connection_begins_anew():
 
 def test_text_for_any_entity_is_withheld_until_all_of_the_entity_was_said():
     published = []
-    intake = Intake(published.append, lambda: 0.0)
+    intake = FrameIntake(published.append, lambda: 0.0)
     begun = [noted("a", "1"), moved("a", 1), noted("a", "2"), noted("a", "3", "ses_2")]
     with gauges.declared():
         for _ in range(2):

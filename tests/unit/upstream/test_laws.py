@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from bus.events import Opaque, from_json
 from bus.ids import Ids
+from processor.upstream.api import RestCut
 from processor.upstream.healing import Healing
-from processor.upstream.intake import Intake
-from processor.upstream.rest import RestCut
+from processor.upstream.intake import FrameIntake
 from processor.upstream.subject import grows, subject_of
 from tests.envelopes import dump
 from tests.fakes.stored import Stored, StoredRest
@@ -39,7 +39,7 @@ class World:
         self.on_the_way = []
         self.published = []
         self.now = 0.0
-        self.intake = Intake(self.publish, lambda: self.now)
+        self.intake = FrameIntake(self.publish, lambda: self.now)
         self.connected = False
         self.rest = StoredRest(self.stored, self.asked, self.arrive)
         self.healing = Healing(self.rest, self.intake, Ids())

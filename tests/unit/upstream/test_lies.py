@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from bus import codec
 from bus.origin import Origin
-from bus.publisher import Publisher
-from processor.upstream.frames import Place
-from processor.upstream.rest import NotThere, Rest
+from bus.transport import codec
+from bus.transport.publisher import Publisher
+from processor.upstream.api import NotThere, UpstreamApi
+from processor.upstream.frames import InstanceLocation
 from processor.upstream.settings import UpstreamSettings
 from tests.unit.upstream.bench import BUSY, CUT_MS, SESSION, Bench, frame
 
@@ -63,15 +63,15 @@ class Answer:
 def rest(said):
     """Return what asks a server that always says the same."""
     pool = type("Pool", (), {"request": lambda *_, **__: Answer(said)})()
-    return Rest(UpstreamSettings(Origin.parse("http://up.example")), pool)
+    return UpstreamApi(UpstreamSettings(Origin.parse("http://up.example")), pool)
 
 
 ASKED = {
-    "sessions": lambda one: one.changed_sessions(Place(), CUT_MS),
-    "session": lambda one: one.session("ses_1", Place()),
-    "statuses": lambda one: one.statuses(Place()),
-    "requests": lambda one: one.requests("permission", Place()),
-    "messages": lambda one: one.messages("ses_1", Place()),
+    "sessions": lambda one: one.changed_sessions(InstanceLocation(), CUT_MS),
+    "session": lambda one: one.session("ses_1", InstanceLocation()),
+    "statuses": lambda one: one.statuses(InstanceLocation()),
+    "requests": lambda one: one.requests("permission", InstanceLocation()),
+    "messages": lambda one: one.messages("ses_1", InstanceLocation()),
     "folder": lambda one: one.folder(),
 }
 NAMELESS = {
@@ -98,6 +98,6 @@ def test_a_name_with_half_a_surrogate_pair_is_no_name(what):
 
 def test_half_a_surrogate_pair_in_what_is_no_name_passes():
     todos = [{"content": "\ud800"}]
-    assert rest(todos).todos("ses_1", Place()) == todos
+    assert rest(todos).todos("ses_1", InstanceLocation()) == todos
     status = {"ses_1": {"type": "retry", "message": "\ud800"}}
-    assert rest(status).statuses(Place()) == status
+    assert rest(status).statuses(InstanceLocation()) == status

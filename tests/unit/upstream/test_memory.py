@@ -1,12 +1,12 @@
-from processor.upstream.frames import Place
-from processor.upstream.memory import LIVELY_S, Memory
+from processor.upstream.frames import InstanceLocation
+from processor.upstream.memory import LIVELY_S, UpstreamMemory
 from processor.upstream.subject import Subject
 
-HERE = Place("/d")
+HERE = InstanceLocation("/d")
 
 
 def noted(*subjects, **bounds):
-    memory = Memory(**bounds)
+    memory = UpstreamMemory(**bounds)
     for now, subject in enumerate(subjects):
         memory.note(subject, HERE, float(now))
     return memory

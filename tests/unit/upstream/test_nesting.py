@@ -11,8 +11,8 @@ from bus.depth import EVENT_LEVELS, is_folded
 from bus.ledger import Ledger
 from bus.origin import Origin
 from processor.upstream import frames
-from processor.upstream.frames import MalformedFrame
-from processor.upstream.rest import NotThere, Rest
+from processor.upstream.api import NotThere, UpstreamApi
+from processor.upstream.frames import MalformedUpstreamFrame
 from processor.upstream.settings import UpstreamSettings
 from processor.upstream.subject import subject_of
 from tests.envelopes import enveloped
@@ -74,7 +74,7 @@ def test_half_a_surrogate_pair_beside_what_is_too_deep_passes():
 
 
 def test_brackets_without_number_are_refused_by_name():
-    with pytest.raises(MalformedFrame, match="too deep, and too large"):
+    with pytest.raises(MalformedUpstreamFrame, match="too deep, and too large"):
         frames.decode(data_of("session.updated", OF_A_SESSION["session.updated"], 1_000_000))
 
 
@@ -93,7 +93,7 @@ def test_deltas_of_a_part_that_is_too_deep_pass():
 
 
 def answered(body):
-    """`Rest` in front of a server that always answers the same."""
+    """`UpstreamApi` in front of a server that always answers the same."""
 
     class Pool:
         def request(self, *_, **__):
@@ -101,13 +101,13 @@ def answered(body):
             raw = io.BytesIO(body)
             return urllib3.HTTPResponse(raw, headers, 200, preload_content=False)
 
-    return Rest(UpstreamSettings(Origin.parse("http://127.0.0.1:1")), Pool())
+    return UpstreamApi(UpstreamSettings(Origin.parse("http://127.0.0.1:1")), Pool())
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_a_list_is_read_though_one_of_it_is_too_deep(depth):
     listed = b'[{"id":"ses_1","metadata":%b},{"id":"ses_2"}]' % nested(depth)
-    one, two = answered(listed).changed_sessions(frames.Place(), 0)
+    one, two = answered(listed).changed_sessions(frames.InstanceLocation(), 0)
     assert one["id"] == "ses_1"
     assert is_folded(json.dumps(one).encode())
     assert two == {"id": "ses_2"}
@@ -120,12 +120,14 @@ def test_a_list_is_read_though_one_of_it_is_too_deep(depth):
 )
 def test_an_answer_that_is_too_large_is_done_without(body):
     with pytest.raises(NotThere):
-        answered(body).changed_sessions(frames.Place(), 0)
+        answered(body).changed_sessions(frames.InstanceLocation(), 0)
 
 
 def folded(depth=1500):
-    """A value as `Rest` leaves it where it is too deep."""
-    [one] = answered(b'[{"id":"x","m":%b}]' % nested(depth)).changed_sessions(frames.Place(), 0)
+    """A value as `UpstreamApi` leaves it where it is too deep."""
+    [one] = answered(b'[{"id":"x","m":%b}]' % nested(depth)).changed_sessions(
+        frames.InstanceLocation(), 0
+    )
     return one["m"]
 
 

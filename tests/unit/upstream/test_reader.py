@@ -8,11 +8,11 @@ from gevent.event import Event
 from bus.ids import Ids
 from bus.origin import Origin
 from processor.upstream import reader as reading
+from processor.upstream.api import NotJson, NotThere, UpstreamApi
 from processor.upstream.condition import Condition
 from processor.upstream.healing import Healing
-from processor.upstream.intake import Intake
-from processor.upstream.reader import Reader
-from processor.upstream.rest import NotJson, NotThere, Rest
+from processor.upstream.intake import FrameIntake
+from processor.upstream.reader import UpstreamReader
 from processor.upstream.settings import UpstreamSettings
 from tests.fakes.stored import Stored, StoredRest
 from tests.ports import free_port
@@ -28,8 +28,12 @@ def said(kind, **properties):
 def test_however_often_healing_has_failed_it_is_tried_again_within_seconds(monkeypatch):
     settings = UpstreamSettings(Origin("http", "127.0.0.1", free_port()))
     pool = urllib3.PoolManager()
-    rest, intake, condition = Rest(settings, pool), Intake(print), Condition(settings.url)
-    reader = Reader(settings, pool, intake, Healing(rest, intake, Ids()), rest, condition)
+    rest, intake, condition = (
+        UpstreamApi(settings, pool),
+        FrameIntake(print),
+        Condition(settings.url),
+    )
+    reader = UpstreamReader(settings, pool, intake, Healing(rest, intake, Ids()), rest, condition)
     waits = []
 
     def sleep(seconds):
@@ -66,8 +70,8 @@ def test_an_answer_that_takes_longer_than_live_events_wait_is_not_done_without(m
     ]
     rest = SlowRest(Stored(stored), lambda: None, lambda: None)
     published = []
-    intake = Intake(published.append)
-    reader = Reader(
+    intake = FrameIntake(published.append)
+    reader = UpstreamReader(
         None, None, intake, Healing(rest, intake, Ids()), rest, Condition("an upstream")
     )
     intake.connected(None)
@@ -81,8 +85,8 @@ def test_a_health_that_is_junk_keeps_nothing_from_being_healed():
             raise NotJson("GET /global/health: its answer is not JSON")
 
     rest = JunkHealth(Stored(), lambda: None, lambda: None)
-    intake, condition = Intake(print), Condition("an upstream")
-    reader = Reader(None, None, intake, Healing(rest, intake, Ids()), rest, condition)
+    intake, condition = FrameIntake(print), Condition("an upstream")
+    reader = UpstreamReader(None, None, intake, Healing(rest, intake, Ids()), rest, condition)
     intake.connected(None)
     reader._heal()
     assert (condition.healing, condition.unhealed, condition.version) == (False, None, None)

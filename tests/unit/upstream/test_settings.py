@@ -2,7 +2,7 @@ from base64 import b64decode
 
 import pytest
 
-from bus.flags import BadFlag
+from bus.process.flags import BadFlag
 from processor.settings import from_flags
 
 BUS = ["--bus", "ipc:///run/weir"]

@@ -6,7 +6,7 @@ import pytest
 
 from bus.ids import Ids
 from processor.upstream.healing import Healing
-from processor.upstream.intake import Intake
+from processor.upstream.intake import FrameIntake
 from processor.upstream.notes import Noted, Notes
 from tests.fakes.stored import Stored, StoredRest
 
@@ -41,7 +41,7 @@ def events(odd):
 @pytest.mark.parametrize("odd", [None, True, 5, [], {}, [[]], float("inf"), "\ud800"], ids=repr)
 def test_what_is_in_no_known_form_passes_as_it_came(tmp_path, odd, held):
     published = []
-    intake = Intake(published.append, lambda: 0.0)
+    intake = FrameIntake(published.append, lambda: 0.0)
     intake.connected(0)
     if not held:
         intake.release()

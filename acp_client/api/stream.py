@@ -1,0 +1,130 @@
+"""The event stream of a server, followed for as long as it is iterated over."""
+
+from __future__ import annotations
+
+import http.client
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import urlencode
+
+from acp_client.api.connection import connection_to, in_words, within
+from bus.backoff import Backoff
+from bus.origin import Origin
+from bus.sse import EventStreamParser, EventTooLarge, ServerSentEvent
+
+FOR_EYES = {"frame_hz": "30"}
+"""Asks for deltas of a text no more often than a person can follow. Only weir heeds it."""
+_READ_BYTES = 64 * 1024
+_LEAST_RETRY_S = 0.1
+_TRY_AGAIN = (429, 500, 502, 503, 504)
+
+
+class StreamRefused(Exception):
+    """The server answers, but not with an event stream; trying again will not help."""
+
+
+class EventStream:
+    """Iterates over the events of one endpoint, across losses of the connection.
+
+    After a loss it waits (`Backoff`), at first for as long as the server has asked for
+    (``retry:``), and asks it to go on after the last id it saw.
+
+    Args:
+        server: where it is, and its login.
+        path: of the stream.
+        query: added to the path.
+        silence_s: a connection that says nothing for so long is lost; servers send a heartbeat
+            every 10 s.
+        answer_s: a server that does not begin to answer for so long is asked again: one that has
+            just started may leave what comes too early without an answer.
+        notice: called with the cause when the connection is lost.
+        pause: waits between two attempts, for the seconds it is given or less.
+        longest_wait_s: between two attempts.
+    """
+
+    def __init__(
+        self,
+        server: Origin,
+        path: str = "/global/event",
+        query: Mapping[str, str] | None = None,
+        silence_s: float = 35.0,
+        answer_s: float = 10.0,
+        notice: Callable[[str], None] = lambda words: None,
+        pause: Callable[[float], object] | None = None,
+        longest_wait_s: float = math.inf,
+    ) -> None:
+        self._server = server
+        self._target = server.target(path + (f"?{urlencode(query)}" if query else ""))
+        self._silence_s = silence_s
+        self._answer_s = min(answer_s, silence_s)
+        self._notice = notice
+        self._pause = pause
+        self._last_event_id = ""
+        self._retry_ms: int | None = None
+        self._longest_wait_s = longest_wait_s
+        self._backoff = Backoff()
+
+    def __iter__(self) -> Iterator[ServerSentEvent]:
+        """Yield events for ever.
+
+        Raises:
+            StreamRefused: the server refuses the stream for good.
+        """
+        while True:
+            try:
+                yield from self._connection()
+                lost = "the server ended the stream"
+            except (OSError, http.client.HTTPException, EventTooLarge) as error:
+                lost = f"{self._server.authority} {in_words(error)}"
+            wait_s = min(self._backoff.next_s(), self._longest_wait_s)
+            self._notice(f"{lost}; trying again in {wait_s:.1f} s")
+            (self._pause or time.sleep)(wait_s)
+
+    def _connection(self) -> Iterator[ServerSentEvent]:
+        connection = connection_to(self._server, self._answer_s)
+        try:
+            connection.connect()
+            socket = connection.sock  # the response takes it over
+            with within(socket, self._answer_s):
+                connection.request("GET", self._target, headers=self._headers())
+                response = connection.getresponse()
+                self._check(response)
+            socket.settimeout(self._silence_s)
+            parser = EventStreamParser()
+            parser.last_event_id = self._last_event_id
+            while data := response.read1(_READ_BYTES):
+                for event in parser.feed(data):
+                    self._last_event_id = event.id
+                    self._heed(parser.retry_ms)
+                    yield event
+        finally:
+            connection.close()
+
+    def _heed(self, retry_ms: int | None) -> None:
+        """Start over with waiting, and with what the server asks for, if it does."""
+        if retry_ms is not None and retry_ms != self._retry_ms:
+            self._retry_ms = retry_ms
+            self._backoff = Backoff(max(retry_ms / 1000, _LEAST_RETRY_S))
+        self._backoff.reset()
+
+    def _headers(self) -> dict[str, str | bytes]:
+        headers: dict[str, str | bytes] = {
+            "Accept": "text/event-stream",
+            "Cache-Control": "no-cache",
+        }
+        if self._last_event_id:
+            headers["Last-Event-ID"] = self._last_event_id.encode()
+        if self._server.login is not None:
+            headers["Authorization"] = self._server.login.basic
+        return headers
+
+    def _check(self, response: http.client.HTTPResponse) -> None:
+        kind = response.headers.get_content_type()
+        if response.status == 200 and kind == "text/event-stream":
+            return
+        if response.status in _TRY_AGAIN:
+            raise http.client.HTTPException(f"answers {response.status} {response.reason}")
+        said = response.read(500).decode(errors="replace")
+        asked = f"{self._server.authority}{self._target}"
+        raise StreamRefused(f"{asked}: {response.status} {response.reason} ({kind}): {said}")

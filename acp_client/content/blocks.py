@@ -1,0 +1,111 @@
+"""Content: what a person attaches to a prompt, and what a message has attached."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from msgspec import UNSET, Struct, UnsetType
+
+from acp_client.protocol.updates import Block, ImageBlock, LinkBlock
+from acp_client.protocol.wire import Part
+
+
+class Resource(Struct):
+    """What an embedded resource holds: text, or base64."""
+
+    uri: str
+    text: str | None = None
+    blob: str | None = None
+    mimeType: str | None = None
+
+
+class PromptBlock(Struct):
+    """One block of a prompt, of any type that ACP has."""
+
+    type: str
+    text: str | None = None
+    data: str | None = None
+    mimeType: str | None = None
+    uri: str | None = None
+    name: str | None = None
+    resource: Resource | None = None
+
+
+class BadBlock(ValueError):
+    """A block of a prompt cannot be used; the message names it."""
+
+
+Json = dict[str, Any]
+
+
+def parts_of(prompt: list[PromptBlock]) -> list[Json]:
+    """Return a prompt as the parts of an opencode message.
+
+    Raises:
+        BadBlock: a block has no such type, or lacks what its type needs.
+    """
+    return [_part(number, block) for number, block in enumerate(prompt)]
+
+
+def block_of_file(part: Part) -> Block:
+    """Return a file of a message: a picture as such, anything else as a link."""
+    head, comma, data = part.url.partition(",")
+    name = part.filename or posixpath.basename(urlsplit(part.url).path) or "file"
+    if head.startswith("data:"):
+        if part.mime.startswith("image/") and head.endswith(";base64") and comma:
+            return ImageBlock(data, part.mime)
+        return LinkBlock(name, f"file:///{quote(name.lstrip('/'))}", part.mime or UNSET)
+    mime: str | UnsetType = part.mime or UNSET
+    return LinkBlock(name, part.url or f"file:///{quote(name.lstrip('/'))}", mime)
+
+
+def _part(number: int, block: PromptBlock) -> Json:
+    if block.type == "text" and block.text is not None:
+        return {"type": "text", "text": block.text}
+    if block.type == "image":
+        return _image(number, block)
+    if block.type == "resource_link" and block.uri:
+        return _file(block.uri, block.mimeType or "text/plain", block.name)
+    if block.type == "resource" and block.resource is not None:
+        return _embedded(number, block.resource)
+    raise BadBlock(
+        f"prompt[{number}]: no usable {block.type!r} block; allowed are text, image, "
+        "resource_link, resource"
+    )
+
+
+def _image(number: int, block: PromptBlock) -> Json:
+    mime = block.mimeType or "image/png"
+    if block.data:
+        return _file(f"data:{mime};base64,{block.data}", mime, block.name or "image")
+    if block.uri:
+        return _file(block.uri, mime, block.name)
+    raise BadBlock(f"prompt[{number}]: an image needs data or uri")
+
+
+def _embedded(number: int, resource: Resource) -> Json:
+    if resource.text is not None:
+        return {"type": "text", "text": _quoted(resource.uri, resource.text)}
+    if resource.blob is not None:
+        mime = resource.mimeType or "application/octet-stream"
+        return _file(f"data:{mime};base64,{resource.blob}", mime, _name(resource.uri))
+    raise BadBlock(f"prompt[{number}]: a resource needs text or blob")
+
+
+def _quoted(uri: str, text: str) -> str:
+    """Give the model the text that the editor has, saved or not, with where it is from."""
+    return f'<resource uri="{uri}">\n{text}\n</resource>'
+
+
+def _file(url: str, mime: str, name: str | None) -> Json:
+    scheme = urlsplit(url).scheme
+    if scheme not in ("file", "data"):
+        # opencode reads files and data; an address elsewhere is for the model to follow.
+        return {"type": "text", "text": url if name in (None, url) else f"[{name}]({url})"}
+    return {"type": "file", "url": url, "mime": mime, "filename": name or _name(url)}
+
+
+def _name(uri: str) -> str:
+    return posixpath.basename(unquote(urlsplit(uri).path)) or "file"

@@ -1,0 +1,118 @@
+"""The MCP servers that an editor wants the agent to use, in whatever shape the editor sends them.
+
+ACP has a list of objects, whose `env` and `headers` are lists of ``{"name", "value"}``. Editors
+also send null or ``{}`` for an empty list, objects of values by name, and a null `type`. A session
+is not refused for the sake of an entry: an entry that cannot be read is left out, and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+Json = dict[str, Any]
+
+
+class McpServer(Struct):
+    """A server, and its configuration as opencode has it."""
+
+    name: str
+    config: Json
+
+
+class UnusableMcpServer(ValueError):
+    """An entry cannot be read; the message names the field, and no value, which may be secret."""
+
+
+def servers_of(given: Any) -> tuple[list[McpServer], list[str]]:
+    """Return the servers of ``mcpServers``, and what is wrong with the other entries in words."""
+    servers, problems = [], []
+    try:
+        entries = list(_entries(given))
+    except UnusableMcpServer as unusable:
+        return [], [str(unusable)]
+    for where, entry in entries:
+        try:
+            servers.append(_server(entry))
+        except UnusableMcpServer as unusable:
+            problems.append(f"{where}: {unusable}")
+    return servers, problems
+
+
+def _entries(given: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(given, dict):
+        for name, entry in given.items():
+            named = {"name": name, **entry} if isinstance(entry, dict) else entry
+            yield f"mcpServers.{name}", named
+    elif isinstance(given, list):
+        for number, entry in enumerate(given):
+            yield f"mcpServers[{number}]", entry
+    elif given is not None:
+        raise UnusableMcpServer(f"mcpServers: a list of objects is expected, not {_kind(given)}")
+
+
+def _server(entry: Any) -> McpServer:
+    if not isinstance(entry, dict):
+        raise UnusableMcpServer(f"an object is expected, not {_kind(entry)}")
+    name = entry.get("name")
+    if not isinstance(name, str) or not name:
+        raise UnusableMcpServer("name: a text is expected")
+    url, command = entry.get("url"), _command(entry)
+    # The type is not needed: it follows from the server's command or url.
+    if command and (not url or entry.get("type") in ("stdio", "local", None)):
+        environment = _values(entry, "env")
+        return McpServer(name, {"type": "local", "command": command, "environment": environment})
+    if isinstance(url, str) and url:
+        return McpServer(
+            name, {"type": "remote", "url": url, "headers": _values(entry, "headers")}
+        )
+    raise UnusableMcpServer(f"{name}: it has neither command nor url")
+
+
+def _command(entry: Json) -> list[str]:
+    command = entry.get("command")
+    words = command if isinstance(command, list) else [command] if command else []
+    return [_text(word, "command") for word in words] + [
+        _text(word, "args") for word in _list(entry, "args")
+    ]
+
+
+def _list(entry: Json, field: str) -> list[Any]:
+    given = entry.get(field)
+    if not given:
+        return []
+    if not isinstance(given, list):
+        raise UnusableMcpServer(f"{field}: a list is expected, not {_kind(given)}")
+    return given
+
+
+def _values(entry: Json, field: str) -> dict[str, str]:
+    """Return values by name, from a list of ``{"name", "value"}`` or from an object."""
+    given = entry.get(field)
+    if isinstance(given, dict):
+        return {name: _text(value, f"{field}.{name}") for name, value in given.items()}
+    values = {}
+    for number, one in enumerate(_list(entry, field)):
+        where = f"{field}[{number}]"
+        if not isinstance(one, dict) or not isinstance(one.get("name"), str):
+            raise UnusableMcpServer(f"{where}: an object with name and value is expected")
+        values[one["name"]] = _text(one.get("value"), f"{where}.value")
+    return values
+
+
+def _text(value: Any, where: str) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise UnusableMcpServer(f"{where}: a text is expected, not {_kind(value)}")
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "null"
+    return {bool: "a boolean", int: "a number", float: "a number", str: "a text"}.get(
+        type(value), "a list" if isinstance(value, list) else "an object"
+    )

@@ -1,0 +1,172 @@
+"""What can be chosen for a session: the model and the mode (opencode: the agent).
+
+Modes are sent in two ways, as modes and as an option, for editors of either age.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct, field
+
+from acp_client.protocol.wire import Session
+
+MODEL, MODE = "model", "mode"
+
+
+class _Limit(Struct):
+    context: float = 0
+
+
+class _Model(Struct):
+    id: str = ""
+    name: str = ""
+    limit: _Limit = field(default_factory=_Limit)
+
+
+class _Provider(Struct):
+    id: str
+    name: str = ""
+    models: dict[str, _Model] = {}
+
+
+class Providers(Struct):
+    """The answer of ``GET /config/providers``."""
+
+    providers: list[_Provider] = []
+    default: dict[str, str] = {}
+
+
+class Agent(Struct):
+    """An entry of ``GET /agent``."""
+
+    name: str
+    description: str | None = None
+    mode: str = "primary"
+    hidden: bool | None = None
+
+
+class Config(Struct):
+    """What matters here of ``GET /config``."""
+
+    model: str | None = None
+    default_agent: str | None = None
+
+
+class Value(Struct):
+    """One choice."""
+
+    value: str
+    name: str
+    description: str | None = None
+
+    def option(self) -> dict[str, str]:
+        """Return it as an entry of a select option."""
+        described = {"description": self.description} if self.description else {}
+        return {"value": self.value, "name": self.name, **described}
+
+
+class UnknownChoice(ValueError):
+    """What was chosen is not on offer; the message says what is."""
+
+
+class Catalogue:
+    """What a server offers in one folder.
+
+    Attributes:
+        sizes: of the context of each model, in tokens, by ``PROVIDER/MODEL``.
+        model: the one a new session uses, empty where there is none; so is `mode`.
+    """
+
+    def __init__(self, providers: Providers, agents: Sequence[Agent], config: Config) -> None:
+        self.models = [
+            Value(f"{provider.id}/{key}", f"{provider.name or provider.id}/{model.name or key}")
+            for provider in providers.providers
+            for key, model in provider.models.items()
+        ]
+        self.sizes = {
+            f"{provider.id}/{key}": int(model.limit.context)
+            for provider in providers.providers
+            for key, model in provider.models.items()
+        }
+        self.modes = [
+            Value(agent.name, agent.name.capitalize(), agent.description)
+            for agent in agents
+            if agent.mode != "subagent" and not agent.hidden
+        ]
+        defaults = [f"{provider}/{model}" for provider, model in providers.default.items()]
+        self.model = _first([config.model, *defaults], self.models)
+        self.mode = _first([config.default_agent, "build"], self.modes)
+
+
+class Choices:
+    """What is chosen for one session."""
+
+    def __init__(self, catalogue: Catalogue, session: Session) -> None:
+        self._catalogue = catalogue
+        used = session.model.name if session.model else None
+        self.model = _first([used, catalogue.model], catalogue.models)
+        self.mode = _first([session.agent, catalogue.mode], catalogue.modes)
+
+    def choose(self, option: str, value: str) -> None:
+        """Set `MODEL` or `MODE`.
+
+        Raises:
+            UnknownChoice: there is no such option, or no such value of it.
+        """
+        offered = {MODEL: self._catalogue.models, MODE: self._catalogue.modes}.get(option)
+        if offered is None:
+            raise UnknownChoice(
+                f"configId: {option!r} is not an option; allowed are {MODEL}, {MODE}"
+            )
+        names = [one.value for one in offered]
+        if value not in names:
+            raise UnknownChoice(f"{option}: {value!r} is unknown; allowed are {', '.join(names)}")
+        if option == MODEL:
+            self.model = value
+        else:
+            self.mode = value
+
+    def follow(self, model: str, mode: str) -> bool:
+        """Take over the choices of another client's prompt; return whether they changed."""
+        before = self.model, self.mode
+        self.model = _first([model, self.model], self._catalogue.models)
+        self.mode = _first([mode, self.mode], self._catalogue.modes)
+        return before != (self.model, self.mode)
+
+    def modes(self) -> dict[str, Any] | None:
+        """Return the modes of a session, None where the server has none."""
+        if not self._catalogue.modes:
+            return None
+        available = [
+            {"id": mode.value, "name": mode.name, "description": mode.description}
+            for mode in self._catalogue.modes
+        ]
+        return {"currentModeId": self.mode, "availableModes": available}
+
+    def options(self) -> list[dict[str, Any]]:
+        """Return all options with their values."""
+        found = []
+        if self._catalogue.models:
+            found.append(_select(MODEL, "Model", self.model, self._catalogue.models))
+        if self._catalogue.modes:
+            found.append(_select(MODE, "Mode", self.mode, self._catalogue.modes))
+        return found
+
+
+def _select(name: str, title: str, value: str, offered: Sequence[Value]) -> dict[str, Any]:
+    return {
+        "id": name,
+        "name": title,
+        "category": name,
+        "type": "select",
+        "currentValue": value,
+        "options": [one.option() for one in offered],
+    }
+
+
+def _first(wanted: Sequence[str | None], offered: Sequence[Value]) -> str:
+    """Return the first name that is on offer, or whatever is offered first."""
+    names = [one.value for one in offered]
+    return next((name for name in wanted if name in names), names[0] if names else "") or ""

@@ -1,0 +1,89 @@
+"""Leave to run a tool: opencode's question as ACP's, and the answer back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from acp_client.content.diffs import diff_of_permission
+from acp_client.content.places import absolute
+from acp_client.content.tools import PENDING, kind_of
+from acp_client.protocol.shapes import learned
+from acp_client.protocol.updates import Location, ToolCall, ToolCallUpdate
+from acp_client.protocol.wire import Permission
+
+REJECT = "reject"
+_OPTIONS = (
+    {"optionId": "once", "name": "Allow once", "kind": "allow_once"},
+    {"optionId": "always", "name": "Always allow", "kind": "allow_always"},
+    {"optionId": REJECT, "name": "Reject", "kind": "reject_once"},
+)
+
+
+class _Outcome(Struct):
+    outcome: str = "cancelled"
+    optionId: str = ""
+
+
+class ChosenOption(Struct):
+    """The result of ``session/request_permission``."""
+
+    outcome: _Outcome
+
+
+def question(permission: Permission, session_id: str, directory: str) -> dict[str, Any]:
+    """Return the parameters of ``session/request_permission``.
+
+    Args:
+        permission: what is asked for.
+        session_id: of the session the editor knows; a subagent's is asked in its root's name.
+        directory: of that session.
+    """
+    call = ToolCallUpdate(
+        toolCallId=permission.tool.callID or permission.id,
+        title=_title(permission),
+        kind=kind_of(permission.permission),
+        content=[*diff_of_permission(permission.metadata, directory)] or UNSET,
+        locations=_locations(permission, directory) or UNSET,
+        rawInput=permission.metadata,
+    )
+    fields = msgspec.to_builtins(call)
+    del fields["sessionUpdate"]
+    return {"sessionId": session_id, "toolCall": fields, "options": list(_OPTIONS)}
+
+
+def call(permission: Permission) -> ToolCall:
+    """Return the tool call that waits for leave, for an editor that has not seen it."""
+    return ToolCall(
+        toolCallId=permission.tool.callID,
+        title=_title(permission),
+        kind=kind_of(permission.permission),
+        status=PENDING,
+        rawInput=permission.metadata,
+    )
+
+
+def reply(result: Any) -> str:
+    """Return opencode's word for an editor's answer; whatever is no leave is a refusal."""
+    try:
+        outcome = msgspec.convert(result, learned(ChosenOption)).outcome
+    except msgspec.ValidationError:
+        return REJECT
+    given = outcome.optionId if outcome.outcome == "selected" else REJECT
+    return given if given in ("once", "always") else REJECT
+
+
+def _title(permission: Permission) -> str:
+    command = permission.metadata.get("command")
+    if isinstance(command, str) and command:
+        return command
+    return " ".join(
+        [permission.permission or "permission", ", ".join(permission.patterns)]
+    ).strip()
+
+
+def _locations(permission: Permission, directory: str) -> list[Location]:
+    path = permission.metadata.get("filepath")
+    return [Location(absolute(path, directory))] if isinstance(path, str) and path else []

@@ -1,0 +1,46 @@
+"""Questions of a tool to a person, as a form of the editor (elicitation), and the answers back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from acp_client.protocol.wire import Asked, Question
+
+
+def form(question: Question, session_id: str) -> dict[str, Any]:
+    """Return the parameters of ``elicitation/create``; each question is a field by its number."""
+    fields = {str(number): _field(asked) for number, asked in enumerate(question.questions)}
+    call = {"toolCallId": question.tool.callID} if question.tool.callID else {}
+    return {
+        "mode": "form",
+        "sessionId": session_id,
+        **call,
+        "message": "\n".join(asked.question for asked in question.questions),
+        "requestedSchema": {"type": "object", "properties": fields, "required": list(fields)},
+    }
+
+
+def answers(question: Question, result: Any) -> list[list[str]] | None:
+    """Return the labels chosen for each question, None if the person declined."""
+    if not isinstance(result, dict) or result.get("action") != "accept":
+        return None
+    content = result.get("content")
+    given = content if isinstance(content, dict) else {}
+    return [_labels(given.get(str(number))) for number in range(len(question.questions))]
+
+
+def _field(asked: Asked) -> dict[str, Any]:
+    options = [
+        {"const": choice.label, "title": choice.label, "description": choice.description}
+        for choice in asked.options
+    ]
+    described = {"title": asked.header or asked.question, "description": asked.question}
+    if asked.multiple:
+        return {"type": "array", **described, "items": {"anyOf": options}}
+    return {"type": "string", **described, **({"oneOf": options} if options else {})}
+
+
+def _labels(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [str(one) for one in value]
+    return [] if value is None else [str(value)]

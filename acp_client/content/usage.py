@@ -1,0 +1,39 @@
+"""How full the model's context is, and what a session has cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from acp_client.protocol.updates import Cost, Usage
+from acp_client.protocol.wire import Message
+
+
+class Meter:
+    """Follows the tokens and the cost of one session.
+
+    Args:
+        sizes: of the context of each model, in tokens, by ``PROVIDER/MODEL``.
+        cost: what the session has cost before, in US dollars.
+    """
+
+    def __init__(self, sizes: Mapping[str, int], cost: float = 0.0) -> None:
+        self._sizes = sizes
+        self._cost = cost
+        self._last: Usage | None = None
+
+    def count(self, message: Message) -> Usage | None:
+        """Take a message that has ended; return what is new to the editor.
+
+        Nothing is said of a model whose context has no known size, or of an answer that never
+        came: editors show a share of the whole.
+        """
+        self._cost += message.cost
+        used = message.tokens.context if message.tokens else 0
+        size = self._sizes.get(message.model_name, 0)
+        if used <= 0 or size <= 0:
+            return None
+        usage = Usage(used=used, size=size, cost=Cost(round(self._cost, 9)))
+        if usage == self._last:
+            return None
+        self._last = usage
+        return usage

@@ -1,0 +1,1 @@
+"""The two protocols: what a server says, and what an editor says. No I/O."""

@@ -1,0 +1,216 @@
+"""JSON-RPC 2.0, one message a line: what a line says, and how one is written. No I/O.
+
+Rules for a line that comes in:
+
+1. What is no JSON is a parse error; what is JSON but no message is an invalid request. Both are
+   answered under the id that can be read, else null.
+2. `params` are handed on as they came; their method knows what they should be.
+3. A blank line says nothing, and neither does a byte order mark.
+4. Half a surrogate pair, which JavaScript can send, is read as U+FFFD.
+5. What is nested too deep is refused under its id; an answer that is counts as an error.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from acp_client.protocol.shapes import learned
+from bus import depth
+from bus.json import mended
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+CANCELLED = -32800
+NOT_FOUND = -32002
+
+Id = int | str | None
+
+
+class RpcError(Exception):
+    """An error as JSON-RPC has it: a code, and words for a person."""
+
+    def __init__(self, code: int, message: str, data: Any = UNSET) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class RpcRequest(Struct):
+    """Somebody asks, and waits for an answer with this id."""
+
+    id: Id
+    method: str
+    params: Raw
+
+
+class Notification(Struct):
+    """A message that gets no answer."""
+
+    method: str
+    params: Raw
+
+
+class Response(Struct):
+    """The answer to a request of ours: a result, or an error."""
+
+    id: Id
+    result: Raw
+    error: RpcError | None = None
+
+
+class Invalid(Struct):
+    """A line that is no message, and the error to answer it with."""
+
+    id: Id
+    error: RpcError
+
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+Incoming = RpcRequest | Notification | Response | Invalid
+
+
+class _Error(Struct, omit_defaults=True):
+    code: int
+    message: str
+    data: Any = UNSET
+
+
+class _Wire(Struct):
+    jsonrpc: Any = None
+    id: Any = UNSET
+    method: Any = UNSET
+    params: Raw = Raw(b"{}")
+    result: Raw | UnsetType = UNSET
+    error: Any = UNSET
+
+
+class _Call(Struct, omit_defaults=True):
+    jsonrpc: str
+    method: str
+    params: Any
+    id: Id | UnsetType = UNSET
+
+
+class _Answer(Struct, omit_defaults=True):
+    jsonrpc: str
+    id: Id
+    result: Any = UNSET
+    error: _Error | UnsetType = UNSET
+
+
+_decode = msgspec.json.Decoder(_Wire).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def parse(line: bytes) -> Incoming | None:
+    """Return what a line says, None if it is blank."""
+    line = line.removeprefix(_BYTE_ORDER_MARK)
+    if not line.strip():
+        return None
+    if depth.too_deep(line):
+        return _too_deep(line)
+    try:
+        line.decode()
+        wire = _decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        try:
+            wire = _decode(mended(line))
+        except (msgspec.DecodeError, ValueError):
+            return _not_a_message(line, error)
+    return _message(wire)
+
+
+def request(id: Id, method: str, params: Any) -> bytes:
+    """Return the line of a request."""
+    return _encode(_Call("2.0", method, params, id)) + b"\n"
+
+
+def notification(method: str, params: Any) -> bytes:
+    """Return the line of a notification."""
+    return _encode(_Call("2.0", method, params)) + b"\n"
+
+
+def result(id: Id, value: Any) -> bytes:
+    """Return the line of an answer."""
+    return _encode(_Answer("2.0", id, result=value)) + b"\n"
+
+
+def error(id: Id, problem: RpcError) -> bytes:
+    """Return the line of an answer that is an error."""
+    told = _Error(problem.code, problem.message, problem.data)
+    return _encode(_Answer("2.0", id, error=told)) + b"\n"
+
+
+def _too_deep(line: bytes) -> Incoming | None:
+    problem = RpcError(INVALID_REQUEST, str(depth.TooDeep(depth.MOST_LEVELS)))
+    try:
+        message = parse(depth.fold(line, depth.MOST_LEVELS).json)
+    except depth.TooDeep:
+        return Invalid(None, problem)
+    if isinstance(message, Response):
+        return Response(message.id, Raw(b"null"), problem)
+    if isinstance(message, RpcRequest | Notification):
+        return Invalid(message.id if isinstance(message, RpcRequest) else None, problem)
+    return message
+
+
+def _not_a_message(line: bytes, error: Exception) -> Invalid:
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Invalid(_id_in(line), RpcError(PARSE_ERROR, f"not JSON in UTF-8: {error}"))
+    return Invalid(None, RpcError(INVALID_REQUEST, f"not a JSON-RPC message: {error}"))
+
+
+def _id_in(line: bytes) -> Id:
+    """Return the id of a message that is nearly JSON in UTF-8: its sender waits for that id."""
+    try:
+        message = json.loads(line.decode(errors="replace"), strict=False)
+    except ValueError:
+        return None
+    id = message.get("id") if isinstance(message, dict) else None
+    return id if _is_id(id) else None
+
+
+def _is_id(id: Any) -> bool:
+    return id is None or (isinstance(id, int | str) and not isinstance(id, bool))
+
+
+def _message(wire: _Wire) -> Incoming:
+    if wire.id is not UNSET and not _is_id(wire.id):
+        return _invalid(None, "id is neither a whole number, text nor null")
+    id = None if wire.id is UNSET else wire.id
+    if wire.jsonrpc != "2.0":
+        return _invalid(id, "jsonrpc is not '2.0'")
+    if isinstance(wire.method, str):
+        if wire.id is UNSET:
+            return Notification(wire.method, wire.params)
+        return RpcRequest(id, wire.method, wire.params)
+    if wire.method is not UNSET:
+        return _invalid(id, "method is not text")
+    if wire.id is not UNSET and wire.error is not UNSET and wire.error is not None:
+        return Response(id, Raw(b"null"), _problem(wire.error))
+    if wire.id is not UNSET and not isinstance(wire.result, UnsetType):
+        return Response(id, wire.result)
+    return _invalid(id, "there is no method, and no result or error to a request")
+
+
+def _invalid(id: Id, words: str) -> Invalid:
+    return Invalid(id, RpcError(INVALID_REQUEST, words))
+
+
+def _problem(error: Any) -> RpcError:
+    try:
+        given = msgspec.convert(error, learned(_Error))
+    except msgspec.ValidationError:
+        return RpcError(INTERNAL_ERROR, str(error))
+    return RpcError(given.code, given.message, given.data)

@@ -1,0 +1,1 @@
+"""One session as the editor sees it: events in, updates out, no I/O."""

@@ -1,0 +1,308 @@
+"""One session, as the editor sees it: events in, updates out, no I/O.
+
+Theory of operation. Every event of the session goes to `apply`, in the order of the stream, and
+what the editor lacks comes back.
+
+1. What a user says is not told: the editor has shown it already.
+2. A part is sent once its type and its message's role are known. Deltas and parts that come
+   before wait (`early`); `learn` ends their wait with the server's answer.
+3. A message that has ended takes its parts out of the cache. Nothing more of it is sent. Where
+   there was a hole, parts may follow their message's completion, and it ends with the turn.
+4. After a hole in the stream (`lose_place`) text waits for its part's next snapshot; `catch_up`
+   takes what the server has stored meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from msgspec import UNSET
+
+from acp_client.content import tools
+from acp_client.content.blocks import block_of_file
+from acp_client.content.options import Choices
+from acp_client.content.plan import plan_of
+from acp_client.content.usage import Meter
+from acp_client.protocol import wire
+from acp_client.protocol.decode import properties_of
+from acp_client.protocol.updates import (
+    AgentChunk,
+    InfoChanged,
+    ModeChanged,
+    OptionsChanged,
+    TextBlock,
+    ThoughtChunk,
+    Update,
+)
+from acp_client.protocol.wire import Delta, Event, Message, Part, Stored
+from acp_client.session.early import Early, Waitroom
+from acp_client.session.messages import ASSISTANT, USER, Messages
+from acp_client.session.parts import CachedPart, Parts
+from acp_client.session.text import Replacement
+from bus.events import catalogue
+
+_CHUNKS: dict[str, type[AgentChunk] | type[ThoughtChunk]] = {
+    "text": AgentChunk,
+    "reasoning": ThoughtChunk,
+}
+
+
+class Conversation:
+    """What the editor has of one session.
+
+    Args:
+        session: as the server has it.
+        choices: its model and mode.
+        meter: of its tokens and cost.
+    """
+
+    def __init__(self, session: wire.Session, choices: Choices, meter: Meter) -> None:
+        self.id = session.id
+        self.directory = session.directory
+        self.choices = choices
+        self.early = Waitroom()
+        self._title = session.title
+        self._meter = meter
+        self._messages = Messages()
+        self._parts = Parts()
+
+    def apply(self, event: Event) -> list[Update]:
+        """Take an event of this session; return what the editor lacks.
+
+        Raises:
+            Unreadable: the event lacks what its type needs.
+        """
+        handler = _HANDLERS.get(event.type)
+        return handler(self, event) if handler else []
+
+    def lose_place(self) -> None:
+        """Note that events were missed."""
+        self.early.clear()
+        self._messages.lose_sight()
+        self._parts.lose_place()
+
+    def learn(self, message_id: str, stored: Stored | None) -> list[Update]:
+        """Take the answer to the one question about a message that something waits for."""
+        if stored is None:
+            return []
+        known = self._messages.note(message_id, stored.info.role)
+        updates = self._message(stored.info)
+        waiting = self.early.take(message_id)
+        if known.ended:
+            return updates
+        for part in stored.parts:
+            if self._parts.get(part.id) is not None:
+                continue
+            if known.watched and part.type in _CHUNKS and not part.closed:
+                # All its deltas have waited here: what is stored may lack the last of them.
+                cached = self._remember(part)
+                early = cached.text.append(_text_of(waiting.events, part.id))
+                updates += self._chunk(part.id, cached, early)
+            else:
+                updates += self._stored_part(part, known.completed)
+        return updates
+
+    def catch_up(self, stored: Iterable[Stored]) -> list[Update]:
+        """Take messages as they are stored, after a hole; in their order."""
+        updates: list[Update] = []
+        for one in stored:
+            known = self._messages.note(one.info.id, one.info.role)
+            if known.ended:
+                continue
+            for part in one.parts:
+                updates += self._stored_part(part, one.info.time.completed is not None)
+            updates += self._message(one.info)
+            if known.completed:
+                known.ended = True
+                updates += self._forget(one.info.id)
+        return updates
+
+    def was_shown(self, message: Message) -> None:
+        """Note that a message was sent in another way: nothing more of it is for the editor."""
+        known = self._messages.note(message.id, message.role)
+        known.completed = known.ended = known.ended or message.time.completed is not None
+
+    def unfinished(self, message_id: str) -> bool:
+        """Tell whether more of a message may come."""
+        known = self._messages.get(message_id)
+        return known is not None and not known.ended
+
+    def knows(self, message_id: str) -> bool:
+        """Tell whether a message has been seen."""
+        return self._messages.get(message_id) is not None
+
+    def flush(self) -> list[Update]:
+        """Return what is withheld: the turn is over."""
+        updates: list[Update] = []
+        for part_id, part in self._parts:
+            updates += self._chunk(part_id, part, part.text.flush())
+        for message_id in self._messages.end_completed():
+            updates += self._forget(message_id)
+        return updates
+
+    def _on_delta(self, event: Event) -> list[Update]:
+        return self._delta(properties_of(event, Delta))
+
+    def _on_part(self, event: Event) -> list[Update]:
+        return self._part(properties_of(event, wire.PartUpdated).part)
+
+    def _on_message(self, event: Event) -> list[Update]:
+        return self._message(properties_of(event, wire.MessageUpdated).info)
+
+    def _on_session(self, event: Event) -> list[Update]:
+        session = properties_of(event, wire.SessionChanged).info
+        if not session.title or session.title == self._title:
+            return []
+        self._title = session.title
+        return [InfoChanged(title=session.title, updatedAt=session.time.updated_iso or UNSET)]
+
+    def _on_todos(self, event: Event) -> list[Update]:
+        return [plan_of(properties_of(event, wire.TodosChanged).todos)]
+
+    def _on_part_removed(self, event: Event) -> list[Update]:
+        self._parts.drop(properties_of(event, wire.PartRemoved).partID)
+        return []
+
+    def _delta(self, delta: Delta) -> list[Update]:
+        part = self._parts.get(delta.partID)
+        if part is not None:
+            return self._grow(delta.partID, part, delta)
+        known = self._messages.get(delta.messageID)
+        if known is None or not known.ended:
+            self.early.hold(delta)
+        return []
+
+    def _grow(self, part_id: str, part: CachedPart, delta: Delta) -> list[Update]:
+        if part.hidden or delta.field != "text":
+            return []
+        return self._chunk(part_id, part, part.text.append(delta.delta))
+
+    def _part(self, part: Part) -> list[Update]:
+        known = self._messages.get(part.messageID)
+        if known is None:
+            self.early.hold(part)
+            return []
+        cached = self._parts.get(part.id)
+        if known.ended or (cached is None and _is_history(part)):
+            return []
+        if cached is not None:
+            return self._renew(part, cached)
+        early = self.early.take_deltas(part.messageID, part.id)
+        return self._open(part, early)
+
+    def _open(self, part: Part, early: str) -> list[Update]:
+        """Take a part that is new, and the deltas that came before it.
+
+        The server may say the first deltas of a part before the part: then the opening snapshot
+        is behind them. A snapshot that is no beginning of them holds them already.
+        """
+        cached = self._remember(part)
+        if early and early.startswith(part.text) and not part.closed:
+            return self._chunk(part.id, cached, cached.text.append(early))
+        return self._renew(part, cached)
+
+    def _stored_part(self, part: Part, completed: bool) -> list[Update]:
+        """Take a part as it is stored.
+
+        An open one may lack text that has been streamed. Either may be ahead of the stream, whose
+        deltas up to there must not be sent again.
+        """
+        known = self._parts.get(part.id)
+        cached = known or self._remember(part)
+        if part.type not in _CHUNKS:
+            return self._renew(part, cached)
+        if known is not None and known.text.placed and not (part.closed or completed):
+            return []  # the stream goes on with it
+        updates = self._renew(part, cached)
+        cached.text.lose_place()
+        return updates
+
+    def _remember(self, part: Part) -> CachedPart:
+        return self._parts.add(
+            part.id, CachedPart(part.messageID, part.type, hidden=bool(part.ignored))
+        )
+
+    def _renew(self, part: Part, cached: CachedPart) -> list[Update]:
+        if part.type in _CHUNKS:
+            if cached.hidden:
+                return []
+            try:
+                text = cached.text.replace(part.text, part.closed)
+            except Replacement as replaced:
+                # A message of its own, since the message that was sent cannot be taken back.
+                return [_CHUNKS[part.type](content=TextBlock(replaced.text), messageId=part.id)]
+            return self._chunk(part.id, cached, text)
+        if part.type == "tool":
+            update, cached.shown = tools.show(part, cached.shown, self.directory)
+            return [] if update is None else [update]
+        if part.type == "file" and cached.shown is None:
+            cached.shown = tools.Shown()
+            return [AgentChunk(content=block_of_file(part), messageId=part.messageID)]
+        return []
+
+    def _chunk(self, part_id: str, part: CachedPart, text: str) -> list[Update]:
+        if not text:
+            return []
+        if part.type == "reasoning":
+            return [ThoughtChunk(content=TextBlock(text), messageId=part_id)]
+        return [AgentChunk(content=TextBlock(text), messageId=part.messageID)]
+
+    def _message(self, message: Message) -> list[Update]:
+        is_new = self._messages.get(message.id) is None
+        completed = message.time.completed is not None
+        known = self._messages.note(message.id, message.role, is_new and not completed)
+        if message.role == USER:
+            self.early.take(message.id)
+            return self._prompted(message) if is_new else []
+        if known.ended or message.role != ASSISTANT:
+            return []
+        waiting = self.early.take(message.id)
+        known.watched = known.watched and not waiting.overflowed
+        updates: list[Update] = []
+        for event in waiting.events:
+            updates += self._delta(event) if isinstance(event, Delta) else self._part(event)
+        if completed and not known.completed:
+            known.completed = True
+            if known.watched:
+                known.ended = True
+                updates += self._forget(message.id)
+            usage = self._meter.count(message)
+            updates += [] if usage is None else [usage]
+        return updates
+
+    def _forget(self, message_id: str) -> list[Update]:
+        """Take a message that has ended out of the cache; return what was withheld of it."""
+        self.early.take(message_id)
+        updates: list[Update] = []
+        for part_id, part in self._parts.take(message_id):
+            updates += self._chunk(part_id, part, part.text.flush())
+        return updates
+
+    def _prompted(self, message: Message) -> list[Update]:
+        """Follow the choices of other clients, or of the server when a plan is done."""
+        mode = self.choices.mode
+        if not self.choices.follow(message.model_name, message.agent):
+            return []
+        changed: list[Update] = []
+        if mode != self.choices.mode:
+            changed.append(ModeChanged(currentModeId=self.choices.mode))
+        return [*changed, OptionsChanged(configOptions=self.choices.options())]
+
+
+def _is_history(part: Part) -> bool:
+    """Tell whether a part is changed long after its turn: old tool output is thrown away."""
+    return part.state is not None and part.state.time.compacted is not None
+
+
+def _text_of(events: Iterable[Early], part_id: str) -> str:
+    return "".join(e.delta for e in events if isinstance(e, Delta) and e.partID == part_id)
+
+
+_HANDLERS: dict[str, Callable[[Conversation, Event], list[Update]]] = {
+    catalogue.PartDelta.type: Conversation._on_delta,
+    catalogue.PartUpdated.type: Conversation._on_part,
+    catalogue.PART_REMOVED: Conversation._on_part_removed,
+    catalogue.MessageUpdated.type: Conversation._on_message,
+    catalogue.SessionUpdated.type: Conversation._on_session,
+    catalogue.TodoUpdated.type: Conversation._on_todos,
+}

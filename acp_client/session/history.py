@@ -1,0 +1,43 @@
+"""A session's messages as updates, for an editor that loads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from acp_client.content.blocks import block_of_file
+from acp_client.protocol.updates import TextBlock, Update, Usage, UserChunk
+from acp_client.protocol.wire import Part, Stored
+from acp_client.session.conversation import Conversation
+from acp_client.session.messages import USER
+
+
+def replay(stored: Iterable[Stored], conversation: Conversation) -> list[Update]:
+    """Return all that was said, oldest first; the conversation goes on from there.
+
+    Of the usage only the last is told: it is the state the session is in.
+    """
+    updates: list[Update] = []
+    usage: Usage | None = None
+    for message in stored:
+        if message.info.role == USER:
+            conversation.choices.follow(message.info.model_name, message.info.agent)
+            conversation.was_shown(message.info)
+            updates += [chunk for part in message.parts for chunk in _said(part)]
+            continue
+        for update in conversation.catch_up([message]):
+            if isinstance(update, Usage):
+                usage = update
+            else:
+                updates.append(update)
+    return updates if usage is None else [*updates, usage]
+
+
+def _said(part: Part) -> list[UserChunk]:
+    """Return what a person wrote or attached; what the server added to it is not theirs."""
+    if part.synthetic or part.ignored:
+        return []
+    if part.type == "text" and part.text:
+        return [UserChunk(content=TextBlock(part.text), messageId=part.messageID)]
+    if part.type == "file":
+        return [UserChunk(content=block_of_file(part), messageId=part.messageID)]
+    return []

@@ -1,0 +1,1 @@
+"""ZeroMQ: events from a publisher to subscribers, and commands with their answers."""

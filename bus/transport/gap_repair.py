@@ -1,0 +1,322 @@
+"""Which events of a frame may be delivered, and which questions have to be asked first.
+
+Rules
+=====
+
+1. This file does no I/O and reads no clock. A frame goes in, an `Outcome` comes out. If the
+   outcome is a question, the caller asks the source and hands in the `Answer`, which leads to the
+   next outcome. Until then the caller hands in no other frame.
+2. Nothing passes a gap. What comes behind a gap that cannot be repaired yet is dropped: the replay
+   or the snapshot that repairs the gap will bring it.
+3. Each frame, a heartbeat if nothing else, is an occasion to ask again, but not within
+   `TRY_AGAIN_S` after an attempt that failed.
+
+Theory of operation
+===================
+
+A source numbers its events from 1 in each epoch. `SourceState.seq` is the number up to which all
+are delivered. A frame is one of these cases (`_case`, `_OUTCOMES`):
+
+======  ==============================================================  =======================
+case    the frame is of                                                 outcome
+======  ==============================================================  =======================
+FIRST   a source that is heard for the first time                       NeedSnapshot
+FITS    the current epoch, with nothing missing before the frame        Deliver, or Nothing
+GAP     the current epoch, with events missing before the frame         Missing
+LATER   a later epoch: the source was started anew                      FITS or GAP after seq 0
+OLDER   an older epoch: the frame is late, or a clock was put back      NeedSnapshot
+BROKEN  another epoch, while a gap is open that only a snapshot closes  NeedSnapshot
+WAITS   a source with an open gap, soon after a failed attempt          Nothing
+OVER    an epoch that has ended                                         Nothing
+======  ==============================================================  =======================
+
+`Replayed` answers `Missing`: its events are delivered, then those of the frame. `Joined` answers
+`NeedSnapshot`: the source goes on where the snapshot ends, and what the frame has beyond is
+delivered; a frame of another epoch is dropped, or placed anew if the source was new. `Unanswered`
+makes a GAP into UNREPLAYED, for which a snapshot is asked. Without a snapshot (`_UNANSWERED`), a
+new source begins with an open gap, or with the frame if there is no processor to ask; an older
+epoch becomes the current one, since its source does publish; and a gap stays open.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from bus.envelope import Envelope
+from bus.transport.codec import Batch, Frame, Heartbeat
+from bus.transport.source_state import SourceState
+
+log = logging.getLogger("weir.bus")
+
+TRY_AGAIN_S = 1.0
+
+
+class Nothing(Struct, frozen=True):
+    """There is nothing to deliver and nothing to ask."""
+
+
+class Missing(Struct, frozen=True):
+    """Ask for the events after seq `after` up to and with `upto`."""
+
+    source: str
+    epoch: str
+    after: int
+    upto: int
+
+
+class NeedSnapshot(Struct, frozen=True):
+    """Ask for a snapshot, and take it in."""
+
+
+class Replayed(Struct, frozen=True):
+    """The events that were missing, in order.
+
+    Events that are left out of `envelopes` count as lost; `why` says why they are.
+    """
+
+    envelopes: list[Envelope]
+    why: str = "the replay is short"
+
+
+class Joined(Struct, frozen=True):
+    """A snapshot is taken in, which covers all events of an epoch up to `seq`."""
+
+    source: str
+    epoch: str
+    seq: int
+
+
+class Unanswered(Struct, frozen=True):
+    """There is no answer now; `gone`: because there is no processor to ask."""
+
+    why: str
+    gone: bool = False
+
+
+Deliver = Batch
+"""Its envelopes follow what was delivered before, without a gap; mostly it is the frame itself."""
+Question = Missing | NeedSnapshot
+Outcome = Deliver | Nothing | Missing | NeedSnapshot
+Answer = Replayed | Joined | Unanswered
+
+NOTHING = Nothing()
+
+
+class _Case(Enum):
+    FIRST = auto()
+    FITS = auto()
+    GAP = auto()
+    UNREPLAYED = auto()
+    LATER = auto()
+    OLDER = auto()
+    BROKEN = auto()
+    WAITS = auto()
+    OVER = auto()
+
+
+class _Arrived(NamedTuple):
+    """A frame, and when it came; a heartbeat has no envelopes and begins after its seq."""
+
+    source: str
+    epoch: str
+    first: int
+    envelopes: list[Envelope]
+    now: float
+
+    @property
+    def last(self) -> int:
+        return self.envelopes[-1].seq if self.envelopes else self.first - 1
+
+
+class GapRepair:
+    """Puts the frames of any number of sources in order.
+
+    Attributes:
+        sources: what is known of each source, by its name.
+    """
+
+    def __init__(self) -> None:
+        self.sources: dict[str, SourceState] = {}
+        self._asked: tuple[_Case, _Arrived] | None = None
+
+    def take(self, frame: Frame, now: float) -> Outcome:
+        """Return what a frame that came at `now` leads to."""
+        if isinstance(frame, Heartbeat):
+            return self._place(_Arrived(frame.source, frame.epoch, frame.seq + 1, [], now))
+        envelopes = frame.envelopes
+        if not envelopes:
+            return NOTHING
+        first = envelopes[0]
+        state = self.sources.get(first.source)
+        if state is None or first.epoch != state.epoch or first.seq != state.seq + 1:
+            return self._place(_Arrived(first.source, first.epoch, first.seq, envelopes, now))
+        # Nearly every frame is the next one of its source, so this path is short.
+        state.seq, state.alive_at = envelopes[-1].seq, now
+        return frame
+
+    def answer(self, answer: Answer, now: float) -> Outcome:
+        """Return what the answer to the last question leads to; the answer came at `now`."""
+        asked, self._asked = self._asked, None
+        if isinstance(answer, Joined):
+            self._stand(answer, now)
+        elif isinstance(answer, Unanswered) and (asked is None or asked[0] is not _Case.GAP):
+            log.warning("no snapshot can be had: %s", answer.why)
+        if asked is None:
+            return NOTHING  # the caller has asked before the first frame
+        case, arrived = asked
+        if isinstance(answer, Replayed):
+            return self._replayed(arrived, answer)
+        if isinstance(answer, Joined) and answer.source == arrived.source:
+            return self._joined(case, arrived)
+        if isinstance(answer, Joined):
+            answer = Unanswered(f"the snapshot is of source {answer.source}", gone=True)
+        return _UNANSWERED[case](self, arrived._replace(now=now), answer)
+
+    def _place(self, arrived: _Arrived) -> Outcome:
+        state = self.sources.get(arrived.source)
+        if state is not None:
+            state.alive_at = arrived.now
+        case = _case(state, arrived)
+        self._asked = case, arrived
+        return _OUTCOMES[case](self, arrived)
+
+    # What a frame leads to
+
+    def _deliver(self, arrived: _Arrived, replayed: Sequence[Envelope] = ()) -> Outcome:
+        state, envelopes = self.sources[arrived.source], arrived.envelopes
+        found = [*replayed, *(envelope for envelope in envelopes if envelope.seq > state.seq)]
+        state.seq = max(state.seq, arrived.last)
+        return Deliver(found) if found else NOTHING
+
+    def _missing(self, arrived: _Arrived) -> Outcome:
+        state = self.sources[arrived.source]
+        state.gaps += not state.is_broken
+        return Missing(arrived.source, arrived.epoch, state.seq, arrived.first - 1)
+
+    def _need_snapshot(self, _arrived: _Arrived) -> Outcome:
+        return NeedSnapshot()
+
+    def _start_anew(self, arrived: _Arrived, _answer: Unanswered | None = None) -> Outcome:
+        self._renew(arrived.source, arrived.epoch)
+        return self._place(arrived)
+
+    def _drop(self, arrived: _Arrived) -> Outcome:
+        state = self.sources[arrived.source]
+        if arrived.epoch == state.epoch:
+            state.upto = max(state.upto, arrived.last)  # what is dropped is missing as well
+        return NOTHING
+
+    # What an answer leads to
+
+    def _replayed(self, arrived: _Arrived, answer: Replayed) -> Outcome:
+        name, state, found = arrived.source, self.sources[arrived.source], len(answer.envelopes)
+        if lost := arrived.first - 1 - state.seq - found:
+            log.error(
+                "source %s: %d events after %d are lost: %s", name, lost, state.seq, answer.why
+            )
+        if found:
+            log.info("source %s: %d events after %d were replayed", name, found, state.seq)
+        state.repaired, state.lost = state.repaired + found, state.lost + lost
+        state.seq = arrived.first - 1
+        return self._deliver(arrived, answer.envelopes)
+
+    def _joined(self, case: _Case, arrived: _Arrived) -> Outcome:
+        state = self.sources[arrived.source]
+        if state.epoch == arrived.epoch:
+            if case is _Case.UNREPLAYED:
+                log.info("source %s: a snapshot instead of a replay", arrived.source)
+            fits = arrived.first - 1 <= state.seq
+            return self._deliver(arrived) if fits else self._drop(arrived)
+        if case is _Case.FIRST:
+            return self._place(arrived)
+        if case is _Case.OLDER:
+            state.over.append(arrived.epoch)
+        return NOTHING
+
+    def _without_replay(self, arrived: _Arrived, answer: Unanswered) -> Outcome:
+        name, after = arrived.source, self.sources[arrived.source].seq
+        log.info("source %s: no replay after %d: %s", name, after, answer.why)
+        self._asked = _Case.UNREPLAYED, arrived
+        return NeedSnapshot()
+
+    def _without_snapshot(self, arrived: _Arrived, answer: Unanswered) -> Outcome:
+        name, state = arrived.source, self.sources[arrived.source]
+        state.tried_at = arrived.now
+        self._drop(arrived)
+        count = state.upto - state.seq
+        log.error(
+            "source %s: %d events after %d wait to be had: %s", name, count, state.seq, answer.why
+        )
+        return NOTHING
+
+    def _begin_without(self, arrived: _Arrived, answer: Unanswered) -> Outcome:
+        before, now = arrived.first - 1, arrived.now
+        seq = before if answer.gone else 0
+        state = SourceState(arrived.epoch, seq, alive_at=now, upto=before, tried_at=now)
+        self.sources[arrived.source] = state
+        return self._place(arrived)
+
+    # Changes of state
+
+    def _stand(self, joined: Joined, now: float) -> None:
+        state = self.sources.get(joined.source)
+        if state is None:
+            state = self.sources[joined.source] = SourceState(joined.epoch, 0, now)
+        elif state.epoch != joined.epoch:
+            self._renew(joined.source, joined.epoch)
+        state.seq, state.upto, state.tried_at = joined.seq, 0, now
+        state.snapshots += 1
+        name, place = joined.source, (joined.seq, joined.epoch)
+        log.info("source %s: joined by a snapshot at %d of epoch %s", name, *place)
+
+    def _renew(self, source: str, epoch: str) -> None:
+        state = self.sources[source]
+        log.info("source %s was started anew: epoch %s after %s", source, epoch, state.epoch)
+        if epoch in state.over:
+            state.over.remove(epoch)
+        state.over.append(state.epoch)
+        if state.is_broken:
+            lost = state.upto - state.seq
+            state.lost += lost
+            log.error("source %s: %d events are lost with its last epoch", source, lost)
+        state.epoch, state.seq, state.upto, state.restarts = epoch, 0, 0, state.restarts + 1
+
+
+def _case(state: SourceState | None, arrived: _Arrived) -> _Case:
+    if state is None:
+        return _Case.FIRST
+    waits = state.is_broken and arrived.now < state.tried_at + TRY_AGAIN_S
+    if state.epoch == arrived.epoch:
+        if arrived.first - 1 <= state.seq:
+            return _Case.FITS
+        return _Case.WAITS if waits else _Case.GAP
+    if arrived.epoch in state.over:
+        return _Case.OVER
+    if state.is_broken:
+        return _Case.WAITS if waits else _Case.BROKEN
+    return _Case.OLDER if arrived.epoch < state.epoch else _Case.LATER
+
+
+_OUTCOMES: Mapping[_Case, Callable[[GapRepair, _Arrived], Outcome]] = {
+    _Case.FIRST: GapRepair._need_snapshot,
+    _Case.FITS: GapRepair._deliver,
+    _Case.GAP: GapRepair._missing,
+    _Case.LATER: GapRepair._start_anew,
+    _Case.OLDER: GapRepair._need_snapshot,
+    _Case.BROKEN: GapRepair._need_snapshot,
+    _Case.WAITS: GapRepair._drop,
+    _Case.OVER: GapRepair._drop,
+}
+
+_UNANSWERED: Mapping[_Case, Callable[[GapRepair, _Arrived, Unanswered], Outcome]] = {
+    _Case.FIRST: GapRepair._begin_without,
+    _Case.GAP: GapRepair._without_replay,
+    _Case.UNREPLAYED: GapRepair._without_snapshot,
+    _Case.OLDER: GapRepair._start_anew,
+    _Case.BROKEN: GapRepair._without_snapshot,
+}

@@ -1,0 +1,68 @@
+"""Both ends of a replay: the source answers from its journal, the subscriber asks for a gap."""
+
+from __future__ import annotations
+
+from bus.commands import CommandFailed, Replay
+from bus.envelope import Envelope
+from bus.log import FellOff
+from bus.transport.codec import Batch, MalformedFrame, decode, encode
+from bus.transport.publisher import Publisher
+from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
+
+_ANSWER_BYTES = 1024 * 1024
+
+
+class CannotRepair(Exception):
+    """A gap stays a gap: its source is gone, or has forgotten what was in it."""
+
+
+class NobodyThere(CannotRepair):
+    """Its source answers no commands at all: there is nobody to ask."""
+
+
+def answer(publisher: Publisher, command: Replay) -> bytes:
+    """Return a frame with what follows `command.after`, as much as one answer takes.
+
+    Raises:
+        CommandFailed: that epoch is over, or the journal no longer reaches so far back.
+    """
+    if command.epoch != publisher.epoch:
+        raise CommandFailed("not_found", f"epoch {command.epoch} is over")
+    journal = publisher.journal
+    if not command.after < journal.head:
+        raise CommandFailed("invalid", f"after: {command.after} is yet to come")
+    envelopes: list[Envelope] = []
+    position, size = command.after + 1, 0
+    try:
+        while position < journal.head and size < _ANSWER_BYTES:
+            run = journal.run(position)
+            envelopes += run.envelopes
+            size += sum(envelope.event.size for envelope in run.envelopes)
+            position = run.end
+    except FellOff as error:
+        raise CommandFailed("not_found", str(error)) from error
+    return encode(Batch(envelopes))
+
+
+def fetch(requester: Requester, epoch: str, after: int, upto: int) -> list[Envelope]:
+    """Return the envelopes after seq `after` up to and with `upto`.
+
+    Raises:
+        CannotRepair: they cannot be had.
+    """
+    found: list[Envelope] = []
+    while after < upto:
+        found += _some(requester, Replay(epoch, after))
+        after = found[-1].seq
+    return [envelope for envelope in found if envelope.seq <= upto]
+
+
+def _some(requester: Requester, command: Replay) -> list[Envelope]:
+    try:
+        frame = decode(requester.insist(command).body)
+    except (CommandFailed, ProcessorGone, DeadlineExceeded, MalformedFrame) as error:
+        raise CannotRepair(str(error)) from error
+    envelopes = frame.envelopes if isinstance(frame, Batch) else []
+    if not envelopes or envelopes[0].seq != command.after + 1:
+        raise CannotRepair(f"the answer does not begin after {command.after}")
+    return envelopes

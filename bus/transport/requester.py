@@ -1,0 +1,170 @@
+"""The asking end of the command channel (Majordomo's client): every request gets an answer.
+
+Every call has a deadline, and a processor that is gone is noticed without waiting for it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import gevent
+import msgspec
+from gevent.event import AsyncResult
+
+from bus.commands import Answer, Command, CommandFailed, Done, IsOpen, Request
+from bus.malformed import MALFORMED
+from bus.transport.link import Link
+
+log = logging.getLogger("weir.bus")
+
+MAX_DEADLINE_S = 60.0
+PATIENCE_S = 10.0
+SILENT_S = 3.0
+_QUESTIONS = 3
+_LIVENESS_CHECK_S = 0.5
+_RECONNECT_S = 3.0
+_RETRY_S = 0.05
+
+
+class ProcessorGone(Exception):
+    """Nobody is at the other end of the command channel."""
+
+
+class DeadlineExceeded(Exception):
+    """The processor did not answer in time."""
+
+
+class Requester:
+    """Sends commands, many at once.
+
+    Args:
+        link: to the processor.
+        alive: tells whether the processor was heard lately; asked while an answer is awaited, once
+            it has answered nothing for `SILENT_S`.
+        deadline_s: how long a call waits for its answer (at most `MAX_DEADLINE_S`).
+        restarts: how often the processor was seen to start anew. If that grows while an answer is
+            awaited, the processor is asked whether it still has the request.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        alive: Callable[[], bool],
+        deadline_s: float = 10.0,
+        restarts: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._link = link
+        self._alive = alive
+        self._restarts = restarts
+        self._deadline_s = min(deadline_s, MAX_DEADLINE_S)
+        self._answered_at = time.monotonic()  # one that is asked for the first time may be slow
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, AsyncResult[Answer]] = {}
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(Answer).decode
+
+    def call(self, command: Command, deadline_s: float | None = None) -> Done:
+        """Send `command` and wait for its answer.
+
+        Raises:
+            CommandFailed: the processor refused it.
+            ProcessorGone: there is no processor, or it went away meanwhile.
+            DeadlineExceeded: no answer within the deadline.
+        """
+        with self._expected(command) as (request, result):
+            self._send(request)
+            left_s = min(deadline_s or self._deadline_s, MAX_DEADLINE_S)
+            return _done(self._wait(request, result, left_s))
+
+    def insist(self, command: Command) -> Done:
+        """Ask, patiently, what may be asked twice: a busy processor may answer late.
+
+        Whether it is heard does not count, since whoever listens may be the one who waits here.
+        The question goes out again after a while: a processor that was restarted has lost it, and
+        after a restart the two sockets do not come back at once.
+
+        Raises:
+            CommandFailed: the processor refused it.
+            ProcessorGone: there is no processor.
+            DeadlineExceeded: no answer within `PATIENCE_S`.
+        """
+        with self._expected(command) as (request, result):
+            for _ in range(_QUESTIONS):
+                self._send_soon(request)
+                if (answer := result.wait(timeout=PATIENCE_S / _QUESTIONS)) is not None:
+                    return _done(answer)
+        raise DeadlineExceeded(f"no answer from the processor within {PATIENCE_S:g} s")
+
+    def run(self) -> None:
+        """Receive answers for ever; a greenlet of its own."""
+        while True:
+            data = b"".join(self._link.receive())
+            try:
+                answer = self._decode(data)
+            except MALFORMED as error:
+                log.warning("malformed answer of %d bytes: %s", len(data), error)
+                continue
+            self._answered_at = time.monotonic()
+            if (waiting := self._waiting.get(answer.id)) is not None:
+                waiting.set(answer)
+
+    @contextmanager
+    def _expected(self, command: Command) -> Iterator[tuple[Request, AsyncResult[Answer]]]:
+        """Number a command, and have its answer taken as long as that is waited for."""
+        request = Request(next(self._ids), command)
+        result: AsyncResult[Answer] = AsyncResult()
+        self._waiting[request.id] = result
+        try:
+            yield request, result
+        finally:
+            del self._waiting[request.id]
+
+    def _send_soon(self, request: Request) -> None:
+        until = time.monotonic() + _RECONNECT_S
+        while True:
+            try:
+                return self._send(request)
+            except ProcessorGone:
+                if time.monotonic() > until:
+                    raise
+                gevent.sleep(_RETRY_S)
+
+    def _send(self, request: Request) -> None:
+        if not self._link.send(self._encode(request)):
+            raise ProcessorGone("the processor is not there")
+
+    def _wait(self, request: Request, result: AsyncResult[Answer], deadline_s: float) -> Answer:
+        until, restarts = time.monotonic() + deadline_s, self._restarts()
+        while (left_s := until - time.monotonic()) > 0:
+            if self._restarts() != restarts:
+                restarts = self._restarts()
+                self._check_open(request, result, left_s)
+                continue
+            answer = result.wait(timeout=min(left_s, _LIVENESS_CHECK_S))
+            if answer is not None:
+                return answer
+            if not self._alive() and time.monotonic() - self._answered_at > SILENT_S:
+                raise ProcessorGone("the processor went away")
+        raise DeadlineExceeded(f"no answer from the processor within {deadline_s:g} s")
+
+    def _check_open(
+        self, request: Request, result: AsyncResult[Answer], deadline_s: float
+    ) -> None:
+        """Ask a processor that was started anew whether it has a request.
+
+        The channel keeps the order. So the request has arrived before this question, or was lost
+        with the last start of the processor; and an answer has arrived before the answer to this.
+        """
+        is_open = self.call(IsOpen(request.id), deadline_s).body == b"true"
+        if not is_open and not result.ready():
+            raise ProcessorGone("the processor was restarted")
+
+
+def _done(answer: Answer) -> Done:
+    if isinstance(answer, Done):
+        return answer
+    raise CommandFailed.of(answer)

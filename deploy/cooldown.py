@@ -1,0 +1,24 @@
+"""The time between two restarts for one and the same cause."""
+
+from __future__ import annotations
+
+from bus.backoff import Backoff
+
+_FIRST_S, _LONGEST_S = 15.0, 600.0
+
+
+class Cooldown:
+    """Keeps a limit that is too low for what there is to do from being a row of restarts."""
+
+    def __init__(self) -> None:
+        self._backoff = Backoff(_FIRST_S, _LONGEST_S)
+        self._until = 0.0
+
+    def over(self, now: float) -> bool:
+        """Tell whether there may be a restart now; if so, the next rest begins, twice as long."""
+        if now < self._until:
+            return False
+        if now > self._until + _LONGEST_S:
+            self._backoff.reset()
+        self._until = now + self._backoff.next_s()
+        return True

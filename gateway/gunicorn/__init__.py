@@ -1,0 +1,1 @@
+"""Gunicorn: its master, its workers, and the socket that they share."""

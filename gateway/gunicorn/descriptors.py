@@ -1,0 +1,70 @@
+"""How many connections a worker may hold: as many as it may have files open.
+
+A worker that has as many open as it may accepts nobody, and health is not answered either. So
+the limit is raised as far as that goes, and streams are refused before it is reached.
+"""
+
+from __future__ import annotations
+
+import logging
+import resource
+
+from msgspec import Struct
+
+log = logging.getLogger("weir.gateway")
+
+_BESIDE_STREAMS = 1024
+_LEAST_SHARE = 8  # of a limit that is too low, what is not for streams: one in so many
+_OF_A_REQUEST = 2  # one that is passed on has a connection to the upstream as well
+_OF_A_WORKER = 64
+_OF_A_BUS = 8
+
+
+class DescriptorRoom(Struct, frozen=True):
+    """What a worker has room for.
+
+    Attributes:
+        streams: connections that are event streams.
+        others: connections beside these.
+    """
+
+    streams: int
+    others: int
+
+
+def make_room(max_readers: int, buses: int) -> DescriptorRoom:
+    """Raise this process's limit as far as need be, and return what there is room for then."""
+    own = _OF_A_WORKER + _OF_A_BUS * buses
+    limit = _raised(max_readers + _OF_A_REQUEST * _BESIDE_STREAMS + own)
+    room = room_within(limit - own, max_readers)
+    if room.streams < max_readers:
+        log.warning(
+            "--max-readers: a worker holds at most %d streams instead of %d, "
+            "since it may open %d files; raise that limit (ulimit -Hn, LimitNOFILE)",
+            room.streams,
+            max_readers,
+            limit,
+        )
+    return room
+
+
+def room_within(descriptors: int, max_readers: int) -> DescriptorRoom:
+    """Return what there is room for in so many file descriptors."""
+    if descriptors >= max_readers + _OF_A_REQUEST * _BESIDE_STREAMS:
+        return DescriptorRoom(max_readers, _BESIDE_STREAMS)
+    others = max(1, min(_BESIDE_STREAMS, descriptors // _LEAST_SHARE))
+    return DescriptorRoom(max(1, min(max_readers, descriptors - _OF_A_REQUEST * others)), others)
+
+
+def _raised(wanted: int) -> int:
+    """Return the limit, which is raised if that many files cannot be open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError) as error:
+        log.warning("the limit of open files stays at %d: %s", soft, error)
+        return soft
+    return most

@@ -1,0 +1,84 @@
+"""The socket that clients connect to.
+
+It is opened once, by the supervisor, and inherited by the gateway. So port 0 is one port for
+good, and while a gateway is restarted connections wait in the socket instead of being refused.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+from typing import Any
+
+from bus.process.flags import BadFlag
+
+_BACKLOG = 4096  # where it is full, the kernel hands on silent connections at once
+_SPEAKS_WITHIN_S = 1
+_NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Args:
+        host: an address of this machine, in brackets or not, or a name of one.
+        port: 0 for any free one.
+
+    Raises:
+        BadFlag: the host is none of this machine's, or the port cannot be had.
+    """
+    refusal: BadFlag | None = None
+    for family, address in _addresses(host, port):
+        try:
+            return _listen_at(family, address)
+        except OSError as error:
+            refusal = refusal or _in_words(error, host, port)
+    raise refusal or _no_host(host, "no address is known")
+
+
+def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
+    """Return what a host stands for, IPv4 addresses first: every client can reach those."""
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        found = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise _no_host(host, error.strerror or str(error)) from error
+    except UnicodeError as error:
+        raise _no_host(host, "not the name of a host") from error
+    named = [(family, address) for family, *_, address in found]
+    return sorted(named, key=lambda one: one[0] != socket.AF_INET)
+
+
+def _listen_at(family: int, address: Any) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # `::` means every address, IPv4 ones too, whatever the system's default is.
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        if sys.platform == "linux":
+            # The kernel keeps a connection until its client has sent something, or for a second.
+            # Connections that come and go without a byte cost the workers nothing.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SPEAKS_WITHIN_S)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _in_words(error: OSError, host: str, port: int) -> BadFlag:
+    if error.errno in _NO_SUCH_ADDRESS:
+        return _no_host(host, error.strerror or str(error))
+    return BadFlag(
+        f"--port: {port} on {host} cannot be used ({error.strerror}); "
+        "stop the program that uses it, or choose another port (0: any free port)"
+    )
+
+
+def _no_host(host: str, reason: str) -> BadFlag:
+    return BadFlag(
+        f"--host: {host!r} is not allowed ({reason}); allowed is an address of this machine"
+    )

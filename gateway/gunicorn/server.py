@@ -1,0 +1,122 @@
+"""Gunicorn, run from code: gevent workers, each with a `gateway.app.Worker` of its own."""
+
+from __future__ import annotations
+
+import gc
+import math
+from typing import Any
+
+import falcon
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
+from msgspec.structs import replace
+
+from bus.process import logs
+from bus.process.allocator import give_back_large_blocks
+from bus.process.heart import Heart, Notifier
+from bus.process.stack import show_stack_at_abort
+from gateway.gunicorn.descriptors import make_room
+from gateway.gunicorn.worker_tmp import keep_in_memory
+from gateway.monitor.boards import Boards
+from gateway.settings import GatewaySettings
+
+_MASTER_TURN_S = 1.0
+_SPARE_SEATS = 16
+_AFTER_DRAIN_S = 1
+
+
+class _Logger(Logger):  # type: ignore[misc]
+    """Gunicorn's log, in the form of weir's own."""
+
+    error_fmt = logs.FORMAT.replace("%(name)s", "weir.gateway")
+    datefmt = None
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    """Gunicorn's master, whose loop is seen to turn as well."""
+
+    def __init__(self, app: Gateway, heart: Heart) -> None:
+        super().__init__(app)
+        self._heart = heart
+        heart.beat()
+
+    def murder_workers(self) -> None:
+        """See to the workers, as is done once in every turn."""
+        super().murder_workers()
+        self._heart.beat()
+
+
+class Gateway(BaseApplication):  # type: ignore[misc]
+    """The gunicorn application."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._room = make_room(settings.max_readers, len(settings.buses))
+        self._settings = replace(settings, max_readers=self._room.streams)
+        self._notifier = Notifier(settings.notify_socket)
+        # A reload has twice as many for a while; SIGTTIN asks for more.
+        self._boards = Boards(2 * settings.workers + _SPARE_SEATS)
+        self._seat = 0
+        keep_in_memory()
+        super().__init__()
+
+    def run(self) -> None:
+        """Run until it is told to stop."""
+        give_back_large_blocks()
+        _Arbiter(self, Heart(self._notifier, _MASTER_TURN_S)).run()
+
+    def load_config(self) -> None:
+        """Set what gunicorn needs to know."""
+        settings = self._settings
+        fd = settings.listen_fd
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        for name, value in {
+            "bind": f"{host}:{settings.port}" if fd is None else f"fd://{fd}",
+            "workers": settings.workers,
+            "worker_class": "gateway.gunicorn.worker.GatewayWorker",
+            # Streams are capped by `max_readers`; health must find a place beyond that.
+            "worker_connections": self._room.streams + self._room.others,
+            "timeout": settings.worker_timeout,
+            # After that the master kills its workers.
+            "graceful_timeout": math.ceil(settings.drain) + _AFTER_DRAIN_S,
+            "logger_class": _Logger,
+            "loglevel": settings.log_level,
+            "proc_name": "weir-gateway",
+            "control_socket_disable": True,
+            "post_fork": self._forked,
+            "pre_fork": self._take_seat,
+            "post_worker_init": self._attach,
+            "child_exit": self._leave_seat,
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> falcon.App[Any, Any]:
+        """Build a worker's application; gunicorn calls this inside that worker."""
+        # After gunicorn has set its own handler, which a loop that hangs would not get to.
+        show_stack_at_abort()
+        # Imported here so that nothing of it is loaded before gunicorn has forked.
+        from gateway.app import Worker
+
+        self._worker = Worker(self._settings, self._room, self._boards, self._seat, self._heart)
+        self._worker.start()
+        return self._worker.app
+
+    def _forked(self, _arbiter: object, _gunicorn_worker: object) -> None:
+        """Have a worker show that it lives before it loads anything: it may hang there."""
+        self._heart = Heart(self._notifier)
+        self._heart.beat()
+
+    def _take_seat(self, arbiter: Any, gunicorn_worker: Any) -> None:
+        """In the master: give the worker about to be forked the first seat that is free."""
+        taken = {worker.seat for worker in arbiter.WORKERS.values()}
+        free = (seat for seat in range(len(self._boards)) if seat not in taken)
+        self._seat = gunicorn_worker.seat = next(free, len(self._boards) - 1)
+
+    def _leave_seat(self, _arbiter: Any, gunicorn_worker: Any) -> None:
+        """In the master: whoever reads the scoreboard is to know that this worker is gone."""
+        self._boards.vacate(gunicorn_worker.seat)
+
+    def _attach(self, gunicorn_worker: Any) -> None:
+        """Give gunicorn's worker what it serves with."""
+        gunicorn_worker.gateway = self._worker
+        gc.freeze()  # what is loaded by now stays: to look at it takes the collector 40 ms

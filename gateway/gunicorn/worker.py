@@ -1,0 +1,89 @@
+"""Gunicorn's gevent worker, with a door of weir's own and an end in order.
+
+At its end, which is a stop or a reload, a worker takes no more connections: they wait in the
+listening socket, which the master and the other workers hold as well. Readers are let go one by
+one, other requests are finished, and connections that wait for nothing are closed; a connection
+that has just come is given a moment for its first request. A request that has come but is not read
+yet, since the loop was late, is answered: to close its connection would reset it. At a stop the
+master's patience ends first (`graceful_timeout`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.pool import Group
+from gunicorn.workers.ggevent import GeventWorker
+
+from gateway.gunicorn.acceptance import Acceptance
+
+if TYPE_CHECKING:  # loaded by each worker itself: a reload loads it anew
+    from gateway.app import Worker
+
+log = logging.getLogger("weir.gateway")
+
+_TICK_S = 0.1
+_FINISH_WITHIN_S = 60.0
+_SPEAK_WITHIN_S = 0.5
+_KILL_WITHIN_S = 1.0
+
+
+class GatewayWorker(GeventWorker):  # type: ignore[misc]
+    """Hands every connection to the door.
+
+    Attributes:
+        gateway: what it serves with; set before it runs.
+    """
+
+    gateway: Worker
+
+    def run(self) -> None:
+        """Serve until the worker is told to stop, then end in order."""
+        self.gateway.door.closing = lambda: not self.alive
+        greenlets = Group()
+        servers = [self._server(listener, greenlets) for listener in self.sockets]
+        while self.alive:
+            self._tick()
+        for server in servers:
+            server.close()
+        self._finish()
+        greenlets.kill(timeout=_KILL_WITHIN_S)
+        self.gateway.sign_off()
+
+    def _server(self, listener: Any, greenlets: Group) -> Acceptance:
+        listener.setblocking(1)
+        slots, shared = self.gateway.door.slots, self.cfg.workers > 1
+        server = Acceptance(listener, self._handle, greenlets, slots, shared)
+        server.start()
+        return server
+
+    def _handle(self, client: Any, address: Any) -> None:
+        client.setblocking(1)
+        self.gateway.door.serve(client, str(address[0]) if address else "")
+
+    def _tick(self) -> None:
+        self.notify()
+        slots = self.gateway.door.slots
+        slots.make_room()
+        slots.sweep()
+        gevent.sleep(_TICK_S)
+
+    def _finish(self) -> None:
+        """Let readers go, and wait until what others have asked for is answered."""
+        door = self.gateway.door
+        draining = gevent.spawn(self.gateway.drain)
+        began = time.monotonic()
+        while not draining.ready() or self._unfinished(time.monotonic() - began):
+            self._tick()
+        if door.served:
+            log.warning("the worker stops: %d requests are cut off", len(door.served))
+
+    def _unfinished(self, waited_s: float) -> bool:
+        """Tell whether there is something to wait for, once readers are let go."""
+        door = self.gateway.door
+        if door.served or door.slots.unread():
+            return not self.gateway.broken and waited_s < _FINISH_WITHIN_S
+        return bool(door.fresh) and waited_s < _SPEAK_WITHIN_S

@@ -1,0 +1,1 @@
+"""What a gateway reports of itself: status, metrics, history and readiness."""

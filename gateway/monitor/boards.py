@@ -1,0 +1,34 @@
+"""Memory that gunicorn's master makes, and that all its workers share."""
+
+from __future__ import annotations
+
+from gateway.monitor.history import History
+from gateway.monitor.scoreboard import Scoreboard
+from gateway.streams.resets import Grid
+
+
+class Boards:
+    """All of it. Pages that no worker has written to take no memory.
+
+    Args:
+        seats: how many workers there may be at once, those that end included.
+
+    Attributes:
+        status: what each worker is like.
+        departures: the readers of each worker that ended last.
+        history: the figures of the last quarter of an hour.
+        resets: requests to reset a reader of another worker.
+    """
+
+    def __init__(self, seats: int) -> None:
+        self.status = Scoreboard(seats)
+        self.departures = Scoreboard(seats)
+        self.history = History()
+        self.resets = Grid(seats)
+
+    def __len__(self) -> int:
+        return len(self.status)
+
+    def vacate(self, seat: int) -> None:
+        """Note that the worker of a seat is gone; what it posted stays."""
+        self.status.vacate(seat)

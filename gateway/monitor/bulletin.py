@@ -1,0 +1,103 @@
+"""Posts what a worker is like once a second, where all workers can read it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+
+import gevent
+import msgspec
+from msgspec.structs import replace
+
+from gateway.monitor.observer import Observer
+from gateway.monitor.scoreboard import Scoreboard, TooLong
+from gateway.monitor.status import BEAT_S, Post
+from gateway.streams.counts import Counts
+from gateway.streams.evictions import Cause
+
+log = logging.getLogger("weir.gateway")
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Post).decode
+
+
+class Bulletin:
+    """One worker's use of the scoreboard.
+
+    Whoever tells of counts posts first and reads from the board, so that what was told once is
+    there even if the worker is killed right after: a sum over all seats never steps back.
+
+    Args:
+        board: where all workers post.
+        observer: sees this one.
+
+    Attributes:
+        seat: of this one.
+        left_open: streams that the worker before on this seat had open when it was killed, as far
+            as it had posted them.
+    """
+
+    def __init__(self, board: Scoreboard, observer: Observer) -> None:
+        self.seat = observer.seat
+        self._board = board
+        self._observer = observer
+        self._carried = self._counted_at(observer.seat, gone=True)
+        before = self._read(observer.seat)
+        self.left_open = before.status.laggards if before else []
+
+    def run(self) -> None:
+        """Post for ever; a greenlet of its own."""
+        while True:
+            self.post()
+            gevent.sleep(BEAT_S)
+
+    def post(self) -> None:
+        """Look at the worker, and post it; of its readers as many as there is room for."""
+        post = Post(time.monotonic(), self._observer.look(), self._carried)
+        while not self._posted(post):
+            laggards = post.status.laggards
+            if not laggards:
+                log.error("the status of this worker is too long to be posted")
+                return
+            fewer = replace(post.status, laggards=laggards[: len(laggards) // 2])
+            post = replace(post, status=fewer)
+
+    def workers(self) -> list[Post]:
+        """Return what each worker that lives said last."""
+        seats = filter(self._board.occupied, range(len(self._board)))
+        return [post for post in map(self._read, seats) if post is not None]
+
+    def origins(self) -> set[str]:
+        """Return the web pages that the upstream allows, as all workers have learnt."""
+        return {origin for post in self.workers() for origin in post.status.origins}
+
+    def counted(self) -> Counts:
+        """Return what was counted by all workers, those that are gone included."""
+        seats = range(len(self._board))
+        gone = (not self._board.occupied(seat) for seat in seats)
+        return sum(map(self._counted_at, seats, gone), Counts())
+
+    def _counted_at(self, seat: int, gone: bool) -> Counts:
+        """Return what was counted at a seat; what a worker left open when it went has ended."""
+        post = self._read(seat)
+        if post is None:
+            return Counts()
+        left = Counts(evictions={Cause.KILLED.value: post.status.readers if gone else 0})
+        return post.status.counts + post.carried + left
+
+    def _posted(self, post: Post) -> bool:
+        try:
+            self._board.post(self._observer.seat, os.getpid(), _encode(post))
+        except TooLong:
+            return False
+        return True
+
+    def _read(self, seat: int) -> Post | None:
+        data = self._board.read(seat)
+        try:
+            return _decode(data) if data else None
+        except msgspec.MsgspecError as error:
+            # A worker of another version, before or after a reload, may count other things.
+            log.debug("seat %d of the scoreboard cannot be read: %s", seat, error)
+            return None

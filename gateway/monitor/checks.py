@@ -1,0 +1,100 @@
+"""What has to hold for a gateway to be ready: a value, its threshold, a reason in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from operator import itemgetter
+
+from msgspec import Struct
+
+from gateway.monitor.status import Fill, Post
+
+HEARTBEAT_AGE_S = 2.5
+LOOP_LAG_S = 2.0
+# A log at its bound is full, and well. One event larger than all of it still has to pass.
+FILL = 2.0
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """One thing that has to hold.
+
+    Attributes:
+        name: what is measured, with its unit.
+        value: as measured, None where there is nothing to measure yet.
+        threshold: the most that is allowed, None where there is no such bound.
+        reason: what is the case, to a person.
+    """
+
+    name: str
+    ok: bool
+    value: float | None = None
+    threshold: float | None = None
+    reason: str
+
+
+class Heard(Struct, frozen=True, order=True):
+    """How long ago a source was heard, and by which worker."""
+
+    age_s: float
+    worker: int
+
+
+def heartbeats(heard: Mapping[str, Heard], buses: int) -> Iterator[Check]:
+    """Yield a check for each source.
+
+    Args:
+        heard: each source, by the worker that heard it least lately.
+        buses: how many there have to be; one that another has taken the place of may be silent.
+    """
+    for number, (source, last) in enumerate(sorted(heard.items(), key=itemgetter(1))):
+        age_s = last.age_s
+        ok = age_s <= HEARTBEAT_AGE_S
+        words = f"source {source} was heard {age_s:.1f} s ago by worker {last.worker}"
+        if not ok and number >= buses:
+            ok, words = True, f"{words}; another source has taken its place"
+        yield _check("heartbeat_age_s", ok, age_s, HEARTBEAT_AGE_S, words)
+    for _ in range(buses - len(heard)):
+        yield _check(
+            "heartbeat_age_s", False, None, HEARTBEAT_AGE_S, "no source has been heard yet"
+        )
+
+
+def turns(post: Post, now: float) -> bool:
+    """Tell whether a worker is still heard, by what it said last."""
+    return post.overdue_s(now) <= LOOP_LAG_S
+
+
+def loop_lag(post: Post, now: float) -> Check:
+    """Check that a worker's loop turns.
+
+    Args:
+        post: what it said last.
+        now: `time.monotonic()`.
+    """
+    worker, overdue_s = post.status, post.overdue_s(now)
+    lag_s = max(overdue_s, worker.loop_lag_s)
+    words = f"the loop of worker {worker.worker} was late by {lag_s:.2f} s"
+    if not turns(post, now):
+        words = f"worker {worker.worker} (pid {worker.pid}) has stood still for {overdue_s:.1f} s"
+    return _check("loop_lag_s", lag_s <= LOOP_LAG_S, lag_s, LOOP_LAG_S, words)
+
+
+def fills(post: Post) -> Iterator[Check]:
+    """Check that a worker's log and ledger keep their bounds."""
+    yield _fill("log", post, post.status.log)
+    yield _fill("ledger", post, post.status.ledger)
+
+
+def _fill(name: str, post: Post, fill: Fill) -> Check:
+    words = f"the {name} of worker {post.status.worker} uses {fill.fill:.0%} of its bound"
+    return _check(f"{name}_fill", fill.fill <= FILL, fill.fill, FILL, words)
+
+
+def _check(name: str, ok: bool, value: float | None, threshold: float, words: str) -> Check:
+    reason = words if ok or value is None else f"{words}; allowed: {_allowed(name, threshold)}"
+    rounded = value if value is None else round(value, 3)
+    return Check(name=name, ok=ok, value=rounded, threshold=threshold, reason=reason)
+
+
+def _allowed(name: str, threshold: float) -> str:
+    return f"{threshold:g} s" if name.endswith("_s") else f"{threshold:.0%}"

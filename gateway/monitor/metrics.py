@@ -1,0 +1,173 @@
+"""What a gateway counts and measures, by the conventions of Prometheus.
+
+Counters are of all workers together, those that are gone included, so that they never step back.
+Only where a sum would make no sense is there a label ``worker``: its seat, which the worker that
+takes its place takes too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from gateway.monitor.checkup import ProcessorStatus
+from gateway.monitor.exposition import Family, by, counter, gauge
+from gateway.monitor.readiness import frame_age
+from gateway.monitor.status import Post
+from gateway.monitor.survey import Survey
+from gateway.streams.counts import Counts
+
+
+def families(survey: Survey) -> Iterator[Family]:
+    """Yield all metrics."""
+    posts, counts, health = survey.posts, survey.counts, survey.health
+    yield gauge("weir_build_info", "The version of weir.", [({"version": survey.version}, 1)])
+    yield gauge("weir_ready", "Whether /weir/readyz answers 200.", int(health.ready))
+    yield from _streams(posts, counts)
+    yield from _sources(posts, counts)
+    yield from _processors(health.processors)
+    yield from _agents(health.processors, posts, counts)
+    yield from _workers(survey)
+    yield counter(
+        "weir_proxy_requests_total",
+        "Requests passed on to the upstream, by the class of their status.",
+        by("status", counts.requests),
+    )
+    yield counter(
+        "weir_unknown_routes_total",
+        "Requests for routes that weir does not have, by method and template.",
+        by("route", counts.unknown_routes),
+    )
+    in_flight = sum(post.status.in_flight for post in posts)
+    yield gauge("weir_proxy_requests_in_flight", "Requests being passed on.", in_flight)
+
+
+def _streams(posts: list[Post], counts: Counts) -> Iterator[Family]:
+    sent = counts.sent
+    yield gauge("weir_readers", "Open streams.", sum(post.status.readers for post in posts))
+    for name, help_text, value in (
+        ("streams_opened", "Streams opened.", counts.streams),
+        (
+            "stream_events",
+            "Events due to readers: those in frames, the merged and the superseded.",
+            sent.events,
+        ),
+        ("stream_frames", "Frames written with events of sources.", sent.frames),
+        ("stream_own_frames", "Frames with weir's own events, like heartbeats.", sent.own_frames),
+        ("stream_upserts", "Frames with upserts, the present state of entities.", sent.upserts),
+        ("stream_bytes", "Bytes of frames written.", sent.bytes),
+        ("stream_merged_events", "Events merged into the frame of another event.", sent.merged),
+        (
+            "stream_superseded_events",
+            "Events left out, since a later snapshot contains them.",
+            sent.superseded,
+        ),
+        ("stream_saved_bytes", "Bytes saved by merging, estimated.", sent.saved_bytes),
+    ):
+        yield counter(f"weir_{name}_total", help_text, value)
+    for name, help_text, label, values in (
+        ("evictions", "Streams that ended, by cause.", "cause", counts.evictions),
+        ("resumes", "Streams opened, by what became of their last id.", "verdict", counts.resumes),
+        ("catch_ups", "Readers that the log moved past, by verdict.", "verdict", counts.catch_ups),
+    ):
+        yield counter(f"weir_{name}_total", help_text, by(label, values))
+
+
+def _sources(posts: list[Post], counts: Counts) -> Iterator[Family]:
+    received = [(_seat(post), (post.status.counts + post.carried).received) for post in posts]
+    yield counter("weir_events_received_total", "Events that came over the bus.", received)
+    yield counter("weir_malformed_frames_total", "Malformed frames on the bus.", counts.malformed)
+    for name, help_text, field in (
+        ("gaps", "How often events were missing on the bus.", "gaps"),
+        ("events_repaired", "Missing events that were repaired by a replay.", "repaired"),
+        ("events_lost", "Missing events that could not be repaired.", "lost"),
+        ("snapshots", "Snapshots taken in place of missing events.", "snapshots"),
+    ):
+        values = {source: getattr(counted, field) for source, counted in counts.sources.items()}
+        yield counter(f"weir_{name}_total", help_text, by("source", values))
+    restarts = [
+        ({**_seat(post), "source": source}, counted.restarts)
+        for post in posts
+        for source, counted in (post.status.counts + post.carried).sources.items()
+    ]
+    yield counter("weir_source_restarts_total", "Restarts of a source that were seen.", restarts)
+    ages: dict[str, float] = {}
+    for row in (row for post in posts for row in post.status.sources):
+        ages[row.source] = max(ages.get(row.source, 0.0), row.heartbeat_age_s)
+    yield gauge(
+        "weir_heartbeat_age_seconds",
+        "Seconds since the last frame of a source, at the worker that has waited longest.",
+        by("source", ages),
+    )
+
+
+def _processors(processors: list[ProcessorStatus]) -> Iterator[Family]:
+    answering = {one.bus: int(one.answering) for one in processors}
+    yield gauge(
+        "weir_processor_answering", "Whether a processor takes commands.", by("bus", answering)
+    )
+    connected: dict[str, float] = {}
+    ages: dict[str, float] = {}
+    for one in processors:
+        if one.upstream is None:
+            continue
+        connected[one.bus] = int(one.upstream.get("connected") is True)
+        age_s = frame_age(one.upstream, one.age_s or 0.0)
+        if age_s is not None:
+            ages[one.bus] = age_s
+    if connected:
+        told = by("bus", connected)
+        yield gauge("weir_upstream_connected", "Whether the stream of the upstream is open.", told)
+        yield gauge(
+            "weir_upstream_frame_age_seconds",
+            "Seconds since the last frame of the upstream.",
+            by("bus", ages),
+        )
+
+
+def _agents(
+    processors: list[ProcessorStatus], posts: list[Post], counts: Counts
+) -> Iterator[Family]:
+    found = {one.bus: one.agents for one in processors if one.agents is not None}
+    connected = {bus: figures.connected for bus, figures in found.items()}
+    yield gauge("weir_agents_connected", "Agents that are connected.", by("bus", connected))
+    turns = {bus: figures.turns for bus, figures in found.items()}
+    yield gauge("weir_agent_turns", "Turns of agents that are open.", by("bus", turns))
+    yield counter(
+        "weir_agent_lines_total", "Lines of agents that were acknowledged.", counts.agent_lines
+    )
+    yield counter(
+        "weir_agent_lines_refused_total",
+        "Lines of agents that were refused, by reason.",
+        by("reason", counts.agent_refused),
+    )
+    yield gauge(
+        "weir_agent_unacknowledged_bytes",
+        "Bytes of the lines of agents that were read, and are not acknowledged yet.",
+        sum(post.status.agent_bytes for post in posts),
+    )
+
+
+def _workers(survey: Survey) -> Iterator[Family]:
+    posts = survey.posts
+    yield gauge("weir_workers", "Workers that are alive.", len(posts))
+    ages = [(_seat(post), survey.age_s(post)) for post in posts]
+    yield gauge("weir_worker_age_seconds", "Seconds since the worker posted its figures.", ages)
+    lags = [(_seat(post), post.status.loop_lag_s) for post in posts]
+    yield gauge("weir_loop_lag_seconds", "The longest recent wait for the event loop.", lags)
+    uptimes = [(_seat(post), post.status.uptime_s) for post in posts]
+    yield gauge("weir_worker_uptime_seconds", "Seconds since the worker started.", uptimes)
+    for store in ("log", "ledger"):
+        for what, unit in (("entries", "Entries held"), ("bytes", "Bytes held")):
+            yield _fill(posts, store, what, f"weir_{store}_{what}", f"{unit} in the {store}.")
+        yield _fill(
+            posts, store, "fill", f"weir_{store}_fill_ratio", f"Used share of the {store}."
+        )
+
+
+def _fill(posts: Iterable[Post], store: str, field: str, name: str, help_text: str) -> Family:
+    values = [(_seat(post), getattr(getattr(post.status, store), field)) for post in posts]
+    return gauge(name, help_text, values)
+
+
+def _seat(post: Post) -> dict[str, str]:
+    return {"worker": str(post.status.worker)}

@@ -1,0 +1,162 @@
+"""All open streams of a worker."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from heapq import nsmallest
+from itertools import count
+from operator import attrgetter
+
+from bus.process.fairness import Gate, Turnstile
+from gateway.relay import Entrance, Relay, ResumeVerdict, View, enter, go_on, look_elsewhere
+from gateway.streams.counts import Sent
+from gateway.streams.evictions import Cause, none_yet
+from gateway.streams.lanes import Lanes
+from gateway.streams.reader import UNNAMED, Reader, StreamClient
+
+
+class TooManyReaders(Exception):
+    """The worker holds as many streams as it is allowed to, or is closing."""
+
+
+class Readers:
+    """Registers readers.
+
+    Args:
+        relay: the core they read from.
+        limit: how many streams there may be at once.
+
+    Attributes:
+        received: how many events the bus has brought.
+        opened: how many streams there were so far.
+        resumes: how often readers came in, by what became of their last id.
+        catch_ups: how often one that had fallen off the log went on, likewise.
+        evictions: how many streams have ended, by the `Cause`.
+        sent: what all readers were sent, those that are gone included.
+        lanes: in which they wait at the head of the log.
+        turnstile: for readers who have much to write.
+        gate: for readers that come in, catch up or turn elsewhere.
+        on_end: called with each reader whose stream has ended; must not block.
+    """
+
+    def __init__(self, relay: Relay, limit: int) -> None:
+        self.relay = relay
+        self.received = 0
+        self.opened = 0
+        self.resumes = Counter({verdict.value: 0 for verdict in ResumeVerdict})
+        self.catch_ups: Counter[str] = Counter()
+        self.evictions = none_yet()
+        self.turnstile = Turnstile()
+        self.gate = Gate()
+        self.sent = Sent()
+        self.lanes = Lanes(relay, self.sent)
+        self.on_end: Callable[[Reader], None] = lambda reader: None
+        # A worker that takes this one's seat begins later, so it uses other numbers.
+        self._numbers = count(time.time_ns() // 1_000_000)
+        self._limit = limit
+        self._open: set[Reader] = set()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[Reader]:
+        return iter(self._open)
+
+    def open(
+        self,
+        view: View,
+        last_id: str | None = None,
+        from_now: bool = False,
+        pace_s: float = 0.0,
+        client: StreamClient = UNNAMED,
+    ) -> Reader:
+        """Register a reader: whatever is appended from now on, it gets.
+
+        Args:
+            view: what it gets.
+            last_id: the last it has seen of an earlier stream.
+            from_now: without a `last_id`, it gets nothing of what was before.
+            pace_s: the least time between two flushes of further deltas; 0 for none.
+            client: who opens it.
+
+        Raises:
+            TooManyReaders: the limit is reached.
+        """
+        if self._closed or len(self._open) >= self._limit:
+            raise TooManyReaders
+        reader = Reader(
+            view,
+            last_id,
+            self.relay.head,
+            from_now,
+            pace_s,
+            self.sent,
+            next(self._numbers),
+            client,
+        )
+        self._open.add(reader)
+        self.opened += 1
+        return reader
+
+    def come_in(self, reader: Reader) -> Entrance:
+        """Return what a reader is told first."""
+        entrance = enter(self.relay, reader.last_id, reader.view, time.time_ns(), reader.from_now)
+        self.resumes[entrance.verdict.value] += 1
+        reader.resumed = entrance.resumed
+        return entrance
+
+    def turn(self, reader: Reader) -> Entrance:
+        """Give a reader its other view; returns what it is told first in that."""
+        begins = not reader.placed
+        since_ns = reader.turn()
+        if begins and reader.last_id:
+            return self.come_in(reader)
+        if begins:
+            self.resumes[ResumeVerdict.FRESH.value] += 1
+            reader.resumed, since_ns = False, _came_ns(reader)
+        return look_elsewhere(self.relay, reader.view, since_ns, reader.from_now)
+
+    def catch_up(self, reader: Reader) -> Entrance:
+        """Return what a reader is told that has fallen off the log."""
+        entrance = go_on(
+            self.relay,
+            reader.cursor.marks,
+            reader.last_id,
+            reader.view,
+            _came_ns(reader),
+            reader.from_now,
+        )
+        self.catch_ups[entrance.verdict.value] += 1
+        return entrance
+
+    def furthest_back(self, count: int) -> list[Reader]:
+        """Return so many readers that lag most, the last of them first."""
+        candidates = [reader for reader in self._open if reader.rank is None]
+        candidates += self.lanes.furthest_back(count)
+        return nsmallest(count, candidates, key=attrgetter("position"))
+
+    def numbered(self, number: int) -> Reader | None:
+        """Return the open reader of that number."""
+        return next((reader for reader in self._open if reader.number == number), None)
+
+    def discard(self, reader: Reader) -> None:
+        """Forget a reader; one of whose end nobody has said why has broken off a write."""
+        if reader in self._open:
+            self._open.remove(reader)
+            reader.left = reader.left or Cause.GONE
+            self.evictions[reader.left.value] += 1
+            self.on_end(reader)
+        reader.leave_rank()
+
+    def close(self) -> None:
+        """End every stream, and open no more."""
+        self._closed = True
+        for reader in list(self._open):
+            reader.leave(Cause.DRAINED)
+
+
+def _came_ns(reader: Reader) -> int:
+    return time.time_ns() - int((time.monotonic() - reader.opened_at) * 1e9)

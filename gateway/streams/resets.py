@@ -1,0 +1,132 @@
+"""Resets of single readers, asked for at any worker.
+
+Workers share a grid of numbers, with a row for the worker that is asked and a column for the
+worker that asks. The asking worker writes a reader's number there. The asked worker looks at its
+row several times a second, resets that reader, and writes what became of the request.
+"""
+
+from __future__ import annotations
+
+import enum
+import mmap
+import re
+import time
+from collections.abc import Callable
+
+import gevent
+from gevent.lock import BoundedSemaphore
+
+from gateway.streams.evictions import Cause
+from gateway.streams.readers import Readers
+
+_LOOK_S = 0.1
+_PATIENCE_S = 3.0
+_WORD = 8
+_DONE, _UNKNOWN = 0, -1
+_ID = re.compile(r"([0-9]{1,4})-([0-9a-f]{1,15})")
+
+
+class ResetVerdict(enum.Enum):
+    """What became of a request."""
+
+    DONE = "done"
+    UNKNOWN = "unknown"
+    """No worker has such a reader."""
+    SILENT = "silent"
+    """The reader's worker does not answer."""
+
+
+class Grid:
+    """The numbers, in memory that the master of all workers makes.
+
+    Args:
+        seats: of workers.
+    """
+
+    def __init__(self, seats: int) -> None:
+        self._seats = seats
+        self._words = memoryview(mmap.mmap(-1, seats * seats * _WORD)).cast("q")
+
+    def __len__(self) -> int:
+        return self._seats
+
+    def write(self, asked: int, asking: int, number: int) -> None:
+        """Write the number at a place."""
+        self._words[asked * self._seats + asking] = number
+
+    def read(self, asked: int, asking: int) -> int:
+        """Return the number at a place."""
+        return self._words[asked * self._seats + asking]
+
+    def row(self, asked: int) -> list[int]:
+        """Return what all workers have written for one of them."""
+        return self._words[asked * self._seats : (asked + 1) * self._seats].tolist()
+
+
+class Resets:
+    """One worker's end of the grid.
+
+    Args:
+        grid: shared by all workers.
+        seat: of this worker.
+        readers: of this worker.
+        occupied: tells whether a worker sits on a seat.
+    """
+
+    def __init__(
+        self, grid: Grid, seat: int, readers: Readers, occupied: Callable[[int], bool]
+    ) -> None:
+        self._grid = grid
+        self._seat = seat
+        self._readers = readers
+        self._occupied = occupied
+        self._one_at_a_time = BoundedSemaphore()
+        for asking in range(len(grid)):
+            grid.write(seat, asking, _DONE)  # what was asked of the worker before is over
+
+    def run(self) -> None:
+        """Do what is asked, for ever; a greenlet of its own."""
+        while True:
+            gevent.sleep(_LOOK_S)
+            self.look()
+
+    def look(self) -> None:
+        """Do what is asked now."""
+        for asking, number in enumerate(self._grid.row(self._seat)):
+            if number > 0:
+                found = self._reset(number)
+                self._grid.write(self._seat, asking, _DONE if found else _UNKNOWN)
+
+    def reset(self, reader_id: str) -> ResetVerdict:
+        """Have the reader's worker reset it; waits for that worker, within bounds."""
+        parsed = _ID.fullmatch(reader_id)
+        if parsed is None or int(parsed[1]) >= len(self._grid):
+            return ResetVerdict.UNKNOWN
+        seat, number = int(parsed[1]), int(parsed[2], 16)
+        if seat == self._seat:
+            return ResetVerdict.DONE if self._reset(number) else ResetVerdict.UNKNOWN
+        if not self._occupied(seat):
+            return ResetVerdict.UNKNOWN
+        if not self._one_at_a_time.acquire(timeout=_PATIENCE_S):
+            return ResetVerdict.SILENT
+        try:
+            return self._ask(seat, number)
+        finally:
+            self._one_at_a_time.release()
+
+    def _ask(self, seat: int, number: int) -> ResetVerdict:
+        self._grid.write(seat, self._seat, number)
+        until = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < until:
+            gevent.sleep(_LOOK_S / 2)
+            answer = self._grid.read(seat, self._seat)
+            if answer != number:
+                return ResetVerdict.DONE if answer == _DONE else ResetVerdict.UNKNOWN
+        self._grid.write(seat, self._seat, _DONE)
+        return ResetVerdict.SILENT
+
+    def _reset(self, number: int) -> bool:
+        reader = self._readers.numbered(number)
+        if reader is not None:
+            reader.leave(Cause.RESET)
+        return reader is not None

@@ -1,0 +1,72 @@
+"""Letting go of readers that take nothing."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterator
+
+import gevent
+
+from bus.process.fairness import A_TURN_S, READERS_A_TURN
+from gateway.streams.reader import Reader
+from gateway.streams.readers import Readers
+
+log = logging.getLogger("weir.gateway")
+
+_CHECKS = 10
+_MOST_EVERY_S = 1.0
+
+
+class Shedding:
+    """Looks at all readers in turn, a few at a time: one greenlet, not a timer for each.
+
+    Args:
+        readers: whom to look at.
+        timeout_s: how long a reader may accept no byte of what waits for it. It is let go at
+            most two checks later.
+    """
+
+    def __init__(self, readers: Readers, timeout_s: float) -> None:
+        self._readers = readers
+        self._timeout_s = timeout_s
+        self._every_s = min(_MOST_EVERY_S, timeout_s / _CHECKS)
+
+    def run(self) -> None:
+        """Look for ever; a greenlet of its own."""
+        while True:
+            began = time.monotonic()
+            readers = list(self._that_may_stall(began - self._timeout_s / 2))
+            pauses = math.ceil(len(readers) / READERS_A_TURN) or 1
+            for number in range(pauses):
+                due = began + self._every_s * (number + 1) / pauses
+                gevent.sleep(max(due - time.monotonic(), A_TURN_S))
+                for reader in readers[number * READERS_A_TURN :][:READERS_A_TURN]:
+                    self._look_at(reader)
+
+    def _look_at(self, reader: Reader) -> None:
+        if reader.gone or reader.connection is None:
+            return  # it has ended in the middle of a round
+        reader.stalled_s, cause = reader.connection.stalled(time.monotonic())
+        if reader.stalled_s >= self._timeout_s:
+            log.warning("a reader has accepted nothing for %.1f s, and is reset", reader.stalled_s)
+            reader.leave(cause)
+
+    def _that_may_stall(self, beaten_before: float) -> Iterator[Reader]:
+        """Yield readers for which something may wait: it costs a call to the kernel to know more.
+
+        A greenlet that writes may have more to write than the kernel knows of. A heartbeat alone
+        is looked at when the next one is due (`Connection.owes_nothing`), but not too late.
+
+        Args:
+            beaten_before: heartbeats that were written before that are looked at.
+        """
+        for reader in self._readers:
+            connection = reader.connection
+            if connection is None:
+                continue
+            beaten_at = connection.beaten_at
+            is_old = beaten_at is not None and beaten_at < beaten_before
+            if connection.owes or reader.rank is None or is_old:
+                yield reader

@@ -1,0 +1,243 @@
+"""What the reader of one event stream is told by itself: first, and wherever it lags.
+
+1. A stream begins as the body of an answer, as WSGI wants it. The greenlet of the request writes
+   it until the reader stands at the head of the log.
+2. Then the stream leaves that greenlet (`take_over`), and its reader waits in a lane, which writes
+   to it what comes next.
+3. Where the reader falls behind, or gets another view, its outlet goes on with this body, again
+   until the reader stands at the head.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import gevent
+
+from bus.events.catalogue import SERVER_CONNECTED
+from bus.ids import Ids
+from bus.process.fairness import STEPS_A_TURN
+from gateway.door.wire import Wire
+from gateway.relay import Entrance, FellOff, ResumeVerdict, Step, patience_s
+from gateway.relay.frames import PIECE_BYTES, server_frame
+from gateway.streams.connection import StreamConnection
+from gateway.streams.evictions import Cause
+from gateway.streams.heartbeats import Heartbeats
+from gateway.streams.outlet import Outlet
+from gateway.streams.reader import Reader
+from gateway.streams.readers import Readers
+
+log = logging.getLogger("weir.gateway")
+
+_RETRY_MS = (500, 1500)
+_RANDOM: Final = random.SystemRandom()
+_LOOK_S = 0.05
+_COMMENT_S = 1.0
+_WAITING = b": this worker has not received the last event yet\n\n"
+
+
+class Stream:
+    """Follows the relay for one reader up to the head of the log; begins with a greeting.
+
+    Args:
+        readers: where the reader is registered.
+        reader: whose stream it is.
+        wire: its end of the connection; None under a test client.
+        connection: the same, as the kernel sees it; likewise.
+        ids: makes the ids of the stream's own events.
+        heartbeats: of the worker; the reader gets them while it waits.
+    """
+
+    def __init__(
+        self,
+        readers: Readers,
+        reader: Reader,
+        wire: Wire | None,
+        connection: StreamConnection | None,
+        ids: Ids,
+        heartbeats: Heartbeats,
+    ) -> None:
+        self._readers = readers
+        self._reader = reader
+        self._wire = wire
+        self._ids = ids
+        self._heartbeats = heartbeats
+        self._begun = False
+        self._steps = 0
+        heartbeats.add(reader)
+        reader.connection = connection
+        if connection is not None:
+            connection.watch(reader.leave)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield what leads to the head of the log, piece by piece.
+
+        Raises:
+            ConnectionResetError: the stream is over, and its connection is to be cut.
+        """
+        return self.told(None)
+
+    def told(self, step: Step | None) -> Iterator[bytes]:
+        """Yield the same, but of a step that its lane took for all of a rank no more than that.
+
+        Args:
+            step: that follows where the reader stands; None where there is none.
+
+        Raises:
+            ConnectionResetError: the stream is over, and its connection is to be cut.
+        """
+        if step is not None and not self._reader.gone and not self._reader.turning:
+            yield from self._deliver(step)
+            return  # the lane goes on, at its pace
+        if not self._begun:
+            self._begun = True
+            yield from self._until_its_place_is_heard_of()
+            yield from self._come_in()
+        while not self._reader.gone:
+            if self._reader.turning:
+                yield from self._bring_in(self._found(self._readers.turn))
+                continue
+            try:
+                step = self._readers.relay.step(self._reader.cursor, self._reader.view)
+            except FellOff:
+                yield from self._bring_in(self._catch_up())
+                continue
+            if step is None:
+                return
+            yield from self._deliver(step)
+        if self._reader.left is not Cause.DISPOSED:
+            raise _reset("the stream is shed")
+
+    def take_over(self, chunked: bool) -> bool:
+        """Take the connection over from the request, which has written all so far.
+
+        Args:
+            chunked: the answer is in chunks.
+
+        Returns:
+            False if there is nothing to take over: the stream is over.
+        """
+        reader, connection = self._reader, self._reader.connection
+        if reader.gone or self._wire is None or connection is None:
+            return False
+        settle = self._readers.lanes.settle
+        reader.outlet = Outlet(self, reader, self._wire, connection, chunked, settle)
+        connection.release()
+        connection.owes = True
+        settle(reader)
+        self._wire.hand_over()
+        return True
+
+    def close(self) -> None:
+        """Release what the stream holds; WSGI servers call this whatever happened."""
+        self._readers.discard(self._reader)
+        self._heartbeats.discard(self._reader)
+        if self._reader.connection is not None:
+            self._reader.connection.close()
+
+    def _until_its_place_is_heard_of(self) -> Iterator[bytes]:
+        """Wait for its folder, and for what the reader has seen at another worker.
+
+        Comments say that it is served.
+        """
+        reader = self._reader
+        began = said = time.monotonic()
+        while not reader.gone and time.monotonic() - began < self._patience_s():
+            if time.monotonic() - said < _COMMENT_S:
+                reader.rest(_LOOK_S)
+                continue
+            said = time.monotonic()
+            reader.count_own(len(_WAITING), frames=0)
+            yield _WAITING
+
+    def _patience_s(self) -> float:
+        """Return for how long to wait, counted from when the reader came."""
+        reader = self._reader
+        if not reader.placed and not reader.turning:
+            return reader.patience_s
+        return patience_s(self._readers.relay, reader.last_id)
+
+    def _come_in(self) -> Iterator[bytes]:
+        """Greet the reader, and yield what it is told first; of no folder it is told nothing."""
+        reader = self._reader
+        if reader.turning:
+            reader.turn()
+        if not reader.placed:
+            yield self._retry() + self._say(SERVER_CONNECTED, "", resumed=False)
+            return
+        entrance = self._found(self._readers.come_in)
+        connected = self._say(SERVER_CONNECTED, entrance.id, resumed=entrance.resumed)
+        yield self._retry() + connected
+        yield from self._bring_in(entrance)
+
+    def _catch_up(self) -> Entrance:
+        stood = self._reader.cursor.marks
+        entrance = self._found(self._readers.catch_up)
+        if stood and entrance.verdict not in (
+            ResumeVerdict.EXACT,
+            ResumeVerdict.CAUGHT_UP,
+            ResumeVerdict.FRESH,
+        ):
+            log.warning("a reader has missed more than the ledger knows, and is reset")
+            self._reader.leave(Cause.FELL_OFF)
+            raise _reset("what was missed is not known any more")
+        return entrance
+
+    def _found(self, find: Callable[[Reader], Entrance]) -> Entrance:
+        """Find what the reader lacks, by turns with all others that do."""
+        with self._readers.gate.passed():
+            return find(self._reader)
+
+    def _bring_in(self, entrance: Entrance) -> Iterator[bytes]:
+        """Yield what a reader is told first; only then it stands where that leads."""
+        reader, size = self._reader, 0
+        for piece in entrance.pieces(reader.view.endpoint):
+            yield from self._by_turns(piece)
+            size += len(piece)
+        reader.count_entrance(len(entrance.rest), len(entrance.upserts), size)
+        reader.cursor = entrance.cursor
+
+    def _deliver(self, step: Step) -> Iterator[bytes]:
+        self._reader.cursor = step.cursor
+        if step.pieces:
+            for piece in step.pieces:
+                yield from self._by_turns(piece) if len(piece) > PIECE_BYTES else (piece,)
+            self._reader.count_step(step)
+        if step.ends:
+            self._reader.left = Cause.DISPOSED
+        self._let_go()
+
+    def _by_turns(self, piece: bytes) -> Iterator[bytes]:
+        """Yield a piece in lengths that a socket takes at once, others coming in between."""
+        for start in range(0, len(piece), PIECE_BYTES):
+            self._readers.turnstile.pass_through()
+            yield piece[start : start + PIECE_BYTES]
+
+    def _let_go(self) -> None:
+        """Let others run, or a reader that lags and reads fast would keep the loop to itself."""
+        self._steps += 1
+        if self._steps % STEPS_A_TURN == 0:
+            gevent.sleep(0)
+
+    def _retry(self) -> bytes:
+        """Return when to come back: many who lost one server must not do so at once."""
+        line = b"retry: %d\n" % _RANDOM.randint(*_RETRY_MS)
+        self._reader.count_own(len(line), frames=0)
+        return line
+
+    def _say(self, event_type: str, place: str, **properties: bool) -> bytes:
+        evt_id = self._ids.ascending("evt")
+        reader = self._reader
+        frame = server_frame(event_type, evt_id, reader.view.endpoint, place, **properties)
+        reader.count_own(len(frame))
+        return frame
+
+
+def _reset(reason: str) -> ConnectionResetError:
+    """Return what cuts the body short: after a cut clients retry, after a clean end they stop."""
+    return ConnectionResetError(errno.ECONNRESET, reason)

@@ -1,0 +1,1 @@
+"""Turns that weir runs itself: from a prompt to the events of its answer."""

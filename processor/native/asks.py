@@ -1,0 +1,187 @@
+"""What waits for a person: leave to do something, and questions.
+
+An ask is answered once, and is saved until its turn ends: what a person says reaches the agent
+even if the processor is killed. When the turn ends first, the ask is refused, so that no client
+goes on showing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import UNSET, Struct
+
+from bus.agent_lines import Permission, Questions, Reply
+from bus.commands import Asks as AskList
+from bus.commands import CommandFailed, PermissionReply, QuestionReply
+from bus.events.catalogue import (
+    PermissionAsked,
+    PermissionReplied,
+    Properties,
+    QuestionAsked,
+    QuestionRejected,
+    QuestionReplied,
+)
+from bus.events.session import ToolRef
+from processor.native.record import Record
+from processor.store import open_turns
+from processor.store.open_turns import Asked, LeftAsk
+
+MOST_WAITING = 1000
+"""In all sessions together."""
+
+Answered = Callable[[Reply], None]
+
+
+class Asker(Struct):
+    """A turn that asks.
+
+    Attributes:
+        record: of the session.
+        prompt: id of the prompt that the turn answers.
+        turn: what lines call the turn.
+        answered: called with each answer, once; must not block.
+    """
+
+    record: Record
+    prompt: str
+    turn: str
+    answered: Answered
+
+
+class _Ask(Struct):
+    asked: Asked
+    name: str
+    asker: Asker
+
+
+class PendingAsks:
+    """All that wait."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, _Ask] = {}
+
+    def ask(self, line: Permission | Questions, asker: Asker, call: ToolRef | None) -> str:
+        """Put an ask to everybody who follows the session; return its id.
+
+        Args:
+            line: what to ask.
+            asker: the turn.
+            call: the tool call that asks.
+
+        Raises:
+            CommandFailed: too many wait.
+        """
+        if len(self._waiting) >= MOST_WAITING:
+            raise CommandFailed("full", f"ask: {MOST_WAITING} asks wait for an answer already")
+        record, tool = asker.record, call or UNSET
+        session, ids = record.session.id, record.ids
+        asked: Asked
+        if isinstance(line, Permission):
+            asked = PermissionAsked(
+                id=ids.ascending("per"),
+                sessionID=session,
+                permission=line.permission,
+                patterns=line.patterns,
+                metadata=line.metadata,
+                always=line.always,
+                tool=tool,
+            )
+        else:
+            asked = QuestionAsked(
+                id=ids.ascending("que"),
+                sessionID=session,
+                questions=line.questions,
+                tool=tool,
+            )
+        self._waiting[asked.id] = _Ask(asked, line.ask, asker)
+        record.submit(asked.id, open_turns.put_ask, asker.prompt, line.ask, asked)
+        record.publish(asked, asked.id)
+        return asked.id
+
+    def resume(self, left: LeftAsk, asker: Asker) -> str | None:
+        """Put an ask that the last processor has left; return its id if it still waits."""
+        one = _Ask(left.asked, left.name, asker)
+        asker.record.publish(left.asked)
+        if left.reply is not None:
+            self._tell(one, left.reply)
+            return None
+        self._waiting[left.asked.id] = one
+        return left.asked.id
+
+    def waiting(self, c: AskList) -> Sequence[PermissionAsked | QuestionAsked]:
+        """Return what waits in a directory, or everywhere."""
+        kind = PermissionAsked if c.kind == "permission" else QuestionAsked
+        return [
+            one.asked
+            for one in self._waiting.values()
+            if isinstance(one.asked, kind)
+            and c.directory in (None, one.asker.record.session.directory)
+        ]
+
+    def reply(self, c: PermissionReply) -> bool:
+        """Give or refuse leave.
+
+        Raises:
+            CommandFailed: no such ask waits.
+        """
+        one = self._taken(c.request, PermissionAsked, c.session)
+        self._answered(one, reply=c.body.reply, message=c.body.message or "")
+        return True
+
+    def answer(self, c: QuestionReply) -> bool:
+        """Answer questions, or refuse to.
+
+        Raises:
+            CommandFailed: no such ask waits, or there are more or fewer answers than questions.
+        """
+        waiting = self._waiting.get(c.request)
+        asked = None if waiting is None else waiting.asked
+        if c.answers is not None and isinstance(asked, QuestionAsked):
+            expected, given = len(asked.questions), len(c.answers)
+            if expected != given:
+                raise CommandFailed(
+                    "invalid",
+                    f"answers: {given} given; {expected} expected, one list for each question",
+                    field="answers",
+                )
+        one = self._taken(c.request, QuestionAsked, None)
+        if c.answers is None:
+            self._answered(one, reply="reject")
+        else:
+            self._answered(one, reply="answered", answers=c.answers)
+        return True
+
+    def withdraw(self, request: str) -> None:
+        """Refuse an ask whose turn has ended, if the ask still waits."""
+        one = self._waiting.pop(request, None)
+        if one is not None:
+            self._tell(one, Reply(turn=one.asker.turn, ask=one.name, reply="reject"))
+
+    def _taken(self, request: str, kind: type, session: str | None) -> _Ask:
+        one = self._waiting.get(request)
+        if one is None or not isinstance(one.asked, kind):
+            what = "Permission" if kind is PermissionAsked else "Question"
+            raise CommandFailed("not_found", f"{what} request not found: {request}")
+        if session not in (None, one.asked.sessionID):
+            raise CommandFailed("not_found", f"{request} does not belong to session {session}")
+        return self._waiting.pop(request)
+
+    def _answered(self, one: _Ask, **said: Any) -> None:
+        reply = Reply(turn=one.asker.turn, ask=one.name, **said)
+        one.asker.record.save_reply(one.asked.id, reply)
+        self._tell(one, reply)
+
+    def _tell(self, one: _Ask, reply: Reply) -> None:
+        """Tell readers and the agent what a person has said."""
+        where = {"sessionID": one.asked.sessionID, "requestID": one.asked.id}
+        said: Properties
+        if isinstance(one.asked, PermissionAsked):
+            said = PermissionReplied(**where, reply=reply.reply)
+        elif reply.reply == "reject":
+            said = QuestionRejected(**where)
+        else:
+            said = QuestionReplied(**where, answers=reply.answers)
+        one.asker.record.publish(said)
+        one.asker.answered(reply)

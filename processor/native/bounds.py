@@ -1,0 +1,73 @@
+"""What a processor may hold, so that no number of prompts and no size of theirs can end it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from bus.process.flags import Flag, number, whole
+
+_MIB = 1024 * 1024
+_GIB = 1024 * _MIB
+
+
+class Bounds(Struct, frozen=True):
+    """The bounds of one processor.
+
+    Attributes:
+        turns: how many run at once; the prompts of all others wait.
+        prompts: how many may wait for their turn, in all sessions together.
+        turn_memory: bytes of the conversations and answers of all turns that run.
+        state_quota: bytes that the store may take; 0 for any.
+        agent_return_s: how long a turn that was left open waits for its agent to come back.
+    """
+
+    turns: int = 256
+    prompts: int = 10_000
+    turn_memory: int = 128 * _MIB
+    state_quota: int = 16 * _GIB
+    agent_return_s: float = 60.0
+
+
+_DEFAULT = Bounds()
+MAX_TURNS = Flag(
+    "max-turns", whole(1, 10_000), _DEFAULT.turns, "turns that run at once; further prompts wait"
+)
+MAX_PROMPTS = Flag(
+    "max-prompts",
+    whole(1, 1_000_000),
+    _DEFAULT.prompts,
+    "prompts that wait for their turn, in all sessions; past it, 429",
+)
+TURN_MEMORY = Flag(
+    "turn-memory",
+    whole(16, 1024 * 1024),
+    _DEFAULT.turn_memory // _MIB,
+    "MiB for the conversations and answers of all turns that run; a turn waits for room",
+)
+STATE_QUOTA = Flag(
+    "state-quota",
+    whole(0, 1024 * 1024 * 1024),
+    _DEFAULT.state_quota // _MIB,
+    "MiB that the sessions may take on disk; past it, prompts get 507; 0: no limit",
+)
+AGENT_RETURN = Flag(
+    "agent-return",
+    number(0, 3600, "seconds"),
+    _DEFAULT.agent_return_s,
+    "how long an open turn waits for its agent when weir starts again; then the turn fails",
+)
+BOUND_FLAGS = (MAX_TURNS, MAX_PROMPTS, TURN_MEMORY, STATE_QUOTA, AGENT_RETURN)
+
+
+def bounds(values: Mapping[str, Any]) -> Bounds:
+    """Return the bounds among the values of all flags."""
+    return Bounds(
+        turns=values[MAX_TURNS.key],
+        prompts=values[MAX_PROMPTS.key],
+        turn_memory=values[TURN_MEMORY.key] * _MIB,
+        state_quota=values[STATE_QUOTA.key] * _MIB,
+        agent_return_s=values[AGENT_RETURN.key],
+    )

@@ -1,0 +1,292 @@
+"""What happens in one session: saved first, published next.
+
+An event cannot be taken back. So the event of an entity leaves only when the entity's write is
+committed, and the deltas of a part when the part is saved. The caller does not wait for that:
+later events queue behind, since the order of a session's events is kept. Nothing queues while the
+store keeps up.
+
+The turn of an engine hands in each write by itself; of its deltas a kill may take back the last.
+The turn of an agent has a `Transaction`: what a line brings is saved with the number of that line,
+and its deltas leave once they are saved. So an agent that sends again what was not acknowledged
+goes on exactly where readers and store are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+import gevent
+from gevent.event import AsyncResult
+from msgspec import Struct
+
+from bus.agent_lines import Reply
+from bus.events import Delta, event_of
+from bus.events.catalogue import (
+    MessageUpdated,
+    PartUpdated,
+    Properties,
+    SessionCreated,
+    SessionDeleted,
+    SessionError,
+    SessionIdle,
+    SessionStatus,
+    SessionUpdated,
+    TodoUpdated,
+)
+from bus.events.message import AssistantMessage, Failure, Message, UserMessage
+from bus.events.part import Part, ReasoningPart, TextPart, Tokens
+from bus.events.session import Idle, Session, Status, Todo
+from bus.ids import Ids
+from bus.process.fairness import TURN_SLICE_S, TimeSlice
+from bus.transport.publisher import Publisher
+from processor.clock import not_before, now_ms
+from processor.native.statuses import LiveStatuses
+from processor.store import agents, chunks, messages, open_turns, sessions
+from processor.store.database import Database
+from processor.store.drafts import Drafts
+from processor.store.failures import StoreFailed
+from processor.store.transaction import Transaction, commit
+
+Write: TypeAlias = "AsyncResult[Any]"
+
+
+class NotSaved(Exception):
+    """The store could not write; the message says why."""
+
+
+class Services(Struct):
+    """What every record needs; one for the whole processor."""
+
+    database: Database
+    drafts: Drafts
+    publisher: Publisher
+    ids: Ids
+    statuses: LiveStatuses
+
+
+class Record:
+    """One session's way to the store and to the bus.
+
+    Args:
+        session: as readers know it.
+        services: of the processor.
+
+    Attributes:
+        session: as given.
+        ids: makes the ids of messages and parts.
+        drafts: the text of parts that grow.
+        transaction: where writes wait until `settle`, or a `commit` of others; None: each is
+            saved by itself.
+    """
+
+    def __init__(self, session: Session, services: Services) -> None:
+        self.session = session
+        self.ids = services.ids
+        self.drafts = services.drafts
+        self.transaction: Transaction | None = None
+        self._services = services
+        self._store: Database | Transaction = services.database
+        self._waiting: deque[tuple[Write | None, Callable[[], None]]] = deque()
+        self._writes: dict[str, Write] = {}
+
+    # Saving.
+
+    def gather(self) -> None:
+        """Save what is handed in from now on together."""
+        self._store = self.transaction = Transaction()
+        submit = self.transaction.submit
+        self.drafts = Drafts(lambda pending: submit(chunks.append, pending))
+
+    def submit(self, entity: str, work: Callable[..., Any], *args: Any) -> Write:
+        """Hand in a write of an entity to the store."""
+        write: Write = self._store.submit(work, *args)
+        self._writes[entity] = write
+        return write
+
+    def save(self, *entities: Message | Part) -> None:
+        """Hand in messages and parts to the store, in this order."""
+        for entity in entities:
+            is_message = isinstance(entity, UserMessage | AssistantMessage)
+            put: Any = messages.put if is_message else messages.put_part
+            self.submit(entity.id, put, entity)
+
+    def account(self, tokens: Tokens, cost: float = 0) -> AsyncResult[Session]:
+        """Add what a turn used to the session's sum; the result is the session after that."""
+        change = partial(_add, tokens=tokens, cost=cost)
+        return self.submit(self.session.id, sessions.update, self.session.id, change)
+
+    def settle(self) -> None:
+        """Wait until everything handed in is written.
+
+        Raises:
+            NotSaved: the last write of something failed.
+        """
+        writes = list(self._writes.values())
+        try:
+            if self.transaction is not None:
+                self.drafts.flush()
+                commit(self._services.database, [self.transaction])
+                self.wait_until_published()
+            gevent.wait(writes)
+            for write in writes:
+                write.get()
+        except (StoreFailed, sessions.UnknownSession) as error:
+            if self.transaction is not None:
+                self.transaction.give_up(error)
+            raise NotSaved(str(error)) from error
+
+    # Publishing.
+
+    def publish(self, properties: Properties, entity: str | None = None) -> None:
+        """Publish an event, once what was handed in of `entity` is saved."""
+        write = None if entity is None else self._writes.get(entity)
+        self._put(partial(self._publish, properties), write)
+
+    def wait_until_published(self) -> None:
+        """Wait until everything published has left."""
+        if not self._waiting:
+            return
+        hold = TimeSlice(TURN_SLICE_S)
+        while self._waiting:
+            write, _ = self._waiting[0]
+            if write is not None and not write.ready():
+                write.wait()
+            else:
+                self._let_first_go()
+            hold.pass_on_if_over()
+
+    def _put(self, publish: Callable[[], None], write: Write | None) -> None:
+        """Publish after all that waits, and after `write`; never if that fails."""
+        if not self._waiting and (write is None or write.successful()):
+            publish()
+            return
+        self._waiting.append((write, publish))
+        # What a transaction holds is a lot at once, and leaves piece by piece after its commit.
+        if self.transaction is None and write is not None and not write.ready():
+            write.rawlink(self._let_go)
+        self._let_go()
+
+    def _let_go(self, _: object = None) -> None:
+        while self._waiting and ((write := self._waiting[0][0]) is None or write.ready()):
+            self._let_first_go()
+
+    def _let_first_go(self) -> None:
+        write, publish = self._waiting.popleft()
+        if write is None or write.successful():
+            publish()
+
+    def _publish(self, properties: Properties) -> None:
+        event = event_of(properties, self.ids.ascending("evt"))
+        session = self.session
+        self._services.publisher.publish(event, session.directory, session.projectID)
+
+    def _publish_deltas(self, part: TextPart | ReasoningPart, deltas: Sequence[str]) -> None:
+        publish, new_id = self._services.publisher.publish, self.ids.ascending
+        where = (part.sessionID, part.messageID, part.id, "text")
+        directory, project = self.session.directory, self.session.projectID
+        for delta in deltas:
+            publish(Delta(new_id("evt"), *where, delta), directory, project)
+
+    # What happens in a turn.
+
+    def message(self, info: Message) -> None:
+        """Save and publish a message, new or changed."""
+        self.save(info)
+        self.publish_message(info)
+
+    def part(self, part: Part) -> None:
+        """Save and publish a part, new or changed."""
+        self.save(part)
+        self.publish_part(part)
+
+    def deltas(self, part: TextPart | ReasoningPart, deltas: Sequence[str]) -> None:
+        """Append to a part that grows, which a flush of the drafts saves."""
+        self.drafts.add(part.id, deltas)
+        own = self.transaction
+        write = self._writes.get(part.id) if own is None else own.saved
+        self._put(partial(self._publish_deltas, part, deltas), write)
+
+    def close(self, part: TextPart | ReasoningPart) -> str:
+        """Return the whole text of a part that grows no more."""
+        return self.drafts.close(part.id)
+
+    def publish_message(self, info: Message) -> None:
+        """Publish a message once what was handed in of it is saved."""
+        self.publish(MessageUpdated(sessionID=self.session.id, info=info), info.id)
+
+    def publish_part(self, part: Part) -> None:
+        """Publish a part once what was handed in of it is saved."""
+        updated = PartUpdated(sessionID=self.session.id, part=part, time=now_ms())
+        self.publish(updated, part.id)
+
+    def publish_stored(self, message: str) -> None:
+        """Publish a message as it is stored: readers may have more of it than could be saved.
+
+        Of a message that is not stored at all, readers have nothing.
+        """
+        with contextlib.suppress(StoreFailed, messages.UnknownMessage):
+            stored = self._services.database.call(messages.get, self.session.id, message)
+            info, parts = messages.decoded(stored)
+            self.publish(MessageUpdated(sessionID=self.session.id, info=info))
+            for part in parts:
+                self.publish(PartUpdated(sessionID=self.session.id, part=part, time=now_ms()))
+
+    def todos(self, todos: Sequence[Todo]) -> None:
+        """Save and publish the todo list of the session."""
+        self.submit("todos", agents.put_todos, self.session.id, todos)
+        self.publish(TodoUpdated(sessionID=self.session.id, todos=list(todos)), "todos")
+
+    def save_reply(self, ask: str, reply: Reply) -> None:
+        """Save what a person has said, which no line of the agent has brought."""
+        self._services.database.submit(open_turns.put_reply, ask, reply)
+
+    def status(self, status: Status) -> None:
+        """Publish what the session does from now on."""
+        self._services.statuses.set(self.session, status)
+        self.publish(SessionStatus(sessionID=self.session.id, status=status))
+
+    def idle(self) -> None:
+        """Publish that a turn is over."""
+        self.status(Idle())
+        self.publish(SessionIdle(sessionID=self.session.id))
+
+    def error(self, failure: Failure) -> None:
+        """Publish why a turn ends badly."""
+        self.publish(SessionError(sessionID=self.session.id, error=failure))
+
+    # What becomes of the session; it is saved already.
+
+    def publish_new(self) -> None:
+        """Publish that the session is there."""
+        self.publish(SessionCreated(sessionID=self.session.id, info=self.session))
+
+    def publish_session(self, session: Session) -> None:
+        """Publish the session as it is now."""
+        self.publish(SessionUpdated(sessionID=session.id, info=session))
+
+    def publish_removal(self) -> None:
+        """Publish that the session is gone."""
+        self.publish(SessionDeleted(sessionID=self.session.id, info=self.session))
+
+    def remember_gone(self) -> None:
+        """Have it known, without telling it now, that the session went in an earlier epoch."""
+        session = self.session
+        gone = SessionDeleted(sessionID=session.id, info=session)
+        event = event_of(gone, self.ids.ascending("evt"))
+        self._services.publisher.remember(event, session.directory, session.projectID)
+
+
+def _add(session: Session, tokens: Tokens, cost: float) -> None:
+    total = session.tokens or Tokens.none()
+    total.input += tokens.input
+    total.output += tokens.output
+    total.reasoning += tokens.reasoning
+    total.cache.read += tokens.cache.read
+    total.cache.write += tokens.cache.write
+    session.tokens = total
+    session.cost = (session.cost or 0) + cost
+    session.time.updated = not_before(session.time.updated)

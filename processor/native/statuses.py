@@ -1,0 +1,27 @@
+"""What each session is doing right now."""
+
+from __future__ import annotations
+
+from bus.events.session import Idle, Session, Status
+
+
+class LiveStatuses:
+    """The sessions that are not idle."""
+
+    def __init__(self) -> None:
+        self._working: dict[str, tuple[str, Status]] = {}
+
+    def set(self, session: Session, status: Status) -> None:
+        """Note what a session does from now on."""
+        if isinstance(status, Idle):
+            self._working.pop(session.id, None)
+        else:
+            self._working[session.id] = (session.directory, status)
+
+    def of(self, directory: str | None) -> dict[str, Status]:
+        """Return the status of each session that is not idle; of every directory if None."""
+        return {
+            session: status
+            for session, (where, status) in self._working.items()
+            if directory in (None, where)
+        }

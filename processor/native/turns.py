@@ -1,0 +1,220 @@
+"""The turns of all sessions: many at once, but one at a time in a session.
+
+Only ids wait for their turn; the rest of a prompt waits in the store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+import gevent
+from gevent.event import Event
+from gevent.lock import BoundedSemaphore
+
+from bus.commands import CommandFailed
+from bus.events.message import UserMessage
+from bus.events.session import Session
+from processor.native.bounds import MAX_PROMPTS, Bounds
+from processor.store.failures import StoreFailed
+from processor.store.messages import UnknownMessage
+from processor.store.sessions import UnknownSession
+
+log = logging.getLogger("weir.processor")
+
+MOST_WAITING = 100
+"""Prompts of one session that may wait for their turn."""
+RETRY_AFTER_S = 5
+
+RETRY_LOAD_S = 1.0
+
+Load = Callable[[str, str], tuple[Session, UserMessage]]
+
+
+class Running(Protocol):
+    """A turn that runs from the moment it is made."""
+
+    is_lasting: bool
+
+    def abort(self) -> None:
+        """Stop the turn; does not block."""
+
+    def conclude(self) -> None:
+        """Wait until the turn is done or stopped, and end it accordingly."""
+
+
+Start = Callable[[Session, UserMessage], Running]
+
+
+class _Lane:
+    """The prompts of one session; each is answered when the one before it is."""
+
+    def __init__(self, session: str, turns: Turns) -> None:
+        self.over: dict[str, Event] = {}
+        self.waiting: deque[str] = deque()
+        self._session = session
+        self._turns = turns
+        self._answer: Running | None = None
+
+    def add(self, prompt: str) -> None:
+        self.waiting.append(prompt)
+        self._turns.waiting += 1
+        self.over[prompt] = Event()
+
+    def abort(self) -> None:
+        while self.waiting:
+            self.over.pop(self._take()).set()
+        if self._answer is not None:
+            self._answer.abort()
+
+    @property
+    def is_lasting(self) -> bool:
+        return self._answer is not None and self._answer.is_lasting
+
+    def serve(self) -> None:
+        while self.waiting:
+            with self._turns.free:
+                if (found := self._load()) is not None:
+                    self._answer_to(*found)
+
+    def _take(self) -> str:
+        self._turns.waiting -= 1
+        return self.waiting.popleft()
+
+    def _load(self) -> tuple[Session, UserMessage] | None:
+        """Return the next prompt, None if it has been aborted or removed meanwhile.
+
+        A prompt that the store cannot give now is not lost: it waits on.
+        """
+        while self.waiting:
+            prompt = self.waiting[0]
+            try:
+                found = self._turns.load(self._session, prompt)
+            except (UnknownSession, UnknownMessage):
+                self.abort()
+                return None
+            except StoreFailed as error:
+                log.error("session %s: a turn waits for the store: %s", self._session, error)
+                gevent.sleep(RETRY_LOAD_S)
+                continue
+            if self.waiting and self.waiting[0] == prompt:
+                self._take()
+                return found
+        return None
+
+    def _answer_to(self, session: Session, prompt: UserMessage) -> None:
+        try:
+            self._answer = self._turns.start(session, prompt)
+            self._answer.conclude()
+        except Exception:
+            log.exception("session %s: a turn could not be ended", self._session)
+        finally:
+            self._answer = None
+            self.over.pop(prompt.id).set()
+
+
+class Turns:
+    """Queues prompts and stops them.
+
+    Args:
+        load: returns a session and a prompt by their ids.
+        start: begins the turn of a prompt.
+        bounds: how many run, and how many wait.
+
+    Attributes:
+        load: as given.
+        start: as given.
+        free: the turns that may begin.
+        waiting: how many prompts wait, in all sessions.
+    """
+
+    def __init__(self, load: Load, start: Start, bounds: Bounds) -> None:
+        self.load = load
+        self.start = start
+        self.free = BoundedSemaphore(bounds.turns)
+        self.waiting = 0
+        self._most = bounds.prompts
+        self._lanes: dict[str, _Lane] = {}
+        self._closed: set[str] = set()
+        self._coming: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def place(self, session: str) -> Iterator[None]:
+        """Keep a place for a prompt that is about to be queued, until the end of the block.
+
+        Raises:
+            CommandFailed: as many wait as may.
+        """
+        lane = self._lanes.get(session)
+        waiting = (0 if lane is None else len(lane.waiting)) + self._coming[session]
+        if waiting >= MOST_WAITING:
+            raise _full(f"{MOST_WAITING} prompts of session {session}", "prompts of a session")
+        if self.waiting + self._coming.total() >= self._most:
+            raise _full(f"{self._most} prompts", f"--{MAX_PROMPTS.name}")
+        self._coming[session] += 1
+        try:
+            yield
+        finally:
+            self._coming[session] -= 1
+            if not self._coming[session]:
+                del self._coming[session]
+
+    def queue(self, session: str, prompt: str) -> None:
+        """Answer `prompt` as soon as the earlier ones of its session are."""
+        lane = self._lanes.get(session)
+        if lane is None:
+            lane = self._lanes[session] = _Lane(session, self)
+            lane.add(prompt)
+            gevent.spawn(self._serve, session, lane)
+        else:
+            lane.add(prompt)
+
+    def wait(self, session: str, prompt: str, timeout_s: float) -> bool:
+        """Wait until the turn of a prompt is over; tell whether it is."""
+        lane = self._lanes.get(session)
+        over = lane.over.get(prompt) if lane is not None else None
+        return over is None or bool(over.wait(timeout_s))
+
+    def abort(self, sessions: Iterable[str], timeout_s: float) -> None:
+        """Stop what runs and forget what waits; wait until that has been said."""
+        lanes = [self._lanes[session] for session in sessions if session in self._lanes]
+        over = [event for lane in lanes for event in lane.over.values()]
+        for lane in lanes:
+            lane.abort()
+        gevent.wait(over, timeout=timeout_s)
+
+    def abort_all(self, timeout_s: float) -> None:
+        """Do so in every session but those whose turn goes on in the next processor."""
+        stopped = [session for session, lane in self._lanes.items() if not lane.is_lasting]
+        self.abort(stopped, timeout_s)
+
+    @contextlib.contextmanager
+    def closed(self, sessions: Iterable[str], timeout_s: float) -> Iterator[None]:
+        """Stop the turns of sessions, and let none begin until the end of the block."""
+        closed = set(sessions)
+        self._closed |= closed
+        try:
+            self.abort(closed, timeout_s)
+            yield
+        finally:
+            self._closed -= closed
+
+    def is_closed(self, session: str) -> bool:
+        """Tell whether a session takes no prompts because it is being removed."""
+        return session in self._closed
+
+    def _serve(self, session: str, lane: _Lane) -> None:
+        lane.serve()
+        del self._lanes[session]
+
+
+def _full(what: str, bound: str) -> CommandFailed:
+    return CommandFailed(
+        "full",
+        f"{what} wait for their turn already, and no more may; wait for answers, or abort",
+        bound=bound,
+        retry_after_s=RETRY_AFTER_S,
+    )
