@@ -15,7 +15,7 @@ class Cooldown:
         self._until = 0.0
 
     def over(self, now: float) -> bool:
-        """Tell whether there may be a restart now; if so, the next rest begins, twice as long."""
+        """Tell whether there may be a restart now; if so, the next pause begins, twice as long."""
         if now < self._until:
             return False
         if now > self._until + _LONGEST_S:

@@ -29,8 +29,8 @@ from deploy.limits import LIMIT_FLAGS, Limits
 from deploy.sample_log import SampleLog
 from deploy.supervisor import TICK_S, Service, Supervisor
 from deploy.watchdog import Watchdog
-from gateway.gunicorn.listener import listen
 from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL, UPSTREAM_FLAGS
+from gateway.workers.listener import listen
 from processor.native.bounds import BOUND_FLAGS
 from processor.settings import FLAGS as PROCESSOR_FLAGS
 from processor.settings import from_flags

@@ -25,7 +25,7 @@ from bus.process import entry, logs
 from bus.process.folder import check_owner
 from bus.process.places import leave_deleted_folder
 from gateway import settings
-from gateway.gunicorn.listener import listen
+from gateway.workers.listener import listen
 
 # Where gunicorn finds sockets: of a master that is being replaced (SIGUSR2), or of systemd.
 _HANDED_DOWN = ("GUNICORN_FD", "LISTEN_FDS")
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     _forget_other_servers(os.environ)
     # Gunicorn asks for the working folder when it is imported.
     leave_deleted_folder()
-    from gateway.gunicorn.server import Gateway
+    from gateway.workers.server import Gateway
 
     if read.listen_fd is None and not any(name in os.environ for name in _HANDED_DOWN):
         read = replace(read, listen_fd=listen(read.host, read.port).detach())

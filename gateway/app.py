@@ -23,7 +23,6 @@ from gateway.errors import install_error_handlers
 from gateway.feed import Feeds
 from gateway.folders import SourceFolders
 from gateway.guard import Guard
-from gateway.gunicorn.descriptors import DescriptorRoom
 from gateway.monitor.agent_counts import AgentCounts
 from gateway.monitor.boards import Boards
 from gateway.monitor.bulletin import Bulletin
@@ -54,6 +53,7 @@ from gateway.streams.readers import Readers
 from gateway.streams.resets import Resets
 from gateway.streams.shedding import Shedding
 from gateway.unknown_routes import UnknownRoutes
+from gateway.workers.descriptors import DescriptorRoom
 
 
 class Worker:

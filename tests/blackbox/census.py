@@ -16,7 +16,7 @@ import gevent
 
 from bus.process import logs
 from gateway import settings
-from gateway.gunicorn.server import Gateway
+from gateway.workers.server import Gateway
 
 _ROUTE = "/test/census"
 

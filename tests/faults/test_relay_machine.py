@@ -17,6 +17,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 import bus.log
+import bus.transport.gap_repair
 import gateway.streams.stream
 from bus.ledger.slot import ended
 from bus.sse import EventStreamParser, ServerSentEvent
@@ -386,7 +387,7 @@ def doubled(held: State, truth: State):
 def _small_segments(monkeypatch):
     monkeypatch.setattr(bus.log, "SEGMENT_EVENTS", bus.log.SEGMENT_EVENTS)
     monkeypatch.setattr(bus.log, "LONG_RUN_EVENTS", bus.log.LONG_RUN_EVENTS)
-    monkeypatch.setattr(bus.gap_repair, "TRY_AGAIN_S", 0.0)
+    monkeypatch.setattr(bus.transport.gap_repair, "TRY_AGAIN_S", 0.0)
     monkeypatch.setattr(gateway.streams.stream, "patience_s", lambda relay, last_id: 0.0)
 
 

@@ -4,7 +4,7 @@ from functools import partial
 import pytest
 
 from bus.backoff import Backoff
-from deploy import rest, watchdog
+from deploy import cooldown, watchdog
 from deploy.beats import Beats
 from deploy.limits import Limits
 from deploy.sample import ProcessUsage
@@ -40,7 +40,7 @@ def test_restarts_for_memory_get_rarer(tmp_path, beats, monkeypatch, caplog):
     monkeypatch.setattr(watchdog, "usages", lambda pid: [ProcessUsage(pid, 2 * LIMIT, 9)])
     monkeypatch.setattr(watchdog, "_signal", end)
     # Jitter may put the last restart past the end of the test.
-    monkeypatch.setattr(rest, "Backoff", partial(Backoff, jitter=0))
+    monkeypatch.setattr(cooldown, "Backoff", partial(Backoff, jitter=0))
     one = Watchdog([service], beats, Limits(3600, LIMIT), SampleLog(tmp_path))
     for now in range(0, 1000):
         one.tick(now)

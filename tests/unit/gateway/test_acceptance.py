@@ -10,7 +10,7 @@ from gevent import socket
 from gevent.pool import Group
 
 from gateway.door.slots import Slots
-from gateway.gunicorn.acceptance import Acceptance
+from gateway.workers.acceptance import Acceptance
 
 SILENT = 50
 

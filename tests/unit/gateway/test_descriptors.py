@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.gunicorn.descriptors import DescriptorRoom, room_within
+from gateway.workers.descriptors import DescriptorRoom, room_within
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 
 from bus.process.flags import BadFlag
-from gateway.gunicorn import listener
-from gateway.gunicorn.listener import listen
+from gateway.workers import listener
+from gateway.workers.listener import listen
 
 
 def has_ipv6() -> bool:

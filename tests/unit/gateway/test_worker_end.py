@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway.gunicorn.worker import GatewayWorker
+from gateway.workers.worker import GatewayWorker
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import time
 import pytest
 from gunicorn.workers import base
 
-from gateway.gunicorn.worker_tmp import keep_in_memory
+from gateway.workers.worker_tmp import keep_in_memory
 
 
 def test_a_sign_of_life_needs_no_folder(monkeypatch):

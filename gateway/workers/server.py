@@ -16,10 +16,10 @@ from bus.process import logs
 from bus.process.allocator import give_back_large_blocks
 from bus.process.heart import Heart, Notifier
 from bus.process.stack import show_stack_at_abort
-from gateway.gunicorn.descriptors import make_room
-from gateway.gunicorn.worker_tmp import keep_in_memory
 from gateway.monitor.boards import Boards
 from gateway.settings import GatewaySettings
+from gateway.workers.descriptors import make_room
+from gateway.workers.worker_tmp import keep_in_memory
 
 _MASTER_TURN_S = 1.0
 _SPARE_SEATS = 16
@@ -73,7 +73,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         for name, value in {
             "bind": f"{host}:{settings.port}" if fd is None else f"fd://{fd}",
             "workers": settings.workers,
-            "worker_class": "gateway.gunicorn.worker.GatewayWorker",
+            "worker_class": "gateway.workers.worker.GatewayWorker",
             # Streams are capped by `max_readers`; health must find a place beyond that.
             "worker_connections": self._room.streams + self._room.others,
             "timeout": settings.worker_timeout,

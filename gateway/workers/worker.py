@@ -18,7 +18,7 @@ import gevent
 from gevent.pool import Group
 from gunicorn.workers.ggevent import GeventWorker
 
-from gateway.gunicorn.acceptance import Acceptance
+from gateway.workers.acceptance import Acceptance
 
 if TYPE_CHECKING:  # loaded by each worker itself: a reload loads it anew
     from gateway.app import Worker
