@@ -41,6 +41,7 @@ _LEAST_BYTES = 32 * 1024
 _WRITE_BYTES = 64 * 1024
 _ASKED_AT_ONCE = 2
 """The processor reads one piece after the other; more at once would come as one burst."""
+_TURN_WITHIN_S = 10.0
 
 Long = TypeVar("Long", MessageList, MessageGet, SessionList, TurnWait, More)
 
@@ -64,9 +65,17 @@ class Courier:
         self._turns = BoundedSemaphore(_ASKED_AT_ONCE)
 
     def ask(self, command: Long) -> Done:
-        """Ask for a piece of an answer, after those who wait for their turn to ask."""
-        with self._turns:
+        """Ask for a piece of an answer, after those that wait for their turn to ask.
+
+        Raises:
+            DeadlineExceeded: so many wait that no turn comes within `_TURN_WITHIN_S`.
+        """
+        if not self._turns.acquire(timeout=_TURN_WITHIN_S):
+            raise DeadlineExceeded(f"no turn to ask the processor within {_TURN_WITHIN_S:g} s")
+        try:
             return self.wait(command)
+        finally:
+            self._turns.release()
 
     def wait(self, command: Long, deadline_s: float | None = None) -> Done:
         """Ask for what may be long in coming; the more answers are on their way, the smaller."""

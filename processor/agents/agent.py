@@ -121,6 +121,7 @@ class Agent:
         self._errors = {}
         self._heard_until = self._awaited_until = 0.0
         self._wake()
+        self._tell_started()  # lines of the process before it that wait give up
 
     def waits(self, turn: str) -> bool:
         """Tell whether a turn that the agent has begun waits for its session."""

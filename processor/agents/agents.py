@@ -238,6 +238,7 @@ class Agents:
                 if isinstance(line, Begin | End | Fail):
                     # These are saved by themselves, each with its number.
                     self._save(agent, epoch)
+                agent.check(epoch)  # another process may have taken over during either wait
                 agent.seq += 1
                 self._carry_out(agent, line, hold)
                 if agent.epoch != epoch:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from gevent.event import AsyncResult
+from gevent.lock import BoundedSemaphore
 
 from processor.store.database import Database, Work
 from processor.store.failures import StoreFailed, translated
@@ -26,9 +29,12 @@ class Transaction:
 
     Attributes:
         saved: set once what waits now is saved.
+        lock: held by a commit until it has succeeded, or has put back what it took: so a second
+            commit carries out all that the first could not, in order.
     """
 
     def __init__(self) -> None:
+        self.lock = BoundedSemaphore(1)
         self.saved: AsyncResult[None] = AsyncResult()
         self._jobs: _Jobs = []
 
@@ -69,14 +75,24 @@ def commit(
     Raises:
         StoreFailed: nothing is saved; all of it waits on.
     """
-    lots = [one.take() for one in transactions]
-    work = [[job for job, _ in jobs] for jobs in lots]
-    try:
-        outcomes = database.call(partial(_carry_out, lots=work, beside=beside))
-    except StoreFailed:
-        for one, jobs in zip(transactions, lots, strict=True):
-            one.put_back(jobs)
-        raise
+    with ExitStack() as locks:
+        for one in sorted(
+            transactions, key=id
+        ):  # in one order: two commits never wait for another
+            locks.enter_context(one.lock)
+        lots = [one.take() for one in transactions]
+        work = [[job for job, _ in jobs] for jobs in lots]
+        try:
+            outcomes = database.call(partial(_carry_out, lots=work, beside=beside))
+        except StoreFailed:
+            for one, jobs in zip(transactions, lots, strict=True):
+                one.put_back(jobs)
+            raise
+        except BaseException:
+            # Whether the writes were carried out is unknown: they must not be repeated.
+            for _, result in chain.from_iterable(lots):
+                result.set_exception(StoreFailed(sqlite3.Error("the commit was broken off")))
+            raise
     for jobs, outcome in zip(lots, outcomes, strict=True):
         for at, (_, result) in enumerate(jobs):
             if isinstance(outcome, Exception):

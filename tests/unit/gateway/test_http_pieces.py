@@ -104,6 +104,19 @@ def test_few_pieces_are_asked_for_at_once_and_each_has_its_turn():
     assert (len(requester.sizes), courier.held) == (500, 0)
 
 
+def test_a_question_that_gets_no_turn_is_given_up(monkeypatch):
+    monkeypatch.setattr("gateway.resources.courier._TURN_WITHIN_S", 0.05)
+    requester = Slow()
+    courier = Courier(requester, 1.0)
+    asks = [gevent.spawn(courier.ask, MessageList("s")) for _ in range(2)]
+    gevent.sleep(0)
+    with pytest.raises(DeadlineExceeded, match="no turn"):
+        courier.ask(MessageList("s"))
+    requester.due.set()
+    gevent.joinall(asks)
+    assert courier.ask(MessageList("s")) is None
+
+
 @pytest.mark.parametrize(
     "error",
     [CommandFailed("not_found", "gone"), ProcessorGone("restarted"), DeadlineExceeded("late")],
