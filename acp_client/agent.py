@@ -1,7 +1,7 @@
-"""The agent: ACP's methods for one editor, on the sessions of one server.
+"""The ACP agent: carries out ACP's methods for one editor, on the sessions of one server.
 
-One lock guards all sessions. Updates to the editor are queued under it; the server is asked
-without it.
+One lock guards all sessions. Updates to the editor are queued while the lock is held; requests go
+to the server without the lock.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a tool asks of a person: leave to run, and answers to its questions.
+"""Permissions and questions: sent from a tool to the editor, and answered by a person.
 
-Each ask waits for the editor in a thread of its own, so the stream flows on meanwhile. One of a
-subagent is put to the session at the root of its line, the one that the editor knows.
+Each ask waits for the editor in a thread of its own, so the stream flows on meanwhile. A
+subagent's ask goes to the session at the root of its line, which is the one the editor knows.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class EditorAsks:
             ask.withdraw()
 
     def follow(self, event: Event, tell: Callable[[str, ToolCallUpdate], None]) -> None:
-        """Tell what becomes of a subagent's tool that was asked for.
+        """Send the editor the progress of a subagent's tool call for which it was asked.
 
         Raises:
             Unreadable: the event lacks what its type needs.

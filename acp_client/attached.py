@@ -72,8 +72,8 @@ class Attached:
         self._server = server
         self._outlet = outlet
         self._lock = lock
-        # Events that wait for what is told before them, and None for each hole between them; None
-        # instead of a list while nothing waits.
+        # Events that wait for earlier updates to be sent, and None for each hole between them;
+        # None instead of a list while nothing waits.
         self._backlog: list[Event | None] | None = []
         self._recovering = False
         self._holes = 0
@@ -149,10 +149,10 @@ class Attached:
         )
 
     def lose_place(self) -> None:
-        """Note that events were missed; what a turn has missed is fetched, and told first.
+        """Note that events were missed; what a turn has missed is fetched, and sent first.
 
-        A message that ended in the hole comes before one that has begun since, of which the stream
-        tells already.
+        A message that ended in the hole is sent before a message that has begun since, whose
+        events the stream brings already.
         """
         self._holes += 1
         if self._backlog is None:

@@ -1,4 +1,4 @@
-"""Opening sessions: made anew, loaded with all that was said, or taken up where they stand."""
+"""Opens sessions: new, loaded with their whole history, or resumed without it."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ class Prompting:
                 self._failed(attached, running, failure.words)
 
     def _failed(self, attached: Attached, running: RunningTurn, words: str) -> None:
-        """End a turn that has not begun; one that has, ends by its events."""
+        """End a turn that has not begun; a turn that has begun ends by its events."""
         with self._lock:
             if running.turn.cancelled:
                 attached.finish(running, TurnOutcome(CANCELLED))

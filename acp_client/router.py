@@ -1,4 +1,4 @@
-"""From the one stream to the sessions of the editor."""
+"""Routes the events of the one stream to the editor's sessions."""
 
 from __future__ import annotations
 

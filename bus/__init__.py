@@ -1,1 +1,1 @@
-"""What travels between the processes of weir, and how."""
+"""What weir's processes share: events, commands, their transport, and how a process runs."""

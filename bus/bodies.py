@@ -1,6 +1,6 @@
 """Bodies of the HTTP requests that change something, fields named as on the wire.
 
-Decoding checks them: what is wrong is refused with the field's name.
+Decoding checks the bodies: a wrong field is refused by its name.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _WITH_BRACKETS = re.compile(
     rb'((?:[^"]++|"(?:[^"\\\[\]{}]++|\\[^\[\]{}])*+")*+)("(?:[^"\\]++|\\.)*+(?:"|\\?\Z))?',
     re.DOTALL,
 )
-# Nobody can know it, so nobody can write it into an event.
+# No sender can know this name, so no sender can write it into an event.
 _MARK = f"nested too deep {secrets.token_hex(8)}"
 _PLACEHOLDER = re.compile(b'"%b ([0-9]+)"' % _MARK.encode())
 

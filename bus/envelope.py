@@ -1,4 +1,4 @@
-"""What surrounds an event on the bus: where it is from, and where in the order it stands."""
+"""An envelope: an event on the bus, with its source and its place in that source's order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names for the starts of a processor, which say when that was."""
+"""Epochs: a name for each start of a processor, which holds the time of the start."""
 
 from __future__ import annotations
 

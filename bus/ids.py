@@ -1,7 +1,7 @@
 """Identifiers in opencode's form: they ascend in the order in which they were made.
 
 That holds when the clock goes back, and across restarts for `Ids` that `follow` what was made
-before. A client sorts messages and parts by their ids, whoever made these.
+before. A client sorts messages and parts by their ids, whichever program made the ids.
 
 ``PREFIX_`` + 12 hex digits of (ms * 4096 + counter), cut to 48 bits, + 14 random base-62
 characters. Session ids hold the complement, so that the newest sorts first. The 48 bits wrap

@@ -1,9 +1,10 @@
 """A bounded log of envelopes: every one once, the oldest dropped past the bounds.
 
-A gateway's worker keeps one, and a reader is a position in it; a source keeps one, and repairs
-gaps from it. Appending costs the same whoever reads. The log is cut into segments, and a run
-does not cross from one into the next: that bounds what one run can cost, and readers who lag meet
-at the cuts. A long run crosses cuts, for readers that stand at the head and share its cost.
+A gateway's worker keeps a log, and a reader is a position in it; a source keeps a log, and repairs
+gaps from it. Appending costs the same for any number of readers. The log is cut into segments, and
+a run does not cross from one into the next: that bounds what one run can cost, and readers that
+lag meet at the cuts. A long run crosses cuts, for readers that stand at the head and share its
+cost.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What msgspec raises for bytes that it cannot decode: not all of it is its own."""
+"""The exceptions that msgspec raises for bytes that it cannot decode; some are Python's own."""
 
 from __future__ import annotations
 

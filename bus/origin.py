@@ -89,7 +89,7 @@ UPSTREAM = Kind(Origin.parse, _ALLOWED)
 
 
 def with_login(upstream: Origin | None, environ: Mapping[str, str]) -> Origin | None:
-    """Give an upstream without a login the one that opencode's own variables hold."""
+    """Give an upstream without a login the login from opencode's own variables."""
     password = environ.get(PASSWORD_VARIABLE)
     if upstream is None or upstream.login is not None or not password:
         return upstream

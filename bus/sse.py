@@ -26,7 +26,7 @@ class ServerSentEvent(Struct):
 
 
 class EventTooLarge(ValueError):
-    """An event is larger than the parser was told to hold."""
+    """An event is larger than the parser's bound."""
 
     def __init__(self, most: int) -> None:
         super().__init__(f"an event is larger than {most} bytes")

@@ -1,4 +1,4 @@
-"""The word that everything answers, for a person and for a service manager."""
+"""Announces that everything is ready, to a person and to a service manager."""
 
 from __future__ import annotations
 

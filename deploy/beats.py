@@ -1,4 +1,4 @@
-"""Signs of life of all processes: who said what, and for how long has been silent."""
+"""Receives the processes' signs of life: what each reported last, and how long ago."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `weir` command: one word for each part."""
+"""The `weir` command: one subcommand for each part."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def main() -> int:
     word = words[0] if words else ""
     if word == "up":
         hold_stops()
-    from bus.process import entry  # with what it imports, from the path as it is now
+    from bus.process import entry  # after the import path was changed
 
     command = _COMMANDS.get(word)
     if command is None:

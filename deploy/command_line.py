@@ -1,4 +1,4 @@
-"""The command line of what looks at a server from outside: `weir tail` and `weir doctor`."""
+"""The command line of `weir tail` and `weir doctor`, which look at a server from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time between two restarts for one and the same cause."""
+"""The pause between two restarts for the same cause."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _FIRST_S, _LONGEST_S = 15.0, 600.0
 
 
 class Cooldown:
-    """Keeps a limit that is too low for what there is to do from being a row of restarts."""
+    """Keeps a limit that is too low for the load from causing one restart after the other."""
 
     def __init__(self) -> None:
         self._backoff = Backoff(_FIRST_S, _LONGEST_S)

@@ -1,4 +1,4 @@
-"""`weir files`: what runs weir under systemd, in a container and behind nginx, for this weir."""
+"""`weir files`: writes files that run this weir under systemd, in a container and behind nginx."""
 
 from __future__ import annotations
 

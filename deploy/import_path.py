@@ -1,4 +1,4 @@
-"""The folder that weir is started in stays out of the import path: its code is not weir's."""
+"""Keeps the folder that weir is started in out of the import path: its code is not weir's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was said in a session before its stream was opened, as `weir tail` shows it."""
+"""The messages of a session before its stream was opened, as `weir tail` shows them."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Past:
         Args:
             transcript: writes it, and knows what is written already.
             resumed: what ``server.connected`` says.
-            notice: told in words what cannot be had.
+            notice: called with words for what the server does not give.
 
         Raises:
             NoSession: the server has no such session.
         """
-        # Of what a weir has told before, it tells again itself what has changed since.
+        # A weir itself sends, on a stream opened again, what has changed since the last event.
         if self._session is None or (self._is_known and resumed is not None):
             return
         try:

@@ -1,4 +1,4 @@
-"""The signals that end `weir up`, in order and from its first moment on."""
+"""Handles the signals that end `weir up`, in order and from its first moment on."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class Service:
 
 
 class Supervisor:
-    """Runs services until it is told to stop.
+    """Runs services until it is stopped.
 
     Args:
         services: started in this order, stopped in the reverse one.

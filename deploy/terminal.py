@@ -1,4 +1,4 @@
-"""What a terminal is sent: text of others is shown, and never obeyed."""
+"""Makes text of others safe for a terminal: it is shown, and never obeyed."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The watchdog: samples what services use, and restarts what hangs or has grown too large.
 
-A process is judged by what it says of itself through its own loop (`bus.process.heart`), and by
-what the kernel says of it; that it exists counts for nothing. A worker that is ended is replaced
-by its gunicorn master, whose other workers go on; the main process of a service by the supervisor.
+The watchdog judges a process by the reports from its loop (`bus.process.heart`) and by the
+kernel's figures, not by whether the process exists. gunicorn's master replaces a worker that is
+ended, and the other workers go on; the supervisor replaces the main process of a service.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Where events go: the relay, and the HTTP surface around it."""
+"""The gateway: the relay of events to clients, and the HTTP routes around it."""

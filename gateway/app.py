@@ -138,7 +138,7 @@ class Worker:
             greenlet.link_exception(self._end)
 
     def drain(self) -> None:
-        """Let all readers go, spread over a while; returns when the last is let go."""
+        """End all streams, spread over a while; returns when the last stream has ended."""
         if self._agents is not None:
             self._agents.let_go()
         drain(self.readers, self._drain_s)

@@ -1,7 +1,7 @@
-"""What feeds this worker: the bus of each processor, of which events come and questions are asked.
+"""The buses of a worker: it receives events from each processor, and sends commands to each.
 
 Each bus is received by a greenlet of its own. So a processor that does not answer holds up its
-own events, and those of no other: it joins when it is heard.
+own events only: it joins once its first frame comes.
 """
 
 from __future__ import annotations
@@ -99,10 +99,10 @@ class Feeds:
 
     @property
     def malformed(self) -> int:
-        """How many frames were."""
+        """How many frames could not be decoded."""
         return sum(feed.subscriber.malformed for feed in self._feeds)
 
     def loops(self) -> Iterator[Callable[[], None]]:
-        """Yield what has to run, each in a greenlet of its own."""
+        """Yield the functions to run, each in a greenlet of its own."""
         for feed in self._feeds:
             yield from feed.loops()

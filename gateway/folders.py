@@ -5,12 +5,12 @@
 2. A path that a source has published an event of is that source's own spelling: nothing is asked.
 3. A request that names no folder means the upstream's own folder, which the processor learns with
    each connection. Natively the request means the folder that weir was started in.
-4. A stream that names a folder is greeted when the answer is there. Where no answer can be had, a
-   path means what it says until there is one.
+4. A stream that names a folder is greeted when the answer is there. Until an answer comes,
+   a path counts as it is spelt.
 5. Until the upstream's own folder is known, a stream that names no folder gets no event. Then the
-   stream is told what has changed there since it came, or goes on after its last id.
-6. A folder that a request named is looked up once. An upstream that was started anew elsewhere
-   changes what the streams follow that named none.
+   stream gets what has changed there since it came, or goes on after its last id.
+6. A folder that a request named is looked up once. When the upstream restarts in another
+   folder, the streams that named no folder follow the new folder.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class SourceFolders:
             took_s = time.monotonic() - began
 
     def named(self, req: Request) -> str | None:
-        """Return the folder that a request names, as far as that can be told here.
+        """Return the folder that a request names, as far as this machine knows.
 
         Raises:
             BadRequest: it is not a path.

@@ -1,7 +1,7 @@
-"""Who may use weir's own routes when the upstream has a password: whoever has that password.
+"""Protects weir's own routes by the upstream's password, if the upstream has one.
 
-opencode protects every route, health included. Without this, weir would hand out to everybody
-the events of a server that hands them out to nobody.
+opencode protects every route, health included. Without this, every client could get from
+weir the events that the upstream protects by its password.
 """
 
 from __future__ import annotations

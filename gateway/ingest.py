@@ -1,4 +1,4 @@
-"""From the bus into the log."""
+"""Appends the events from the bus to the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a path to a resource: in each spelling that an opencode takes, and for ``HEAD`` as well.
+"""Finds the resource of a path in each spelling that an opencode takes, and for ``HEAD`` too.
 
 An opencode reads a path without regard to the case of its words, to repeated slashes and to a
 slash at its end, and resolves ``.`` and ``..``. Ids keep their case. `gateway.own_routes` does

@@ -1,4 +1,4 @@
-"""What a gateway can be told at its start."""
+"""A gateway's settings."""
 
 from __future__ import annotations
 

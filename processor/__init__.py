@@ -1,1 +1,1 @@
-"""Where events come from: the turns of sessions, their engines and their store."""
+"""The processor: runs the turns of sessions, stores them, and publishes their events."""

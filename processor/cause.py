@@ -1,4 +1,4 @@
-"""What is behind an error of a connection, in words."""
+"""The cause of a connection's error, in words."""
 
 from __future__ import annotations
 

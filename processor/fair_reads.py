@@ -1,4 +1,4 @@
-"""Connections of urllib3 that let other greenlets run, however much their peer has to say.
+"""Connections of urllib3 that let other greenlets run, however much their peer sends.
 
 A read returns at once while bytes wait in the socket. So a server that never stops, with answers
 before the answer (``100 Continue``) or with tiny chunks, would keep the loop: no deadline of the

@@ -1,7 +1,7 @@
-"""The work loop: does what is due ten times a second, and says that the processor lives.
+"""The work loop: runs due work ten times a second, and sends the processor's signs of life.
 
-All is done by one greenlet on purpose: a heartbeat that came from elsewhere would go on while
-nothing else does.
+One greenlet does all of it on purpose: a heartbeat from another greenlet would go on while this
+one hangs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Pulse:
     Args:
         publisher: sends the heartbeats.
         each_beat: called every `BEAT_S`; it must not wait for anything.
-        heart: tells whoever started this processor.
+        heart: reports to the service manager.
     """
 
     def __init__(self, publisher: Publisher, each_beat: Callable[[], None], heart: Heart) -> None:

@@ -1,4 +1,4 @@
-"""A whole processor: put together, run, and taken apart again."""
+"""A whole processor: put together, run and stopped."""
 
 from __future__ import annotations
 

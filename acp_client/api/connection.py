@@ -1,4 +1,4 @@
-"""A connection to a server, and what became of one in words."""
+"""A connection to a server, and its failures in words."""
 
 from __future__ import annotations
 

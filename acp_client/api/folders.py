@@ -1,4 +1,4 @@
-"""The folder of a session: absolute, of the server's operating system, and there."""
+"""Checks the folder of a session: absolute, of the server's operating system, and existing."""
 
 from __future__ import annotations
 

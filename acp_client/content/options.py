@@ -1,6 +1,6 @@
 """What can be chosen for a session: the model and the mode (opencode: the agent).
 
-Modes are sent in two ways, as modes and as an option, for editors of either age.
+Modes are sent in two ways, as modes and as an option, for older and for newer editors.
 """
 
 from __future__ import annotations

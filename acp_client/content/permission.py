@@ -1,4 +1,4 @@
-"""Leave to run a tool: opencode's question as ACP's, and the answer back."""
+"""Permission to run a tool: opencode's request as ACP's request, and the answer back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that a tool works at, as absolute paths."""
+"""The files that a tool works on, as absolute paths."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What goes to the editor: one queue, one thread that writes, first in first out.
+"""Writes to the editor: one queue, one thread that writes, first in first out.
 
 Chunks of one message that wait behind each other become one, and so do updates of one tool call:
-an editor that reads slowly gets fewer and longer ones. Whoever reads the stream waits while much
-is queued (`wait_for_room`), and the server's own backpressure does the rest; answers are never
-held up.
+an editor that reads slowly gets fewer and longer ones. The thread that reads the stream waits
+while much is queued (`wait_for_room`), and the server's own backpressure does the rest; answers
+are never held up.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The two protocols: what a server says, and what an editor says. No I/O."""
+"""The two protocols, the server's and the editor's. No I/O."""

@@ -1,4 +1,4 @@
-"""Reading what a server says, as the shapes of `acp_client.protocol.wire`."""
+"""Decodes the events and answers of a server into the types of `acp_client.protocol.wire`."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""JSON-RPC 2.0, one message a line: what a line says, and how one is written. No I/O.
+"""JSON-RPC 2.0, one message a line: reads lines, and writes them. No I/O.
 
 Rules for a line that comes in:
 
-1. What is no JSON is a parse error; what is JSON but no message is an invalid request. Both are
+1. A line that is no JSON is a parse error; JSON that is no message is an invalid request. Both are
    answered under the id that can be read, else null.
 2. `params` are handed on as they came; their method knows what they should be.
 3. A blank line says nothing, and neither does a byte order mark.
 4. Half a surrogate pair, which JavaScript can send, is read as U+FFFD.
-5. What is nested too deep is refused under its id; an answer that is counts as an error.
+5. A request that is nested too deep is refused under its id; such an answer counts as an error.
 """
 
 from __future__ import annotations

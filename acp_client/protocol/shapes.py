@@ -1,8 +1,8 @@
-"""Types that msgspec reads, learned by one thread at a time.
+"""Lets one thread at a time decode a type with msgspec for the first time.
 
-What msgspec needs to know of a type, msgspec finds out when the type is first read. That runs
-Python code, so another thread may read the same type in between: msgspec 0.22 then uses what is
-known by half, and the process ends by a segmentation fault.
+msgspec inspects a type when the type is first decoded. That runs Python code, so another thread
+may decode the same type in between: msgspec 0.22 then uses half-made information, and the process
+ends by a segmentation fault.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Theory of operation. Every event of the session goes to `apply`, in the order of the stream, and
 what the editor lacks comes back.
 
-1. What a user says is not told: the editor has shown it already.
+1. A user's message is not sent: the editor has shown it already.
 2. A part is sent once its type and its message's role are known. Deltas and parts that come
    before wait (`early`); `learn` ends their wait with the server's answer.
 3. A message that has ended takes its parts out of the cache. Nothing more of it is sent. Where

@@ -1,7 +1,7 @@
-"""Events that came before what they are about: a delta before its part, a part before its message.
+"""Events that came too early: a delta before its part, a part before its message.
 
 They wait for a bounded time, in order; then the session asks the server once.
-What is too much to keep is dropped, and its message counts as one with a hole.
+Events past the bound are dropped, and their message counts as having a hole.
 """
 
 from __future__ import annotations

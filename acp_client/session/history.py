@@ -14,7 +14,7 @@ from acp_client.session.messages import USER
 def replay(stored: Iterable[Stored], conversation: Conversation) -> list[Update]:
     """Return all that was said, oldest first; the conversation goes on from there.
 
-    Of the usage only the last is told: it is the state the session is in.
+    Only the last usage is sent: it is the present state of the session.
     """
     updates: list[Update] = []
     usage: Usage | None = None

@@ -1,7 +1,7 @@
 """The cache of parts: type and progress of each part of the messages that have not ended.
 
-A delta says nothing of its part's type, and asking the server at each is what makes other agents
-slow. What has been said of a part once is kept until its message ends.
+A delta does not hold its part's type, and a request to the server at each delta is what makes
+other agents slow. So a part's type and progress are kept until its message ends.
 """
 
 from __future__ import annotations

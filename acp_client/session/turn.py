@@ -1,4 +1,4 @@
-"""One turn: from the prompt to the idle that is its own.
+"""One turn: from the prompt to the idle event that ends the turn.
 
 Rules:
 

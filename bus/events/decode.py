@@ -1,4 +1,4 @@
-"""How the JSON of an event, or its typed properties, becomes the form that travels.
+"""Decodes the JSON of an event, or its typed properties, into a `Delta` or an `Opaque`.
 
 Theory of operation. An event of a type with the policy ``APPEND`` is decoded whole and strictly.
 Of any other event, only what stands at the paths of its type's declaration is read. What msgspec

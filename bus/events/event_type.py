@@ -1,4 +1,4 @@
-"""What the code must know of an event type, all of it in one declaration, and the table of them.
+"""Declarations of event types: all that the code knows of a type, and the table of all types.
 
 An event type says which *entity* its events are about: a session, or something that a session has.
 Places in the properties of an event are written as paths: ``info.id`` is the ``id`` in ``info``.

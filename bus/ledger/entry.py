@@ -1,4 +1,4 @@
-"""One entity of the ledger, and the event that says what it is now."""
+"""One entity of the ledger, and the event that holds its current value."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Upsert(Struct, frozen=True, gc=False):
     """What an entity is at one moment; it costs next to nothing until it is asked for.
 
     Attributes:
-        told: the last event that told all of the entity.
+        told: the last event that held the whole entity.
         last_id: id of the last event that changed it.
         grown: by field, the pieces of text that were appended since, and how many of them count.
     """
@@ -94,7 +94,7 @@ class Entry:
     """An entity.
 
     Attributes:
-        told: the last event that told all of it.
+        told: the last event that held the whole entity.
         last: the last event that changed it, a delta perhaps.
         born: seq at which it was first heard of; 0 if that was before this epoch.
     """
@@ -137,7 +137,7 @@ class Entry:
         return size
 
     def upsert(self) -> Upsert:
-        """Return what it is now; readers that are told the same share it."""
+        """Return the upsert of the present value; readers that get the same upsert share it."""
         if self._upsert is None:
             fields = (self._grown or {}).items()
             grown = tuple((field, pieces, len(pieces)) for field, pieces in fields)

@@ -1,4 +1,4 @@
-"""The ledger of one source: told of every event once, asked by whoever has missed some."""
+"""The ledger of one source: takes every event, and yields upserts to readers that missed some."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Ledger:
     Attributes:
         max_bytes: as given.
         epoch: of the source, as last heard.
-        seq: of the last event it was told of.
-        floor: highest seq of anything it has forgotten.
+        seq: of the last event that the ledger took.
+        floor: highest seq of any entity that the ledger has dropped.
         size: bytes that its entries take.
-        sessions: by id; the one told of last comes last.
+        sessions: by id; the session of the latest event comes last.
         tombstones: of what is gone.
-        directories: all that it was ever told of, the first `MOST_DIRECTORIES`.
+        directories: those of all events so far, the first `MOST_DIRECTORIES`.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES, rest_s: float = REST_S) -> None:
@@ -79,10 +79,10 @@ class Ledger:
         self._grow_by(last, row, texts)
 
     def changed(self, after: int, known: int = 0) -> Iterator[Upsert]:
-        """Yield what brings one up to date who has all up to seq `after` of this epoch.
+        """Yield the upserts for a reader that has all up to seq `after` of this epoch.
 
         Args:
-            after: below zero for one who stands in an earlier epoch, or nobody knows where.
+            after: below zero for a reader in an earlier epoch, or at an unknown place.
             known: up to this seq, some of what followed is known as well.
         """
         known = max(after, known)
@@ -95,7 +95,7 @@ class Ledger:
                     yield entry.upsert()
 
     def recent(self, since_ns: int, live_only: bool) -> Iterator[Upsert]:
-        """Yield what brings one up to date who begins now.
+        """Yield the upserts for a reader that begins now.
 
         Args:
             since_ns: sessions in which nothing goes on count if they changed since then.
@@ -117,16 +117,16 @@ class Ledger:
         self.size += entry.size - (old.size if old is not None else 0)
 
     def note_gone(self, envelope: Envelope) -> None:
-        """Take the end of an entity in an earlier epoch: who stands there may know it."""
+        """Take the end of an entity in an earlier epoch: readers from then may know the entity."""
         slot = ended(envelope.event)
         if slot is not None:
             self.tombstones.put(envelope.session or "", slot, Tombstone(envelope, 0))
 
     def inherit(self, older: Ledger) -> None:
-        """Take over from one that it replaces what that alone remembers to be gone.
+        """Take over tombstones from a ledger that this ledger replaces.
 
-        That is what went in earlier epochs. It may have come back in what `older` never heard, so
-        nothing of that must have been forgotten here.
+        They are of removals in earlier epochs. An entity may have come back in events that `older`
+        never got, so this ledger must not have dropped any of those.
         """
         same = older.epoch == self.epoch
         self.directories |= older.directories
@@ -250,9 +250,9 @@ class Ledger:
             self._forget(*victim)
 
     def _forget(self, session_id: str, slot: Slot) -> None:
-        """Drop what is still there: who has not heard of it cannot be made whole any more.
+        """Drop a live entity: a reader that lacks it cannot get it from this ledger any more.
 
-        What came back after its end must not be told gone, now that nothing tells of its return.
+        The tombstone of an entity that came back goes too: no upsert would tell of the return.
         """
         session = self.sessions.get(session_id)
         if session is None:

@@ -32,7 +32,7 @@ class LedgerSession:
         return any(kind in asking for kind, _ in self.entries)
 
     def ordered(self) -> list[tuple[Slot, Entry]]:
-        """Return the entries as they are to be told: by kind, and then as they were born."""
+        """Return the entries in the order in which they are sent: by kind, then by birth."""
         return sorted(self.entries.items(), key=_rank)
 
     @property

@@ -1,4 +1,4 @@
-"""Which entity an event is about, and whether the event tells all of the entity, or its end."""
+"""Which entity an event is about, and whether the event holds all of the entity or ends it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Slot = tuple[str, str]
 
 
 def told(event: Event) -> Slot | None:
-    """Return the entity that `event` tells all of, None if it does no such thing."""
+    """Return the entity that `event` holds as a whole, None if it holds none."""
     return _slot(event, type_of(event.type).snapshot_of)
 
 

@@ -21,7 +21,7 @@ class MalformedSnapshot(ValueError):
 class _Entry(Struct, frozen=True, array_like=True):
     """An entry; ``grown`` is a JSON object of text by field, with half surrogate pairs if need be.
 
-    ``last`` is the event that changed it last, None if that is the one that told of it.
+    ``last`` is the event that changed the entity last, None if that event held the whole entity.
     """
 
     session: str
@@ -46,11 +46,11 @@ class Snapshot(Struct, frozen=True, array_like=True):
     Attributes:
         source: whose it is.
         epoch: of the source.
-        seq: of the last event it has been told of.
-        floor: highest seq of anything it has forgotten.
+        seq: of the last event that the ledger took.
+        floor: highest seq of any entity that the ledger has dropped.
         tail: seq before the oldest event of the source's journal.
         whole: the sessions that are known from their creation on.
-        directories: all that the source ever spoke of.
+        directories: those of all events of the source so far.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""What is gone, for those who knew it."""
+"""Tombstones: removed entities, for readers that may still show them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Tombstones:
         return iter(list(self._stones.items()))
 
     def put(self, session: str, slot: Slot, stone: Tombstone) -> Tombstone | None:
-        """Set one up; return the one that had to go for it."""
+        """Add a tombstone; return the oldest tombstone if it was dropped to make room."""
         self._stones.pop((session, slot), None)
         self._stones[session, slot] = stone
         if len(self._stones) <= self._most:
@@ -50,11 +50,11 @@ class Tombstones:
         return self._stones.pop(next(iter(self._stones)))
 
     def take(self, session: str, slot: Slot) -> Tombstone | None:
-        """Remove one, and return it."""
+        """Remove a tombstone, and return it."""
         return self._stones.pop((session, slot), None)
 
     def drop_below(self, session: str, slot: Slot) -> None:
-        """Remove those of all that went along with a session or message."""
+        """Remove the tombstones of the entities that belonged to a session or message."""
         kind, name = slot
         for key, stone in self:
             if key[0] != session:
@@ -64,5 +64,5 @@ class Tombstones:
                 del self._stones[key]
 
     def renew(self) -> None:
-        """Begin another epoch: whoever stands in an earlier one may have known what is gone."""
+        """Begin another epoch: a reader in an earlier epoch may know any removed entity."""
         self._stones = {key: replace(stone, born=0) for key, stone in self._stones.items()}

@@ -1,4 +1,4 @@
-"""The allocator of the C library, as a process needs it that handles large messages at times.
+"""Sets up the C library's allocator for a process that handles large messages now and then.
 
 glibc serves a large block from the system, and gives it back when the block is freed. But each
 time it raises the size from which a block counts as large, up to 32 MB. After some messages of

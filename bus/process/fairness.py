@@ -1,11 +1,11 @@
-"""Who gets the loop of a process, and for how long.
+"""How the greenlets of a process share its loop, and for how long each may run.
 
 Theory of operation
 ===================
 
 A process has one thread. A greenlet that never waits keeps the loop from all others, and a fast
-peer at both ends of a connection never makes it wait. So whatever may take long gives the loop
-away by one of these means. All lengths stand in this file.
+peer at both ends of a connection never makes it wait. So work that may take long gives up
+the loop in one of these ways. All lengths stand in this file.
 
 1. Work in a row has a `TimeSlice`. When that is over, the work lets the loop turn, and goes on.
 2. Work that comes again and again has a share of the time. It pauses in proportion to what it
@@ -40,7 +40,7 @@ INGEST_SLICE_S = 0.003
 LOOKUP_SLICE_S = 0.005
 """For a look at all sessions, which is rare."""
 READ_SLICE_S = 0.01
-"""For reads from a server; who reads has a slice of its own for what it does with each piece."""
+"""For reads from a server; the reading code has its own slice for its work on each piece."""
 
 STEPS_A_TURN = 2
 COMMANDS_A_TURN = 16
@@ -129,7 +129,7 @@ class Turnstile:
 
         Each waits for the one before it: a semaphore would let some overtake others.
         """
-        gevent.sleep(0)  # whoever waits comes before one who has just been through
+        gevent.sleep(0)  # greenlets that wait come before a greenlet that has just had its turn
         before, self._last_passed = self._last_passed, (passed := Event())
         try:
             before.wait()

@@ -18,7 +18,7 @@ _SAY_EVERY_S = 0.5
 
 
 class Notifier:
-    """One end of a manager's socket; without an address it tells nobody.
+    """One end of a manager's socket; without an address nothing is sent.
 
     Args:
         address: a path, or ``@NAME`` for an abstract socket; empty for none.

@@ -1,4 +1,4 @@
-"""A login in a URL on the command line goes to where a list of processes does not show it."""
+"""Moves a login from a URL on the command line to where a process list does not show it."""
 
 from __future__ import annotations
 

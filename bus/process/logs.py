@@ -1,4 +1,4 @@
-"""How log records look: one line each, on standard error."""
+"""The log format: one line for each record, on standard error."""
 
 from __future__ import annotations
 

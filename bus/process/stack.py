@@ -1,4 +1,4 @@
-"""Where a process stands, for whoever has to end one that hangs."""
+"""Prints the stack of every thread when a process that hangs is aborted."""
 
 from __future__ import annotations
 

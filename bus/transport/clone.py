@@ -1,8 +1,8 @@
-"""Both ends of the ZeroMQ guide's Clone pattern: a snapshot of what is, then what follows it.
+"""Both ends of the ZeroMQ guide's Clone pattern: a snapshot of the state, then later events.
 
-The subscriber hears the source already when it asks, so nothing falls between the two. With the
-snapshot comes what the journal still holds of the way to it: a worker that joins can then
-resume readers exactly who were served by another.
+The subscriber receives the source's events already when it asks for the snapshot, so no event is
+lost between the two. With the snapshot come the events before it that the journal still holds: a
+worker that joins can then resume exactly the readers that another worker served.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def fetch(requester: Requester) -> Cloned:
     """Return what the processor knows.
 
     Raises:
-        CannotRepair: it cannot be had.
+        CannotRepair: the processor gives no snapshot.
     """
     try:
         found = snapshot.decode(requester.insist(SnapshotGet()).body)

@@ -1,4 +1,4 @@
-"""Which events of a frame may be delivered, and which questions have to be asked first.
+"""Decides which events of a frame are delivered, and what the source must be asked first.
 
 Rules
 =====

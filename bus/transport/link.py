@@ -1,4 +1,4 @@
-"""What publisher, subscriber, requester and responder know of ZeroMQ: how to send and to wait."""
+"""Sends and waits on ZeroMQ sockets, for publisher, subscriber, requester and responder."""
 
 from __future__ import annotations
 

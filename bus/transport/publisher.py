@@ -76,7 +76,7 @@ class Publisher:
         return envelope
 
     def remember(self, event: Event, directory: str | None, project: str | None) -> None:
-        """Enter into the ledger the end of an entity that an earlier epoch has told."""
+        """Enter into the ledger the removal of an entity that an earlier epoch has published."""
         before = Envelope(self.source, "", 0, time.time_ns(), directory, project, None, event)
         self.ledger.note_gone(before)
 

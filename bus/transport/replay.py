@@ -17,7 +17,7 @@ class CannotRepair(Exception):
 
 
 class NobodyThere(CannotRepair):
-    """Its source answers no commands at all: there is nobody to ask."""
+    """The gap's source answers no commands at all."""
 
 
 def answer(publisher: Publisher, command: Replay) -> bytes:
@@ -48,7 +48,7 @@ def fetch(requester: Requester, epoch: str, after: int, upto: int) -> list[Envel
     """Return the envelopes after seq `after` up to and with `upto`.
 
     Raises:
-        CannotRepair: they cannot be had.
+        CannotRepair: the source does not give these envelopes.
     """
     found: list[Envelope] = []
     while after < upto:

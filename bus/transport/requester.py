@@ -61,7 +61,7 @@ class Requester:
         self._alive = alive
         self._restarts = restarts
         self._deadline_s = min(deadline_s, MAX_DEADLINE_S)
-        self._answered_at = time.monotonic()  # one that is asked for the first time may be slow
+        self._answered_at = time.monotonic()  # a processor may be slow at its first request
         self._ids = itertools.count(1)
         self._waiting: dict[int, AsyncResult[Answer]] = {}
         self._encode = msgspec.msgpack.Encoder().encode
@@ -83,7 +83,7 @@ class Requester:
     def insist(self, command: Command) -> Done:
         """Ask, patiently, what may be asked twice: a busy processor may answer late.
 
-        Whether it is heard does not count, since whoever listens may be the one who waits here.
+        Heartbeats do not count, since the greenlet that receives them may be waiting here.
         The question goes out again after a while: a processor that was restarted has lost it, and
         after a restart the two sockets do not come back at once.
 

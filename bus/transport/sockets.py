@@ -63,7 +63,7 @@ def responder_socket(context: zmq.Context[zmq.Socket[bytes]], address: str) -> z
 def requester_socket(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
     """Return a DEALER socket connected to `address`.
 
-    IMMEDIATE: a command is refused at once while nobody is there, instead of queued.
+    IMMEDIATE: a command is refused at once while no processor is connected, instead of queued.
     """
     socket = context.socket(zmq.DEALER)
     socket.set(zmq.SNDHWM, COMMANDS_HWM)

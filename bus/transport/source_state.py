@@ -18,7 +18,7 @@ class SourceCounts(Struct, kw_only=True):
     Attributes:
         gaps: how often events were missing.
         repaired: missing events that a replay brought.
-        lost: missing events that can never be had.
+        lost: missing events that no replay can bring.
         snapshots: how often a snapshot took the place of missing events.
         restarts: changes of epoch seen.
     """

@@ -1,4 +1,4 @@
-"""Processes of a benchmark: they end with the block that started them, whatever happens."""
+"""Child processes of a benchmark: they end with the ``with`` block that started them."""
 
 from __future__ import annotations
 

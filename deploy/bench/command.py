@@ -1,4 +1,4 @@
-"""The command: its flags, what it prints, and its exit status."""
+"""The `weir bench` command: its flags, what it prints, and its exit status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The readers of a server, in a process of their own, as the benchmark deals with them."""
+"""Starts the process that reads a server, and gets its measurements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long numbered deltas were on their way: their text holds a number and the sender's time.
+"""Delays of numbered deltas: the text of a delta holds its number and the time it was sent.
 
 A delta reads ``0000017|1234567890123456789|…``: its number, counted from 0 in an answer, and the
 time in ns at which it was sent. A closing snapshot repeats the deltas of its part, and may be the

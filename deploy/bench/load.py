@@ -1,4 +1,4 @@
-"""What is done to a server: idle readers, steady work, and a storm where the model is scripted.
+"""The load on a server: idle readers, steady work, and a storm where the model is scripted.
 
 The demo model of weir takes scripts as prompts. In front of any other model no prompt is sent,
 since it may cost money: steady work then changes the title of a session, and there is no storm.

@@ -1,4 +1,4 @@
-"""What the process of the readers is asked to do."""
+"""The plan for the process that reads: the first line of its input."""
 
 from __future__ import annotations
 

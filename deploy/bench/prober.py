@@ -184,7 +184,7 @@ class Prober:
 
 @contextlib.contextmanager
 def prober(origin: Origin, route: str, every_ms: float) -> Iterator[Child]:
-    """Have a page probed for the time of a ``with`` block."""
+    """Probe a page for as long as a ``with`` block runs."""
     with started([*interpreter(), "-m", "deploy.bench.prober"]) as probing:
         probing.tell(msgspec.to_builtins(ProbePlan(origin, route, every_ms)))
         probing.hear(_START_S)

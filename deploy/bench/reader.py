@@ -1,4 +1,4 @@
-"""One stream of the reading process: what comes is looked at afterwards, not under the clock."""
+"""One stream of the reading process: keeps bytes while time is measured, and reads them later."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class BenchReaders:
         }
 
     def _delays(self) -> Delays:
-        # Unix times may be of another machine, whose clock may be late.
+        # Unix times may come from another machine, whose clock may be behind.
         since_ns = 0 if self._unix else self._begun_ns
         found = []
         for received, reader in zip(self._received, self._fast, strict=False):

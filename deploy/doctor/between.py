@@ -1,4 +1,4 @@
-"""What stands between client and server, as far as it shows in the head of a stream."""
+"""Finds proxies between client and server by the head of a stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All checks, in the order in which one makes sense after the other."""
+"""Runs all checks, in an order in which each makes sense after the check before it."""
 
 from __future__ import annotations
 

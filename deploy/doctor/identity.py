@@ -1,4 +1,4 @@
-"""Who answers, whom it lets in, how fast it is, and whether it is ready."""
+"""Checks which server answers, whom it lets in, how fast it is, and whether it is ready."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a proxy in between lets pass: large bodies, long waits, many tabs of a browser."""
+"""Checks what a proxy in between lets through: large bodies, long waits, many browser tabs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def check_bodies(patient: Patient) -> Iterator[Finding]:
 
 
 def _largest_mib(patient: Patient) -> int | None:
-    """Return the largest size that passes, 0 if none does; None if that cannot be told."""
+    """Return the largest size that passes, 0 if none does; None if that is not known."""
     try:
         for size in _SIZES_MIB:
             # A route that wants no body: weir does not read it.

@@ -1,4 +1,4 @@
-"""Why a server cannot be talked to, in words."""
+"""Why a server cannot be reached, in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a stream can be taken up again where it was cut."""
+"""Checks whether a stream can be resumed where it was cut."""
 
 from __future__ import annotations
 

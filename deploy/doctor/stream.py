@@ -1,4 +1,4 @@
-"""The event stream: whether it opens, is alive, and comes as it is sent."""
+"""Checks the event stream: it opens, it has heartbeats, and no proxy holds it back."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def check_first(timeline: Timeline, pace: ExpectedPace, answer: PatientAnswer) -
         return _greeting(first, answer)
     if timeline.ended:
         raise Unfit(fail("first", f"no event comes: {timeline.ended}", "read the server's log"))
-    # One that holds back until its buffer is full may let go of it after a few heartbeats.
+    # A proxy that holds back until its buffer is full may send the buffer after a few heartbeats.
     first = timeline.wait(by_s=pace.patience_s)
     if first is not None:
         words = f"the first event is held back for {duration(first.at_s)}"

@@ -27,7 +27,7 @@ class Arrival(Struct):
         at_s: when it arrived, since the head of the answer.
         type: of the event.
         properties: what the event says.
-        id: the last id that the stream has told by then.
+        id: the last event id of the stream by then.
     """
 
     at_s: float

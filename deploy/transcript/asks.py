@@ -1,4 +1,4 @@
-"""What waits for a person, and what was answered. The wire does not say by whom."""
+"""Permissions and questions as text, and their answers. The wire does not say who answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remembered of sessions, messages and parts: the newest of each."""
+"""Remembers the newest state of sessions, messages and parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which events a person reads, and in which words.
+"""Turns events into the text that a person reads.
 
 Text is written once, as far as it is known: what a delta brought is not written again when the
 closing snapshot repeats it, and what only a snapshot brings is written then.

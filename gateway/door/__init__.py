@@ -1,4 +1,4 @@
-"""The one door: every request of every client passes here, weir's own routes and the upstream's.
+"""The HTTP server: every request passes here, for weir's own routes and for the upstream's.
 
 How a request travels:
 

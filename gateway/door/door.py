@@ -114,7 +114,7 @@ class Door:
 
 
 def _refuse(wire: Wire, refusal: Refusal) -> None:
-    """Answer a request that nobody serves, and end its connection."""
+    """Answer a request with an error, and end its connection."""
     body = error_body(refusal.status, refusal.message)
     head = (
         f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n"

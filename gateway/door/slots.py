@@ -1,15 +1,16 @@
-"""Which connections wait for their client, and which of them go when room is short.
+"""Knows the connections that wait for their client, and ends some when room is short.
 
 1. A connection waits for its client in one of two ways. It is *idle* while it waits for a head,
    *stuck* while a request waits for more of its body or for the client to take its answer. Event
    streams are neither: `gateway.streams.shedding` looks after them.
 2. Every wait has an end. `sweep` ends the waits that are over.
-3. So many connections may be idle and no more, and some places are kept free. Where that does not
-   hold, the connections that have waited longest go, those of the address first that has most of
-   them waiting. A connection that has just come is spared for `GRACE_S`.
-4. So many requests are served at once and no more; past that a stuck one goes, or the new one is
-   refused. Probes are served always.
-5. Few go at once: an end costs the loop as much as a request, and all others wait meanwhile.
+3. The number of idle connections is bounded, and some places are kept free. Past the bound, the
+   connections that have waited longest are ended, first those of the address that has most of
+   them waiting. A new connection is spared for `GRACE_S`.
+4. The number of requests served at once is bounded; past the bound a stuck request is ended, or
+   the new request is refused. Probes are always served.
+5. Few connections are ended at once: each end costs the loop as much as a request, and all other
+   work waits meanwhile.
 """
 
 from __future__ import annotations

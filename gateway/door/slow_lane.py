@@ -1,4 +1,4 @@
-"""Where clients wait that ask for more of the loop than others do."""
+"""A queue for clients that cost the loop more time than others do."""
 
 from __future__ import annotations
 

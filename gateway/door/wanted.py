@@ -1,4 +1,4 @@
-"""A body that a route of weir's reads, as ``wsgi.input``: by turns with all others."""
+"""A request's body as ``wsgi.input`` of weir's own routes, read in turns with other requests."""
 
 from __future__ import annotations
 

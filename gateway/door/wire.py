@@ -1,4 +1,4 @@
-"""The client's end of a connection: received from and sent to, in waits that have an end."""
+"""One client's connection: receives and sends, and every wait has an end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Wire:
 
     Attributes:
         lane: where this connection waits if its client sends very much in very small pieces.
-        ahead: bytes that were received and that nobody has taken yet.
+        ahead: bytes that were received and not taken yet.
         handed_over: the greenlet that accepted the connection does not serve it any more.
     """
 
@@ -169,7 +169,7 @@ class Wire:
                 gevent.sleep(min(time_s, _LINGER_PAUSE_S * self._slots.closing))
 
     def reset(self) -> None:
-        """Cut the connection, so that nobody takes what was sent for the whole."""
+        """Reset the connection, so that the client does not take a part for the whole answer."""
         with contextlib.suppress(OSError):
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.sock.close()

@@ -1,4 +1,4 @@
-"""What a worker counts of agents of one's own."""
+"""A worker's counts about the user's own agents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Posts what a worker is like once a second, where all workers can read it."""
+"""Posts a worker's status once a second where all workers can read it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _decode = msgspec.msgpack.Decoder(Post).decode
 class Bulletin:
     """One worker's use of the scoreboard.
 
-    Whoever tells of counts posts first and reads from the board, so that what was told once is
-    there even if the worker is killed right after: a sum over all seats never steps back.
+    A worker that reports counts posts its own first and then reads the board. So counts that were
+    reported stay on the board even if the worker is killed right after: sums never decrease.
 
     Args:
         board: where all workers post.

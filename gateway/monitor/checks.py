@@ -1,4 +1,4 @@
-"""What has to hold for a gateway to be ready: a value, its threshold, a reason in words."""
+"""Readiness checks of a gateway: each has a value, its threshold, and a reason in words."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def heartbeats(heard: Mapping[str, Heard], buses: int) -> Iterator[Check]:
 
     Args:
         heard: each source, by the worker that heard it least lately.
-        buses: how many there have to be; one that another has taken the place of may be silent.
+        buses: how many sources there have to be; a source that another has replaced may be silent.
     """
     for number, (source, last) in enumerate(sorted(heard.items(), key=itemgetter(1))):
         age_s = last.age_s

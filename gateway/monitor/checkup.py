@@ -1,4 +1,4 @@
-"""Whether events and turns can be had here: every check, and what fails in words."""
+"""Runs every readiness check: can this gateway deliver events and run turns, and if not, why."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Diagnosis(Struct, frozen=True):
 
 
 class Checkup:
-    """Made anew for everybody who asks, from what is known; asks nobody itself.
+    """Makes the checks anew at each request, from what this worker knows; sends no request itself.
 
     Args:
         memories: what the processor of each bus said; of each there has to be a source.
@@ -69,7 +69,7 @@ class Checkup:
     def diagnosis(self) -> Diagnosis:
         """Make all checks."""
         made = self._checks()
-        # One that is named twice, by itself and by the processor, is told once.
+        # A reason that two checks give is reported once.
         reasons = list(dict.fromkeys(check.reason for check in made if not check.ok))
         return Diagnosis(
             ready=not reasons,

@@ -1,4 +1,4 @@
-"""How late the event loop comes to what is due: what every greenlet of the worker waits."""
+"""Event loop lag: how late the loop runs what is due, so how long every greenlet waits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class LoopLag:
     """Measures by a timer that should ring ten times a second.
 
     Args:
-        heart: of this loop, with a period of `BEAT_S`; it tells whoever started the worker.
+        heart: of this loop, with a period of `BEAT_S`; it reports to the service manager.
     """
 
     def __init__(self, heart: Heart) -> None:

@@ -1,8 +1,8 @@
-"""What a gateway counts and measures, by the conventions of Prometheus.
+"""A gateway's metrics, by the conventions of Prometheus.
 
-Counters are of all workers together, those that are gone included, so that they never step back.
-Only where a sum would make no sense is there a label ``worker``: its seat, which the worker that
-takes its place takes too.
+Counters are sums over all workers, including workers that have ended, so counters never decrease.
+Only figures that make no sense as a sum have a label ``worker``: the worker's seat, which its
+successor gets as well.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Looks at a worker: its readers, its sources, its log, its loop, and what it has counted."""
+"""Collects a worker's figures: its readers, its sources, its log, its loop and its counts."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Observer:
         self._started_at = time.monotonic()
 
     def look(self) -> WorkerStatus:
-        """Return how it goes with this worker."""
+        """Return this worker's current figures."""
         return WorkerStatus(
             worker=self.seat,
             pid=os.getpid(),
@@ -116,14 +116,14 @@ class Observer:
     def _laggards(self) -> list[ReaderStatus]:
         most = self._readers.furthest_back(MAX_LAGGARDS)
         relay_log = self._readers.relay.log
-        # Many stand at the same place: at the head, or at a cut of the log.
+        # Many readers stand at the same position: at the head, or at a cut of the log.
         places = {reader.position for reader in most}
         lags = {position: lag_at(relay_log, position) for position in places}
         return [reader_status(self.seat, reader, lags[reader.position]) for reader in most]
 
 
 def reader_status(seat: int, reader: Reader, lag: Lag) -> ReaderStatus:
-    """Return what there is to say of a reader."""
+    """Return the status of a reader."""
     return ReaderStatus(
         id=f"{seat}-{reader.number:x}",
         worker=seat,

@@ -1,6 +1,6 @@
-"""What the processor of a bus last said of itself and of the upstream, and how long ago.
+"""The last readiness report of a bus's processor, and the report's age.
 
-Asked for once a second, so that health and readiness answer from memory whatever else goes on.
+The report is fetched once a second, so that health and readiness are answered from memory.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ class ReadinessMemory:
     Args:
         bus: the address of the processor.
         requester: asks it.
-        version: to go by before an upstream has told its own.
+        version: to go by before an upstream has reported its own.
         relays: there has to be an upstream.
         clock: monotonic, in seconds.
 
     Attributes:
-        bus: the same.
-        version: of the upstream, once it has told.
+        bus: as given.
+        version: of the upstream, once the upstream has reported it.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class ReadinessMemory:
 
 
 def _frames(upstream: dict[str, Any], age_s: float) -> Check:
-    """Check that an upstream says something, as it was told so long ago."""
+    """Check that the upstream is not silent, by a report of that age."""
     frame_age_s = frame_age(upstream, age_s)
     allowed_s = _number(upstream.get("silence_s"))
     if frame_age_s is None:
@@ -182,7 +182,7 @@ def _frames(upstream: dict[str, Any], age_s: float) -> Check:
 
 
 def frame_age(upstream: dict[str, Any], age_s: float) -> float | None:
-    """Return how long ago the last frame came (s), as told `age_s` ago; None if unknown."""
+    """Return how long ago the last frame came (s), by a report of `age_s` ago; None if unknown."""
     told_s = _number(upstream.get("frame_age_s"))
     return None if told_s is None else round(told_s + age_s, 3)
 

@@ -1,10 +1,10 @@
-"""What each worker last said of itself, where all of them can read it (Apache's scoreboard).
+"""The last report of each worker, in memory that all workers read (Apache's scoreboard).
 
 A piece of memory that gunicorn's master makes before it forks, with a seat for each worker. A
-worker posts to its own seat, and reads the others' without asking anybody: what a wedged worker
-said last can be read, and what a killed one had counted is not lost.
+worker posts to its own seat, and reads the others' without asking: the last report of a worker
+that hangs can be read, and the counts of a killed worker are not lost.
 
-A seat has two halves. A worker writes to the one that nobody reads, and then turns the seat over,
+A seat has two halves. A worker writes to the half that is not read, and then swaps the halves,
 so that a worker killed while it writes leaves what it had posted before.
 """
 
@@ -23,7 +23,7 @@ class TooLong(ValueError):
 
 
 class Scoreboard:
-    """Seats in shared memory; pages that nobody has written to take none.
+    """Seats in shared memory; pages that were never written take no memory.
 
     Args:
         seats: how many there are.
@@ -53,7 +53,7 @@ class Scoreboard:
         self._memory[begin : begin + len(data)] = data
         self._words[word + _LENGTHS + turn % 2] = len(data)
         self._words[word + _TURN] = turn
-        # Last, so that nobody is seen there with what the worker before had said.
+        # Last, so that no worker is seen there with the report of the worker before it.
         self._words[word + _OCCUPANT] = occupant
 
     def read(self, seat: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What a worker says of itself, as `/weir/status` shows it."""
+"""A worker's status, as `/weir/status` shows it."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
     """One worker.
 
     Attributes:
-        worker: its seat, the same for the one that takes its place.
+        worker: its seat, which the worker that replaces it gets too.
         loop_lag_s: the longest that anything had to wait for its event loop lately.
         memory_bytes: its resident set; 0 where that is not known.
         ledger: over all sources.

@@ -41,7 +41,7 @@ class Survey(Struct, frozen=True, kw_only=True):
 
 
 class Surveyor:
-    """Looks at all workers for one of them; asks nobody.
+    """Looks at all workers for one of them; sends no request to any.
 
     Requests that come close together share a survey. However many clients ask, surveys take the
     worker a small part of its time.

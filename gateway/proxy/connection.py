@@ -81,7 +81,7 @@ class UpstreamConnection:
         return not self._http.trailing_data[0]
 
     def is_quiet(self) -> bool:
-        """Tell whether an idle connection is still open, with nothing said that nobody asked."""
+        """Return whether an idle connection is still open, and no unrequested byte has come."""
         try:
             peek(self._sock.fileno())
         except BlockingIOError:

@@ -1,4 +1,4 @@
-"""Opening a connection to the upstream, or saying in words why there is none."""
+"""Opens a connection to the upstream, or says in words why there is none."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def dial(origin: Origin, timeout_s: float = CONNECT_TIMEOUT_S) -> socket.socket:
     """Return a connected socket, with TLS where the origin has it.
 
     Raises:
-        UpstreamFailed: nobody is there, or the TLS handshake fails.
-        UpstreamSilent: nobody answered in time.
+        UpstreamFailed: the connection is refused, or the TLS handshake fails.
+        UpstreamSilent: the upstream did not answer in time.
     """
     try:
         with gevent.Timeout(timeout_s, TimeoutError()):

@@ -63,7 +63,7 @@ class Exchange:
         """Carry the request and the answer.
 
         Raises:
-            ClientGone: the client left; the upstream has been told by closing its connection.
+            ClientGone: the client left; the connection to the upstream is closed.
             Refusal: there is no answer, or it ended in the middle: `BodyFraming.begun` says which.
         """
         sender = None
@@ -104,7 +104,8 @@ class Exchange:
         except (ClientGone, Refusal) as error:
             self._end(error)
         except (OSError, h11.LocalProtocolError):
-            # The upstream takes no more of it. It may have answered already: who reads will see.
+            # The upstream takes no more of it. It may have answered already: the reading greenlet
+            # finds out.
             return
 
     def _send_end(self) -> None:

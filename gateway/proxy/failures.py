@@ -1,10 +1,10 @@
-"""What can go wrong between two peers, and what the client is told."""
+"""Failures of the client and of the upstream, and the errors that the client gets."""
 
 from __future__ import annotations
 
 
 class ClientGone(Exception):
-    """The client has left: there is nobody to tell."""
+    """The client has left: no answer can be sent."""
 
 
 class Refusal(Exception):

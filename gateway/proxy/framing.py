@@ -1,6 +1,6 @@
 """An answer in the form that its client can read. No I/O: events in, bytes out.
 
-How the end of a body is told (RFC 9112, 6.3), the first that applies:
+How the end of a body is marked (RFC 9112, 6.3), the first that applies:
 
 1. There is none: an answer to HEAD, and 1xx, 204, 304.
 2. The upstream said its length.
@@ -21,7 +21,7 @@ _NO_BODY = frozenset({204, 304})
 
 
 class BodyEnding(enum.Enum):
-    """How the end of a body is told."""
+    """How the end of a body is marked."""
 
     NONE = enum.auto()
     LENGTH = enum.auto()
@@ -40,7 +40,7 @@ class BodyFraming:
     Attributes:
         begun: the head of the final answer has been written.
         keep_alive: it still may, after this answer.
-        ending: how the end of the body is told; known once it has begun.
+        ending: how the end of the body is marked; known once the body has begun.
         status: of the answer; None until it has begun.
     """
 

@@ -3,7 +3,7 @@
 1. Hop-by-hop headers, and those that ``Connection`` names, end here (RFC 9110, 7.6.1).
 2. All others pass, in order, repeated ones apart.
 3. ``Trailer`` passes: it announces fields that pass too.
-4. How long a body is, is said anew: a ``Connection: content-length`` must not blur it.
+4. The proxy writes a body's length itself: ``Connection: content-length`` must not remove it.
 5. ``Host`` is the upstream's own. ``X-Forwarded-Host`` and ``-Proto`` say what the client wrote;
    a trusted proxy may have said so already. ``X-Forwarded-For`` gets the client's address added.
 """

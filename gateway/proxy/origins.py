@@ -1,4 +1,4 @@
-"""Which web pages the upstream allows: as its answers say, or as it says when it is asked.
+"""Which web pages the upstream allows, learnt from its answers or asked by weir itself.
 
 Without this, a page that the upstream allows by its own ``--cors`` could read the upstream's
 answers, but none of weir's own.

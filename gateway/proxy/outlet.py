@@ -1,4 +1,4 @@
-"""Answers on their way to a client: what belongs together leaves together, and in bounds."""
+"""Gathers the pieces of an answer to a client: pieces that belong together leave together."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 A turn is held open for as long as it takes: minutes of tools, or a night until somebody answers a
 question. No limit on one request can tell that from an upstream that hangs. So the limit is on the
-upstream as a whole: past it, a question of its own is put to it, and only when that gets no
-answer either, the request is given up.
+upstream as a whole: past it, the proxy sends a probe, and gives up the request
+only if the probe gets no answer either.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Connections to the upstream that wait for another request.
 
 1. Only a request that may be sent twice goes out on an idle connection: the upstream may be
-   closing it at this very moment, and nobody could tell whether it was carried out.
+   closing it at this very moment, and weir could not know whether the request was carried out.
 2. An idle connection is watched: when the upstream closes it, so does the pool, at once.
 3. Idle ones are few and do not grow old. Those in use are bounded by the client connections that
    a worker takes.

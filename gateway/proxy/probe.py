@@ -1,4 +1,4 @@
-"""Asking the upstream whether it lives, beside a request that it holds open."""
+"""Asks the upstream whether it is alive, while the upstream holds a request open."""
 
 from __future__ import annotations
 

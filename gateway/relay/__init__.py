@@ -9,7 +9,7 @@ Laws it holds, each a property test:
 4. Last words last: the end of a turn never overtakes text that preceded it.
 5. Never dropped: only deltas merge; only deltas and provisional snapshots that a later snapshot
    of the same part replaces are dropped.
-6. Bounded: a reader costs a constant, whatever it lags.
+6. Bounded: a reader costs the same, however far it lags.
 7. Isolation: filters apply before coalescing and encoding; no reader delays another.
 8. Resume: a stream goes on exactly after the id that a reader names, wherever the cut fell.
 

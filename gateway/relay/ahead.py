@@ -1,4 +1,4 @@
-"""Places that another worker has reached, and this one has not: they are worth waiting for."""
+"""Places that another worker has reached and this one has not: how long to wait for them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from bus.epoch import started_ms
 from gateway.relay.mark import LogPosition, MalformedId, places
 from gateway.relay.relay import Relay
 
-# A worker that joins, or fills a gap, asks for ten seconds; there are clients that leave after
-# fifteen.
+# A worker that joins, or fills a gap, waits up to 10 s for the processor's answer; some clients
+# give up a silent stream after 15 s.
 LAGGING_S = 10.0
-# An epoch that a worker which has joined never heard of may just have begun, or be of another
-# server altogether.
+# An epoch that is unknown to a joined worker may just have begun, or belong to another server.
 UNKNOWN_EPOCH_S = 2.0
 
 
@@ -33,7 +32,7 @@ def patience_s(relay: Relay, last_id: str | None) -> float:
 
 
 def is_ahead(relay: Relay, place: LogPosition) -> bool:
-    """Tell whether a place is one that this worker may yet reach."""
+    """Return whether this worker may still reach a place."""
     marks = relay.head.marks
     if place.epoch not in relay.sources:
         return all(started_ms(mark.epoch) < started_ms(place.epoch) for mark in marks)
@@ -41,7 +40,7 @@ def is_ahead(relay: Relay, place: LogPosition) -> bool:
 
 
 def joined(relay: Relay, stands: Sequence[LogPosition]) -> Sequence[LogPosition]:
-    """Leave out places in sources that have not joined here, if that is what they are."""
+    """Leave out places in unknown sources, if the remaining places name every known source."""
     known = [place for place in stands if place.epoch in relay.sources]
     return known if known and names_all(relay, known) else stands
 

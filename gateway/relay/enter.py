@@ -1,32 +1,34 @@
-"""How a reader comes in: where it goes on, and what it is told first.
+"""How a reader starts: where its stream goes on, and what it is sent first.
 
 Rules:
 
 1. An id names a place in each source's order, not in this worker's log. If the log holds all that
-   followed, the reader goes on exactly there, whoever served it before.
+   followed, the reader goes on exactly there, whichever worker served it before.
 2. Where the cut fell into a run, the run is coalesced again, which gives the same list, and the
-   events that were delivered are skipped. What is left of it is told first. To a reader that
-   has another view now, the count of them means nothing: it is told what has changed (3).
-3. If the log does not reach back so far, the ledgers say what has changed since: upserts. Only
-   the last carries the id of where that leads; a cut before it repeats all of them, which does no
-   harm, and tells the end of what an upsert may have told of meanwhile.
-4. An id of which nothing is known, or that is none, gets all that the ledgers hold.
-5. A reader without an id gets what goes on now. On `/global/event` also what went on lately:
-   there are clients that open it again after a cut, without an id, and fetch nothing. A reader of
-   `/event` is told nothing of sessions at rest: there are clients that take the news that one is
-   idle for the end of the turn that they are about to ask for. A reader that asks to begin
-   *now* is told of nothing that was before it came, on either endpoint.
-6. A place that this worker has not heard of yet is *ahead*: it is worth waiting for (`ahead`). One
-   that is not reached for too long is told all that is here, at an older place: upserts stand for
-   what the reader has, so that nothing of what follows is appended to it twice. But if all
-   sources known here are named beside it, it is of one that has not joined here yet: nobody waits
-   for that. The reader goes on in the others, and from its place in that one once it has joined.
-   Where nothing is known, the reader stands nowhere, and comes in again by its id later.
-7. A source that joins while a stream is open is told of in it: what follows the reader's place
-   there, if it came with one; all that the ledger holds, if it came with an id that has none; else
-   what goes on, and what has changed since it came.
-8. What is not known any more of a source is nothing to a reader whom that source does not concern:
-   who follows a directory that the source never spoke of, or sessions of other sources.
+   events that were delivered are skipped. The rest of the run is sent first. If the reader
+   has another view now, the count in its id means nothing: the reader gets what has changed (3).
+3. If the log does not reach back so far, the reader gets upserts from the ledgers: what has
+   changed since. Only the last upsert carries the id of the place after them. A cut before the
+   last upsert repeats all of them, which does no harm, and sends the removal of any entity that
+   an upsert brought and that was removed meanwhile.
+4. A reader whose id is unknown or malformed gets all that the ledgers hold.
+5. A reader without an id gets the sessions that are active now. On `/global/event` it also gets
+   those that were active lately: some clients open that stream again after a cut, without an id,
+   and fetch nothing. A reader of `/event` gets nothing about sessions at rest: some clients take
+   a session's idle status for the end of the turn that they are about to start. A reader that
+   asks to begin *now* gets nothing from before it came, on either endpoint.
+6. A place that this worker has not reached yet is *ahead*: the reader waits for it (`ahead`). If
+   the worker does not reach the place in time, the reader gets all that the ledgers hold, at an
+   older place: upserts replace what the reader has, so that no later delta is appended twice. But
+   if the id also names all sources known here, the place is in a source that has not joined here
+   yet, and the reader does not wait. The reader goes on in the known sources, and from its place
+   in the other source once that source joins. While no source is known, the reader has no
+   position, and starts again by its id later.
+7. A source that joins while a stream is open sends to that stream what follows the reader's place
+   in the source, if the reader's id named one; all that the ledger holds, if the id named none; to
+   a reader without an id, active sessions and what has changed since the reader came.
+8. A gap in a source matters only to readers that this source can reach: not to a reader of a
+   directory that the source never published about, nor to a reader of other sources' sessions.
 """
 
 from __future__ import annotations
@@ -64,12 +66,12 @@ _OfLedger = Callable[[Ledger], Iterable[Upsert]]
 def enter(
     relay: Relay, last_id: str | None, view: View, now_ns: int, from_now: bool = False
 ) -> Entrance:
-    """Return how a reader comes in that says `last_id` was the last it has seen.
+    """Return the entrance of a reader whose last event had the id `last_id`.
 
     Args:
-        relay: where it comes in.
-        last_id: ``Last-Event-ID``, None or empty if it has none.
-        view: what it gets.
+        relay: the relay to read.
+        last_id: ``Last-Event-ID``, None or empty if the reader sent none.
+        view: the reader's view.
         now_ns: the time, ns since the Unix epoch.
         from_now: without a `last_id`, begin with what happens next.
     """
@@ -89,16 +91,16 @@ def enter(
 def enter_at(
     relay: Relay, stands: Sequence[LogPosition], view: View, last_id: str | None = None
 ) -> Entrance:
-    """Return how a reader comes in that stands at these places.
+    """Return the entrance of a reader at given places.
 
     Args:
-        relay: where it comes in.
-        stands: one place for each source that it knows.
-        view: what it gets.
-        last_id: the same, as it says it.
+        relay: the relay to read.
+        stands: the reader's place in each source that the reader knows.
+        view: the reader's view.
+        last_id: the event id that these places were parsed from, if there is one.
 
     Raises:
-        MalformedId: a place cannot be.
+        MalformedId: a place is impossible.
     """
     stands = joined(relay, stands)
     if any(is_ahead(relay, place) for place in stands):
@@ -119,17 +121,17 @@ def go_on(
     came_ns: int,
     from_now: bool = False,
 ) -> Entrance:
-    """Return how a reader goes on that has fallen off the log.
+    """Return the entrance of a reader that has fallen off the log.
 
-    One that came in while nothing was known stands nowhere but where its last id says.
+    A reader that came while no source was known has only the place in its last id.
 
     Args:
-        relay: where it reads.
-        marks: what it has passed.
-        last_id: with which it came in; None or empty if it had none.
-        view: what it gets.
-        came_ns: when that was, ns since the Unix epoch.
-        from_now: it asked for nothing from before that.
+        relay: the relay to read.
+        marks: what the reader has passed.
+        last_id: the id that the reader came with; None or empty if it had none.
+        view: the reader's view.
+        came_ns: when the reader came, ns since the Unix epoch.
+        from_now: the reader asked for nothing from before it came.
     """
     if last_id and not marks:
         return enter(relay, last_id, view, came_ns)
@@ -148,13 +150,13 @@ def go_on(
 
 
 def look_elsewhere(relay: Relay, view: View, since_ns: int, from_now: bool) -> Entrance:
-    """Return how a reader goes on whose view is another now: with what has changed there.
+    """Return the entrance of a reader that gets another view: what has changed in that view.
 
     Args:
-        relay: where it reads.
-        view: what it gets from now on.
-        since_ns: since when it may lack something of that, ns since the Unix epoch.
-        from_now: it asked for nothing from before it came.
+        relay: the relay to read.
+        view: the new view.
+        since_ns: the reader may lack events of the new view from then on, ns since the Unix epoch.
+        from_now: the reader asked for nothing from before it came.
     """
     ledgers = relay.ledgers.values()
     if from_now:
@@ -168,7 +170,7 @@ def _since_joined(relay: Relay, marks: Marks, last_id: str | None) -> Iterator[L
     """Yield where a reader stood, when it came, in sources that have joined since.
 
     Raises:
-        MalformedId: its id is none.
+        MalformedId: `last_id` is no event id.
     """
     passed = {mark.source for mark in marks}
     for place in places(last_id) if last_id else ():
@@ -183,7 +185,7 @@ def _exactly(
     """Find all places in the log.
 
     Raises:
-        FellOff: it does not hold one of them, they leave out a source, or are unsure.
+        FellOff: the log lacks one of the places, or they leave out a source, or are unsure.
     """
     marks: Marks = ()
     for place in stands:
@@ -242,14 +244,14 @@ def _run(relay: Relay, mark: Mark, start: int) -> list[Envelope]:
 def _caught_up(
     relay: Relay, stands: Sequence[LogPosition], view: View, of_joined: _OfLedger | None = None
 ) -> Entrance:
-    """Tell what has changed since.
+    """Return the entrance of a reader that gets what has changed since its places.
 
     Args:
-        relay: of it.
-        stands: places of a reader.
-        view: of the same.
-        of_joined: what it is told of a source of which it names no place, since that has joined
-            meanwhile; None where it is not known why.
+        relay: the relay to read.
+        stands: the reader's places.
+        view: the reader's view.
+        of_joined: yields upserts of a source in which the reader has no place, because the source
+            has joined meanwhile; None if the reason is not known.
     """
     by_source = {relay.sources.get(place.epoch): place for place in stands}
     verdict, found, starts = ResumeVerdict.CAUGHT_UP, [], {}
@@ -265,7 +267,7 @@ def _caught_up(
             continue
         if place.start < ledger.floor and concerned and verdict is ResumeVerdict.CAUGHT_UP:
             verdict = ResumeVerdict.TOO_OLD
-        # One that was told upserts from the beginning may lack some of an earlier epoch.
+        # A reader that was cut during its first upserts may lack some of an earlier epoch.
         after = -1 if place.unsure and place.start == 0 else place.start
         found.append(ledger.changed(after, place.seq))
         starts[source] = place.start
@@ -283,7 +285,7 @@ def _concerns(relay: Relay, source: str, view: View) -> bool:
 
 
 def _all_of(ledger: Ledger) -> Iterable[Upsert]:
-    """Return all that a ledger holds, for one who may know any of it: what is gone as well."""
+    """Return all that a ledger holds, and removals: the reader may show removed entities."""
     return ledger.changed(-1, ledger.seq)
 
 
@@ -303,7 +305,7 @@ def _told(
     view: View,
     starts: Mapping[str, int] | None,
 ) -> Entrance:
-    """Gather upserts; without `starts` for one who has no id, and gets none before the end."""
+    """Gather upserts; without `starts`, no upsert but the last carries an id."""
     cursor = relay.head
     upserts = tuple(one for one in chain.from_iterable(found) if view.admits(one.told))
     if not upserts:

@@ -1,4 +1,4 @@
-"""What a reader is told first, and where it stands then."""
+"""What a reader is sent first, and its position after that."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gateway.relay.view import Endpoint
 
 
 class ResumeVerdict(enum.Enum):
-    """What became of a reader's id."""
+    """How a reader's id was understood."""
 
     FRESH = "fresh"
     EXACT = "exact"
@@ -28,15 +28,15 @@ class ResumeVerdict(enum.Enum):
 
 
 class Entrance(Struct, frozen=True):
-    """What a reader is told first, and where it stands then.
+    """What a reader is sent first, and its position after that.
 
     Attributes:
-        verdict: what became of its id.
-        cursor: where it stands once it has been told all of this.
+        verdict: how the reader's id was understood.
+        cursor: the reader's position once all of this is sent.
         id: of the first frame, the gateway's own; none while upserts are to come.
         rest: what is left of the run that the cut fell into, as pieces of frames.
-        upserts: what entities are now.
-        unsure_id: of all upserts but the last, which has that of the cursor.
+        upserts: the present values of entities.
+        unsure_id: id of all upserts but the last; the last has the id of the cursor.
     """
 
     verdict: ResumeVerdict

@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder().encode
 def frame(envelope: Envelope, endpoint: Endpoint, event_id: str) -> list[bytes]:
     """Return one event as the pieces of a frame; the payload is not copied.
 
-    Without an `event_id`, whoever reads it keeps the last one.
+    Without an `event_id`, a client keeps the last id.
     """
     prefix, suffix = around(envelope, endpoint)
     return [id_line(event_id), prefix, _one_line(envelope.event.json()), suffix]

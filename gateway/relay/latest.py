@@ -1,7 +1,7 @@
 """Where the latest event of each session, folder and workspace stands in the log.
 
-A lane whose filter admits nothing new passes over new events by a look here, not by a look at each
-event. So streams with many different filters cost little while the log grows by other things.
+A lane whose filter admits no new event skips all new events by one look here, not by a look at
+each event. So streams with many different filters cost little while the log grows by other events.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ how many events of which run have been delivered: ``EPOCH:FROM-TO.K@VIEW`` insid
 With several sources a run is coalesced per source, in the order of their names, and the id is
 one such mark per source, joined with commas. An epoch names its source, being unique.
 
-While upserts are told it is ``EPOCH:FROM~TO``: all up to FROM is known, and up to TO some, nobody
-knows which.
+While upserts are sent, the id is ``EPOCH:FROM~TO``: the reader has all up to FROM, and an unknown
+part of what follows up to TO.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _place(text: str) -> LogPosition:
         raise MalformedId(f"{text[:100]!r} is not {forms}")
     seq = int(match["seq"])
     start, k = int(match["start"] or seq), int(match["k"] or 0)
-    # A longer run is nobody's: to coalesce it for one would keep all others waiting.
+    # No reader gets a longer run: to coalesce it would keep all other readers waiting.
     too_long = match["kind"] == "-" and seq - start > LONG_RUN_EVENTS
     if start > seq or k > seq - start or too_long:
         raise MalformedId(f"{text[:100]!r} names an impossible run")
@@ -103,11 +103,11 @@ def _place(text: str) -> LogPosition:
 
 
 def unsure_id(starts: Mapping[str, int], marks: Marks) -> str:
-    """Return the id of a reader that is being told upserts.
+    """Return the id of a reader that is being sent upserts.
 
     Args:
         starts: by source, the seq up to which all is known; 0 for none.
-        marks: what is known when all are told.
+        marks: what is known when all upserts are sent.
     """
     return ",".join(f"{m.epoch}:{starts.get(m.source, 0)}~{m.seq}" for m in marks)
 
@@ -123,7 +123,7 @@ def mark_of(envelope: Envelope) -> Mark:
 
 
 def advance(marks: Marks, moved: Mark) -> Marks:
-    """Return the marks of one that has passed `moved` as well."""
+    """Return the marks of a reader that has passed `moved` as well."""
     if len(marks) == 1 and marks[0].source == moved.source:
         return (moved,)
     others = (mark for mark in marks if mark.source != moved.source)

@@ -28,7 +28,7 @@ from gateway.relay.view import Endpoint, View
 _CACHE_BYTES = 8 * 1024 * 1024
 
 # Readers come back within seconds of a restart, and restarts in a row get ever rarer: an id names
-# one of the last epochs. Whoever names an older one is told all that is.
+# one of the last epochs. A reader that names an older epoch gets all that the ledgers hold.
 EPOCHS_OF_A_SOURCE = 16
 
 
@@ -167,7 +167,7 @@ class Relay:
         return step
 
     def adds_only_to(self, known: Container[Flow], position: int, view: View) -> bool:
-        """Tell whether all that a view admits from a position on is deltas of known texts."""
+        """Return whether a view admits only deltas of known texts from a position on."""
         while position < self.log.head:
             run = self.log.run(position)
             if not all(_adds_to(known, one) for one in run.envelopes if view.admits(one)):
@@ -176,14 +176,14 @@ class Relay:
         return True
 
     def passed(self, cursor: Cursor, view: View) -> Cursor:
-        """Return how far a reader can go on without anything to write, as far as that is cheap."""
+        """Return how far a reader can advance without a write, as far as a cheap look can tell."""
         cannot_tell = cursor.position < self.log.tail or not cursor.is_even
         if cannot_tell or self._latest.may_hold(view, cursor.position):
             return cursor
         return self.head
 
     def news(self) -> News:
-        """Return what the events are about that came since the last call."""
+        """Return the subjects of the events that came since the last call."""
         news, self._latest.news = self._latest.news, News()
         return news
 

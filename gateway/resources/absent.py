@@ -1,4 +1,4 @@
-"""What a server without tools, plugins or editors' services has to say of them.
+"""Empty answers about tools, plugins and editors' services, which weir does not have.
 
 Clients ask for these when they start and fail without an answer. Each one is true: there are
 none. Whatever would need more than that has no route.

@@ -1,4 +1,4 @@
-"""The lines of one request of an agent, on their way to the processor.
+"""Sends the lines of one request of an agent to the processor.
 
 Lines go in batches, and the next batch is carried out once the last one is saved. So a client that
 sends more than the store takes is slowed down by its connection.
@@ -237,7 +237,7 @@ class AgentIntake:
         return taken
 
     def _keep(self, hang_up: Callable[[], None]) -> None:
-        """Keep the agent connected while its client says nothing."""
+        """Renew the agent's lease while its client sends nothing."""
         who = self._producer
         while True:
             gevent.sleep(min(who.lease_s / 3, _LOOK_S))
@@ -258,5 +258,5 @@ def as_line(value: Any) -> bytes:
 
 
 def as_failure(error: CommandFailed) -> bytes:
-    """Return the line that ends an answer."""
+    """Return the line that ends an answer with an error."""
     return as_line({"type": "failed", "status": status_of(error), "message": error.message})

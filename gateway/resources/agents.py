@@ -1,4 +1,4 @@
-"""Agents of one's own: lines come in, work goes out, as NDJSON (`docs/publishing.md`)."""
+"""The user's own agents: lines come in, work goes out, as NDJSON (`docs/publishing.md`)."""
 
 from __future__ import annotations
 

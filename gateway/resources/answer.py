@@ -1,4 +1,4 @@
-"""How a processor's answer leaves: the bytes as they came."""
+"""Sends a processor's answer to the client, byte for byte."""
 
 from __future__ import annotations
 

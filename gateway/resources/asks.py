@@ -1,4 +1,4 @@
-"""What waits for a person: listed and answered, as in an opencode."""
+"""Permissions and questions: listed and answered, as in an opencode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of a request: read within a limit, decoded with its faults named."""
+"""Reads a request's body within a limit, and decodes it; an error says what is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What takes an answer from the processor to a client, a piece at a time.
+"""Carries an answer from the processor to a client, a piece at a time.
 
 The next piece is asked for once the client has taken the last one. So neither process ever holds
 a whole list, and a client that reads slowly slows down nobody but itself.

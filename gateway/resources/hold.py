@@ -1,4 +1,4 @@
-"""`GET /weir/hold`: an answer that takes as long as it is asked to, as that of a turn does."""
+"""`GET /weir/hold`: answers after the time that the client asks for, as a long turn does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Query parameters, checked: what is wrong is refused with the parameter's name."""
+"""Query parameters, checked: a wrong parameter is refused by its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`GET /weir/readers` and `DELETE /weir/readers/{id}`: who reads, who has ended, and a reset."""
+"""`GET /weir/readers` and `DELETE /weir/readers/{id}`: open and ended streams, and a reset."""
 
 from __future__ import annotations
 

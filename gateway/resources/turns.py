@@ -16,7 +16,7 @@ from gateway.resources.intake import BodyIntake
 
 PROMPT = msgspec.json.Decoder(PromptBody)
 _WAIT_MS = 20_000
-# Longer than the wait, so that a turn still running is told from a processor that hangs.
+# Longer than the wait, so that a turn still running is distinguished from a processor that hangs.
 _WAIT_DEADLINE_S = 25.0
 _STILL_RUNNING = b"null"
 

@@ -1,10 +1,10 @@
-"""The socket of one event stream: what it may hold, whether its peer takes anything, its end.
+"""The socket of one event stream: what it may hold, whether its peer reads, and its end.
 
 Theory of operation. That a write returned says nothing of the peer, and that it did not return
 says little: bytes wait in the kernel on both sides. What the peer has accepted is what it has
 acknowledged, and the kernel keeps that account (`TCP_INFO`). A peer that reads a little now and
-then opens its window a little, and the account grows; one that reads nothing acknowledges
-probes, but no byte; one that is cut off acknowledges nothing at all. A peer on this machine whose
+then opens its window a little, and the account grows; a peer that reads nothing acknowledges
+probes, but no byte; a peer that is cut off acknowledges nothing. A peer on this machine whose
 window is shut is asked for what it reads (`gateway.streams.neighbour`).
 
 The end is a reset, never FIN: after a clean end clients stop, after a reset they come again. It
@@ -175,7 +175,7 @@ class StreamConnection:
             self.hang_up()
 
     def hang_up(self) -> None:
-        """Have whoever reads from it next find its end; what is written first arrives."""
+        """End the reading side: the next read finds the end. Bytes written before still arrive."""
         try:
             self._sock.shutdown(socket.SHUT_RD)
         except OSError:

@@ -1,4 +1,4 @@
-"""The readers whose streams ended last, and why: of all workers, whichever of them answers."""
+"""The streams that ended last, of all workers, and why they ended."""
 
 from __future__ import annotations
 

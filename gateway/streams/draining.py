@@ -1,4 +1,4 @@
-"""Letting go of all readers, spread over a while: they come back as they leave."""
+"""Ends all streams, spread over a while, since each client comes back at once."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _TICK_S = 0.05
 
 
 def drain(readers: Readers, window_s: float) -> None:
-    """Let all readers go, each at a moment of its own within `window_s`; then open no more.
+    """End all streams, each at a moment of its own within `window_s`; then open no more.
 
-    Each tick every reader goes with the chance that it would have if its moment was drawn evenly
-    from what is left of the window. So one who comes in meanwhile needs no rule of its own.
+    At each tick, a stream ends with the probability that it would have if its moment was drawn
+    evenly from the rest of the window. So a stream that opens meanwhile needs no special rule.
     """
     draw = random.Random().random
     until = time.monotonic() + window_s

@@ -5,7 +5,7 @@
 2. A reader whose socket takes only part of it leaves the rank; its outlet writes the rest, and
    brings it back once it stands at the head of the log again.
 3. A rank passes over what its view does not admit. So a reader costs nothing while the log grows
-   by what does not concern it, and still does not fall off.
+   by events that its view does not admit, and the reader still does not fall off the log.
 4. With a pace, further deltas of a part leave only so often. What is no delta leaves at once, and
    takes along what waits; so does the first delta of a part. A flush then takes a long run: a
    client would lay out the text anew for each delta that a cut of the log makes.
@@ -101,11 +101,11 @@ class Lane:
         )
 
     def is_held_back(self) -> bool:
-        """Tell whether the pace keeps back what there is to flush."""
+        """Return whether the pace delays the flush."""
         return self._pace.holds_back and self._held_back_s() > 0
 
     def hold_back(self) -> None:
-        """Block for as long as the pace keeps back what there is to flush."""
+        """Block for as long as the pace delays the flush."""
         if (left_s := self._held_back_s()) > 0:
             self._hurry = Event()
             self._hurry.wait(left_s)
@@ -140,7 +140,7 @@ class Lane:
         self.cost_s = turn.spent_s - began_s
 
     def _next(self, rank: Rank) -> Step | None:
-        """Return what a rank is to be sent next, None if there is nothing up to the head."""
+        """Return the next step of a rank, None if there is nothing to send up to the head."""
         cursor = self._relay.passed(rank.cursor, self.view)
         step = self._relay.step(cursor, self.view, self._pace.holds_back)
         while step is not None and not step.pieces and not step.ends:
@@ -209,7 +209,7 @@ class Lane:
         return there, True
 
     def _held_back_s(self) -> float:
-        """Return for how long the pace keeps back what there is: nothing but further deltas."""
+        """Return for how long the pace delays the flush; it delays further deltas only."""
         held_s = self._pace.held_back_s(time.monotonic())
         return held_s if held_s > 0 and self._only_further_deltas() else 0.0
 

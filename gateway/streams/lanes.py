@@ -69,7 +69,7 @@ class Lanes:
         self._grown.set()
 
     def run(self) -> None:
-        """Flush lanes for those who do not call `flush`, for ever; a greenlet of its own."""
+        """Flush lanes for code that does not call `flush`, for ever; a greenlet of its own."""
         while True:
             self._grown.wait(_LOOK_AT_ALL_S)
             self._grown.clear()
@@ -93,7 +93,7 @@ class Lanes:
             self._grown.set()
 
     def _flush_all(self, turn: TimeSlice, every_lane: bool = False) -> float:
-        """Flush the lanes that `with_news` yields; return the time (s) that the dear ones took."""
+        """Flush the lanes that `with_news` yields; return the time (s) that costly ones took."""
         paid_s = 0.0
         for lane in self.with_news(turn, every_lane):
             if pause_after(lane.cost_s) or lane.is_held_back():

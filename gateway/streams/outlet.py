@@ -42,10 +42,10 @@ class Outlet:
     """Writes one stream.
 
     Args:
-        stream: what the reader is to be told.
+        stream: what the reader is to be sent.
         reader: whose stream it is.
         wire: where it goes.
-        connection: the same, as the kernel sees it.
+        connection: the same connection, as the kernel sees it.
         chunked: in chunks.
         settle: has the reader wait at the head of the log; must not block.
 
@@ -119,7 +119,7 @@ class Outlet:
             self._connection.owes, self._connection.beaten_at = False, now
 
     def work(self, rest: memoryview | None = None, step: Step | None = None) -> None:
-        """Have a greenlet write what the reader is to be told; don't block.
+        """Have a greenlet write what the reader is to be sent; don't block.
 
         Args:
             rest: of what is written already.

@@ -21,8 +21,8 @@ class Flooding(OSError):
 class PeerWatch:
     """Calls back when the peer sends FIN or a reset.
 
-    What the peer says is left to whoever reads the connection next. It shows that the peer is
-    alive, and hides whatever comes after, so the watch ends there.
+    Bytes from the peer are left for the next read of the connection. They show that the peer is
+    alive, and hide a FIN or reset that comes after them, so the watch ends there.
 
     Args:
         sock: the connection, in non-blocking mode (gevent's sockets are).

@@ -1,4 +1,4 @@
-"""One open stream, as far as it is known where no byte is written."""
+"""The state of one open stream, without the code that writes bytes."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class Reader:
         self._everyone.own(size, frames)
 
     def count_entrance(self, frames: int, upserts: int, size: int) -> None:
-        """Count what it was told first: frames of events, upserts, and their bytes together."""
+        """Count what was sent first: frames of events, upserts, and their bytes together."""
         self._sent.entrance(frames, upserts, size)
         self._everyone.entrance(frames, upserts, size)
 

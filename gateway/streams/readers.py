@@ -31,8 +31,8 @@ class Readers:
     Attributes:
         received: how many events the bus has brought.
         opened: how many streams there were so far.
-        resumes: how often readers came in, by what became of their last id.
-        catch_ups: how often one that had fallen off the log went on, likewise.
+        resumes: how often readers came, by the `ResumeVerdict` on their last id.
+        catch_ups: how often a reader that had fallen off the log went on, by the verdict too.
         evictions: how many streams have ended, by the `Cause`.
         sent: what all readers were sent, those that are gone included.
         lanes: in which they wait at the head of the log.
@@ -73,14 +73,14 @@ class Readers:
         pace_s: float = 0.0,
         client: StreamClient = UNNAMED,
     ) -> Reader:
-        """Register a reader: whatever is appended from now on, it gets.
+        """Register a reader, which gets all events that are appended from now on.
 
         Args:
-            view: what it gets.
-            last_id: the last it has seen of an earlier stream.
-            from_now: without a `last_id`, it gets nothing of what was before.
+            view: the events that the reader gets, and their form.
+            last_id: the last event id that the client has seen on an earlier stream.
+            from_now: without a `last_id`, the reader gets nothing from before now.
             pace_s: the least time between two flushes of further deltas; 0 for none.
-            client: who opens it.
+            client: the client that opens the stream.
 
         Raises:
             TooManyReaders: the limit is reached.
@@ -102,14 +102,14 @@ class Readers:
         return reader
 
     def come_in(self, reader: Reader) -> Entrance:
-        """Return what a reader is told first."""
+        """Return what a reader is sent first."""
         entrance = enter(self.relay, reader.last_id, reader.view, time.time_ns(), reader.from_now)
         self.resumes[entrance.verdict.value] += 1
         reader.resumed = entrance.resumed
         return entrance
 
     def turn(self, reader: Reader) -> Entrance:
-        """Give a reader its other view; returns what it is told first in that."""
+        """Give a reader its new view; return what the reader is sent first in that view."""
         begins = not reader.placed
         since_ns = reader.turn()
         if begins and reader.last_id:
@@ -120,7 +120,7 @@ class Readers:
         return look_elsewhere(self.relay, reader.view, since_ns, reader.from_now)
 
     def catch_up(self, reader: Reader) -> Entrance:
-        """Return what a reader is told that has fallen off the log."""
+        """Return what a reader that has fallen off the log is sent."""
         entrance = go_on(
             self.relay,
             reader.cursor.marks,
@@ -143,7 +143,7 @@ class Readers:
         return next((reader for reader in self._open if reader.number == number), None)
 
     def discard(self, reader: Reader) -> None:
-        """Forget a reader; one of whose end nobody has said why has broken off a write."""
+        """Forget a reader; a reader without a cause of its end has broken off a write."""
         if reader in self._open:
             self._open.remove(reader)
             reader.left = reader.left or Cause.GONE

@@ -1,4 +1,4 @@
-"""Letting go of readers that take nothing."""
+"""Ends streams whose clients read nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Shedding:
     """Looks at all readers in turn, a few at a time: one greenlet, not a timer for each.
 
     Args:
-        readers: whom to look at.
+        readers: the readers to look at.
         timeout_s: how long a reader may accept no byte of what waits for it. It is let go at
             most two checks later.
     """

@@ -1,4 +1,4 @@
-"""What the reader of one event stream is told by itself: first, and wherever it lags.
+"""The body of one event stream: what its reader alone is sent, at first and whenever it lags.
 
 1. A stream begins as the body of an answer, as WSGI wants it. The greenlet of the request writes
    it until the reader stands at the head of the log.
@@ -48,7 +48,7 @@ class Stream:
         readers: where the reader is registered.
         reader: whose stream it is.
         wire: its end of the connection; None under a test client.
-        connection: the same, as the kernel sees it; likewise.
+        connection: the same connection, as the kernel sees it; None under a test client.
         ids: makes the ids of the stream's own events.
         heartbeats: of the worker; the reader gets them while it waits.
     """
@@ -163,7 +163,7 @@ class Stream:
         return patience_s(self._readers.relay, reader.last_id)
 
     def _come_in(self) -> Iterator[bytes]:
-        """Greet the reader, and yield what it is told first; of no folder it is told nothing."""
+        """Greet the reader, and yield its first events: none while its folder is unknown."""
         reader = self._reader
         if reader.turning:
             reader.turn()
@@ -194,7 +194,7 @@ class Stream:
             return find(self._reader)
 
     def _bring_in(self, entrance: Entrance) -> Iterator[bytes]:
-        """Yield what a reader is told first; only then it stands where that leads."""
+        """Yield what a reader is sent first; move the reader's cursor only after that."""
         reader, size = self._reader, 0
         for piece in entrance.pieces(reader.view.endpoint):
             yield from self._by_turns(piece)

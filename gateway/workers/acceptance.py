@@ -1,4 +1,4 @@
-"""Takes connections off the listening socket, and serves those first whose client has spoken.
+"""Accepts connections, and serves first those whose client has sent something.
 
 A connection waits behind all that came before it. To begin to serve one takes 50 µs; to look
 whether its client has said something takes a fourth of that. So thousands of clients that connect
@@ -23,8 +23,8 @@ if TYPE_CHECKING:  # loaded by each worker itself: a reload loads it anew
     from gateway.door.slots import Slots
 
 _TAKEN_AT_ONCE = 128
-# More would leave connections to one worker that another has time for; with fewer a burst fills
-# the listening socket, and what finds no place there is delayed by a second and longer.
+# With more, one worker would take connections that another worker has time for. With fewer, a
+# burst fills the listening socket, and a connection past its bound waits a second and longer.
 _SERVED_AT_ONCE = 4
 _PAUSE_S = 0.001
 _CLOSED = b"\x07"

@@ -1,6 +1,6 @@
 """How many connections a worker may hold: as many as it may have files open.
 
-A worker that has as many open as it may accepts nobody, and health is not answered either. So
+A worker at its limit accepts no connection, and does not answer health either. So
 the limit is raised as far as that goes, and streams are refused before it is reached.
 """
 
@@ -15,7 +15,7 @@ log = logging.getLogger("weir.gateway")
 
 _BESIDE_STREAMS = 1024
 _LEAST_SHARE = 8  # of a limit that is too low, what is not for streams: one in so many
-_OF_A_REQUEST = 2  # one that is passed on has a connection to the upstream as well
+_OF_A_REQUEST = 2  # a request that is passed on has a connection to the upstream as well
 _OF_A_WORKER = 64
 _OF_A_BUS = 8
 

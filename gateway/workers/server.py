@@ -61,7 +61,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def run(self) -> None:
-        """Run until it is told to stop."""
+        """Run until the master is stopped."""
         give_back_large_blocks()
         _Arbiter(self, Heart(self._notifier, _MASTER_TURN_S)).run()
 
@@ -113,7 +113,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         self._seat = gunicorn_worker.seat = next(free, len(self._boards) - 1)
 
     def _leave_seat(self, _arbiter: Any, gunicorn_worker: Any) -> None:
-        """In the master: whoever reads the scoreboard is to know that this worker is gone."""
+        """In the master: mark on the scoreboard that this worker has ended."""
         self._boards.vacate(gunicorn_worker.seat)
 
     def _attach(self, gunicorn_worker: Any) -> None:

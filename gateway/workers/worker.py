@@ -1,7 +1,7 @@
-"""Gunicorn's gevent worker, with a door of weir's own and an end in order.
+"""Gunicorn's gevent worker, with weir's own HTTP server and an orderly end.
 
 At its end, which is a stop or a reload, a worker takes no more connections: they wait in the
-listening socket, which the master and the other workers hold as well. Readers are let go one by
+listening socket, which the master and the other workers hold as well. Streams are ended one by
 one, other requests are finished, and connections that wait for nothing are closed; a connection
 that has just come is given a moment for its first request. A request that has come but is not read
 yet, since the loop was late, is answered: to close its connection would reset it. At a stop the
@@ -41,7 +41,7 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
     gateway: Worker
 
     def run(self) -> None:
-        """Serve until the worker is told to stop, then end in order."""
+        """Serve until the worker is stopped, then end in order."""
         self.gateway.door.closing = lambda: not self.alive
         greenlets = Group()
         servers = [self._server(listener, greenlets) for listener in self.sockets]

@@ -1,4 +1,4 @@
-"""The file by whose time gunicorn's master sees that a worker lives, kept in memory.
+"""The file whose time shows gunicorn's master that a worker is alive, kept in memory.
 
 Gunicorn makes this file in the temporary folder. A container with a read-only root has none, and
 on a disk each sign of life may wait for that disk.

@@ -1,4 +1,4 @@
-"""Agents of one's own: turns that a process outside of weir runs, over HTTP.
+"""The user's own agents: turns that a process outside of weir runs, over HTTP.
 
 How a line becomes an event:
 

@@ -1,4 +1,4 @@
-"""One agent: which of its processes counts, how far its lines have come, and its work."""
+"""One agent: which of its processes is the current one, the number of its last line, its work."""
 
 from __future__ import annotations
 

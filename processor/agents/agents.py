@@ -1,4 +1,4 @@
-"""Every agent of one's own: which prompts are for it, its lines and its work."""
+"""All of the user's own agents: which prompts are for each, its lines and its work."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class Agents:
         left = agent.left.pop(prompt.id, None)
         name, _ = agent.begun.get(prompt.id, (left.name if left else prompt.id, ""))
         is_own = name != prompt.id
-        # An agent that has said something knows of its turn.
+        # An agent that has sent a line of the turn knows of the turn.
         claimed = is_own or bool(left and (left.parts or left.asks))
         turn = self._turn_of(session, prompt)
         served = Served(name, turn, prompt.id, self._asks, agent.hand, agent.over, claimed)

@@ -1,4 +1,4 @@
-"""A turn that an agent of one's own answers."""
+"""A turn that one of the user's own agents answers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a gateway may ask, and how it is answered: the JSON that the HTTP client gets."""
+"""Carries out a gateway's commands: an answer is the JSON that the HTTP client gets."""

@@ -1,4 +1,4 @@
-"""Files given with a prompt: what cannot be used is refused before the prompt is taken.
+"""Files given with a prompt: an unusable file is refused before the prompt is taken.
 
 Rules:
 
@@ -6,7 +6,7 @@ Rules:
    Its bytes decide what it is, since clients guess the type from the file's name.
 2. A ``file:`` URL is read now, if the file lies in the session's directory once symlinks and
    ``..`` are resolved: the model gets what was there when the prompt was sent.
-3. Whatever else a model cannot read is kept, and the model is told that it is there.
+3. Any other file that a model cannot read is kept, and the model is told that the file exists.
 """
 
 from __future__ import annotations

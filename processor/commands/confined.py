@@ -1,4 +1,4 @@
-"""Reading a file that must lie in a directory, wherever its name leads."""
+"""Reads a file that must lie in a directory, also once symlinks are resolved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a command to the body of its answer."""
+"""Carries out a command, and returns the body of its answer."""
 
 from __future__ import annotations
 

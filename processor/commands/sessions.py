@@ -106,7 +106,7 @@ class SessionCommands:
 
 
 def default_title(time_ms: int, child: bool = False) -> str:
-    """Return the title of a session that nobody gave one."""
+    """Return the title of a session for which no title was given."""
     time = datetime.datetime.fromtimestamp(time_ms / 1000, datetime.UTC)
     stamp = time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return f"{'Child' if child else 'New'} session - {stamp}"

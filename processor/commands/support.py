@@ -1,4 +1,4 @@
-"""What this processor does not support, refused by the name of the field that asks for it."""
+"""Refuses what this processor does not support, by the name of the field that asks for it."""
 
 from __future__ import annotations
 

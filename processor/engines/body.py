@@ -1,4 +1,4 @@
-"""The body of a response, read with a deadline that does not cost what arrives later."""
+"""Reads the body of a response with a deadline; bytes that arrive later are not lost."""
 
 from __future__ import annotations
 

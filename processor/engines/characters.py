@@ -1,4 +1,4 @@
-"""Text that a provider has cut inside a character, put together again.
+"""Puts together text that a provider has cut inside a character.
 
 A piece may end in half a surrogate pair (an escape such as D83C), or in some bytes of a UTF-8
 character, which a lenient decoder leaves as the surrogates U+DC80 to U+DCFF. Both halves wait for

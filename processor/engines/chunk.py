@@ -1,8 +1,8 @@
-"""What one chunk of a chat completion says, however the provider spells it.
+"""Reads one chunk of a chat completion, in the spelling of any provider.
 
 Rules:
 
-1. What is missing, null or empty says nothing. A field of an odd type is read if it holds text
+1. A missing, null or empty field says nothing. A field of an odd type is read if it holds text
    anywhere, and left out if it does not: one odd field must not cost the answer.
 2. Content that cannot be text (a number) makes the chunk unreadable: leaving it out would leave a
    hole in the answer.

@@ -94,7 +94,7 @@ def _refusal(words: str) -> Iterator[list[Chunk]]:
 
 
 def _numbered(count: int, size: int) -> Iterator[Chunk]:
-    """Yield texts that begin with their number, so that a reader can tell one that is missing."""
+    """Yield texts that begin with their number, so that a reader notices a missing text."""
     filling = "x" * max(0, size - 9) + " "
     return (Text(f"{number:07d}|{filling}"[:size]) for number in range(count))
 

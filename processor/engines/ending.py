@@ -1,4 +1,4 @@
-"""When an answer is over, by a clock that is handed in (in seconds).
+"""Decides when an answer is over; the caller passes the time (in seconds).
 
 Rules:
 
@@ -47,5 +47,5 @@ class Ending:
         return self._last + (QUIET_S if self._counted else USAGE_S) - now
 
     def late_s(self, now: float) -> float:
-        """Return how long to wait for tokens that have not come."""
+        """Return how long (s) to wait for token counts that are missing; 0 once they are there."""
         return 0.0 if self._counted else self._last + LATE_S - now

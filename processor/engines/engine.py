@@ -1,4 +1,4 @@
-"""What an engine is: it takes a conversation and yields what the model says, as it says it."""
+"""The interface of an engine: takes a conversation, and yields the model's output as it comes."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class ModelError(Exception):
 
 
 class Offer(Struct, frozen=True):
-    """Which model an engine has, as clients are told."""
+    """Which model an engine has, as clients see it."""
 
     provider: str
     provider_name: str

@@ -1,4 +1,4 @@
-"""What went wrong at a provider, in the error shapes of opencode."""
+"""Errors of a provider, in the error shapes of opencode."""
 
 from __future__ import annotations
 

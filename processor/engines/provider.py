@@ -1,4 +1,4 @@
-"""Asking a provider: the HTTP request of a chat completion, and the refusals."""
+"""Sends the HTTP request of a chat completion to a provider, and reads the refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sentence in an error of a provider, whatever form the error has."""
+"""Finds the sentence in an error of a provider, whatever form the error has."""
 
 from __future__ import annotations
 

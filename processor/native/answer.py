@@ -1,4 +1,4 @@
-"""One answer while an engine or an agent makes it, and the end that it comes to."""
+"""One answer while an engine or an agent makes it, and how the answer ends."""
 
 from __future__ import annotations
 

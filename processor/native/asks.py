@@ -1,4 +1,4 @@
-"""What waits for a person: leave to do something, and questions.
+"""Asks that wait for a person: permissions and questions.
 
 An ask is answered once, and is saved until its turn ends: what a person says reaches the agent
 even if the processor is killed. When the turn ends first, the ask is refused, so that no client

@@ -1,4 +1,4 @@
-"""What a processor may hold, so that no number of prompts and no size of theirs can end it."""
+"""Bounds on a processor's memory, so that neither many prompts nor large ones can end it."""
 
 from __future__ import annotations
 

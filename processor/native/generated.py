@@ -1,4 +1,4 @@
-"""An engine's words put into a turn, in a greenlet that can be stopped at any point."""
+"""Puts an engine's output into a turn, in a greenlet that can be stopped at any point."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one answer holds in memory while it is made."""
+"""The memory that one answer holds while it is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that a model has refused: sent again, each would cost every later prompt its answer.
+"""Images that a model has refused: sent again, each would make every later prompt fail.
 
 An image is left out if the model that is asked now has refused a request that held the image, and
 has never answered a request that did.

@@ -83,7 +83,7 @@ class Native:
             raise DatabaseUnusable(file, error) from error
 
     def begin(self, publisher: Publisher, stack: ExitStack) -> Work:
-        """Tell what the last processor may not have told, and be ready for prompts."""
+        """Publish what the last processor may not have published, and be ready for prompts."""
         database, engine = self._database, self._engine
         ids = self._ids
         drafts = Drafts(lambda pending: database.call(chunks.append, pending))

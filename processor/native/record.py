@@ -1,4 +1,4 @@
-"""What happens in one session: saved first, published next.
+"""Saves what happens in one session, and publishes it once it is saved.
 
 An event cannot be taken back. So the event of an entity leaves only when the entity's write is
 committed, and the deltas of a part when the part is saved. The caller does not wait for that:
@@ -224,9 +224,9 @@ class Record:
         self.publish(updated, part.id)
 
     def publish_stored(self, message: str) -> None:
-        """Publish a message as it is stored: readers may have more of it than could be saved.
+        """Publish a message as it is stored: readers may have more of the message than was saved.
 
-        Of a message that is not stored at all, readers have nothing.
+        If a message is not stored at all, readers have nothing of the message.
         """
         with contextlib.suppress(StoreFailed, messages.UnknownMessage):
             stored = self._services.database.call(messages.get, self.session.id, message)

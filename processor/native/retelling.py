@@ -1,4 +1,4 @@
-"""Telling readers what the last processor may not have told them."""
+"""Publishes again what the last processor may not have sent before its end."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from processor.store.recovery import RecoveredChanges
 
 
 def retell(news: RecoveredChanges, services: Services) -> None:
-    """Publish what sessions are gone, and what others are now, before all else of this epoch.
+    """Publish removed sessions and the present state of others, before all else of this epoch.
 
-    What was saved right before the end may never have left the last processor's sockets. Nobody
-    hears this yet: a subscriber that knew the last epoch finds these events missing from the new
-    one, and asks for them. What had gone before is for those who come from an earlier epoch.
+    Events that were saved right before the end may never have left the last processor's sockets.
+    No subscriber receives these events yet: a subscriber that knew the last epoch finds them
+    missing from the new epoch, and asks for them. Sessions that were removed earlier are for
+    readers that come from an earlier epoch.
     """
     for session in news.gone:
         Record(session, services).remember_gone()

@@ -1,4 +1,4 @@
-"""Bytes that all turns together may hold."""
+"""A bound on the bytes that all turns together hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saving text in flight, again and again, however slow the disk is."""
+"""Saves growing text, again and again, however slow the disk is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names for sessions that a person can say: two words."""
+"""Two-word names for sessions, which a person can say."""
 
 from __future__ import annotations
 

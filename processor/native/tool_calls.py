@@ -173,7 +173,7 @@ class ToolCalls:
         self._before_opening()
         self.show()
         call = self._open[line.call] = _Call(self._identity(), line.tool)
-        # Clients show a call from its begin on, even where a line tells begin and end at once.
+        # Clients show a call from its begin on, even where one line holds both begin and end.
         self._record.part(self._part(line.call, ToolPending(line.input or {}, "")))
         return call
 

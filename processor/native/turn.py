@@ -165,7 +165,7 @@ class Turn:
             self._record.publish_session(summed.value)
 
     def recount(self, tokens: Tokens) -> None:
-        """Put in the tokens of a turn that has finished, when the provider tells them late."""
+        """Put in the tokens of a turn that has finished, when the provider sends them late."""
         if self._step is None:
             return
         try:

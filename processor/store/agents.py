@@ -1,7 +1,7 @@
-"""How far agents of one's own have come, and todo lists: jobs for `Database`.
+"""The progress of the user's own agents, and todo lists: jobs for `Database`.
 
 An agent's epoch and the number of its last line are saved with what the line brought, so that a
-line which is sent again is known for what it is, after a restart too.
+line which is sent again is recognised, after a restart too.
 """
 
 from __future__ import annotations

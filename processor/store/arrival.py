@@ -1,4 +1,4 @@
-"""The order of arrival, which no clock can turn round.
+"""The order of arrival, which holds even when the clock goes back.
 
 The columns that queries sort by (`session.updated`, `message.created`, `message.ended`,
 `removal.time`) hold milliseconds since the Unix epoch. Where the clock has gone back, a new value

@@ -235,7 +235,7 @@ def _run(connection: sqlite3.Connection, job: Work) -> WriteOutcome:
 
 
 def _write(connection: sqlite3.Connection) -> None:
-    """Write what tells nobody anything; where nothing changes, SQLite would not touch the disk."""
+    """Write a row and delete it: if nothing changed, SQLite would not touch the disk."""
     connection.execute("INSERT INTO removal (time, json) VALUES (0, '')")
     connection.execute("DELETE FROM removal WHERE time = 0")
 

@@ -53,7 +53,7 @@ class Drafts:
         draft.pending.extend(deltas)
 
     def resume(self, part: str, saved: Sequence[str]) -> None:
-        """Go on with a part whose text was saved in these pieces."""
+        """Continue a part of an earlier processor; `saved` holds the pieces of its text."""
         self._drafts[part] = _Draft(list(saved))
 
     def close(self, part: str) -> str:

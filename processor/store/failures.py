@@ -1,4 +1,4 @@
-"""What a failure of the store is, and what it means to a client."""
+"""Failures of the store, and the errors that a client gets for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was said in a session, in the order in which a model must read it: a job for `Database`."""
+"""A session's messages in the order in which a model must read them: a job for `Database`."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def size_upto(db: sqlite3.Connection, session: str, prompt: str) -> int:
 def upto(db: sqlite3.Connection, session: str, prompt: str) -> list[Utterance]:
     """Return the messages that a model needs to answer `prompt`, which is the last of them.
 
-    An answer stands after the prompt it belongs to: one that was queued meanwhile is older than
-    the answer, yet was not yet asked.
+    An answer stands after the prompt it belongs to: a prompt that was queued meanwhile is older
+    than the answer, but the model had not got that prompt yet.
     """
     prompts = db.execute(
         "SELECT id, json FROM message WHERE session = :session AND role = 'user' "

@@ -103,7 +103,7 @@ def append_output(db: sqlite3.Connection, part: str, position: int, text: str) -
 
 
 def put_ask(db: sqlite3.Connection, prompt: str, name: str, asked: Asked) -> None:
-    """Save what waits for a person; a reply that came first stays."""
+    """Save an ask that waits for a person; an ask that is already saved stays, with its reply."""
     db.execute(
         "INSERT OR IGNORE INTO ask (id, prompt, name, json) VALUES (?, ?, ?, ?)",
         (asked.id, prompt, name, _encode(asked)),

@@ -1,4 +1,4 @@
-"""What a killed processor left: turns to close, and news that nobody may have heard of."""
+"""What a killed processor left: turns to close, and changes that it may not have published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last sessions that were removed, as they were: nothing else in the store tells of them.
+"""The sessions that were removed last, as they were: nothing else in the store records them.
 
 A note is written in the transaction of the removal.
 """

@@ -62,7 +62,7 @@ _OPEN_MESSAGES: Migration = (
     "CREATE INDEX message_open ON message (open) WHERE open",
 )
 
-# What is gone leaves no row that a restart could tell of.
+# A removed entity leaves no row from which a restart could publish the removal.
 _REMOVALS: Migration = (
     """CREATE TABLE removal (
         number INTEGER PRIMARY KEY,

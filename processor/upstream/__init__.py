@@ -1,1 +1,1 @@
-"""The one reader of an opencode, which always drains: where events come from in front of one."""
+"""Events from an opencode: its one reader, which always drains the stream, and healing."""

@@ -1,4 +1,4 @@
-"""What healing asks of an opencode, over REST."""
+"""The REST requests that healing sends to an opencode."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Message(Struct):
 
 
 _STATUSES = dict[str, _Object]
-"""Its names are not checked: one that cannot be published must not hide the status of others."""
+"""The ids are not checked: an id that cannot be published must not hide the status of others."""
 
 
 class MessagePage(Struct, frozen=True):
@@ -125,7 +125,7 @@ class UpstreamApi:
         return version
 
     def folder(self, spelt: str | None = None) -> str:
-        """Return the folder that a path names at the server; of None, the server's own."""
+        """Return the folder that a path names on the server; for None, the server's own folder."""
         told, _ = self._get("/path", InstanceLocation(spelt), {}, _Path)
         directory: str = told["directory"]
         return directory

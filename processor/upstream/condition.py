@@ -1,4 +1,4 @@
-"""How it goes with the upstream, for those who ask whether this processor is ready."""
+"""The state of the connection to the upstream, for readiness."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Condition:
 
     @property
     def ever_connected(self) -> bool:
-        """Whether there has been a connection."""
+        """Whether there has been a connection since the start."""
         return self._connections > 0
 
     def connected(self) -> None:

@@ -1,4 +1,4 @@
-"""The end of patience with a connection that says nothing."""
+"""The deadline of a connection that sends nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import TracebackType
 
 import gevent
 
-# A timer is dear beside what else an event costs: it is set anew ten times a deadline at most.
+# A timer costs much beside the rest of an event: it is set anew ten times a deadline at most.
 _GRAIN = 0.1
 
 

@@ -1,4 +1,4 @@
-"""Messages and parts that readers were told of, as digests: bounded by their number."""
+"""Digests of the messages and parts that were published, bounded by their number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong between here and the upstream, in words that follow its name."""
+"""Failures between the processor and the upstream, in words that follow the upstream's name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the data of one SSE event of `/global/event` to an event and where it happened."""
+"""Decodes one SSE event of `/global/event` into an event and the place where it happened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making readers whole again: what a cut has hidden is fetched over REST, and published.
+"""Heals a cut of the stream: fetches over REST what readers missed, and publishes it.
 
 Theory of operation.
 
@@ -143,7 +143,7 @@ class Healing:
 
         Raises:
             RestFailed: not all of it could be fetched. It is to be tried again, as it is after any
-                other error: an answer may be one that nobody thought of.
+                other error: REST may give an answer that this code does not expect.
         """
         self._intake.wait()
         try:

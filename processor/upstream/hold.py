@@ -1,4 +1,4 @@
-"""Live events that wait until healing has said what came before them."""
+"""Live events that wait until healing has published what came before them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class HoldingQueue:
                 self._overtaken.add(subject.message)
 
     def first(self, kind: Entity, entity: str) -> UpstreamFrame | None:
-        """Return the first event that waits and is about an entity."""
+        """Return the first waiting event about an entity, None if no event about it waits."""
         return self._first.get((kind.name, entity))
 
     def overtaken(self, message: str) -> bool:

@@ -2,16 +2,16 @@
 
 Rules:
 
-1. opencode keeps no deltas. After a cut of the stream nobody knows which were missed, so every
+1. opencode keeps no deltas. After a cut of the stream it is unknown which were missed, so every
    part that grew before it has a hole: its deltas are withheld.
 2. A live snapshot of a part closes its hole. It holds the whole text of its time, and what
    follows it on the same connection continues it.
 3. A part that a connection knows by its deltas alone has a hole too: it grew before.
 4. But opencode may send a delta just before the first snapshot of its part (#26924). If the
    part's message was created on this connection, its parts were too, and the delta passes.
-5. What REST tells of a part closes no hole: deltas on their way may be older or newer than it.
-6. But what REST tells as ended does not begin again. A live snapshot that another will replace is
-   older than that, and so are the deltas behind it: both are withheld.
+5. A part from REST closes no hole: deltas on their way may be older or newer than it.
+6. But a part that has ended by REST does not begin again. A live snapshot that another will
+   replace is older than that, and so are the deltas behind it: both are withheld.
 
 So a delta passes if its part had a snapshot on this connection, or its message was created on it.
 Created means by the server's own clock, since an old message may be updated at any time.
@@ -32,7 +32,7 @@ class _Text(Struct):
     """What readers hold of a part's text, and the connection that it came by.
 
     Attributes:
-        ended: REST has told it as ended.
+        ended: the part has ended by REST.
     """
 
     length: int
@@ -41,7 +41,7 @@ class _Text(Struct):
 
 
 class Holes:
-    """Says of each delta whether it may pass; told of all that readers are sent.
+    """Says of each delta whether it may pass; gets every event that is published.
 
     Args:
         most: how many parts, and how many messages, are remembered.
@@ -79,7 +79,7 @@ class Holes:
         self._put(part, _Text(length, _BY_REST, ended))
 
     def ended(self, part: str) -> bool:
-        """Tell whether REST was the last to tell of a part, and told it as ended."""
+        """Return whether the last news of a part came from REST, and the part has ended."""
         text = self._parts.get(part)
         return text is not None and text.ended
 

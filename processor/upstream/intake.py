@@ -1,4 +1,4 @@
-"""From the data of the upstream's stream to what is published: no I/O, no clock of its own.
+"""Turns the data of the upstream's stream into published events: no I/O, no clock of its own.
 
 Each frame passes through here once and in order. Deltas that would not continue the text which
 readers hold are withheld (`holes`), all else passes as it came. While healing runs, everything
@@ -36,7 +36,7 @@ class FrameIntake:
 
     Attributes:
         holes: what text readers hold.
-        memory: what else they have been told.
+        memory: what else was published.
         hold: what waits for healing, None while nothing does.
         withheld: deltas, and snapshots older than what was fetched, that were not published.
         malformed: frames that were skipped, by what was wrong with them.

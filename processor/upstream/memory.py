@@ -1,8 +1,8 @@
-"""What readers have been told of late: of messages and parts a digest, not the thing itself.
+"""Remembers what was published lately: of messages and parts a digest, not their content.
 
-After a cut, what REST tells is compared with it, so that readers get what is new and no more.
-It is bounded, and what changed longest ago is forgotten first. Forgetting costs little: of what is
-not remembered, healing publishes what is recent.
+After a cut, healing compares REST's answers with this memory, so that readers get only what is
+new. The memory is bounded, and forgets first what changed longest ago. Forgetting costs little:
+healing publishes forgotten entities only if they are recent.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class RememberedSession(Struct):
 
     @property
     def updated_ms(self) -> int | None:
-        """When it last changed, by the server's clock; None where no such time was told."""
+        """When the session last changed, by the server's clock; None if it never said so."""
         ms = time_of(self.info, "updated") if isinstance(self.info, dict) else None
         return ms if ms is not None and 0 <= ms < _LATEST_MS else None
 
@@ -72,7 +72,7 @@ class RememberedSession(Struct):
 
 
 class UpstreamMemory:
-    """Told of all that is published.
+    """Remembers what is published.
 
     Args:
         most_sessions: how many sessions are remembered.

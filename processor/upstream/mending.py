@@ -1,4 +1,4 @@
-"""What one session's readers lack, found by comparing what REST tells with what they know.
+"""Finds what one session's readers lack: compares REST's answers with what was published.
 
 No I/O: it is given the answers, and publishes. The rules are those of `healing`.
 """
@@ -48,7 +48,7 @@ class MendingBatch(Struct):
 
 
 class Answers(Struct):
-    """What REST tells of a session; None where it does not.
+    """REST's answers about a session; None where REST gave no answer.
 
     Attributes:
         info: the session itself.
@@ -119,7 +119,7 @@ class Mending:
             self._status(found.statuses.get(self._session, _IDLE))
 
     def _publish(self, frame: UpstreamFrame) -> bool:
-        """Publish an event; return False for a value that REST tells nested too deep."""
+        """Publish an event; return False for a value of REST's that is nested too deep."""
         if is_folded(frame.event.json()):
             return False
         self._upsert(frame)
@@ -191,7 +191,7 @@ class Mending:
             self._publish(self._make.part(part))
 
     def _recent(self, info: Json) -> bool:
-        """Tell whether a message that nobody remembers may be news."""
+        """Return whether a message that is not remembered may be news."""
         completed = time_of(info, "completed")
         if info.get("role") == "assistant" and completed is None:
             return True
@@ -212,7 +212,7 @@ class Mending:
         if length == 0:
             return False  # it says nothing, and readers may have some of it already
         if self._memory.knows(name) and self._holes.whole(name):
-            return False  # one that came before its message is not known: readers dropped it
+            return False  # a part that came before its message is not known: readers dropped it
         return length >= (self._holes.held(name) or 0)
 
     def _list(
@@ -222,7 +222,7 @@ class Mending:
         known: int | None,
         upsert: Callable[[list[Json]], UpstreamFrame],
     ) -> None:
-        """Say what a list of the session is now; an empty one that was never told is no news."""
+        """Publish a list of the session; an empty list is no news if none was ever published."""
         if told is None or self._waits(kind, self._session):
             return
         nothing = known is None and not told

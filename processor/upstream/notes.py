@@ -1,7 +1,7 @@
-"""What the next processor needs to know to heal: which sessions there were, and until when.
+"""Notes for the next processor's healing: which sessions there were, and until when.
 
-What readers were told is forgotten with the process. But that they may have been told too little
-of the lively ones is enough to know: healing fetches them whole. Those at rest may have ended.
+The memory of what was published ends with the process. For lively sessions it is enough to know
+that readers may lack something: healing fetches them whole. Sessions at rest may have ended.
 """
 
 from __future__ import annotations

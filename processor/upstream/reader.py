@@ -1,4 +1,4 @@
-"""The reader of the upstream: one connection at a time, always drained, for ever."""
+"""The reader of the upstream: one connection at a time, always drained."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class UpstreamReader:
         pool: makes the connection.
         intake: takes what comes.
         healing: fetches what did not.
-        rest: tells the version and the folder.
-        condition: told how it goes.
+        rest: gives the version and the folder.
+        condition: records the state of the connection.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Which opencode is read, and how it is asked."""
+"""Which opencode is read, and the login that it asks for."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def opened(settings: UpstreamSettings, pool: urllib3.PoolManager) -> Iterator[Up
             "GET",
             settings.url + _PATH,
             headers=headers,
-            # Of reads it is the caller who loses patience: a timer for each would be dear.
+            # The caller has the deadline for reads: a timer for each read would cost too much.
             timeout=urllib3.Timeout(connect=_CONNECT_S, read=None),
             retries=False,
             redirect=False,

@@ -1,4 +1,4 @@
-"""What an event says about which entity: as much as memory, holes and healing need to know."""
+"""The entity that an event is about, as far as memory, holes and healing need to know it."""
 
 from __future__ import annotations
 

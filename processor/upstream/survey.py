@@ -1,4 +1,4 @@
-"""A look at all that goes on in an upstream: what is busy, has changed, or asks something."""
+"""Finds the sessions of an upstream that are busy, have changed, or ask something."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class UpstreamSurvey(Struct):
             those at rest that their place does not list any more.
         statuses: by session, those not idle; a session of a place not in `known` may be busy.
         pending: by kind and then id, what is asked.
-        known: the places that told of statuses, and of each kind of request.
+        known: the places that answered for statuses, and for each kind of request.
     """
 
     sessions: dict[str, InstanceLocation] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class UpstreamSurvey(Struct):
     known: set[tuple[str, str | None, str | None]] = field(default_factory=set)
 
     def knows(self, what: str, place: InstanceLocation) -> bool:
-        """Tell whether a place told of ``status``, ``permission`` or ``question``."""
+        """Return whether a place answered for ``status``, ``permission`` or ``question``."""
         return (what, place.directory, place.workspace) in self.known
 
 
@@ -92,8 +92,8 @@ def survey(
     """Look at every place.
 
     Args:
-        rest: who is asked.
-        patience: how long for.
+        rest: the client to ask with.
+        patience: how long to ask.
         places: where to look.
         since_ms: sessions that changed since then count too, None: only those with work to do.
         at_rest: sessions that readers know and in which nothing has happened, as far as is known.
@@ -165,7 +165,7 @@ def _same(one: InstanceLocation, other: InstanceLocation) -> bool:
 
 
 def _unlisted(known: Mapping[str, int], listed: list[Json]) -> list[str]:
-    """Return which sessions a list lacks; one that is cut off says nothing of those before it."""
+    """Return which sessions a list lacks; a list that is cut off says nothing of older ones."""
     names = {info["id"] for info in listed}
     begins_ms = 0
     if len(listed) >= MOST_LISTED:

@@ -1,4 +1,4 @@
-"""Events made from what REST tells, in the form in which an opencode would have sent them."""
+"""Makes events from REST's answers, in the form in which an opencode would have sent them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from processor.upstream.subject import Json, subject_of
 
 
 class Upserts:
-    """Makes the events of one session; what is in them stays as REST has it."""
+    """Makes the events of one session; their content stays as REST gave it."""
 
     def __init__(self, ids: Ids, session: str, place: InstanceLocation) -> None:
         self._ids = ids

@@ -1,4 +1,4 @@
-"""A weir that an agent is connected to."""
+"""An agent's connection to a weir."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Client(AbstractContextManager["Client"]):
         return Session(self, found["id"], found["directory"])
 
     def turn(self, session: Session, name: str, prompt: str | None, begun: bool = False) -> Turn:
-        """Return a turn, which hears from now on what becomes of it."""
+        """Return a turn, which gets weir's news about itself from now on."""
         if self._outbox is None or self._failure is not None:
             raise self._failure or WeirError("the client is closed")
         turn = Turn(session, name, self._outbox, prompt, begun)

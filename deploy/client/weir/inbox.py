@@ -1,4 +1,4 @@
-"""The work of an agent on its way from weir: one stream, opened again whenever it is cut."""
+"""Receives an agent's work from weir: one stream, opened again after each cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines of an agent on their way to weir: numbered, in batches, each sent until it is saved.
+"""Sends an agent's lines to weir: numbered, in batches, each repeated until it is saved.
 
 A thread sends what has gathered while the last batch was on its way, so that many small calls cost
 as little as a few large ones. `MOST_WAITING` bytes may wait; past that the caller waits.

@@ -1,4 +1,4 @@
-"""The HTTP that an agent speaks with weir: the standard library's client, and nothing else."""
+"""HTTP between an agent and weir, by the standard library's client alone."""
 
 from __future__ import annotations
 

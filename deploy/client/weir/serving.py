@@ -1,4 +1,4 @@
-"""Answering prompts with a function of the author's own, whatever its kind."""
+"""Answers prompts with a function of the user's: plain, a generator, or ``async``."""
 
 from __future__ import annotations
 
