@@ -242,7 +242,11 @@ class Record:
 
     def save_reply(self, ask: str, reply: Reply) -> None:
         """Save what a person has said, which no line of the agent has brought."""
-        self._services.database.submit(open_turns.put_reply, ask, reply)
+        if self.transaction is not None and self.transaction.waits:
+            # The ask may be among them, and its reply is nothing without it.
+            self.transaction.submit(open_turns.put_reply, ask, reply)
+        else:
+            self._services.database.submit(open_turns.put_reply, ask, reply)
 
     def status(self, status: Status) -> None:
         """Publish what the session does from now on."""

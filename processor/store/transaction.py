@@ -49,6 +49,11 @@ class Transaction:
         self._jobs.append((lambda connection: work(connection, *args, **kwargs), result))
         return result
 
+    @property
+    def waits(self) -> bool:
+        """Whether writes wait for the next commit."""
+        return bool(self._jobs)
+
     def take(self) -> _Jobs:
         """Return what waits, and wait for more."""
         jobs, self._jobs = [*self._jobs, (_nothing, self.saved)], []

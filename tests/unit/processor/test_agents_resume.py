@@ -175,6 +175,22 @@ def test_an_ask_waits_on_and_an_answer_that_was_given_arrives(author: Author) ->
     assert fold(author.rig.events).permissions == {}
 
 
+def test_a_reply_that_comes_before_its_ask_is_saved_arrives(author: Author) -> None:
+    epoch, save = author.send(author.begin()).epoch, author.rig.agents._save
+
+    def reply_first(*args: Any) -> None:
+        for asked in author.rig.asks.waiting(Asks("permission")):
+            author.rig.asks.reply(PermissionReply(asked.id, PermissionBody(reply="once")))
+        save(*args)
+
+    with mock.patch.object(author.rig.agents, "_save", reply_first):
+        author.send(wire.Permission(turn="t", ask="q", permission="bash"), epoch=epoch, seq=2)
+    kill(author)
+    [reply] = until(lambda: author.work(epoch).work)
+    assert (reply.ask, reply.reply) == ("q", "once")
+    assert author.rig.asks.waiting(Asks("permission")) == []
+
+
 def test_an_end_is_saved_with_its_number(author: Author) -> None:
     epoch = author.send(author.begin(), words("t", "all")).epoch
     with mock.patch.object(agents, "commit", side_effect=Killed), pytest.raises(Killed):
