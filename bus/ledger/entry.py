@@ -28,24 +28,25 @@ class Upsert(Struct, frozen=True, gc=False):
     """What an entity is at one moment; it costs next to nothing until it is asked for.
 
     Attributes:
-        told: the last event that held the whole entity.
+        snapshot: the last event that held the whole entity.
         last_id: id of the last event that changed it.
         grown: by field, the pieces of text that were appended since, and how many of them count.
     """
 
-    told: Envelope
+    snapshot: Envelope
     last_id: str | None = None
     grown: tuple[tuple[str, list[str], int], ...] = ()
 
     def envelope(self) -> Envelope:
         """Return the event to send."""
-        event = self.told.event
+        event = self.snapshot.event
         assert isinstance(event, Opaque)
         if self.grown:
             event = self._whole(event)
         if name := type_of(event.type).upsert_as:
             event = _as_upsert(event, name)
-        return self.told if event is self.told.event else replace(self.told, event=event)
+        changed = event is not self.snapshot.event
+        return replace(self.snapshot, event=event) if changed else self.snapshot
 
     @property
     def is_long(self) -> bool:
@@ -54,7 +55,7 @@ class Upsert(Struct, frozen=True, gc=False):
 
     def json_pieces(self) -> Iterator[bytes]:
         """Yield the JSON of the event to send; appended text is encoded as it is asked for."""
-        event = self.told.event
+        event = self.snapshot.event
         assert isinstance(event, Opaque)
         wire, entity = _opened(event)
         field, pieces, count = self.grown[0]
@@ -94,16 +95,16 @@ class Entry:
     """An entity.
 
     Attributes:
-        told: the last event that held the whole entity.
+        snapshot: the last event that held the whole entity.
         last: the last event that changed it, a delta perhaps.
         born: seq at which it was first heard of; 0 if that was before this epoch.
     """
 
-    __slots__ = ("_grown", "_grown_size", "_upsert", "born", "last", "told")
+    __slots__ = ("_grown", "_grown_size", "_upsert", "born", "last", "snapshot")
 
-    def __init__(self, told: Envelope, born: int) -> None:
-        self.told = told
-        self.last = told
+    def __init__(self, snapshot: Envelope, born: int) -> None:
+        self.snapshot = snapshot
+        self.last = snapshot
         self.born = born
         self._grown: dict[str, list[str]] | None = None
         self._grown_size = 0
@@ -118,7 +119,7 @@ class Entry:
         """Whether text can be put into the event; it cannot where that is nested too deep."""
         if self._grown is not None:
             return True
-        event = self.told.event
+        event = self.snapshot.event
         return not (isinstance(event, Opaque) and too_deep(event.payload, EVENT_LEVELS))
 
     def grow(self, envelope: Envelope, field: str, texts: list[str]) -> int:
@@ -141,19 +142,19 @@ class Entry:
         if self._upsert is None:
             fields = (self._grown or {}).items()
             grown = tuple((field, pieces, len(pieces)) for field, pieces in fields)
-            self._upsert = Upsert(self.told, self.last.event.id if grown else None, grown)
+            self._upsert = Upsert(self.snapshot, self.last.event.id if grown else None, grown)
         return self._upsert
 
     @property
     def provisional(self) -> bool:
         """Whether another event about it is to come."""
-        event = self.told.event
+        event = self.snapshot.event
         return isinstance(event, Opaque) and event.provisional
 
     @property
     def size(self) -> int:
         """Bytes that it takes in memory, all but exactly."""
-        return ENTRY_BYTES + self.told.event.size + self._grown_size
+        return ENTRY_BYTES + self.snapshot.event.size + self._grown_size
 
 
 def _gathered(texts: Iterator[str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from bus.events import Delta, Opaque, growth_of, type_of
 from bus.events.catalogue import MESSAGE, SESSION
 from bus.ledger.entry import Entry, Upsert
 from bus.ledger.session import LedgerSession
-from bus.ledger.slot import Slot, ended, kind_of, told
+from bus.ledger.slot import Slot, ended, kind_of, snapshot_of
 from bus.ledger.tombstones import Tombstone, Tombstones
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -135,9 +135,9 @@ class Ledger:
         if not same:
             older.tombstones.renew()
         newer = list(self.tombstones)
-        told = {(name, slot) for name, one in self.sessions.items() for slot in one.entries}
+        known = {(name, slot) for name, one in self.sessions.items() for slot in one.entries}
         for (session, slot), stone in older.tombstones:
-            if (session, slot) not in told:
+            if (session, slot) not in known:
                 self.tombstones.put(session, slot, stone)
         for (session, slot), stone in newer:
             self.tombstones.put(session, slot, stone)
@@ -155,7 +155,7 @@ class Ledger:
             if (grown := growth_of(event)) is not None:
                 growing = kind.text_for.name, event.entity
                 self._grow(envelope, session or self._session_of(growing), growing, *grown)
-        elif (slot := told(event)) is not None:
+        elif (slot := snapshot_of(event)) is not None:
             self._tell(envelope, session, slot)
         elif (slot := ended(event)) is not None:
             self._end(envelope, session, slot)

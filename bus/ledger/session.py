@@ -48,7 +48,7 @@ class LedgerSession:
         owned = (
             one
             for one, entry in self.entries.items()
-            if entry.told.event.owner == name and kind_of(one).is_owned_by(kind)
+            if entry.snapshot.event.owner == name and kind_of(one).is_owned_by(kind)
         )
         return [slot, *owned]
 

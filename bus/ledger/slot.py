@@ -8,8 +8,8 @@ Slot = tuple[str, str]
 """An entity within its session: its kind, and its id (empty where the session has but one)."""
 
 
-def told(event: Event) -> Slot | None:
-    """Return the entity that `event` holds as a whole, None if it holds none."""
+def snapshot_of(event: Event) -> Slot | None:
+    """Return the entity that `event` is a snapshot of, None if it is none."""
     return _slot(event, type_of(event.type).snapshot_of)
 
 

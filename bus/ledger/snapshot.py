@@ -28,7 +28,7 @@ class _Entry(Struct, frozen=True, array_like=True):
     kind: str
     name: str
     born: int
-    told: Envelope
+    snapshot: Envelope
     last: Envelope | None
     grown: bytes
 
@@ -110,13 +110,13 @@ def decode(data: bytes) -> Snapshot:
 
 
 def _packed(session: str, slot: Slot, entry: Entry) -> _Entry:
-    last = None if entry.last is entry.told else entry.last
+    last = None if entry.last is entry.snapshot else entry.last
     grown = json.encode(entry.upsert().texts())
-    return _Entry(session, *slot, entry.born, entry.told, last, grown)
+    return _Entry(session, *slot, entry.born, entry.snapshot, last, grown)
 
 
 def _restored(one: _Entry) -> Entry:
-    entry = Entry(one.told, one.born)
+    entry = Entry(one.snapshot, one.born)
     for field, text in json.decode(one.grown).items():
-        entry.grow(one.last or one.told, field, [text])
+        entry.grow(one.last or one.snapshot, field, [text])
     return entry

@@ -290,7 +290,7 @@ def _all_of(ledger: Ledger) -> Iterable[Upsert]:
 
 
 def _told_since(ledger: Ledger, since_ns: int) -> Iterator[Upsert]:
-    return (one for one in ledger.recent(since_ns, False) if one.told.time_ns >= since_ns)
+    return (one for one in ledger.recent(since_ns, False) if one.snapshot.time_ns >= since_ns)
 
 
 def _everything(relay: Relay, verdict: ResumeVerdict, view: View) -> Entrance:
@@ -307,7 +307,7 @@ def _told(
 ) -> Entrance:
     """Gather upserts; without `starts`, no upsert but the last carries an id."""
     cursor = relay.head
-    upserts = tuple(one for one in chain.from_iterable(found) if view.admits(one.told))
+    upserts = tuple(one for one in chain.from_iterable(found) if view.admits(one.snapshot))
     if not upserts:
         return Entrance(verdict, cursor, event_id(cursor.marks))
     unsure = "" if starts is None else unsure_id(starts, cursor.marks)

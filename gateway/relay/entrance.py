@@ -71,7 +71,7 @@ class Entrance(Struct, frozen=True):
             if not upsert.is_long:
                 yield frame(upsert.envelope(), endpoint, place)
                 continue
-            prefix, suffix = around(upsert.told, endpoint)
+            prefix, suffix = around(upsert.snapshot, endpoint)
             yield [id_line(place), prefix]
             for piece in upsert.json_pieces():
                 yield [piece]

@@ -81,9 +81,8 @@ def commit(
         StoreFailed: nothing is saved; all of it waits on.
     """
     with ExitStack() as locks:
-        for one in sorted(
-            transactions, key=id
-        ):  # in one order: two commits never wait for another
+        # In one order, so that no two commits wait for each other.
+        for one in sorted(transactions, key=id):
             locks.enter_context(one.lock)
         lots = [one.take() for one in transactions]
         work = [[job for job, _ in jobs] for jobs in lots]
