@@ -20,7 +20,7 @@ from tests.blackbox.source import MARKER, Source, source
 from tests.envelopes import DIRECTORY, dump
 from tests.http_client import call
 from tests.processes import wait_until
-from tests.unit.bus.test_ledger import about, part, status
+from tests.unit.bus.ledger.test_ledger import about, part, status
 
 _decode = msgspec.msgpack.Decoder(Request).decode
 _encode = msgspec.msgpack.Encoder().encode

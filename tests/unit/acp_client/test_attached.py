@@ -10,7 +10,7 @@ from acp_client.attached import Attached, RunningTurn
 from acp_client.protocol.wire import Status
 from acp_client.session.turn import CANCELLED, TurnOutcome
 from tests.processes import wait_until
-from tests.unit.acp_client.editor import (
+from tests.unit.acp_client.screen import (
     MESSAGE,
     PART,
     SESSION,

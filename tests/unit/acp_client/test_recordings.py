@@ -14,7 +14,7 @@ from gateway.relay.coalesce import coalesce
 from tests import recorded
 from tests.envelopes import enveloped, raw
 from tests.reference import State
-from tests.unit.acp_client.editor import Editor, conversation, of_wire
+from tests.unit.acp_client.screen import Editor, conversation, of_wire
 
 CHUNKS = {"text": "agent", "reasoning": "thought"}
 
