@@ -1,0 +1,1 @@
+"""What a model can call: files, commands, the web, and the servers of MCP."""

@@ -1,0 +1,155 @@
+"""The interface between a tool and the loop that runs the turn.
+
+Rules:
+
+1. The loop looks a tool up by its name and calls `run`, with the arguments as the model sent them
+   and with a `Call`. `run` blocks its greenlet, and no other.
+2. Before a tool does what a rule may forbid, the tool calls `Call.need`, which returns once it is
+   allowed. A tool asks for the path, command or URL that it uses afterwards, with links resolved.
+3. A tool that fails raises `ToolFailed`; the message is for the model, and the turn goes on.
+4. A set `Call.aborted`, or an exception thrown into the greenlet, ends the tool at once: `run`
+   raises, and every process that the tool has started is gone.
+5. An `Outcome` is bounded: what is longer than `clip.MOST_BYTES` is in the spool, and the outcome
+   has its beginning, its end and the path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from gevent.event import Event
+from msgspec import Struct, field
+
+from bus.agent_lines import TodoInput
+from bus.events.session import Question
+
+
+class ToolFailed(Exception):
+    """The tool cannot do what it was asked for; the message is for the model."""
+
+
+class Refused(Exception):
+    """A rule or a person does not allow the call; the message is for the model."""
+
+
+class Aborted(Exception):
+    """The turn is over."""
+
+
+class Need(Struct, frozen=True):
+    """What a call must be allowed to do.
+
+    Attributes:
+        permission: opencode's name: ``bash``, ``edit``, ``read``, ``external_directory``, ….
+        patterns: what it is about, such as a command or a path; each must be allowed.
+        always: the patterns that the answer "always" allows from then on.
+        metadata: shown to the person who is asked.
+    """
+
+    permission: str
+    patterns: list[str]
+    always: list[str]
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+class ChildAnswer(Struct, frozen=True):
+    """What a child session has answered.
+
+    Attributes:
+        session: id of the child.
+        text: the last text of its answer.
+    """
+
+    session: str
+    text: str
+
+
+class Call(Protocol):
+    """What a running tool can use; the loop implements it.
+
+    Attributes:
+        directory: of the session, absolute.
+        session: its id.
+        aborted: set when the turn is over.
+    """
+
+    directory: str
+    session: str
+    aborted: Event
+
+    def need(self, need: Need) -> None:
+        """Return once the call may do that.
+
+        Raises:
+            Refused: it may not.
+            Aborted: the turn ended before there was an answer.
+        """
+
+    def show(
+        self, *, title: str | None = None, output: str = "", metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Show how far the tool is. `output` replaces what was shown before."""
+
+    def ask(self, questions: Sequence[Question]) -> list[list[str]]:
+        """Return the answers of a person: for each question the labels that were chosen.
+
+        Raises:
+            Refused: the person declines to answer.
+            Aborted: the turn ended before there was an answer.
+        """
+
+    def todos(self, todos: Sequence[TodoInput]) -> None:
+        """Replace the todo list of the session."""
+
+    def child(
+        self, prompt: str, agent: str | None, title: str, session: str | None = None
+    ) -> ChildAnswer:
+        """Run a prompt in a child session, and return the answer.
+
+        Args:
+            prompt: what to do.
+            agent: that answers; None for the agent of this session.
+            title: of the child.
+            session: a child to go on with; None for a new one.
+
+        Raises:
+            ToolFailed: the child failed, or `agent` or `session` does not exist.
+            Aborted: the turn ended before the child did.
+        """
+
+
+class Outcome(Struct):
+    """What a tool has done.
+
+    Attributes:
+        output: for the model.
+        title: one line for people.
+        metadata: for clients, in opencode's shape for this tool.
+        attachments: files, each ``{"type": "file", "mime": …, "url": …}``.
+    """
+
+    output: str
+    title: str
+    metadata: dict[str, Any]
+    attachments: list[dict[str, Any]] = []
+
+
+Run = Callable[[Any, Call], Outcome]
+
+
+class Tool(Struct, frozen=True):
+    """A tool that a model can call.
+
+    Attributes:
+        name: by which the model calls it.
+        description: for the model.
+        parameters: a JSON schema of the arguments.
+        run: takes the arguments, as JSON bytes, JSON text or a dict. It raises `ToolFailed`,
+            `Refused` or `Aborted`, and no other exception for what a model or a user can cause.
+    """
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    run: Run

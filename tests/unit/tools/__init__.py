@@ -1,0 +1,1 @@
+"""The tools of the model engine, at real files and real processes."""
