@@ -1,8 +1,8 @@
-"""The lines that an agent of one's own sends to weir (NDJSON), and the work that weir hands out.
+"""The lines that an agent sends to weir (NDJSON), and the work items that weir sends to the agent.
 
-An agent runs turns in a process of its own. It sends a line for each thing that happens in a turn,
-and gets the prompts of its sessions, aborts and the answers of people. `docs/publishing.md`
-describes the protocol; the client in Python is the package `weir`.
+An agent is a program of the user that runs turns in a process of its own. It sends a line for each
+thing that happens in a turn. It receives the prompts of its sessions, aborts, and people's
+replies. `docs/publishing.md` describes the protocol; the Python client is the package `weir`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bus.bodies import Id
 from bus.events.session import Question
 
 BUILT_IN = "build"
-"""The agent of prompts that name none: weir's own, unless a process takes its name."""
+"""The agent of prompts that name none: weir itself, unless a process connects by this name."""
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z"
 MOST_LINE_BYTES = 1024 * 1024
 MOST_BATCH_LINES = 1000
@@ -33,35 +33,35 @@ class TodoInput(Struct):
 
 
 class _Line(Struct, tag_field="type", kw_only=True, omit_defaults=True):
-    """A line is about one turn, by the name that the agent or weir gave it."""
+    """Base of all lines. `turn` is the id of the line's turn, chosen by the agent or by weir."""
 
     turn: Id
 
 
 class Begin(_Line, tag="begin"):
-    """Begin a turn of the agent's own: `prompt` becomes the user's message in `session`."""
+    """Begin a turn that no prompt has asked for: `prompt` becomes a user message in `session`."""
 
     session: Id
     prompt: Annotated[str, Meta(min_length=1)]
 
 
 class Text(_Line, tag="text"):
-    """Append to the answer; a list holds several deltas."""
+    """Append text to the answer; a list holds several deltas."""
 
     text: str | list[str]
 
 
 class Reasoning(_Line, tag="reasoning"):
-    """Append to what the model thinks."""
+    """Append text to the model's reasoning; a list holds several deltas."""
 
     text: str | list[str]
 
 
 class Tool(_Line, tag="tool"):
-    """Open a tool call, or change it.
+    """Open a tool call, or change an open one.
 
-    A call that is new needs `tool`. `status` is ``running`` where nothing else is said; after
-    ``completed`` and ``error`` nothing follows.
+    The first line of a call needs `tool`. `status` is ``running`` unless it is given. After
+    ``completed`` or ``error``, no further line of the call is allowed.
     """
 
     call: Id
@@ -75,7 +75,7 @@ class Tool(_Line, tag="tool"):
 
 
 class Output(_Line, tag="output"):
-    """Append to the output of a tool call that runs."""
+    """Append to the output of a running tool call."""
 
     call: Id
     text: str
@@ -107,7 +107,7 @@ class Questions(_Line, tag="question"):
 
 
 class Usage(_Line, tag="usage"):
-    """Set what the turn has cost so far: tokens, and US dollars."""
+    """Set the cost of the turn so far, in tokens and in US dollars."""
 
     input: Count = 0
     output: Count = 0
@@ -118,7 +118,7 @@ class Usage(_Line, tag="usage"):
 
 
 class Retry(_Line, tag="retry"):
-    """Say that the model failed, and in how many seconds it is asked again."""
+    """Report that the model failed, and after how many seconds it is called again."""
 
     attempt: Annotated[int, Meta(ge=1, le=1_000_000)]
     message: str
@@ -126,13 +126,13 @@ class Retry(_Line, tag="retry"):
 
 
 class Deadline(_Line, tag="deadline"):
-    """End the turn as an error if it still runs after so many seconds; the last line counts."""
+    """End the turn with an error in `seconds` from now; replaces an earlier deadline."""
 
     seconds: Annotated[float, Meta(gt=0, le=MOST_DEADLINE_S)]
 
 
 class End(_Line, tag="end"):
-    """End the turn well."""
+    """End the turn as a success."""
 
     reason: Annotated[str, Meta(min_length=1, max_length=64)] = "stop"
 
@@ -145,7 +145,7 @@ class Fail(_Line, tag="error"):
 
 
 class Refused(_Line, tag="refused"):
-    """Takes the place of a line that the gateway has refused, so that the numbers go on."""
+    """Takes the place of a line that the gateway refused, so that line numbers have no hole."""
 
     turn: str = "-"
 
@@ -169,17 +169,17 @@ TYPES = tuple(str(line.__struct_config__.tag) for line in get_args(Line))
 
 
 class _Work(Struct, tag_field="type", kw_only=True, omit_defaults=True):
-    """An item of work is about one turn; `number` counts the items of an agent."""
+    """Base of all work items. `turn` is the item's turn; `number` counts the items of an agent."""
 
     number: int = 0
     turn: str
 
 
 class Prompt(_Work, tag="prompt"):
-    """Answer a prompt, whose message has the id `turn`.
+    """Answer a prompt. `turn` is the id of the prompt's message, `files` the number of its files.
 
-    `text` is None where the prompt is long: ``GET /session/{session}/message/{turn}`` has it, and
-    the files, of which there are `files`.
+    `text` is None if the prompt is long. ``GET /session/{session}/message/{turn}`` returns the
+    long text, and the files.
     """
 
     session: str
@@ -190,15 +190,15 @@ class Prompt(_Work, tag="prompt"):
 
 
 class Abort(_Work, tag="abort"):
-    """Stop: the turn has ended, because of `reason`."""
+    """The turn has ended because of `reason`: stop the work on it."""
 
     reason: str
 
 
 class Reply(_Work, tag="reply"):
-    """What a person says to an ask: of a permission `reply`, of questions `answers`.
+    """A person's answer to `ask`: `reply` for a permission, `answers` for questions.
 
-    The reply is ``reject`` where the person declines to answer a question.
+    `reply` is ``reject`` if the person declines to answer a question.
     """
 
     ask: str
@@ -211,9 +211,9 @@ Work = Prompt | Abort | Reply
 
 
 class LineError(Struct, omit_defaults=True):
-    """A line that was refused: its number in the epoch, its turn, and why.
+    """A refused line: its number in the epoch, its turn, and the reason.
 
-    `over`: the turn does not run, so no further line of the turn can be taken.
+    `over`: the turn has ended, so weir refuses all further lines of the turn.
     """
 
     seq: int
@@ -223,10 +223,7 @@ class LineError(Struct, omit_defaults=True):
 
 
 class Taken(Struct):
-    """What became of lines: all up to `seq` are in the store, or refused with an error.
-
-    `first` is the number of the first of these lines.
-    """
+    """The lines `first` to `seq` are stored, or refused with an entry in `errors`."""
 
     epoch: int
     first: int
@@ -235,9 +232,9 @@ class Taken(Struct):
 
 
 class Handed(Struct):
-    """The work of an agent after a number, and where the agent stands.
+    """An agent's work items after a given number; `seq` is the number of the last item.
 
-    `turns` are its turns that run, or wait for their session.
+    `turns` are the turns of the agent that run, or that wait for their session.
     """
 
     epoch: int

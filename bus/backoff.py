@@ -5,17 +5,17 @@ from __future__ import annotations
 import random
 from typing import Final
 
-# The generator of the module is shared by all threads, and reproducible where one seeds it.
+# The module's own generator is shared by all threads, and repeats its numbers once it is seeded.
 _RANDOM: Final = random.SystemRandom()
 
 
 class Backoff:
-    """Exponential backoff with jitter, so that many who lost one server do not return at once.
+    """Exponential backoff with jitter, so that the clients of a server do not all return at once.
 
     Args:
         first_s: the first wait.
-        most_s: no wait is longer, but for its jitter.
-        jitter: each wait is off by up to this fraction, either way.
+        most_s: the longest wait, before jitter.
+        jitter: each wait is made longer or shorter by up to this fraction.
     """
 
     def __init__(self, first_s: float = 0.5, most_s: float = 30.0, jitter: float = 0.25) -> None:

@@ -1,6 +1,6 @@
-"""Bodies of the HTTP requests that change something, fields named as on the wire.
+"""Bodies of the HTTP requests that change something; fields are named as on the wire.
 
-Decoding checks the bodies: a wrong field is refused by its name.
+Decoding checks a body, and an error names the wrong field.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from msgspec import Meta, Struct
 
 Id = Annotated[str, Meta(min_length=1, max_length=128)]
 MOST_PARTS = 1000
-"""Of one prompt: each part is an event of its own."""
+"""In one prompt. Each part becomes an event."""
 Milliseconds = Annotated[int, Meta(ge=0, le=2**53 - 1)]
-"""Since the Unix epoch, as far as JavaScript can count."""
+"""A time in ms since the Unix epoch, in the range of JavaScript's exact integers."""
 
 
 class TextInput(Struct, tag_field="type", tag="text", kw_only=True):
-    """Text of a prompt."""
+    """A text part of a prompt."""
 
     text: str
     id: Id | None = None
@@ -28,7 +28,7 @@ class TextInput(Struct, tag_field="type", tag="text", kw_only=True):
 
 
 class FileInput(Struct, tag_field="type", tag="file", kw_only=True):
-    """A file given with a prompt; ``url`` may be a ``data:`` or ``file:`` URL."""
+    """A file part of a prompt; ``url`` may be a ``data:`` or ``file:`` URL."""
 
     mime: str
     url: str
@@ -41,7 +41,7 @@ PartInput = TextInput | FileInput
 
 
 class ModelInput(Struct):
-    """The model that a prompt asks for."""
+    """The model that a prompt chooses."""
 
     providerID: str
     modelID: str
@@ -81,7 +81,7 @@ class CreateBody(Struct, kw_only=True):
 
 
 class PatchTime(Struct, kw_only=True):
-    """When to consider a session archived (ms)."""
+    """The time (ms) from which a session counts as archived."""
 
     archived: Milliseconds | None = None
 
@@ -103,12 +103,12 @@ class PermissionBody(Struct, kw_only=True):
 
 
 class PermissionResponse(Struct, kw_only=True):
-    """Body of ``POST /session/{id}/permissions/{id}``, which older clients send."""
+    """Body of ``POST /session/{id}/permissions/{id}``, the older form of a permission reply."""
 
     response: Literal["once", "always", "reject"]
 
 
 class AnswersBody(Struct, kw_only=True):
-    """Body of ``POST /question/{id}/reply``: the labels chosen, a list for each question."""
+    """Body of ``POST /question/{id}/reply``: for each question the list of chosen labels."""
 
     answers: list[list[str]]

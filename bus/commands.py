@@ -1,8 +1,9 @@
-"""What a gateway may ask of a processor, and the forms of its answer.
+"""The commands that a gateway sends to a processor, and the forms of an answer.
 
-An answer's body is the JSON that goes to the HTTP client, made once, by the processor. A long one
-comes in pieces: the answer then has a token, and `More` with that token asks for what follows. The
-processor keeps nothing between two pieces, so a client that reads slowly costs it nothing.
+The body of an answer is the JSON for the HTTP client. The processor encodes this JSON, and the
+gateway passes it on. A long body is sent in pieces: the answer then has a token, and the command
+`More` with this token returns the next piece. The processor keeps no state between two pieces, so
+a slow client costs the processor nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from bus.agent_lines import Line, Refused
 from bus.bodies import CreateBody, PatchBody, PermissionBody, PromptBody
 
 PIECE_BYTES = 1024 * 1024
-"""How much of an answer comes at a time, unless the command says otherwise."""
+"""The default size of one piece of an answer."""
 
 
 class SessionCreate(Struct, tag=True):
@@ -26,9 +27,10 @@ class SessionCreate(Struct, tag=True):
 
 
 class SessionList(Struct, tag=True):
-    """List sessions, newest change first. Body: Session[].
+    """List sessions, the latest change first. Body: Session[].
 
-    `directory` None: of every directory; `start`: changed at or after that time (ms).
+    `directory` None: all directories. `start`: only sessions that changed at or after this time
+    (ms).
     """
 
     directory: str | None = None
@@ -40,7 +42,7 @@ class SessionList(Struct, tag=True):
 
 
 class SessionGet(Struct, tag=True):
-    """Body: Session."""
+    """Return a session. Body: Session."""
 
     session: str
 
@@ -53,15 +55,15 @@ class SessionPatch(Struct, tag=True):
 
 
 class SessionDelete(Struct, tag=True):
-    """Abort what runs, and remove a session. Body: true."""
+    """Abort the running turn of a session, and remove the session. Body: true."""
 
     session: str
 
 
 class MessageList(Struct, tag=True):
-    """The newest `limit` messages before a cursor, oldest first. Body: [{info, parts}].
+    """Return the newest `limit` messages before a cursor, oldest first. Body: [{info, parts}].
 
-    The answer's `cursor` leads to the page before, None at the beginning.
+    The answer's `cursor` points to the previous page; None if there is none.
     """
 
     session: str
@@ -71,7 +73,7 @@ class MessageList(Struct, tag=True):
 
 
 class MessageGet(Struct, tag=True):
-    """Body: {info, parts}."""
+    """Return a message. Body: {info, parts}."""
 
     session: str
     message: str
@@ -79,16 +81,16 @@ class MessageGet(Struct, tag=True):
 
 
 class Prompt(Struct, tag=True):
-    """Queue a turn. Body: {"messageID"} of the user's message."""
+    """Queue a turn. Body: {"messageID"}, the id of the user's message."""
 
     session: str
     body: PromptBody
 
 
 class TurnWait(Struct, tag=True):
-    """Wait until the turn of a user's message is over.
+    """Wait until the turn that a user's message began is over.
 
-    Body: {info, parts} of the answer, or null while it still runs after `wait_ms`.
+    Body: {info, parts} of the answer, or null if the turn still runs after `wait_ms`.
     """
 
     session: str
@@ -98,28 +100,29 @@ class TurnWait(Struct, tag=True):
 
 
 class More(Struct, tag=True):
-    """Go on with an answer that came in part. Body: what follows of the same JSON."""
+    """Return the next piece of an answer. Body: the next bytes of the same JSON."""
 
     token: bytes
     size: int = PIECE_BYTES
 
 
 class Abort(Struct, tag=True):
-    """Stop the turn that runs, and forget those that wait. Body: true."""
+    """Stop the running turn, and drop the queued ones. Body: true."""
 
     session: str
 
 
 class Statuses(Struct, tag=True):
-    """Body: status by session id, idle ones left out."""
+    """Body: the status of each session that is not idle, by session id."""
 
     directory: str | None = None
 
 
 class Describe(Struct, tag=True):
-    """What clients ask for when they start. Body: as `WIRE.md` §4 has it.
+    """Return the data that clients load when they start. Body: see `WIRE.md` §4.
 
-    In front of an upstream, only ``path``: the folder that a path of any spelling names there.
+    In front of an upstream only ``path`` works: it returns the folder that `directory` names
+    there.
     """
 
     what: Literal[
@@ -129,9 +132,9 @@ class Describe(Struct, tag=True):
 
 
 class Replay(Struct, tag=True):
-    """Repeat what was published after a seq. Body: a `bus.transport.codec.Batch` frame, not JSON.
+    """Return published events again. Body: a `bus.transport.codec.Batch` frame, not JSON.
 
-    It holds as much as one answer takes, and begins right after `after`.
+    The batch begins with the event after seq `after`, and has as many events as fit in one answer.
     """
 
     epoch: str
@@ -139,24 +142,24 @@ class Replay(Struct, tag=True):
 
 
 class SnapshotGet(Struct, tag=True):
-    """Tell what is. Body: a `bus.ledger.snapshot.Snapshot`, not JSON."""
+    """Return the current state. Body: a `bus.ledger.snapshot.Snapshot`, not JSON."""
 
 
 class IsOpen(Struct, tag=True):
-    """Whether this processor carries out an earlier request of the same peer. Body: a boolean."""
+    """Ask whether a request of this requester still runs. Body: a boolean."""
 
     request: int
 
 
 class Readiness(Struct, tag=True):
-    """Whether events can be had, and why not. Body: {"ready", "reasons", "upstream"?}."""
+    """Ask whether the source of events works. Body: {"ready", "reasons", "upstream"?}."""
 
 
 class AgentLines(Struct, tag=True):
     """Take lines of an agent. Body: `bus.agent_lines.Taken`.
 
-    `epoch` None: of the agent as it is connected; `seq`: number of the first line, None for the
-    next. The agent counts as connected for `lease_s` from now on.
+    `epoch` None: the agent's current epoch. `seq`: the number of the first line; None: the next
+    number. The agent counts as connected for `lease_s` from now on.
     """
 
     agent: str
@@ -167,10 +170,11 @@ class AgentLines(Struct, tag=True):
 
 
 class AgentWork(Struct, tag=True):
-    """Wait for work of an agent after number `after`. Body: `bus.agent_lines.Handed`.
+    """Wait for an agent's work items after number `after`. Body: `bus.agent_lines.Handed`.
 
-    `epoch` None: the agent connects anew, and its earlier epochs are fenced. `prompts`: the agent
-    takes prompts of others, beside what comes of its own turns.
+    `epoch` None: the agent connects anew, and lines of its earlier epochs are refused from then
+    on. `prompts`: the agent also answers prompts of clients; otherwise it only gets work items
+    about turns that it has begun itself.
     """
 
     agent: str
@@ -182,18 +186,24 @@ class AgentWork(Struct, tag=True):
 
 
 class AgentList(Struct, tag=True):
-    """List the agents that are known. Body: [{name, connected, epoch, seq, turns}]."""
+    """List the known agents. Body: [{name, connected, epoch, seq, turns}]."""
 
 
 class Asks(Struct, tag=True):
-    """List what waits for a person, in one directory or all. Body: Permission[] or Question[]."""
+    """List what waits for a person's answer. Body: Permission[] or Question[].
+
+    `directory` None: all directories.
+    """
 
     kind: Literal["permission", "question"]
     directory: str | None = None
 
 
 class PermissionReply(Struct, tag=True):
-    """Answer a permission, in `session` if that is given. Body: true."""
+    """Answer a permission request. Body: true.
+
+    If `session` is given, the request must belong to this session.
+    """
 
     request: str
     body: PermissionBody
@@ -201,14 +211,14 @@ class PermissionReply(Struct, tag=True):
 
 
 class QuestionReply(Struct, tag=True):
-    """Answer questions; None: the person declines. Body: true."""
+    """Answer the questions of a request; `answers` None: the person declines. Body: true."""
 
     request: str
     answers: list[list[str]] | None
 
 
 class TodoList(Struct, tag=True):
-    """Body: Todo[] of a session."""
+    """Return the todo list of a session. Body: Todo[]."""
 
     session: str
 
@@ -242,14 +252,14 @@ Command = (
 
 
 class Request(Struct, array_like=True):
-    """A command on its way; `id` is the requester's own."""
+    """A command with its number; each requester counts its own requests."""
 
     id: int
     command: Command
 
 
 class AnswerBody(NamedTuple):
-    """What comes of a command: JSON, the cursor of the page before, the next piece's token."""
+    """A command's result: JSON, the previous page's cursor, and the next piece's token."""
 
     json: bytes
     cursor: str | None = None
@@ -257,7 +267,7 @@ class AnswerBody(NamedTuple):
 
 
 class Done(Struct, array_like=True, tag=1):
-    """The command was carried out; `more` is the token of the next piece, None after the last."""
+    """The command succeeded; `more` is the token of the next piece, None after the last piece."""
 
     id: int
     body: bytes
@@ -271,11 +281,11 @@ FailureKind = Literal[
 
 
 class Failed(Struct, array_like=True, tag=2):
-    """The command was refused; `message` says why, to a person.
+    """The command failed; `message` gives the reason in words.
 
-    `bound` names the bound that is reached, ``--max-turns`` say; `retry_after_s` says when to try
-    again. None where there is no such thing.
-    `field` is the path of the field of the command's body that is to blame: ``parts[0].type``.
+    `bound` names the limit that is reached, for example ``--max-turns``. `retry_after_s` says when
+    to try again. `field` is the path of the wrong field in the command's body, for example
+    ``parts[0].type``. Each is None if it does not apply.
     """
 
     id: int
@@ -290,7 +300,7 @@ Answer = Done | Failed
 
 
 class CommandFailed(Exception):
-    """A processor refused a command; the attributes are those of `Failed`."""
+    """The processor refused a command; the attributes are the fields of `Failed`."""
 
     def __init__(
         self,
@@ -310,7 +320,7 @@ class CommandFailed(Exception):
 
     @classmethod
     def of(cls, failed: Failed) -> CommandFailed:
-        """Return the exception of an answer."""
+        """Return the exception for a failure."""
         return cls(
             failed.kind,
             failed.message,
@@ -320,5 +330,5 @@ class CommandFailed(Exception):
         )
 
     def answer(self, request: int) -> Failed:
-        """Return the answer to a request."""
+        """Return the failure as the answer to a request."""
         return Failed(request, self.kind, self.message, self.bound, self.retry_after_s, self.field)

@@ -1,10 +1,10 @@
-"""One bound on how deep JSON may nest, for all JSON that comes in from outside.
+"""The bound on how deep JSON may nest, for all JSON that comes from outside.
 
-A decoder or encoder of JSON uses the C stack for each level, and Python ends it with a
-`RecursionError` at a depth that depends on its version and on the caller. The bound is far below
-that, so whatever has passed it can be decoded and encoded anywhere later.
+A JSON decoder or encoder uses the C stack for each level. At a depth that depends on Python's
+version and on the caller, Python raises `RecursionError`. The bound is far below this depth, so
+JSON that has passed the check can be decoded and encoded anywhere later.
 
-The check costs next to nothing where JSON is small or has few brackets, as nearly all has.
+The check costs next to nothing for JSON that is small or has few brackets, as almost all JSON is.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ from itertools import compress
 from msgspec import Struct
 
 MOST_LEVELS = 256
-"""Of the body of a request, and of a line of stdio."""
+"""For the body of a request, and for a line on stdio."""
 EVENT_LEVELS = MOST_LEVELS + 16
-"""Of an event, and of an answer of REST: these wrap what came in a body."""
+"""For an event, and for an answer of REST: both wrap JSON that came in a body."""
 _FOLDED_BRACKETS = 1_000_000
 _BLOCK_BYTES = 256
 _OTHERS = bytes(set(range(256)) - set(b"[]{}"))
 _OTHERS_BUT_QUOTES = bytes(set(_OTHERS) - set(b'"'))
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _IS_BRACKET = bytes(byte in b"[]{}" for byte in range(256))
-# What has no brackets in strings, then a string that has. Possessive, so that no input makes it
-# go back; and whatever follows matches, so that it never begins inside of a string.
+# Matches text without brackets in strings, then a string that contains a bracket. The quantifiers
+# are possessive, so no input makes the match go back. All text before such a string is matched, so
+# that a match never begins inside a string.
 _WITH_BRACKETS = re.compile(
     rb'((?:[^"]++|"(?:[^"\\\[\]{}]++|\\[^\[\]{}])*+")*+)("(?:[^"\\]++|\\.)*+(?:"|\\?\Z))?',
     re.DOTALL,
 )
-# No sender can know this name, so no sender can write it into an event.
+# The mark is random, so no sender can write a placeholder into an event.
 _MARK = f"nested too deep {secrets.token_hex(8)}"
 _PLACEHOLDER = re.compile(b'"%b ([0-9]+)"' % _MARK.encode())
 
@@ -45,18 +46,18 @@ class TooDeep(ValueError):
 
 
 class Folded(Struct, frozen=True):
-    """JSON in which a placeholder, a string, stands for each value that is nested too deep.
+    """JSON in which each value that is nested too deep is replaced by a placeholder string.
 
     Attributes:
-        json: what can be decoded.
-        values: what the placeholders stand for, in order.
+        json: JSON that can be decoded.
+        values: the values that were replaced, in the order of their placeholders.
     """
 
     json: bytes
     values: list[bytes]
 
     def unfold(self, data: bytes) -> bytes:
-        """Return a piece of `json` as it was, byte for byte."""
+        """Return a piece of `json` with its placeholders replaced by the original bytes."""
         return _PLACEHOLDER.sub(lambda found: self.values[int(found[1])], data)
 
 
@@ -64,30 +65,30 @@ def check(data: bytes, most: int = MOST_LEVELS) -> None:
     """Check that `data` keeps the bound.
 
     Raises:
-        TooDeep: it does not.
+        TooDeep: `data` is nested deeper than `most` levels.
     """
     if too_deep(data, most):
         raise TooDeep(most)
 
 
 def too_deep(data: bytes, most: int = MOST_LEVELS) -> bool:
-    """Tell whether `data` is nested deeper than `most` levels; if so, it need not be JSON."""
+    """Return whether `data` is nested deeper than `most` levels; `data` need not be valid JSON."""
     if len(data) <= 2 * most or _few_brackets(data, most):
         return False
     return any(_deep_values(_brackets(data), most))
 
 
 def balanced(data: bytes) -> bool:
-    """Tell whether as many brackets open as close; bytes in which they do not are no JSON."""
+    """Return whether `data` has as many closing as opening brackets; valid JSON has."""
     brackets = _brackets(data)
     return 2 * brackets.count(b"[") == len(brackets)
 
 
 def fold(data: bytes, most: int = EVENT_LEVELS) -> Folded:
-    """Put placeholders in the place of all that is nested deeper than `most` levels.
+    """Replace every value that is nested deeper than `most` levels by a placeholder.
 
     Raises:
-        TooDeep: there are too many brackets to go through.
+        TooDeep: `data` has too many brackets to scan.
     """
     if sum(map(data.count, (b"[", b"]", b"{", b"}"))) > _FOLDED_BRACKETS:
         raise TooDeep(most)
@@ -104,42 +105,44 @@ def fold(data: bytes, most: int = EVENT_LEVELS) -> Folded:
 
 
 def is_folded(data: bytes) -> bool:
-    """Tell whether there is a placeholder in `data`."""
+    """Return whether `data` contains a placeholder."""
     return _MARK.encode() in data
 
 
 def _few_brackets(data: bytes, most: int) -> bool:
-    """Tell whether there are too few opening brackets, wherever they are, for so many levels."""
-    # Unlike `bytes.count`, this skips what lies between two of them without looking at each byte.
+    """Return whether `data` has too few opening brackets, even with those in strings."""
+    # `bytes.replace` stops after so many matches, and jumps from bracket to bracket; `bytes.count`
+    # would look at each byte.
     left = len(data.replace(b"{", b"", most + 1)) + len(data.replace(b"[", b"", most + 1))
     return 2 * len(data) - left <= most
 
 
 def _brackets(data: bytes) -> bytes:
-    """Return the brackets outside of strings, as if all were square."""
+    """Return the brackets outside of strings, with curly ones turned into square ones."""
     return b"".join(_brackets_and_strings(data).split(b'"')[::2])
 
 
 def _in_strings(data: bytes) -> bool:
-    """Tell whether there are brackets in strings."""
+    """Return whether a string contains a bracket."""
     return b'"' in _brackets_and_strings(data)
 
 
 def _brackets_and_strings(data: bytes) -> bytes:
-    """Return all brackets, as if all were square, and the quotes of strings that hold some."""
+    """Return all brackets, as square ones, and the quotes of the strings that contain brackets."""
     unescaped = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    # A pair of quotes that closes one string and opens the next goes as well.
+    # This also removes a quote that closes one string together with the quote that opens the next.
     return unescaped.translate(_ONE_KIND, _OTHERS_BUT_QUOTES).replace(b'""', b"")
 
 
 def _deep_values(bare: bytes, most: int) -> Iterator[tuple[int, int]]:
-    """Yield where each value starts that is one level too deep, and where it stops.
+    """Yield the start and the end of each value that is one level too deep.
 
-    Nearly all of JSON lies far from the bound, above or below. There a block is not looked into.
+    Nearly all blocks of JSON are far above or far below the bound. Such a block is skipped as a
+    whole.
 
     Args:
-        bare: JSON with no bracket in a string.
-        most: levels that are not too deep.
+        bare: JSON without brackets in strings.
+        most: how many levels are allowed.
     """
     level, start = 0, -1
     for at in range(0, len(bare), _BLOCK_BYTES):

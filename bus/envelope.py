@@ -8,16 +8,16 @@ from bus.events.event import Event
 
 
 class Envelope(Struct, frozen=True, array_like=True, gc=False):
-    """An event in its place.
+    """An event with its position in the order of its source.
 
     Attributes:
-        source: id of the processor that published it.
-        epoch: one per start of that processor; without the characters ``: - . ,``.
+        source: id of the processor that published the event.
+        epoch: names one start of that processor; without the characters ``: - . ,``.
         seq: contiguous from 1 within one source and epoch.
-        time_ns: when it was published, ns since the Unix epoch.
-        directory: the folder it is about; None where it is about none.
-        project: the project's id, where there is one.
-        workspace: the workspace's id, where there is one.
+        time_ns: time of publication, ns since the Unix epoch.
+        directory: the folder that the event is about, None if there is none.
+        project: the project's id, if there is a project.
+        workspace: the workspace's id, if there is a workspace.
         event: the event itself.
     """
 
@@ -32,5 +32,5 @@ class Envelope(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def session(self) -> str | None:
-        """Id of the session the event is about, where there is one."""
+        """Id of the session that the event is about, None if there is none."""
         return self.event.sessionID

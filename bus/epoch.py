@@ -1,4 +1,4 @@
-"""Epochs: a name for each start of a processor, which holds the time of the start."""
+"""Epochs: a name for each start of a processor, which contains the time of the start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def new_epoch() -> str:
 
 
 def started_ms(epoch: str) -> int:
-    """Return when the processor of an epoch started, ms since the Unix epoch; 0 if it is odd."""
+    """Return when an epoch began, in ms since the Unix epoch; 0 if its name does not say."""
     try:
         return int(epoch[:-_RANDOM_DIGITS], 16)
     except ValueError:

@@ -1,11 +1,13 @@
-"""Identifiers in opencode's form: they ascend in the order in which they were made.
+"""Ids in opencode's form: they ascend in the order in which they are made.
 
-That holds when the clock goes back, and across restarts for `Ids` that `follow` what was made
-before. A client sorts messages and parts by their ids, whichever program made the ids.
+The order holds when the clock goes back. It also holds across restarts, if `Ids.follow` is called
+with the latest earlier id. A client sorts messages and parts by their ids, whichever program made
+the ids.
 
-``PREFIX_`` + 12 hex digits of (ms * 4096 + counter), cut to 48 bits, + 14 random base-62
-characters. Session ids hold the complement, so that the newest sorts first. The 48 bits wrap
-about every 795 days, as opencode's do: ids order the parts of a message, never events.
+Form: ``PREFIX_`` + 12 hex digits of (ms * 4096 + counter), cut to 48 bits, + 14 random base-62
+characters. Session ids use the complement, so that the newest session sorts first. The 48 bits
+wrap about every 795 days, as opencode's do. So ids are used to order the parts of a message, and
+never to order events.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ import time
 from gevent.monkey import get_original
 
 _ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-# A byte to a digit; a slight preference for the first few is no matter, an id is no secret.
+# Maps a byte to a digit. The first few digits are slightly more frequent; ids are no secrets, so
+# this does no harm.
 _BASE62 = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
 _PER_MS = 0x1000
 _MASK = (1 << 48) - 1
@@ -30,28 +33,29 @@ DAY_MS = 86_400_000
 
 
 class Ids:
-    """Makes ids that never repeat and never go back, even when the clock does."""
+    """Makes ids that never repeat and never descend, even when the clock goes back."""
 
     def __init__(self) -> None:
         self._last = 0
-        # The lock of gevent costs more than all else, and this is held for no longer than a sum.
+        # A native lock: the lock of gevent would cost more than the rest of making an id, and this
+        # lock is only held for an addition.
         self._lock = get_original("_thread", "allocate_lock")()
 
     def ascending(self, prefix: str) -> str:
-        """Return a new id that sorts after every earlier one of the same prefix."""
+        """Return a new id that sorts after every earlier id with the same prefix."""
         return f"{prefix}_{self._tick() & _MASK:012x}{_random()}"
 
     def descending(self, prefix: str) -> str:
-        """Return a new id that sorts before every earlier one of the same prefix."""
+        """Return a new id that sorts before every earlier id with the same prefix."""
         return f"{prefix}_{~self._tick() & _MASK:012x}{_random()}"
 
     def follow(self, made: str, most_ms: int | None = DAY_MS) -> None:
-        """Make later ids sort after an id that was made elsewhere, in another run or by a client.
+        """Make later ids sort after an id that another process or a client has made.
 
         Args:
-            made: the id; one of another form is not followed.
-            most_ms: how far ahead of the clock the id may be; None for as far as ids can tell,
-                which is half of the days until they wrap.
+            made: the id; an id of another form is ignored.
+            most_ms: ignore an id that is further ahead of the clock than this; None: half of the
+                period after which ids wrap, the most that an id can express.
         """
         match = _FORM.fullmatch(made)
         if match is None:
@@ -70,11 +74,11 @@ class Ids:
 
 
 def made_ms(ascending: str, about_ms: int) -> int | None:
-    """Return when an id was made, None if it has another form.
+    """Return when an id was made (ms since the Unix epoch), None if the id has another form.
 
     Args:
         ascending: the id.
-        about_ms: less than a year from then.
+        about_ms: a time that is less than a year away from the result.
     """
     match = _FORM.fullmatch(ascending)
     if match is None:

@@ -1,6 +1,6 @@
-"""JSON as an opencode writes it, which may hold half a surrogate pair: msgspec refuses those.
+"""JSON as opencode writes it, which may contain half a surrogate pair; msgspec refuses that.
 
-Every function tries msgspec and falls back to the standard library, which takes them.
+Every function tries msgspec first, and falls back to the standard library, which accepts it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _decode = msgspec.json.Decoder().decode
 
 
 def decode(data: bytes) -> Any:
-    """Return what `data` says.
+    """Return the value of the JSON in `data`.
 
     Raises:
-        ValueError: it is not JSON, or nested too deep.
+        ValueError: `data` is not JSON, or is nested too deep.
     """
     depth.check(data, depth.EVENT_LEVELS)
     try:
@@ -39,7 +39,7 @@ def encode(value: Any) -> bytes:
 
 
 def digest(value: Any) -> int:
-    """Return a number that is the same for equal values, whatever the order of their keys."""
+    """Return a number that is equal for equal values, whatever the order of their keys."""
     try:
         return hash(_encode_sorted(value))
     except UnicodeEncodeError:
@@ -47,15 +47,15 @@ def digest(value: Any) -> int:
 
 
 def well_formed(text: str) -> str:
-    """Return text as UTF-8 can hold it: surrogate pairs joined, halves replaced by U+FFFD."""
+    """Return text that UTF-8 can encode: surrogate pairs joined, halves replaced by U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def mended(data: bytes) -> bytes:
-    """Return JSON that msgspec takes: no escape in it stands for half a surrogate pair.
+    """Return JSON that msgspec accepts: no escape in it means half a surrogate pair.
 
     Raises:
-        ValueError: `data` is not JSON in UTF-8, or nested too deep.
+        ValueError: `data` is not JSON in UTF-8, or is nested too deep.
     """
     depth.check(data, depth.EVENT_LEVELS)
     return well_formed(json.dumps(json.loads(data.decode()), ensure_ascii=False)).encode()

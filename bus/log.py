@@ -1,10 +1,11 @@
-"""A bounded log of envelopes: every one once, the oldest dropped past the bounds.
+"""A bounded log of envelopes; past the bounds, the oldest are dropped.
 
-A gateway's worker keeps a log, and a reader is a position in it; a source keeps a log, and repairs
-gaps from it. Appending costs the same for any number of readers. The log is cut into segments, and
-a run does not cross from one into the next: that bounds what one run can cost, and readers that
-lag meet at the cuts. A long run crosses cuts, for readers that stand at the head and share its
-cost.
+A gateway's worker keeps a log, and a reader is a position in this log. A source also keeps a log
+(its journal), and repairs gaps from it. Appending costs the same for any number of readers.
+
+The log is divided into segments, and a run ends at the end of a segment. This bounds what one run
+can cost, and readers that lag get runs with the same borders, so they share the work. A long run
+may cover several segments; it is for readers near the head, which share its cost.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ ENVELOPE_BYTES = 1000  # what an envelope takes in memory beside its text
 
 
 class FellOff(LookupError):
-    """The position asked for is older than all that the log still holds."""
+    """The position is older than all envelopes in the log."""
 
 
 class Run(Struct, frozen=True):
-    """Envelopes from position `start` up to, but without, position `end`."""
+    """The envelopes from position `start` up to, but not including, position `end`."""
 
     start: int
     end: int
@@ -54,7 +55,7 @@ class _Segment:
         return self.text + ENVELOPE_BYTES * len(self.envelopes)
 
     def find(self, source: str, epoch: str, seq: int) -> int:
-        """Return the position of the first of a source's envelopes that follows `seq`."""
+        """Return the position of the first envelope of `source` that follows `seq`."""
         reached = False
         for position, envelope in enumerate(self.envelopes, self.start):
             if envelope.source == source:
@@ -65,11 +66,11 @@ class _Segment:
 
 
 class Log:
-    """Append-only. The two newest segments are held whatever their size, for `HELD_S` at least.
+    """A log. The two newest segments are kept whatever their size, for at least `HELD_S`.
 
     Args:
-        max_events: how many envelopes it holds at the most.
-        max_bytes: how many bytes they may take in memory.
+        max_events: how many envelopes it may hold.
+        max_bytes: how many bytes the envelopes may take in memory.
         start: position of the first envelope.
 
     Attributes:
@@ -96,7 +97,7 @@ class Log:
 
     @property
     def tail(self) -> int:
-        """The position of the oldest envelope held."""
+        """The position of the oldest envelope."""
         return self._segments[0].start
 
     @property
@@ -120,7 +121,7 @@ class Log:
         return size
 
     def run(self, position: int) -> Run:
-        """Return what stands at `position` and after it, to the end of its segment.
+        """Return the envelopes from `position` to the end of its segment.
 
         Raises:
             FellOff: `position` is before the tail.
@@ -132,7 +133,7 @@ class Log:
         return Run(position, position + len(envelopes), envelopes)
 
     def long_run(self, position: int) -> Run:
-        """Return what stands at `position` and after it, in as many segments as a long run holds.
+        """Return the envelopes from `position` on, over as many segments as a long run may cover.
 
         Raises:
             FellOff: `position` is before the tail.
@@ -148,9 +149,9 @@ class Log:
         return Run(position, position + len(envelopes), envelopes)
 
     def find(self, source: str, epoch: str, seq: int) -> int | None:
-        """Return the position of what follows `seq` of a source, None if that is not all held.
+        """Return the position after event `seq` of a source, None if later events are dropped.
 
-        Of a source that has begun another epoch since, that is its first event there.
+        If a later epoch of the source has begun since, this is the position of its first event.
         """
         for segment in reversed(self._segments):
             first = next((e for e in segment.envelopes if e.epoch == epoch), None)
@@ -159,21 +160,21 @@ class Log:
         return None
 
     def envelopes(self) -> Iterator[Envelope]:
-        """Yield all that is held, the oldest first."""
+        """Yield all envelopes, oldest first."""
         for segment in self._segments:
             yield from segment.envelopes
 
     def restart(self) -> None:
-        """Forget all: what is appended next does not follow what came before."""
+        """Drop all envelopes: the next one does not follow the previous one."""
         self.head += 1
         self._newest = _Segment(self.head)
         self._segments = [self._newest]
         self._size_of_full = 0
 
     def let_go(self, now: float) -> None:
-        """Drop an event past the bounds, once all who read at a usual pace have had it.
+        """Drop a full segment past the bounds, once every reader at a usual pace has read it.
 
-        Without this it would be held until enough others follow, which may be hours.
+        `append` drops segments only when a new one begins, which may take hours on a quiet bus.
 
         Args:
             now: `time.monotonic()`; to be called about once a second.

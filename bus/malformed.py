@@ -8,5 +8,5 @@ MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def worth_a_line(count: int) -> bool:
-    """Tell whether the log needs a line for number `count` of a kind: 1, 10, 100, …"""
+    """Return whether to log problem number `count` of a kind: numbers 1, 10, 100, … are logged."""
     return str(count).strip("0") == "1"

@@ -1,4 +1,4 @@
-"""Where a server is, and the login that the server asks for."""
+"""The address of a server, and the login that the server requires."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _IN_A_PATH = "/%:@!$&'()*+,;=~"
 
 
 class Origin(Struct, frozen=True):
-    """A server's scheme, host, port and path, and the login that the server asks for.
+    """A server's scheme, host, port and path, and the login that the server requires.
 
     Attributes:
-        host: a name in ASCII or an address, without brackets.
-        login: None where the server is open to everybody.
-        path: the folder of all routes, where a proxy keeps the server under one: ``/weir-app``,
+        host: an ASCII name or an address, without brackets.
+        login: None if the server requires none.
+        path: the prefix of all routes if a proxy serves the server below a folder: ``/weir-app``,
             without a slash at the end; empty at the root.
     """
 
@@ -38,19 +38,19 @@ class Origin(Struct, frozen=True):
 
     @property
     def authority(self) -> str:
-        """What a ``Host`` header says."""
-        return self._at(self.host.partition("%")[0])  # a zone means something here alone
+        """The value of a ``Host`` header."""
+        return self._at(self.host.partition("%")[0])  # a zone has a meaning here only
 
     @property
     def is_local(self) -> bool:
-        """Tell whether the server is on this machine, as far as its name says."""
+        """Return whether the server is on this machine, judging by its name."""
         try:
             return self.host == "localhost" or ip_address(self.host).is_loopback
         except ValueError:
             return False
 
     def target(self, route: str) -> str:
-        """Return what is asked for on the connection to reach a route, which may have a query."""
+        """Return the request target for a route; the route may have a query."""
         return self.path + route
 
     def __str__(self) -> str:
@@ -62,16 +62,16 @@ class Origin(Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> Origin:
-        """Read a URL.
+        """Parse a URL.
 
         Raises:
             BadFlag: the text is not the URL of a server; the message does not repeat the text,
-                which may hold a password.
+                which may contain a password.
         """
         try:
             url = urlsplit(text)
             port = url.port
-        except ValueError:  # its words may repeat half a password
+        except ValueError:  # the error's message may contain part of a password
             words = "the host or the port is not valid; in a password, / ? # are %2F %3F %23"
             raise BadFlag(f"{words}; allowed is {_ALLOWED}") from None
         if not text.isprintable() or " " in text or url.scheme not in _PORTS or not url.hostname:
@@ -89,7 +89,7 @@ UPSTREAM = Kind(Origin.parse, _ALLOWED)
 
 
 def with_login(upstream: Origin | None, environ: Mapping[str, str]) -> Origin | None:
-    """Give an upstream without a login the login from opencode's own variables."""
+    """Add the login from opencode's own environment variables to an upstream that has none."""
     password = environ.get(PASSWORD_VARIABLE)
     if upstream is None or upstream.login is not None or not password:
         return upstream

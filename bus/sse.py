@@ -1,7 +1,7 @@
-"""Reading ``text/event-stream``: bytes in, events out, the caller owns the socket.
+"""Parses ``text/event-stream``: bytes in, events out; the caller owns the socket.
 
-As the HTML standard has it, for the fields that agent servers use: ``data``, ``event``, ``id``
-and ``retry``; line ends are LF, CRLF or CR, and a byte order mark may come first.
+Follows the HTML standard for the fields that agent servers use: ``data``, ``event``, ``id`` and
+``retry``. Line ends are LF, CRLF or CR, and a byte order mark may come first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LONGEST_NAME = len(b"data: ")
 
 
 class ServerSentEvent(Struct):
-    """One dispatched event: its data lines joined with LF, and the last id seen so far."""
+    """One event: its data lines joined with LF, and the last id of the stream so far."""
 
     data: bytes
     event: str = "message"
@@ -26,17 +26,17 @@ class ServerSentEvent(Struct):
 
 
 class EventTooLarge(ValueError):
-    """An event is larger than the parser's bound."""
+    """An event is larger than the parser's limit."""
 
     def __init__(self, most: int) -> None:
         super().__init__(f"an event is larger than {most} bytes")
 
 
 class StreamLines:
-    """Cuts the bytes of a stream into lines, and leaves out a byte order mark at its start.
+    """Splits the bytes of a stream into lines, and removes a byte order mark at the start.
 
     Args:
-        max_bytes: of a line, its field's name left out.
+        max_bytes: of a line, without the name of its field.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -46,10 +46,10 @@ class StreamLines:
         self._begun = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the lines that `data` completes, and keep what comes after the last end.
+        """Return the lines that `data` completes, and keep the bytes after the last line end.
 
         Raises:
-            EventTooLarge: a line without an end is over the limit.
+            EventTooLarge: an unfinished line is larger than the limit.
         """
         if self._after_cr and data:
             data = data.removeprefix(b"\n")  # the other half of a CRLF
@@ -71,7 +71,7 @@ class StreamLines:
         return lines
 
     def rest(self) -> bytes:
-        """Return what came after the last line's end, and forget it."""
+        """Return the bytes after the last line end, and drop them."""
         rest, self._held = bytes(self._held), bytearray()
         return rest if self._begun else rest.removeprefix(_BYTE_ORDER_MARK)
 
@@ -82,10 +82,10 @@ class StreamLines:
 
 
 class EventStreamParser:
-    """Takes the bytes of a stream in any pieces.
+    """Parses a stream from pieces of any size.
 
     Args:
-        max_event_bytes: the largest event; a larger one raises `EventTooLarge`.
+        max_event_bytes: the size limit of an event; a larger event raises `EventTooLarge`.
     """
 
     def __init__(self, max_event_bytes: int = 256 * 1024 * 1024) -> None:
@@ -93,15 +93,15 @@ class EventStreamParser:
         self.retry_ms: int | None = None
         self._max = max_event_bytes
         self._lines = StreamLines(max_event_bytes)
-        # Joined line by line: a list of very short lines takes many times their size.
+        # Joined line by line: a list of very short lines would take many times their size.
         self._data: bytes | bytearray | None = None
         self._event = "message"
 
     def feed(self, data: bytes) -> Iterator[ServerSentEvent]:
-        """Take the next bytes; yield the events they complete.
+        """Take the next bytes, and yield the events that they complete.
 
         Raises:
-            EventTooLarge: an event, or a line without an end, is over the limit.
+            EventTooLarge: an event, or an unfinished line, is larger than the limit.
         """
         for line in self._lines.feed(data):
             if line:

@@ -31,7 +31,7 @@ DIFF = Entity("diff", rank=4, fetched=True)
 TODOS = Entity("todos", rank=5, fetched=True)
 ERROR = Entity("error", rank=7, once=True)
 STATUS = Entity("status", rank=8, fetched=True)
-"""Last of all: what a session does overtakes nothing that the session has done."""
+"""Sent last: readers get the new status only after the events that led to it."""
 
 
 class Properties(Struct, omit_defaults=True, kw_only=True):
@@ -44,7 +44,7 @@ _P = TypeVar("_P", bound=type[Properties])
 
 
 def typed(kind: EventType) -> Callable[[_P], _P]:
-    """Declare the type of the decorated properties."""
+    """Declare an event type whose properties are the decorated class."""
 
     def enter(cls: _P) -> _P:
         cls.type = declare(kind)
@@ -63,7 +63,7 @@ def typed(kind: EventType) -> Callable[[_P], _P]:
     )
 )
 class SessionCreated(Properties):
-    """A session exists from now on."""
+    """A session was created."""
 
     sessionID: str
     info: Session
@@ -71,7 +71,7 @@ class SessionCreated(Properties):
 
 @typed(EventType("session.updated", snapshot_of=SESSION, value="info", session="info.id"))
 class SessionUpdated(Properties):
-    """A session changed; ``info`` is all of it."""
+    """A session was changed; ``info`` is the whole session."""
 
     sessionID: str
     info: Session
@@ -79,7 +79,7 @@ class SessionUpdated(Properties):
 
 @typed(EventType("session.deleted", removal_of=SESSION, session="info.id"))
 class SessionDeleted(Properties):
-    """A session and its messages are gone."""
+    """A session and its messages were removed."""
 
     sessionID: str
     info: Session
@@ -95,7 +95,7 @@ class SessionDeleted(Properties):
     )
 )
 class SessionStatus(Properties):
-    """What a session is doing."""
+    """Whether a session works, waits to try again, or is idle."""
 
     sessionID: str
     status: Status
@@ -103,7 +103,7 @@ class SessionStatus(Properties):
 
 @typed(EventType("session.idle"))
 class SessionIdle(Properties):
-    """A turn is over; twice after an abort or error."""
+    """A turn is over; sent twice after an abort or an error."""
 
     sessionID: str
 
@@ -118,7 +118,7 @@ class SessionError(Properties):
 
 @typed(EventType("message.updated", snapshot_of=MESSAGE, value="info", id="info.id"))
 class MessageUpdated(Properties):
-    """A message is new or changed; ``info`` is all of it but its parts."""
+    """A message is new or changed; ``info`` is the whole message without its parts."""
 
     sessionID: str
     info: Message
@@ -137,7 +137,7 @@ class MessageUpdated(Properties):
     )
 )
 class PartUpdated(Properties):
-    """A part is new or changed; ``part`` is all of it. ``time`` in ms."""
+    """A part is new or changed; ``part`` is the whole part. ``time`` in ms."""
 
     sessionID: str
     part: Part
@@ -148,7 +148,7 @@ class PartUpdated(Properties):
     EventType("message.part.delta", Policy.APPEND, text_for=PART, id="partID", owner="messageID")
 )
 class PartDelta(Properties, forbid_unknown_fields=True, gc=False):
-    """``delta`` is appended to ``field`` (always "text" today) of a part."""
+    """``delta`` is text to append to the ``field`` (so far always "text") of a part."""
 
     sessionID: str
     messageID: str
@@ -159,7 +159,7 @@ class PartDelta(Properties, forbid_unknown_fields=True, gc=False):
 
 @typed(EventType("permission.asked", snapshot_of=REQUEST, id="id"))
 class PermissionAsked(Properties):
-    """A tool waits for leave to run."""
+    """A tool waits for a permission to run."""
 
     id: str
     sessionID: str
@@ -172,7 +172,7 @@ class PermissionAsked(Properties):
 
 @typed(EventType("permission.replied", removal_of=REQUEST, id="requestID"))
 class PermissionReplied(Properties):
-    """Leave was given (``once``, ``always``) or refused (``reject``)."""
+    """The permission was given (``once``, ``always``) or refused (``reject``)."""
 
     sessionID: str
     requestID: str
@@ -191,7 +191,7 @@ class QuestionAsked(Properties):
 
 @typed(EventType("question.replied", removal_of=REQUEST, id="requestID"))
 class QuestionReplied(Properties):
-    """The answers, a list of labels for each question."""
+    """The answers to the questions: for each question a list of labels."""
 
     sessionID: str
     requestID: str
@@ -200,7 +200,7 @@ class QuestionReplied(Properties):
 
 @typed(EventType("question.rejected", removal_of=REQUEST, id="requestID"))
 class QuestionRejected(Properties):
-    """The question stays without an answer."""
+    """A person has declined to answer the questions."""
 
     sessionID: str
     requestID: str
@@ -220,14 +220,14 @@ PART_REMOVED = declare(
     EventType("message.part.removed", removal_of=PART, id="partID", owner="messageID")
 )
 SERVER_CONNECTED = declare(EventType("server.connected", Policy.NEVER))
-"""The first event of every stream: an event that follows is not missed."""
+"""The first event of every stream: the reader misses no event that is published after it."""
 SERVER_HEARTBEAT = declare(EventType("server.heartbeat", Policy.NEVER))
 
 declare(EventType("session.compacted"))
 declare(EventType("command.executed"))
 declare(EventType("server.instance.disposed", for_any_session=True, ends_streams=True))
 declare(EventType("global.disposed", for_any_session=True))
-# The twin of another event, which only the readers of all directories get.
+# opencode's copy of another event, sent only on ``/global/event``.
 declare(EventType("sync", Policy.NEVER, for_global=True))
 
 for _name in (

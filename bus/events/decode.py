@@ -1,9 +1,10 @@
 """Decodes the JSON of an event, or its typed properties, into a `Delta` or an `Opaque`.
 
-Theory of operation. An event of a type with the policy ``APPEND`` is decoded whole and strictly.
-Of any other event, only what stands at the paths of its type's declaration is read. What msgspec
-refuses (a delta with an unknown field, text with half a surrogate pair, which JavaScript can
-send) travels as `Opaque`: it passes untouched, as a barrier if need be, and is never merged.
+Theory of operation. An event of a type with the policy ``APPEND`` is decoded strictly and
+completely. For any other event, only the values at the paths in its type's declaration are read.
+An event of an ``APPEND`` type that msgspec refuses becomes an `Opaque`: it passes unchanged and is
+never merged. Examples are a delta with an unknown field, and text with half a surrogate pair,
+which JavaScript can send.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from bus.events.policy import Policy
 
 
 class MalformedEvent(ValueError):
-    """The bytes are no event: not JSON, or not an object with a ``type``."""
+    """The bytes are not an event: not JSON, or not an object with a ``type``."""
 
 
 class _Wire(Struct):
@@ -34,13 +35,13 @@ class _Wire(Struct):
 class DeltaWire(
     Struct, tag_field="type", tag=PartDelta.type, forbid_unknown_fields=True, gc=False
 ):
-    """A ``message.part.delta`` in its usual form: nearly all events are, so it is read faster."""
+    """A ``message.part.delta`` in its usual form: nearly all events, so it has a fast path."""
 
     properties: PartDelta
     id: str | None = None
 
     def event(self) -> Delta:
-        """Return the form that travels."""
+        """Return the `Delta`."""
         p = self.properties
         return Delta(self.id, p.sessionID, p.messageID, p.partID, p.field, p.delta)
 
@@ -51,17 +52,18 @@ _encode = msgspec.json.Encoder().encode
 
 
 def event_of(properties: Properties, event_id: str) -> Event:
-    """Turn typed properties into the event that travels, with the id ``evt_…`` on the wire."""
+    """Return the event with these typed properties; `event_id` is its id ``evt_…`` on the wire."""
     wire = {"id": event_id, "type": properties.type, "properties": properties}
     return from_json(_encode(wire))
 
 
 def from_json(data: bytes, payload: bytes | None = None) -> Event:
-    """Turn the JSON of one event, ``{"id"?, "type", "properties"}``, into the form that travels.
+    """Decode the JSON of one event, ``{"id"?, "type", "properties"}``.
 
     Args:
-        data: the event.
-        payload: the event as it is to travel, where `data` leaves out what is nested too deep.
+        data: the JSON to decode.
+        payload: the JSON to pass on, if `data` has placeholders for values that are nested too
+            deep.
 
     Raises:
         MalformedEvent: `data` is not JSON, or not an object with a ``type``.
@@ -87,11 +89,11 @@ def from_json(data: bytes, payload: bytes | None = None) -> Event:
 
 
 def from_value(event: Any, payload: bytes) -> Event:
-    """Turn an event that has been decoded into the form that travels.
+    """Return the event for JSON that is already decoded.
 
     Args:
-        event: what its JSON says.
-        payload: its JSON.
+        event: the decoded JSON.
+        payload: the JSON to pass on.
 
     Raises:
         MalformedEvent: `event` is not an object with a ``type``.
@@ -105,7 +107,7 @@ def from_value(event: Any, payload: bytes) -> Event:
 
 
 def growth_of(event: Opaque) -> tuple[str, list[str]] | None:
-    """Return the field and the text of a delta in an odd form; None if these are odd, too."""
+    """Return the field and the texts of a delta that travels as an `Opaque`, None if unknown."""
     try:
         properties = lenient.decode(event.payload)["properties"]
         field, text = properties["field"], properties["delta"]
@@ -115,7 +117,7 @@ def growth_of(event: Opaque) -> tuple[str, list[str]] | None:
 
 
 def _delta(kind: EventType, event: dict[str, Any]) -> Delta | None:
-    """Return a delta in its usual form, None where it says more, or says less."""
+    """Return the `Delta` of an event, None if properties are missing or unknown."""
     names = "sessionID", kind.owner, kind.id, "field", "delta"
     properties, event_id = event.get("properties"), id_at(event, "id")
     usual = {"type", "properties"} if event_id is None else {"id", "type", "properties"}
@@ -145,5 +147,5 @@ def _opaque(kind: EventType, name: str, event_id: Any, properties: Any, payload:
 
 
 def _one_line(payload: bytes) -> bytes:
-    """Take out the line breaks between JSON tokens: a ``data:`` line cannot hold them."""
+    """Remove the line breaks between JSON tokens: a ``data:`` line of SSE cannot contain them."""
     return payload.replace(b"\r", b" ").replace(b"\n", b" ")

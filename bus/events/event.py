@@ -1,9 +1,9 @@
 """The two forms in which an event travels.
 
-A relay merges deltas and hands on everything else. So a delta is fully typed (`Delta`), and any
-other event keeps its JSON as it came (`Opaque.payload`) beside the few fields that routing,
-coalescing and the ledger read: unknown types, unknown fields of known types, and the order and
-spelling of their keys pass through untouched.
+A relay merges deltas and passes on all other events. So a delta is fully typed (`Delta`). Any
+other event keeps its original JSON (`Opaque.payload`), beside the few fields that routing,
+coalescing and the ledger read. So unknown types and unknown fields pass unchanged, and so do the
+order and the spelling of all keys.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class Delta(Struct, frozen=True, array_like=True, gc=False, tag_field="form", ta
     """Text to append to a field of an entity, which is nearly always a part.
 
     Attributes:
-        id: of the event on the wire, None where the server gives none (opencode 1.2).
+        id: of the event on the wire, None if the server gives none (opencode 1.2).
         sessionID: the session of the entity.
-        owner: id of the entity that the entity belongs to: the message of a part.
+        owner: id of the entity that the entity belongs to; for a part, the message.
         entity: id of the entity.
-        field: of the entity.
+        field: name of the entity's field.
         delta: the text.
         other_type: the event's type, None for a ``message.part.delta``.
     """
@@ -53,12 +53,12 @@ class Delta(Struct, frozen=True, array_like=True, gc=False, tag_field="form", ta
 
     @property
     def size(self) -> int:
-        """Bytes of its text."""
+        """Bytes that its text takes."""
         text = self.delta
         return len(text) if text.isascii() else len(text.encode())
 
     def json(self) -> bytes:
-        """Return the event as it stands in a ``data:`` line of `/event`."""
+        """Return the event's JSON for a ``data:`` line of `/event`."""
         name, kind = self.type, type_of(self.type)
         wire: dict[str, Any] = {} if self.id is None else {"id": self.id}
         wire["type"] = name
@@ -73,17 +73,17 @@ class Delta(Struct, frozen=True, array_like=True, gc=False, tag_field="form", ta
 
 
 class Opaque(Struct, frozen=True, array_like=True, gc=False, tag_field="form", tag=2):
-    """Any other event: its JSON, untouched, and what routing and coalescing need to know.
+    """Any other event: its unchanged JSON, and the fields that routing and coalescing read.
 
     Attributes:
         type: on the wire.
         id: of the event on the wire.
         sessionID: the session that the event is about.
-        entity: id of the entity that the event is about, ``""`` where a session has but one of
-            the kind.
-        owner: id of the entity that the entity belongs to: the message of a part.
+        entity: id of the entity that the event is about; ``""`` if a session has only one entity
+            of this kind.
+        owner: id of the entity that the entity belongs to; for a part, the message.
         provisional: a later event about the entity will replace this one.
-        payload: the event.
+        payload: the event's JSON.
     """
 
     type: str
@@ -96,11 +96,11 @@ class Opaque(Struct, frozen=True, array_like=True, gc=False, tag_field="form", t
 
     @property
     def size(self) -> int:
-        """Bytes of its text."""
+        """Bytes that its JSON takes."""
         return len(self.payload)
 
     def json(self) -> bytes:
-        """Return the event as it stands in a ``data:`` line of `/event`."""
+        """Return the event's JSON for a ``data:`` line of `/event`."""
         return self.payload
 
 

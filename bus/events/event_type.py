@@ -1,7 +1,8 @@
 """Declarations of event types: all that the code knows of a type, and the table of all types.
 
-An event type says which *entity* its events are about: a session, or something that a session has.
-Places in the properties of an event are written as paths: ``info.id`` is the ``id`` in ``info``.
+An event type says which *entity* its events are about: a session, or something that belongs to a
+session. Where a value is in the properties of an event is written as a path: ``info.id`` is the
+field ``id`` of the object ``info``.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ class Entity(Struct, frozen=True):
     Attributes:
         name: of the kind; entities of one kind differ by their ids.
         rank: readers that catch up get entities of a lower rank first.
-        owner: the kind of entity that these belong to and are removed with, beside the session.
-        asks: each waits for a person, so its session is not at rest.
-        grows: events append text to its fields.
-        once: readers that begin later do not get it.
-        fetched: the REST answers of an opencode hold it.
+        owner: the kind of entity that entities of this kind belong to and are removed with, beside
+            the session; None if there is none.
+        asks: an entity of this kind waits for a person, so its session is not at rest.
+        grows: events append text to fields of the entity.
+        once: the event is sent once, and never again to a reader that begins later.
+        fetched: an opencode returns the entity over REST.
     """
 
     name: str
@@ -41,35 +43,37 @@ class Entity(Struct, frozen=True):
     fetched: bool = False
 
     def is_owned_by(self, kind: str) -> bool:
-        """Tell whether entities of a kind own these."""
+        """Return whether entities of kind `kind` own entities of this kind."""
         return self.owner is not None and self.owner.name == kind
 
 
 class EventType(Struct, frozen=True, eq=False):
-    """An event type. Of `snapshot_of`, `removal_of` and `text_for` at most one is given.
+    """An event type. Give at most one of `snapshot_of`, `removal_of` and `text_for`.
 
     Attributes:
         name: on the wire.
         policy: how its events may be coalesced.
-        snapshot_of: the kind of entity that an event holds as a whole.
-        removal_of: the kind of entity that does not exist after an event.
+        snapshot_of: the kind of entity that an event contains as a whole.
+        removal_of: the kind of entity that an event removes.
         text_for: the kind of entity to which an event appends text.
-        value: where all of the entity stands; empty: the properties are the entity.
-        id: where the entity's id stands; empty: a session has one entity of the kind.
-        owner: where the id of the entity's owner stands.
-        session: where the session's id stands in events without a ``sessionID`` (opencode 1.2).
-        provisional: takes the values at `judged_by` and tells whether a later event will replace
-            this one; None: with the policy ``LATEST`` always, else never.
-        judged_by: the places of the values that `provisional` takes.
-        upsert_as: the type of the upsert made of an event that creates its entity, since a reader
-            of the upsert may know the entity.
+        value: path of the entity; empty: the properties are the entity.
+        id: path of the entity's id; empty: a session has only one entity of this kind.
+        owner: path of the id of the entity's owner.
+        session: path of the session's id in events without a ``sessionID`` (opencode 1.2).
+        provisional: takes the values at `judged_by` and returns whether a later event will replace
+            this event; None: always with the policy ``LATEST``, else never.
+        judged_by: paths of the values that `provisional` takes.
+        upsert_as: for an event that creates an entity, the type of the upsert that is made of the
+            event. A reader of the upsert may already know the entity, so the upsert must not
+            create it.
         for_global: only readers of `/global/event` get its events.
-        for_any_session: readers that follow certain sessions get its events too.
+        for_any_session: readers that follow only some sessions get its events too.
         ends_streams: an event ends the `/event` streams of its directory.
-        read: returns the properties of an event, given as JSON, as far as the paths lead.
+        read: returns the properties of an event, given as JSON; only the values at the paths
+            above.
 
     Raises:
-        ValueError: the facts do not fit together.
+        ValueError: the arguments do not fit together.
     """
 
     name: str
@@ -114,11 +118,11 @@ class EventType(Struct, frozen=True, eq=False):
 
     @property
     def about(self) -> Entity | None:
-        """The kind of entity that its events are about."""
+        """The kind of entity that the events are about, None if there is none."""
         return self.snapshot_of or self.removal_of or self.text_for
 
     def session_in(self, properties: Any) -> str | None:
-        """Return the id of the session that properties are about."""
+        """Return the id of the session in an event's properties, None if there is none."""
         return (
             id_at(properties, "sessionID")
             or id_at(properties, "part.sessionID")
@@ -127,20 +131,22 @@ class EventType(Struct, frozen=True, eq=False):
         )
 
     def entity_in(self, properties: Any, session: str | None) -> str | None:
-        """Return the entity's id, ``""`` for the one of a `session`; None if none is named."""
+        """Return the entity's id; ``""`` if `session` has only one such entity; None without an
+        id.
+        """
         if self.id:
             return id_at(properties, self.id)
         return "" if session and self.about is not None else None
 
     def is_provisional(self, properties: Any) -> bool:
-        """Tell whether a later event will replace the one with these properties."""
+        """Return whether a later event will replace the event with these properties."""
         if self.provisional is None:
             return self.policy is Policy.LATEST
         return self.provisional(*(at(properties, path) for path in self.judged_by))
 
 
 def at(value: Any, path: str) -> Any:
-    """Return what stands at `path` in JSON, None if there is nothing."""
+    """Return the value at `path` in decoded JSON, None if there is none."""
     for name in _names(path):
         if not isinstance(value, dict):
             return None
@@ -154,7 +160,7 @@ def id_at(value: Any, path: str) -> str | None:
 
 
 def as_id(value: Any) -> str | None:
-    """Return an id as it can travel, None for what is no Unicode text."""
+    """Return an id that can be sent, None if `value` is not a string of valid Unicode."""
     if not isinstance(value, str):
         return None
     try:
@@ -174,7 +180,7 @@ def _reader(*paths: str) -> Callable[[bytes], Json]:
 
 
 def _shape(paths: tuple[str, ...]) -> Any:
-    """Return a type whose decoder reads what stands at `paths`, and skips all else."""
+    """Return a type whose decoder reads the values at `paths`, and skips all others."""
     below: dict[str, list[str]] = {}
     for path in paths:
         name, _, rest = path.partition(".")
@@ -185,17 +191,17 @@ def _shape(paths: tuple[str, ...]) -> Any:
 
 
 UNKNOWN = EventType("")
-"""Stands for every type that is not declared."""
+"""The declaration that is used for every type that is not declared."""
 
 TYPES: dict[str, EventType] = {}
-"""All that are declared, by name."""
+"""All declared types, by name."""
 
 ENTITIES: dict[str, Entity] = {}
-"""All kinds of entities that declared types are about, by name."""
+"""The kinds of entities that declared types are about, by name."""
 
 
 def declare(kind: EventType) -> str:
-    """Enter an event type in the table; return its name.
+    """Add an event type to the table, and return its name.
 
     Raises:
         ValueError: another type, or another kind of entity, has the same name.
@@ -209,5 +215,5 @@ def declare(kind: EventType) -> str:
 
 
 def type_of(name: str) -> EventType:
-    """Return what is declared of a type, `UNKNOWN` where nothing is."""
+    """Return the declaration of a type, `UNKNOWN` if the type is not declared."""
     return TYPES.get(name, UNKNOWN)

@@ -18,23 +18,23 @@ class ModelRef(Struct, omit_defaults=True):
 
 
 class MessageTime(Struct, omit_defaults=True):
-    """When a message was made and, once it is whole, completed."""
+    """The times at which a message was created and, once it is whole, completed."""
 
     created: int
     completed: int | UnsetType = UNSET
 
 
 class MessagePath(Struct):
-    """Where the turn worked: its folder, and the root of the project."""
+    """The folder in which the turn worked, and the root of the project."""
 
     cwd: str
     root: str
 
 
 class Failure(Struct):
-    """Why a turn ended badly: one of the names of `WIRE.md` §2, and its data.
+    """Why a turn failed: one of the names of `WIRE.md` §2, and data of the error.
 
-    ``data.message`` says it in words.
+    ``data.message`` is the reason in words.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Failure(Struct):
 
 
 class UserMessage(Struct, tag_field="role", tag="user", omit_defaults=True, kw_only=True):
-    """A prompt."""
+    """A user's message: the prompt of a turn."""
 
     id: str
     sessionID: str
@@ -58,7 +58,7 @@ class UserMessage(Struct, tag_field="role", tag="user", omit_defaults=True, kw_o
 class AssistantMessage(
     Struct, tag_field="role", tag="assistant", omit_defaults=True, kw_only=True
 ):
-    """An answer. ``time.completed`` marks the end; ``finish`` is the provider's reason."""
+    """The answer of a turn; at its end it gets ``time.completed`` and ``finish``, the reason."""
 
     id: str
     sessionID: str

@@ -1,7 +1,7 @@
 """Parts of a message and the states of a tool call, with fields named as on the wire.
 
-Times are milliseconds since the Unix epoch. A field that is absent stays absent (`UNSET`), so
-what is decoded here and encoded again has the same JSON.
+Times are milliseconds since the Unix epoch. An absent field stays absent (`UNSET`), so decoding a
+part and encoding it again gives the same JSON.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 
 class Span(Struct, omit_defaults=True):
-    """When something started and, once it is over, ended (ms)."""
+    """The times (ms) at which something started and, once it is over, ended."""
 
     start: int
     end: int | UnsetType = UNSET
@@ -42,7 +42,7 @@ class Tokens(Struct, omit_defaults=True):
 
 
 class ToolPending(Struct, tag_field="status", tag="pending"):
-    """The model has named the tool; its input is not complete."""
+    """The model has named the tool; the input is not yet complete."""
 
     input: dict[str, Any]
     raw: str
@@ -87,7 +87,7 @@ class _Part(Struct, tag_field="type", omit_defaults=True, kw_only=True):
 
 
 class TextPart(_Part, tag="text"):
-    """Text of a user or of the model. Without ``time.end`` it still grows."""
+    """Text of the user or of the model. Without ``time.end`` the text still grows."""
 
     text: str
     synthetic: bool | UnsetType = UNSET
@@ -97,7 +97,7 @@ class TextPart(_Part, tag="text"):
 
 
 class ReasoningPart(_Part, tag="reasoning"):
-    """What the model thought before it spoke."""
+    """The model's reasoning."""
 
     text: str
     time: Span
@@ -129,7 +129,7 @@ class StepStartPart(_Part, tag="step-start"):
 
 
 class StepFinishPart(_Part, tag="step-finish"):
-    """A request to the model is over: why, and what it cost (``cost`` in US dollars)."""
+    """A request to the model has ended: the reason, and its cost (``cost`` in US dollars)."""
 
     reason: str
     cost: float
@@ -144,7 +144,7 @@ class SnapshotPart(_Part, tag="snapshot"):
 
 
 class PatchPart(_Part, tag="patch"):
-    """The files that a step changed."""
+    """The files that a step has changed."""
 
     hash: str
     files: list[str]
@@ -158,7 +158,7 @@ class AgentPart(_Part, tag="agent"):
 
 
 class RetryPart(_Part, tag="retry"):
-    """A failed attempt that is tried again."""
+    """An attempt that failed and will be repeated."""
 
     attempt: int
     error: dict[str, Any]
@@ -166,7 +166,7 @@ class RetryPart(_Part, tag="retry"):
 
 
 class CompactionPart(_Part, tag="compaction"):
-    """The history before this point was summed up."""
+    """The history before this point was replaced by a summary."""
 
     auto: bool
     overflow: bool | UnsetType = UNSET
@@ -174,7 +174,7 @@ class CompactionPart(_Part, tag="compaction"):
 
 
 class SubtaskPart(_Part, tag="subtask"):
-    """Work handed to another agent."""
+    """Work that another agent does."""
 
     prompt: str
     description: str
@@ -200,14 +200,14 @@ Part = (
 
 
 def grows(kind: Any, end: Any) -> bool:
-    """Tell whether deltas may lengthen a part of type `kind` with an `end`, if it has ended."""
+    """Return whether deltas may still append to a part of type `kind`; `end` is its end time."""
     return kind in ("text", "reasoning") and end is None
 
 
 def is_unfinished(kind: Any, end: Any, status: Any, delta: Any) -> bool:
-    """Tell whether a snapshot will be replaced: of text that grows, or of a tool at work.
+    """Return whether a later snapshot will replace this one, because text grows or a tool runs.
 
-    A snapshot of opencode 1.2 may bring the `delta` that no event of its own brings.
+    A snapshot of opencode 1.2 may have a `delta` field; 1.2 sends no delta events.
     """
     if delta is not None:
         return False

@@ -2,17 +2,17 @@
 
 Rules:
 
-1. ``APPEND`` — text for a field of an entity. In a row, the texts for one field of one entity
-   concatenate. The properties are ``sessionID``, the entity's id and its owner's, ``field`` and
-   ``delta``; with any other property, the event is a barrier.
-2. ``LATEST`` — all of an entity. The event stands for the text that was queued for the entity
-   before it, and for the *provisional* events of the entity before it. An event that does not
-   name its entity is a barrier.
-3. ``BARRIER`` — nothing merges across it and nothing before it is superseded by what follows it,
-   within its session; without a session, everywhere.
-4. ``NEVER`` — passes whole and in order, and stops no merge.
+1. ``APPEND``: text for a field of an entity. Consecutive texts for one field of one entity are
+   joined. The properties are ``sessionID``, the ids of the entity and of its owner, ``field`` and
+   ``delta``. An event with any other property is a barrier.
+2. ``LATEST``: a snapshot of an entity. It replaces the queued texts for the entity that precede
+   it, and the queued *provisional* events of the entity. An event that does not name its entity is
+   a barrier.
+3. ``BARRIER``: no event moves across it or is replaced across it, within its session; if it has no
+   session, in all sessions.
+4. ``NEVER``: the event passes whole and in order, and other events may be merged across it.
 
-A type that is not declared is a ``BARRIER``: what it means is unknown, so nothing moves past it.
+A type that is not declared is a ``BARRIER``: its meaning is unknown, so no event moves across it.
 """
 
 from __future__ import annotations

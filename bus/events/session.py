@@ -1,4 +1,4 @@
-"""Sessions, their status, and what they ask of a person; fields named as on the wire."""
+"""Sessions, their status, and the questions they ask a person; fields are named as on the wire."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bus.events.part import Tokens
 
 
 class SessionTime(Struct, omit_defaults=True):
-    """When a session was made, last changed, and archived (ms)."""
+    """The times (ms) at which a session was created, last changed, and archived."""
 
     created: int
     updated: int
@@ -19,7 +19,7 @@ class SessionTime(Struct, omit_defaults=True):
 
 
 class SessionModel(Struct, omit_defaults=True):
-    """The model a session uses unless a prompt names another."""
+    """The model that a session uses for prompts that name no model."""
 
     id: str
     providerID: str
@@ -59,7 +59,7 @@ class Busy(Struct, tag_field="type", tag="busy"):
 
 
 class Retry(Struct, tag_field="type", tag="retry", omit_defaults=True):
-    """The provider failed; attempt number ``attempt`` starts at ``next`` (ms)."""
+    """The provider failed; attempt number ``attempt`` starts at the time ``next`` (ms)."""
 
     attempt: int
     message: str
@@ -71,19 +71,19 @@ Status = Idle | Busy | Retry
 
 
 def works(status: Any) -> bool:
-    """Tell whether a session whose status has this type is at work."""
+    """Return whether a status of this type means that the session works."""
     return bool(status != "idle")
 
 
 class ToolRef(Struct):
-    """The tool call that asks."""
+    """The tool call that asks for a permission or an answer."""
 
     messageID: str
     callID: str
 
 
 class Option(Struct):
-    """One answer offered to a question."""
+    """One possible answer to a question."""
 
     label: str
     description: str
@@ -100,7 +100,7 @@ class Question(Struct, omit_defaults=True):
 
 
 class Todo(Struct, omit_defaults=True):
-    """One line of a todo list; 1.2.27 also gives it an ``id``."""
+    """One line of a todo list; opencode 1.2.27 also sends an ``id``."""
 
     content: str
     status: str

@@ -20,17 +20,18 @@ Json = dict[str, Any]
 ENTRY_BYTES = 1500  # what an entry takes in memory beside its text
 _MOST_PIECES = 4096
 _LONG = 64 * 1024  # characters
-# A secret, so it stands in no event.
+# The mark is random, so no event contains it.
 _MARK = secrets.token_hex(16)
 
 
 class Upsert(Struct, frozen=True, gc=False):
-    """What an entity is at one moment; it costs next to nothing until it is asked for.
+    """The present value of an entity; its JSON is only made when it is read.
 
     Attributes:
-        snapshot: the last event that held the whole entity.
-        last_id: id of the last event that changed it.
-        grown: by field, the pieces of text that were appended since, and how many of them count.
+        snapshot: the last event that contained the whole entity.
+        last_id: id of the last event that changed the entity.
+        grown: for each field, the list of texts appended since, and how many of them belong to
+            this upsert.
     """
 
     snapshot: Envelope
@@ -50,11 +51,11 @@ class Upsert(Struct, frozen=True, gc=False):
 
     @property
     def is_long(self) -> bool:
-        """Whether so much text was appended that its JSON should not be held whole."""
+        """Whether the appended text is so long that the JSON should be made in pieces."""
         return sum(sum(map(len, pieces)) for _, pieces, _ in self.grown) > _LONG
 
     def json_pieces(self) -> Iterator[bytes]:
-        """Yield the JSON of the event to send; appended text is encoded as it is asked for."""
+        """Yield the JSON of the event to send; appended text is encoded piece by piece."""
         event = self.snapshot.event
         assert isinstance(event, Opaque)
         wire, entity = _opened(event)
@@ -74,11 +75,11 @@ class Upsert(Struct, frozen=True, gc=False):
         yield tail
 
     def texts(self) -> dict[str, str]:
-        """Return what was appended, by field."""
+        """Return the appended text of each field."""
         return {field: "".join(pieces[:count]) for field, pieces, count in self.grown}
 
     def _whole(self, event: Opaque) -> Opaque:
-        """Put the text that has grown into the snapshot; nothing else of it changes."""
+        """Insert the appended text into the snapshot, and change nothing else."""
         wire, entity = _opened(event)
         if not wire:
             return event
@@ -95,9 +96,9 @@ class Entry:
     """An entity.
 
     Attributes:
-        snapshot: the last event that held the whole entity.
-        last: the last event that changed it, a delta perhaps.
-        born: seq at which it was first heard of; 0 if that was before this epoch.
+        snapshot: the last event that contained the whole entity.
+        last: the last event that changed the entity, possibly a delta.
+        born: seq of the entity's first event; 0 if this event may be before this epoch.
     """
 
     __slots__ = ("_grown", "_grown_size", "_upsert", "born", "last", "snapshot")
@@ -111,27 +112,27 @@ class Entry:
         self._upsert: Upsert | None = None
 
     def seq(self, epoch: str) -> int:
-        """Return the seq of its last change, 0 if that was before `epoch`."""
+        """Return the seq of the last change, 0 if the change was before `epoch`."""
         return self.last.seq if self.last.epoch == epoch else 0
 
     @property
     def may_grow(self) -> bool:
-        """Whether text can be put into the event; it cannot where that is nested too deep."""
+        """Whether text can be inserted into the snapshot: not if it is nested too deep."""
         if self._grown is not None:
             return True
         event = self.snapshot.event
         return not (isinstance(event, Opaque) and too_deep(event.payload, EVENT_LEVELS))
 
     def grow(self, envelope: Envelope, field: str, texts: list[str]) -> int:
-        """Append to one of its fields; return by how much its size has grown."""
+        """Append texts to a field; return by how many bytes the size has grown."""
         self.last, self._upsert = envelope, None
         size = sum(map(len, texts))
         self._grown_size += size
         grown = self._grown = self._grown or {}
         pieces = grown.setdefault(field, [])
         if len(pieces) >= _MOST_PIECES:
-            # A new list: upserts that were made before go on reading the old one. They share
-            # what is long, or each of them would hold all of the text.
+            # This must be a new list, since earlier upserts still read the old one. The two lists
+            # share long texts, or each upsert would hold a copy of all text.
             long = list(takewhile(lambda text: len(text) >= _LONG, pieces))
             pieces = grown[field] = [*long, "".join(pieces[len(long) :])]
         pieces += texts
@@ -147,18 +148,18 @@ class Entry:
 
     @property
     def provisional(self) -> bool:
-        """Whether another event about it is to come."""
+        """Whether a later event will replace the snapshot."""
         event = self.snapshot.event
         return isinstance(event, Opaque) and event.provisional
 
     @property
     def size(self) -> int:
-        """Bytes that it takes in memory, all but exactly."""
+        """Bytes that the entry takes in memory, nearly exact."""
         return ENTRY_BYTES + self.snapshot.event.size + self._grown_size
 
 
 def _gathered(texts: Iterator[str]) -> Iterator[str]:
-    """Yield the same text in lengths that are worth encoding, and none much longer."""
+    """Join short texts and split long ones, so that each piece is worth encoding."""
     gathered: list[str] = []
     length = 0
     for text in texts:
@@ -173,7 +174,7 @@ def _gathered(texts: Iterator[str]) -> Iterator[str]:
 
 
 def _opened(event: Opaque) -> tuple[Json, Json]:
-    """Return an event as JSON and the entity in it, both empty if there is none in it."""
+    """Return a decoded event, and the entity inside it; both empty if there is no entity."""
     try:
         wire = json.decode(event.payload)
         entity = at(wire["properties"], type_of(event.type).value)
@@ -183,9 +184,9 @@ def _opened(event: Opaque) -> tuple[Json, Json]:
 
 
 def _as_upsert(event: Opaque, name: str) -> Opaque:
-    """Turn the creation of an entity into what the entity is: readers may know the entity."""
+    """Turn an event that creates an entity into an upsert: its reader may know the entity."""
     try:
         wire = {**json.decode(event.payload), "type": name}
     except (ValueError, TypeError):
-        return event  # nested too deep, or no JSON at all
+        return event  # nested too deep, or not JSON
     return replace(event, type=name, payload=json.encode(wire))

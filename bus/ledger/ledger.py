@@ -1,4 +1,4 @@
-"""The ledger of one source: takes every event, and yields upserts to readers that missed some."""
+"""The ledger of one source: takes every event, and yields upserts for readers that missed some."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _WHOLE = (SESSION.name, "")
 
 
 class Ledger:
-    """Holds what each entity of one source is now.
+    """Contains the present value of each entity of one source.
 
     Args:
-        max_bytes: how much memory its entries may take.
-        rest_s: how long a session is remembered in which nothing goes on.
+        max_bytes: how much memory the entries may take.
+        rest_s: for how long a session at rest is kept after its last change.
 
     Attributes:
         max_bytes: as given.
-        epoch: of the source, as last heard.
-        seq: of the last event that the ledger took.
+        epoch: of the last event.
+        seq: of the last event.
         floor: highest seq of any entity that the ledger has dropped.
-        size: bytes that its entries take.
+        size: bytes that the entries take.
         sessions: by id; the session of the latest event comes last.
-        tombstones: of what is gone.
-        directories: those of all events so far, the first `MOST_DIRECTORIES`.
+        tombstones: of removed entities.
+        directories: of all events so far, at most `MOST_DIRECTORIES`.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES, rest_s: float = REST_S) -> None:
@@ -53,7 +53,7 @@ class Ledger:
         self._swept_ns = 0
 
     def note(self, envelopes: Iterable[Envelope]) -> None:
-        """Take the next events of the source; deltas of one part in a row cost next to nothing."""
+        """Take the next events of the source; consecutive deltas of one part cost like one."""
         texts: list[str] = []
         last: Envelope | None = None
         row: Delta | None = None
@@ -79,11 +79,12 @@ class Ledger:
         self._grow_by(last, row, texts)
 
     def changed(self, after: int, known: int = 0) -> Iterator[Upsert]:
-        """Yield the upserts for a reader that has all up to seq `after` of this epoch.
+        """Yield the upserts for a reader that has all events of this epoch up to seq `after`.
 
         Args:
-            after: below zero for a reader in an earlier epoch, or at an unknown place.
-            known: up to this seq, some of what followed is known as well.
+            after: negative for a reader in an earlier epoch, or at an unknown position.
+            known: the reader may also have some events up to this seq, so it may show entities
+                that were created between `after` and `known`.
         """
         known = max(after, known)
         for _, stone in self.tombstones:
@@ -98,18 +99,18 @@ class Ledger:
         """Yield the upserts for a reader that begins now.
 
         Args:
-            since_ns: sessions in which nothing goes on count if they changed since then.
-            live_only: they do not count at all.
+            since_ns: include a session at rest if it has changed since then.
+            live_only: include no session at rest.
         """
         for name, session in self.sessions.items():
-            of_none = name == ""  # what belongs to no session, and so to none that is at rest
+            of_none = name == ""  # events without a session are always included
             if of_none or session.live or (not live_only and session.last_ns >= since_ns):
                 for slot, entry in session.ordered():
                     if not kind_of(slot).once:
                         yield entry.upsert()
 
     def put(self, session_id: str, slot: Slot, entry: Entry) -> None:
-        """Make `entry` what is known of an entity."""
+        """Set the entry of an entity."""
         session = self.sessions.pop(session_id, None) or LedgerSession()
         self.sessions[session_id] = session
         old = session.entries.get(slot)
@@ -117,16 +118,17 @@ class Ledger:
         self.size += entry.size - (old.size if old is not None else 0)
 
     def note_gone(self, envelope: Envelope) -> None:
-        """Take the end of an entity in an earlier epoch: readers from then may know the entity."""
+        """Take an entity's removal in an earlier epoch, for readers that still show the entity."""
         slot = ended(envelope.event)
         if slot is not None:
             self.tombstones.put(envelope.session or "", slot, Tombstone(envelope, 0))
 
     def inherit(self, older: Ledger) -> None:
-        """Take over tombstones from a ledger that this ledger replaces.
+        """Take over the tombstones of the ledger that this ledger replaces.
 
-        They are of removals in earlier epochs. An entity may have come back in events that `older`
-        never got, so this ledger must not have dropped any of those.
+        These are the removals in earlier epochs. If this ledger may have dropped an entity that
+        came back after its removal, nothing is taken over: the old tombstone would remove the
+        entity again.
         """
         same = older.epoch == self.epoch
         self.directories |= older.directories
@@ -143,7 +145,7 @@ class Ledger:
             self.tombstones.put(session, slot, stone)
 
     def spoke_of(self, directory: str | None) -> bool:
-        """Tell whether the source may ever have said anything about a directory."""
+        """Return whether some event may have been about a directory."""
         return directory in self.directories or len(self.directories) >= MOST_DIRECTORIES
 
     def _note_opaque(self, envelope: Envelope, event: Opaque) -> None:
@@ -166,7 +168,7 @@ class Ledger:
         self.seq = envelope.seq
 
     def _grow_by(self, last: Envelope | None, row: Delta | None, texts: list[str]) -> None:
-        """Take a row of deltas that ends with `last`."""
+        """Take consecutive deltas of one field, of which `last` is the last."""
         if last is not None and row is not None:
             self._reach(last)
             self._grow(last, row.sessionID, (row.kind, row.entity), row.field, texts)
@@ -186,11 +188,15 @@ class Ledger:
         self._make_room(entry, session, slot)
 
     def _session_of(self, slot: Slot) -> str:
-        """Return the session of an entity; a delta in an odd form may not name it."""
+        """Return the session of an entity, for a delta that may lack the session's id."""
         return next((name for name, one in self.sessions.items() if slot in one.entries), "")
 
     def _grow_unknown(self, envelope: Envelope) -> None:
-        """Note text of an entity that was forgotten or, in a whole session, is not known yet."""
+        """Handle text for an entity without an entry: it was dropped, or is not yet created.
+
+        It is not yet created if the session is whole. Otherwise the ledger lacks a change from now
+        on.
+        """
         session = self.sessions.get(envelope.session or "")
         if session is None or not session.whole:
             self.floor = envelope.seq
@@ -201,7 +207,7 @@ class Ledger:
             whole = slot == _WHOLE and bool(type_of(envelope.event.type).upsert_as)
             known = self.sessions[session] = LedgerSession(whole)
         old = known.entries.get(slot)
-        newborn = envelope.seq if known.whole else 0  # it may have lived before
+        newborn = envelope.seq if known.whole else 0  # it may be older than this event
         entry = Entry(envelope, newborn if old is None else old.born)
         self.put(session, slot, entry)
         self._make_room(entry, session, slot)
@@ -210,7 +216,7 @@ class Ledger:
             self._sweep(envelope.time_ns - self._rest_ns)
 
     def _end(self, envelope: Envelope, session: str, slot: Slot) -> None:
-        """Take out an entity. It may come back, and go again: its first birth counts."""
+        """Remove an entity. It may come back and be removed again: its first birth counts."""
         older = self.tombstones.take(session, slot)
         entry = self._drop(session, slot)
         self.tombstones.drop_below(session, slot)
@@ -220,7 +226,7 @@ class Ledger:
             self.floor = max(self.floor, forgotten.seq(self.epoch))
 
     def _drop(self, session_id: str, slot: Slot) -> Entry | None:
-        """Take out an entity and what belongs to it; return its entry."""
+        """Remove an entity and all entities that it owns; return its entry."""
         session = self.sessions.get(session_id)
         if session is None:
             return None
@@ -233,7 +239,7 @@ class Ledger:
         return entry
 
     def _make_room(self, entry: Entry, session: str, slot: Slot) -> None:
-        """Keep the bounds; an entity that takes most of the room is not worth all others."""
+        """Keep the bounds; drop the entity itself if it alone takes most of the allowed memory."""
         if self.size <= self.max_bytes * _MOST_OF_ONE:
             return
         if entry.size > self.max_bytes * _MOST_OF_ONE:
@@ -241,7 +247,7 @@ class Ledger:
         self._shrink()
 
     def _shrink(self) -> None:
-        """Past the bounds, forget what matters least until the rest is well within them."""
+        """Past the bound, drop the least useful entries until 3/4 of the bound are in use."""
         if self.size <= self.max_bytes:
             return
         for victim in self._least_first():
@@ -250,9 +256,10 @@ class Ledger:
             self._forget(*victim)
 
     def _forget(self, session_id: str, slot: Slot) -> None:
-        """Drop a live entity: a reader that lacks it cannot get it from this ledger any more.
+        """Drop an entity that still exists: from now on a reader that lacks it cannot get it here.
 
-        The tombstone of an entity that came back goes too: no upsert would tell of the return.
+        If the entity had come back after a removal, its tombstone is dropped too: without the
+        entry, no upsert would follow the removal.
         """
         session = self.sessions.get(session_id)
         if session is None:
@@ -267,7 +274,7 @@ class Ledger:
             self.tombstones.take(session_id, one)
 
     def _least_first(self) -> Iterator[tuple[str, Slot]]:
-        """Yield sessions at rest, then old messages, then whatever is largest."""
+        """Yield sessions at rest, then old messages, then all entities, the largest first."""
         for name, session in list(self.sessions.items()):
             if not session.live:
                 yield name, _WHOLE
@@ -288,7 +295,7 @@ class Ledger:
                 self._forget(name, _WHOLE)
 
     def _renew(self, epoch: str) -> None:
-        """Begin another epoch: all that is known is older than its first event."""
+        """Begin a new epoch: every entity is older than the first event of the epoch."""
         self.epoch, self.seq, self.floor = epoch, 0, 0
         self.tombstones.renew()
         for session in self.sessions.values():

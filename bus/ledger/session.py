@@ -1,4 +1,4 @@
-"""What the ledger holds of one session."""
+"""The entries of one session in the ledger."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class LedgerSession:
 
     Attributes:
         entries: by slot.
-        whole: all of it is known, from its creation on.
+        whole: the ledger has all events of the session, from its creation on.
     """
 
     __slots__ = ("entries", "whole")
@@ -24,7 +24,7 @@ class LedgerSession:
 
     @property
     def live(self) -> bool:
-        """Whether a turn runs in it, or a person is asked."""
+        """Whether a turn runs in the session, or a question waits for a person."""
         status = self.entries.get((STATUS.name, ""))
         if status is not None and status.provisional:
             return True
@@ -37,11 +37,11 @@ class LedgerSession:
 
     @property
     def last_ns(self) -> int:
-        """When anything of it changed last, ns since the Unix epoch."""
+        """When the session last changed, ns since the Unix epoch."""
         return max((entry.last.time_ns for entry in self.entries.values()), default=0)
 
     def with_owned(self, slot: Slot) -> list[Slot]:
-        """Return an entity and all that goes along with it, as parts do with their message."""
+        """Return an entity and all entities that it owns: a message owns its parts."""
         kind, name = slot
         if kind == SESSION.name:
             return list(self.entries)
@@ -53,7 +53,7 @@ class LedgerSession:
         return [slot, *owned]
 
     def messages(self) -> list[str]:
-        """Return the ids of its messages, the oldest first."""
+        """Return the ids of the messages, oldest first."""
         return [name for kind, name in self.entries if kind == MESSAGE.name]
 
 

@@ -1,20 +1,20 @@
-"""Which entity an event is about, and whether the event holds all of the entity or ends it."""
+"""Which entity an event is about, and whether the event contains or removes the entity."""
 
 from __future__ import annotations
 
 from bus.events import ENTITIES, Entity, Event, type_of
 
 Slot = tuple[str, str]
-"""An entity within its session: its kind, and its id (empty where the session has but one)."""
+"""An entity within its session: its kind, and its id (empty if a session has only one)."""
 
 
 def snapshot_of(event: Event) -> Slot | None:
-    """Return the entity that `event` is a snapshot of, None if it is none."""
+    """Return the entity that `event` contains as a whole, None if there is none."""
     return _slot(event, type_of(event.type).snapshot_of)
 
 
 def ended(event: Event) -> Slot | None:
-    """Return the entity that `event` ends, None if it ends none."""
+    """Return the entity that `event` removes, None if there is none."""
     return _slot(event, type_of(event.type).removal_of)
 
 

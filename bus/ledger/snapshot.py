@@ -1,4 +1,4 @@
-"""A whole ledger on its way to a worker (the ZeroMQ guide's Clone pattern), as msgpack."""
+"""A whole ledger as msgpack, for a worker that joins (the ZeroMQ guide's Clone pattern)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bus.malformed import MALFORMED
 
 
 class MalformedSnapshot(ValueError):
-    """The bytes are no snapshot."""
+    """The bytes are not a snapshot."""
 
 
 class _Entry(Struct, frozen=True, array_like=True):
-    """An entry; ``grown`` is a JSON object of text by field, with half surrogate pairs if need be.
+    """An entry; ``grown`` is a JSON object of text by field, possibly with half surrogate pairs.
 
-    ``last`` is the event that changed the entity last, None if that event held the whole entity.
+    ``last`` is the event that changed the entity last, None if that is ``snapshot`` itself.
     """
 
     session: str
@@ -41,16 +41,16 @@ class _Stone(Struct, frozen=True, array_like=True):
 
 
 class Snapshot(Struct, frozen=True, array_like=True):
-    """What a ledger holds at one moment.
+    """The content of a ledger at one moment.
 
     Attributes:
-        source: whose it is.
+        source: id of the processor.
         epoch: of the source.
         seq: of the last event that the ledger took.
         floor: highest seq of any entity that the ledger has dropped.
-        tail: seq before the oldest event of the source's journal.
-        whole: the sessions that are known from their creation on.
-        directories: those of all events of the source so far.
+        tail: seq before the oldest event in the source's journal.
+        whole: ids of the sessions whose events are all in the ledger, from their creation on.
+        directories: of all events of the source so far.
     """
 
     source: str
@@ -64,7 +64,7 @@ class Snapshot(Struct, frozen=True, array_like=True):
     directories: list[str | None]
 
     def ledger(self, max_bytes: int) -> Ledger:
-        """Return a ledger that holds the same."""
+        """Return a ledger with this content."""
         ledger = Ledger(max_bytes)
         ledger.epoch, ledger.seq, ledger.floor = self.epoch, self.seq, self.floor
         ledger.directories.update(self.directories)
@@ -82,7 +82,7 @@ _decode = msgspec.msgpack.Decoder(Snapshot).decode
 
 
 def encode(ledger: Ledger, source: str, epoch: str, seq: int, tail: int) -> bytes:
-    """Return the bytes of what `ledger` holds when its source has published `seq`."""
+    """Return the snapshot of `ledger`, taken when its source has published event `seq`."""
     entries = [
         _packed(session_id, slot, entry)
         for session_id, session in ledger.sessions.items()
@@ -98,10 +98,10 @@ def encode(ledger: Ledger, source: str, epoch: str, seq: int, tail: int) -> byte
 
 
 def decode(data: bytes) -> Snapshot:
-    """Return the snapshot that `data` holds.
+    """Decode a snapshot.
 
     Raises:
-        MalformedSnapshot: it holds none.
+        MalformedSnapshot: `data` is not a snapshot.
     """
     try:
         return _decode(data)

@@ -17,18 +17,18 @@ _Key = tuple[str, Slot]
 
 
 class Tombstone(Struct, frozen=True, array_like=True):
-    """The event that ended an entity, and the seq at which the entity was born."""
+    """The event that removed an entity, and the seq of the entity's first event."""
 
     ended: Envelope
     born: int
 
     def seq(self, epoch: str) -> int:
-        """Return the seq of the end, 0 if that was before `epoch`."""
+        """Return the seq of the removal, 0 if it was before `epoch`."""
         return self.ended.seq if self.ended.epoch == epoch else 0
 
 
 class Tombstones:
-    """Bounded; the oldest is forgotten first."""
+    """All tombstones of a ledger; past the bound, the oldest is dropped first."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
@@ -38,7 +38,7 @@ class Tombstones:
         return len(self._stones)
 
     def __iter__(self) -> Iterator[tuple[_Key, Tombstone]]:
-        """Yield them, the oldest first."""
+        """Yield the tombstones, oldest first."""
         return iter(list(self._stones.items()))
 
     def put(self, session: str, slot: Slot, stone: Tombstone) -> Tombstone | None:
@@ -50,11 +50,11 @@ class Tombstones:
         return self._stones.pop(next(iter(self._stones)))
 
     def take(self, session: str, slot: Slot) -> Tombstone | None:
-        """Remove a tombstone, and return it."""
+        """Remove a tombstone and return it; None if there is none."""
         return self._stones.pop((session, slot), None)
 
     def drop_below(self, session: str, slot: Slot) -> None:
-        """Remove the tombstones of the entities that belonged to a session or message."""
+        """Remove the tombstones of the entities that belonged to a session or a message."""
         kind, name = slot
         for key, stone in self:
             if key[0] != session:
@@ -64,5 +64,5 @@ class Tombstones:
                 del self._stones[key]
 
     def renew(self) -> None:
-        """Begin another epoch: a reader in an earlier epoch may know any removed entity."""
+        """Begin a new epoch: a reader in an earlier epoch may show any removed entity."""
         self._stones = {key: replace(stone, born=0) for key, stone in self._stones.items()}

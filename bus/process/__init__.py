@@ -1,1 +1,1 @@
-"""What every process of weir needs: flags, logs, folders, logins, its start and its end."""
+"""What every process of weir needs: flags, logs, folders, logins, start and end."""

@@ -13,33 +13,33 @@ from typing import Any, NoReturn
 from bus.process.flags import BadFlag, HelpAsked
 from bus.process.hidden_login import hide_login
 
-_OWNER_ONLY = 0o077  # a umask: what weir writes holds conversations
+_OWNER_ONLY = 0o077  # a umask: weir's files contain conversations
 _BAD_SETTINGS = 2
 _INTERRUPTED = 130
 _STREAMS = ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w"))
 
 
 class CannotStart(Exception):
-    """A command cannot start; the message is one line that says why and what to do.
+    """A command cannot start; the message is one line with the reason and what to do.
 
     Attributes:
-        status: the exit status; 2 where a restart would end in the same way.
+        status: the exit status; 2 if a restart would fail in the same way.
     """
 
     status = 1
 
 
 class OutputLost(OSError):
-    """Standard output takes no more: its reader is gone, or its disk is full."""
+    """Standard output cannot be written: its reader is gone, or the disk is full."""
 
 
 def run(name: str, command: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:
     """Run a command, and return its exit status.
 
     Args:
-        name: as a person types the command, ``weir up``.
+        name: the command as a person types it: ``weir up``.
         command: takes the words of the command line.
-        words: without the program's name.
+        words: the command line without the program's name.
     """
     hide_login(words)
     _open_missing_streams()
@@ -55,15 +55,15 @@ def run(name: str, command: Callable[[Sequence[str]], int], words: Sequence[str]
     except OutputLost as lost:
         point_at_null(1)
         if lost.errno == errno.EPIPE:
-            return 0  # a reader such as head has had enough, which is no failure
+            return 0  # a reader such as head has read enough: no failure
         print(f"{name}: standard output cannot be written: {lost.strerror}", file=sys.stderr)
         return 1
 
 
 def serve(name: str, command: Callable[[Sequence[str]], int], words: Sequence[str]) -> NoReturn:
-    """Run a service, and end this process, or the one forked from it that gets here.
+    """Run a service, then end this process, or the forked process in which `command` returns.
 
-    The interpreter is not taken apart: that takes 50 ms of CPU in each process of a stop.
+    The process ends without the interpreter's shutdown, which takes 50 ms of CPU in each process.
     """
     try:
         status = run(name, command, words)
@@ -94,9 +94,10 @@ def _status(name: str, command: Callable[[Sequence[str]], int], words: Sequence[
 
 
 def _open_missing_streams() -> None:
-    """Open the null device in place of standard streams that the caller has closed.
+    """Open the null device in place of each standard stream that the caller has closed.
 
-    Otherwise a socket gets the number of standard error, and log lines end up in that socket.
+    Otherwise a socket could get the file descriptor of standard error, and log lines would be sent
+    on that socket.
     """
     for number, name, mode in _STREAMS:
         try:
@@ -108,7 +109,7 @@ def _open_missing_streams() -> None:
 
 
 class _Output(io.FileIO):
-    """Standard output whose errors are not taken for those of a file or a connection."""
+    """Standard output, whose errors can be told apart from errors of files and connections."""
 
     def write(self, data: Any) -> int | None:  # type: ignore[override]
         try:
@@ -118,7 +119,7 @@ class _Output(io.FileIO):
 
 
 class _Messages(io.FileIO):
-    """Standard error, where what cannot be written is lost: no other place could say so."""
+    """Standard error. Text that cannot be written is dropped: nothing else could report it."""
 
     def write(self, data: Any) -> int:
         try:
@@ -128,7 +129,7 @@ class _Messages(io.FileIO):
 
 
 def _tolerant(stream: io.TextIOWrapper, kind: type[io.FileIO]) -> io.TextIOWrapper:
-    """Return a standard stream as text that every encoding can hold."""
+    """Return a standard stream that accepts any text, whatever its encoding."""
     return io.TextIOWrapper(
         io.BufferedWriter(kind(stream.fileno(), "w", closefd=False)),
         stream.encoding,
@@ -139,9 +140,9 @@ def _tolerant(stream: io.TextIOWrapper, kind: type[io.FileIO]) -> io.TextIOWrapp
 
 
 def point_at_null(number: int) -> None:
-    """Let a standard stream lead to the null device.
+    """Connect a standard stream to the null device.
 
-    What is still buffered would fail again when the interpreter flushes it at its end.
+    Otherwise the interpreter would write the buffered text again at its end, and fail again.
     """
     null = os.open(os.devnull, os.O_RDWR)
     if null != number:

@@ -1,21 +1,24 @@
-"""How the greenlets of a process share its loop, and for how long each may run.
+"""How the greenlets of a process share its event loop, and for how long each may run.
 
 Theory of operation
 ===================
 
-A process has one thread. A greenlet that never waits keeps the loop from all others, and a fast
-peer at both ends of a connection never makes it wait. So work that may take long gives up
-the loop in one of these ways. All lengths stand in this file.
+A process has one thread. A greenlet that never waits keeps the loop from all others, and with a
+fast peer at both ends of a connection a greenlet never has to wait. So work that may take long
+gives up the loop in one of these ways. All durations are in this file.
 
-1. Work in a row has a `TimeSlice`. When that is over, the work lets the loop turn, and goes on.
-2. Work that comes again and again has a share of the time. It pauses in proportion to what it
-   cost (`pause_after`), or it waits in a row with others of its kind, which get half of the time
-   together (`Turnstile` for many short pieces, `Gate` for few long ones).
-3. Work that must keep step with other work counts instead of looking at the clock: a reader that
-   lags takes as many steps in a turn as ingest adds (`STEPS_A_TURN`), or it would lag for ever.
+1. Continuous work has a `TimeSlice`. When the slice is over, the work lets the loop turn, and
+   continues.
+2. Repeated work gets a share of the time. It pauses in proportion to its cost (`pause_after`). Or
+   all work of its kind waits in one queue, which gets half of the time (`Turnstile` for many short
+   pieces, `Gate` for a few long ones).
+3. Work that must keep step with other work counts steps instead of looking at the clock: a reader
+   that lags takes as many steps in a turn as ingest adds (`STEPS_A_TURN`), or it would lag for
+   ever.
 
-`gevent.sleep(0)` lets other greenlets run, but the loop looks at its sockets and timers once in
-fifty such turns only. It serves where others of the process are meant; elsewhere `let_turn` does.
+`gevent.sleep(0)` lets other greenlets run, but the loop polls its sockets and timers only once in
+fifty such turns. So `gevent.sleep(0)` is used if only other greenlets need the loop, and
+`let_turn` if sockets or timers do.
 """
 
 from __future__ import annotations
@@ -28,25 +31,25 @@ import gevent
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
-# The shortest time that is more than none: see above.
+# The shortest sleep that makes the loop poll, see above: a sleep of 0 does not.
 A_TURN_S = 1e-6
 
 SLICE_S = 0.001
 """For all work that readers and clients wait for."""
 TURN_SLICE_S = 0.002
-"""For the words of a model or an agent, which are published in batches, one a turn of the loop."""
+"""For the text of a model or an agent, published as one batch in each turn of the loop."""
 INGEST_SLICE_S = 0.003
-"""For what comes from the bus; each cut of the log ends it as well."""
+"""For events from the bus; a full segment of the log ends the slice as well."""
 LOOKUP_SLICE_S = 0.005
-"""For a look at all sessions, which is rare."""
+"""For a search through all sessions, which is rare."""
 READ_SLICE_S = 0.01
-"""For reads from a server; the reading code has its own slice for its work on each piece."""
+"""For reads from a server; the code that handles each piece has a slice of its own."""
 
 STEPS_A_TURN = 2
 COMMANDS_A_TURN = 16
-"""How many commands begin before others run; each then runs in a greenlet of its own."""
+"""How many commands are started before others run; each then runs in a greenlet of its own."""
 READERS_A_TURN = 16
-"""How many readers are looked at for a stall: that takes some tenths of a millisecond."""
+"""How many readers are checked for a stall in a turn: this takes some tenths of a millisecond."""
 
 _CHEAP_S = 0.001
 _PAUSE_PER_COST = 2.0
@@ -61,9 +64,10 @@ def let_turn() -> None:
 
 
 def pause_after(cost_s: float) -> float:
-    """Return how long to wait (s) before work that cost `cost_s` is done again.
+    """Return how long to wait (s) before repeating work that took `cost_s`.
 
-    A pause is a maximum age and never a debounce: a steady trickle does not hold itself back.
+    The pause begins when the work ends and is not extended by new events: it is a maximum delay,
+    never a debounce.
     """
     if cost_s < _CHEAP_S:
         return 0.0
@@ -71,7 +75,7 @@ def pause_after(cost_s: float) -> float:
 
 
 class TimeSlice:
-    """How long one greenlet may hold the loop; it begins anew when the greenlet has waited.
+    """How long one greenlet may run; begins again when the greenlet has waited.
 
     Args:
         length_s: of the slice.
@@ -79,7 +83,7 @@ class TimeSlice:
 
     def __init__(self, length_s: float = SLICE_S) -> None:
         self._length_s = length_s
-        # Not `loop.now`: each timer that is started moves that, though nothing else has run.
+        # Not `loop.now`: starting a timer advances it, though no other greenlet has run.
         self._loop = gevent.get_hub().loop
         self._spent_s = 0.0
         self._turn, self._since, self._until = 0, 0.0, 0.0
@@ -87,7 +91,7 @@ class TimeSlice:
 
     @property
     def is_over(self) -> bool:
-        """Whether it is time to let the loop turn, or other greenlets run at least."""
+        """Whether the greenlet should let the loop turn, or at least let other greenlets run."""
         turn, now = self._loop.iteration, time.monotonic()
         if turn != self._turn:
             self._turn, self._until = turn, now + self._length_s
@@ -95,11 +99,11 @@ class TimeSlice:
 
     @property
     def spent_s(self) -> float:
-        """How long all turns have taken, what others did in `pass_on_if_over` left out."""
+        """How long (s) all slices took, without the time of others in `pass_on_if_over`."""
         return self._spent_s + time.monotonic() - self._since
 
     def pass_on_if_over(self) -> bool:
-        """Let the loop turn if the slice is over; tell whether it was."""
+        """Let the loop turn if the slice is over; return whether it was."""
         if not self.is_over:
             return False
         self._spent_s = self.spent_s
@@ -113,10 +117,10 @@ class TimeSlice:
 
 
 class Turnstile:
-    """Lets one after the other through, for half of the time at most.
+    """Lets greenlets through one after the other, for at most half of the time.
 
-    The socket of a reader that reads nothing takes megabytes before it takes no more. Some
-    hundreds of those would keep the loop for as long as it takes to fill them all.
+    A reader that reads nothing has a socket buffer that takes megabytes before it is full. Without
+    the turnstile, a few hundred of these would block the loop until all buffers are full.
     """
 
     def __init__(self) -> None:
@@ -127,9 +131,9 @@ class Turnstile:
     def pass_through(self) -> None:
         """Block until it is the caller's turn to write one piece.
 
-        Each waits for the one before it: a semaphore would let some overtake others.
+        Each caller waits for the caller before it: with a semaphore, some could overtake others.
         """
-        gevent.sleep(0)  # greenlets that wait come before a greenlet that has just had its turn
+        gevent.sleep(0)  # waiting greenlets run before a greenlet that has just had its turn
         before, self._last_passed = self._last_passed, (passed := Event())
         try:
             before.wait()
@@ -144,10 +148,10 @@ class Turnstile:
 
 
 class Gate:
-    """Lets one after the other do what holds the loop, for half of the time at most.
+    """Runs long work of several greenlets one after the other, for at most half of the time.
 
-    To find what a reader lacks takes up to 30 ms for a ledger that is full, and any number of
-    clients may ask for all of it.
+    Finding what a reader lacks takes up to 30 ms in a full ledger, and any number of clients may
+    request this at once.
     """
 
     def __init__(self) -> None:
@@ -156,7 +160,7 @@ class Gate:
 
     @contextmanager
     def passed(self) -> Iterator[None]:
-        """Block until it is the caller's turn; what the block takes, others get after it."""
+        """Block until it is the caller's turn; afterwards pause for as long as the turn took."""
         with self._turns:
             if (left_s := self._opens_at - time.monotonic()) > 0:
                 gevent.sleep(left_s)

@@ -1,6 +1,6 @@
 """Command-line flags, each with a ``WEIR_…`` twin in the environment.
 
-A flag on the command line wins over its twin. A bad value is refused with one line that names
+A flag on the command line wins over its twin. For a bad value there is a one-line error that names
 the flag, the value and what is allowed.
 """
 
@@ -19,7 +19,7 @@ REQUIRED: Final = object()
 
 
 class BadFlag(ValueError):
-    """A flag that cannot be used; the message is one line for the person who gave it."""
+    """A flag cannot be used; the message is one line for the user."""
 
 
 class HelpAsked(Exception):
@@ -27,12 +27,12 @@ class HelpAsked(Exception):
 
 
 class Kind(Struct, frozen=True):
-    """What values a flag takes.
+    """The values that a flag takes.
 
     Attributes:
-        parse: turns the text into the value, or raises `ValueError`; `BadFlag` if it has words
-            of its own for what is wrong.
-        allowed: what `parse` accepts, in words.
+        parse: turns the text into the value; raises `ValueError`, or `BadFlag` to give a message
+            of its own.
+        allowed: describes what `parse` accepts.
     """
 
     parse: Callable[[str], Any]
@@ -45,10 +45,10 @@ class Flag(Struct, frozen=True):
     Attributes:
         name: without dashes, ``stall-timeout``; `read` returns it as ``stall_timeout``.
         kind: the values it takes.
-        default: the parsed value when nothing is given, or `REQUIRED`.
+        default: the parsed value if the flag is not given, or `REQUIRED`.
         help: one line.
-        secret: read from the environment alone, and never shown.
-        many: may be given several times; `kind` then reads all values, joined with commas.
+        secret: only read from the environment, and never shown.
+        many: may be given several times; `kind` parses all values, joined with commas.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Flag(Struct, frozen=True):
 
 
 def text(allowed: str) -> Kind:
-    """Any text that is not blank."""
+    """Return the kind of any text that is not blank."""
 
     def parse(value: str) -> str:
         if not value.strip() or not value.isprintable():
@@ -81,7 +81,7 @@ def text(allowed: str) -> Kind:
 
 
 def _folder(value: str) -> Path:
-    # A name that is no UTF-8 holds lone surrogates here, which do not count as printable.
+    # A file name that is not UTF-8 has lone surrogates here; they are not printable.
     if not value.strip() or not as_text(value).isprintable():
         raise ValueError
     try:
@@ -97,18 +97,18 @@ FOLDER = Kind(_folder, "a folder")
 
 
 def whole(low: int, high: int) -> Kind:
-    """A whole number from `low` to `high`."""
+    """Return the kind of a whole number from `low` to `high`."""
     return Kind(lambda value: _within(int(value), low, high), f"a whole number {low} to {high}")
 
 
 def number(low: float, high: float, unit: str = "") -> Kind:
-    """A number from `low` to `high`."""
+    """Return the kind of a number from `low` to `high`."""
     allowed = f"a number {low:g} to {high:g}" + (f" ({unit})" if unit else "")
     return Kind(lambda value: _within(float(value), low, high), allowed)
 
 
 def one_of(*choices: str) -> Kind:
-    """One of a few words."""
+    """Return the kind of one of a few words."""
 
     def parse(value: str) -> str:
         if value not in choices:
@@ -122,12 +122,12 @@ def read(argv: Sequence[str], environ: Mapping[str, str], flags: Sequence[Flag])
     """Return the value of every flag by its `Flag.key`.
 
     Args:
-        argv: ``--name VALUE`` or ``--name=VALUE``, without the program's name. Given twice, the
-            last counts, but for a flag that may be given many times.
-        environ: where the twins are looked up; an empty one counts as not given.
+        argv: ``--name VALUE`` or ``--name=VALUE``, without the program's name. If a flag is given
+            twice, the last value counts, except for a flag that may be given several times.
+        environ: contains the twins; an empty twin counts as not given.
 
     Raises:
-        BadFlag: something given is not allowed, or something needed is missing.
+        BadFlag: a flag is unknown or has a bad value, or a required flag is missing.
         HelpAsked: ``--help`` is in `argv`.
     """
     given = _given(argv, {flag.name: flag for flag in flags if not flag.secret}, flags)

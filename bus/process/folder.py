@@ -1,7 +1,7 @@
-"""A folder that one process alone uses, and that only its owner may look into.
+"""A folder that only one process uses, and that only its owner can read.
 
-State and bus folders hold conversations, and sockets that take commands. A folder that another
-user owns or may write into can be exchanged under the process that uses it.
+State and bus folders contain conversations, and sockets that take commands. If another user owns a
+folder or may write into it, that user can replace the folder while the process uses it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from bus.process.entry import CannotStart
 
 LOCK_NAME = "lock"
-# What weir keeps in these folders; other files there are the user's.
+# The files of weir in these folders; all other files belong to the user.
 _KEPT = ("weir.db*", "up-*.json", "watchdog.ndjson*", "*lock", "bus")
 _ROOT = 0
 
@@ -32,18 +32,18 @@ class FolderUnusable(CannotStart):
 
 @contextlib.contextmanager
 def claimed(folder: Path, flag: str, user: str, lock: str = LOCK_NAME) -> Iterator[Path]:
-    """Make `folder` (for its owner alone) if need be, and hold it until the end of the block.
+    """Create `folder` for its owner alone if it is missing, and lock it for the block.
 
-    The hold is an flock: it ends with the process, however that ends.
+    The lock is an flock: it ends with the process, however the process ends.
 
     Args:
-        folder: the folder to claim.
-        flag: the flag it was given by, for the message of an error.
-        user: what holds it, in words.
+        folder: the folder to lock.
+        flag: the flag that gave the folder, for the message of an error.
+        user: describes the holder of the lock, for the message of an error.
         lock: name of the file that is locked.
 
     Raises:
-        FolderInUse: another process holds the folder.
+        FolderInUse: another process has locked the folder.
         FolderUnusable: the folder cannot be used, or is not safe.
     """
     make_private(folder, flag)
@@ -59,14 +59,14 @@ def claimed(folder: Path, flag: str, user: str, lock: str = LOCK_NAME) -> Iterat
 
 
 def make_private(folder: Path, flag: str) -> None:
-    """Make `folder` if need be, and take every right on it and on weir's files from other users.
+    """Create `folder` if it is missing; take all rights of other users on it and weir's files.
 
     Args:
-        folder: the folder to make.
-        flag: the flag it was given by, for the message of an error.
+        folder: the folder to create.
+        flag: the flag that gave the folder, for the message of an error.
 
     Raises:
-        FolderUnusable: it cannot be used, or is not safe.
+        FolderUnusable: the folder cannot be used, or is not safe.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def check_owner(folder: Path, flag: str) -> None:
     """Refuse a folder that another user owns or may write into; a missing folder passes.
 
     Raises:
-        FolderUnusable: another user does, or the folder cannot be looked at.
+        FolderUnusable: another user owns it or may write into it, or it cannot be inspected.
     """
     try:
         _check(folder, flag)
@@ -110,7 +110,11 @@ def _check(folder: Path, flag: str) -> None:
 
 
 def _close_to_group(folder: Path, flag: str) -> None:
-    """Close a folder of this user's, made under a umask of 002, unless others have used it."""
+    """Remove the group's rights on a folder that this user made with a umask of 002.
+
+    Raises:
+        FolderUnusable: the folder contains a file of another user.
+    """
     folder.chmod(0o700)
     for path in folder.iterdir():
         if (owner := path.lstat().st_uid) not in (os.geteuid(), _ROOT):
@@ -121,7 +125,7 @@ def _close_to_group(folder: Path, flag: str) -> None:
 
 
 def _close_to_others(path: Path) -> None:
-    # A link may lead nowhere, and some file systems (exFAT) have no modes of their own.
+    # A symbolic link may be broken, and some file systems (exFAT) have no modes.
     with contextlib.suppress(FileNotFoundError, PermissionError):
         found = path.stat()
         mode = stat.S_IMODE(found.st_mode)
@@ -155,4 +159,4 @@ def _hold(held: int, folder: Path, flag: str, user: str) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise FolderUnusable(f"{flag}: {str(folder)!r}: {error.strerror}") from error
-        # A full disk: the pid is only for the message above.
+        # A full disk is no reason to stop: the pid is only needed for the message above.

@@ -1,7 +1,8 @@
-"""Tells a service manager that a loop turns, and how late it is: systemd's sd_notify protocol.
+"""Reports to a service manager that a loop turns, and its lag, by systemd's sd_notify.
 
-The manager names a Unix datagram socket in ``NOTIFY_SOCKET``; ``WATCHDOG=1`` sent there is a sign
-of life. `weir up` is such a manager, and systemd is one for a service that it runs by itself.
+The manager names a Unix datagram socket in ``NOTIFY_SOCKET``; the message ``WATCHDOG=1`` there
+means that the process is alive. `weir up` is such a manager, and so is systemd for a service that
+it runs directly.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _SAY_EVERY_S = 0.5
 
 
 class Notifier:
-    """One end of a manager's socket; without an address nothing is sent.
+    """Sends messages to a manager's socket; without an address it sends nothing.
 
     Args:
         address: a path, or ``@NAME`` for an abstract socket; empty for none.
@@ -32,26 +33,27 @@ class Notifier:
             self._socket.setblocking(False)
 
     def say(self, *lines: str) -> None:
-        """Send assignments, ``READY=1`` for one, in one message."""
+        """Send assignments such as ``READY=1``, all in one message."""
         if self._socket is None:
             return
         try:
             self._socket.sendto("\n".join(lines).encode(), self._address)
         except OSError:
-            # The manager is gone or behind. Neither may stop the loop, and it counts silence.
+            # The manager is gone or slow. This must not stop the loop, and the manager notices
+            # silence.
             return
 
 
 class Heart:
-    """Beaten by a loop each time it comes round; says so, with the worst lag since it last did.
+    """Counts the turns of a loop, and reports them with the worst lag since the last report.
 
     Args:
-        notifier: where to say it.
-        period_s: how long the loop sleeps between two beats; what is over that is lag.
+        notifier: sends the reports.
+        period_s: how long the loop sleeps between two turns; any longer time is lag.
         clock: monotonic, in seconds.
 
     Attributes:
-        late_s: by how much the last turn was late.
+        late_s: by how many seconds the last turn was late.
     """
 
     def __init__(

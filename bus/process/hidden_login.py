@@ -1,4 +1,4 @@
-"""Moves a login from a URL on the command line to where a process list does not show it."""
+"""Moves a login from a URL on the command line to the environment, which `ps` does not show."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _URL_FLAGS = ("--upstream", "--url", "--server")
 
 
 def hide_login(words: Sequence[str]) -> None:
-    """Start this program anew with the login in its environment, if `words` have one.
+    """If `words` contain a login, execute this program again with the login in its environment.
 
-    The process keeps its number. Nothing happens where `words` are not its command line.
+    The process keeps its pid. Nothing happens if `words` are not the command line of this process.
     """
     clean, login = without_login(words)
     before = sys.orig_argv[1 : len(sys.orig_argv) - len(words)]
@@ -29,7 +29,7 @@ def hide_login(words: Sequence[str]) -> None:
 
 
 def without_login(words: Sequence[str]) -> tuple[list[str], Login | None]:
-    """Return a command line without logins, and the login of the URL that counts: the last."""
+    """Return a command line without logins, and the login of the last URL: the last URL counts."""
     clean: list[str] = []
     login: Login | None = None
     before = ""
@@ -54,4 +54,4 @@ def _origin(value: str) -> Origin | None:
     try:
         return Origin.parse(value)
     except BadFlag:
-        return None  # refused where the flag is read
+        return None  # an invalid URL is refused later, where the flag is read

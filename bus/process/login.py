@@ -1,4 +1,4 @@
-"""The name and password of a protected upstream, which protect weir's own routes as well."""
+"""The user name and password of a protected upstream, which also protect weir's own routes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Login(Struct, frozen=True):
         return f"Basic {b64encode(self._pair).decode()}"
 
     def admits(self, authorization: str | None, token: str | None) -> bool:
-        """Tell whether a request may pass, by its header or its ``?auth_token``.
+        """Return whether an ``Authorization`` header or an ``?auth_token`` is right.
 
-        Either holds ``user:password`` in base64; the header wins where both are given.
+        Both contain ``user:password`` in base64. If both are given, the header counts.
         """
         if authorization:
             scheme, given = authorization[: len(_SCHEME)], authorization[len(_SCHEME) :]

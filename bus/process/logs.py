@@ -9,12 +9,12 @@ import sys
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-# Line ends, what a terminal obeys, and what turns the direction of a text.
+# Line ends, terminal control characters, and characters that change the direction of text.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class OneLine(logging.Formatter):
-    """Keeps a record on one line, and harmless to a terminal, whatever somebody puts into it."""
+    """Formats a record as one line without control characters, whatever its text."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
@@ -22,11 +22,11 @@ class OneLine(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Log to standard error from `level` on."""
+    """Log to standard error, from `level` upwards."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine(FORMAT))
     logging.basicConfig(level=level.upper(), handlers=[handler])
-    # urllib3 logs every request at debug, URL and all.
+    # urllib3 logs every request at debug, including the URL.
     logging.getLogger("urllib3").setLevel(logging.WARNING)
-    # It logs a traceback of each head that it does not fully understand.
+    # It logs a traceback for each response head that it cannot fully parse.
     logging.getLogger("urllib3.connection").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""The folders that the environment gives a process: where it was started, and the user's home."""
+"""The folders that a process gets from its environment: the start folder and the user's home."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 
 
 def start_folder(environ: Mapping[str, str]) -> str:
-    """Return the folder of requests and sessions that name none.
+    """Return the folder for requests and sessions that name no folder.
 
-    A folder that was deleted, as a git worktree is, goes by the name that the shell gave it.
+    If the folder was deleted, as a git worktree may be, the shell's name for it is returned.
     """
     return as_text(start_path(environ))
 
 
 def start_path(environ: Mapping[str, str]) -> str:
-    """Return the same folder as a path, for the environment of other processes."""
+    """Return the same folder as a path, for the environment of child processes."""
     try:
         return os.getcwd()
     except FileNotFoundError:
@@ -26,7 +26,7 @@ def start_path(environ: Mapping[str, str]) -> str:
 
 
 def leave_deleted_folder() -> None:
-    """Go to ``/`` if the working folder was deleted: libraries ask where they are."""
+    """Change to ``/`` if the working folder was deleted: libraries need a working folder."""
     try:
         os.getcwd()
     except FileNotFoundError:
@@ -34,7 +34,7 @@ def leave_deleted_folder() -> None:
 
 
 def home_folder(environ: Mapping[str, str]) -> Path | None:
-    """Return the user's home; None without ``HOME`` and without an entry in ``passwd``."""
+    """Return the user's home; None if there is neither ``HOME`` nor an entry in ``passwd``."""
     named = environ.get("HOME", "")
     if os.path.isabs(named):
         return Path(named)
@@ -45,5 +45,5 @@ def home_folder(environ: Mapping[str, str]) -> Path | None:
 
 
 def as_text(path: str) -> str:
-    r"""Return a path as JSON and headers can hold it: ``\xff`` in place of what is not UTF-8."""
+    r"""Return a path for JSON and headers: ``\xff`` replaces each byte that is not UTF-8."""
     return os.fsencode(path).decode(errors="backslashreplace")

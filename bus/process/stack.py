@@ -6,7 +6,7 @@ import faulthandler
 
 
 def show_stack_at_abort() -> None:
-    """Have SIGABRT print where every thread stands, even where the loop does not turn."""
-    # Enabling alone changes nothing where it has been enabled before a fork.
+    """Make SIGABRT print the stack of every thread, even while the loop does not turn."""
+    # Without this, `enable` has no effect in a forked process whose parent has enabled it.
     faulthandler.disable()
     faulthandler.enable()

@@ -1,10 +1,10 @@
-"""The sending end of a bus, bounded in what its peers may subscribe to.
+"""The sending end of the bus, with a bound on the subscriptions of its peers.
 
-A SUB may send any number of subscriptions, and ZeroMQ keeps them all; there is no way to refuse
-one, nor to cut off a single peer. So the socket is an XPUB, which shows each new topic to its
-owner. A subscriber of weir asks for one topic, the empty one. Past `MOST_TOPICS` the socket is
-closed and bound anew: ZeroMQ forgets what was asked for, and subscribers of weir come again within
-200 ms and repair the gap. What they miss meanwhile is in the journal.
+A SUB socket may send any number of subscriptions, and ZeroMQ keeps them all. ZeroMQ can neither
+refuse a subscription nor disconnect a single peer. So this socket is an XPUB, which shows each new
+topic to its owner. A subscriber of weir subscribes to one topic, the empty one. Past `MOST_TOPICS`
+topics the socket is closed and bound again. ZeroMQ then forgets all subscriptions; the subscribers
+of weir connect again within 200 ms and repair the gap from the journal.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class Broadcast:
         self._socket: zmq.Socket[bytes] | None = publisher_socket(context, address)
 
     def send(self, data: bytes) -> None:
-        """Send a frame; what is sent while there is no socket is a gap, as a drop would be."""
+        """Send a frame; while there is no socket, the frame is lost and leaves a gap."""
         if self._socket is not None:
             self._socket.send(data, zmq.NOBLOCK)
 
     def tend(self) -> None:
-        """Count what peers subscribe to; to be called often."""
+        """Count the topics that peers subscribe to; to be called often."""
         for _ in range(2 * MOST_TOPICS):
             if self._socket is None:
                 return
@@ -60,12 +60,12 @@ class Broadcast:
                 self._begin_anew()
 
     def close(self, linger_ms: int) -> None:
-        """Send what waits for so long at most, and close."""
+        """Close the socket, after at most `linger_ms` for frames that are still queued."""
         if self._socket is not None:
             self._socket.close(linger_ms)
 
     def _may_begin_anew(self) -> bool:
-        """Tell whether subscribers had time to hear something since the last time."""
+        """Return whether subscribers had time to receive frames since the socket was bound."""
         age_s = time.monotonic() - self._bound_at
         return age_s >= _LEAST_AGE_S or self._topics > 16 * MOST_TOPICS
 
@@ -80,7 +80,7 @@ class Broadcast:
             self._socket.close(0)
         self._socket, self._topics = None, 0
         end = time.monotonic() + _FREE_WITHIN_S
-        # ZeroMQ closes in a thread of its own; until then a TCP port is taken.
+        # ZeroMQ closes the socket in a thread of its own; until then the TCP port is in use.
         while self._socket is None:
             try:
                 self._socket = publisher_socket(self._context, self._address)

@@ -1,8 +1,8 @@
-"""Both ends of the ZeroMQ guide's Clone pattern: a snapshot of the state, then later events.
+"""Both ends of the ZeroMQ guide's Clone pattern: first a snapshot of the state, then later events.
 
-The subscriber receives the source's events already when it asks for the snapshot, so no event is
-lost between the two. With the snapshot come the events before it that the journal still holds: a
-worker that joins can then resume exactly the readers that another worker served.
+The subscriber already receives the source's events when it asks for the snapshot, so no event is
+lost between the two. With the snapshot come the earlier events that are still in the journal. So a
+worker that joins can resume readers that another worker has served before.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 
 
 class Cloned(Struct, frozen=True):
-    """What a worker joins with.
+    """The state with which a worker joins.
 
     Attributes:
-        snapshot: what is.
-        journal: the events right before it, in order and without a hole; perhaps none.
+        snapshot: of the source's ledger.
+        journal: the events right before the snapshot, in order and without a gap; possibly empty.
     """
 
     snapshot: Snapshot
@@ -32,7 +32,7 @@ class Cloned(Struct, frozen=True):
 
 
 def answer(publisher: Publisher) -> bytes:
-    """Return a snapshot of all that `publisher` has published."""
+    """Return a snapshot of the state after all events that `publisher` has published."""
     publisher.flush()
     tail = publisher.journal.tail - 1
     return snapshot.encode(
@@ -41,10 +41,10 @@ def answer(publisher: Publisher) -> bytes:
 
 
 def fetch(requester: Requester) -> Cloned:
-    """Return what the processor knows.
+    """Fetch the processor's snapshot and journal.
 
     Raises:
-        CannotRepair: the processor gives no snapshot.
+        CannotRepair: the processor sends no snapshot.
     """
     try:
         found = snapshot.decode(requester.insist(SnapshotGet()).body)
@@ -56,7 +56,7 @@ def fetch(requester: Requester) -> Cloned:
 
 
 def _journal(requester: Requester, found: Snapshot) -> list[Envelope]:
-    """Return what the journal holds; in a storm it may have lost its oldest by now."""
+    """Fetch the journal's events; empty if a storm has already pushed some of them out."""
     try:
         return replay.fetch(requester, found.epoch, found.tail, found.seq)
     except CannotRepair:

@@ -1,7 +1,7 @@
 """Frames of the PUB socket, as msgpack.
 
-A frame is a `Batch` of envelopes, contiguous in seq, or a `Heartbeat`. Batching is what makes
-the bus faster than one message an event; a lone event still leaves at once.
+A frame is a `Batch` of envelopes with contiguous seqs, or a `Heartbeat`. Sending batches is faster
+than sending one message for each event; a single event is still sent at once.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from bus.malformed import MALFORMED
 
 
 class Batch(Struct, frozen=True, array_like=True, gc=False, tag=1):
-    """Envelopes of one source and epoch, in order and without a hole."""
+    """Envelopes of one source and epoch, in order and without a gap."""
 
     envelopes: list[Envelope]
 
 
 class Heartbeat(Struct, frozen=True, array_like=True, tag=2):
-    """Sent every second: the source lives, and `seq` is the last it has published."""
+    """Sent every second: the source is alive, and `seq` is its last published event."""
 
     source: str
     epoch: str
@@ -34,7 +34,7 @@ Frame = Batch | Heartbeat
 
 
 class MalformedFrame(ValueError):
-    """The bytes are no frame of this bus."""
+    """The bytes are not a frame of this bus."""
 
 
 encode: Callable[[Frame], bytes] = msgspec.msgpack.Encoder().encode
@@ -42,10 +42,10 @@ _decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
 
 
 def decode(data: bytes) -> Frame:
-    """Return the frame that `data` holds.
+    """Decode a frame.
 
     Raises:
-        MalformedFrame: it holds none.
+        MalformedFrame: `data` is not a frame.
     """
     try:
         return _decoder.decode(data)

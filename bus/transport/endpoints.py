@@ -1,4 +1,4 @@
-"""Where a processor's two sockets are: events (PUB) and commands (ROUTER)."""
+"""The addresses of a processor's two sockets: events (PUB) and commands (ROUTER)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 _TCP_ALLOWED = "allowed is tcp://HOST:PORT with a port of 1 to 65534"
-_IPC_PATH_MAX = 107  # sun_path of a Unix socket, less its closing NUL
+_IPC_PATH_MAX = 107  # the size of a Unix socket's sun_path, without the closing NUL
 
 
 class InvalidEndpoint(ValueError):
-    """A bus address that cannot be used; the message says why and what is allowed."""
+    """A bus address cannot be used; the message gives the reason and what is allowed."""
 
 
 class Endpoints(Struct, frozen=True):
@@ -24,25 +24,25 @@ class Endpoints(Struct, frozen=True):
 
     @property
     def url(self) -> str:
-        """The bus address, as `parse` reads it."""
+        """The bus address in the form that `parse` takes."""
         return self.events.removesuffix("/events")
 
     @property
     def folder(self) -> Path | None:
-        """The folder of its two sockets, None where they are TCP ports."""
+        """The folder of the two sockets, None if they are TCP ports."""
         path = self.url.removeprefix("ipc://")
         return None if path == self.url else Path(path)
 
     @classmethod
     def parse(cls, url: str) -> Endpoints:
-        """Read a bus address.
+        """Parse a bus address.
 
         Args:
-            url: ``ipc:///FOLDER`` (two sockets in that folder) or ``tcp://HOST:PORT`` with a
+            url: ``ipc:///FOLDER`` (two sockets in this folder) or ``tcp://HOST:PORT`` with a
                 loopback host (events on PORT, commands on PORT + 1).
 
         Raises:
-            InvalidEndpoint: it is neither.
+            InvalidEndpoint: `url` is neither.
         """
         if url.startswith("ipc://"):
             return cls._ipc(url)

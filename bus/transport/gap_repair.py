@@ -57,11 +57,11 @@ TRY_AGAIN_S = 1.0
 
 
 class Nothing(Struct, frozen=True):
-    """There is nothing to deliver and nothing to ask."""
+    """There is nothing to deliver, and nothing to ask."""
 
 
 class Missing(Struct, frozen=True):
-    """Ask for the events after seq `after` up to and with `upto`."""
+    """Ask for the events after seq `after`, up to and including seq `upto`."""
 
     source: str
     epoch: str
@@ -70,13 +70,13 @@ class Missing(Struct, frozen=True):
 
 
 class NeedSnapshot(Struct, frozen=True):
-    """Ask for a snapshot, and take it in."""
+    """Ask for a snapshot, and load it."""
 
 
 class Replayed(Struct, frozen=True):
-    """The events that were missing, in order.
+    """The answer to `Missing`: the events, in order.
 
-    Events that are left out of `envelopes` count as lost; `why` says why they are.
+    Missing events that are not in `envelopes` count as lost; `why` gives the reason.
     """
 
     envelopes: list[Envelope]
@@ -84,7 +84,7 @@ class Replayed(Struct, frozen=True):
 
 
 class Joined(Struct, frozen=True):
-    """A snapshot is taken in, which covers all events of an epoch up to `seq`."""
+    """The answer to `NeedSnapshot`: a snapshot is loaded, which covers `epoch` up to `seq`."""
 
     source: str
     epoch: str
@@ -92,14 +92,14 @@ class Joined(Struct, frozen=True):
 
 
 class Unanswered(Struct, frozen=True):
-    """There is no answer now; `gone`: because there is no processor to ask."""
+    """The source sent no answer; `gone`: because no processor runs."""
 
     why: str
     gone: bool = False
 
 
 Deliver = Batch
-"""Its envelopes follow what was delivered before, without a gap; mostly it is the frame itself."""
+"""These envelopes follow the delivered ones without a gap; mostly they are the frame itself."""
 Question = Missing | NeedSnapshot
 Outcome = Deliver | Nothing | Missing | NeedSnapshot
 Answer = Replayed | Joined | Unanswered
@@ -120,7 +120,7 @@ class _Case(Enum):
 
 
 class _Arrived(NamedTuple):
-    """A frame, and when it came; a heartbeat has no envelopes and begins after its seq."""
+    """A frame, and when it came. A heartbeat has no envelopes, and `first` is its seq + 1."""
 
     source: str
     epoch: str
@@ -137,7 +137,7 @@ class GapRepair:
     """Puts the frames of any number of sources in order.
 
     Attributes:
-        sources: what is known of each source, by its name.
+        sources: the state of each source, by its name.
     """
 
     def __init__(self) -> None:
@@ -145,7 +145,7 @@ class GapRepair:
         self._asked: tuple[_Case, _Arrived] | None = None
 
     def take(self, frame: Frame, now: float) -> Outcome:
-        """Return what a frame that came at `now` leads to."""
+        """Return the outcome of a frame that came at `now`."""
         if isinstance(frame, Heartbeat):
             return self._place(_Arrived(frame.source, frame.epoch, frame.seq + 1, [], now))
         envelopes = frame.envelopes
@@ -160,14 +160,14 @@ class GapRepair:
         return frame
 
     def answer(self, answer: Answer, now: float) -> Outcome:
-        """Return what the answer to the last question leads to; the answer came at `now`."""
+        """Return the outcome of the answer to the last question; the answer came at `now`."""
         asked, self._asked = self._asked, None
         if isinstance(answer, Joined):
             self._stand(answer, now)
         elif isinstance(answer, Unanswered) and (asked is None or asked[0] is not _Case.GAP):
             log.warning("no snapshot can be had: %s", answer.why)
         if asked is None:
-            return NOTHING  # the caller has asked before the first frame
+            return NOTHING  # the caller asked for a snapshot before the first frame
         case, arrived = asked
         if isinstance(answer, Replayed):
             return self._replayed(arrived, answer)
@@ -208,7 +208,7 @@ class GapRepair:
     def _drop(self, arrived: _Arrived) -> Outcome:
         state = self.sources[arrived.source]
         if arrived.epoch == state.epoch:
-            state.upto = max(state.upto, arrived.last)  # what is dropped is missing as well
+            state.upto = max(state.upto, arrived.last)  # dropped events are missing as well
         return NOTHING
 
     # What an answer leads to

@@ -1,4 +1,4 @@
-"""Sends and waits on ZeroMQ sockets, for publisher, subscriber, requester and responder."""
+"""Sending and waiting on ZeroMQ sockets, for publisher, subscriber, requester and responder."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any, Protocol
 import gevent
 import zmq
 
-_READ = 1  # as libev names events
+_READ = 1  # libev's number for "readable"
 
 
 class FrameSender(Protocol):
-    """Takes frames, and drops what it has no room for, as `bus.transport.broadcast` does."""
+    """Sends frames, and drops a frame if its buffer is full; see `bus.transport.broadcast`."""
 
     def send(self, data: bytes) -> object:
         """Send a frame, without waiting."""
 
 
 class EventInlet:
-    """The inlet of events.
+    """Receives the frames of a bus.
 
     Args:
-        socket: a SUB socket, no green one: to wait for each message in a green socket costs more
-            than all else that is done for the message.
-        before_wait: called whenever all that has come is received.
+        socket: a plain SUB socket, not a green one: waiting for each message in a green socket
+            costs more than all other work on the message.
+        before_wait: called whenever all available frames are received.
     """
 
     def __init__(
@@ -35,10 +35,11 @@ class EventInlet:
         self._before_wait = before_wait
 
     def receive(self) -> bytes:
-        """Return the next frame; while there is none, other greenlets run.
+        """Return the next frame; other greenlets run while there is none.
 
-        ZeroMQ's descriptor becomes readable when something changes after an attempt to receive.
-        So it is safe to wait only after an attempt that found nothing, if no one else attempts.
+        ZeroMQ's file descriptor becomes readable when something changes after an attempt to
+        receive. So it is safe to wait only after an attempt that found nothing, and only if this
+        greenlet alone receives.
         """
         while True:
             try:
@@ -63,7 +64,7 @@ class Link:
         self.socket = socket
 
     def send(self, *frames: bytes) -> bool:
-        """Send a message without waiting; return whether somebody is there that takes it."""
+        """Send a message without waiting; return whether a peer is connected that accepts it."""
         try:
             self.socket.send_multipart(frames, zmq.NOBLOCK)
         except zmq.ZMQError:
@@ -71,5 +72,5 @@ class Link:
         return True
 
     def receive(self) -> list[bytes]:
-        """Return the frames of the next message; while there is none, other greenlets run."""
+        """Return the frames of the next message; other greenlets run while there is none."""
         return self.socket.recv_multipart()

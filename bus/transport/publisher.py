@@ -1,4 +1,4 @@
-"""The publishing end: gives each event its place in the order and sends it in batches."""
+"""The publishing end: gives each event its seq and sends events in batches."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _JOURNAL_BYTES = 32 * 1024 * 1024
 
 
 class Publisher:
-    """Publishes events of one source.
+    """Publishes the events of one source.
 
-    Events that arrive before the deferred flush leave together, in frames of at most
-    `BATCH_BYTES`; a lone event waits for nothing but the end of the current loop turn.
+    Events that are published before the deferred flush are sent together, in frames of at most
+    `BATCH_BYTES`. A single event only waits for the end of the current loop turn.
 
     Args:
         outlet: sends frames to every subscriber.
         source: id of this processor.
-        defer: runs a function at the end of the current loop turn; called directly if None.
+        defer: runs a function at the end of the current loop turn; None: it runs at once.
 
     Attributes:
         epoch: names this start of the source.
-        seq: of the last event published.
-        journal: the latest of them, at the position of their seq, for replay.
+        seq: of the last published event.
+        journal: the latest events, each at the position of its seq, for replay.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Publisher:
         project: str | None = None,
         workspace: str | None = None,
     ) -> Envelope:
-        """Put `event` next in the order, and send it."""
+        """Give `event` the next seq, and send it."""
         self.seq += 1
         now = time.time_ns()
         envelope = Envelope(
@@ -76,18 +76,18 @@ class Publisher:
         return envelope
 
     def remember(self, event: Event, directory: str | None, project: str | None) -> None:
-        """Enter into the ledger the removal of an entity that an earlier epoch has published."""
+        """Add to the ledger the removal of an entity that was published in an earlier epoch."""
         before = Envelope(self.source, "", 0, time.time_ns(), directory, project, None, event)
         self.ledger.note_gone(before)
 
     @property
     def ledger(self) -> Ledger:
-        """The state that all sent events lead to; a gateway that joins late gets it."""
+        """The state after all sent events; a gateway that joins late gets it."""
         self._fold()
         return self._ledger
 
     def flush(self) -> None:
-        """Send what waits."""
+        """Send the events that wait."""
         pending, size = self._pending, self._pending_bytes
         if pending:
             self._pending, self._pending_bytes = [], 0
@@ -97,19 +97,19 @@ class Publisher:
             self._send(Batch(pending))
 
     def heartbeat(self) -> None:
-        """Say that this source lives, and what its last seq is."""
+        """Send a heartbeat with the last seq."""
         self.flush()
         self._fold()
         self.journal.let_go(time.monotonic())
         self._send(Heartbeat(self.source, self.epoch, self.seq, time.time_ns()))
 
     def close(self) -> None:
-        """Send what waits, and nothing from then on."""
+        """Send the events that wait; later events are not sent."""
         self.flush()
         self._closed = True
 
     def _fold(self) -> None:
-        """Take into the ledger what was sent since: deltas in a row cost next to nothing there."""
+        """Add sent events to the ledger together: consecutive deltas then cost little."""
         unfolded, self._unfolded = self._unfolded, []
         self._ledger.note(unfolded)
 

@@ -1,4 +1,4 @@
-"""Both ends of a replay: the source answers from its journal, the subscriber asks for a gap."""
+"""Both ends of a replay: the source answers from its journal, the subscriber fetches a gap."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _ANSWER_BYTES = 1024 * 1024
 
 
 class CannotRepair(Exception):
-    """A gap stays a gap: its source is gone, or has forgotten what was in it."""
+    """A gap cannot be repaired: its source is gone, or has dropped the missing events."""
 
 
 class NobodyThere(CannotRepair):
-    """The gap's source answers no commands at all."""
+    """No processor answers commands."""
 
 
 def answer(publisher: Publisher, command: Replay) -> bytes:
-    """Return a frame with what follows `command.after`, as much as one answer takes.
+    """Return a frame with the events after `command.after`, as many as fit in one answer.
 
     Raises:
-        CommandFailed: that epoch is over, or the journal no longer reaches so far back.
+        CommandFailed: the epoch is over, or the journal has dropped some of these events.
     """
     if command.epoch != publisher.epoch:
         raise CommandFailed("not_found", f"epoch {command.epoch} is over")
@@ -45,10 +45,10 @@ def answer(publisher: Publisher, command: Replay) -> bytes:
 
 
 def fetch(requester: Requester, epoch: str, after: int, upto: int) -> list[Envelope]:
-    """Return the envelopes after seq `after` up to and with `upto`.
+    """Fetch the envelopes after seq `after`, up to and including seq `upto`.
 
     Raises:
-        CannotRepair: the source does not give these envelopes.
+        CannotRepair: the source does not send these envelopes.
     """
     found: list[Envelope] = []
     while after < upto:

@@ -1,6 +1,6 @@
 """The asking end of the command channel (Majordomo's client): every request gets an answer.
 
-Every call has a deadline, and a processor that is gone is noticed without waiting for it.
+Every call has a deadline. If the processor is gone, a call fails before its deadline.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _RETRY_S = 0.05
 
 
 class ProcessorGone(Exception):
-    """Nobody is at the other end of the command channel."""
+    """There is no processor at the other end of the command channel."""
 
 
 class DeadlineExceeded(Exception):
@@ -39,15 +39,15 @@ class DeadlineExceeded(Exception):
 
 
 class Requester:
-    """Sends commands, many at once.
+    """Sends commands, many at the same time.
 
     Args:
         link: to the processor.
-        alive: tells whether the processor was heard lately; asked while an answer is awaited, once
-            it has answered nothing for `SILENT_S`.
+        alive: returns whether frames of the processor came lately. It is called while a call waits
+            and the processor has answered no request for `SILENT_S`.
         deadline_s: how long a call waits for its answer (at most `MAX_DEADLINE_S`).
-        restarts: how often the processor was seen to start anew. If that grows while an answer is
-            awaited, the processor is asked whether it still has the request.
+        restarts: returns how many restarts of the processor were seen. If the number grows while a
+            call waits, the processor is asked whether it still has the request.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Requester:
         self._alive = alive
         self._restarts = restarts
         self._deadline_s = min(deadline_s, MAX_DEADLINE_S)
-        self._answered_at = time.monotonic()  # a processor may be slow at its first request
+        self._answered_at = time.monotonic()  # the first request may take long
         self._ids = itertools.count(1)
         self._waiting: dict[int, AsyncResult[Answer]] = {}
         self._encode = msgspec.msgpack.Encoder().encode
@@ -71,9 +71,9 @@ class Requester:
         """Send `command` and wait for its answer.
 
         Raises:
-            CommandFailed: the processor refused it.
-            ProcessorGone: there is no processor, or it went away meanwhile.
-            DeadlineExceeded: no answer within the deadline.
+            CommandFailed: the processor refused the command.
+            ProcessorGone: there is no processor, or it ended meanwhile.
+            DeadlineExceeded: no answer came within the deadline.
         """
         with self._expected(command) as (request, result):
             self._send(request)
@@ -81,16 +81,16 @@ class Requester:
             return _done(self._wait(request, result, left_s))
 
     def insist(self, command: Command) -> Done:
-        """Ask, patiently, what may be asked twice: a busy processor may answer late.
+        """Send a command that may be repeated; wait longer, since a busy processor answers late.
 
-        Heartbeats do not count, since the greenlet that receives them may be waiting here.
-        The question goes out again after a while: a processor that was restarted has lost it, and
-        after a restart the two sockets do not come back at once.
+        Heartbeats are ignored here, since this may be the greenlet that receives them. The command
+        is sent again after a while: a restarted processor has lost it, and after a restart the two
+        sockets do not reconnect at the same moment.
 
         Raises:
-            CommandFailed: the processor refused it.
+            CommandFailed: the processor refused the command.
             ProcessorGone: there is no processor.
-            DeadlineExceeded: no answer within `PATIENCE_S`.
+            DeadlineExceeded: no answer came within `PATIENCE_S`.
         """
         with self._expected(command) as (request, result):
             for _ in range(_QUESTIONS):
@@ -100,7 +100,7 @@ class Requester:
         raise DeadlineExceeded(f"no answer from the processor within {PATIENCE_S:g} s")
 
     def run(self) -> None:
-        """Receive answers for ever; a greenlet of its own."""
+        """Receive answers for ever, in a greenlet of its own."""
         while True:
             data = b"".join(self._link.receive())
             try:
@@ -114,7 +114,7 @@ class Requester:
 
     @contextmanager
     def _expected(self, command: Command) -> Iterator[tuple[Request, AsyncResult[Answer]]]:
-        """Number a command, and have its answer taken as long as that is waited for."""
+        """Number a command, and accept its answer until the end of the block."""
         request = Request(next(self._ids), command)
         result: AsyncResult[Answer] = AsyncResult()
         self._waiting[request.id] = result
@@ -154,10 +154,11 @@ class Requester:
     def _check_open(
         self, request: Request, result: AsyncResult[Answer], deadline_s: float
     ) -> None:
-        """Ask a processor that was started anew whether it has a request.
+        """Ask a restarted processor whether it has a request.
 
-        The channel keeps the order. So the request has arrived before this question, or was lost
-        with the last start of the processor; and an answer has arrived before the answer to this.
+        The channel keeps the order of messages. So the request has either arrived before this
+        question or was lost in the restart. If the request was answered, its answer arrives before
+        the answer to this question.
         """
         is_open = self.call(IsOpen(request.id), deadline_s).body == b"true"
         if not is_open and not result.ready():

@@ -1,4 +1,4 @@
-"""The answering end of the command channel: one greenlet a command, and always an answer."""
+"""The answering end of the command channel: a greenlet for each command, and always an answer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from bus.transport.link import Link
 
 log = logging.getLogger("weir.bus")
 
-# Each takes tens of megabytes for a moment.
+# Each of these commands takes tens of megabytes for a moment.
 _BULKY = (Replay, SnapshotGet)
 _BULKY_AT_ONCE = 2
 
@@ -36,7 +36,7 @@ Handler = Callable[[Command], AnswerBody | tuple[bytes, str | None]]
 
 
 class _RequestId(msgspec.Struct, array_like=True):
-    """As much of a request as an answer needs, when the rest of it is malformed."""
+    """The first field of a request, enough to answer when the rest is malformed."""
 
     id: int
 
@@ -45,9 +45,8 @@ class Responder:
     """Answers the commands of all requesters.
 
     Args:
-        link: to the requesters; a message begins with the name of its peer.
-        handler: carries a command out; returns the JSON body and a cursor, or raises
-            `CommandFailed`.
+        link: to the requesters; a message begins with the name of its sender.
+        handler: executes a command; returns the JSON body and a cursor, or raises `CommandFailed`.
     """
 
     def __init__(self, link: Link, handler: Handler) -> None:
@@ -61,12 +60,12 @@ class Responder:
         self._decode_id = msgspec.msgpack.Decoder(_RequestId).decode
 
     def run(self) -> None:
-        """Receive commands for ever; a greenlet of its own."""
+        """Receive commands for ever, in a greenlet of its own."""
         while True:
             for _ in range(COMMANDS_A_TURN):
                 peer, *frames = self._link.receive()
                 gevent.spawn(self._serve, peer, b"".join(frames))
-            gevent.sleep(0)  # to receive what has come already lets no other greenlet run
+            gevent.sleep(0)  # receiving a message that has already come lets no other greenlet run
 
     def _serve(self, peer: bytes, data: bytes) -> None:
         try:

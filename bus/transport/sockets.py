@@ -1,8 +1,8 @@
-"""The four sockets of the bus, each with its high-water marks and linger stated.
+"""The four sockets of the bus, each with its high-water marks and linger.
 
-A PUB at its mark drops: that is by design, the gap in seq shows it and is repaired. A frame holds
-at most `bus.transport.publisher.BATCH_BYTES` (or one larger event), so a mark in frames also
-bounds bytes.
+A PUB socket drops frames at its high-water mark, by design: the gap in seq shows the loss, and is
+repaired. A frame has at most `bus.transport.publisher.BATCH_BYTES` (or one larger event), so a
+limit in frames also limits bytes.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ MAX_COMMAND_BYTES = 64 * 1024 * 1024
 def publisher_socket(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
     """Return a PUB socket bound to `address`, which shows subscriptions.
 
-    It is no green one: a send never waits, and what is subscribed to is looked at now and then.
+    It is a plain socket, not a green one: a send never waits, and subscriptions are polled.
     """
     socket = context.socket(zmq.XPUB, socket_class=zmq.Socket)
     socket.set(zmq.SNDHWM, EVENTS_HWM)
-    # What peers send is subscriptions alone: few bytes, and not many at once.
+    # Peers send subscriptions only: few bytes, and not many at once.
     socket.set(zmq.RCVHWM, 1)
     socket.set(zmq.MAXMSGSIZE, MAX_SUBSCRIPTION_BYTES)
     socket.set(zmq.LINGER, 0)
@@ -33,10 +33,11 @@ def publisher_socket(context: zmq.Context[zmq.Socket[bytes]], address: str) -> z
 def subscriber_socket(
     context: zmq.Context[zmq.Socket[bytes]], addresses: list[str]
 ) -> zmq.Socket[bytes]:
-    """Return a SUB socket that takes everything from every address.
+    """Return a SUB socket that receives everything from every address.
 
-    A filtered subscription could not tell a drop from a gap in seq. It is no green socket: to
-    wait for each message in one costs more than all else that is done for the message.
+    With a filtered subscription, events that the filter removed would look like lost events. It is
+    a plain socket, not a green one: waiting for each message in a green socket costs more than all
+    other work on the message.
     """
     socket = context.socket(zmq.SUB, socket_class=zmq.Socket)
     socket.set(zmq.RCVHWM, EVENTS_HWM)
@@ -63,7 +64,7 @@ def responder_socket(context: zmq.Context[zmq.Socket[bytes]], address: str) -> z
 def requester_socket(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
     """Return a DEALER socket connected to `address`.
 
-    IMMEDIATE: a command is refused at once while no processor is connected, instead of queued.
+    IMMEDIATE: while no processor is connected, a command fails at once instead of being queued.
     """
     socket = context.socket(zmq.DEALER)
     socket.set(zmq.SNDHWM, COMMANDS_HWM)

@@ -1,4 +1,4 @@
-"""What a subscriber knows of each source that it hears."""
+"""What a subscriber knows of each source."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from functools import partial
 
 from msgspec import Struct, field
 
-# A late frame is of an epoch that ended while the frame was on its way: the last epoch, or one of
-# a few that ended at once. Of an older epoch, a snapshot says again that the epoch is over.
+# A late frame belongs to an epoch that ended while the frame was on its way: the previous epoch,
+# or one of a few epochs that ended in quick succession. A frame of a still older epoch leads to a
+# snapshot, which shows again that this epoch is over.
 MOST_OVER = 16
 
 
 class SourceCounts(Struct, kw_only=True):
-    """What is counted of one source.
+    """Counters of one source.
 
     Attributes:
         gaps: how often events were missing.
-        repaired: missing events that a replay brought.
+        repaired: missing events that came by a replay.
         lost: missing events that no replay can bring.
-        snapshots: how often a snapshot took the place of missing events.
-        restarts: changes of epoch seen.
+        snapshots: how often a snapshot replaced missing events.
+        restarts: how often the epoch changed.
     """
 
     gaps: int = 0
@@ -31,15 +32,15 @@ class SourceCounts(Struct, kw_only=True):
 
 
 class SourceState(SourceCounts):
-    """What is known of one source.
+    """The state of one source.
 
     Attributes:
         epoch: of its current start.
         seq: of the last event that was delivered, or that a snapshot covers.
         alive_at: when the last frame came, on the clock of the caller of `GapRepair`.
-        upto: the last seq known to be missing behind an open gap, else at most `seq`.
-        tried_at: when the last attempt to repair that gap failed, on the same clock.
-        over: epochs that have ended, the last `MOST_OVER`.
+        upto: the last missing seq of an open gap; at most `seq` if there is no open gap.
+        tried_at: when the last attempt to repair this gap failed, on the same clock.
+        over: the last `MOST_OVER` epochs that have ended.
     """
 
     epoch: str
@@ -51,5 +52,5 @@ class SourceState(SourceCounts):
 
     @property
     def is_broken(self) -> bool:
-        """Whether there is a gap that could not be repaired so far."""
+        """Whether there is a gap that is not repaired yet."""
         return self.upto > self.seq

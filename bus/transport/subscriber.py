@@ -15,13 +15,13 @@ log = logging.getLogger("weir.bus")
 
 
 class Subscriber:
-    """Receives from every source of one bus.
+    """Receives events from every source of one bus.
 
     Args:
         inlet: brings the frames.
 
     Attributes:
-        malformed: how many frames were.
+        malformed: how many frames were malformed.
     """
 
     def __init__(self, inlet: EventInlet) -> None:
@@ -32,7 +32,7 @@ class Subscriber:
 
     @property
     def sources(self) -> dict[str, SourceState]:
-        """What is known of each source, by its name."""
+        """The state of each source, by its name."""
         return self._order.sources
 
     @property
@@ -41,7 +41,7 @@ class Subscriber:
         return sum(state.restarts for state in self.sources.values())
 
     def receive(self) -> Outcome:
-        """Wait for one frame and return what it leads to; see `bus.transport.gap_repair`."""
+        """Wait for one frame, and return its outcome; see `bus.transport.gap_repair`."""
         try:
             frame = decode(self._next())
         except MalformedFrame as error:
@@ -52,7 +52,7 @@ class Subscriber:
         return self._take(frame, time.monotonic())
 
     def answer(self, answer: Answer) -> Outcome:
-        """Return what the answer to the last question leads to."""
+        """Return the outcome of the answer to the last question."""
         return self._order.answer(answer, time.monotonic())
 
     def alive(self, within_s: float) -> bool:
