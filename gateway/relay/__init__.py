@@ -1,22 +1,24 @@
-"""The relay, as a sans-I/O core.
+"""The relay, as a core without I/O.
 
-Laws it holds, each a property test:
+Laws, each tested as a property:
 
-1. Fold: at every frame boundary a client that applied the coalesced stream holds exactly the
-   state of one that applied every raw event.
-2. Barrier: per part, order is kept, and no delta merges across a snapshot or removal of it.
-3. Causality: what makes an entity precedes all else about it; nothing follows its removal.
+1. Fold: at every frame boundary, a client of the coalesced stream has exactly the state of a
+   client that applied every raw event.
+2. Barrier: events of a part keep their order, and no delta merges across a snapshot or the removal
+   of its part.
+3. Causality: the event that creates an entity precedes all others about it; none follows its
+   removal.
 4. Last words last: the end of a turn never overtakes text that preceded it.
-5. Never dropped: only deltas merge; only deltas and provisional snapshots that a later snapshot
-   of the same part replaces are dropped.
+5. Never dropped: only deltas merge; only deltas and provisional snapshots that a later snapshot of
+   the same part replaces are dropped.
 6. Bounded: a reader costs the same, however far it lags.
 7. Isolation: filters apply before coalescing and encoding; no reader delays another.
-8. Resume: a stream goes on exactly after the id that a reader names, wherever the cut fell.
+8. Resume: a stream continues exactly after the id that a reader names, wherever it was cut.
 
 Data flows one way: `bus.log` (every envelope once) → a reader's cursor → `view` (its filter) →
-`coalesce` → `frames`, with `mark` naming each place by an id. `relay` joins them, `enter` lets
-readers in, at the place that their last id names or by the ledger, `pacing` says how often further
-deltas leave.
+`coalesce` → `frames`. `mark` makes the event ids, `relay` connects these steps, and `enter`
+decides where a reader begins: at the position in its last id, or with upserts from the ledger.
+`pacing` decides how often further deltas are sent.
 """
 
 from bus.log import FellOff, Log

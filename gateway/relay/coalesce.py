@@ -1,20 +1,20 @@
-"""Coalescing: a pure function from a run of envelopes to a shorter run that means the same.
+"""Coalescing: a pure function from a run of envelopes to a shorter run with the same result.
 
-Theory of operation. A run is cut into stretches, per session, by *barriers*: every event that is
-neither a delta nor a snapshot of an entity, such as a part (`bus.events.policy`). Within a stretch
+Theory of operation. In each session, *barriers* divide a run into stretches. A barrier is every
+event that is neither a delta nor a snapshot of an entity (`bus.events.policy`). Within a stretch:
 
-1. deltas of one entity and field concatenate, at the place of the first of them;
-2. a snapshot of an entity stands for all that the stretch held of that entity before it: its
-   deltas, and its provisional snapshots. They are dropped;
-3. no delta merges across a snapshot of its entity;
-4. everything else keeps its place.
+1. The deltas of one field of an entity are joined, at the position of the first of them.
+2. A snapshot of an entity replaces all earlier deltas and provisional snapshots of the entity in
+   the stretch; they are dropped.
+3. No delta merges across a snapshot of its entity.
+4. Every other event keeps its position.
 
-So text only ever moves forward in time, past deltas and snapshots of *other* entities, and what is
-dropped is replaced before any barrier. Nothing overtakes a barrier, and at the end of the run a
-client holds what one holds that applied every raw event.
+So text only moves forward in time, past deltas and snapshots of *other* entities, and dropped
+events are replaced before the next barrier. Nothing overtakes a barrier, and at the end of the run
+a client has the same state as a client that applied every raw event.
 
-No I/O, no clock: the same run gives the same list on any worker, which is what lets an event id
-name a place inside it.
+There is no I/O and no clock: a run gives the same list on every worker, so an event id can name a
+position in this list.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from bus.events.catalogue import PART
 _EVERYWHERE = ""
 
 _Key = str | tuple[str, str]
-"""The id of a part, of any other entity its kind and id: nearly all deltas are for parts."""
+"""The id of a part, or the kind and id of another entity. Nearly all deltas are for parts."""
 
 
 class _Merge:
-    """Deltas of one entity and field that have become one, at `place` in the result."""
+    """Joined deltas of one field of an entity, at position `place` of the result."""
 
     __slots__ = ("last", "place", "texts")
 
@@ -45,7 +45,7 @@ class _Merge:
 
 
 class _InStretch:
-    """What a stretch holds of one entity since its last snapshot, that one included."""
+    """What a stretch contains of one entity since its last snapshot, including this snapshot."""
 
     __slots__ = ("merges", "provisional")
 
@@ -55,13 +55,13 @@ class _InStretch:
 
 
 class Coalesced(Struct, frozen=True):
-    """A shorter run, and what has become of the rest.
+    """A coalesced run.
 
     Attributes:
-        envelopes: that run.
-        merged: how many events went into another one.
-        superseded: how many were dropped, since a later snapshot stands for them.
-        superseded_size: characters of the text, or bytes of the payload, of those.
+        envelopes: the run.
+        merged: how many events became part of another event.
+        superseded: how many were dropped, because a later snapshot replaces them.
+        superseded_size: size of the dropped events: characters of text, or bytes of payload.
     """
 
     envelopes: list[Envelope]
@@ -80,8 +80,8 @@ def coalesced(run: Sequence[Envelope], keep_superseded: bool = False) -> Coalesc
 
     Args:
         run: envelopes of one source, in order.
-        keep_superseded: keep (merged) the deltas that a later snapshot stands for, and the
-            snapshot they belong to, for clients that read nothing but deltas.
+        keep_superseded: keep (joined) the deltas that a later snapshot replaces, and the snapshot
+            that they follow, for clients that read only deltas.
     """
     if len(run) == 1:
         return Coalesced(list(run), 0, 0, 0)

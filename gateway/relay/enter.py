@@ -1,32 +1,33 @@
-"""How a reader starts: where its stream goes on, and what it is sent first.
+"""Where a reader's stream begins or continues, and what the reader is sent first.
 
 Rules:
 
-1. An id names a place in each source's order, not in this worker's log. If the log holds all that
-   followed, the reader goes on exactly there, whichever worker served it before.
-2. Where the cut fell into a run, the run is coalesced again, which gives the same list, and the
-   events that were delivered are skipped. The rest of the run is sent first. If the reader
-   has another view now, the count in its id means nothing: the reader gets what has changed (3).
+1. An id names a position in each source's order, not in this worker's log. If the log contains all
+   later events, the reader continues exactly there, whichever worker served it before.
+2. If the stream was cut inside a run, the run is coalesced again, which gives the same list. The
+   delivered events are skipped, and the rest of the run is sent first. If the reader now has
+   another view, the count in its id is useless: the reader gets what has changed (3).
 3. If the log does not reach back so far, the reader gets upserts from the ledgers: what has
-   changed since. Only the last upsert carries the id of the place after them. A cut before the
-   last upsert repeats all of them, which does no harm, and sends the removal of any entity that
-   an upsert brought and that was removed meanwhile.
-4. A reader whose id is unknown or malformed gets all that the ledgers hold.
+   changed since. Only the last upsert has the id of the position after all upserts. After a cut
+   before the last upsert, all are sent again, which does no harm. The removal of an entity is sent
+   too, if an upsert brought the entity and it was removed meanwhile.
+4. A reader whose id is unknown or malformed gets all that the ledgers contain.
 5. A reader without an id gets the sessions that are active now. On `/global/event` it also gets
-   those that were active lately: some clients open that stream again after a cut, without an id,
-   and fetch nothing. A reader of `/event` gets nothing about sessions at rest: some clients take
-   a session's idle status for the end of the turn that they are about to start. A reader that
+   the sessions that were active lately: some clients open this stream again after a cut without an
+   id, and fetch nothing. A reader of `/event` gets nothing about sessions at rest: some clients
+   take a session's idle status for the end of the turn that they are about to start. A reader that
    asks to begin *now* gets nothing from before it came, on either endpoint.
-6. A place that this worker has not reached yet is *ahead*: the reader waits for it (`ahead`). If
-   the worker does not reach the place in time, the reader gets all that the ledgers hold, at an
-   older place: upserts replace what the reader has, so that no later delta is appended twice. But
-   if the id also names all sources known here, the place is in a source that has not joined here
-   yet, and the reader does not wait. The reader goes on in the known sources, and from its place
-   in the other source once that source joins. While no source is known, the reader has no
-   position, and starts again by its id later.
-7. A source that joins while a stream is open sends to that stream what follows the reader's place
-   in the source, if the reader's id named one; all that the ledger holds, if the id named none; to
-   a reader without an id, active sessions and what has changed since the reader came.
+6. A position that this worker has not reached yet is *ahead*: the reader waits for it (`ahead`).
+   If the worker does not reach it in time, the reader gets all that the ledgers contain, at an
+   older position: upserts replace what the reader has, so no later delta is appended twice. But if
+   the id also names all sources known here, the position is in a source that has not joined yet,
+   and the reader does not wait. It continues in the known sources, and from its position in the
+   other source once that source joins. While no source is known, the reader has no position, and
+   starts again by its id later.
+7. If a source joins while a stream is open, the stream gets the events after the reader's position
+   in this source, if the reader's id names one. If the id names none, the stream gets all that the
+   source's ledger contains. A reader without an id gets active sessions, and what has changed
+   since the reader came.
 8. A gap in a source matters only to readers that this source can reach: not to a reader of a
    directory that the source never published about, nor to a reader of other sources' sessions.
 """
@@ -81,7 +82,7 @@ def enter(
         live_only = view.endpoint is Endpoint.INSTANCE
         since_ns = now_ns - LATELY_S * _NS
         found = (ledger.recent(since_ns, live_only) for ledger in relay.ledgers.values())
-        return _told(relay, ResumeVerdict.FRESH, found, view, None)
+        return _with_upserts(relay, ResumeVerdict.FRESH, found, view, None)
     try:
         return enter_at(relay, places(last_id), view, last_id)
     except MalformedId:
@@ -91,16 +92,16 @@ def enter(
 def enter_at(
     relay: Relay, stands: Sequence[LogPosition], view: View, last_id: str | None = None
 ) -> Entrance:
-    """Return the entrance of a reader at given places.
+    """Return the entrance of a reader at given positions.
 
     Args:
         relay: the relay to read.
-        stands: the reader's place in each source that the reader knows.
+        stands: the reader's position in each source that the reader knows.
         view: the reader's view.
-        last_id: the event id that these places were parsed from, if there is one.
+        last_id: the event id that contained these positions, if there is one.
 
     Raises:
-        MalformedId: a place is impossible.
+        MalformedId: a position is impossible.
     """
     stands = joined(relay, stands)
     if any(is_ahead(relay, place) for place in stands):
@@ -123,11 +124,11 @@ def go_on(
 ) -> Entrance:
     """Return the entrance of a reader that has fallen off the log.
 
-    A reader that came while no source was known has only the place in its last id.
+    A reader that came while no source was known has only the position in its last id.
 
     Args:
         relay: the relay to read.
-        marks: what the reader has passed.
+        marks: the reader's position in each source.
         last_id: the id that the reader came with; None or empty if it had none.
         view: the reader's view.
         came_ns: when the reader came, ns since the Unix epoch.
@@ -144,33 +145,34 @@ def go_on(
     if last_id:
         return _caught_up(relay, stands, view, _all_of)
     if from_now:
-        return _caught_up(relay, stands, view, lambda ledger: _told_since(ledger, came_ns))
+        return _caught_up(relay, stands, view, lambda ledger: _changed_since(ledger, came_ns))
     since_ns = came_ns - (LATELY_S * _NS if view.endpoint is Endpoint.GLOBAL else 0)
     return _caught_up(relay, stands, view, lambda ledger: ledger.recent(since_ns, False))
 
 
 def look_elsewhere(relay: Relay, view: View, since_ns: int, from_now: bool) -> Entrance:
-    """Return the entrance of a reader that gets another view: what has changed in that view.
+    """Return the entrance of a reader whose view changes: what has changed in the new view.
 
     Args:
         relay: the relay to read.
         view: the new view.
-        since_ns: the reader may lack events of the new view from then on, ns since the Unix epoch.
+        since_ns: from this time on the reader may lack events of the new view, ns since the Unix
+            epoch.
         from_now: the reader asked for nothing from before it came.
     """
     ledgers = relay.ledgers.values()
     if from_now:
-        found: list[Iterable[Upsert]] = [_told_since(ledger, since_ns) for ledger in ledgers]
+        found: list[Iterable[Upsert]] = [_changed_since(ledger, since_ns) for ledger in ledgers]
     else:
         found = [ledger.recent(since_ns, False) for ledger in ledgers]
-    return _told(relay, ResumeVerdict.CAUGHT_UP, found, view, None)
+    return _with_upserts(relay, ResumeVerdict.CAUGHT_UP, found, view, None)
 
 
 def _since_joined(relay: Relay, marks: Marks, last_id: str | None) -> Iterator[LogPosition]:
-    """Yield where a reader stood, when it came, in sources that have joined since.
+    """Yield the positions in a reader's id that are in sources which have joined since it came.
 
     Raises:
-        MalformedId: `last_id` is no event id.
+        MalformedId: `last_id` is not an event id.
     """
     passed = {mark.source for mark in marks}
     for place in places(last_id) if last_id else ():
@@ -182,15 +184,15 @@ def _since_joined(relay: Relay, marks: Marks, last_id: str | None) -> Iterator[L
 def _exactly(
     relay: Relay, stands: Sequence[LogPosition], view: View, last_id: str | None
 ) -> Entrance:
-    """Find all places in the log.
+    """Find all positions in the log.
 
     Raises:
-        FellOff: the log lacks one of the places, or they leave out a source, or are unsure.
+        FellOff: the log lacks a position, or a source is left out, or a position is unsure.
     """
     marks: Marks = ()
     for place in stands:
         if place.unsure or (place.k and place.view != view.tag):
-            raise FellOff("nobody knows which of a run was delivered")
+            raise FellOff("it is not known which events of a run were delivered")
         marks = advance(marks, _mark(relay, place))
     if {mark.source for mark in marks} != {mark.source for mark in relay.head.marks}:
         raise FellOff("a source is left out")
@@ -231,7 +233,7 @@ def _rest(relay: Relay, place: LogPosition, marks: Marks, view: View) -> list[li
 
 
 def _run(relay: Relay, mark: Mark, start: int) -> list[Envelope]:
-    """Return what a source published after `start`, up to `mark`."""
+    """Return the events of a source after seq `start`, up to `mark`."""
     position = _position(relay, Mark(mark.source, mark.epoch, start))
     found: list[Envelope] = []
     while position < relay.log.head and (not found or found[-1].seq < mark.seq):
@@ -244,14 +246,14 @@ def _run(relay: Relay, mark: Mark, start: int) -> list[Envelope]:
 def _caught_up(
     relay: Relay, stands: Sequence[LogPosition], view: View, of_joined: _OfLedger | None = None
 ) -> Entrance:
-    """Return the entrance of a reader that gets what has changed since its places.
+    """Return the entrance of a reader that gets what has changed since its positions.
 
     Args:
         relay: the relay to read.
-        stands: the reader's places.
+        stands: the reader's positions.
         view: the reader's view.
-        of_joined: yields upserts of a source in which the reader has no place, because the source
-            has joined meanwhile; None if the reason is not known.
+        of_joined: yields the upserts of a source in which the reader has no position because the
+            source joined later; None if this is not known to be the reason.
     """
     by_source = {relay.sources.get(place.epoch): place for place in stands}
     verdict, found, starts = ResumeVerdict.CAUGHT_UP, [], {}
@@ -267,15 +269,15 @@ def _caught_up(
             continue
         if place.start < ledger.floor and concerned and verdict is ResumeVerdict.CAUGHT_UP:
             verdict = ResumeVerdict.TOO_OLD
-        # A reader that was cut during its first upserts may lack some of an earlier epoch.
+        # A reader that was cut during its first upserts may lack some upserts of an earlier epoch.
         after = -1 if place.unsure and place.start == 0 else place.start
         found.append(ledger.changed(after, place.seq))
         starts[source] = place.start
-    return _told(relay, verdict, found, view, starts)
+    return _with_upserts(relay, verdict, found, view, starts)
 
 
 def _concerns(relay: Relay, source: str, view: View) -> bool:
-    """Tell whether a source may have said anything to a reader (rule 8)."""
+    """Return whether a source may have published anything for a reader (rule 8)."""
     folder = view.folder_at(source)
     if view.endpoint is Endpoint.INSTANCE and not relay.ledgers[source].spoke_of(folder):
         return False
@@ -285,27 +287,27 @@ def _concerns(relay: Relay, source: str, view: View) -> bool:
 
 
 def _all_of(ledger: Ledger) -> Iterable[Upsert]:
-    """Return all that a ledger holds, and removals: the reader may show removed entities."""
+    """Return all that a ledger contains, with removals: the reader may show removed entities."""
     return ledger.changed(-1, ledger.seq)
 
 
-def _told_since(ledger: Ledger, since_ns: int) -> Iterator[Upsert]:
+def _changed_since(ledger: Ledger, since_ns: int) -> Iterator[Upsert]:
     return (one for one in ledger.recent(since_ns, False) if one.snapshot.time_ns >= since_ns)
 
 
 def _everything(relay: Relay, verdict: ResumeVerdict, view: View) -> Entrance:
     found = (ledger.changed(-1) for ledger in relay.ledgers.values())
-    return _told(relay, verdict, found, view, {})
+    return _with_upserts(relay, verdict, found, view, {})
 
 
-def _told(
+def _with_upserts(
     relay: Relay,
     verdict: ResumeVerdict,
     found: Iterable[Iterable[Upsert]],
     view: View,
     starts: Mapping[str, int] | None,
 ) -> Entrance:
-    """Gather upserts; without `starts`, no upsert but the last carries an id."""
+    """Return an entrance with upserts; without `starts`, only the last upsert has an id."""
     cursor = relay.head
     upserts = tuple(one for one in chain.from_iterable(found) if view.admits(one.snapshot))
     if not upserts:

@@ -16,7 +16,7 @@ from gateway.relay.view import Endpoint
 
 
 class ResumeVerdict(enum.Enum):
-    """How a reader's id was understood."""
+    """How a reader's last id was understood."""
 
     FRESH = "fresh"
     EXACT = "exact"
@@ -31,12 +31,12 @@ class Entrance(Struct, frozen=True):
     """What a reader is sent first, and its position after that.
 
     Attributes:
-        verdict: how the reader's id was understood.
-        cursor: the reader's position once all of this is sent.
-        id: of the first frame, the gateway's own; none while upserts are to come.
-        rest: what is left of the run that the cut fell into, as pieces of frames.
+        verdict: how the reader's last id was understood.
+        cursor: the reader's position after this entrance.
+        id: of the first frame, which the gateway makes; empty if upserts follow.
+        rest: the rest of the run in which the stream was cut, as pieces of frames.
         upserts: the present values of entities.
-        unsure_id: id of all upserts but the last; the last has the id of the cursor.
+        unsure_id: the id of all upserts but the last; the last has the id of the cursor.
     """
 
     verdict: ResumeVerdict
@@ -48,11 +48,11 @@ class Entrance(Struct, frozen=True):
 
     @property
     def resumed(self) -> bool:
-        """Whether the stream goes on exactly where it was cut."""
+        """Whether the stream continues exactly where it was cut."""
         return self.verdict is ResumeVerdict.EXACT
 
     def pieces(self, endpoint: Endpoint) -> Iterator[bytes]:
-        """Yield what to write, each upsert encoded no sooner than it is asked for."""
+        """Yield the pieces to write; each upsert is encoded when its first piece is needed."""
         gathered: list[list[bytes]] = []
         size = 0
         for one in chain(self.rest, self._frames(endpoint)):
@@ -64,7 +64,7 @@ class Entrance(Struct, frozen=True):
         yield from joined(gathered)
 
     def _frames(self, endpoint: Endpoint) -> Iterator[list[bytes]]:
-        """Yield frames, or pieces of a long frame, of which a slow reader holds one at a time."""
+        """Yield frames, or pieces of a long frame; a slow reader holds one of them at a time."""
         last = len(self.upserts) - 1
         for number, upsert in enumerate(self.upserts):
             place = event_id(self.cursor.marks) if number == last else self.unsure_id

@@ -18,16 +18,16 @@ _encode = msgspec.json.Encoder().encode
 
 
 def frame(envelope: Envelope, endpoint: Endpoint, event_id: str) -> list[bytes]:
-    """Return one event as the pieces of a frame; the payload is not copied.
+    """Return the frame of an event in pieces; the payload is not copied.
 
-    Without an `event_id`, a client keeps the last id.
+    Without an `event_id`, a client keeps its last id.
     """
     prefix, suffix = around(envelope, endpoint)
     return [id_line(event_id), prefix, _one_line(envelope.event.json()), suffix]
 
 
 def around(envelope: Envelope, endpoint: Endpoint) -> tuple[bytes, bytes]:
-    """Return what stands before and behind the JSON of an event in its frame."""
+    """Return the bytes before and after an event's JSON in its frame."""
     if endpoint is Endpoint.GLOBAL:
         return _wrapping(envelope.directory, envelope.project, envelope.workspace), b"}\n\n"
     return b"data: ", b"\n\n"
@@ -36,14 +36,14 @@ def around(envelope: Envelope, endpoint: Endpoint) -> tuple[bytes, bytes]:
 def server_frame(
     event_type: str, evt_id: str, endpoint: Endpoint, event_id: str, **properties: Any
 ) -> bytes:
-    """Return a frame that the gateway itself says: connected, or heartbeat.
+    """Return a frame with an event of the gateway itself.
 
     Args:
         event_type: ``server.connected`` or ``server.heartbeat``.
         evt_id: the event's own id, ``evt_…``.
-        endpoint: whose form it takes.
-        event_id: where the reader stands; none where that cannot be said in an id.
-        properties: what it says.
+        endpoint: decides the form of the event.
+        event_id: the reader's position; empty if no id can express it.
+        properties: of the event.
     """
     event: object = {"id": evt_id, "type": event_type, "properties": properties}
     if endpoint is Endpoint.GLOBAL:
@@ -52,14 +52,14 @@ def server_frame(
 
 
 def id_line(event_id: str) -> bytes:
-    """Return the line of an id, nothing without an id."""
+    """Return the ``id:`` line, empty without an id."""
     return b"id: %b\n" % _one_line(event_id.encode()) if event_id else b""
 
 
 def _one_line(data: bytes) -> bytes:
-    """Return what the bus brought without line ends: these would end the line of the frame.
+    """Return JSON from the bus without line ends, which would end the ``data:`` line.
 
-    No processor sends such bytes, and bytes without line ends are not copied.
+    No processor sends line ends, and JSON without line ends is not copied.
     """
     return data.replace(b"\n", b" ").replace(b"\r", b" ")
 
@@ -84,7 +84,7 @@ def joined(frames: list[list[bytes]]) -> tuple[bytes, ...]:
 
 
 def in_chunks(pieces: Iterable[bytes]) -> bytes:
-    """Return pieces as chunks of an answer of HTTP/1.1."""
+    """Return pieces as chunks of an HTTP/1.1 answer."""
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
 
 

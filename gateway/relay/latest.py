@@ -1,7 +1,7 @@
-"""Where the latest event of each session, folder and workspace stands in the log.
+"""The log position of the latest event of each session, directory and workspace.
 
-A lane whose filter admits no new event skips all new events by one look here, not by a look at
-each event. So streams with many different filters cost little while the log grows by other events.
+A lane whose view admits no new event skips all new events by one look here, instead of a look at
+each event. So streams with many different views cost little while events for others arrive.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _NEVER = -1
 
 
 Subject = tuple[str, str | None]
-"""A session or a directory by its name, or `_ANY`: what an event is about or a view asks for."""
+"""A session or a directory by name, or `_ANY`: what an event is about, or what a view selects."""
 _ANY: Subject = ("any", None)
 _MOST_SESSIONS = 16
-"""What finds a view by a session costs 0.4 KB for each of them; a view may name hundreds."""
+"""Finding a view by its sessions takes 0.4 KB for each session, and a view may name hundreds."""
 
 
 def subjects_of(view: View) -> list[Subject]:
-    """Return subjects such that an event is about one of them if `view` admits it.
+    """Return subjects so that every event that `view` admits is about one of them.
 
-    Events that may be for every view are left out.
+    Events that may be for every view are not counted.
     """
     if 0 < len(view.sessions) <= _MOST_SESSIONS:
         return [("session", session) for session in view.sessions]
@@ -41,12 +41,12 @@ def _is_at_one_place(view: View) -> bool:
 
 
 class News(Struct):
-    """What events are about.
+    """What some events are about.
 
     Attributes:
         sessions: of the events.
-        directories: likewise.
-        for_all: some may be for every view.
+        directories: of the events.
+        for_all: some of the events may be for every view.
     """
 
     sessions: set[str | None] = field(default_factory=set)
@@ -64,7 +64,7 @@ class News(Struct):
             yield "directory", directory
 
     def concerns(self, view: View) -> bool:
-        """Tell whether `view` may admit one of the events; True may be wrong, False never is."""
+        """Return whether `view` may admit one of the events; False is certain, True is not."""
         if self.for_all or not self.sessions:
             return self.for_all
         if view.sessions and self.sessions.isdisjoint(view.sessions):
@@ -73,10 +73,10 @@ class News(Struct):
 
 
 class Latest:
-    """Positions of the latest events. What has left the log counts as never.
+    """Positions of the latest events. A position that has left the log counts as none.
 
     Attributes:
-        news: what came since this was last taken away.
+        news: the events since `news` was last replaced.
     """
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class Latest:
         self._tail = 0
 
     def note(self, position: int, envelope: Envelope) -> None:
-        """Take in the event that stands at `position`."""
+        """Record the event at `position`."""
         event, news = envelope.event, self.news
         self._sessions[event.sessionID] = position
         self._directories[envelope.directory] = position
@@ -101,9 +101,9 @@ class Latest:
             news.for_all = True
 
     def may_hold(self, view: View, start: int) -> bool:
-        """Tell whether an event from position `start` on may be one that `view` admits.
+        """Return whether `view` may admit an event from position `start` on.
 
-        True may be wrong, False never is, as long as the log still holds `start`.
+        False is certain, True is not, as long as the log still contains `start`.
         """
         if view.endpoint is Endpoint.INSTANCE:
             if not view.elsewhere and self._directories.get(view.directory, _NEVER) < start:
@@ -119,7 +119,7 @@ class Latest:
         return any(sessions.get(session, _NEVER) >= start for session in view.sessions)
 
     def forget(self, tail: int) -> None:
-        """Forget what stands before `tail`, the oldest position of the log."""
+        """Drop positions before `tail`, the oldest position of the log."""
         if tail == self._tail:
             return
         self._tail = tail

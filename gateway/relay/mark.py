@@ -1,13 +1,13 @@
-"""Event ids: where in each source's order a reader stands after an event.
+"""Event ids: the position of a reader in each source's order.
 
-A run (from, to] of one source always coalesces to the same list for the same view, so an id names
-how many events of which run have been delivered: ``EPOCH:FROM-TO.K@VIEW`` inside the run,
-``EPOCH:TO`` at its end, which is the same place in any view.
-With several sources a run is coalesced per source, in the order of their names, and the id is
-one such mark per source, joined with commas. An epoch names its source, being unique.
+A run (from, to] of one source always coalesces to the same list for the same view. So an id names
+how many events of which run were delivered: ``EPOCH:FROM-TO.K@VIEW`` inside the run, and
+``EPOCH:TO`` at its end, which is the same position in any view. If there are several sources, a
+run is coalesced for each source, in the order of their names, and the id is one such mark for each
+source, joined with commas. An epoch is unique, so it also names its source.
 
-While upserts are sent, the id is ``EPOCH:FROM~TO``: the reader has all up to FROM, and an unknown
-part of what follows up to TO.
+While upserts are sent, the id is ``EPOCH:FROM~TO``: the reader has all events up to FROM, and an
+unknown part of the events up to TO.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ Marks = tuple[Mark, ...]
 
 
 class LogPosition(Struct, frozen=True):
-    """What an id says of one source: `seq` was passed, and `k` events of a run were delivered.
+    """The part of an id about one source: `seq` was passed, and `k` events of a run delivered.
 
     Attributes:
         epoch: of the source.
-        start: seq before the run; `seq` itself where the id names no run.
-        seq: the last of the run.
-        k: how many of the events that the run coalesces to.
-        view: the tag of the view in which these were counted; none where there is no need of it.
-        unsure: some of the run is known, as upserts.
+        start: seq before the run; equal to `seq` if the id names no run.
+        seq: last seq of the run.
+        k: how many events of the coalesced run were delivered.
+        view: the tag of the view for which they were counted; empty if it does not matter.
+        unsure: the reader has some of the run, as upserts.
     """
 
     epoch: str
@@ -60,12 +60,12 @@ class LogPosition(Struct, frozen=True):
 
     @classmethod
     def of(cls, mark: Mark) -> LogPosition:
-        """Return the place of a reader that has passed `mark`."""
+        """Return the position of a reader that has passed `mark`."""
         return cls(mark.epoch, mark.seq, mark.seq)
 
 
 class MalformedId(ValueError):
-    """The text is no id of these streams."""
+    """The text is not an event id."""
 
 
 _PLACE = re.compile(
@@ -77,10 +77,10 @@ _MOST_PLACES = 64
 
 
 def places(text: str) -> tuple[LogPosition, ...]:
-    """Return what an id says, one place for each source.
+    """Parse an id; return one position for each source.
 
     Raises:
-        MalformedId: `text` is none.
+        MalformedId: `text` is not an event id.
     """
     found = tuple(map(_place, text.split(",", _MOST_PLACES)))
     if len({place.epoch for place in found}) < len(found):
@@ -95,7 +95,7 @@ def _place(text: str) -> LogPosition:
         raise MalformedId(f"{text[:100]!r} is not {forms}")
     seq = int(match["seq"])
     start, k = int(match["start"] or seq), int(match["k"] or 0)
-    # No reader gets a longer run: to coalesce it would keep all other readers waiting.
+    # No reader gets a longer run. To coalesce it would keep all other readers waiting.
     too_long = match["kind"] == "-" and seq - start > LONG_RUN_EVENTS
     if start > seq or k > seq - start or too_long:
         raise MalformedId(f"{text[:100]!r} names an impossible run")
@@ -103,27 +103,27 @@ def _place(text: str) -> LogPosition:
 
 
 def unsure_id(starts: Mapping[str, int], marks: Marks) -> str:
-    """Return the id of a reader that is being sent upserts.
+    """Return the id for a reader that is being sent upserts.
 
     Args:
-        starts: by source, the seq up to which all is known; 0 for none.
-        marks: what is known when all upserts are sent.
+        starts: by source, the seq up to which the reader has all events; 0 if missing.
+        marks: the reader's position after all upserts.
     """
     return ",".join(f"{m.epoch}:{starts.get(m.source, 0)}~{m.seq}" for m in marks)
 
 
 def event_id(marks: Marks) -> str:
-    """Return the id of a reader that stands at `marks`, empty if it has seen no source."""
+    """Return the id of position `marks`, empty if no source is known."""
     return ",".join(map(str, marks))
 
 
 def mark_of(envelope: Envelope) -> Mark:
-    """Return where its source stands after `envelope`."""
+    """Return the position of an envelope's source after the envelope."""
     return Mark(envelope.source, envelope.epoch, envelope.seq)
 
 
 def advance(marks: Marks, moved: Mark) -> Marks:
-    """Return the marks of a reader that has passed `moved` as well."""
+    """Return `marks` with the mark of one source replaced or added."""
     if len(marks) == 1 and marks[0].source == moved.source:
         return (moved,)
     others = (mark for mark in marks if mark.source != moved.source)
@@ -131,7 +131,7 @@ def advance(marks: Marks, moved: Mark) -> Marks:
 
 
 def by_source(run: Sequence[Envelope]) -> list[Sequence[Envelope]]:
-    """Split a run into one for each source and epoch, in the order of the sources' names."""
+    """Split a run by source and epoch, in the order of the sources' names."""
     if len(run) <= 1 or len({envelope.epoch for envelope in run}) == 1:
         return [run] if run else []
     ordered = sorted(run, key=attrgetter("source"))
@@ -139,13 +139,13 @@ def by_source(run: Sequence[Envelope]) -> list[Sequence[Envelope]]:
 
 
 def ids_in_run(run: Sequence[Envelope], after: Marks, count: int, view: View) -> Iterator[str]:
-    """Yield the ids of the events that a run of one source coalesced to.
+    """Yield the ids of the events of a coalesced run.
 
     Args:
-        run: the run, before any filter.
-        after: where a reader stands when all of it is delivered.
-        count: how many events it coalesced to.
-        view: in which it did.
+        run: the run of one source, before any filter.
+        after: the reader's position after the whole run.
+        count: how many events the run coalesces to.
+        view: the view for which it was coalesced.
     """
     if count > 1:
         first, last = run[0], run[-1]

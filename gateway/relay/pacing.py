@@ -1,9 +1,10 @@
 """How often the readers of a lane get further deltas of a text.
 
-A client lays out a text anew for each delta, which costs the client time in proportion to the
-length of the text. Further deltas of a part leave only so often, and less often as the text grows.
-The first delta of a part, and all that is no delta, leave at once, and take along what waits. That
-is a maximum age and never a debounce: a steady trickle does not hold itself back.
+For each delta, a client lays out the whole text again, which takes time in proportion to the
+length of the text. So *further* deltas of a part, all but its first, are sent in intervals that
+grow with the text. The first delta of a part, and every event that is no delta, are sent at once,
+together with the deltas that wait. An interval is a maximum delay, never a debounce: a steady
+trickle does not hold itself back.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Container
 from gateway.relay.relay import Flow, Step
 
 PER_CHARACTER_S = 4e-6
-"""Twice what the terminal client of opencode takes to lay out a character of a text."""
+"""Twice the time that opencode's terminal client takes to lay out a character of a text."""
 MAX_AGE_S = 1.0
 _MOST_FLOWS = 64
 
@@ -22,7 +23,7 @@ class Pace:
     """The pace of further deltas in one lane.
 
     Args:
-        least_s: between two flushes of them; 0 to hold back nothing.
+        least_s: the shortest interval; 0: hold nothing back.
 
     Attributes:
         holds_back: whether there is a pace.
@@ -35,7 +36,7 @@ class Pace:
         self._until = float("-inf")
 
     def note(self, step: Step, now: float) -> None:
-        """Take in a step that leaves at `now`."""
+        """Record a step that is sent at `now`."""
         if not self._least_s or not step.flows:
             return
         for flow, length in step.flows.items():
@@ -46,10 +47,10 @@ class Pace:
         self._until = now + min(max(self._least_s, longest * PER_CHARACTER_S), MAX_AGE_S)
 
     def held_back_s(self, now: float) -> float:
-        """Return for how long (s) further deltas are held back; 0 or less if they are not."""
+        """Return how much longer (s) further deltas are held back; 0 or less: they are not."""
         return self._until - now
 
     @property
     def known(self) -> Container[Flow]:
-        """The texts of which the lane has sent a delta lately."""
+        """The texts for which the lane has sent a delta lately."""
         return self._lengths

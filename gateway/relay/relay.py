@@ -1,7 +1,7 @@
 """The relay core: one log, many cursors, and frames that are encoded once.
 
-Sans I/O: envelopes in, pieces of bytes out. Readers with equal views that stand at the same
-position share their pieces.
+No I/O: envelopes in, pieces of bytes out. Readers with equal views at the same position share
+their pieces.
 """
 
 from __future__ import annotations
@@ -27,18 +27,20 @@ from gateway.relay.view import Endpoint, View
 
 _CACHE_BYTES = 8 * 1024 * 1024
 
-# Readers come back within seconds of a restart, and restarts in a row get ever rarer: an id names
-# one of the last epochs. A reader that names an older epoch gets all that the ledgers hold.
+# Readers come back within seconds after a restart, and the pauses between repeated restarts grow,
+# so an id names one of the last epochs. A reader with an older epoch gets all that the ledgers
+# contain.
 EPOCHS_OF_A_SOURCE = 16
 
 
 class Cursor(Struct, frozen=True, cache_hash=True):
-    """Where a reader stands: a position in this worker's log, and the mark of each source.
+    """A reader's position in this worker's log, and in each source.
 
     Attributes:
-        position: all before it has been passed.
-        marks: where that is in the order of each source.
-        starts: by source, the position before which all of it has been passed as well.
+        position: the reader has passed all envelopes before this position.
+        marks: the same position in the order of each source.
+        starts: for some sources a later position: the reader has also passed all envelopes of the
+            source before it.
     """
 
     position: int
@@ -47,34 +49,34 @@ class Cursor(Struct, frozen=True, cache_hash=True):
 
     @property
     def is_even(self) -> bool:
-        """Whether it has passed all sources as far."""
+        """Whether the reader has passed no source further than `position`."""
         return not self.starts or all(start <= self.position for _, start in self.starts)
 
     def evened(self) -> Cursor:
-        """Return the same place; equal to any other cursor there, once all sources are even."""
+        """Return the same position without sources that `position` has reached."""
         return replace(self, starts=()) if self.starts and self.is_even else self
 
 
 Flow = tuple[str, str]
-"""An entity, nearly always a part, and the field of it that deltas add to."""
+"""An entity, nearly always a part, and the field of it that deltas append to."""
 
 
 NOWHERE = -1
-"""The position of a reader that knows something, at a worker that knows nothing yet."""
+"""The position of a reader that has an id, at a worker that knows no source yet."""
 
 
 class Step(Struct, frozen=True):
     """What a reader gets next.
 
     Attributes:
-        pieces: bytes to write, in order; none if its view admits nothing of the run.
-        cursor: where it stands once they are written.
-        events: how many events the pieces hold.
-        ends: the stream is over after this step.
-        merged: how many events went into the frame of another one.
-        superseded: how many were left out, since a later snapshot stands for them.
-        saved_bytes: what frames of those would have taken, about.
-        flows: how many characters it adds, by entity and field.
+        pieces: bytes to write, in order; empty if the view admits nothing of the run.
+        cursor: the reader's position after the pieces.
+        events: how many events the pieces contain.
+        ends: the stream ends after this step.
+        merged: how many events became part of another event.
+        superseded: how many were left out, because a later snapshot replaces them.
+        saved_bytes: about how many bytes the frames of both would have taken.
+        flows: how many characters the step appends, by entity and field.
         size: bytes of all pieces.
     """
 
@@ -90,12 +92,12 @@ class Step(Struct, frozen=True):
 
 
 class Relay:
-    """Takes envelopes once and hands them to any number of readers.
+    """Takes each envelope once, and serves any number of readers.
 
     Attributes:
-        log: what came lately.
-        ledgers: what is, by source.
-        sources: by epoch, the last `EPOCHS_OF_A_SOURCE` of each that were heard of.
+        log: the latest envelopes.
+        ledgers: the present state, by source.
+        sources: source by epoch, for the last `EPOCHS_OF_A_SOURCE` epochs of each source.
     """
 
     def __init__(self, log: Log | None = None, ledger_bytes: int = MAX_BYTES) -> None:
@@ -110,7 +112,7 @@ class Relay:
 
     @property
     def head(self) -> Cursor:
-        """Where a reader stands that has seen everything."""
+        """The position of a reader that has passed everything."""
         return Cursor(self.log.head, self._marks)
 
     def append(self, envelopes: Sequence[Envelope]) -> None:
@@ -123,9 +125,10 @@ class Relay:
         self._stand(mark_of(last))
 
     def load(self, cloned: Cloned) -> None:
-        """Go on from a source's snapshot: every reader has fallen off the log, and has to `go_on`.
+        """Load a source's snapshot: every reader has then fallen off the log, and must `go_on`.
 
-        What the log holds of other sources it holds on to, as the newest: it is asked for most.
+        The log's envelopes of other sources are appended again, behind the snapshot's, since they
+        are needed most.
         """
         snapshot = cloned.snapshot
         others = [e for e in self.log.envelopes() if e.source != snapshot.source]
@@ -139,20 +142,20 @@ class Relay:
         self._stand(Mark(snapshot.source, snapshot.epoch, snapshot.seq))
 
     def goes_on_after(self, cursor: Cursor) -> bool:
-        """Tell whether anything comes after `cursor`."""
+        """Return whether any envelope follows `cursor`."""
         position = cursor.position
         return position < self.log.head and (position != NOWHERE or bool(self._marks))
 
     def step(self, cursor: Cursor, view: View, long: bool = False) -> Step | None:
-        """Return what comes after `cursor`, None if nothing does yet.
+        """Return the step after `cursor`, None if there is none yet.
 
         Args:
-            cursor: where the reader stands.
-            view: what it gets.
+            cursor: the reader's position.
+            view: the reader's view.
             long: take a long run, for many readers at once.
 
         Raises:
-            FellOff: the log no longer holds it.
+            FellOff: the log has dropped the position.
         """
         if not self.goes_on_after(cursor):
             return None
@@ -167,7 +170,7 @@ class Relay:
         return step
 
     def adds_only_to(self, known: Container[Flow], position: int, view: View) -> bool:
-        """Return whether a view admits only deltas of known texts from a position on."""
+        """Return whether `view` admits only deltas of known texts from `position` on."""
         while position < self.log.head:
             run = self.log.run(position)
             if not all(_adds_to(known, one) for one in run.envelopes if view.admits(one)):
@@ -176,7 +179,7 @@ class Relay:
         return True
 
     def passed(self, cursor: Cursor, view: View) -> Cursor:
-        """Return how far a reader can advance without a write, as far as a cheap look can tell."""
+        """Return how far a reader can advance without a write, by a cheap check."""
         cannot_tell = cursor.position < self.log.tail or not cursor.is_even
         if cannot_tell or self._latest.may_hold(view, cursor.position):
             return cursor
@@ -188,7 +191,7 @@ class Relay:
         return news
 
     def let_go(self, now: float) -> None:
-        """Drop what is past the bounds of the log; to be called about once a second."""
+        """Drop old envelopes past the bounds of the log; to be called about once a second."""
         tail = self.log.tail
         self.log.let_go(now)
         self._latest.forget(self.log.tail)
@@ -261,7 +264,7 @@ def _step(run: Run, marks: Marks, view: View) -> Step:
 
 
 def _saved(admitted: Sequence[Envelope], short: Coalesced, view: View) -> int:
-    """Estimate the bytes of the frames that coalescing saves: all have the size of the first."""
+    """Estimate the bytes that coalescing saves, as if all frames had the first one's size."""
     vanished = short.merged + short.superseded
     if not vanished:
         return 0
@@ -271,7 +274,7 @@ def _saved(admitted: Sequence[Envelope], short: Coalesced, view: View) -> int:
 
 
 def _uneven_step(run: Run, cursor: Cursor, view: View) -> Step:
-    """Take a step without the events that were passed elsewhere, where they stood earlier."""
+    """Take a step without the events that the reader has already passed."""
     starts = dict(cursor.starts)
     placed = enumerate(run.envelopes, run.start)
     left = [e for position, e in placed if position >= starts.get(e.source, 0)]
@@ -280,5 +283,5 @@ def _uneven_step(run: Run, cursor: Cursor, view: View) -> Step:
 
 
 def _ends(event: Opaque, view: View) -> bool:
-    """Tell whether a stream is over: `/event` after its instance is disposed."""
+    """Return whether an event ends a stream: `/event` ends when its instance is disposed."""
     return view.endpoint is Endpoint.INSTANCE and type_of(event.type).ends_streams

@@ -1,4 +1,4 @@
-"""What a reader sees of the log, and in which form.
+"""A reader's view: which events the reader gets, and in which form.
 
 Readers with equal views share their frames, so a view is hashable and small.
 """
@@ -25,12 +25,12 @@ class View(Struct, frozen=True, cache_hash=True):
     """A filter and a form.
 
     Attributes:
-        endpoint: bare events of one directory, or wrapped events of all.
+        endpoint: bare events of one directory, or wrapped events of all directories.
         directory: for `/event`: only events of exactly this folder.
         workspace: for `/event`: only events of this workspace; None for any.
         sessions: only events of these sessions, and the end of an instance; empty for all.
         keep_superseded: see `gateway.relay.coalesce`.
-        elsewhere: pairs of a source and the folder that takes the place of `directory` there.
+        elsewhere: pairs of a source and the folder that replaces `directory` in that source.
     """
 
     endpoint: Endpoint
@@ -42,8 +42,8 @@ class View(Struct, frozen=True, cache_hash=True):
 
     @property
     def tag(self) -> str:
-        """Tells this view from others in an event id; the same on every worker."""
-        told = (
+        """Identifies this view in an event id; the same on every worker."""
+        parts = (
             self.endpoint.value,
             self.directory,
             self.workspace,
@@ -51,14 +51,14 @@ class View(Struct, frozen=True, cache_hash=True):
             self.keep_superseded,
             *self.elsewhere,
         )
-        return f"{zlib.crc32(repr(told).encode()):08x}"
+        return f"{zlib.crc32(repr(parts).encode()):08x}"
 
     def folder_at(self, source: str) -> str | None:
-        """Return the folder of a source that a reader with this view follows."""
+        """Return the folder that a reader with this view follows in a source."""
         return next((folder for name, folder in self.elsewhere if name == source), self.directory)
 
     def admits(self, envelope: Envelope) -> bool:
-        """Tell whether a reader with this view gets the envelope."""
+        """Return whether a reader with this view gets the envelope."""
         event = envelope.event
         if self.endpoint is Endpoint.INSTANCE:
             folder = self.folder_at(envelope.source) if self.elsewhere else self.directory

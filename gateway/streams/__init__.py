@@ -1,1 +1,1 @@
-"""Event streams: their readers, what each is sent and when, and how each ends."""
+"""Event streams: their readers, what is sent to each reader and when, and how streams end."""

@@ -1,14 +1,15 @@
-"""The socket of one event stream: what it may hold, whether its peer reads, and its end.
+"""The socket of one event stream: its buffer, whether the peer reads, and its end.
 
-Theory of operation. That a write returned says nothing of the peer, and that it did not return
-says little: bytes wait in the kernel on both sides. What the peer has accepted is what it has
-acknowledged, and the kernel keeps that account (`TCP_INFO`). A peer that reads a little now and
-then opens its window a little, and the account grows; a peer that reads nothing acknowledges
-probes, but no byte; a peer that is cut off acknowledges nothing. A peer on this machine whose
-window is shut is asked for what it reads (`gateway.streams.neighbour`).
+Theory of operation. Whether a write returns says little about the peer, since bytes wait in the
+kernels of both sides. The bytes that a peer has accepted are those it has acknowledged, and the
+kernel counts them (`TCP_INFO`). If a peer reads a little now and then, its window opens a little,
+and the count grows. If a peer reads nothing, it acknowledges probes but no bytes. If a peer is
+unreachable, it acknowledges nothing. For a peer on this machine whose window is closed, the kernel
+is asked what the peer has read (`gateway.streams.neighbour`).
 
-The end is a reset, never FIN: after a clean end clients stop, after a reset they come again. It
-also frees at once what the kernel holds, which FIN would have wait for the peer.
+weir ends a stream by a reset, never by FIN: clients stop after a clean end, and reconnect after a
+reset. A reset also frees the kernel's buffer at once; after a FIN the buffer would wait for the
+peer.
 """
 
 from __future__ import annotations
@@ -32,24 +33,25 @@ from gateway.streams.peer import DeafWatch, Flooding
 
 _SEND_BUFFER_BYTES = 256 * 1024
 _RESET = struct.pack("ii", 1, 0)
-# Of `struct tcp_info`: ms since the last ACK, bytes acknowledged.
+# Fields of `struct tcp_info`: ms since the last ACK, bytes acknowledged.
 _TCP_INFO = struct.Struct("=56xI60xQ")
 _QUEUED = struct.Struct("=i")
 _NOTHING = bytes(_QUEUED.size)
 _PROBES_LOST = 3
-# Probes of a closed window come at doubling distances, so half the time at most lacks an answer.
+# The kernel sends probes of a closed window at doubling intervals, so at most half of the time an
+# answer is due.
 _UNANSWERED = 0.75
-# The kernel gives up later than weir: it would do so without a word to the peer.
+# The kernel's timeout is longer than weir's: it would give up without a reset to the peer.
 _KERNEL_WAITS = 1.5
 _VANISHED = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH)
 
 
 class Account(NamedTuple):
-    """What the kernel says of a connection.
+    """The kernel's data about a connection.
 
     Attributes:
-        accepted: grows when the peer accepts bytes.
-        silent_s: how long the peer has not been heard.
+        accepted: a number that grows when the peer accepts bytes.
+        silent_s: how long nothing has come from the peer.
     """
 
     accepted: int
@@ -57,18 +59,18 @@ class Account(NamedTuple):
 
 
 class StreamConnection:
-    """The connection of the greenlet that makes this object.
+    """The connection that the current greenlet serves.
 
     Args:
         sock: gevent's socket.
-        patience_s: how long its peer may be silent; for the kernel, which is to wait longer.
-        neighbours: asked where acknowledgements say nothing.
+        patience_s: how long the peer may be silent; the kernel's own timeout is set longer.
+        neighbours: asks the kernel about peers on this machine.
 
     Attributes:
-        owes: something may wait for the peer. `about_to_write` sets it; to be set as well when a
+        owes: something may wait for the peer. `about_to_write` sets it; the caller sets it when a
             reader enters a lane.
-        beaten_at: when a heartbeat was written while nothing else waited, as long as it is not
-            known whether the peer has accepted it; by `time.monotonic()`.
+        beaten_at: when a heartbeat was written while nothing else waited (`time.monotonic()`);
+            None once the peer is known to have accepted it.
     """
 
     def __init__(self, sock: socket.socket, patience_s: float, neighbours: Neighbours) -> None:
@@ -81,7 +83,7 @@ class StreamConnection:
         self.beaten_at: float | None = None
         self._is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6)
         self._watch: DeafWatch | None = None
-        # Left to itself the kernel would hold megabytes for a reader that reads nothing.
+        # Without this, the kernel would buffer megabytes for a reader that reads nothing.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         if self._is_tcp and neighbours.unread(sock) is None:
             _probe(sock, patience_s)
@@ -90,34 +92,34 @@ class StreamConnection:
         self._moved_at = time.monotonic()
 
     def watch(self, on_gone: Callable[[Cause], None]) -> None:
-        """Call back once when the peer leaves or floods, or the kernel gives it up.
+        """Call `on_gone` once when the peer leaves, sends too much, or times out in the kernel.
 
-        That must not block. Nothing more is read of the connection, other than to be discarded.
+        `on_gone` must not block. From now on, bytes from the peer are only read to be discarded.
         """
         self._watch = DeafWatch(self._sock, lambda error: on_gone(cause_of(error)))
 
     def about_to_write(self) -> None:
-        """Note that something else than a heartbeat is written now: whatever waits, waits on."""
+        """Note a write other than a heartbeat: bytes may wait from now on."""
         if self.beaten_at is not None:
             self.owes_nothing(time.monotonic())
         self.owes = True
 
     def owes_nothing(self, now: float) -> bool:
-        """Tell whether nothing waits for the peer, not even the last heartbeat."""
+        """Return whether nothing waits for the peer, not even the last heartbeat."""
         if not self.owes and self.beaten_at is not None:
             self.owes = self.stalled(now)[0] > 0
         return not self.owes
 
     def stalled(self, now: float) -> tuple[float, Cause]:
-        """Return for how long the peer has accepted nothing of what waits, and what it looks like.
+        """Return how long the peer has accepted none of the bytes that wait, and the likely cause.
 
-        Where nothing waited at the last look, what waits now came since, and the time begins now.
+        If nothing waited at the last check, the time begins now.
 
         Args:
             now: `time.monotonic()`.
 
         Returns:
-            Seconds, 0 while nothing waits; and `STALLED` or `BLACK_HOLED`.
+            Seconds, 0 if nothing waits; and `STALLED` or `BLACK_HOLED`.
         """
         beaten_at, self.beaten_at = self.beaten_at, None
         if not _queued(self._sock):
@@ -125,7 +127,7 @@ class StreamConnection:
             return 0.0, Cause.STALLED
         account = _account(self._sock, self._is_tcp)
         if self._accepted is None or account.accepted > self._accepted:
-            # A heartbeat that was written alone has waited since then.
+            # A heartbeat that was written alone has waited since it was written.
             since = now if beaten_at is None or self.owes else beaten_at
             self._moved_at, self._unread, self.owes = since, None, True
         elif self._is_tcp and self._reads():
@@ -140,11 +142,11 @@ class StreamConnection:
         return before is not None and self._unread is not None and self._unread < before
 
     def reset(self, reason: str) -> None:
-        """End the connection by RST, and the greenlet that serves it; does not block.
+        """Reset the connection, and end the greenlet that serves it; does not block.
 
-        That greenlet gets a `ConnectionResetError` wherever it waits, in a write above all. One
-        that calls this for itself is to raise it itself. After `release` the connection is not
-        closed here: `Outlet.end` closes it.
+        The greenlet gets a `ConnectionResetError` wherever it waits, usually in a write. A
+        greenlet that calls this for itself must raise the error itself. After `release`, the
+        connection is not closed here but by `Outlet.end`.
         """
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         if self._greenlet is not None and self._greenlet is not gevent.getcurrent():
@@ -152,7 +154,7 @@ class StreamConnection:
 
     @contextmanager
     def deadline(self, within_s: float, reason: str) -> Iterator[None]:
-        """Reset the connection if the write within the block takes too long."""
+        """Reset the connection if the write in the block takes too long."""
         timer = gevent.get_hub().loop.timer(within_s)
         timer.start(self.reset, reason)
         try:
@@ -162,11 +164,11 @@ class StreamConnection:
             timer.close()
 
     def release(self) -> None:
-        """Let the greenlet go: from now on it does not serve the connection any more."""
+        """Note that the current greenlet no longer serves the connection."""
         self._greenlet = None
 
     def close(self) -> None:
-        """Stop watching. Where something was discarded, no other request can be made out."""
+        """Stop watching. After discarded bytes, the connection takes no further requests."""
         watch, self._watch = self._watch, None
         if watch is None:
             return
@@ -175,18 +177,18 @@ class StreamConnection:
             self.hang_up()
 
     def hang_up(self) -> None:
-        """End the reading side: the next read finds the end. Bytes written before still arrive."""
+        """Shut down the reading side: the next read finds the end. Written bytes arrive."""
         try:
             self._sock.shutdown(socket.SHUT_RD)
         except OSError:
-            return  # it is gone, which is an end too
+            return  # the connection is gone already
 
 
 def _probe(sock: socket.socket, patience_s: float) -> None:
-    """Have the kernel look after a peer elsewhere, and give it up in the end.
+    """Let the kernel probe a peer on another machine, and time out in the end.
 
-    It would give up one with a shut window as well, so a peer on this machine is left to weir:
-    that one cannot vanish without the kernel knowing.
+    The kernel would also time out a peer with a closed window. A peer on this machine cannot
+    vanish without the kernel noticing, so no probes are set for it.
     """
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if sys.platform == "linux":
@@ -199,7 +201,7 @@ def _probe(sock: socket.socket, patience_s: float) -> None:
 
 
 def _queued(sock: socket.socket) -> int:
-    """Return how many bytes the kernel holds that the peer has not taken."""
+    """Return how many bytes the kernel holds that the peer has not acknowledged."""
     if sys.platform != "linux":
         return 0
     (queued,) = _QUEUED.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, _NOTHING))
@@ -207,7 +209,7 @@ def _queued(sock: socket.socket) -> int:
 
 
 def _account(sock: socket.socket, is_tcp: bool) -> Account:
-    if not is_tcp:  # the kernel counts only what is queued: a queue that shrinks is read from
+    if not is_tcp:  # the kernel only counts queued bytes; the queue shrinks when the peer reads
         return Account(-_queued(sock), 0.0)
     said = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
     silent_ms, accepted = _TCP_INFO.unpack(said)
@@ -215,7 +217,7 @@ def _account(sock: socket.socket, is_tcp: bool) -> Account:
 
 
 def cause_of(error: OSError | None) -> Cause:
-    """Return why a stream ends whose connection is broken; None stands for FIN."""
+    """Return why a stream ends after an error of its connection; None: FIN."""
     if isinstance(error, Flooding):
         return Cause.FLOODING
     return Cause.BLACK_HOLED if error is not None and error.errno in _VANISHED else Cause.GONE

@@ -1,4 +1,4 @@
-"""What a worker counts. Counts only grow, and those of several workers add up."""
+"""Counters of a worker. Counters only grow, and the counters of several workers can be added."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from bus.transport.source_state import SourceCounts
 from gateway.relay import Step
 
 By = dict[str, int]
-"""A count for each cause, verdict or class."""
+"""A counter for each cause, verdict or class."""
 
 
 class Sent(Struct):
-    """What readers were sent. ``events`` is ``merged`` and ``superseded`` and one for each frame.
+    """What was sent to readers; ``events`` is ``merged`` + ``superseded`` + ``frames``.
 
     Attributes:
-        events: of sources, that they were due.
-        frames: written, with an event of a source each.
-        own_frames: written, of weir itself: connected, heartbeat.
-        upserts: frames written that say what is, to readers who had missed how it came.
+        events: events of sources that were due to readers.
+        frames: frames with an event of a source.
+        own_frames: frames of weir itself: connected, heartbeat.
+        upserts: frames with the present value of an entity, for readers that missed its events.
         bytes: of all frames.
-        merged: events that went into the frame of another one.
-        superseded: events left out, since a later snapshot stands for them.
-        saved_bytes: what frames of the merged and the superseded would have taken, about.
+        merged: events that became part of another event's frame.
+        superseded: events that were left out, because a later snapshot replaces them.
+        saved_bytes: about how many bytes the frames of merged and superseded events would have
+            taken.
     """
 
     events: int = 0
@@ -37,7 +38,7 @@ class Sent(Struct):
     saved_bytes: int = 0
 
     def step(self, step: Step, times: int = 1) -> None:
-        """Count what a step has written, to so many readers."""
+        """Count a step that was written to `times` readers."""
         self.events += (step.events + step.merged + step.superseded) * times
         self.frames += step.events * times
         self.bytes += step.size * times
@@ -46,14 +47,14 @@ class Sent(Struct):
         self.saved_bytes += step.saved_bytes * times
 
     def entrance(self, frames: int, upserts: int, size: int) -> None:
-        """Count what a stream began with: frames of events, upserts, and all their bytes."""
+        """Count the beginning of a stream: frames of events, upserts, and their bytes together."""
         self.events += frames
         self.frames += frames
         self.upserts += upserts
         self.bytes += size
 
     def own(self, size: int, frames: int = 1) -> None:
-        """Count frames of weir itself, of so many bytes together."""
+        """Count frames of weir itself, with `size` bytes together."""
         self.own_frames += frames
         self.bytes += size
 
@@ -67,21 +68,21 @@ class Sent(Struct):
 
 
 class Counts(Struct):
-    """All that a worker has counted.
+    """All counters of a worker.
 
     Attributes:
         received: events that came over the bus.
-        malformed: frames of the bus that could not be read.
-        streams: opened so far.
-        sent: over all streams, those that have ended included.
-        sources: what is counted of each.
-        evictions: streams that ended, by cause.
-        resumes: streams that came in, by what became of the last id they had seen.
-        catch_ups: readers that had fallen off the log, likewise.
-        requests: proxied and over, by the class of their status (``2xx``), or ``none``.
+        malformed: frames of the bus that could not be decoded.
+        streams: streams opened so far.
+        sent: to all streams, including ended ones.
+        sources: the counters of each source.
+        evictions: ended streams, by cause.
+        resumes: opened streams, by how their last id was understood.
+        catch_ups: readers that had fallen off the log, by how their position was understood.
+        requests: finished proxied requests, by the class of their status (``2xx``), or ``none``.
         unknown_routes: requests for routes that weir does not have, by method and template.
-        agent_lines: lines of agents that were acknowledged, the refused included.
-        agent_refused: those that were refused, by reason.
+        agent_lines: acknowledged lines of agents, including the refused ones.
+        agent_refused: refused lines of agents, by reason.
     """
 
     received: int = 0

@@ -1,4 +1,4 @@
-"""The streams that ended last, of all workers, and why they ended."""
+"""The streams of all workers that ended last, and why they ended."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ MOST = 200
 
 
 class Departure(Struct, frozen=True):
-    """A stream that is over.
+    """A stream that has ended.
 
     Attributes:
         ended_ms: when it ended, ms since the Unix epoch.
-        cause: why, as in `Cause`.
-        reader: the stream as it was at its end.
+        cause: a value of `Cause`.
+        reader: the stream's status at its end.
     """
 
     ended_ms: int
@@ -43,15 +43,15 @@ _decode = msgspec.msgpack.Decoder(list[Departure]).decode
 
 
 class Departures:
-    """One worker's list, and the lists of all workers.
+    """The list of this worker, and access to the lists of all workers.
 
-    A list stays on its seat when its worker ends; the next worker of that seat goes on with it.
+    When a worker ends, its list stays at its seat; the next worker at this seat continues it.
 
     Args:
         board: where every worker posts its list.
         seat: of this worker.
         readers: of this worker.
-        killed: readers of the worker before on this seat, that ended with it.
+        killed: the readers of the previous worker at this seat, which ended with that worker.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Departures:
         readers.on_end = self.note
 
     def note(self, reader: Reader) -> None:
-        """Note that a stream has ended; does not block."""
+        """Add a stream that has ended; does not block."""
         cause = reader.left or Cause.GONE
         lag = lag_at(self._readers.relay.log, reader.position)
         row = reader_status(self._seat, reader, lag)
@@ -75,13 +75,13 @@ class Departures:
         self._noted = True
 
     def run(self) -> None:
-        """Post for ever; a greenlet of its own."""
+        """Post the list for ever, in a greenlet of its own."""
         while True:
             gevent.sleep(BEAT_S)
             self.post()
 
     def post(self) -> None:
-        """Post the list, if it has changed; the oldest are left out where there is no room."""
+        """Post the list if it has changed; without enough space, the oldest are left out."""
         if not self._noted:
             return
         self._noted = False
@@ -95,7 +95,7 @@ class Departures:
                 return
 
     def last(self) -> list[Departure]:
-        """Return the departures of all workers, the latest first."""
+        """Return the ended streams of all workers, the latest first."""
         self.post()
         found = [one for seat in range(len(self._board)) for one in self._at(seat)]
         return sorted(found, key=lambda one: -one.ended_ms)[:MOST]
@@ -105,6 +105,6 @@ class Departures:
         try:
             return _decode(data) if data else []
         except msgspec.MsgspecError as error:
-            # A worker of another version, before a reload, may have posted other fields.
+            # A worker of another version may have posted other fields before a reload.
             log.debug("the departures of seat %d cannot be read: %s", seat, error)
             return []

@@ -1,4 +1,4 @@
-"""Ends all streams, spread over a while, since each client comes back at once."""
+"""Ends all streams, spread over some time, since each client reconnects at once."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _TICK_S = 0.05
 
 
 def drain(readers: Readers, window_s: float) -> None:
-    """End all streams, each at a moment of its own within `window_s`; then open no more.
+    """End each stream at a random moment within `window_s`, and open no more streams after that.
 
     At each tick, a stream ends with the probability that it would have if its moment was drawn
-    evenly from the rest of the window. So a stream that opens meanwhile needs no special rule.
+    evenly from the rest of the window. So streams that open meanwhile need no special rule.
     """
     draw = random.Random().random
     until = time.monotonic() + window_s

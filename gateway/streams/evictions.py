@@ -1,4 +1,4 @@
-"""Why streams end."""
+"""The causes for which streams end."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections import Counter
 
 
 class Cause(enum.Enum):
-    """Why one stream has ended; as a client sees it, all but `DISPOSED` end by a reset."""
+    """Why a stream has ended. Clients see a reset in every case except `DISPOSED`."""
 
     GONE = "gone"
-    """Its peer left: FIN, or a reset."""
+    """The peer left: FIN, or a reset."""
     STALLED = "stalled"
-    """Its peer is there, and has accepted no byte for too long."""
+    """The peer is reachable, but has accepted no byte for too long."""
     BLACK_HOLED = "black_holed"
-    """Its peer acknowledges nothing any more."""
+    """The peer no longer acknowledges anything."""
     FLOODING = "flooding"
-    """Its peer goes on sending, though a client has nothing to send on an open event stream."""
+    """The peer keeps sending, though a client has nothing to send on an open event stream."""
     FELL_OFF = "fell_off"
-    """It fell off the log, and neither log nor ledger holds what it missed."""
+    """The reader fell off the log, and neither log nor ledger contains what it missed."""
     DRAINED = "drained"
-    """Its worker stops."""
+    """The worker is stopping."""
     KILLED = "killed"
-    """Its worker was killed; the others count it."""
+    """The worker was killed; another worker counts its streams."""
     RESET = "reset"
-    """A person reset it (`DELETE /weir/readers/{id}`)."""
+    """A person has reset the stream (`DELETE /weir/readers/{id}`)."""
     DISPOSED = "disposed"
-    """Its instance was disposed; the only clean end."""
+    """The instance was disposed: the only clean end."""
 
 
 def none_yet() -> Counter[str]:
-    """Return the count of every cause, by its name."""
+    """Return a counter with 0 for every cause."""
     return Counter({cause.value: 0 for cause in Cause})

@@ -1,7 +1,7 @@
-"""Heartbeats of all streams of a worker, by one clock.
+"""Heartbeats of all streams of a worker, from one queue.
 
-Each stream has its own moment, and all have the same period. So one queue is in order by itself: a
-reader that has had its heartbeat goes to the end. A reader that leaves is taken out at once.
+All streams have the same period, so the queue is always in order: a reader that was sent its
+heartbeat goes to the end.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _LOOK_S = 0.1
 
 
 class Heartbeats:
-    """Says heartbeats to readers that wait at the head of the log.
+    """Sends heartbeats to readers that wait at the head of the log.
 
-    Readers that are being written to need none.
+    Readers that are being written to need no heartbeat.
 
     Args:
-        period_s: of one stream.
+        period_s: between two heartbeats of one stream.
         ids: makes the ids of the events.
     """
 
@@ -39,21 +39,21 @@ class Heartbeats:
         self._due: OrderedDict[Reader, float] = OrderedDict()
 
     def add(self, reader: Reader) -> None:
-        """Have a reader get heartbeats until it is discarded."""
+        """Send heartbeats to a reader from now on."""
         self._due[reader] = time.monotonic() + self._period_s
 
     def discard(self, reader: Reader) -> None:
-        """Forget a reader."""
+        """Send no more heartbeats to a reader."""
         self._due.pop(reader, None)
 
     def run(self) -> None:
-        """Say them for ever; a greenlet of its own."""
+        """Send heartbeats for ever, in a greenlet of its own."""
         while True:
             gevent.sleep(min(_LOOK_S, self._period_s / 4))
             self.beat(time.monotonic())
 
     def beat(self, now: float) -> None:
-        """Say those that are due."""
+        """Send the heartbeats that are due."""
         turn = TimeSlice()
         frames: dict[tuple[Rank, bool], bytes] = {}
         for reader in self._take_due(now):
@@ -63,10 +63,10 @@ class Heartbeats:
                     frames[kind] = self._frame(reader)
                 reader.outlet.beat(frames[kind], now)
             if turn.pass_on_if_over():
-                frames.clear()  # ranks may have moved on
+                frames.clear()  # the ranks may have moved
 
     def _take_due(self, now: float) -> Iterator[Reader]:
-        """Yield readers that are due; each is due again a period later."""
+        """Yield readers that are due, and make each due again a period later."""
         while self._due:
             reader, due_at = next(iter(self._due.items()))
             if due_at > now:

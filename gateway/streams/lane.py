@@ -1,14 +1,15 @@
-"""Readers that follow the same view, and get the same bytes by one flush.
+"""Readers with the same view, which get the same bytes by one flush.
 
-1. Readers of a lane that stand at the same place form a rank. A flush computes one step for a rank
-   and writes it to each socket without blocking. Then all stand where the step ends.
-2. A reader whose socket takes only part of it leaves the rank; its outlet writes the rest, and
-   brings it back once it stands at the head of the log again.
-3. A rank passes over what its view does not admit. So a reader costs nothing while the log grows
-   by events that its view does not admit, and the reader still does not fall off the log.
-4. With a pace, further deltas of a part leave only so often. What is no delta leaves at once, and
-   takes along what waits; so does the first delta of a part. A flush then takes a long run: a
-   client would lay out the text anew for each delta that a cut of the log makes.
+1. The readers of a lane at the same position are a rank. A flush computes one step for a rank and
+   writes it to each socket without blocking. After that, all are at the end of the step.
+2. A reader whose socket takes only a part of the step leaves the rank. Its outlet writes the rest,
+   and brings the reader back once it is at the head of the log again.
+3. A rank skips events that its view does not admit. So a reader costs nothing while the log grows
+   by such events, and does not fall off the log.
+4. If there is a pace, further deltas of a part are sent in intervals. The first delta of a part,
+   and every event that is no delta, are sent at once, together with the deltas that wait. With a
+   pace, a flush takes a long run: a client would lay out its text again for each delta that the
+   border of a segment creates.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ from gateway.streams.counts import Sent
 from gateway.streams.reader import Reader
 
 _MOST_WRITES_A_LOOK = 8
-_BYTES_A_LOOK = 16 * 1024  # as many as 8 small writes cost
+_BYTES_A_LOOK = 16 * 1024  # as expensive as 8 small writes
 
 
 class Rank:
-    """Readers of a lane that stand at the same place.
+    """The readers of a lane at the same position.
 
     Attributes:
-        cursor: where they stand.
-        readers: who they are.
-        sent: what a reader was sent that has been in the lane for as long as this counts.
+        cursor: their position.
+        readers: the readers.
+        sent: what a reader was sent that has been in the lane since this was 0.
     """
 
     __slots__ = ("cursor", "readers", "sent")
@@ -50,15 +51,15 @@ class Lane:
     """The ranks of one view.
 
     Args:
-        relay: where their steps come from.
-        view: what all readers here get.
-        chunked: their answers are in chunks.
-        pace_s: the least time between two flushes of further deltas; 0 for none.
-        everyone: counts what all readers of the worker are sent.
+        relay: computes the steps.
+        view: of all readers in this lane.
+        chunked: the answers use chunked encoding.
+        pace_s: the shortest interval between further deltas; 0 for none.
+        everyone: counts what is sent to all readers of the worker.
 
     Attributes:
         view: as given.
-        flushing: a greenlet flushes it, or waits to do so.
+        flushing: a greenlet flushes the lane, or waits to do so.
         cost_s: how long the last flush took.
     """
 
@@ -80,7 +81,7 @@ class Lane:
         return any(rank.readers for rank in self._ranks.values())
 
     def join(self, reader: Reader) -> None:
-        """Have a reader wait here, where it stands."""
+        """Add a reader at its position."""
         cursor = reader.cursor.evened()
         rank = self._ranks.get(cursor)
         if rank is None:
@@ -89,11 +90,11 @@ class Lane:
 
     @property
     def ranks(self) -> list[Rank]:
-        """The ranks that hold readers."""
+        """The ranks that have readers."""
         return [rank for rank in self._ranks.values() if rank.readers]
 
     def has_before(self, position: int) -> bool:
-        """Tell whether there is something to flush or to pass over before a position."""
+        """Return whether the lane has anything to flush or to skip before a position."""
         return any(
             rank.cursor.position < position and self._relay.goes_on_after(rank.cursor)
             for rank in self._ranks.values()
@@ -105,21 +106,21 @@ class Lane:
         return self._pace.holds_back and self._held_back_s() > 0
 
     def hold_back(self) -> None:
-        """Block for as long as the pace delays the flush."""
+        """Block while the pace delays the flush."""
         if (left_s := self._held_back_s()) > 0:
             self._hurry = Event()
             self._hurry.wait(left_s)
             self._hurry = None
 
     def hurry(self) -> None:
-        """End `hold_back` if there is more than further deltas now."""
+        """End `hold_back` if more than further deltas wait now."""
         if self._hurry is not None and not self.is_held_back():
             self._hurry.set()
 
     def flush(self, turn: TimeSlice) -> None:
-        """Write to all readers what comes next; others get their turns in between.
+        """Write the next step of each rank to its readers; let others run after each time slice.
 
-        What the view does not admit is passed over.
+        Events that the view does not admit are skipped.
         """
         began_s, ranks = turn.spent_s, self.ranks
         if len(ranks) < len(self._ranks):
@@ -140,7 +141,7 @@ class Lane:
         self.cost_s = turn.spent_s - began_s
 
     def _next(self, rank: Rank) -> Step | None:
-        """Return the next step of a rank, None if there is nothing to send up to the head."""
+        """Return the next step of a rank that has pieces, None if there is none."""
         cursor = self._relay.passed(rank.cursor, self.view)
         step = self._relay.step(cursor, self.view, self._pace.holds_back)
         while step is not None and not step.pieces and not step.ends:
@@ -151,7 +152,7 @@ class Lane:
         return step
 
     def _move(self, rank: Rank, cursor: Cursor) -> None:
-        """Have a rank stand elsewhere, together with those that stand there already."""
+        """Move a rank to another position, and merge it with a rank that is there already."""
         del self._ranks[rank.cursor]
         there = self._ranks.get(cursor.evened())
         if there is None:
@@ -163,7 +164,7 @@ class Lane:
             reader.enter(there)
 
     def _by_greenlets(self, rank: Rank, step: Step | None = None) -> None:
-        """Have each reader served by itself: by turns, and as its own place demands."""
+        """Let the outlet of each reader write, one by one, from the reader's own position."""
         for reader in list(rank.readers):
             if reader.outlet is not None:
                 reader.outlet.work(step=step)
@@ -174,10 +175,10 @@ class Lane:
         written, writes_a_look = 0, _writes_a_look(len(data))
         for number, reader in enumerate(list(rank.readers), start=1):
             if reader.rank is not rank or reader.outlet is None:
-                continue  # it has left while others had their turn
+                continue  # the reader left while others ran
             left = reader.outlet.send(data)
             if reader.rank is not rank:
-                continue  # its peer has left
+                continue  # the peer has left
             if is_new and left is None:
                 rank.readers.discard(reader)
                 reader.rank = there
@@ -198,7 +199,7 @@ class Lane:
             del self._ranks[rank.cursor]
 
     def _after(self, rank: Rank, step: Step) -> tuple[Rank, bool]:
-        """Return where the readers of a rank stand after a step, and whether that place is new."""
+        """Return the rank after a step, and whether this rank is new."""
         cursor = step.cursor.evened()
         there = self._ranks.get(cursor)
         if there is not None:
@@ -209,12 +210,12 @@ class Lane:
         return there, True
 
     def _held_back_s(self) -> float:
-        """Return for how long the pace delays the flush; it delays further deltas only."""
+        """Return how long the pace delays the flush, which it does for further deltas only."""
         held_s = self._pace.held_back_s(time.monotonic())
         return held_s if held_s > 0 and self._only_further_deltas() else 0.0
 
     def _only_further_deltas(self) -> bool:
-        """Tell whether all that follows is further deltas; each event is looked at once."""
+        """Return whether all later events are further deltas; looks at each event once."""
         head = self._relay.log.head
         first = min((rank.cursor.position for rank in self.ranks), default=head)
         begin, end = self._further
@@ -230,5 +231,5 @@ class Lane:
 
 
 def _writes_a_look(size: int) -> int:
-    """Return after how many writes of so many bytes to look at the clock: a look costs as well."""
+    """Return after how many writes of `size` bytes to check the clock: a check costs time."""
     return max(1, min(_MOST_WRITES_A_LOOK, _BYTES_A_LOOK // size))

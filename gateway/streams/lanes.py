@@ -1,4 +1,4 @@
-"""When the lanes of a worker are flushed: each at its own pace, none without news."""
+"""When the lanes of a worker are flushed: each at its own pace, and only if it has news."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from gateway.streams.reader import Reader
 
 _LOOK_AT_ALL_S = 0.5
 _LOOK_AT_ALL_SHARE = 1 / 8
-"""Of what the log may hold, in events and in bytes, less comes between two looks at all lanes."""
+"""Between two looks at all lanes comes less than this share of the log's bounds."""
 
 
 class Lanes:
-    """All lanes.
+    """All lanes of a worker.
 
-    What receives from the bus calls `flush` itself when it has received all: so an event goes from
-    the bus to the sockets in one greenlet. A lane that is costly to flush, or that its pace holds
-    back, gets a greenlet of its own.
+    The greenlet that receives from the bus calls `flush` itself after it has received everything.
+    So an event goes from the bus to the sockets in one greenlet. A lane gets a greenlet of its own
+    if it is expensive to flush, or if its pace delays it.
 
     Args:
-        relay: where the steps of the lanes come from.
-        everyone: counts what all readers of the worker are sent.
+        relay: computes the steps of the lanes.
+        everyone: counts what is sent to all readers of the worker.
     """
 
     def __init__(self, relay: Relay, everyone: Sent) -> None:
@@ -47,13 +47,13 @@ class Lanes:
         self._grown = Event()
 
     def furthest_back(self, count: int) -> list[Reader]:
-        """Return so many readers of those that lag most; they are in no order."""
+        """Return `count` of the readers that lag most, in any order."""
         ranks = chain.from_iterable(lane.ranks for lane in self._lanes.values())
         last = nsmallest(count, ranks, key=attrgetter("cursor.position"))
         return list(islice(chain.from_iterable(rank.readers for rank in last), count))
 
     def settle(self, reader: Reader) -> None:
-        """Have a reader with an outlet wait at the head of the log; does not block."""
+        """Add a reader with an outlet to its lane, at the head of the log; does not block."""
         assert reader.outlet is not None
         if reader.turning:
             reader.outlet.work()
@@ -65,11 +65,11 @@ class Lanes:
             self._grown.set()
 
     def log_has_grown(self) -> None:
-        """Have lanes flushed soon; does not block."""
+        """Let lanes be flushed soon; does not block."""
         self._grown.set()
 
     def run(self) -> None:
-        """Flush lanes for code that does not call `flush`, for ever; a greenlet of its own."""
+        """Flush lanes for callers that do not call `flush`, for ever, in a greenlet of its own."""
         while True:
             self._grown.wait(_LOOK_AT_ALL_S)
             self._grown.clear()
@@ -81,7 +81,7 @@ class Lanes:
             self.flush()
 
     def flush(self) -> None:
-        """Flush the lanes with news: at once where that is cheap; others get their turns."""
+        """Flush the lanes with news: cheap lanes at once; others run after each time slice."""
         if time.monotonic() < self._rest_until:
             self._grown.set()
             return
@@ -93,7 +93,7 @@ class Lanes:
             self._grown.set()
 
     def _flush_all(self, turn: TimeSlice, every_lane: bool = False) -> float:
-        """Flush the lanes that `with_news` yields; return the time (s) that costly ones took."""
+        """Flush the lanes that `with_news` yields; return how long (s) expensive lanes took."""
         paid_s = 0.0
         for lane in self.with_news(turn, every_lane):
             if pause_after(lane.cost_s) or lane.is_held_back():
@@ -102,20 +102,21 @@ class Lanes:
             else:
                 self._flush_at_once(lane, turn)
                 if pause_after(lane.cost_s):
-                    paid_s += lane.cost_s  # by its own pause, next time
+                    paid_s += lane.cost_s  # its own pause pays for it next time
         if self._behind:
             self._grown.set()
         return paid_s
 
     def with_news(self, turn: TimeSlice, every_lane: bool = False) -> Iterator[Lane]:
-        """Yield the lanes to flush; others get their turns in between.
+        """Yield the lanes to flush; others run after each time slice.
 
-        A lane is passed over if no event since the last call is for its view. Its readers stay
-        behind then, until a look at every lane, which comes before the log forgets their place.
+        A lane is skipped if no event since the last call is for its view. Its readers then keep
+        their position until the next look at every lane, which comes before the log drops this
+        position.
 
         Args:
-            turn: of the loop that calls.
-            every_lane: look at every lane; with thousands of lanes that takes tens of ms.
+            turn: of the calling loop.
+            every_lane: look at every lane; for thousands of lanes this takes tens of ms.
         """
         news, behind, log = self._relay.news(), self._behind, self._relay.log
         self._behind = set()
@@ -139,7 +140,7 @@ class Lanes:
                     self._behind.add(lane)
 
     def is_time_for_all(self) -> bool:
-        """Tell whether every lane is to be looked at."""
+        """Return whether it is time to look at every lane."""
         log = self._relay.log
         looked_at, head, text = self._looked_at_all
         events, size = log.head - head, log.text - text
@@ -155,12 +156,12 @@ class Lanes:
             lane.flushing = False
 
     def _flush(self, lane: Lane) -> None:
-        """Flush a lane for as long as it has news, and let it be in proportion to the cost.
+        """Flush a lane as long as it has news, and pause in proportion to the cost.
 
-        Each lane by itself: one with many readers does not hold up another.
+        Each lane has a greenlet of its own, so a lane with many readers delays no other lane.
         """
         try:
-            # Its readers may leave at any moment: then nothing is left to flush.
+            # The readers may leave at any moment: then nothing is left to flush.
             while lane.has_before(self._relay.log.head):
                 lane.hold_back()
                 head = self._relay.log.head
@@ -171,7 +172,7 @@ class Lanes:
             lane.flushing = False
 
     def _lane(self, view: View, chunked: bool, pace_s: float) -> Lane:
-        """Return where those wait who get the same bytes at the same pace."""
+        """Return the lane for readers that get the same bytes at the same pace."""
         key = view, chunked, pace_s
         lane = self._lanes.get(key)
         if lane is None:

@@ -1,9 +1,9 @@
-"""What a peer on this machine has received and not read yet, by the kernel's account (Linux).
+"""How many bytes a peer on this machine has received and not read, as the kernel counts (Linux).
 
-A window that has closed opens again only once its receiver has read a good part of its buffer;
-over the loopback interface, where a segment is as long as a window, that is tens of kilobytes. A
-peer that reads a little every second looks dead from here for a minute. But when the same kernel
-holds its end as well, it can be asked (`sock_diag(7)`).
+A closed window opens again only after its receiver has read a good part of its buffer. On the
+loopback interface, where a segment is as long as a window, these are tens of kilobytes. So a peer
+that reads a little every second looks dead for a minute. But if the peer is on this machine, its
+kernel is ours, and can be asked (`sock_diag(7)`).
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ _NO_COOKIE = b"\xff" * 8
 _HEAD = struct.Struct("=IHHII")
 _WHICH = struct.Struct("=BBBxI")
 _PORTS = struct.Struct("!HH")
-# After the head: family, state, timer, retransmits; the socket's address; expires, rqueue.
+# After the header: family, state, timer, retransmits; the socket's address; expires, rqueue.
 _ANSWER = struct.Struct("=4x48xII")
 _MOST_BYTES = 4096
 
 
 class Neighbours:
-    """Asks the kernel for the other end of connections."""
+    """Asks the kernel about the other ends of connections."""
 
     def __init__(self) -> None:
         self._netlink: _socket.socket | None = None
         if sys.platform == "linux":
-            # The plain socket: the kernel has answered before `send` returns.
+            # A plain socket, not a green one: the kernel has answered before `send` returns.
             kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
             self._netlink = _socket.socket(socket.AF_NETLINK, kind, _NETLINK_SOCK_DIAG)
 
     def unread(self, sock: socket.socket) -> int | None:
         """Return how many bytes the peer of a TCP connection has received and not read.
 
-        None where that is not known: the peer is on another machine, or in another namespace.
+        The result is None if the peer is on another machine, or in another network namespace.
         """
         if self._netlink is None:
             return None
@@ -55,7 +55,7 @@ class Neighbours:
 
 
 def _question(sock: socket.socket) -> bytes:
-    """Name the other end: its own address comes first."""
+    """Return the request about the peer's socket: the peer's address comes first."""
     (host, port), (peer, peer_port) = sock.getsockname()[:2], sock.getpeername()[:2]
     family = sock.family
     addresses = (socket.inet_pton(family, one).ljust(16, b"\0") for one in (peer, host))

@@ -1,8 +1,8 @@
-"""Writes one stream to its socket, once its request has been answered.
+"""Writes one stream to its socket, after its request was answered.
 
-At the head of the log a stream needs no greenlet: its lane writes to it, and so do the heartbeats.
-A greenlet works for the stream where the socket takes less than it is given, and where something
-is for this reader alone. It works until the reader stands at the head again.
+At the head of the log, a stream needs no greenlet: its lane and the heartbeats write to it. If the
+socket takes only a part, or if something is for this reader alone, a greenlet works for the
+stream, until the reader is at the head again.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ _LAST_CHUNK = b"0\r\n\r\n"
 _COPIED_BYTES = 64 * 1024
 
 
-class Told(Protocol):
-    """What is written to one reader alone, up to the head of the log."""
+class StreamBody(Protocol):
+    """The pieces for one reader alone, up to the head of the log."""
 
-    def told(self, step: Step | None) -> Iterator[bytes]:
-        """Yield pieces to write, those of a step first."""
+    def pieces(self, step: Step | None) -> Iterator[bytes]:
+        """Yield the pieces to write; those of `step` first."""
 
     def close(self) -> None:
-        """Release what the stream holds."""
+        """Release the resources of the stream."""
 
 
 class Outlet:
     """Writes one stream.
 
     Args:
-        stream: what the reader is to be sent.
-        reader: whose stream it is.
-        wire: where it goes.
-        connection: the same connection, as the kernel sees it.
-        chunked: in chunks.
-        settle: has the reader wait at the head of the log; must not block.
+        stream: the pieces to send.
+        reader: of the stream.
+        wire: the connection, for writing.
+        connection: the same connection, for the kernel's data about it.
+        chunked: the answer uses chunked encoding.
+        settle: adds the reader to a lane at the head of the log; must not block.
 
     Attributes:
-        chunked: as given; else the end of the connection is that of the answer.
+        chunked: as given; otherwise the answer ends when the connection ends.
     """
 
     __slots__ = (
@@ -67,7 +67,7 @@ class Outlet:
 
     def __init__(
         self,
-        stream: Told,
+        stream: StreamBody,
         reader: Reader,
         wire: Wire,
         connection: StreamConnection,
@@ -87,7 +87,7 @@ class Outlet:
     def send(self, data: bytes) -> memoryview | None:
         """Write what the socket takes at once; return the rest, None if there is none.
 
-        Where the peer has left, the stream is over and there is no rest.
+        If the peer has left, the stream ends, and the result is None.
         """
         self._connection.about_to_write()
         try:
@@ -100,14 +100,14 @@ class Outlet:
         if taken == len(data):
             return None
         rest = memoryview(data)[taken:]
-        # A view keeps all that it is a view of: little of a long step is copied.
+        # A view keeps the whole step in memory, so a short rest of a long step is copied.
         return rest if len(rest) > _COPIED_BYTES else memoryview(bytes(rest))
 
     def beat(self, frame: bytes, now: float) -> None:
         """Write a heartbeat to a reader that waits; does not block.
 
         Args:
-            frame: to write.
+            frame: the heartbeat.
             now: `time.monotonic()`.
         """
         self._reader.count_own(len(frame))
@@ -119,11 +119,11 @@ class Outlet:
             self._connection.owes, self._connection.beaten_at = False, now
 
     def work(self, rest: memoryview | None = None, step: Step | None = None) -> None:
-        """Have a greenlet write what the reader is to be sent; don't block.
+        """Let a greenlet write to the reader; does not block.
 
         Args:
-            rest: of what is written already.
-            step: what comes then, where the lane has computed it; the rank still stands before it.
+            rest: the rest of a step that was partly written.
+            step: the step after that, if the lane has computed it; the rank is still before it.
         """
         self._reader.leave_rank()
         self._connection.about_to_write()
@@ -144,7 +144,7 @@ class Outlet:
         try:
             if rest is not None:
                 self._write(rest)
-            for piece in self._stream.told(step):
+            for piece in self._stream.pieces(step):
                 self._write(in_chunks((piece,)) if self.chunked else piece)
             if self._reader.gone:
                 self._close()
@@ -161,7 +161,7 @@ class Outlet:
             self._break_off()
 
     def _close(self) -> None:
-        """End the answer as a whole one."""
+        """End the answer cleanly."""
         self._stream.close()
         if self.chunked:
             self._wire.send_last(_LAST_CHUNK)
@@ -170,7 +170,7 @@ class Outlet:
 
     def _break_off(self) -> None:
         self._reader.leave(Cause.GONE)
-        self.end()  # a reader that has left already, by the end of its instance, ends nothing
+        self.end()  # has no effect if the reader has already left
 
     def _write(self, data: bytes | memoryview) -> None:
         self._wire.send(data)

@@ -1,4 +1,4 @@
-"""Noticing at once that the other end of a connection is gone, even with no traffic."""
+"""Notices at once that the other end of a connection is gone, even without traffic."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ MOST_DISCARDED = 64 * 1024
 
 
 class Flooding(OSError):
-    """The peer goes on sending where nothing is read."""
+    """The peer keeps sending, though nothing it sends is read."""
 
 
 class PeerWatch:
     """Calls back when the peer sends FIN or a reset.
 
     Bytes from the peer are left for the next read of the connection. They show that the peer is
-    alive, and hide a FIN or reset that comes after them, so the watch ends there.
+    alive, and hide a later FIN or reset, so the watch ends with them.
 
     Args:
-        sock: the connection, in non-blocking mode (gevent's sockets are).
-        on_gone: called once, from the event loop: it must not block. It gets what is wrong with
-            the connection, None after FIN.
+        sock: the connection, in non-blocking mode (as gevent's sockets are).
+        on_gone: called once, from the event loop, so it must not block. It gets the error of the
+            connection, None after FIN.
     """
 
     def __init__(self, sock: socket.socket, on_gone: Callable[[OSError | None], None]) -> None:
@@ -54,7 +54,7 @@ class PeerWatch:
         self._on_gone(broken)
 
     def _hears(self) -> bool:
-        """Tell whether the peer has said something; if not, it has sent FIN."""
+        """Return whether the peer has sent bytes; if not, it has sent FIN."""
         said = peek(self._sock.fileno())
         if said:
             self._watcher.stop()
@@ -62,9 +62,9 @@ class PeerWatch:
 
 
 class DeafWatch(PeerWatch):
-    """Watches to the end a peer that is never answered: what it says is read and discarded.
+    """Watches a peer to its end: its bytes are read and discarded.
 
-    One that says more than `MOST_DISCARDED` bytes is given up as `Flooding`.
+    A peer that sends more than `MOST_DISCARDED` bytes ends with `Flooding`.
 
     Attributes:
         discarded: bytes so far.
@@ -81,12 +81,12 @@ class DeafWatch(PeerWatch):
 
 
 def peek(fileno: int) -> bytes:
-    """Look at the next byte."""
+    """Return the next byte, and leave it in the socket's buffer."""
     return _receive(fileno, 1, _socket.MSG_PEEK)
 
 
 def has_left(sock: socket.socket) -> bool:
-    """Tell whether the other end of a connection is gone, or has sent FIN."""
+    """Return whether the other end of a connection is gone, or has sent FIN."""
     try:
         return not peek(sock.fileno())
     except BlockingIOError:
@@ -96,7 +96,7 @@ def has_left(sock: socket.socket) -> bool:
 
 
 def _receive(fileno: int, size: int, flags: int = 0) -> bytes:
-    """Receive what there is, on the plain socket: gevent's would wait, and the loop must not."""
+    """Receive without waiting, by the plain socket: gevent's would wait, and the loop must not."""
     plain = _socket.socket(fileno=fileno)
     try:
         return plain.recv(size, flags | _socket.MSG_DONTWAIT)

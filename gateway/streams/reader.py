@@ -1,4 +1,4 @@
-"""The state of one open stream, without the code that writes bytes."""
+"""The state of one open stream, without the code that writes to it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class StreamClient(Struct, frozen=True):
-    """Who opened a stream.
+    """The client that opened a stream.
 
     Attributes:
         address: of the connection, or as a trusted proxy reports it.
-        agent: its ``User-Agent``, cut.
+        agent: its ``User-Agent``, shortened.
     """
 
     address: str = ""
@@ -37,21 +37,22 @@ class Reader:
     """One open stream.
 
     Attributes:
-        number: of the reader in its worker, never used again.
-        client: who opened it.
-        view: what it gets, and in which form.
-        last_id: the last it has seen of an earlier stream; None if it begins.
-        from_now: it begins with what happens after it came.
-        pace_s: the least time between two flushes of further deltas; 0 for none.
-        rank: where it waits at the head of the log; None while something is written for it alone.
+        number: unique among all readers of all workers at this seat.
+        client: the client that opened the stream.
+        view: which events it gets, and in which form.
+        last_id: the last event id of an earlier stream; None if there was none.
+        from_now: it gets only events from after its opening.
+        pace_s: the shortest interval between further deltas; 0 for none.
+        rank: of its lane, while it waits at the head of the log; None while it is written to
+            alone.
         placed: its view is known; until then the view admits nothing.
-        patience_s: how long it waits for that before it is greeted.
-        resumed: it goes on exactly where that stream was cut; None while it is not known.
+        patience_s: how long it waits for its view before it gets its first event.
+        resumed: it continues exactly where the earlier stream was cut; None while unknown.
         connection: its socket; None under a test client.
-        outlet: writes to that socket once the request is answered; None before.
-        left: why it is over, once it is.
-        opened_at: `time.monotonic()` of its beginning.
-        stalled_s: for how long it has accepted nothing of what waits for it, as of the last look.
+        outlet: writes to the socket after the request was answered; None before.
+        left: the cause of its end, None while it is open.
+        opened_at: when it was opened (`time.monotonic()`).
+        stalled_s: how long it has accepted none of the bytes that wait, as of the last check.
     """
 
     __slots__ = (
@@ -112,22 +113,22 @@ class Reader:
         self._wake: Event | None = None
 
     def place(self, view: View, placed: bool, patience_s: float) -> None:
-        """Give it the view that it begins with."""
+        """Set the view that it begins with."""
         self.view, self.placed, self.patience_s = view, placed, patience_s
 
     @property
     def cursor(self) -> Cursor:
-        """Where it stands in the log."""
+        """Its position in the log."""
         return self._cursor if self.rank is None else self.rank.cursor
 
     @cursor.setter
     def cursor(self, cursor: Cursor) -> None:
-        assert self.rank is None, "a reader that waits stands where its rank does"
+        assert self.rank is None, "a reader in a rank has the position of its rank"
         self._cursor = cursor
 
     @property
     def position(self) -> int:
-        """The position of its cursor."""
+        """The log position of its cursor."""
         return self.cursor.position
 
     @property
@@ -138,27 +139,27 @@ class Reader:
         return self._sent + self.rank.sent - self._counted_from
 
     def count_step(self, step: Step) -> None:
-        """Count what a step has written for this reader alone."""
+        """Count a step that was written to this reader alone."""
         self._sent.step(step)
         self._everyone.step(step)
 
     def count_own(self, size: int, frames: int = 1) -> None:
-        """Count frames of weir itself, of so many bytes together."""
+        """Count frames of weir itself, with `size` bytes together."""
         self._sent.own(size, frames)
         self._everyone.own(size, frames)
 
     def count_entrance(self, frames: int, upserts: int, size: int) -> None:
-        """Count what was sent first: frames of events, upserts, and their bytes together."""
+        """Count its first frames: frames of events, upserts, and their bytes together."""
         self._sent.entrance(frames, upserts, size)
         self._everyone.entrance(frames, upserts, size)
 
     def enter(self, rank: Rank) -> None:
-        """Wait at a rank from now on."""
+        """Wait in a rank from now on."""
         self.rank, self._counted_from = rank, rank.sent
         rank.readers.add(self)
 
     def leave_rank(self) -> None:
-        """Wait no more; it stands where its rank has come."""
+        """Stop waiting; its position is then the position of its rank."""
         if self.rank is None:
             return
         sent, cursor = self.sent, self.rank.cursor
@@ -167,15 +168,16 @@ class Reader:
 
     @property
     def turning(self) -> bool:
-        """Whether it is to get another view."""
+        """Whether its view is about to change."""
         return self._turn is not None
 
     def turn_to(self, view: View, since_ns: int) -> None:
-        """Have it get another view as soon as it can; does not block.
+        """Change its view as soon as possible; does not block.
 
         Args:
-            view: what it is to get.
-            since_ns: since when it may lack something of that, ns since the Unix epoch.
+            view: the new view.
+            since_ns: from this time on it may lack events of the new view, ns since the Unix
+                epoch.
         """
         self._turn = view, since_ns
         self._stir()
@@ -183,14 +185,14 @@ class Reader:
             self.outlet.work()
 
     def turn(self) -> int:
-        """Take the other view; returns since when something of it may be lacking."""
+        """Set the new view; return the time from which on it may lack events of this view."""
         assert self._turn is not None
         self.view, since_ns = self._turn
         self._turn, self.placed = None, True
         return since_ns
 
     def rest(self, timeout_s: float) -> None:
-        """Block until it is to get another view or is over, at most `timeout_s`."""
+        """Block until its view changes or it ends, at most `timeout_s`."""
         self._wake = Event()
         if not self.gone and not self.turning:
             self._wake.wait(timeout_s)
@@ -198,7 +200,7 @@ class Reader:
 
     @property
     def gone(self) -> bool:
-        """Whether it is over: nothing more is to be written."""
+        """Whether it has ended: nothing more is written."""
         return self.left is not None
 
     def leave(self, cause: Cause) -> None:

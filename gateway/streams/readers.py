@@ -18,26 +18,26 @@ from gateway.streams.reader import UNNAMED, Reader, StreamClient
 
 
 class TooManyReaders(Exception):
-    """The worker holds as many streams as it is allowed to, or is closing."""
+    """The worker has as many streams as allowed, or is closing."""
 
 
 class Readers:
     """Registers readers.
 
     Args:
-        relay: the core they read from.
-        limit: how many streams there may be at once.
+        relay: the core that the readers read from.
+        limit: how many streams may be open at once.
 
     Attributes:
-        received: how many events the bus has brought.
-        opened: how many streams there were so far.
-        resumes: how often readers came, by the `ResumeVerdict` on their last id.
-        catch_ups: how often a reader that had fallen off the log went on, by the verdict too.
-        evictions: how many streams have ended, by the `Cause`.
-        sent: what all readers were sent, those that are gone included.
-        lanes: in which they wait at the head of the log.
-        turnstile: for readers who have much to write.
-        gate: for readers that come in, catch up or turn elsewhere.
+        received: how many events came over the bus.
+        opened: how many streams were opened so far.
+        resumes: how many readers came, by the `ResumeVerdict` on their last id.
+        catch_ups: how many readers that had fallen off the log continued, by the verdict.
+        evictions: how many streams ended, by the `Cause`.
+        sent: what was sent to all readers, including ended ones.
+        lanes: in which readers wait at the head of the log.
+        turnstile: for readers with much to write.
+        gate: for readers that come in, catch up or change their view.
         on_end: called with each reader whose stream has ended; must not block.
     """
 
@@ -53,7 +53,7 @@ class Readers:
         self.sent = Sent()
         self.lanes = Lanes(relay, self.sent)
         self.on_end: Callable[[Reader], None] = lambda reader: None
-        # A worker that takes this one's seat begins later, so it uses other numbers.
+        # The next worker at this seat begins later, so it uses other numbers.
         self._numbers = count(time.time_ns() // 1_000_000)
         self._limit = limit
         self._open: set[Reader] = set()
@@ -109,7 +109,7 @@ class Readers:
         return entrance
 
     def turn(self, reader: Reader) -> Entrance:
-        """Give a reader its new view; return what the reader is sent first in that view."""
+        """Set a reader's new view; return what the reader is sent first in this view."""
         begins = not reader.placed
         since_ns = reader.turn()
         if begins and reader.last_id:
@@ -133,17 +133,17 @@ class Readers:
         return entrance
 
     def furthest_back(self, count: int) -> list[Reader]:
-        """Return so many readers that lag most, the last of them first."""
+        """Return the `count` readers that lag most, the last of them first."""
         candidates = [reader for reader in self._open if reader.rank is None]
         candidates += self.lanes.furthest_back(count)
         return nsmallest(count, candidates, key=attrgetter("position"))
 
     def numbered(self, number: int) -> Reader | None:
-        """Return the open reader of that number."""
+        """Return the open reader with this number, None if there is none."""
         return next((reader for reader in self._open if reader.number == number), None)
 
     def discard(self, reader: Reader) -> None:
-        """Forget a reader; a reader without a cause of its end has broken off a write."""
+        """Remove a reader; if it has no cause of its end yet, a write to it has failed."""
         if reader in self._open:
             self._open.remove(reader)
             reader.left = reader.left or Cause.GONE
@@ -152,7 +152,7 @@ class Readers:
         reader.leave_rank()
 
     def close(self) -> None:
-        """End every stream, and open no more."""
+        """End all streams, and open no more."""
         self._closed = True
         for reader in list(self._open):
             reader.leave(Cause.DRAINED)

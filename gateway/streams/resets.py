@@ -1,8 +1,9 @@
-"""Resets of single readers, asked for at any worker.
+"""Resets of single readers, which can be requested at any worker.
 
-Workers share a grid of numbers, with a row for the worker that is asked and a column for the
-worker that asks. The asking worker writes a reader's number there. The asked worker looks at its
-row several times a second, resets that reader, and writes what became of the request.
+Workers share a grid of numbers in memory. A row belongs to the worker that has the reader, and a
+column to the worker that got the request. The latter writes the reader's number there. The former
+checks its row several times a second, resets the reader, and writes the result in place of the
+number.
 """
 
 from __future__ import annotations
@@ -27,20 +28,20 @@ _ID = re.compile(r"([0-9]{1,4})-([0-9a-f]{1,15})")
 
 
 class ResetVerdict(enum.Enum):
-    """What became of a request."""
+    """The result of a request."""
 
     DONE = "done"
     UNKNOWN = "unknown"
-    """No worker has such a reader."""
+    """No worker has this reader."""
     SILENT = "silent"
-    """The reader's worker does not answer."""
+    """The worker that has the reader does not answer."""
 
 
 class Grid:
-    """The numbers, in memory that the master of all workers makes.
+    """The numbers, in shared memory that the master process makes.
 
     Args:
-        seats: of workers.
+        seats: how many workers there may be.
     """
 
     def __init__(self, seats: int) -> None:
@@ -51,26 +52,26 @@ class Grid:
         return self._seats
 
     def write(self, asked: int, asking: int, number: int) -> None:
-        """Write the number at a place."""
+        """Write a number."""
         self._words[asked * self._seats + asking] = number
 
     def read(self, asked: int, asking: int) -> int:
-        """Return the number at a place."""
+        """Return a number."""
         return self._words[asked * self._seats + asking]
 
     def row(self, asked: int) -> list[int]:
-        """Return what all workers have written for one of them."""
+        """Return all numbers that workers have written for worker `asked`."""
         return self._words[asked * self._seats : (asked + 1) * self._seats].tolist()
 
 
 class Resets:
-    """One worker's end of the grid.
+    """Access of one worker to the grid.
 
     Args:
         grid: shared by all workers.
         seat: of this worker.
         readers: of this worker.
-        occupied: tells whether a worker sits on a seat.
+        occupied: returns whether there is a worker at a seat.
     """
 
     def __init__(
@@ -82,23 +83,23 @@ class Resets:
         self._occupied = occupied
         self._one_at_a_time = BoundedSemaphore()
         for asking in range(len(grid)):
-            grid.write(seat, asking, _DONE)  # what was asked of the worker before is over
+            grid.write(seat, asking, _DONE)  # drops what was requested of the last worker
 
     def run(self) -> None:
-        """Do what is asked, for ever; a greenlet of its own."""
+        """Carry out requests for ever, in a greenlet of its own."""
         while True:
             gevent.sleep(_LOOK_S)
             self.look()
 
     def look(self) -> None:
-        """Do what is asked now."""
+        """Carry out the present requests."""
         for asking, number in enumerate(self._grid.row(self._seat)):
             if number > 0:
                 found = self._reset(number)
                 self._grid.write(self._seat, asking, _DONE if found else _UNKNOWN)
 
     def reset(self, reader_id: str) -> ResetVerdict:
-        """Have the reader's worker reset it; waits for that worker, within bounds."""
+        """Let a reader's worker reset the reader, and wait for the result, up to a deadline."""
         parsed = _ID.fullmatch(reader_id)
         if parsed is None or int(parsed[1]) >= len(self._grid):
             return ResetVerdict.UNKNOWN

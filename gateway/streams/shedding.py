@@ -20,11 +20,11 @@ _MOST_EVERY_S = 1.0
 
 
 class Shedding:
-    """Looks at all readers in turn, a few at a time: one greenlet, not a timer for each.
+    """Checks all readers, a few at a time, in one greenlet: without a timer for each reader.
 
     Args:
-        readers: the readers to look at.
-        timeout_s: how long a reader may accept no byte of what waits for it. It is let go at
+        readers: the readers to check.
+        timeout_s: how long a reader may accept none of the bytes that wait. Its stream ends at
             most two checks later.
     """
 
@@ -34,7 +34,7 @@ class Shedding:
         self._every_s = min(_MOST_EVERY_S, timeout_s / _CHECKS)
 
     def run(self) -> None:
-        """Look for ever; a greenlet of its own."""
+        """Check readers for ever, in a greenlet of its own."""
         while True:
             began = time.monotonic()
             readers = list(self._that_may_stall(began - self._timeout_s / 2))
@@ -47,20 +47,21 @@ class Shedding:
 
     def _look_at(self, reader: Reader) -> None:
         if reader.gone or reader.connection is None:
-            return  # it has ended in the middle of a round
+            return  # the reader ended during this round
         reader.stalled_s, cause = reader.connection.stalled(time.monotonic())
         if reader.stalled_s >= self._timeout_s:
             log.warning("a reader has accepted nothing for %.1f s, and is reset", reader.stalled_s)
             reader.leave(cause)
 
     def _that_may_stall(self, beaten_before: float) -> Iterator[Reader]:
-        """Yield readers for which something may wait: it costs a call to the kernel to know more.
+        """Yield the readers for which bytes may wait: to be sure takes a system call for each.
 
-        A greenlet that writes may have more to write than the kernel knows of. A heartbeat alone
-        is looked at when the next one is due (`Connection.owes_nothing`), but not too late.
+        A reader whose greenlet writes may wait for more than the kernel has. A reader for which
+        only a heartbeat waits is checked when the next heartbeat is due
+        (`StreamConnection.owes_nothing`), but not too late.
 
         Args:
-            beaten_before: heartbeats that were written before that are looked at.
+            beaten_before: include readers whose heartbeat was written before this time.
         """
         for reader in self._readers:
             connection = reader.connection

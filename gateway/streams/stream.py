@@ -1,11 +1,11 @@
-"""The body of one event stream: what its reader alone is sent, at first and whenever it lags.
+"""The body of one event stream: what only this reader is sent, first and whenever it lags.
 
-1. A stream begins as the body of an answer, as WSGI wants it. The greenlet of the request writes
-   it until the reader stands at the head of the log.
-2. Then the stream leaves that greenlet (`take_over`), and its reader waits in a lane, which writes
-   to it what comes next.
-3. Where the reader falls behind, or gets another view, its outlet goes on with this body, again
-   until the reader stands at the head.
+1. A stream begins as the body of a WSGI answer. The request's greenlet writes it until the reader
+   is at the head of the log.
+2. Then the stream leaves this greenlet (`take_over`), and its reader waits in a lane, which writes
+   the next events.
+3. If the reader falls behind, or its view changes, its outlet continues with this body, until the
+   reader is at the head again.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ _WAITING = b": this worker has not received the last event yet\n\n"
 
 
 class Stream:
-    """Follows the relay for one reader up to the head of the log; begins with a greeting.
+    """The events for one reader up to the head of the log; the first is ``server.connected``.
 
     Args:
-        readers: where the reader is registered.
-        reader: whose stream it is.
-        wire: its end of the connection; None under a test client.
-        connection: the same connection, as the kernel sees it; None under a test client.
+        readers: the worker's registered readers.
+        reader: of this stream.
+        wire: the connection, for writing; None under a test client.
+        connection: the same connection, for the kernel's data; None under a test client.
         ids: makes the ids of the stream's own events.
         heartbeats: of the worker; the reader gets them while it waits.
     """
@@ -75,28 +75,29 @@ class Stream:
             connection.watch(reader.leave)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield what leads to the head of the log, piece by piece.
+        """Yield all pieces up to the head of the log.
 
         Raises:
-            ConnectionResetError: the stream is over, and its connection is to be cut.
+            ConnectionResetError: the stream has ended, and its connection must be reset.
         """
-        return self.told(None)
+        return self.pieces(None)
 
-    def told(self, step: Step | None) -> Iterator[bytes]:
-        """Yield the same, but of a step that its lane took for all of a rank no more than that.
+    def pieces(self, step: Step | None) -> Iterator[bytes]:
+        """Yield only `step` if it is given, else all pieces up to the head of the log.
 
         Args:
-            step: that follows where the reader stands; None where there is none.
+            step: a step that the lane has computed for a rank, which begins at the reader's
+                position.
 
         Raises:
-            ConnectionResetError: the stream is over, and its connection is to be cut.
+            ConnectionResetError: the stream has ended, and its connection must be reset.
         """
         if step is not None and not self._reader.gone and not self._reader.turning:
             yield from self._deliver(step)
-            return  # the lane goes on, at its pace
+            return  # the lane continues, at its pace
         if not self._begun:
             self._begun = True
-            yield from self._until_its_place_is_heard_of()
+            yield from self._wait_for_place()
             yield from self._come_in()
         while not self._reader.gone:
             if self._reader.turning:
@@ -114,13 +115,13 @@ class Stream:
             raise _reset("the stream is shed")
 
     def take_over(self, chunked: bool) -> bool:
-        """Take the connection over from the request, which has written all so far.
+        """Take the connection over from the request, which has written everything so far.
 
         Args:
-            chunked: the answer is in chunks.
+            chunked: the answer uses chunked encoding.
 
         Returns:
-            False if there is nothing to take over: the stream is over.
+            False if the stream has ended.
         """
         reader, connection = self._reader, self._reader.connection
         if reader.gone or self._wire is None or connection is None:
@@ -134,16 +135,16 @@ class Stream:
         return True
 
     def close(self) -> None:
-        """Release what the stream holds; WSGI servers call this whatever happened."""
+        """Release the stream's resources; a WSGI server always calls this."""
         self._readers.discard(self._reader)
         self._heartbeats.discard(self._reader)
         if self._reader.connection is not None:
             self._reader.connection.close()
 
-    def _until_its_place_is_heard_of(self) -> Iterator[bytes]:
-        """Wait for its folder, and for what the reader has seen at another worker.
+    def _wait_for_place(self) -> Iterator[bytes]:
+        """Wait until the reader's folder is known, and its position is reached.
 
-        Comments say that it is served.
+        Comments on the stream show the client that it is being served.
         """
         reader = self._reader
         began = said = time.monotonic()
@@ -156,14 +157,14 @@ class Stream:
             yield _WAITING
 
     def _patience_s(self) -> float:
-        """Return for how long to wait, counted from when the reader came."""
+        """Return how long to wait, counted from when the reader came."""
         reader = self._reader
         if not reader.placed and not reader.turning:
             return reader.patience_s
         return patience_s(self._readers.relay, reader.last_id)
 
     def _come_in(self) -> Iterator[bytes]:
-        """Greet the reader, and yield its first events: none while its folder is unknown."""
+        """Yield ``server.connected`` and the first events: none while the folder is unknown."""
         reader = self._reader
         if reader.turning:
             reader.turn()
@@ -185,16 +186,16 @@ class Stream:
         ):
             log.warning("a reader has missed more than the ledger knows, and is reset")
             self._reader.leave(Cause.FELL_OFF)
-            raise _reset("what was missed is not known any more")
+            raise _reset("the missed events are no longer known")
         return entrance
 
     def _found(self, find: Callable[[Reader], Entrance]) -> Entrance:
-        """Find what the reader lacks, by turns with all others that do."""
+        """Find what the reader lacks; readers do this one after another, since it takes long."""
         with self._readers.gate.passed():
             return find(self._reader)
 
     def _bring_in(self, entrance: Entrance) -> Iterator[bytes]:
-        """Yield what a reader is sent first; move the reader's cursor only after that."""
+        """Yield what a reader is sent first, then set the reader's cursor."""
         reader, size = self._reader, 0
         for piece in entrance.pieces(reader.view.endpoint):
             yield from self._by_turns(piece)
@@ -213,19 +214,19 @@ class Stream:
         self._let_go()
 
     def _by_turns(self, piece: bytes) -> Iterator[bytes]:
-        """Yield a piece in lengths that a socket takes at once, others coming in between."""
+        """Yield a piece in lengths that a socket takes at once; other readers write in between."""
         for start in range(0, len(piece), PIECE_BYTES):
             self._readers.turnstile.pass_through()
             yield piece[start : start + PIECE_BYTES]
 
     def _let_go(self) -> None:
-        """Let others run, or a reader that lags and reads fast would keep the loop to itself."""
+        """Let others run: a reader that lags and reads fast would never let them."""
         self._steps += 1
         if self._steps % STEPS_A_TURN == 0:
             gevent.sleep(0)
 
     def _retry(self) -> bytes:
-        """Return when to come back: many who lost one server must not do so at once."""
+        """Return a random ``retry:`` time, so that not all clients of a server return at once."""
         line = b"retry: %d\n" % _RANDOM.randint(*_RETRY_MS)
         self._reader.count_own(len(line), frames=0)
         return line
@@ -239,5 +240,5 @@ class Stream:
 
 
 def _reset(reason: str) -> ConnectionResetError:
-    """Return what cuts the body short: after a cut clients retry, after a clean end they stop."""
+    """Return an error that resets the connection: after a clean end clients would not retry."""
     return ConnectionResetError(errno.ECONNRESET, reason)

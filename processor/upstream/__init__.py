@@ -1,1 +1,1 @@
-"""Events from an opencode: its one reader, which always drains the stream, and healing."""
+"""Events from an opencode: the one reader of its stream, and healing after a cut of the stream."""

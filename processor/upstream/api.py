@@ -30,7 +30,7 @@ _MAY_PASS = (401, 403, 408, 425, 429)
 
 
 class _Object(Struct):
-    """Anything with names."""
+    """Any JSON object."""
 
 
 class _Named(Struct):
@@ -56,14 +56,14 @@ class _Message(Struct):
 
 
 _STATUSES = dict[str, _Object]
-"""The ids are not checked: an id that cannot be published must not hide the status of others."""
+"""The ids are not checked: one bad id must not hide the statuses of the other sessions."""
 
 
 class MessagePage(Struct, frozen=True):
     """Messages with their parts, oldest first.
 
     Attributes:
-        before: the cursor of the page before; None: there is none.
+        before: the cursor of the previous page; None if there is none.
         size: of the answer, in bytes.
     """
 
@@ -78,19 +78,19 @@ class _Answer(NamedTuple):
 
 
 class RestFailed(Exception):
-    """An answer that is needed cannot be had now; the message says which, and why."""
+    """A necessary answer did not come; the message names the request and the reason."""
 
 
 class RestCut(RestFailed):
-    """The connection was refused or lost; that says nothing of what it was asked for."""
+    """The connection was refused or lost, so the failure does not depend on the request."""
 
 
 class NotJson(RestFailed):
-    """The answer is no JSON; perhaps it was cut."""
+    """The answer is not JSON; perhaps it was cut off."""
 
 
 class NotThere(Exception):
-    """There is no such route, or it does not answer with what was asked for."""
+    """The route does not exist, or its answer has an unexpected form."""
 
 
 class Gone(Exception):
@@ -98,14 +98,14 @@ class Gone(Exception):
 
 
 class UpstreamApi:
-    """Asks one server.
+    """Sends REST requests to one server.
 
-    Every question may raise `RestFailed` or `NotThere`, or `Gone` where it names a session.
+    Every method may raise `RestFailed` or `NotThere`, and `Gone` if it takes a session.
 
     Args:
-        settings: which server.
+        settings: the server and its login.
         pool: makes the connections.
-        timeout_s: how long a connection, and each silence of an answer, may last.
+        timeout_s: how long connecting, and each wait for bytes of an answer, may take.
     """
 
     def __init__(
@@ -119,15 +119,15 @@ class UpstreamApi:
         self._timeout = urllib3.Timeout(connect=timeout_s, read=timeout_s)
 
     def version(self) -> str:
-        """Return the version that the server says it has."""
+        """Return the server's version."""
         health, _ = self._get("/global/health", InstanceLocation(), {}, _Health)
         version: str = health["version"]
         return version
 
     def folder(self, spelt: str | None = None) -> str:
-        """Return the folder that a path names on the server; for None, the server's own folder."""
-        told, _ = self._get("/path", InstanceLocation(spelt), {}, _Path)
-        directory: str = told["directory"]
+        """Return the server's name of a folder in any spelling; None: the server's own folder."""
+        found, _ = self._get("/path", InstanceLocation(spelt), {}, _Path)
+        directory: str = found["directory"]
         return directory
 
     def statuses(self, place: InstanceLocation) -> dict[str, Json]:
@@ -137,14 +137,14 @@ class UpstreamApi:
         return statuses
 
     def changed_sessions(self, place: InstanceLocation, since_ms: int) -> list[Json]:
-        """Return the sessions that changed at or after a time, the last `MOST_LISTED` of them."""
+        """Return sessions that changed at or after `since_ms`: the latest `MOST_LISTED`."""
         query = {"start": str(since_ms), "limit": str(MOST_LISTED)}
         sessions: list[Json]
         sessions, _ = self._get("/session", place, query, list[_Named])
         return sessions
 
     def requests(self, kind: str, place: InstanceLocation) -> list[Json]:
-        """Return what is pending: permissions (``permission``) or questions (``question``)."""
+        """Return the pending requests of a kind: ``permission`` or ``question``."""
         requests: list[Json]
         requests, _ = self._get(f"/{kind}", place, {}, list[_Request])
         return requests
@@ -171,7 +171,7 @@ class UpstreamApi:
         return todos
 
     def diff(self, session: str, place: InstanceLocation) -> list[Json]:
-        """Return what has changed in the files of a session, as ``session.diff`` last said."""
+        """Return the changes to the files of a session, as in ``session.diff`` events."""
         diff: list[Json]
         diff, _ = self._get(f"/session/{quote(session)}/diff", place, {}, _LIST)
         return diff
@@ -181,7 +181,7 @@ class UpstreamApi:
     ) -> tuple[Any, _Answer]:
         directory = place.directory
         if directory is not None:
-            directory = directory.replace("%", "%25")  # an opencode decodes it once more
+            directory = directory.replace("%", "%25")  # opencode decodes the value twice
         where = {"directory": directory, "workspace": place.workspace}
         given = {name: value for name, value in where.items() if value is not None} | dict(query)
         try:
@@ -204,7 +204,7 @@ class UpstreamApi:
         if response.status >= 500 or response.status in _MAY_PASS:
             raise RestFailed(f"GET {path}: it {refusal(response)}")
         if response.status != 200 or "json" not in response.headers.get("Content-Type", ""):
-            # 200 with HTML is what opencode says to an unknown route.
+            # opencode answers an unknown route with status 200 and HTML.
             about_session = response.status == 404 and path.startswith("/session/ses")
             raise Gone(path) if about_session else NotThere(path)
         if len(body) > _MOST_BYTES:
@@ -214,17 +214,17 @@ class UpstreamApi:
 
 
 def _read(path: str, body: bytes, shape: Any) -> Any:
-    """Return the answer as it is, once it has the shape that healing relies upon.
+    """Decode an answer, and check that it has the form that healing needs.
 
-    What is nested too deep in it is left out, and found again by `depth.is_folded`.
+    Values that are nested too deep are replaced by placeholders, which `depth.is_folded` finds.
     """
     try:
         if depth.too_deep(body, _LEVELS):
             body = depth.fold(body, _LEVELS).json
         value = json.decode(body)
-        told = msgspec.convert(value, shape)
+        shaped = msgspec.convert(value, shape)
         if shape not in (_LIST, _STATUSES):
-            msgspec.json.encode(told)  # what names something can be asked for, and published
+            msgspec.json.encode(shaped)  # ids must be valid Unicode to be sent
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         log.error("GET %s: its answer has an unexpected form: %s", path, error)
         raise NotThere(path) from error

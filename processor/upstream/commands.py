@@ -1,4 +1,4 @@
-"""The commands that a processor in front of an opencode carries out: very few."""
+"""The few commands that a processor in front of an opencode executes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class RelayDispatch:
         self._url = url
 
     def __call__(self, command: Command) -> tuple[bytes, str | None]:
-        """Return the body of the answer.
+        """Execute a command, and return the body of the answer.
 
         Raises:
-            CommandFailed: it is for the upstream to do, or could not be done.
+            CommandFailed: only the upstream can execute the command, or it failed.
         """
         if isinstance(command, Replay):
             return replay.answer(self._publisher, command), None
@@ -42,7 +42,7 @@ class RelayDispatch:
         )
 
     def _folder(self, spelt: str) -> str:
-        """Ask the upstream which folder a path names: the upstream may be on another machine."""
+        """Ask the upstream for its name of a folder: the upstream may run on another machine."""
         try:
             return self._rest.folder(spelt)
         except RestFailed as error:

@@ -8,22 +8,22 @@ from typing import Any
 
 
 class Condition:
-    """Told of what happens by those it happens to.
+    """Records what happens to the connection; the code that reads the stream calls its methods.
 
     Args:
-        url: of the upstream, fit to be shown.
+        url: of the upstream, without the password.
         clock: seconds that only go forward.
-        silence_s: how long it may say nothing, None where that is not known.
+        silence_s: how long the upstream may send nothing; None if unknown.
 
     Attributes:
-        version: what the server says it is, None as long as it has not.
-        directory: the server's own folder, which requests mean that name none; None as long as
-            the server has not said, empty if it never will.
+        version: of the server, None while it is not known.
+        directory: the server's own folder, which is meant by requests without a folder; None while
+            it is not known, empty if the server cannot say.
         attempts: to connect, since the last event.
-        healing: whether something that was missed is still to be fetched.
-        unhealed: why that has failed so far, None while it has not.
-        withheld: events so far that were not published, since they are of a text with a hole, or
-            older than what was fetched.
+        healing: whether missed events are still to be fetched.
+        unhealed: why the last attempt to heal failed, None if none has failed.
+        withheld: how many events were not published, because their text has a hole, or because
+            they are older than what healing has fetched.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Condition:
 
     @property
     def frame_age_s(self) -> float:
-        """How long ago the last sign of life came."""
+        """How long ago (s) the last event or heartbeat came."""
         return self._clock() - self._frame_at
 
     @property
@@ -58,24 +58,24 @@ class Condition:
         return self._connections > 0
 
     def connected(self) -> None:
-        """A connection stands."""
+        """Record that the stream is connected."""
         self._connections += 1
         self._connected_at = self._frame_at = self._clock()
 
     def frame(self) -> None:
-        """An event came, be it a heartbeat."""
+        """Record that an event or a heartbeat came."""
         self._frame_at = self._clock()
         self.attempts = 0
 
     def lost(self, why: str) -> None:
-        """There is no connection."""
+        """Record that the connection is lost."""
         if self._connected_at is not None:
             self._connected_at = None
             self._lost_at = self._clock()
         self._lost_why = why
 
     def body(self) -> dict[str, Any]:
-        """Return what the command `Readiness` answers."""
+        """Return the answer to the command `Readiness`."""
         now = self._clock()
         connected_at = self._connected_at
         reasons = []

@@ -1,4 +1,4 @@
-"""The deadline of a connection that sends nothing."""
+"""A deadline for a connection that sends nothing."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from types import TracebackType
 
 import gevent
 
-# A timer costs much beside the rest of an event: it is set anew ten times a deadline at most.
+# Setting a timer is expensive compared with the other work on an event, so the timer is set at
+# most ten times in the length of the deadline.
 _GRAIN = 0.1
 
 
 class Deadline:
-    """Raises in the greenlet that entered it, when it was not put off for long enough.
+    """Raises an error in the greenlet that entered the block, unless `put_off` is called in time.
 
     Args:
-        after_s: how long; it may come a tenth earlier.
-        error: what is raised.
+        after_s: length of the deadline; the error may come up to a tenth earlier.
+        error: the error to raise.
     """
 
     def __init__(self, after_s: float, error: Exception) -> None:
@@ -24,7 +25,7 @@ class Deadline:
         self._error = error
 
     def __enter__(self) -> Deadline:
-        """Begin to count."""
+        """Start the deadline."""
         self._set_at = time.monotonic()
         self._timer = gevent.Timeout.start_new(self._after_s, self._error)
         return self
@@ -35,11 +36,11 @@ class Deadline:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop to count."""
+        """Stop the deadline."""
         self._timer.close()
 
     def put_off(self) -> None:
-        """Begin to count again."""
+        """Start the deadline again."""
         if time.monotonic() - self._set_at > self._after_s * _GRAIN:
             self._timer.close()
             self.__enter__()

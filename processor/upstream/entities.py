@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Entity(Struct):
-    """A message or a part; `message` is the message it is, or is a part of."""
+    """A message or a part; `message` is the id of the message, or of the part's message."""
 
     digest: int
     session: str
@@ -15,10 +15,10 @@ class Entity(Struct):
 
 
 class Entities:
-    """A table by id that can also be asked for those of a session.
+    """A table of entities by id, which can also list the entities of a session.
 
     Args:
-        most: how many there may be; what changed longest ago is forgotten first.
+        most: the limit; the entity that changed longest ago is dropped first.
     """
 
     def __init__(self, most: int) -> None:
@@ -30,15 +30,15 @@ class Entities:
         return name in self._entities
 
     def get(self, name: str) -> Entity | None:
-        """Return an entity, None if it is not known."""
+        """Return an entity, None if it is not in the table."""
         return self._entities.get(name)
 
     def of(self, session: str) -> list[tuple[str, Entity]]:
-        """Return id and entity of those of a session."""
+        """Return the ids and entities of a session."""
         return list(self._of_session.get(session, {}).items())
 
     def put(self, name: str, entity: Entity) -> None:
-        """Make an entity the newest."""
+        """Add or replace an entity, as the newest."""
         self.drop(name)
         self._entities[name] = entity
         self._of_session.setdefault(entity.session, {})[name] = entity
@@ -46,7 +46,7 @@ class Entities:
             self.drop(next(iter(self._entities)))
 
     def drop(self, name: str) -> None:
-        """Forget an entity, if it is known."""
+        """Remove an entity, if it is in the table."""
         entity = self._entities.pop(name, None)
         if entity is None:
             return
@@ -56,6 +56,6 @@ class Entities:
             del self._of_session[entity.session]
 
     def drop_session(self, session: str) -> None:
-        """Forget those of a session."""
+        """Remove the entities of a session."""
         for name in self._of_session.pop(session, {}):
             del self._entities[name]

@@ -1,4 +1,4 @@
-"""Failures between the processor and the upstream, in words that follow the upstream's name."""
+"""Failures of the upstream in words, as the end of a sentence that begins with its name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_CHARACTERS = 100
 
 
 def in_words(error: HTTPError | OSError) -> str:
-    """Say what an error of the connection means."""
+    """Describe an error of the connection."""
     cause = error.__cause__ or error.__context__
     if isinstance(error, NameResolutionError):
         return "has a name that cannot be resolved"
@@ -41,7 +41,7 @@ def in_words(error: HTTPError | OSError) -> str:
 
 
 def refusal(response: BaseHTTPResponse) -> str:
-    """Say what an answer means that is not the one asked for."""
+    """Describe an answer that is not the expected one."""
     said = f"answers {response.status} {_short(response.reason or '')}".rstrip()
     if response.status in (401, 403):
         return f"{said}: OPENCODE_SERVER_PASSWORD is missing or wrong"
@@ -52,5 +52,5 @@ def refusal(response: BaseHTTPResponse) -> str:
 
 
 def _short(text: str) -> str:
-    """Return the begin of a text that is too long for a log line."""
+    """Return text cut to the length that a log line may have."""
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"

@@ -1,4 +1,4 @@
-"""Decodes one SSE event of `/global/event` into an event and the place where it happened."""
+"""Decodes one SSE event of `/global/event` into an event and the location where it happened."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from processor.upstream.subject import Subject, subject_of
 
 
 class MalformedUpstreamFrame(ValueError):
-    """The data is no frame of `/global/event`.
+    """The data is not a frame of `/global/event`.
 
     Attributes:
-        kind: what is wrong, in words that are the same for all frames of that kind.
+        kind: the reason in words, which are the same for all frames with this problem.
     """
 
     def __init__(self, kind: str) -> None:
@@ -27,7 +27,7 @@ class MalformedUpstreamFrame(ValueError):
 
 
 class InstanceLocation(Struct, frozen=True):
-    """Where something happens: opencode keeps an instance of itself for each."""
+    """Where something happens: opencode runs an instance of itself for each location."""
 
     directory: str | None = None
     project: str | None = None
@@ -35,12 +35,12 @@ class InstanceLocation(Struct, frozen=True):
 
     @classmethod
     def named(cls, directory: Any, project: Any, workspace: Any) -> InstanceLocation:
-        """Return the place that an upstream names; what is no text names nothing."""
+        """Return the location that an upstream names; values that are not text are left out."""
         return cls(_text(directory), _text(project), _text(workspace))
 
 
 class UpstreamFrame(Struct, frozen=True, gc=False):
-    """An event in its place, and what it says about which entity."""
+    """An event, its location, and the entity that it changes."""
 
     event: Event
     place: InstanceLocation
@@ -71,17 +71,17 @@ _decode_delta = msgspec.json.Decoder(_DeltaFrame).decode
 
 
 def decode(data: bytes) -> UpstreamFrame:
-    """Return the frame that `data` holds; the event's JSON stays as it came.
+    """Decode a frame; the event keeps its original JSON.
 
     Raises:
-        MalformedFrame: it holds none.
+        MalformedUpstreamFrame: `data` is not a frame.
     """
-    if _DELTA in data:  # as nearly all that comes
+    if _DELTA in data:  # as in nearly all frames
         try:
             wire = _decode_delta(data)
             return UpstreamFrame(wire.payload.event(), wire.place)
         except MALFORMED:
-            pass  # another event may hold these words, and a delta may have an odd form
+            pass  # the word may be in another event, or the delta may have an unusual form
     if depth.too_deep(data, depth.EVENT_LEVELS):
         return _folded(data)
     place, payload = _read(data)
@@ -89,8 +89,8 @@ def decode(data: bytes) -> UpstreamFrame:
 
 
 def _folded(data: bytes) -> UpstreamFrame:
-    """Read a frame that is nested too deep without looking at what is too deep in it."""
-    if not depth.balanced(data):  # to look for its values would take much longer
+    """Decode a frame that is nested too deep, without decoding the values below the bound."""
+    if not depth.balanced(data):  # searching for the deep values would take much longer
         raise MalformedUpstreamFrame("not JSON")
     try:
         folded = depth.fold(data)
@@ -101,13 +101,13 @@ def _folded(data: bytes) -> UpstreamFrame:
 
 
 def _frame(place: InstanceLocation, shallow: bytes, payload: bytes) -> UpstreamFrame:
-    """Return the frame of an event that is read from `shallow` and travels as `payload`."""
+    """Return the frame of an event; `shallow` is decoded, and `payload` is passed on."""
     try:
         event = from_json(shallow, payload)
         if isinstance(event, Delta):
             return UpstreamFrame(event, place)
         if not payload.isascii():
-            payload.decode()  # what is in the depths of a payload was not looked at yet
+            payload.decode()  # the deep values of the payload have not been decoded yet
     except UnicodeDecodeError as error:
         raise MalformedUpstreamFrame("not UTF-8") from error
     except MalformedEvent as error:
@@ -116,7 +116,7 @@ def _frame(place: InstanceLocation, shallow: bytes, payload: bytes) -> UpstreamF
 
 
 def _read(data: bytes) -> tuple[InstanceLocation, bytes]:
-    """Return where the event of a frame happens, and its JSON."""
+    """Return the location of a frame, and the JSON of its event."""
     try:
         wire = _decode_wire(data)
         return wire.place, bytes(wire.payload)
@@ -125,7 +125,7 @@ def _read(data: bytes) -> tuple[InstanceLocation, bytes]:
 
 
 def _lenient(data: bytes) -> tuple[InstanceLocation, bytes]:
-    """Take half a surrogate pair, which only the standard library does; equal as JSON."""
+    """Decode a frame with half a surrogate pair, which only the standard library accepts."""
     try:
         value = json.decode(data)
     except UnicodeDecodeError as error:
@@ -144,5 +144,5 @@ def _text(text: Any) -> str | None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return None  # no place that could be named to anybody
+        return None  # a name that cannot be sent to a client
     return text

@@ -1,38 +1,51 @@
 """Heals a cut of the stream: fetches over REST what readers missed, and publishes it.
 
-Theory of operation.
+Theory of operation. opencode sends each event once and keeps none. Events that were sent while the
+stream was cut are lost, and REST only returns the present state. So healing fetches the present
+state of every session that may have changed, compares it with what was published before
+(`memory`), and publishes the differences as *upserts*: events with the present value of an entity.
+One *attempt* does so for all these sessions. An attempt that fails is repeated.
 
-1. From the first byte of a connection on, everything live waits (`hold`); only then is REST
-   asked. So an answer of REST contains all that was published before, and what waits is from the
-   same time or later. Upserts go first, what waits follows: nothing newer is overwritten.
-2. An entity that something waits about is left to what waits: that is its value, or will be.
-   One exception: a message that readers do not know goes before its parts, as it first waits.
-   An event may still be on its way that is older than the answer. It comes later then, as does
-   what follows it, up to the newest; but a part that has ended does not begin again (`holes`).
-3. The statuses are asked for first and published last. Whatever preceded an idle status is then in
-   the answers that were asked for after it.
-4. A session is fetched whole before any of it is published; of a session with very large messages
-   the newest are fetched and published before older ones are fetched, so that memory holds them.
-   If too much waits meanwhile, it is let go, and the attempt is over: its answers may be older
-   than what was published. So is an attempt whose connection is cut. Both are made again for the
-   sessions that were not reached.
-   What an attempt lets go when it fails may hold parts whose message readers lack. They pass:
-   without them the last words of their session would overtake its text, and to have all of the
-   session wait would withhold its permissions and questions for as long as REST fails.
-5. REST has no deltas: it shows text in flight as it was at its last snapshot. Such a part is
-   published only if that does not shorten what readers hold, and never if they have seen it begin
-   on this connection, since then its deltas pass. It keeps its hole until a live snapshot
+1. From the first byte of a connection on, live events wait in a queue (`hold`). Only then is REST
+   asked. So REST's answers contain all that happened before the connection, and the waiting events
+   happened at the same time or later. The upserts are published first and the queue after them, so
+   no upsert overwrites a newer value.
+2. If an event about an entity waits, healing publishes no upsert of the entity: the queue brings
+   its value. One exception: readers drop the parts of a message that they do not know. So before
+   such parts, the first waiting event of their message is published. An event that is older than
+   REST's answer may arrive after the queue was published. The later events follow it, up to the
+   present value, so this does no harm; but a part that has ended must not begin to grow again
    (`holes`).
-6. What became of a permission or question that is asked no more cannot be known. Readers are told
-   that it is closed, without a reply. Deltas and `session.error` stay missed; the error of a turn
-   is told in its message, and not every one in a message was a `session.error`.
+3. The statuses are fetched first and published last. So all that happened before a session became
+   idle is in the answers that were fetched after its status.
+4. All of a session is fetched before any of it is published. If its messages are very large, the
+   newest are fetched and published before older ones are fetched, to save memory. If the queue
+   becomes full, it is published at once and the attempt fails, since REST's answers may now be
+   older than what was published. An attempt also fails if the connection is cut. The next attempt
+   handles the sessions that are left. The queue of a failed attempt may contain parts of messages
+   that readers lack. These parts are published too: without them, the end of a turn would overtake
+   its text. To hold back the whole session would also hold back its permissions and questions for
+   as long as REST fails.
+5. REST has no deltas: for a part that is growing it returns the last snapshot. This snapshot is
+   published only if it is not shorter than the text that readers have. It is never published if
+   the part's deltas pass, which means that readers have its text from this connection. Otherwise
+   the part keeps its hole until its next live snapshot (`holes`).
+6. REST does not say how a permission or question was answered. If it is no longer pending, readers
+   get an event that closes it without a reply. Missed deltas and missed `session.error` events are
+   not replaced. A message contains the error of its turn, but not every such error was sent as a
+   `session.error`.
 
-Which sessions: those not idle at the cut, or heard of shortly before it, or busy, changed or
-asking now; and of those at rest the ones that their place does not list any more, looked up once
-a cut: what cannot be fetched by its id either is gone. The list is the one that tells of changes,
-from further back, so thousands of sessions at rest cost no request. The first connection of a
-processor comes after a cut, too, if the one before it has left a note of the sessions it knew
-(`notes`); else those busy or asking now count.
+These sessions are healed:
+
+- sessions that were not idle at the cut, or had an event shortly before it;
+- sessions that are busy, have changed since the cut, or have a pending request;
+- sessions at rest that the list of their location lacks. They are looked up once after a cut: a
+  session that REST does not find by its id either is deleted. The list of changed sessions is used
+  for this, from an earlier time on, so sessions at rest cost no request each.
+
+The first connection of a processor also counts as following a cut, if the last processor has left
+notes about its sessions (`notes`). Without notes, only sessions that are busy or have a pending
+request are healed.
 """
 
 from __future__ import annotations
@@ -58,15 +71,15 @@ _MOST_PAGES = 20
 _BATCH_BYTES = 16 * 1024 * 1024
 _TOO_MUCH_WAITS = "more live events came in meanwhile than may wait"
 _MOST_SESSIONS = 10_000
-"""More than an opencode lists; an upstream that names more is not healed of the rest."""
+"""More than an opencode lists. If an upstream names more sessions, the rest is not healed."""
 
 
 class Healing:
-    """What is left to heal of one upstream, over all its connections.
+    """The sessions of one upstream that are still to be healed, over all its connections.
 
     Args:
-        rest: answers for the upstream.
-        intake: what passes by, and what readers know.
+        rest: sends requests to the upstream.
+        intake: publishes events, and knows what readers have.
         ids: makes the ids of events.
     """
 
@@ -81,7 +94,7 @@ class Healing:
 
     @property
     def impatient(self) -> bool:
-        """Whether the next attempt does without an answer that fails."""
+        """Whether the next attempt continues without an answer that fails."""
         return self._patience.exhausted
 
     def cut(self, now: float, last_ms: int) -> None:
@@ -89,7 +102,7 @@ class Healing:
 
         Args:
             now: on the clock of the intake.
-            last_ms: by the server's clock, when it was certainly whole.
+            last_ms: the last time when the stream was certainly complete, on the server's clock.
         """
         if self._since_ms is None or last_ms < self._since_ms:
             self._since_ms = last_ms
@@ -97,13 +110,13 @@ class Healing:
         self._looked_up = False
 
     def note(self, notes: Notes, now: float, whole_ms: int | None) -> None:
-        """Leave to the next processor what it would have to heal if this one ended now.
+        """Write notes for the next processor: what it has to heal if this processor ends now.
 
         Args:
-            notes: where to leave it.
+            notes: the file to write to.
             now: on the clock of the intake.
-            whole_ms: by the server's clock, when the stream was certainly whole; None: it never
-                was.
+            whole_ms: the last time when the stream was certainly complete, on the server's clock;
+                None if there was none.
         """
         since_ms = whole_ms if self._since_ms is None else self._since_ms
         if since_ms is not None:
@@ -111,7 +124,7 @@ class Healing:
             notes.write(Noted(since_ms, lively, self.at_rest(lively)))
 
     def begin(self, noted: Noted) -> None:
-        """Take over what the last processor left to heal."""
+        """Take over the last processor's notes."""
         self._since_ms = noted.since_ms
         self._pending |= noted.sessions
         recall = self._intake.memory.recall
@@ -131,7 +144,7 @@ class Healing:
         return self._pending | lively
 
     def at_rest(self, lively: Container[str]) -> AtRest:
-        """Return the sessions but for the lively ones, as far as it is known how old they are."""
+        """Return all other sessions whose last change is known."""
         return {
             session: (known.place, known.updated_ms)
             for session, known in self._intake.memory.sessions()
@@ -139,11 +152,12 @@ class Healing:
         }
 
     def attempt(self) -> None:
-        """Publish what was missed; what waits meanwhile is let go at the end.
+        """Make one attempt: publish what readers missed, then the events that waited meanwhile.
 
         Raises:
-            RestFailed: not all of it could be fetched. It is to be tried again, as it is after any
-                other error: REST may give an answer that this code does not expect.
+            RestFailed: some of it could not be fetched. The caller tries again after this and
+                after any other error, since REST may give an answer that this code does not
+                expect.
         """
         self._intake.wait()
         try:
@@ -165,12 +179,12 @@ class Healing:
             self._pending.setdefault(session, place)
         cut: RestCut | None = None
         for session, place in list(self._pending.items()):
-            # Should it fail, the others come first the next time.
+            # If this session fails, the next attempt begins with the others.
             self._pending[session] = self._pending.pop(session)
             try:
                 self._session(session, place, found)
             except RestCut as error:
-                cut = error  # the next may have more luck, and it takes no time to find out
+                cut = error  # go on: a lost connection says nothing about the next session
                 continue
             except RestFailed:
                 raise
@@ -202,10 +216,10 @@ class Healing:
         return Answers(info, chain(iter([newest]), batches), todos, diff)
 
     def _batches(self, session: str, place: InstanceLocation) -> Iterator[MendingBatch]:
-        """Yield the messages back to the cut at least: all at once, unless they are very large.
+        """Yield the messages, at least back to the cut: in one batch, unless they are very large.
 
         Raises:
-            RestFailed: what waits was let go since the first batch.
+            RestFailed: the waiting events were published since the first batch.
         """
         batch, size, cursor, hold = MendingBatch(), 0, None, self._intake.hold
         for _ in range(_MOST_PAGES):

@@ -1,4 +1,4 @@
-"""Live events that wait until healing has published what came before them."""
+"""Live events that wait until healing has published what happened before them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_BYTES = 32 * 1024 * 1024
 
 
 class HoldingQueue:
-    """A bounded queue that knows which entities its events are about."""
+    """A bounded queue of events, which can be searched by entity."""
 
     def __init__(self, most_events: int = MOST_EVENTS, most_bytes: int = MOST_BYTES) -> None:
         self._most_events = most_events
@@ -25,11 +25,11 @@ class HoldingQueue:
 
     @property
     def full(self) -> bool:
-        """Whether it holds as much as it may."""
+        """Whether the queue has reached a bound."""
         return len(self._frames) >= self._most_events or self._bytes >= self._most_bytes
 
     def add(self, frame: UpstreamFrame) -> None:
-        """Put an event at the end."""
+        """Append an event."""
         self._frames.append(frame)
         self._bytes += frame.event.size
         subject = frame.subject
@@ -39,13 +39,13 @@ class HoldingQueue:
                 self._overtaken.add(subject.message)
 
     def first(self, kind: Entity, entity: str) -> UpstreamFrame | None:
-        """Return the first waiting event about an entity, None if no event about it waits."""
+        """Return the first waiting event about an entity, None if there is none."""
         return self._first.get((kind.name, entity))
 
     def overtaken(self, message: str) -> bool:
-        """Tell whether a part of a message waits before all that waits about the message."""
+        """Return whether a part of a message waits before the first event about the message."""
         return message in self._overtaken
 
     def __iter__(self) -> Iterator[UpstreamFrame]:
-        """Yield what waits, in order."""
+        """Yield the waiting events, in order."""
         return iter(self._frames)

@@ -1,8 +1,8 @@
 """Turns the data of the upstream's stream into published events: no I/O, no clock of its own.
 
-Each frame passes through here once and in order. Deltas that would not continue the text which
-readers hold are withheld (`holes`), all else passes as it came. While healing runs, everything
-waits (`hold`), so that what it publishes comes before what happened later.
+Each frame passes here once and in order. Deltas that do not continue the text that readers have
+are withheld (`holes`). All other events pass unchanged. While healing runs, live events wait
+(`hold`), so that the events of healing are published before them.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _SIGNS_OF_LIFE = frozenset({SERVER_CONNECTED, SERVER_HEARTBEAT})
 
 
 class FrameIntake:
-    """Takes frames of one upstream, over all its connections.
+    """Takes the frames of one upstream, over all its connections.
 
     Args:
         publish: puts an event on the bus.
         clock: seconds that only go forward.
 
     Attributes:
-        holes: what text readers hold.
+        holes: which text readers have.
         memory: what else was published.
-        hold: what waits for healing, None while nothing does.
-        withheld: deltas, and snapshots older than what was fetched, that were not published.
-        malformed: frames that were skipped, by what was wrong with them.
+        hold: the events that wait for healing, None if events do not wait.
+        withheld: how many deltas, and snapshots older than REST's, were not published.
+        malformed: how many frames were skipped, by reason.
     """
 
     def __init__(
@@ -55,10 +55,11 @@ class FrameIntake:
         self._last_id: str | None = None
 
     def connected(self, since_ms: int | None) -> None:
-        """Begin a connection; everything waits until `release`.
+        """Begin a connection; live events wait until `release`.
 
         Args:
-            since_ms: by the server's clock, a time that is not before it began; None: not known.
+            since_ms: a time on the server's clock that is not before the connection began; None if
+                it is not known.
         """
         self.holes.connected(since_ms)
         self._last_id = None
@@ -68,7 +69,7 @@ class FrameIntake:
         """Return when the last event of this connection was made, by the server's clock.
 
         Args:
-            by_ms: when it came; what is returned if its id does not tell (opencode 1.2).
+            by_ms: when the event came; returned if the event's id has no time (opencode 1.2).
         """
         last_ms = None if self._last_id is None else made_ms(self._last_id, by_ms)
         return by_ms if last_ms is None else min(last_ms, by_ms)
@@ -93,18 +94,18 @@ class FrameIntake:
             self.release()
 
     def wait(self) -> None:
-        """Hold what comes from now on."""
+        """Let live events wait from now on."""
         if self.hold is None:
             self.hold = HoldingQueue()
 
     def release(self) -> None:
-        """Let go of what waits, and hold nothing any more."""
+        """Publish the waiting events; live events do not wait from now on."""
         hold, self.hold = self.hold, None
         for frame in hold or ():
             self._live(frame)
 
     def upsert(self, frame: UpstreamFrame) -> None:
-        """Publish an event that healing has made."""
+        """Publish an event of healing."""
         subject = frame.subject
         if subject is not None:
             self.memory.note(subject, frame.place, self._clock())
@@ -146,7 +147,7 @@ class FrameIntake:
             self.withheld += 1
 
     def _passes_opaque(self, event: Opaque, kind: str) -> bool:
-        """Judge a delta with an unknown field, or with half a surrogate pair."""
+        """Return whether a delta passes that has an unknown field, or half a surrogate pair."""
         grown = growth_of(event)
         if grown is None or event.entity is None:
             return True  # in an unknown form: no client can append it
@@ -167,6 +168,6 @@ def _is_provisional(frame: UpstreamFrame) -> bool:
 
 
 def _name(event: Event, kind: str) -> str:
-    """Name an entity to `holes`; the id of a part names the part among all entities."""
+    """Return the key of an entity in `holes`; part ids need no prefix."""
     name = event.entity or ""
     return name if kind == PART.name else f"{kind} {event.sessionID} {name}"

@@ -1,8 +1,8 @@
-"""Remembers what was published lately: of messages and parts a digest, not their content.
+"""Remembers what was published lately: for messages and parts a digest, not their content.
 
-After a cut, healing compares REST's answers with this memory, so that readers get only what is
-new. The memory is bounded, and forgets first what changed longest ago. Forgetting costs little:
-healing publishes forgotten entities only if they are recent.
+After a cut, healing compares REST's answers with this memory, so that readers only get what is
+new. The memory is bounded; what changed longest ago is dropped first. This costs little, since
+healing publishes a dropped entity only if the entity is recent.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ class RememberedSession(Struct):
     """A session.
 
     Attributes:
-        place: where it lives.
-        seen_at: when something but text was last heard of it, s on the caller's clock.
-        status: the last one published, None if there was none.
-        writes: whether text grew in it before all else was known.
-        info: the last one published, to say whose end it is when it is deleted.
+        place: its location.
+        seen_at: when the last event of the session came that is not text, s on the caller's clock.
+        status: the last published status, None if there was none.
+        writes: the first event of the session was text, so it works although its status is
+            unknown.
+        info: the last published value of the session, for the event of its deletion.
         todos: digest of the todo list.
-        diff: digest of what has changed in its files.
-        requests: permissions and questions that are pending, by id.
+        diff: digest of the changes to its files.
+        requests: pending permissions and questions, by id.
     """
 
     place: InstanceLocation
@@ -52,22 +53,22 @@ class RememberedSession(Struct):
 
     @property
     def parent(self) -> str | None:
-        """The session that it is deleted with."""
+        """The session that this session is deleted with."""
         return self.info.get("parentID") if isinstance(self.info, dict) else None
 
     @property
     def updated_ms(self) -> int | None:
-        """When the session last changed, by the server's clock; None if it never said so."""
+        """When the session last changed, by the server's clock; None if it is not known."""
         ms = time_of(self.info, "updated") if isinstance(self.info, dict) else None
         return ms if ms is not None and 0 <= ms < _LATEST_MS else None
 
     @property
     def idle(self) -> bool:
-        """Whether it was idle when it last said what it is doing."""
+        """Whether the last known status is idle."""
         return isinstance(self.status, dict) and self.status.get("type") == "idle"
 
     def lively(self, now: float) -> bool:
-        """Tell whether a stream that is cut now may miss something of it."""
+        """Return whether readers may miss events of the session if the stream is cut now."""
         return not self.idle or bool(self.requests) or now - self.seen_at <= LIVELY_S
 
 
@@ -75,8 +76,8 @@ class UpstreamMemory:
     """Remembers what is published.
 
     Args:
-        most_sessions: how many sessions are remembered.
-        most_entities: how many messages and parts are, over all sessions.
+        most_sessions: how many sessions are kept.
+        most_entities: how many messages and parts are kept, over all sessions.
     """
 
     def __init__(
@@ -87,38 +88,38 @@ class UpstreamMemory:
         self._entities = Entities(most_entities)
 
     def sessions(self) -> Iterator[tuple[str, RememberedSession]]:
-        """Yield id and session, the one silent for longest first."""
+        """Yield the ids and sessions, the longest silent first."""
         yield from list(self._sessions.items())
 
     def session(self, session: str) -> RememberedSession | None:
-        """Return a session, None if it is not remembered."""
+        """Return a session, None if it is not in the memory."""
         return self._sessions.get(session)
 
     def recall(self, session: str, known: RememberedSession) -> None:
-        """Take over what the last processor remembered of a session."""
+        """Add a session from the last processor's notes."""
         self._sessions[session] = known
         _bound(self._sessions, self._most_sessions)
 
     def entities(self, session: str) -> list[tuple[str, Entity]]:
-        """Return id and entity of the messages and parts of a session."""
+        """Return the ids and entities of a session's messages and parts."""
         return self._entities.of(session)
 
     def knows(self, message_or_part: str) -> bool:
-        """Tell whether a message or part was published, and is remembered."""
+        """Return whether a message or part was published, as far as the memory goes."""
         return message_or_part in self._entities
 
     def has(self, message_or_part: str, value: Any) -> bool:
-        """Tell whether this value of a message or part is the last that was published."""
+        """Return whether `value` is the last published value of a message or part."""
         known = self._entities.get(message_or_part)
         return known is not None and known.digest == digest(value)
 
     def note_text(self, session: str, place: InstanceLocation, now: float) -> None:
-        """Note that text grows in a session, so that it has something to be idle after."""
+        """Note that text grows in a session, so that healing can report the end of its turn."""
         if session not in self._sessions:
             self._touch(session, place, now).writes = True
 
     def note(self, subject: Subject, place: InstanceLocation, now: float) -> None:
-        """Note what is published about an entity."""
+        """Note the published value of an entity."""
         kind, value = ENTITIES[subject.kind], subject.value
         if not kind.fetched:
             return
@@ -140,7 +141,7 @@ class UpstreamMemory:
             self._note_entity(subject)
 
     def _note_entity(self, subject: Subject) -> None:
-        """Note a message or part, but no part of an unknown message: readers may drop it."""
+        """Note a message or part, but not a part of an unknown message: readers may drop it."""
         value = subject.value
         message = subject.message or subject.id
         if value is not None and (message == subject.id or message in self._entities):
@@ -151,9 +152,9 @@ class UpstreamMemory:
             self._entities.drop(subject.id)
 
     def _forget(self, session: str) -> None:
-        """Forget a session that is deleted, and what is in those that go with it.
+        """Drop a deleted session, and the entities of all sessions that are deleted with it.
 
-        These are themselves remembered until it is their turn, so that healing can say they end.
+        Those sessions themselves are kept, so that healing can report their deletion.
         """
         self._sessions.pop(session, None)
         gone = [session]
@@ -170,7 +171,7 @@ class UpstreamMemory:
 
 
 def _put_or_drop(table: dict[str, _V], key: str, value: _V | None) -> None:
-    """Make `key` the newest of `table`, or take it out if there is no value."""
+    """Set `key` as the newest of `table`, or remove it if `value` is None."""
     table.pop(key, None)
     if value is not None:
         table[key] = value

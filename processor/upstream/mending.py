@@ -1,6 +1,6 @@
-"""Finds what one session's readers lack: compares REST's answers with what was published.
+"""Compares REST's answers about one session with what was published, and publishes the rest.
 
-No I/O: it is given the answers, and publishes. The rules are those of `healing`.
+No I/O: it gets the answers, and calls `FrameIntake.upsert`. The rules are in `healing`.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ class MendingBatch(Struct):
 
 
 class Answers(Struct):
-    """REST's answers about a session; None where REST gave no answer.
+    """REST's answers about a session; None if REST gave no answer.
 
     Attributes:
         info: the session itself.
         batches: its messages, the newest batch first. Only one batch is in memory at a time.
         todos: its todo list.
-        diff: what has changed in its files.
-        gone: whether it does not exist any more.
+        diff: the changes to its files.
+        gone: whether the session no longer exists.
     """
 
     info: Json | None = None
@@ -66,15 +66,15 @@ class Answers(Struct):
 
 
 class Mending:
-    """Makes the readers of one session whole.
+    """Publishes what the readers of one session lack.
 
     Args:
-        intake: publishes, and knows what readers know.
-        hold: what waits.
+        intake: publishes events, and knows what readers have.
+        hold: the waiting live events.
         ids: makes the ids of events.
-        session: whose readers.
-        place: where it lives, if nothing better is known.
-        since_ms: by the server's clock, when the stream was last whole; None: there was no cut.
+        session: id of the session.
+        place: its location, if the memory or REST gives no other.
+        since_ms: when the stream was last complete, by the server's clock; None: there was no cut.
     """
 
     def __init__(
@@ -119,14 +119,14 @@ class Mending:
             self._status(found.statuses.get(self._session, _IDLE))
 
     def _publish(self, frame: UpstreamFrame) -> bool:
-        """Publish an event; return False for a value of REST's that is nested too deep."""
+        """Publish an event; return False if its value is nested too deep."""
         if is_folded(frame.event.json()):
             return False
         self._upsert(frame)
         return True
 
     def _home(self, info: Json | None) -> InstanceLocation:
-        """Return the place to publish under; REST may have been asked without naming one."""
+        """Return the location to publish under; REST may have been asked without a location."""
         if info is None or self._memory.session(self._session) is not None:
             return self._known.place
         directory = info.get("directory", self._place.directory)
@@ -149,7 +149,7 @@ class Mending:
             self._message(message["info"], message["parts"])
 
     def _note(self, batch: MendingBatch) -> None:
-        """Note which messages and parts are still there, and which calls of tools have failed."""
+        """Note which messages and parts still exist, and which tool calls have failed."""
         for one in batch.messages:
             self._there.add(one["info"]["id"])
             created = _created(one["info"])
@@ -160,7 +160,11 @@ class Mending:
                     self._failed_calls.append(part["callID"])
 
     def _removals(self, complete: bool) -> None:
-        """Say what is gone that readers know, as far back as the answers go."""
+        """Publish the removal of known messages and parts that are not in the answers.
+
+        Older messages than the oldest in the answers count as removed only if the answers are
+        complete.
+        """
         oldest = self._oldest or 0
         for name, known in self._memory.entities(self._session):
             is_message = name == known.message
@@ -180,8 +184,8 @@ class Mending:
         lacking = [part for part in parts if self._lacks(part, known)]
         waiting = self._hold.first(MESSAGE, info["id"])
         if waiting is None:
-            told = self._memory.has(info["id"], info) or self._publish(self._make.message(info))
-            if not told and not known:
+            sent = self._memory.has(info["id"], info) or self._publish(self._make.message(info))
+            if not sent and not known:
                 return
         elif waiting.event.type == MESSAGE_REMOVED:
             return
@@ -191,7 +195,7 @@ class Mending:
             self._publish(self._make.part(part))
 
     def _recent(self, info: Json) -> bool:
-        """Return whether a message that is not remembered may be news."""
+        """Return whether readers may lack a message that is not in the memory."""
         completed = time_of(info, "completed")
         if info.get("role") == "assistant" and completed is None:
             return True
@@ -200,7 +204,7 @@ class Mending:
         return max(_created(info), completed or 0) >= self._since_ms
 
     def _lacks(self, part: Json, message_known: bool) -> bool:
-        """Tell whether readers lack a part: those of an unknown message they did not take."""
+        """Return whether readers lack a part; they have dropped the parts of unknown messages."""
         name = part["id"]
         if self._waits(PART, name):
             return False
@@ -210,24 +214,24 @@ class Mending:
             return True
         length = len(text_of(part))
         if length == 0:
-            return False  # it says nothing, and readers may have some of it already
+            return False  # readers may have some of the text already
         if self._memory.knows(name) and self._holes.whole(name):
-            return False  # a part that came before its message is not known: readers dropped it
+            return False  # the part came before its message: readers dropped it
         return length >= (self._holes.held(name) or 0)
 
     def _list(
         self,
         kind: Entity,
-        told: list[Json] | None,
+        value: list[Json] | None,
         known: int | None,
         upsert: Callable[[list[Json]], UpstreamFrame],
     ) -> None:
-        """Publish a list of the session; an empty list is no news if none was ever published."""
-        if told is None or self._waits(kind, self._session):
+        """Publish a list of the session; an empty list is only news after another list."""
+        if value is None or self._waits(kind, self._session):
             return
-        nothing = known is None and not told
-        if not nothing and known != digest(told):
-            self._publish(upsert(told))
+        nothing = known is None and not value
+        if not nothing and known != digest(value):
+            self._publish(upsert(value))
 
     def _requests(self, kind: str, pending: dict[str, Json]) -> None:
         own = {name: one for name, one in pending.items() if one["sessionID"] == self._session}
@@ -244,7 +248,7 @@ class Mending:
                 self._publish(self._make.permission_closed(name))
 
     def _failed(self, request: Json) -> bool:
-        """Tell whether the tool that asked has failed: it does when its question is rejected."""
+        """Return whether the tool call that asked has failed, as it does if it is rejected."""
         tool = request.get("tool")
         call = tool.get("callID") if isinstance(tool, dict) else None
         return call in self._failed_calls

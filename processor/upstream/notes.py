@@ -1,7 +1,8 @@
-"""Notes for the next processor's healing: which sessions there were, and until when.
+"""Notes for the healing of the next processor: which sessions there were, and at what time.
 
-The memory of what was published ends with the process. For lively sessions it is enough to know
-that readers may lack something: healing fetches them whole. Sessions at rest may have ended.
+The memory of what was published ends with the process. For lively sessions the notes need only the
+id: healing fetches them whole. For sessions at rest the notes have their last change, so that
+healing can find out which were deleted.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ log = logging.getLogger("weir.upstream")
 
 
 class Noted(Struct):
-    """What was noted.
+    """The content of the notes.
 
     Attributes:
-        since_ms: by the server's clock, when the stream was certainly whole.
-        sessions: those that were lively then, and where they live.
-        at_rest: others that readers know: where they live, and when they last changed, in ms.
+        since_ms: the last time when the stream was certainly complete, by the server's clock.
+        sessions: the lively sessions and their locations.
+        at_rest: the other sessions that readers know: their locations, and their last changes
+            (ms).
     """
 
     since_ms: int
@@ -35,10 +37,10 @@ class Noted(Struct):
 
 
 class Notes:
-    """A small file that is replaced as a whole.
+    """A small file that is always replaced as a whole.
 
     Args:
-        file: where it is; its folder is made if need be.
+        file: its path; the folder is created if it is missing.
     """
 
     def __init__(self, file: Path) -> None:
@@ -47,7 +49,7 @@ class Notes:
         self._decode = msgspec.json.Decoder(Noted).decode
 
     def read(self) -> Noted | None:
-        """Return what the last processor noted, None if it noted nothing that can be read."""
+        """Return the last processor's notes, None if there are none that can be read."""
         try:
             return self._decode(self._file.read_bytes())
         except FileNotFoundError:
@@ -57,7 +59,7 @@ class Notes:
             return None
 
     def write(self, noted: Noted) -> None:
-        """Note this; nothing is written while nothing happens but that time goes by."""
+        """Write the notes, unless only the time has changed and no session is lively."""
         before = self._written
         if before is not None and (before.sessions, before.at_rest) == ({}, noted.at_rest):
             before = Noted(noted.since_ms, {}, noted.at_rest)

@@ -1,4 +1,4 @@
-"""The reader of the upstream: one connection at a time, always drained."""
+"""The reader of the upstream's stream: one connection at a time, always drained."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from processor.upstream.stream import UpstreamLost, UpstreamStream, opened
 
 log = logging.getLogger("weir.upstream")
 
-# The longest that live events wait for an attempt to heal.
+# How long live events may wait for one attempt to heal.
 HOLD_S = 10.0
-# The same, before an answer is done without: it may be long, and on its way.
+# The same for the attempt after which an answer is given up: a long answer may still be coming.
 _LAST_HOLD_S = 60.0
-# Between attempts to heal at most, but for the jitter: readers lack something all the while.
+# The longest pause between attempts to heal, before jitter: readers lack events meanwhile.
 _HEAL_AGAIN_S = 4.0
 _SECOND_MS = 1000
-# `Date` is in whole seconds, and what an event tells was done a little before the event was made;
-# where ids do not tell when that was, the stream may have lagged by so much, and no more.
+# How far the stream may lag behind the server's clock. `Date` has whole seconds, and an event is
+# made a little after the change that it reports.
 _MARGIN_MS = 10_000
 
 
 class UpstreamReader:
-    """Reads until it is killed.
+    """Reads the stream until its greenlet is killed.
 
     Args:
-        settings: what to read.
+        settings: the server and its login.
         pool: makes the connection.
-        intake: takes what comes.
-        healing: fetches what did not.
-        rest: gives the version and the folder.
+        intake: takes the events.
+        healing: fetches the missed events.
+        rest: returns the server's version and folder.
         condition: records the state of the connection.
     """
 
@@ -67,7 +67,7 @@ class UpstreamReader:
         self._skew_ms = 0
 
     def run(self) -> None:
-        """Connect, read until the connection is lost, wait, and so on; a greenlet of its own."""
+        """Connect, read until the connection is lost, wait, and repeat; needs its own greenlet."""
         while True:
             self._condition.attempts += 1
             try:
@@ -81,14 +81,15 @@ class UpstreamReader:
             gevent.sleep(wait_s)
 
     def _drain(self, stream: UpstreamStream) -> None:
-        """Take all events of one piece at once; let others run when enough was read.
+        """Take all events of a piece together, and let others run after each time slice.
 
-        What is read without waiting is published in batches, since those leave when others run.
+        Events that are read without a pause leave in one batch, since batches leave when others
+        run.
         """
         parser = EventStreamParser()
         silence_s = self._settings.silence_s
         turn = TimeSlice(TURN_SLICE_S)
-        # Not the socket's own timeout alone: bytes that trickle in are no sign of life.
+        # The socket's own timeout is not enough: with a few bytes now and then it would never end.
         with Deadline(silence_s, UpstreamLost(f"is silent for {silence_s:g} s")) as silence:
             for piece in stream.pieces():
                 heard = False
@@ -104,7 +105,7 @@ class UpstreamReader:
 
     @contextlib.contextmanager
     def _attended(self, stream: UpstreamStream) -> Iterator[None]:
-        """Heal for as long as a connection stands, and note its end."""
+        """Heal while the connection is open, and note its end."""
         log.info("upstream %s is connected", self._settings.url)
         self._condition.connected()
         self._intake.connected(self._began_ms(stream))
@@ -118,7 +119,7 @@ class UpstreamReader:
 
     @property
     def whole_ms(self) -> int | None:
-        """By the server's clock, when the stream was certainly whole; None if it never was."""
+        """The last time when the stream was certainly complete (server's clock); None: never."""
         return self._whole_ms() if self._condition.ever_connected else None
 
     def _whole_ms(self) -> int:
@@ -132,15 +133,15 @@ class UpstreamReader:
         return stream.date_ms + _SECOND_MS
 
     def _heal(self) -> None:
-        """Heal until there is nothing left to heal."""
+        """Repeat attempts until all is healed."""
         self._condition.healing = True
         backoff = Backoff(most_s=_HEAL_AGAIN_S)
         while True:
             hold_s = _LAST_HOLD_S if self._healing.impatient else HOLD_S
             try:
                 with gevent.Timeout(hold_s, RestFailed(f"not finished after {hold_s:g} s")):
-                    self._tell_version()
-                    folder_is_told = self._tell_folder()
+                    self._fetch_version()
+                    folder_is_known = self._fetch_folder()
                     self._healing.attempt()
                 self._condition.healing, self._condition.unhealed = False, None
                 break
@@ -154,17 +155,17 @@ class UpstreamReader:
             wait_s = backoff.next_s()
             log.warning("healing failed: %s; next try in %.1f s", why, wait_s)
             gevent.sleep(wait_s)
-        while not folder_is_told:
+        while not folder_is_known:
             gevent.sleep(backoff.next_s())
-            folder_is_told = self._tell_folder()
+            folder_is_known = self._fetch_folder()
 
-    def _tell_version(self) -> None:
-        """Ask for the version; by its answer the server has joined the stream to its events."""
+    def _fetch_version(self) -> None:
+        """Fetch the version. A server that answers also sends its events to the stream."""
         with contextlib.suppress(NotThere, NotJson):
             self._condition.version = self._rest.version()
 
-    def _tell_folder(self) -> bool:
-        """Ask for the server's own folder, which a restart may have changed; False: ask again."""
+    def _fetch_folder(self) -> bool:
+        """Fetch the server's own folder, which a restart may have changed; False: try later."""
         try:
             self._condition.directory = self._rest.folder()
         except NotThere:

@@ -1,4 +1,4 @@
-"""Which opencode is read, and the login that it asks for."""
+"""Which opencode is read, and the login that it requires."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class UpstreamSettings(Struct, frozen=True):
     """The server to read.
 
     Attributes:
-        origin: where it is, and the login it asks for.
-        silence_s: a stream that sends no event for so long is dead.
+        origin: its address and login.
+        silence_s: a stream that sends no event for this long counts as dead.
     """
 
     origin: Origin
@@ -20,10 +20,10 @@ class UpstreamSettings(Struct, frozen=True):
 
     @property
     def url(self) -> str:
-        """Its address, fit to be shown."""
+        """The server's URL, without the password."""
         return str(self.origin)
 
     @property
     def authorization(self) -> str | None:
-        """Value of the header that opens it, None where it is open to all."""
+        """The value of the ``Authorization`` header, None if the server requires no login."""
         return None if self.origin.login is None else self.origin.login.basic

@@ -1,4 +1,4 @@
-"""One connection to `/global/event`: the bytes of its body, as they come."""
+"""One connection to `/global/event`: the bytes of its body, as they arrive."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from processor.upstream.failures import in_words, refusal
 from processor.upstream.settings import UpstreamSettings
 
 _CONNECT_S = 10.0
-# Of a server that takes connections while it starts, some requests are never answered.
+# A server that is starting accepts connections, but never answers some of the requests.
 _ANSWER_S = 10.0
 _READ_BYTES = 64 * 1024
 _PATH = "/global/event"
 
 
 class UpstreamLost(Exception):
-    """There is no stream, or no more; the message says why, in words that follow its name."""
+    """The stream cannot be opened, or has ended; the message continues "upstream URL …"."""
 
 
 class UpstreamStream:
     """An open connection.
 
     Attributes:
-        date_ms: when the server began to answer, by its own clock and to the second; None where
-            it does not say.
+        date_ms: when the server began to answer, by its own clock, in whole seconds; None if the
+            answer does not say.
     """
 
     def __init__(self, response: BaseHTTPResponse) -> None:
@@ -38,10 +38,10 @@ class UpstreamStream:
         self.date_ms = _date_ms(response.headers.get("Date", ""))
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield what comes.
+        """Yield the bytes as they arrive.
 
         Raises:
-            UpstreamLost: nothing more will.
+            UpstreamLost: the stream has ended.
         """
         response = self._response
         is_encoded = "content-encoding" in response.headers
@@ -53,10 +53,10 @@ class UpstreamStream:
 
 @contextlib.contextmanager
 def opened(settings: UpstreamSettings, pool: urllib3.PoolManager) -> Iterator[UpstreamStream]:
-    """Connect for the time of a ``with`` block.
+    """Open the stream for a ``with`` block.
 
     Raises:
-        UpstreamLost: it is refused, or what answers is no event stream.
+        UpstreamLost: the connection or the request failed, or the answer is not an event stream.
     """
     headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
     if settings.authorization is not None:
@@ -68,7 +68,7 @@ def opened(settings: UpstreamSettings, pool: urllib3.PoolManager) -> Iterator[Up
             "GET",
             settings.url + _PATH,
             headers=headers,
-            # The caller has the deadline for reads: a timer for each read would cost too much.
+            # The caller has a deadline for reads: a timer for each read would be too expensive.
             timeout=urllib3.Timeout(connect=_CONNECT_S, read=None),
             retries=False,
             redirect=False,

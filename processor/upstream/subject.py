@@ -1,4 +1,4 @@
-"""The entity that an event is about, as far as memory, holes and healing need to know it."""
+"""The entity that an event is about, with the data that memory, holes and healing need."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bus.events.part import grows as part_grows
 
 Json = dict[str, Any]
 
-# Read, JSON takes many times its size in memory.
+# Decoded JSON takes many times its size in memory.
 _MOST_READ_BYTES = 4 * 1024 * 1024
 
 
@@ -24,10 +24,10 @@ class Subject(Struct, frozen=True):
 
     Attributes:
         kind: of the entity.
-        id: of the entity; of its session where the session has but one of the kind.
-        session: the session it belongs to.
-        value: what it is now, None once it is gone.
-        message: the message it is a part of.
+        id: of the entity; of its session if a session has only one entity of this kind.
+        session: id of the entity's session.
+        value: the new value, None if the entity was removed.
+        message: id of the message that a part belongs to.
     """
 
     kind: str
@@ -38,16 +38,16 @@ class Subject(Struct, frozen=True):
 
     @property
     def key(self) -> tuple[str, str]:
-        """Names the entity among all kinds."""
+        """A key that is unique among the entities of all kinds."""
         return self.kind, self.id
 
 
 def subject_of(event: Event, value: Any = None) -> Subject | None:
-    """Return what `event` says about an entity, None for an event that is about none.
+    """Return the entity and the value in `event`, None if there is none.
 
     Args:
-        event: as it travels.
-        value: what its JSON says, None where that was not read.
+        event: the event.
+        value: the event's decoded JSON, None if it is not decoded yet.
     """
     kind = type_of(event.type)
     about, session, entity = kind.snapshot_of or kind.removal_of, event.sessionID, event.entity
@@ -62,14 +62,14 @@ def subject_of(event: Event, value: Any = None) -> Subject | None:
         except (ValueError, KeyError, TypeError):
             return None
         if said is None or (about is SESSION and at(said, "id") != session):
-            return None  # of a known name, but not the event known by it
+            return None  # another event that has this name
     return Subject(about.name, entity or session, session, said, event.owner or "")
 
 
 def _properties(event: Event) -> Json:
-    """Return the properties of an event, an outline of them if it is too large or too deep.
+    """Return the properties of an event; only the ids if it is too large or nested too deep.
 
-    What is remembered of an outline differs from all that REST may tell, so that healing tells it.
+    The memory of such a value then differs from REST's value, so healing publishes it again.
     """
     data = event.json()
     if len(data) > _MOST_READ_BYTES:
@@ -82,7 +82,7 @@ def _properties(event: Event) -> Json:
 
 
 def _outline(event: Event) -> Json:
-    """Return properties that hold no more than the ids that travel beside an event."""
+    """Return properties with only the ids of an event."""
     value: Json = {"id": event.entity or event.sessionID, "sessionID": event.sessionID}
     place = type_of(event.type).value
     if place:
@@ -91,12 +91,12 @@ def _outline(event: Event) -> Json:
 
 
 def grows(part: Json) -> bool:
-    """Tell whether a part is text that deltas may still lengthen."""
+    """Return whether a part is text that deltas may still append to."""
     return part_grows(part.get("type"), at(part, "time.end"))
 
 
 def text_of(entity: Any) -> str:
-    """Return the text of a part, empty where an entity has none."""
+    """Return the text of a part, empty if there is none."""
     text = at(entity, "text")
     return text if isinstance(text, str) else ""
 

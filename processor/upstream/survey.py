@@ -1,4 +1,4 @@
-"""Finds the sessions of an upstream that are busy, have changed, or ask something."""
+"""Finds the sessions of an upstream that are busy, have changed, or have a pending request."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _TRIES = 5
 _T = TypeVar("_T")
 
 AtRest = Mapping[str, tuple[InstanceLocation, int]]
-"""By session: where it lives, and when it last changed, ms by the server's clock."""
+"""For each session: its location, and when it last changed (ms, by the server's clock)."""
 
 
 class SurveyPatience:
-    """Asks what may fail; what fails for too long is done without.
+    """Sends requests that may fail; after too many failures, continues without the answer.
 
     Attributes:
-        failures: attempts that have failed since the last that did not, but for those that a lost
-            connection has ended: what was asked for may be had by the next.
+        failures: how many attempts have failed since the last success. Lost connections are not
+            counted: the next connection may bring the answer.
     """
 
     def __init__(self) -> None:
@@ -38,15 +38,15 @@ class SurveyPatience:
 
     @property
     def exhausted(self) -> bool:
-        """Whether what fails is done without from now on."""
+        """Whether a failed request is skipped from now on."""
         return self.failures >= _TRIES
 
     def ask(self, question: Callable[..., _T], *arguments: Any) -> _T | None:
-        """Return the answer, None if there is no such thing or it cannot be had any more.
+        """Return an answer, None if there is no such route, or the request failed too often.
 
         Raises:
-            RestFailed: it cannot be had now.
-            Gone: it asks about a session that does not exist.
+            RestFailed: the request failed; try again later.
+            Gone: the session does not exist.
         """
         try:
             return question(*arguments)
@@ -60,14 +60,15 @@ class SurveyPatience:
 
 
 class UpstreamSurvey(Struct):
-    """What was found.
+    """The result of a survey.
 
     Attributes:
-        sessions: those that something may have been missed of, and where they live; the last are
-            those at rest that their place does not list any more.
-        statuses: by session, those not idle; a session of a place not in `known` may be busy.
-        pending: by kind and then id, what is asked.
-        known: the places that answered for statuses, and for each kind of request.
+        sessions: sessions to heal, with their locations; those at rest that are no longer listed
+            come last.
+        statuses: by session; idle sessions are missing. A missing session may still be busy if
+            `known` lacks its location.
+        pending: the pending requests by kind and id.
+        known: which locations have answered, for statuses and for each kind of request.
     """
 
     sessions: dict[str, InstanceLocation] = field(default_factory=dict)
@@ -78,7 +79,7 @@ class UpstreamSurvey(Struct):
     known: set[tuple[str, str | None, str | None]] = field(default_factory=set)
 
     def knows(self, what: str, place: InstanceLocation) -> bool:
-        """Return whether a place answered for ``status``, ``permission`` or ``question``."""
+        """Return whether a location has answered for a status, permissions or questions."""
         return (what, place.directory, place.workspace) in self.known
 
 
@@ -89,17 +90,17 @@ def survey(
     since_ms: int | None,
     at_rest: AtRest,
 ) -> UpstreamSurvey:
-    """Look at every place.
+    """Look for sessions at every location.
 
     Args:
-        rest: the client to ask with.
-        patience: how long to ask.
-        places: where to look.
-        since_ms: sessions that changed since then count too, None: only those with work to do.
-        at_rest: sessions that readers know and in which nothing has happened, as far as is known.
+        rest: sends the requests.
+        patience: decides what happens if a request fails.
+        places: the locations.
+        since_ms: also find sessions that changed since then; None: only sessions with work to do.
+        at_rest: sessions that readers know, in which nothing is known to have happened.
 
     Raises:
-        RestFailed: a place cannot be looked at now.
+        RestFailed: the requests for a location failed.
     """
     found = UpstreamSurvey()
     unlisted: dict[str, InstanceLocation] = {}
@@ -120,13 +121,13 @@ def survey(
 
 
 def places(memory: UpstreamMemory, others: Iterable[InstanceLocation]) -> list[InstanceLocation]:
-    """Return the server's default, and where sessions live that are remembered.
+    """Return the server's default location, and the locations of known sessions.
 
-    Other places are left alone: asked about one, opencode would start an instance there.
+    No other locations are asked, since opencode would start an instance there.
 
     Args:
-        memory: of sessions.
-        others: to be looked at as well, but for the default.
+        memory: the known sessions.
+        others: more locations to return.
     """
     homes = (session.place for _, session in memory.sessions())
     found: dict[tuple[str | None, str | None], InstanceLocation] = {}
@@ -134,7 +135,7 @@ def places(memory: UpstreamMemory, others: Iterable[InstanceLocation]) -> list[I
         if place.directory is None:
             continue
         key = place.directory, place.workspace
-        found.pop(key, None)  # the one heard of last goes to the end
+        found.pop(key, None)  # the latest location goes to the end
         found[key] = place
     return [InstanceLocation(), *list(found.values())[-_MOST_PLACES:]]
 
@@ -165,7 +166,7 @@ def _same(one: InstanceLocation, other: InstanceLocation) -> bool:
 
 
 def _unlisted(known: Mapping[str, int], listed: list[Json]) -> list[str]:
-    """Return which sessions a list lacks; a list that is cut off says nothing of older ones."""
+    """Return the known sessions that a list lacks and that are not too old for the list."""
     names = {info["id"] for info in listed}
     begins_ms = 0
     if len(listed) >= MOST_LISTED:

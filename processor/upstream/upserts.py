@@ -1,4 +1,4 @@
-"""Makes events from REST's answers, in the form in which an opencode would have sent them."""
+"""Makes events from REST's answers, in the form in which opencode would have sent them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from processor.upstream.subject import Json, subject_of
 
 
 class Upserts:
-    """Makes the events of one session; their content stays as REST gave it."""
+    """Makes the events of one session; the values in them are REST's, unchanged."""
 
     def __init__(self, ids: Ids, session: str, place: InstanceLocation) -> None:
         self._ids = ids
@@ -38,56 +38,47 @@ class Upserts:
         self._place = place
 
     def session(self, info: Json) -> UpstreamFrame:
-        """Say what the session is now."""
         return self._frame(SessionUpdated.type, info=info)
 
     def deleted(self, info: Json) -> UpstreamFrame:
-        """Say that the session is gone."""
         return self._frame(SessionDeleted.type, info=info)
 
     def status(self, status: Json) -> UpstreamFrame:
-        """Say what the session is doing."""
         return self._frame(SessionStatus.type, status=status)
 
     def idle(self) -> UpstreamFrame:
-        """Say that a turn is over."""
+        """Report that a turn is over."""
         return self._frame(SessionIdle.type)
 
     def message(self, info: Json) -> UpstreamFrame:
-        """Say what a message is now."""
         return self._frame(MessageUpdated.type, info=info)
 
     def message_removed(self, message: str) -> UpstreamFrame:
-        """Say that a message is gone."""
         return self._frame(MESSAGE_REMOVED, messageID=message)
 
     def part(self, part: Json) -> UpstreamFrame:
-        """Say what a part is now."""
         return self._frame(PartUpdated.type, part=part, time=now_ms())
 
     def part_removed(self, message: str, part: str) -> UpstreamFrame:
-        """Say that a part is gone."""
         return self._frame(PART_REMOVED, messageID=message, partID=part)
 
     def todos(self, todos: list[Json]) -> UpstreamFrame:
-        """Say what the todo list is now."""
         return self._frame(TodoUpdated.type, todos=todos)
 
     def diff(self, diff: list[Json]) -> UpstreamFrame:
-        """Say what has changed in the files of the session."""
         return self._frame(SESSION_DIFF, diff=diff)
 
     def asked(self, kind: str, request: Json) -> UpstreamFrame:
-        """Ask for a permission or an answer."""
+        """Report a pending permission or question."""
         asked = PermissionAsked if kind == "permission" else QuestionAsked
         return self._frame(asked.type, **request)
 
     def permission_closed(self, request: str) -> UpstreamFrame:
-        """Say that a permission is asked for no more; the reply is not known, and not said."""
+        """Report that a permission is no longer pending; its reply is not known."""
         return self._frame(PermissionReplied.type, requestID=request)
 
     def question_closed(self, request: str, rejected: bool) -> UpstreamFrame:
-        """Say that a question is asked no more; the answers are not known, and not said."""
+        """Report that a question is no longer pending; its answers are not known."""
         closed = QuestionRejected if rejected else QuestionReplied
         return self._frame(closed.type, requestID=request)
 

@@ -1,4 +1,4 @@
-"""A processor in front of an opencode, put together."""
+"""A processor in front of an opencode: all its parts put together."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from processor.upstream.notes import Notes
 from processor.upstream.reader import UpstreamReader
 from processor.upstream.settings import UpstreamSettings
 
-# The stream, and the questions of healing, one after the other.
+# One for the stream, and one for the requests of healing, which are sent one after another.
 _CONNECTIONS = 2
 NOTE_EVERY_S = 1.0
 
 
 class Upstream:
-    """Events of an opencode, which keeps the sessions and runs the turns.
+    """The events of an opencode, which keeps the sessions and runs the turns.
 
     Args:
-        settings: where it is.
-        state: a folder for notes to the next processor, None for none.
+        settings: the server.
+        state: a folder for notes to the next processor, None: no notes.
     """
 
     def __init__(self, settings: UpstreamSettings, state: Path | None) -> None:
         self._settings = settings
         self._state = state
-        # Named after what it reads: with another epoch, it is the same source after a restart.
+        # Named after the server's URL: after a restart it is the same source, in a new epoch.
         self.source = f"up-{hashlib.sha256(settings.url.encode()).hexdigest()[:16]}"
 
     def begin(self, publisher: Publisher, stack: ExitStack) -> Work:
-        """Be ready to read."""
+        """Prepare to read; return the work that reads."""
 
         def publish(frame: UpstreamFrame) -> None:
             place = frame.place
@@ -64,7 +64,7 @@ class Upstream:
         return Work(dispatch, self._noting(healing, reader), [reader.run])
 
     def _noting(self, healing: Healing, reader: UpstreamReader) -> Callable[[], None]:
-        """Take over the last processor's notes, and return what keeps new ones."""
+        """Take over the last processor's notes, and return a function that writes new ones."""
         if self._state is None:
             return lambda: None
         notes = Notes(self._state / f"{self.source}.json")

@@ -48,7 +48,7 @@ class FakeOutlet:
         return memoryview(data)[taken:] if taken < len(data) else None
 
     def work(self, rest: memoryview | None = None, step: Step | None = None) -> None:
-        """Have `pieces` go on with the rest, and with what the reader is to be told then."""
+        """Have `pieces` go on with the rest, and then with what the reader is to be sent."""
         self.worked += 1
         self._step = step
         self._reader.leave_rank()
@@ -75,7 +75,7 @@ class FakeOutlet:
             while True:
                 yield from self._rest()
                 step, self._step = self._step, None
-                yield from self._stream.told(step)
+                yield from self._stream.pieces(step)
                 if self._reader.gone:
                     return
                 self._readers.lanes.settle(self._reader)
