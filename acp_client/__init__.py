@@ -1,5 +1,6 @@
-"""The ACP agent, and the client side of a server's event stream, over HTTP alone.
+"""The ACP agent: connects an editor to the sessions of a server, by HTTP and SSE only.
 
-Works against a gateway of weir and against an opencode. `session`, `content` and `protocol` are
-pure, with no I/O. Around them, `editor` faces the editor, `api` the server, `agent` joins them.
+It works with a gateway of weir and with an opencode. `session`, `content` and `protocol` are pure
+code without I/O. `editor` reads from and writes to the editor, `api` does so for the server, and
+`agent` connects both.
 """

@@ -1,4 +1,4 @@
-"""``python -m acp_client``: the ACP agent, as an editor launches it."""
+"""``python -m acp_client``: the ACP agent, as an editor starts it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 import sys
 
 if __name__ == "__main__" and not sys.flags.safe_path:
-    # Python looks for modules in the start folder first, but the code there is not weir's.
+    # Python would import modules from the start folder first, but the code there is not weir's.
     try:  # noqa: SIM105
         sys.path.remove(os.getcwd())
     except (OSError, ValueError):
         pass
-    # It may be weir's all the same, where weir is not installed.
+    # Unless weir is not installed: then the folder of weir's code is found last.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import signal
@@ -30,14 +30,14 @@ _READ_BYTES = 64 * 1024
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serve the editor until it goes; return the exit status."""
+    """Serve the editor until it closes the connection; return the exit status."""
     return serve(read(argv, os.environ))
 
 
 def serve(settings: AgentSettings) -> int:
     """Speak ACP on standard input and output."""
     logs.configure(settings.log_level)
-    # Whatever prints must not end up between two messages.
+    # Keep standard output for messages: a stray print must not get between them.
     out = os.dup(1)
     os.dup2(2, 1)
     signal.signal(signal.SIGTERM, _stop)

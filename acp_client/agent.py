@@ -1,7 +1,7 @@
-"""The ACP agent: carries out ACP's methods for one editor, on the sessions of one server.
+"""The ACP agent: executes ACP's methods for one editor, on the sessions of one server.
 
-One lock guards all sessions. Updates to the editor are queued while the lock is held; requests go
-to the server without the lock.
+One lock protects all sessions. Updates to the editor are queued with the lock held; requests to
+the server are sent without it.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ _CAPABILITIES = {
 
 
 class ACPAgent:
-    """Speaks for one server to one editor.
+    """Connects one server and one editor.
 
     Args:
-        server: to ask.
-        feed: its event stream.
+        server: the server.
+        feed: the server's event stream.
         outlet: to the editor.
-        directory: whose sessions are listed when the editor names none.
+        directory: the folder whose sessions are listed if the editor names none.
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class ACPAgent:
         self._router = router = SessionRouter(server, outlet, lock)
         router.notices = lambda: self._client.notices
         asks = EditorAsks(server, self.peer.ask, router.root_of, lambda: self._client.forms, lock)
-        router.hand_asks_to(asks)
+        router.set_asks(asks)
         self._prompting = Prompting(server, feed, asks.cancel, lock)
         self._opening = Opening(server, router, outlet, asks.put_pending, lock)
 
     def end(self) -> None:
-        """Stop the turns that run: the editor is gone."""
+        """Stop the running turns: the editor is gone."""
         with self._lock:
             running = [one for one in self._router.sessions.values() if one.running is not None]
         for one in running:
@@ -184,7 +184,7 @@ class ACPAgent:
         attached = self._attached(given.sessionId)
         self._choose(attached, MODE, given.modeId)
         changed = OptionsChanged(configOptions=attached.conversation.choices.options())
-        return Result({}, lambda: attached.tell([changed]))
+        return Result({}, lambda: attached.send([changed]))
 
     def _set_option(self, raw: Raw) -> Result:
         given = params(raw, methods.SetOption)
@@ -193,7 +193,7 @@ class ACPAgent:
         answer = {"configOptions": attached.conversation.choices.options()}
         if given.configId != MODE:
             return Result(answer)
-        return Result(answer, lambda: attached.tell([ModeChanged(currentModeId=given.value)]))
+        return Result(answer, lambda: attached.send([ModeChanged(currentModeId=given.value)]))
 
     def _choose(self, attached: Attached, option: str, value: str) -> None:
         try:
@@ -229,7 +229,7 @@ class ACPAgent:
         return attached
 
     def _job(self, run: Callable[[], Result]) -> Job:
-        """Return work that asks the server; a failure becomes an error for the editor."""
+        """Return a job that asks the server; a failure becomes an error for the editor."""
 
         def guarded() -> Result:
             try:

@@ -1,7 +1,8 @@
-"""Permissions and questions: sent from a tool to the editor, and answered by a person.
+"""Permissions and questions: passed from a tool to the editor, and a person's answers back.
 
-Each ask waits for the editor in a thread of its own, so the stream flows on meanwhile. A
-subagent's ask goes to the session at the root of its line, which is the one the editor knows.
+Each ask waits for the editor in a thread of its own, so the stream continues meanwhile. An ask of
+a subagent is passed on in the name of the session at the top of its line of parents: the editor
+only knows this session.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ log = logging.getLogger("weir.acp")
 
 
 class Open(Struct):
-    """An ask that has no answer yet.
+    """An ask without an answer so far.
 
     Attributes:
-        root: the session in whose name it was put.
+        root: the session in whose name the editor was asked.
         moot: another client has answered.
     """
 
@@ -42,12 +43,12 @@ class Open(Struct):
 
 
 class Followed(Struct):
-    """A tool call of a subagent, which the editor knows by what was asked for it.
+    """A tool call of a subagent, which the editor has seen because of an ask.
 
     Attributes:
-        root: the session whose editor gets it.
-        directory: of that session.
-        shown: what the editor has of it.
+        root: the editor's session above the subagent.
+        directory: of this session.
+        shown: what the editor has of the call.
     """
 
     root: str
@@ -56,13 +57,13 @@ class Followed(Struct):
 
 
 class EditorAsks:
-    """Puts asks to the editor, and takes the answers back.
+    """Passes asks to the editor, and the answers back to the server.
 
     Args:
-        server: that asks.
+        server: the server that asks.
         ask: sends the editor a request.
-        root_of: the session of the editor that a session belongs to, None if there is none.
-        forms: tells whether the editor can show a form.
+        root_of: returns the editor's session above a session, None if there is none.
+        forms: returns whether the editor can show a form.
         lock: the agent's.
     """
 
@@ -83,10 +84,10 @@ class EditorAsks:
         self._followed: dict[str, Followed] = {}
 
     def take(self, event: Event) -> None:
-        """Take an event, if it is about an ask.
+        """Handle an event, if it is about an ask.
 
         Raises:
-            Unreadable: it lacks what its type needs.
+            UnreadableAnswer: the event lacks what its type needs.
         """
         if event.type == catalogue.PermissionAsked.type:
             self._put(properties_of(event, Permission))
@@ -96,7 +97,7 @@ class EditorAsks:
             self._settled(properties_of(event, Settled).requestID)
 
     def put_pending(self, directory: str) -> None:
-        """Put what the server still waits for."""
+        """Ask the editor everything that waits for an answer in a folder."""
         get_or = self._server.get_or
         try:
             waiting: list[Permission | Question] = [
@@ -110,17 +111,17 @@ class EditorAsks:
             self._put(one)
 
     def cancel(self, root: str) -> None:
-        """Need no more answers in a session: each ask is refused."""
+        """Refuse all open asks of a session."""
         with self._lock:
             asks = [one.ask for one in self._open.values() if one.root == root and one.ask]
         for ask in asks:
             ask.withdraw()
 
-    def follow(self, event: Event, tell: Callable[[str, ToolCallUpdate], None]) -> None:
-        """Send the editor the progress of a subagent's tool call for which it was asked.
+    def follow(self, event: Event, send: Callable[[str, ToolCallUpdate], None]) -> None:
+        """Send the editor the progress of a subagent's tool call that it was asked about.
 
         Raises:
-            Unreadable: the event lacks what its type needs.
+            UnreadableAnswer: the event lacks what its type needs.
         """
         if not self._followed or event.type != catalogue.PartUpdated.type:
             return
@@ -130,7 +131,7 @@ class EditorAsks:
             return
         update, followed.shown = tools.show(part, followed.shown, followed.directory)
         if isinstance(update, ToolCallUpdate):
-            tell(followed.root, update)
+            send(followed.root, update)
         if followed.shown.done:
             self._followed.pop(part.callID, None)
 
@@ -183,15 +184,15 @@ class EditorAsks:
             return None
 
     def _announce(self, asked: Permission | Question, root: Attached) -> None:
-        """Tell of a subagent's tool before it is asked for: an editor may want to know it."""
+        """Send a subagent's tool call before its ask: some editors must know the call."""
         call_id, conversation = asked.tool.callID, root.conversation
         if not call_id or call_id in self._followed:
             return
         if isinstance(asked, Permission):
-            root.tell([permission.call(asked)])
+            root.send([permission.call(asked)])
         else:
             kind = tools.kind_of("question")
-            root.tell([ToolCall(toolCallId=call_id, title="question", kind=kind, status=PENDING)])
+            root.send([ToolCall(toolCallId=call_id, title="question", kind=kind, status=PENDING)])
         shown = tools.Shown(status=PENDING)
         self._followed[call_id] = Followed(conversation.id, conversation.directory, shown)
 

@@ -1,7 +1,7 @@
-"""A session that the editor has open: its conversation, and the turn that runs in it.
+"""A session that the editor has open: its conversation, and the running turn.
 
-Everything here but `look_up`, `look_for_prompt` and `recover` is called under the agent's lock, so
-that the editor gets its updates in the order of the stream.
+All methods except `look_up`, `look_for_prompt` and `recover` are called with the agent's lock
+held, so that the editor gets its updates in the order of the stream.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from bus.events.catalogue import MessageUpdated, PartDelta, SessionDeleted
 log = logging.getLogger("weir.acp")
 
 LOOK_UP_AFTER_S = 0.5
-"""How long a delta may wait for its part or message before the server is asked."""
+"""How long a delta waits for its part or message before the server is asked for it."""
 GRACE_S = 2.0
-"""How long an idle session may take to end its last message."""
+"""How long the last message of an idle session may take to end."""
 _RECOVERY_ATTEMPTS = 4
 _STATUS_S = 8.0
-"""A server that has just started may leave what comes too early without an answer."""
+"""A server that has just started may never answer an early request."""
 _RECENT = 100
 _DELETED = "the session was deleted"
 _LOST = "the server has lost this prompt; send it again"
@@ -40,10 +40,10 @@ class RunningTurn:
 
     Attributes:
         sent: the prompt is on its way to the server.
-        accepted: the server has taken it.
-        outcome: how it ended, None while it runs.
-        done: set when it has ended.
-        answered: set when the answer to its prompt is on its way.
+        accepted: the server has accepted the prompt.
+        outcome: how the turn ended, None while it runs.
+        done: set when the turn has ended.
+        answered: set when the answer to the prompt is queued for the editor.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class RunningTurn:
 
 
 class Attached:
-    """A session of the editor."""
+    """A session that the editor has open."""
 
     def __init__(
         self,
@@ -72,8 +72,8 @@ class Attached:
         self._server = server
         self._outlet = outlet
         self._lock = lock
-        # Events that wait for earlier updates to be sent, and None for each hole between them;
-        # None instead of a list while nothing waits.
+        # Events that wait until earlier updates are sent, with None for each hole between them.
+        # The list itself is None if events do not wait.
         self._backlog: list[Event | None] | None = []
         self._recovering = False
         self._holes = 0
@@ -83,13 +83,13 @@ class Attached:
         """The route of the session."""
         return f"/session/{quote(self.conversation.id, '')}"
 
-    def tell(self, updates: Sequence[Update]) -> None:
-        """Send the editor updates."""
+    def send(self, updates: Sequence[Update]) -> None:
+        """Send updates to the editor."""
         for update in updates:
             self._outlet.update(self.conversation.id, update)
 
     def go_live(self) -> None:
-        """Tell what has been held back, and from now on at once."""
+        """Send the events that waited; later events are sent at once."""
         backlog, self._backlog = self._backlog or [], None
         for event in backlog:
             if event is None:
@@ -98,14 +98,14 @@ class Attached:
                 self.take(event)
 
     def take(self, event: Event) -> None:
-        """Take an event of the session."""
+        """Handle an event of the session."""
         if self._backlog is not None:
             self._backlog.append(event)
             return
         try:
             if self.running is not None and event.type != PartDelta.type:
                 self.running.turn.observe(event, self._is_new(event))
-            self.tell(self.conversation.apply(event))
+            self.send(self.conversation.apply(event))
             if self.running is not None and event.type == SessionDeleted.type:
                 self.finish(self.running, TurnOutcome(error=_DELETED))
         except decode.UnreadableAnswer as error:
@@ -113,7 +113,7 @@ class Attached:
         self.settle()
 
     def settle(self) -> None:
-        """See what is due: the end of the turn, a question to the server."""
+        """Do what is due: end the turn, or ask the server for a message."""
         for message_id in self.conversation.early.unasked():
             self.conversation.early.asked.add(message_id)
             _later(LOOK_UP_AFTER_S, self.look_up, message_id)
@@ -126,12 +126,12 @@ class Attached:
             running.grace = _later(GRACE_S, self._expire, running)
 
     def finish(self, running: RunningTurn, outcome: TurnOutcome | None = None) -> None:
-        """End a turn, once; what is held back comes before its answer."""
+        """End a turn once; updates that were held back are sent before the prompt's answer."""
         if self._recovering and running.outcome is None:
             self.go_live()
         if running.outcome is not None:
             return
-        self.tell(self.conversation.flush())
+        self.send(self.conversation.flush())
         running.outcome = outcome or running.turn.outcome()
         if self.running is running:
             self.running = None
@@ -139,7 +139,7 @@ class Attached:
         running.done.set()
 
     def is_begun_by(self, event: Event) -> bool:
-        """Tell whether an event is the prompt of the turn that runs, which is its first event."""
+        """Return whether an event is the first of the running turn: its prompt."""
         if self.running is None or self.running.turn.prompt is not None:
             return False
         return (
@@ -149,10 +149,10 @@ class Attached:
         )
 
     def lose_place(self) -> None:
-        """Note that events were missed; what a turn has missed is fetched, and sent first.
+        """Note that events were missed; the running turn fetches them, and sends them first.
 
-        A message that ended in the hole is sent before a message that has begun since, whose
-        events the stream brings already.
+        The end of a message that was missed is sent before a later message, though the stream
+        already brings the later message's events.
         """
         self._holes += 1
         if self._backlog is None:
@@ -167,7 +167,7 @@ class Attached:
             threading.Thread(target=self.recover, args=(self.running,), daemon=True).start()
 
     def look_up(self, message_id: str) -> None:
-        """Ask the server for a message that something waits for."""
+        """Ask the server for a message that other events wait for."""
         if message_id not in self.conversation.early:
             return
         stored = None
@@ -177,15 +177,15 @@ class Attached:
         except ServerFailure as error:
             log.warning("message %s cannot be fetched: %s", message_id, error)
         with self._lock:
-            self.tell(self.conversation.learn(message_id, stored))
+            self.send(self.conversation.learn(message_id, stored))
             self.settle()
 
     def recover(self, running: RunningTurn) -> None:
-        """Fetch status and messages after a hole: once, or until they tell of the prompt."""
+        """Fetch status and messages after a hole: once, or until they contain the prompt."""
         for attempt in range(_RECOVERY_ATTEMPTS):
             if attempt and running.done.wait(attempt):
                 break
-            # An idle from before the prompt says nothing of its end.
+            # An idle status from before the prompt does not show that the turn has ended.
             settled = running.turn.answering or attempt == _RECOVERY_ATTEMPTS - 1
             try:
                 if self._caught_up_with(running, settled):
@@ -200,10 +200,10 @@ class Attached:
             self.settle()
 
     def look_for_prompt(self, running: RunningTurn) -> None:
-        """Take what is stored of a turn, if the server has its prompt.
+        """Take the stored messages of a turn, if the server has its prompt.
 
         Raises:
-            ServerFailure: the server cannot be asked.
+            ServerFailure: the server does not answer.
         """
         idle, stored = self._stored()
         with self._lock:
@@ -215,27 +215,27 @@ class Attached:
             self.settle()
 
     def is_idle(self) -> bool:
-        """Ask the server whether the session does nothing.
+        """Ask the server whether the session is idle.
 
         Raises:
-            ServerFailure: the server cannot be asked.
+            ServerFailure: the server does not answer.
         """
         directory = self.conversation.directory
         busy = self._server.get("/session/status", dict[str, Status], directory, _STATUS_S)
         return busy.get(self.conversation.id, Status()).type == "idle"
 
     def _caught_up_with(self, running: RunningTurn, settled: bool) -> bool:
-        """Tell what is stored, and then what the stream has brought meanwhile.
+        """Send the stored messages, and then the events that the stream brought meanwhile.
 
         Args:
-            running: whose messages are wanted.
-            settled: an idle session has ended this turn.
+            running: the turn whose messages are needed.
+            settled: an idle status means that this turn has ended.
 
         Returns:
-            Whether it is known what became of the prompt.
+            Whether the fate of the prompt is known.
 
         Raises:
-            ServerFailure: the server cannot be asked.
+            ServerFailure: the server does not answer.
         """
         while True:
             holes = self._holes
@@ -252,14 +252,14 @@ class Attached:
                 return known and (settled or not idle)
 
     def _stored(self) -> tuple[bool, list[Stored]]:
-        # The status first: whatever was said before an idle is among the messages then.
+        # The status first: then the messages contain everything that preceded an idle status.
         idle = self.is_idle()
         directory = self.conversation.directory
         path = f"{self.path}/message"
         return idle, self._server.get(path, list[Stored], directory, limit=_RECENT)
 
     def _caught_up(self, running: RunningTurn, stored: list[Stored]) -> bool:
-        """Take what is stored of a turn; tell whether the prompt is in it."""
+        """Take the stored messages of a turn; return whether they contain the prompt."""
         turn, conversation = running.turn, self.conversation
         prompt = turn.prompt or next(
             (
@@ -275,7 +275,7 @@ class Attached:
         missed = stored[ids.index(prompt) :] if prompt in ids else stored
         for one in missed:
             turn.message(one.info, not conversation.knows(one.info.id))
-        self.tell(conversation.catch_up(missed))
+        self.send(conversation.catch_up(missed))
         return True
 
     def _expire(self, running: RunningTurn) -> None:

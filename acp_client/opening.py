@@ -35,10 +35,10 @@ log = logging.getLogger("weir.acp")
 
 
 class Opening:
-    """Attaches sessions.
+    """Opens sessions.
 
     Args:
-        put_pending: puts what the server asks in a folder to the editor.
+        put_pending: asks the editor everything that waits for an answer in a folder.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Opening:
         self._lock = lock
 
     def make(self, directory: str, mcp: Any) -> Result:
-        """Make a session."""
+        """Create a session."""
         check_system(directory, self._server)
         check_exists(directory, self._server)
         made = self._server.ask("POST", "/session", {}, directory)
@@ -67,7 +67,7 @@ class Opening:
             return Result(answer, self._after(attached, is_new=True))
 
     def load(self, old: OldSession) -> Result:
-        """Load a session: all of it is sent before the answer."""
+        """Load a session: its whole history is sent before the answer."""
         check_system(old.cwd, self._server)
         session = self.find(old.sessionId, old.cwd)
         attached = self._attach(session, old.cwd, old.mcpServers, cost=0.0)
@@ -76,13 +76,13 @@ class Opening:
             stored = self._server.get(f"{attached.path}/message", list[Stored], folder)
             todos = self._server.get_or([], f"{attached.path}/todo", list[Todo], folder)
             with self._lock:
-                attached.tell(replay(stored, attached.conversation))
+                attached.send(replay(stored, attached.conversation))
                 if todos:
-                    attached.tell([plan_of(todos)])
+                    attached.send([plan_of(todos)])
             return Result(_choices(attached), self._after(attached))
 
     def resume(self, old: OldSession) -> Result:
-        """Resume a session: nothing of its history is sent."""
+        """Resume a session: its history is not sent."""
         check_system(old.cwd, self._server)
         session = self.find(old.sessionId, old.cwd)
         attached = self._attach(session, old.cwd, old.mcpServers, session.cost or 0.0)
@@ -96,20 +96,20 @@ class Opening:
         """Return a session of the server.
 
         Raises:
-            RpcError: there is none.
-            ServerFailure: the server cannot be asked.
+            RpcError: the session does not exist.
+            ServerFailure: the server does not answer.
         """
         path = f"/session/{quote(session_id, '')}"
         try:
             return self._server.get(path, Session, directory)
         except ServerRefused as refused:
-            # An opencode chokes on an id of another form than its own.
+            # opencode fails on an id that is not in its form.
             if refused.status in (400, 404) or not session_id.startswith(_OWN_IDS):
                 raise RpcError(NOT_FOUND, f"session {session_id!r} does not exist") from None
             raise
 
     def _attach(self, session: Session, directory: str, mcp: Any, cost: float) -> Attached:
-        """Make the session the editor's; its events wait until it goes live."""
+        """Attach a session to the editor; its events wait until it goes live."""
         session.directory = session.directory or directory
         catalogue = self._catalogue(session.directory)
         choices = Choices(catalogue, session)
@@ -127,7 +127,7 @@ class Opening:
 
     @contextmanager
     def _or_detached(self, attached: Attached) -> Iterator[None]:
-        """Let go of a session that cannot be opened after all."""
+        """Detach a session if the block fails."""
         try:
             yield
         except BaseException:
@@ -155,7 +155,7 @@ class Opening:
                 log.warning("MCP server %s cannot be used: %s", one.name, failure)
 
     def _after(self, attached: Attached, is_new: bool = False) -> Callable[[], None]:
-        """Return what follows the answer; editors drop or choke on what comes before it."""
+        """Return what is to be done after the answer; editors do not accept it before."""
         folder = attached.conversation.directory
         offered = _commands(self._server.get_or([], "/command", list[SlashCommand], folder))
         attached.commands = frozenset(one.name for one in offered)
@@ -164,7 +164,7 @@ class Opening:
             with self._lock:
                 attached.go_live()
                 if offered:
-                    attached.tell([Commands(availableCommands=offered)])
+                    attached.send([Commands(availableCommands=offered)])
             if not is_new:
                 self._put_pending(folder)
 
@@ -178,7 +178,7 @@ def _choices(attached: Attached) -> dict[str, Any]:
 
 
 def _commands(found: Sequence[SlashCommand]) -> list[Command]:
-    """Return what can be typed after a slash; a server without commands has no sessions to sum."""
+    """Return the slash commands; a server without commands cannot compact sessions either."""
     offered = [
         Command(one.name, one.description or one.name, {"hint": "arguments"}) for one in found
     ]

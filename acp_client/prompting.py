@@ -1,4 +1,4 @@
-"""Prompts: sent, waited for, and cancelled."""
+"""Sends prompts, waits for the ends of their turns, and cancels them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from acp_client.session.turn import CANCELLED, TurnOutcome
 log = logging.getLogger("weir.acp")
 
 CONNECT_S = 15.0
-"""How long a prompt waits for the event stream; without it the editor would not get the answer."""
+"""How long a prompt waits for the event stream: without it, the editor would miss the answer."""
 _ABORT_EVERY_S = 1.0
 _ABORTS = 10
 _LOOKS, _LOOK_EVERY_S = 10, 1.0
 _GONE = 3
-"""Attempts to reach a server that is away, before its turn is given up."""
+"""How many attempts to reach a server fail before its turn is given up."""
 COMPACT = "compact"
 
 
@@ -31,9 +31,9 @@ class Prompting:
     """Runs the turns of all sessions.
 
     Args:
-        server: that answers.
+        server: the server.
         feed: the event stream.
-        withdraw: settles what is asked in a session.
+        withdraw: refuses the open asks of a session.
         lock: the agent's.
     """
 
@@ -50,10 +50,10 @@ class Prompting:
         self._lock = lock
 
     def begin(self, attached: Attached, parts: list[dict[str, Any]]) -> Job:
-        """Take a prompt.
+        """Accept a prompt.
 
         Raises:
-            RpcError: the session has not ended its last turn.
+            RpcError: the session's last turn has not ended.
         """
         with self._lock:
             if attached.running is not None:
@@ -69,7 +69,7 @@ class Prompting:
         )
 
     def cancel(self, attached: Attached) -> None:
-        """Stop the turn of a session, if there is one; its prompt is answered in time."""
+        """Stop the running turn of a session; its prompt is answered when the turn has ended."""
         with self._lock:
             running = attached.running
             if running is None or running.turn.cancelled:
@@ -99,7 +99,7 @@ class Prompting:
         return Result({"stopReason": outcome.stopReason})
 
     def _send(self, attached: Attached, running: RunningTurn, parts: list[dict[str, Any]]) -> None:
-        # The stream first: what comes before it is connected would be missed.
+        # The stream first: events from before its connection would be missed.
         if not self._feed.wait_connected(CONNECT_S):
             origin = self._server.origin
             self._failed(attached, running, f"{origin} has no event stream: {self._feed.words}")
@@ -153,9 +153,10 @@ class Prompting:
             self._failed(attached, running, str(failure))
 
     def _check(self, attached: Attached, running: RunningTurn) -> None:
-        """See whether a prompt that the server took has come to nothing.
+        """Check whether the server has dropped a prompt that it accepted.
 
-        A prompt that fails before its message is made has an error and no idle.
+        A prompt that fails before its message is created leads to an error, but not to an idle
+        status.
         """
         while not running.done.wait(_ABORT_EVERY_S):
             with self._lock:
@@ -174,7 +175,7 @@ class Prompting:
                 attached.finish(running, TurnOutcome(error=words))
 
     def _abort(self, attached: Attached, running: RunningTurn) -> None:
-        """Ask for the end until it comes: a prompt on its way may miss the first request."""
+        """Repeat the request to abort until the turn ends: the first may precede the prompt."""
         with self._lock:
             if not running.sent:
                 attached.finish(running, TurnOutcome(CANCELLED))
@@ -195,7 +196,7 @@ class Prompting:
 
 
 def _command_of(parts: list[dict[str, Any]], commands: frozenset[str]) -> tuple[str, str] | None:
-    """Return the slash command that a prompt is, and its arguments; unknown ones are text."""
+    """Return a prompt's slash command and arguments; None if it has no known command."""
     text = parts[0].get("text", "") if parts else ""
     name, _, given = text.removeprefix("/").partition(" ")
     name = name.strip()

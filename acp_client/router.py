@@ -1,4 +1,4 @@
-"""Routes the events of the one stream to the editor's sessions."""
+"""Routes the events of the stream to the editor's sessions."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ log = logging.getLogger("weir.acp")
 _MOST_PARENTS = 4096
 _DEEPEST = 16
 _SPEAK_AFTER = 2
-"""Attempts to connect before the person is notified: the first attempt is often enough."""
+"""A person is notified after this many failed attempts: the first retry often succeeds."""
 
 
 class SessionRouter:
-    """Knows the sessions of the editor, and which others are below them.
+    """Knows the editor's sessions, and the sessions below them.
 
     Attributes:
-        sessions: those the editor has open, by id.
-        notices: tells whether the editor shows notices.
+        sessions: the sessions that the editor has open, by id.
+        notices: returns whether the editor shows notices.
     """
 
     def __init__(self, server: Server, outlet: EditorOutlet, lock: threading.RLock) -> None:
@@ -45,12 +45,12 @@ class SessionRouter:
         self._is_silent = False
         self._half_heard = False
 
-    def hand_asks_to(self, asks: EditorAsks) -> None:
-        """Name who takes permissions and questions."""
+    def set_asks(self, asks: EditorAsks) -> None:
+        """Set the object that handles permissions and questions."""
         self._asks = asks
 
     def on_event(self, event: Event) -> None:
-        """Take an event of the stream; wait while the editor lags behind."""
+        """Handle an event of the stream; wait while the editor lags behind."""
         if self._half_heard:
             self._hear_again(event)
         session = decode.session_of(event)
@@ -63,7 +63,7 @@ class SessionRouter:
         self._outlet.wait_for_room()
 
     def on_connected(self, resumed: bool | None) -> None:
-        """Fetch what was missed, unless nothing was."""
+        """Fetch missed events, unless none were missed."""
         with self._lock:
             attached = list(self.sessions.values())
             self._half_heard = resumed is None
@@ -72,7 +72,7 @@ class SessionRouter:
             self._speak_of_return()
 
     def on_lost(self, words: str, attempts: int) -> None:
-        """Say it in the sessions that wait for an answer."""
+        """Report the loss in the sessions that wait for an answer."""
         if attempts != _SPEAK_AFTER:
             return
         with self._lock:
@@ -81,9 +81,9 @@ class SessionRouter:
             self._speak(f"No connection to the server: {words}.")
 
     def root_of(self, session_id: str) -> Attached | None:
-        """Return the editor's session that a session is, or is below; asks the server if need be.
+        """Return the editor's session at or above a session; may send requests to the server.
 
-        Not for the thread that reads the stream.
+        Must not be called in the thread that reads the stream.
         """
         for _ in range(_DEEPEST):
             with self._lock:
@@ -99,10 +99,11 @@ class SessionRouter:
         return None
 
     def _hear_again(self, event: Event) -> None:
-        """Fetch once more what running turns have missed, at the first event of a connection.
+        """Fetch again what running turns have missed, at the first event of a connection.
 
-        An opencode says that it is connected just before it begins to listen to itself: it sends
-        nothing of what happens in between. A turn whose prompt is that event has missed nothing.
+        opencode sends ``server.connected`` just before it subscribes to its own events, so events
+        in between are lost. If the first event is the prompt of a turn, the turn has missed
+        nothing.
         """
         with self._lock:
             running = [one for one in self.sessions.values() if one.running is not None]
@@ -119,7 +120,7 @@ class SessionRouter:
                 ).start()
 
     def _beside(self, event: Event, is_attached: bool) -> None:
-        """Take what concerns more than one session: asks, and who is below whom."""
+        """Handle what concerns several sessions: asks, and the parents of sessions."""
         try:
             if self._asks is not None:
                 self._asks.take(event)
@@ -154,11 +155,11 @@ class SessionRouter:
             self._is_silent = False
 
     def _speak(self, words: str) -> None:
-        """Tell the person: as a notice, or as a thought where the editor has no notices."""
-        told_as = f"silence-{self._silences}"
-        said: Update = ThoughtChunk(content=TextBlock(words), messageId=told_as)
+        """Show the person a message: as a notice, or as a thought if the editor has no notices."""
+        message_id = f"silence-{self._silences}"
+        said: Update = ThoughtChunk(content=TextBlock(words), messageId=message_id)
         if self.notices():
             said = Notice(severity="warning", title=words)
         for one in self.sessions.values():
             if one.running is not None:
-                one.tell([said])
+                one.send([said])

@@ -18,7 +18,7 @@ DEFAULT_SERVER = Origin("http", "127.0.0.1", 4097)
 
 def _folder(value: str) -> str:
     folder = os.path.abspath(value) if Path(value).is_dir() else ""
-    folder.encode()  # JSON holds nothing but UTF-8; the error is a ValueError
+    folder.encode()  # JSON must be UTF-8; `encode` raises a ValueError
     if not folder:
         raise ValueError
     return folder
@@ -40,7 +40,7 @@ class AgentSettings(Struct, frozen=True):
     """Settings of the agent.
 
     Attributes:
-        directory: the folder of ``session/list`` without one; what the editor names wins.
+        directory: the folder for a ``session/list`` that names none.
     """
 
     server: Origin
@@ -52,8 +52,8 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> AgentSettings:
     """Return the settings.
 
     Raises:
-        BadFlag: something is not allowed.
-        HelpAsked: help was asked for.
+        BadFlag: a flag is not allowed.
+        HelpAsked: ``--help`` was given.
     """
     values = flags.read(argv, environ, FLAGS)
     server = with_login(values["server"], environ) or DEFAULT_SERVER

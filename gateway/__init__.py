@@ -1,1 +1,1 @@
-"""The gateway: the relay of events to clients, and the HTTP routes around it."""
+"""The gateway: sends events to clients, and serves the HTTP routes around them."""

@@ -4,12 +4,12 @@ import os
 import sys
 
 if __name__ == "__main__" and not sys.flags.safe_path:
-    # Python looks for modules in the start folder first, but the code there is not weir's.
+    # Python would import modules from the start folder first, but the code there is not weir's.
     try:  # noqa: SIM105
         sys.path.remove(os.getcwd())
     except (OSError, ValueError):
         pass
-    # It may be weir's all the same, where weir is not installed.
+    # Unless weir is not installed: then the folder of weir's code is found last.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # ruff: noqa: E402
@@ -27,9 +27,10 @@ from bus.process.places import leave_deleted_folder
 from gateway import settings
 from gateway.workers.listener import listen
 
-# Where gunicorn finds sockets: of a master that is being replaced (SIGUSR2), or of systemd.
+# The variables in which gunicorn finds sockets: of a master that is being replaced (SIGUSR2), or
+# of systemd.
 _HANDED_DOWN = ("GUNICORN_FD", "LISTEN_FDS")
-# Gunicorn reads these when it is imported, though they are meant for the user's own servers.
+# Gunicorn reads these when it is imported, though the user has set them for other servers.
 _OF_OTHER_SERVERS = ("FORWARDED_ALLOW_IPS", "PORT", "SENDFILE", "WEB_CONCURRENCY")
 
 
@@ -41,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
         if bus.folder is not None:
             check_owner(bus.folder, "--bus")
     _forget_other_servers(os.environ)
-    # Gunicorn asks for the working folder when it is imported.
+    # Gunicorn reads the working folder when it is imported.
     leave_deleted_folder()
     from gateway.workers.server import Gateway
 
@@ -52,10 +53,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _forget_other_servers(environ: MutableMapping[str, str]) -> None:
-    """Drop what gunicorn would take from another server that this process descends from."""
+    """Remove the variables that gunicorn would take over from another server."""
     for name in _OF_OTHER_SERVERS:
         environ.pop(name, None)
-    if environ.get("GUNICORN_PID") != str(os.getppid()):  # not the master to be replaced
+    if environ.get("GUNICORN_PID") != str(os.getppid()):  # not the master that is being replaced
         for name in ("GUNICORN_PID", "GUNICORN_FD"):
             environ.pop(name, None)
 

@@ -57,20 +57,20 @@ from gateway.workers.descriptors import DescriptorRoom
 
 
 class Worker:
-    """What one gunicorn worker runs: its end of the bus, its log, its readers, its routes.
+    """The content of one gunicorn worker: its end of the bus, its log, its readers, its routes.
 
     Args:
         settings: of the gateway.
-        room: for connections.
+        room: how many connections the worker may have.
         boards: memory that all workers share.
-        seat: of this one there.
-        heart: of this one, to be beaten by its loop.
+        seat: the worker's place in this memory.
+        heart: reports that the worker's loop turns.
 
     Attributes:
         app: serves weir's own routes.
         door: takes connections, and serves their requests.
-        proxy: serves all routes but weir's own; None where weir is the server itself.
-        broken: it cannot serve any more, and has asked to be stopped.
+        proxy: serves all routes but weir's own; None natively.
+        broken: the worker cannot serve any longer, and has asked to be stopped.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Worker:
         self.door = Door(self.app, self.proxy, slots, settings.trusted_proxies)
 
     def start(self) -> None:
-        """Start the greenlets; the worker does not outlive any of them."""
+        """Start the greenlets; if one of them ends, the worker ends."""
         loops: list[Callable[[], None]] = [
             *self._feeds.loops(),
             self.readers.lanes.run,
@@ -138,18 +138,18 @@ class Worker:
             greenlet.link_exception(self._end)
 
     def drain(self) -> None:
-        """End all streams, spread over a while; returns when the last stream has ended."""
+        """End all streams, spread over some time; return when the last stream has ended."""
         if self._agents is not None:
             self._agents.let_go()
         drain(self.readers, self._drain_s)
 
     def sign_off(self) -> None:
-        """Post a last time, so that what was counted since the last beat is not lost."""
+        """Post the status a last time, so that the latest counts are not lost."""
         self._bulletin.post()
         self._departures.post()
 
     def _end(self, _greenlet: object) -> None:
-        """Have gunicorn put another worker in the place of this one, which serves no more."""
+        """Ask gunicorn to replace this worker, which can no longer serve."""
         self.broken = True
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,6 +1,6 @@
-"""Which web pages may call a gateway: local ones, the desktop apps, opencode's own, and lists.
+"""Which web pages may call a gateway: local pages, the desktop apps, opencode's own, and lists.
 
-The lists are ``--cors``, and in relay mode what the upstream allows.
+The lists are ``--cors``, and in relay mode the origins that the upstream allows.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _MAX_AGE_S = "86400"
 
 
 class Cors:
-    """Falcon middleware: answers preflights, and marks answers that a page may read.
+    """Falcon middleware: answers preflights, and adds the headers that let a page read an answer.
 
     Args:
-        extra: origins to allow besides those that always are, as ``https://host[:port]``.
-        upstream: knows which origins the upstream allows; None where there is no upstream.
-        elsewhere: returns those that the upstream allows as other workers have learnt.
+        extra: more allowed origins, as ``https://host[:port]``.
+        upstream: knows which origins the upstream allows; None natively.
+        elsewhere: returns allowed origins of the upstream that other workers have found out.
     """
 
     def __init__(
@@ -41,15 +41,15 @@ class Cors:
         self._elsewhere = elsewhere
 
     def allows(self, origin: str) -> bool:
-        """Tell whether pages of `origin` may call, as far as is known. Does not block."""
+        """Return whether pages of `origin` may call, as far as is known. Does not block."""
         if self._always(origin) or self._upstream is None:
             return self._always(origin)
         return self._upstream.allows(origin) or origin in self._elsewhere()
 
     def headers(self, origin: str | None) -> list[tuple[str, str]]:
-        """What to add to any answer to `origin`.
+        """Return the headers to add to any answer to `origin`.
 
-        ``Vary`` is there always: a cache must not serve one origin what another one got.
+        ``Vary`` is always added: a cache must not serve one origin the answer for another.
         """
         vary = [("Vary", "Origin")]
         if origin is None or not self.allows(origin):
@@ -57,7 +57,7 @@ class Cors:
         return [*vary, ("Access-Control-Allow-Origin", origin)]
 
     def process_request(self, req: Request, resp: Response) -> None:
-        """Answer a preflight before it is routed: the route may not know OPTIONS."""
+        """Answer a preflight before it is routed: the route may not have OPTIONS."""
         self._learn(req.get_header("Origin", default=""))
         if req.method != "OPTIONS" or req.get_header("Access-Control-Request-Method") is None:
             return
@@ -70,7 +70,7 @@ class Cors:
     def process_response(
         self, req: Request, resp: Response, resource: object, req_succeeded: bool
     ) -> None:
-        """Add `headers` to the answer, whatever it is."""
+        """Add `headers` to every answer."""
         for name, value in self.headers(req.get_header("Origin")):
             if name == "Vary":
                 resp.append_header(name, value)
@@ -81,7 +81,7 @@ class Cors:
         return origin in self._extra or _ALWAYS.fullmatch(origin) is not None
 
     def _learn(self, origin: str) -> None:
-        """See that it is known whether the upstream allows an origin."""
+        """Find out whether the upstream allows an origin, if it is not known."""
         if not origin or self._upstream is None or self._always(origin):
             return
         if not self._upstream.allows(origin) and origin in self._elsewhere():

@@ -1,9 +1,9 @@
-"""Which directory a request is about, as an opencode reads it.
+"""Which directory a request is about, as opencode reads it.
 
-A query is form-encoded, the header is URI-encoded. An opencode decodes a query's directory once
-more. weir does so only where the slash in front is still encoded: a folder may have ``%20`` in its
-name, and an SDK that spells such a folder in both places means one folder. Symbolic links are
-resolved by the machine that has the folders (`gateway.folders`).
+A query is form-encoded, the header is URI-encoded. opencode decodes a directory in a query twice.
+weir does so only if the leading slash is still encoded after the first time: a folder may have
+``%20`` in its name, and an SDK that encodes this folder in both places means one folder. Symbolic
+links are resolved by the machine that has the folders (`gateway.folders`).
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from gateway.errors import BadRequest, RequestPart
 _HEADER = "x-opencode-directory"
 _QUERY = "directory"
 _LONGEST = 4096
-"""What Linux takes for a path."""
+"""The longest path that Linux accepts."""
 _MOST_PARTS = 256
-"""A look at a path takes time for each of its parts, and for each part of the folders above it."""
+"""Looking up a path takes time for each of its parts, and for those of all folders above."""
 _ENCODED_SLASH = "%2F"
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def directory_of(req: Request, default: str) -> str:
-    """The directory of a request: ``?directory``, or its header, or the default.
+    """Return the directory of a request: ``?directory``, or the header, or `default`.
 
     Raises:
-        BadRequest: it is not a path.
+        BadRequest: the value is not a path.
     """
     return tidy(posixpath.join(default, spelt_directory(req) or ""))
 
 
 def spelt_directory(req: Request) -> str | None:
-    """The directory that a request names, which may be relative; None if it names none.
+    """Return the directory that a request names, possibly a relative path; None if it names none.
 
-    Newer SDKs send the query parameter, older ones the header.
+    Newer SDKs send the query parameter, older SDKs the header.
 
     Raises:
-        BadRequest: it is not a path.
+        BadRequest: the value is not a path.
     """
     asked = [name for name in req.get_param_as_list(_QUERY) or () if name]
     if len(asked) > 1:
@@ -51,7 +51,7 @@ def spelt_directory(req: Request) -> str | None:
         is_encoded = path[: len(_ENCODED_SLASH)].upper() == _ENCODED_SLASH
         return _decoded_again(path) if is_encoded else path
     header = req.get_header(_HEADER)
-    # WSGI hands over a header's bytes as Latin-1; a client may have sent them raw, in UTF-8.
+    # WSGI decodes a header as Latin-1, but a client may have sent UTF-8.
     return _checked(_decoded(header.encode("latin-1")), "Headers", _HEADER) if header else None
 
 
@@ -61,7 +61,7 @@ def tidy(path: str) -> str:
 
 
 def is_tidy(path: str) -> bool:
-    """Tell whether a path is absolute, and spelt in the shortest way."""
+    """Return whether a path is absolute and in its shortest form."""
     return path.startswith("/") and tidy(path) == path
 
 
@@ -77,7 +77,8 @@ def _decoded_again(text: str) -> str:
 
 def _checked(path: str, kind: RequestPart, field: str) -> str:
     if "\ufffd" in path:
-        # Falcon and `spelt_directory` put this where bytes are not UTF-8: another directory.
+        # Falcon and `spelt_directory` replace bytes that are not UTF-8: this would be another
+        # directory.
         raise BadRequest(f"{field}: {path!r} is not UTF-8", kind, field)
     if len(path.encode()) > _LONGEST:
         raise BadRequest(f"{field}: the path is longer than {_LONGEST} bytes", kind, field)

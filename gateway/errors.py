@@ -1,7 +1,8 @@
-"""Every error leaves as JSON, in opencode's shape: ``{"name": …, "data": {"message": …}}``.
+"""Sends every error as JSON, in opencode's form: ``{"name": …, "data": {"message": …}}``.
 
-opencode documents a 400 in two shapes, by route. A client made from its schema reads one or the
-other, so a 400 carries the flat ``InvalidRequestError`` beside the nested ``BadRequestError``.
+opencode documents a 400 in two forms, depending on the route, and a client generated from its
+schema reads one of them. So a 400 has both: the flat ``InvalidRequestError`` and the nested
+``BadRequestError``.
 """
 
 from __future__ import annotations
@@ -54,12 +55,12 @@ _STATUS_OF_FAILURE: dict[FailureKind, int] = {
 
 
 class BadRequest(Exception):
-    """A request that its sender has to put right.
+    """A request that its sender has to correct.
 
     Args:
-        message: what is wrong and what is allowed.
-        kind: where in the request it is.
-        field: its path there, such as ``parts[0].text``; None for the whole.
+        message: what is wrong, and what is allowed.
+        kind: the part of the request with the error.
+        field: its path in this part, such as ``parts[0].text``; None for the whole part.
     """
 
     def __init__(self, message: str, kind: RequestPart, field: str | None = None) -> None:
@@ -70,13 +71,13 @@ class BadRequest(Exception):
 
 
 class BoundReached(Exception):
-    """A request for which there is no room.
+    """A request that would exceed a bound.
 
     Args:
         status: of the answer.
         message: what there is too much of, and how much is allowed.
-        bound: the name of the bound, of a flag as a rule.
-        retry_after_s: when to try again; None where that would not help.
+        bound: the name of the bound, usually a flag.
+        retry_after_s: when to try again; None if this would not help.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class BoundReached(Exception):
 
 
 def error_body(status: int, message: str, **detail: Any) -> bytes:
-    """The JSON of an error answer; `detail` goes beside the message."""
+    """Return the JSON of an error answer, with the fields of `detail` beside the message."""
     data = {"message": message, **detail}
     error: dict[str, Any] = {"name": _NAMES.get(status, "UnknownError"), "data": data}
     if status == 400:
@@ -99,14 +100,14 @@ def error_body(status: int, message: str, **detail: Any) -> bytes:
 
 
 def answer_error(resp: Response, status: int, message: str, **detail: Any) -> None:
-    """Make `resp` an error answer; `detail` goes beside the message."""
+    """Make `resp` an error answer, with the fields of `detail` beside the message."""
     resp.status = status
     resp.content_type = falcon.MEDIA_JSON
     resp.data = error_body(status, message, **detail)
 
 
 def install_error_handlers(app: falcon.App[Request, Response], unknown: UnknownRoutes) -> None:
-    """Give every exception that can leave a resource its status and its JSON.
+    """Turn every exception that a resource may raise into a status and JSON.
 
     Args:
         app: the application.
@@ -143,7 +144,7 @@ def _refused(req: Request, resp: Response, error: Refusal, params: dict[str, Any
 
 
 def status_of(error: CommandFailed) -> int:
-    """Return the status that stands for the refusal of a command."""
+    """Return the HTTP status for a failed command."""
     return _STATUS_OF_FAILURE[error.kind]
 
 

@@ -1,7 +1,7 @@
-"""The buses of a worker: it receives events from each processor, and sends commands to each.
+"""The buses of a worker, from which it receives events and to which it sends commands.
 
-Each bus is received by a greenlet of its own. So a processor that does not answer holds up its
-own events only: it joins once its first frame comes.
+A greenlet of its own receives from each bus. So a processor that does not answer delays only its
+own events: its source joins once its first frame comes.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ class BusFeed:
 
     Args:
         context: a green one.
-        bus: where the processor is.
+        bus: the addresses of the processor.
         readers: get its events.
         command_timeout_s: how long to wait for an answer.
         relays: the processor has to read an upstream.
 
     Attributes:
-        requester: asks the processor.
-        subscriber: hears it.
-        memory: of what it last said of itself.
+        requester: sends commands to the processor.
+        subscriber: receives the processor's events.
+        memory: of the processor's last readiness report.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class BusFeed:
         self.memory = ReadinessMemory(bus.url, self.requester, installed_version(), relays)
 
     def loops(self) -> Sequence[Callable[[], None]]:
-        """Return what has to run, each in a greenlet of its own."""
+        """Return the functions to run, each in a greenlet of its own."""
         return self._ingest.run, self.requester.run, self.memory.run
 
 
@@ -68,12 +68,12 @@ class Feeds:
 
     Args:
         context: a green one.
-        settings: name the buses; the first processor takes the commands and reads the upstream.
+        settings: have the buses; the first processor takes the commands and reads the upstream.
         readers: get all events.
 
     Attributes:
-        requester: asks the first processor.
-        memories: of what each processor last said of itself.
+        requester: sends commands to the first processor.
+        memories: of each processor's last readiness report.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Feeds:
 
     @property
     def sources(self) -> Mapping[str, SourceState]:
-        """What is known of each source, by its name."""
+        """The state of each source, by its name."""
         return {
             name: state for feed in self._feeds for name, state in feed.subscriber.sources.items()
         }

@@ -1,16 +1,17 @@
-"""Which folder a stream of `/event` follows: learnt from each processor, for its own source.
+"""Which folder a stream of `/event` follows in each source: asked from the source's processor.
 
-1. A path may be spelt in many ways, and only the machine that has the folder can tell which folder
-   the path names. In relay mode that is the upstream's machine. So each processor is asked.
-2. A path that a source has published an event of is that source's own spelling: nothing is asked.
-3. A request that names no folder means the upstream's own folder, which the processor learns with
-   each connection. Natively the request means the folder that weir was started in.
-4. A stream that names a folder is greeted when the answer is there. Until an answer comes,
-   a path counts as it is spelt.
-5. Until the upstream's own folder is known, a stream that names no folder gets no event. Then the
-   stream gets what has changed there since it came, or goes on after its last id.
-6. A folder that a request named is looked up once. When the upstream restarts in another
-   folder, the streams that named no folder follow the new folder.
+1. A path may be spelt in many ways, and only the machine that has the folder can resolve it. In
+   relay mode this is the upstream's machine. So each processor is asked.
+2. If a source has published an event with a path, the path is in the source's own spelling, and
+   nothing is asked.
+3. A request without a folder means the upstream's own folder, which the processor fetches with
+   each connection. Natively it means the folder in which weir was started.
+4. A stream with a folder gets its first event when the processor has answered. Without an answer,
+   the path is used as it is spelt.
+5. Until the upstream's own folder is known, a stream without a folder gets no event. Then the
+   stream gets what has changed there since it came, or continues after its last id.
+6. A folder in a request is resolved once. If the upstream restarts in another folder, the streams
+   without a folder follow the new folder.
 """
 
 from __future__ import annotations
@@ -43,9 +44,9 @@ EVERY_S = 0.25
 _FRESH_S = 10.0
 _UNSURE_S = 1.0
 _DEADLINE_S = 1.0
-_GREETED_WITHIN_S = 2.0  # longer than the deadline: then there is an answer, or there is none
+_GREETED_WITHIN_S = 2.0  # longer than the deadline: by then there is an answer or a failure
 _AT_ONCE = 8
-_PAUSES = 10  # a look that takes long is made more rarely
+_PAUSES = 10  # a look that takes long is repeated less often
 _MOST_ANSWERS = 1024
 _NOWHERE = ""
 _TOLD_WITHIN_NS = 3_000_000_000  # a gateway asks for the readiness once a second
@@ -56,7 +57,7 @@ class _Path(Struct):
 
 
 class _Answer(Struct, frozen=True):
-    """What a path names at a processor; not `sure` where the processor did not say."""
+    """The folder that a path names at a processor; not `sure` if the processor did not answer."""
 
     folder: str
     sure: bool
@@ -67,8 +68,8 @@ class _Group(Struct):
     """Readers that want the same view.
 
     Attributes:
-        view: what they follow; None while no source's folder is known.
-        since_ns: when that was certainly right, or when the first of them came.
+        view: the view that they follow; None while no source's folder is known.
+        since_ns: the last time when this was certainly right, or when the first reader came.
     """
 
     view: View | None
@@ -77,13 +78,14 @@ class _Group(Struct):
 
 
 class SourceFolders:
-    """Turns the folder that a reader wants into those that the sources publish events of.
+    """Finds the folder in each source for the folder that a reader wants.
 
     Args:
         feeds: the processors.
-        readers: hold what each source has published so far.
-        start: the folder that weir was started in, which requests mean that name none.
-        learns: these mean the upstream's own folder, if the upstream says which that is.
+        readers: know what each source has published so far.
+        start: the folder in which weir was started, for requests without a folder.
+        learns: use the upstream's own folder for such requests instead, if the upstream reports
+            it.
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class SourceFolders:
         self._groups: dict[View, _Group] = {}
 
     def run(self) -> None:
-        """Look again for ever for what is not known yet, or may change; a greenlet of its own."""
+        """Repeat `look_again` for ever, in a greenlet of its own."""
         took_s = 0.0
         while True:
             gevent.sleep(EVERY_S + _PAUSES * took_s)
@@ -110,7 +112,7 @@ class SourceFolders:
         """Return the folder that a request names, as far as this machine knows.
 
         Raises:
-            BadRequest: it is not a path.
+            BadRequest: the value is not a path.
         """
         spelt = spelt_directory(req)
         if spelt is None or self._learns:
@@ -118,7 +120,7 @@ class SourceFolders:
         return tidy(posixpath.join(self._start, spelt))
 
     def follow(self, reader: Reader) -> None:
-        """Have a reader follow the folder that its view names; None there for the default."""
+        """Let a reader follow the folder in its view, or the default folder for None."""
         wanted = reader.view
         view, settled = self._look(wanted)
         if view is None:
@@ -135,7 +137,7 @@ class SourceFolders:
         group.readers.add(reader)
 
     def look_again(self) -> None:
-        """Turn readers to the folder that has become known, or is another now."""
+        """Move readers to folders that have become known, or that have changed."""
         turn = TimeSlice()
         for wanted in list(self._groups):
             self._look_again(wanted)
@@ -159,7 +161,7 @@ class SourceFolders:
                 del self._groups[wanted]
 
     def _look(self, wanted: View) -> tuple[View | None, bool]:
-        """Return the view as the sources have it, and whether that is for good."""
+        """Return the view in each source's spelling, and whether it is final."""
         if wanted.directory is None and not self._learns:
             return replace(wanted, directory=self._start), True
         found = [self._folder(feed, wanted.directory) for feed in self._feeds]
@@ -179,10 +181,10 @@ class SourceFolders:
         return replace(wanted, directory=_NOWHERE, elsewhere=elsewhere), settled and heard
 
     def _folder(self, feed: BusFeed, spelt: str | None) -> _Answer | None:
-        """Return the folder at one processor, None while nothing is known of it."""
+        """Return the folder at one processor, None while it is not known."""
         if spelt is None:
-            told = (feed.memory.upstream or {}).get("directory")
-            return _Answer(told or self._start, False, 0.0) if isinstance(told, str) else None
+            folder = (feed.memory.upstream or {}).get("directory")
+            return _Answer(folder or self._start, False, 0.0) if isinstance(folder, str) else None
         if is_tidy(spelt) and self._has_published(feed, spelt):
             return _Answer(spelt, True, 0.0)
         answer = self._answers.get((feed, spelt))

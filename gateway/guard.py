@@ -1,7 +1,7 @@
 """Protects weir's own routes by the upstream's password, if the upstream has one.
 
-opencode protects every route, health included. Without this, every client could get from
-weir the events that the upstream protects by its password.
+opencode protects every route, even health. Without this, every client could get the events from
+weir that the upstream protects by its password.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Guard:
         self._login = login
 
     def process_request(self, req: Request, resp: Response) -> None:
-        """Refuse a request that brings no password, or the wrong one."""
+        """Refuse a request without the right password."""
         if req.path in WITHOUT_PASSWORD:
             return
         if self._login.admits(req.get_header("Authorization"), req.get_param("auth_token")):

@@ -25,12 +25,12 @@ from gateway.streams.readers import Readers
 
 
 class Ingest:
-    """Moves what one bus brings into the log.
+    """Moves the events of one bus into the log.
 
     Args:
         bus: names the bus in log lines.
         subscriber: receives from the bus.
-        requester: asks the processor of the bus for what is missing.
+        requester: asks the processor of the bus for missing events.
         readers: get the events.
     """
 
@@ -43,11 +43,12 @@ class Ingest:
         self._readers = readers
 
     def run(self) -> None:
-        """Receive for ever; a greenlet of its own.
+        """Receive for ever, in a greenlet of its own.
 
-        In a storm there is always a next frame. So the loop is let go at every cut of the log, and
-        each reader whose socket takes it gets as far as that before more comes in: one that can
-        keep up is never outrun, however many there are. Meanwhile the bus holds what waits.
+        In a storm there is always a next frame. So the loop is released at the end of every
+        segment of the log, and each reader whose socket accepts bytes is sent all events up to
+        there before more events are received. So a reader that can keep up never falls behind,
+        however many readers there are. Meanwhile the bus holds the events.
         """
         readers, relay = self._readers, self._readers.relay
         cuts, turn = 0, TimeSlice(INGEST_SLICE_S)
@@ -55,12 +56,12 @@ class Ingest:
         self.settle(NeedSnapshot())
         while True:
             outcome = receive()
-            # A call less for nearly every frame: in everyday work an event comes alone.
+            # This saves a call for nearly every frame: usually an event comes alone.
             envelopes = outcome.envelopes if isinstance(outcome, Deliver) else self.settle(outcome)
             if envelopes:
                 relay.append(envelopes)
                 readers.received += len(envelopes)
-            else:  # a heartbeat, of which there is one a second
+            else:  # a heartbeat, once a second
                 relay.let_go(time.monotonic())
             if relay.log.cuts != cuts or turn.is_over:
                 cuts = relay.log.cuts
@@ -68,7 +69,7 @@ class Ingest:
                 let_turn()
 
     def settle(self, outcome: Outcome) -> list[Envelope]:
-        """Ask what has to be asked, and return the events that may be delivered then."""
+        """Ask the questions of an outcome, and return the events that may then be delivered."""
         while not isinstance(outcome, Deliver):
             if not isinstance(outcome, Missing | NeedSnapshot):
                 return []
@@ -76,10 +77,10 @@ class Ingest:
         return outcome.envelopes
 
     def join(self) -> Joined:
-        """Take in a snapshot of what the processor knows.
+        """Load a snapshot of the processor's state.
 
         Raises:
-            CannotRepair: there is none.
+            CannotRepair: the processor sends no snapshot.
         """
         cloned = clone.fetch(self._requester)
         self._readers.relay.load(cloned)
@@ -88,7 +89,7 @@ class Ingest:
         return Joined(snapshot.source, snapshot.epoch, snapshot.seq)
 
     def _ask(self, question: Question) -> Answer:
-        self._readers.lanes.log_has_grown()  # the readers need not wait for the answer
+        self._readers.lanes.log_has_grown()  # the readers must not wait for the answer
         try:
             if isinstance(question, Missing):
                 gap = question.epoch, question.after, question.upto

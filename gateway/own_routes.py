@@ -1,8 +1,8 @@
-"""The routes that are weir's own, also in front of an upstream, and what is special about each.
+"""The routes that are weir's own, also in front of an upstream, with their special properties.
 
-Two readings of one path must not lead past the event streams: an upstream that resolves
-``/x/../event`` or ``/%65vent`` would open a stream of its own, with a queue that nothing bounds.
-So whatever *could* be read as one of weir's routes is weir's.
+A path must not reach the upstream's event streams by an unusual spelling: an upstream that
+resolves ``/x/../event`` or ``/%65vent`` would open a stream with an unbounded queue. So every path
+that *could* be read as one of weir's routes is weir's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LIVEZ = "/weir/livez"
 READYZ = "/weir/readyz"
 
 WITHOUT_PASSWORD = frozenset({LIVEZ, READYZ})
-"""Kubernetes and load balancers have no password to give; status and metrics tell more."""
+"""Kubernetes and load balancers cannot send a password. Status and metrics need one."""
 PROBES = WITHOUT_PASSWORD | {HEALTH}
 """Answered even when all connections are taken."""
 
@@ -37,5 +37,5 @@ def own_route(path: str) -> str | None:
 
 
 def resolved(path: str) -> str:
-    """Return a decoded path as browsers read it: no ``.``, ``..``, backslash or needless slash."""
+    """Return a decoded path as browsers read it: no ``.``, ``..``, backslash or repeated slash."""
     return "/" + posixpath.normpath("/" + path.replace("\\", "/")).lstrip("/")

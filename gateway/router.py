@@ -1,8 +1,7 @@
-"""Finds the resource of a path in each spelling that an opencode takes, and for ``HEAD`` too.
+"""Finds the resource for a path in each spelling that opencode accepts, and for ``HEAD`` too.
 
-An opencode reads a path without regard to the case of its words, to repeated slashes and to a
-slash at its end, and resolves ``.`` and ``..``. Ids keep their case. `gateway.own_routes` does
-the same for the relay.
+opencode ignores the case of a path's words, repeated slashes and a slash at its end, and resolves
+``.`` and ``..``. Ids keep their case. `gateway.own_routes` does the same in relay mode.
 """
 
 from __future__ import annotations
@@ -15,26 +14,26 @@ from gateway.own_routes import resolved
 
 
 class Router(CompiledRouter):
-    """Falcon's router, more tolerant; every route that takes ``GET`` takes ``HEAD``."""
+    """Falcon's router, more tolerant; every route with ``GET`` also has ``HEAD``."""
 
     def __init__(self) -> None:
         super().__init__()
         self._words: set[str] = set()
 
     def add_route(self, uri_template: str, resource: object, **kwargs: Any) -> None:
-        """Add a route; its words are those of `uri_template` that are no parameters."""
+        """Add a route; its words are the segments of `uri_template` that are no parameters."""
         self._words.update(uri_template.split("/"))
         super().add_route(uri_template, resource, **kwargs)
 
     def map_http_methods(self, resource: object, **kwargs: Any) -> Any:
-        """Answer ``HEAD`` as ``GET``; Falcon leaves the body out."""
+        """Answer ``HEAD`` like ``GET``; Falcon leaves the body out."""
         methods = dict(super().map_http_methods(resource, **kwargs))
         if "GET" in methods:
             methods.setdefault("HEAD", methods["GET"])
         return methods
 
     def find(self, uri: str, req: Any = None) -> Any:
-        """Return what Falcon finds for the plain spelling of a path."""
+        """Return the resource for the plain spelling of a path."""
         return super().find("/".join(map(self._plain, resolved(uri)[1:].split("/"))), req)
 
     def _plain(self, segment: str) -> str:

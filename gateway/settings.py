@@ -40,7 +40,7 @@ def _inherited(value: str) -> int:
 
 MIB = 1024 * 1024
 LONGEST_HOLD_S = 300
-"""Of `GET /weir/hold`; the doctor asks for no more, and imports no resources to know it."""
+"""For `GET /weir/hold`. The doctor reads it here, without importing any resources."""
 BUSES = Kind(_buses, "ipc:///FOLDER or tcp://LOOPBACK:PORT, several joined with commas")
 
 FRAME_HZ = flags.number(0, 1000)
@@ -119,24 +119,25 @@ _FLAGS = (_BUS, *GATEWAY_FLAGS, *UPSTREAM_FLAGS, _LISTEN_FD, _WORKER_TIMEOUT, LO
 
 
 class GatewaySettings(Struct, frozen=True, kw_only=True):
-    """A gateway's settings, as read at its edge.
+    """A gateway's settings, as read at its start.
 
     Attributes:
-        buses: where the processors' sockets are; the first processor takes the commands.
+        buses: the addresses of the processors; the first processor takes the commands.
         directory: the folder of requests that name none.
-        frame_hz: how often a second further deltas of a text leave, where a stream does not say;
-            0 for at once.
-        stall_timeout: seconds that a reader may accept no byte of what waits for it.
-        drain: seconds over which readers are let go when a worker stops.
+        frame_hz: how many further deltas of a text are sent in a second, if a stream does not
+            choose; 0: all at once.
+        stall_timeout: seconds that a reader may accept none of the bytes that wait.
+        drain: seconds over which streams are ended when a worker stops.
         command_timeout: seconds to wait for a processor's answer.
         max_message: MiB that the body of a prompt may have.
-        cors: web pages that may call; None for no more than always may.
-        upstream: where all routes but weir's own go; None where weir is the server itself.
+        cors: web pages that may call; None: only those that always may.
+        upstream: the server for all routes but weir's own; None natively.
         upstream_timeout: seconds that the upstream may be silent.
-        trusted_proxies: may say where a request came from.
-        worker_timeout: seconds that a worker's loop may stand still; 0 for any.
-        listen_fd: a listening socket that was handed down; None to open one.
-        notify_socket: where a service manager hears that the loops turn; empty for none.
+        trusted_proxies: proxies whose statements about a request's origin count.
+        worker_timeout: seconds that a worker's loop may stand still; 0: no limit.
+        listen_fd: an inherited listening socket; None: open one.
+        notify_socket: the service manager's socket, for reports that the loops turn; empty for
+            none.
     """
 
     buses: tuple[Endpoints, ...]
@@ -162,11 +163,11 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySettings:
-    """Return the settings that a command line and its environment ask for.
+    """Return the settings from a command line and its environment.
 
     Raises:
-        BadFlag: something is not allowed.
-        HelpAsked: help was asked for.
+        BadFlag: a flag is not allowed.
+        HelpAsked: ``--help`` was given.
     """
     given = flags.read(argv, environ, _FLAGS)
     given["buses"] = given.pop("bus")

@@ -1,6 +1,6 @@
-"""Routes that clients ask for and weir does not have: counted by template, and logged once each.
+"""Routes that clients request and weir does not have: counted by template, and logged once each.
 
-A client chooses what it asks for, so both the number of templates and their length are bounded.
+Clients choose the paths, so both the number of templates and their length are bounded.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _MOST_SEGMENTS = 6
 
 
 class UnknownRoutes:
-    """Counts them.
+    """Counts requests for unknown routes.
 
     Attributes:
-        counts: how often each was asked for, by method and template (``GET /session/{}/fork``);
-            past `MOST_TEMPLATES` of them under `OTHER`.
+        counts: how many requests, by method and template (``GET /session/{}/fork``); all after the
+            first `MOST_TEMPLATES` templates under `OTHER`.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class UnknownRoutes:
 
 
 def template(path: str) -> str:
-    """Return a path with ``{}`` for each segment that is no plain word, such as an id."""
+    """Return a path with ``{}`` for each segment that is not a plain word, such as an id."""
     segments = [segment for segment in path.split("/", 100) if segment]
     plain = [one.lower() if _WORD.fullmatch(one.lower()) else "{}" for one in segments]
     rest = ["…"] if len(plain) > _MOST_SEGMENTS else []

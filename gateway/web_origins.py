@@ -1,4 +1,4 @@
-"""Origins of web pages, as ``--cors`` names them and browsers send them."""
+"""Origins of web pages, in the form of ``--cors`` and of browsers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ORIGIN = re.compile(
 
 
 class WebOrigins(Struct, frozen=True):
-    """Some origins; as text, joined with commas."""
+    """A set of origins; as text, joined with commas."""
 
     names: frozenset[str]
 
@@ -24,10 +24,10 @@ class WebOrigins(Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> WebOrigins:
-        """Read origins joined with commas.
+        """Parse origins joined with commas.
 
         Raises:
-            BadFlag: one of them is no origin.
+            BadFlag: one of them is not an origin.
         """
         return cls(frozenset(_origin(name.strip()) for name in text.split(",")))
 

@@ -11,15 +11,15 @@ from collections.abc import Iterator
 
 from bus.origin import Origin
 
-_SLACK = 1.25  # so that the timeout of the socket comes first for a silent server
+_SLACK = 1.25  # so that the socket's own timeout comes first if the server is silent
 
 
 class NoEnd(TimeoutError):
-    """A server sends, and what it sends has no end."""
+    """A server sends bytes, but never ends its answer."""
 
 
 def connection_to(origin: Origin, timeout_s: float | None) -> http.client.HTTPConnection:
-    """Return a connection that opens with its first request; `timeout_s` None for no limit."""
+    """Return a connection that opens with its first request; `timeout_s` None: no limit."""
     host, port = origin.host, origin.port
     if origin.scheme == "http":
         return http.client.HTTPConnection(host, port, timeout=timeout_s)
@@ -29,17 +29,17 @@ def connection_to(origin: Origin, timeout_s: float | None) -> http.client.HTTPCo
 
 @contextlib.contextmanager
 def within(sock: socket.socket, seconds: float | None) -> Iterator[None]:
-    """Cut the connection of a socket when a ``with`` block takes too long.
+    """Cut the connection of a socket when the ``with`` block takes too long.
 
-    The timeout of a socket begins anew with each byte, and a server may send bytes for ever: a
-    header without an end, or one ``100 Continue`` after the other.
+    The socket's own timeout begins again with each byte, and a server may send bytes for ever: a
+    header without an end, or one ``100 Continue`` after another.
 
     Args:
-        sock: which is read in the block.
-        seconds: how long the block may take, and a quarter more; None for no limit.
+        sock: the socket that the block reads.
+        seconds: how long the block may take (25% more are granted); None: no limit.
 
     Raises:
-        NoEnd: it took longer.
+        NoEnd: the block took too long.
     """
     if seconds is None:
         yield
@@ -56,7 +56,7 @@ def within(sock: socket.socket, seconds: float | None) -> Iterator[None]:
     timer.start()
     try:
         yield
-    except Exception:  # a head that was cut may pass for a whole one
+    except Exception:  # a head that was cut may look like a whole head
         if not over.is_set():
             raise
     finally:
@@ -66,7 +66,7 @@ def within(sock: socket.socket, seconds: float | None) -> Iterator[None]:
 
 
 def in_words(error: Exception) -> str:
-    """Say what became of a connection."""
+    """Describe a failed connection."""
     if isinstance(error, ConnectionRefusedError):
         return "refuses connections"
     if isinstance(error, TimeoutError):

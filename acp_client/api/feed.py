@@ -1,4 +1,4 @@
-"""The one event stream of an agent, for all its sessions, read in a thread of its own."""
+"""The event stream of an agent, one for all its sessions, read in a thread of its own."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ _REFUSED_PAUSE_S = 30.0
 
 
 class Listener(Protocol):
-    """Who wants the events. Everything is called in the thread of the feed."""
+    """Receives the events. All its methods are called in the thread of the feed."""
 
     def on_connected(self, resumed: bool | None) -> None:
-        """Take note of a new connection.
+        """Handle a new connection.
 
         Args:
-            resumed: nothing was missed; None from a server that knows of no such thing.
+            resumed: no event was missed; None from a server that does not say.
         """
 
     def on_event(self, event: Event) -> None:
-        """Take an event."""
+        """Handle an event."""
 
     def on_lost(self, words: str, attempts: int) -> None:
-        """Take note that there is no connection, for so many attempts now."""
+        """Handle the loss of the connection; `attempts`: how many attempts have failed since."""
 
 
 class EventFeed:
     """Follows `/global/event`.
 
-    The stream of all folders, since a folder's own leaves out what happens under another spelling
-    of its name, such as a symbolic link's.
+    This is the stream of all folders. The stream of one folder would lack the events that have
+    another name of the folder, for example by a symbolic link.
 
     Args:
-        server: whose stream it is.
-        stream: makes the stream; tests hand in their own.
+        server: the address of the server.
+        stream: makes the stream; tests pass their own.
     """
 
     def __init__(self, server: Origin, stream: Callable[..., EventStream] = EventStream) -> None:
@@ -54,7 +54,7 @@ class EventFeed:
         self._connected = threading.Event()
         self._attempts = 0
         self.words = "not connected yet"
-        """Why there is no connection, for a person."""
+        """The reason why there is no connection."""
 
     def start(self, listener: Listener) -> None:
         """Begin to read."""
@@ -62,7 +62,7 @@ class EventFeed:
         run.start()
 
     def wait_connected(self, timeout_s: float) -> bool:
-        """Wait for a connection, trying at once; return whether there is one."""
+        """Wait for a connection, after trying at once; return whether there is one."""
         if not self._connected.is_set():
             self._hurry.set()
         return self._connected.wait(timeout_s)
@@ -79,7 +79,7 @@ class EventFeed:
         def lost(words: str) -> None:
             self._lost(listener, words)
 
-        # Editors lay out a text anew for each of its deltas.
+        # Editors lay out the whole text again for each delta.
         stream = self._stream(self._server, query=FOR_EYES, notice=lost, pause=self._pause)
         for frame in stream:
             try:
@@ -87,7 +87,7 @@ class EventFeed:
             except UnreadableAnswer as error:
                 log.warning("an event could not be read: %s", error)
             except Exception:
-                # One event must not take all that follow along.
+                # An error in the handling of one event must not end the stream.
                 log.exception("an event could not be handled: %r", frame.data[:200])
 
     def _take(self, event: Event, listener: Listener) -> None:

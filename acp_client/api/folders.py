@@ -1,4 +1,4 @@
-"""Checks the folder of a session: absolute, of the server's operating system, and existing."""
+"""Checks a session's folder: absolute, fit for the server's operating system, and existing."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from acp_client.api.server import Server
 from acp_client.protocol.jsonrpc import INVALID_PARAMS, RpcError
 
 _OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-"""How an absolute path of Windows begins: with a drive, or as the share of a machine."""
+"""The begin of an absolute Windows path: a drive, or the name of a machine."""
 
 
 class _Paths(Struct):
-    """``GET /path``."""
+    """The answer of ``GET /path``."""
 
     home: str = ""
     directory: str = ""
 
 
 def folder_of(cwd: str) -> str:
-    """Return the folder of a session.
+    """Check the folder of a session, and return it.
 
     Raises:
-        RpcError: it is not absolute on any system.
+        RpcError: the path is not absolute on any system.
     """
     if not cwd.startswith("/") and not _OF_WINDOWS.match(cwd):
         raise RpcError(INVALID_PARAMS, f"cwd: {cwd!r} is not an absolute path")
@@ -33,11 +33,11 @@ def folder_of(cwd: str) -> str:
 
 
 def check_system(folder: str, server: Server) -> None:
-    """Check that a folder can be one of the server's.
+    """Check that a folder may exist on the server's operating system.
 
     Raises:
-        RpcError: it is a folder of another operating system.
-        ServerFailure: the server cannot be asked.
+        RpcError: the path is one of another operating system.
+        ServerFailure: the server does not answer.
     """
     if not _OF_WINDOWS.match(folder):
         return
@@ -49,10 +49,10 @@ def check_system(folder: str, server: Server) -> None:
 
 
 def check_exists(folder: str, server: Server) -> None:
-    """Check that a folder is there, where that can be seen: the server is on this machine.
+    """Check that a folder exists, if the server is on this machine.
 
     Raises:
-        RpcError: it is not.
+        RpcError: the folder does not exist.
     """
     if server.origin.is_local and not _OF_WINDOWS.match(folder) and not os.path.isdir(folder):
         raise RpcError(INVALID_PARAMS, f"cwd: there is no folder {folder!r}")

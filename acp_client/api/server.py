@@ -1,4 +1,4 @@
-"""Requests to the server: JSON over HTTP, a connection each, every one with a deadline."""
+"""Requests to the server: JSON over HTTP, each with a connection and a deadline of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_BYTES = 256 * 1024 * 1024
 
 
 class ServerFailure(Exception):
-    """The server cannot be asked, or refuses; the message is for a person."""
+    """A request failed; the message is for a person."""
 
 
 class ServerGone(ServerFailure):
@@ -28,7 +28,7 @@ class ServerGone(ServerFailure):
 
 
 class Unanswered(ServerGone):
-    """The server was asked, and may have done it, but its answer was lost."""
+    """The request was sent and may have been carried out, but its answer was lost."""
 
 
 class ServerRefused(ServerFailure):
@@ -40,7 +40,7 @@ class ServerRefused(ServerFailure):
 
 
 class Server:
-    """A weir or an opencode."""
+    """A server: weir or opencode."""
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
@@ -53,10 +53,10 @@ class Server:
         timeout_s: float = _TIMEOUT_S,
         **query: Any,
     ) -> _T:
-        """Return the answer to a GET as a type of `acp_client.protocol.wire`.
+        """Send a GET, and return the answer as a type of `acp_client.protocol.wire`.
 
         Raises:
-            ServerFailure: there is no such answer.
+            ServerFailure: the request failed, or the answer has another form.
         """
         said = self.ask("GET", path, None, directory, timeout_s, **query)
         try:
@@ -65,7 +65,7 @@ class Server:
             raise ServerRefused(200, f"GET {path}: the answer cannot be read: {error}") from None
 
     def get_or(self, default: _T, path: str, kind: type[_T], directory: str = "") -> _T:
-        """Return the same, or `default` from a server that has no such route."""
+        """Like `get`, but return `default` if the server does not have the route."""
         try:
             return self.get(path, kind, directory)
         except ServerRefused:
@@ -85,16 +85,16 @@ class Server:
         Args:
             method: of HTTP.
             path: of the route, quoted.
-            body: sent as JSON; None for none.
-            directory: the folder it is about.
-            timeout_s: how long the answer may take to begin, and be silent then; None where the
-                answer may take as long as a turn.
-            query: more of the query.
+            body: sent as JSON; None: no body.
+            directory: the folder of the request.
+            timeout_s: how long the answer may take to begin, and how long it may then be silent;
+                None if the answer may take as long as a turn.
+            query: more parameters of the query.
 
         Raises:
-            ServerGone: the server is not there.
-            Unanswered: it was asked, and there is no answer.
-            Refused: the answer is an error.
+            ServerGone: the server cannot be reached.
+            Unanswered: the request was sent, but no answer came.
+            ServerRefused: the answer is an error.
         """
         if directory:
             query["directory"] = directory
@@ -115,7 +115,7 @@ class Server:
         finally:
             connection.close()
         if response.status >= 300 or response.headers.get_content_type() == "text/html":
-            # An opencode answers routes it does not have with a web page.
+            # opencode answers an unknown route with a web page.
             status = 404 if response.status < 300 else response.status
             raise ServerRefused(status, f"{method} {path}: {status} {_reason(said)}".strip())
         return said
@@ -133,10 +133,10 @@ def _whole(response: http.client.HTTPResponse) -> bytes:
     """Return the body of an answer.
 
     Raises:
-        HTTPException: the body was cut, or is larger than any that can be wanted.
+        HTTPException: the body was cut, or is larger than the limit.
     """
     if response.length is not None and response.length <= _MOST_BYTES:
-        return response.read()  # with a size it would not notice a cut
+        return response.read()  # with a size, `read` would not notice a cut
     said = response.read(_MOST_BYTES + 1)
     if len(said) > _MOST_BYTES:
         raise http.client.HTTPException(f"answers with more than {_MOST_BYTES} bytes")
@@ -144,7 +144,7 @@ def _whole(response: http.client.HTTPResponse) -> bytes:
 
 
 def _reason(said: bytes) -> str:
-    """Return what an error's body says, in opencode's shapes or as it is."""
+    """Return the message in the body of an error, or the whole body if it is not JSON."""
     try:
         decoded = msgspec.json.decode(said)
     except MALFORMED:

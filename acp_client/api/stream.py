@@ -1,4 +1,4 @@
-"""The event stream of a server, followed for as long as it is iterated over."""
+"""The event stream of a server, across losses of its connection."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from bus.origin import Origin
 from bus.sse import EventStreamParser, EventTooLarge, ServerSentEvent
 
 FOR_EYES = {"frame_hz": "30"}
-"""Asks for deltas of a text no more often than a person can follow. Only weir heeds it."""
+"""Asks for deltas of a text only as often as a person can see. Only weir uses this parameter."""
 _READ_BYTES = 64 * 1024
 _LEAST_RETRY_S = 0.1
 _TRY_AGAIN = (429, 500, 502, 503, 504)
 
 
 class StreamRefused(Exception):
-    """The server answers, but not with an event stream; trying again will not help."""
+    """The server's answer is not an event stream; trying again will not help."""
 
 
 class EventStream:
     """Iterates over the events of one endpoint, across losses of the connection.
 
-    After a loss it waits (`Backoff`), at first for as long as the server has asked for
-    (``retry:``), and asks it to go on after the last id it saw.
+    After a loss it waits (`Backoff`; first as long as the server's ``retry:`` says), connects
+    again, and asks the server to continue after the last event id.
 
     Args:
-        server: where it is, and its login.
+        server: its address and login.
         path: of the stream.
         query: added to the path.
-        silence_s: a connection that says nothing for so long is lost; servers send a heartbeat
+        silence_s: a connection that is silent for this long is lost; servers send a heartbeat
             every 10 s.
-        answer_s: a server that does not begin to answer for so long is asked again: one that has
-            just started may leave what comes too early without an answer.
+        answer_s: after this time without an answer the request is repeated: a server that has just
+            started may never answer an early request.
         notice: called with the cause when the connection is lost.
-        pause: waits between two attempts, for the seconds it is given or less.
+        pause: waits between two attempts, at most for the given seconds.
         longest_wait_s: between two attempts.
     """
 
@@ -102,7 +102,7 @@ class EventStream:
             connection.close()
 
     def _heed(self, retry_ms: int | None) -> None:
-        """Start over with waiting, and with what the server asks for, if it does."""
+        """Reset the backoff, with the server's ``retry:`` as the first wait if there is one."""
         if retry_ms is not None and retry_ms != self._retry_ms:
             self._retry_ms = retry_ms
             self._backoff = Backoff(max(retry_ms / 1000, _LEAST_RETRY_S))

@@ -1,1 +1,1 @@
-"""What a session shows beside text: tools, diffs, plans, usage, options, and what they ask."""
+"""The content of a session besides text: tools, diffs, plans, usage, options, and asks."""

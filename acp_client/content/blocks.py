@@ -1,4 +1,4 @@
-"""Content: what a person attaches to a prompt, and what a message has attached."""
+"""Converts a prompt's blocks into parts of a message, and a message's files into blocks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from acp_client.protocol.wire import Part
 
 
 class Resource(Struct):
-    """What an embedded resource holds: text, or base64."""
+    """The content of an embedded resource: text, or base64."""
 
     uri: str
     text: str | None = None
@@ -22,7 +22,7 @@ class Resource(Struct):
 
 
 class PromptBlock(Struct):
-    """One block of a prompt, of any type that ACP has."""
+    """A block of a prompt, of any of ACP's types."""
 
     type: str
     text: str | None = None
@@ -44,13 +44,13 @@ def parts_of(prompt: list[PromptBlock]) -> list[Json]:
     """Return a prompt as the parts of an opencode message.
 
     Raises:
-        BadBlock: a block has no such type, or lacks what its type needs.
+        BadBlock: a block has an unknown type, or lacks what its type needs.
     """
     return [_part(number, block) for number, block in enumerate(prompt)]
 
 
 def block_of_file(part: Part) -> Block:
-    """Return a file of a message: a picture as such, anything else as a link."""
+    """Return a file of a message as a block: an image as an image, any other file as a link."""
     head, comma, data = part.url.partition(",")
     name = part.filename or posixpath.basename(urlsplit(part.url).path) or "file"
     if head.startswith("data:"):
@@ -95,14 +95,14 @@ def _embedded(number: int, resource: Resource) -> Json:
 
 
 def _quoted(uri: str, text: str) -> str:
-    """Give the model the text that the editor has, saved or not, with where it is from."""
+    """Return the text that the editor has, saved or not, with its address, for the model."""
     return f'<resource uri="{uri}">\n{text}\n</resource>'
 
 
 def _file(url: str, mime: str, name: str | None) -> Json:
     scheme = urlsplit(url).scheme
     if scheme not in ("file", "data"):
-        # opencode reads files and data; an address elsewhere is for the model to follow.
+        # opencode reads files and data URLs; any other address is left for the model.
         return {"type": "text", "text": url if name in (None, url) else f"[{name}]({url})"}
     return {"type": "file", "url": url, "mime": mime, "filename": name or _name(url)}
 

@@ -1,8 +1,8 @@
-"""The MCP servers that an editor wants the agent to use, in whatever shape the editor sends them.
+"""Reads the MCP servers that an editor wants the agent to use, in any of the editors' forms.
 
-ACP has a list of objects, whose `env` and `headers` are lists of ``{"name", "value"}``. Editors
-also send null or ``{}`` for an empty list, objects of values by name, and a null `type`. A session
-is not refused for the sake of an entry: an entry that cannot be read is left out, and named.
+In ACP these are a list of objects, whose `env` and `headers` are lists of ``{"name", "value"}``.
+Editors also send null or ``{}`` for an empty list, an object of values by name, and a null `type`.
+One bad entry must not prevent a session: it is left out, and reported.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ Json = dict[str, Any]
 
 
 class McpServer(Struct):
-    """A server, and its configuration as opencode has it."""
+    """A server, and its configuration in opencode's form."""
 
     name: str
     config: Json
 
 
 class UnusableMcpServer(ValueError):
-    """An entry cannot be read; the message names the field, and no value, which may be secret."""
+    """An entry cannot be read; the message has the field but no value, which may be secret."""
 
 
 def servers_of(given: Any) -> tuple[list[McpServer], list[str]]:
-    """Return the servers of ``mcpServers``, and what is wrong with the other entries in words."""
+    """Return the servers of ``mcpServers``, and a message for each bad entry."""
     servers, problems = [], []
     try:
         entries = list(_entries(given))
@@ -60,7 +60,7 @@ def _server(entry: Any) -> McpServer:
     if not isinstance(name, str) or not name:
         raise UnusableMcpServer("name: a text is expected")
     url, command = entry.get("url"), _command(entry)
-    # The type is not needed: it follows from the server's command or url.
+    # The type is ignored: the server's command or url shows it.
     if command and (not url or entry.get("type") in ("stdio", "local", None)):
         environment = _values(entry, "env")
         return McpServer(name, {"type": "local", "command": command, "environment": environment})

@@ -1,6 +1,6 @@
-"""What can be chosen for a session: the model and the mode (opencode: the agent).
+"""The options of a session: the model and the mode (opencode calls it the agent).
 
-Modes are sent in two ways, as modes and as an option, for older and for newer editors.
+Modes are sent in two ways, as modes for older editors and as an option for newer ones.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Providers(Struct):
 
 
 class Agent(Struct):
-    """An entry of ``GET /agent``."""
+    """An entry of ``GET /agent``; mirrors the type in `gateway.resources.agents`."""
 
     name: str
     description: str | None = None
@@ -48,7 +48,7 @@ class Agent(Struct):
 
 
 class Config(Struct):
-    """What matters here of ``GET /config``."""
+    """The answer of ``GET /config``, as far as it is needed here."""
 
     model: str | None = None
     default_agent: str | None = None
@@ -62,21 +62,22 @@ class Value(Struct):
     description: str | None = None
 
     def option(self) -> dict[str, str]:
-        """Return it as an entry of a select option."""
+        """Return the choice as an entry of a select option."""
         described = {"description": self.description} if self.description else {}
         return {"value": self.value, "name": self.name, **described}
 
 
 class UnknownChoice(ValueError):
-    """What was chosen is not on offer; the message says what is."""
+    """The chosen value does not exist; the message lists the allowed ones."""
 
 
 class Catalogue:
-    """What a server offers in one folder.
+    """The models and modes that a server offers in one folder.
 
     Attributes:
-        sizes: of the context of each model, in tokens, by ``PROVIDER/MODEL``.
-        model: the one a new session uses, empty where there is none; so is `mode`.
+        sizes: context size of each model in tokens, by ``PROVIDER/MODEL``.
+        model: of a new session, empty if there is none.
+        mode: of a new session, empty if there is none.
     """
 
     def __init__(self, providers: Providers, agents: Sequence[Agent], config: Config) -> None:
@@ -101,7 +102,7 @@ class Catalogue:
 
 
 class Choices:
-    """What is chosen for one session."""
+    """The chosen model and mode of one session."""
 
     def __init__(self, catalogue: Catalogue, session: Session) -> None:
         self._catalogue = catalogue
@@ -113,7 +114,7 @@ class Choices:
         """Set `MODEL` or `MODE`.
 
         Raises:
-            UnknownChoice: there is no such option, or no such value of it.
+            UnknownChoice: the option or the value does not exist.
         """
         offered = {MODEL: self._catalogue.models, MODE: self._catalogue.modes}.get(option)
         if offered is None:
@@ -129,14 +130,14 @@ class Choices:
             self.mode = value
 
     def follow(self, model: str, mode: str) -> bool:
-        """Take over the choices of another client's prompt; return whether they changed."""
+        """Set the model and mode of another client's prompt; return whether they differ."""
         before = self.model, self.mode
         self.model = _first([model, self.model], self._catalogue.models)
         self.mode = _first([mode, self.mode], self._catalogue.modes)
         return before != (self.model, self.mode)
 
     def modes(self) -> dict[str, Any] | None:
-        """Return the modes of a session, None where the server has none."""
+        """Return the modes of a session, None if the server has none."""
         if not self._catalogue.modes:
             return None
         available = [
@@ -167,6 +168,6 @@ def _select(name: str, title: str, value: str, offered: Sequence[Value]) -> dict
 
 
 def _first(wanted: Sequence[str | None], offered: Sequence[Value]) -> str:
-    """Return the first name that is on offer, or whatever is offered first."""
+    """Return the first wanted name that is offered, or else the first offered name."""
     names = [one.value for one in offered]
     return next((name for name in wanted if name in names), names[0] if names else "") or ""

@@ -1,8 +1,8 @@
-"""Reading patches: the two texts on either side of each changed file.
+"""Parses patches into the old and the new text of each changed file.
 
-Two formats: unified diffs, as opencode's edit tools report them, and the format of its
-``apply_patch`` tool (``*** Begin Patch``). Both give hunks, not whole files, so the texts hold
-the changed lines and what surrounds them.
+There are two formats: unified diffs, as opencode's edit tools report them, and the format of its
+``apply_patch`` tool (``*** Begin Patch``). Both contain hunks, not whole files, so the texts are
+only the changed lines and the lines around them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _END = "*** End"
 
 
 class Change(Struct):
-    """One file before and after; `before` None: there was none.
+    """One file before and after; `before` None: the file is new.
 
     Attributes:
         path: as the patch names it.
@@ -30,7 +30,7 @@ class Change(Struct):
 
 
 class _Sides:
-    """Lines of a hunk, sorted to their sides."""
+    """The old and the new lines of a hunk."""
 
     def __init__(self) -> None:
         self.before: list[str] = []
@@ -45,7 +45,7 @@ class _Sides:
 
 
 def unified(diff: str) -> tuple[str, str]:
-    """Return the old and the new text of the hunks of a unified diff of one file."""
+    """Return the old and the new text of a unified diff of one file."""
     sides = _Sides()
     in_hunk = False
     for line in diff.split("\n"):

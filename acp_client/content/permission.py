@@ -1,4 +1,4 @@
-"""Permission to run a tool: opencode's request as ACP's request, and the answer back."""
+"""Permission to run a tool: converts opencode's request to ACP's, and the answer back."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def question(permission: Permission, session_id: str, directory: str) -> dict[st
     """Return the parameters of ``session/request_permission``.
 
     Args:
-        permission: what is asked for.
-        session_id: of the session the editor knows; a subagent's is asked in its root's name.
-        directory: of that session.
+        permission: opencode's request.
+        session_id: the editor's session; for a subagent, the session at the top of its parents.
+        directory: of this session.
     """
     call = ToolCallUpdate(
         toolCallId=permission.tool.callID or permission.id,
@@ -55,7 +55,7 @@ def question(permission: Permission, session_id: str, directory: str) -> dict[st
 
 
 def call(permission: Permission) -> ToolCall:
-    """Return the tool call that waits for leave, for an editor that has not seen it."""
+    """Return the tool call that waits for permission, for editors that do not know it."""
     return ToolCall(
         toolCallId=permission.tool.callID,
         title=_title(permission),
@@ -66,7 +66,7 @@ def call(permission: Permission) -> ToolCall:
 
 
 def reply(result: Any) -> str:
-    """Return opencode's word for an editor's answer; whatever is no leave is a refusal."""
+    """Return opencode's word for an editor's answer; any answer but a permission is a refusal."""
     try:
         outcome = msgspec.convert(result, learned(ChosenOption)).outcome
     except msgspec.ValidationError:

@@ -14,14 +14,14 @@ _NAMES = ("filePath", "filepath", "path", "file")
 
 
 def absolute(path: str, directory: str) -> str:
-    """Return a path as the editor needs it; a relative one is in the session's folder."""
+    """Return an absolute path; a relative path is in the session's folder."""
     if posixpath.isabs(path) or path[1:3] in (":\\", ":/"):
         return path
     return posixpath.normpath(posixpath.join(directory, path))
 
 
 def locations_of(state: ToolState, directory: str) -> list[Location]:
-    """Return the places a tool call names in its input or reports in its metadata."""
+    """Return the files that a tool call names in its input or in its metadata."""
     files = state.noted("files")
     listed = files if isinstance(files, list) else []
     paths = [state.given(name) for name in _NAMES]

@@ -1,4 +1,4 @@
-"""A todo list as a plan."""
+"""Converts a todo list into a plan."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _STATUSES = {
     "pending": "pending",
     "in_progress": "in_progress",
     "completed": "completed",
-    # ACP knows no entry that was given up.
+    # ACP has no status for a cancelled entry.
     "cancelled": "completed",
 }
 _PRIORITIES = ("high", "medium", "low")
 
 
 def plan_of(todos: Iterable[Todo]) -> Plan:
-    """Return the plan that a todo list is."""
+    """Return a todo list as a plan."""
     return Plan(entries=[_entry(todo) for todo in todos])
 
 

@@ -1,4 +1,4 @@
-"""Questions of a tool to a person, as a form of the editor (elicitation), and the answers back."""
+"""A tool's questions: converts them to a form of the editor (elicitation), and back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def form(question: Question, session_id: str) -> dict[str, Any]:
 
 
 def answers(question: Question, result: Any) -> list[list[str]] | None:
-    """Return the labels chosen for each question, None if the person declined."""
+    """Return the chosen labels for each question, None if the person declined."""
     if not isinstance(result, dict) or result.get("action") != "accept":
         return None
     content = result.get("content")

@@ -1,4 +1,4 @@
-"""Tool calls, as the editor shows them."""
+"""Tool calls in the form that the editor shows."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ _LONGEST_TITLE = 200
 
 
 def kind_of(tool: str) -> str:
-    """Return ACP's kind of a tool of opencode."""
+    """Return ACP's kind for a tool of opencode."""
     return _KIND_OF.get(tool, "other")
 
 
 class Shown(Struct):
-    """What the editor has of a tool call."""
+    """The values of a tool call that the editor has."""
 
     title: str = ""
     status: str = ""
@@ -61,18 +61,18 @@ class Shown(Struct):
 
     @property
     def done(self) -> bool:
-        """Tell whether nothing more is to come."""
+        """Whether nothing more follows."""
         return self.status in _DONE
 
 
 def show(
     part: Part, shown: Shown | None, directory: str
 ) -> tuple[ToolCall | ToolCallUpdate | None, Shown]:
-    """Return what the editor lacks of a tool call, and what it then has.
+    """Return what the editor lacks of a tool call, and what it has after that.
 
     Args:
-        part: the tool part as it is now.
-        shown: what the editor has, None if the call is new to it.
+        part: the present tool part.
+        shown: what the editor has, None if it does not know the call.
         directory: of the session.
     """
     now = _now(part, directory)
@@ -114,12 +114,12 @@ def _change(part: Part, shown: Shown, now: Shown) -> ToolCallUpdate | None:
 
 
 def call_id(part: Part) -> str:
-    """Return the name under which the editor knows a call."""
+    """Return the id of a call for the editor."""
     return part.callID or part.id
 
 
 def title_of(part: Part) -> str:
-    """Return one line that says what a call does."""
+    """Return one line that describes a call."""
     state = part.state or ToolState()
     said = state.title or state.noted("title")
     if part.tool in _CONSOLES:
@@ -159,7 +159,7 @@ def _output(part: Part, state: ToolState) -> str:
 
 
 def _console(output: str) -> str:
-    """Keep the look of a terminal: editors render text content as markdown."""
+    """Return output as a code block: editors render text content as markdown."""
     fence = "```"
     while fence in output:
         fence += "`"
@@ -168,7 +168,7 @@ def _console(output: str) -> str:
 
 
 def _images(state: ToolState) -> list[ToolContent]:
-    """Return the pictures that a tool gave back as data URLs."""
+    """Return the images that a tool returned as data URLs."""
     found: list[ToolContent] = []
     for one in state.attachments if isinstance(state.attachments, list) else []:
         url = one.get("url") if isinstance(one, dict) else None
@@ -179,9 +179,9 @@ def _images(state: ToolState) -> list[ToolContent]:
 
 
 def _raw_output(part: Part, state: ToolState) -> object:
-    """Return the output as it is, unless `_content` has it in other words.
+    """Return the unchanged output, unless `_content` contains it in a changed form.
 
-    Editors that show both leave out a repetition only if it is word for word.
+    Editors that show both only leave out an exact repetition.
     """
     if state.status != "completed" or part.tool in _CONSOLES or _images(state):
         return UNSET

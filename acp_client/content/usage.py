@@ -1,4 +1,4 @@
-"""How full the model's context is, and what a session has cost."""
+"""How full the model's context is, and the cost of a session."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from acp_client.protocol.wire import Message
 
 
 class Meter:
-    """Follows the tokens and the cost of one session.
+    """Tracks the tokens and the cost of one session.
 
     Args:
-        sizes: of the context of each model, in tokens, by ``PROVIDER/MODEL``.
-        cost: what the session has cost before, in US dollars.
+        sizes: context size of each model in tokens, by ``PROVIDER/MODEL``.
+        cost: earlier cost of the session, in US dollars.
     """
 
     def __init__(self, sizes: Mapping[str, int], cost: float = 0.0) -> None:
@@ -22,10 +22,10 @@ class Meter:
         self._last: Usage | None = None
 
     def count(self, message: Message) -> Usage | None:
-        """Take a message that has ended; return what is new to the editor.
+        """Count a message that has ended; return what has changed for the editor, None if nothing.
 
-        Nothing is said of a model whose context has no known size, or of an answer that never
-        came: editors show a share of the whole.
+        None too for a model of unknown context size, since editors show a share of it, and for an
+        answer without tokens.
         """
         self._cost += message.cost
         used = message.tokens.context if message.tokens else 0

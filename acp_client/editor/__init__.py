@@ -1,1 +1,1 @@
-"""The editor's pipe."""
+"""The connection to the editor: standard input and output."""

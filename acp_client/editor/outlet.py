@@ -1,9 +1,9 @@
-"""Writes to the editor: one queue, one thread that writes, first in first out.
+"""Writes to the editor: one queue, and one thread that writes it in order.
 
-Chunks of one message that wait behind each other become one, and so do updates of one tool call:
-an editor that reads slowly gets fewer and longer ones. The thread that reads the stream waits
-while much is queued (`wait_for_room`), and the server's own backpressure does the rest; answers
-are never held up.
+Consecutive queued chunks of one message are merged, and so are updates of one tool call: an editor
+that reads slowly gets fewer and longer messages. While the queue is long, the thread that reads
+the stream waits (`wait_for_room`), and the server's own backpressure takes effect. Answers never
+wait.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _ROOM = 2048
 _LONGEST_CHUNK = 64 * 1024
 
 
-class _Told(Struct):
-    """A ``session/update``."""
+class _UpdateParams(Struct):
+    """The parameters of a ``session/update``."""
 
     sessionId: str
     update: Update
@@ -31,7 +31,7 @@ class _Told(Struct):
 class _Line(Struct):
     jsonrpc: str
     method: str
-    params: _Told
+    params: _UpdateParams
 
 
 _encode = msgspec.json.Encoder().encode
@@ -41,12 +41,12 @@ class EditorOutlet:
     """Writes lines to a file descriptor.
 
     Attributes:
-        broken: set when the editor reads no more.
+        broken: set when the editor has stopped reading.
     """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._queue: deque[bytes | _Told] = deque()
+        self._queue: deque[bytes | _UpdateParams] = deque()
         self._changed = threading.Condition()
         self._busy = False
         self.broken = threading.Event()
@@ -62,18 +62,18 @@ class EditorOutlet:
     def update(self, session_id: str, update: Update) -> None:
         """Queue an update of a session."""
         with self._changed:
-            told = _Told(session_id, update)
-            if not self._queue or not _merged(self._queue[-1], told):
-                self._queue.append(told)
+            item = _UpdateParams(session_id, update)
+            if not self._queue or not _merged(self._queue[-1], item):
+                self._queue.append(item)
             self._changed.notify_all()
 
     def wait_for_room(self) -> None:
-        """Wait while more is queued than an editor should lag behind."""
+        """Wait until the queue is short enough."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._queue) < _ROOM or self.broken.is_set())
 
     def flush(self, timeout_s: float) -> None:
-        """Wait until all is written, or the editor reads no more."""
+        """Wait until everything is written, or the editor has stopped reading."""
         with self._changed:
             self._changed.wait_for(
                 lambda: not (self._queue or self._busy) or self.broken.is_set(), timeout_s
@@ -100,17 +100,17 @@ class EditorOutlet:
                 self.broken.set()
 
 
-def _line(item: bytes | _Told) -> bytes:
+def _line(item: bytes | _UpdateParams) -> bytes:
     if isinstance(item, bytes):
         return item
     return _encode(_Line("2.0", "session/update", item)) + b"\n"
 
 
-def _merged(last: bytes | _Told, told: _Told) -> bool:
-    """Make one update of two that follow each other, if they are about the same thing."""
-    if not isinstance(last, _Told) or last.sessionId != told.sessionId:
+def _merged(last: bytes | _UpdateParams, item: _UpdateParams) -> bool:
+    """Merge an update into the update before it, if both are about the same message or call."""
+    if not isinstance(last, _UpdateParams) or last.sessionId != item.sessionId:
         return False
-    before, after = last.update, told.update
+    before, after = last.update, item.update
     merged: Update | None = None
     if isinstance(before, AgentChunk | ThoughtChunk) and type(before) is type(after):
         assert isinstance(after, AgentChunk | ThoughtChunk)
@@ -126,7 +126,7 @@ def _merged(last: bytes | _Told, told: _Told) -> bool:
 def _longer(
     before: AgentChunk | ThoughtChunk, after: AgentChunk | ThoughtChunk
 ) -> AgentChunk | ThoughtChunk | None:
-    """Append a chunk to the one before it."""
+    """Return two chunks as one, None if they cannot be merged."""
     old, new = before.content, after.content
     if before.messageId != after.messageId:
         return None
@@ -138,7 +138,7 @@ def _longer(
 
 
 def _newer(before: ToolCallUpdate, after: ToolCallUpdate) -> ToolCallUpdate | None:
-    """Replace what the later of two updates replaces: a noisy command shows its last output."""
+    """Return the newer of two updates with what only the older has, None if that is not enough."""
     if before.toolCallId != after.toolCallId or after.status is not UNSET:
         return None
     changed = {name: value for name, value in structs.asdict(after).items() if value is not UNSET}

@@ -1,7 +1,7 @@
-"""The agent's end of the pipe: requests in and out, answers matched to them.
+"""The JSON-RPC connection to the editor: requests in both directions, matched to their answers.
 
-A handler runs at once, in the thread that reads, where it checks its parameters and takes its
-place in the order of things; what is left to do, a `Job`, runs in a thread of its own. So a
+A handler runs at once in the thread that reads: it checks its parameters, and its effects are in
+the order of the lines. The rest of the work, a `Job`, runs in a thread of its own. So a
 ``session/cancel`` finds the prompt that was sent before it.
 """
 
@@ -25,20 +25,20 @@ log = logging.getLogger("weir.acp")
 
 
 class Result(Struct):
-    """The answer to a request, and what is to be done once it is on its way."""
+    """The answer to a request; `after` is called once the answer is queued."""
 
     value: Any
     after: Callable[[], None] | None = None
 
 
 class Job(Struct):
-    """What is left to do for a request.
+    """The rest of the work on a request.
 
     Attributes:
-        run: does it, in a thread of its own.
-        give_up: brings its end about when the editor cancels the request; None if it can only be
-            left alone, and its result thrown away.
-        answered: called once the answer, or an error, is on its way.
+        run: does the work, in a thread of its own.
+        give_up: makes `run` end when the editor cancels the request; None: `run` continues, and
+            its result is dropped.
+        answered: called once the answer, or an error, is queued.
     """
 
     run: Callable[[], Result]
@@ -50,7 +50,7 @@ Handler = Callable[[Raw], Job | Result]
 
 
 class Ask:
-    """A request of ours to the editor."""
+    """A request of the agent to the editor."""
 
     def __init__(self, id: int, send: Callable[[bytes], None]) -> None:
         self.id = id
@@ -75,25 +75,25 @@ class Ask:
             raise RpcError(jsonrpc.INTERNAL_ERROR, f"the answer cannot be read: {error}") from None
 
     def withdraw(self) -> None:
-        """Cancel the request: the answer is not needed any more."""
+        """Cancel the request: its answer is no longer needed."""
         if not self._settled.is_set():
             self._settled.set()
             self._send(jsonrpc.notification("$/cancel_request", {"requestId": self.id}))
 
     def settle(self, answer: Response) -> None:
-        """Take the editor's answer; the first one counts."""
+        """Set the editor's answer; only the first counts."""
         if not self._settled.is_set():
             self._answer = answer
             self._settled.set()
 
 
 class Peer:
-    """Dispatches lines.
+    """Handles the lines from the editor.
 
     Args:
-        outlet: where answers and requests go.
+        outlet: sends answers and requests.
         requests: the handler of each method.
-        notifications: the same for what needs no answer.
+        notifications: the handler of each method that gets no answer.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Peer:
         return ask
 
     def take(self, line: bytes | LineTooLong) -> None:
-        """Take a line from the editor; it cannot do harm."""
+        """Handle a line from the editor; raises no error."""
         if isinstance(line, LineTooLong):
             problem = RpcError(jsonrpc.PARSE_ERROR, str(line))
             self._outlet.send(jsonrpc.error(None, problem))
@@ -135,7 +135,7 @@ class Peer:
             self._outlet.send(jsonrpc.error(message.id, message.error))
 
     def cancel(self, id: Id) -> None:
-        """Give up a request of the editor's, if it still runs."""
+        """Give up a request of the editor, if it still runs."""
         with self._lock:
             give_up = self._running.get(id)
         if give_up is not None:
@@ -160,7 +160,7 @@ class Peer:
             self._done(request, found)
 
     def _as_request(self, method: str) -> Handler | None:
-        """Return the handler of a notification that an editor sends with an id: it is answered."""
+        """Return the handler of a notification that has an id: the editor wants an answer."""
         handler = self._notifications.get(method)
         if handler is None:
             return None
@@ -195,23 +195,23 @@ class Peer:
         return None
 
     def _answer(self, id: Id, line: Callable[[Id, Any], bytes], value: Any) -> None:
-        """Answer a request that has not been answered yet."""
+        """Answer a request, unless it has been answered."""
         with self._lock:
             if id not in self._running:
                 return
             del self._running[id]
         self._outlet.send(line(id, value))
 
-    def _notification(self, told: Notification) -> None:
-        handler = self._notifications.get(told.method)
+    def _notification(self, notification: Notification) -> None:
+        handler = self._notifications.get(notification.method)
         if handler is None:
             return
         try:
-            handler(told.params)
+            handler(notification.params)
         except RpcError as error:
-            log.warning("%s: %s", told.method, error.message)
+            log.warning("%s: %s", notification.method, error.message)
         except Exception:
-            log.exception("%s failed", told.method)
+            log.exception("%s failed", notification.method)
 
     def _response(self, answer: Response) -> None:
         with self._lock:

@@ -1,1 +1,1 @@
-"""The two protocols, the server's and the editor's. No I/O."""
+"""The two protocols: the server's and the editor's. No I/O."""

@@ -29,14 +29,14 @@ _frame = msgspec.json.Decoder(_Frame).decode
 
 
 class UnreadableAnswer(ValueError):
-    """A frame, or what is in it, is not what the type should hold."""
+    """A frame or an answer does not have the form of its type."""
 
 
 def event_of(data: bytes) -> Event:
-    """Read a frame of either stream.
+    """Decode a frame of either stream.
 
     Raises:
-        Unreadable: it is no event.
+        UnreadableAnswer: it is not an event.
     """
     data = _shallow(data)
     try:
@@ -50,7 +50,7 @@ def event_of(data: bytes) -> Event:
 
 
 def session_of(event: Event) -> str:
-    """Return the session an event is about, empty if it is about none."""
+    """Return the id of an event's session, empty if there is none."""
     kind = type_of(event.type)
     try:
         data = _shallow(bytes(event.properties))
@@ -64,19 +64,19 @@ def session_of(event: Event) -> str:
 
 
 def properties_of(event: Event, kind: type[_T]) -> _T:
-    """Read the properties of an event.
+    """Decode the properties of an event.
 
     Raises:
-        Unreadable: they lack something that `kind` needs.
+        UnreadableAnswer: they lack something that `kind` needs.
     """
     return read(bytes(event.properties), kind)
 
 
 def read(data: bytes, kind: type[_T]) -> _T:
-    """Read JSON as a type of this module, or a list or dictionary of one.
+    """Decode JSON as a type of `wire`, or as a list or dictionary of one.
 
     Raises:
-        Unreadable: it is no JSON, or does not fit.
+        UnreadableAnswer: it is not JSON, or has another form.
     """
     data = _shallow(data)
     try:
@@ -86,7 +86,7 @@ def read(data: bytes, kind: type[_T]) -> _T:
 
 
 def _shallow(data: bytes) -> bytes:
-    """Return JSON with placeholders in the place of what is nested too deep."""
+    """Return JSON in which placeholders replace the values that are nested too deep."""
     if not depth.too_deep(data, depth.EVENT_LEVELS):
         return data
     try:
@@ -96,12 +96,12 @@ def _shallow(data: bytes) -> bytes:
 
 
 def _leniently(data: bytes, kind: type[_T]) -> _T:
-    """Read what msgspec refuses: text with half a surrogate pair, which JavaScript can send."""
+    """Decode what msgspec refuses: text with half a surrogate pair, which JavaScript can send."""
     try:
         decoded = json.loads(data)
         if kind is _Frame and isinstance(decoded, dict):
             return msgspec.convert(_raw(decoded), learned(kind))
-        # The halves of a pair may come in two deltas; anywhere else a half stays one.
+        # The halves of a pair may come in two deltas; elsewhere a half has no partner.
         value = decoded if kind is Delta else _whole(decoded)
         return msgspec.convert(value, learned(kind))
     except ValueError as error:
@@ -109,7 +109,7 @@ def _leniently(data: bytes, kind: type[_T]) -> _T:
 
 
 def _raw(frame: dict[str, Any]) -> dict[str, Any]:
-    """Give the properties of a frame back as JSON, which a `Raw` field takes."""
+    """Encode the properties of a frame as JSON again, as a `Raw` field needs."""
     payload = frame.get("payload")
     if isinstance(payload, dict):
         return {"payload": _raw(payload)}
@@ -118,5 +118,5 @@ def _raw(frame: dict[str, Any]) -> dict[str, Any]:
 
 
 def _whole(decoded: Any) -> Any:
-    """Return JSON without halves of surrogate pairs, which no editor could be sent."""
+    """Replace halves of surrogate pairs, which cannot be sent to an editor."""
     return json.loads(well_formed(json.dumps(decoded, ensure_ascii=False)))

@@ -1,13 +1,14 @@
-"""JSON-RPC 2.0, one message a line: reads lines, and writes them. No I/O.
+"""JSON-RPC 2.0 with one message on each line: parses and writes lines. No I/O.
 
-Rules for a line that comes in:
+Rules for an incoming line:
 
-1. A line that is no JSON is a parse error; JSON that is no message is an invalid request. Both are
-   answered under the id that can be read, else null.
-2. `params` are handed on as they came; their method knows what they should be.
-3. A blank line says nothing, and neither does a byte order mark.
+1. A line that is not JSON is a parse error; JSON that is not a message is an invalid request. Both
+   are answered with the id in the line if it can be read, else with null.
+2. `params` are passed on unchanged; the method's handler decodes them.
+3. Blank lines and byte order marks are ignored.
 4. Half a surrogate pair, which JavaScript can send, is read as U+FFFD.
-5. A request that is nested too deep is refused under its id; such an answer counts as an error.
+5. A request that is nested too deep is refused with its id; an answer that is nested too deep
+   counts as an error.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Id = int | str | None
 
 
 class RpcError(Exception):
-    """An error as JSON-RPC has it: a code, and words for a person."""
+    """An error of JSON-RPC: a code, and a message for a person."""
 
     def __init__(self, code: int, message: str, data: Any = UNSET) -> None:
         super().__init__(message)
@@ -44,7 +45,7 @@ class RpcError(Exception):
 
 
 class RpcRequest(Struct):
-    """Somebody asks, and waits for an answer with this id."""
+    """A request: its sender waits for an answer with this id."""
 
     id: Id
     method: str
@@ -59,7 +60,7 @@ class Notification(Struct):
 
 
 class Response(Struct):
-    """The answer to a request of ours: a result, or an error."""
+    """The answer to a request of the agent: a result, or an error."""
 
     id: Id
     result: Raw
@@ -67,7 +68,7 @@ class Response(Struct):
 
 
 class Invalid(Struct):
-    """A line that is no message, and the error to answer it with."""
+    """A line that is not a message, and the error to send as the answer."""
 
     id: Id
     error: RpcError
@@ -112,7 +113,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def parse(line: bytes) -> Incoming | None:
-    """Return what a line says, None if it is blank."""
+    """Return the message in a line, None if the line is blank."""
     line = line.removeprefix(_BYTE_ORDER_MARK)
     if not line.strip():
         return None
@@ -146,8 +147,8 @@ def result(id: Id, value: Any) -> bytes:
 
 def error(id: Id, problem: RpcError) -> bytes:
     """Return the line of an answer that is an error."""
-    told = _Error(problem.code, problem.message, problem.data)
-    return _encode(_Answer("2.0", id, error=told)) + b"\n"
+    wire = _Error(problem.code, problem.message, problem.data)
+    return _encode(_Answer("2.0", id, error=wire)) + b"\n"
 
 
 def _too_deep(line: bytes) -> Incoming | None:
@@ -172,7 +173,7 @@ def _not_a_message(line: bytes, error: Exception) -> Invalid:
 
 
 def _id_in(line: bytes) -> Id:
-    """Return the id of a message that is nearly JSON in UTF-8: its sender waits for that id."""
+    """Return the id in a line that is not quite valid: the sender waits for its answer."""
     try:
         message = json.loads(line.decode(errors="replace"), strict=False)
     except ValueError:

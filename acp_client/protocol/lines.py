@@ -1,4 +1,4 @@
-"""Lines of a byte stream: bytes in, lines out, the caller owns the pipe."""
+"""Splits a byte stream into lines: bytes in, lines out; the caller owns the pipe."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 
 class LineTooLong(ValueError):
-    """A line is longer than any message can be."""
+    """A line is longer than the limit."""
 
 
 class ByteLines:
-    """Cuts a stream at its line feeds.
+    """Splits a stream at its line feeds.
 
     Args:
-        longest: of a line, in bytes; of a longer one only the end is waited for.
+        longest: the limit of a line, in bytes; a longer line is dropped up to its end.
     """
 
     def __init__(self, longest: int = 256 * 1024 * 1024) -> None:
@@ -22,7 +22,7 @@ class ByteLines:
         self._size = 0
 
     def feed(self, data: bytes) -> Iterator[bytes | LineTooLong]:
-        """Take the next bytes; yield each line they complete, or that it was too long."""
+        """Take the next bytes; yield the lines that they complete, or an error for a long one."""
         first, *rest = data.split(b"\n")
         self._hold(first)
         for piece in rest:
@@ -30,7 +30,7 @@ class ByteLines:
             self._hold(piece)
 
     def end(self) -> Iterator[bytes | LineTooLong]:
-        """Yield what the stream ended in, if it is not a whole line."""
+        """Yield the last line if it has no line feed."""
         if self._size:
             yield self._whole()
 

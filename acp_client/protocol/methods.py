@@ -15,13 +15,13 @@ _T = TypeVar("_T")
 
 
 class ClientSession(Struct):
-    """What the editor shows of a session beyond the usual: an object means that it does."""
+    """Optional content of a session that the editor shows: not None if it does."""
 
     notices: dict[str, Any] | None = None
 
 
 class Elicitation(Struct):
-    """How the editor asks a person: an object means that it does."""
+    """How the editor can ask a person: not None if it can."""
 
     form: dict[str, Any] | None = None
 
@@ -34,12 +34,12 @@ class ClientCapabilities(Struct):
 
     @property
     def notices(self) -> bool:
-        """Tell whether notices are shown."""
+        """Whether the editor shows notices."""
         return self.session is not None and self.session.notices is not None
 
     @property
     def forms(self) -> bool:
-        """Tell whether a person can be asked by a form."""
+        """Whether the editor can show a form."""
         return self.elicitation is not None and self.elicitation.form is not None
 
 
@@ -94,7 +94,7 @@ class SetOption(Struct):
 
 
 class Prompt(Struct):
-    """``session/prompt``."""
+    """``session/prompt``; not the `Prompt` of `bus`, which is a command."""
 
     sessionId: str
     prompt: list[PromptBlock]
@@ -107,10 +107,10 @@ class CancelRequest(Struct):
 
 
 def params(raw: Raw, kind: type[_T]) -> _T:
-    """Read parameters.
+    """Decode parameters.
 
     Raises:
-        RpcError: they are not what the method needs.
+        RpcError: they do not have the form that the method needs.
     """
     try:
         return msgspec.json.decode(raw, type=learned(kind))

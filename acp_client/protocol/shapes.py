@@ -1,8 +1,8 @@
-"""Lets one thread at a time decode a type with msgspec for the first time.
+"""Lets only one thread at a time decode a type with msgspec for the first time.
 
-msgspec inspects a type when the type is first decoded. That runs Python code, so another thread
-may decode the same type in between: msgspec 0.22 then uses half-made information, and the process
-ends by a segmentation fault.
+msgspec inspects a type when it is first decoded. This runs Python code, so another thread may
+decode the same type meanwhile: msgspec 0.22 then uses incomplete data, and the process ends with a
+segmentation fault.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _one_at_a_time = threading.Lock()
 
 
 def learned(kind: type[_T]) -> type[_T]:
-    """Return `kind` when msgspec knows all of it; every read of a type goes through here."""
+    """Return `kind` once msgspec has inspected it; every type is used through this function."""
     known: Any = kind
     _learn(known)
     return kind

@@ -1,4 +1,4 @@
-"""What an agent sends an editor about a session: the kinds of ``session/update`` on the wire."""
+"""The updates that an agent sends to an editor: the kinds of ``session/update`` on the wire."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ Block = TextBlock | ImageBlock | LinkBlock
 
 
 class _Update(Struct, tag_field="sessionUpdate", omit_defaults=True, kw_only=True):
-    """One kind of update."""
+    """Base of all updates."""
 
 
 class UserChunk(_Update, tag="user_message_chunk"):
-    """A piece of a prompt, in a replay."""
+    """A piece of a prompt, when a history is replayed."""
 
     content: Block
     messageId: str
 
 
 class AgentChunk(_Update, tag="agent_message_chunk"):
-    """A piece of an answer; chunks with one id are one message."""
+    """A piece of an answer; all chunks with one id are one message."""
 
     content: Block
     messageId: str
 
 
 class ThoughtChunk(_Update, tag="agent_thought_chunk"):
-    """A piece of what the model thinks before it speaks."""
+    """A piece of the model's reasoning."""
 
     content: Block
     messageId: str
@@ -74,14 +74,14 @@ ToolContent = Content | Diff
 
 
 class Location(Struct, omit_defaults=True):
-    """A place the agent works at, for editors that follow it; lines count from 1."""
+    """A file that the agent works on, for editors that follow it; lines count from 1."""
 
     path: str
     line: int | UnsetType = UNSET
 
 
 class ToolFields(_Update, kw_only=True):
-    """What is known of a tool call."""
+    """The fields of a tool call."""
 
     toolCallId: str
     title: str | UnsetType = UNSET
@@ -98,7 +98,7 @@ class ToolCall(ToolFields, tag="tool_call"):
 
 
 class ToolCallUpdate(ToolFields, tag="tool_call_update"):
-    """What has changed of a tool call; content and locations replace."""
+    """Changes of a tool call; `content` and `locations` replace the earlier ones."""
 
 
 class PlanEntry(Struct):
@@ -124,13 +124,13 @@ class Command(Struct):
 
 
 class Commands(_Update, tag="available_commands_update"):
-    """All slash commands."""
+    """All slash commands that exist now."""
 
     availableCommands: list[Command]
 
 
 class ModeChanged(_Update, tag="current_mode_update"):
-    """The session works in another mode."""
+    """The mode of the session has changed."""
 
     currentModeId: str
 
@@ -142,21 +142,21 @@ class OptionsChanged(_Update, tag="config_option_update"):
 
 
 class InfoChanged(_Update, tag="session_info_update"):
-    """The title of a session, and when it last changed (ISO 8601)."""
+    """The title of a session, and its last change (ISO 8601)."""
 
     title: str | UnsetType | None = UNSET
     updatedAt: str | UnsetType = UNSET
 
 
 class Cost(Struct):
-    """What a session has cost so far."""
+    """The cost of a session so far."""
 
     amount: float
     currency: str = "USD"
 
 
 class Usage(_Update, tag="usage_update"):
-    """Tokens in the model's context, and how many fit."""
+    """How many tokens are in the model's context, and how many fit."""
 
     used: int
     size: int
@@ -164,7 +164,7 @@ class Usage(_Update, tag="usage_update"):
 
 
 class Notice(_Update, tag="notice"):
-    """Words for the person, for editors that show notices."""
+    """A message for the person, for editors that show notices."""
 
     severity: str
     title: str

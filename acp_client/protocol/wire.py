@@ -1,8 +1,8 @@
-"""What the agent reads of a server: events and REST answers, as far as it needs them.
+"""The events and REST answers of a server, as far as the agent reads them.
 
-The shapes are opencode's, named as on the wire, and tolerant: what is not named here is skipped,
-and what may be absent has a default. Times are ms. `bus.events` holds the whole truth; an editor
-must not lose its agent to one field that a newer server spells differently.
+The types mirror opencode's JSON and the types in `bus.events`, so they have the same names. They
+are tolerant: unknown fields are skipped, and fields that may be absent have a default. An editor
+must not lose its agent because a newer server spells one field differently. Times are ms.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 
 
 class Event(Struct):
-    """One event of the stream; `properties` is decoded once its type matters."""
+    """One event of the stream; `properties` is decoded only if the type matters."""
 
     type: str
     properties: Raw = Raw(b"{}")
@@ -30,7 +30,7 @@ class Delta(Struct):
 
 
 class Time(Struct, frozen=True):
-    """When something began, ended, or changed."""
+    """The times at which something began, ended, or changed."""
 
     updated: float = 0
     completed: float | None = None
@@ -39,7 +39,7 @@ class Time(Struct, frozen=True):
 
     @property
     def updated_iso(self) -> str | None:
-        """The last change as ISO 8601, None where it is none."""
+        """The last change as ISO 8601, None if there is none."""
         try:
             return (
                 datetime.fromtimestamp(self.updated / 1000, UTC).isoformat()
@@ -63,11 +63,11 @@ class ToolState(Struct):
     time: Time = Time()
 
     def noted(self, name: str) -> Any:
-        """Return an entry of the metadata, None where there is none."""
+        """Return a value of the metadata, None if there is none."""
         return self.metadata.get(name) if isinstance(self.metadata, dict) else None
 
     def given(self, name: str) -> Any:
-        """Return an argument of the call, None where there is none."""
+        """Return an argument of the call, None if there is none."""
         return self.input.get(name) if isinstance(self.input, dict) else None
 
 
@@ -90,7 +90,7 @@ class Part(Struct):
 
     @property
     def closed(self) -> bool:
-        """Tell whether its text is whole."""
+        """Whether its text is complete."""
         return self.time is not None and self.time.end is not None
 
 
@@ -123,13 +123,13 @@ class Tokens(Struct):
 
     @property
     def context(self) -> int:
-        """How much of the model's context they fill."""
+        """How many tokens of the model's context are used."""
         cached = self.cache.read + self.cache.write
         return int(self.input + self.output + self.reasoning + cached)
 
 
 class Model(Struct):
-    """A model, by whichever names the server uses here."""
+    """A model; which of the ids are present depends on the route."""
 
     providerID: str = ""
     modelID: str = ""
@@ -137,20 +137,20 @@ class Model(Struct):
 
     @property
     def name(self) -> str:
-        """Return ``PROVIDER/MODEL``, empty where one is missing."""
+        """Return ``PROVIDER/MODEL``, empty if either is missing."""
         model = self.modelID or self.id
         return f"{self.providerID}/{model}" if self.providerID and model else ""
 
 
 class Failure(Struct):
-    """Why a turn ended badly."""
+    """Why a turn failed."""
 
     name: str = "UnknownError"
     data: Any = None
 
     @property
     def words(self) -> str:
-        """Return it for a person."""
+        """Return the error as a message for a person."""
         said = self.data.get("message") if isinstance(self.data, dict) else None
         return str(said or self.name)
 
@@ -172,7 +172,7 @@ class Message(Struct):
 
     @property
     def model_name(self) -> str:
-        """Return ``PROVIDER/MODEL`` of either role, empty where there is none."""
+        """Return ``PROVIDER/MODEL`` of a message of either role, empty if there is none."""
         if self.model is not None:
             return self.model.name
         return Model(self.providerID, self.modelID).name
@@ -236,13 +236,13 @@ class TodosChanged(Struct):
 
 
 class ToolRef(Struct, frozen=True):
-    """The tool call that asks."""
+    """The tool call that asks for a permission or an answer."""
 
     callID: str = ""
 
 
 class Permission(Struct):
-    """A tool that waits for leave: properties of ``permission.asked``, and of ``GET``."""
+    """A tool waits for permission: properties of ``permission.asked``, or from a ``GET``."""
 
     id: str
     sessionID: str
@@ -253,7 +253,7 @@ class Permission(Struct):
 
 
 class Choice(Struct):
-    """One answer offered to a question."""
+    """One possible answer to a question."""
 
     label: str
     description: str = ""
@@ -269,7 +269,7 @@ class Asked(Struct):
 
 
 class Question(Struct):
-    """A tool that waits for answers: properties of ``question.asked``, and of ``GET``."""
+    """A tool waits for answers: properties of ``question.asked``, and an item of a ``GET``."""
 
     id: str
     sessionID: str
@@ -284,7 +284,7 @@ class Settled(Struct):
 
 
 class Connected(Struct):
-    """Properties of ``server.connected``; opencode does not say whether it resumed."""
+    """Properties of ``server.connected``; opencode does not send `resumed`."""
 
     resumed: bool | None = None
 
@@ -297,7 +297,7 @@ class SlashCommand(Struct):
 
 
 class Stored(Struct):
-    """A message with its parts, as REST has it."""
+    """A message with its parts, as REST returns it."""
 
     info: Message
     parts: list[Part] = []

@@ -1,1 +1,1 @@
-"""One session as the editor sees it: events in, updates out, no I/O."""
+"""One session for the editor: events in, updates out, no I/O."""

@@ -1,15 +1,15 @@
-"""One session, as the editor sees it: events in, updates out, no I/O.
+"""One session for the editor: events in, updates out, no I/O.
 
-Theory of operation. Every event of the session goes to `apply`, in the order of the stream, and
-what the editor lacks comes back.
+Theory of operation. `apply` takes every event of the session, in the order of the stream, and
+returns the updates that the editor lacks.
 
-1. A user's message is not sent: the editor has shown it already.
-2. A part is sent once its type and its message's role are known. Deltas and parts that come
-   before wait (`early`); `learn` ends their wait with the server's answer.
-3. A message that has ended takes its parts out of the cache. Nothing more of it is sent. Where
-   there was a hole, parts may follow their message's completion, and it ends with the turn.
-4. After a hole in the stream (`lose_place`) text waits for its part's next snapshot; `catch_up`
-   takes what the server has stored meanwhile.
+1. A user's message is not sent: the editor has already shown it.
+2. A part is sent once its type and its message's role are known. Earlier deltas and parts wait
+   (`early`); `learn` ends the wait with the server's answer.
+3. When a message ends, its parts leave the cache, and nothing more of it is sent. After a hole,
+   parts may follow the completion of their message; then the message ends with the turn.
+4. After a hole in the stream (`lose_place`), text waits for its part's next snapshot; `catch_up`
+   takes the messages that the server has stored meanwhile.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from acp_client.protocol.updates import (
     Update,
 )
 from acp_client.protocol.wire import Delta, Event, Message, Part, Stored
-from acp_client.session.early import Early, Waitroom
+from acp_client.session.early import Early, EarlyEvents
 from acp_client.session.messages import ASSISTANT, USER, Messages
 from acp_client.session.parts import CachedPart, Parts
 from acp_client.session.text import Replacement
@@ -51,7 +51,7 @@ class Conversation:
     """What the editor has of one session.
 
     Args:
-        session: as the server has it.
+        session: the server's data.
         choices: its model and mode.
         meter: of its tokens and cost.
     """
@@ -60,17 +60,17 @@ class Conversation:
         self.id = session.id
         self.directory = session.directory
         self.choices = choices
-        self.early = Waitroom()
+        self.early = EarlyEvents()
         self._title = session.title
         self._meter = meter
         self._messages = Messages()
         self._parts = Parts()
 
     def apply(self, event: Event) -> list[Update]:
-        """Take an event of this session; return what the editor lacks.
+        """Take an event of this session; return the updates that the editor lacks.
 
         Raises:
-            Unreadable: the event lacks what its type needs.
+            UnreadableAnswer: the event lacks what its type needs.
         """
         handler = _HANDLERS.get(event.type)
         return handler(self, event) if handler else []
@@ -82,7 +82,7 @@ class Conversation:
         self._parts.lose_place()
 
     def learn(self, message_id: str, stored: Stored | None) -> list[Update]:
-        """Take the answer to the one question about a message that something waits for."""
+        """Take the server's answer about a message that events wait for; None: there is none."""
         if stored is None:
             return []
         known = self._messages.note(message_id, stored.info.role)
@@ -94,7 +94,8 @@ class Conversation:
             if self._parts.get(part.id) is not None:
                 continue
             if known.watched and part.type in _CHUNKS and not part.closed:
-                # All its deltas have waited here: what is stored may lack the last of them.
+                # All deltas of the part have waited here, so the stored part may lack the last
+                # ones.
                 cached = self._remember(part)
                 early = cached.text.append(_text_of(waiting.events, part.id))
                 updates += self._chunk(part.id, cached, early)
@@ -103,7 +104,7 @@ class Conversation:
         return updates
 
     def catch_up(self, stored: Iterable[Stored]) -> list[Update]:
-        """Take messages as they are stored, after a hole; in their order."""
+        """Take stored messages after a hole, in their order."""
         updates: list[Update] = []
         for one in stored:
             known = self._messages.note(one.info.id, one.info.role)
@@ -118,21 +119,21 @@ class Conversation:
         return updates
 
     def was_shown(self, message: Message) -> None:
-        """Note that a message was sent in another way: nothing more of it is for the editor."""
+        """Note that a message was sent in another way: no further updates of it are sent."""
         known = self._messages.note(message.id, message.role)
         known.completed = known.ended = known.ended or message.time.completed is not None
 
     def unfinished(self, message_id: str) -> bool:
-        """Tell whether more of a message may come."""
+        """Return whether more of a message may follow."""
         known = self._messages.get(message_id)
         return known is not None and not known.ended
 
     def knows(self, message_id: str) -> bool:
-        """Tell whether a message has been seen."""
+        """Return whether a message has been seen."""
         return self._messages.get(message_id) is not None
 
     def flush(self) -> list[Update]:
-        """Return what is withheld: the turn is over."""
+        """Return the updates that are held back, at the end of the turn."""
         updates: list[Update] = []
         for part_id, part in self._parts:
             updates += self._chunk(part_id, part, part.text.flush())
@@ -191,10 +192,10 @@ class Conversation:
         return self._open(part, early)
 
     def _open(self, part: Part, early: str) -> list[Update]:
-        """Take a part that is new, and the deltas that came before it.
+        """Take a new part, and the deltas that came before it.
 
-        The server may say the first deltas of a part before the part: then the opening snapshot
-        is behind them. A snapshot that is no beginning of them holds them already.
+        The server may send the first deltas of a part before the part itself. Then the part's text
+        is the beginning of the deltas' text, or else already contains it.
         """
         cached = self._remember(part)
         if early and early.startswith(part.text) and not part.closed:
@@ -202,17 +203,17 @@ class Conversation:
         return self._renew(part, cached)
 
     def _stored_part(self, part: Part, completed: bool) -> list[Update]:
-        """Take a part as it is stored.
+        """Take a stored part.
 
-        An open one may lack text that has been streamed. Either may be ahead of the stream, whose
-        deltas up to there must not be sent again.
+        A part that is not complete may lack text that was streamed. Any part may be ahead of the
+        stream, and the stream's deltas up to there must not be sent again.
         """
         known = self._parts.get(part.id)
         cached = known or self._remember(part)
         if part.type not in _CHUNKS:
             return self._renew(part, cached)
         if known is not None and known.text.placed and not (part.closed or completed):
-            return []  # the stream goes on with it
+            return []  # the stream continues the part
         updates = self._renew(part, cached)
         cached.text.lose_place()
         return updates
@@ -229,7 +230,7 @@ class Conversation:
             try:
                 text = cached.text.replace(part.text, part.closed)
             except Replacement as replaced:
-                # A message of its own, since the message that was sent cannot be taken back.
+                # A new message, since the message that was sent cannot be taken back.
                 return [_CHUNKS[part.type](content=TextBlock(replaced.text), messageId=part.id)]
             return self._chunk(part.id, cached, text)
         if part.type == "tool":
@@ -271,7 +272,7 @@ class Conversation:
         return updates
 
     def _forget(self, message_id: str) -> list[Update]:
-        """Take a message that has ended out of the cache; return what was withheld of it."""
+        """Remove an ended message from the cache; return the updates that were held back."""
         self.early.take(message_id)
         updates: list[Update] = []
         for part_id, part in self._parts.take(message_id):
@@ -279,7 +280,7 @@ class Conversation:
         return updates
 
     def _prompted(self, message: Message) -> list[Update]:
-        """Follow the choices of other clients, or of the server when a plan is done."""
+        """Follow the model and mode of other clients' prompts, or of the server after a plan."""
         mode = self.choices.mode
         if not self.choices.follow(message.model_name, message.agent):
             return []
@@ -290,7 +291,7 @@ class Conversation:
 
 
 def _is_history(part: Part) -> bool:
-    """Tell whether a part is changed long after its turn: old tool output is thrown away."""
+    """Return whether a part was changed after its turn, as when old output is removed."""
     return part.state is not None and part.state.time.compacted is not None
 
 

@@ -1,7 +1,7 @@
 """Events that came too early: a delta before its part, a part before its message.
 
-They wait for a bounded time, in order; then the session asks the server once.
-Events past the bound are dropped, and their message counts as having a hole.
+They wait for a limited time, in order. Then the session asks the server once. Events beyond the
+bounds are dropped, and their message is treated as one with a hole.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ _MOST_CHARACTERS = 16 * 1024 * 1024
 
 
 class Waiting(Struct):
-    """What waits for one message."""
+    """The waiting events of one message."""
 
     events: list[Early] = field(default_factory=list)
     characters: int = 0
     overflowed: bool = False
 
 
-class Waitroom:
+class EarlyEvents:
     """The early events of one session, by message."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, Waiting] = {}
         self.asked: set[str] = set()
-        """Messages that the server was asked for; it is not asked again."""
+        """Messages that the server was asked for; it is asked only once."""
 
     def __contains__(self, message_id: str) -> bool:
         return message_id in self._waiting
@@ -38,7 +38,7 @@ class Waitroom:
         return len(self._waiting)
 
     def hold(self, event: Early) -> None:
-        """Let an event wait for its message."""
+        """Add an event to those that wait for its message."""
         waiting = self._waiting.setdefault(event.messageID, Waiting())
         waiting.characters += len(event.delta if isinstance(event, Delta) else event.text)
         if len(waiting.events) >= _MOST_EVENTS or waiting.characters > _MOST_CHARACTERS:
@@ -49,15 +49,15 @@ class Waitroom:
             waiting.events.append(event)
 
     def unasked(self) -> list[str]:
-        """Return the messages that events wait for, and that were not asked for yet."""
+        """Return the messages that events wait for, and that the server was not asked for."""
         return [message_id for message_id in self._waiting if message_id not in self.asked]
 
     def take(self, message_id: str) -> Waiting:
-        """Return what waits for a message, which waits no longer."""
+        """Remove and return the waiting events of a message."""
         return self._waiting.pop(message_id, Waiting())
 
     def take_deltas(self, message_id: str, part_id: str) -> str:
-        """Return the text that waits for one part."""
+        """Remove and return the waiting text of a part."""
         waiting = self._waiting.get(message_id)
         if waiting is None:
             return ""
@@ -68,7 +68,7 @@ class Waitroom:
         return "".join(one.delta for one in mine)
 
     def clear(self) -> None:
-        """Forget what waits: after a hole it is unknown where it belongs."""
+        """Drop all waiting events: after a hole it is unknown where they belong."""
         self._waiting.clear()
 
 

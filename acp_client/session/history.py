@@ -1,4 +1,4 @@
-"""A session's messages as updates, for an editor that loads it."""
+"""Turns the stored messages of a session into updates, for an editor that loads the session."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from acp_client.session.messages import USER
 
 
 def replay(stored: Iterable[Stored], conversation: Conversation) -> list[Update]:
-    """Return all that was said, oldest first; the conversation goes on from there.
+    """Return the whole history as updates, oldest first; the conversation continues from there.
 
     Only the last usage is sent: it is the present state of the session.
     """
@@ -33,7 +33,7 @@ def replay(stored: Iterable[Stored], conversation: Conversation) -> list[Update]
 
 
 def _said(part: Part) -> list[UserChunk]:
-    """Return what a person wrote or attached; what the server added to it is not theirs."""
+    """Return what the person wrote or attached, without what the server has added."""
     if part.synthetic or part.ignored:
         return []
     if part.type == "text" and part.text:

@@ -1,4 +1,4 @@
-"""Which messages of a session are known, who wrote each, and which have ended."""
+"""Which messages of a session are known: their roles, and which have ended."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Known(Struct):
 
     Attributes:
         role: `USER` or `ASSISTANT`.
-        completed: the server has said so; its tokens are counted.
-        ended: nothing more of it is for the editor.
-        watched: it was seen from its beginning on, so the first delta of a part is its first, and
-            nothing follows its completion.
+        completed: the server has sent its completion; its tokens are counted.
+        ended: no further updates of it are sent.
+        watched: it was seen from its beginning on, so no delta of it was missed, and nothing
+            follows its completion.
     """
 
     role: str
@@ -28,18 +28,18 @@ class Known(Struct):
 
 
 class Messages:
-    """A bounded memory of messages; the oldest are forgotten first."""
+    """A bounded table of messages; the oldest are dropped first."""
 
     def __init__(self, most: int = _MOST) -> None:
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._most = most
 
     def get(self, message_id: str) -> Known | None:
-        """Return what is known of a message."""
+        """Return the entry of a message, None if it is not known."""
         return self._known.get(message_id)
 
     def note(self, message_id: str, role: str, watched: bool = False) -> Known:
-        """Remember a message, or return what is known of it."""
+        """Return the entry of a message, after adding it if it is new."""
         known = self._known.get(message_id)
         if known is None:
             known = self._known[message_id] = Known(role, ended=role == USER, watched=watched)
@@ -48,13 +48,13 @@ class Messages:
         return known
 
     def end_completed(self) -> list[str]:
-        """End the messages that are completed, and return them."""
+        """End the completed messages, and return their ids."""
         found = [one for one, known in self._known.items() if known.completed and not known.ended]
         for one in found:
             self._known[one].ended = True
         return found
 
     def lose_sight(self) -> None:
-        """Note a hole: what began before it has not been seen whole."""
+        """Note a hole: messages that began before it are no longer watched."""
         for known in self._known.values():
             known.watched = False

@@ -1,7 +1,7 @@
 """The cache of parts: type and progress of each part of the messages that have not ended.
 
-A delta does not hold its part's type, and a request to the server at each delta is what makes
-other agents slow. So a part's type and progress are kept until its message ends.
+A delta does not have its part's type, and other agents are slow because they ask the server at
+each delta. So a part's type and progress are kept until its message ends.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MOST = 4096
 
 
 class CachedPart(Struct):
-    """What is known of a part, and what the editor has of it."""
+    """A part, and what the editor has of it."""
 
     messageID: str
     type: str
@@ -28,7 +28,7 @@ class CachedPart(Struct):
 
 
 class Parts:
-    """A bounded cache of parts, by id; the oldest are forgotten first."""
+    """A bounded cache of parts, by id; the oldest are dropped first."""
 
     def __init__(self, most: int = _MOST) -> None:
         self._parts: OrderedDict[str, CachedPart] = OrderedDict()
@@ -38,22 +38,20 @@ class Parts:
         return len(self._parts)
 
     def get(self, part_id: str) -> CachedPart | None:
-        """Return what is known of a part."""
+        """Return a part, None if it is not in the cache."""
         return self._parts.get(part_id)
 
     def add(self, part_id: str, part: CachedPart) -> CachedPart:
-        """Remember a part."""
         self._parts[part_id] = part
         if len(self._parts) > self._most:
             self._parts.popitem(last=False)
         return part
 
     def drop(self, part_id: str) -> None:
-        """Forget a part."""
         self._parts.pop(part_id, None)
 
     def take(self, message_id: str) -> list[tuple[str, CachedPart]]:
-        """Forget the parts of a message, and return them."""
+        """Remove the parts of a message, and return them."""
         found = [item for item in self._parts.items() if item[1].messageID == message_id]
         for part_id, _ in found:
             del self._parts[part_id]

@@ -1,18 +1,18 @@
-"""How much of one part's text the editor has, and what it still lacks.
+"""How much of one part's text the editor has, and which text must still be sent.
 
 Rules:
 
-1. A delta continues the text where the server's last word about the part left off (`_at`). What
-   the editor has of it already is not sent again.
-2. A snapshot is all of the text so far. What it has beyond the editor's text is sent.
-3. After a hole (events that were missed) it is unknown where a delta belongs. It is withheld until
-   the next snapshot, so that the editor's text is a prefix of the truth at every moment.
-4. White space at the end waits until something follows it or the part is closed, since older
-   servers trim the closing text.
-5. ACP cannot take text back. A closing text that does not continue what was sent is a
-   `Replacement`, which the caller sends as a message of its own.
+1. A delta continues the text where the server's last event of the part ended (`_at`). Text that
+   the editor has is not sent again.
+2. A snapshot is the whole text so far. What it has beyond the editor's text is sent.
+3. After a hole (missed events) it is unknown where a delta belongs. The delta is withheld until
+   the next snapshot, so that the editor's text is always a prefix of the true text.
+4. White space at the end waits until text follows or the part is closed, since older servers trim
+   the closing text.
+5. In ACP, text cannot be taken back. A closing text that does not continue the sent text is a
+   `Replacement`, which the caller sends as a new message.
 
-What was sent is kept as a length and a checksum, so a part costs the same however long it is.
+Of the sent text, only length and checksum are kept, so a part costs the same however long it is.
 Lengths are in characters.
 """
 
@@ -22,7 +22,7 @@ from zlib import crc32
 
 from bus.json import well_formed
 
-# What JavaScript's trimEnd() takes away.
+# The characters that JavaScript's trimEnd() removes.
 _SPACE = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -31,7 +31,7 @@ _MOST_HELD = 4096
 
 
 class Replacement(Exception):
-    """The closing text of a part differs from the text that was sent; `text` is all of it."""
+    """The closing text of a part does not continue the sent text; `text` is the closing text."""
 
     def __init__(self, text: str) -> None:
         super().__init__("the text of a part has changed")
@@ -41,10 +41,10 @@ class Replacement(Exception):
 class Text:
     """The text of one part on its way to the editor."""
 
-    __slots__ = ("_at", "_checksum", "_held", "_padded", "_surrogate", "_told")
+    __slots__ = ("_at", "_checksum", "_held", "_padded", "_sent", "_surrogate")
 
     def __init__(self) -> None:
-        self._told = 0
+        self._sent = 0
         self._checksum = 0
         self._held = ""
         self._at: int | None = 0
@@ -58,61 +58,61 @@ class Text:
 
     @property
     def placed(self) -> bool:
-        """Tell whether it is known where a delta belongs."""
+        """Whether it is known where a delta belongs."""
         return self._at is not None
 
     def append(self, delta: str) -> str:
-        """Return what a delta adds to the editor's text."""
+        """Return the text that a delta adds for the editor."""
         if self._at is None:
             return ""
         if self._surrogate or not delta.isascii():
             delta = self._paired(delta)
-        have = self._told + len(self._held)
+        have = self._sent + len(self._held)
         begin, self._at = self._at, self._at + len(delta)
-        return self._tell(delta[have - begin :])
+        return self._take_trimmed(delta[have - begin :])
 
     def replace(self, text: str, closed: bool) -> str:
-        """Return what a snapshot adds to the editor's text.
+        """Return the text that a snapshot adds for the editor.
 
         Raises:
-            Replacement: it is closed, and does not continue what was sent.
+            Replacement: the part is closed, and its text does not continue the sent text.
         """
         text = _encodable(text)
         self._surrogate = ""
         self._at = len(text)
         if self._continues(text):
-            if len(text) < self._told + len(self._held) and not closed:
+            if len(text) < self._sent + len(self._held) and not closed:
                 return ""
             self._held = ""
-            rest = text[self._told :]
-            return self._take(rest) if closed else self._tell(rest)
+            rest = text[self._sent :]
+            return self._take(rest) if closed else self._take_trimmed(rest)
         if closed:
             return self._changed(text)
-        if len(text) >= self._told:
+        if len(text) >= self._sent:
             self._at = None
         return ""
 
     def flush(self) -> str:
-        """Return what is withheld: the turn is over, and nothing more will come."""
+        """Return the text that is held back, at the end of the turn."""
         text, self._held = self._held, ""
         self._padded = self._padded or bool(text)
         return self._take(text)
 
     def _continues(self, text: str) -> bool:
-        if len(text) < self._told:
+        if len(text) < self._sent:
             return False
-        return crc32(text[: self._told].encode()) == self._checksum
+        return crc32(text[: self._sent].encode()) == self._checksum
 
     def _changed(self, text: str) -> str:
-        told, self._told, self._held = self._told, len(text), ""
+        sent, self._sent, self._held = self._sent, len(text), ""
         self._checksum = crc32(text.encode())
-        # White space that was flushed and then trimmed is no change.
-        if self._padded and len(text) < told:
+        # White space that was flushed and then trimmed by the server is no change.
+        if self._padded and len(text) < sent:
             return ""
         raise Replacement(text)
 
-    def _tell(self, text: str) -> str:
-        """Take text, but for the white space at its end."""
+    def _take_trimmed(self, text: str) -> str:
+        """Take text, but hold back the white space at its end."""
         text = self._held + text
         solid = text.rstrip(_SPACE)
         if len(text) - len(solid) > _MOST_HELD:
@@ -121,7 +121,7 @@ class Text:
         return self._take(solid)
 
     def _take(self, text: str) -> str:
-        self._told += len(text)
+        self._sent += len(text)
         self._checksum = crc32(text.encode(), self._checksum)
         return text
 
@@ -134,7 +134,7 @@ class Text:
 
 
 def _encodable(text: str) -> str:
-    """Return text as UTF-8 can hold it: pairs of surrogates joined, lone ones replaced."""
+    """Return text that UTF-8 can encode: surrogate pairs joined, lone halves replaced."""
     if text.isascii():
         return text
     try:

@@ -2,11 +2,11 @@
 
 Rules:
 
-1. A turn begins with the user message that is new in its session after the prompt was sent. An
-   idle before it belongs to an earlier turn.
-2. It is over at an idle when none of its answers is unfinished. After an abort or an error the
-   server says idle twice, with the last updates between.
-3. How it ended is what its last answer says, or `session.error` where there is no answer.
+1. A turn begins with the first new user message in its session after the prompt was sent. An idle
+   status before it belongs to an earlier turn.
+2. The turn is over when the session is idle and all its answers have ended. After an abort or an
+   error the server sends the idle status twice, with the last updates in between.
+3. The last answer shows how the turn ended; if there is no answer, `session.error` does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bus.events import catalogue
 END, CANCELLED = "end_turn", "cancelled"
 _STOPS = {"length": "max_tokens", "content-filter": "refusal"}
 _FAILED = "error"
-"""The finish of an answer whose model gave up; an opencode gives no error beside it."""
+"""The finish of an answer whose model gave up; opencode sends no error with it."""
 _NO_REASON = "the model ended its answer with an error, and gave no reason"
 _CUT_OFF = "the server was interrupted, and the answer is cut off"
 _FAILURES = {
@@ -39,7 +39,7 @@ _FAILURES = {
 
 
 class TurnOutcome(Struct, frozen=True):
-    """How a turn ended: why the agent stopped, or what went wrong, in words."""
+    """How a turn ended: why the agent stopped, or the error in words."""
 
     stopReason: str | None = None
     error: str | None = None
@@ -49,9 +49,9 @@ class EditorTurn:
     """Watches the events of its session.
 
     Attributes:
-        prompt: id of the user message, None until it has been seen.
-        cancelled: the editor asked for its end.
-        failure: what ``session.error`` said last.
+        prompt: id of the user message, None until it has come.
+        cancelled: the editor has cancelled the turn.
+        failure: the last ``session.error``.
     """
 
     def __init__(self) -> None:
@@ -64,12 +64,12 @@ class EditorTurn:
 
     @property
     def idle(self) -> bool:
-        """Tell whether its idle has come."""
+        """Whether the turn's idle status has come."""
         return self._idle
 
     @property
     def over(self) -> bool:
-        """Tell whether nothing more is to come."""
+        """Whether nothing more follows."""
         return self._idle and not self._open
 
     def observe(self, event: Event, is_new: bool) -> None:
@@ -77,10 +77,10 @@ class EditorTurn:
 
         Args:
             event: the event.
-            is_new: whether the message of a ``message.updated`` has not been seen before.
+            is_new: the message of a ``message.updated`` has not been seen before.
 
         Raises:
-            Unreadable: the event lacks what its type needs.
+            UnreadableAnswer: the event lacks what its type needs.
         """
         if event.type == catalogue.MessageUpdated.type:
             self.message(properties_of(event, MessageUpdated).info, is_new)
@@ -92,7 +92,7 @@ class EditorTurn:
             self.failure = properties_of(event, SessionFailed).error or Failure()
 
     def message(self, message: Message, is_new: bool) -> None:
-        """Take a message of the session, from the stream or as it is stored."""
+        """Take a message of the session, from the stream or from the store."""
         if message.role == USER:
             if self.prompt is None and is_new:
                 self.prompt = message.id
@@ -109,7 +109,7 @@ class EditorTurn:
 
     @property
     def answering(self) -> bool:
-        """Tell whether the server has begun to answer."""
+        """Whether the server has begun to answer."""
         return self._answer is not None
 
     def outcome(self) -> TurnOutcome:

@@ -1,6 +1,6 @@
-"""The console: a page for browsers, that reads public routes as any client could.
+"""The console: a page for browsers that reads public routes, as any client could.
 
-The page is plain ES modules in `static/`, served as they are. It needs no network but weir.
+The page is plain ES modules in `static/`, served unchanged. It needs no network but weir.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ VIEWS = ("overview", "readers", "sources", "tail", "sessions")
 
 
 def add_console(app: falcon.App[falcon.Request, falcon.Response], at_root: bool) -> None:
-    """Route the page and its files.
+    """Add the routes of the page and its files.
 
     Args:
         app: the application to add to.
-        at_root: also lead ``GET /`` to the page, where no upstream answers that.
+        at_root: also redirect ``GET /`` to the page; only natively, where no upstream answers it.
     """
     assets = Assets()
     page = ConsolePage(assets)

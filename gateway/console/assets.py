@@ -1,6 +1,6 @@
-"""The files of the page, read once, under one version that is a hash of them all.
+"""The files of the page, read once, under one version that is a hash of all files.
 
-The version stands in the path of every file, so a browser keeps a file for ever, and relative
+The version is in the path of every file, so a browser may keep a file for ever, and relative
 imports between modules lead to files of the same version.
 """
 
@@ -27,7 +27,7 @@ _VERSION_DIGITS = 16
 
 
 class File(Struct, frozen=True):
-    """A file as it is served.
+    """A file in the form in which it is served.
 
     Attributes:
         etag: of its content.
@@ -41,11 +41,11 @@ class File(Struct, frozen=True):
 
 
 class Assets:
-    """All files; they are read when the first is asked for, not when a worker starts."""
+    """All files; read at the first request for one of them, not at the start of a worker."""
 
     @cached_property
     def named(self) -> dict[str, File]:
-        """The files but the page, by name, with the folder that they are in."""
+        """All files except the page, by folder and name."""
         return {name: file_of(name, data) for name, data in self._read.items() if name != _PAGE}
 
     @cached_property
@@ -61,7 +61,7 @@ class Assets:
         """Return the page.
 
         Args:
-            base: leads from the page's address to ``/weir/console/``.
+            base: the relative URL from the page to ``/weir/console/``.
         """
         markup = self._read[_PAGE].replace(b"{base}", base.encode())
         return file_of(_PAGE, markup.replace(b"{version}", self.version.encode()))
@@ -80,7 +80,7 @@ def _files(folder: Traversable, path: str = "") -> Iterator[tuple[str, bytes]]:
 
 
 def file_of(name: str, data: bytes) -> File:
-    """Return a file with its type, by the end of its name."""
+    """Return a file; the end of its name decides its type."""
     etag = hashlib.sha256(data).hexdigest()[:_VERSION_DIGITS]
     kind = _TYPES[name.rpartition(".")[2]]
     return File(kind, etag, data, gzip.compress(data, mtime=0))

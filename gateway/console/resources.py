@@ -1,4 +1,4 @@
-"""`GET /weir/console` and below it: the page, and its files. No session or upstream is asked."""
+"""`GET /weir/console` and below: the page and its files, without any request to an upstream."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ConsolePage:
         self._assets = assets
 
     def on_get(self, req: Request, resp: Response, session: str = "") -> None:
-        """Answer the page, which finds its files wherever weir is mounted."""
+        """Answer with the page, which finds its files wherever weir is mounted."""
         resp.set_header("Content-Security-Policy", _POLICY)
         resp.set_header("Referrer-Policy", "no-referrer")
         _answer(req, resp, self._assets.page(base_of(_raw_path(req))), _CHECK_AGAIN)
@@ -51,7 +51,7 @@ class Asset:
         self._folder = folder
 
     def on_get(self, req: Request, resp: Response, version: str, name: str) -> None:
-        """Answer the file; a browser never has to ask for that version of it again."""
+        """Answer with the file; a browser never has to request this version of it again."""
         file = self._assets.named.get(self._folder + name)
         if file is None or version != self._assets.version:
             raise falcon.HTTPNotFound(description=f"the console has no file {req.path[:200]!r}")
@@ -59,15 +59,15 @@ class Asset:
 
 
 class Home:
-    """``GET /`` where weir is the server itself."""
+    """``GET /`` natively."""
 
     def on_get(self, req: Request, resp: Response) -> None:
-        """Lead to the page, also where a proxy has mounted weir under a path."""
+        """Redirect to the page, even if a proxy has mounted weir under a path."""
         raise falcon.HTTPTemporaryRedirect("weir/console")
 
 
 def base_of(path: str) -> str:
-    """Return what leads from an address of the page to ``/weir/console/``, as a relative URL.
+    """Return the relative URL from an address of the page to ``/weir/console/``.
 
     Args:
         path: of the request as it came; a slash at its end counts.

@@ -1,4 +1,4 @@
-"""The body of a request, read off the wire in pieces, at a least rate."""
+"""The body of a request, received in pieces, at a minimum rate."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _BYTES_A_RECEIVE = 512
 class RequestBody:
     """Reads one body.
 
-    The client may keep weir waiting for `SILENT_S`, and for a second more for each
-    `LEAST_BYTES_S` of the body that have come; the framing of chunks does not count. Neither does
-    the time in which weir does not wait for the client. Very many small chunks, and very small
-    pieces, go by the slow lane.
+    The client may let weir wait for `SILENT_S`, plus one second for each `LEAST_BYTES_S` bytes of
+    the body that have come. The framing of chunks does not count, and neither does time in which
+    weir does not wait for the client. Very many small chunks, and very small pieces, go through
+    the slow lane.
     """
 
     def __init__(self, wire: Wire, head: Head) -> None:
@@ -38,7 +38,7 @@ class RequestBody:
         self._beside_answer = False
 
     def go_on_beside_answer(self, patience_s: float | None) -> None:
-        """Let the body come while the answer leaves, with silences of up to `patience_s`."""
+        """Let the body arrive while the answer is sent, with pauses of up to `patience_s`."""
         self._patience_s, self._beside_answer = patience_s, True
 
     @property
@@ -48,18 +48,18 @@ class RequestBody:
 
     @property
     def framed_by(self) -> Header | None:
-        """The header that frames what is left of the body; None if there is no body."""
+        """The header that frames the rest of the body; None if there is no body."""
         if self._chunks is not None:
             return (b"Transfer-Encoding", b"chunked")
         return (b"Content-Length", b"%d" % self._left) if self._left else None
 
     @property
     def trailers(self) -> list[Header]:
-        """What followed the last chunk; known once the body has ended."""
+        """The headers after the last chunk; known once the body has ended."""
         return [] if self._chunks is None else self._chunks.trailers
 
     def await_first(self) -> None:
-        """Wait until something of the body has come.
+        """Wait until the first bytes of the body have come.
 
         Raises:
             ClientGone: the client left.
@@ -69,11 +69,11 @@ class RequestBody:
             self._receive()
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the body as it comes.
+        """Yield the body as it arrives.
 
         Raises:
-            ClientGone: the client left in the middle.
-            Refusal: what it sent is not HTTP, or came too slowly.
+            ClientGone: the client left before the end.
+            Refusal: the bytes are not HTTP, or came too slowly.
         """
         while not self.ended:
             piece = self._taken() if self._wire.ahead else b""
@@ -83,7 +83,7 @@ class RequestBody:
                 self._receive()
 
     def skip_what_has_come(self) -> bool:
-        """Skip what has been received already; tell whether that was the rest of the body."""
+        """Skip the received part of the body; return whether this was all the rest."""
         if self._beside_answer:
             return self.ended
         try:
@@ -116,7 +116,7 @@ class RequestBody:
         if self._receives > _FEW_RECEIVES + self._received_bytes // _BYTES_A_RECEIVE:
             self._wire.lane.gather()
             within_s -= time.monotonic() - began
-        if within_s <= 0:  # what comes byte by byte is never waited for
+        if within_s <= 0:  # also if the bytes come one by one, without a wait
             raise Refusal(408, f"the body arrives at less than {LEAST_BYTES_S} bytes a second")
         self._take_in(size, within_s)
         self._waited_s += time.monotonic() - began

@@ -1,4 +1,4 @@
-"""A body in chunks, decoded (RFC 9112, 7.1). No I/O: bytes in, the body's bytes out.
+"""Decodes a body in chunks (RFC 9112, 7.1). No I/O: bytes in, the body's bytes out.
 
 Each byte is looked at once, whatever the chunks' size. Chunk extensions are read and dropped.
 """
@@ -12,12 +12,12 @@ from gateway.proxy.failures import Refusal
 from gateway.proxy.headers import Header
 
 MANY_CHUNKS = 256
-"""So many are decoded in one go, in some 0.6 ms; the time goes by chunks and not by bytes."""
+"""How many chunks one call decodes, in about 0.6 ms: chunks cost time, not bytes."""
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*+;[\t -~\x80-\xff]*+)?\r\n")
 _LONGEST_SIZE_LINE = 4096
 _LONGEST_TRAILERS = 16 * 1024
 _END = b"\r\n"
-# They would change who asks, for what, or where the message ends (RFC 9110, 6.5.1).
+# These would change the sender, the target or the end of the message (RFC 9110, 6.5.1).
 _NO_TRAILERS = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"trailer", b"authorization", b"te"}
 )
@@ -29,22 +29,22 @@ class Chunks:
     Attributes:
         ended: the last chunk and the trailers have been read.
         crowded: the last call of `decode` stopped at `MANY_CHUNKS`.
-        trailers: what followed the last chunk.
+        trailers: the headers after the last chunk.
     """
 
     def __init__(self) -> None:
         self.ended = self.crowded = False
         self.trailers: list[Header] = []
-        self._left = 0  # of the chunk that is being read, with the CRLF behind it
+        self._left = 0  # bytes of the chunk that is being read, and of the CRLF after it
         self._last = False
 
     def decode(self, data: bytearray) -> bytes:
-        """Take chunks off the front of `data`, and return them decoded.
+        """Remove chunks from the front of `data`, and return them decoded.
 
-        One call takes what there is, and `MANY_CHUNKS` at most.
+        One call takes all complete bytes, but at most `MANY_CHUNKS` chunks.
 
         Raises:
-            Refusal: this is no body in chunks.
+            Refusal: `data` is not a body in chunks.
         """
         pieces: list[bytes | bytearray] = []
         at, more = 0, MANY_CHUNKS
@@ -70,7 +70,7 @@ class Chunks:
         return b"".join(pieces)
 
     def _take(self, data: bytearray, at: int, pieces: list[bytes | bytearray]) -> int:
-        """Take what there is of a chunk and of the CRLF behind it; return where that ends."""
+        """Take the available part of a chunk and of the CRLF after it; return its end."""
         payload = self._left - len(_END)
         if payload > 0:
             piece = data[at : at + payload]
@@ -86,7 +86,7 @@ class Chunks:
         return at
 
     def _end(self, data: bytearray, at: int) -> int:
-        """Read the trailers, once they are there; return where they end."""
+        """Read the trailers, once they are complete; return the position after them."""
         if data.startswith(_END, at):
             self.ended = True
             return at + len(_END)
@@ -105,6 +105,6 @@ class Chunks:
 
 
 def _check_size_line(data: bytearray, at: int) -> None:
-    """Refuse what can never become a size line."""
+    """Refuse bytes that can never become a size line."""
     if data.find(b"\n", at, at + _LONGEST_SIZE_LINE) >= 0 or len(data) - at > _LONGEST_SIZE_LINE:
         raise Refusal(400, "the body is malformed: a chunk has no size")

@@ -1,4 +1,4 @@
-"""Takes connections, and serves their requests one after the other."""
+"""Takes connections, and serves the requests of each one after another."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _RETRY_AFTER = "Retry-After: 1\r\n"
 
 
 class Door:
-    """The door of one worker.
+    """Serves the connections of one worker.
 
     Args:
         app: serves weir's own routes.
-        proxy: serves all others; None where weir is the server itself.
-        slots: of the connections.
-        trusted: proxies that may say where a request came from.
+        proxy: serves all others; None natively.
+        slots: registers the connections.
+        trusted: proxies whose statements about a request's origin count.
 
     Attributes:
         fresh: connections whose first request is not read yet.
         served: connections whose request is not answered yet.
-        closing: tells whether the worker ends: then each connection ends with its answer.
+        closing: returns whether the worker is ending: then each connection ends with its answer.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Door:
         self._lane = SlowLane()
 
     def serve(self, sock: socket.socket, address: str) -> None:
-        """Serve one connection to its end, and close it; an event stream goes on without this."""
+        """Serve a connection to its end, and close it; an event stream continues afterwards."""
         wire = Wire(sock, address, self.slots, self._lane)
         self.fresh.add(wire)
         try:
@@ -65,7 +65,7 @@ class Door:
         except (OSError, ClientGone):
             log.debug("the client of a connection has left")
         except (gevent.GreenletExit, SystemExit):
-            pass  # the worker stops: what was sent must not be followed by an error page
+            pass  # the worker stops: no error page may follow the bytes that were sent
         finally:
             self.fresh.discard(wire)
             if not wire.handed_over:
@@ -101,7 +101,7 @@ class Door:
             self.served.discard(wire)
 
     def _answer(self, request: Request) -> bool:
-        """Serve a request; return whether its connection may serve another one."""
+        """Serve a request; return whether its connection may serve another request."""
         keep_alive = request.keep_alive and not self.closing()
         path = request.path
         if self._proxy is not None:

@@ -1,15 +1,15 @@
-"""The head of a request, parsed. No I/O: bytes in, a `Head` or the reason against it out.
+"""Parses the head of a request. No I/O: bytes in; a `Head` out, or the reason for a refusal.
 
 1. A line ends with CRLF. A bare LF, a bare CR, a folded line and a blank before a colon are
    refused (RFC 9112, 2.2, 5.1, 5.2).
-2. A target has no blank and no control character. Bytes past ASCII, which curl sends for a
-   letter of the address, count as percent-encoded, as in an opencode.
-3. How long the body is, is said once: by one Content-Length, or by ``Transfer-Encoding: chunked``
-   alone. Both, two lengths, chunks in HTTP/1.0 and codings that do not end in chunks are refused
-   with 400, a further coding such as gzip with 501 (RFC 9112, 6.1 and 6.3).
-4. There is one Host and one Content-Type at most.
+2. A target has no blank and no control character. Bytes outside of ASCII, which curl sends for
+   such letters in an address, count as percent-encoded, as in opencode.
+3. The length of the body is given once: by one Content-Length, or by ``Transfer-Encoding:
+   chunked`` alone. Both together, two lengths, chunks in HTTP/1.0 and codings that do not end with
+   chunked are refused with 400, a further coding such as gzip with 501 (RFC 9112, 6.1 and 6.3).
+4. There is at most one Host and one Content-Type.
 
-A reason never repeats what the client sent: a head may hold a password.
+The reason never repeats what the client sent: a head may contain a password.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class Head(Struct, frozen=True):
 
     Attributes:
         method: as it came.
-        target: what the upstream is asked for, in ASCII: a path and a query, or ``*``.
+        target: to send to the upstream, in ASCII: a path and a query, or ``*``.
         headers: in order, spelt as they came.
         http11: the client speaks HTTP/1.1.
         keep_alive: the client may send another request on its connection.
-        length: of the body, as announced; 0 where there is none.
+        length: of the body, as announced; 0 if there is none.
         chunked: the body comes in chunks.
         expects_continue: the client waits for a 100 before it sends the body.
     """
@@ -71,11 +71,11 @@ def parse(data: bytes) -> Head:
     method, minor = match[1].decode("ascii"), int(match[3])
     headers = fields(rest + b"\r\n" if rest else b"")
     http11 = minor >= 1
-    # One look at all names; there may be thousands of them.
-    told = [header for header in headers if header[0].lower() in _TELLING]
-    _check_single(told)
-    length, chunked = _framing(told, http11)
-    said = tokens(told, b"connection")
+    # One pass over all names, since there may be thousands.
+    relevant = [header for header in headers if header[0].lower() in _TELLING]
+    _check_single(relevant)
+    length, chunked = _framing(relevant, http11)
+    said = tokens(relevant, b"connection")
     stays = b"close" not in said and (http11 or b"keep-alive" in said)
     return Head(
         method=method,
@@ -85,7 +85,7 @@ def parse(data: bytes) -> Head:
         keep_alive=stays and method != "CONNECT",
         length=length,
         chunked=chunked,
-        expects_continue=_expects_continue(told) and http11,
+        expects_continue=_expects_continue(relevant) and http11,
     )
 
 

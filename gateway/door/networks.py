@@ -1,4 +1,4 @@
-"""The addresses of proxies that may say where a request came from."""
+"""The addresses of proxies whose statements about a request's origin count."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ _MOST_HOPS = 16
 
 
 class Networks(Struct, frozen=True):
-    """Some networks."""
+    """A set of networks."""
 
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
 
     @classmethod
     def parse(cls, value: str) -> Networks:
-        """Read addresses and networks, separated by commas.
+        """Parse addresses and networks, separated by commas.
 
         Raises:
-            ValueError: one is neither.
+            ValueError: an item is neither.
         """
         words = [word.strip() for word in value.split(",")]
         return cls(tuple(ipaddress.ip_network(word) for word in words))
@@ -29,11 +29,11 @@ class Networks(Struct, frozen=True):
         return parsed is not None and any(parsed in network for network in self.networks)
 
     def origin(self, peer: str, came_by: str) -> str:
-        """Return the address where a request came from, as far as trusted proxies report it.
+        """Return the address from which a request came, as far as trusted proxies report it.
 
-        Each proxy adds the address of its own peer at the end of the list. The first address from
-        the end that is no trusted proxy is the client's; what stands before it, the client may
-        have made up.
+        Each proxy appends the address of its own peer to the list. The first address from the end
+        that is not a trusted proxy is the client's. The client may have made up the addresses
+        before it.
 
         Args:
             peer: the other end of the connection.
@@ -54,12 +54,12 @@ class Networks(Struct, frozen=True):
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Read an address; None for anything else, such as the client of a Unix socket."""
+    """Parse an address; None for anything else, such as the client of a Unix socket."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return None
-    # A socket that is bound to `::` gives the address of an IPv4 peer in this form.
+    # A socket bound to `::` reports the address of an IPv4 peer in this form.
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
     return mapped or parsed
 

@@ -18,9 +18,9 @@ from gateway.proxy.headers import Header
 from gateway.streams.stream import Stream
 
 WIRE = "weir.wire"
-"""Where an environ has the connection of its request."""
+"""The key of an environ for the connection of its request."""
 RAW_PATH = "weir.path"
-"""Where an environ has the path as sent: a slash at its end matters to relative URLs."""
+"""The key of an environ for the path as sent: a slash at its end matters to relative URLs."""
 
 log = logging.getLogger("weir.gateway")
 
@@ -28,11 +28,11 @@ Environ = dict[str, Any]
 
 
 class WsgiAnswer:
-    """Answers one request, as WSGI has it.
+    """Answers one request by the rules of WSGI.
 
     Args:
         request: to be answered.
-        keep_alive: the connection may serve another one.
+        keep_alive: the connection may serve another request.
     """
 
     def __init__(self, request: Request, keep_alive: bool) -> None:
@@ -42,7 +42,7 @@ class WsgiAnswer:
         self._headers: list[Header] = []
 
     def run(self, app: WSGIApplication, environ: Environ) -> bool:
-        """Have `app` answer; return whether the connection may serve another request."""
+        """Let `app` answer; return whether the connection may serve another request."""
         body = app(environ, self._start)
         del environ
         self._request.forget_head()
@@ -81,11 +81,11 @@ class WsgiAnswer:
         self._send(self._head())
 
     def _head(self) -> bytes:
-        """Return the head of the answer, unless it has been sent."""
+        """Return the head of the answer, empty if it has been sent."""
         if self._framing.begun:
             return b""
         if not self._request.body.skip_what_has_come():
-            # What is left of the body is not wanted, and nothing behind it can be made out.
+            # The rest of the body is not read, so the begin of the next request cannot be found.
             self._framing.keep_alive = False
         code, _, reason = self._status.partition(" ")
         headers = [*self._headers, (b"Date", formatdate(usegmt=True).encode())]
@@ -97,13 +97,13 @@ class WsgiAnswer:
 
 
 def serve(app: WSGIApplication, request: Request, path: str, keep_alive: bool) -> bool:
-    """Serve one request; return whether its connection may serve another one.
+    """Serve one request; return whether its connection may serve another request.
 
     Args:
         app: the WSGI application.
         request: to be served.
         path: of the request, percent-encoded.
-        keep_alive: the connection may serve another one.
+        keep_alive: the connection may serve another request.
     """
     answer = WsgiAnswer(request, keep_alive)
     try:
@@ -124,8 +124,8 @@ def serve(app: WSGIApplication, request: Request, path: str, keep_alive: bool) -
 def environ_of(request: Request, path: str) -> Environ:
     """Return the environ of a request.
 
-    A header with an underscore in its name has no place there: it would pass for the header with
-    a hyphen.
+    A header with an underscore in its name is left out: the application would take it for the
+    header with a hyphen.
     """
     environ: Environ = {
         "REQUEST_METHOD": request.method,
@@ -162,7 +162,7 @@ def _header(name: str, value: str) -> Header:
     """Encode a header of an answer.
 
     Raises:
-        ValueError: it would not be one header.
+        ValueError: it contains a line break.
     """
     if "\n" in value or "\r" in value:
         raise ValueError(f"the header {name} of an answer has a line break")

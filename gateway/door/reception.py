@@ -1,4 +1,4 @@
-"""Receives the head of a request: within a size and a time, each byte looked at once."""
+"""Receives the head of a request: within a size and a time, with one look at each byte."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gateway.proxy.failures import Refusal
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 2000
-"""As many as Node takes; Bun takes 200. Each keeps the loop for 5 µs."""
+"""As many as Node accepts; Bun accepts 200. Each header takes 5 µs of the loop."""
 IDLE_S = 75.0
 HEAD_WITHIN_S = 10.0
 _AT_ONCE = 8192
@@ -26,11 +26,11 @@ _BARE_LF = re.compile(rb"(?<!\r)\n")
 def receive_head(wire: Wire) -> Head | None:
     """Wait for the next request of a connection, and return its head.
 
-    Returns None where the client sends no further request. A request that was sent before the
-    answer to the one before it, and one with very many headers, goes by the slow lane.
+    Returns None if the client sends no further request. A request that was sent before the
+    previous answer, and a request with very many headers, goes through the slow lane.
 
     Raises:
-        Refusal: what the client sends is no head, is too long, or came too slowly.
+        Refusal: the bytes are not a head, are too many, or came too slowly.
         OSError: the connection is broken.
     """
     ahead, follows = wire.ahead, bool(wire.ahead)
@@ -43,7 +43,7 @@ def receive_head(wire: Wire) -> Head | None:
         if pieces > _FEW_PIECES + searched // _BYTES_A_PIECE:
             wire.lane.gather()
         within_s = IDLE_S if until is None else until - time.monotonic()
-        if within_s <= 0:  # what comes byte by byte is never waited for
+        if within_s <= 0:  # also if the bytes come one by one, without a wait
             raise Refusal(408, f"the head has not arrived within {HEAD_WITHIN_S:g} s")
         try:
             data = wire.receive(_AT_ONCE, within_s)
@@ -70,7 +70,7 @@ def receive_head(wire: Wire) -> Head | None:
 
 
 def _check(ahead: bytearray, searched: int) -> None:
-    """Refuse what can become no head any more."""
+    """Refuse bytes that can never become a head."""
     if len(ahead) > MAX_HEAD_BYTES:
         long_line = ahead.find(b"\r\n", 0, MAX_HEAD_BYTES) < 0
         what, status = ("request line", 414) if long_line else ("head", 431)

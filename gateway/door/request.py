@@ -1,4 +1,4 @@
-"""A request as the proxy and weir's own routes get it."""
+"""A request, in the form for the proxy and for weir's own routes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Request:
     Args:
         head: of the request.
         wire: the connection it came on.
-        trusted: the peer is a proxy that may say where the request came from.
+        trusted: the peer is a proxy whose statements about the request's origin count.
 
     Attributes:
         method: as it came.
-        path: without the query, which may hold a secret; percent-encoded.
+        path: percent-encoded, without the query, which may contain a secret.
         query: without the question mark.
         target: the path and the query, as the client sent them.
         headers: in order, spelt as they came.
@@ -26,7 +26,7 @@ class Request:
         keep_alive: the client may send another request on its connection.
         expects_continue: the client waits for a 100 before it sends the body.
         client: the client's address.
-        trusted: the peer is a proxy that may say where the request came from.
+        trusted: the peer is a proxy whose statements about the request's origin count.
         wire: the connection.
         body: yet to be read.
         framed_by: the header that frames the body, None if there is no body.
@@ -49,14 +49,14 @@ class Request:
         self.framed_by = self.body.framed_by
 
     def header(self, name: bytes) -> str:
-        """Return the first value of the header `name`, in lower case; or an empty text."""
+        """Return the first value of the header `name` (in lower case), empty if there is none."""
         return b"".join(values(self.headers, name)[:1]).decode("latin-1")
 
     def forget_head(self) -> None:
-        """Free what only the begin of an answer needs: a stream may go on for days."""
+        """Free the data that only the begin of an answer needs: a stream may last for days."""
         self.target, self.query, self.headers = b"", "", []
 
     @property
     def trailers(self) -> list[Header]:
-        """What followed the last chunk; known once the body has been read."""
+        """The headers after the last chunk; known once the body has been read."""
         return self.body.trailers

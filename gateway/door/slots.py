@@ -1,13 +1,13 @@
-"""Knows the connections that wait for their client, and ends some when room is short.
+"""Registers the connections that wait for their client, and ends some if there are too many.
 
 1. A connection waits for its client in one of two ways. It is *idle* while it waits for a head,
-   *stuck* while a request waits for more of its body or for the client to take its answer. Event
-   streams are neither: `gateway.streams.shedding` looks after them.
+   and *stuck* while a request waits for more of its body, or for the client to take its answer.
+   Event streams are neither: `gateway.streams.shedding` checks them.
 2. Every wait has an end. `sweep` ends the waits that are over.
 3. The number of idle connections is bounded, and some places are kept free. Past the bound, the
-   connections that have waited longest are ended, first those of the address that has most of
-   them waiting. A new connection is spared for `GRACE_S`.
-4. The number of requests served at once is bounded; past the bound a stuck request is ended, or
+   connections that have waited longest are ended, first those of the address with most waiting
+   connections. A new connection is spared for `GRACE_S`.
+4. The number of requests served at once is bounded. Past the bound a stuck request is ended, or
    the new request is refused. Probes are always served.
 5. Few connections are ended at once: each end costs the loop as much as a request, and all other
    work waits meanwhile.
@@ -30,7 +30,7 @@ _MOST_KEPT = 64
 
 
 class Holder(Protocol):
-    """A connection, as far as slots need to know it.
+    """The interface of a connection.
 
     Attributes:
         address: of the client; clients behind one proxy share it.
@@ -39,19 +39,19 @@ class Holder(Protocol):
     address: str
 
     def has_unread(self) -> bool:
-        """Tell whether the client has sent something that is not received yet."""
+        """Return whether the client has sent bytes that are not received yet."""
 
     def give_up(self, wait: Wait, why: str) -> None:
         """End one of the connection's waits. Does not block."""
 
 
 class Wait:
-    """A wait of a connection for its client; one object serves one wait after the other.
+    """A wait of a connection for its client; the object is used again for the next wait.
 
     Attributes:
         holder: the connection.
         since: when the present wait began.
-        until: when it is to end.
+        until: when the present wait has to end.
     """
 
     __slots__ = ("holder", "since", "until")
@@ -62,7 +62,7 @@ class Wait:
 
 
 class _Queue:
-    """Waits by address, those that have lasted longest first."""
+    """Waits by address, the longest first."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -97,12 +97,12 @@ class Slots:
 
     Args:
         connections: how many there may be.
-        requests: how many may be served at once, event streams not counted; and how many may be
-            idle.
+        requests: how many may be served at once, without event streams; also how many connections
+            may be idle.
 
     Attributes:
         on_room: called each time a connection has ended; must not block.
-        closing: connections that are answered, and read from until their client has noticed.
+        closing: answered connections that are read from until their client has closed them.
     """
 
     def __init__(self, connections: int, requests: int) -> None:
@@ -117,18 +117,18 @@ class Slots:
         self._idle, self._stuck = _Queue(), _Queue()
 
     def come(self) -> None:
-        """Note a new connection; where it takes one of the last free places, make room."""
+        """Register a new connection; if few places are free, make room."""
         self._open += 1
         self.make_room()
 
     def leave(self, holder: Holder) -> None:
-        """Note that a connection has ended."""
+        """Remove a connection that has ended."""
         self._open -= 1
         self._ending.discard(holder)
         self._room()
 
     def leave_unserved(self) -> None:
-        """Note that a connection has ended that was not served."""
+        """Remove a connection that has ended without being served."""
         self._open -= 1
         self._room()
 
@@ -138,11 +138,11 @@ class Slots:
 
     @property
     def full(self) -> bool:
-        """Whether there are as many connections as there may be."""
+        """Whether there are as many connections as allowed."""
         return self._open >= self._connections
 
     def wait(self, one: Wait, within_s: float, idle: bool) -> None:
-        """Note that a connection waits for its client from now on, for so long at most."""
+        """Register that a connection waits for its client, at most for `within_s`."""
         one.since = time.monotonic()
         one.until = one.since + within_s
         (self._idle if idle else self._stuck).add(one)
@@ -152,10 +152,10 @@ class Slots:
         (self._idle if idle else self._stuck).remove(one)
 
     def begin(self, is_probe: bool) -> None:
-        """Note that a request is served from now on.
+        """Note that a request is being served.
 
         Raises:
-            Refusal: so many are served already, and each of them is at work.
+            Refusal: too many requests are being served, and none of them is stuck.
         """
         if not is_probe and self._served >= self._requests and not self._let_go(self._stuck):
             raise Refusal(
@@ -164,11 +164,11 @@ class Slots:
         self._served += 1
 
     def end(self) -> None:
-        """Note that a request is served no more."""
+        """Note that a request is no longer being served."""
         self._served -= 1
 
     def unread(self) -> bool:
-        """Tell whether a client has sent a request, or some of one, that is not received yet."""
+        """Return whether a client has sent a part of a request that is not received yet."""
         return any(one.holder.has_unread() for one in self._idle)
 
     @contextmanager
@@ -181,7 +181,7 @@ class Slots:
             self.closing -= 1
 
     def make_room(self) -> None:
-        """End waits until there is room, as far as they have lasted long enough."""
+        """End waits that have lasted long enough, until there is room."""
         short = self._open - len(self._ending) + self._kept - self._connections
         short = min(max(short, self._idle.count - self._most_idle), _MOST_AT_ONCE)
         while short > 0 and (self._let_go(self._idle) or self._let_go(self._stuck)):

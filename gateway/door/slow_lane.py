@@ -1,4 +1,4 @@
-"""A queue for clients that cost the loop more time than others do."""
+"""A queue for clients that cost the loop more time than others."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from gateway.proxy.failures import Refusal
 PIPELINED_S = CROWDED_S = 0.005
 MANY_LINES = 200
 LINE_S = 10e-6
-"""What a header costs by the time it has reached the upstream, twice."""
+"""Twice the time that a header costs on its whole way to the upstream."""
 _MOST_WAIT = 64
 _GATHERS_A_SECOND = 500
 _GATHER_S, _LONGEST_GATHER_S = 0.05, 2.0
 
 
 class SlowLane:
-    """Lets one request after the other through, each after a pause.
+    """Lets requests through one after another, each after a pause.
 
-    A head of 2,000 headers keeps the loop for 11 ms, 64 KB of 1-byte chunks keep it for 25 ms,
-    and a client that sends its requests in one go never waits for an answer. Pauses leave the
-    better part of the time to all others, however many such clients there are.
+    A head of 2,000 headers takes 11 ms of the loop, 64 KB of 1-byte chunks take 25 ms, and a
+    client that sends its requests without waiting for answers never pauses. The pauses leave most
+    of the time to all others, however many such clients there are.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class SlowLane:
         """Block until it is the caller's turn, and for `pause_s` more.
 
         Raises:
-            Refusal: too many wait already.
+            Refusal: too many callers are waiting already.
         """
         if self._waiting >= _MOST_WAIT:
             raise Refusal(
@@ -50,11 +50,11 @@ class SlowLane:
             self._waiting -= 1
 
     def gather(self) -> None:
-        """Block while more comes from a client that sends in very small pieces.
+        """Block while more bytes come from a client that sends very small pieces.
 
-        A receive costs the same for 1 byte as for thousands. All such clients together share
-        `_GATHERS_A_SECOND` receives, each at a time of its own: thousands that wake at the same
-        time would keep the loop for as long as all their receives take.
+        A receive costs the same for 1 byte as for thousands. All such clients share
+        `_GATHERS_A_SECOND` receives, each at a time of its own: if thousands woke up at the same
+        time, all their receives would block the loop.
         """
         now = time.monotonic()
         next_at = max(self._next_receive_at + 1 / _GATHERS_A_SECOND, now + _GATHER_S)

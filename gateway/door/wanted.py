@@ -18,7 +18,7 @@ class Wanted:
     """The body of one request.
 
     Args:
-        request: whose body it is.
+        request: the request.
     """
 
     def __init__(self, request: Request) -> None:
@@ -35,22 +35,22 @@ class Wanted:
         return not self._ahead and self._request.body.ended
 
     def go_on_beside_answer(self, patience_s: float | None) -> None:
-        """Let the body come while the answer leaves, for as long as the client likes.
+        """Let the body arrive while the answer is sent, without a limit on the whole time.
 
         Args:
-            patience_s: how long the client may send nothing; None: no longer than with any body.
+            patience_s: how long the client may send nothing; None: as long as in any body.
         """
         self._within_s = math.inf
         self._request.body.go_on_beside_answer(patience_s)
 
     def read(self, size: int) -> bytes:
-        """Return what has come, up to `size` bytes; b"" at the end of the body.
+        """Return the bytes that have come, up to `size`; b"" at the end of the body.
 
-        It does not wait for all of `size`: what has come counts against a bound at once.
+        It does not wait for `size` bytes, so that received bytes count against a bound at once.
 
         Raises:
-            ClientGone: the client left in the middle.
-            Refusal: what it sent is not HTTP, or came too slowly.
+            ClientGone: the client left before the end.
+            Refusal: the bytes are not HTTP, or came too slowly.
         """
         if self._pieces is None:
             self._pieces = self._begin()

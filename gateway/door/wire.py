@@ -1,4 +1,4 @@
-"""One client's connection: receives and sends, and every wait has an end."""
+"""One client's connection: receives and sends, with a limit on every wait."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Wire:
     Args:
         sock: gevent's socket.
         address: of the client.
-        slots: where the waits are noted.
-        lane: of the worker.
+        slots: where the waits are registered.
+        lane: the slow lane of the worker.
 
     Attributes:
-        lane: where this connection waits if its client sends very much in very small pieces.
-        ahead: bytes that were received and not taken yet.
-        handed_over: the greenlet that accepted the connection does not serve it any more.
+        lane: as given.
+        ahead: bytes that were received and not used yet.
+        handed_over: the greenlet that accepted the connection no longer serves it.
     """
 
     def __init__(self, sock: socket.socket, address: str, slots: Slots, lane: SlowLane) -> None:
@@ -49,13 +49,13 @@ class Wire:
         self.ahead = bytearray()
         self.handed_over = False
         self._slots = slots
-        self._serving = False  # a request is being served: this connection waits for no head
+        self._serving = False  # a request is being served, so this connection waits for no head
         self._streams = False
         self._receiving, self._sending = Wait(self), Wait(self)
         self._why: str | None = None
 
     def receive(self, size: int, within_s: float) -> bytes:
-        """Wait for the client to send something; b"" is the end of the connection.
+        """Wait for bytes from the client; b"" is the end of the connection.
 
         Raises:
             GivenUp: it took too long, or the place was needed.
@@ -83,7 +83,7 @@ class Wire:
             self.send_last(data)
 
     def send_last(self, data: bytes | bytearray | memoryview) -> None:
-        """Send the last of an answer: of an event stream, too, this wait is one of the slots'.
+        """Send the end of an answer; the slots register this wait even for an event stream.
 
         Raises:
             ClientGone: as for `send`.
@@ -95,25 +95,25 @@ class Wire:
             self._slots.go_on(self._sending, idle=False)
 
     def begin_request(self, is_probe: bool) -> None:
-        """Note that a request is served from now on.
+        """Note that a request is being served.
 
         Raises:
-            Refusal: this worker serves as many as it may.
+            Refusal: this worker serves as many requests as allowed.
         """
         self._slots.begin(is_probe)
         self._serving = True
 
     def become_stream(self) -> None:
-        """Note that this is an event stream; `gateway.streams.shedding` bounds its waits."""
+        """Note that this is an event stream; `gateway.streams.shedding` limits its waits."""
         self._slots.end()
         self._streams = True
 
     def hand_over(self) -> None:
-        """Note that the event stream goes on without the greenlet of its request."""
+        """Note that the event stream continues without the greenlet of its request."""
         self.handed_over = True
 
     def end_request(self) -> None:
-        """Note that the request is served no more."""
+        """Note that the request is no longer being served."""
         if self.handed_over:
             return
         if not self._streams:
@@ -127,20 +127,21 @@ class Wire:
             raise ClientGone from error
 
     def has_unread(self) -> bool:
-        """Tell whether the client has sent something that is not received yet."""
+        """Return whether the client has sent bytes that are not received yet."""
         try:
             return bool(peek(self.sock.fileno()))
         except OSError:
-            return False  # nothing has come, or nothing ever will
+            return False  # nothing has come, or nothing will come
 
     def give_up(self, wait: Wait, why: str) -> None:
         """End a wait of this connection; does not block."""
         self._why = why
         with contextlib.suppress(OSError):
-            # The plain socket: a TLS socket would say goodbye first, and wait for the answer.
+            # The plain socket: a TLS socket would send a closing alert first, and wait for the
+            # answer.
             plain = _socket.socket(fileno=self.sock.fileno())
             try:
-                # Where a wait for more ends, an answer can still say so.
+                # If a wait for more of a request ends, an answer can still report it.
                 both = wait is self._sending
                 plain.shutdown(socket.SHUT_RDWR if both else socket.SHUT_RD)
             finally:
@@ -153,10 +154,11 @@ class Wire:
             self.sock.close()
 
     def close_gently(self) -> None:
-        """Send the end, and close once the client has: a reset could overtake the answer.
+        """Shut down the sending side, and close once the client has closed.
 
-        The client may go on sending for a while, within bounds. All connections that close in this
-        way share a thousand receives a second, so that they do not slow down other clients.
+        To close at once could reset the connection, and the reset could overtake the answer. The
+        client may send more for a while, within bounds. All connections that close in this way
+        share a thousand receives a second, so that they do not slow down other clients.
         """
         until, left = time.monotonic() + _LINGER_S, _LINGER_BYTES
         with contextlib.suppress(OSError, ClientGone), self._slots.closing_gently():
@@ -169,7 +171,7 @@ class Wire:
                 gevent.sleep(min(time_s, _LINGER_PAUSE_S * self._slots.closing))
 
     def reset(self) -> None:
-        """Reset the connection, so that the client does not take a part for the whole answer."""
+        """Reset the connection, so that the client does not take a part for a whole answer."""
         with contextlib.suppress(OSError):
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.sock.close()

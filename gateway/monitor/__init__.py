@@ -1,1 +1,1 @@
-"""What a gateway reports of itself: status, metrics, history and readiness."""
+"""A gateway's reports about itself: status, metrics, history and readiness."""

@@ -1,4 +1,4 @@
-"""A worker's counts about the user's own agents."""
+"""A worker's counters for the user's own agents."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Protocol
 
 
 class Taking(Protocol):
-    """A request that brings lines."""
+    """A request that brings lines of an agent."""
 
     @property
     def unacknowledged(self) -> int:
-        """Bytes of its lines that were read, and are not acknowledged yet."""
+        """Bytes of its lines that were read and are not acknowledged yet."""
 
 
 class AgentCounts:
-    """Counts lines.
+    """Counts lines of agents.
 
     Attributes:
-        lines: that were acknowledged, the refused included.
+        lines: acknowledged lines, including the refused ones.
         refused: by reason.
         taking: the requests that bring lines now.
     """
@@ -30,5 +30,5 @@ class AgentCounts:
 
     @property
     def unacknowledged(self) -> int:
-        """Bytes that were read of all requests, and are not acknowledged yet."""
+        """Bytes that were read in all requests, and are not acknowledged yet."""
         return sum(one.unacknowledged for one in self.taking)

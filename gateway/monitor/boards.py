@@ -8,13 +8,13 @@ from gateway.streams.resets import Grid
 
 
 class Boards:
-    """All of it. Pages that no worker has written to take no memory.
+    """All shared memory. Pages that no worker has written to take no memory.
 
     Args:
-        seats: how many workers there may be at once, those that end included.
+        seats: how many workers there may be at once, including workers that are ending.
 
     Attributes:
-        status: what each worker is like.
+        status: the status of each worker.
         departures: the readers of each worker that ended last.
         history: the figures of the last quarter of an hour.
         resets: requests to reset a reader of another worker.
@@ -30,5 +30,5 @@ class Boards:
         return len(self.status)
 
     def vacate(self, seat: int) -> None:
-        """Note that the worker of a seat is gone; what it posted stays."""
+        """Note that the worker at a seat has ended; its posts stay."""
         self.status.vacate(seat)

@@ -23,19 +23,19 @@ _decode = msgspec.msgpack.Decoder(Post).decode
 
 
 class Bulletin:
-    """One worker's use of the scoreboard.
+    """Access of one worker to the scoreboard.
 
-    A worker that reports counts posts its own first and then reads the board. So counts that were
-    reported stay on the board even if the worker is killed right after: sums never decrease.
+    A worker that reports counters first posts its own and then reads the board. So reported
+    counters stay on the board even if the worker is killed right after: sums never decrease.
 
     Args:
         board: where all workers post.
-        observer: sees this one.
+        observer: collects this worker's figures.
 
     Attributes:
-        seat: of this one.
-        left_open: streams that the worker before on this seat had open when it was killed, as far
-            as it had posted them.
+        seat: of this worker.
+        left_open: streams that the previous worker at this seat had open when it was killed, as
+            far as it had posted them.
     """
 
     def __init__(self, board: Scoreboard, observer: Observer) -> None:
@@ -47,13 +47,13 @@ class Bulletin:
         self.left_open = before.status.laggards if before else []
 
     def run(self) -> None:
-        """Post for ever; a greenlet of its own."""
+        """Post for ever, in a greenlet of its own."""
         while True:
             self.post()
             gevent.sleep(BEAT_S)
 
     def post(self) -> None:
-        """Look at the worker, and post it; of its readers as many as there is room for."""
+        """Collect this worker's figures and post them, with as many readers as fit."""
         post = Post(time.monotonic(), self._observer.look(), self._carried)
         while not self._posted(post):
             laggards = post.status.laggards
@@ -64,22 +64,22 @@ class Bulletin:
             post = replace(post, status=fewer)
 
     def workers(self) -> list[Post]:
-        """Return what each worker that lives said last."""
+        """Return the last post of each living worker."""
         seats = filter(self._board.occupied, range(len(self._board)))
         return [post for post in map(self._read, seats) if post is not None]
 
     def origins(self) -> set[str]:
-        """Return the web pages that the upstream allows, as all workers have learnt."""
+        """Return the origins that the upstream allows, as far as any worker knows."""
         return {origin for post in self.workers() for origin in post.status.origins}
 
     def counted(self) -> Counts:
-        """Return what was counted by all workers, those that are gone included."""
+        """Return the counters of all workers together, including ended ones."""
         seats = range(len(self._board))
         gone = (not self._board.occupied(seat) for seat in seats)
         return sum(map(self._counted_at, seats, gone), Counts())
 
     def _counted_at(self, seat: int, gone: bool) -> Counts:
-        """Return what was counted at a seat; what a worker left open when it went has ended."""
+        """Return the counters of a seat; streams that an ended worker left open count as ended."""
         post = self._read(seat)
         if post is None:
             return Counts()
@@ -98,6 +98,6 @@ class Bulletin:
         try:
             return _decode(data) if data else None
         except msgspec.MsgspecError as error:
-            # A worker of another version, before or after a reload, may count other things.
+            # A worker of another version, before or after a reload, may have other counters.
             log.debug("seat %d of the scoreboard cannot be read: %s", seat, error)
             return None

@@ -11,18 +11,18 @@ from gateway.monitor.status import Fill, Post
 
 HEARTBEAT_AGE_S = 2.5
 LOOP_LAG_S = 2.0
-# A log at its bound is full, and well. One event larger than all of it still has to pass.
+# A log at its bound is normal. One event larger than the whole log must still pass.
 FILL = 2.0
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """One thing that has to hold.
+    """One condition of readiness.
 
     Attributes:
-        name: what is measured, with its unit.
-        value: as measured, None where there is nothing to measure yet.
-        threshold: the most that is allowed, None where there is no such bound.
-        reason: what is the case, to a person.
+        name: the measured value, with its unit.
+        value: as measured, None if there is nothing to measure yet.
+        threshold: the largest allowed value, None if there is no such limit.
+        reason: the state in words.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Check(Struct, frozen=True, kw_only=True):
 
 
 class Heard(Struct, frozen=True, order=True):
-    """How long ago a source was heard, and by which worker."""
+    """How long ago the last frame of a source came, and to which worker."""
 
     age_s: float
     worker: int
@@ -43,8 +43,8 @@ def heartbeats(heard: Mapping[str, Heard], buses: int) -> Iterator[Check]:
     """Yield a check for each source.
 
     Args:
-        heard: each source, by the worker that heard it least lately.
-        buses: how many sources there have to be; a source that another has replaced may be silent.
+        heard: for each source, the worker to which no frame has come for longest.
+        buses: how many sources there have to be; a source that was replaced may be silent.
     """
     for number, (source, last) in enumerate(sorted(heard.items(), key=itemgetter(1))):
         age_s = last.age_s
@@ -60,7 +60,7 @@ def heartbeats(heard: Mapping[str, Heard], buses: int) -> Iterator[Check]:
 
 
 def turns(post: Post, now: float) -> bool:
-    """Tell whether a worker is still heard, by what it said last."""
+    """Return whether a worker's loop still turns, judging by its last post."""
     return post.overdue_s(now) <= LOOP_LAG_S
 
 
@@ -68,7 +68,7 @@ def loop_lag(post: Post, now: float) -> Check:
     """Check that a worker's loop turns.
 
     Args:
-        post: what it said last.
+        post: the worker's last post.
         now: `time.monotonic()`.
     """
     worker, overdue_s = post.status, post.overdue_s(now)

@@ -1,4 +1,4 @@
-"""Runs every readiness check: can this gateway deliver events and run turns, and if not, why."""
+"""Runs every readiness check: whether this gateway can deliver events and run turns."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from gateway.monitor.status import Post
 
 
 class ProcessorStatus(Struct, frozen=True):
-    """The processor of a bus, as it was last heard.
+    """The state of a processor, by its last report.
 
     Attributes:
-        answering: it was lately.
-        age_s: how long ago, None if it never was.
-        upstream: what it then knew of its upstream, None where it reads none.
-        agents: that it then had; None where it reads an upstream, or does not answer.
+        answering: the last report is recent.
+        age_s: age of the last report, None if there is none.
+        upstream: what it said about its upstream, None if it reads none.
+        agents: what it said about agents; None if it reads an upstream, or does not answer.
     """
 
     bus: str
@@ -36,11 +36,11 @@ class ProcessorStatus(Struct, frozen=True):
 
 
 class Diagnosis(Struct, frozen=True):
-    """What a checkup finds.
+    """The result of a checkup.
 
     Attributes:
-        reasons: of all that fails, in words.
-        upstream: of the first processor.
+        reasons: of all failed checks, in words.
+        upstream: what the first processor said about its upstream.
     """
 
     ready: bool
@@ -51,12 +51,12 @@ class Diagnosis(Struct, frozen=True):
 
 
 class Checkup:
-    """Makes the checks anew at each request, from what this worker knows; sends no request itself.
+    """Runs the checks at each request with data that this worker has; sends no request itself.
 
     Args:
-        memories: what the processor of each bus said; of each there has to be a source.
-        feeds: hear the sources.
-        bulletin: tells of all workers.
+        memories: the last report of each processor; for each there has to be a source.
+        feeds: receive the sources' frames.
+        bulletin: has the posts of all workers.
     """
 
     def __init__(
@@ -67,9 +67,9 @@ class Checkup:
         self._bulletin = bulletin
 
     def diagnosis(self) -> Diagnosis:
-        """Make all checks."""
+        """Run all checks."""
         made = self._checks()
-        # A reason that two checks give is reported once.
+        # If two checks have the same reason, it is reported once.
         reasons = list(dict.fromkeys(check.reason for check in made if not check.ok))
         return Diagnosis(
             ready=not reasons,
@@ -91,7 +91,7 @@ class Checkup:
         return made
 
     def _of_processors(self) -> Iterator[Check]:
-        """Yield what the processors say; where there are several, by the names of their buses."""
+        """Yield the checks of the processors; several processors are named by their buses."""
         alone = len(self._memories) == 1
         for memory in self._memories:
             for check in memory.checks():
@@ -99,13 +99,13 @@ class Checkup:
                 yield check if alone else replace(check, reason=words)
 
     def _heard(self, posts: list[Post], now: float) -> dict[str, Heard]:
-        """Return how long ago each source was heard, by the worker that waits for it longest.
+        """For each source, return the age of its last frame, at the worker where it is oldest.
 
-        One that has not heard it at all waits since its start. What a worker that stands still
-        has heard does not matter any more.
+        At a worker that has received no frame of the source, the age counts from the worker's
+        start. Workers whose loop stands still are left out.
         """
         here = {name: now - state.alive_at for name, state in self._feeds.sources.items()}
-        ages = {post.status.worker: _told(post) for post in posts} | {self._bulletin.seat: here}
+        ages = {post.status.worker: _ages(post) for post in posts} | {self._bulletin.seat: here}
         uptimes = {post.status.worker: post.status.uptime_s for post in posts}
         return {
             source: max(
@@ -122,5 +122,5 @@ def _status(memory: ReadinessMemory) -> ProcessorStatus:
     return ProcessorStatus(memory.bus, memory.answering, rounded, memory.upstream, memory.agents)
 
 
-def _told(post: Post) -> dict[str, float]:
+def _ages(post: Post) -> dict[str, float]:
     return {row.source: row.heartbeat_age_s for row in post.status.sources}

@@ -32,12 +32,12 @@ def gauge(name: str, help_text: str, values: Samples | float) -> Family:
 
 
 def by(label: str, values: Mapping[str, float]) -> Samples:
-    """Return a sample for each value, its key being that of `label`."""
+    """Return a sample for each value; its key becomes the value of `label`."""
     return [({label: key}, value) for key, value in values.items()]
 
 
 def exposition(families: Iterable[Family]) -> bytes:
-    """Return the page; a metric without a sample is described all the same."""
+    """Return the page; a metric without samples is described too."""
     lines: list[str] = []
     for family in families:
         lines.append(f"# HELP {family.name} {_escaped(family.help_text)}")

@@ -1,9 +1,8 @@
-"""The last quarter of an hour in figures, one row a second, in memory that all workers share.
+"""The figures of the last quarter of an hour, one row a second, in memory that all workers share.
 
-gunicorn's master makes the ring before it forks, so the ring outlives every worker. Each second
-one worker writes the row: the first whose turn comes. Two workers that write the same row write
-nearly the same figures. A row's time is written last: a reader that finds a row without its time
-leaves that row out.
+gunicorn's master makes this ring before it forks, so the ring outlives every worker. Each second
+the first worker that wakes writes the row. If two workers write the same row, they write nearly
+the same figures. The time of a row is written last; a row without its time is not read.
 """
 
 from __future__ import annotations
@@ -31,16 +30,16 @@ class Sample(Struct, frozen=True, kw_only=True):
 
     Attributes:
         time_ms: since the Unix epoch.
-        events_in: events that came over the bus, as the worker that has most of them counts.
-        events_due: events that readers were due: ``merged``, ``superseded`` and written ones.
-        frames: frames written, upserts and weir's own included.
+        events_in: events that came over the bus, at the worker that has received most.
+        events_due: events due to readers: ``merged``, ``superseded`` and written ones.
+        frames: written frames, including upserts and weir's own.
         bytes: of all frames.
-        saved_bytes: what merging has saved, about.
+        saved_bytes: about how many bytes merging has saved.
         readers: open streams.
-        loop_lag_ms: of the worker whose loop was latest.
+        loop_lag_ms: the largest of all workers.
         memory_bytes: resident sets of all workers together.
-        log_fill: of the worker whose log is fullest; 1 is its bound.
-        ledger_fill: likewise.
+        log_fill: the largest of all workers; 1 is the bound.
+        ledger_fill: the largest of all workers; 1 is the bound.
     """
 
     time_ms: float = 0
@@ -74,7 +73,7 @@ class History:
         self._words = memoryview(self._memory).cast("d")
 
     def has(self, time_ms: int) -> bool:
-        """Tell whether the second of `time_ms` has its row."""
+        """Return whether the row of the second of `time_ms` is written."""
         written_ms = self._words[self._begin(time_ms)]
         return _second(int(written_ms)) == _second(time_ms)
 
@@ -88,18 +87,18 @@ class History:
         self._words[begin] = values[0]
 
     def rows(self, now_ms: int, since_ms: int = 0) -> list[list[float]]:
-        """Return the rows later than `since_ms`, the oldest first, each in the order of `COLUMNS`.
+        """Return the rows later than `since_ms`, oldest first, each in the order of `COLUMNS`.
 
         Args:
-            now_ms: a row that is older than the ring is long is left out.
-            since_ms: the time of the last row that is known already.
+            now_ms: rows that are older than the length of the ring are left out.
+            since_ms: the time of the last row that the client has.
         """
         first = max(_second(since_ms), _second(now_ms) - self._rows + 1)
         found = []
         for second in range(first, _second(now_ms) + 1):
             begin = second % self._rows * len(COLUMNS)
             row = self._words[begin : begin + len(COLUMNS)].tolist()
-            # The time is looked at again: the row may have been written meanwhile.
+            # The time is read again: the row may have been written meanwhile.
             whole = row[0] == self._words[begin]
             if whole and _second(int(row[0])) == second and row[0] > since_ms:
                 found.append([_short(value) for value in row])
@@ -110,11 +109,11 @@ class History:
 
 
 class Historian:
-    """One worker's part in writing the history.
+    """Writes rows for one worker.
 
     Args:
-        history: where to write.
-        bulletin: tells what all workers are like.
+        history: the ring.
+        bulletin: has the posts of all workers.
         clock: ns since the Unix epoch.
     """
 
@@ -126,13 +125,13 @@ class Historian:
         self._clock = clock
 
     def run(self) -> None:
-        """Write for ever; a greenlet of its own."""
+        """Write for ever, in a greenlet of its own."""
         while True:
             self.write()
             gevent.sleep(EVERY_S - time.time() % EVERY_S)
 
     def write(self) -> None:
-        """Write the row of this second, unless another worker has."""
+        """Write the row of this second, unless another worker has written it."""
         now_ms = self._clock() // 1_000_000
         if not self._history.has(now_ms):
             posts, counts = self._bulletin.workers(), self._bulletin.counted()
@@ -144,8 +143,8 @@ def sample_of(time_ms: int, posts: list[Post], counts: Counts) -> Sample:
 
     Args:
         time_ms: of the moment.
-        posts: of the workers that live.
-        counts: of all workers there ever were.
+        posts: of the living workers.
+        counts: of all workers, including ended ones.
     """
     sent, workers = counts.sent, [post.status for post in posts]
     received = ((post.status.counts + post.carried).received for post in posts)

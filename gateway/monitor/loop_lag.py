@@ -1,4 +1,4 @@
-"""Event loop lag: how late the loop runs what is due, so how long every greenlet waits."""
+"""Event loop lag: how late the loop runs work that is due, which delays every greenlet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WINDOW_S = 2.0
 
 
 class LoopLag:
-    """Measures by a timer that should ring ten times a second.
+    """Measures the lag with a timer that is due ten times a second.
 
     Args:
         heart: of this loop, with a period of `BEAT_S`; it reports to the service manager.
@@ -29,8 +29,8 @@ class LoopLag:
         return max(self._worst_s, self._worst_before_s)
 
     def run(self) -> None:
-        """Measure for ever; a greenlet of its own."""
-        self._heart.beat()  # what came before the loop was no turn of it
+        """Measure for ever, in a greenlet of its own."""
+        self._heart.beat()  # the time before the loop began is no lag
         window_ends = 0.0
         while True:
             gevent.sleep(BEAT_S)

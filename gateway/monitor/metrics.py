@@ -1,8 +1,8 @@
 """A gateway's metrics, by the conventions of Prometheus.
 
-Counters are sums over all workers, including workers that have ended, so counters never decrease.
-Only figures that make no sense as a sum have a label ``worker``: the worker's seat, which its
-successor gets as well.
+Counters are sums over all workers, including ended ones, so they never decrease. Only figures
+whose sum is meaningless have a label ``worker``: the worker's seat, which its successor gets as
+well.
 """
 
 from __future__ import annotations
@@ -115,8 +115,9 @@ def _processors(processors: list[ProcessorStatus]) -> Iterator[Family]:
         if age_s is not None:
             ages[one.bus] = age_s
     if connected:
-        told = by("bus", connected)
-        yield gauge("weir_upstream_connected", "Whether the stream of the upstream is open.", told)
+        open_streams = by("bus", connected)
+        help_text = "Whether the stream of the upstream is open."
+        yield gauge("weir_upstream_connected", help_text, open_streams)
         yield gauge(
             "weir_upstream_frame_age_seconds",
             "Seconds since the last frame of the upstream.",

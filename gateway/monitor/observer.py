@@ -30,17 +30,17 @@ _NS_PER_MS = 1_000_000
 
 
 class Observer:
-    """Sees one worker.
+    """Collects the figures of one worker.
 
     Args:
         seat: of this worker.
         readers: its open streams.
         feeds: its end of each bus.
         lag: of its loop.
-        proxy: None where the worker has none.
-        unknown: counts routes that the worker does not have.
-        origins: knows which web pages the upstream allows; None where there is no upstream.
-        agents: counts their lines; None where there is an upstream.
+        proxy: None if the worker has none.
+        unknown: counts requests for unknown routes.
+        origins: knows which origins the upstream allows; None natively.
+        agents: counts lines of agents; None in relay mode.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Observer:
     def _laggards(self) -> list[ReaderStatus]:
         most = self._readers.furthest_back(MAX_LAGGARDS)
         relay_log = self._readers.relay.log
-        # Many readers stand at the same position: at the head, or at a cut of the log.
+        # Many readers are at the same position: at the head, or at the border of a segment.
         places = {reader.position for reader in most}
         lags = {position: lag_at(relay_log, position) for position in places}
         return [reader_status(self.seat, reader, lags[reader.position]) for reader in most]
@@ -140,7 +140,7 @@ def reader_status(seat: int, reader: Reader, lag: Lag) -> ReaderStatus:
 
 
 def lag_at(relay_log: Log, position: int) -> Lag:
-    """Return how far a reader lags that stands at `position`."""
+    """Return how far a reader at `position` lags."""
     if position >= relay_log.head:
         return Lag()
     held = relay_log.run(max(position, relay_log.tail)).envelopes
@@ -161,7 +161,7 @@ def fill_of(relay_log: Log) -> Fill:
 
 
 def fill_of_ledgers(ledgers: Collection[Ledger]) -> Fill:
-    """Return how full the fullest ledger is, and what all of them hold."""
+    """Return how full the fullest ledger is, and how much all ledgers hold."""
     size, bound = sum(one.size for one in ledgers), sum(one.max_bytes for one in ledgers)
     fill = max((one.size / one.max_bytes for one in ledgers), default=0.0)
     entries = sum(len(session.entries) for one in ledgers for session in one.sessions.values())

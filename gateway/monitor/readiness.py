@@ -1,6 +1,6 @@
 """The last readiness report of a bus's processor, and the report's age.
 
-The report is fetched once a second, so that health and readiness are answered from memory.
+The report is fetched once a second, so that requests for health and readiness need not wait.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class AgentFigures(Struct, frozen=True):
 
 
 class Said(Struct):
-    """A processor's answer, as far as it is understood here.
+    """A processor's report, as far as the gateway reads it.
 
     Attributes:
-        upstream: what it knows of the upstream; None where it reads none.
-        agents: of one's own; None where there is an upstream.
+        upstream: the state of the upstream; None if the processor reads none.
+        agents: the user's own agents; None in relay mode.
     """
 
     ready: bool
@@ -51,13 +51,13 @@ class Said(Struct):
 
 
 class ReadinessMemory:
-    """Remembers the last answer.
+    """Keeps the last report.
 
     Args:
         bus: the address of the processor.
-        requester: asks it.
-        version: to go by before an upstream has reported its own.
-        relays: there has to be an upstream.
+        requester: sends commands to the processor.
+        version: to use until an upstream has reported its own.
+        relays: the processor has to read an upstream.
         clock: monotonic, in seconds.
 
     Attributes:
@@ -84,14 +84,14 @@ class ReadinessMemory:
         self.version = version
 
     def run(self) -> None:
-        """Ask for ever; a greenlet of its own."""
+        """Ask for ever, in a greenlet of its own."""
         while True:
             refused = self.ask()
             often_s = _AT_FIRST_EVERY_S if self._said is None else _EVERY_S
             gevent.sleep(_REFUSED_EVERY_S if refused else often_s)
 
     def ask(self) -> bool:
-        """Ask once; returns whether the processor refuses to say."""
+        """Ask once; return whether the processor refuses to report."""
         try:
             self._said = self._decode(self._requester.call(Readiness(), _DEADLINE_S).body)
         except (ProcessorGone, DeadlineExceeded):
@@ -102,33 +102,33 @@ class ReadinessMemory:
             return True
         self._refused = ""
         self._said_at = self._clock()
-        told = (self._said.upstream or {}).get("version")
-        if isinstance(told, str) and told:
-            self.version = told
+        version = (self._said.upstream or {}).get("version")
+        if isinstance(version, str) and version:
+            self.version = version
         return False
 
     @property
     def age_s(self) -> float | None:
-        """How long ago it answered, None if it never has."""
+        """Age of the last report (s), None if there is none."""
         return None if self._said is None else self._clock() - self._said_at
 
     @property
     def answering(self) -> bool:
-        """Whether that was lately."""
+        """Whether the last report is recent."""
         return self.age_s is not None and self.age_s < FRESH_S
 
     @property
     def upstream(self) -> dict[str, Any] | None:
-        """What the processor knows of the upstream."""
+        """The last report about the upstream."""
         return None if self._said is None else self._said.upstream
 
     @property
     def agents(self) -> AgentFigures | None:
-        """The agents of the processor, None where it has none, or is not heard any more."""
+        """The agents of the processor, None if it has none, or if the last report is too old."""
         return self._said.agents if self._said is not None and self.answering else None
 
     def checks(self) -> Iterator[Check]:
-        """Yield what the processor has to say, and whether it says it in time."""
+        """Yield the checks of the last report, and a check of its age."""
         age_s = self.age_s
         yield Check(
             name="answer_age_s",
@@ -167,7 +167,7 @@ class ReadinessMemory:
 
 
 def _frames(upstream: dict[str, Any], age_s: float) -> Check:
-    """Check that the upstream is not silent, by a report of that age."""
+    """Check that the upstream is not silent, by a report that is `age_s` old."""
     frame_age_s = frame_age(upstream, age_s)
     allowed_s = _number(upstream.get("silence_s"))
     if frame_age_s is None:
@@ -182,7 +182,7 @@ def _frames(upstream: dict[str, Any], age_s: float) -> Check:
 
 
 def frame_age(upstream: dict[str, Any], age_s: float) -> float | None:
-    """Return how long ago the last frame came (s), by a report of `age_s` ago; None if unknown."""
+    """Return the age of the upstream's last frame (s), by a report that is `age_s` old."""
     told_s = _number(upstream.get("frame_age_s"))
     return None if told_s is None else round(told_s + age_s, 3)
 

@@ -1,11 +1,11 @@
 """The last report of each worker, in memory that all workers read (Apache's scoreboard).
 
-A piece of memory that gunicorn's master makes before it forks, with a seat for each worker. A
-worker posts to its own seat, and reads the others' without asking: the last report of a worker
-that hangs can be read, and the counts of a killed worker are not lost.
+gunicorn's master makes this memory before it forks, with a seat for each worker. A worker posts to
+its own seat, and reads the others' seats directly. So the report of a worker that hangs can be
+read, and the counters of a killed worker are not lost.
 
-A seat has two halves. A worker writes to the half that is not read, and then swaps the halves,
-so that a worker killed while it writes leaves what it had posted before.
+A seat has two halves. A worker writes to the half that is not read, and then swaps the halves. So
+if a worker is killed while it writes, its previous report stays.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TRIES = 3
 
 
 class TooLong(ValueError):
-    """More than a seat holds."""
+    """The data is longer than a seat."""
 
 
 class Scoreboard:
@@ -27,7 +27,7 @@ class Scoreboard:
 
     Args:
         seats: how many there are.
-        capacity: bytes that one holds.
+        capacity: bytes in one seat.
     """
 
     def __init__(self, seats: int, capacity: int = 128 * 1024) -> None:
@@ -40,10 +40,10 @@ class Scoreboard:
         return self._seats
 
     def post(self, seat: int, occupant: int, data: bytes) -> None:
-        """Say `data` in the name of process `occupant`, in place of what was said there before.
+        """Replace the report at a seat by `data`, as process `occupant`.
 
         Raises:
-            TooLong: the seat does not hold so much.
+            TooLong: `data` is longer than the seat.
         """
         if len(data) > self._capacity:
             raise TooLong(f"{len(data)} bytes; a seat holds {self._capacity}")
@@ -53,11 +53,11 @@ class Scoreboard:
         self._memory[begin : begin + len(data)] = data
         self._words[word + _LENGTHS + turn % 2] = len(data)
         self._words[word + _TURN] = turn
-        # Last, so that no worker is seen there with the report of the worker before it.
+        # Written last, so that no worker is ever shown with the report of its predecessor.
         self._words[word + _OCCUPANT] = occupant
 
     def read(self, seat: int) -> bytes:
-        """Return what was posted last, empty if nothing was."""
+        """Return the last report at a seat, empty if there is none."""
         word = self._word(seat)
         for _ in range(_TRIES):
             turn = self._words[word + _TURN]
@@ -70,11 +70,11 @@ class Scoreboard:
         return b""
 
     def occupied(self, seat: int) -> bool:
-        """Tell whether the worker that posted last still sits there."""
+        """Return whether the worker that posted last is still at its seat."""
         return self._words[self._word(seat) + _OCCUPANT] != 0
 
     def vacate(self, seat: int) -> None:
-        """Note that its worker is gone; what it said stays."""
+        """Note that the worker at a seat has ended; its report stays."""
         self._words[self._word(seat) + _OCCUPANT] = 0
 
     def _word(self, seat: int) -> int:

@@ -14,10 +14,10 @@ _SHOWN_SESSIONS = 10
 
 
 class Filter(Struct, frozen=True):
-    """What a reader asked for, long names cut.
+    """A reader's filter; long names are shortened.
 
     Attributes:
-        more_sessions: how many it asked for besides ``sessions``.
+        more_sessions: how many sessions the filter has besides ``sessions``.
     """
 
     directory: str | None
@@ -28,13 +28,13 @@ class Filter(Struct, frozen=True):
 
 
 class Lag(Struct, frozen=True):
-    """What the log holds beyond a reader.
+    """What the log contains after a reader's position.
 
     Attributes:
-        events: how many, before its filter.
+        events: how many, before the reader's filter.
         bytes: of their text.
         ms: how long ago the first of them was published.
-        fell_off: the log does not hold all of it any more.
+        fell_off: the log has dropped some of them.
     """
 
     events: int = 0
@@ -49,9 +49,9 @@ class ReaderStatus(Struct, frozen=True, kw_only=True):
     Attributes:
         id: of the reader, for `DELETE /weir/readers/{id}`.
         address: of its client.
-        client: the client's ``User-Agent``, cut.
-        stalled_s: for how long it has accepted no byte of what waits for it.
-        resumed: it goes on exactly where another stream was cut; None while it is not known.
+        client: the client's ``User-Agent``, shortened.
+        stalled_s: for how long it has accepted none of the bytes that wait.
+        resumed: it continues exactly where another stream was cut; None while this is not known.
     """
 
     id: str
@@ -68,7 +68,7 @@ class ReaderStatus(Struct, frozen=True, kw_only=True):
 
 
 class SourceStatus(SourceCounts, kw_only=True):
-    """A source as a worker sees it, and what it has counted of it since its start.
+    """The state of a source at a worker, and the worker's counters of the source.
 
     Attributes:
         heartbeat_age_s: since its last frame; a batch of events counts as a heartbeat.
@@ -82,10 +82,10 @@ class SourceStatus(SourceCounts, kw_only=True):
 
 
 class Fill(Struct, frozen=True):
-    """How much of a bounded store is used; a log at its bound is full, and well.
+    """How much of a bounded store is used; a full log is normal.
 
     Attributes:
-        fill: the part of its bound in bytes, or in entries if that is nearer.
+        fill: share of its bound in bytes, or in entries if that share is larger.
     """
 
     entries: int
@@ -98,15 +98,15 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
     """One worker.
 
     Attributes:
-        worker: its seat, which the worker that replaces it gets too.
-        loop_lag_s: the longest that anything had to wait for its event loop lately.
-        memory_bytes: its resident set; 0 where that is not known.
-        ledger: over all sources.
+        worker: its seat, which its successor gets too.
+        loop_lag_s: the longest recent wait for its event loop.
+        memory_bytes: its resident set; 0 if unknown.
+        ledger: all ledgers together.
         counts: since its start.
         in_flight: requests that its proxy is serving.
         readers: open streams.
-        agent_bytes: of the lines of agents that are not acknowledged yet.
-        origins: web pages that the upstream allows, as this worker has learnt.
+        agent_bytes: of agents' lines that are not acknowledged yet.
+        origins: origins that the upstream allows, as far as this worker knows.
         laggards: the readers that lag most.
     """
 
@@ -127,11 +127,11 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
 
 
 class Post(Struct, frozen=True):
-    """What a worker puts on the scoreboard every `BEAT_S`.
+    """What a worker posts on the scoreboard every `BEAT_S`.
 
     Attributes:
-        beat: `time.monotonic()` of it, which all processes of a machine share.
-        carried: what those counted that had the seat before.
+        beat: `time.monotonic()` of the post; all processes of a machine share this clock.
+        carried: the counters of earlier workers at the seat.
     """
 
     beat: float
@@ -139,12 +139,12 @@ class Post(Struct, frozen=True):
     carried: Counts
 
     def overdue_s(self, now: float) -> float:
-        """Return for how long the next one is overdue; less than 0 before its time."""
+        """Return for how long the next post is overdue (s); negative before its time."""
         return now - self.beat - BEAT_S
 
 
 def filter_of(view: View) -> Filter:
-    """Return the filter of a view, in bounds."""
+    """Return the filter of a view, with bounded size."""
     shown = sorted(view.sessions)[:_SHOWN_SESSIONS]
     return Filter(
         directory=_cut(view.directory),

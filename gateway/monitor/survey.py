@@ -1,4 +1,4 @@
-"""All workers at one moment: what `/weir/status` and `/metrics` are made of."""
+"""The state of all workers at one moment, for `/weir/status` and `/metrics`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from gateway.monitor.status import Post
 from gateway.streams.counts import Counts
 
 _APART_S = 0.05
-"""Between two surveys at least. A survey takes a worker 2 ms."""
+"""The shortest time between two surveys. A survey takes 2 ms for each worker."""
 
 
 class Survey(Struct, frozen=True, kw_only=True):
-    """What is known at one moment.
+    """The state at one moment.
 
     Attributes:
         version: of weir.
-        seat: of the worker that looks.
+        seat: of the worker that made the survey.
         at: `time.monotonic()`.
-        posts: of the workers that live.
-        counts: of all there ever were.
-        health: what a checkup finds.
+        posts: of the living workers.
+        counts: of all workers, including ended ones.
+        health: the result of a checkup.
     """
 
     version: str
@@ -36,19 +36,19 @@ class Survey(Struct, frozen=True, kw_only=True):
     health: Diagnosis
 
     def age_s(self, post: Post) -> float:
-        """Return how old it is what a worker says."""
+        """Return the age (s) of a worker's post."""
         return round(max(0.0, self.at - post.beat), 3)
 
 
 class Surveyor:
-    """Looks at all workers for one of them; sends no request to any.
+    """Makes surveys of all workers from their posts, without requests.
 
-    Requests that come close together share a survey. However many clients ask, surveys take the
-    worker a small part of its time.
+    Requests at nearly the same time share a survey. So surveys take a small part of the worker's
+    time, however many clients ask.
 
     Args:
-        bulletin: tells of them.
-        checkup: makes the checks.
+        bulletin: has the posts of all workers.
+        checkup: runs the checks.
         version: of weir.
     """
 
@@ -60,7 +60,7 @@ class Surveyor:
         self._began_at = 0.0
 
     def survey(self) -> Survey:
-        """Return a survey that begins after this call; it may block for `_APART_S`."""
+        """Return a survey that begins after this call; may block for `_APART_S`."""
         if self._coming is None:
             self._coming = gevent.spawn(self._look_in_time)
         survey: Survey = self._coming.get()
@@ -73,7 +73,7 @@ class Surveyor:
         return self._look()
 
     def _look(self) -> Survey:
-        """Look at this worker now, and at what the others said last."""
+        """Collect this worker's figures now, and the last posts of the others."""
         bulletin = self._bulletin
         bulletin.post()
         return Survey(

@@ -17,15 +17,15 @@ Event = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
 
 
 class NothingHeard(Exception):
-    """The upstream said nothing in the given time; `TimeoutError` is a connection that broke."""
+    """The upstream sent nothing in the given time; a `TimeoutError` means a broken connection."""
 
 
 class UpstreamConnection:
-    """Sends requests and reads answers, one at a time.
+    """Sends requests and reads answers, one after another.
 
     Attributes:
-        reused: it has carried a request before this one.
-        heard: the upstream has said something since this request was begun.
+        reused: it has carried an earlier request.
+        heard: the upstream has sent bytes since this request began.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -37,11 +37,11 @@ class UpstreamConnection:
 
     @property
     def sock(self) -> socket.socket:
-        """The socket, to be watched while the connection is idle."""
+        """The socket, for watching it while the connection is idle."""
         return self._sock
 
     def send(self, event: h11.Event) -> None:
-        """Send a part of the request, and wait until the upstream takes it.
+        """Send a part of the request, and wait until the socket takes it.
 
         Raises:
             OSError: the connection is broken.
@@ -52,18 +52,18 @@ class UpstreamConnection:
             self._sock.sendall(data)
 
     def next_event(self) -> Event:
-        """What the upstream said next; `h11.NEED_DATA` when more must be received first.
+        """Return the next event of the answer; `h11.NEED_DATA`: receive more bytes first.
 
         Raises:
-            h11.RemoteProtocolError: it is not HTTP, or ended in the middle.
+            h11.RemoteProtocolError: the answer is not HTTP, or ended early.
         """
         return self._http.next_event()
 
     def receive(self, timeout_s: float) -> None:
-        """Wait for the upstream to say more.
+        """Wait for bytes from the upstream.
 
         Raises:
-            NothingHeard: it said nothing in time.
+            NothingHeard: none came in time.
             OSError: the connection is broken.
         """
         with gevent.Timeout(timeout_s, NothingHeard()):
@@ -72,7 +72,7 @@ class UpstreamConnection:
         self._http.receive_data(data)
 
     def recycle(self) -> bool:
-        """Make ready for another request; False if this connection cannot carry one."""
+        """Prepare for another request; False if this connection cannot carry one."""
         try:
             self._http.start_next_cycle()
         except h11.LocalProtocolError:
@@ -91,20 +91,19 @@ class UpstreamConnection:
         return False
 
     def abort(self) -> None:
-        """Cut the connection; who waits on it notices. Does not block."""
+        """Cut the connection; a greenlet that waits on it gets an error. Does not block."""
         if self._closed:
             return
-        # The plain socket: a TLS socket would say goodbye first, and wait for the answer.
+        # The plain socket: a TLS socket would send a closing alert first, and wait for the answer.
         plain = _socket.socket(fileno=self._sock.fileno())
         try:
             plain.shutdown(socket.SHUT_RDWR)
         except OSError:
-            return  # it is gone already, which is what was wanted
+            return  # the connection is gone already
         finally:
             plain.detach()
 
     def close(self) -> None:
-        """Close the connection."""
         if not self._closed:
             self._closed = True
             self._sock.close()

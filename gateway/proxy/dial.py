@@ -1,4 +1,4 @@
-"""Opens a connection to the upstream, or says in words why there is none."""
+"""Opens a connection to the upstream; the error says why if it fails."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEEPALIVE = {socket.TCP_KEEPIDLE: 15, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPC
 
 
 def dial(origin: Origin, timeout_s: float = CONNECT_TIMEOUT_S) -> socket.socket:
-    """Return a connected socket, with TLS where the origin has it.
+    """Return a connected socket, with TLS if the origin has it.
 
     Raises:
         UpstreamFailed: the connection is refused, or the TLS handshake fails.
@@ -38,7 +38,8 @@ def _connected(origin: Origin) -> socket.socket:
     sock = socket.create_connection((origin.host, origin.port))
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # A request may be held open for hours: a peer that vanished must not hold it for ever.
+        # A request may stay open for hours; after its peer has vanished, it must not stay open for
+        # ever.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in _KEEPALIVE.items():
             sock.setsockopt(socket.IPPROTO_TCP, option, value)

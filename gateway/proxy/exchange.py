@@ -1,9 +1,8 @@
-"""One request carried to the upstream, and its answer carried back, at the same time.
+"""Carries one request to the upstream, and its answer back, at the same time.
 
-Two greenlets share the work: the one that serves the client reads the answer, and where there is
-a body, another one sends it. They meet in three places only: what ends one ends the other, a
-piece sent breaks the silence that the other measures, and the client's connection serves again
-only if both came to their end.
+The greenlet that serves the client reads the answer; if there is a body, a second greenlet sends
+it. They interact in three ways only: an error of one ends the other; a sent piece ends the silence
+that the reader measures; the client's connection is used again only if both have finished.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ class Exchange:
 
     Args:
         incoming: the request.
-        target: what the upstream is asked for.
-        headers: what of its headers the upstream gets.
+        target: to send to the upstream.
+        headers: to send to the upstream.
         upstream: a connection that carries nothing else.
         framing: writes the answer.
         patience: with the upstream.
 
     Attributes:
-        sent: the request has been sent to its end.
+        sent: the whole request has been sent.
         answer: the head of the answer; None until it has come.
     """
 
@@ -64,7 +63,7 @@ class Exchange:
 
         Raises:
             ClientGone: the client left; the connection to the upstream is closed.
-            Refusal: there is no answer, or it ended in the middle: `BodyFraming.begun` says which.
+            Refusal: there is no answer, or it ended early: `BodyFraming.begun` shows which.
         """
         sender = None
         try:
@@ -104,23 +103,23 @@ class Exchange:
         except (ClientGone, Refusal) as error:
             self._end(error)
         except (OSError, h11.LocalProtocolError):
-            # The upstream takes no more of it. It may have answered already: the reading greenlet
-            # finds out.
+            # The upstream takes no more of the body. It may have answered already: the reading
+            # greenlet finds out.
             return
 
     def _send_end(self) -> None:
-        """End the request; from now on the client has nothing to do but to stay."""
+        """End the request; from now on the client only has to stay connected."""
         self._upstream.send(h11.EndOfMessage(headers=end_to_end(self._incoming.trailers)))
         self.sent = True
         self._watch = PeerWatch(self._incoming.wire.sock, lambda _: self._end(ClientGone()))
 
     def _end(self, error: Exception) -> None:
-        """Give the exchange up, and the upstream with it. Does not block."""
+        """Give up the exchange and its connection to the upstream. Does not block."""
         self._ended = self._ended or error
         self._upstream.abort()
 
     def _relay(self) -> None:
-        """Carry the answer back: what has come is written before more is waited for."""
+        """Carry the answer back; received pieces are written before more is awaited."""
         turn = TimeSlice()
         while True:
             event = self._upstream.next_event()

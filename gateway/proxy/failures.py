@@ -8,11 +8,11 @@ class ClientGone(Exception):
 
 
 class Refusal(Exception):
-    """A request that is answered here, with an error.
+    """The request is answered here, with an error.
 
     Args:
         status: of the answer.
-        message: what is wrong, to a person.
+        message: the reason in words.
     """
 
     def __init__(self, status: int, message: str) -> None:
@@ -22,14 +22,14 @@ class Refusal(Exception):
 
 
 class UpstreamFailed(Refusal):
-    """The upstream could not be reached, or broke its answer off (502)."""
+    """The upstream could not be reached, or cut its answer off (502)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(502, message)
 
 
 class UpstreamSilent(Refusal):
-    """The upstream said nothing for too long (504)."""
+    """The upstream sent nothing for too long (504)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(504, message)

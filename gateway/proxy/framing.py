@@ -1,13 +1,13 @@
 """An answer in the form that its client can read. No I/O: events in, bytes out.
 
-How the end of a body is marked (RFC 9112, 6.3), the first that applies:
+How the end of a body is marked (RFC 9112, 6.3); the first that applies:
 
-1. There is none: an answer to HEAD, and 1xx, 204, 304.
-2. The upstream said its length.
-3. Chunks, for a client of HTTP/1.1; only these carry trailers.
-4. The end of the connection.
+1. Not at all: an answer to HEAD, and 1xx, 204, 304 have no body.
+2. By the length that the upstream gave.
+3. By chunks, for a client of HTTP/1.1; only chunks have trailers.
+4. By the end of the connection.
 
-A body that the upstream cut short is never given one of these ends.
+If the upstream cut a body short, its end is never marked.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class BodyFraming:
 
     Attributes:
         begun: the head of the final answer has been written.
-        keep_alive: it still may, after this answer.
+        keep_alive: the connection may serve another request after this answer.
         ending: how the end of the body is marked; known once the body has begun.
         status: of the answer; None until it has begun.
     """
@@ -53,11 +53,11 @@ class BodyFraming:
         self._http11 = http11
 
     def informational(self, status: int, reason: bytes, headers: Iterable[Header]) -> bytes:
-        """An answer before the answer; a client of HTTP/1.0 knows no such thing."""
+        """Return an informational answer (1xx); empty for a client of HTTP/1.0, which has none."""
         return _head(status, reason, end_to_end(headers)) if self._http11 else b""
 
     def head(self, status: int, reason: bytes, headers: Iterable[Header]) -> bytes:
-        """The final answer's head; `headers` as the upstream sent them."""
+        """Return the final answer's head; `headers` as the upstream sent them."""
         headers = list(headers)
         self.begun = True
         self.status = status
@@ -78,13 +78,13 @@ class BodyFraming:
         return _head(status, reason, kept)
 
     def data(self, piece: bytes | bytearray) -> bytes | bytearray:
-        """A piece of the body."""
+        """Return the bytes for a piece of the body."""
         if self.ending is BodyEnding.CHUNKS and piece:
             return b"".join((b"%x\r\n" % len(piece), piece, b"\r\n"))
         return b"" if self.ending is BodyEnding.NONE else piece
 
     def end(self, trailers: Iterable[Header]) -> bytes:
-        """The end of the body."""
+        """Return the bytes for the end of the body."""
         if self.ending is not BodyEnding.CHUNKS:
             return b""
         return b"0\r\n%b\r\n" % _lines(end_to_end(trailers))

@@ -1,11 +1,12 @@
-"""Which headers pass, and which a proxy sets.
+"""Which headers pass, and which headers the proxy sets.
 
-1. Hop-by-hop headers, and those that ``Connection`` names, end here (RFC 9110, 7.6.1).
-2. All others pass, in order, repeated ones apart.
+1. Hop-by-hop headers, and headers named by ``Connection``, do not pass (RFC 9110, 7.6.1).
+2. All others pass, in order; repeated headers stay separate.
 3. ``Trailer`` passes: it announces fields that pass too.
 4. The proxy writes a body's length itself: ``Connection: content-length`` must not remove it.
-5. ``Host`` is the upstream's own. ``X-Forwarded-Host`` and ``-Proto`` say what the client wrote;
-   a trusted proxy may have said so already. ``X-Forwarded-For`` gets the client's address added.
+5. ``Host`` is the upstream's own. ``X-Forwarded-Host`` and ``-Proto`` contain what the client
+   sent, or what a trusted proxy has put there. The client's address is appended to
+   ``X-Forwarded-For``.
 """
 
 from __future__ import annotations
@@ -31,18 +32,18 @@ _SET_HERE = frozenset({b"host", _FOR, _PROTO, _HOST})
 
 
 def values(headers: Iterable[Header], name: bytes) -> list[bytes]:
-    """Every value of the header `name`, which is in lower case."""
+    """Return every value of the header `name` (in lower case)."""
     return [value for key, value in headers if key.lower() == name]
 
 
 def tokens(headers: Iterable[Header], name: bytes) -> set[bytes]:
-    """The members of a header that is a list, in lower case."""
+    """Return the members of a header that is a list, in lower case."""
     parts = b",".join(values(headers, name)).split(b",")
     return {part.strip().lower() for part in parts} - {b""}
 
 
 def end_to_end(headers: Iterable[Header]) -> list[Header]:
-    """`headers` without those meant for this hop alone."""
+    """Return `headers` without those that are meant for this connection only."""
     headers = list(headers)
     ending = HOP_BY_HOP | tokens(headers, b"connection")
     return [header for header in headers if header[0].lower() not in ending]
@@ -56,14 +57,14 @@ def towards_upstream(
     body: Header | None,
     trusted: bool = False,
 ) -> list[Header]:
-    """The headers of a request as the upstream gets it.
+    """Return the headers of a request for the upstream.
 
     Args:
         headers: as the client sent them.
         authority: the upstream's.
         client: the address of the peer.
-        body: the header that says how the body is framed; None if there is no body.
-        trusted: the peer is a proxy that may say where the request came from.
+        body: the header that frames the body; None if there is no body.
+        trusted: the peer is a proxy whose statements about the request's origin count.
     """
     headers = list(headers)
     kept = [header for header in end_to_end(headers) if header[0].lower() not in _SET_HERE]

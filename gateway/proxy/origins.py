@@ -1,7 +1,7 @@
-"""Which web pages the upstream allows, learnt from its answers or asked by weir itself.
+"""Which origins the upstream allows, learnt from its answers or by a preflight of weir.
 
 Without this, a page that the upstream allows by its own ``--cors`` could read the upstream's
-answers, but none of weir's own.
+answers, but not weir's own.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _ALLOW_ORIGIN = b"access-control-allow-origin"
 
 
 class UpstreamOrigins:
-    """Remembers what an upstream said of origins, `MOST` of them.
+    """Remembers which origins an upstream allows, at most `MOST` origins.
 
     Args:
-        ask: asks the upstream about an origin; None if there is no answer.
+        ask: asks the upstream about an origin; returns None if there is no answer.
         clock: seconds that only go forward.
     """
 
@@ -50,11 +50,11 @@ class UpstreamOrigins:
         return [origin for origin, (allowed, _) in self._said.items() if allowed]
 
     def allows(self, origin: str) -> bool:
-        """Tell whether the upstream is known to allow an origin. Does not block."""
+        """Return whether the upstream is known to allow an origin. Does not block."""
         return self._said.get(origin, (False, 0.0))[0]
 
     def note(self, origin: str, allowed: bool, for_s: float = AGAIN_AFTER_S) -> None:
-        """Remember what the upstream said; origins that it allows are forgotten last."""
+        """Record what the upstream said; allowed origins are dropped last."""
         self._said.pop(origin, None)
         if len(self._said) >= MOST:
             refused = (name for name, (was, _) in self._said.items() if not was)
@@ -62,10 +62,10 @@ class UpstreamOrigins:
         self._said[origin] = allowed, self._clock() + for_s
 
     def look_up(self, origin: str) -> None:
-        """See that it is known whether the upstream allows an origin, if it answers soon.
+        """Find out whether the upstream allows an origin, if the upstream answers soon.
 
-        A caller waits only for an origin of which nothing is known. Where the upstream does not
-        answer, what it said before holds.
+        A caller only waits for an unknown origin. If the upstream does not answer, its last answer
+        stays valid.
         """
         known = self._said.get(origin)
         if len(origin) > _MOST_LENGTH or (known is not None and self._clock() < known[1]):
@@ -87,7 +87,7 @@ class UpstreamOrigins:
 
 
 def preflight(upstream: Origin, origin: str) -> bool | None:
-    """Ask an upstream whether pages of `origin` may call; None if it does not say."""
+    """Ask an upstream whether pages of `origin` may call; None if there is no answer."""
     try:
         with gevent.Timeout(ASK_WITHIN_S, NothingHeard()):
             return _preflight(upstream, origin)
@@ -116,6 +116,6 @@ def _preflight(upstream: Origin, origin: str) -> bool | None:
 
 
 def allowed_by(response: h11.Response, origin: str) -> bool:
-    """Tell whether an answer lets pages of `origin` read it."""
+    """Return whether an answer lets pages of `origin` read it."""
     said = dict(response.headers).get(_ALLOW_ORIGIN, b"")
     return said in (b"*", origin.encode("latin-1"))

@@ -1,4 +1,4 @@
-"""Gathers the pieces of an answer to a client: pieces that belong together leave together."""
+"""Collects small pieces of an answer to a client, and writes them together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from gateway.door.wire import PIECE_BYTES, Wire
 
 
 class PieceBuffer:
-    """Collects what is to be written until there is a piece of it, or nothing more for now."""
+    """Collects bytes until there is a piece to write, or until `flush`."""
 
     def __init__(self, client: Wire) -> None:
         self._client = client
@@ -17,7 +17,7 @@ class PieceBuffer:
         """Add `data`; may wait for the client.
 
         Raises:
-            ClientGone: it has left, or takes nothing.
+            ClientGone: the client has left, or takes nothing.
         """
         self._waiting.append(data)
         self._bytes += len(data)
@@ -25,10 +25,10 @@ class PieceBuffer:
             self.flush()
 
     def flush(self) -> None:
-        """Write all there is, and wait until the client takes it.
+        """Write all bytes, and wait until the client takes them.
 
         Raises:
-            ClientGone: it has left, or takes nothing.
+            ClientGone: the client has left, or takes nothing.
         """
         if not self._bytes:
             return

@@ -1,9 +1,9 @@
-"""How long an upstream may say nothing.
+"""How long an upstream may send nothing.
 
-A turn is held open for as long as it takes: minutes of tools, or a night until somebody answers a
-question. No limit on one request can tell that from an upstream that hangs. So the limit is on the
-upstream as a whole: past it, the proxy sends a probe, and gives up the request
-only if the probe gets no answer either.
+A request for a turn stays open as long as the turn takes: minutes of tools, or a night until a
+person answers a question. A limit for one request could not distinguish this from an upstream that
+hangs. So the limit is for the upstream as a whole: past it, the proxy sends a probe, and gives up
+the request only if the probe gets no answer either.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 
 class Patience:
-    """Watches the silence of one exchange.
+    """Measures the silence in one exchange.
 
     Args:
-        limit_s: how long a silence may last before the upstream is asked whether it lives, and
-            how long it then has to answer.
-        lives: asks it; it is given the seconds.
+        limit_s: how long a silence may last before the upstream is probed, and how long the
+            upstream then has to answer.
+        lives: probes the upstream, given `limit_s`.
         clock: monotonic, in seconds.
     """
 
@@ -31,15 +31,15 @@ class Patience:
 
     @property
     def left_s(self) -> float:
-        """How much longer this silence may last; 0 at its end."""
+        """How much longer this silence may last (s); 0 at its end."""
         return max(0.0, self._since + self._limit_s - self._clock())
 
     def broken(self) -> None:
-        """Note that something moved: a silence begins anew."""
+        """Note that bytes have moved: the silence begins again."""
         self._since = self._clock()
 
     def extended(self) -> bool:
-        """Ask the upstream whether it lives, and wait on if it does."""
+        """Probe the upstream; if it answers, begin the silence again and return True."""
         if not self._lives(self._limit_s):
             return False
         self.broken()

@@ -1,10 +1,11 @@
 """Connections to the upstream that wait for another request.
 
-1. Only a request that may be sent twice goes out on an idle connection: the upstream may be
-   closing it at this very moment, and weir could not know whether the request was carried out.
-2. An idle connection is watched: when the upstream closes it, so does the pool, at once.
-3. Idle ones are few and do not grow old. Those in use are bounded by the client connections that
-   a worker takes.
+1. Only a request that may be sent twice goes out on an idle connection. The upstream may be
+   closing the connection at this very moment, and weir could not know whether it has carried out
+   the request.
+2. An idle connection is watched: if the upstream closes it, the pool closes it at once.
+3. There are few idle connections, and none gets old. Connections in use are bounded by the client
+   connections of a worker.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Pool:
     """The idle connections of one worker.
 
     Args:
-        open_new: makes a connection; what it raises passes through.
+        open_new: makes a connection; its exceptions pass through.
     """
 
     def __init__(self, open_new: Callable[[], UpstreamConnection]) -> None:
@@ -42,14 +43,14 @@ class Pool:
         return len(self._idle)
 
     def take(self, repeatable: bool) -> UpstreamConnection:
-        """A connection for one request.
+        """Return a connection for one request.
 
         Args:
-            repeatable: the request may be sent again if the connection turns out to be stale.
+            repeatable: the request may be sent again if the connection turns out to be closed.
         """
         self._drop_old()
         while repeatable and self._idle:
-            # The youngest: the upstream is least likely to be tired of it.
+            # The youngest connection: the upstream is least likely to close it.
             idle = self._idle.pop()
             _unwatch(idle)
             if idle.connection.is_quiet():
@@ -58,7 +59,7 @@ class Pool:
         return self._open_new()
 
     def give_back(self, connection: UpstreamConnection) -> None:
-        """Keep a connection whose answer has been read to its end, if it may serve again."""
+        """Keep a connection whose answer has been read to its end, if it may be used again."""
         if not connection.recycle() or not connection.is_quiet():
             connection.close()
             return

@@ -1,4 +1,4 @@
-"""Asks the upstream whether it is alive, while the upstream holds a request open."""
+"""Asks the upstream whether it is alive, while it keeps a request open."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gateway.proxy.failures import Refusal
 
 
 def lives(origin: Origin, timeout_s: float) -> bool:
-    """Tell whether the upstream answers anything at all in time; a 401 is an answer."""
+    """Return whether the upstream answers anything in time; a 401 is an answer."""
     return gevent.with_timeout(timeout_s, _answers, origin, timeout_s, timeout_value=False)
 
 

@@ -41,14 +41,14 @@ class Proxy:
 
     Args:
         origin: the upstream.
-        timeout_s: how long it may be silent.
-        cors: lets web pages read the errors that are answered here; the upstream's answers carry
-            its own headers.
-        origins: learns from these which web pages the upstream allows; None to learn nothing.
+        timeout_s: how long the upstream may be silent.
+        cors: lets web pages read the errors of weir; the upstream's answers have their own
+            headers.
+        origins: records which origins the upstream's answers allow; None to record nothing.
 
     Attributes:
         in_flight: requests that are being served.
-        requests: how many are over, by the class of their status (``2xx``); ``none`` where the
+        requests: how many have ended, by the class of their status (``2xx``); ``none`` if the
             client left before the answer.
     """
 
@@ -68,7 +68,7 @@ class Proxy:
         self.requests = dict.fromkeys(("2xx", "3xx", "4xx", "5xx", "none"), 0)
 
     def serve(self, incoming: Request) -> bool:
-        """Answer one request; returns whether the connection may serve another."""
+        """Answer one request; return whether the connection may serve another one."""
         framing = BodyFraming(incoming.method, incoming.http11, incoming.keep_alive)
         self.in_flight += 1
         try:
@@ -97,12 +97,12 @@ class Proxy:
         return sent and framing.keep_alive
 
     def _forward(self, incoming: Request, framing: BodyFraming) -> bool:
-        """Carry the exchange out, on a second connection if the first was stale.
+        """Carry out the exchange, on a second connection if the first was stale.
 
-        Returns whether the request was read to its end.
+        Returns whether the whole request was read.
         """
         if not incoming.expects_continue:
-            incoming.body.await_first()  # a client that is silent costs the upstream nothing
+            incoming.body.await_first()  # as long as a client is silent, the upstream has no cost
         repeatable = incoming.method in _REPEATABLE and incoming.framed_by is None
         while True:
             upstream = self._pool.take(repeatable)
@@ -135,7 +135,7 @@ class Proxy:
         return exchange.sent
 
     def _learn(self, incoming: Request, answer: h11.Response | None) -> None:
-        """Note that the upstream allows a web page, where its answer says so."""
+        """Record that the upstream allows an origin, if its answer shows this."""
         origin = incoming.header(b"origin")
         if self._origins is None or answer is None or not origin:
             return
@@ -152,8 +152,8 @@ class Proxy:
         )
         login = self._origin.login
         if login is not None and not values(headers, b"authorization"):
-            # Nobody gets in with a password that is not theirs: without the right token the
-            # request goes on as it came, and the upstream refuses it.
+            # Without the right token the request goes to the upstream unchanged, and the upstream
+            # refuses it.
             token = parse_qs(incoming.query).get("auth_token", [""])[0]
             if login.admits(None, token):
                 headers.append((b"Authorization", login.basic.encode()))
@@ -162,9 +162,10 @@ class Proxy:
     def _give_up(
         self, incoming: Request, framing: BodyFraming, outlet: PieceBuffer, refusal: Refusal
     ) -> bool:
-        """Answer the refusal, or cut the answer that has begun."""
+        """Answer the refusal; if an answer has begun, cut it."""
         if framing.begun:
-            # Chunks and a length show that something is missing; else the connection has to.
+            # Chunks and a length show the client that something is missing; otherwise a reset has
+            # to.
             if framing.ending is BodyEnding.CLOSE:
                 incoming.wire.reset()
             return False
@@ -203,7 +204,7 @@ def _refuse_what_cannot_pass(incoming: Request) -> None:
 
 
 def _log(incoming: Request, refusal: Refusal) -> None:
-    """Say what the operator has to know: what the upstream did wrong, not what clients do."""
+    """Log failures of the upstream for the operator; mistakes of clients only at debug."""
     level = logging.WARNING if refusal.status >= HTTPStatus.BAD_GATEWAY else logging.DEBUG
     path, status = incoming.path, refusal.status
     log.log(level, "%s %.200r: %d, %s", incoming.method, path, status, refusal)

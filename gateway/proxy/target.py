@@ -1,4 +1,4 @@
-"""Request targets as the upstream gets them: all but weir's own pass byte for byte."""
+"""Request targets for the upstream: all but weir's own pass byte for byte."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from gateway.proxy.failures import Refusal
 
 
 def below(folder: str, target: bytes) -> bytes:
-    """Return the target of an upstream that a proxy keeps under a folder.
+    """Return the target for an upstream that a proxy serves under `folder`.
 
     Raises:
-        Refusal: the target leads out of the folder, to what the upstream's proxy serves besides.
+        Refusal: the target leads out of the folder, to other servers behind that proxy.
     """
     if not folder or not target.startswith(b"/"):
         return target

@@ -87,10 +87,10 @@ def _view(survey: Survey) -> dict[str, Any]:
 
 
 def _worker(post: Post, survey: Survey) -> dict[str, Any]:
-    told = msgspec.to_builtins(post.status)
-    told["counts"] = _counts(post.status.counts)
-    del told["sources"], told["laggards"]
-    return {"answering": turns(post, survey.at), "age_s": survey.age_s(post), **told}
+    shown = msgspec.to_builtins(post.status)
+    shown["counts"] = _counts(post.status.counts)
+    del shown["sources"], shown["laggards"]
+    return {"answering": turns(post, survey.at), "age_s": survey.age_s(post), **shown}
 
 
 def _counts(counts: Counts, *without: str) -> dict[str, Any]:
@@ -98,10 +98,10 @@ def _counts(counts: Counts, *without: str) -> dict[str, Any]:
 
     All workers get all events, so the sum of the ``received`` would say nothing.
     """
-    told: dict[str, Any] = msgspec.to_builtins(counts)
+    shown: dict[str, Any] = msgspec.to_builtins(counts)
     for name in ("sources", *without):
-        del told[name]
-    return told
+        del shown[name]
+    return shown
 
 
 def open_readers(posts: list[Post]) -> dict[str, Any]:

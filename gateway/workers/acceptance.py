@@ -1,9 +1,9 @@
-"""Accepts connections, and serves first those whose client has sent something.
+"""Accepts connections, and first serves those whose client has sent something.
 
-A connection waits behind all that came before it. To begin to serve one takes 50 µs; to look
-whether its client has said something takes a fourth of that. So thousands of clients that connect
-and say nothing keep others waiting for no longer than the looks take. Silent connections are
-served later, a few at a time. A connection that its client has reset meanwhile is not served.
+A connection waits behind all earlier ones. Beginning to serve a connection takes 50 µs; checking
+whether its client has sent something takes a fourth of that. So thousands of silent connections
+delay others only by the time of the checks. Silent connections are served later, a few at a time.
+A connection that its client has reset meanwhile is not served.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from gevent.pool import Group
 from gevent.server import StreamServer
 from gevent.socket import socket as GreenSocket
 
-if TYPE_CHECKING:  # loaded by each worker itself: a reload loads it anew
+if TYPE_CHECKING:  # not loaded by the master, so that a reload loads new code
     from gateway.door.slots import Slots
 
 _TAKEN_AT_ONCE = 128
 # With more, one worker would take connections that another worker has time for. With fewer, a
-# burst fills the listening socket, and a connection past its bound waits a second and longer.
+# burst fills the listening socket's queue, and a connection beyond it waits for a second or more.
 _SERVED_AT_ONCE = 4
 _PAUSE_S = 0.001
 _CLOSED = b"\x07"
-"""The state `TCP_CLOSE`, which leads `struct tcp_info`: a client that only ends has another."""
+"""The state `TCP_CLOSE`, the first byte of `struct tcp_info`; after a FIN the state differs."""
 
 Handle = Callable[[Any, Any], object]
 
 
 class Acceptance(StreamServer):
-    """Accepts connections while there are slots; past that they wait in the listening socket.
+    """Accepts connections while there are slots; beyond that they wait in the listening socket.
 
-    The door closes them: one may outlive the greenlet that serves its requests.
+    The door closes the connections, since one may outlive the greenlet that serves its requests.
 
     Args:
         listener: the listening socket.
         handle: serves a connection, given a socket and an address.
-        greenlets: for the greenlets that serve.
+        greenlets: the group of the greenlets that serve.
         slots: of the worker.
         shared: other workers accept from the same socket.
     """
@@ -58,7 +58,7 @@ class Acceptance(StreamServer):
         slots.on_room.append(self._accept_again)
 
     def do_read(self) -> tuple[int, Any] | None:  # type: ignore[override]
-        """Accept a connection; None if there is none, or enough are served in one go."""
+        """Accept a connection; None if there is none, or if enough were served in this turn."""
         if self._served < self._most_served:
             try:
                 accepted: tuple[int, Any] = self.socket._accept()  # type: ignore[attr-defined]
@@ -71,7 +71,7 @@ class Acceptance(StreamServer):
         return None
 
     def do_handle(self, fd: Any, address: Any) -> None:
-        """Begin to serve a connection, or put a silent one off."""
+        """Begin to serve a connection, or postpone a silent one."""
         plain = _socket.socket(self.socket.family, self.socket.type, self.socket.proto, fd)
         try:
             reset, silent = _is_reset(plain), _is_silent(plain)
@@ -89,17 +89,17 @@ class Acceptance(StreamServer):
             self._serve(fd, address)
 
     def do_close(self, *accepted: Any) -> None:
-        """Close a connection that cannot be served; leave all others to the door."""
+        """Close a connection that cannot be served; the door closes all others."""
         if isinstance(accepted[0], int):
             os.close(accepted[0])
 
     def close(self) -> None:
-        """Accept no more; what is accepted is served."""
+        """Accept no more connections; the accepted ones are served."""
         self._serve_some(len(self._silent))
         super().close()
 
     def full(self) -> bool:
-        """Tell whether no connection is to be accepted."""
+        """Return whether no connection may be accepted now."""
         return self._slots.full
 
     def _accept_again(self) -> None:
@@ -133,5 +133,5 @@ def _is_silent(client: _socket.socket) -> bool:
     except BlockingIOError:
         return True
     except OSError:
-        return False  # its end is the door's to notice
+        return False  # the door notices its end
     return False

@@ -1,7 +1,7 @@
-"""How many connections a worker may hold: as many as it may have files open.
+"""How many connections a worker may have: limited by how many files it may have open.
 
-A worker at its limit accepts no connection, and does not answer health either. So
-the limit is raised as far as that goes, and streams are refused before it is reached.
+A worker at its limit accepts no connection, and does not answer health either. So the limit is
+raised as far as possible, and streams are refused before it is reached.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from msgspec import Struct
 log = logging.getLogger("weir.gateway")
 
 _BESIDE_STREAMS = 1024
-_LEAST_SHARE = 8  # of a limit that is too low, what is not for streams: one in so many
-_OF_A_REQUEST = 2  # a request that is passed on has a connection to the upstream as well
+_LEAST_SHARE = 8  # if the limit is too low, the others get a share of 1/8
+_OF_A_REQUEST = 2  # a request that is passed on also has a connection to the upstream
 _OF_A_WORKER = 64
 _OF_A_BUS = 8
 
 
 class DescriptorRoom(Struct, frozen=True):
-    """What a worker has room for.
+    """How many connections a worker may have.
 
     Attributes:
-        streams: connections that are event streams.
-        others: connections beside these.
+        streams: event streams.
+        others: all other connections.
     """
 
     streams: int
@@ -33,7 +33,7 @@ class DescriptorRoom(Struct, frozen=True):
 
 
 def make_room(max_readers: int, buses: int) -> DescriptorRoom:
-    """Raise this process's limit as far as need be, and return what there is room for then."""
+    """Raise this process's limit of open files as far as needed, and return what fits in it."""
     own = _OF_A_WORKER + _OF_A_BUS * buses
     limit = _raised(max_readers + _OF_A_REQUEST * _BESIDE_STREAMS + own)
     room = room_within(limit - own, max_readers)
@@ -49,7 +49,7 @@ def make_room(max_readers: int, buses: int) -> DescriptorRoom:
 
 
 def room_within(descriptors: int, max_readers: int) -> DescriptorRoom:
-    """Return what there is room for in so many file descriptors."""
+    """Return how many connections fit in so many file descriptors."""
     if descriptors >= max_readers + _OF_A_REQUEST * _BESIDE_STREAMS:
         return DescriptorRoom(max_readers, _BESIDE_STREAMS)
     others = max(1, min(_BESIDE_STREAMS, descriptors // _LEAST_SHARE))
@@ -57,7 +57,7 @@ def room_within(descriptors: int, max_readers: int) -> DescriptorRoom:
 
 
 def _raised(wanted: int) -> int:
-    """Return the limit, which is raised if that many files cannot be open."""
+    """Return the limit of open files, after raising it to `wanted` if possible."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return wanted

@@ -1,7 +1,7 @@
 """The socket that clients connect to.
 
-It is opened once, by the supervisor, and inherited by the gateway. So port 0 is one port for
-good, and while a gateway is restarted connections wait in the socket instead of being refused.
+The supervisor opens it once, and the gateway inherits it. So port 0 stays the same port, and
+connections wait in the socket while the gateway restarts, instead of being refused.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any
 
 from bus.process.flags import BadFlag
 
-_BACKLOG = 4096  # where it is full, the kernel hands on silent connections at once
+_BACKLOG = 4096  # if the queue is full, the kernel passes on silent connections at once
 _SPEAKS_WITHIN_S = 1
 _NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens.
+    """Return a listening socket.
 
     Args:
-        host: an address of this machine, in brackets or not, or a name of one.
-        port: 0 for any free one.
+        host: an address or a name of this machine; an address may be in brackets.
+        port: 0 for any free port.
 
     Raises:
-        BadFlag: the host is none of this machine's, or the port cannot be had.
+        BadFlag: the host is not this machine, or the port cannot be used.
     """
     refusal: BadFlag | None = None
     for family, address in _addresses(host, port):
@@ -38,7 +38,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
-    """Return what a host stands for, IPv4 addresses first: every client can reach those."""
+    """Return the addresses of a host, IPv4 first, since every client can reach those."""
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
         found = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -55,11 +55,11 @@ def _listen_at(family: int, address: Any) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            # `::` means every address, IPv4 ones too, whatever the system's default is.
+            # `::` means every address, including IPv4, whatever the system's default is.
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         if sys.platform == "linux":
             # The kernel keeps a connection until its client has sent something, or for a second.
-            # Connections that come and go without a byte cost the workers nothing.
+            # So a connection without a byte costs the workers nothing.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SPEAKS_WITHIN_S)
         listener.bind(address)
         listener.listen(_BACKLOG)

@@ -27,14 +27,14 @@ _AFTER_DRAIN_S = 1
 
 
 class _Logger(Logger):  # type: ignore[misc]
-    """Gunicorn's log, in the form of weir's own."""
+    """Gunicorn's log, in weir's format."""
 
     error_fmt = logs.FORMAT.replace("%(name)s", "weir.gateway")
     datefmt = None
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]
-    """Gunicorn's master, whose loop is seen to turn as well."""
+    """Gunicorn's master, which also reports that its loop turns."""
 
     def __init__(self, app: Gateway, heart: Heart) -> None:
         super().__init__(app)
@@ -42,7 +42,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         heart.beat()
 
     def murder_workers(self) -> None:
-        """See to the workers, as is done once in every turn."""
+        """Check the workers; called once in every turn."""
         super().murder_workers()
         self._heart.beat()
 
@@ -54,7 +54,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         self._room = make_room(settings.max_readers, len(settings.buses))
         self._settings = replace(settings, max_readers=self._room.streams)
         self._notifier = Notifier(settings.notify_socket)
-        # A reload has twice as many for a while; SIGTTIN asks for more.
+        # A reload doubles the workers for a while; SIGTTIN adds some.
         self._boards = Boards(2 * settings.workers + _SPARE_SEATS)
         self._seat = 0
         keep_in_memory()
@@ -66,7 +66,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         _Arbiter(self, Heart(self._notifier, _MASTER_TURN_S)).run()
 
     def load_config(self) -> None:
-        """Set what gunicorn needs to know."""
+        """Set gunicorn's options."""
         settings = self._settings
         fd = settings.listen_fd
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -74,10 +74,10 @@ class Gateway(BaseApplication):  # type: ignore[misc]
             "bind": f"{host}:{settings.port}" if fd is None else f"fd://{fd}",
             "workers": settings.workers,
             "worker_class": "gateway.workers.worker.GatewayWorker",
-            # Streams are capped by `max_readers`; health must find a place beyond that.
+            # `max_readers` limits the streams; health needs connections beyond that.
             "worker_connections": self._room.streams + self._room.others,
             "timeout": settings.worker_timeout,
-            # After that the master kills its workers.
+            # After this time the master kills its workers.
             "graceful_timeout": math.ceil(settings.drain) + _AFTER_DRAIN_S,
             "logger_class": _Logger,
             "loglevel": settings.log_level,
@@ -92,9 +92,9 @@ class Gateway(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> falcon.App[Any, Any]:
         """Build a worker's application; gunicorn calls this inside that worker."""
-        # After gunicorn has set its own handler, which a loop that hangs would not get to.
+        # After gunicorn has set its own handler, which a loop that hangs would never run.
         show_stack_at_abort()
-        # Imported here so that nothing of it is loaded before gunicorn has forked.
+        # Imported here, so that it is not loaded before gunicorn has forked.
         from gateway.app import Worker
 
         self._worker = Worker(self._settings, self._room, self._boards, self._seat, self._heart)
@@ -102,12 +102,12 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         return self._worker.app
 
     def _forked(self, _arbiter: object, _gunicorn_worker: object) -> None:
-        """Have a worker show that it lives before it loads anything: it may hang there."""
+        """Let a worker report that it lives before it loads anything: loading may hang."""
         self._heart = Heart(self._notifier)
         self._heart.beat()
 
     def _take_seat(self, arbiter: Any, gunicorn_worker: Any) -> None:
-        """In the master: give the worker about to be forked the first seat that is free."""
+        """In the master: give a worker that is about to be forked the first free seat."""
         taken = {worker.seat for worker in arbiter.WORKERS.values()}
         free = (seat for seat in range(len(self._boards)) if seat not in taken)
         self._seat = gunicorn_worker.seat = next(free, len(self._boards) - 1)
@@ -117,6 +117,6 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         self._boards.vacate(gunicorn_worker.seat)
 
     def _attach(self, gunicorn_worker: Any) -> None:
-        """Give gunicorn's worker what it serves with."""
+        """Give gunicorn's worker the `Worker` that serves."""
         gunicorn_worker.gateway = self._worker
-        gc.freeze()  # what is loaded by now stays: to look at it takes the collector 40 ms
+        gc.freeze()  # the collector skips all loaded objects: scanning them takes 40 ms

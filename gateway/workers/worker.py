@@ -1,11 +1,11 @@
 """Gunicorn's gevent worker, with weir's own HTTP server and an orderly end.
 
-At its end, which is a stop or a reload, a worker takes no more connections: they wait in the
-listening socket, which the master and the other workers hold as well. Streams are ended one by
-one, other requests are finished, and connections that wait for nothing are closed; a connection
-that has just come is given a moment for its first request. A request that has come but is not read
-yet, since the loop was late, is answered: to close its connection would reset it. At a stop the
-master's patience ends first (`graceful_timeout`).
+When a worker ends, at a stop or a reload, it accepts no more connections: they wait in the
+listening socket, which the master and the other workers have as well. Streams are ended one by
+one, other requests are finished, and idle connections are closed. A new connection gets a moment
+for its first request. A request that has come but is not read yet, because the loop was late, is
+answered: closing its connection would reset it. At a stop the master's limit ends first
+(`graceful_timeout`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from gateway.workers.acceptance import Acceptance
 
-if TYPE_CHECKING:  # loaded by each worker itself: a reload loads it anew
+if TYPE_CHECKING:  # not loaded by the master, so that a reload loads new code
     from gateway.app import Worker
 
 log = logging.getLogger("weir.gateway")
@@ -32,10 +32,10 @@ _KILL_WITHIN_S = 1.0
 
 
 class GatewayWorker(GeventWorker):  # type: ignore[misc]
-    """Hands every connection to the door.
+    """Passes every connection to the door.
 
     Attributes:
-        gateway: what it serves with; set before it runs.
+        gateway: serves the connections; set before it runs.
     """
 
     gateway: Worker
@@ -72,7 +72,7 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
         gevent.sleep(_TICK_S)
 
     def _finish(self) -> None:
-        """Let readers go, and wait until what others have asked for is answered."""
+        """End all streams, and wait until other requests are answered."""
         door = self.gateway.door
         draining = gevent.spawn(self.gateway.drain)
         began = time.monotonic()
@@ -82,7 +82,7 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
             log.warning("the worker stops: %d requests are cut off", len(door.served))
 
     def _unfinished(self, waited_s: float) -> bool:
-        """Tell whether there is something to wait for, once readers are let go."""
+        """Return whether there is something to wait for, after all streams have ended."""
         door = self.gateway.door
         if door.served or door.slots.unread():
             return not self.gateway.broken and waited_s < _FINISH_WITHIN_S

@@ -1,7 +1,7 @@
 """The file whose time shows gunicorn's master that a worker is alive, kept in memory.
 
-Gunicorn makes this file in the temporary folder. A container with a read-only root has none, and
-on a disk each sign of life may wait for that disk.
+Gunicorn makes this file in the temporary folder. A container with a read-only root has no such
+folder, and on a disk each update of the time may wait for the disk.
 """
 
 from __future__ import annotations
@@ -19,6 +19,6 @@ class _InMemory(WorkerTmp):  # type: ignore[misc]
 
 
 def keep_in_memory() -> None:
-    """Have gunicorn use memory, where the system can name it (Linux)."""
+    """Make gunicorn use memory, if the system has files in memory (Linux)."""
     if hasattr(os, "memfd_create"):
         base.WorkerTmp = _InMemory
