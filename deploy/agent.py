@@ -1,4 +1,4 @@
-"""The process of `weir up --agent`: loads a function by its name, and answers prompts with it."""
+"""The process of `weir up --agent`: imports a function, and answers prompts with it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bus.process import entry, logs
 from bus.process.entry import CannotStart
 from bus.process.flags import REQUIRED, BadFlag, Flag, Kind, one_of, read, text
 
-# Where the package of the client is in a checkout; an installed weir has it among its packages.
+# The client package's folder in a checkout; in an installed weir the client is a normal package.
 _CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "client")
 
 
 class NoAgent(CannotStart):
-    """What ``--agent`` names is not there."""
+    """The module or function of ``--agent`` does not exist."""
 
     status = 2
 
@@ -67,16 +67,16 @@ def main(argv: Sequence[str]) -> int:
 
 
 def loaded(named: str) -> Callable[..., Any]:
-    """Return the function of a module or a file; the start folder is looked in last.
+    """Return the function of a module or a file; the start folder is searched last.
 
     Raises:
-        NoAgent: there is no such module or function.
-        SystemExit: the module itself fails; its own traceback says how.
+        NoAgent: the module or the function does not exist.
+        SystemExit: the module's own code fails; its traceback is shown.
     """
     name, _, function = named.rpartition(":")
     folder = os.getcwd()
     if folder not in sys.path:
-        # Last, so that no file in there takes the place of a module that others import.
+        # At the end, so that no file in this folder replaces a module that others import.
         sys.path.append(folder)
     answer = getattr(_module(name, folder), function, None)
     if not callable(answer):
@@ -115,7 +115,7 @@ def _of_file(path: str) -> ModuleType:
 
 
 def _failed() -> SystemExit:
-    """Show the traceback of the author's code; the process is started again after this status."""
+    """Show the traceback of the user's code. With this exit status it is started again."""
     traceback.print_exc()
     return SystemExit(1)
 

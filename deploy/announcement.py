@@ -1,4 +1,4 @@
-"""Announces that everything is ready, to a person and to a service manager."""
+"""Announces to a person and to a service manager that everything is ready."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _LOOPBACKS = {4: ("127.0.0.1",), 6: ("127.0.0.1", "::1")}
 
 
 class Announcement:
-    """Says once, on stdout, that everything answers, and where; or, on stderr, why not yet.
+    """Prints once that everything answers, and the address; logs why this is not so yet.
 
     Args:
-        host: where the gateway listens, as a person gave it.
-        address: of the socket that listens.
-        manager: the service manager that is to know too.
+        host: the gateway's host, as the person gave it.
+        address: of the listening socket.
+        manager: the service manager, which is notified too.
     """
 
     def __init__(self, host: str, address: tuple[Any, ...], manager: Notifier) -> None:
@@ -37,7 +37,7 @@ class Announcement:
         self._said: set[str] = set()
 
     def __call__(self) -> None:
-        """Ask, and say it if it is so; to be called again and again."""
+        """Ask the gateway, and announce once it is ready; to be called again and again."""
         if self._made:
             return
         reasons = []
@@ -57,12 +57,12 @@ class Announcement:
         try:
             print(f"{words}\nits console:   {url}/weir/console", flush=True)
         except OutputLost as error:
-            # Clients do not read standard output: they are served without it.
+            # Clients do not need standard output: they are served without it.
             point_at_null(1)
             log.warning("%s (standard output cannot be written: %s)", words, error.strerror)
 
     def _explain(self, reason: str) -> None:
-        """Log a reason once; the ages in it grow with each look."""
+        """Log a reason once. Numbers in it are ignored in the comparison, since ages change."""
         kind = _NUMBER.sub("0", reason)
         if kind not in self._said:
             self._said.add(kind)
@@ -77,7 +77,7 @@ class Announcement:
             said = json.loads(connection.getresponse().read())
             return bool(said["ready"]), ", ".join(said["reasons"])
         except (TimeoutError, ConnectionError, http.client.HTTPException, ValueError, KeyError):
-            return False, ""  # the gateway still starts, or starts again
+            return False, ""  # the gateway is still starting, or restarting
         except OSError as error:
             return False, f"{host} cannot be asked: {error.strerror}"
         finally:
@@ -85,13 +85,13 @@ class Announcement:
 
 
 def url_of(address: tuple[Any, ...]) -> str:
-    """Return a URL that leads to a socket that listens, for a client on this machine."""
+    """Return the URL of a listening socket, for a client on this machine."""
     host = _hosts_to_ask(address[0])[0]
     return f"http://{f'[{host}]' if ':' in host else host}:{address[1]}"
 
 
 def _hosts_to_ask(listening: str) -> tuple[str, ...]:
-    """Return where an address that is listened on can be asked; of all addresses, loopbacks."""
+    """Return the hosts to ask for a listening address: loopback for "all addresses"."""
     address = ipaddress.ip_address(listening.partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None) or address
     return _LOOPBACKS[address.version] if mapped.is_unspecified else (listening,)

@@ -1,4 +1,4 @@
-"""Receives the processes' signs of life: what each reported last, and how long ago."""
+"""Receives the reports of the processes that their loops turn, and measures their silence."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from msgspec import Struct
 from bus.process.heart import LAG, PID
 
 _MESSAGE_BYTES = 4096
-# More than that between two looks is our own absence: a suspended machine, a stopped supervisor.
+# A longer time between two calls is the supervisor's own absence: the machine was suspended, or
+# the supervisor was stopped.
 _LONGEST_STEP_S = 1.0
 
 
 class Loop(Struct):
-    """What is known of one process's loop.
+    """The state of one process's loop.
 
     Attributes:
-        silent_s: since its last sign of life, as far as the supervisor was there to hear one.
-        lag_s: the worst since it was last asked for.
-        beaten: it has given a sign of life.
+        silent_s: since its last report, without the supervisor's own absences.
+        lag_s: the largest since it was last read.
+        beaten: it has reported at least once.
     """
 
     silent_s: float = 0.0
@@ -30,13 +31,13 @@ class Loop(Struct):
 
 
 class Beats:
-    """Hears the hearts (`bus.process.heart`) of all processes.
+    """Receives the reports of all processes (`bus.process.heart`).
 
-    Silence is counted in steps, each no longer than `_LONGEST_STEP_S`: when everything stood
-    still, the supervisor did too, and no process is at fault.
+    Silence is counted in steps of at most `_LONGEST_STEP_S`: if the whole machine stood still, the
+    supervisor did too, and no process has failed.
 
     Args:
-        path: of the socket to make; a stale one is replaced.
+        path: of the socket to make; an old one is replaced.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,13 +50,12 @@ class Beats:
         self._socket.bind(str(path))
 
     def close(self) -> None:
-        """Hear no more."""
         self._socket.close()
-        with contextlib.suppress(OSError):  # gone, or its disk has become read-only
+        with contextlib.suppress(OSError):  # the socket is gone, or its disk has become read-only
             self._path.unlink()
 
     def look(self, now: float) -> None:
-        """Take in what has been said since the last look, and count the silence of the others."""
+        """Receive all reports, and count the silence of all other processes."""
         step = 0.0 if self._looked_at is None else now - self._looked_at
         self._looked_at = now
         for loop in self._loops.values():
@@ -65,15 +65,15 @@ class Beats:
                 self._hear(self._socket.recv(_MESSAGE_BYTES))
 
     def loop(self, pid: int) -> Loop:
-        """Return what is known of a process; from now on its silence counts."""
+        """Return the loop of a process; from now on its silence counts."""
         return self._loops.setdefault(pid, Loop())
 
     def heard(self) -> list[int]:
-        """Return the pids of all processes that are known."""
+        """Return the pids of all processes that have reported or are watched."""
         return list(self._loops)
 
     def keep_only(self, pids: set[int]) -> None:
-        """Forget all other processes."""
+        """Drop all other processes."""
         for pid in self._loops.keys() - pids:
             del self._loops[pid]
 

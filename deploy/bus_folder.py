@@ -1,4 +1,4 @@
-"""Where the sockets of a deployment are: in the state folder, whatever its path."""
+"""The folder for the sockets of a deployment: in the state folder, however long its path."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _PROBE = "probe"
 
 
 class BusFolder(Struct, frozen=True):
-    """A folder that takes Unix sockets.
+    """A folder for Unix sockets.
 
     Attributes:
-        path: of the folder, short enough for them.
-        fds: descriptors that a process needs so that the path leads there.
+        path: of the folder, short enough for sockets.
+        fds: descriptors that a process must inherit if it uses this path.
     """
 
     path: Path
@@ -33,11 +33,11 @@ class BusFolder(Struct, frozen=True):
 
 @contextlib.contextmanager
 def bus_folder(state: Path) -> Iterator[BusFolder]:
-    """Yield a folder for sockets: in the state folder if it can be, else a temporary one.
+    """Yield a folder for sockets: in the state folder if possible, else a temporary folder.
 
     Raises:
-        BadFlag: no folder takes sockets.
-        FolderUnusable: the folder for them in the state folder cannot be used.
+        BadFlag: no folder accepts sockets.
+        FolderUnusable: the folder in the state folder cannot be used.
     """
     folder = state / _NAME
     make_private(folder, "--state")
@@ -55,9 +55,9 @@ def bus_folder(state: Path) -> Iterator[BusFolder]:
 
 
 def _is_short(folder: Path) -> bool:
-    """Tell whether a socket in this folder can be named by its path."""
+    """Return whether the path of a socket in this folder is short enough."""
     try:
-        str(folder).encode()  # ZeroMQ takes no other bytes than UTF-8
+        str(folder).encode()  # ZeroMQ only accepts UTF-8
         Endpoints.parse(f"ipc://{folder}")
     except (InvalidEndpoint, UnicodeEncodeError):
         return False
@@ -78,7 +78,7 @@ def _temporary(refusal: str, folder: Path) -> Iterator[BusFolder]:
                     prefix="weir-", dir=base or None, ignore_cleanup_errors=True
                 )
             except OSError:
-                continue  # no folder there
+                continue  # this folder does not exist
             path = Path(stack.enter_context(made))
             if _is_short(path) and _refusal(path) is None:
                 yield BusFolder(path)
@@ -90,7 +90,7 @@ def _temporary(refusal: str, folder: Path) -> Iterator[BusFolder]:
 
 
 def _refusal(folder: Path) -> str | None:
-    """Return why no socket can be made in a folder, None if one can."""
+    """Return why no socket can be made in a folder, None if one can be made."""
     probe = folder / _PROBE
     try:
         probe.unlink(missing_ok=True)

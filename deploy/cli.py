@@ -29,7 +29,7 @@ weir, the event plane for AI agent servers
 
 
 def main() -> int:
-    """Run the command that the command line names; return the exit status."""
+    """Run the command in the command line; return the exit status."""
     keep_start_folder_out(os.environ)
     words = sys.argv[1:]
     word = words[0] if words else ""
@@ -89,7 +89,7 @@ def _files(words: Sequence[str]) -> int:
 
 
 def _service(module: str) -> _Command:
-    """Return the command that a package runs as ``python -m``, imported when it is needed."""
+    """Return the command that a package runs as ``python -m``; imported when needed."""
 
     def run(words: Sequence[str]) -> int:
         command: _Command = importlib.import_module(f"{module}.__main__").main

@@ -1,4 +1,4 @@
-"""The command line of `weir tail` and `weir doctor`, which look at a server from outside."""
+"""The command line of `weir tail`, `weir doctor` and `weir bench`, which connect to a server."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _JSON = "--json"
 
 
 class Given(Struct, frozen=True):
-    """What was asked for.
+    """The values of a command line.
 
     Attributes:
-        server: where it is, and the login to give.
+        server: its address, and the login to send.
         json: whether the output is for a machine.
         values: of the other flags, by `Flag.key`.
     """
@@ -32,17 +32,17 @@ class Given(Struct, frozen=True):
 def read(
     argv: Sequence[str], environ: Mapping[str, str], more: Sequence[Flag], json_help: str
 ) -> Given:
-    """Return what a command line and its environment ask for.
+    """Return the values from a command line and its environment.
 
     Args:
         argv: its words.
-        environ: where the twins of the flags are, and the login of an opencode.
+        environ: contains the twins of the flags, and opencode's login.
         more: flags beside ``--url``.
         json_help: what ``--json`` does, in one line.
 
     Raises:
-        BadFlag: something is not allowed.
-        HelpAsked: help was asked for.
+        BadFlag: a flag is not allowed.
+        HelpAsked: ``--help`` was given.
     """
     rest = [word for word in argv if word != _JSON]
     try:

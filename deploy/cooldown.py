@@ -8,14 +8,14 @@ _FIRST_S, _LONGEST_S = 15.0, 600.0
 
 
 class Cooldown:
-    """Keeps a limit that is too low for the load from causing one restart after the other."""
+    """Prevents continuous restarts if a limit is too low for the load."""
 
     def __init__(self) -> None:
         self._backoff = Backoff(_FIRST_S, _LONGEST_S)
         self._until = 0.0
 
     def over(self, now: float) -> bool:
-        """Tell whether there may be a restart now; if so, the next pause begins, twice as long."""
+        """Return whether a restart is allowed now; if so, begin the next pause, twice as long."""
         if now < self._until:
             return False
         if now > self._until + _LONGEST_S:

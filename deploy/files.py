@@ -1,4 +1,4 @@
-"""`weir files`: writes files that run this weir under systemd, in a container and behind nginx."""
+"""`weir files`: writes files for running this weir under systemd, in a container, behind nginx."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _HELP = f"""\
       where to write the files; without DIR they are listed
   {_FORCE}
       replace files in DIR that differ"""
-# DIR is what docker reads to build the image, whatever else lies in DIR.
+# docker reads DIR to build the image; all other files in DIR are excluded.
 _DOCKERIGNORE = "*\n!*.whl\n"
 _OTHERS_ENTER = 0o001
-# systemd takes these in an argument, but not in the path of a command.
+# systemd accepts these characters in an argument, but not in the path of a command.
 _NO_COMMAND = frozenset("\"'\\")
 
 
 class FilesOptions(Struct, frozen=True):
-    """What was asked for.
+    """The options of the command.
 
     Attributes:
-        folder: where to write the files; None to list them.
-        force: whether files that differ are replaced.
+        folder: where to write the files; None: list them.
+        force: replace files that differ.
     """
 
     folder: Path | None = None
@@ -46,12 +46,12 @@ class FilesOptions(Struct, frozen=True):
 
 
 class Installation(Struct, frozen=True):
-    """Where this weir comes from.
+    """The installation of this weir.
 
     Attributes:
         version: of the release.
-        command: the path of `weir`; None if it cannot be found.
-        checkout: the folder of the sources; None for a weir that was installed from a wheel.
+        command: the path of `weir`; None if it is not found.
+        checkout: the folder of the sources; None if weir was installed from a wheel.
     """
 
     version: str
@@ -60,11 +60,11 @@ class Installation(Struct, frozen=True):
 
 
 def read(argv: Sequence[str]) -> FilesOptions:
-    """Return the options that a command line asks for.
+    """Return the options from a command line.
 
     Raises:
-        BadFlag: something is not allowed.
-        HelpAsked: help was asked for.
+        BadFlag: a word is not allowed.
+        HelpAsked: ``--help`` was given.
     """
     if {"--help", "-h"}.intersection(argv):
         raise HelpAsked(_HELP)
@@ -81,7 +81,7 @@ def run(options: FilesOptions, out: TextIO = sys.stdout) -> int:
     """List the files, or write them; return the exit status.
 
     Raises:
-        BadFlag: a file differs from the one that is there, or cannot be written.
+        BadFlag: a file exists and differs, or cannot be written.
     """
     if options.folder is None:
         for name, purpose in _PURPOSES.items():
@@ -102,7 +102,7 @@ def run(options: FilesOptions, out: TextIO = sys.stdout) -> int:
 
 
 def texts(installation: Installation) -> dict[str, str]:
-    """Return what the files say, by name, for one installation."""
+    """Return the texts of the files, by name, for one installation."""
     files = {name: (_HERE / name).read_text(encoding="utf-8") for name in _PURPOSES}
     unit, compose = files["weir.service"], files["compose.yaml"]
     if installation.command is not None:
@@ -148,7 +148,7 @@ def _with(text: str, old: str, new: str) -> str:
 
 
 def _unit_word(path: Path) -> str:
-    """Return a path as systemd reads a command: quoted, and with no specifiers."""
+    """Return a path as a word of a systemd command: quoted, with `%` escaped."""
     escaped = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     if not _NO_COMMAND.intersection(escaped):
         return f'"{escaped}"'
@@ -156,11 +156,11 @@ def _unit_word(path: Path) -> str:
 
 
 def _yaml_word(path: Path) -> str:
-    """Return a path as compose reads it: quoted, and with no variables."""
+    """Return a path as a YAML word for compose: quoted, with `$` escaped."""
     return json.dumps(str(path).replace("$", "$$"), ensure_ascii=False)
 
 
 def _is_open_to_all(command: Path) -> bool:
-    """Tell whether every user can reach a command, and what it is a link to."""
+    """Return whether every user can reach a command, and the target if it is a link."""
     folders = {*command.parents, *command.resolve().parents}
     return all(folder.stat().st_mode & _OTHERS_ENTER for folder in folders)

@@ -1,4 +1,4 @@
-"""Keeps the folder that weir is started in out of the import path: its code is not weir's."""
+"""Keeps the folder in which weir is started out of the import path: its code is not weir's."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def keep_start_folder_out(environ: MutableMapping[str, str]) -> None:
-    """Drop relative entries of ``PYTHONPATH``, which follow that folder, here and for children.
+    """Remove relative entries of ``PYTHONPATH``, for this process and its children.
 
-    An empty entry is relative too: ``PYTHONPATH=$PYTHONPATH:/lib`` leaves such an entry behind
-    where the variable was unset. The folder of weir itself stays, since weir may not be installed.
+    An empty entry is relative too: ``PYTHONPATH=$PYTHONPATH:/lib`` leads to one if the variable
+    was not set. The folder of weir itself stays, since weir may not be installed.
     """
     given = environ.get(_VARIABLE, "")
     entries = given.split(os.pathsep) if given else []
@@ -28,7 +28,7 @@ def keep_start_folder_out(environ: MutableMapping[str, str]) -> None:
 
 
 def interpreter() -> list[str]:
-    """Return the words that start Python as this process was started, without the start folder."""
+    """Return the command for starting Python like this process, without the start folder."""
     words = [sys.executable, "-P"]
     if sys.flags.ignore_environment:
         words.append("-E")
@@ -41,4 +41,4 @@ def _absolute(entry: str) -> str:
     try:
         return os.path.abspath(entry)
     except FileNotFoundError:
-        return entry  # a deleted folder holds no code
+        return entry  # a deleted folder has no code

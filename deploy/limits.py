@@ -1,4 +1,4 @@
-"""What the processes of a deployment may do before the watchdog restarts them."""
+"""The limits past which the watchdog restarts a process of a deployment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Limits(Struct, frozen=True):
 
     Attributes:
         hang_s: how long its loop may stand still.
-        memory_bytes: how much memory it may use; 0 for any.
+        memory_bytes: how much memory it may use; 0: no limit.
     """
 
     hang_s: float

@@ -1,4 +1,4 @@
-"""The messages of a session before its stream was opened, as `weir tail` shows them."""
+"""The messages of a session from before its stream was opened, for `weir tail`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class NoSession(Exception):
 
 
 class Past:
-    """Fetches it.
+    """Fetches the messages of one session.
 
     Args:
         origin: the server.
-        session: which; None for none.
-        directory: the folder of the session, where it was given.
+        session: id of the session; None: fetch nothing.
+        directory: the folder of the session, if it was given.
     """
 
     def __init__(self, origin: Origin, session: str | None, directory: str | None) -> None:
@@ -36,17 +36,18 @@ class Past:
     def since_last_time(
         self, transcript: Transcript, resumed: bool | None, notice: Callable[[str], None]
     ) -> Iterator[str]:
-        """Yield what the stream that has just been opened will not bring.
+        """Yield the messages that the newly opened stream will not bring.
 
         Args:
-            transcript: writes it, and knows what is written already.
-            resumed: what ``server.connected`` says.
-            notice: called with words for what the server does not give.
+            transcript: formats the messages, and knows which are already printed.
+            resumed: of the ``server.connected`` event.
+            notice: called with a message if the server does not return everything.
 
         Raises:
-            NoSession: the server has no such session.
+            NoSession: the server does not have the session.
         """
-        # A weir itself sends, on a stream opened again, what has changed since the last event.
+        # On a stream that is opened again, weir itself sends what has changed since the last
+        # event.
         if self._session is None or (self._is_known and resumed is not None):
             return
         try:
@@ -68,6 +69,6 @@ class Past:
         return transcript.history(info, messages[-_MOST:])
 
     def _is_missing(self, status: int) -> bool:
-        """Tell whether an answer means that; an opencode chokes on an id of another form."""
+        """Return whether a status means that; opencode fails on an id that is not in its form."""
         no = status in (400, 404) or not (self._session or "").startswith(_OWN_IDS)
         return no and not self._is_known

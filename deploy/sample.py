@@ -1,6 +1,6 @@
-"""What processes use, read from ``/proc``: memory and file descriptors.
+"""Measures memory and file descriptors of processes, from ``/proc``.
 
-Where there is no ``/proc`` nothing is found, and the watchdog goes by the loops alone.
+Without ``/proc`` nothing is measured, and the watchdog only uses the loops' reports.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class ProcessUsage(Struct, frozen=True):
-    """What one process uses.
+    """The usage of one process.
 
     Attributes:
-        memory_bytes: its proportional share (PSS): a page that workers share counts once, in
-            parts; the resident set where that cannot be read.
+        memory_bytes: its proportional share (PSS), in which a page that several workers use is
+            divided between them; the resident set if PSS cannot be read.
         fds: open file descriptors.
     """
 
@@ -30,7 +30,7 @@ class ProcessUsage(Struct, frozen=True):
 
 
 def usages(pid: int) -> list[ProcessUsage]:
-    """Return what a process and its descendants use, that process first; without those gone."""
+    """Return the usage of a process and its descendants, itself first, without ended ones."""
     return [usage for one in _family(pid) if (usage := _usage(one)) is not None]
 
 
@@ -46,7 +46,7 @@ def _children(pid: int) -> list[int]:
         for task in (_PROC / str(pid) / "task").iterdir():
             found += map(int, (task / "children").read_text().split())
     except OSError:
-        return found  # it has ended meanwhile
+        return found  # the process has ended meanwhile
     return found
 
 

@@ -1,4 +1,4 @@
-"""``watchdog.ndjson``: one line of JSON for each thing the watchdog saw or did, bounded."""
+"""``watchdog.ndjson``: a line of JSON for each sample and each action of the watchdog, bounded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 NAME = "watchdog.ndjson"
-# Four to nine hours of samples, in two files.
+# The samples of four to nine hours, in two files.
 _FILE_BYTES = 8 * 1024 * 1024
 _OLD_FILES = 1
 
@@ -22,10 +22,10 @@ log = logging.getLogger("weir.watchdog")
 
 
 class SampleLog:
-    """Appends lines, and moves a full file to ``watchdog.ndjson.1``.
+    """Appends lines, and renames a full file to ``watchdog.ndjson.1``.
 
     Args:
-        folder: where it is.
+        folder: of the file.
         file_bytes: how large a file may grow.
     """
 
@@ -33,18 +33,17 @@ class SampleLog:
         self._handler = _Handler(folder / NAME, file_bytes)
 
     def write(self, fields: Mapping[str, Any]) -> None:
-        """Append one line, with the time in front."""
+        """Append a line, with the time as its first field."""
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = msgspec.json.encode({"time": time, **fields}).decode()
         self._handler.handle(logging.makeLogRecord({"msg": line}))
 
     def close(self) -> None:
-        """Close the file."""
         self._handler.close()
 
 
 class _Handler(RotatingFileHandler):
-    """Says once that the file cannot be written, and once that it can: the log must not fill."""
+    """Logs only once that the file cannot be written, and once that it can be written again."""
 
     def __init__(self, path: Path, file_bytes: int) -> None:
         super().__init__(path, maxBytes=file_bytes, backupCount=_OLD_FILES, delay=True)
@@ -60,12 +59,12 @@ class _Handler(RotatingFileHandler):
         self._failing = self._failed
 
     def handleError(self, _record: logging.LogRecord) -> None:
-        """Say what has failed; the watchdog goes on."""
+        """Log the failure; the watchdog continues."""
         self._failed = True
         if not self._failing:
             error = sys.exc_info()[1]
             log.error("%s cannot be written, samples are lost: %s", self._path, error)
-        # What is left in a buffer would fail again, and a file that is half closed each time.
+        # The buffer is dropped: writing it again would fail again, and so would closing the file.
         stream, self.stream = self.stream, None
         if stream is not None:
             with contextlib.suppress(OSError):

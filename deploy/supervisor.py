@@ -1,4 +1,4 @@
-"""Keeps a few services running: starts them, restarts those that die, stops them all."""
+"""Keeps a few services running: starts them, restarts those that end, and stops them all."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Service:
-    """One process that should always run.
+    """A process that should always run.
 
     Args:
-        name: said in the log.
+        name: for the log.
         argv: its command line.
         env: added to the environment.
         fds: file descriptors that it inherits.
@@ -50,11 +50,11 @@ class Service:
 
     @property
     def pid(self) -> int | None:
-        """Of its process, which leads a group of that number; None while there is none."""
+        """The pid of the process, which leads a process group; None if it does not run."""
         return None if self._process is None else self._process.pid
 
     def tend(self, now: float) -> int | None:
-        """Start it if it is time to; return the exit status if it has ended just now."""
+        """Start the process if it is time to; return the exit status if it has just ended."""
         if self._process is None:
             if now >= self._start_at:
                 self._start(now)
@@ -62,7 +62,7 @@ class Service:
         status = self._process.poll()
         if status is None:
             return None
-        # A gunicorn master may leave workers behind; they are in its process group.
+        # A gunicorn master may leave workers, which are in its process group.
         self.signal(signal.SIGKILL)
         pid, self._process = self._process.pid, None
         if now - self._started_at > _STEADY_S:
@@ -77,7 +77,7 @@ class Service:
         log.warning("%s %s; next start in %.1f s", self.name, why, wait_s)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the process and all that it has started."""
+        """Send a signal to the process and all processes that it has started."""
         if self._process is not None:
             try:
                 os.killpg(self._process.pid, number)
@@ -85,12 +85,13 @@ class Service:
                 log.debug("%s is gone already", self.name)
 
     def ended(self) -> bool:
-        """Tell whether its process is over, or was never there."""
+        """Return whether the process has ended, or was never started."""
         return self._process is None or self._process.poll() is not None
 
     def _start(self, now: float) -> None:
         try:
-            # A session of its own: Ctrl-C reaches the supervisor alone, which then stops in order.
+            # A session of its own: Ctrl-C only reaches the supervisor, which stops the services in
+            # order.
             self._process = subprocess.Popen(
                 self._argv,
                 stdin=subprocess.DEVNULL,
@@ -111,9 +112,9 @@ class Supervisor:
     """Runs services until it is stopped.
 
     Args:
-        services: started in this order, stopped in the reverse one.
-        each_tick: called one after the other, about ten times a second.
-        stop_s: how long they may take to stop before they are killed.
+        services: started in this order, stopped in the reverse order.
+        each_tick: functions to call about ten times a second.
+        stop_s: how long the services may take to stop before they are killed.
     """
 
     def __init__(
@@ -153,7 +154,7 @@ class Supervisor:
         return 0
 
     def _reap_orphans(self) -> None:
-        """Wait for processes that have become children of this one, as all orphans do of PID 1."""
+        """Wait for ended orphans, which become children of this process if it has PID 1."""
         services = {service.pid for service in self._services}
         while (ended := _ended_child()) is not None and ended not in services:
             os.waitpid(ended, os.WNOHANG)
@@ -173,7 +174,7 @@ class Supervisor:
 
 
 def _ended_child() -> int | None:
-    """Return the pid of a child that has ended, which stays to be waited for."""
+    """Return the pid of a child that has ended, without removing the child."""
     try:
         found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -182,6 +183,6 @@ def _ended_child() -> int | None:
 
 
 def _die_along() -> None:
-    """Have the kernel end this process when its supervisor is killed (Linux only)."""
+    """Make the kernel end this process when its supervisor is killed (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

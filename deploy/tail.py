@@ -1,4 +1,4 @@
-"""`weir tail`: the live stream of a server, for a person or for a machine."""
+"""`weir tail`: prints the live stream of a server, for a person or for a machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from deploy.terminal import has_colour, shown_json, shown_line
 from deploy.transcript.page import TranscriptPage
 from deploy.transcript.transcript import Transcript
 
-# Relative to where the command runs; the server resolves links.
+# Relative to the working folder of the command; the server resolves links.
 _FOLDER = Kind(lambda given: os.path.abspath(flags.text("").parse(given)), "a folder")
 _FLAGS = (
     Flag(
@@ -33,11 +33,11 @@ _FLAGS = (
     Flag("lines", flags.whole(0, 1000000), 10, "lines of a tool's output or diff to show; 0: all"),
 )
 _LONGEST_WAIT_S = 5.0
-"""Between two attempts to connect: a person looks on."""
+"""Between two attempts to connect: short, since a person is watching."""
 
 
 class TailOptions(Struct, frozen=True):
-    """What to follow, and how to print it."""
+    """What to follow, and the form of the output."""
 
     server: Origin
     session: str | None
@@ -47,11 +47,11 @@ class TailOptions(Struct, frozen=True):
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> TailOptions:
-    """Return the options that a command line and its environment ask for.
+    """Return the options from a command line and its environment.
 
     Raises:
-        BadFlag: something is not allowed.
-        HelpAsked: help was asked for.
+        BadFlag: a flag is not allowed.
+        HelpAsked: ``--help`` was given.
     """
     given = command_line.read(argv, environ, _FLAGS, "print each event as a line of JSON")
     return TailOptions(server=given.server, json=given.json, **given.values)
@@ -73,11 +73,11 @@ def run(options: TailOptions, out: TextIO) -> int:
 
 
 class Notices:
-    """What is said on standard error.
+    """Messages on standard error.
 
     Args:
-        server: that is followed.
-        greets: whether to say that the stream is open: a quiet server shows nothing else.
+        server: the server that is followed.
+        greets: report that the stream is open: a quiet server shows nothing else.
     """
 
     def __init__(self, server: Origin, greets: bool) -> None:
@@ -85,25 +85,24 @@ class Notices:
         self._cause = ""
 
     def say(self, words: str) -> None:
-        """Say something."""
         print(f"weir tail: {shown_line(words)}", file=sys.stderr, flush=True)
 
     def lost(self, words: str) -> None:
-        """Say that the stream is lost, once for each cause in a row."""
+        """Report that the stream is lost, once if the same cause repeats."""
         cause = words.partition(";")[0]
         if cause != self._cause:
             self._cause, self._opened = cause, "connected again"
             self.say(words)
 
     def heard(self) -> None:
-        """Say that the stream is open, if that is news."""
+        """Report that the stream is open, if this is not known yet."""
         if self._opened:
             self.say(self._opened)
             self._cause = self._opened = ""
 
 
 def _machine(options: TailOptions, out: TextIO, notices: Notices) -> Iterator[str]:
-    """Yield each event as a line of JSON, on a terminal without characters that it obeys."""
+    """Yield each event as a line of JSON, for a terminal without control characters."""
     for event in _stream(options, notices):
         line = event.data.decode(errors="replace")
         yield (shown_json(line) if out.isatty() else line) + "\n"
@@ -119,7 +118,7 @@ def _person(options: TailOptions, out: TextIO, notices: Notices) -> Iterator[str
             notices.say(f"not an event: {error}")
             continue
         if event.type == SERVER_CONNECTED:
-            # After the stream is open, so that nothing falls between the past and the stream.
+            # After the stream is open, so that nothing is lost between the past and the stream.
             yield from past.since_last_time(transcript, _resumed(event), notices.say)
         elif options.session in (None, decode.session_of(event)):
             properties = json.loads(bytes(event.properties))

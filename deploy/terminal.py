@@ -1,4 +1,4 @@
-"""Makes text of others safe for a terminal: it is shown, and never obeyed."""
+"""Makes foreign text safe for a terminal: control characters are shown and have no effect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TextIO
 
 _C0, _C1 = range(0x20), range(0x7F, 0xA0)
 _DIRECTIONS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
-"""Characters that turn what follows round, so that a text looks like another."""
+"""Characters that change the direction of text, so that a text looks like another."""
 _PICTURES = {code: 0x2400 + code for code in _C0} | {0x7F: 0x2421}
 _ESCAPES = {code: f"\\u{code:04x}" for code in (*_C1, *_DIRECTIONS)}
 _LINE = _ESCAPES | _PICTURES
@@ -16,12 +16,12 @@ _JSON = _ESCAPES | {code: f"\\u{code:04x}" for code in _C0 if code != ord("\n")}
 
 
 def shown(text: str) -> str:
-    """Return text with pictures of control characters, but for line feeds and tabs."""
+    """Return text with pictures in place of control characters, except line feeds and tabs."""
     return text.replace("\r\n", "\n").translate(_TEXT)
 
 
 def shown_line(text: str) -> str:
-    """Return text with pictures of all control characters: it stays one line."""
+    """Return text with pictures in place of all control characters: it stays one line."""
     return text.translate(_LINE)
 
 
@@ -31,5 +31,5 @@ def shown_json(line: str) -> str:
 
 
 def has_colour(out: TextIO, environ: Mapping[str, str]) -> bool:
-    """Tell whether to use colours: on a terminal, unless the person wants none."""
+    """Return whether to use colours: on a terminal, unless the user has disabled them."""
     return out.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"

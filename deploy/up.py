@@ -1,4 +1,4 @@
-"""`weir up`: a whole local deployment, processor, gateway and perhaps an agent, supervised."""
+"""`weir up`: a whole local deployment under a supervisor: processor, gateway, perhaps an agent."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from processor.native.bounds import BOUND_FLAGS
 from processor.settings import FLAGS as PROCESSOR_FLAGS
 from processor.settings import from_flags
 
-# The gateway's master gives its workers a second, and rounds up.
+# The gateway's master gives its workers another second, and rounds up.
 _AFTER_DRAIN_S = 2.5
 _STATE_HELP = "folder of sessions, notes and watchdog.ndjson; each weir up needs its own"
 _LOCK_NAME = "up.lock"
@@ -50,12 +50,12 @@ _GATEWAY = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, LOG_LEVEL)
 
 
 class UpOptions(Struct, frozen=True):
-    """What to run.
+    """The services to run.
 
     Attributes:
         limits: of each process.
         values: of all flags, by `Flag.key`.
-        notify_socket: where a service manager hears from this process; empty for none.
+        notify_socket: the service manager's socket for reports of this process; empty for none.
     """
 
     host: str
@@ -67,11 +67,11 @@ class UpOptions(Struct, frozen=True):
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
-    """Return the options that a command line and its environment ask for.
+    """Return the options from a command line and its environment.
 
     Raises:
-        BadFlag: something is not allowed.
-        HelpAsked: help was asked for.
+        BadFlag: a flag is not allowed.
+        HelpAsked: ``--help`` was given.
     """
     state = Flag("state", _STATE.kind, _default_state(environ), _STATE_HELP)
     services = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS, *BOUND_FLAGS)
@@ -85,7 +85,8 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
         if values["agent"] and values[flag]:
             name = flag.replace("_", "-")
             raise BadFlag(f"--agent: not with --{name}; the agent answers in place of it")
-    # The processor knows which of its flags need each other: better refused here than by it.
+    # The processor checks which of its flags need each other. This runs the check before the
+    # start.
     from_flags(_words(_PROCESSOR, values, _ANY_BUS), environ)
     return UpOptions(
         values["host"],
@@ -98,10 +99,10 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
 
 
 def run(options: UpOptions) -> int:
-    """Run it until it is stopped; return the exit status.
+    """Run the services until this process is stopped; return the exit status.
 
     Raises:
-        BadFlag: the port or the state folder is taken, or cannot be used.
+        BadFlag: the port or the state folder is in use, or cannot be used.
     """
     logs.configure(options.values["log_level"])
     _hide_login(options.values["upstream"])
@@ -120,14 +121,14 @@ def run(options: UpOptions) -> int:
 
 
 def _supervise(options: UpOptions, listener: socket.socket, bus: BusFolder, beats: Beats) -> int:
-    # The folder may be deleted before a service starts again, which then goes by this name.
+    # If the start folder is deleted before a service starts again, the service uses this name.
     env = {NOTIFY_VARIABLE: str(bus.path / _NOTIFY), "PWD": start_path(os.environ)}
     services = _services(options, listener, bus, env)
     manager = Notifier(options.notify_socket)
     heart = Heart(manager, TICK_S)
     announcement = Announcement(options.host, listener.getsockname(), manager)
     with closing(SampleLog(options.state)) as samples:
-        # The author's code may keep its process busy for as long as it likes.
+        # The user's own code may keep its process busy for any time.
         watched = [service for service in services if service.name != _AGENT]
         watchdog = Watchdog(watched, beats, options.limits, samples)
         each_tick = (lambda: watchdog.tick(time.monotonic()), announcement, heart.beat)
@@ -142,7 +143,7 @@ def _services(
     fd, url = listener.fileno(), f"ipc://{bus.path}"
     processor = [*interpreter(), "-m", "processor", *_words(_PROCESSOR, values, url)]
     gateway = [*interpreter(), "-m", "gateway", *_words(_GATEWAY, values, url)]
-    # Gunicorn may take a suspended machine for workers that hang; the watchdog does not.
+    # Gunicorn may mistake a suspended machine for workers that hang; the watchdog does not.
     gateway += [f"--listen-fd={fd}", "--worker-timeout=0"]
     services = [
         Service("processor", processor, env, bus.fds),
@@ -163,7 +164,7 @@ def _services(
 
 
 def _hide_login(upstream: Origin | None) -> None:
-    """Hand the upstream's login to the services where a list of processes does not show it."""
+    """Put the upstream's login into the environment: a process list would show it in the flags."""
     if upstream is not None and upstream.login is not None:
         os.environ[USERNAME_VARIABLE] = upstream.login.username
         os.environ[PASSWORD_VARIABLE] = upstream.login.password
@@ -171,12 +172,12 @@ def _hide_login(upstream: Origin | None) -> None:
 
 def _default_state(environ: Mapping[str, str]) -> Path | None:
     base, home = environ.get("XDG_STATE_HOME", ""), home_folder(environ)
-    if os.path.isabs(base):  # another counts as not set, by its specification
+    if os.path.isabs(base):  # by its specification, a relative path counts as not set
         return Path(base) / "weir"
     return home and home / ".local" / "state" / "weir"
 
 
 def _words(of: Sequence[Flag], values: Mapping[str, Any], bus: str) -> list[str]:
-    """Return flags as a service is given them on its command line."""
+    """Return flags as words of a service's command line."""
     given = ((flag.name, values[flag.key]) for flag in of)
     return [f"--bus={bus}", *(f"--{name}={value}" for name, value in given if value is not None)]

@@ -1,8 +1,8 @@
-"""The watchdog: samples what services use, and restarts what hangs or has grown too large.
+"""The watchdog: measures services, and restarts processes that hang or have grown too large.
 
 The watchdog judges a process by the reports from its loop (`bus.process.heart`) and by the
-kernel's figures, not by whether the process exists. gunicorn's master replaces a worker that is
-ended, and the other workers go on; the supervisor replaces the main process of a service.
+kernel's figures, not by whether the process exists. gunicorn's master replaces a worker that was
+ended, while the other workers continue; the supervisor replaces the main process of a service.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _MIB = 1024 * 1024
 
 
 class Watchdog:
-    """Looks at services for as long as it is called.
+    """Checks services each time it is called.
 
     Args:
-        services: whom to watch.
-        beats: where their processes are heard.
+        services: the services to watch.
+        beats: receives the reports of their processes.
         limits: of each process.
-        samples: where all is written down.
+        samples: the log of all measurements and actions.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ def _of_usage(usage: ProcessUsage | None) -> dict[str, int]:
 
 
 def _belongs(pid: int, main: int) -> bool:
-    """Tell whether a process lives and is of the group that `main` leads."""
+    """Return whether a process is alive and in the process group of `main`."""
     try:
         return os.getpgid(pid) == main
     except ProcessLookupError:

@@ -18,7 +18,7 @@ from bus.transport.gap_repair import (
     Replayed,
     Unanswered,
 )
-from bus.transport.replay import CannotRepair, NobodyThere
+from bus.transport.replay import CannotRepair, NoProcessor
 from bus.transport.requester import Requester
 from bus.transport.subscriber import Subscriber
 from gateway.streams.readers import Readers
@@ -96,4 +96,4 @@ class Ingest:
                 return Replayed(replay.fetch(self._requester, *gap))
             return self.join()
         except CannotRepair as error:
-            return Unanswered(f"bus {self._bus}: {error}", isinstance(error, NobodyThere))
+            return Unanswered(f"bus {self._bus}: {error}", isinstance(error, NoProcessor))

@@ -269,7 +269,7 @@ class Asked(Struct):
 
 
 class Question(Struct):
-    """A tool waits for answers: properties of ``question.asked``, and an item of a ``GET``."""
+    """A tool waits for answers: properties of ``question.asked``, or from a ``GET``."""
 
     id: str
     sessionID: str

@@ -109,7 +109,7 @@ def _open_missing_streams() -> None:
 
 
 class _Output(io.FileIO):
-    """Standard output, whose errors can be told apart from errors of files and connections."""
+    """Standard output, whose errors differ in type from those of files and connections."""
 
     def write(self, data: Any) -> int | None:  # type: ignore[override]
         try:

@@ -15,7 +15,7 @@ from bus.ledger import snapshot
 from bus.ledger.snapshot import MalformedSnapshot, Snapshot
 from bus.transport import replay
 from bus.transport.publisher import Publisher
-from bus.transport.replay import CannotRepair, NobodyThere
+from bus.transport.replay import CannotRepair, NoProcessor
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 
 
@@ -49,7 +49,7 @@ def fetch(requester: Requester) -> Cloned:
     try:
         found = snapshot.decode(requester.insist(SnapshotGet()).body)
     except ProcessorGone as error:
-        raise NobodyThere(str(error)) from error
+        raise NoProcessor(str(error)) from error
     except (CommandFailed, DeadlineExceeded, MalformedSnapshot) as error:
         raise CannotRepair(str(error)) from error
     return Cloned(found, _journal(requester, found))

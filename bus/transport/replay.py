@@ -16,7 +16,7 @@ class CannotRepair(Exception):
     """A gap cannot be repaired: its source is gone, or has dropped the missing events."""
 
 
-class NobodyThere(CannotRepair):
+class NoProcessor(CannotRepair):
     """No processor answers commands."""
 
 

@@ -56,6 +56,6 @@ class Subscriber:
         return self._order.answer(answer, time.monotonic())
 
     def alive(self, within_s: float) -> bool:
-        """Tell whether any source was heard in the last `within_s` seconds."""
+        """Return whether a frame of any source came in the last `within_s` seconds."""
         since = time.monotonic() - within_s
         return any(state.alive_at >= since for state in self.sources.values())

@@ -1,5 +1,5 @@
-"""`weir bench`: what a running server does under load, measured from outside.
+"""`weir bench`: measures a running server under load, from outside.
 
-The load generator is two kinds of process, both controlled by lines of JSON: `readers` holds
-event streams, `prober` asks for a page on a fixed schedule.
+There are two kinds of load processes, both controlled by lines of JSON: `readers` opens event
+streams, `prober` sends requests on a fixed schedule.
 """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 
 class NotAStream(ValueError):
-    """The answer is no ``text/event-stream``, or breaks the framing of HTTP."""
+    """The answer is not a ``text/event-stream``, or is not valid HTTP."""
 
 
 class ResponseBody:
-    """The body of a response, chunked or until the server closes the connection."""
+    """The body of a response, in chunks or until the server closes the connection."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -16,10 +16,10 @@ class ResponseBody:
         self._chunked = False
 
     def feed(self, data: bytes) -> bytes:
-        """Take the next bytes of the connection; return what they add to the body.
+        """Take the next bytes of the connection; return the bytes of the body in them.
 
         Raises:
-            NotAStream: the bytes are not what a stream consists of.
+            NotAStream: the bytes are not those of a stream.
         """
         self._rest += data
         if self._in_head and not self._head():

@@ -1,4 +1,4 @@
-"""Child processes of a benchmark: they end with the ``with`` block that started them."""
+"""Child processes of a benchmark, which end with the ``with`` block that started them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Child:
-    """A process that takes and sends lines of JSON.
+    """A process that receives and sends lines of JSON.
 
     Attributes:
         pid: its process id.
@@ -38,7 +38,7 @@ class Child:
         self._process.stdin.flush()
 
     def hear(self, deadline_s: float) -> Any:
-        """Wait for the next line.
+        """Wait for the next line, and decode it.
 
         Raises:
             TimeoutError: there is none within `deadline_s`.
@@ -47,7 +47,7 @@ class Child:
         return json.loads(self.line(deadline_s))
 
     def line(self, deadline_s: float) -> str:
-        """Wait for the next line, as it is; raises as `hear` does."""
+        """Wait for the next line, and return it unchanged; raises the errors of `hear`."""
         assert self._process.stdout is not None
         fd = self._process.stdout.fileno()
         end = time.monotonic() + deadline_s
@@ -72,13 +72,13 @@ def started(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[Child]:
-    """Run a command for the time of a ``with`` block.
+    """Run a command during a ``with`` block.
 
     Args:
         command: its words.
-        stderr: where its standard error goes; None: to that of this process.
-        cwd: where it runs; None: where this process does.
-        env: its environment; None: that of this process.
+        stderr: its standard error; None: the standard error of this process.
+        cwd: its working folder; None: the working folder of this process.
+        env: its environment; None: the environment of this process.
     """
     process = subprocess.Popen(
         command,
@@ -111,6 +111,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _die_along() -> None:
-    """Have the kernel end the child when this process is killed (Linux only)."""
+    """Make the kernel end the child when this process is killed (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

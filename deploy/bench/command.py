@@ -28,7 +28,7 @@ _HEAD = ["work", "s", "delay p50 ms", "p99 ms", "health p50 ms", "p99 ms"]
 
 
 class BenchOptions(Struct, frozen=True):
-    """The server, the load, and how to print what was measured."""
+    """The server, the load, and the form of the output."""
 
     server: Origin
     load: Load
@@ -40,11 +40,11 @@ class BenchFailed(CannotStart):
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> BenchOptions:
-    """Return the options that a command line and its environment ask for.
+    """Return the options from a command line and its environment.
 
     Raises:
-        BadFlag: something is not allowed.
-        HelpAsked: help was asked for.
+        BadFlag: a flag is not allowed.
+        HelpAsked: ``--help`` was given.
     """
     words = list(argv)
     if words and not words[0].startswith("-"):
@@ -57,7 +57,7 @@ def run(options: BenchOptions, out: TextIO) -> int:
     """Measure a server and print the result; return 1 if the server has lost or cut something.
 
     Raises:
-        BenchFailed: the server cannot be reached, or refuses what is asked.
+        BenchFailed: the server cannot be reached, or refuses a request.
     """
     measured: list[Measured] = []
     try:

@@ -1,4 +1,4 @@
-"""Opening an event stream on a bare socket, which costs less than an HTTP client."""
+"""Opens an event stream on a plain socket, which costs less than an HTTP client."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _SPARE_DESCRIPTORS = 64
 
 
 class NotOpened(Exception):
-    """A stream could not be opened; the message is one line that says why."""
+    """A stream could not be opened; the message is one line with the reason."""
 
 
 def make_room(streams: int) -> None:
-    """Raise the limit of open files so that so many streams fit.
+    """Raise the limit of open files so that `streams` streams fit.
 
     Raises:
         NotOpened: the hard limit is lower.
@@ -33,10 +33,10 @@ def make_room(streams: int) -> None:
 
 
 class Connector:
-    """Where streams are opened.
+    """Opens streams of one server.
 
     Args:
-        origin: the server, and the login to give.
+        origin: the server, and the login to send.
     """
 
     def __init__(self, origin: Origin) -> None:
@@ -47,10 +47,10 @@ class Connector:
             self._headers += f"Authorization: {origin.login.basic}\r\n"
 
     def stream(self, route: str) -> tuple[socket.socket, bytes]:
-        """Open a stream; return its socket and what has come of the answer, the whole head.
+        """Open a stream; return its socket, and the bytes so far, which contain the whole head.
 
         Raises:
-            NotOpened: the server cannot be reached, or answers something else than a stream.
+            NotOpened: the server cannot be reached, or its answer is not a stream.
         """
         try:
             sock = self._asked(route)
@@ -70,7 +70,7 @@ class Connector:
         return sock, head
 
     def stalled(self, route: str) -> socket.socket:
-        """Open a stream that is never read, through as small a window as the system allows.
+        """Open a stream that is never read, with the smallest window that the system allows.
 
         The call returns when the answer has begun: from then on the server counts the reader.
         """
@@ -88,7 +88,7 @@ class Connector:
         )[0]
         sock = socket.socket(family, kind, protocol)
         if buffer is not None:
-            # Before connect: the window is agreed upon there.
+            # Before connect, which negotiates the window.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         sock.settimeout(_DEADLINE_S)
         sock.connect(address)
@@ -100,5 +100,5 @@ class Connector:
 
 
 def is_open(sock: socket.socket) -> bool:
-    """Tell whether the server has not cut a stream that is not read."""
+    """Return whether a stream that is not read is still open."""
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0

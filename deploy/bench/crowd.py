@@ -1,4 +1,4 @@
-"""Starts the process that reads a server, and gets its measurements."""
+"""Starts the process with the readers, and gets its measurements."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ ANSWER_S = 180.0
 
 
 def end_of(session: str) -> str:
-    """Return what the last event of an answer holds, and no other event."""
+    """Return text that is in the last event of an answer, and in no other event."""
     return f'"type":"{SessionIdle.type}","properties":{{"sessionID":"{session}"}}'
 
 
 class CrowdFailed(Exception):
-    """The readers could not go on; the message is one line that says why."""
+    """The readers have failed; the message is one line with the reason."""
 
 
 class Times(msgspec.Struct):
-    """When readers had the marker, on the monotonic clock: the last and the median one."""
+    """When readers received the marker, on the monotonic clock: the last and the median one."""
 
     last_ns: int
     median_ns: int
 
 
 class Held(msgspec.Struct):
-    """What readers hold.
+    """What the readers have received.
 
     Attributes:
-        texts: how many hold which text, by its digest.
-        bytes: that a reader got, the median.
-        frames: that a reader got, the median.
-        stalled_open: how many stalled readers the server has not cut.
+        texts: how many readers have which text, by the text's digest.
+        bytes: received by the median reader.
+        frames: received by the median reader.
+        stalled_open: how many stalled readers the server has not disconnected.
     """
 
     texts: dict[str, int]
@@ -54,7 +54,7 @@ class Crowd:
     """The readers of a server.
 
     Attributes:
-        pid: of the process that they all are in.
+        pid: of the process with all readers.
     """
 
     def __init__(self, child: Child) -> None:
@@ -62,35 +62,35 @@ class Crowd:
         self._child = child
 
     def begin(self, marker: str) -> None:
-        """Have the fast readers wait for a marker, which the next prompt brings."""
+        """Let the fast readers wait for a marker, which the next prompt brings."""
         self._ask({"begin": marker}, ANSWER_S)
 
     def wait(self, deadline_s: float) -> Times:
-        """Wait until every fast reader has had the marker.
+        """Wait until every fast reader has received the marker.
 
         Raises:
-            CrowdFailed: a stream has ended, or some have not had it after `deadline_s`.
+            CrowdFailed: a stream has ended, or the marker did not come within `deadline_s`.
         """
         return msgspec.convert(self._answer(deadline_s), Times)
 
     def held(self, session: str) -> Held:
-        """Return what readers hold of the answers in a session, and have them forget it."""
+        """Return what the readers have received of the answers in a session, and drop it."""
         return msgspec.convert(self._ask({"held": session}, ANSWER_S), Held)
 
     def delays(self) -> Delays:
-        """Return how long the numbered deltas were on their way."""
+        """Return the delays of the numbered deltas."""
         return msgspec.convert(self._ask({"delays": None}, ANSWER_S), Delays)
 
     def check(self) -> None:
-        """See that no stream has ended.
+        """Check that no stream has ended.
 
         Raises:
-            CrowdFailed: a stream has.
+            CrowdFailed: a stream has ended.
         """
         self._ask({"held": ""}, ANSWER_S)
 
     def _ask(self, what: Any, deadline_s: float) -> Any:
-        with contextlib.suppress(BrokenPipeError):  # its last words say why
+        with contextlib.suppress(BrokenPipeError):  # its last line says why
             self._child.tell(what)
         return self._answer(deadline_s)
 
@@ -110,7 +110,7 @@ class Crowd:
 
 @contextlib.contextmanager
 def crowd(plan: BenchPlan) -> Iterator[Crowd]:
-    """Have readers at a server for the time of a ``with`` block.
+    """Run readers at a server during a ``with`` block.
 
     Raises:
         CrowdFailed: a stream cannot be opened.

@@ -1,8 +1,8 @@
-"""Delays of numbered deltas: the text of a delta holds its number and the time it was sent.
+"""Delays of numbered deltas: the text of a delta has its number and the time it was sent.
 
-A delta reads ``0000017|1234567890123456789|…``: its number, counted from 0 in an answer, and the
-time in ns at which it was sent. A closing snapshot repeats the deltas of its part, and may be the
-first event with the last of them: so a delta counts where it comes first.
+A delta is ``0000017|1234567890123456789|…``: its number, counted from 0 in an answer, and the time
+in ns at which it was sent. A closing snapshot repeats the deltas of its part, and may be the first
+event with the last of them: so a delta counts in the first event that contains it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _TEXTS = (PartDelta.type, PartUpdated.type, SessionUpdated.type)
 
 
 class Delays(Struct):
-    """Delays in ms over all deltas and readers, and how many deltas a reader got.
+    """Delays in ms over all deltas and readers, and how many deltas a reader received.
 
     Attributes:
-        deliveries: deltas that came, of all readers together.
-        least: deltas of the reader that got the fewest.
-        most: deltas of the reader that got the most.
+        deliveries: received deltas, of all readers together.
+        least: deltas of the reader with the fewest.
+        most: deltas of the reader with the most.
         least_ms: the shortest delay.
     """
 
@@ -41,10 +41,10 @@ class Delays(Struct):
 
 
 def arrivals(received: Received, pieces: Iterable[tuple[int, bytes]], since_ns: int) -> list[int]:
-    """Return the delay in ns of each delta, by the two clocks as they are.
+    """Return the delay in ns of each delta, without a correction for different clocks.
 
     Args:
-        received: what the reader knows so far.
+        received: the state of the reader.
         pieces: of its stream, each with the time at which it came.
         since_ns: the start of the answer, by the sender's clock; older deltas do not count.
     """
@@ -62,11 +62,11 @@ def arrivals(received: Received, pieces: Iterable[tuple[int, bytes]], since_ns: 
 
 
 def summed_up(readers: Sequence[Sequence[int]], offset_ns: int) -> Delays:
-    """Return the delays of all readers; all 0 where no delta came.
+    """Return the delays of all readers; all 0 if no delta came.
 
     Args:
-        readers: delays in ns, of each reader.
-        offset_ns: by how much the readers' clock is behind the sender's.
+        readers: delays in ns, for each reader.
+        offset_ns: how far the readers' clock is behind the sender's.
     """
     counts = [len(one) for one in readers]
     ordered = sorted((delay + offset_ns) / 1e6 for one in readers for delay in one)

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 Window = tuple[int, int]
-"""A stretch of the monotonic clock, in ns."""
+"""A period on the monotonic clock, in ns."""
 
 
 class Latency(Struct):
-    """What a set of probes measured, from when each was due; infinite where no answer came.
+    """Latencies of probes, from the time when each was due; infinite without an answer.
 
-    ``sent_p99`` is measured from when each was sent: it leaves out that the prober itself had to
-    wait for a processor.
+    ``sent_p99`` counts from the time when each was sent: it leaves out the time that the prober
+    itself waited for a processor.
     """
 
     count: int
@@ -26,9 +26,9 @@ class Latency(Struct):
 
 
 def latency(probes: Iterable[Sequence[int]], windows: Iterable[Window]) -> Latency:
-    """Return the latency of the probes ``(due_ns, sent_ns, done_ns)`` that were due in windows.
+    """Return the latency of probes ``(due_ns, sent_ns, done_ns)`` that were due in windows.
 
-    All is 0 where there were none.
+    All values are 0 if there were none.
     """
     spans = list(windows)
     inside = [p for p in probes if any(start <= p[0] < end for start, end in spans)]

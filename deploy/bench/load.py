@@ -1,7 +1,7 @@
-"""The load on a server: idle readers, steady work, and a storm where the model is scripted.
+"""The load on a server: idle readers, steady work, and a storm if the model takes scripts.
 
-The demo model of weir takes scripts as prompts. In front of any other model no prompt is sent,
-since it may cost money: steady work then changes the title of a session, and there is no storm.
+weir's demo model takes scripts as prompts. No prompt is sent to any other model, since it may cost
+money: steady work then changes the title of a session, and there is no storm.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _TITLE = "weir bench"
 _LOGIN = "give a name and password: http://USER:PASSWORD@HOST, or in the environment"
 _NO_STORM = "no storm: only the demo model is prompted"
 _KEPT = 100
-"""Readers whose text is compared: a hundred copies of a storm fit in memory."""
+"""The text of this many readers is compared: a hundred copies of a storm fit in memory."""
 
 
 class Load(Struct, frozen=True):
-    """How much to ask of a server.
+    """The amount of load.
 
     Attributes:
-        seconds: of idle, and of steady work.
+        seconds: of the idle part, and of the steady part.
     """
 
     readers: int
@@ -50,14 +50,14 @@ class Load(Struct, frozen=True):
 
 
 class Measured(Struct):
-    """One work.
+    """The measurements of one part.
 
     Attributes:
-        seconds: that it took until the last reader had everything.
-        health: of probes of the server's health meanwhile.
-        delays: of each delta; None where they are not measured.
-        lost: readers that do not hold what was said.
-        note: what the figures do not say.
+        seconds: until the last reader had everything.
+        health: latency of probes of the server's health meanwhile.
+        delays: of each delta; None if they are not measured.
+        lost: how many readers lack some of the text.
+        note: what the figures do not show.
     """
 
     work: str
@@ -69,11 +69,11 @@ class Measured(Struct):
 
 
 def measure(origin: Origin, load: Load) -> Iterator[Measured]:
-    """Yield the measurements of each work.
+    """Yield the measurements of each part.
 
     Raises:
-        ServerFailure: the server cannot be asked, or refuses.
-        CrowdFailed: a stream cannot be opened, ends, or brings nothing more.
+        ServerFailure: the server does not answer, or refuses a request.
+        CrowdFailed: a stream cannot be opened, ends, or stops.
     """
     server = Server(origin)
     _check(server)
@@ -126,7 +126,7 @@ def _session(server: Server) -> Iterator[str]:
 
 
 class _Work:
-    """The works of one server, each with the probes that fell into it."""
+    """The parts of a measurement of one server, each with the probes during it."""
 
     def __init__(
         self, server: Server, session: str, readers: Crowd, probing: Child, load: Load
@@ -139,14 +139,14 @@ class _Work:
         self._load = load
 
     def idle(self) -> Measured:
-        """Hold the readers, and say nothing."""
+        """Keep the readers connected, without events."""
         start_ns = time.monotonic_ns()
         time.sleep(self._load.seconds)
         self._readers.check()
         return self._measured(f"idle, {self._load.readers} readers", start_ns)
 
     def steady(self) -> Measured:
-        """Have the demo model write at a steady pace."""
+        """Let the demo model write at a steady pace."""
         count = int(PER_SECOND * self._load.seconds)
         start_ns = self._prompted(f"rate {PER_SECOND} {count}", self._load.seconds)
         measured = self._with_delays(f"steady, {PER_SECOND} deltas a second", start_ns, count)
@@ -158,7 +158,7 @@ class _Work:
         return measured
 
     def storm(self) -> Measured:
-        """Have the demo model write as fast as it can."""
+        """Let the demo model write as fast as it can."""
         start_ns = self._prompted(f"storm {DELTAS} {SIZE}", 0)
         measured = self._measured(f"storm, {DELTAS:,} deltas", start_ns)
         filling = "x" * (SIZE - 9) + " "

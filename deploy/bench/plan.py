@@ -1,4 +1,4 @@
-"""The plan for the process that reads: the first line of its input."""
+"""The plan for the process with the readers: the first line of its input."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ class BenchPlan(Struct, frozen=True):
     """The streams to open.
 
     Attributes:
-        origin: the server, and the login to give.
-        routes: of the streams, which readers take in turn.
-        fast: how many read as fast as they can.
-        stalled: how many read nothing.
-        kept: how many of the fast ones keep all that comes, with its times, for a later check;
-            the others count bytes and look for the end.
-        unix: whether the times in texts are Unix times; otherwise of the monotonic clock.
+        origin: the server, and the login to send.
+        routes: of the streams; the readers are spread evenly over them.
+        fast: how many readers read as fast as they can.
+        stalled: how many readers read nothing.
+        kept: how many of the fast readers keep all bytes, with times, for a later check; the
+            others count bytes and look for the end.
+        unix: the times in texts are Unix times; otherwise times of the monotonic clock.
     """
 
     origin: Origin

@@ -1,16 +1,17 @@
-"""The probing process: asks for a page on a fixed schedule, whether answers come or not.
+"""The probing process: requests a page on a fixed schedule, whether answers come or not.
 
-``python -m deploy.bench.prober`` takes a `ProbePlan` as its first line of input, and says
-``"probing"``. At any further line it waits for the answers still due and says all probes so far,
-``[[due_ns, sent_ns, done_ns], …]`` on the monotonic clock; ``done_ns`` is 0 where no good answer
+``python -m deploy.bench.prober`` takes a `ProbePlan` as its first line of input, and writes
+``"probing"``. After any further line it waits for the answers still due and writes all probes so
+far, ``[[due_ns, sent_ns, done_ns], …]`` on the monotonic clock; ``done_ns`` is 0 if no good answer
 came in time. The process ends with its input.
 
-Each probe has a connection of its own. Its answer is JSON, and whole at its ``Content-Length`` or,
-if it has none, when the server closes.
+Each probe has a connection of its own. Its answer is JSON, and complete at its ``Content-Length``
+or, if it has none, when the server closes.
 
-The loop is open: a probe is sent when it is due, so a server that stands still meets as many of
-them as a server that does not, and each waits from the moment it was due. A probe is given up
-after half a minute, so that a server that hangs does not use up all descriptors.
+A probe is sent when it is due, whether earlier ones were answered or not (an open loop). So a
+server that stands still gets as many probes as any other server, and each probe's latency counts
+from when it was due. A probe is given up after half a minute, so that a server that hangs does not
+use up all descriptors.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _ENDS = (b"]", b"}", b"0\r\n\r\n")
 
 
 class ProbePlan(msgspec.Struct, frozen=True):
-    """What to ask for, and how often."""
+    """The page to request, and how often."""
 
     origin: Origin
     route: str
@@ -52,7 +53,7 @@ class ProbePlan(msgspec.Struct, frozen=True):
 
 
 class Probe:
-    """One request, on a connection that may still be on its way."""
+    """One request, on a connection that may not be established yet."""
 
     def __init__(self, due_ns: int, sock: socket.socket, request: bytes) -> None:
         self.times = [due_ns, time.monotonic_ns(), 0]
@@ -62,7 +63,7 @@ class Probe:
         self._answer = b""
 
     def advance(self, tls: ssl.SSLContext | None, host: str) -> int:
-        """Go on as far as possible; return what to wait for, 0 if the probe is over."""
+        """Continue as far as possible; return the events to wait for, 0 if the probe is over."""
         try:
             if tls is not None and not self._secure:
                 self._shake_hands(tls, host)
@@ -79,7 +80,7 @@ class Probe:
 
     def _shake_hands(self, tls: ssl.SSLContext, host: str) -> None:
         if not isinstance(self.socket, ssl.SSLSocket):
-            self.socket.getpeername()  # an error while the connection is on its way
+            self.socket.getpeername()  # raises an error if the connection is not established
             self.socket = tls.wrap_socket(
                 self.socket, server_hostname=host, do_handshake_on_connect=False
             )
@@ -105,7 +106,7 @@ class Prober:
     """Sends probes when they are due, and collects their times.
 
     Args:
-        plan: what to ask for; the route answers 200 with JSON.
+        plan: the requests; the route has to answer 200 with JSON.
     """
 
     def __init__(self, plan: ProbePlan) -> None:
@@ -184,7 +185,7 @@ class Prober:
 
 @contextlib.contextmanager
 def prober(origin: Origin, route: str, every_ms: float) -> Iterator[Child]:
-    """Probe a page for as long as a ``with`` block runs."""
+    """Probe a page during a ``with`` block."""
     with started([*interpreter(), "-m", "deploy.bench.prober"]) as probing:
         probing.tell(msgspec.to_builtins(ProbePlan(origin, route, every_ms)))
         probing.hear(_START_S)
@@ -199,7 +200,7 @@ def probes(probing: Child) -> list[list[int]]:
 
 
 def main() -> None:
-    """Probe as the plan says."""
+    """Probe by the plan."""
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=ProbePlan)
     one = Prober(plan)
     print(json.dumps("probing"), flush=True)

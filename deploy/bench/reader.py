@@ -1,4 +1,4 @@
-"""One stream of the reading process: keeps bytes while time is measured, and reads them later."""
+"""One stream of the readers' process: keeps bytes while it measures, parses them later."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class BenchReader:
     """A client that reads as fast as it can.
 
     Args:
-        door: where the stream is opened.
+        door: opens the stream.
         route: of the stream, with its query.
-        keeps: whether to keep what comes.
+        keeps: whether to keep all bytes.
 
     Attributes:
-        done_ns: when the marker was seen, on the monotonic clock; 0 if it was not yet.
+        done_ns: when the marker came, on the monotonic clock; 0 until then.
         size: bytes since the last call of `begin`.
-        pieces: what came, with its time in monotonic ns; empty where nothing is kept.
+        pieces: the kept bytes, each piece with its time in monotonic ns.
     """
 
     def __init__(self, door: Connector, route: str, keeps: bool) -> None:
@@ -45,12 +45,12 @@ class BenchReader:
             self.pieces.append((time.monotonic_ns(), head))
 
     def begin(self, marker: bytes) -> None:
-        """Have the clock run until a marker comes."""
+        """Start to look for a marker."""
         self._marker, self._tail = marker, b""
         self.done_ns = self.size = 0
 
     def receive(self) -> bool:
-        """Take what there is; tell whether the marker has just come.
+        """Take the available bytes; return whether the marker has just come.
 
         Raises:
             StreamEnded: the server ended the stream.
@@ -70,13 +70,14 @@ class BenchReader:
         return bool(self._marker) and self._is_marked(data, now_ns)
 
     def take(self) -> list[tuple[int, bytes]]:
-        """Return the pieces that were kept since the last call, and forget them."""
+        """Return the pieces that were kept since the last call, and drop them."""
         taken, self.pieces = self.pieces, []
         return taken
 
     def _is_marked(self, data: bytes, now_ns: int) -> bool:
-        # The marker may be cut in two: by `recv`, or by a proxy that begins a chunk within it. The
-        # framing of chunks is removed from the last bytes alone: little follows the marker.
+        # The marker may be cut in two, by `recv` or by a proxy that begins a chunk inside of it.
+        # The framing of chunks is only removed from the last bytes, since little follows the
+        # marker.
         data = self._tail + data
         if self._marker not in data and self._marker not in _FRAMING.sub(b"", data[-_LAST:]):
             self._tail = data[-2 * len(self._marker) :]

@@ -1,13 +1,13 @@
-"""The process that reads: many clients, fast ones and stalled ones, in one epoll loop.
+"""The process with the readers: many clients, fast ones and stalled ones, in one epoll loop.
 
 ``python -m deploy.bench.readers`` takes a `BenchPlan` as its first line of input, opens every
-stream and says ``"open"``, or ``{"failed": WHY}`` in place of any answer. Then:
+stream and writes ``"open"``. Any answer may be ``{"failed": WHY}`` instead. Commands:
 
-- ``{"begin": MARKER}``: says ``"begun"``, and ``{"last_ns", "median_ns"}`` once every fast reader
-  has had the marker;
-- ``{"held": SESSION}``: says ``{"texts": {DIGEST: readers}, "bytes", "frames", "stalled_open"}``,
-  the texts and frames of the readers that keep theirs;
-- ``{"delays": null}``: says the `Delays` of the numbered deltas that the readers have kept.
+- ``{"begin": MARKER}``: writes ``"begun"``, and ``{"last_ns", "median_ns"}`` once every fast
+  reader has received the marker;
+- ``{"held": SESSION}``: writes ``{"texts": {DIGEST: readers}, "bytes", "frames",
+  "stalled_open"}``, the texts and frames of the readers that keep theirs;
+- ``{"delays": null}``: writes the `Delays` of the numbered deltas that the readers have kept.
 
 The process ends with its input.
 """
@@ -37,7 +37,7 @@ class BenchReaders:
     """All streams of the process.
 
     Raises:
-        NotOpened: one of them cannot be opened.
+        NotOpened: a stream cannot be opened.
     """
 
     def __init__(self, plan: BenchPlan) -> None:
@@ -60,7 +60,7 @@ class BenchReaders:
         self._waited_for = 0
 
     def run(self) -> None:
-        """Read, and obey, until the input ends.
+        """Read, and execute commands, until the input ends.
 
         Raises:
             StreamEnded: the server ended a stream.
@@ -81,7 +81,7 @@ class BenchReaders:
             say({"last_ns": max(done), "median_ns": int(statistics.median(done))})
 
     def _obey(self, stdin: int) -> bool:
-        # One command at a time is under way, so what is read is always one whole line.
+        # There is at most one command at a time, so each read returns one whole line.
         line = os.read(stdin, 1 << 16)
         if not line:
             return False
@@ -130,7 +130,7 @@ def say(what: Any) -> None:
 
 
 def main() -> None:
-    """Open what the plan names, and serve."""
+    """Open the streams of the plan, and execute commands."""
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=BenchPlan)
     try:
         readers = BenchReaders(plan)

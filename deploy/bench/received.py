@@ -1,4 +1,4 @@
-"""From the bytes that a stream brought to the text that a client shows."""
+"""Turns the bytes of a stream into the text that a client shows."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from deploy.bench.body import ResponseBody
 
 
 class Received:
-    """What one client knows of the answers in all sessions.
+    """The state of one client: the answers in all sessions.
 
     Attributes:
-        frames: events so far.
+        frames: how many events so far.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Received:
         """Take the next bytes of the connection; return the events that they complete.
 
         Raises:
-            NotAStream: the bytes are not what a stream consists of.
+            NotAStream: the bytes are not those of a stream.
         """
         events = []
         for event in self._parser.feed(self._body.feed(data)):
@@ -40,7 +40,7 @@ class Received:
         return events
 
     def text(self, session: str) -> str:
-        """Return what a client shows of the answers in a session."""
+        """Return the text that a client shows for the answers in a session."""
         parts = sorted(
             (part["messageID"], part["id"], part["text"])
             for part in self._parts.values()
@@ -51,7 +51,7 @@ class Received:
         )
 
     def forget(self) -> None:
-        """Start anew with the next event: hundreds of clients would hold gigabytes of text."""
+        """Start again with the next event: the texts of hundreds of clients take gigabytes."""
         self._roles, self._parts = {}, {}
 
     def _apply(self, event: dict[str, Any]) -> None:
@@ -68,7 +68,7 @@ class Received:
 
 
 def answer_text(messages: list[dict[str, Any]]) -> str:
-    """Return the text of the assistant's messages, of ``[{"info", "parts"}]``."""
+    """Return the text of the assistant's messages in ``[{"info", "parts"}]``."""
     parts = [
         part
         for message in messages
@@ -79,5 +79,5 @@ def answer_text(messages: list[dict[str, Any]]) -> str:
 
 
 def digest(text: str) -> str:
-    """Return a name for a text: equal for equal bytes alone."""
+    """Return a name for a text, which is equal for equal texts only."""
     return f"{len(text)}:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -1,4 +1,4 @@
-"""What the measurements of a server mean, in words."""
+"""Judges the measurements of a server, in words."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from msgspec import Struct
 from deploy.bench.load import Measured
 
 _SMOOTH_MS, _SLOW_MS = 100.0, 500.0
-"""A delay that no eye notices, and a delay that a reader of text waits for."""
+"""A delay that no person notices, and a delay that a person who reads has to wait for."""
 _PROMPT_MS, _STUCK_MS = 100.0, 1000.0
-"""The same for other requests, by the server's health."""
+"""The same limits for other requests, measured by the server's health."""
 
 
 class BenchVerdict(Struct, frozen=True):
-    """The words, a line each, and whether nothing was lost or stuck."""
+    """The judgement, a line for each part, and whether nothing was lost or stuck."""
 
     words: list[str]
     well: bool

@@ -1,4 +1,4 @@
-"""Finds proxies between client and server by the head of a stream."""
+"""Finds proxies between client and server, from the head of a stream's answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SEND_AT_ONCE = (
 
 
 def check_between(answer: PatientAnswer, weir: bool) -> Iterator[Finding]:
-    """Tell what stands between, as far as it shows in the head of the answer."""
+    """Report proxies and their settings, as far as the head of the answer shows them."""
     headers = answer.headers
     encoding = headers.get("Content-Encoding", "")
     if encoding:
@@ -29,7 +29,7 @@ def check_between(answer: PatientAnswer, weir: bool) -> Iterator[Finding]:
 
 
 def signs_of(answer: PatientAnswer) -> str:
-    """Return what shows that a proxy stands between, empty if nothing does."""
+    """Return the headers that show a proxy, empty if there are none."""
     names = ("Via", "X-Cache", "CF-RAY", "X-Varnish", "X-Served-By")
     found = [f"{name}: {value}" for name in names if (value := answer.headers.get(name))]
     server = answer.headers.get("Server", "")

@@ -35,7 +35,7 @@ _INTERRUPTED = 130
 
 
 class DoctorOptions(Struct, frozen=True):
-    """What to examine, and how to print it."""
+    """The server to examine, and the form of the output."""
 
     patient: Patient
     pace: ExpectedPace
@@ -43,11 +43,11 @@ class DoctorOptions(Struct, frozen=True):
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> DoctorOptions:
-    """Return the options that a command line and its environment ask for.
+    """Return the options from a command line and its environment.
 
     Raises:
-        BadFlag: something is not allowed.
-        HelpAsked: help was asked for.
+        BadFlag: a flag is not allowed.
+        HelpAsked: ``--help`` was given.
     """
     given = command_line.read(argv, environ, _FLAGS, "print all findings as one object")
     timeout_s = given.values["timeout"]
@@ -56,7 +56,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> DoctorOptions:
 
 
 def run(options: DoctorOptions, out: TextIO) -> int:
-    """Examine, and print the findings; return 1 if one of them is that something is wrong."""
+    """Examine a server, and print the findings; return 1 if something is wrong."""
     try:
         return 0 if _report(options, out) else 1
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Runs all checks, in an order in which each makes sense after the check before it."""
+"""Runs all checks, in an order in which each can rely on the earlier ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from deploy.doctor.timeline import Timeline
 
 
 def examine(patient: Patient, pace: ExpectedPace) -> Iterator[Finding]:
-    """Yield what each check finds, as soon as it is found."""
+    """Yield the findings of all checks, each as soon as it is made."""
     try:
         weir, signs = yield from _server(patient)
         yield from _stream(patient, pace, weir, signs)
@@ -53,7 +53,7 @@ def _server(patient: Patient) -> Generator[Finding, None, tuple[bool, str]]:
 
 
 def _stream(patient: Patient, pace: ExpectedPace, weir: bool, signs: str) -> Iterator[Finding]:
-    """Check the stream, and meanwhile whether a request may wait as long as a turn does."""
+    """Check the stream, and meanwhile whether a request may wait as long as a turn takes."""
     held = None
     if weir:
         yield from check_bodies(patient)

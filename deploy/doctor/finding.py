@@ -1,4 +1,4 @@
-"""What one check has found."""
+"""The result of one check."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Level = Literal["ok", "warn", "fail"]
 
 
 class Finding(Struct, frozen=True, omit_defaults=True):
-    """The outcome of a check.
+    """The result of a check.
 
     Attributes:
         what: the check, in one word.
-        words: what was found.
-        remedy: what to do about it; empty where nothing is to be done.
+        words: the result in words.
+        remedy: what to do about it; empty if there is nothing to do.
     """
 
     level: Level
@@ -31,20 +31,19 @@ class Finding(Struct, frozen=True, omit_defaults=True):
 
 
 def ok(what: str, words: str) -> Finding:
-    """Return that all is well."""
     return Finding("ok", what, words)
 
 
 def warn(what: str, words: str, remedy: str = "") -> Finding:
-    """Return that something is odd, and clients can live with it."""
+    """Return a finding that is unusual, but that clients can cope with."""
     return Finding("warn", what, words, remedy)
 
 
 def fail(what: str, words: str, remedy: str = "") -> Finding:
-    """Return that something is wrong."""
+    """Return a finding that must be fixed."""
     return Finding("fail", what, words, remedy)
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it."""
+    """Return a duration in words."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -1,4 +1,4 @@
-"""Checks which server answers, whom it lets in, how fast it is, and whether it is ready."""
+"""Checks which server answers, its login, how fast it is, and whether it is ready."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from deploy.doctor.patient import Patient, PatientAnswer
 HEALTH, LIVEZ, READYZ = "/global/health", "/weir/livez", "/weir/readyz"
 _TIMES = 5
 _SLOW_S = 0.25
-_NOBODY_BEHIND = (502, 503, 504)
+_NO_SERVER_BEHIND = (502, 503, 504)
 
 
 class Unfit(Exception):
-    """The finding because of which no further check makes sense."""
+    """A finding after which no further check is useful."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.words)
@@ -23,7 +23,7 @@ class Unfit(Exception):
 
 
 def check_login(patient: Patient, answer: PatientAnswer) -> Finding:
-    """Check that a password is asked for where one is given.
+    """Check that the server requires a password, and accepts the given one.
 
     Raises:
         Unfit: the login is missing or refused.
@@ -61,7 +61,7 @@ def _check_without(patient: Patient) -> Finding:
 def check_kind(
     patient: Patient, answer: PatientAnswer, health: dict[str, object]
 ) -> tuple[Finding, bool]:
-    """Tell who answers; True for weir, False for an opencode by itself.
+    """Find out which server answers; True for weir, False for opencode without weir.
 
     Raises:
         Unfit: it is neither.
@@ -84,7 +84,7 @@ def check_kind(
 
 def _neither(patient: Patient, answer: PatientAnswer) -> Finding:
     said = f"{HEALTH} answers {answer.status} ({answer.kind})"
-    if answer.status in _NOBODY_BEHIND:
+    if answer.status in _NO_SERVER_BEHIND:
         remedy = "start `weir up`, and check the address that the proxy has for it"
         return fail("server", f"a proxy does not reach the server behind it: {said}", remedy)
     if patient.origin.scheme == "http" and patient.speaks_tls():
@@ -106,7 +106,7 @@ def check_health(patient: Patient) -> Finding:
 
 
 def check_ready(patient: Patient) -> Iterator[Finding]:
-    """Ask weir whether events and turns can be had; one finding for each reason against it."""
+    """Ask weir whether events and turns are available; one finding for each reason against it."""
     answer, said = patient.json(READYZ)
     reasons = said.get("reasons")
     if answer.status == 200 and said.get("ready") is True:

@@ -1,4 +1,4 @@
-"""Checks what a proxy in between lets through: large bodies, long waits, many browser tabs."""
+"""Checks what a proxy lets through: large bodies, long waits, many browser tabs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from deploy.doctor.patient import CLIENT_ERRORS, Patient
 
 _MIB = 1024 * 1024
 _SIZES_MIB = (32, 16, 8, 4, 2, 1)
-"""The first is as much as a weir takes itself."""
+"""The first is the limit of weir itself."""
 _TOO_LARGE = 413
 _GAVE_UP = (408, 499, 500, 502, 504, 522, 524)
 _HOLD = "/weir/hold"
 
 
 def check_bodies(patient: Patient) -> Iterator[Finding]:
-    """Check that a large prompt would pass: one is announced, and nothing of it is sent."""
+    """Check that a large prompt would pass: its size is announced, but nothing of it is sent."""
     passes = _largest_mib(patient)
     if passes is None:
         return
@@ -38,10 +38,10 @@ def check_bodies(patient: Patient) -> Iterator[Finding]:
 
 
 def _largest_mib(patient: Patient) -> int | None:
-    """Return the largest size that passes, 0 if none does; None if that is not known."""
+    """Return the largest size that passes, 0 if none does; None if unknown."""
     try:
         for size in _SIZES_MIB:
-            # A route that wants no body: weir does not read it.
+            # A route without a body: weir does not read the body.
             if patient.announce(LIVEZ, size * _MIB) != _TOO_LARGE:
                 return size
     except CLIENT_ERRORS:
@@ -50,7 +50,7 @@ def _largest_mib(patient: Patient) -> int | None:
 
 
 def check_browsers(patient: Patient) -> Iterator[Finding]:
-    """Check that a browser can open many tabs: over TLS it shares a connection by HTTP/2."""
+    """Check that a browser can open many tabs: with HTTP/2 they share a connection."""
     if patient.origin.scheme != "https":
         return
     if patient.protocol() == "h2":
@@ -68,7 +68,7 @@ class HeldRequest:
 
     Args:
         patient: the server.
-        hold_s: how long it asks the server to wait; 0 for no request at all.
+        hold_s: how long the server should wait; 0: send no request.
     """
 
     def __init__(self, patient: Patient, hold_s: int) -> None:
@@ -81,7 +81,7 @@ class HeldRequest:
             self._reader.start()
 
     def findings(self) -> Iterator[Finding]:
-        """Wait for the end of it, and tell whether it had its answer."""
+        """Wait for the end of the request, and report whether it was answered."""
         if not self._hold_s:
             return
         self._reader.join()

@@ -1,4 +1,4 @@
-"""The server under examination: one request a connection, and the time that each step takes."""
+"""The server under examination: a connection for each request, and the times of its steps."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PatientAnswer(Struct):
         return self.headers.get_content_type()
 
     def json(self) -> dict[str, Any]:
-        """Read the body; return the object in it, an empty one where there is something else."""
+        """Read the body, and return the JSON object in it; empty if it is anything else."""
         try:
             said = json.decode(self.response.read(_MOST_BYTES))
         except ValueError:
@@ -48,12 +48,12 @@ class PatientAnswer(Struct):
         return said if isinstance(said, dict) else {}
 
     def wait_for_ever(self) -> None:
-        """Have the body take as long as it takes."""
+        """Remove the time limit for reading the body."""
         if self.connection.sock is not None:
             self.connection.sock.settimeout(None)
 
     def hang_up(self) -> None:
-        """Close the connection; another thread that reads from it gets the end."""
+        """Shut the connection down; a thread that reads from it gets the end."""
         if self.connection.sock is not None:
             with contextlib.suppress(OSError):
                 self.connection.sock.shutdown(socket.SHUT_RDWR)
@@ -68,7 +68,7 @@ class Patient(Struct, frozen=True):
     """The server.
 
     Attributes:
-        origin: where it is, and the login to give.
+        origin: its address, and the login to send.
         timeout_s: how long it may take to connect, and to answer.
     """
 
@@ -78,12 +78,12 @@ class Patient(Struct, frozen=True):
     def get(
         self, path: str, headers: Mapping[str, str] | None = None, login: bool = True
     ) -> PatientAnswer:
-        """Ask for a path.
+        """Send a GET request.
 
         Args:
             path: of the route, with its query.
             headers: to send.
-            login: whether to give the login.
+            login: whether to send the login.
 
         Raises:
             OSError: there is no connection, or no answer in time.
@@ -96,7 +96,7 @@ class Patient(Struct, frozen=True):
         began = time.monotonic()
         try:
             connection.connect()
-            held = connection.sock  # the response keeps that of a connection that ends with it
+            held = connection.sock  # else only the response has it, if it is the last
             with within(held, self.timeout_s):
                 connection.request("GET", self.origin.target(path), headers=given)
                 response = connection.getresponse()
@@ -109,7 +109,7 @@ class Patient(Struct, frozen=True):
         )
 
     def json(self, path: str, login: bool = True) -> tuple[PatientAnswer, dict[str, Any]]:
-        """Ask for a path, and read the object that it answers; raises as `get`."""
+        """Send a GET request, and return the answer's JSON object; raises the errors of `get`."""
         answer = self.get(path, login=login)
         try:
             with within(answer.connection.sock, self.timeout_s):
@@ -118,9 +118,9 @@ class Patient(Struct, frozen=True):
             answer.close()
 
     def announce(self, path: str, size: int) -> int:
-        """Announce a body of so many bytes to a path, and send none of it; return the status.
+        """Announce a body of `size` bytes, and send none of it; return the status.
 
-        100 says that the body may come. Raises as `get`.
+        Status 100 means that the body may be sent. Raises the errors of `get`.
         """
         headers = {"Expect": "100-continue", "Content-Length": str(size), "Connection": "close"}
         connection = connection_to(self.origin, self.timeout_s)
@@ -137,7 +137,7 @@ class Patient(Struct, frozen=True):
         return int(words[1][:3])
 
     def protocol(self) -> str | None:
-        """Return what TLS agrees on when a browser's protocols are offered; raises `OSError`."""
+        """Return the protocol that TLS chooses from those of a browser; raises `OSError`."""
         context = ssl.create_default_context()
         context.set_alpn_protocols(["h2", "http/1.1"])
         address = (self.origin.host, self.origin.port)
@@ -148,7 +148,7 @@ class Patient(Struct, frozen=True):
             return secure.selected_alpn_protocol()
 
     def speaks_tls(self) -> bool:
-        """Tell whether there is TLS behind the port, trusted or not."""
+        """Return whether the port speaks TLS, trusted or not."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         address = (self.origin.host, self.origin.port)

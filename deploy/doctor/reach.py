@@ -13,7 +13,7 @@ _WHAT = "reach"
 
 
 def unreachable(error: Exception, patient: Patient) -> Finding:
-    """Return what an error in talking to the server means."""
+    """Return the meaning of a connection error."""
     origin = patient.origin
     if isinstance(error, ssl.SSLCertVerificationError):
         return fail(

@@ -1,4 +1,4 @@
-"""Checks whether a stream can be resumed where it was cut."""
+"""Checks whether a stream can be resumed after a cut."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _WHAT = "resume"
 
 
 def check_resume(patient: Patient, last_event_id: str, weir: bool, signs: str) -> Finding:
-    """Reconnect after an event, as a client does whose connection was cut.
+    """Reconnect after an event, like a client whose connection was cut.
 
     Args:
         patient: the server.
-        last_event_id: of that event, empty if it had none.
-        weir: what answers is weir.
-        signs: of a proxy in between, empty if there are none.
+        last_event_id: of this event, empty if it has none.
+        weir: the server is weir.
+        signs: of a proxy, empty if there are none.
     """
     if not last_event_id and weir:
         return ok(_WHAT, "not checked: there is no event yet to resume after")
@@ -46,7 +46,7 @@ def check_resume(patient: Patient, last_event_id: str, weir: bool, signs: str) -
 def _first(
     patient: Patient, signs: str, headers: Mapping[str, str] = {}, query: str = ""
 ) -> Arrival | None:
-    """Return what the server says first to a reconnection; None if it says nothing."""
+    """Return the server's first event after a reconnection, None if there is none."""
     answer = open_stream(patient, signs, headers, query)
     check_head(answer)
     with closing(Timeline(answer)) as timeline:
@@ -54,7 +54,7 @@ def _first(
 
 
 def _not_resumed(patient: Patient, last_event_id: str, signs: str) -> Finding:
-    """Tell why: what the server does for ``?since=`` it does for the header too, if it sees it."""
+    """Find out why: if ``?since=`` works and the header does not, a proxy removes the header."""
     first = None
     with suppress(Unfit):
         first = _first(patient, signs, query=f"?since={quote(last_event_id)}")

@@ -1,4 +1,4 @@
-"""Checks the event stream: it opens, it has heartbeats, and no proxy holds it back."""
+"""Checks the event stream: it opens, it has heartbeats, and no proxy delays it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deploy.doctor.patient import Patient, PatientAnswer
 from deploy.doctor.timeline import Arrival, Timeline
 
 STREAM = "/event"
-# As a browser sends it: a proxy that compresses shows itself.
+# As a browser sends them, so that a proxy that compresses is noticed.
 HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "gzip, deflate"}
 _LATE_S = 1.0
 _TOGETHER_S = 0.25
@@ -27,12 +27,12 @@ _WAIT_LONGER = (
 
 
 class ExpectedPace(Struct, frozen=True):
-    """What to expect of a stream.
+    """The expected times of a stream.
 
     Attributes:
         heartbeat_s: the time between two heartbeats.
         timeout_s: how long the first event may take.
-        hold_s: how long a request is held open to see whether a proxy gives it up.
+        hold_s: how long a request is kept open to see whether a proxy ends it.
     """
 
     heartbeat_s: float
@@ -46,10 +46,10 @@ class ExpectedPace(Struct, frozen=True):
 
 
 def check_head(answer: PatientAnswer) -> Finding:
-    """Check that a stream has been opened.
+    """Check that the answer is an event stream.
 
     Raises:
-        Unfit: something else came; the connection is closed.
+        Unfit: it is not; the connection is closed.
     """
     said = f"{answer.status} ({answer.kind})"
     if answer.status == 200 and answer.kind == "text/event-stream":
@@ -60,17 +60,17 @@ def check_head(answer: PatientAnswer) -> Finding:
 
 
 def check_first(timeline: Timeline, pace: ExpectedPace, answer: PatientAnswer) -> Finding:
-    """Check that the stream says at once that it is connected.
+    """Check that the stream begins with ``server.connected`` at once.
 
     Raises:
-        Unfit: it says nothing.
+        Unfit: no event comes.
     """
     first = timeline.wait(by_s=pace.timeout_s)
     if first is not None:
         return _greeting(first, answer)
     if timeline.ended:
         raise Unfit(fail("first", f"no event comes: {timeline.ended}", "read the server's log"))
-    # A proxy that holds back until its buffer is full may send the buffer after a few heartbeats.
+    # A proxy that waits until its buffer is full may send the buffer after a few heartbeats.
     first = timeline.wait(by_s=pace.patience_s)
     if first is not None:
         words = f"the first event is held back for {duration(first.at_s)}"
@@ -96,7 +96,7 @@ def _greeting(first: Arrival, answer: PatientAnswer) -> Finding:
 
 
 def check_heartbeat(timeline: Timeline, pace: ExpectedPace) -> Finding:
-    """Check that the stream shows that it lives, and that this comes by itself."""
+    """Check that the stream has heartbeats, each at its time."""
     beat = timeline.wait(SERVER_HEARTBEAT, by_s=pace.patience_s)
     expected = f"one is due every {duration(pace.heartbeat_s)}"
     if timeline.ended:
@@ -124,7 +124,7 @@ def _no_heartbeat(timeline: Timeline, pace: ExpectedPace, expected: str) -> Find
 
 
 def _bunched(timeline: Timeline) -> bool:
-    """Tell whether a heartbeat came with the greeting, or with another heartbeat."""
+    """Return whether a heartbeat came together with the first event, or with another heartbeat."""
     signs = (SERVER_CONNECTED, SERVER_HEARTBEAT)
     times = [one.at_s for one in timeline.arrivals if one.type in signs]
     return any(later - sooner < _TOGETHER_S for sooner, later in pairwise(times))
@@ -133,16 +133,16 @@ def _bunched(timeline: Timeline) -> bool:
 def open_stream(
     patient: Patient, signs: str, headers: Mapping[str, str] = {}, query: str = ""
 ) -> PatientAnswer:
-    """Ask for the stream; raises as `Patient.get`.
+    """Request the stream; raises the errors of `Patient.get`.
 
     Args:
         patient: the server.
-        signs: of a proxy in between, empty if there are none.
-        headers: to send besides.
+        signs: of a proxy, empty if there are none.
+        headers: more headers to send.
         query: with its question mark.
 
     Raises:
-        Unfit: other routes answer, and this one does not.
+        Unfit: other routes answer, and this route does not.
     """
     try:
         return patient.get(STREAM + query, {**HEADERS, **headers})

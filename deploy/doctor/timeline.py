@@ -26,8 +26,8 @@ class Arrival(Struct):
     Attributes:
         at_s: when it arrived, since the head of the answer.
         type: of the event.
-        properties: what the event says.
-        id: the last event id of the stream by then.
+        properties: of the event.
+        id: the last event id of the stream at that time.
     """
 
     at_s: float
@@ -41,7 +41,7 @@ class Timeline:
 
     Attributes:
         arrivals: the events so far.
-        ended: how and when the stream ended, in words; empty while it goes on.
+        ended: how and when the stream ended, in words; empty while it is open.
     """
 
     def __init__(self, answer: PatientAnswer) -> None:
@@ -59,13 +59,13 @@ class Timeline:
         self._reader.start()
 
     def close(self) -> None:
-        """Leave the stream."""
+        """Close the stream."""
         self._answer.hang_up()
         self._reader.join()
         self._answer.close()
 
     def wait(self, kind: str = "", by_s: float = 0.0) -> Arrival | None:
-        """Wait for the first event of a type; None if there is none in time, or the stream ends.
+        """Wait for the first event of a type; None if none comes in time or the stream ends.
 
         Args:
             kind: the type; empty for any.

@@ -1,4 +1,4 @@
-"""Permissions and questions as text, and their answers. The wire does not say who answered."""
+"""Permissions and questions as text, with their answers. Events do not say who answered."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class AskLines:
         self._asked: BoundedDict[str, list[str]] = BoundedDict()
 
     def permission(self, properties: Json) -> Iterator[str]:
-        """Write what a tool asks leave for."""
+        """Write what a tool asks permission for."""
         said = f"may {properties['permission']}: {', '.join(properties['patterns'])}"
         yield from self._ask(properties, [said], said)
 
     def question(self, properties: Json) -> Iterator[str]:
-        """Write questions with the options of each."""
+        """Write questions with their options."""
         questions: list[Json] = properties["questions"]
         said = [_with_options(one) for one in questions]
         yield from self._ask(properties, [one["question"] for one in questions], "\n".join(said))
 
     def permission_replied(self, properties: Json) -> Iterator[str]:
-        """Write whether leave was given."""
+        """Write whether the permission was given."""
         reply = properties["reply"]
         yield from self._answer(properties, [[_LEAVE.get(reply) or str(reply)]])
 
@@ -41,7 +41,7 @@ class AskLines:
         yield from self._answer(properties, properties["answers"])
 
     def question_rejected(self, properties: Json) -> Iterator[str]:
-        """Write that there is no answer."""
+        """Write that the questions stay unanswered."""
         yield from self._answer(properties, [["rejected"]])
 
     def _ask(self, properties: Json, short: list[str], said: str) -> Iterator[str]:

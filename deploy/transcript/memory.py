@@ -9,12 +9,11 @@ _V = TypeVar("_V")
 
 
 class BoundedDict(dict[_K, _V]):
-    """A dictionary that forgets its oldest entry when it is full."""
+    """A dictionary that drops its oldest entry when it is full."""
 
     MOST = 4096
 
     def __setitem__(self, key: _K, value: _V) -> None:
-        """Remember."""
         super().__setitem__(key, value)
         if len(self) > self.MOST:
             del self[next(iter(self))]

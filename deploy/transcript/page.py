@@ -33,14 +33,14 @@ _DAY, _OTHER_DAY = "%H:%M:%S", "%m-%d %H:%M:%S"
 
 
 class TranscriptPage:
-    """Lays entries out.
+    """Formats entries.
 
     Args:
         colour: whether to use ANSI colours.
         clock: returns the time, in seconds since the Unix epoch.
 
     Attributes:
-        is_live: what is written happens now; else it is of the past.
+        is_live: entries happen now; otherwise they are history.
     """
 
     def __init__(self, colour: bool = False, clock: Callable[[], float] = time.time) -> None:
@@ -53,14 +53,14 @@ class TranscriptPage:
         self._in_line = False
 
     def turn_back(self, at_ms: object) -> None:
-        """Write what happened at a time, as far as the server says a time; until `turn_on`."""
+        """Write history from now on, at the time `at_ms` if it is a time; until `turn_on`."""
         self._at_s = None
         if isinstance(at_ms, int | float) and 0 <= at_ms <= _LATEST_MS:
             self._at_s = at_ms / 1000
         self.is_live = False
 
     def turn_on(self) -> None:
-        """Write what happens now."""
+        """Write present events from now on."""
         self._at_s, self.is_live = None, True
 
     def entry(
@@ -69,10 +69,10 @@ class TranscriptPage:
         """Write an entry.
 
         Args:
-            session: whose it is; None if it is of no session.
-            text: what it says.
+            session: id of its session, None if it has none.
+            text: of the entry.
             colour: one of this module's.
-            key: names it, for `continues`.
+            key: identifies the entry for `continues`.
         """
         yield from self._begin(session)
         yield self._indented(text, colour) + "\n"
@@ -81,14 +81,14 @@ class TranscriptPage:
     def grow(
         self, session: str, key: Hashable, text: str, colour: str = PLAIN, mark: str = ""
     ) -> Iterator[str]:
-        """Write more of an entry that grows.
+        """Append to an entry that grows.
 
         Args:
-            session: whose it is.
-            key: names it: text under another name begins another entry.
-            text: what is new.
+            session: id of its session.
+            key: identifies the entry: text with another key begins another entry.
+            text: to append.
             colour: one of this module's.
-            mark: what the entry begins with.
+            mark: begins the entry.
         """
         if self._last != key:
             yield from self._begin(session)
@@ -100,11 +100,11 @@ class TranscriptPage:
         self._in_line = not text.endswith("\n")
 
     def continues(self, key: Hashable) -> bool:
-        """Tell whether a line written now would stand under the entry of that name."""
+        """Return whether a line that is written now would continue the entry with this key."""
         return self._last == key
 
     def under(self, lines: Iterator[tuple[str, str]]) -> Iterator[str]:
-        """Write lines, each with its colour, that belong to the entry before."""
+        """Write lines, each with its colour, that belong to the last entry."""
         for text, colour in lines:
             yield f"{INDENT}{self._paint(colour, shown_line(text))}\n"
 
@@ -122,7 +122,7 @@ class TranscriptPage:
         yield f"{self._stamp()}{self._named(self._names[session])}"
 
     def _short(self, session: str) -> str:
-        """Return the end of a session's id, long enough to be no other session's."""
+        """Return the end of a session's id, long enough to differ from all other sessions."""
         stem, size = shown_line(session.removeprefix(_PREFIX)), _SHORT
         while size < len(stem) and stem[-size:] in self._names.values():
             size += 1

@@ -1,4 +1,4 @@
-"""Tool calls for a person: what they do, what came out, what they change, why they failed."""
+"""Tool calls as text: what they do, their output, their changes, and their errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deploy.transcript.memory import BoundedDict
 from deploy.transcript.page import DIM, GREEN, PLAIN, RED, TranscriptPage
 
 _SAID_ELSEWHERE = frozenset({"question", "todowrite", "todoread"})
-"""Tools whose result has an event of its own, which only the past lacks."""
+"""Tools whose result has an event of its own, which is only missing in the history."""
 _LONGEST_LINE = 500
 _MOST_COMPARED = 4000
 _AROUND = 2
@@ -21,11 +21,11 @@ Line = tuple[str, str]
 
 
 class ToolCallLines:
-    """Writes them.
+    """Writes tool calls.
 
     Args:
         page: to write on.
-        most_lines: of an output or a diff; what is longer is folded; 0 for all.
+        most_lines: of an output or a diff, of which more lines are folded; 0: show all.
     """
 
     def __init__(self, page: TranscriptPage, most_lines: int) -> None:
@@ -34,7 +34,7 @@ class ToolCallLines:
         self._written: BoundedDict[str, str] = BoundedDict()
 
     def update(self, session: str, part: Part) -> Iterator[str]:
-        """Write what is new of a call."""
+        """Write what is new in a call."""
         state = part.state or ToolState()
         if state.status == "pending" or self._written.get(part.id) in (state.status, "over"):
             return
@@ -81,7 +81,7 @@ def _lines(output: object) -> list[str]:
 
 
 def _compared(change: Diff) -> list[Line]:
-    """Return the lines that a change takes away and adds, with some around them."""
+    """Return the removed and added lines of a change, with some lines around them."""
     before, after = _lines(change.oldText), _lines(change.newText)
     if len(before) + len(after) > _MOST_COMPARED:
         return [(f"~ {change.path}: {len(before)} lines become {len(after)}", DIM)]

@@ -1,7 +1,7 @@
 """Turns events into the text that a person reads.
 
-Text is written once, as far as it is known: what a delta brought is not written again when the
-closing snapshot repeats it, and what only a snapshot brings is written then.
+Text is written once, as soon as it is known. A closing snapshot repeats the text of deltas, which
+is not written again; text that only the snapshot has is written then.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from deploy.transcript.tool_calls import ToolCallLines
 Json = Mapping[str, Any]
 _LINES = 10
 _FAILED = "message.failed"
-"""Not on the wire, where the error of a message has an event of its session."""
+"""Not on the wire. In a live stream an error of a message is a ``session.error``."""
 
 
 class Transcript:
     """Turns events into text.
 
     Args:
-        page: lays the text out.
-        most_lines: of a tool's output or diff; what is longer is folded; 0 for all.
+        page: formats the text.
+        most_lines: of a tool's output or diff, of which more lines are folded; 0: show all.
     """
 
     def __init__(self, page: TranscriptPage, most_lines: int = _LINES) -> None:
@@ -62,7 +62,7 @@ class Transcript:
         }
 
     def text(self, event: Json) -> str:
-        """Return what to write for one event, ``{"type", "properties"}``; often nothing."""
+        """Return the text for one event, ``{"type", "properties"}``; often empty."""
         rule = self._rules.get(event.get("type", ""))
         if rule is None:
             return ""
@@ -73,7 +73,7 @@ class Transcript:
             return "".join(self._page.entry(None, said, DIM))
 
     def history(self, session: Json, messages: Sequence[Json]) -> str:
-        """Return what to write of a session as REST has it, ``{"info", "parts"}`` a message."""
+        """Return the text for a session from REST, with its messages ``{"info", "parts"}``."""
         self._page.turn_back(_created(session))
         written = [
             self.text({"type": catalogue.SessionUpdated.type, "properties": {"info": session}})
@@ -101,7 +101,7 @@ class Transcript:
         yield from self._turn_to(properties["sessionID"], said)
 
     def _turn_to(self, session: str, said: str) -> Iterator[str]:
-        """Write what a session does, if that is new: an opencode says some of it twice."""
+        """Write what a session does, if this is new: opencode repeats some of it."""
         if self._statuses.get(session) != said:
             self._statuses[session], self._stepped[session] = said, False
             yield from self._page.entry(session, f"({said})", DIM)
@@ -139,7 +139,7 @@ class Transcript:
             yield from self._step(session)
 
     def _step(self, session: str) -> Iterator[str]:
-        """Write that the model is asked again; before the first step the status has said so."""
+        """Write that the model is asked again; for the first step the status has shown this."""
         if self._statuses.get(session) == "busy":
             if self._stepped.get(session):
                 yield from self._page.entry(session, "(busy)", DIM)
@@ -148,7 +148,7 @@ class Transcript:
     def _text(self, session: str, part: Json) -> Iterator[str]:
         text, ended = part["text"], "end" in (part.get("time") or {})
         if self._done.get(part["id"]) == hash(text):
-            return  # a server repeats what it holds when a reader comes back
+            return  # a server repeats it when a reader comes back
         self._kinds[part["id"]] = part["type"]
         if self._roles.get(part["messageID"]) == "user":
             yield from self._page.entry(session, f"> {text}", BOLD)
@@ -168,7 +168,7 @@ class Transcript:
             yield from self._grow(session, part, text)
 
     def _finish(self, part: str, state: int) -> None:
-        """Forget what was needed of a part while it grew; remember how it ended."""
+        """Drop the data of a part that was needed while it grew, except how it ended."""
         self._kinds.pop(part, None)
         self._written.pop(part, None)
         self._done[part] = state

@@ -1,4 +1,4 @@
-"""Publish from an agent loop of your own: weir delivers, in order, whole and once.
+"""Publish from an agent loop of your own: weir delivers everything, in order, and once.
 
 ::
 

@@ -28,19 +28,20 @@ OnPrompt = Callable[[Turn], None]
 
 
 class Client(AbstractContextManager["Client"]):
-    """The connection of one agent, which two threads of its own keep up.
+    """The connection of one agent, which uses two threads.
 
-    In a ``with`` block it is closed with the block: what was said before is sent first.
+    A ``with`` block closes the connection at its end, after everything has been sent.
 
     Args:
-        url: of weir; a login may stand in it.
-        name: of the agent. Of two processes with one name only the younger goes on.
+        url: of weir; may contain a login.
+        name: of the agent. If two processes have one name, only the one that connected last
+            continues.
         on_prompt: called with the turn of each prompt for the agent; must not wait. None: the
-            agent answers no prompts, and runs turns of its own alone.
-        patient: wait for as long as it takes until weir is there.
+            agent answers no prompts, and only runs turns of its own.
+        patient: wait for weir without a limit.
 
     Attributes:
-        server: for requests of REST.
+        server: for REST requests.
         name: as given.
 
     Raises:
@@ -84,16 +85,16 @@ class Client(AbstractContextManager["Client"]):
         title: str | None = None,
         **fields: Any,
     ) -> Session:
-        """Return the session of an id, or make a new one.
+        """Return an existing session, or create one.
 
         Args:
-            id: of a session that exists.
-            directory: of a new session; a relative one is one of this process.
+            id: of an existing session; None: create a session.
+            directory: of a new session; a relative path starts at this process's working folder.
             title: of a new session.
-            fields: others of ``POST /session``, ``metadata`` for one.
+            fields: more fields of ``POST /session``, for example ``metadata``.
 
         Raises:
-            Refused: there is no such session, or it cannot be made.
+            Refused: the session does not exist, or cannot be created.
             Unreachable: weir does not answer.
         """
         if id is not None:
@@ -106,7 +107,7 @@ class Client(AbstractContextManager["Client"]):
         return Session(self, found["id"], found["directory"])
 
     def turn(self, session: Session, name: str, prompt: str | None, begun: bool = False) -> Turn:
-        """Return a turn, which gets weir's news about itself from now on."""
+        """Return a turn; from now on it receives weir's work items about it."""
         if self._outbox is None or self._failure is not None:
             raise self._failure or WeirError("the client is closed")
         turn = Turn(session, name, self._outbox, prompt, begun)
@@ -115,15 +116,15 @@ class Client(AbstractContextManager["Client"]):
         return turn
 
     def forget(self, turn: Turn) -> None:
-        """Hear no more of a turn that has ended."""
+        """Stop passing work items to a turn that has ended."""
         with self._lock:
             self._turns.pop(turn.name, None)
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the connection fails for good; tell whether it has.
+        """Wait until the connection fails for good; return False if it has not.
 
         Raises:
-            WeirError: why it has.
+            WeirError: the reason of the failure.
         """
         failed = self._failed.wait(timeout_s)
         if self._failure is not None:
@@ -131,10 +132,10 @@ class Client(AbstractContextManager["Client"]):
         return failed
 
     def close(self) -> None:
-        """Send what was said, and end the connection.
+        """Send everything, and close the connection.
 
         Raises:
-            Unreachable: some of it could not be saved within ten seconds.
+            Unreachable: some lines could not be saved within ten seconds.
         """
         left = 0 if self._outbox is None else self._outbox.close(_CLOSE_S)
         self._inbox.close()
@@ -148,7 +149,7 @@ class Client(AbstractContextManager["Client"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the connection; an error of the block goes on."""
+        """Close the connection; an error of the block passes through."""
         try:
             self.close()
         except WeirError:
@@ -156,17 +157,17 @@ class Client(AbstractContextManager["Client"]):
                 raise
 
     def __enter__(self) -> Self:
-        """Return the client, which is connected already."""
+        """Return the client, which is already connected."""
         return self
 
-    # Called by the inbox.
+    # Called by the inbox:
 
     def _opened(self, ready: Mapping[str, Any], asked_at: float) -> None:
         if self._outbox is None:
             self._outbox = Outbox(self.server, self._path, ready["epoch"], self._fail)
             self._ready.set()
             return
-        # The word that a turn has ended is lost if the processor is killed before it is sent.
+        # The message that a turn has ended may be lost: a killed processor cannot send it again.
         with self._lock:
             begun = [turn for turn in self._turns.values() if turn.begun_at < asked_at]
         lost = [turn for turn in begun if turn.name not in ready["turns"]]
@@ -211,7 +212,7 @@ def connect(url: str = DEFAULT_URL, *, name: str | None = None) -> Client:
 
     Args:
         url: of weir.
-        name: of the agent; without it, the name of the script that runs.
+        name: of the agent; default: the name of the running script.
 
     Raises:
         WeirError: weir does not answer, or refuses.
@@ -220,7 +221,7 @@ def connect(url: str = DEFAULT_URL, *, name: str | None = None) -> Client:
 
 
 def script_name() -> str:
-    """Return the name of the script that runs, as far as an agent may have it."""
+    """Return the name of the running script, with only the characters of agents' names."""
     stem = Path(sys.argv[0] if sys.argv else "").stem
     kept = "".join(letter if letter in _ALLOWED else "-" for letter in stem).strip(".-_")
     return kept[:64] or "python"

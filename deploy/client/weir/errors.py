@@ -1,4 +1,4 @@
-"""What can go wrong for an agent; every error of this package is a `WeirError`."""
+"""The errors of this package; each is a `WeirError`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _MOST_CHARACTERS = 10_000
 
 
 def described(error: BaseException) -> str:
-    """Return what readers see of an error that ends a block, at most `_MOST_CHARACTERS` of it."""
+    """Return the text that readers see for an error that ends a block."""
     return f"{type(error).__name__}: {error}"[:_MOST_CHARACTERS]
 
 
@@ -15,10 +15,10 @@ class WeirError(Exception):
 
 
 class Refused(WeirError):
-    """weir has refused something; the message says what, and what is allowed.
+    """weir has refused a request or a line; the message says why, and what is allowed.
 
     Attributes:
-        status: as HTTP has it; 400 for a line.
+        status: the HTTP status; 400 for a line.
     """
 
     def __init__(self, message: str, status: int = 400) -> None:
@@ -27,12 +27,12 @@ class Refused(WeirError):
 
 
 class Fenced(WeirError):
-    """Another process has connected under the same name; this one may not go on."""
+    """Another process has connected with this agent's name, so this process must stop."""
 
 
 class Unreachable(WeirError):
-    """No weir has answered for a minute, or it does not keep up."""
+    """weir has not answered for a minute, or is too slow."""
 
 
 class Aborted(WeirError):
-    """The turn has ended: a person has stopped it, its deadline is over, or weir has ended it."""
+    """The turn has ended: by a person, by its deadline, or by weir."""

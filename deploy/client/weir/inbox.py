@@ -1,4 +1,4 @@
-"""Receives an agent's work from weir: one stream, opened again after each cut."""
+"""Receives an agent's work items from weir, by one stream that is opened again after each cut."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ Work = dict[str, Any]
 
 
 class Inbox:
-    """Hears what weir hands out, in a thread of its own.
+    """Receives work items, in a thread of its own.
 
     Args:
-        server: where from.
+        server: weir.
         path: of the agent.
-        on_work: called with each item of work, once, in order; must not wait.
-        on_ready: called with what each new stream begins with, and when it was asked for
+        on_work: called with each work item, once and in order; must not wait.
+        on_ready: called with the first item of each new stream, and the time of the request
             (`time.monotonic`).
-        on_failure: called once, when there will be no more work.
-        prompts: the agent answers prompts of others.
-        patient: wait for a weir that is not there for as long as it takes.
+        on_failure: called once, when no more work will come.
+        prompts: the agent answers prompts of clients.
+        patient: wait for weir without a limit.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Inbox:
         self._thread.start()
 
     def close(self) -> None:
-        """Hear no more."""
+        """Stop receiving."""
         self._closed.set()
 
     def _run(self) -> None:

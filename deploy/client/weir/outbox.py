@@ -1,7 +1,7 @@
 """Sends an agent's lines to weir: numbered, in batches, each repeated until it is saved.
 
-A thread sends what has gathered while the last batch was on its way, so that many small calls cost
-as little as a few large ones. `MOST_WAITING` bytes may wait; past that the caller waits.
+A thread sends all lines that came while the last batch was on its way, so many small calls cost as
+little as a few large ones. At most `MOST_WAITING` bytes may wait; then the caller waits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from weir.server import TIMEOUT_S, Passing, Server, failure
 
 MOST_WAITING = 1024 * 1024
 _GATHERED = 16 * 1024
-"""Characters of one line that gathers deltas."""
+"""Characters of one line of joined deltas."""
 _PATIENCE_S = 60.0
 _PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 
@@ -31,10 +31,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Sender(Protocol):
-    """What a line is about: it hears of an error."""
+    """The sender of a line, which is notified of errors."""
 
     def refused(self, message: str, over: bool) -> None:
-        """Take an error of weir's about one of its lines; `over`: no further line is taken."""
+        """Handle weir's error for a line; `over`: weir accepts no further line of the turn."""
 
 
 class _Waiting(Struct):
@@ -45,13 +45,13 @@ class _Waiting(Struct):
 
 
 class Outbox:
-    """Sends lines of one agent, from any thread.
+    """Sends the lines of one agent, from any thread.
 
     Args:
-        server: where to.
+        server: weir.
         path: of the agent.
         epoch: of this process.
-        on_failure: called once, when lines cannot be sent any more.
+        on_failure: called once, when lines can no longer be sent.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class Outbox:
         self._thread.start()
 
     def put(self, line: Line, size: int, sender: Sender) -> int:
-        """Put a line behind all others; return its number.
+        """Append a line; return its number.
 
-        Waits while `MOST_WAITING` bytes wait.
+        Blocks while `MOST_WAITING` bytes wait.
 
         Raises:
-            WeirError: lines cannot be sent any more.
+            WeirError: lines can no longer be sent.
         """
         with self._changed:
             while self._size >= MOST_WAITING and self._failure is None:
@@ -94,11 +94,11 @@ class Outbox:
             return self._seq
 
     def wait(self, seq: int, timeout_s: float | None = None) -> None:
-        """Wait until all lines up to a number are saved.
+        """Wait until all lines up to number `seq` are saved.
 
         Raises:
-            Unreachable: they are not saved in time.
-            WeirError: lines cannot be sent any more.
+            Unreachable: they were not saved in time.
+            WeirError: lines can no longer be sent.
         """
         with self._changed:
             done = self._changed.wait_for(
@@ -115,7 +115,7 @@ class Outbox:
         return self._seq
 
     def fail(self, error: WeirError) -> None:
-        """Send nothing any more."""
+        """Send nothing from now on."""
         with self._changed:
             if self._failure is not None:
                 return
@@ -124,7 +124,7 @@ class Outbox:
         self._on_failure(error)
 
     def close(self, timeout_s: float) -> int:
-        """Send what waits, for so long at most, and end; return how many lines are not saved."""
+        """Send the lines that wait, within `timeout_s`; return how many are not saved."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -136,7 +136,7 @@ class Outbox:
             raise type(self._failure)(*self._failure.args)
 
     def _gathered(self, line: Line, size: int) -> bool:
-        """Append a delta to the last line, if that line waits and belongs to the same text."""
+        """Append a delta to the last line, if this line waits and has the same kind and turn."""
         if len(self._waiting) <= self._sending:
             return False
         last = self._waiting[-1]
@@ -178,7 +178,7 @@ class Outbox:
         connection.close()
 
     def _next(self) -> list[_Waiting] | None:
-        """Wait for lines and return those of the next batch; None when there will be none."""
+        """Wait for lines, and return the next batch; None at the end."""
         with self._changed:
             self._sending = 0
             while not self._waiting and not self._closing and self._failure is None:
@@ -190,7 +190,7 @@ class Outbox:
             return batch
 
     def _take(self, said: dict[str, Any], first: int) -> None:
-        """Take a line of the answer to a batch."""
+        """Handle a line of the answer to a batch."""
         if said["type"] == "ack":
             self._acknowledged(said["seq"])
         elif said["type"] == "error":

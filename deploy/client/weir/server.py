@@ -1,4 +1,4 @@
-"""HTTP between an agent and weir, by the standard library's client alone."""
+"""HTTP between an agent and weir, by the client of the standard library."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from urllib.parse import unquote, urlsplit
 from weir.errors import Fenced, Refused, Unreachable
 
 TIMEOUT_S = 60.0
-"""Of a request: weir answers within 30 s, if only that it cannot."""
+"""For a request: weir answers within 30 s, possibly with an error."""
 SILENT_S = 15.0
-"""Of a stream of work, in which weir says something every second."""
+"""For a stream of work, on which weir sends something every second."""
 _PASSES = (408, 429, 502, 503, 504, 507)
 _MOST_LINE = 16 * 1024 * 1024
 
 
 class Passing(Exception):
-    """A request failed in a way that may pass: it may be sent again, if it may be sent twice."""
+    """A request failed for a while; it may be repeated if sending it twice is harmless."""
 
 
 class Server:
     """A weir by its URL: ``http(s)://[USER:PASSWORD@]HOST[:PORT][/PATH]``.
 
     Raises:
-        ValueError: the URL is no such.
+        ValueError: the URL does not have this form.
     """
 
     def __init__(self, url: str) -> None:
@@ -46,11 +46,11 @@ class Server:
         self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{self._path}"
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Send one request on a connection of its own; return the JSON of the answer.
+        """Send a request on a connection of its own; return the JSON of the answer.
 
         Raises:
             Refused: the answer is an error.
-            Unreachable: there is no answer, or it asks to try again.
+            Unreachable: there is no answer, or the answer says to try again.
         """
         data = None if body is None else json.dumps(body).encode()
         with closing(self.connection(TIMEOUT_S)) as connection:
@@ -63,7 +63,7 @@ class Server:
         return json.loads(said) if said else None
 
     def connection(self, timeout_s: float) -> http.client.HTTPConnection:
-        """Return a connection that is made with its first request."""
+        """Return a connection that opens with its first request."""
         if self._tls is not None:
             return http.client.HTTPSConnection(
                 self._host, self._port, timeout=timeout_s, context=self._tls
@@ -77,11 +77,11 @@ class Server:
         path: str,
         data: bytes | None = None,
     ) -> Iterator[bytes]:
-        """Send a request on a connection that may serve many; yield the lines of the answer.
+        """Send a request on a connection that may serve several; yield the lines of the answer.
 
         Raises:
-            Passing: no answer came, the answer was cut, or it asks to try again.
-            Refused: the answer is an error that stays.
+            Passing: there is no answer, it was cut, or it says to try again.
+            Refused: the answer is a permanent error.
             Fenced: another process has the agent's name.
         """
         try:
@@ -114,7 +114,7 @@ def _check(status: int, body: bytes) -> None:
 
 
 def failure(status: int, message: str) -> Exception:
-    """Return the exception that stands for an error of weir's."""
+    """Return the exception for an error of weir."""
     if status in _PASSES:
         return Passing(message)
     if status == 409:

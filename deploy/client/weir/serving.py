@@ -32,16 +32,17 @@ def serve(
 
     Args:
         answer: called with the turn of each prompt. It may return text, or be a generator of
-            texts; it may be ``async`` and then runs in a loop of its own. A turn that is stopped
-            closes the generator, cancels the task, or raises `Aborted` at the next word.
+            texts. It may be ``async``, and then runs in an event loop of its own. If the turn is
+            stopped, the generator is closed, the task is cancelled, or the next method of the turn
+            raises `Aborted`.
         url: of weir.
         name: of the agent: ``build`` answers all prompts that name no other agent.
-        deadline_s: after so many seconds a turn ends as an error.
-        patient: wait for as long as it takes until weir is there.
+        deadline_s: after this many seconds a turn ends with an error.
+        patient: wait for weir without a limit.
 
     Raises:
-        Fenced: another process has connected under the same name.
-        WeirError: weir refuses, or has gone away for good.
+        Fenced: another process has connected with the same name.
+        WeirError: weir refuses, or has gone for good.
     """
     with serving(answer, url, name=name, deadline_s=deadline_s, patient=patient) as client:
         client.wait()
@@ -55,7 +56,7 @@ def serving(
     deadline_s: float | None = None,
     patient: bool = False,
 ) -> Client:
-    """Answer prompts in the background, until the client that is returned is closed."""
+    """Answer prompts in the background, until the returned client is closed."""
 
     def prompted(turn: Turn) -> None:
         run = threading.Thread(
@@ -107,7 +108,7 @@ async def _say_later(answer: Awaitable[Any], turn: Turn) -> None:
 
 
 async def _cancelled_with(work: Awaitable[None], turn: Turn) -> None:
-    """Do the work as a task that is cancelled when the turn is stopped.
+    """Run the work as a task that is cancelled when the turn is stopped.
 
     Raises:
         Aborted: the turn was stopped.
@@ -115,7 +116,7 @@ async def _cancelled_with(work: Awaitable[None], turn: Turn) -> None:
     task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
 
     def cancel() -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is over, and so is the task
+        with contextlib.suppress(RuntimeError):  # the loop and the task have ended
             loop.call_soon_threadsafe(task.cancel)
 
     turn.on_abort(cancel)

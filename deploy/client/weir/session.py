@@ -1,4 +1,4 @@
-"""Sessions, as an agent sees them."""
+"""Sessions, for agents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Session:
     """A session by its id.
 
     Attributes:
-        client: that leads to it.
+        client: the connection.
         id: of the session.
         directory: of the session.
     """
@@ -33,16 +33,16 @@ class Session:
     def turn(self, prompt: str) -> Turn:
         """Return a turn of the agent's own; `prompt` is shown as the user's message.
 
-        The turn begins with its ``with`` block. While another turn runs in the session, what is
-        said waits, and so does the caller once a mebibyte waits.
+        The turn begins with its ``with`` block. While another turn runs in the session, the lines
+        of this turn wait, and the caller blocks once 1 MiB waits.
         """
         return self.client.turn(self, f"turn_{uuid.uuid4().hex}", prompt)
 
     def messages(self, upto: str | None = None) -> list[Message]:
-        """Return what was said in the session, as chat models want it: role and content.
+        """Return the messages of the session in the form of chat models: role and content.
 
         Args:
-            upto: id of the prompt that is the last one; None for all.
+            upto: id of the last prompt to return; None: return all messages.
         """
         path = f"/session/{quote(self.id)}/message?limit={_MOST_MESSAGES}"
         found: list[Message] = []
@@ -55,13 +55,12 @@ class Session:
         return found
 
     def message(self, id: str) -> dict[str, Any]:
-        """Return a message as REST has it, with all its parts."""
+        """Return a message with all its parts, as REST returns it."""
         path = f"/session/{quote(self.id)}/message/{quote(id)}"
         found: dict[str, Any] = self.client.server.ask("GET", path)
         return found
 
     def rename(self, title: str) -> None:
-        """Give the session another title."""
         self.client.server.ask("PATCH", f"/session/{quote(self.id)}", {"title": title})
 
 

@@ -14,10 +14,10 @@ _PIECE = 100_000
 
 
 class ToolCall(AbstractContextManager["ToolCall"]):
-    """A call that runs. In a ``with`` block it ends with the block, as an error if that raises.
+    """A running tool call. A ``with`` block ends it, with the block's error if there is one.
 
     Attributes:
-        name: of the call on the wire.
+        name: its id on the wire.
     """
 
     def __init__(self, name: str, put: Callable[[wire.Line, int], None], turn: str) -> None:
@@ -27,26 +27,26 @@ class ToolCall(AbstractContextManager["ToolCall"]):
         self._ended = False
 
     def output(self, text: str) -> None:
-        """Append to what the tool has put out; a call has at most 1 MiB of it."""
+        """Append to the output of the tool; the output of a call is limited to 1 MiB."""
         for at in range(0, len(text), _PIECE):
             piece = text[at : at + _PIECE]
             self._put(wire.Output(turn=self._turn, call=self.name, text=piece), len(piece))
 
     def show(self, *, title: str | None = None, **metadata: Any) -> None:
-        """Change the title of the call, and what clients get to know besides."""
+        """Change the title of the call, and the metadata that clients get."""
         self._change("running", title=title, metadata=metadata or None)
 
     def complete(self, output: str = "", *, title: str | None = None, **metadata: Any) -> None:
-        """End the call well; `output` comes behind what was put out before."""
+        """End the call as a success; `output` is appended to the earlier output."""
         self.output(output)
         self._change("completed", title=title, metadata=metadata or None)
 
     def fail(self, message: str) -> None:
-        """End the call as an error."""
+        """End the call with an error."""
         self._change("error", error=message)
 
     def __enter__(self) -> Self:
-        """Return the call, which runs already."""
+        """Return the call, which is already running."""
         return self
 
     def __exit__(
@@ -55,7 +55,7 @@ class ToolCall(AbstractContextManager["ToolCall"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the call, unless the block has done so."""
+        """End the call, unless the block has ended it."""
         if self._ended:
             return
         if error is None:

@@ -1,4 +1,4 @@
-"""One turn: what an agent says and does in answer to a prompt."""
+"""One turn: the output and the actions of an agent in answer to a prompt."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from weir.session import Message, Session
 
 _PIECE = 100_000
-"""Characters of one delta: a line has at most 1 MiB."""
+"""Characters of one delta: a line is limited to 1 MiB."""
 _STATUSES = {"done": "completed", "doing": "in_progress", "todo": "pending"}
 
 Reply = Literal["once", "always", "reject"]
@@ -30,22 +30,22 @@ Todo = tuple[str, str] | Mapping[str, str]
 
 
 class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
-    """A turn that runs.
+    """A running turn.
 
-    Every method may be called from any thread. What is said is sent in the background, in order;
-    a call waits only while a mebibyte of it is not saved yet. Methods raise `Aborted` once the
-    turn has been stopped, and `Refused` after a line that weir could not take.
+    Every method may be called from any thread. Lines are sent in the background, in order; a
+    method blocks only while 1 MiB is not saved yet. Methods raise `Aborted` once the turn has been
+    stopped, and `Refused` after weir has refused a line.
 
-    In a ``with`` block the turn ends with the block: well, or as an error if the block raises.
+    In a ``with`` block the turn ends with the block: as a success, or with the block's error.
 
     Attributes:
         session: of the turn.
-        name: what the turn is called on the wire; of a prompt, the id of the prompt's message.
-        files: how many files came with the prompt; `session.message(name)` has them.
+        name: its id on the wire; for a prompt, the id of the prompt's message.
+        files: how many files came with the prompt; `session.message(name)` returns them.
         system: instructions that came with the prompt.
-        aborted: set once somebody has stopped the turn.
-        begun_at: since when weir knows of the turn (`time.monotonic`).
-        ended: the turn has been ended here.
+        aborted: set once the turn has been stopped.
+        begun_at: when weir accepted the turn (`time.monotonic`).
+        ended: this process has ended the turn.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         return self._prompt
 
     def messages(self) -> list[Message]:
-        """Return what was said in the session up to the prompt, as chat models want it."""
+        """Return the session's messages up to the prompt, in the form of chat models."""
         return self.session.messages(self.name)
 
-    # What a turn says.
+    # Output of a turn:
 
     def text(self, *deltas: str) -> None:
         """Append to the answer."""
@@ -86,12 +86,12 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
             self._put(wire.Text(turn=self.name, text=some), size)
 
     def reasoning(self, *deltas: str) -> None:
-        """Append to what the model thinks."""
+        """Append to the model's reasoning."""
         for some, size in _lots(deltas):
             self._put(wire.Reasoning(turn=self.name, text=some), size)
 
     def tool(self, tool: str, /, *, title: str = "", **arguments: Any) -> ToolCall:
-        """Open a tool call, with the arguments that clients show; it runs from now on."""
+        """Open a tool call, which then runs; clients show `arguments`."""
         name = f"call_{next(self._names)}"
         line = wire.Tool(
             turn=self.name, call=name, tool=tool, input=arguments, title=title or None
@@ -103,7 +103,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         """Replace the todo list of the session: pairs of text and status, or mappings.
 
         A status is ``pending``, ``in_progress``, ``completed`` or ``cancelled``; ``todo``,
-        ``doing`` and ``done`` stand for the first three.
+        ``doing`` and ``done`` mean the first three.
         """
         made = [_todo(one) for one in todos]
         self._put(wire.Todos(turn=self.name, todos=made), 128 * (len(made) + 1))
@@ -118,7 +118,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         cache_write: int = 0,
         cost: float = 0.0,
     ) -> None:
-        """Set what the turn has cost so far: tokens, and US dollars."""
+        """Set the cost of the turn so far, in tokens and in US dollars."""
         self._put(
             wire.Usage(
                 turn=self.name,
@@ -133,16 +133,16 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         )
 
     def retry(self, attempt: int, message: str, seconds: float = 0.0) -> None:
-        """Say that the model failed, and in how many seconds it is asked again."""
+        """Report that the model failed, and after how many seconds it is called again."""
         self._put(
             wire.Retry(turn=self.name, attempt=attempt, message=message, seconds=seconds), 256
         )
 
     def deadline(self, seconds: float) -> None:
-        """Have weir end the turn as an error if it still runs in so many seconds."""
+        """Let weir end the turn with an error if it still runs in `seconds` from now."""
         self._put(wire.Deadline(turn=self.name, seconds=seconds), 64)
 
-    # What a turn asks.
+    # Questions of a turn:
 
     def ask(
         self,
@@ -153,11 +153,11 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         timeout_s: float | None = None,
         **metadata: Any,
     ) -> Reply:
-        """Ask a person for leave, and wait for the answer.
+        """Ask a person for permission, and wait for the answer.
 
         Raises:
             TimeoutError: no person has answered in time.
-            Aborted: the turn has been stopped meanwhile.
+            Aborted: the turn was stopped meanwhile.
         """
         name = f"ask_{next(self._names)}"
         line = wire.Permission(
@@ -180,11 +180,11 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         multiple: bool = False,
         timeout_s: float | None = None,
     ) -> list[str] | None:
-        """Ask a person a question, and wait: the labels chosen, or None if the person declines.
+        """Ask a person a question; return the chosen labels, or None if the person declines.
 
         Raises:
             TimeoutError: no person has answered in time.
-            Aborted: the turn has been stopped meanwhile.
+            Aborted: the turn was stopped meanwhile.
         """
         asked = Question(
             question,
@@ -197,28 +197,28 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         said = self._asked(line, timeout_s)
         return None if said["reply"] == "reject" else list(said["answers"][0])
 
-    # How a turn begins and ends.
+    # Begin and end of a turn:
 
     def flush(self, timeout_s: float | None = None) -> None:
-        """Wait until all that was said is saved.
+        """Wait until all lines are saved.
 
         Raises:
-            Refused: weir could not take some of it.
-            Unreachable: it is not saved in time.
+            Refused: weir has refused some lines.
+            Unreachable: they were not saved in time.
         """
         self._outbox.wait(self._outbox.seq, timeout_s)
         self._check()
 
     def end(self, reason: str = "stop") -> None:
-        """End the turn well, and wait until that is saved."""
+        """End the turn as a success, and wait until the end is saved."""
         self._last(wire.End(turn=self.name, reason=reason))
 
     def fail(self, message: str, name: str = "UnknownError") -> None:
-        """End the turn with an error, and wait until that is saved; what was said stays."""
+        """End the turn with an error, and wait until the end is saved; the output so far stays."""
         self._last(wire.Fail(turn=self.name, message=message, name=name))
 
     def __enter__(self) -> Self:
-        """Begin the turn, and wait until weir has taken it."""
+        """Begin the turn, and wait until weir has accepted it."""
         if self.begun_at == math.inf:
             line = wire.Begin(turn=self.name, session=self.session.id, prompt=self.prompt)
             self._put(line, len(self.prompt))
@@ -233,7 +233,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the turn; an error of the block ends it as an error, and goes on."""
+        """End the turn; an error of the block becomes the turn's error, and passes through."""
         if self.ended:
             return
         if error is None:
@@ -248,10 +248,10 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
             try:
                 self.fail(str(error))
             except WeirError:
-                return  # the block's own error says it
+                return  # the block's own error is raised
 
     async def __aenter__(self) -> Self:
-        """Begin the turn likewise, without holding up the loop."""
+        """Begin the turn without blocking the event loop."""
         return await asyncio.to_thread(self.__enter__)
 
     async def __aexit__(
@@ -260,20 +260,20 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the turn likewise."""
+        """End the turn without blocking the event loop."""
         await asyncio.to_thread(self.__exit__, kind, error, trace)
 
-    # What weir says of a turn.
+    # Messages of weir about a turn:
 
     def refused(self, message: str, over: bool) -> None:
-        """Take an error of weir's about a line of the turn."""
+        """Handle weir's error for a line of the turn."""
         if over and self.begun_at < math.inf:
             self.stop(message)
         else:
             self._refusals.append(message)
 
     def stop(self, why: str) -> None:
-        """Note that the turn has ended from outside."""
+        """Note that the turn was ended by someone else."""
         if self.ended or self.aborted.is_set():
             return
         self._why = why
@@ -284,13 +284,13 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
             call()
 
     def on_abort(self, call: Any) -> None:
-        """Call something, from another thread, as soon as the turn is stopped."""
+        """Call `call`, from another thread, as soon as the turn is stopped."""
         self._on_abort.append(call)
         if self.aborted.is_set():
             call()
 
     def replied(self, work: Mapping[str, Any]) -> None:
-        """Take the answer of a person."""
+        """Handle a person's answer."""
         reply = self._replies.get(work["ask"])
         if reply is not None:
             reply.said = work
@@ -341,7 +341,7 @@ class _Reply:
 
 
 def _lots(deltas: Sequence[str]) -> Iterable[tuple[list[str], int]]:
-    """Yield deltas by the line, and their characters; a delta that is too long is cut."""
+    """Yield deltas by line, with their number of characters; long deltas are divided."""
     if (size := sum(map(len, deltas))) <= _PIECE:
         if size:
             yield list(deltas), size

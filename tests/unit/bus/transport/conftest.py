@@ -20,7 +20,7 @@ from bus.transport.gap_repair import (
     Unanswered,
 )
 from bus.transport.link import EventInlet
-from bus.transport.replay import CannotRepair, NobodyThere
+from bus.transport.replay import CannotRepair, NoProcessor
 from bus.transport.subscriber import Subscriber
 from tests.processes import wait_until
 
@@ -55,12 +55,12 @@ class Asking(Subscriber):
             if isinstance(question, Missing):
                 return Replayed(self._replayed(question))
             if self._join is None:
-                raise NobodyThere("nobody to ask")
+                raise NoProcessor("nobody to ask")
             return Joined(*self._join())
         except CannotRepair as error:
             if isinstance(question, Missing) and self._join is None:
                 return Replayed([], str(error))
-            return Unanswered(str(error), isinstance(error, NobodyThere))
+            return Unanswered(str(error), isinstance(error, NoProcessor))
 
     def _replayed(self, gap: Missing) -> list[Envelope]:
         if self._repair is None:

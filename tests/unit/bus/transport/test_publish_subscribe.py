@@ -11,7 +11,7 @@ from bus.events import from_json
 from bus.transport import gap_repair
 from bus.transport.codec import Batch, Heartbeat
 from bus.transport.publisher import BATCH_BYTES, BATCH_EVENTS, Publisher
-from bus.transport.replay import CannotRepair, NobodyThere
+from bus.transport.replay import CannotRepair, NoProcessor
 from bus.transport.source_state import MOST_OVER
 from tests.envelopes import dump
 
@@ -293,7 +293,7 @@ def test_nothing_passes_of_a_source_whose_snapshot_is_yet_to_be_had(bus, at_once
 
 def test_a_source_that_has_nobody_to_ask_begins_as_it_is_heard(bus):
     def join():
-        raise NobodyThere("nobody")
+        raise NoProcessor("nobody")
 
     subscriber = bus.subscriber(cannot, join)
     bus.send(batch(5), batch(6))
