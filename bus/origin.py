@@ -90,11 +90,18 @@ UPSTREAM = Kind(Origin.parse, _ALLOWED)
 
 def with_login(upstream: Origin | None, environ: Mapping[str, str]) -> Origin | None:
     """Add the login from opencode's own environment variables to an upstream that has none."""
-    password = environ.get(PASSWORD_VARIABLE)
-    if upstream is None or upstream.login is not None or not password:
+    login = login_from(environ)
+    if upstream is None or upstream.login is not None or login is None:
         return upstream
-    login = Login(environ.get(USERNAME_VARIABLE) or _DEFAULT_USERNAME, password)
     return structs.replace(upstream, login=login)
+
+
+def login_from(environ: Mapping[str, str]) -> Login | None:
+    """Return the login in opencode's own variables."""
+    password = environ.get(PASSWORD_VARIABLE)
+    if not password:
+        return None
+    return Login(environ.get(USERNAME_VARIABLE) or _DEFAULT_USERNAME, password)
 
 
 def _host(url: SplitResult) -> str:

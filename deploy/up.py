@@ -13,12 +13,13 @@ from typing import Any
 from msgspec import Struct
 
 from bus.agent_lines import BUILT_IN
-from bus.origin import PASSWORD_VARIABLE, USERNAME_VARIABLE, Origin
+from bus.origin import PASSWORD_VARIABLE, USERNAME_VARIABLE, Origin, login_from
 from bus.process import flags, logs
 from bus.process.entry import CannotStart
 from bus.process.flags import BadFlag, Flag
 from bus.process.folder import claimed
 from bus.process.heart import NOTIFY_VARIABLE, Heart, Notifier
+from bus.process.login import Login
 from bus.process.places import home_folder, start_path
 from deploy.agent import AGENT
 from deploy.announcement import Announcement, url_of
@@ -29,6 +30,9 @@ from deploy.limits import LIMIT_FLAGS, Limits
 from deploy.sample_log import SampleLog
 from deploy.supervisor import TICK_S, Service, Supervisor
 from deploy.watchdog import Watchdog
+from gateway.access.exposure import check_exposure
+from gateway.access.token_file import BadTokenFile
+from gateway.access.tokens import Tokens
 from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL, UPSTREAM_FLAGS
 from gateway.workers.listener import listen
 from processor.native.bounds import BOUND_FLAGS
@@ -46,7 +50,7 @@ _BY_NAME = {flag.name: flag for flag in PROCESSOR_FLAGS}
 _STATE, _SILENCE = _BY_NAME["state"], _BY_NAME["upstream-silence"]
 _MODEL_FLAGS = tuple(flag for flag in PROCESSOR_FLAGS if flag.name.startswith("model"))
 _PROCESSOR = tuple(f for f in PROCESSOR_FLAGS if f.name != "bus" and not f.secret)
-_GATEWAY = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, LOG_LEVEL)
+_GATEWAY = (_STATE, *GATEWAY_FLAGS, *UPSTREAM_FLAGS, LOG_LEVEL)
 
 
 class UpOptions(Struct, frozen=True):
@@ -117,6 +121,8 @@ def run(options: UpOptions) -> int:
             what = str(error.filename or options.state)
             raise BadFlag(f"--state: {what!r} cannot be used: {error.strerror}") from error
         listener = stack.enter_context(listen(options.host, options.port))
+        asks = _login_of(options.values["upstream"]) is not None or _has_tokens(options.state)
+        check_exposure(listener.getsockname(), options.values["open"], asks)
         return _supervise(options, listener, bus, beats)
 
 
@@ -168,6 +174,20 @@ def _hide_login(upstream: Origin | None) -> None:
     if upstream is not None and upstream.login is not None:
         os.environ[USERNAME_VARIABLE] = upstream.login.username
         os.environ[PASSWORD_VARIABLE] = upstream.login.password
+
+
+def _login_of(upstream: Origin | None) -> Login | None:
+    """Return the login that clients have to give."""
+    if upstream is not None and upstream.login is not None:
+        return upstream.login
+    return login_from(os.environ)
+
+
+def _has_tokens(state: Path) -> bool:
+    try:
+        return Tokens(state).exist
+    except BadTokenFile as error:
+        raise BadFlag(f"--state: {error}") from error
 
 
 def _default_state(environ: Mapping[str, str]) -> Path | None:

@@ -17,7 +17,10 @@ from bus.process.cooperative import patch_standard_library
 
 patch_standard_library()
 
-from collections.abc import MutableMapping, Sequence
+import contextlib
+import socket
+from collections.abc import Iterator, MutableMapping, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -25,11 +28,14 @@ from bus.process import entry, logs
 from bus.process.folder import check_owner
 from bus.process.places import leave_deleted_folder
 from gateway import settings
+from gateway.access.exposure import check_exposure
+from gateway.access.tokens import Tokens
 from gateway.workers.listener import listen
 
 # The variables in which gunicorn finds sockets: of a master that is being replaced (SIGUSR2), or
 # of systemd.
 _HANDED_DOWN = ("GUNICORN_FD", "LISTEN_FDS")
+_FIRST_FD = 3
 # Gunicorn reads these when it is imported, though the user has set them for other servers.
 _OF_OTHER_SERVERS = ("FORWARDED_ALLOW_IPS", "PORT", "SENDFILE", "WEB_CONCURRENCY")
 
@@ -48,8 +54,24 @@ def main(argv: Sequence[str]) -> int:
 
     if read.listen_fd is None and not any(name in os.environ for name in _HANDED_DOWN):
         read = replace(read, listen_fd=listen(read.host, read.port).detach())
+    asks = read.login is not None or (read.state is not None and Tokens(read.state).exist)
+    for address in _addresses(read.listen_fd):
+        check_exposure(address, read.open, asks)
     Gateway(read).run()
     return 0
+
+
+def _addresses(listen_fd: int | None) -> Iterator[Any]:
+    """Yield the addresses of the sockets that will listen."""
+    if listen_fd is not None:
+        fds = [listen_fd]
+    elif "LISTEN_FDS" in os.environ:
+        fds = [*range(_FIRST_FD, _FIRST_FD + int(os.environ["LISTEN_FDS"]))]
+    else:
+        fds = [int(fd) for fd in os.environ["GUNICORN_FD"].split(",")]
+    for fd in fds:
+        with contextlib.closing(socket.socket(fileno=os.dup(fd))) as one:
+            yield one.getsockname()
 
 
 def _forget_other_servers(environ: MutableMapping[str, str]) -> None:

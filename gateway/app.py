@@ -15,6 +15,7 @@ from bus.ids import Ids
 from bus.process.heart import Heart
 from bus.process.version import installed_version
 from gateway import own_routes
+from gateway.access.setup import access_of
 from gateway.console import add_console
 from gateway.cors import Cors
 from gateway.door.door import Door
@@ -22,7 +23,6 @@ from gateway.door.slots import Slots
 from gateway.errors import install_error_handlers
 from gateway.feed import Feeds
 from gateway.folders import SourceFolders
-from gateway.guard import Guard
 from gateway.monitor.agent_counts import AgentCounts
 from gateway.monitor.boards import Boards
 from gateway.monitor.bulletin import Bulletin
@@ -65,9 +65,11 @@ class Worker:
         boards: memory that all workers share.
         seat: the worker's place in this memory.
         heart: reports that the worker's loop turns.
+        key: the key of the cookies, the same in all workers.
 
     Attributes:
         app: serves weir's own routes.
+        router: of `app`.
         door: takes connections, and serves their requests.
         proxy: serves all routes but weir's own; None natively.
         broken: the worker cannot serve any longer, and has asked to be stopped.
@@ -80,6 +82,7 @@ class Worker:
         boards: Boards,
         seat: int,
         heart: Heart,
+        key: bytes,
     ) -> None:
         self.readers = Readers(Relay(), settings.max_readers)
         self._heartbeats = Heartbeats(settings.heartbeat_ms / 1000, Ids())
@@ -115,9 +118,11 @@ class Worker:
             boards.departures, seat, self.readers, self._bulletin.left_open
         )
         self._resets = Resets(boards.resets, seat, self.readers, boards.status.occupied)
+        self.router = Router()
         self.app = self._routes(settings, cors)
         slots = Slots(room.streams + room.others, room.others)
-        self.door = Door(self.app, self.proxy, slots, settings.trusted_proxies)
+        self._access = access_of(settings, self._feeds, self.readers.relay.ledgers, cors, key)
+        self.door = Door(self.app, self.proxy, slots, settings.trusted_proxies, self._access)
 
     def start(self) -> None:
         """Start the greenlets; if one of them ends, the worker ends."""
@@ -157,9 +162,7 @@ class Worker:
         self, settings: GatewaySettings, cors: Cors
     ) -> falcon.App[falcon.Request, falcon.Response]:
         upstream = settings.upstream
-        app = falcon.App(middleware=cors, router=Router())
-        if upstream is not None and upstream.login is not None:
-            app.add_middleware(Guard(upstream.login))
+        app = falcon.App(middleware=cors, router=self.router)
         install_error_handlers(app, self._unknown)
         made_with = (self.readers, self._folders, self._heartbeats, settings, Ids(), Neighbours())
         for endpoint in Endpoint:

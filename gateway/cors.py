@@ -46,6 +46,11 @@ class Cors:
             return self._always(origin)
         return self._upstream.allows(origin) or origin in self._elsewhere()
 
+    def may_call(self, origin: str) -> bool:
+        """Tell whether pages of `origin` may call; asks the upstream if that is not known yet."""
+        self._learn(origin)
+        return self.allows(origin)
+
     def headers(self, origin: str | None) -> list[tuple[str, str]]:
         """Return the headers to add to any answer to `origin`.
 
@@ -58,13 +63,13 @@ class Cors:
 
     def process_request(self, req: Request, resp: Response) -> None:
         """Answer a preflight before it is routed: the route may not have OPTIONS."""
-        self._learn(req.get_header("Origin", default=""))
+        allowed = self.may_call(req.get_header("Origin", default=""))
         if req.method != "OPTIONS" or req.get_header("Access-Control-Request-Method") is None:
             return
         resp.status = 204
         resp.complete = True
         resp.append_header("Vary", "Access-Control-Request-Headers")
-        if self.allows(req.get_header("Origin", default="")):
+        if allowed:
             _permit(req, resp)
 
     def process_response(
@@ -92,6 +97,8 @@ class Cors:
 def _permit(req: Request, resp: Response) -> None:
     resp.set_header("Access-Control-Allow-Methods", _METHODS)
     resp.set_header("Access-Control-Max-Age", _MAX_AGE_S)
+    if req.get_header("Access-Control-Request-Private-Network") == "true":
+        resp.set_header("Access-Control-Allow-Private-Network", "true")
     asked = req.get_header("Access-Control-Request-Headers")
     if asked:
         resp.set_header("Access-Control-Allow-Headers", asked)

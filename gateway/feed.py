@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import zmq
+import zmq.green
 
 from bus.process.version import installed_version
 from bus.transport import sockets
 from bus.transport.endpoints import Endpoints
 from bus.transport.link import EventInlet, Link
 from bus.transport.requester import SILENT_S, Requester
+from bus.transport.secret import secured
 from bus.transport.source_state import SourceState
 from bus.transport.subscriber import Subscriber
 from gateway.ingest import Ingest
@@ -81,7 +82,13 @@ class Feeds:
     ) -> None:
         relays = settings.upstream is not None
         self._feeds = [
-            BusFeed(context, bus, readers, settings.command_timeout, relays and number == 0)
+            BusFeed(
+                context if bus.folder is not None else _secured(bus, settings.bus_secret),
+                bus,
+                readers,
+                settings.command_timeout,
+                relays and number == 0,
+            )
             for number, bus in enumerate(settings.buses)
         ]
         self.requester = self._feeds[0].requester
@@ -106,3 +113,8 @@ class Feeds:
         """Yield the functions to run, each in a greenlet of its own."""
         for feed in self._feeds:
             yield from feed.loops()
+
+
+def _secured(bus: Endpoints, secret: str | None) -> zmq.Context[zmq.Socket[bytes]]:
+    """Return a context for one bus: the keys of a context are those of all its sockets."""
+    return secured(zmq.green.Context(), bus, secret, serves=False)

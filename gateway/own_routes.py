@@ -8,6 +8,7 @@ that *could* be read as one of weir's routes is weir's.
 from __future__ import annotations
 
 import posixpath
+import re
 from urllib.parse import unquote
 
 from gateway.relay import Endpoint
@@ -17,13 +18,14 @@ METRICS = "/metrics"
 LIVEZ = "/weir/livez"
 READYZ = "/weir/readyz"
 
-WITHOUT_PASSWORD = frozenset({LIVEZ, READYZ})
-"""Kubernetes and load balancers cannot send a password. Status and metrics need one."""
-PROBES = WITHOUT_PASSWORD | {HEALTH}
+PROBES = frozenset({LIVEZ, READYZ, HEALTH})
 """Answered even when all connections are taken."""
 
 _OWN = frozenset({*(endpoint.value for endpoint in Endpoint), HEALTH, METRICS, "/weir"})
 _OWN_BELOW = "/weir/"
+_PARAMETERS = re.compile(r";[^/]*")  # ``/event;x`` is ``/event`` to some servers
+# Streams of an opencode with a queue that nothing bounds, in a form that is not weir's.
+_FOREIGN_STREAM = re.compile(r"/api/(event|global/event|session/[^/]*/event)")
 
 
 def own_route(path: str) -> str | None:
@@ -32,8 +34,17 @@ def own_route(path: str) -> str | None:
     Args:
         path: of a request, as it came: percent-encoded, without the query.
     """
-    plain = resolved(unquote(path, "latin-1")).lower()
+    plain = _plain(path)
     return plain if plain in _OWN or plain.startswith(_OWN_BELOW) else None
+
+
+def is_foreign_stream(path: str) -> bool:
+    """Tell whether an opencode would open an event stream of its own, past weir's."""
+    return _FOREIGN_STREAM.fullmatch(_plain(path)) is not None
+
+
+def _plain(path: str) -> str:
+    return resolved(_PARAMETERS.sub("", unquote(path, "latin-1"))).lower()
 
 
 def resolved(path: str) -> str:

@@ -14,14 +14,20 @@ from gateway.own_routes import resolved
 
 
 class Router(CompiledRouter):
-    """Falcon's router, more tolerant; every route with ``GET`` also has ``HEAD``."""
+    """Falcon's router, more tolerant; every route with ``GET`` also has ``HEAD``.
+
+    Attributes:
+        resources: by template.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.resources: dict[str, object] = {}
         self._words: set[str] = set()
 
     def add_route(self, uri_template: str, resource: object, **kwargs: Any) -> None:
         """Add a route; its words are the segments of `uri_template` that are no parameters."""
+        self.resources[uri_template] = resource
         self._words.update(uri_template.split("/"))
         super().add_route(uri_template, resource, **kwargs)
 

@@ -6,15 +6,19 @@ import os
 import re
 import stat
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from msgspec import Struct
 
-from bus.origin import UPSTREAM, Origin, with_login
+from bus.origin import UPSTREAM, Origin, login_from, with_login
 from bus.process import flags
 from bus.process.flags import REQUIRED, Flag, Kind
 from bus.process.heart import NOTIFY_VARIABLE
+from bus.process.login import Login
 from bus.process.places import start_folder
 from bus.transport.endpoints import Endpoints
+from bus.transport.secret import BUS_SECRET, check_secret
+from gateway.access.host_names import HOST_NAMES, HostNames
 from gateway.door.networks import Networks
 from gateway.web_origins import WEB_ORIGINS, WebOrigins
 
@@ -84,6 +88,18 @@ GATEWAY_FLAGS = (
         many=True,
     ),
     Flag(
+        "allow-host",
+        HOST_NAMES,
+        None,
+        "names by which clients reach this weir, beside those of this machine",
+        many=True,
+    ),
+    flags.switch(
+        "open",
+        "listen beyond this machine without a login or a token: everybody who reaches the port "
+        "may do everything",
+    ),
+    Flag(
         "command-timeout",
         flags.number(0.1, 60, "seconds"),
         10.0,
@@ -102,6 +118,7 @@ UPSTREAM_FLAGS = (
         "how long the upstream may send nothing; then 504, unless its health answers",
     ),
 )
+STATE = Flag("state", flags.FOLDER, None, "folder of the tokens and of audit.ndjson")
 _BUS = Flag("bus", BUSES, REQUIRED, "the processors' buses; the first also takes commands")
 _LISTEN_FD = Flag(
     "listen-fd",
@@ -115,7 +132,16 @@ _WORKER_TIMEOUT = Flag(
     30,
     "seconds that a worker's loop may stand still; 0: no limit, if a supervisor watches",
 )
-_FLAGS = (_BUS, *GATEWAY_FLAGS, *UPSTREAM_FLAGS, _LISTEN_FD, _WORKER_TIMEOUT, LOG_LEVEL)
+_FLAGS = (
+    _BUS,
+    BUS_SECRET,
+    STATE,
+    *GATEWAY_FLAGS,
+    *UPSTREAM_FLAGS,
+    _LISTEN_FD,
+    _WORKER_TIMEOUT,
+    LOG_LEVEL,
+)
 
 
 class GatewaySettings(Struct, frozen=True, kw_only=True):
@@ -131,6 +157,10 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
         command_timeout: seconds to wait for a processor's answer.
         max_message: MiB that the body of a prompt may have.
         cors: web pages that may call; None: only those that always may.
+        state: the folder of the tokens; None: there are no tokens.
+        login: the login that clients have to give, natively or at the upstream; None: no login.
+        open: the gateway may listen beyond this machine without a login or a token.
+        allow_host: names by which clients may call this server.
         upstream: the server for all routes but weir's own; None natively.
         upstream_timeout: seconds that the upstream may be silent.
         trusted_proxies: proxies whose statements about a request's origin count.
@@ -138,6 +168,7 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
         listen_fd: an inherited listening socket; None: open one.
         notify_socket: the service manager's socket, for reports that the loops turn; empty for
             none.
+        bus_secret: the secret of buses over TCP.
     """
 
     buses: tuple[Endpoints, ...]
@@ -154,12 +185,17 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     max_message: int
     log_level: str
     cors: WebOrigins | None = None
+    state: Path | None = None
+    login: Login | None = None
+    open: bool = False
+    allow_host: HostNames | None = None
     upstream: Origin | None = None
     upstream_timeout: float = 60.0
     trusted_proxies: Networks = Networks()
     worker_timeout: int = 30
     listen_fd: int | None = None
     notify_socket: str = ""
+    bus_secret: str | None = None
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySettings:
@@ -171,7 +207,9 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySettings:
     """
     given = flags.read(argv, environ, _FLAGS)
     given["buses"] = given.pop("bus")
+    check_secret(given["buses"], given["bus_secret"])
     given["trusted_proxies"] = given["trusted_proxies"] or Networks()
-    given["upstream"] = with_login(given["upstream"], environ)
+    upstream = given["upstream"] = with_login(given["upstream"], environ)
+    given["login"] = login_from(environ) if upstream is None else upstream.login
     notify_socket = environ.get(NOTIFY_VARIABLE, "")
     return GatewaySettings(directory=start_folder(environ), notify_socket=notify_socket, **given)

@@ -23,6 +23,7 @@ from bus.transport.endpoints import Endpoints
 from bus.transport.link import Link
 from bus.transport.publisher import Publisher
 from bus.transport.responder import Responder
+from bus.transport.secret import secured
 from bus.transport.sockets import responder_socket
 from processor.mode import Mode, Work
 from processor.pulse import BEAT_S, Pulse
@@ -51,7 +52,7 @@ def run(settings: ProcessorSettings) -> None:
         gevent.signal_handler(number, stop.set)
     with contextlib.ExitStack() as stack:
         mode = _mode(settings, stack)
-        events, commands = stack.enter_context(_sockets(settings.bus))
+        events, commands = stack.enter_context(_sockets(settings.bus, settings.bus_secret))
         loop = gevent.get_hub().loop
         publisher = Publisher(events, mode.source, defer=loop.run_callback)
         stack.callback(publisher.close)
@@ -110,8 +111,8 @@ def _claim_bus(bus: Endpoints, stack: contextlib.ExitStack) -> None:
 
 
 @contextlib.contextmanager
-def _sockets(bus: Endpoints) -> Iterator[tuple[Broadcast, zmq.Socket[bytes]]]:
-    context = zmq.Context()
+def _sockets(bus: Endpoints, secret: str | None) -> Iterator[tuple[Broadcast, zmq.Socket[bytes]]]:
+    context = secured(zmq.Context(), bus, secret, serves=True)
     address = bus.events
     try:
         events = Broadcast(context, address)

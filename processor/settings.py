@@ -27,6 +27,7 @@ from bus.process.flags import (
 from bus.process.heart import NOTIFY_VARIABLE
 from bus.process.places import as_text, home_folder
 from bus.transport.endpoints import Endpoints, InvalidEndpoint
+from bus.transport.secret import BUS_SECRET, check_secret
 from processor.native.bounds import BOUND_FLAGS, Bounds, bounds
 from processor.proxies import ProviderProxy, proxy_for
 from processor.upstream.settings import UpstreamSettings
@@ -71,6 +72,7 @@ class ProcessorSettings(Struct, frozen=True):
         bounds: what it may hold.
         home: the user's home, which clients ask for; ``/`` where there is none.
         agent: the name of an agent that answers from outside, in place of a model.
+        bus_secret: of a bus over TCP.
     """
 
     bus: Endpoints
@@ -82,6 +84,7 @@ class ProcessorSettings(Struct, frozen=True):
     bounds: Bounds = Bounds()
     home: str = "/"
     agent: str | None = None
+    bus_secret: str | None = None
 
 
 def _bus(value: str) -> Endpoints:
@@ -123,6 +126,7 @@ FLAGS: Sequence[Flag] = (
         REQUIRED,
         "where gateways meet this processor",
     ),
+    BUS_SECRET,
     Flag("state", FOLDER, None, "where sessions are kept; needed without --upstream"),
     Flag("upstream", UPSTREAM, None, "the opencode server to stand in front of"),
     Flag(
@@ -183,6 +187,7 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> ProcessorSett
         HelpAsked: help was asked for.
     """
     values = read(argv, environ, FLAGS)
+    check_secret([values["bus"]], values["bus_secret"])
     model, origin = _model(values, environ), with_login(values["upstream"], environ)
     upstream = None
     if origin is not None:
@@ -203,6 +208,7 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> ProcessorSett
         bounds(values),
         as_text(str(home_folder(environ) or "/")),
         values["agent_name"],
+        values["bus_secret"],
     )
 
 

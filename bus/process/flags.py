@@ -49,6 +49,7 @@ class Flag(Struct, frozen=True):
         help: one line.
         secret: only read from the environment, and never shown.
         many: may be given several times; `kind` parses all values, joined with commas.
+        switch: may be given without a value, which means yes.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Flag(Struct, frozen=True):
     help: str
     secret: bool = False
     many: bool = False
+    switch: bool = False
 
     @property
     def env(self) -> str:
@@ -78,6 +80,20 @@ def text(allowed: str) -> Kind:
         return value
 
     return Kind(parse, allowed)
+
+
+_YES_OR_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+
+
+def _yes_or_no(value: str) -> bool:
+    if value.lower() not in _YES_OR_NO:
+        raise ValueError
+    return _YES_OR_NO[value.lower()]
+
+
+def switch(name: str, help_text: str) -> Flag:
+    """Return a flag that is off unless it is given."""
+    return Flag(name, Kind(_yes_or_no, "yes or no"), False, help_text, switch=True)
 
 
 def _folder(value: str) -> Path:
@@ -145,7 +161,9 @@ def _given(
         name, equals, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or name not in known:
             raise BadFlag(f"{word.partition('=')[0]}: unknown; allowed are --{', --'.join(known)}")
-        if not equals:
+        if not equals and known[name].switch:
+            value = "yes"
+        elif not equals:
             value = next(words, "--")
             if value.startswith("--"):
                 raise BadFlag(f"--{name}: no value given; allowed is {known[name].kind.allowed}")
@@ -186,6 +204,8 @@ def _help(flags: Sequence[Flag]) -> str:
 
 def _help_line(flag: Flag) -> str:
     name = flag.env if flag.secret else f"--{flag.name} ({flag.env})"
+    if flag.switch:
+        return f"  {name}\n      {flag.help}"
     given = f"{flag.default:g}" if isinstance(flag.default, float) else flag.default
     default = "no default" if given is None else f"default: {given}"
     needed = "required" if flag.default is REQUIRED else default

@@ -12,6 +12,10 @@ from wsgiref.types import WSGIApplication
 import gevent
 
 from bus.process.fairness import TimeSlice
+from gateway.access.access import Access
+from gateway.access.browsers import asks_for_private_network
+from gateway.access.credentials import hide_credentials
+from gateway.access.identity import ANYBODY
 from gateway.door import own
 from gateway.door.networks import Networks
 from gateway.door.reception import receive_head
@@ -20,8 +24,10 @@ from gateway.door.slots import Slots
 from gateway.door.slow_lane import SlowLane
 from gateway.door.wire import Wire
 from gateway.errors import error_body
-from gateway.own_routes import PROBES, own_route
+from gateway.own_routes import PROBES, is_foreign_stream, own_route
 from gateway.proxy.failures import ClientGone, Refusal
+from gateway.proxy.framing import BodyFraming
+from gateway.proxy.headers import Header
 from gateway.proxy.proxy import Proxy
 
 log = logging.getLogger("weir.gateway")
@@ -37,6 +43,7 @@ class Door:
         proxy: serves all others; None natively.
         slots: registers the connections.
         trusted: proxies whose statements about a request's origin count.
+        access: decides which requests may pass.
 
     Attributes:
         fresh: connections whose first request is not read yet.
@@ -45,7 +52,12 @@ class Door:
     """
 
     def __init__(
-        self, app: WSGIApplication, proxy: Proxy | None, slots: Slots, trusted: Networks
+        self,
+        app: WSGIApplication,
+        proxy: Proxy | None,
+        slots: Slots,
+        trusted: Networks,
+        access: Access,
     ) -> None:
         self.fresh: set[Wire] = set()
         self.served: set[Wire] = set()
@@ -54,6 +66,7 @@ class Door:
         self._app = app
         self._proxy = proxy
         self._trusted = trusted
+        self._access = access
         self._lane = SlowLane()
 
     def serve(self, sock: socket.socket, address: str) -> None:
@@ -103,14 +116,53 @@ class Door:
     def _answer(self, request: Request) -> bool:
         """Serve a request; return whether its connection may serve another request."""
         keep_alive = request.keep_alive and not self.closing()
-        path = request.path
-        if self._proxy is not None:
-            route = own_route(path)
-            if route is None or request.method == "CONNECT":
-                request.keep_alive = keep_alive
-                return self._proxy.serve(request)
-            path = route
-        return own.serve(self._app, request, path, keep_alive)
+        route = request.path if self._proxy is None else own_route(request.path)
+        try:
+            self._admit(request, route)
+        except Refusal as refusal:
+            return self._turn_away(request, refusal, keep_alive)
+        passes_on = route is None or request.method == "CONNECT"
+        if self._proxy is not None and passes_on and not asks_for_private_network(request):
+            request.keep_alive = keep_alive
+            return self._proxy.serve(request)
+        return own.serve(self._app, request, route or request.path, keep_alive)
+
+    def _admit(self, request: Request, route: str | None) -> None:
+        """Find out whose the request is, and let it pass.
+
+        Raises:
+            Refusal: the request may not pass.
+        """
+        admission = self._access.admit(request, request.path if route is None else route)
+        request.principal, request.scope = admission.principal, admission.scope
+        if admission.principal not in (None, ANYBODY):
+            hide_credentials(request)
+        if route is None and is_foreign_stream(request.path):
+            words = "weir passes no event stream of its upstream on; use /event or /global/event"
+            raise Refusal(501, words)
+
+    def _turn_away(self, request: Request, refusal: Refusal, keep_alive: bool) -> bool:
+        """Answer a request that may not pass; return whether the connection serves another."""
+        log.debug("%s %.200r is refused: %s", request.method, request.path, refusal)
+        body = error_body(refusal.status, refusal.message)
+        origin = request.header(b"origin") or None
+        headers = [
+            *(_header(pair) for pair in (*refusal.headers, *self._access.cors.headers(origin))),
+            (b"Content-Type", b"application/json"),
+            (b"Content-Length", b"%d" % len(body)),
+        ]
+        stays = keep_alive and request.body.skip_what_has_come()
+        framing = BodyFraming(request.method, request.http11, stays)
+        reason = HTTPStatus(refusal.status).phrase.encode()
+        head = framing.head(refusal.status, reason, headers)
+        request.wire.send(head + framing.data(body))
+        if not stays:
+            request.wire.close_gently()
+        return stays
+
+
+def _header(pair: tuple[str, str]) -> Header:
+    return pair[0].encode(), pair[1].encode("latin-1")
 
 
 def _refuse(wire: Wire, refusal: Refusal) -> None:

@@ -21,6 +21,10 @@ WIRE = "weir.wire"
 """The key of an environ for the connection of its request."""
 RAW_PATH = "weir.path"
 """The key of an environ for the path as sent: a slash at its end matters to relative URLs."""
+SCOPE = "weir.scope"
+"""The key of an environ for the folders and sessions that the request may reach; None: all."""
+PRINCIPAL = "weir.principal"
+"""The key of an environ for the principal of the request; None on public routes."""
 
 log = logging.getLogger("weir.gateway")
 
@@ -146,6 +150,8 @@ def environ_of(request: Request, path: str) -> Environ:
         "wsgi.run_once": False,
         WIRE: request.wire,
         RAW_PATH: request.path,
+        SCOPE: request.scope,
+        PRINCIPAL: request.principal,
     }
     repeated: dict[str, list[str]] = {}
     for name, value in request.headers:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gateway.door.body import RequestBody
 from gateway.door.head import Head
 from gateway.door.wire import Wire
 from gateway.proxy.headers import Header, values
+from gateway.relay.scope import Scope
+
+if TYPE_CHECKING:
+    from gateway.access.principal import Principal
 
 
 class Request:
@@ -30,6 +36,9 @@ class Request:
         wire: the connection.
         body: yet to be read.
         framed_by: the header that frames the body, None if there is no body.
+        principal: whose the request is; None before the door has judged, and where that does not
+            matter.
+        scope: the folders and sessions that the request may reach; None for all.
     """
 
     def __init__(self, head: Head, wire: Wire, trusted: bool = False) -> None:
@@ -47,6 +56,8 @@ class Request:
         self.wire = wire
         self.body = RequestBody(wire, head)
         self.framed_by = self.body.framed_by
+        self.principal: Principal | None = None
+        self.scope: Scope | None = None
 
     def header(self, name: bytes) -> str:
         """Return the first value of the header `name` (in lower case), empty if there is none."""

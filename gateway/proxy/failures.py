@@ -13,12 +13,16 @@ class Refusal(Exception):
     Args:
         status: of the answer.
         message: the reason in words.
+        headers: of the answer, beside those of every error.
     """
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(
+        self, status: int, message: str, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.headers = headers
 
 
 class UpstreamFailed(Refusal):

@@ -6,7 +6,6 @@ import logging
 import time
 from functools import partial
 from http import HTTPStatus
-from urllib.parse import parse_qs
 
 import h11
 
@@ -20,7 +19,7 @@ from gateway.proxy.dial import dial
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.failures import ClientGone, Refusal, UpstreamFailed
 from gateway.proxy.framing import BodyEnding, BodyFraming
-from gateway.proxy.headers import Header, tokens, towards_upstream, values
+from gateway.proxy.headers import Header, tokens, towards_upstream
 from gateway.proxy.origins import UpstreamOrigins, allowed_by
 from gateway.proxy.outlet import PieceBuffer
 from gateway.proxy.patience import Patience
@@ -151,12 +150,8 @@ class Proxy:
             trusted=incoming.trusted,
         )
         login = self._origin.login
-        if login is not None and not values(headers, b"authorization"):
-            # Without the right token the request goes to the upstream unchanged, and the upstream
-            # refuses it.
-            token = parse_qs(incoming.query).get("auth_token", [""])[0]
-            if login.admits(None, token):
-                headers.append((b"Authorization", login.basic.encode()))
+        if login is not None and incoming.principal is not None:
+            headers.append((b"Authorization", login.basic.encode()))
         return headers
 
     def _give_up(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import secrets
 from typing import Any
 
 import falcon
@@ -57,6 +58,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         # A reload doubles the workers for a while; SIGTTIN adds some.
         self._boards = Boards(2 * settings.workers + _SPARE_SEATS)
         self._seat = 0
+        self._key = secrets.token_bytes(32)
         keep_in_memory()
         super().__init__()
 
@@ -97,7 +99,9 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         # Imported here, so that it is not loaded before gunicorn has forked.
         from gateway.app import Worker
 
-        self._worker = Worker(self._settings, self._room, self._boards, self._seat, self._heart)
+        self._worker = Worker(
+            self._settings, self._room, self._boards, self._seat, self._heart, self._key
+        )
         self._worker.start()
         return self._worker.app
 

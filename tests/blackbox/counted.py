@@ -107,7 +107,7 @@ def counted(folder: Path, *flags: str, host: str = "127.0.0.1") -> Iterator[Coun
     port = free_port()
     with source(folder / "bus") as bus:
         command = ["-m", "tests.blackbox.census", "--bus", bus.url, "--workers", "1"]
-        command += ["--host", host, "--port", str(port), *flags]
+        command += ["--host", host, "--port", str(port), "--open", *flags]
         with running(*command, log=folder / "gateway.log", cwd=folder) as process:
             bus.wait_for_workers(1)
             process.says("Listening at")

@@ -205,12 +205,14 @@ GUARDED = [
 
 @pytest.mark.parametrize("path", GUARDED)
 def test_a_password_of_the_upstream_guards_the_routes_of_weir(protected, path):
-    for headers in ([], [BASIC[:-4] + "AAAA"], ["Authorization: Bearer x"]):
+    wrong = {"/event": BASIC[:-4] + "AAAA", "//metrics": "Authorization: Bearer x"}
+    for headers in ([], [wrong[path]] if path in wrong else []):
         status, head, body = get(protected, path, *headers)
         assert status == 401
         assert header(head, "WWW-Authenticate") == ['Basic realm="Secure Area"']
         assert body["name"] == "UnauthorizedError"
-    assert get(protected, f"{path}?auth_token=eDp5")[0] == 401
+    if path == "/metrics":
+        assert get(protected, f"{path}?auth_token=eDp5")[0] == 401
     for target, headers in ((path, [BASIC]), (f"{path}?auth_token={TOKEN}", [])):
         with protected.client() as client:
             client.get(target, *headers)
@@ -226,20 +228,56 @@ def test_supervisors_and_preflights_need_no_password(protected):
         assert client.head()[0].startswith("HTTP/1.1 204")
 
 
-def test_nobody_gets_in_with_a_password_that_is_not_theirs(protected):
-    """Where the client proved nothing, the upstream judges the request as it came."""
+def test_the_upstream_gets_its_password_from_weir_and_nothing_of_the_client(protected):
     protected.upstream.play(answer(OK))
-    sent = {
-        "/session": ([], None),
-        "/session?auth_token=eDp5": ([], None),
-        "/session?a": (["Authorization: Bearer theirs"], "Bearer theirs"),
-        f"/session?auth_token={TOKEN}": ([], BASIC.partition(": ")[2]),
-    }
-    for target, (headers, expected) in sent.items():
+    password = BASIC.partition(": ")[2]
+    for target, *headers in (
+        ("/session?a=b", BASIC),
+        (f"/session?a=b&auth_token={TOKEN}",),
+        (f"/session?auth%5Ftoken={TOKEN}&a=b",),
+        ("/session?a=b", BASIC, "Cookie: weir_login=x; theirs=y"),
+    ):
         with protected.client() as client:
             client.get(target, *headers)
-            client.head()
-        assert headers_of(protected.upstream.heads[-1]).get("authorization") == expected
+            assert client.head()[0] == "HTTP/1.1 200 OK"
+        sent = protected.upstream.heads[-1]
+        assert sent.startswith(b"GET /session?a=b HTTP/1.1")
+        assert headers_of(sent).get("authorization") == password
+        assert headers_of(sent).get("cookie", "theirs=y") == "theirs=y"
+
+
+def test_nothing_reaches_the_upstream_without_the_password(protected):
+    protected.upstream.play(answer(OK))
+    passed_on = len(protected.upstream.heads)
+    opens = ["Connection: Upgrade", "Upgrade: websocket"]
+    for target in ("/session", "/", "//session", "/pty/1/connect"):
+        assert get(protected, target)[0] == get(protected, target, *opens)[0] == 401
+    for headers in (["Authorization: Bearer theirs"], [BASIC[:-4] + "AAAA"]):
+        assert get(protected, "/session", *headers)[0] == 401
+    assert get(protected, "/session?auth_token=eDp5")[0] == 401
+    assert len(protected.upstream.heads) == passed_on
+
+
+@pytest.mark.parametrize(
+    "path", ["/event;x", "/global/event;", "/event;x=1;y", "/%65vent%3Bx", "/x;a/../event;b"]
+)
+def test_a_stream_with_parameters_in_its_path_is_the_stream(weir, path):
+    weir.upstream.play(answer(OK))
+    passed_on = len(weir.upstream.heads)
+    with SseClient(weir.url + path) as stream:
+        assert b"server.connected" in stream.next().data
+    assert len(weir.upstream.heads) == passed_on
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/event", "/API//event/", "/api/event;x", "/api/session/ses_1/event?after=1"]
+)
+def test_a_stream_of_the_upstreams_own_is_not_passed_on(weir, path):
+    passed_on = len(weir.upstream.heads)
+    status, _, body = get(weir, path)
+    assert (status, body["name"]) == (501, "NotImplementedError")
+    assert "/event" in body["data"]["message"]
+    assert len(weir.upstream.heads) == passed_on
 
 
 @pytest.mark.parametrize(

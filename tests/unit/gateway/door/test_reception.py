@@ -15,6 +15,7 @@ from gateway.door.door import Door
 from gateway.door.networks import Networks
 from gateway.door.slots import Slots
 from gateway.door.slow_lane import CROWDED_S
+from tests.fakes.open_access import open_access
 
 PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
 ENDS_WITHIN_S = 20.0
@@ -67,7 +68,7 @@ class Client:
 def connection(slots=None, door=None):
     ours, theirs = gevent_socket.socketpair()
     slots = slots or Slots(100, 50)
-    door = door or Door(app, None, slots, Networks())
+    door = door or Door(app, None, slots, Networks(), open_access())
     serving = gevent.spawn(door.serve, theirs, "192.0.2.1")
     ticking = gevent.spawn(tick, slots)
     try:
@@ -245,7 +246,7 @@ def test_all_bodies_in_tiny_chunks_share_one_lane():
     clients, passes = 3, 20
     sent = b"1\r\nx\r\n" * MANY_CHUNKS * passes + b"0\r\n\r\n"
     slots = Slots(100, 50)
-    door = Door(app, None, slots, Networks())
+    door = Door(app, None, slots, Networks(), open_access())
     began = time.monotonic()
     with ExitStack() as stack:
         some = [stack.enter_context(connection(slots, door)) for _ in range(clients)]

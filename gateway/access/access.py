@@ -1,0 +1,158 @@
+"""The door's judgement on a request: whose it is, and whether it may pass."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from urllib.parse import unquote
+
+import gevent
+from msgspec import Struct
+
+from gateway.access import browsers
+from gateway.access.boundary import Boundary
+from gateway.access.credentials import Credential, credential_of
+from gateway.access.failed_logins import FailedLogins
+from gateway.access.identity import ANYBODY, Identity
+from gateway.access.principal import Action, Principal
+from gateway.access.rules import READS, Found, Place, Rules
+from gateway.cors import Cors
+from gateway.door.networks import Networks
+from gateway.door.request import Request
+from gateway.proxy.failures import Refusal
+from gateway.relay.scope import Scope
+
+log = logging.getLogger("weir.gateway")
+
+_BASIC = ("WWW-Authenticate", 'Basic realm="Secure Area"')
+# A browser would ask its user for a Basic login, over the page that has its own form.
+_BEARER = ("WWW-Authenticate", 'Bearer realm="weir"')
+_RETRY_AFTER_S = 2
+
+
+class Admission(Struct, frozen=True):
+    """A request that may pass.
+
+    Attributes:
+        principal: whose it is; None where the route is for everybody.
+        scope: where the principal may do what the route does; None for everywhere.
+    """
+
+    principal: Principal | None = None
+    scope: Scope | None = None
+
+
+class Access:
+    """Judges requests.
+
+    Args:
+        rules: what each route does.
+        identity: the ways to be somebody.
+        boundary: of scoped principals.
+        trusted: proxies that may say where a request came from.
+        hosts: names of this machine.
+        cors: knows which web pages may call.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        identity: Identity,
+        boundary: Boundary,
+        trusted: Networks,
+        hosts: Collection[str],
+        cors: Cors,
+    ) -> None:
+        self.identity = identity
+        self._rules = rules
+        self._boundary = boundary
+        self._trusted = trusted
+        self._hosts = hosts
+        self.cors = cors
+        self._failed = FailedLogins()
+
+    def admit(self, request: Request, path: str) -> Admission:
+        """Return who may pass with a request.
+
+        Args:
+            request: yet without an answer.
+            path: of the request as weir reads it, percent-encoded.
+
+        Raises:
+            Refusal: the request may not pass.
+        """
+        if browsers.is_preflight(request):
+            return Admission()
+        found = self._rules.of(request.method, unquote(path))
+        action = found.rule.action
+        opens_websocket = browsers.is_websocket(request)
+        if opens_websocket:
+            action = max(action, Action.WRITE)
+        if opens_websocket or request.method not in READS:
+            browsers.check_origin(request, self.cors.may_call)
+        if not self.identity.required:
+            browsers.check_host(request, self._hosts)
+            return Admission(ANYBODY)
+        if found.rule.place is Place.PUBLIC:
+            return Admission()
+        return self._within_grants(request, found, action, self._principal(request))
+
+    def _within_grants(
+        self, request: Request, found: Found, action: Action, principal: Principal
+    ) -> Admission:
+        if not principal.may(action):
+            words = f"the token {principal.name!r} has no grant to {action.word}"
+            raise Refusal(403, words)
+        scope = principal.scope(action)
+        if scope is not None:
+            self._boundary.check(request, found, scope)
+        return Admission(principal, scope)
+
+    def _principal(self, request: Request) -> Principal:
+        credential = credential_of(request)
+        if credential is None:
+            raise self._challenge(request, "this server asks for a login or a token")
+        return self.principal_of(credential, request)
+
+    def principal_of(self, credential: Credential, request: Request) -> Principal:
+        """Return the principal of a credential.
+
+        Raises:
+            Refusal: the credential is wrong, or too many of this address were.
+        """
+        principal = self.identity.of_token(credential)
+        if principal is not None:
+            return principal
+        address = self.address_of(request)
+        if self._failed.barred(address):
+            words = "too many wrong logins came from this address; try again"
+            raise Refusal(429, words, (("Retry-After", str(_RETRY_AFTER_S)),))
+        principal = self.identity.of_login(credential)
+        if principal is not None:
+            return principal
+        self._slow_down(address)
+        raise self._challenge(request, "the login or the token is wrong, or has expired")
+
+    def address_of(self, request: Request) -> str:
+        """Return where a request came from, as far as trusted proxies report it."""
+        if not self._trusted.networks:
+            return request.client
+        return self._trusted.origin(request.client, request.header(b"x-forwarded-for"))
+
+    def _slow_down(self, address: str) -> None:
+        wait_s, is_first = self._failed.note(address)
+        if is_first:
+            log.warning(
+                "a login from %s is wrong; more of them in the next minute are not logged",
+                address,
+            )
+        if wait_s:
+            self._failed.begin_wait(address)
+            try:
+                gevent.sleep(wait_s)
+            finally:
+                self._failed.end_wait(address)
+
+    def _challenge(self, request: Request, words: str) -> Refusal:
+        from_page = request.header(b"sec-fetch-mode") not in ("", "navigate")
+        return Refusal(401, words, (_BEARER if from_page else _BASIC,))

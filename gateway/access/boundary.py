@@ -1,0 +1,144 @@
+"""Whether a request stays within the scope of its principal.
+
+1. A folder may be spelt in several ways, and servers differ in how they read it. So each reading
+   of each folder that a request names has to be in the scope.
+2. A session that is not in the scope is refused in the same words as a session that is not there.
+3. A path is read in one way only: a scoped principal's path has no encoded character, no empty
+   segment and no dot segment.
+4. What leaves for an upstream names the folder that was checked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import parse_qsl, quote, unquote
+
+from gateway.access.rules import Found, Place
+from gateway.access.whereabouts import Whereabouts
+from gateway.directory import tidy
+from gateway.door.request import Request
+from gateway.proxy.failures import Refusal
+from gateway.proxy.headers import values
+from gateway.relay.scope import Scope
+
+_PLAIN = re.compile(r"/|(/[A-Za-z0-9_~:@-][A-Za-z0-9._~:@-]*)+/?")
+_DIRECTORY, _HEADER = "directory", b"x-opencode-directory"
+_NOT_SCOPED = {"workspace", "scope", "path"}
+_NOT_SCOPED_HEADER = b"x-opencode-workspace"
+_SHOWN = 200
+
+
+class Boundary:
+    """Checks requests of scoped principals.
+
+    Args:
+        whereabouts: of sessions.
+        default_folder: returns the server's own folder, for requests that name none; None while
+            it is not known.
+        filters_lists: lists hold no more than the folder that a request names.
+    """
+
+    def __init__(
+        self,
+        whereabouts: Whereabouts,
+        default_folder: Callable[[], str | None],
+        filters_lists: bool,
+    ) -> None:
+        self._whereabouts = whereabouts
+        self._default_folder = default_folder
+        self._filters_lists = filters_lists
+
+    def check(self, request: Request, found: Found, scope: Scope) -> None:
+        """Refuse a request that leads out of a scope.
+
+        Raises:
+            Refusal: the request does (403), or its folder cannot be found out now.
+        """
+        place = found.rule.place
+        if place in (Place.PUBLIC, Place.NOWHERE):
+            return
+        if place is Place.SERVER or (place is Place.LIST and not self._filters_lists):
+            raise _not_granted(f"{request.method} {request.path[:_SHOWN]}")
+        if not _PLAIN.fullmatch(request.path):
+            raise _not_granted(f"the spelling of the path {request.path[:_SHOWN]!r}")
+        named = list(_folders(request))
+        if place is Place.STREAM:
+            # A stream of another folder may hold sessions of the scope.
+            if not scope.sessions:
+                _check_named(named, scope, None)
+            return
+        _check_elsewhere(request)
+        if place in (Place.FOLDER, Place.LIST):
+            _check_named(named, scope, None)
+            self._check_folder(request, scope, bool(named))
+        else:
+            folder = self._folder_of_session(request, found, scope)
+            _check_named(named, scope, folder)
+            if not named:
+                _name_folder(request, folder)
+
+    def _check_folder(self, request: Request, scope: Scope, named: bool) -> None:
+        if named:
+            return
+        folder = self._default_folder()
+        if folder is None or not scope.has_folder(folder):
+            raise _not_granted("the server's own folder (name another one with ?directory=)")
+        _name_folder(request, folder)
+
+    def _folder_of_session(self, request: Request, found: Found, scope: Scope) -> str:
+        session = found.params.get("session")
+        if "request" in found.params:
+            of_ask = self._whereabouts.session_of_ask(found.params["request"])
+            if of_ask is None or session not in (None, of_ask):
+                raise _not_granted(f"the request {found.params['request'][:_SHOWN]!r}")
+            session = of_ask
+        folder = self._whereabouts.folder(session) if session else None
+        if folder is None or not scope.has(folder, session):
+            raise _not_granted(f"the session {(session or '')[:_SHOWN]!r}")
+        return folder
+
+
+def _check_elsewhere(request: Request) -> None:
+    """Refuse what would lead an opencode to another folder, or list more than a folder."""
+    if values(request.headers, _NOT_SCOPED_HEADER):
+        raise _not_granted("x-opencode-workspace")
+    for name, value in parse_qsl(request.query, keep_blank_values=True):
+        if name in _NOT_SCOPED and value:
+            raise _not_granted(f"?{name}")
+
+
+def _check_named(named: list[str], scope: Scope, folder: str | None) -> None:
+    """Refuse folders out of the scope; the folder of a session of the scope is allowed."""
+    for one in named:
+        if not scope.has_folder(one) and one != folder:
+            raise _not_granted(f"the folder {one[:_SHOWN]!r}")
+
+
+def _not_granted(what: str) -> Refusal:
+    return Refusal(403, f"{what} is not in the grants of this token")
+
+
+def _folders(request: Request) -> Iterator[str]:
+    """Yield each reading of each folder that a request names."""
+    for name, value in parse_qsl(request.query, keep_blank_values=True):
+        if name == _DIRECTORY and value:
+            yield from _readings(value)
+    for header in values(request.headers, _HEADER):
+        if header:
+            yield from _readings(header.decode("utf-8", "replace"))
+
+
+def _readings(spelt: str) -> Iterator[str]:
+    """Yield a folder as it is spelt, decoded once, and decoded twice; a relative one is none."""
+    for _ in range(3):
+        yield tidy(spelt) if spelt.startswith("/") else ""
+        decoded = unquote(spelt)
+        if decoded == spelt:
+            return
+        spelt = decoded
+
+
+def _name_folder(request: Request, folder: str) -> None:
+    request.headers = [one for one in request.headers if one[0].lower() != _HEADER]
+    request.headers.append((_HEADER, quote(folder).encode()))

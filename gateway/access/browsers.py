@@ -1,0 +1,137 @@
+"""What web pages of other origins may not do. No I/O.
+
+1. A browser sends a page's request to any server, with the credentials that the browser has for
+   that server. Only the answer is kept from the page. So a write whose ``Origin`` is foreign is
+   refused, as is the opening of a WebSocket.
+2. Some writes need no preflight ("simple requests"): these have a form's content type, or none. A
+   write with such a type is refused if a browser may have sent it for a page of another origin.
+   ``text/plain`` and ``multipart/form-data`` are refused from every client that does not show
+   that it has the own origin: weir has no use for either.
+3. A page can rebind its own name to this machine; then the page has the own origin. So a server
+   that asks for no identity serves only requests whose ``Host`` is a name of this machine.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Collection
+
+from gateway.door.request import Request
+from gateway.proxy.failures import Refusal
+from gateway.proxy.headers import tokens, values
+
+_PORT = re.compile(r":[0-9]{0,5}")
+_NEVER = ("text/plain", "multipart/form-data")
+_SIMPLE = (*_NEVER, "application/x-www-form-urlencoded", "")
+_OWN_SITES = ("", "same-origin", "none")
+_LONGEST_SHOWN = 100
+
+
+def names_of_this_machine() -> frozenset[str]:
+    """Return the names that the machine has for itself, in lower case."""
+    name = socket.gethostname().lower()
+    return frozenset({name, f"{name}.local", socket.getfqdn().lower()})
+
+
+def check_host(request: Request, names: Collection[str]) -> None:
+    """Refuse a request that names another server than this machine (rule 3).
+
+    An address cannot be rebound, and a name without a dot cannot be had by a stranger.
+
+    Raises:
+        Refusal: the name in ``Host`` is not one of `names`.
+    """
+    host = _host_of(request.header(b"host"))
+    if host == "" or "." not in host or host.endswith(".localhost") or host in names:
+        return
+    if not _is_address(host):
+        raise Refusal(
+            403,
+            f"Host: {host[:_LONGEST_SHOWN]!r} is not a name of this machine; "
+            "a name that leads to this weir is allowed by --allow-host",
+        )
+
+
+def check_origin(request: Request, allows: Callable[[str], bool]) -> None:
+    """Refuse a write that a web page of another origin may have sent (rules 1 and 2).
+
+    Args:
+        request: a request that writes.
+        allows: tells whether pages of an origin may call.
+
+    Raises:
+        Refusal: the page may not write.
+    """
+    origin = request.header(b"origin")
+    if origin:
+        if not (_is_own(origin, request) or allows(origin)):
+            shown = origin[:_LONGEST_SHOWN]
+            raise Refusal(
+                403,
+                f"Origin: {shown!r} may not write here; pages that may are named by --cors",
+            )
+        return
+    site = request.header(b"sec-fetch-site").lower()
+    if site not in _OWN_SITES:
+        raise Refusal(403, f"Sec-Fetch-Site: {site[:_LONGEST_SHOWN]!r} may not write here")
+    _check_type(request)
+
+
+def _check_type(request: Request) -> None:
+    kind = request.header(b"content-type").partition(";")[0].strip().lower()
+    if kind not in _SIMPLE or (not kind and request.framed_by is None):
+        return
+    is_browser = any(name.lower().startswith(b"sec-fetch-") for name, _ in request.headers)
+    own = request.header(b"sec-fetch-site").lower() == "same-origin"
+    if not own and (kind in _NEVER or is_browser or values(request.headers, b"referer")):
+        shown = kind or "no content type"
+        raise Refusal(415, f"Content-Type: {shown!r} is not allowed; send application/json")
+
+
+def is_websocket(request: Request) -> bool:
+    """Tell whether a request opens a WebSocket."""
+    return b"websocket" in tokens(request.headers, b"upgrade")
+
+
+def is_preflight(request: Request) -> bool:
+    """Tell whether a browser asks what a page may do; such a request carries no credential."""
+    asks = request.header(b"access-control-request-method")
+    return request.method == "OPTIONS" and bool(asks)
+
+
+def asks_for_private_network(request: Request) -> bool:
+    """Tell whether a page of the internet asks for leave to call a server in a private network.
+
+    weir answers this for an upstream, too: an opencode does not know the question.
+    """
+    asks = request.method == "OPTIONS"
+    return asks and request.header(b"access-control-request-private-network") == "true"
+
+
+def _is_own(origin: str, request: Request) -> bool:
+    _, _, authority = origin.lower().partition("://")
+    own = [request.header(b"host")]
+    if request.trusted:
+        own += [one.decode("latin-1") for one in values(request.headers, b"x-forwarded-host")]
+    return bool(authority) and authority in (one.lower().strip() for one in own)
+
+
+def _host_of(authority: str) -> str:
+    """Return the host of ``HOST:PORT``, in lower case, without a dot at its end."""
+    host = authority.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    name, colon, port = host.rpartition(":")
+    if colon and _PORT.fullmatch(colon + port):
+        host = name
+    return host.removesuffix(".")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,69 @@
+"""Failed logins: logged once for each address, and slowed down by address. No I/O."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from msgspec import Struct
+
+FREE = 3
+"""So many wrong logins of an address are answered at once."""
+LONGEST_S = 1.0
+_FIRST_S = 0.1
+_FORGOTTEN_AFTER_S = 60.0
+_MOST_WAIT = 4
+_MOST_ADDRESSES = 4096
+
+
+class _Record(Struct):
+    count: int = 0
+    at: float = -math.inf
+    waiting: int = 0
+
+
+class FailedLogins:
+    """Remembers the addresses that have failed in the last minute.
+
+    Args:
+        clock: seconds that only go forward.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._records: OrderedDict[str, _Record] = OrderedDict()
+
+    def barred(self, address: str) -> bool:
+        """Tell whether a password of this address is not even looked at."""
+        record = self._records.get(address)
+        return record is not None and record.waiting >= _MOST_WAIT
+
+    def note(self, address: str) -> tuple[float, bool]:
+        """Note a failure.
+
+        Returns:
+            Seconds to wait before the answer, and whether the failure is to be logged.
+        """
+        record = self._records.pop(address, None) or _Record()
+        now = self._clock()
+        if now - record.at > _FORGOTTEN_AFTER_S:
+            record.count = 0
+        record.count, record.at = record.count + 1, now
+        self._records[address] = record
+        while len(self._records) > _MOST_ADDRESSES:
+            self._records.popitem(last=False)
+        doublings = min(record.count - FREE - 1, 10)
+        wait_s = min(_FIRST_S * 2**doublings, LONGEST_S) if record.count > FREE else 0.0
+        return wait_s, record.count == 1
+
+    def begin_wait(self, address: str) -> None:
+        """Count an answer that waits."""
+        self._records.setdefault(address, _Record()).waiting += 1
+
+    def end_wait(self, address: str) -> None:
+        """Count it no more."""
+        record = self._records.get(address)
+        if record is not None and record.waiting:
+            record.waiting -= 1

@@ -1,0 +1,71 @@
+"""Whose request it is: the login of the server, or a token.
+
+Where neither is set up, weir serves every request on this machine: the principal is `ANYBODY`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+
+from bus.process.login import Login
+from gateway.access.cookies import Cookies
+from gateway.access.credentials import Credential
+from gateway.access.principal import Principal, everything
+from gateway.access.tokens import Tokens
+
+ANYBODY = everything("anybody")
+
+
+class Identity:
+    """The ways to be somebody.
+
+    Args:
+        login: the name and password of the server, or of its upstream; None for none.
+        tokens: of weir; None where weir has no folder for tokens.
+        cookies: of the console's login.
+    """
+
+    def __init__(self, login: Login | None, tokens: Tokens | None, cookies: Cookies) -> None:
+        self._login = login
+        self._owner = None if login is None else everything(login.username)
+        self._tokens = tokens
+        self._cookies = cookies
+
+    @property
+    def required(self) -> bool:
+        """Whether a request has to say whose it is."""
+        return self._login is not None or (self._tokens is not None and self._tokens.exist)
+
+    def of_token(self, credential: Credential) -> Principal | None:
+        """Return the principal of a token or of a cookie; nobody can guess either."""
+        if credential.cookie:
+            return self._of_cookie(credential.cookie)
+        return None if self._tokens is None else self._tokens.principal(credential.secret)
+
+    def of_login(self, credential: Credential) -> Principal | None:
+        """Return the principal of a name and a password."""
+        login = self._login
+        if login is None or credential.user is None:
+            return None
+        given = f"{credential.user}:{credential.secret}".encode()
+        right = f"{login.username}:{login.password}".encode()
+        return self._owner if hmac.compare_digest(given, right) else None
+
+    def cookie_for(self, principal: Principal) -> str:
+        """Return the value of a cookie that stands for a principal for a while."""
+        return self._cookies.make(principal.id, time.time())
+
+    def holds(self, principal_id: str) -> bool:
+        """Tell whether a principal's token is still valid."""
+        if not principal_id:
+            return True
+        return self._tokens is not None and self._tokens.by_id(principal_id) is not None
+
+    def _of_cookie(self, cookie: str) -> Principal | None:
+        found = self._cookies.read(cookie, time.time())
+        if found is None:
+            return None
+        if not found:
+            return self._owner
+        return None if self._tokens is None else self._tokens.by_id(found)

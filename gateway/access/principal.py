@@ -1,0 +1,72 @@
+"""Who asks, and what is granted (after RFC 9396): actions, in folders and sessions."""
+
+from __future__ import annotations
+
+import enum
+
+from msgspec import Struct
+
+from gateway.relay.scope import Scope
+
+
+class Action(enum.IntEnum):
+    """What a route does; each action includes those before it."""
+
+    READ = 1
+    WRITE = 2
+    ADMIN = 3
+    """Concerns the whole server, or every user of it."""
+
+    @property
+    def word(self) -> str:
+        """The action as users write it."""
+        return self.name.lower()
+
+
+class Grant(Struct, frozen=True):
+    """Leave for something.
+
+    Attributes:
+        action: what may be done, and every action before it.
+        scope: where; None for everywhere.
+    """
+
+    action: Action
+    scope: Scope | None = None
+
+
+class Principal(Struct, frozen=True):
+    """Who asks.
+
+    Attributes:
+        name: for people: in the audit and in errors.
+        grants: what the principal may do; all else is denied.
+        id: of the token; empty where the principal came without one.
+        expires: seconds since the Unix epoch; None for never.
+    """
+
+    name: str
+    grants: tuple[Grant, ...]
+    id: str = ""
+    expires: float | None = None
+
+    def may(self, action: Action) -> bool:
+        """Tell whether the principal may do something somewhere."""
+        return any(grant.action >= action for grant in self.grants)
+
+    def scope(self, action: Action) -> Scope | None:
+        """Return where the principal may do something; None for everywhere."""
+        scopes = [grant.scope for grant in self.grants if grant.action >= action]
+        directories: tuple[str, ...] = ()
+        sessions: tuple[str, ...] = ()
+        for scope in scopes:
+            if scope is None:
+                return None
+            directories += scope.directories
+            sessions += scope.sessions
+        return Scope(tuple(sorted({*directories})), tuple(sorted({*sessions})))
+
+
+def everything(name: str) -> Principal:
+    """Return a principal that may do everything, everywhere."""
+    return Principal(name, (Grant(Action.ADMIN),))

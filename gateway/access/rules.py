@@ -1,0 +1,203 @@
+"""What each route does, and where its folder or session stands: one table.
+
+Principals with a scope may use these routes and no others. Principals without a scope may use
+every route: those that the table does not have read with ``GET`` and ``HEAD``, and write with any
+other method.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+from msgspec import Struct
+
+from gateway.access.principal import Action
+from gateway.router import Router
+
+
+class Place(enum.Enum):
+    """Where the folder or the session of a request stands."""
+
+    PUBLIC = "public"
+    """Nowhere: the route holds nothing of a user, and asks for no identity."""
+    NOWHERE = "nowhere"
+    """The route holds nothing of a folder or a session, and is for every principal."""
+    STREAM = "stream"
+    """In each event: the scope is a filter of the stream."""
+    FOLDER = "folder"
+    """In ``?directory`` or ``x-opencode-directory``; else the server's own folder is meant."""
+    LIST = "list"
+    """As `FOLDER`; an upstream may list more than the folder, so each item is looked at."""
+    SESSION = "session"
+    """In the path: ``{session}``."""
+    ASK = "ask"
+    """In the path: ``{request}``, a permission or a question of a session."""
+    SERVER = "server"
+    """Everywhere: for principals without a scope."""
+
+
+class Rule(Struct, frozen=True):
+    """What is known of a route and a method."""
+
+    action: Action
+    place: Place
+
+
+# Methods are joined with commas; HEAD follows GET. `own`: weir's own, also in front of an
+# upstream; `both`: of weir, or of the upstream in its place; `native`, `upstream`: of one alone.
+# Left out: files and diffs, since a path may lead out of the folder, and lists of children.
+_TABLE = """
+GET      /                                            public  read   native
+GET      /event                                       stream  read   own
+GET      /global/event                                stream  read   own
+GET      /global/health                               nowhere read   own
+GET      /metrics                                     server  read   own
+GET      /weir/livez                                  public  read   own
+GET      /weir/readyz                                 public  read   own
+GET      /weir/status                                 server  read   own
+GET      /weir/history                                server  read   own
+GET      /weir/readers                                server  read   own
+DELETE   /weir/readers/{reader}                       server  admin  own
+GET      /weir/hold                                   server  read   own
+GET      /weir/agents                                 server  read   own
+GET,POST /weir/agents/{name}                          server  write  own
+POST     /weir/agents                                 server  write  upstream
+GET      /weir/console                                public  read   own
+GET      /weir/console/overview                       public  read   own
+GET      /weir/console/readers                        public  read   own
+GET      /weir/console/sources                        public  read   own
+GET      /weir/console/tail                           public  read   own
+GET      /weir/console/sessions                       public  read   own
+GET      /weir/console/sessions/{session}             public  read   own
+GET      /weir/console/static/{version}/{name}        public  read   own
+GET      /weir/console/static/{version}/vendor/{name} public  read   own
+GET      /weir/console/static/{version}/views/{name}  public  read   own
+
+GET      /session                                     list    read   both
+POST     /session                                     folder  write  both
+GET      /session/status                              list    read   both
+GET      /session/{session}                           session read   both
+PATCH,DELETE /session/{session}                       session write  both
+GET      /session/{session}/message                   session read   both
+POST     /session/{session}/message                   session write  both
+GET      /session/{session}/message/{message}         session read   both
+POST     /session/{session}/prompt_async              session write  both
+POST     /session/{session}/abort                     session write  both
+GET      /session/{session}/todo                      session read   both
+GET      /session/{session}/diff                      session read   both
+GET      /permission                                  list    read   both
+POST     /permission/{request}/reply                  ask     write  both
+POST     /session/{session}/permissions/{request}     session write  both
+GET      /question                                    list    read   both
+POST     /question/{request}/reply                    ask     write  both
+POST     /question/{request}/reject                   ask     write  both
+GET      /config                                      folder  write  both
+GET      /config/providers                            folder  write  both
+GET      /provider                                    folder  write  both
+GET      /provider/auth                               folder  write  both
+GET      /agent                                       folder  read   both
+GET      /path                                        folder  read   both
+GET      /project                                     server  read   both
+GET      /project/current                             folder  read   both
+GET      /command                                     folder  read   both
+GET      /skill                                       folder  read   both
+GET      /mcp                                         folder  read   both
+GET      /lsp                                         folder  read   both
+GET      /formatter                                   folder  read   both
+GET      /vcs                                         folder  read   both
+GET      /experimental/capabilities                   folder  read   both
+GET      /experimental/console                        folder  read   both
+GET      /experimental/resource                       folder  read   both
+GET      /experimental/workspace                      server  read   both
+GET      /experimental/workspace/status               server  read   both
+
+GET      /                                            nowhere read   upstream
+GET      /assets/{name}                               nowhere read   upstream
+DELETE   /session/{session}/message/{message}         session write  upstream
+POST     /session/{session}/fork                      session write  upstream
+PATCH,DELETE /session/{session}/message/{message}/part/{part} session write upstream
+POST     /session/{session}/summarize                 session write  upstream
+POST     /session/{session}/command                   session write  upstream
+POST     /session/{session}/shell                     session write  upstream
+POST     /session/{session}/revert                    session write  upstream
+POST     /session/{session}/unrevert                  session write  upstream
+POST     /session/{session}/init                      session write  upstream
+PUT,DELETE /auth/{provider}                           server  admin  upstream
+GET      /global/config                               server  admin  upstream
+PATCH    /global/config                               server  admin  upstream
+POST     /global/dispose                              server  admin  upstream
+POST     /global/upgrade                              server  admin  upstream
+POST     /instance/dispose                            server  admin  upstream
+PATCH    /config                                      server  admin  upstream
+POST     /mcp                                         server  admin  upstream
+POST     /experimental/control-plane/move-session     server  admin  upstream
+"""
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class _Methods:
+    """The rules of one template, in the form in which a router keeps a resource."""
+
+    def __init__(self) -> None:
+        self.rules: dict[str, Rule] = {}
+
+    def add(self, method: str, rule: Rule) -> None:
+        """Enter the rule of a method."""
+        self.rules[method] = rule
+        # The router asks for a responder of each method; it is never called.
+        setattr(self, f"on_{method.lower()}", lambda *_args, **_kwargs: None)
+
+    def of(self, method: str) -> Rule | None:
+        """Return the rule of a method; a public route is public for methods it does not take."""
+        return self.rules.get(method) or next(
+            (rule for rule in self.rules.values() if rule.place is Place.PUBLIC), None
+        )
+
+
+class Found(Struct, frozen=True):
+    """The rule of a request.
+
+    Attributes:
+        rule: of the route and the method.
+        params: what stands in the path.
+        known: the table has the route.
+    """
+
+    rule: Rule
+    params: dict[str, str]
+    known: bool = True
+
+
+class Rules:
+    """The table, for a weir that is the server itself or stands in front of an upstream."""
+
+    def __init__(self, has_upstream: bool) -> None:
+        self._router = Router()
+        templates: dict[str, _Methods] = {}
+        for line in filter(None, map(str.strip, _TABLE.splitlines())):
+            methods, template, place, action, whose = line.split()
+            if whose != ("native" if has_upstream else "upstream"):
+                rule = Rule(Action[action.upper()], Place(place))
+                for method in methods.split(","):
+                    templates.setdefault(template, _Methods()).add(method, rule)
+        for template, found in templates.items():
+            self._router.add_route(template, found)
+        self.templates = {name: dict(one.rules) for name, one in templates.items()}
+
+    def of(self, method: str, path: str) -> Found:
+        """Return the rule of a request.
+
+        Args:
+            method: as it came.
+            path: decoded, without the query.
+        """
+        found: Any = self._router.find(path)
+        rule = None
+        if found is not None:
+            resource, _, params, _ = found
+            rule = resource.of("GET" if method == "HEAD" else method)
+        if rule is None:
+            action = Action.READ if method in READS else Action.WRITE
+            return Found(Rule(action, Place.SERVER), {}, known=False)
+        return Found(rule, {name: str(value) for name, value in params.items()})

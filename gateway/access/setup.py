@@ -1,0 +1,102 @@
+"""Puts the parts of `Access` together, as the settings of a gateway have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import gevent
+import h11
+import msgspec
+
+from bus.commands import CommandFailed, SessionGet
+from bus.ledger import Ledger
+from bus.origin import Origin
+from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
+from gateway.access.access import Access
+from gateway.access.boundary import Boundary
+from gateway.access.browsers import names_of_this_machine
+from gateway.access.cookies import Cookies
+from gateway.access.identity import Identity
+from gateway.access.rules import Rules
+from gateway.access.tokens import Tokens
+from gateway.access.whereabouts import Whereabouts
+from gateway.cors import Cors
+from gateway.feed import Feeds
+from gateway.proxy.connection import NothingHeard
+from gateway.proxy.failures import Refusal
+from gateway.proxy.question import asked
+from gateway.settings import GatewaySettings
+
+_ASK_WITHIN_S = 5.0
+
+
+class _Session(msgspec.Struct):
+    directory: str
+
+
+def access_of(
+    settings: GatewaySettings,
+    feeds: Feeds,
+    ledgers: Mapping[str, Ledger],
+    cors: Cors,
+    key: bytes,
+) -> Access:
+    """Return the door's judge.
+
+    Args:
+        settings: of the gateway.
+        feeds: ask the processor, and know the folder of an upstream.
+        ledgers: of all sources.
+        cors: knows which web pages may call.
+        key: of the cookies.
+    """
+    upstream = settings.upstream
+    tokens = None if settings.state is None else Tokens(settings.state)
+    names = settings.allow_host.names if settings.allow_host else frozenset()
+
+    def ask(session: str) -> str | None:
+        if upstream is None:
+            return _of_processor(feeds.requester, session)
+        return _of_upstream(upstream, session)
+
+    def default_folder() -> str | None:
+        if upstream is None:
+            return settings.directory
+        folder = (feeds.memories[0].upstream or {}).get("directory")
+        return folder if isinstance(folder, str) else None
+
+    return Access(
+        Rules(upstream is not None),
+        Identity(settings.login, tokens, Cookies(key)),
+        Boundary(Whereabouts(ledgers, ask), default_folder, upstream is None),
+        settings.trusted_proxies,
+        names | names_of_this_machine() | {settings.host.lower()},
+        cors,
+    )
+
+
+def _of_processor(requester: Requester, session: str) -> str | None:
+    try:
+        return _folder_in(requester.call(SessionGet(session)).body)
+    except CommandFailed as error:
+        if error.kind in ("not_found", "invalid"):
+            return None
+        raise Refusal(503, f"the folder of a session is not known: {error.message}") from error
+    except (ProcessorGone, DeadlineExceeded) as error:
+        raise Refusal(503, f"{error}; try again soon") from error
+
+
+def _of_upstream(upstream: Origin, session: str) -> str | None:
+    try:
+        with gevent.Timeout(_ASK_WITHIN_S, TimeoutError()):
+            status, body = asked(upstream, f"/session/{session}")
+    except (TimeoutError, NothingHeard, OSError, h11.ProtocolError) as error:
+        raise Refusal(503, "the upstream does not say where a session is") from error
+    return _folder_in(body) if status == 200 else None
+
+
+def _folder_in(body: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(body, type=_Session).directory
+    except msgspec.MsgspecError:
+        return None

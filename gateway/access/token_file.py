@@ -1,0 +1,193 @@
+"""``tokens.json`` in the state folder: the tokens of weir, hashed, for the owner's eyes alone."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from bus.process.entry import CannotStart
+from gateway.access.principal import Action, Grant, Principal
+from gateway.relay.scope import Scope
+
+NAME = "tokens.json"
+_LOCK = "tokens.lock"
+_PREFIX = "weir_"
+_SECRET_BYTES = 32
+_ROOT = 0
+
+Stamp = tuple[int, int, int]
+
+
+class BadTokenFile(CannotStart):
+    """The file cannot be used; the message says why."""
+
+
+class StoredToken(Struct, frozen=True, omit_defaults=True):
+    """A token as it is kept.
+
+    Attributes:
+        id: names the token; no secret.
+        name: given by a person.
+        sha256: of the token, in hex. The token has 256 random bits, so no slower hash is needed.
+        action: what the token's holder may do, with all that goes before it.
+        created: seconds since the Unix epoch.
+        expires: likewise; None for never.
+        directories: globs; with no sessions either: everywhere.
+        sessions: ids.
+    """
+
+    id: str
+    name: str
+    sha256: str
+    action: str
+    created: float
+    expires: float | None = None
+    directories: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+
+    def principal(self) -> Principal:
+        """Return what the token stands for."""
+        scoped = bool(self.directories or self.sessions)
+        scope = Scope(self.directories, self.sessions) if scoped else None
+        grant = Grant(Action[self.action.upper()], scope)
+        return Principal(self.name, (grant,), self.id, self.expires)
+
+
+class _Content(Struct):
+    tokens: tuple[StoredToken, ...] = ()
+
+
+_decode = msgspec.json.Decoder(_Content).decode
+
+
+def hash_of(secret: str) -> str:
+    """Return what is kept of a token."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class TokenFile:
+    """The file of one state folder.
+
+    Args:
+        folder: the state folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / NAME
+
+    def stamp(self) -> Stamp | None:
+        """Return what changes whenever the file does; None if there is no file."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def read(self) -> tuple[StoredToken, ...]:
+        """Return all tokens, those that have expired too.
+
+        Raises:
+            BadTokenFile: the file cannot be read, or other users may read or write it.
+        """
+        try:
+            opened = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise BadTokenFile(f"{str(self._path)!r} cannot be read: {error.strerror}") from error
+        with open(opened, "rb") as file:
+            self._check(os.fstat(opened))
+            try:
+                content = _decode(file.read())
+                _ = [one.principal() for one in content.tokens]
+            except (msgspec.MsgspecError, KeyError) as error:
+                raise BadTokenFile(f"{str(self._path)!r} is damaged: {error}") from error
+        return content.tokens
+
+    def add(
+        self,
+        name: str,
+        action: Action,
+        expires: float | None,
+        directories: tuple[str, ...] = (),
+        sessions: tuple[str, ...] = (),
+    ) -> tuple[str, StoredToken]:
+        """Make a token; return its text, which is kept nowhere, and what is kept.
+
+        Raises:
+            BadTokenFile: the file cannot be used.
+        """
+        secret = _PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+        made = StoredToken(
+            secrets.token_hex(6),
+            name,
+            hash_of(secret),
+            action.word,
+            time.time(),
+            expires,
+            directories,
+            sessions,
+        )
+        self._change(lambda tokens: (*tokens, made))
+        return secret, made
+
+    def remove(self, which: Callable[[StoredToken], bool]) -> tuple[StoredToken, ...]:
+        """Remove tokens; return those that were there.
+
+        Raises:
+            BadTokenFile: the file cannot be used.
+        """
+        gone: list[StoredToken] = []
+
+        def rest(tokens: tuple[StoredToken, ...]) -> tuple[StoredToken, ...]:
+            gone.extend(filter(which, tokens))
+            return tuple(one for one in tokens if one not in gone)
+
+        self._change(rest)
+        return tuple(gone)
+
+    def _change(
+        self, change: Callable[[tuple[StoredToken, ...]], tuple[StoredToken, ...]]
+    ) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            lock = os.open(self._folder / _LOCK, flags, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._write(msgspec.json.encode(_Content(change(self.read()))))
+            finally:
+                os.close(lock)
+        except OSError as error:
+            what = str(error.filename or self._path)
+            raise BadTokenFile(f"{what!r} cannot be written: {error.strerror}") from error
+
+    def _write(self, data: bytes) -> None:
+        """Replace the file whole: a worker reads either the old one or the new one."""
+        fresh = self._folder / f"{NAME}.{os.getpid()}.new"
+        opened = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with open(opened, "wb") as file:
+            if os.geteuid() == _ROOT:  # weir may run as the owner of the folder
+                owner = self._folder.stat()
+                os.fchown(opened, owner.st_uid, owner.st_gid)
+            file.write(data)
+            file.flush()
+            os.fsync(opened)
+        os.replace(fresh, self._path)
+
+    def _check(self, found: os.stat_result) -> None:
+        if found.st_uid not in (os.geteuid(), _ROOT, self._folder.stat().st_uid):
+            raise BadTokenFile(f"{str(self._path)!r} belongs to another user (uid {found.st_uid})")
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            raise BadTokenFile(
+                f"{str(self._path)!r}: other users may use it; remove that right with chmod 600"
+            )

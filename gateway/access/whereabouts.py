@@ -1,0 +1,62 @@
+"""In which folder a session is: by the ledgers, and else by asking the server of the session."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+
+from bus.events import ENTITIES
+from bus.events.catalogue import SESSION
+from bus.ledger import Ledger
+
+_MOST = 4096
+_FRESH_S = 5.0
+_WHOLE = (SESSION.name, "")
+_ASKS = frozenset(kind.name for kind in ENTITIES.values() if kind.asks)
+
+
+class Whereabouts:
+    """Knows the folders of sessions, and the sessions of permissions and questions.
+
+    Args:
+        ledgers: of all sources.
+        ask: asks the processor or the upstream for the folder of a session; None if there is no
+            such session. What it raises passes through.
+    """
+
+    def __init__(self, ledgers: Mapping[str, Ledger], ask: Callable[[str], str | None]) -> None:
+        self._ledgers = ledgers
+        self._ask = ask
+        self._asked: OrderedDict[str, tuple[str, float]] = OrderedDict()
+
+    def folder(self, session: str) -> str | None:
+        """Return the folder of a session, None if there is no such session."""
+        noted = self._noted(session)
+        if noted is not None:
+            return noted
+        folder, until = self._asked.get(session, (None, 0.0))
+        if time.monotonic() >= until:
+            folder = self._ask(session)
+            self._asked.pop(session, None)
+            if folder is not None:
+                self._asked[session] = folder, time.monotonic() + _FRESH_S
+                if len(self._asked) > _MOST:
+                    self._asked.popitem(last=False)
+        return folder
+
+    def session_of_ask(self, request: str) -> str | None:
+        """Return the session of a permission or a question that waits."""
+        for ledger in self._ledgers.values():
+            for session, known in ledger.sessions.items():
+                if any((kind, request) in known.entries for kind in _ASKS):
+                    return session
+        return None
+
+    def _noted(self, session: str) -> str | None:
+        for ledger in self._ledgers.values():
+            known = ledger.sessions.get(session)
+            if known is not None and known.entries:
+                entry = known.entries.get(_WHOLE) or next(reversed(known.entries.values()))
+                return entry.snapshot.directory
+        return None

@@ -1,0 +1,52 @@
+"""Which folders and sessions a reader may see, whatever it asks for."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from msgspec import Struct
+
+
+class Scope(Struct, frozen=True, cache_hash=True):
+    """Some folders and sessions.
+
+    Attributes:
+        directories: globs. ``*`` stands for any part of a name, ``**`` for any number of folders:
+            ``/srv/**`` has ``/srv`` and all below.
+        sessions: by id, in any folder.
+    """
+
+    directories: tuple[str, ...] = ()
+    sessions: tuple[str, ...] = ()
+
+    def has(self, directory: str | None, session: str | None) -> bool:
+        """Tell whether something of a folder, and perhaps of a session there, is in the scope."""
+        return (session is not None and session in self.sessions) or self.has_folder(directory)
+
+    def has_folder(self, directory: str | None) -> bool:
+        """Tell whether all of a folder is in the scope."""
+        return directory is not None and _matches(self.directories, directory)
+
+
+def is_glob(text: str) -> bool:
+    """Tell whether a text is an absolute path, which may have ``*`` in it."""
+    parts = text.split("/")[1:]
+    return text.startswith("/") and text.isprintable() and not {".", ".."} & {*parts}
+
+
+@lru_cache(4096)
+def _matches(globs: tuple[str, ...], directory: str) -> bool:
+    return any(_pattern(glob).fullmatch(directory) for glob in globs)
+
+
+@lru_cache(1024)
+def _pattern(glob: str) -> re.Pattern[str]:
+    parts = [part for part in glob.split("/") if part]
+    return re.compile("".join(map(_part, parts)) + "/?", re.DOTALL)
+
+
+def _part(part: str) -> str:
+    if part == "**":
+        return "(?:/[^/]+)*"
+    return "/" + "[^/]*".join(map(re.escape, part.split("*")))

@@ -1,0 +1,17 @@
+"""The judge of a door that asks for no identity, as of a weir on a machine of one user."""
+
+from gateway.access.access import Access
+from gateway.access.boundary import Boundary
+from gateway.access.cookies import Cookies
+from gateway.access.identity import Identity
+from gateway.access.rules import Rules
+from gateway.access.whereabouts import Whereabouts
+from gateway.cors import Cors
+from gateway.door.networks import Networks
+
+
+def open_access(identity: Identity | None = None, cors: Cors | None = None) -> Access:
+    """Return a judge of native routes, for the folder ``/work``."""
+    boundary = Boundary(Whereabouts({}, lambda _: None), lambda: "/work", True)
+    identity = identity or Identity(None, None, Cookies(b"key"))
+    return Access(Rules(False), identity, boundary, Networks(), ("weir.test",), cors or Cors())

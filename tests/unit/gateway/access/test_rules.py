@@ -1,0 +1,60 @@
+"""The table of rules against the routes that there are."""
+
+import pytest
+
+from bus.process.heart import Heart, Notifier
+from gateway import settings
+from gateway.access.principal import Action
+from gateway.access.rules import Place, Rules
+from gateway.app import Worker
+from gateway.monitor.boards import Boards
+from gateway.workers.descriptors import DescriptorRoom
+
+MODES = {"native": Rules(False), "upstream": Rules(True)}
+FLAGS = {"native": [], "upstream": ["--upstream", "http://127.0.0.1:9"]}
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+@pytest.fixture(scope="module")
+def routes(tmp_path_factory):
+    """The resources of a worker's routes in each mode, by template."""
+    bus = f"ipc://{tmp_path_factory.mktemp('bus')}"
+    room, heart = DescriptorRoom(10, 10), Heart(Notifier(""))
+    workers = (
+        Worker(settings.read(["--bus", bus, *flags], {}), room, Boards(4), 0, heart, b"key")
+        for flags in FLAGS.values()
+    )
+    return {mode: worker.router.resources for mode, worker in zip(FLAGS, workers, strict=True)}
+
+
+def taken(resource: object) -> set[str]:
+    return {one for one in METHODS if hasattr(resource, f"on_{one.lower()}")}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_route_has_a_rule_for_each_of_its_methods(routes, mode):
+    assert len(routes[mode]) > 20
+    for template, resource in routes[mode].items():
+        for method in taken(resource):
+            found = MODES[mode].of(method, template.replace("{", "").replace("}", ""))
+            assert found.known, f"{method} {template} has no rule in gateway/access/rules.py"
+
+
+def test_no_rule_is_for_a_route_that_is_not_there(routes):
+    for template, methods in MODES["native"].templates.items():
+        assert set(methods) <= taken(routes["native"].get(template)), template
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_route_without_a_rule_is_for_principals_without_a_scope(mode):
+    rules = MODES[mode]
+    for method, action in (("GET", Action.READ), ("HEAD", Action.READ), ("POST", Action.WRITE)):
+        found = rules.of(method, "/pty/shells/unknown")
+        assert (found.known, found.rule.place, found.rule.action) == (False, Place.SERVER, action)
+    assert rules.of("BREW", "/session").rule.action is Action.WRITE
+
+
+@pytest.mark.parametrize("spelt", ["/SESSION/ses_A/", "//session//ses_A", "/x/../session/ses_A"])
+def test_a_path_is_read_as_the_routes_read_it(spelt):
+    found = MODES["native"].of("HEAD", spelt)
+    assert (found.rule.place, found.params) == (Place.SESSION, {"session": "ses_A"})
