@@ -25,9 +25,10 @@ FITS    the current epoch, with nothing missing before the frame        Deliver,
 GAP     the current epoch, with events missing before the frame         Missing
 LATER   a later epoch: the source was started anew                      FITS or GAP after seq 0
 OLDER   an older epoch: the frame is late, or a clock was put back      NeedSnapshot
+SILENT  an older or ended epoch, while the current epoch is not heard   NeedSnapshot
 BROKEN  another epoch, while a gap is open that only a snapshot closes  NeedSnapshot
-WAITS   a source with an open gap, soon after a failed attempt          Nothing
-OVER    an epoch that has ended                                         Nothing
+WAITS   a source with an open gap, or an older epoch; just asked        Nothing
+OVER    an epoch that has ended, while the current epoch is heard       Nothing
 ======  ==============================================================  =======================
 
 `Replayed` answers `Missing`: its events are delivered, then those of the frame. `Joined` answers
@@ -35,7 +36,11 @@ OVER    an epoch that has ended                                         Nothing
 delivered; a frame of another epoch is dropped, or placed anew if the source was new. `Unanswered`
 makes a GAP into UNREPLAYED, for which a snapshot is asked. Without a snapshot (`_UNANSWERED`), a
 new source begins with an open gap, or with the frame if there is no processor to ask; an older
-epoch becomes the current one, since its source does publish; and a gap stays open.
+epoch becomes the current one if the current one is silent, since its source does publish, and else
+its frame is dropped; and a gap stays open.
+
+No epoch is over for ever: clocks are put back, and a late frame can pass for a new start. What the
+source publishes now is heard each second (`HEARD_WITHIN_S`), and a frame of an ended epoch is not.
 """
 
 from __future__ import annotations
@@ -54,6 +59,8 @@ from bus.transport.source_state import SourceState
 log = logging.getLogger("weir.bus")
 
 TRY_AGAIN_S = 1.0
+HEARD_WITHIN_S = 3.0
+"""A current epoch is silent after that; a source sends a heartbeat each second."""
 
 
 class Nothing(Struct, frozen=True):
@@ -114,6 +121,7 @@ class _Case(Enum):
     UNREPLAYED = auto()
     LATER = auto()
     OLDER = auto()
+    SILENT = auto()
     BROKEN = auto()
     WAITS = auto()
     OVER = auto()
@@ -179,7 +187,7 @@ class GapRepair:
 
     def _place(self, arrived: _Arrived) -> Outcome:
         state = self.sources.get(arrived.source)
-        if state is not None:
+        if state is not None and state.epoch == arrived.epoch:
             state.alive_at = arrived.now
         case = _case(state, arrived)
         self._asked = case, arrived
@@ -238,6 +246,10 @@ class GapRepair:
             state.over.append(arrived.epoch)
         return NOTHING
 
+    def _drop_older(self, arrived: _Arrived, _answer: Unanswered) -> Outcome:
+        self.sources[arrived.source].tried_at = arrived.now
+        return NOTHING
+
     def _without_replay(self, arrived: _Arrived, answer: Unanswered) -> Outcome:
         name, after = arrived.source, self.sources[arrived.source].seq
         log.info("source %s: no replay after %d: %s", name, after, answer.why)
@@ -269,7 +281,7 @@ class GapRepair:
             state = self.sources[joined.source] = SourceState(joined.epoch, 0, now)
         elif state.epoch != joined.epoch:
             self._renew(joined.source, joined.epoch)
-        state.seq, state.upto, state.tried_at = joined.seq, 0, now
+        state.seq, state.upto, state.alive_at = joined.seq, 0, now
         state.snapshots += 1
         name, place = joined.source, (joined.seq, joined.epoch)
         log.info("source %s: joined by a snapshot at %d of epoch %s", name, *place)
@@ -290,16 +302,21 @@ class GapRepair:
 def _case(state: SourceState | None, arrived: _Arrived) -> _Case:
     if state is None:
         return _Case.FIRST
-    waits = state.is_broken and arrived.now < state.tried_at + TRY_AGAIN_S
+    waits = arrived.now < state.tried_at + TRY_AGAIN_S
     if state.epoch == arrived.epoch:
         if arrived.first - 1 <= state.seq:
             return _Case.FITS
-        return _Case.WAITS if waits else _Case.GAP
-    if arrived.epoch in state.over:
+        return _Case.WAITS if waits and state.is_broken else _Case.GAP
+    heard, ended = arrived.now < state.alive_at + HEARD_WITHIN_S, arrived.epoch in state.over
+    if ended and heard:
         return _Case.OVER
     if state.is_broken:
         return _Case.WAITS if waits else _Case.BROKEN
-    return _Case.OLDER if arrived.epoch < state.epoch else _Case.LATER
+    if arrived.epoch > state.epoch and not ended:
+        return _Case.LATER
+    if not heard:
+        return _Case.SILENT
+    return _Case.WAITS if waits else _Case.OLDER
 
 
 _OUTCOMES: Mapping[_Case, Callable[[GapRepair, _Arrived], Outcome]] = {
@@ -308,6 +325,7 @@ _OUTCOMES: Mapping[_Case, Callable[[GapRepair, _Arrived], Outcome]] = {
     _Case.GAP: GapRepair._missing,
     _Case.LATER: GapRepair._start_anew,
     _Case.OLDER: GapRepair._need_snapshot,
+    _Case.SILENT: GapRepair._need_snapshot,
     _Case.BROKEN: GapRepair._need_snapshot,
     _Case.WAITS: GapRepair._drop,
     _Case.OVER: GapRepair._drop,
@@ -317,6 +335,7 @@ _UNANSWERED: Mapping[_Case, Callable[[GapRepair, _Arrived, Unanswered], Outcome]
     _Case.FIRST: GapRepair._begin_without,
     _Case.GAP: GapRepair._without_replay,
     _Case.UNREPLAYED: GapRepair._without_snapshot,
-    _Case.OLDER: GapRepair._start_anew,
+    _Case.OLDER: GapRepair._drop_older,
+    _Case.SILENT: GapRepair._start_anew,
     _Case.BROKEN: GapRepair._without_snapshot,
 }

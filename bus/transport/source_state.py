@@ -37,10 +37,11 @@ class SourceState(SourceCounts):
     Attributes:
         epoch: of its current start.
         seq: of the last event that was delivered, or that a snapshot covers.
-        alive_at: when the last frame came, on the clock of the caller of `GapRepair`.
+        alive_at: when the current epoch was last heard, on the clock of the caller of `GapRepair`.
         upto: the last missing seq of an open gap; at most `seq` if there is no open gap.
-        tried_at: when the last attempt to repair this gap failed, on the same clock.
-        over: the last `MOST_OVER` epochs that have ended.
+        tried_at: when the last question about this source was not answered, on the same clock.
+        over: epochs that were current before, or that a snapshot showed to have ended; the last
+            `MOST_OVER`.
     """
 
     epoch: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from operator import itemgetter
 
@@ -49,7 +50,7 @@ def heartbeats(heard: Mapping[str, Heard], buses: int) -> Iterator[Check]:
     for number, (source, last) in enumerate(sorted(heard.items(), key=itemgetter(1))):
         age_s = last.age_s
         ok = age_s <= HEARTBEAT_AGE_S
-        words = f"source {source} was heard {age_s:.1f} s ago by worker {last.worker}"
+        words = f"source {source} was heard {seconds(age_s)} ago by worker {last.worker}"
         if not ok and number >= buses:
             ok, words = True, f"{words}; another source has taken its place"
         yield _check("heartbeat_age_s", ok, age_s, HEARTBEAT_AGE_S, words)
@@ -73,9 +74,11 @@ def loop_lag(post: Post, now: float) -> Check:
     """
     worker, overdue_s = post.status, post.overdue_s(now)
     lag_s = max(overdue_s, worker.loop_lag_s)
-    words = f"the loop of worker {worker.worker} was late by {lag_s:.2f} s"
+    words = f"the loop of worker {worker.worker} was late by {seconds(lag_s, 2)}"
     if not turns(post, now):
-        words = f"worker {worker.worker} (pid {worker.pid}) has stood still for {overdue_s:.1f} s"
+        words = (
+            f"worker {worker.worker} (pid {worker.pid}) has stood still for {seconds(overdue_s)}"
+        )
     return _check("loop_lag_s", lag_s <= LOOP_LAG_S, lag_s, LOOP_LAG_S, words)
 
 
@@ -92,8 +95,19 @@ def _fill(name: str, post: Post, fill: Fill) -> Check:
 
 def _check(name: str, ok: bool, value: float | None, threshold: float, words: str) -> Check:
     reason = words if ok or value is None else f"{words}; allowed: {_allowed(name, threshold)}"
-    rounded = value if value is None else round(value, 3)
-    return Check(name=name, ok=ok, value=rounded, threshold=threshold, reason=reason)
+    shown = value if value is None else rounded_up(value)
+    return Check(name=name, ok=ok, value=shown, threshold=threshold, reason=reason)
+
+
+def rounded_up(value: float, digits: int = 3) -> float:
+    """Return a value with few decimals: a value above its threshold has to look like that."""
+    scale = 10.0**digits
+    return math.ceil(round(value * scale, 6)) / scale
+
+
+def seconds(value: float, digits: int = 1) -> str:
+    """Return a time in words, rounded up."""
+    return f"{rounded_up(value, digits):.{digits}f} s"
 
 
 def _allowed(name: str, threshold: float) -> str:

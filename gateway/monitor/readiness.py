@@ -17,7 +17,7 @@ from msgspec import Struct
 from bus.commands import CommandFailed, Readiness
 from bus.malformed import MALFORMED
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
-from gateway.monitor.checks import Check
+from gateway.monitor.checks import Check, rounded_up, seconds
 
 log = logging.getLogger("weir.gateway")
 
@@ -133,7 +133,7 @@ class ReadinessMemory:
         yield Check(
             name="answer_age_s",
             ok=self.answering and not self._refused,
-            value=None if age_s is None else round(age_s, 3),
+            value=None if age_s is None else rounded_up(age_s),
             threshold=FRESH_S,
             reason=self._words(age_s),
         )
@@ -148,7 +148,7 @@ class ReadinessMemory:
         if age_s is None:
             return "the processor has not answered yet"
         if not self.answering:
-            return f"the processor has not answered for {age_s:.1f} s; allowed: {FRESH_S:g} s"
+            return f"the processor has not answered for {seconds(age_s)}; allowed: {FRESH_S:g} s"
         return f"the processor answered {age_s:.1f} s ago"
 
     def _of_processor(self, said: Said) -> Iterator[Check]:
@@ -174,7 +174,7 @@ def _frames(upstream: dict[str, Any], age_s: float) -> Check:
         return Check(
             name=_FRAME_AGE, ok=True, reason="the age of the upstream's last frame is not known"
         )
-    words = f"the upstream's last frame came {frame_age_s:.1f} s ago"
+    words = f"the upstream's last frame came {seconds(frame_age_s)} ago"
     ok = allowed_s is None or frame_age_s <= allowed_s
     if not ok:
         words = f"{words}; allowed: {allowed_s:g} s"
@@ -184,7 +184,7 @@ def _frames(upstream: dict[str, Any], age_s: float) -> Check:
 def frame_age(upstream: dict[str, Any], age_s: float) -> float | None:
     """Return the age of the upstream's last frame (s), by a report that is `age_s` old."""
     told_s = _number(upstream.get("frame_age_s"))
-    return None if told_s is None else round(told_s + age_s, 3)
+    return None if told_s is None else rounded_up(told_s + age_s)
 
 
 def _number(value: object) -> float | None:

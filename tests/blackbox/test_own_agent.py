@@ -42,6 +42,8 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 def test_an_editor_the_terminal_and_rest_agree(up, tmp_path):
     command = ["-m", "deploy.cli", "tail", "--url", up.url, "--directory", str(tmp_path)]
     with running(*command, log=tmp_path / "tail.log") as tail, agent(up.url) as editor:
+        # Only a session that is created later shows that the tail is connected.
+        wait_until(lambda: up.session(str(tmp_path), title="new") and "# new" in tail.output)
         editor.answer_ask = lambda ask: {"outcome": {"outcome": "selected", "optionId": "once"}}
         session = editor.start(str(tmp_path))
         answer = editor.answer(editor.prompt(session, "hi"), DEADLINE_S)

@@ -1,12 +1,13 @@
 """Gap repair as a table of rules: no I/O, no clock, and nothing passes a gap."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bus.envelope import Envelope
 from bus.events import from_json
 from bus.transport.codec import Batch, Heartbeat
 from bus.transport.gap_repair import (
+    HEARD_WITHIN_S,
     TRY_AGAIN_S,
     Deliver,
     GapRepair,
@@ -37,14 +38,15 @@ steps = st.lists(
 class Source:
     """What a processor has published, and how it answers."""
 
-    def __init__(self, answers):
+    def __init__(self, answers, names=range(1000)):
         self.answers = answers
+        self.names = names
         self.number, self.seq = 1, 0
         self.frames = []
 
     @property
     def epoch(self):
-        return f"e{self.number}"
+        return f"e{self.names[self.number % len(self.names)]}"
 
     def batch(self, count):
         first = self.seq + 1
@@ -130,6 +132,51 @@ def test_with_answers_all_that_was_published_is_delivered_by_the_next_heartbeat(
     state = order.sources["p1"]
     assert (state.epoch, state.seq, state.lost) == (source.epoch, source.seq, 0)
     assert reader.seq in (source.seq, None) or reader.epoch != source.epoch
+
+
+late_steps = st.lists(
+    st.one_of(
+        st.sampled_from([("lose", 1), ("restart", 0), ("beat", 0)]),
+        st.tuples(st.just("repeat"), st.integers(1, 3)),
+    ),
+    max_size=6,
+)
+
+
+@given(late_steps, st.permutations(range(3)), st.lists(st.sampled_from(["yes", "no", "gone"])))
+@example([("lose", 1), ("restart", 0), ("repeat", 1)], [0, 2, 1], ["yes"])
+@example([("lose", 1), ("restart", 0), ("repeat", 1)], [0, 1, 2], ["yes"])
+def test_the_live_epoch_is_followed_again_once_the_source_answers(todo, names, answers):
+    """Clocks are put back at restarts, frames are late, and no question is answered at first."""
+    source = Source(iter([*answers, *["no"] * 1000]), names)
+    order, now = GapRepair(), 0.0
+
+    def take(frame):
+        outcome = order.take(frame, now)
+        while not isinstance(outcome, Deliver | Nothing):
+            outcome = order.answer(source.answer(outcome), now)
+
+    for kind, count in todo:
+        now += 0.5
+        if (frame := source.frame(kind, count)) is not None:
+            take(frame)
+    source.answers = iter(lambda: "yes", None)
+    for _ in range(int(HEARD_WITHIN_S) + 1):
+        now += 1.0
+        take(source.frame("beat", 0))
+    state = order.sources["p1"]
+    assert (state.epoch, state.seq) == (source.epoch, source.seq)
+    assert state.alive_at == now
+
+
+def test_a_late_frame_of_an_ended_epoch_is_no_sign_of_life():
+    order = GapRepair()
+    order.take(Heartbeat("p1", "e2", 0, 0), 0.0)
+    order.answer(Joined("p1", "e2", 0), 0.0)
+    assert isinstance(order.take(Heartbeat("p1", "e1", 0, 0), TRY_AGAIN_S), NeedSnapshot)
+    assert isinstance(order.answer(Unanswered("not now"), 11.0), Nothing)
+    state = order.sources["p1"]
+    assert (state.epoch, state.alive_at) == ("e2", 0.0)
 
 
 def test_questions_name_what_is_missing():

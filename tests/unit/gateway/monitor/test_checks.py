@@ -15,12 +15,20 @@ def failing(made):
 def test_a_source_heard_lately_is_well():
     [check] = checks.heartbeats({"s1": Heard(1.25, 0)}, buses=1)
     assert (check.ok, check.value, check.threshold) == (True, 1.25, 2.5)
-    assert check.reason == "source s1 was heard 1.2 s ago by worker 0"
+    assert check.reason == "source s1 was heard 1.3 s ago by worker 0"
 
 
 def test_a_silent_source_is_named_with_what_is_allowed():
     [check] = checks.heartbeats({"s1": Heard(3.0, 4)}, buses=1)
     assert failing([check]) == ["source s1 was heard 3.0 s ago by worker 4; allowed: 2.5 s"]
+
+
+def test_a_value_that_fails_is_shown_above_its_threshold():
+    [check] = checks.heartbeats({"s1": Heard(2.5000001, 0)}, buses=1)
+    assert (check.ok, check.value) == (False, 2.501)
+    assert check.reason == "source s1 was heard 2.6 s ago by worker 0; allowed: 2.5 s"
+    [check] = checks.heartbeats({"s1": Heard(2.5, 0)}, buses=1)
+    assert (check.ok, check.value) == (True, 2.5)
 
 
 def test_no_source_at_all_is_a_reason():
@@ -39,6 +47,7 @@ def test_a_source_that_another_took_the_place_of_may_be_silent():
     ("lag_s", "beat_age_s", "ok", "words"),
     [
         (0.1, 0.9, True, "the loop of worker 3 was late by 0.10 s"),
+        (2.001, 0.9, False, "the loop of worker 3 was late by 2.01 s; allowed: 2 s"),
         (2.5, 0.9, False, "the loop of worker 3 was late by 2.50 s; allowed: 2 s"),
         (0.0, 2.9, True, "the loop of worker 3 was late by 1.90 s"),
         (0.0, 4.0, False, "worker 3 (pid 77) has stood still for 3.0 s; allowed: 2 s"),
