@@ -13,7 +13,7 @@ import pytest
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--enable-precise-memory-info")
-WAIT_MS = 60_000
+WAIT_MS = 120_000
 # Of the machine, not of the page: another test has made or removed a network interface.
 _NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 

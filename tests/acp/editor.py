@@ -13,7 +13,7 @@ from tests.acp.agents import Agent
 from tests.acp.plan import NO_CAPABILITIES
 from tests.acp.transcript import Json
 
-START_S, STOP_S = 60.0, 30.0
+START_S, STOP_S = 240.0, 60.0
 
 
 class Heard(NamedTuple):

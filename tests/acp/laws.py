@@ -6,7 +6,7 @@ from tests.acp.transcript import Exchange, Json, Transcript
 from tests.opencode.views import text_of
 from tests.processes import wait_until
 
-SETTLE_S = 60.0
+SETTLE_S = 120.0
 
 
 def all_is_valid(transcript: Transcript) -> None:

@@ -29,7 +29,7 @@ COMMANDS = {
     PYTHON: (sys.executable, "-m", "tests.acp.client"),
     TYPESCRIPT: ("node", str(FOLDER / "client.mjs")),
 }
-DEADLINE_S = 90.0
+DEADLINE_S = 240.0
 
 Step = dict[str, Any]
 Capabilities = dict[str, Any]

@@ -10,7 +10,7 @@ from tests.acp.conftest import BEHIND, NATIVE
 from tests.acp.plan import run
 from tests.acp.transcript import Frame, Transcript
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 SAID = "the water holds its level 🌊"
 

@@ -6,7 +6,7 @@ from tests.acp import agents, laws
 from tests.acp.plan import NEW, TYPESCRIPT, play, prompt
 from tests.fakes.texts import numbered
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.benchmark]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.benchmark]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from tests.opencode.install import OLD_VERSION
 from tests.processes import ROOT
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.benchmark]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.benchmark]
 
 TEXTS, DELTAS = 3, 300
 

@@ -6,9 +6,9 @@ from tests.acp import laws
 from tests.acp.conftest import BEHIND
 from tests.acp.editor import editor
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
-TURN_S = 60.0
+TURN_S = 120.0
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADU"
     "lEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -9,9 +9,9 @@ from tests.acp.editor import editor
 from tests.opencode.views import text_of
 from tests.processes import wait_until
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
-TURN_S = 60.0
+TURN_S = 120.0
 STREAM = "GET /global/event"
 ECHO = "and so it goes on"
 TURNS = ("rate 300 300", "reason 30 text 600", "parts 4 200 40")

@@ -7,7 +7,7 @@ from tests.acp.conftest import BEHIND, DIRECT, NATIVE
 from tests.acp.plan import NEW, PYTHON, TYPESCRIPT, play, prompt
 from tests.fakes.texts import numbered
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 REFUSED, CUT_SHORT, AFTERWARDS = range(1, 4)
 ECHO = "and so it goes on"

@@ -7,7 +7,7 @@ from tests.acp.conftest import BEHIND, DIRECT, NATIVE
 from tests.acp.plan import LIST, NEW, PYTHON, TYPESCRIPT, play, prompt
 from tests.opencode.views import text_of
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 FIRST, SECOND, THIRD = "reason 3 text 4", "what the user says 🌊", "and so it goes on"
 PLACES = [(TYPESCRIPT, BEHIND), (PYTHON, DIRECT), (TYPESCRIPT, NATIVE), (PYTHON, NATIVE)]

@@ -7,7 +7,7 @@ from tests.acp.conftest import NATIVE
 from tests.acp.plan import LIST, NEW, PYTHON, TYPESCRIPT, play, prompt
 from tests.fakes.texts import numbered
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 CANCEL_AFTER = 300
 ECHO = "the water holds its level 🌊 and passes on"

@@ -6,7 +6,7 @@ from tests.acp import laws
 from tests.acp.conftest import BEHIND, DIRECT
 from tests.acp.plan import NEW, PYTHON, TYPESCRIPT, play, prompt
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 BASH = "tool bash echo one then 3"
 ECHO = "and so it goes on"

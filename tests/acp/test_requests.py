@@ -12,10 +12,10 @@ from tests.acp.editor import editor
 from tests.fakes.texts import numbered
 from tests.opencode import home
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 PARTS = 5
-TURN_S = 60.0
+TURN_S = 120.0
 
 
 class Turns(NamedTuple):

@@ -6,9 +6,9 @@ from tests.acp.conftest import BEHIND, DIRECT
 from tests.acp.editor import editor
 from tests.fakes.texts import numbered
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
-TURN_S = 60.0
+TURN_S = 120.0
 
 
 @pytest.mark.parametrize("where", [BEHIND, DIRECT])

@@ -7,7 +7,7 @@ from tests.acp.conftest import BEHIND, DIRECT
 from tests.acp.plan import FORMS, NEW, NO_CAPABILITIES, PYTHON, TYPESCRIPT, play, prompt
 from tests.fakes.tools import OPTIONS
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module", params=[(TYPESCRIPT, BEHIND), (PYTHON, DIRECT)], ids=str)

@@ -12,7 +12,7 @@ from tests.fakes.texts import numbered
 from tests.fakes.tools import TODOS
 from tests.fakes.turns import WRITTEN
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 PLACES = [(TYPESCRIPT, BEHIND), (PYTHON, BEHIND), (PYTHON, DIRECT)]
 N = 5

@@ -24,18 +24,18 @@ class BadReaders:
 
     Attributes:
         count: of each kind.
-        slow_ended: of the slow ones, those whose stream was ended.
+        slow: those that read 1 KB a second.
     """
 
     def __init__(self, weir: Counted, cable: Namespace, count: int) -> None:
         self.count = count
-        self.slow_ended: list[socket.socket] = []
+        self.slow = crowd.Trickle()
         self._weir = weir
         self._cable = cable
         self._since = 0.0
         self._stack = ExitStack()
         self._never = self._some(weir.host)
-        self._slow = self._some(weir.host)
+        self._trickling = self._some(weir.host)
         half = self._some(weir.host)
         self._lost = cable.run(lambda: self._some(cable.here))
         for sock in half:
@@ -43,7 +43,7 @@ class BadReaders:
         weir.settled("those who stay", readers=3 * count)
 
     def __enter__(self) -> "BadReaders":
-        self.slow_ended = self._stack.enter_context(crowd.trickling(self._slow))
+        self.slow = self._stack.enter_context(crowd.trickling(self._trickling))
         return self
 
     def __exit__(self, *_: object) -> None:

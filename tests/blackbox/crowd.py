@@ -8,15 +8,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.processes import DEADLINE_S
+
 # A kilobyte a second, in pieces: a pause of this process is not to look like a stall.
 _SLICE_BYTES = 256
 _PAUSE_S = 0.25
-_WAIT_S = 20.0
 
 
 def reader(host: str, port: int, path: str = "/global/event") -> socket.socket:
     """Open a stream and read nothing of it."""
-    sock = socket.create_connection((host, port), timeout=_WAIT_S)
+    sock = socket.create_connection((host, port), timeout=DEADLINE_S)
     sock.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
     return sock
 
@@ -29,26 +30,42 @@ def reset_count(sockets: list[socket.socket]) -> int:
     return sum(bool(event & select.POLLERR) for _, event in poll.poll(0))
 
 
+class Trickle:
+    """Readers of 1 KB a second.
+
+    Attributes:
+        ended: the sockets that have ended.
+        pause_s: the longest time between two reads; a busy machine may hold this process up.
+    """
+
+    def __init__(self) -> None:
+        self.ended: list[socket.socket] = []
+        self.pause_s = 0.0
+
+
 @contextmanager
-def trickling(sockets: list[socket.socket]) -> Iterator[list[socket.socket]]:
-    """Read 1 KB a second from each for the time of a ``with`` block; yields those that ended."""
-    ended: list[socket.socket] = []
+def trickling(sockets: list[socket.socket]) -> Iterator[Trickle]:
+    """Read 1 KB a second from each socket for the time of a ``with`` block."""
+    trickle = Trickle()
     over = threading.Event()
 
     def read() -> None:
         open_ones = list(sockets)
         for sock in open_ones:
             sock.setblocking(False)
+        read_at = time.monotonic()
         while not over.wait(_PAUSE_S):
+            trickle.pause_s = max(trickle.pause_s, time.monotonic() - read_at)
+            read_at = time.monotonic()
             for sock in list(open_ones):
                 if not _reads(sock):
                     open_ones.remove(sock)
-                    ended.append(sock)
+                    trickle.ended.append(sock)
 
     thread = threading.Thread(target=read)
     thread.start()
     try:
-        yield ended
+        yield trickle
     finally:
         over.set()
         thread.join()

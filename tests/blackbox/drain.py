@@ -5,6 +5,8 @@ import threading
 from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlsplit
 
+from tests.processes import DEADLINE_S
+
 
 class Drain:
     """A stream whose bytes are read and counted as they come."""
@@ -13,7 +15,9 @@ class Drain:
         parts = urlsplit(url)
         self.size = 0
         self.data = bytearray()
-        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+        self._connection = http.client.HTTPConnection(
+            parts.hostname, parts.port, timeout=DEADLINE_S
+        )
         self._connection.request("GET", path)
         self._response = self._connection.getresponse()
         self._socket = self._connection.sock
@@ -32,7 +36,7 @@ class Drain:
         """Leave."""
         with suppress(OSError):  # it may have been let go
             self._socket.shutdown(2)
-        self._thread.join(20)
+        self._thread.join(DEADLINE_S)
         self._response.close()
         self._connection.close()
 

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,12 +18,12 @@ from tests.sse_client import SseClient
 
 
 @contextmanager
-def gateway(folder: Path, *buses: str) -> Iterator[tuple[Running, str]]:
+def gateway(folder: Path, *buses: str, flags: Sequence[str] = ()) -> Iterator[tuple[Running, str]]:
     """The process of a gateway with one worker, which beats fast, and its URL."""
     port = free_port()
-    flags = ["--bus", ",".join(buses), "--port", str(port), "--workers", "1"]
-    flags += ["--heartbeat-ms", "1000"]
-    with running("-m", "gateway", *flags, log=folder / "gateway.log", cwd=folder) as process:
+    given = ["--bus", ",".join(buses), "--port", str(port), "--workers", "1"]
+    given += ["--heartbeat-ms", "1000", *flags]
+    with running("-m", "gateway", *given, log=folder / "gateway.log", cwd=folder) as process:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: _serves(url), what="a worker")
         yield process, url

@@ -8,7 +8,7 @@ import pytest
 from tests.acp_editor import agent
 from tests.blackbox.weir_up import said, weir_up
 
-TURN_S = 60.0
+TURN_S = 120.0
 
 
 @pytest.fixture(scope="module")

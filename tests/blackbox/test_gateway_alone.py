@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.processes import running
+from tests.processes import DEADLINE_S, running
 
 
 def call(url, method, path, body=None):
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=DEADLINE_S)
     connection.request(method, path, body)
     response = connection.getresponse()
     got = json.loads(response.read())

@@ -12,7 +12,7 @@ import pytest
 from tests import recorded
 from tests.blackbox.source import MARKER
 from tests.envelopes import DIRECTORY
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 from tests.reference import fold
 from tests.sse_client import SseClient
 
@@ -39,7 +39,7 @@ def is_marker(event):
 
 def get_json(url, **headers):
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=20)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=DEADLINE_S)
     connection.request("GET", f"{parts.path}?{parts.query}", headers=headers)
     response = connection.getresponse()
     body = json.loads(response.read())
@@ -285,7 +285,7 @@ def test_a_huge_event_reaches_a_slow_reader_whole(weir):
 
 def test_a_client_of_http_1_0_gets_the_stream_unchunked(weir):
     parts = urlsplit(weir.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=20) as sock:
+    with socket.create_connection((parts.hostname, parts.port), timeout=DEADLINE_S) as sock:
         sock.sendall(f"GET {HERE} HTTP/1.0\r\n\r\n".encode())
         got = b""
         while b"server.connected" not in got:

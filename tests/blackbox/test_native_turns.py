@@ -20,7 +20,7 @@ from tests.blackbox.native import (
 )
 from tests.blackbox.weir_up import prompt, said
 from tests.openapi import check
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 from tests.raw_client import RawClient
 from tests.reference import fold
 
@@ -140,7 +140,7 @@ def test_two_sessions_at_once_in_two_directories_do_not_mix(up):
         turns = {
             at: threads.submit(up.prompt, sessions[at], script) for at, script in where.items()
         }
-        answers = {at: turn.result(40) for at, turn in turns.items()}
+        answers = {at: turn.result(DEADLINE_S) for at, turn in turns.items()}
         for directory, stream in streams.items():
             mine = sessions[directory]
             got = until_marked(up, stream, mine)

@@ -15,11 +15,10 @@ from tests.blackbox.weir_up import Up, prompt, said, weir_up
 from tests.fakes.http_upstream import Talk, http_upstream
 from tests.fakes.odd import DONE, ENDS, ERRORS, FINISH, HARMLESS, STRICT, A, B, Odd
 from tests.fakes.process import Provider
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 from tests.reference import fold
 
 SILENCE_S = 6
-TOKENS_S = 15.0
 AT_ONCE = 16
 SOON_S = 12.0
 """For what takes a second at most, on a machine that has other things to do."""
@@ -55,7 +54,7 @@ def ask(
     began = time.monotonic()
     body = prompt(text, model={"providerID": "openai-compatible", "modelID": model})
     body["parts"] += parts
-    reply = up.call("POST", f"/session/{session}/message", body, timeout_s=60)
+    reply = up.call("POST", f"/session/{session}/message", body, timeout_s=DEADLINE_S)
     assert reply.status == 200, reply
     return reply.body, time.monotonic() - began
 
@@ -80,7 +79,7 @@ def judge(up: Up, odd: Odd, turn: Played, soon: bool) -> None:
     # A prompt without an answer, and the prompt after it, are one message to the model.
     assert said(turn.next) == ("after it" if odd.text else "go\n\nafter it")
     assert turn.next_took_s < SOON_S
-    wait_until(lambda: tokens_of(up, turn) == odd.asked, TOKENS_S, what="the tokens")
+    wait_until(lambda: tokens_of(up, turn) == odd.asked, what="the tokens")
 
 
 def tokens_of(up: Up, turn: Played) -> int:

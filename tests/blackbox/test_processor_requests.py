@@ -14,7 +14,7 @@ from bus.commands import Prompt
 from tests.blackbox.processor_driver import Processor, processor
 
 KEY = "sk-1"
-LINGER_S = 30.0
+LINGER_S = 100.0
 
 
 class _Handler(BaseHTTPRequestHandler):

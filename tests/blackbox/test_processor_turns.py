@@ -95,7 +95,7 @@ def test_many_sessions_work_at_once(model: Processor) -> None:
     prompts = [model.prompt(session, "rate 20 60") for session in sessions]
     for session, prompt in zip(sessions, prompts, strict=True):
         assert model.wait(session, prompt)["info"]["finish"] == "stop"
-    assert time.monotonic() - start < 40, "20 turns of 3 s each ran one after another"
+    assert time.monotonic() - start < 50, "20 turns of 3 s each ran one after another"
 
 
 def test_a_second_prompt_waits_for_the_first(model: Processor, provider: Provider) -> None:

@@ -14,7 +14,7 @@ from bus.transport.endpoints import Endpoints
 from tests.blackbox.proxied import header, headers_of, proxied
 from tests.blackbox.publishing import peak_kb, send_zeros
 from tests.fakes.http_upstream import OK, answer
-from tests.processes import running, wait_until
+from tests.processes import DEADLINE_S, running, wait_until
 from tests.sse_client import SseClient
 
 BASIC = "Authorization: Basic " + b64encode(b"opencode:s3cret:x").decode()
@@ -63,7 +63,7 @@ def processor(source, body):
         yield
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(DEADLINE_S)
         context.destroy(linger=0)
 
 

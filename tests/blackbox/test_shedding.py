@@ -83,25 +83,34 @@ def test_one_with_nothing_to_send_is_kept(weir):
     idle = crowd.reader(weir.host, weir.port)
     weir.settled("the stream", readers=1)
     deadline = time.monotonic() + 2 * STALL_S
-    wait_until(lambda: time.monotonic() > deadline, 3 * STALL_S)
+    wait_until(lambda: time.monotonic() > deadline)
     assert weir.census()["readers"] == 1
     idle.close()
 
 
 @pytest.mark.parametrize("receive_buffer", [None, 4096])
 def test_one_that_reads_a_kilobyte_a_second_is_kept(weir, receive_buffer):
+    # A try says nothing where a busy machine has kept this process from reading for long.
+    wait_until(lambda: reads_slowly(weir, receive_buffer) < STALL_S / 2, 20 * STALL_S)
+
+
+def reads_slowly(weir, receive_buffer):
+    """Return the longest pause (s) of a reader that reads slowly; without a long one, it stays."""
+    weir.settled("nobody left", readers=0)
     slow = crowd.reader(weir.host, weir.port)
     if receive_buffer:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     weir.settled("the stream", readers=1)
     weir.flood()
-    with crowd.trickling([slow]) as ended:
+    with crowd.trickling([slow]) as trickle:
         deadline = time.monotonic() + 4 * STALL_S
-        wait_until(lambda: ended or time.monotonic() > deadline, 5 * STALL_S)
-    assert not ended
-    said = weir.census()
-    assert said["readers"] == 1, said
+        wait_until(lambda: trickle.ended or time.monotonic() > deadline)
+    if trickle.pause_s < STALL_S / 2:
+        assert not trickle.ended
+        said = weir.census()
+        assert said["readers"] == 1, said
     slow.close()
+    return trickle.pause_s
 
 
 @pytest.mark.parametrize("flooded", [False, True], ids=["idle", "in-a-write"])
@@ -181,7 +190,7 @@ def test_one_on_another_machine_that_reads_nothing_is_stalled(weir, cable):
     stalled.close()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_hundreds_of_each_kind_come_and_go_and_nothing_is_left(short_folder, cable):
     flags = ["--stall-timeout", str(MANY_STALL_S), "--heartbeat-ms", "5000"]
     with counted(short_folder, *flags, host="0.0.0.0") as weir:
@@ -234,10 +243,10 @@ def come_and_go(weir, cable):
         bad.stall()
         weir.settled("none of them gone", readers=3 * bad.count)
         beside, memory_mb = load(weir), weir.memory_mb()
-        weir.settled("the end of the dead", 3 * MANY_STALL_S, readers=bad.count)
+        weir.settled("the end of the dead", readers=bad.count)
         gone_s = bad.stalled_s()
         said = weir.settled("all causes", stalled=bad.count, black_holed=bad.count)
         assert said["gone"] >= bad.count
-        assert not bad.slow_ended
+        assert not bad.slow.ended or bad.slow.pause_s > MANY_STALL_S / 2
     weir.settled("the end of the slow", readers=0)
     return Cost(beside, memory_mb, gone_s)

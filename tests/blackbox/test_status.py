@@ -314,8 +314,12 @@ def test_counts_never_step_back_when_a_worker_is_killed(up):
                 assert [v for v in later if v < value] == [], name
         wait_until(lambda: every_stream_is_told(metrics(up)), what="streams that add up")
     assert metrics(up)[KILLED] > before[KILLED]
-    successor = next(w for w in status(up)["workers"] if w["worker"] == seat)
-    assert successor["pid"] != victim
+
+    def succeeded():
+        workers = status(up)["workers"]
+        return next(w for w in workers if w["worker"] == seat)["pid"] != victim
+
+    wait_until(succeeded, what="a worker in the place of the one that was killed")
 
 
 KILLED = ("weir_evictions_total", ("cause", "killed"))

@@ -13,9 +13,6 @@ from urllib.parse import quote
 from tests.http_client import Reply, call
 from tests.processes import DEADLINE_S, Running, running, wait_until
 
-_GONE_S = 20.0
-"""Of a worker whose master has sent it a SIGKILL, and has not waited for its end."""
-
 # An empty twin counts as not given: the settings of whoever runs the tests stay out.
 NO_TWINS = {name: "" for name in os.environ if name.startswith("WEIR_")}
 
@@ -148,6 +145,6 @@ def weir_up(
         yield up
         left = up.everybody()
     try:
-        ended(left, _GONE_S)
+        ended(left)  # the master kills a worker, and does not wait for its end
     except TimeoutError as error:
         raise AssertionError(process.output) from error

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
 ROOT = Path(__file__).parents[2]
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 POLL_S = 0.01
 
 # A proxy of the environment must not see requests to the loopback.

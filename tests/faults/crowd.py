@@ -27,7 +27,7 @@ from tests.faults.users import DIRECTORY, User  # noqa: E402
 
 _INSTANCE = f"/event?directory={quote(DIRECTORY)}"
 PATHS = ("/global/event", _INSTANCE, "/global/event?superseded=keep")
-_BEGIN_S = 60.0
+_BEGIN_S = 120.0
 
 
 def work(plan: Plan) -> Seen:

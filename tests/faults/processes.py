@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from tests.benchmarks.child import Child, child
 from tests.faults.fault import BITS, Bits
 
-_DEADLINE_S = 40.0
+_DEADLINE_S = 120.0
 
 
 class FaultProxy:

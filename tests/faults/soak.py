@@ -24,9 +24,9 @@ from tests.faults.plan import Plan, Seen
 from tests.faults.samples import Samples
 from tests.faults.weir_processes import Taken
 
-_BEGIN_S = 90.0
+_BEGIN_S = 180.0
 _END_S = 180.0
-_LEAVE_S = 20.0
+_LEAVE_S = 60.0
 _SPARE_DESCRIPTORS = 24  # kept by a server that has been used: database, provider's connections
 
 

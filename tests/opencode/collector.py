@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from bus.sse import EventStreamParser
 
 Event = dict[str, Any]
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 _ATTEMPTS, _HEARD_S = 20, 1.0
 
 

@@ -16,10 +16,10 @@ from tests.opencode import home
 from tests.opencode.install import VERSION, binary
 from tests.processes import free_port, wait_until
 
-START_S = 60.0
+START_S = 240.0
 PROJECTS = ("project-a", "project-b")
 _LISTENING = "opencode server listening on "
-_PROBE_S = 2.0
+_PROBE_S = 10.0
 _STOP_S = 5.0
 _PR_SET_PDEATHSIG = 1
 

@@ -15,7 +15,7 @@ from tests.opencode import home
 from tests.opencode.install import VERSION, binary
 from tests.processes import wait_until
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 COLUMNS, LINES = 120, 50
 _NAME = "tui"
 _READY = "Ask anything"

@@ -9,7 +9,7 @@ from tests.opencode.api import Api
 from tests.processes import wait_until
 
 pytestmark = [
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(not terminal.is_there(), reason="tmux is not installed"),
 ]
 

@@ -9,7 +9,7 @@ import pytest
 from tests.opencode.install import VERSION
 from tests.processes import ROOT
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.benchmark]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.benchmark]
 
 
 def test_opencode_is_measured_alone_and_behind_weir(installed, tmp_path):

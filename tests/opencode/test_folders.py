@@ -11,7 +11,7 @@ from tests.processes import wait_until
 from tests.sse_client import SseClient
 
 pytestmark = [
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     pytest.mark.parametrize("opencode", [VERSION, OLD_VERSION], indirect=True, scope="package"),
 ]
 

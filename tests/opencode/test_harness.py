@@ -11,7 +11,7 @@ from tests.opencode.scenarios import PLAIN, SCENARIOS
 from tests.opencode.views import agreed, text_of
 from tests.processes import wait_until
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from tests.hostile.mutations import nested
 from tests.opencode.relay import readiness
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 DEEP = nested(1500)
 

@@ -17,7 +17,7 @@ from tests.opencode.views import SETTLE_S, agreed, seen, stored
 from tests.processes import DEADLINE_S, wait_until
 
 pytestmark = [
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     pytest.mark.parametrize("opencode", [VERSION, OLD_VERSION], indirect=True, scope="package"),
 ]
 

@@ -17,7 +17,7 @@ from tests.opencode.views import agreed, seen, text_of
 from tests.processes import ROOT, wait_until
 from tests.sse_client import SseClient
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 
 def of_versions(*versions):
@@ -27,8 +27,8 @@ def of_versions(*versions):
 
 BOTH = of_versions(VERSION, OLD_VERSION)
 HASTY = {"PYTHONPATH": f"{ROOT / 'tests' / 'fakes' / 'hasty'}:{ROOT}"}
-NOTICED_S = 40.0
-HEALED_S = 60.0
+NOTICED_S = 120.0
+HEALED_S = 240.0
 """Of a reader whose first request a server that starts may leave unanswered."""
 LEFT_UNANSWERED_S = 8.0
 

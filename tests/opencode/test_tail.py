@@ -6,7 +6,7 @@ from tests.opencode.api import Api
 from tests.opencode.relay import readiness
 from tests.processes import running, wait_until
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 
 def tail(up, log, *flags):

@@ -7,7 +7,7 @@ from tests.opencode.api import Api, Json
 from tests.processes import wait_until
 from tests.reference import State, fold
 
-SETTLE_S = 60.0
+SETTLE_S = 120.0
 
 
 def seen(events: Sequence[Json], sessions: Iterable[str]) -> Json:

@@ -21,7 +21,7 @@ from tests.unit.acp_client.screen import (
     part,
 )
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 PROMPT = {"info": {"id": "msg_0", "role": "user"}}
 NEXT = {"message": "msg_2", "id": "prt_2"}
 

@@ -7,7 +7,7 @@ from acp_client.api.stream import StreamRefused
 from bus.origin import Origin
 from bus.sse import ServerSentEvent
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 NOWHERE = Origin("http", "nowhere", 80)
 CONNECTED = b'{"payload":{"type":"server.connected","properties":{"resumed":true}}}'
 

@@ -101,7 +101,7 @@ def test_whoever_reads_the_stream_waits_for_a_slow_editor(pipe):
     with os.fdopen(os.dup(read), "rb") as stream:
         for _ in range(3001):
             stream.readline()
-    waited.join(20)
+    waited.join(60)
     assert not waited.is_alive()
 
 
@@ -110,7 +110,7 @@ def test_an_editor_that_is_gone_is_noticed():
     outlet = EditorOutlet(write)
     os.close(read)
     outlet.send(b"x\n")
-    assert outlet.broken.wait(20)
+    assert outlet.broken.wait(60)
     outlet.wait_for_room()
     outlet.flush(20)
     os.close(write)

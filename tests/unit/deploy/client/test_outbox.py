@@ -13,7 +13,7 @@ from weir.errors import Fenced, Unreachable, WeirError
 from weir.outbox import MOST_WAITING, Outbox
 from weir.server import Passing
 
-DEADLINE_S = 30
+DEADLINE_S = 60
 Answer = Callable[[int, list[dict[str, Any]]], Iterator[dict[str, Any]]]
 
 

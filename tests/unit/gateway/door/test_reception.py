@@ -316,9 +316,8 @@ def test_a_client_that_sends_without_an_end_gets_its_answer_and_its_end():
         client.send(b"POST /ping HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
         sending = gevent.spawn(_send_for_ever, client.sock)
         assert client.answer()[1]["PATH_INFO"] == "/ping"
-        began = time.monotonic()
-        sending.join(10)
-        assert time.monotonic() - began < 5
+        sending.join(60)
+        assert sending.ready()
 
 
 def _send_for_ever(sock):

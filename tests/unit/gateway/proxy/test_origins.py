@@ -93,5 +93,5 @@ def test_a_page_whose_name_is_not_ascii_can_be_asked_about():
         server.start()
         upstream = Origin("http", *silent.getsockname())
         assert origins.preflight(upstream, "https://caf\xe9") is None
-        server.join(10)
+        server.join(60)
     assert b"caf\xe9" in asked[0]

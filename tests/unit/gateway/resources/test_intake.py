@@ -72,7 +72,7 @@ def test_bodies_that_are_held_leave_no_room_for_another_large_one_but_for_small_
     small = gevent.spawn(post, client, 1000)
     gevent.sleep(0)
     requester.go.set()
-    assert [one.get(timeout=10).status_code for one in (*held, small)] == [204] * 3
+    assert [one.get(timeout=60).status_code for one in (*held, small)] == [204] * 3
     assert post(client, MIB // 2).status_code == 204
 
 

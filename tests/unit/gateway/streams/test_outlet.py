@@ -159,7 +159,7 @@ def test_a_peer_that_does_not_take_the_last_chunk_is_given_up(worker, monkeypatc
     sending = gevent.spawn(wire.send_last, LAST_CHUNK)
     gevent.sleep(0)
     worker.slots.sweep()
-    sending.join(10)
+    sending.join(60)
     assert isinstance(sending.exception, ClientGone)
     client.close()
 

@@ -26,7 +26,7 @@ from processor.store import agents as store
 from tests.reference import fold
 from tests.unit.processor.rig import DIRECTORY, Rig
 
-DEADLINE_S = 10
+DEADLINE_S = 60
 
 
 class Author:
@@ -274,7 +274,7 @@ def test_a_turn_waits_for_its_session_and_its_lines_wait_with_it(rig: Rig, autho
     assert not writer.ready()
     rig.turns.abort([author.session], 1)
     until(lambda: rig.agents.tick() or not agent.begun)
-    assert [error.over for error in writer.get(timeout=5).errors] == [True, True]
+    assert [error.over for error in writer.get(timeout=60).errors] == [True, True]
 
 
 def test_asks_reach_people_and_their_answers_the_agent(rig: Rig, author: Author) -> None:

@@ -29,7 +29,7 @@ def held(rig: Rig) -> Iterator[None]:
 
     def stand_still(_: sqlite3.Connection) -> None:
         began.set()
-        assert released.wait(10)
+        assert released.wait(60)
 
     rig.database.submit(stand_still)
     with gevent.Timeout(10):
@@ -84,7 +84,7 @@ def test_a_turn_on_a_late_store_has_the_order_of_the_recorded_ones(rig: Rig) -> 
         turn.text("word1 ")
         end = gevent.spawn(turn.finish, "stop", Tokens.none())
         gevent.sleep(0)
-    end.get(timeout=10)
+    end.get(timeout=60)
     assert shapes(rig.events) == shapes(recorded.events("reason"))
 
 
@@ -97,7 +97,7 @@ def test_the_end_of_a_turn_is_not_told_before_it_is_saved(rig: Rig) -> None:
     with held(rig):
         end = gevent.spawn(turn.abort)
         assert types(rig, before) == []
-    end.get(timeout=10)
+    end.get(timeout=60)
     assert types(rig, before)[0] == "session.error"
 
 

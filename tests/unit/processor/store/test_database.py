@@ -33,7 +33,7 @@ def test_a_job_that_fails_is_undone_and_tells_its_owner_alone(rig: Rig) -> None:
 
 def test_a_slow_disk_does_not_stop_the_loop(rig: Rig) -> None:
     released = threading.Event()
-    slow = rig.database.submit(lambda _: released.wait(10))
+    slow = rig.database.submit(lambda _: released.wait(60))
     ticks = 0
     with gevent.Timeout(10):
         while ticks < 5:
@@ -74,7 +74,7 @@ def test_a_job_that_is_wrong_is_no_trouble_of_the_store(rig: Rig) -> None:
 def test_a_store_that_stands_still_says_so(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "SLOW_S", 0.05)
     released = threading.Event()
-    slow = rig.database.submit(lambda _: released.wait(10))
+    slow = rig.database.submit(lambda _: released.wait(60))
     with gevent.Timeout(5):
         while rig.database.trouble is None:
             gevent.sleep(0.01)
