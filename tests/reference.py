@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 Json = dict[str, Any]
+_OCCURRENCES = ("errors", "idles", "others")
 
 
 class State:
@@ -169,3 +170,8 @@ def fold(events: Iterable[Json]) -> State:
     for event in events:
         state.apply(event)
     return state
+
+
+def state(events: Iterable[Json]) -> Json:
+    """What a client holds, without what it was merely told once."""
+    return {k: v for k, v in fold(events).view().items() if k not in _OCCURRENCES}

@@ -4,8 +4,8 @@ import pytest
 
 from tests.blackbox.follower import following, gateway
 from tests.blackbox.source import MARKER, source
+from tests.events import about, delta, part
 from tests.raw_client import RawClient
-from tests.unit.bus.ledger.test_ledger import about, delta, part
 
 MESSAGE = about("message.updated", info={"id": "msg", "sessionID": "ses", "role": "assistant"})
 EARLY = [MESSAGE, part("", time={"start": 1}), delta("a"), delta("b")]

@@ -18,9 +18,9 @@ from tests.blackbox.follower import following, gateway, stopped
 from tests.blackbox.processor_driver import processor, two_processors
 from tests.blackbox.source import MARKER, Source, source
 from tests.envelopes import DIRECTORY, dump
+from tests.events import about, part, status
 from tests.http_client import call
 from tests.processes import wait_until
-from tests.unit.bus.ledger.test_ledger import about, part, status
 
 _decode = msgspec.msgpack.Decoder(Request).decode
 _encode = msgspec.msgpack.Encoder().encode

@@ -4,17 +4,19 @@ The handlers run in the main thread, between two bytecodes of whatever the loop 
 """
 
 import signal
+import time
 
 WEDGE = signal.SIGRTMIN + 5
 GROW = signal.SIGRTMIN + 6
 GROWN_BYTES = 100 * 1024 * 1024
 _ballast = bytearray()
+_pause = time.sleep  # later, gevent puts a sleep here that lets its loop go on
 
 
 def _wedge(number: int, frame: object) -> None:
-    """Live on and compute, while nothing else goes on."""
+    """Live on and run Python code, while nothing else goes on."""
     while True:
-        pass
+        _pause(0.01)
 
 
 def _grow(number: int, frame: object) -> None:

@@ -10,7 +10,7 @@ from gateway.folders import SourceFolders
 from gateway.relay import Endpoint, Relay, View
 from gateway.streams.readers import Readers
 from tests.envelopes import enveloped
-from tests.unit.bus.ledger.test_ledger import status
+from tests.events import status
 
 
 class Feed:

@@ -11,15 +11,9 @@ from bus.events import from_json
 from bus.ledger import Ledger, snapshot
 from tests import recorded
 from tests.envelopes import enveloped, raw, wrapped
+from tests.events import about, delta, part, status
 from tests.histories import histories
-from tests.reference import fold
-
-OCCURRENCES = ("errors", "idles", "others")
-
-
-def state(events):
-    """What a client holds, without what it was merely told once."""
-    return {k: v for k, v in fold(events).view().items() if k not in OCCURRENCES}
+from tests.reference import state
 
 
 def told(ledger, envelopes):
@@ -140,26 +134,6 @@ def test_the_ledger_of_a_recording_has_what_its_events_told(name):
     ledger = told(Ledger(), wrapped(wire))
     plain = [event["payload"] for event in wire if event["payload"]["type"] != "sync"]
     assert state(upserts(ledger.changed(-1))) == state(plain)
-
-
-def part(text, **more):
-    body = {"id": "prt", "messageID": "msg", "sessionID": "ses", "type": "text", "text": text}
-    properties = {"sessionID": "ses", "part": body | more, "time": 1}
-    return {"id": "evt_1", "type": "message.part.updated", "properties": properties}
-
-
-def delta(text, number=2):
-    properties = {"sessionID": "ses", "messageID": "msg", "partID": "prt", "field": "text"}
-    event = {"id": f"evt_{number}", "type": "message.part.delta"}
-    return {**event, "properties": {**properties, "delta": text}}
-
-
-def about(event_type, **properties):
-    return {"type": event_type, "properties": {"sessionID": "ses"} | properties}
-
-
-def status(kind):
-    return about("session.status", status={"type": kind})
 
 
 def test_a_part_that_grew_is_told_whole_under_the_id_of_its_last_delta():

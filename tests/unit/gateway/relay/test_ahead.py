@@ -5,8 +5,8 @@ import pytest
 from gateway.relay import Relay, patience_s
 from gateway.relay.ahead import LAGGING_S, UNKNOWN_EPOCH_S
 from tests.envelopes import enveloped
-from tests.unit.bus.ledger.test_ledger import delta, part
-from tests.unit.gateway.relay.test_enter import relay_of
+from tests.events import delta, part
+from tests.unit.gateway.relay.entering import relay_of
 
 HERE = relay_of(enveloped([part("a"), delta("b")]))
 LATER = f"{10**15:x}0000"

@@ -5,8 +5,8 @@ import pytest
 from gateway.relay import Endpoint, FellOff, ResumeVerdict, View, enter, go_on
 from gateway.relay.mark import event_id
 from tests.envelopes import deliveries, enveloped, instance
-from tests.unit.bus.ledger.test_ledger import delta, part, status
-from tests.unit.gateway.relay.test_enter import NOW, cloned, relay_of, told, wires
+from tests.events import delta, part, status
+from tests.unit.gateway.relay.entering import NOW, cloned, relay_of, told, wires
 
 BOTH = pytest.mark.parametrize("view", [instance(), View(Endpoint.GLOBAL)])
 BEFORE = [part("a"), status("busy"), delta("b")]

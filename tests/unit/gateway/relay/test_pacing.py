@@ -5,7 +5,7 @@ import pytest
 from gateway.relay import Relay
 from gateway.relay.pacing import MAX_AGE_S, PER_CHARACTER_S, Pace
 from tests.envelopes import enveloped, instance
-from tests.unit.bus.ledger.test_ledger import delta, status
+from tests.events import delta, status
 
 LEAST_S = 1 / 30
 

@@ -32,7 +32,7 @@ from gateway.streams.outlet import Outlet
 from gateway.streams.readers import Readers
 from gateway.streams.stream import Stream
 from tests.envelopes import DIRECTORY, enveloped, instance
-from tests.unit.bus.ledger.test_ledger import delta, status
+from tests.events import delta, status
 
 LAST_CHUNK = b"0\r\n\r\n"
 

@@ -11,9 +11,9 @@ from gateway.relay import Endpoint, Log, Relay, ResumeVerdict, View, pacing
 from gateway.streams.evictions import Cause
 from gateway.streams.readers import Readers
 from tests.envelopes import enveloped, instance
+from tests.events import delta, part, status
 from tests.fakes.outlet import FakeOutlet, waiting
-from tests.unit.bus.ledger.test_ledger import delta, part, status
-from tests.unit.gateway.relay.test_enter import clone_of, told
+from tests.unit.gateway.relay.entering import clone_of, told
 
 ELSEWHERE = View(Endpoint.INSTANCE, directory="/elsewhere")
 

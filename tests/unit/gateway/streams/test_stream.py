@@ -10,10 +10,10 @@ from bus.sse import EventStreamParser
 from gateway.relay import Log, Relay
 from gateway.streams.readers import Readers
 from tests.envelopes import enveloped, instance
+from tests.events import delta, part, status
 from tests.fakes.outlet import opened as opened_stream
-from tests.reference import fold
-from tests.unit.bus.ledger.test_ledger import delta, part, state, status
-from tests.unit.gateway.relay.test_enter import cloned
+from tests.reference import fold, state
+from tests.unit.gateway.relay.entering import cloned
 
 EVENTS = [part("", time={"start": 1}), status("busy"), *(delta(f"{n} ") for n in range(9000))]
 

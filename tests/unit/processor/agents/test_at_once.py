@@ -12,7 +12,7 @@ from bus import agent_lines as wire
 from bus.bodies import CreateBody
 from bus.commands import CommandFailed
 from processor.store import transaction
-from tests.unit.processor.agents.test_agents import Author, until, words
+from tests.unit.processor.agents.author import Author, until, words
 from tests.unit.processor.rig import DIRECTORY, Rig
 
 

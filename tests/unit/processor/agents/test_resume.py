@@ -21,7 +21,7 @@ from bus.events.catalogue import PermissionAsked
 from processor.agents import agents
 from processor.native.tool_calls import SHOWN_LENGTH
 from tests.reference import fold
-from tests.unit.processor.agents.test_agents import END, Author, of_kind, until, words
+from tests.unit.processor.agents.author import END, Author, of_kind, until, words
 from tests.unit.processor.rig import Rig
 
 

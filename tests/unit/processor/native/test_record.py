@@ -18,7 +18,7 @@ from processor.native.generated import Generated
 from processor.store import messages
 from tests import recorded
 from tests.reference import fold
-from tests.unit.processor.native.test_turn import shapes
+from tests.unit.processor.native.shapes import shapes
 from tests.unit.processor.rig import Rig
 
 

@@ -1,6 +1,5 @@
 """A turn of ours has the events of the recorded ones, in their order."""
 
-import itertools
 import sqlite3
 from typing import Any
 
@@ -11,39 +10,10 @@ from bus.events.message import Failure
 from bus.events.part import CacheTokens, Tokens
 from processor.store import messages
 from tests import recorded
+from tests.unit.processor.native.shapes import shape, shapes
 from tests.unit.processor.rig import Rig
 
 TOKENS = Tokens(input=11, output=20, reasoning=0, cache=CacheTokens(), total=31)
-
-
-def shapes(events: list[dict[str, Any]]) -> list[str]:
-    """What happens in a turn, in words; what opencode does beside the turn is left out."""
-    said = [words for event in events if (words := shape(event))]
-    busy = "session.status busy"
-    first_busy = said.index(busy) if busy in said else 0
-    kept = [w for i, w in enumerate(said) if w != busy or i == first_busy]
-    return [words for words, _ in itertools.groupby(kept)]
-
-
-def shape(event: dict[str, Any]) -> str:
-    kind, properties = event["type"], event["properties"]
-    if kind == "session.status":
-        return f"{kind} {properties['status']['type']}"
-    if kind == "session.error":
-        return f"{kind} {properties['error']['name']}"
-    if kind == "message.part.updated":
-        part = properties["part"]
-        ended = " ended" if "end" in part.get("time", {}) else ""
-        text = " empty" if part.get("text") == "" else ""
-        return f"{kind} {part['type']}{text}{ended} {part.get('reason', '')}".strip()
-    if kind == "message.updated":
-        info = properties["info"]
-        if "summary" in info:
-            return ""
-        whole = " completed" if "completed" in info["time"] else ""
-        error = info.get("error", {}).get("name", "")
-        return f"{kind} {info['role']} {info.get('finish', '')}{whole} {error}".strip()
-    return kind if kind in ("message.part.delta", "session.idle") else ""
 
 
 def test_a_good_turn_is_told_as_opencode_tells_it(rig: Rig) -> None:
