@@ -53,6 +53,14 @@ class Editor:
         """Send a notification."""
         self._send({"method": method, "params": params})
 
+    def reply(self, ask: Json, **outcome: Any) -> None:
+        """Answer one of the agent's requests with a ``result`` or an ``error``."""
+        self._send({"id": ask["id"], **outcome})
+
+    def is_answered(self, id_: Any) -> bool:
+        """Whether the answer to a request has been read, and not yet taken."""
+        return id_ in self._answers
+
     def answer(self, id_: Any, deadline_s: float = DEADLINE_S) -> Json:
         """Wait for the answer to a request; return all of it."""
         while id_ not in self._answers:
@@ -89,7 +97,7 @@ class Editor:
             self.asks.append(message)
             result = self.answer_ask(message)
             if result is not None:
-                self._send({"id": message["id"], "result": result})
+                self.reply(message, result=result)
         else:
             self._answers[message.get("id")] = message
         return message

@@ -27,7 +27,10 @@ _LONGEST = (
 
 # Folders whose files share their servers, one for each version of what they run; benchmarks have
 # servers of their own.
-_SHARE_ALL = ("tests/acp/", "tests/opencode/", "tests/blackbox/console/")
+_SHARE_ALL = (
+    *("tests/acp/", "tests/opencode/"),
+    *("tests/blackbox/console/", "tests/blackbox/publishing/"),
+)
 _OWN = ("bench",)
 
 

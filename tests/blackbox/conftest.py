@@ -1,60 +1,30 @@
 """What the black-box tests share: what they run, and what it talks to."""
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tests import npm
 from tests.acp_editor import Editor, agent
+from tests.blackbox.gateway_on_bus import GatewayOnBus, gateway_on_bus, temporary_folder
 from tests.blackbox.native import HERE
 from tests.blackbox.processor_driver import Processor, processor
-from tests.blackbox.source import Source, source
 from tests.blackbox.weir_up import Up, weir_up
 from tests.fakes.agent_server import AgentServer, agent_server
 from tests.fakes.process import Provider, start_provider
-from tests.processes import ROOT, Running, free_port, running
+from tests.processes import ROOT
 
 SDK = ROOT / "tests" / "sdk"
-
-
-@contextmanager
-def _short_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="weir-test-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
     """A folder whose path is short enough for a Unix socket, which pytest's own may not be."""
-    with _short_folder() as folder:
+    with temporary_folder() as folder:
         yield folder
-
-
-class GatewayOnBus(NamedTuple):
-    """A gateway process, and the source it listens to."""
-
-    url: str
-    source: Source
-    running: Running
-    folder: Path
-
-
-@contextmanager
-def _gateway_on_bus(folder: Path, *flags: str, workers: int = 1) -> Iterator[GatewayOnBus]:
-    port = free_port()
-    with source(folder / "bus") as bus:
-        command = ["-m", "gateway", "--bus", bus.url, "--port", str(port)]
-        command += ["--workers", str(workers), *flags]
-        with running(*command, log=folder / "gateway.log", cwd=folder) as process:
-            bus.wait_for_workers(workers)
-            process.says("Listening at")
-            yield GatewayOnBus(f"http://127.0.0.1:{port}", bus, process, folder)
 
 
 @pytest.fixture
@@ -62,14 +32,14 @@ def gateway(short_folder: Path) -> Iterator[Callable[..., GatewayOnBus]]:
     """Start a gateway process of the test's own, with the given flags."""
     with ExitStack() as stack:
         yield lambda *flags, **how: stack.enter_context(
-            _gateway_on_bus(short_folder, *flags, **how)
+            gateway_on_bus(short_folder, *flags, **how)
         )
 
 
 @pytest.fixture(scope="module")
 def weir() -> Iterator[GatewayOnBus]:
     """A gateway process with one worker, shared by the tests of a module."""
-    with _short_folder() as folder, _gateway_on_bus(folder) as shared:
+    with temporary_folder() as folder, gateway_on_bus(folder) as shared:
         yield shared
 
 

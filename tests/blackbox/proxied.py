@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from tests.blackbox.conftest import GatewayOnBus, _gateway_on_bus, _short_folder
+from tests.blackbox.gateway_on_bus import GatewayOnBus, gateway_on_bus, temporary_folder
 from tests.fakes.http_upstream import HttpUpstream, http_upstream
 from tests.raw_client import RawClient
 
@@ -28,10 +28,10 @@ class Proxied(NamedTuple):
 @contextmanager
 def proxied(*flags: str, url: str = "http://127.0.0.1:{port}") -> Iterator[Proxied]:
     """Run both; `url` is where the gateway believes the upstream to be."""
-    with _short_folder() as folder, http_upstream() as upstream:
+    with temporary_folder() as folder, http_upstream() as upstream:
         where = url.format(port=upstream.port)
         given = ["--upstream", where, *flags]
-        with _gateway_on_bus(folder, *given) as gateway:
+        with gateway_on_bus(folder, *given) as gateway:
             yield Proxied(gateway, upstream)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.blackbox.test_acp_turns import in_mid_turn
+from tests.blackbox.acp_turn import in_mid_turn
 from tests.fakes.agent_server import answered
 
 OF_WINDOWS = ["C:\\proj", "c:/proj", "\\\\wsl.localhost\\Ubuntu\\home\\me", "\\\\server\\share"]

@@ -1,8 +1,8 @@
 """Turns through the agent: what the editor is told, in what order, what the server is asked."""
 
 from tests.acp_editor import agent
+from tests.blackbox.acp_turn import aborted, in_mid_turn, running
 from tests.fakes.agent_server import (
-    MODEL,
     answered,
     delta,
     info,
@@ -20,11 +20,6 @@ def asked_permission(session, id_="per_1"):
     properties = {"id": id_, "sessionID": session, "permission": "bash", "patterns": ["ls"]}
     properties |= {"metadata": {"command": "ls"}, "always": [], "tool": CALL}
     return {"type": "permission.asked", "properties": properties}
-
-
-def running(session):
-    """The events of a turn up to its first words."""
-    return answered(session, "never ending")[:6]
 
 
 def test_all_is_told_before_the_answer_and_nothing_is_asked_for(server, editor):
@@ -159,7 +154,7 @@ def test_leave_is_asked_for_while_the_stream_flows_on(server, editor):
     [ask] = editor.asks
     assert ask["method"] == "session/request_permission"
     assert ask["params"]["sessionId"] == session
-    editor._send({"id": ask["id"], "result": ALLOW})
+    editor.reply(ask, result=ALLOW)
     wait_until(lambda: server.count("POST /permission/per_1/reply"), what="the reply")
     assert server.bodies[-1] == {"reply": "once"}
     server.publish(*answered(session, "never ending on")[7:])
@@ -173,8 +168,8 @@ def test_a_refusal_or_an_error_of_the_editor_is_a_refusal(server, editor):
     )
     id_ = editor.prompt(session, "hi")
     editor.until(lambda: len(editor.asks) == 2)
-    editor._send({"id": editor.asks[0]["id"], "error": {"code": -32601, "message": "no"}})
-    editor._send({"id": editor.asks[1]["id"], "result": {"outcome": {"outcome": "cancelled"}}})
+    editor.reply(editor.asks[0], error={"code": -32601, "message": "no"})
+    editor.reply(editor.asks[1], result={"outcome": {"outcome": "cancelled"}})
     wait_until(lambda: sum("/reply" in one for one in server.asked) == 2, what="two replies")
     assert server.bodies[-2:] == [{"reply": "reject"}] * 2
     server.publish(*answered(session, "never ending")[6:])
@@ -240,19 +235,6 @@ def test_a_question_is_put_as_a_form_or_rejected(server):
     assert {"answers": [["B"]]} in server.bodies
 
 
-def aborted(server, session):
-    """What an opencode says after an abort."""
-    error = {"name": "MessageAbortedError", "data": {"message": "Aborted"}}
-    server.publish(
-        {"type": "session.error", "properties": {"sessionID": session, "error": error}},
-        status(session),
-        updated(text(session, "msg_11", "prt_11", "never late", done=True)),
-        updated(info(session, "msg_11", done=True, error=error, **MODEL)),
-        status(session),
-    )
-    return True
-
-
 def test_a_cancelled_turn_settles_what_is_asked_and_answers_cancelled(server, editor):
     session = editor.start()
     server.answers[f"POST /session/{session}/abort"] = lambda body: aborted(server, session)
@@ -278,20 +260,10 @@ def test_a_first_idle_before_the_last_words_is_not_the_end(server, editor):
     server.publish({"type": "session.updated", "properties": renamed})
     editor.until(lambda: editor.told("session_info_update"))
     editor.call("initialize", {"protocolVersion": 1})
-    assert id_ not in editor._answers
+    assert not editor.is_answered(id_)
     aborted(server, session)
     assert editor.answer(id_)["result"] == {"stopReason": "cancelled"}
     assert editor.said(session) == "never late"
-
-
-def in_mid_turn(server, editor):
-    """A turn that ends when it is aborted."""
-    session = editor.start()
-    server.answers[f"POST /session/{session}/abort"] = lambda body: aborted(server, session)
-    server.on_prompt = lambda session, body: server.publish(*running(session))
-    id_ = editor.prompt(session, "hi")
-    editor.until(lambda: editor.said(session))
-    return session, id_
 
 
 def test_a_cancelled_request_is_a_cancelled_turn(server, editor):

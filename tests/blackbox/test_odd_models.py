@@ -13,7 +13,8 @@ from tests.acp_editor import agent
 from tests.blackbox.native import HERE, messages_of, stream_of
 from tests.blackbox.weir_up import Up, prompt, said, weir_up
 from tests.fakes.http_upstream import Talk, http_upstream
-from tests.fakes.odd import DONE, ENDS, ERRORS, FINISH, HARMLESS, STRICT, A, B, Odd
+from tests.fakes.odd import ENDS, ERRORS, HARMLESS, STRICT
+from tests.fakes.odd_wire import DONE, FINISH, A, B, Odd
 from tests.fakes.process import Provider
 from tests.processes import DEADLINE_S, wait_until
 from tests.reference import fold

@@ -10,8 +10,8 @@ import pytest
 
 from tests.blackbox import crowd
 from tests.blackbox.bad_readers import BadReaders, delays_ms
-from tests.blackbox.conftest import _short_folder
 from tests.blackbox.counted import FLOOD, counted
+from tests.blackbox.gateway_on_bus import temporary_folder
 from tests.blackbox.namespace import NoNamespace, namespace
 from tests.blackbox.source import MARKER
 from tests.envelopes import DIRECTORY
@@ -30,7 +30,7 @@ MORE_THAN_IS_DISCARDED = 80 * 1024
 
 @pytest.fixture(scope="module")
 def shared():
-    with _short_folder() as folder, counted(folder, *FLAGS, host="0.0.0.0") as one:
+    with temporary_folder() as folder, counted(folder, *FLAGS, host="0.0.0.0") as one:
         yield one
 
 

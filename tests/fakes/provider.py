@@ -43,7 +43,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.fakes.answer import Answer, ClientLeft, is_title, prompt_of, send_json
-from tests.fakes.odd import ODD, Wire
+from tests.fakes.odd import ODD
+from tests.fakes.odd_wire import Wire
 from tests.fakes.scripts import play
 
 MODELS = {"object": "list", "data": [{"id": "m1", "object": "model", "owned_by": "fake"}]}

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.blackbox.conftest import _short_folder
 from tests.blackbox.ears import listening
+from tests.blackbox.gateway_on_bus import temporary_folder
 from tests.blackbox.weir_up import lives, prompt, said, weir_up
 from tests.faults.crew import DIRECTORY, crew
 from tests.processes import DEADLINE_S, wait_until
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.timeout(900)
 @pytest.fixture(scope="module")
 def folder():
     """Where the deployment has its state; its path is short enough for the bus."""
-    with _short_folder() as made:
+    with temporary_folder() as made:
         yield made
 
 

@@ -23,6 +23,7 @@ from bus.transport.link import EventInlet
 from bus.transport.replay import CannotRepair, NoProcessor
 from bus.transport.subscriber import Subscriber
 from tests.processes import wait_until
+from tests.unit.bus.transport.channel import Channel, command_channel
 
 _LAST = b"that is all"
 
@@ -105,3 +106,10 @@ def bus(request: pytest.FixtureRequest) -> Iterator[Bus]:
     with tempfile.TemporaryDirectory(prefix="weir-") as folder, zmq.Context() as context:
         yield Bus(context, f"{request.param}://{folder}/events")
         context.destroy(linger=0)
+
+
+@pytest.fixture
+def channel() -> Iterator[Channel]:
+    """A command channel of the test's own."""
+    with command_channel() as one:
+        yield one

@@ -9,54 +9,18 @@ import pytest
 from deploy.transcript.page import TranscriptPage
 from deploy.transcript.transcript import Transcript
 from tests import recorded
-
-SESSION, OTHER = "ses_1", "ses_2"
-STAMP = re.compile(r"^(?:\d\d-\d\d )?\d\d:\d\d:\d\d ", re.MULTILINE)
-
-
-def text_of(events, colour=False, **how):
-    transcript = Transcript(TranscriptPage(colour), **how)
-    return "".join(transcript.text(event) for event in events)
-
-
-def lines(events, **how):
-    """What is written after the first line of the one session, without times and its name."""
-    return alone(text_of(events, **how))
-
-
-def alone(written):
-    """The same of what is written."""
-    header, _, rest = STAMP.sub("", written).partition("\n")
-    assert header == f"1 ── {SESSION}"
-    return re.sub("^1 ", "", rest, flags=re.MULTILINE)
-
-
-def event(kind, **properties):
-    return {"type": kind, "properties": {"sessionID": SESSION, **properties}}
-
-
-def message(role, message_id="msg_1", **time):
-    info = {"id": message_id, "sessionID": SESSION, "role": role, "time": {"created": 1, **time}}
-    return event("message.updated", info=info)
-
-
-def snapshot(text, ended=False, kind="text", part="prt_1", session=SESSION, message="msg_1"):
-    time = {"start": 1, "end": 2} if ended else {"start": 1}
-    body = {"id": part, "sessionID": session, "messageID": message, "type": kind, "text": text}
-    return event("message.part.updated", part={**body, "time": time})
-
-
-def delta(text, part="prt_1", session=SESSION):
-    where = {"sessionID": session, "messageID": "msg_1", "partID": part, "field": "text"}
-    return {"type": "message.part.delta", "properties": {**where, "delta": text}}
-
-
-def tool(status, part="prt_1", **state):
-    body = {"id": part, "sessionID": SESSION, "messageID": "msg_1", "type": "tool"}
-    state = {"status": status, "input": {}, **state}
-    return event(
-        "message.part.updated", part={**body, "callID": "c", "tool": "bash", "state": state}
-    )
+from tests.unit.deploy.transcript.written import (
+    SESSION,
+    STAMP,
+    delta,
+    edited,
+    event,
+    lines,
+    message,
+    snapshot,
+    text_of,
+    tool,
+)
 
 
 def test_text_that_grew_by_deltas_is_not_repeated_by_its_closing_snapshot():
@@ -122,89 +86,6 @@ def test_without_colour_there_is_no_escape():
 def test_a_prompt_is_marked():
     events = [message("user"), snapshot("what is\nnew?")]
     assert lines(events) == "> what is\n  new?\n"
-
-
-def test_a_tool_is_what_it_does_and_what_came_out():
-    command = {"input": {"command": "ls -l\npwd"}}
-    events = [
-        tool("pending"),
-        tool("running", **command),
-        tool("running", **command, metadata={"output": "a"}),
-        tool("completed", **command, output="a\r\n\x1bb\n"),
-        tool("completed", **command, output="a\r\n\x1bb\n"),
-        tool("completed", part="prt_2", output="", metadata={"exit": 3}),
-    ]
-    assert lines(events).splitlines() == [
-        "* bash ls -l",
-        "  | a",
-        "  | ␛b",
-        "* bash",
-        "  (no output)",
-        "  ! exit 3",
-    ]
-
-
-def test_the_output_of_a_tool_stands_under_its_name_whatever_came_between():
-    output = "one\ntwo"
-    events = [
-        tool("running", input={"command": "ls"}),
-        delta("meanwhile", part="prt_9"),
-        tool("completed", input={"command": "ls"}, output=output),
-    ]
-    expected = ["* bash ls", "meanwhile", "* bash ls", "  | one", "  | two"]
-    assert lines(events).splitlines() == expected
-
-
-def test_the_cause_of_a_failed_tool_is_told():
-    events = [tool("running", title="cat"), tool("error", title="cat", error="no such\nfile")]
-    assert lines(events).splitlines() == ["* bash cat", "  ! no such", "  ! file"]
-    assert "! it has failed" in lines([tool("error")])
-
-
-@pytest.mark.parametrize(
-    ("most", "expected"),
-    [
-        (0, [*"123456789"]),
-        (9, [*"123456789"]),
-        (5, ["1", "2", "3", "… 4 more lines …", "8", "9"]),
-        (1, ["1", "… 8 more lines …"]),
-    ],
-)
-def test_a_long_output_is_folded(most, expected):
-    done = tool("completed", output="\n".join("123456789"))
-    _, *written = lines([done], most_lines=most).splitlines()
-    assert [line.strip(" |") for line in written] == expected
-
-
-def test_a_long_line_of_an_output_is_cut_and_one_of_a_text_is_not():
-    assert lines([tool("completed", output="x" * 9999)]).splitlines()[1] == f"  | {'x' * 498}…"
-    assert lines([delta("x" * 9999)]) == "x" * 9999
-
-
-def edited(status="completed", **state):
-    given = {"filePath": "/srv/a.txt", "oldString": "b", "newString": "B"}
-    event = tool(status, input=given, title="a.txt", **state)
-    event["properties"]["part"]["tool"] = "edit"
-    return event
-
-
-def test_an_edit_is_shown_as_a_diff():
-    assert lines([edited(output="done")]).splitlines() == [
-        "* edit a.txt",
-        "  @@ -1 +1 @@",
-        "  -b",
-        "  +B",
-    ]
-    whole = {"file": "/srv/a.txt", "before": "a\nb\n", "after": "a\nB\nc\n"}
-    written = text_of([edited(metadata={"filediff": whole})], colour=True)
-    for line in ("  \x1b[31m-b\x1b[0m\n", "  \x1b[32m+B\x1b[0m\n", "   a\n"):
-        assert line in written
-    huge = {**whole, "before": "a\n" * 9999, "after": "b\n" * 9999}
-    assert "~ /srv/a.txt: 9999 lines become 9999" in lines([edited(metadata={"filediff": huge})])
-
-
-def test_an_edit_that_failed_shows_no_change():
-    assert lines([edited("error", error="not found")]).splitlines()[1:] == ["  ! not found"]
 
 
 def test_what_waits_for_a_person_is_told():

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from processor.engines.completion import BadStream, CompletionReader
 from processor.engines.engine import Chunk, Finish, ReasoningPiece, Text
-from tests.fakes.odd import DONE, ERRORS, FINISH, HARMLESS, A, delta, raw
+from tests.fakes.odd import ERRORS, HARMLESS
+from tests.fakes.odd_wire import DONE, FINISH, A, delta, raw
 
 
 class Tape:

@@ -3,10 +3,6 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.blackbox.native import messages_of, stream_of, until_marked
 from tests.blackbox.publishing import (
@@ -22,21 +18,9 @@ from tests.blackbox.publishing import (
     send,
     text,
 )
-from tests.blackbox.weir_up import Up, said, weir_up
+from tests.blackbox.weir_up import said
 from tests.processes import DEADLINE_S, wait_until
 from tests.reference import fold
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with weir_up(tmp_path_factory.mktemp("faults"), "--workers", "2") as shared:
-        yield shared
-        assert "Traceback" not in shared.output
-
-
-@pytest.fixture
-def session(up: Up, tmp_path: Path) -> str:
-    return up.session(str(tmp_path))
 
 
 def test_an_author_that_is_killed_leaves_an_error_and_what_was_acknowledged(up, session, tmp_path):

@@ -3,8 +3,6 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -23,24 +21,12 @@ from tests.blackbox.publishing import (
     send,
     text,
 )
-from tests.blackbox.weir_up import Up, prompt, said, weir_up
+from tests.blackbox.weir_up import prompt, said
 from tests.openapi import check
 from tests.processes import DEADLINE_S, ROOT, environment, running, wait_until
 from tests.reference import fold
 
 EXAMPLES = ROOT / "docs" / "examples"
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with weir_up(tmp_path_factory.mktemp("publishing"), "--workers", "2") as shared:
-        yield shared
-        assert "Traceback" not in shared.output
-
-
-@pytest.fixture
-def session(up: Up, tmp_path: Path) -> str:
-    return up.session(str(tmp_path))
 
 
 def test_bad_lines_are_named_and_the_rest_goes_on(up, session):
