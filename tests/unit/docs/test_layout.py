@@ -1,4 +1,4 @@
-"""The tests are kept tidy: small files, no test that imports a test, folders as in the product."""
+"""The tests are laid out as contributing.md says: small files, no test that imports a test."""
 
 import ast
 from collections.abc import Iterator
