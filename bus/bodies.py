@@ -95,6 +95,48 @@ class PatchBody(Struct, kw_only=True):
     time: PatchTime | None = None
 
 
+class ForkBody(Struct, kw_only=True):
+    """Body of ``POST /session/{id}/fork``; an empty body copies all messages."""
+
+    messageID: Id | None = None
+
+
+class RevertBody(Struct, kw_only=True):
+    """Body of ``POST /session/{id}/revert``: from which message or part on."""
+
+    messageID: Id
+    partID: Id | None = None
+
+
+class SummarizeBody(Struct, kw_only=True):
+    """Body of ``POST /session/{id}/summarize``."""
+
+    providerID: str
+    modelID: str
+    auto: bool | None = None
+
+
+class ShellBody(Struct, kw_only=True):
+    """Body of ``POST /session/{id}/shell``."""
+
+    command: Annotated[str, Meta(min_length=1)]
+    agent: str | None = None
+    model: ModelInput | None = None
+    messageID: Id | None = None
+
+
+class SlashBody(Struct, kw_only=True):
+    """Body of ``POST /session/{id}/command``; ``model`` is ``provider/model``."""
+
+    command: Annotated[str, Meta(min_length=1)]
+    arguments: str
+    agent: str | None = None
+    model: str | None = None
+    variant: str | None = None
+    messageID: Id | None = None
+    parts: Annotated[list[FileInput], Meta(max_length=MOST_PARTS)] = []
+
+
 class PermissionBody(Struct, kw_only=True):
     """Body of ``POST /permission/{id}/reply``."""
 

@@ -13,7 +13,18 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from bus.agent_lines import Line, Refused
-from bus.bodies import CreateBody, PatchBody, PermissionBody, PromptBody
+from bus.bodies import (
+    CreateBody,
+    ForkBody,
+    PatchBody,
+    PermissionBody,
+    PromptBody,
+    RevertBody,
+    ShellBody,
+    SlashBody,
+    SummarizeBody,
+)
+from bus.events.part import Part
 
 PIECE_BYTES = 1024 * 1024
 """The default size of one piece of an answer."""
@@ -24,6 +35,40 @@ class SessionCreate(Struct, tag=True):
 
     directory: str
     body: CreateBody
+
+
+class SessionChildren(Struct, tag=True):
+    """List the sessions whose parent a session is. Body: Session[]."""
+
+    session: str
+
+
+class SessionFork(Struct, tag=True):
+    """Copy a session, up to a message if one is given. Body: Session."""
+
+    session: str
+    body: ForkBody
+
+
+class SessionRevert(Struct, tag=True):
+    """Hide messages until the next prompt removes them; None: show them again. Body: Session."""
+
+    session: str
+    body: RevertBody | None = None
+
+
+class SessionDiff(Struct, tag=True):
+    """What tools changed in files, in all or after one prompt. Body: SnapshotFileDiff[]."""
+
+    session: str
+    message: str | None = None
+
+
+class SessionSummarize(Struct, tag=True):
+    """Sum a session up, so that a model reads the summary in place of it. Body: true."""
+
+    session: str
+    body: SummarizeBody
 
 
 class SessionList(Struct, tag=True):
@@ -80,6 +125,37 @@ class MessageGet(Struct, tag=True):
     size: int = PIECE_BYTES
 
 
+class MessageDelete(Struct, tag=True):
+    """Remove a message, or one part of it. Body: true."""
+
+    session: str
+    message: str
+    part: str | None = None
+
+
+class PartPatch(Struct, tag=True):
+    """Replace a part by `body`. Body: Part."""
+
+    session: str
+    message: str
+    part: str
+    body: Part
+
+
+class Shell(Struct, tag=True):
+    """Queue a command of the user's shell. Body: {"messageID"} of the user's message."""
+
+    session: str
+    body: ShellBody
+
+
+class Slash(Struct, tag=True):
+    """Queue the prompt that a command's template makes. Body: {"messageID"}."""
+
+    session: str
+    body: SlashBody
+
+
 class Prompt(Struct, tag=True):
     """Queue a turn. Body: {"messageID"}, the id of the user's message."""
 
@@ -118,6 +194,28 @@ class Statuses(Struct, tag=True):
     directory: str | None = None
 
 
+What = Literal[
+    "config",
+    "config/providers",
+    "provider",
+    "agent",
+    "command",
+    "path",
+    "project",
+    "project/current",
+    "vcs",
+    "api/agent",
+    "api/command",
+    "api/integration",
+    "api/location",
+    "api/model",
+    "api/provider",
+    "api/reference",
+    "api/session/active",
+    "api/skill",
+]
+
+
 class Describe(Struct, tag=True):
     """Return the data that clients load when they start. Body: see `WIRE.md` §4.
 
@@ -125,10 +223,30 @@ class Describe(Struct, tag=True):
     there.
     """
 
-    what: Literal[
-        "config", "config/providers", "provider", "agent", "path", "project", "project/current"
-    ]
+    what: What
     directory: str
+
+
+class Directories(Struct, tag=True):
+    """The folders of a project that have sessions. Body: {directory}[]."""
+
+    project: str
+
+
+class Dispose(Struct, tag=True):
+    """Have the clients of a directory, or of all, read everything again. Body: true."""
+
+    directory: str | None = None
+
+
+class SessionsV2(Struct, tag=True):
+    """List sessions as opencode's v2 API has them. Body: {data, cursor}."""
+
+    directory: str | None = None
+    search: str | None = None
+    ascending: bool = False
+    cursor: str | None = None
+    limit: int = 50
 
 
 class Replay(Struct, tag=True):
@@ -229,14 +347,26 @@ Command = (
     | SessionGet
     | SessionPatch
     | SessionDelete
+    | SessionChildren
+    | SessionFork
+    | SessionRevert
+    | SessionDiff
+    | SessionSummarize
     | MessageList
     | MessageGet
+    | MessageDelete
+    | PartPatch
+    | Shell
+    | Slash
     | Prompt
     | TurnWait
     | More
     | Abort
     | Statuses
     | Describe
+    | Directories
+    | Dispose
+    | SessionsV2
     | Replay
     | SnapshotGet
     | IsOpen
@@ -276,7 +406,14 @@ class Done(Struct, array_like=True, tag=1):
 
 
 FailureKind = Literal[
-    "invalid", "not_found", "conflict", "full", "unavailable", "no_room", "internal"
+    "invalid",
+    "not_found",
+    "conflict",
+    "full",
+    "unavailable",
+    "unsupported",
+    "no_room",
+    "internal",
 ]
 
 

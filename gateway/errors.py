@@ -49,6 +49,7 @@ _STATUS_OF_FAILURE: dict[FailureKind, int] = {
     "conflict": 409,
     "full": 429,
     "unavailable": 503,
+    "unsupported": 501,
     "no_room": 507,
     "internal": 500,
 }

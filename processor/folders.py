@@ -6,9 +6,17 @@ import os
 
 from msgspec.structs import replace
 
-from bus.commands import Command, Describe, SessionCreate, SessionList, Statuses
+from bus.commands import (
+    Command,
+    Describe,
+    Dispose,
+    SessionCreate,
+    SessionList,
+    SessionsV2,
+    Statuses,
+)
 
-_OF_A_FOLDER = SessionCreate | SessionList | Statuses | Describe
+_OF_A_FOLDER = SessionCreate | SessionList | SessionsV2 | Statuses | Describe | Dispose
 
 
 def resolved(path: str) -> str:

@@ -214,19 +214,52 @@ class TodoUpdated(Properties):
     todos: list[Todo]
 
 
+@typed(EventType("message.removed", removal_of=MESSAGE, id="messageID"))
+class MessageRemoved(Properties):
+    """A message and its parts are gone."""
+
+    sessionID: str
+    messageID: str
+
+
+@typed(EventType("message.part.removed", removal_of=PART, id="partID", owner="messageID"))
+class PartRemoved(Properties):
+    """A part of a message is gone."""
+
+    sessionID: str
+    messageID: str
+    partID: str
+
+
+@typed(EventType("command.executed"))
+class CommandExecuted(Properties):
+    """A prompt was made from the template of a command."""
+
+    name: str
+    sessionID: str
+    arguments: str
+    messageID: str
+
+
+@typed(EventType("server.instance.disposed", for_any_session=True, ends_streams=True))
+class InstanceDisposed(Properties):
+    """Clients of a directory have to read everything again."""
+
+    directory: str
+
+
+@typed(EventType("global.disposed", for_any_session=True))
+class GlobalDisposed(Properties):
+    """All clients have to read everything again."""
+
+
+MESSAGE_REMOVED, PART_REMOVED = MessageRemoved.type, PartRemoved.type
 SESSION_DIFF = declare(EventType("session.diff", snapshot_of=DIFF, value="diff"))
-MESSAGE_REMOVED = declare(EventType("message.removed", removal_of=MESSAGE, id="messageID"))
-PART_REMOVED = declare(
-    EventType("message.part.removed", removal_of=PART, id="partID", owner="messageID")
-)
 SERVER_CONNECTED = declare(EventType("server.connected", Policy.NEVER))
 """The first event of every stream: the reader misses no event that is published after it."""
 SERVER_HEARTBEAT = declare(EventType("server.heartbeat", Policy.NEVER))
 
 declare(EventType("session.compacted"))
-declare(EventType("command.executed"))
-declare(EventType("server.instance.disposed", for_any_session=True, ends_streams=True))
-declare(EventType("global.disposed", for_any_session=True))
 # opencode's copy of another event, sent only on ``/global/event``.
 declare(EventType("sync", Policy.NEVER, for_global=True))
 

@@ -99,6 +99,16 @@ class Question(Struct, omit_defaults=True):
     custom: bool | UnsetType = UNSET
 
 
+class FileDiff(Struct, omit_defaults=True):
+    """What a session has changed in a file; `patch` is a unified diff."""
+
+    additions: int
+    deletions: int
+    file: str | UnsetType = UNSET
+    patch: str | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+
+
 class Todo(Struct, omit_defaults=True):
     """One line of a todo list; opencode 1.2.27 also sends an ``id``."""
 

@@ -22,7 +22,7 @@ def integer(req: Request, name: str, low: int = 0, high: int = MAX_INTEGER) -> i
         return None
     if not (given.isascii() and given.isdigit() and low <= _value(given) <= high):
         raise BadRequest(
-            f"{name}: {_shown(given)} is not an integer from {low} to {high}", "Query", name
+            f"{name}: {shown(given)} is not an integer from {low} to {high}", "Query", name
         )
     return int(given)
 
@@ -37,7 +37,7 @@ def flag(req: Request, name: str) -> bool:
     if not given:
         return False
     if given not in _FLAGS:
-        raise BadRequest(f"{name}: {_shown(given)} is none of true, false, 1, 0", "Query", name)
+        raise BadRequest(f"{name}: {shown(given)} is none of true, false, 1, 0", "Query", name)
     return _FLAGS[given]
 
 
@@ -46,5 +46,6 @@ def _value(digits: str) -> int:
     return int(digits) if len(digits) <= 20 else MAX_INTEGER + 1
 
 
-def _shown(given: str) -> str:
+def shown(given: str) -> str:
+    """Return a value as errors show it, cut to 40 characters."""
     return repr(given if len(given) <= 40 else given[:40] + "…")

@@ -1,4 +1,4 @@
-"""The cursor that leads to an older page of messages: base64url of ``{"id", "time"}``."""
+"""The cursor that leads to another page of a list: base64url of ``{"id", "time"}``."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ def encode(time: int, message: str) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def decode(cursor: str) -> tuple[int, str]:
-    """Return the time and the id of the message that a cursor stands before.
+def decode(cursor: str, name: str = "before") -> tuple[int, str]:
+    """Return the time and the id of the message or session that a cursor stands at.
+
+    Args:
+        cursor: as a client has sent it.
+        name: of the parameter.
 
     Raises:
         BadCursor: it is none.
@@ -36,8 +40,8 @@ def decode(cursor: str) -> tuple[int, str]:
         found = msgspec.json.decode(data, type=_Cursor)
     except (binascii.Error, msgspec.MsgspecError, UnicodeError) as error:
         raise BadCursor(
-            f"before: {cursor!r} is not a cursor; use the X-Next-Cursor of a page"
+            f"{name}: {cursor!r} is not a cursor; use the cursor of another page"
         ) from error
     if not 0 <= found.time < 1 << 63:
-        raise BadCursor(f"before: {cursor!r} is not a cursor; its time is out of range")
+        raise BadCursor(f"{name}: {cursor!r} is not a cursor; its time is out of range")
     return found.time, found.id

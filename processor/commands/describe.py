@@ -8,8 +8,12 @@ from msgspec import Struct
 
 from bus.process.fairness import LOOKUP_SLICE_S, TimeSlice
 from processor.agents.agents import Agents
+from processor.commands import describe_v2, slash
+from processor.commands.slash import SlashCommand
+from processor.commands.vcs import branches
 from processor.engines.engine import Offer
 from processor.native.projects import Project, project_of
+from processor.native.statuses import LiveStatuses
 from processor.store import sessions
 from processor.store.database import Database
 
@@ -34,7 +38,9 @@ class Descriptions:
         agents: Agents,
         folders: KnownFolders,
         started_ms: int,
+        statuses: LiveStatuses,
     ) -> None:
+        self._statuses = statuses
         self._database = database
         self._agents = agents
         self._offer = offer
@@ -43,7 +49,45 @@ class Descriptions:
 
     def of(self, what: str, directory: str) -> Any:
         """Return the body of ``GET /`` + `what`."""
+        if what.startswith("api/"):
+            return self._v2(what.removeprefix("api/"), directory)
         return getattr(self, "_" + what.replace("/", "_"))(directory)
+
+    def directories(self, project: str) -> list[dict[str, str]]:
+        """Return the folders of a project that have sessions."""
+        turn = TimeSlice(LOOKUP_SLICE_S)
+        found = []
+        for where, _ in self._database.call(sessions.directories):
+            turn.pass_on_if_over()
+            if project_of(where).id == project:
+                found.append({"directory": where})
+        return found
+
+    def _v2(self, what: str, directory: str) -> dict[str, Any]:
+        where = describe_v2.location(directory)
+        if what == "location":
+            return where
+        if what == "session/active":
+            return {"data": {name: {"type": "running"} for name in self._statuses.of(None)}}
+        return {"location": where, "data": self._v2_data(what, directory)}
+
+    def _v2_data(self, what: str, directory: str) -> list[Any]:
+        if what == "agent":
+            return [describe_v2.agent(one) for one in self._agent(directory)]
+        if what == "command":
+            return [describe_v2.command(one) for one in self._command(directory)]
+        offered = self._offered()
+        if what == "provider":
+            return [describe_v2.provider(offered)]
+        if what == "model":
+            return [describe_v2.model(one) for one in offered["models"].values()]
+        return []  # integrations, references and skills, of which there are none
+
+    def _command(self, directory: str) -> list[SlashCommand]:
+        return slash.in_thread(directory)
+
+    def _vcs(self, directory: str) -> dict[str, str]:
+        return branches(directory)
 
     def _config(self, directory: str) -> dict[str, Any]:
         return {"model": f"{self._offer.provider}/{self._offer.model}"}

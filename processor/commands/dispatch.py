@@ -17,39 +17,56 @@ from bus.commands import (
     Command,
     CommandFailed,
     Describe,
+    Directories,
+    Dispose,
+    MessageDelete,
     MessageGet,
     MessageList,
     More,
+    PartPatch,
     PermissionReply,
     Prompt,
     QuestionReply,
     Readiness,
     Replay,
+    SessionChildren,
     SessionCreate,
     SessionDelete,
+    SessionDiff,
+    SessionFork,
     SessionGet,
     SessionList,
     SessionPatch,
+    SessionRevert,
+    SessionSummarize,
+    SessionsV2,
+    Shell,
+    Slash,
     SnapshotGet,
     Statuses,
     TodoList,
     TurnWait,
 )
-from bus.events.session import Todo
+from bus.events import event_of
+from bus.events.catalogue import CommandExecuted, GlobalDisposed, InstanceDisposed, Properties
+from bus.events.session import FileDiff, Todo
 from bus.transport import clone, replay
 from bus.transport.publisher import Publisher
 from processor.agents.agents import Agents
 from processor.commands import cursor
 from processor.commands.describe import Descriptions
+from processor.commands.edits import EditCommands
 from processor.commands.pieces import Pieces
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import ABORT_S, SessionCommands
+from processor.commands.slash import prompt_of
 from processor.folders import placed
 from processor.native.asks import PendingAsks as Waiting
-from processor.native.record import Services
+from processor.native.projects import project_of
+from processor.native.record import Record, Services
 from processor.native.turns import Turns
 from processor.store import agents as stored_agents
-from processor.store import failures, sessions
+from processor.store import diffs, failures, sessions
 from processor.store.failures import StoreFailed
 from processor.store.messages import DuplicateId, UnknownMessage
 from processor.store.sessions import UnknownSession
@@ -82,6 +99,7 @@ class Dispatch:
         self._descriptions = descriptions
         self._agents = agents
         pieces = Pieces(services)
+        edits = EditCommands(services, turns)
         self._long: dict[type, Callable[[Any], AnswerBody]] = {
             SessionList: pieces.sessions,
             MessageList: pieces.messages,
@@ -94,6 +112,18 @@ class Dispatch:
             SessionGet: lambda c: self._database.call(sessions.get, c.session),
             SessionPatch: lambda c: self._sessions.patch(c.session, c.body),
             SessionDelete: self._session_delete,
+            SessionChildren: lambda c: self._sessions.children(c.session),
+            SessionFork: lambda c: self._sessions.fork(c.session, c.body),
+            SessionRevert: lambda c: edits.revert(c.session, c.body),
+            MessageDelete: edits.remove,
+            PartPatch: edits.patch_part,
+            SessionDiff: self._diff,
+            SessionsV2: self._sessions.page,
+            Directories: lambda c: self._descriptions.directories(c.project),
+            Dispose: self._dispose,
+            Slash: self._slash,
+            Shell: _unsupported,
+            SessionSummarize: _unsupported,
             Prompt: lambda c: {"messageID": self._prompts.accept(c.session, c.body)},
             Abort: self._abort,
             Statuses: lambda c: self._services.statuses.of(c.directory),
@@ -147,6 +177,32 @@ class Dispatch:
         self._database.call(sessions.get, c.session)
         return self._database.call(stored_agents.todos, c.session)
 
+    def _diff(self, c: SessionDiff) -> list[FileDiff]:
+        self._database.call(sessions.check, c.session)
+        return self._database.call(diffs.of_session, c.session, c.message)
+
+    def _slash(self, c: Slash) -> dict[str, str]:
+        session = self._database.call(sessions.get, c.session)
+        message = self._prompts.accept(c.session, prompt_of(c.body, session.directory))
+        executed = CommandExecuted(
+            name=c.body.command,
+            sessionID=session.id,
+            arguments=c.body.arguments,
+            messageID=message,
+        )
+        Record(session, self._services).publish(executed)
+        return {"messageID": message}
+
+    def _dispose(self, c: Dispose) -> bool:
+        """Publish that clients must read everything again; weir has nothing to dispose of."""
+        said: Properties = GlobalDisposed()
+        project = None
+        if c.directory is not None:
+            said, project = InstanceDisposed(directory=c.directory), project_of(c.directory).id
+        event = event_of(said, self._services.ids.ascending("evt"))
+        self._publisher.publish(event, c.directory, project)
+        return True
+
     def _is_over(self, c: TurnWait) -> bool:
         return self._turns.wait(c.session, c.message, min(c.wait_ms, MAX_WAIT_MS) / 1000)
 
@@ -154,3 +210,7 @@ class Dispatch:
         self._database.call(sessions.get, c.session)
         self._turns.abort([c.session], ABORT_S)
         return True
+
+
+def _unsupported(command: Command) -> None:
+    raise CommandFailed("unsupported", f"{type(command).__name__} is not supported yet")

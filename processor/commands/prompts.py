@@ -17,12 +17,14 @@ from bus.events.session import Session, SessionModel
 from processor.agents.agents import Agents
 from processor.clock import not_before, now_ms
 from processor.commands.attachments import admitted
+from processor.commands.edits import publish_gone
 from processor.commands.support import check_prompt
 from processor.engines.engine import Offer
 from processor.native.record import Record, Services
 from processor.native.turns import Turns
-from processor.store import messages, sessions
+from processor.store import edits, messages, sessions
 from processor.store.database import Connection
+from processor.store.removals import Gone
 from processor.store.sessions import UnknownSession
 
 TITLE_LENGTH = 50
@@ -72,12 +74,13 @@ class Prompts:
         given = admitted(body.parts, session.directory)
         message = self._message(session, body)
         parts = [self._part(part, message) for part in given]
-        database.call(_add, message, parts, beside)
+        gone = database.call(_add, message, parts, beside)
         touched = database.call(
             sessions.update, session_id, lambda found: _touch(found, message, parts)
         )
         if self._turns.is_closed(session_id):
             raise UnknownSession(session_id)
+        publish_gone(gone, touched, self._services)
         record = Record(touched, self._services)
         record.publish_message(message)
         for part in parts:
@@ -131,10 +134,15 @@ class Prompts:
         return _PARTS[type(given)](given, identity)
 
 
-def _add(db: Connection, message: UserMessage, parts: list[Part], beside: Beside | None) -> None:
+def _add(
+    db: Connection, message: UserMessage, parts: list[Part], beside: Beside | None
+) -> list[Gone]:
+    """Save a prompt in place of what a revert has hidden; return what is gone."""
+    gone = edits.remove_hidden(db, message.sessionID, message.time.created)
     messages.add_prompt(db, message, parts)
     if beside is not None:
         beside(db)
+    return gone
 
 
 def _text(given: TextInput, identity: dict[str, str]) -> TextPart:

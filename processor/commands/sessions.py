@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import datetime
+import re
+from typing import Any
 
 from msgspec import UNSET
 
-from bus.bodies import CreateBody, PatchBody
+from bus.bodies import CreateBody, ForkBody, PatchBody
+from bus.commands import SessionsV2
 from bus.events.part import Tokens
 from bus.events.session import Session, SessionModel, SessionTime
 from processor.agents.agents import Agents
 from processor.clock import not_before, now_ms
+from processor.commands import cursor, describe_v2
 from processor.commands.support import check_new_session
 from processor.engines.engine import Offer
 from processor.native.projects import project_of
 from processor.native.record import Record, Services
 from processor.native.slug import new_slug
 from processor.native.turns import Turns
-from processor.store import sessions
+from processor.store import copies, sessions
 
 ABORT_S = 5.0
+_FORKED = re.compile(r"(.+) \(fork #(\d{1,9})\)", re.DOTALL)
 
 
 class SessionCommands:
@@ -81,6 +86,60 @@ class SessionCommands:
         for member in removed:
             Record(member, self._services).publish_removal()
 
+    def page(self, c: SessionsV2) -> dict[str, Any]:
+        """Return a page of sessions in the shape of opencode's v2 API.
+
+        Raises:
+            BadCursor: the cursor is none.
+        """
+        after = None if c.cursor is None else cursor.decode(c.cursor, "cursor")
+        found = self._services.database.call(
+            sessions.page, c.directory, c.search, c.ascending, after, c.limit
+        )
+        where = {}
+        if len(found) == c.limit:
+            time, last = found[-1]
+            where["next"] = cursor.encode(time, last.id)
+        return {"data": [describe_v2.session(one) for _, one in found], "cursor": where}
+
+    def children(self, session: str) -> list[Session]:
+        """Return the children of a session.
+
+        Raises:
+            UnknownSession: it does not exist.
+        """
+        self._services.database.call(sessions.check, session)
+        return self._services.database.call(sessions.children, session)
+
+    def fork(self, session: str, body: ForkBody) -> Session:
+        """Copy a session; readers learn of the copy when it is whole.
+
+        Raises:
+            UnknownSession: the session does not exist.
+            UnknownMessage: the session has no such message.
+        """
+        database = self._services.database
+        database.check_quota()
+        source = database.call(sessions.get, session)
+        copy = self._new(source.directory, CreateBody(title=_forked(source.title)))
+        copy.agent, copy.model = source.agent, source.model
+        done = database.call(copies.begin, session, copy.id, body.messageID)
+        database.call(sessions.insert, copy, hidden=sessions.INCOMPLETE)
+        try:
+            while not done.is_done:
+                database.check_quota()
+                done = database.call(copies.go_on, done, self._ids.ascending)
+            database.call(sessions.show, copy.id)
+        except BaseException:
+            database.submit(sessions.discard, copy.id)
+            raise
+        record = Record(copy, self._services)
+        record.publish_new()
+        for message in done.ids.values():
+            record.publish_stored(message)
+            record.wait_until_published()
+        return copy
+
     def _new(self, directory: str, body: CreateBody) -> Session:
         now = now_ms()
         session = Session(
@@ -110,6 +169,12 @@ def default_title(time_ms: int, child: bool = False) -> str:
     time = datetime.datetime.fromtimestamp(time_ms / 1000, datetime.UTC)
     stamp = time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return f"{'Child' if child else 'New'} session - {stamp}"
+
+
+def _forked(title: str) -> str:
+    """Return the title of a copy: ``… (fork #2)`` for a copy of ``… (fork #1)``."""
+    match = _FORKED.fullmatch(title)
+    return f"{title} (fork #1)" if match is None else f"{match[1]} (fork #{int(match[2]) + 1})"
 
 
 def _apply(session: Session, body: PatchBody) -> None:

@@ -24,6 +24,7 @@ from processor.engines.engine import Engine, Offer
 from processor.mode import Work
 from processor.native.asks import PendingAsks
 from processor.native.bounds import Bounds
+from processor.native.chores import Chores
 from processor.native.generated import Generated
 from processor.native.projects import project_of
 from processor.native.record import Record, Services
@@ -122,11 +123,18 @@ class Native:
             turns,
             SessionCommands(services, turns, installed_version(), engine.offer, agents),
             prompts,
-            Descriptions(database, engine.offer, agents, self._folders, self._started_ms),
+            Descriptions(
+                database,
+                engine.offer,
+                agents,
+                self._folders,
+                self._started_ms,
+                services.statuses,
+            ),
             agents,
             asks,
         )
-        return Work(dispatch, each_beat)
+        return Work(dispatch, each_beat, [Chores(database).run])
 
 
 def _engine(model: ModelSettings | None) -> Engine:

@@ -26,7 +26,9 @@ from msgspec import Struct
 from bus.agent_lines import Reply
 from bus.events import Delta, event_of
 from bus.events.catalogue import (
+    MessageRemoved,
     MessageUpdated,
+    PartRemoved,
     PartUpdated,
     Properties,
     SessionCreated,
@@ -49,6 +51,7 @@ from processor.store import agents, chunks, messages, open_turns, sessions
 from processor.store.database import Database
 from processor.store.drafts import Drafts
 from processor.store.failures import StoreFailed
+from processor.store.removals import Gone
 from processor.store.transaction import Transaction, commit
 
 Write: TypeAlias = "AsyncResult[Any]"
@@ -275,6 +278,14 @@ class Record:
     def publish_removal(self) -> None:
         """Publish that the session is gone."""
         self.publish(SessionDeleted(sessionID=self.session.id, info=self.session))
+
+    def publish_gone(self, gone: Gone) -> None:
+        """Publish that a message, or a part of the message, is gone."""
+        where = {"sessionID": gone.session, "messageID": gone.message}
+        if gone.part is None:
+            self.publish(MessageRemoved(**where))
+        else:
+            self.publish(PartRemoved(**where, partID=gone.part))
 
     def remember_gone(self) -> None:
         """Have it known, without telling it now, that the session went in an earlier epoch."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from processor.native.record import Record, Services
-from processor.store import messages
+from processor.store import messages, sessions
 from processor.store.recovery import RecoveredChanges
 
 
@@ -31,3 +31,6 @@ def retell(news: RecoveredChanges, services: Services) -> None:
                 record.publish_part(part)
         if not found.runs:
             record.idle()
+    for gone in news.parts_gone:
+        session = services.database.call(sessions.get, gone.session)
+        Record(session, services).publish_gone(gone)

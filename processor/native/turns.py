@@ -202,6 +202,10 @@ class Turns:
         finally:
             self._closed -= closed
 
+    def is_busy(self, session: str) -> bool:
+        """Tell whether a turn of a session runs, waits or is about to be queued."""
+        return session in self._lanes or self._coming[session] > 0
+
     def is_closed(self, session: str) -> bool:
         """Tell whether a session takes no prompts because it is being removed."""
         return session in self._closed

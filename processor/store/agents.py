@@ -43,7 +43,8 @@ def forget(db: sqlite3.Connection, name: str) -> None:
 def put_todos(db: sqlite3.Connection, session: str, todos: Sequence[Todo]) -> None:
     """Replace the todo list of a session."""
     db.execute(
-        "INSERT INTO todo (session, json) SELECT id, ?2 FROM session WHERE id = ?1 "
+        "INSERT INTO todo (session, json) SELECT id, ?2 FROM session "
+        "WHERE id = ?1 AND NOT hidden "
         "ON CONFLICT (session) DO UPDATE SET json = excluded.json",
         (session, _encode(todos)),
     )

@@ -48,13 +48,23 @@ class UnknownMessage(Exception):
 
 
 def put(db: sqlite3.Connection, message: Message) -> None:
-    """Store a message, new or changed."""
+    """Store a message, new or changed.
+
+    Raises:
+        UnknownSession: its session does not exist.
+    """
+    sessions.check(db, message.sessionID)
     replace = f"{_REPLACE}, open = excluded.open, ended = excluded.ended"
     db.execute(_MESSAGE + replace, _message_row(message))
 
 
 def put_part(db: sqlite3.Connection, part: Part) -> None:
-    """Store a part, new or changed, and forget what was saved of it while it grew."""
+    """Store a part, new or changed, and forget what was saved of it while it grew.
+
+    Raises:
+        UnknownSession: its session does not exist.
+    """
+    sessions.check(db, part.sessionID)
     db.execute(_PART + _REPLACE, _part_row(part))
     db.execute("DELETE FROM chunk WHERE part = ?", (part.id,))
 
@@ -94,12 +104,24 @@ def get(db: sqlite3.Connection, session: str, message: str) -> WithParts:
     Raises:
         UnknownMessage: it is not in that session.
     """
+    return _with_parts(db, message, info(db, session, message))
+
+
+def info(db: sqlite3.Connection, session: str, message: str) -> bytes:
+    """Return the JSON of one message, without its parts.
+
+    Raises:
+        UnknownMessage: it is not in that session.
+    """
     row = db.execute(
-        "SELECT json FROM message WHERE id = ? AND session = ?", (message, session)
+        "SELECT m.json FROM message m JOIN session s ON s.id = m.session AND NOT s.hidden "
+        "WHERE m.id = ? AND m.session = ?",
+        (message, session),
     ).fetchone()
     if row is None:
         raise UnknownMessage(message)
-    return _with_parts(db, message, row[0])
+    found: bytes = row[0]
+    return found
 
 
 def parts_of(db: sqlite3.Connection, message: str) -> list[Part]:

@@ -129,7 +129,8 @@ def left(db: sqlite3.Connection) -> list[OpenTurn]:
     """Return the turns that the last processor has left open, in the order of their prompts."""
     rows = db.execute(
         "SELECT t.prompt, m.session, t.agent, t.epoch, t.name, t.progress FROM agent_turn t "
-        "JOIN message m ON m.id = t.prompt ORDER BY m.created, m.id"
+        "JOIN message m ON m.id = t.prompt JOIN session s ON s.id = m.session AND NOT s.hidden "
+        "ORDER BY m.created, m.id"
     ).fetchall()
     return [_left(db, *row) for row in rows]
 

@@ -16,7 +16,7 @@ import sqlite3
 import msgspec
 from msgspec import Struct
 
-from processor.store import chunks, sessions
+from processor.store import chunks, messages, sessions
 from processor.store.messages import UnknownMessage
 
 _NO_TEXT = b'"text":""'
@@ -127,11 +127,8 @@ def of_message(
     Raises:
         UnknownMessage: it is not in that session.
     """
-    row = db.execute(
-        "SELECT created, id FROM message WHERE id = ? AND session = ?", (message, session)
-    ).fetchone()
-    if row is None:
-        raise UnknownMessage(message)
+    messages.info(db, session, message)
+    row = messages.place(db, message)
     return onward(db, PieceStart(session, row, row, listed=False), size)
 
 
@@ -141,8 +138,9 @@ def onward(
     """Return the piece that begins at a place, and where the next piece begins.
 
     Raises:
-        UnknownMessage: the message at that place has been removed.
+        UnknownMessage: the message at that place has been removed, or the session has.
     """
+    messages.info(db, place.session, place.first[1] or place.last[1])
     piece = _Piece(size)
     after = _fill(db, place, piece)
     return piece.json(), after

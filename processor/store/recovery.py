@@ -14,6 +14,7 @@ from bus.events.session import Session
 from processor.store import chunks, messages, open_turns, removals, sessions
 from processor.store.arrival import LAST
 from processor.store.open_turns import OpenTurn
+from processor.store.removals import Gone
 
 LATELY_MS = 10_000
 _MOST_SESSIONS = 32
@@ -45,12 +46,14 @@ class RecoveredChanges(Struct):
         removed: sessions that are gone, children before their parents.
         changed: those that are still there, the last changed last.
         turns: those that go on.
+        parts_gone: what was removed of sessions that are still there.
     """
 
     gone: list[Session]
     removed: list[Session]
     changed: list[Changed]
     turns: list[OpenTurn]
+    parts_gone: list[Gone]
 
 
 def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> RecoveredChanges:
@@ -61,6 +64,7 @@ def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> RecoveredC
     Returns:
         The sessions of these, and what happened since shortly before the last such change.
     """
+    sessions.discard_incomplete(db)
     since_ms = _last_ms(db) - LATELY_MS
     ended: dict[str, list[str]] = {name: [] for name in _changed_since(db, since_ms)}
     turns = open_turns.left(db)
@@ -72,7 +76,11 @@ def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> RecoveredC
     for one in changed:
         one.runs = any(session == one.session.id for session, _ in running)
     return RecoveredChanges(
-        removals.before(db, since_ms), removals.since(db, since_ms), changed, turns
+        removals.before(db, since_ms),
+        removals.since(db, since_ms),
+        changed,
+        turns,
+        removals.parts_since(db, since_ms),
     )
 
 
@@ -84,7 +92,8 @@ def _last_ms(db: sqlite3.Connection) -> int:
 
 def _changed_since(db: sqlite3.Connection, time_ms: int) -> list[str]:
     rows = db.execute(
-        "SELECT id FROM session WHERE updated >= ? ORDER BY updated DESC, id LIMIT ?",
+        "SELECT id FROM session WHERE updated >= ? AND NOT hidden "
+        "ORDER BY updated DESC, id LIMIT ?",
         (time_ms, _MOST_SESSIONS),
     )
     return [name for (name,) in rows.fetchall()][::-1]
@@ -94,6 +103,7 @@ def _ended_since(db: sqlite3.Connection, time_ms: int) -> list[tuple[str, str]]:
     """Return session and id of messages that had their last word, whatever their session says."""
     return db.execute(
         "SELECT session, id FROM message WHERE ended >= ? AND NOT open "
+        "AND session NOT IN (SELECT id FROM session WHERE hidden) "
         "ORDER BY ended DESC, id LIMIT ?",
         (time_ms, _MOST_MESSAGES),
     ).fetchall()
@@ -103,6 +113,7 @@ def _close_all(db: sqlite3.Connection, failure: Failure, now_ms: int) -> list[tu
     """Close the unfinished answers; return session and id of each."""
     rows = db.execute(
         "SELECT json FROM message WHERE open AND parent NOT IN (SELECT prompt FROM agent_turn) "
+        "AND session NOT IN (SELECT id FROM session WHERE hidden) "
         "ORDER BY created, id"
     ).fetchall()
     answers = [_decode_answer(row[0]) for row in rows]

@@ -1,4 +1,4 @@
-"""The sessions that were removed last, as they were: nothing else in the store records them.
+"""What was removed last: nothing else in the store records it.
 
 A note is written in the transaction of the removal.
 """
@@ -9,11 +9,21 @@ import sqlite3
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import Struct
 
 from bus.events.session import Session
 from processor.store.arrival import LAST
 
 MOST = 1024
+
+
+class Gone(Struct):
+    """A message that was removed from its session; or one part of that message."""
+
+    session: str
+    message: str
+    part: str | None = None
+
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Session).decode
@@ -40,3 +50,22 @@ def before(db: sqlite3.Connection, time_ms: int) -> list[Session]:
     """Return what was removed before a time, likewise."""
     rows = db.execute("SELECT json FROM removal WHERE time < ? ORDER BY number", (time_ms,))
     return [_decode(row[0]) for row in rows]
+
+
+def note_parts(db: sqlite3.Connection, gone: Sequence[Gone], now_ms: int) -> None:
+    """Remember messages and parts that are removed now, in this order."""
+    db.executemany(
+        f"INSERT INTO gone (time, session, message, part) VALUES (max(?, {LAST}), ?, ?, ?)",
+        [(now_ms, one.session, one.message, one.part) for one in gone],
+    )
+    db.execute("DELETE FROM gone WHERE number <= (SELECT max(number) FROM gone) - ?", (MOST,))
+
+
+def parts_since(db: sqlite3.Connection, time_ms: int) -> list[Gone]:
+    """Return the messages and parts that were removed at or after a time, in their order."""
+    rows = db.execute(
+        "SELECT session, message, part FROM gone WHERE time >= ? AND session NOT IN "
+        "(SELECT id FROM session WHERE hidden) ORDER BY number",
+        (time_ms,),
+    )
+    return [Gone(*row) for row in rows]

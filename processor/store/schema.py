@@ -122,6 +122,55 @@ _AGENT_TURNS: Migration = (
     ) WITHOUT ROWID""",
 )
 
+# Sessions that are removed in slices, a list of sessions that costs the same for any number of
+# sessions, and what was removed of sessions that are still there.
+_SLICES: Migration = (
+    "ALTER TABLE session ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX session_hidden ON session (hidden) WHERE hidden",
+    "CREATE INDEX session_listed ON session (directory, updated)",
+    """CREATE TABLE gone (
+        number INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        session TEXT NOT NULL REFERENCES session ON DELETE CASCADE,
+        message TEXT NOT NULL,
+        part TEXT
+    )""",
+    "CREATE INDEX gone_session ON gone (session)",
+)
+
+# The text of a part that is searched; the words past that are not found.
+_SEARCHED = "substr(json_extract(CAST({}json AS TEXT), '$.text'), 1, 65536)"
+_UNLESS_WAITING = "{}.rowid > (SELECT upto FROM unsearched)"
+
+# Parts that were there before wait for their turn (`processor.store.upkeep`): `unsearched` holds
+# the highest row that is not in the index yet. Later parts are put in when they change.
+_SEARCH: Migration = (
+    "CREATE VIEW part_text AS SELECT rowid AS number, "
+    + _SEARCHED.format("")
+    + " AS text FROM part WHERE type = 'text'",
+    """CREATE VIRTUAL TABLE search USING fts5 (
+        text, content = 'part_text', content_rowid = 'number',
+        tokenize = 'unicode61 remove_diacritics 2'
+    )""",
+    "CREATE TABLE unsearched (upto INTEGER NOT NULL)",
+    "INSERT INTO unsearched SELECT ifnull(max(rowid), 0) FROM part",
+    f"""CREATE TRIGGER part_made AFTER INSERT ON part
+        WHEN new.type = 'text' AND {_UNLESS_WAITING.format("new")} BEGIN
+        INSERT INTO search (rowid, text) VALUES (new.rowid, {_SEARCHED.format("new.")});
+    END""",
+    f"""CREATE TRIGGER part_removed AFTER DELETE ON part
+        WHEN old.type = 'text' AND {_UNLESS_WAITING.format("old")} BEGIN
+        INSERT INTO search (search, rowid, text)
+            VALUES ('delete', old.rowid, {_SEARCHED.format("old.")});
+    END""",
+    f"""CREATE TRIGGER part_changed AFTER UPDATE OF json ON part
+        WHEN old.type = 'text' AND {_UNLESS_WAITING.format("old")} BEGIN
+        INSERT INTO search (search, rowid, text)
+            VALUES ('delete', old.rowid, {_SEARCHED.format("old.")});
+        INSERT INTO search (rowid, text) VALUES (new.rowid, {_SEARCHED.format("new.")});
+    END""",
+)
+
 MIGRATIONS: Sequence[Migration] = (
     _TABLES,
     _OPEN_MESSAGES,
@@ -129,6 +178,8 @@ MIGRATIONS: Sequence[Migration] = (
     _ENDED_MESSAGES,
     _AGENTS,
     _AGENT_TURNS,
+    _SLICES,
+    _SEARCH,
 )
 
 

@@ -12,6 +12,10 @@ from processor.store import removals
 from processor.store.arrival import LAST
 
 MOST_DIRECTORIES = 1000
+SMALL_PARTS, SMALL_BYTES = 1000, 4 * 1024 * 1024
+"""What one transaction deletes at most."""
+REMOVED, INCOMPLETE = 1, 2
+"""Why a session is hidden: it is removed, and its rows go; or it is being copied."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Session).decode
@@ -45,21 +49,46 @@ def made(db: sqlite3.Connection) -> tuple[list[str], list[str]]:
     return rows[0], rows[1]
 
 
-def insert(db: sqlite3.Connection, session: Session) -> None:
-    """Store a new session.
+def insert(db: sqlite3.Connection, session: Session, hidden: int = 0) -> None:
+    """Store a new session, which `hidden` keeps from all other jobs.
 
     Raises:
         UnknownSession: its parent does not exist.
     """
     parent = None if session.parentID is msgspec.UNSET else session.parentID
-    try:
-        db.execute(
-            "INSERT INTO session (id, parent, directory, title, updated, json) "
-            f"VALUES (?, ?, ?, ?, max(?, {LAST} + 1), ?)",
-            (session.id, parent, session.directory, *_columns(session)),
-        )
-    except sqlite3.IntegrityError:
-        raise UnknownSession(str(parent)) from None
+    if parent is not None:
+        check(db, parent)
+    db.execute(
+        "INSERT INTO session (id, parent, directory, title, updated, json, hidden) "
+        f"VALUES (?, ?, ?, ?, max(?, {LAST} + 1), ?, ?)",
+        (session.id, parent, session.directory, *_columns(session), hidden),
+    )
+
+
+def show(db: sqlite3.Connection, session: str) -> None:
+    """Have a session exist that is complete now."""
+    db.execute("UPDATE session SET hidden = 0 WHERE id = ?", (session,))
+
+
+def discard(db: sqlite3.Connection, session: str) -> None:
+    """Give up a session that is not complete."""
+    db.execute("UPDATE session SET hidden = ? WHERE id = ?", (REMOVED, session))
+
+
+def discard_incomplete(db: sqlite3.Connection) -> None:
+    """Give up all sessions that are not complete."""
+    db.execute("UPDATE session SET hidden = ? WHERE hidden = ?", (REMOVED, INCOMPLETE))
+
+
+def check(db: sqlite3.Connection, session: str) -> None:
+    """See that a session exists.
+
+    Raises:
+        UnknownSession: it does not.
+    """
+    found = db.execute("SELECT 1 FROM session WHERE id = ? AND NOT hidden", (session,)).fetchone()
+    if found is None:
+        raise UnknownSession(session)
 
 
 def get(db: sqlite3.Connection, session: str) -> Session:
@@ -68,7 +97,7 @@ def get(db: sqlite3.Connection, session: str) -> Session:
     Raises:
         UnknownSession: it does not exist.
     """
-    row = db.execute("SELECT json FROM session WHERE id = ?", (session,)).fetchone()
+    row = db.execute("SELECT json FROM session WHERE id = ? AND NOT hidden", (session,)).fetchone()
     if row is None:
         raise UnknownSession(session)
     return _decode(row[0])
@@ -97,13 +126,23 @@ def family(db: sqlite3.Connection, session: str) -> list[Session]:
     """
     found = [get(db, session)]
     for ancestor in found:
-        rows = db.execute("SELECT json FROM session WHERE parent = ?", (ancestor.id,))
-        found.extend(_decode(row[0]) for row in rows)
+        found.extend(children(db, ancestor.id))
     return found[::-1]
 
 
+def children(db: sqlite3.Connection, session: str) -> list[Session]:
+    """Return the sessions whose parent a session is, the newest first."""
+    rows = db.execute(
+        "SELECT json FROM session WHERE parent = ? AND NOT hidden ORDER BY id", (session,)
+    )
+    return [_decode(row[0]) for row in rows]
+
+
 def delete(db: sqlite3.Connection, session: str, now_ms: int) -> list[Session]:
-    """Remove a session, all it is the ancestor of, and their messages; note that in `removals`.
+    """Remove a session and all it is the ancestor of; note that in `removals`.
+
+    The rows of a large session are hidden now, and go in slices (`processor.store.upkeep`): all
+    other jobs would wait for a transaction that deletes gigabytes.
 
     Returns:
         What is gone, children before their parents.
@@ -112,9 +151,25 @@ def delete(db: sqlite3.Connection, session: str, now_ms: int) -> list[Session]:
         UnknownSession: it does not exist.
     """
     removed = family(db, session)
-    db.execute("DELETE FROM session WHERE id = ?", (session,))
+    for one in removed:
+        discard(db, one.id)
+        if _is_small(db, one.id):
+            db.execute("DELETE FROM session WHERE id = ?", (one.id,))
     removals.note(db, removed, now_ms)
     return removed
+
+
+def _is_small(db: sqlite3.Connection, session: str) -> bool:
+    """Tell whether a session can be deleted at once; its children are gone."""
+    (children,) = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM session WHERE parent = ?)", (session,)
+    ).fetchone()
+    count, size = db.execute(
+        "SELECT count(*), ifnull(sum(size), 0) FROM (SELECT length(p.json) AS size FROM message m "
+        "JOIN part p ON p.message = m.id WHERE m.session = ? LIMIT ?)",
+        (session, SMALL_PARTS),
+    ).fetchone()
+    return not children and bool(count < SMALL_PARTS and size < SMALL_BYTES)
 
 
 def listing(
@@ -126,8 +181,10 @@ def listing(
     limit: int,
 ) -> list[int]:
     """Return the rows of sessions, the last changed first; None stands for no condition."""
+    # Without OR, which would keep SQLite from the index.
+    where = "" if directory is None else "directory = :directory AND "
     rows = db.execute(
-        "SELECT rowid FROM session WHERE (:directory IS NULL OR directory = :directory) "
+        f"SELECT rowid FROM session WHERE {where}NOT hidden "
         "AND (NOT :roots OR parent IS NULL) AND (:start IS NULL OR updated >= :start) "
         "AND (:search IS NULL OR instr(lower(title), lower(:search))) "
         "ORDER BY updated DESC, id LIMIT :limit",
@@ -142,6 +199,43 @@ def listing(
     return [row[0] for row in rows]
 
 
+def page(
+    db: sqlite3.Connection,
+    directory: str | None,
+    search: str | None,
+    ascending: bool,
+    after: tuple[int, str] | None,
+    limit: int,
+) -> list[tuple[int, Session]]:
+    """Return sessions with the time (ms) that they are sorted by; None stands for no condition.
+
+    Args:
+        db: the connection.
+        directory: of the sessions.
+        search: a text in their titles.
+        ascending: the first changed first.
+        after: time and id of the session that the page follows.
+        limit: how many.
+    """
+    where = "" if directory is None else "directory = :directory AND "
+    step, order = (">", "") if ascending else ("<", " DESC")
+    time, session = after or (None, None)
+    rows = db.execute(
+        f"SELECT updated, json FROM session WHERE {where}NOT hidden "
+        "AND (:search IS NULL OR instr(lower(title), lower(:search))) "
+        f"AND (:time IS NULL OR (updated, id) {step} (:time, :session)) "
+        f"ORDER BY updated{order}, id{order} LIMIT :limit",
+        {
+            "directory": directory,
+            "search": search,
+            "time": time,
+            "session": session,
+            "limit": limit,
+        },
+    )
+    return [(updated, _decode(json)) for updated, json in rows]
+
+
 def some(db: sqlite3.Connection, rows: Sequence[int], size: int) -> tuple[list[bytes], list[int]]:
     """Return the JSON of the first of `rows`, about `size` bytes, and the rows that are left.
 
@@ -151,7 +245,9 @@ def some(db: sqlite3.Connection, rows: Sequence[int], size: int) -> tuple[list[b
     for number, row in enumerate(rows):
         if size <= 0:
             return found, list(rows[number:])
-        json = db.execute("SELECT json FROM session WHERE rowid = ?", (row,)).fetchone()
+        json = db.execute(
+            "SELECT json FROM session WHERE rowid = ? AND NOT hidden", (row,)
+        ).fetchone()
         if json is not None:
             found.append(json[0])
             size -= len(json[0])
@@ -164,7 +260,8 @@ def directories(db: sqlite3.Connection) -> list[tuple[str, int]]:
     Of very many, the `MOST_DIRECTORIES` where something changed last.
     """
     return db.execute(
-        "SELECT directory, max(updated) AS last FROM session GROUP BY directory "
+        "SELECT directory, max(updated) AS last FROM session WHERE NOT hidden "
+        "GROUP BY directory "
         "ORDER BY last DESC LIMIT ?",
         (MOST_DIRECTORIES,),
     ).fetchall()

@@ -73,7 +73,7 @@ def test_an_unknown_route_is_json_whatever_is_accepted(accept):
     assert result.json["data"]["message"] == "there is no route GET /no/such route"
 
 
-@pytest.mark.parametrize("path", ["/log", "/session/ses_1/fork", "/permission/per_1/forget"])
+@pytest.mark.parametrize("path", ["/log", "/session/ses_1/knife", "/permission/per_1/forget"])
 def test_what_is_not_there_is_not_faked(path):
     client, _ = native()
     is_an_error(client.simulate_post(path, body="{}"), 404, "NotFoundError")

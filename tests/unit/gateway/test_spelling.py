@@ -55,8 +55,8 @@ def test_what_is_not_there_is_counted_by_template_and_logged_once(caplog):
     unknown = UnknownRoutes()
     client, _ = native(unknown=unknown)
     for session in ("ses_1a", "ses_2b"):
-        client.simulate_post(f"/session/{session}/fork", body="{}")
+        client.simulate_post(f"/session/{session}/knife", body="{}")
     client.simulate_get("/session/ses_1a/")
     client.simulate_delete("/config")
-    assert unknown.counts == {"POST /session/{}/fork": 2, "DELETE /config": 1}
+    assert unknown.counts == {"POST /session/{}/knife": 2, "DELETE /config": 1}
     assert [record.message.partition(":")[0] for record in caplog.records] == list(unknown.counts)

@@ -5,12 +5,14 @@ import json
 import pytest
 from jsonschema import validate
 
-from bus.commands import CommandFailed, Describe, SessionGet
-from gateway.resources.absent import ANSWERS, OF_A_SESSION
+from bus.commands import CommandFailed, Describe, SessionDiff
+from gateway.resources.table import TABLE
 from tests import recorded
 from tests.fakes.requester import native
 
 OPENAPI = json.loads((recorded.FOLDER / "openapi.json").read_bytes())
+ANSWERS = [route.path for route in TABLE if route.fixed is not None]
+REFUSED = [route for route in TABLE if route.refused is not None]
 DESCRIBED = [
     "config",
     "config/providers",
@@ -46,16 +48,17 @@ def test_what_is_absent_has_the_documented_shape(path):
     assert requester.commands == []
 
 
-@pytest.mark.parametrize("name", OF_A_SESSION)
-def test_an_absent_list_of_a_session_is_empty(name):
-    client, requester = native(b'{"id":"ses_1"}')
-    result = client.simulate_get(f"/session/ses_1/{name}")
-    assert result.json == []
-    validate(result.json, schema_of(f"/session/{{sessionID}}/{name}"))
-    assert requester.commands == [SessionGet("ses_1")]
+@pytest.mark.parametrize("route", REFUSED, ids=lambda route: f"{route.method} {route.path}")
+def test_what_is_refused_says_why(route):
+    client, requester = native()
+    result = client.simulate_request(route.method, route.path.replace("{session}", "ses_1"))
+    assert result.status_code == 501
+    assert result.json["data"]["message"] == route.refused
+    assert requester.commands == []
 
 
-@pytest.mark.parametrize("name", OF_A_SESSION)
-def test_an_absent_list_of_an_unknown_session_is_a_404(name):
-    client, _ = native(CommandFailed("not_found", "there is no session ses_1"))
-    assert client.simulate_get(f"/session/ses_1/{name}").status_code == 404
+def test_the_diff_of_an_unknown_session_is_a_404():
+    client, requester = native(CommandFailed("not_found", "there is no session ses_1"))
+    query = "messageID=msg_1"
+    assert client.simulate_get("/session/ses_1/diff", query_string=query).status_code == 404
+    assert requester.commands == [SessionDiff("ses_1", "msg_1")]

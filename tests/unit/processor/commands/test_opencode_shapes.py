@@ -48,7 +48,9 @@ def validate(body: Any, schema: dict[str, Any]) -> None:
 @pytest.fixture
 def dispatch(rig: Rig, tmp_path: Path) -> Dispatch:
     folders = KnownFolders(str(tmp_path), "/home/me")
-    described = Descriptions(rig.database, DemoEngine.offer, rig.agents, folders, 5)
+    described = Descriptions(
+        rig.database, DemoEngine.offer, rig.agents, folders, 5, rig.services.statuses
+    )
     return Dispatch(
         rig.publisher,
         rig.services,

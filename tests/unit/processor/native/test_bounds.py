@@ -206,7 +206,7 @@ def test_a_store_that_is_past_its_quota_refuses_until_sessions_are_removed(
 ) -> None:
     rig = bounded(Patient(), state_quota=MIB)
     one = session(rig)
-    body = PromptBody(parts=[TextInput(text="x" * 600_000)], noReply=True)
+    body = PromptBody(parts=[TextInput(text="x" * 540_000)], noReply=True)
     rig.prompts.accept(one, body)
     assert rig.database.trouble is None
     rig.prompts.accept(one, body)

@@ -79,7 +79,11 @@ def test_a_database_that_cannot_be_recovered_is_refused(tmp_path: Path) -> None:
     Database(file).close()
     db = sqlite3.connect(file)
     db.execute("DROP TABLE part")
-    db.execute("INSERT INTO session VALUES ('ses_1', NULL, '/d', 't', 5, ?)", (SESSION,))
+    db.execute(
+        "INSERT INTO session (id, directory, title, updated, json) "
+        "VALUES ('ses_1', '/d', 't', 5, ?)",
+        (SESSION,),
+    )
     db.execute(
         "INSERT INTO message (id, session, role, created, json) "
         "VALUES ('msg_1', 'ses_1', 'user', 5, '{}')"

@@ -1,0 +1,167 @@
+"""Serves the rows of one path: reads a request, asks the processor, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import falcon
+import msgspec
+from falcon import Request, Response
+from msgspec import Struct
+
+from bus.commands import Done, MessageGet, Prompt, TurnWait
+from bus.transport.requester import Requester
+from gateway.directory import directory_of
+from gateway.errors import BadRequest, answer_error
+from gateway.resources.answer import answer
+from gateway.resources.courier import Courier
+from gateway.resources.intake import BodyIntake
+from gateway.resources.query import flag, integer, shown
+from gateway.resources.route import Delivery, Given, Query, Route
+
+_WAIT_MS = 20_000
+# Longer than the wait, so that a turn still running is distinguished from a processor that hangs.
+_WAIT_DEADLINE_S = 25.0
+_STILL_RUNNING = b"null"
+
+
+class _Started(Struct):
+    messageID: str
+
+
+_STARTED = msgspec.json.Decoder(_Started)
+
+
+class Means(Struct, frozen=True):
+    """What every resource needs.
+
+    Attributes:
+        requester: asks the processor.
+        courier: takes long answers to their clients.
+        intake: takes bodies in.
+        default_directory: of requests that name none.
+    """
+
+    requester: Requester
+    courier: Courier
+    intake: BodyIntake
+    default_directory: str
+
+
+class Resource:
+    """One path. Falcon finds its methods as ``on_get`` and so on."""
+
+    def __init__(self, routes: Sequence[Route], means: Means) -> None:
+        for route in routes:
+            setattr(self, f"on_{route.method.lower()}", _Responder(route, means))
+
+
+class _Responder:
+    """Answers the requests of one row."""
+
+    def __init__(self, route: Route, means: Means) -> None:
+        self._route = route
+        self._means = means
+        self._decoder = None if route.body is None else msgspec.json.Decoder(route.body)
+
+    def __call__(self, req: Request, resp: Response, **path: str) -> None:
+        route = self._route
+        if route.refused is not None:
+            answer_error(resp, 501, route.refused)
+        elif route.fixed is not None:
+            answer(resp, route.fixed)
+        else:
+            self._ask(req, resp, path)
+
+    def _ask(self, req: Request, resp: Response, path: dict[str, str]) -> None:
+        delivery, means = self._route.delivery, self._means
+        with self._body(req) as body:
+            command = self._command(req, path, body)
+            is_long = delivery is Delivery.PIECES
+            done = means.courier.ask(command) if is_long else means.requester.call(command)
+            waits = None
+            if delivery is Delivery.TURN:
+                waits = _awaited(command, _STARTED.decode(done.body).messageID)
+            del body, command  # a prompt is not held while its turn runs
+        if delivery is Delivery.WHOLE:
+            answer(resp, done.body)
+        elif delivery is Delivery.NOTHING:
+            resp.status = falcon.HTTP_204
+        else:
+            done = done if waits is None else _end_of(waits, means.courier)
+            if done.cursor is not None:
+                _lead_to(req, resp, done.cursor)
+            means.courier.deliver(req, resp, done)
+
+    def _command(self, req: Request, path: dict[str, str], body: Any) -> Any:
+        route = self._route
+        assert route.command is not None
+        query = {query.name: _read(req, query) for query in route.query}
+        where = ""
+        if route.in_directory:
+            where = directory_of(req, self._means.default_directory)
+        return route.command(Given(where, path, query, body))
+
+    @contextmanager
+    def _body(self, req: Request) -> Iterator[Any]:
+        intake = self._means.intake
+        if self._decoder is None:
+            yield None
+        elif self._route.is_prompt:
+            with intake.prompt(req, self._decoder) as body:
+                yield body
+        else:
+            with intake.small(req, self._decoder, self._route.empty) as body:
+                yield body
+
+
+def _read(req: Request, query: Query) -> Any:
+    """Return the value of a parameter, None where it is absent.
+
+    Raises:
+        BadRequest: the value is not allowed.
+    """
+    given = req.get_param(query.name) or None
+    if query.required and given is None:
+        raise BadRequest(f"{query.name}: missing", "Query", query.name)
+    if query.kind == "integer":
+        return integer(req, query.name, query.low, query.high)
+    if query.kind == "flag":
+        return flag(req, query.name)
+    if given is not None and query.allowed and given not in query.allowed:
+        allowed = ", ".join(query.allowed)
+        raise BadRequest(
+            f"{query.name}: {shown(given)} is not allowed; allowed: {allowed}",
+            "Query",
+            query.name,
+        )
+    return given
+
+
+def _awaited(command: Any, message: str) -> TurnWait | MessageGet:
+    """Return what asks for the answer to a message that was taken."""
+    if isinstance(command, Prompt) and command.body.noReply:
+        return MessageGet(command.session, message)
+    return TurnWait(command.session, message, _WAIT_MS)
+
+
+def _end_of(waits: TurnWait | MessageGet, courier: Courier) -> Done:
+    """Wait until a turn is over, however long it takes; it goes on if the client leaves."""
+    if isinstance(waits, MessageGet):
+        return courier.ask(waits)
+    while (done := courier.wait(waits, _WAIT_DEADLINE_S)).body == _STILL_RUNNING:
+        continue
+    return done
+
+
+def _lead_to(req: Request, resp: Response, cursor: str) -> None:
+    """Say where the page before is, and let web pages read it."""
+    query = urlencode({**req.params, "before": cursor}, doseq=True)
+    resp.set_header("X-Next-Cursor", cursor)
+    # Without a host: what the client has written into Host may lead anywhere.
+    path = quote("/" + req.path.lstrip("/"))
+    resp.append_header("Link", f'<{path}?{query}>; rel="next"')
+    resp.set_header("Access-Control-Expose-Headers", "Link, X-Next-Cursor")

@@ -1,0 +1,104 @@
+"""A route of the session API: one row says how a request becomes a command, and what comes back.
+
+The router and `GET /doc` read the same rows, so no route exists without its documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from bus.commands import Command
+from gateway.resources.query import MAX_INTEGER
+
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+
+
+class Query(Struct, frozen=True):
+    """A parameter of the query.
+
+    Attributes:
+        name: as in the URL.
+        words: what the parameter does.
+        kind: what its value is.
+        low: the smallest integer allowed.
+        high: the largest integer allowed.
+        allowed: the only texts allowed; empty for any.
+        required: a request without the parameter is refused.
+    """
+
+    name: str
+    words: str
+    kind: Literal["text", "integer", "flag"] = "text"
+    low: int = 0
+    high: int = MAX_INTEGER
+    allowed: tuple[str, ...] = ()
+    required: bool = False
+
+
+class Given(Struct, frozen=True):
+    """What a request has brought, checked.
+
+    Attributes:
+        directory: the directory of the request; empty where the route needs none.
+        path: the words of the path that vary, by their names.
+        query: the parameters that `Route.query` lists; None where one is absent.
+        body: decoded; None where the route takes no body.
+    """
+
+    directory: str
+    path: Mapping[str, str]
+    query: Mapping[str, Any]
+    body: Any
+
+
+class Delivery(Enum):
+    """How the processor's answer goes to the client."""
+
+    WHOLE = "whole"
+    """The body of one answer."""
+    PIECES = "pieces"
+    """A body of any length, a piece at a time."""
+    TURN = "turn"
+    """The command queues a turn; the client gets the answer of that turn."""
+    NOTHING = "nothing"
+    """204."""
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """A row.
+
+    Attributes:
+        method: of the request.
+        path: with a ``{name}`` for each word that varies.
+        words: what the route does.
+        command: makes the command; None where `fixed` or `refused` is the answer.
+        fixed: JSON that is the answer to every request.
+        refused: why every request gets a 501, in words.
+        query: the parameters it knows.
+        body: the struct that decodes the body; None: the route takes no body.
+        empty: stands for an empty body; None: a body must not be empty.
+        is_prompt: ``--max-message`` bounds the body.
+        in_directory: the route is about the directory of the request.
+        answer: the type of the answer.
+        delivery: how the answer goes to the client.
+        refusals: statuses that this route has beside those of all routes.
+    """
+
+    method: Method
+    path: str
+    words: str
+    command: Callable[[Given], Command] | None = None
+    fixed: bytes | None = None
+    refused: str | None = None
+    query: Sequence[Query] = ()
+    body: Any = None
+    empty: Any = None
+    is_prompt: bool = False
+    in_directory: bool = False
+    answer: Any = dict[str, Any]
+    delivery: Delivery = Delivery.WHOLE
+    refusals: tuple[int, ...] = ()

@@ -1,0 +1,101 @@
+"""What clients ask for when they start: configuration, models, agents, paths, projects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bus.commands import Describe, Directories, Dispose, SessionsV2, What
+from gateway.resources.route import Given, Query, Route
+
+_OBJECT, _OBJECTS = dict[str, Any], list[dict[str, Any]]
+_CONFIGURED = "weir is configured by its flags when it starts"
+
+
+def _describe(what: What) -> Callable[[Given], Describe]:
+    return lambda given: Describe(what, given.directory)
+
+
+def _described(what: What, words: str, answer: Any, path: str | None = None) -> Route:
+    return Route(
+        method="GET",
+        path=path or f"/{what}",
+        words=words,
+        command=_describe(what),
+        in_directory=True,
+        answer=answer,
+    )
+
+
+def _v2_list(given: Given) -> SessionsV2:
+    query = given.query
+    return SessionsV2(
+        directory=query["directory"],
+        search=query["search"],
+        ascending=query["order"] == "asc",
+        cursor=query["cursor"],
+        limit=query["limit"] or 50,
+    )
+
+
+ROUTES: Sequence[Route] = (
+    _described("config", "The configuration.", _OBJECT),
+    _described("config", "The configuration.", _OBJECT, "/global/config"),
+    *(
+        Route(method="PATCH", path=path, words="Change the configuration.", refused=_CONFIGURED)
+        for path in ("/config", "/global/config")
+    ),
+    _described("config/providers", "The providers with their models.", _OBJECT),
+    _described("provider", "The providers, and which of them are connected.", _OBJECT),
+    _described("agent", "The agents that prompts may name.", _OBJECTS),
+    _described("command", "The commands that prompts may begin with.", _OBJECTS),
+    _described("path", "The folders of this server.", dict[str, str]),
+    _described("project", "The projects that have sessions.", _OBJECTS),
+    _described("project/current", "The project of the directory.", _OBJECT),
+    _described("vcs", "The git branch of the directory.", dict[str, str]),
+    Route(
+        method="GET",
+        path="/project/{project}/directories",
+        words="The folders of a project.",
+        command=lambda given: Directories(given.path["project"]),
+        answer=list[dict[str, str]],
+    ),
+    Route(
+        method="POST",
+        path="/instance/dispose",
+        words="Have the clients of a directory read everything again.",
+        command=lambda given: Dispose(given.directory),
+        in_directory=True,
+        answer=bool,
+    ),
+    Route(
+        method="POST",
+        path="/global/dispose",
+        words="Have all clients read everything again.",
+        command=lambda _: Dispose(),
+        answer=bool,
+    ),
+    _described("api/agent", "The agents, for v2 clients.", _OBJECT),
+    _described("api/command", "The commands, for v2 clients.", _OBJECT),
+    _described("api/location", "The directory and its project.", _OBJECT),
+    _described("api/model", "The models, for v2 clients.", _OBJECT),
+    _described("api/provider", "The providers, for v2 clients.", _OBJECT),
+    _described("api/session/active", "The sessions in which a turn runs.", _OBJECT),
+    _described("api/integration", "Integrations, of which weir has none.", _OBJECT),
+    _described("api/reference", "References, of which weir has none.", _OBJECT),
+    _described("api/skill", "Skills, of which weir has none.", _OBJECT),
+    Route(
+        method="GET",
+        path="/api/session",
+        words="List sessions, for v2 clients; the last changed first.",
+        command=_v2_list,
+        query=(
+            Query("directory", "Only sessions of this directory."),
+            Query("search", "Only sessions with this text in their title."),
+            Query("order", "``asc``: the first changed first.", allowed=("asc", "desc")),
+            Query("limit", "How many.", "integer", 1, 200),
+            Query("cursor", "``cursor.next`` of another page."),
+        ),
+        answer=_OBJECT,
+    ),
+)

@@ -1,0 +1,173 @@
+"""Commands that a prompt may begin with: ``/init``, and those of the project.
+
+A command of the project is a file ``.opencode/command/NAME.md`` (or ``commands/``) in the
+directory of the session: a template, behind lines of ``field: value`` between two ``---``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gevent
+from msgspec import UNSET, Struct, UnsetType
+
+from bus.bodies import ModelInput, PromptBody, SlashBody, TextInput
+from bus.commands import CommandFailed
+from processor.commands.confined import UnusablePath, read_in
+
+_FOLDERS = (".opencode/command", ".opencode/commands")
+_MOST_COMMANDS = 200
+_MOST_BYTES = 64 * 1024
+_PLACE = re.compile(r"\$(\d{1,2}|ARGUMENTS)")
+_RUNS = re.compile(r"!`[^`]+`")
+_FRONT = re.compile(r"---\r?\n(.*?)\r?\n---\r?\n?", re.DOTALL)
+
+_INIT = """\
+Write the file AGENTS.md for this project, or improve the file if it exists.
+
+AGENTS.md helps an agent that has never seen the project. It holds what such an agent would
+otherwise get wrong: how to build, test and lint; how to run a single test; how the folders are
+laid out; which conventions the code keeps. Read the README, the manifests, the configuration of
+tests and CI, and instructions that exist already, before you write. Write what you have verified,
+in short lines. Leave out what is obvious.
+
+$ARGUMENTS
+"""
+
+
+class SlashCommand(Struct, omit_defaults=True, kw_only=True):
+    """A command, as clients get it."""
+
+    name: str
+    template: str
+    hints: list[str]
+    description: str | UnsetType = UNSET
+    agent: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    source: str = "command"
+
+    @classmethod
+    def of(cls, name: str, template: str, **about: Any) -> SlashCommand:
+        """Return a command with the hints of its template."""
+        hints = sorted({match[0] for match in _PLACE.finditer(template)})
+        return cls(name=name, template=template, hints=hints, source="command", **about)
+
+
+def commands(directory: str) -> list[SlashCommand]:
+    """Return the commands of a directory; a command of the project stands before weir's own.
+
+    It reads files, so it runs in a thread.
+    """
+    init = SlashCommand.of("init", _INIT, description="write AGENTS.md for this project")
+    found = {init.name: init}
+    for folder in _FOLDERS:
+        for file in _files(Path(directory) / folder):
+            name = str(file.relative_to(Path(directory) / folder).with_suffix(""))
+            command = _read(directory, name, file)
+            if command is not None:
+                found[name] = command
+    return list(found.values())
+
+
+def in_thread(directory: str) -> list[SlashCommand]:
+    """Return the commands of a directory; other greenlets run meanwhile."""
+    found: list[SlashCommand] = gevent.get_hub().threadpool.apply(commands, (directory,))
+    return found
+
+
+def prompt_of(body: SlashBody, directory: str) -> PromptBody:
+    """Return the prompt that a command makes.
+
+    Raises:
+        CommandFailed: there is no such command, its template runs commands of the shell, or
+            `model` is not ``provider/model``.
+    """
+    known = {one.name: one for one in in_thread(directory)}
+    command = known.get(body.command)
+    if command is None:
+        message = f"command: {body.command!r} is unknown; allowed: {', '.join(known)}"
+        raise CommandFailed("invalid", message, field="command")
+    if _RUNS.search(command.template):
+        raise CommandFailed(
+            "invalid",
+            f"command: the template of {body.command!r} runs shell commands, which weir does not",
+            field="command",
+        )
+    return PromptBody(
+        parts=[TextInput(text=_filled(command.template, body.arguments)), *body.parts],
+        messageID=body.messageID,
+        model=_model(body.model or command.model or None),
+        agent=body.agent or command.agent or None,
+        variant=body.variant,
+    )
+
+
+def _filled(template: str, arguments: str) -> str:
+    """Return a template with its arguments; they follow the template that has no place for them.
+
+    The last numbered place takes all arguments that are left.
+    """
+    words = _words(arguments)
+    places = [int(match[1]) for match in _PLACE.finditer(template) if match[1].isdigit()]
+
+    def argument(match: re.Match[str]) -> str:
+        if match[1] == "ARGUMENTS":
+            return arguments
+        number = int(match[1])
+        taken = words[number - 1 :] if number == max(places) else words[number - 1 : number]
+        return " ".join(taken) if number else match[0]
+
+    filled = _PLACE.sub(argument, template)
+    if arguments.strip() and not _PLACE.search(template):
+        filled = f"{filled}\n\n{arguments}"
+    return filled.strip()
+
+
+def _words(arguments: str) -> list[str]:
+    try:
+        return shlex.split(arguments)
+    except ValueError:  # a quote that nothing closes
+        return arguments.split()
+
+
+def _model(name: str | None) -> ModelInput | None:
+    if name is None:
+        return None
+    provider, slash, model = name.partition("/")
+    if not (provider and slash and model):
+        message = f"model: {name!r} is not allowed; allowed is provider/model"
+        raise CommandFailed("invalid", message, field="model")
+    return ModelInput(provider, model)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    count = 0
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            if name.endswith(".md") and count < _MOST_COMMANDS:
+                count += 1
+                yield Path(place) / name
+
+
+def _read(directory: str, name: str, file: Path) -> SlashCommand | None:
+    """Return the command of a file; None for a file that cannot be read."""
+    data = read_in(directory, file.as_uri(), _MOST_BYTES)
+    if data is None or isinstance(data, UnusablePath):
+        return None
+    text = data.decode("utf-8", "replace")
+    front = _FRONT.match(text)
+    fields = {} if front is None else _fields(front[1])
+    template = text if front is None else text[front.end() :]
+    about = {key: fields[key] for key in ("description", "agent", "model") if fields.get(key)}
+    return SlashCommand.of(name, template.strip(), **about)
+
+
+def _fields(front: str) -> dict[str, str]:
+    pairs = (line.partition(":") for line in front.splitlines())
+    return {name.strip(): value.strip().strip("'\"") for name, colon, value in pairs if colon}

@@ -1,0 +1,188 @@
+"""Messages and parts that a person changes, removes or hides: jobs for `Database`.
+
+A session with `revert` set hides the message that `revert` names, or the parts of that message
+from one part on, and all later messages. Clients hide them on the screen, and the next prompt
+removes them from the store.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from msgspec import UNSET
+
+from bus.events.part import Part
+from bus.events.session import Session
+from processor.clock import not_before
+from processor.store import messages, removals, sessions
+from processor.store.messages import UnknownMessage
+from processor.store.removals import Gone
+
+
+class UnknownPart(UnknownMessage):
+    """There is no such part in the message."""
+
+    def __init__(self, part: str) -> None:
+        Exception.__init__(self, f"Part not found: {part}")
+
+
+class OtherType(Exception):
+    """A part cannot become a part of another type.
+
+    Attributes:
+        kind: the type of the part.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+def revert(db: sqlite3.Connection, session: str, message: str, part: str | None) -> Session:
+    """Hide a message, or a part of it, and all that is later; return the session.
+
+    Where no text and no tool call of the message stays visible, the prompt is hidden as well.
+
+    Raises:
+        UnknownSession: the session does not exist.
+        UnknownMessage: the session has no such message, or the message has no such part.
+    """
+    messages.info(db, session, message)
+    if part is not None:
+        _check_part(db, message, part)
+        if not _is_of_use(db, message, part):
+            part = None
+    if part is None:
+        message = _prompt_of(db, session, message)
+    state = {"messageID": message} | ({} if part is None else {"partID": part})
+    return sessions.update(db, session, lambda found: _set_revert(found, state))
+
+
+def unrevert(db: sqlite3.Connection, session: str) -> Session:
+    """Show what is hidden; return the session.
+
+    Raises:
+        UnknownSession: the session does not exist.
+    """
+    found = sessions.get(db, session)
+    if found.revert is UNSET:
+        return found
+    return sessions.update(db, session, lambda found: _set_revert(found, None))
+
+
+def remove_hidden(db: sqlite3.Connection, session: str, now_ms: int) -> list[Gone]:
+    """Remove what a revert has hidden, and have nothing hidden; return what is gone.
+
+    Raises:
+        UnknownSession: the session does not exist.
+    """
+    state = sessions.get(db, session).revert
+    if state is UNSET:
+        return []
+    message, part = state["messageID"], state.get("partID")
+    gone = _from_message_on(db, session, message, part is None)
+    if part is not None:
+        rows = db.execute(
+            "SELECT id FROM part WHERE message = ? AND id >= ? ORDER BY id", (message, part)
+        )
+        gone += [Gone(session, message, found) for (found,) in rows]
+    _remove(db, gone, now_ms)
+    sessions.update(db, session, lambda found: _set_revert(found, None))
+    return gone
+
+
+def remove(
+    db: sqlite3.Connection, session: str, message: str, part: str | None, now_ms: int
+) -> list[Gone]:
+    """Remove a message or one of its parts; return what is gone.
+
+    Raises:
+        UnknownMessage: the session has no such message, or the message has no such part.
+    """
+    messages.info(db, session, message)
+    if part is not None:
+        _check_part(db, message, part)
+    gone = [Gone(session, message, part)]
+    _remove(db, gone, now_ms)
+    return gone
+
+
+def replace_part(db: sqlite3.Connection, part: Part) -> None:
+    """Store a changed part of a message.
+
+    Raises:
+        UnknownMessage: the session has no such message, or the message has no such part.
+        OtherType: the part is of another type.
+    """
+    messages.info(db, part.sessionID, part.messageID)
+    kind = _check_part(db, part.messageID, part.id)
+    if kind != part.__struct_config__.tag:
+        raise OtherType(kind)
+    messages.put_part(db, part)
+
+
+def visible_before(db: sqlite3.Connection, session: str) -> tuple[int, str] | None:
+    """Return the place of the first message that is hidden as a whole; None if all are visible.
+
+    Raises:
+        UnknownSession: the session does not exist.
+    """
+    state = sessions.get(db, session).revert
+    if state is UNSET or state.get("partID"):
+        return None
+    row: tuple[int, str] | None = db.execute(
+        "SELECT created, id FROM message WHERE id = ? AND session = ?",
+        (state["messageID"], session),
+    ).fetchone()
+    return row
+
+
+def _set_revert(session: Session, state: dict[str, str] | None) -> None:
+    session.revert = UNSET if state is None else state
+    session.time.updated = not_before(session.time.updated)
+
+
+def _check_part(db: sqlite3.Connection, message: str, part: str) -> str:
+    """Return the type of a part."""
+    found = db.execute("SELECT type FROM part WHERE id = ? AND message = ?", (part, message))
+    if (row := found.fetchone()) is None:
+        raise UnknownPart(part)
+    return str(row[0])
+
+
+def _is_of_use(db: sqlite3.Connection, message: str, part: str) -> bool:
+    """Tell whether a text or a tool call of a message comes before a part."""
+    found = db.execute(
+        "SELECT 1 FROM part WHERE message = ? AND id < ? AND type IN ('text', 'tool') LIMIT 1",
+        (message, part),
+    )
+    return found.fetchone() is not None
+
+
+def _prompt_of(db: sqlite3.Connection, session: str, message: str) -> str:
+    """Return the last prompt at or before a message; the message itself where there is none."""
+    row = db.execute(
+        "SELECT id FROM message WHERE session = ? AND role = 'user' AND (created, id) <= "
+        "(SELECT created, id FROM message WHERE id = ?) ORDER BY created DESC, id DESC LIMIT 1",
+        (session, message),
+    ).fetchone()
+    return message if row is None else str(row[0])
+
+
+def _from_message_on(
+    db: sqlite3.Connection, session: str, message: str, itself: bool
+) -> list[Gone]:
+    rows = db.execute(
+        f"SELECT id FROM message WHERE session = ? AND (created, id) {'>=' if itself else '>'} "
+        "(SELECT created, id FROM message WHERE id = ?) ORDER BY created, id",
+        (session, message),
+    )
+    return [Gone(session, found) for (found,) in rows]
+
+
+def _remove(db: sqlite3.Connection, gone: list[Gone], now_ms: int) -> None:
+    whole = [(one.message,) for one in gone if one.part is None]
+    parts = [(one.part,) for one in gone if one.part is not None]
+    db.executemany("DELETE FROM message WHERE id = ?", whole)
+    db.executemany("DELETE FROM part WHERE id = ?", parts)
+    removals.note_parts(db, gone, now_ms)

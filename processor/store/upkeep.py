@@ -1,0 +1,73 @@
+"""Work that nobody waits for, a slice at a time: jobs for `Database`.
+
+1. Rows of removed sessions go (`purge`).
+2. Parts that an older weir has stored become searchable (`index`).
+3. Pages that hold nothing go back to the disk (`shrink`).
+
+Each job takes some milliseconds, and returns whether there is more to do.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from processor.store.sessions import REMOVED, SMALL_BYTES, SMALL_PARTS
+
+Chore = Callable[[sqlite3.Connection], bool]
+
+_INDEX_PARTS = 200
+_SHRINK_PAGES = 500
+_LEAST_FREE_PAGES = 64
+
+
+def purge(db: sqlite3.Connection) -> bool:
+    """Delete some rows of a removed session."""
+    row = db.execute(
+        "SELECT id FROM session s WHERE hidden = ? AND NOT EXISTS "
+        "(SELECT 1 FROM session WHERE parent = s.id) LIMIT 1",
+        (REMOVED,),
+    ).fetchone()
+    if row is None:
+        return False
+    (session,) = row
+    left, parts = SMALL_BYTES, []
+    rows = db.execute(
+        "SELECT p.rowid, length(p.json) FROM message m JOIN part p ON p.message = m.id "
+        "WHERE m.session = ? LIMIT ?",
+        (session, SMALL_PARTS),
+    )
+    for part, size in rows:
+        parts.append((part,))
+        left -= size
+        if left <= 0:
+            break
+    db.executemany("DELETE FROM part WHERE rowid = ?", parts)
+    if not parts:
+        db.execute("DELETE FROM session WHERE id = ?", (session,))
+    return True
+
+
+def index(db: sqlite3.Connection) -> bool:
+    """Make some older parts searchable, the newest first."""
+    (upto,) = db.execute("SELECT upto FROM unsearched").fetchone()
+    if not upto:
+        return False
+    rows = db.execute(
+        "SELECT number, text FROM part_text WHERE number <= ? ORDER BY number DESC LIMIT ?",
+        (upto, _INDEX_PARTS),
+    ).fetchall()
+    db.executemany("INSERT INTO search (rowid, text) VALUES (?, ?)", rows)
+    rest = rows[-1][0] - 1 if len(rows) == _INDEX_PARTS else 0
+    db.execute("UPDATE unsearched SET upto = ?", (rest,))
+    return True
+
+
+def shrink(db: sqlite3.Connection) -> bool:
+    """Give some pages that hold nothing back to the disk."""
+    (free,) = db.execute("PRAGMA freelist_count").fetchone()
+    if free < _LEAST_FREE_PAGES:
+        return False
+    db.execute(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})").fetchall()
+    (left,) = db.execute("PRAGMA freelist_count").fetchone()
+    return bool(left < free)
