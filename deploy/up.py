@@ -38,6 +38,7 @@ from gateway.workers.listener import listen
 from processor.native.bounds import BOUND_FLAGS
 from processor.settings import FLAGS as PROCESSOR_FLAGS
 from processor.settings import from_flags
+from processor.tools.settings import TOOL_FLAGS
 
 # The gateway's master gives its workers another second, and rounds up.
 _AFTER_DRAIN_S = 2.5
@@ -78,7 +79,8 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
         HelpAsked: ``--help`` was given.
     """
     state = Flag("state", _STATE.kind, _default_state(environ), _STATE_HELP)
-    services = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS, *BOUND_FLAGS)
+    bounds = (*BOUND_FLAGS, *TOOL_FLAGS)
+    services = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS, *bounds)
     values = flags.read(argv, environ, (AGENT, *services, *LIMIT_FLAGS, LOG_LEVEL))
     values["agent_name"] = BUILT_IN if values["agent"] else None
     if values["state"] is None:

@@ -30,6 +30,7 @@ from bus.transport.endpoints import Endpoints, InvalidEndpoint
 from bus.transport.secret import BUS_SECRET, check_secret
 from processor.native.bounds import BOUND_FLAGS, Bounds, bounds
 from processor.proxies import ProviderProxy, proxy_for
+from processor.tools.settings import TOOL_FLAGS, ToolSettings, tool_settings
 from processor.upstream.settings import UpstreamSettings
 
 _MIB = 1024 * 1024
@@ -73,6 +74,7 @@ class ProcessorSettings(Struct, frozen=True):
         home: the user's home, which clients ask for; ``/`` where there is none.
         agent: the name of an agent that answers from outside, in place of a model.
         bus_secret: of a bus over TCP.
+        tools: what the tools of the model may use.
     """
 
     bus: Endpoints
@@ -85,6 +87,7 @@ class ProcessorSettings(Struct, frozen=True):
     home: str = "/"
     agent: str | None = None
     bus_secret: str | None = None
+    tools: ToolSettings = ToolSettings()
 
 
 def _bus(value: str) -> Endpoints:
@@ -175,6 +178,7 @@ FLAGS: Sequence[Flag] = (
         "the agent that answers prompts and connects from outside; prompts wait for it",
     ),
     *BOUND_FLAGS,
+    *TOOL_FLAGS,
     Flag("log-level", one_of("debug", "info", "warning", "error"), "info", "what is logged"),
 )
 
@@ -209,6 +213,7 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> ProcessorSett
         as_text(str(home_folder(environ) or "/")),
         values["agent_name"],
         values["bus_secret"],
+        tool_settings(values, environ),
     )
 
 

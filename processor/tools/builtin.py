@@ -1,0 +1,73 @@
+"""All tools of weir itself, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from msgspec.structs import replace
+
+from processor.tools.bash import Bash
+from processor.tools.command import Programs
+from processor.tools.place import Places
+from processor.tools.read import Read
+from processor.tools.settings import ToolSettings
+from processor.tools.spool import Spool, cut
+from processor.tools.threads import Threads
+from processor.tools.tool import Aborted, Call, Outcome, Run, Tool
+
+_OWN_BOUNDS = frozenset(["bash", "read"])
+"""These cut their output themselves."""
+
+
+def builtin_tools(settings: ToolSettings, spool: Spool, threads: Threads) -> dict[str, Tool]:
+    """Return the tools by their names.
+
+    Args:
+        settings: of the tools.
+        spool: keeps long output.
+        threads: where files are worked on.
+    """
+    programs, places = Programs(settings), Places(threads)
+    tools = [
+        Bash(programs, places, spool).tool(),
+        Read(threads, places, spool).tool(),
+    ]
+    return {tool.name: bounded(tool, spool) for tool in tools}
+
+
+def bounded(tool: Tool, spool: Spool) -> Tool:
+    """Return a tool that ends when its call is aborted, and whose output fits a part."""
+
+    def run(arguments: Any, call: Call) -> Outcome:
+        outcome = _until_aborted(tool.run, arguments, call)
+        if tool.name in _OWN_BOUNDS:
+            return outcome
+        output, said = cut(outcome.output, spool, call.session)
+        return replace(outcome, output=output, metadata={**said, **outcome.metadata})
+
+    return replace(tool, run=run)
+
+
+def _until_aborted(run: Run, arguments: Any, call: Call) -> Outcome:
+    """Run a tool in a greenlet of its own, which an abort ends wherever it waits."""
+    worker = gevent.spawn(_caught, run, arguments, call)
+    try:
+        gevent.wait((worker, call.aborted), count=1)
+    finally:
+        worker.kill()
+    found = worker.value
+    if isinstance(found, Outcome):
+        return found
+    raise found if isinstance(found, Exception) else Aborted()
+
+
+def _caught(
+    run: Callable[[Any, Call], Outcome], arguments: Any, call: Call
+) -> Outcome | Exception:
+    # gevent prints what a greenlet raises, so that is handed over as a value.
+    try:
+        return run(arguments, call)
+    except Exception as error:
+        return error

@@ -1,0 +1,156 @@
+"""Runs the programs of tools: commands of `bash`, and searches, each in a process of its own.
+
+Both programs read a request from stdin (a line of JSON), end when stdin ends, and write lines of
+JSON. So a tool that is ended, also by a kill of the processor, leaves no process behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Any
+
+import gevent
+import msgspec
+from gevent import subprocess
+from gevent.lock import BoundedSemaphore
+from msgspec import Struct
+
+from processor.tools.descendants import marked, send, send_to_group
+from processor.tools.settings import ToolSettings
+from processor.tools.tool import ToolFailed
+
+STOP_S = 5.0
+"""How long a program may take to end, before it is killed with all that it has started."""
+_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_MARK = "WEIR_TOOL_PROCESS"
+
+
+class CommandEnd(Struct):
+    """What became of a command.
+
+    Attributes:
+        end: why: ``exit``, ``timeout`` or ``abort``.
+        exit: its status; None if it was ended by a signal.
+        signal: number of that signal.
+        left: processes that it had left running, and that were ended.
+        stuck: processes that could not be ended.
+        head: all of its output; of output past `clip.MOST_BYTES`, the beginning.
+        tail: the end of such output.
+        shown: the last running snapshot.
+        total: bytes that it has printed.
+        kept: bytes of these that are in the spool file.
+        error: why not all of them are.
+    """
+
+    end: str
+    exit: int | None
+    signal: int | None
+    left: int
+    stuck: int
+    head: str
+    tail: str
+    shown: str
+    total: int
+    kept: int
+    error: str | None
+
+
+class Programs:
+    """Runs a bounded number of programs at once; further ones wait."""
+
+    def __init__(self, settings: ToolSettings) -> None:
+        self._environment = settings.environment
+        self._free = BoundedSemaphore(settings.processes)
+        self._count = 0
+
+    def run_command(self, request: Mapping[str, Any], show: Callable[[str], None]) -> CommandEnd:
+        """Run a command to its end.
+
+        Args:
+            request: as `processor.tools.runner` takes it, without ``environment``.
+            show: called with each running snapshot.
+
+        Raises:
+            ToolFailed: the command cannot be started, or its runner was killed.
+        """
+        self._count += 1
+        mark = f"{os.getpid()}-{self._count}"
+        leader = 0
+        with self._free:
+            process = self._start("runner.py", {**request, "environment": {_MARK: mark}})
+            try:
+                for line in _lines(process):
+                    if "output" in line:
+                        show(line["output"])
+                    elif "pid" in line:
+                        leader = line["pid"]
+                    elif "failed" in line:
+                        raise ToolFailed(f"The command cannot be started: {line['failed']}")
+                    else:
+                        return msgspec.convert(line, CommandEnd)
+                raise ToolFailed("The process that ran the command was killed, with the command.")
+            finally:
+                if _ended(process) != 0:
+                    # The runner was killed before it could end the command.
+                    if leader:
+                        send_to_group(signal.SIGKILL, leader)
+                    send(signal.SIGKILL, marked(f"{_MARK}={mark}"))
+
+    def search(self, request: Mapping[str, Any]) -> Generator[dict[str, Any], None, None]:
+        """Yield what a search finds; to close the generator ends the search.
+
+        Args:
+            request: as `processor.tools.worker` takes it.
+        """
+        with self._free:
+            process = self._start("worker.py", request)
+            try:
+                yield from _lines(process)
+            finally:
+                _ended(process)
+
+    def _start(self, program: str, request: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            # Neither the folder nor the environment of a session has a say in what it imports.
+            [sys.executable, "-I", "-S", os.path.join(_FOLDER, program)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=self._environment,
+            start_new_session=True,
+            cwd="/",
+        )
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(msgspec.json.encode(request) + b"\n")
+            process.stdin.flush()
+        return process
+
+
+def _lines(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        yield msgspec.json.decode(line)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """End a program, and return its exit status."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    try:
+        with gevent.Timeout(STOP_S):
+            # What it still writes must not keep it from ending.
+            while process.stdout.read(65536):
+                pass
+            process.wait()
+    except gevent.Timeout:
+        process.kill()
+        process.wait()
+    finally:
+        process.stdout.close()
+    return process.returncode

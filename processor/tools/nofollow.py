@@ -1,0 +1,99 @@
+"""Opens a path in which no component is a symbolic link: what was checked is what is opened.
+
+A path is checked once its links are resolved. A link that is put in its place afterwards fails
+here, since each folder of the path is opened by its name in the folder before it.
+
+It imports the standard library alone: programs that run without weir's packages use it too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+
+# Linux opens a folder for its name alone, so a folder that may not be listed can be passed.
+_SEARCH = getattr(os, "O_PATH", os.O_RDONLY)
+_FOLDER = _SEARCH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class NotARegularFile(OSError):
+    """A device, a pipe, a socket or a folder stands where a file is wanted."""
+
+
+def open_folder(real: str, make: bool = False) -> int:
+    """Return a descriptor of a folder, through which its files can be named.
+
+    Args:
+        real: an absolute path without links, ``.`` and ``..``.
+        make: whether folders that are missing are made.
+
+    Raises:
+        OSError: a component is missing, is a link, or is not a folder.
+    """
+    folder = os.open("/", _FOLDER)
+    for name in filter(None, real.split("/")):
+        try:
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=folder)
+            inner = os.open(name, _FOLDER, dir_fd=folder)
+        finally:
+            os.close(folder)
+        folder = inner
+    return folder
+
+
+@contextlib.contextmanager
+def folder_of(real: str, make: bool = False) -> Iterator[tuple[int, str]]:
+    """Yield a descriptor of the folder in which `real` lies, and the last component of `real`."""
+    parent, _, name = real.rstrip("/").rpartition("/")
+    folder = open_folder(parent, make)
+    try:
+        yield folder, name or "."
+    finally:
+        os.close(folder)
+
+
+def open_file(real: str) -> int:
+    """Return a descriptor of a regular file, to read from.
+
+    A device is not opened at all: opening alone may have an effect. A pipe is not waited for.
+
+    Raises:
+        NotARegularFile: it is something else.
+        OSError: it cannot be opened, or a component of the path is a link.
+    """
+    with folder_of(real) as (folder, name):
+        refuse_odd(os.stat(name, dir_fd=folder, follow_symlinks=False), real)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        number = os.open(name, flags, dir_fd=folder)
+    try:
+        refuse_odd(os.fstat(number), real)
+    except OSError:
+        os.close(number)
+        raise
+    return number
+
+
+def refuse_odd(found: os.stat_result, real: str) -> None:
+    """Refuse what is not a regular file.
+
+    Raises:
+        NotARegularFile: the message says what it is.
+    """
+    if not stat.S_ISREG(found.st_mode):
+        raise NotARegularFile(f"{real} is {_kind(found.st_mode)}, not a regular file")
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        stat.S_IFDIR: "a folder",
+        stat.S_IFLNK: "a symbolic link that was made in this moment",
+        stat.S_IFIFO: "a pipe (FIFO)",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "of an unknown kind")

@@ -1,0 +1,99 @@
+"""Where a path leads that a model names, and whether that is in the session's directory.
+
+A path is resolved before it is looked at, links and ``..`` first. The tools then use the resolved
+path, by `processor.tools.nofollow`: a link that is made after the check leads nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from processor.tools.threads import Threads
+from processor.tools.tool import Call, Need, ToolFailed
+
+
+class Place(Struct, frozen=True):
+    """A path that a model has named.
+
+    Attributes:
+        real: absolute, without links.
+        name: relative to the session's directory, for people and for rules.
+        is_inside: whether it lies in the session's directory.
+        is_folder: whether a folder is there.
+        exists: whether anything is there.
+    """
+
+    real: str
+    name: str
+    is_inside: bool
+    is_folder: bool
+    exists: bool
+
+
+class Places:
+    """Resolves the paths of calls, and asks for permission where they lead outside.
+
+    Args:
+        threads: where file systems are asked.
+    """
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+
+    def find(self, call: Call, path: str, field: str, free: Sequence[str] = ()) -> Place:
+        """Return where a path leads, once the call may go there.
+
+        Args:
+            call: the running call.
+            path: absolute, or relative to the session's directory.
+            field: the argument that `path` comes from.
+            free: folders outside that need no permission.
+
+        Raises:
+            ToolFailed: the path cannot be used.
+            Refused: it leads outside, and that is not allowed.
+        """
+        if not path:
+            raise ToolFailed(f"{field}: is empty; give a path")
+        try:
+            place = self.look(call, path)
+        except (OSError, ValueError) as error:
+            raise ToolFailed(f"{field}: {path!r} cannot be used: {error}") from None
+        if not place.is_inside and not any(_is_in(place.real, folder) for folder in free):
+            call.need(outside(place))
+        return place
+
+    def look(self, call: Call, path: str) -> Place:
+        """Return where a path leads, without permission to go there.
+
+        Raises:
+            OSError, ValueError: the path cannot be used.
+        """
+        return self._threads.run(_place, call.directory, path)
+
+
+def outside(place: Place) -> Need:
+    """Return the need to go to a place outside the session's directory."""
+    parent = place.real if place.is_folder else os.path.dirname(place.real)
+    pattern = os.path.join(parent, "*")
+    metadata = {"filepath": place.real, "parentDir": parent}
+    return Need("external_directory", [pattern], [pattern], metadata)
+
+
+def _place(directory: str, path: str) -> Place:
+    root = os.path.realpath(directory)
+    real = os.path.realpath(os.path.join(root, path))
+    return Place(
+        real,
+        os.path.relpath(real, root),
+        _is_in(real, root),
+        os.path.isdir(real),
+        os.path.lexists(real),
+    )
+
+
+def _is_in(real: str, root: str) -> bool:
+    return os.path.commonpath([root, real]) == root

@@ -1,0 +1,277 @@
+"""A program that runs one command, keeps its output, and ends all that the command has started.
+
+Rules:
+
+1. The first line of stdin is the request (JSON). The end of stdin, which also comes when the
+   processor is killed, ends the command.
+2. Each line of stdout is a JSON object: ``{"pid": …}`` at the start, ``{"output": …}`` at most ten
+   times a second while the command runs, and one with ``end`` at last (`processor.tools.command`).
+3. The command is the leader of a session of its own, its stdin is empty, and its stdout and
+   stderr are one pipe. A command that prints faster than this program writes to disk waits.
+4. Output past `MOST_BYTES` goes to a spool file. This program holds the two ends only.
+5. When the command ends, or has to, everything it has started gets SIGTERM and, `GRACE_S` later,
+   SIGKILL. Processes that daemonise are found too (`processor.tools.descendants`).
+
+It imports the standard library alone, and starts in some 50 ms.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+if __name__ == "__main__":
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+from processor.tools import clip
+from processor.tools.descendants import adopt_orphans, descendants, send, send_to_group
+from processor.tools.nofollow import open_folder
+
+CONTROL = 0
+READ_BYTES = 64 * 1024
+SNAPSHOT_S = 0.1
+POLL_S = 0.01
+NATURAL_S = 0.05
+"""For what ends by itself along with the command."""
+GRACE_S = 0.4
+LAST_S = 3.0
+"""How long it is tried to end what is left; a process of another user cannot be ended."""
+
+
+class Output:
+    """What a command has printed.
+
+    Args:
+        spool: path of the file for long output.
+        most: bytes that the file may have.
+    """
+
+    def __init__(self, spool: str, most: int) -> None:
+        self._spool, self._most = spool, most
+        self._head, self._tail = bytearray(), bytearray()
+        self._file: int | None = None
+        self.total = self.kept = 0
+        self.error: str | None = None
+        self.is_unshown = False
+
+    def add(self, data: bytes) -> None:
+        """Take a piece."""
+        self.total += len(data)
+        self.is_unshown = True
+        self._tail += data
+        if len(self._tail) > 2 * clip.TAIL_BYTES:
+            del self._tail[: -clip.TAIL_BYTES]
+        if self.total > clip.MOST_BYTES:
+            self._keep(data)
+        self._head += data[: clip.MOST_BYTES - len(self._head)]
+
+    def shown(self) -> str:
+        """Return a running snapshot."""
+        self.is_unshown = False
+        return clip.shown(bytes(self._tail))
+
+    def result(self) -> dict[str, Any]:
+        """Return what is in the last line."""
+        is_cut = self.total > clip.MOST_BYTES
+        head, tail = bytes(self._head), bytes(self._tail)
+        return {
+            "head": clip.beginning(head) if is_cut else clip.text_of(head),
+            "tail": clip.ending(tail) if is_cut else "",
+            "shown": self.shown(),
+            "total": self.total,
+            "kept": self.kept,
+            "error": self.error,
+        }
+
+    def _keep(self, data: bytes) -> None:
+        if self.error is not None:
+            return
+        try:
+            if self._file is None:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                self._file = os.open(self._spool, flags, 0o600)
+                data = bytes(self._head) + data
+            rest = memoryview(data)[: self._most - self.kept]
+            while rest:
+                written = os.write(self._file, rest)
+                self.kept += written
+                rest = rest[written:]
+        except OSError as error:
+            self.error = error.strerror or str(error)
+
+
+class Run:
+    """One command, from its start until nothing of it is left."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._output = Output(request["spool"], request["most"])
+        self._until = time.monotonic() + request["timeout_s"]
+        self._status: int | None = None
+        self._wake = _wake_on_signals()
+        self._stop = False
+        self._is_read = False
+        self._pipe, theirs = os.pipe()
+        os.set_blocking(self._pipe, False)
+        os.fchdir(open_folder(request["directory"]))
+        # The object is kept: as it goes, it would wait for its process in place of `_reap`.
+        self._process = subprocess.Popen(
+            request["argv"],
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            env={**os.environ, "PWD": request["directory"]} | request["environment"],
+        )
+        self._main = self._process.pid
+        os.close(theirs)
+        self._poll = select.poll()
+        for number in (CONTROL, self._pipe, self._wake):
+            self._poll.register(number, select.POLLIN)
+
+    def follow(self) -> None:
+        """Run the command to its end, and write the last line."""
+        _say({"pid": self._main})
+        ended = self._until_end()
+        left = self._end_rest()
+        self._drain()
+        status = self._status
+        _say(
+            {
+                "end": ended,
+                "exit": None if status is None or status < 0 else status,
+                "signal": None if status is None or status >= 0 else -status,
+                "left": left,
+                "stuck": len(descendants(os.getpid())),
+                **self._output.result(),
+            }
+        )
+
+    def _until_end(self) -> str:
+        """Return once the command has ended or must end, and why."""
+        next_shown = 0.0
+        while self._status is None:
+            now = time.monotonic()
+            if now >= self._until:
+                return "timeout"
+            if self._output.is_unshown and now >= next_shown:
+                _say({"output": self._output.shown()})
+                next_shown = now + SNAPSHOT_S
+            wait_until = min(self._until, next_shown) if self._output.is_unshown else self._until
+            self._wait(wait_until)
+            if self._stop:
+                return "abort"
+        return "exit"
+
+    def _wait(self, until: float) -> None:
+        """Wait until something happens, and take it in."""
+        wait_ms = max(0.0, until - time.monotonic()) * 1000
+        for number, _ in self._poll.poll(wait_ms):
+            if number == self._pipe:
+                self._read()
+            elif number == self._wake:
+                if set(os.read(self._wake, READ_BYTES)) - {signal.SIGCHLD}:
+                    self._stop = True
+                self._reap()
+            elif not os.read(CONTROL, READ_BYTES):
+                self._poll.unregister(CONTROL)
+                self._stop = True
+
+    def _read(self) -> bool:
+        """Read a piece of output, and tell whether there was one."""
+        try:
+            data = os.read(self._pipe, READ_BYTES)
+        except BlockingIOError:
+            return False
+        if not data and not self._is_read:
+            self._is_read = True
+            self._poll.unregister(self._pipe)
+        self._output.add(data)
+        return bool(data)
+
+    def _drain(self) -> None:
+        """Read what is left; a process of others that holds the pipe may write to it for ever."""
+        until = time.monotonic() + LAST_S
+        while time.monotonic() < until and self._read():
+            pass
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                if pid == self._main:
+                    self._status = os.waitstatus_to_exitcode(status)
+
+    def _end_rest(self) -> int:
+        """End all that is left of the command, and return how many processes it had left."""
+        if self._status is not None:
+            self._wait_for_rest(NATURAL_S)
+        had = len(descendants(os.getpid())) if self._status is not None else 0
+        self._send(signal.SIGTERM)
+        self._wait_for_rest(GRACE_S)
+        until = time.monotonic() + LAST_S
+        while self._has_rest() and time.monotonic() < until:
+            # A process that forks all the time cannot do so while it is stopped.
+            self._send(signal.SIGSTOP)
+            self._send(signal.SIGKILL)
+            self._wait_for_rest(POLL_S)
+        return had
+
+    def _has_rest(self) -> bool:
+        self._reap()
+        return self._status is None or bool(descendants(os.getpid()))
+
+    def _wait_for_rest(self, most_s: float) -> None:
+        """Wait until nothing is left, and read on: a process may end only once it is read."""
+        until = time.monotonic() + most_s
+        while self._has_rest() and time.monotonic() < until:
+            self._wait(min(until, time.monotonic() + POLL_S))
+
+    def _send(self, number: signal.Signals) -> None:
+        send(number, descendants(os.getpid()))
+        if self._status is None:
+            send_to_group(number, self._main)  # where there is no /proc
+
+
+def _wake_on_signals() -> int:
+    """Return a pipe that gets the number of each signal."""
+    wake, theirs = os.pipe()
+    for number in (wake, theirs):
+        os.set_blocking(number, False)
+    signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
+    for name in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(name, lambda _number, _frame: None)
+    return wake
+
+
+def _say(line: dict[str, Any]) -> None:
+    """Write a line; a processor that is gone cannot read it, and the end of stdin follows."""
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+
+def main() -> None:
+    """Run the command of the request."""
+    adopt_orphans()
+    request = json.loads(sys.stdin.buffer.readline() or b"null")
+    if request is None:
+        return
+    try:
+        run = Run(request)
+    except OSError as error:
+        _say({"failed": f"{error.strerror}: {error.filename or request['directory']}"})
+        return
+    run.follow()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""What the tools of the model engine may use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct, field
+
+from bus.process.flags import Flag, whole
+
+_MIB = 1024 * 1024
+_OURS = ("WEIR_", "OPENCODE_SERVER_")
+# These were set for weir's own process, and hold for no other.
+_OF_THIS_PROCESS = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID")
+
+
+class ToolSettings(Struct, frozen=True):
+    """The settings of all tools.
+
+    Attributes:
+        environment: of the commands that `bash` runs, without weir's secrets.
+        processes: commands and searches that run at once, in all sessions.
+        spool_quota: bytes of all spool files together.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    processes: int = 32
+    spool_quota: int = 2048 * _MIB
+
+
+_DEFAULT = ToolSettings()
+TOOL_PROCESSES = Flag(
+    "tool-processes",
+    whole(1, 1000),
+    _DEFAULT.processes,
+    "commands and searches of tools that run at once; further ones wait",
+)
+SPOOL_QUOTA = Flag(
+    "spool-quota",
+    whole(1, 1024 * 1024),
+    _DEFAULT.spool_quota // _MIB,
+    "MiB of tool output kept on disk in whole; past it, the oldest output is removed",
+)
+TOOL_FLAGS = (TOOL_PROCESSES, SPOOL_QUOTA)
+
+
+def tool_settings(values: Mapping[str, Any], environ: Mapping[str, str]) -> ToolSettings:
+    """Return the tools' settings among the values of all flags.
+
+    Args:
+        values: of all flags, by `Flag.key`.
+        environ: of this process.
+    """
+    return ToolSettings(
+        environment=without_secrets(environ),
+        processes=values[TOOL_PROCESSES.key],
+        spool_quota=values[SPOOL_QUOTA.key] * _MIB,
+    )
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment for the commands of a model: without weir's keys and passwords."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(_OURS) and name not in _OF_THIS_PROCESS
+    }

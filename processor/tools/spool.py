@@ -1,0 +1,176 @@
+"""The spool: what tools have put out in whole, on disk, while a part holds its two ends.
+
+Rules:
+
+1. One folder a session, and one file an output, named by its id (``tool_…``). Ids sort by age.
+2. The files of all sessions have a quota. Past it the oldest are removed, whatever their session.
+3. A session that is deleted takes its folder with it.
+4. What is read back is checked: an id that is not one of the spool's own names no file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from processor.tools import clip
+from processor.tools.nofollow import open_file
+from processor.tools.threads import Threads
+
+FOLDER = "spool"
+MOST_FILE_BYTES = 512 * 1024 * 1024
+_PIECE = 1024 * 1024
+_ID = re.compile(r"tool_[0-9a-f]{16}_[0-9a-f]{12}")
+_SESSION = re.compile(r"[A-Za-z0-9_-]{1,200}")
+
+
+class SpoolFile(Struct, frozen=True):
+    """A file that is written now.
+
+    Attributes:
+        id: of the output.
+        path: of the file, which does not exist yet.
+        most: bytes that it may have.
+    """
+
+    id: str
+    path: str
+    most: int
+
+
+class Spool:
+    """The files below one folder.
+
+    Args:
+        state: the folder of the processor's state.
+        quota: bytes of all files.
+        threads: where files are worked on.
+    """
+
+    def __init__(self, state: Path, quota: int, threads: Threads) -> None:
+        self._root = Path(os.path.realpath(state)) / FOLDER
+        self._quota = quota
+        self._threads = threads
+        self._written: dict[str, int] = {}
+        """The files that are written now, with the room that each has."""
+
+    @contextlib.contextmanager
+    def file(self, session: str) -> Iterator[SpoolFile]:
+        """Make room for a file, which the block may write.
+
+        Files that are written at the same time share the quota, so the more there are, the
+        shorter is each.
+
+        Raises:
+            OSError: the folder cannot be made.
+        """
+        made = f"tool_{time.time_ns():016x}_{secrets.token_hex(6)}"
+        most = min(MOST_FILE_BYTES, (self._quota - sum(self._written.values())) // 2)
+        self._written[made] = most
+        try:
+            yield SpoolFile(made, self._threads.run(self._prepare, session, made), most)
+        finally:
+            del self._written[made]
+
+    def keep(self, session: str, text: str) -> SpoolFile:
+        """Write a text to a new file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with self.file(session) as file:
+            self._threads.run(_write, file, text)
+        return file
+
+    def open(self, session: str, output: str) -> int | None:
+        """Return a descriptor of a file to read from; None if there is no such file.
+
+        The session is part of the name, so a session gives out its own output only. It blocks:
+        call it in a thread.
+        """
+        if not _ID.fullmatch(output) or not _SESSION.fullmatch(session):
+            return None
+        try:
+            return open_file(f"{self._root}/{session}/{output}")
+        except OSError:
+            return None
+
+    def remove(self, session: str) -> None:
+        """Remove what a session has."""
+        if _SESSION.fullmatch(session):
+            self._threads.run(shutil.rmtree, self._root / session, True)
+
+    def folder(self, session: str) -> str:
+        """Return the folder of a session's files."""
+        return str(self._root / session)
+
+    def _prepare(self, session: str, made: str) -> str:
+        if not _SESSION.fullmatch(session):
+            raise OSError(f"{session!r} cannot name a folder")
+        folder = self._root / session
+        for path in (self._root, folder):
+            path.mkdir(mode=0o700, exist_ok=True)
+        self._trim()
+        return str(folder / made)
+
+    def _trim(self) -> None:
+        """Remove the oldest files until those that are written now have their room."""
+        written = dict(self._written)
+        files = [file for file in sorted(self._files()) if file[0] not in written]
+        excess = sum(size for *_, size in files) + sum(written.values()) - self._quota
+        for _, path, size in files:
+            if excess <= 0:
+                return
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+                excess -= size
+
+    def _files(self) -> Iterator[tuple[str, str, int]]:
+        """Yield the name, path and size of each file."""
+        for folder in os.scandir(self._root):
+            with contextlib.suppress(OSError):
+                for file in os.scandir(folder):
+                    yield file.name, file.path, file.stat(follow_symlinks=False).st_size
+
+
+def _write(to: SpoolFile, text: str) -> None:
+    with open(os.open(to.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        for start in range(0, len(text), _PIECE):
+            piece = text[start : start + _PIECE].encode(errors="replace")
+            file.write(piece[: max(0, to.most - file.tell())])
+
+
+def cut(text: str, spool: Spool, session: str) -> tuple[str, dict[str, Any]]:
+    """Return a text that a part can hold, and what its metadata say about that.
+
+    Args:
+        text: the output of a tool.
+        spool: gets the whole, if it is too long.
+        session: of the call.
+    """
+    if len(text) <= clip.MOST_BYTES // 4:
+        return text, {"truncated": False}
+    data = text.encode(errors="replace")
+    if len(data) <= clip.MOST_BYTES:
+        return text, {"truncated": False}
+    try:
+        file = spool.keep(session, text)
+        said, metadata = where(file.path), {"outputPath": file.path, "outputID": file.id}
+    except OSError as error:
+        said, metadata = f"The whole could not be saved: {error.strerror or error}", {}
+    head, tail = clip.beginning(data), clip.ending(data)
+    return clip.joined(head, tail, len(data), said), {"truncated": True, **metadata}
+
+
+def where(path: str) -> str:
+    """Return the line for the model that says where the whole of an output is."""
+    return f"Full output saved to: {path}"

@@ -1,0 +1,38 @@
+"""Threads for work on files: a slow disk or a network share that hangs blocks no loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from gevent.threadpool import ThreadPool
+from msgspec import Struct
+
+T = TypeVar("T")
+THREADS = 8
+
+
+class _Raised(Struct):
+    error: Exception
+
+
+class Threads:
+    """A bounded pool of threads."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPool(THREADS)
+
+    def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Return what a function returns in a thread, or raise what it raises."""
+        # gevent prints what is raised in a thread, so that is handed over as a value.
+        found = self._pool.apply(_caught, (function, arguments))
+        if isinstance(found, _Raised):
+            raise found.error
+        return found  # type: ignore[no-any-return]
+
+
+def _caught(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    try:
+        return function(*arguments)
+    except Exception as error:
+        return _Raised(error)
