@@ -99,7 +99,9 @@ class Worker:
         names = settings.cors.names if settings.cors else ()
         cors = Cors(names, origins, lambda: self._bulletin.origins())
         if settings.upstream is not None:
-            self.proxy = Proxy(settings.upstream, settings.upstream_timeout, cors, origins)
+            self.proxy = Proxy(
+                settings.upstream, settings.upstream_timeout, cors, origins, room.websockets
+            )
         self._lag = LoopLag(heart)
         self._unknown, self._agent_counts = UnknownRoutes(), AgentCounts()
         observer = Observer(
@@ -120,7 +122,7 @@ class Worker:
         self._resets = Resets(boards.resets, seat, self.readers, boards.status.occupied)
         self.router = Router()
         self.app = self._routes(settings, cors)
-        slots = Slots(room.streams + room.others, room.others)
+        slots = Slots(room.streams + room.others + room.websockets, room.others)
         self._access = access_of(settings, self._feeds, self.readers.relay.ledgers, cors, key)
         self.door = Door(self.app, self.proxy, slots, settings.trusted_proxies, self._access)
 
@@ -143,10 +145,13 @@ class Worker:
             greenlet.link_exception(self._end)
 
     def drain(self) -> None:
-        """End all streams, spread over some time; return when the last stream has ended."""
+        """End all streams and WebSockets, spread over some time; return when all have ended."""
         if self._agents is not None:
             self._agents.let_go()
+        tunnels = self.proxy and gevent.spawn(self.proxy.tunnels.drain, self._drain_s)
         drain(self.readers, self._drain_s)
+        if tunnels is not None:
+            tunnels.join()
 
     def sign_off(self) -> None:
         """Post the status a last time, so that the latest counts are not lost."""

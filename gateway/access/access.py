@@ -20,6 +20,7 @@ from gateway.cors import Cors
 from gateway.door.networks import Networks
 from gateway.door.request import Request
 from gateway.proxy.failures import Refusal
+from gateway.proxy.upgrade import names_websocket
 from gateway.relay.scope import Scope
 
 log = logging.getLogger("weir.gateway")
@@ -85,7 +86,7 @@ class Access:
             return Admission()
         found = self._rules.of(request.method, unquote(path))
         action = found.rule.action
-        opens_websocket = browsers.is_websocket(request)
+        opens_websocket = names_websocket(request.headers)
         if opens_websocket:
             action = max(action, Action.WRITE)
         if opens_websocket or request.method not in READS:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection
 
 from gateway.door.request import Request
 from gateway.proxy.failures import Refusal
-from gateway.proxy.headers import tokens, values
+from gateway.proxy.headers import values
 
 _PORT = re.compile(r":[0-9]{0,5}")
 _NEVER = ("text/plain", "multipart/form-data")
@@ -88,11 +88,6 @@ def _check_type(request: Request) -> None:
     if not own and (kind in _NEVER or is_browser or values(request.headers, b"referer")):
         shown = kind or "no content type"
         raise Refusal(415, f"Content-Type: {shown!r} is not allowed; send application/json")
-
-
-def is_websocket(request: Request) -> bool:
-    """Tell whether a request opens a WebSocket."""
-    return b"websocket" in tokens(request.headers, b"upgrade")
 
 
 def is_preflight(request: Request) -> bool:

@@ -29,6 +29,7 @@ from gateway.proxy.failures import ClientGone, Refusal
 from gateway.proxy.framing import BodyFraming
 from gateway.proxy.headers import Header
 from gateway.proxy.proxy import Proxy
+from gateway.proxy.upgrade import names_websocket, refuse_upgrade
 
 log = logging.getLogger("weir.gateway")
 
@@ -115,7 +116,9 @@ class Door:
 
     def _answer(self, request: Request) -> bool:
         """Serve a request; return whether its connection may serve another request."""
-        keep_alive = request.keep_alive and not self.closing()
+        # What follows the handshake of a WebSocket must never be read as a request.
+        keep_alive = request.keep_alive and not names_websocket(request.headers)
+        keep_alive = keep_alive and not self.closing()
         route = request.path if self._proxy is None else own_route(request.path)
         try:
             self._admit(request, route)
@@ -137,6 +140,8 @@ class Door:
         request.principal, request.scope = admission.principal, admission.scope
         if admission.principal not in (None, ANYBODY):
             hide_credentials(request)
+        if self._proxy is None or route is not None:
+            refuse_upgrade(request)
         if route is None and is_foreign_stream(request.path):
             words = "weir passes no event stream of its upstream on; use /event or /global/event"
             raise Refusal(501, words)

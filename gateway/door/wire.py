@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _socket
 import contextlib
 import socket
 import struct
@@ -13,7 +12,7 @@ import gevent
 from gateway.door.slots import Slots, Wait
 from gateway.door.slow_lane import SlowLane
 from gateway.proxy.failures import ClientGone
-from gateway.streams.peer import peek
+from gateway.streams.peer import peek, shut_down
 
 PIECE_BYTES = 64 * 1024
 _TAKES_WITHIN_S = 300.0
@@ -104,7 +103,10 @@ class Wire:
         self._serving = True
 
     def become_stream(self) -> None:
-        """Note that this is an event stream; `gateway.streams.shedding` limits its waits."""
+        """Note that this is an event stream or a WebSocket: `slots` does not know its waits.
+
+        `gateway.streams.shedding` limits streams, `gateway.proxy.tunnels` limits WebSockets.
+        """
         self._slots.end()
         self._streams = True
 
@@ -137,15 +139,14 @@ class Wire:
         """End a wait of this connection; does not block."""
         self._why = why
         with contextlib.suppress(OSError):
-            # The plain socket: a TLS socket would send a closing alert first, and wait for the
-            # answer.
-            plain = _socket.socket(fileno=self.sock.fileno())
-            try:
-                # If a wait for more of a request ends, an answer can still report it.
-                both = wait is self._sending
-                plain.shutdown(socket.SHUT_RDWR if both else socket.SHUT_RD)
-            finally:
-                plain.detach()
+            # If a wait for more of a request ends, an answer can still report it.
+            both = wait is self._sending
+            shut_down(self.sock, socket.SHUT_RDWR if both else socket.SHUT_RD)
+
+    def abort(self) -> None:
+        """Cut the connection; a greenlet that waits on it gets an error. Does not block."""
+        with contextlib.suppress(OSError):
+            shut_down(self.sock, socket.SHUT_RDWR)
 
     def end(self) -> None:
         """Close the connection; does not block."""

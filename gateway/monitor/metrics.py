@@ -39,6 +39,13 @@ def families(survey: Survey) -> Iterator[Family]:
     )
     in_flight = sum(post.status.in_flight for post in posts)
     yield gauge("weir_proxy_requests_in_flight", "Requests being passed on.", in_flight)
+    open_ones = sum(post.status.websockets for post in posts)
+    yield gauge("weir_proxy_websockets", "Open WebSockets, which are passed on.", open_ones)
+    yield counter(
+        "weir_proxy_websockets_closed_total",
+        "WebSockets that have ended, by what ended them.",
+        by("by", counts.websockets),
+    )
 
 
 def _streams(posts: list[Post], counts: Counts) -> Iterator[Family]:

@@ -104,6 +104,7 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
         ledger: all ledgers together.
         counts: since its start.
         in_flight: requests that its proxy is serving.
+        websockets: open ones, which its proxy passes on.
         readers: open streams.
         agent_bytes: of agents' lines that are not acknowledged yet.
         origins: origins that the upstream allows, as far as this worker knows.
@@ -119,6 +120,7 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
     ledger: Fill
     counts: Counts
     in_flight: int
+    websockets: int = 0
     readers: int
     agent_bytes: int = 0
     origins: list[str] = []

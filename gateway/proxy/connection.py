@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import _socket
+import contextlib
 import socket
 
 import gevent
 import h11
 
-from gateway.streams.peer import peek
+from gateway.streams.peer import peek, shut_down
 
 PIECE_BYTES = 64 * 1024
 _MAX_HEAD_BYTES = 64 * 1024
@@ -80,6 +80,18 @@ class UpstreamConnection:
         self.reused, self.heard = True, False
         return not self._http.trailing_data[0]
 
+    def left_over(self) -> bytes:
+        """Return what came behind an answer that switched to another protocol."""
+        return bytes(self._http.trailing_data[0])
+
+    def end_sending(self) -> None:
+        """Send the end (FIN); what the upstream sends is still read.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+        shut_down(self._sock, socket.SHUT_WR)
+
     def is_quiet(self) -> bool:
         """Return whether an idle connection is still open, and no unrequested byte has come."""
         try:
@@ -92,16 +104,9 @@ class UpstreamConnection:
 
     def abort(self) -> None:
         """Cut the connection; a greenlet that waits on it gets an error. Does not block."""
-        if self._closed:
-            return
-        # The plain socket: a TLS socket would send a closing alert first, and wait for the answer.
-        plain = _socket.socket(fileno=self._sock.fileno())
-        try:
-            plain.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # the connection is gone already
-        finally:
-            plain.detach()
+        if not self._closed:
+            with contextlib.suppress(OSError):  # the connection may be gone already
+                shut_down(self._sock, socket.SHUT_RDWR)
 
     def close(self) -> None:
         if not self._closed:

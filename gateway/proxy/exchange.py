@@ -7,6 +7,8 @@ that the reader measures; the client's connection is used again only if both hav
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import gevent
 import h11
 
@@ -18,6 +20,7 @@ from gateway.proxy.framing import BodyFraming
 from gateway.proxy.headers import Header, end_to_end
 from gateway.proxy.outlet import PieceBuffer
 from gateway.proxy.patience import Patience
+from gateway.proxy.upgrade import names_websocket
 from gateway.streams.peer import PeerWatch
 
 
@@ -35,6 +38,7 @@ class Exchange:
     Attributes:
         sent: the whole request has been sent.
         answer: the head of the answer; None until it has come.
+        switched: both connections speak WebSocket from now on.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Exchange:
     ) -> None:
         self.sent = False
         self.answer: h11.Response | None = None
+        self.switched = False
         self._incoming = incoming
         self._target = target
         self._headers = headers
@@ -59,7 +64,7 @@ class Exchange:
         self._outlet = PieceBuffer(incoming.wire)
 
     def run(self) -> None:
-        """Carry the request and the answer.
+        """Carry the request and the answer; or, up to the answer 101, the handshake of a WebSocket.
 
         Raises:
             ClientGone: the client left; the connection to the upstream is closed.
@@ -132,12 +137,23 @@ class Exchange:
                 self.answer = event
                 self._outlet.write(self._framing.head(*_of(event)))
             elif isinstance(event, h11.InformationalResponse):
+                if event.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+                    self._switch(event)
+                    return
                 self._outlet.write(self._framing.informational(*_of(event)))
             elif isinstance(event, h11.EndOfMessage):
                 self._outlet.write(self._framing.end(event.headers.raw_items()))
                 self._outlet.flush()
                 return
             turn.pass_on_if_over()
+
+    def _switch(self, answer: h11.InformationalResponse) -> None:
+        headers = answer.headers.raw_items()
+        if not names_websocket(headers):
+            raise UpstreamFailed("the upstream switches to a protocol that is not websocket")
+        self._outlet.write(self._framing.switching(answer.reason, headers))
+        self._outlet.flush()
+        self.switched = True
 
     def _receive(self) -> None:
         while True:

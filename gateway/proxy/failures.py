@@ -14,15 +14,21 @@ class Refusal(Exception):
         status: of the answer.
         message: the reason in words.
         headers: of the answer, beside those of every error.
+        bound: the name of the bound that is reached, if there is one.
     """
 
     def __init__(
-        self, status: int, message: str, headers: tuple[tuple[str, str], ...] = ()
+        self,
+        status: int,
+        message: str,
+        headers: tuple[tuple[str, str], ...] = (),
+        bound: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.headers = headers
+        self.bound = bound
 
 
 class UpstreamFailed(Refusal):

@@ -56,6 +56,13 @@ class BodyFraming:
         """Return an informational answer (1xx); empty for a client of HTTP/1.0, which has none."""
         return _head(status, reason, end_to_end(headers)) if self._http11 else b""
 
+    def switching(self, reason: bytes, headers: Iterable[Header]) -> bytes:
+        """The head of a 101: its connection speaks another protocol from there on."""
+        headers = list(headers)
+        self.begun, self.keep_alive, self.status = True, False, 101
+        upgrade = [(b"Upgrade", value) for value in values(headers, b"upgrade")]
+        return _head(101, reason, [*end_to_end(headers), *upgrade, (b"Connection", b"Upgrade")])
+
     def head(self, status: int, reason: bytes, headers: Iterable[Header]) -> bytes:
         """Return the final answer's head; `headers` as the upstream sent them."""
         headers = list(headers)

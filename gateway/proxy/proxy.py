@@ -19,20 +19,20 @@ from gateway.proxy.dial import dial
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.failures import ClientGone, Refusal, UpstreamFailed
 from gateway.proxy.framing import BodyEnding, BodyFraming
-from gateway.proxy.headers import Header, tokens, towards_upstream
+from gateway.proxy.headers import Header, towards_upstream
 from gateway.proxy.origins import UpstreamOrigins, allowed_by
 from gateway.proxy.outlet import PieceBuffer
 from gateway.proxy.patience import Patience
 from gateway.proxy.pool import Pool
 from gateway.proxy.target import below
+from gateway.proxy.tunnels import Tunnels
+from gateway.proxy.upgrade import HANDSHAKE, asks_for_websocket, names_websocket
 
 log = logging.getLogger("weir.gateway")
 
+MOST_TUNNELS = 256
+_NO_CONNECT = "CONNECT is not supported: weir passes requests on to its upstream only"
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
-_NO_WEBSOCKETS = (
-    "weir passes no WebSockets on; terminal panes need nginx in front, which leads their route "
-    "past weir: see deploy/nginx.conf"
-)
 
 
 class Proxy:
@@ -44,11 +44,12 @@ class Proxy:
         cors: lets web pages read the errors of weir; the upstream's answers have their own
             headers.
         origins: records which origins the upstream's answers allow; None to record nothing.
+        most_tunnels: how many WebSockets may be open.
 
     Attributes:
-        in_flight: requests that are being served.
-        requests: how many have ended, by the class of their status (``2xx``); ``none`` if the
-            client left before the answer.
+        requests: how many have ended, by the class of their status (``2xx``; ``1xx`` are
+            WebSockets); ``none`` if the client left before the answer.
+        tunnels: the WebSockets.
     """
 
     def __init__(
@@ -57,31 +58,43 @@ class Proxy:
         timeout_s: float,
         cors: Cors,
         origins: UpstreamOrigins | None = None,
+        most_tunnels: int = MOST_TUNNELS,
     ) -> None:
         self._origin = origin
         self._timeout_s = timeout_s
         self._cors = cors
         self._origins = origins
         self._pool = Pool(lambda: UpstreamConnection(dial(origin)))
-        self.in_flight = 0
+        self.tunnels = Tunnels(most_tunnels)
+        self._serving = 0
         self.requests = dict.fromkeys(("2xx", "3xx", "4xx", "5xx", "none"), 0)
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are being served, without the WebSockets that are open."""
+        return self._serving - len(self.tunnels)
 
     def serve(self, incoming: Request) -> bool:
         """Answer one request; return whether the connection may serve another one."""
         framing = BodyFraming(incoming.method, incoming.http11, incoming.keep_alive)
-        self.in_flight += 1
+        self._serving += 1
         try:
             return self._serve(incoming, framing)
         finally:
-            self.in_flight -= 1
+            self._serving -= 1
             kind = "none" if framing.status is None else f"{framing.status // 100}xx"
             self.requests[kind] = self.requests.get(kind, 0) + 1
 
     def _serve(self, incoming: Request, framing: BodyFraming) -> bool:
         outlet = PieceBuffer(incoming.wire)
         try:
-            _refuse_what_cannot_pass(incoming)
-            sent = self._forward(incoming, framing)
+            if incoming.method == "CONNECT":
+                raise Refusal(501, _NO_CONNECT)
+            if asks_for_websocket(incoming):
+                with self.tunnels.place():
+                    sent = self._forward(incoming, framing, websocket=True)
+            else:
+                sent = self._forward(incoming, framing)
         except ClientGone:
             return False
         except Refusal as refusal:
@@ -91,22 +104,25 @@ class Proxy:
             log.exception("%s %.200r failed", incoming.method, incoming.path)
             failed = Refusal(500, "the gateway failed; its log says why")
             return self._give_up(incoming, framing, outlet, failed)
-        if not sent:
+        if not sent or names_websocket(incoming.headers):
             incoming.wire.close_gently()
         return sent and framing.keep_alive
 
-    def _forward(self, incoming: Request, framing: BodyFraming) -> bool:
+    def _forward(self, incoming: Request, framing: BodyFraming, websocket: bool = False) -> bool:
         """Carry out the exchange, on a second connection if the first was stale.
+
+        If the answer to the handshake of a WebSocket is 101, pass bytes until the WebSocket ends.
 
         Returns whether the whole request was read.
         """
         if not incoming.expects_continue:
             incoming.body.await_first()  # as long as a client is silent, the upstream has no cost
         repeatable = incoming.method in _REPEATABLE and incoming.framed_by is None
+        repeatable = repeatable and not websocket
         while True:
             upstream = self._pool.take(repeatable)
             try:
-                return self._exchange(incoming, framing, upstream)
+                return self._exchange(incoming, framing, upstream, websocket)
             except UpstreamFailed:
                 if not upstream.reused or upstream.heard:
                     raise
@@ -114,11 +130,15 @@ class Proxy:
             repeatable = False
 
     def _exchange(
-        self, incoming: Request, framing: BodyFraming, upstream: UpstreamConnection
+        self,
+        incoming: Request,
+        framing: BodyFraming,
+        upstream: UpstreamConnection,
+        websocket: bool,
     ) -> bool:
         patience = Patience(self._timeout_s, partial(probe.lives, self._origin), time.monotonic)
         target = below(self._origin.path, incoming.target)
-        headers = self._headers(incoming)
+        headers = self._headers(incoming) + (HANDSHAKE if websocket else [])
         exchange = Exchange(incoming, target, headers, upstream, framing, patience)
         try:
             exchange.run()
@@ -127,7 +147,10 @@ class Proxy:
             raise
         finally:
             self._learn(incoming, exchange.answer)
-        if exchange.sent:
+        if exchange.switched:
+            incoming.forget_head()
+            self.tunnels.run(incoming.wire, upstream)
+        elif exchange.sent:
             self._pool.give_back(upstream)
         else:
             upstream.close()
@@ -169,33 +192,27 @@ class Proxy:
             self._answer(incoming, framing, outlet, refusal)
         except ClientGone:
             return False
-        if incoming.framed_by is not None:
+        if incoming.framed_by is not None or names_websocket(incoming.headers):
             incoming.wire.close_gently()
         return framing.keep_alive
 
     def _answer(
         self, incoming: Request, framing: BodyFraming, outlet: PieceBuffer, refusal: Refusal
     ) -> None:
-        body = error_body(refusal.status, refusal.message)
+        detail = {} if refusal.bound is None else {"bound": refusal.bound}
+        body = error_body(refusal.status, refusal.message, **detail)
         origin = incoming.header(b"origin")
         headers = [
             (b"Content-Type", b"application/json"),
             (b"Content-Length", b"%d" % len(body)),
             *((k.encode(), v.encode("latin-1")) for k, v in self._cors.headers(origin)),
         ]
+        if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            headers.append((b"Retry-After", b"1"))
         reason = HTTPStatus(refusal.status).phrase.encode()
         outlet.write(framing.head(refusal.status, reason, headers))
         outlet.write(framing.data(body))
         outlet.flush()
-
-
-def _refuse_what_cannot_pass(incoming: Request) -> None:
-    if b"websocket" in tokens(incoming.headers, b"upgrade"):
-        raise Refusal(501, _NO_WEBSOCKETS)
-    if incoming.method == "CONNECT":
-        raise Refusal(
-            501, "CONNECT is not supported: weir passes requests on to its upstream only"
-        )
 
 
 def _log(incoming: Request, refusal: Refusal) -> None:

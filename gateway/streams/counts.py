@@ -80,6 +80,7 @@ class Counts(Struct):
         resumes: opened streams, by how their last id was understood.
         catch_ups: readers that had fallen off the log, by how their position was understood.
         requests: finished proxied requests, by the class of their status (``2xx``), or ``none``.
+        websockets: ended WebSockets, by what ended them.
         unknown_routes: requests for routes that weir does not have, by method and template.
         agent_lines: acknowledged lines of agents, including the refused ones.
         agent_refused: refused lines of agents, by reason.
@@ -94,6 +95,7 @@ class Counts(Struct):
     resumes: By = {}
     catch_ups: By = {}
     requests: By = {}
+    websockets: By = {}
     unknown_routes: By = {}
     agent_lines: int = 0
     agent_refused: By = {}

@@ -95,6 +95,19 @@ def has_left(sock: socket.socket) -> bool:
         return True
 
 
+def shut_down(sock: socket.socket, how: int) -> None:
+    """Shut the plain socket down: a TLS socket would say goodbye first, and wait for the answer.
+
+    Raises:
+        OSError: the connection is broken.
+    """
+    plain = _socket.socket(fileno=sock.fileno())
+    try:
+        plain.shutdown(how)
+    finally:
+        plain.detach()
+
+
 def _receive(fileno: int, size: int, flags: int = 0) -> bytes:
     """Receive without waiting, by the plain socket: gevent's would wait, and the loop must not."""
     plain = _socket.socket(fileno=fileno)

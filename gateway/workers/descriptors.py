@@ -10,6 +10,7 @@ import logging
 import resource
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 log = logging.getLogger("weir.gateway")
 
@@ -17,6 +18,9 @@ _BESIDE_STREAMS = 1024
 _LEAST_SHARE = 8  # if the limit is too low, the others get a share of 1/8
 _OF_A_REQUEST = 2  # a request that is passed on also has a connection to the upstream
 _OF_A_WORKER = 64
+_WEBSOCKETS = 256
+_OF_A_WEBSOCKET = 2
+_MOST_SHARE = 4  # of a limit that is too low, what is for WebSockets: one in so many at most
 _OF_A_BUS = 8
 
 
@@ -26,17 +30,28 @@ class DescriptorRoom(Struct, frozen=True):
     Attributes:
         streams: event streams.
         others: all other connections.
+        websockets: WebSockets; each has a connection to the upstream as well.
     """
 
     streams: int
     others: int
+    websockets: int = 0
 
 
-def make_room(max_readers: int, buses: int) -> DescriptorRoom:
-    """Raise this process's limit of open files as far as needed, and return what fits in it."""
+def make_room(max_readers: int, buses: int, proxies: bool = False) -> DescriptorRoom:
+    """Raise this process's limit of open files as far as needed, and return what fits in it.
+
+    Args:
+        max_readers: the wanted number of streams.
+        buses: the number of buses that the worker listens to.
+        proxies: there is an upstream, to which WebSockets are passed on.
+    """
     own = _OF_A_WORKER + _OF_A_BUS * buses
-    limit = _raised(max_readers + _OF_A_REQUEST * _BESIDE_STREAMS + own)
-    room = room_within(limit - own, max_readers)
+    most = _WEBSOCKETS if proxies else 0
+    limit = _raised(max_readers + _OF_A_REQUEST * _BESIDE_STREAMS + _OF_A_WEBSOCKET * most + own)
+    websockets = min(most, (limit - own) // (_OF_A_WEBSOCKET * _MOST_SHARE))
+    room = room_within(limit - own - _OF_A_WEBSOCKET * websockets, max_readers)
+    room = replace(room, websockets=websockets)
     if room.streams < max_readers:
         log.warning(
             "--max-readers: a worker holds at most %d streams instead of %d, "

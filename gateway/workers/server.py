@@ -52,7 +52,9 @@ class Gateway(BaseApplication):  # type: ignore[misc]
     """The gunicorn application."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        self._room = make_room(settings.max_readers, len(settings.buses))
+        self._room = make_room(
+            settings.max_readers, len(settings.buses), settings.upstream is not None
+        )
         self._settings = replace(settings, max_readers=self._room.streams)
         self._notifier = Notifier(settings.notify_socket)
         # A reload doubles the workers for a while; SIGTTIN adds some.

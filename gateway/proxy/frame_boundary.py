@@ -1,0 +1,58 @@
+"""Where WebSocket frames end in a stream of bytes (RFC 6455, 5.2). No I/O, and no payload is kept.
+
+A proxy passes frames as bytes. To say goodbye with a frame of its own, the proxy has to know that
+the frame before has been passed whole.
+"""
+
+from __future__ import annotations
+
+import struct
+
+GOING_AWAY = 1001
+_CLOSE = 0x88  # the last frame of a message, opcode 8
+_MASKED, _LENGTH = 0x80, 0x7F
+_MASK_BYTES = 4
+_EXTENDED = {126: struct.Struct("!H"), 127: struct.Struct("!Q")}
+"""How a length is written that 7 bits do not hold."""
+
+
+class FrameBoundary:
+    """Follows one direction of a WebSocket."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._left = 0
+
+    @property
+    def reached(self) -> bool:
+        """Whether the last byte so far was the last byte of a frame."""
+        return not self._head and not self._left
+
+    def feed(self, data: bytes) -> None:
+        """Follow the next bytes, in pieces of any length."""
+        data = self._head + data if self._head else data
+        at = self._left
+        while at + 2 <= len(data):
+            end = _end_of_frame(data, at)
+            if end is None:
+                break
+            at = end
+        self._head = data[at:]
+        self._left = max(0, at - len(data))
+
+
+def close_frame(code: int) -> bytes:
+    """Return the frame by which a server ends a WebSocket."""
+    return bytes((_CLOSE, 2)) + code.to_bytes(2, "big")
+
+
+def _end_of_frame(data: bytes, at: int) -> int | None:
+    """Return where the frame that begins at `at` ends; None if its length is not there yet."""
+    length = data[at + 1] & _LENGTH
+    head = 2 + (_MASK_BYTES if data[at + 1] & _MASKED else 0)
+    extended = _EXTENDED.get(length)
+    if extended is None:
+        return at + head + length
+    if at + 2 + extended.size > len(data):
+        return None
+    return at + head + extended.size + int(extended.unpack_from(data, at + 2)[0])

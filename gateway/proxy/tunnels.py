@@ -1,0 +1,84 @@
+"""The WebSockets of one worker: how many there may be, and their end when the worker stops."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gevent
+
+from gateway.door.wire import Wire
+from gateway.proxy.connection import UpstreamConnection
+from gateway.proxy.failures import Refusal
+from gateway.proxy.tunnel import CLOSE_WITHIN_S, ClosedBy, Tunnel
+
+log = logging.getLogger("weir.gateway")
+
+BOUND = "WebSockets"
+
+
+class Tunnels:
+    """Runs them, and counts them.
+
+    Args:
+        most: at the same time.
+
+    Attributes:
+        closed: how many have ended, by what ended them.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.closed = {by.value: 0 for by in ClosedBy}
+        self._most = most
+        self._taken = 0
+        self._open: set[Tunnel] = set()
+        self._ends = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Keep a place for one, from its handshake on.
+
+        Raises:
+            Refusal: there are as many as there may be, or the worker stops.
+        """
+        if self._ends:
+            raise Refusal(503, "this worker stops; connect again")
+        if self._taken >= self._most:
+            words = f"this worker already has {self._most} WebSockets, its limit; try again"
+            raise Refusal(503, words, bound=BOUND)
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+    def run(self, client: Wire, upstream: UpstreamConnection) -> None:
+        """Pass bytes until both sides have ended, then close the connection of the upstream."""
+        client.become_stream()
+        tunnel = Tunnel(client, upstream)
+        self._open.add(tunnel)
+        if self._ends:
+            gevent.spawn(tunnel.drain)
+        try:
+            self.closed[tunnel.run().value] += 1
+        finally:
+            self._open.discard(tunnel)
+            upstream.close()
+
+    def drain(self, window_s: float) -> None:
+        """End all, each at a moment of its own: their clients connect again at once.
+
+        Returns when all have ended.
+        """
+        self._ends = True
+        spread_s = max(0.0, window_s - CLOSE_WITHIN_S)
+        draw = random.Random().uniform
+        ending = [gevent.spawn_later(draw(0, spread_s), one.drain) for one in self._open]
+        gevent.joinall(ending)
+        if ending:
+            log.info("the worker stops: %d WebSockets were closed", len(ending))
