@@ -18,7 +18,7 @@ _HERE = Path(__file__).parent
 _PURPOSES = {
     "weir.service": "runs weir under systemd",
     "compose.yaml": "runs weir in a container",
-    "nginx.conf": "nginx in front of weir, for TLS with HTTP/2 and for terminal panes",
+    "nginx.conf": "nginx in front of weir, for TLS with HTTP/2",
 }
 _FORCE = "--force"
 _HELP = f"""\

@@ -148,10 +148,13 @@ class Worker:
         """End all streams and WebSockets, spread over some time; return when all have ended."""
         if self._agents is not None:
             self._agents.let_go()
-        tunnels = self.proxy and gevent.spawn(self.proxy.tunnels.drain, self._drain_s)
+        websockets = gevent.spawn(self._close_websockets)
         drain(self.readers, self._drain_s)
-        if tunnels is not None:
-            tunnels.join()
+        websockets.join()
+
+    def _close_websockets(self) -> None:
+        if self.proxy is not None:
+            self.proxy.tunnels.drain(self._drain_s)
 
     def sign_off(self) -> None:
         """Post the status a last time, so that the latest counts are not lost."""

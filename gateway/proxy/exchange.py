@@ -64,7 +64,7 @@ class Exchange:
         self._outlet = PieceBuffer(incoming.wire)
 
     def run(self) -> None:
-        """Carry the request and the answer; or, up to the answer 101, the handshake of a WebSocket.
+        """Carry the request and the answer; of a WebSocket, the handshake up to the answer 101.
 
         Raises:
             ClientGone: the client left; the connection to the upstream is closed.

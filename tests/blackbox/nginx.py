@@ -15,14 +15,14 @@ from tests.processes import ROOT, wait_until
 
 PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 EXAMPLE = ROOT / "deploy" / "nginx.conf"
-_LISTEN, _WEIR, _UPSTREAM = "127.0.0.1:8080", "127.0.0.1:4097", "127.0.0.1:4096"
+_LISTEN, _WEIR = "127.0.0.1:8080", "127.0.0.1:4097"
 _LISTEN_TLS, _CERTIFICATE, _KEY = "127.0.0.1:8443", "/etc/nginx/weir.crt", "/etc/nginx/weir.key"
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 _STOP_S = 5.0
 
 
 @contextmanager
-def nginx(folder: Path, weir: str, upstream: str) -> Iterator[tuple[str, str]]:
+def nginx(folder: Path, weir: str) -> Iterator[tuple[str, str]]:
     """Run it for the time of a ``with`` block, with other addresses in the example.
 
     Returns:
@@ -33,7 +33,7 @@ def nginx(folder: Path, weir: str, upstream: str) -> Iterator[tuple[str, str]]:
     """
     listen, tls = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     files = certificate(folder)
-    own = {_LISTEN: listen, _WEIR: urlsplit(weir).netloc, _UPSTREAM: upstream, _LISTEN_TLS: tls}
+    own = {_LISTEN: listen, _WEIR: urlsplit(weir).netloc, _LISTEN_TLS: tls}
     own |= dict(zip((_CERTIFICATE, _KEY), map(str, files), strict=True))
     with _running(folder, _example(own), f"http://{listen}") as url:
         yield url, f"https://{tls}"

@@ -172,16 +172,6 @@ def test_a_switch_of_protocols_that_nobody_asked_for_is_502(weir):
     assert ask(weir)[0] == 502
 
 
-def test_a_websocket_is_501_with_the_reason(weir):
-    weir.upstream.play(answer(OK))
-    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
-    status, _, body = ask(weir, "/pty/p/connect", "Connection: Upgrade", "Upgrade: websocket", key)
-    assert status == 501
-    assert body["name"] == "NotImplementedError"
-    assert "deploy/nginx.conf" in body["data"]["message"]
-    assert weir.upstream.heads == []
-
-
 def test_a_tunnel_is_501(weir):
     with weir.client() as client:
         client.send(b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n")

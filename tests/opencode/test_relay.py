@@ -163,18 +163,6 @@ def test_health_and_readiness_tell_of_the_upstream(opencode, up):
     assert wait_until(ready, what="readiness")["upstream"]
 
 
-def test_a_web_socket_is_refused_with_a_reason(up):
-    upgrade = {
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    }
-    reply = up.call("GET", "/pty/pty_1/connect", headers=upgrade)
-    assert reply.status == 501
-    assert reply.body
-
-
 @pytest.mark.parametrize("version", [[], ["--v1"]], ids=["v2", "v1"])
 def test_the_unmodified_sdk_works_through_weir(apis, node, version):
     relayed, _ = apis

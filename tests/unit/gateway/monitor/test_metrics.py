@@ -19,7 +19,12 @@ OF_BUS = (("bus", BUS),)
 UNITS = ("_total", "_seconds", "_bytes", "_ratio", "_info")
 PLAIN = {
     *("weir_ready", "weir_readers", "weir_workers", "weir_upstream_connected"),
-    *("weir_proxy_requests_in_flight", "weir_log_entries", "weir_ledger_entries"),
+    *(
+        "weir_proxy_websockets",
+        "weir_proxy_requests_in_flight",
+        "weir_log_entries",
+        "weir_ledger_entries",
+    ),
     *("weir_processor_answering", "weir_agents_connected", "weir_agent_turns"),
 }
 
