@@ -8,14 +8,18 @@ from typing import Any
 import gevent
 from msgspec.structs import replace
 
+from processor.tools.asking import session_tools
 from processor.tools.bash import Bash
 from processor.tools.command import Programs
+from processor.tools.edit import Editing
 from processor.tools.place import Places
 from processor.tools.read import Read
+from processor.tools.searching import Searches, SearchTools
 from processor.tools.settings import ToolSettings
 from processor.tools.spool import Spool, cut
 from processor.tools.threads import Threads
 from processor.tools.tool import Aborted, Call, Outcome, Run, Tool
+from processor.tools.webfetch import Webfetch
 
 _OWN_BOUNDS = frozenset(["bash", "read"])
 """These cut their output themselves."""
@@ -33,6 +37,10 @@ def builtin_tools(settings: ToolSettings, spool: Spool, threads: Threads) -> dic
     tools = [
         Bash(programs, places, spool).tool(),
         Read(threads, places, spool).tool(),
+        *Editing(threads, places).tools(),
+        *SearchTools(Searches(programs), places).tools(),
+        Webfetch(programs, settings.environment).tool(),
+        *session_tools(),
     ]
     return {tool.name: bounded(tool, spool) for tool in tools}
 
@@ -45,7 +53,8 @@ def bounded(tool: Tool, spool: Spool) -> Tool:
         if tool.name in _OWN_BOUNDS:
             return outcome
         output, said = cut(outcome.output, spool, call.session)
-        return replace(outcome, output=output, metadata={**said, **outcome.metadata})
+        said["truncated"] |= bool(outcome.metadata.get("truncated"))
+        return replace(outcome, output=output, metadata={**outcome.metadata, **said})
 
     return replace(tool, run=run)
 

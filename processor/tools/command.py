@@ -100,8 +100,8 @@ class Programs:
                         send_to_group(signal.SIGKILL, leader)
                     send(signal.SIGKILL, marked(f"{_MARK}={mark}"))
 
-    def search(self, request: Mapping[str, Any]) -> Generator[dict[str, Any], None, None]:
-        """Yield what a search finds; to close the generator ends the search.
+    def work(self, request: Mapping[str, Any]) -> Generator[dict[str, Any], None, None]:
+        """Yield the results of a search or a conversion; to close the generator ends that work.
 
         Args:
             request: as `processor.tools.worker` takes it.
@@ -111,6 +111,7 @@ class Programs:
             try:
                 yield from _lines(process)
             finally:
+                process.kill()
                 _ended(process)
 
     def _start(self, program: str, request: Mapping[str, Any]) -> subprocess.Popen[bytes]:
@@ -143,14 +144,15 @@ def _ended(process: subprocess.Popen[bytes]) -> int:
     with contextlib.suppress(OSError):
         process.stdin.close()
     try:
-        with gevent.Timeout(STOP_S):
-            # What it still writes must not keep it from ending.
-            while process.stdout.read(65536):
-                pass
-            process.wait()
-    except gevent.Timeout:
-        process.kill()
-        process.wait()
+        # What it still writes must not keep it from ending.
+        gevent.with_timeout(STOP_S, _drain, process, timeout_value=None)
     finally:
+        process.kill()
         process.stdout.close()
-    return process.returncode
+    return process.wait()
+
+
+def _drain(process: subprocess.Popen[bytes]) -> None:
+    for _ in process.stdout or ():
+        pass
+    process.wait()

@@ -5,6 +5,9 @@ import gevent
 import pytest
 
 from processor.tools import clip
+from processor.tools.builtin import builtin_tools
+from processor.tools.settings import ToolSettings
+from processor.tools.threads import Threads
 from processor.tools.tool import Aborted, Refused, ToolFailed
 from tests.processes import DEADLINE_S, wait_until
 
@@ -124,10 +127,6 @@ def test_a_command_that_kills_its_runner_is_ended_and_the_model_is_told(run, pro
 
 
 def test_commands_past_the_bound_wait(tools, call, project, spool):
-    from processor.tools.builtin import builtin_tools
-    from processor.tools.settings import ToolSettings
-    from processor.tools.threads import Threads
-
     settings = ToolSettings(environment={"PATH": os.environ["PATH"]}, processes=1)
     bash = builtin_tools(settings, spool, Threads())["bash"]
     first = gevent.spawn(

@@ -1,0 +1,91 @@
+"""Unified diffs, in the shape that opencode's clients draw.
+
+The comparison is bounded: of two long texts that differ at both ends, what lies between the first
+and the last difference counts as replaced.
+"""
+
+from __future__ import annotations
+
+import itertools
+from difflib import SequenceMatcher
+
+from msgspec import Struct
+
+MOST_BYTES = 200 * 1024
+"""Of a diff. Hunks past it are left out, so that what is left is still a diff."""
+_CONTEXT = 4
+_MOST_COMPARED = 1_000_000
+_LINE = "=" * 67
+_NO_END = "\n\\ No newline at end of file\n"
+
+_Opcode = tuple[str, int, int, int, int]
+
+
+class Patch(Struct, frozen=True):
+    """What has changed in a file: a unified diff, and how many lines came and went."""
+
+    text: str
+    additions: int
+    deletions: int
+
+
+def patch(path: str, before: str, after: str) -> Patch:
+    """Return how one text becomes another."""
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    first = _common(zip(old, new, strict=False))
+    most = min(len(old), len(new)) - first
+    last = _common(itertools.islice(zip(reversed(old), reversed(new), strict=False), most))
+    start = max(0, first - _CONTEXT)
+    old_part = old[start : len(old) - max(0, last - _CONTEXT)]
+    new_part = new[start : len(new) - max(0, last - _CONTEXT)]
+    if old_part == new_part:
+        return Patch("", 0, 0)
+    codes = _opcodes(old_part, new_part, first - start, min(last, _CONTEXT))
+    added = sum(j2 - j1 for kind, _, _, j1, j2 in codes if kind != "equal")
+    removed = sum(i2 - i1 for kind, i1, i2, _, _ in codes if kind != "equal")
+    text = f"Index: {path}\n{_LINE}\n--- {path}\n+++ {path}\n"
+    for group in _grouped(codes):
+        hunk = _hunk(group, old_part, new_part, start)
+        if len(text.encode(errors="replace")) + len(hunk.encode(errors="replace")) > MOST_BYTES:
+            break
+        text += hunk
+    return Patch(text, added, removed)
+
+
+def _common(pairs: object) -> int:
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))  # type: ignore
+
+
+def _opcodes(old: list[str], new: list[str], first: int, last: int) -> list[_Opcode]:
+    if len(old) * len(new) <= _MOST_COMPARED:
+        return list[_Opcode](SequenceMatcher(None, old, new).get_opcodes())
+    return [
+        ("equal", 0, first, 0, first),
+        ("replace", first, len(old) - last, first, len(new) - last),
+        ("equal", len(old) - last, len(old), len(new) - last, len(new)),
+    ]
+
+
+def _grouped(codes: list[_Opcode]) -> list[list[_Opcode]]:
+    matcher = SequenceMatcher(None, "", "")
+    matcher.opcodes = codes  # type: ignore[attr-defined]
+    return list(matcher.get_grouped_opcodes(_CONTEXT))
+
+
+def _hunk(group: list[_Opcode], old: list[str], new: list[str], start: int) -> str:
+    """Return one hunk; `start` is the number of lines before both texts."""
+    (_, i1, _, j1, _), (_, _, i2, _, j2) = group[0], group[-1]
+    lines = []
+    for kind, a, b, c, d in group:
+        if kind == "equal":
+            lines += [f" {line}" for line in old[a:b]]
+            continue
+        lines += [f"-{line}" for line in old[a:b]]
+        lines += [f"+{line}" for line in new[c:d]]
+    head = f"@@ -{_range(i1, i2, start)} +{_range(j1, j2, start)} @@\n"
+    return head + "".join(line if line.endswith("\n") else line + _NO_END for line in lines)
+
+
+def _range(first: int, end: int, start: int) -> str:
+    count = end - first
+    return f"{start + first + (count > 0)},{count}"

@@ -1,0 +1,180 @@
+"""The tools `glob` and `grep`, and their searches, each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import gevent
+from msgspec import Meta, Struct
+
+from processor.tools.arguments import decoded, schema
+from processor.tools.command import Programs
+from processor.tools.place import Places
+from processor.tools.tool import Call, Need, Outcome, Tool, ToolFailed
+
+LIMIT = 100
+SEARCH_S = 30.0
+_GLOB = f"""Finds files by a pattern of their path, such as `**/*.py` or `src/**/*.{{ts,tsx}}`.
+
+- A pattern without a slash is a file name in any folder.
+- Files that git ignores are left out. At most {LIMIT} paths are returned."""
+_GREP = f"""Finds lines in files by a regular expression (Python's syntax).
+
+- `include` narrows the files, such as `*.py` or `*.{{ts,tsx}}`.
+- Binary files and files that git ignores are left out. At most {LIMIT} lines are returned."""
+_FOLDER = Meta(description="The folder to search in; the session's directory if absent")
+
+
+class GlobArguments(Struct, forbid_unknown_fields=True):
+    """What the model may say to `glob`."""
+
+    pattern: Annotated[str, Meta(description="The pattern of the paths")]
+    path: Annotated[str | None, _FOLDER] = None
+
+
+class GrepArguments(Struct, forbid_unknown_fields=True):
+    """What the model may say to `grep`."""
+
+    pattern: Annotated[str, Meta(description="The regular expression")]
+    path: Annotated[str | None, Meta(description="A file, or a folder to search in")] = None
+    include: Annotated[str | None, Meta(description="A pattern of file names")] = None
+
+
+class Found(Struct):
+    """What a search has found, and why there may be more: too many results, or the time."""
+
+    results: list[dict[str, Any]]
+    has_more: bool = False
+    timed_out: bool = False
+
+
+class Searches:
+    """Searches folders, each in a process of its own.
+
+    Args:
+        programs: runs the processes.
+    """
+
+    def __init__(self, programs: Programs) -> None:
+        self._programs = programs
+
+    def files(self, directory: str, pattern: str, limit: int = LIMIT) -> Found:
+        """Return the files below a folder whose path fits a pattern: each has a ``path``."""
+        return self._found(
+            {"kind": "glob", "directory": directory, "pattern": pattern, "limit": limit}
+        )
+
+    def lines(
+        self,
+        directory: str,
+        pattern: str,
+        include: str | None = None,
+        file: str | None = None,
+        limit: int = LIMIT,
+    ) -> Found:
+        """Return the lines that fit a regular expression.
+
+        Each has a ``path``, the number of the ``line``, its ``text``, its ``offset`` in the file
+        in bytes, and the ``spans`` of the matches in the text.
+
+        Raises:
+            ToolFailed: `pattern` is not a regular expression.
+        """
+        request = {"kind": "grep", "directory": directory, "pattern": pattern, "limit": limit}
+        return self._found({**request, "include": include, "file": file})
+
+    def _found(self, request: Mapping[str, Any]) -> Found:
+        found = Found([], timed_out=True)
+        gevent.with_timeout(SEARCH_S, self._collect, request, found, timeout_value=None)
+        return found
+
+    def _collect(self, request: Mapping[str, Any], found: Found) -> None:
+        for result in self._programs.work(request):
+            if "failed" in result:
+                raise ToolFailed(result["failed"])
+            if "more" in result:
+                found.has_more = True
+            else:
+                found.results.append(result)
+        found.timed_out = False
+
+
+class SearchTools:
+    """Both tools.
+
+    Args:
+        searches: does the work.
+        places: resolves paths.
+    """
+
+    def __init__(self, searches: Searches, places: Places) -> None:
+        self._searches = searches
+        self._places = places
+
+    def tools(self) -> list[Tool]:
+        """Return both."""
+        return [
+            Tool("glob", _GLOB, schema(GlobArguments), self.glob),
+            Tool("grep", _GREP, schema(GrepArguments), self.grep),
+        ]
+
+    def glob(self, arguments: object, call: Call) -> Outcome:
+        """Find files."""
+        wanted = decoded(arguments, GlobArguments, "glob")
+        if not wanted.pattern:
+            raise ToolFailed("pattern: is empty; give a pattern")
+        metadata = {"pattern": wanted.pattern, "path": wanted.path}
+        call.need(Need("glob", [wanted.pattern], ["*"], metadata))
+        place = self._places.find(call, wanted.path or ".", "path")
+        if not place.is_folder:
+            raise ToolFailed(f"path: {place.real} is not a folder")
+        pattern = wanted.pattern
+        if pattern.startswith(f"{place.real}/"):
+            pattern = pattern.removeprefix(f"{place.real}/")
+        found = self._searches.files(place.real, pattern)
+        lines = [os.path.join(place.real, result["path"]) for result in found.results]
+        output = "\n".join([*(lines or ["No files found"]), *_more(found, "path or pattern")])
+        is_cut = found.has_more or found.timed_out
+        return Outcome(output, place.name, {"count": len(lines), "truncated": is_cut})
+
+    def grep(self, arguments: object, call: Call) -> Outcome:
+        """Find lines."""
+        wanted = decoded(arguments, GrepArguments, "grep")
+        if not wanted.pattern:
+            raise ToolFailed("pattern: is empty; give a regular expression")
+        metadata = {"pattern": wanted.pattern, "path": wanted.path, "include": wanted.include}
+        call.need(Need("grep", [wanted.pattern], ["*"], metadata))
+        place = self._places.find(call, wanted.path or ".", "path")
+        if not place.exists:
+            raise ToolFailed(f"path: {place.real} does not exist")
+        folder, file = place.real, None
+        if not place.is_folder:
+            folder, file = os.path.split(place.real)
+        found = self._searches.lines(folder, wanted.pattern, wanted.include, file)
+        is_cut = found.has_more or found.timed_out
+        said = {"matches": len(found.results), "truncated": is_cut}
+        return Outcome(_matches(found, folder), wanted.pattern, said)
+
+
+def _matches(found: Found, folder: str) -> str:
+    if not found.results:
+        return "\n".join(["No files found", *_more(found, "path or pattern")])
+    more = " (more matches available)" if found.has_more else ""
+    lines, last = [f"Found {len(found.results)} matches{more}"], ""
+    for result in found.results:
+        if result["path"] != last:
+            lines += [""] if last else []
+            last = result["path"]
+            lines.append(f"{os.path.join(folder, last)}:")
+        lines.append(f"  Line {result['line']}: {result['text']}")
+    return "\n".join([*lines, *_more(found, "path or pattern")])
+
+
+def _more(found: Found, what: str) -> list[str]:
+    if found.timed_out:
+        return ["", f"(The search was ended after {SEARCH_S:g} s. Give a simpler {what}.)"]
+    if found.has_more:
+        return ["", f"(Results are truncated: the first {LIMIT}. Give a more specific {what}.)"]
+    return []
