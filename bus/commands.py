@@ -249,6 +249,16 @@ class SessionsV2(Struct, tag=True):
     limit: int = 50
 
 
+class Search(Struct, tag=True):
+    """Find words in messages. Body: {found, next, complete}."""
+
+    query: str
+    session: str | None = None
+    directory: str | None = None
+    before: int | None = None
+    limit: int = 20
+
+
 class Replay(Struct, tag=True):
     """Return published events again. Body: a `bus.transport.codec.Batch` frame, not JSON.
 
@@ -367,6 +377,7 @@ Command = (
     | Directories
     | Dispose
     | SessionsV2
+    | Search
     | Replay
     | SnapshotGet
     | IsOpen

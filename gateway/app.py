@@ -179,7 +179,7 @@ class Worker:
         self._add_checks(app)
         add_console(app, at_root=upstream is None)
         if upstream is not None:
-            for path in ("/weir/agents", "/weir/agents/{name}"):
+            for path in ("/weir/agents", "/weir/agents/{name}", "/weir/search"):
                 app.add_route(path, NotHere())
         else:
             self._agents = add_native_routes(

@@ -10,13 +10,14 @@ from bus.commands import (
     Command,
     Describe,
     Dispose,
+    Search,
     SessionCreate,
     SessionList,
     SessionsV2,
     Statuses,
 )
 
-_OF_A_FOLDER = SessionCreate | SessionList | SessionsV2 | Statuses | Describe | Dispose
+_OF_A_FOLDER = SessionCreate | SessionList | SessionsV2 | Statuses | Describe | Dispose | Search
 
 
 def resolved(path: str) -> str:

@@ -29,6 +29,7 @@ from bus.commands import (
     QuestionReply,
     Readiness,
     Replay,
+    Search,
     SessionChildren,
     SessionCreate,
     SessionDelete,
@@ -50,6 +51,7 @@ from bus.commands import (
 from bus.events import event_of
 from bus.events.catalogue import CommandExecuted, GlobalDisposed, InstanceDisposed, Properties
 from bus.events.session import FileDiff, Todo
+from bus.found import FoundPage
 from bus.transport import clone, replay
 from bus.transport.publisher import Publisher
 from processor.agents.agents import Agents
@@ -66,12 +68,13 @@ from processor.native.projects import project_of
 from processor.native.record import Record, Services
 from processor.native.turns import Turns
 from processor.store import agents as stored_agents
-from processor.store import diffs, failures, sessions
+from processor.store import diffs, failures, search, sessions
 from processor.store.failures import StoreFailed
 from processor.store.messages import DuplicateId, UnknownMessage
 from processor.store.sessions import UnknownSession
 
 MAX_WAIT_MS = 60_000
+_MOST_WORDS = 32
 _STILL_RUNNING = AnswerBody(b"null")
 _encode = msgspec.json.Encoder().encode
 
@@ -121,6 +124,7 @@ class Dispatch:
             SessionsV2: self._sessions.page,
             Directories: lambda c: self._descriptions.directories(c.project),
             Dispose: self._dispose,
+            Search: self._search,
             Slash: self._slash,
             Shell: _unsupported,
             SessionSummarize: _unsupported,
@@ -180,6 +184,16 @@ class Dispatch:
     def _diff(self, c: SessionDiff) -> list[FileDiff]:
         self._database.call(sessions.check, c.session)
         return self._database.call(diffs.of_session, c.session, c.message)
+
+    def _search(self, c: Search) -> FoundPage:
+        words = [
+            word for word in c.query.replace("\0", " ").split() if any(map(str.isalnum, word))
+        ]
+        if not words:
+            raise CommandFailed("invalid", f"q: {c.query[:40]!r} has no word", field="q")
+        return self._database.call(
+            search.find, words[:_MOST_WORDS], c.session, c.directory, c.before, c.limit
+        )
 
     def _slash(self, c: Slash) -> dict[str, str]:
         session = self._database.call(sessions.get, c.session)

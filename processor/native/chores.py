@@ -29,19 +29,24 @@ class Chores:
         """Never return."""
         while True:
             try:
-                for job in (upkeep.purge, upkeep.index, upkeep.shrink):
-                    self._all_of(job)
+                self._do_all()
             except StoreFailed as error:
                 log.warning("the store's upkeep waits: %s", error)
             gevent.sleep(_LOOK_S)
 
-    def _all_of(self, job: upkeep.Chore) -> None:
+    def _do_all(self) -> None:
+        if self._all_of(upkeep.purge) and self._database.call(upkeep.begin_merge):
+            self._all_of(upkeep.merge)
+        self._all_of(upkeep.index)
+        if self._all_of(upkeep.shrink):
+            self._database.truncate_journal()
+
+    def _all_of(self, job: upkeep.Chore) -> bool:
+        """Do a job until it has nothing left to do; tell whether it had anything."""
         worked = False
         while True:
             began = time.monotonic()
             if not self._database.call(job):
-                break
+                return worked
             worked = True
             gevent.sleep(max(_LEAST_PAUSE_S, (time.monotonic() - began) * _SHARE))
-        if worked and job is upkeep.shrink:
-            self._database.truncate_journal()

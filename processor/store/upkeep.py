@@ -2,7 +2,8 @@
 
 1. Rows of removed sessions go (`purge`).
 2. Parts that an older weir has stored become searchable (`index`).
-3. Pages that hold nothing go back to the disk (`shrink`).
+3. The index of the search lets go of words that are gone (`begin_merge`, then `merge`).
+4. Pages that hold nothing go back to the disk (`shrink`).
 
 Each job takes some milliseconds, and returns whether there is more to do.
 """
@@ -17,6 +18,7 @@ from processor.store.sessions import REMOVED, SMALL_BYTES, SMALL_PARTS
 Chore = Callable[[sqlite3.Connection], bool]
 
 _INDEX_PARTS = 200
+_MERGE_PAGES = 64
 _SHRINK_PAGES = 500
 _LEAST_FREE_PAGES = 64
 
@@ -61,6 +63,22 @@ def index(db: sqlite3.Connection) -> bool:
     rest = rows[-1][0] - 1 if len(rows) == _INDEX_PARTS else 0
     db.execute("UPDATE unsearched SET upto = ?", (rest,))
     return True
+
+
+def begin_merge(db: sqlite3.Connection) -> bool:
+    """Have `merge` rewrite the whole index: what was deleted is in the index until then."""
+    return _merge(db, -_MERGE_PAGES)
+
+
+def merge(db: sqlite3.Connection) -> bool:
+    """Rewrite some pages of the index of the search."""
+    return _merge(db, _MERGE_PAGES)
+
+
+def _merge(db: sqlite3.Connection, pages: int) -> bool:
+    before = db.total_changes
+    db.execute("INSERT INTO search (search, rank) VALUES ('merge', ?)", (pages,))
+    return db.total_changes - before >= 2  # as FTS5 documents: else there was nothing to do
 
 
 def shrink(db: sqlite3.Connection) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.resources.route import Route
-from gateway.resources.table import absent, asks, descriptions, messages, sessions
+from gateway.resources.table import absent, asks, descriptions, messages, search, sessions
 
 TABLE: Sequence[Route] = (
     *sessions.ROUTES,
     *messages.ROUTES,
     *asks.ROUTES,
     *descriptions.ROUTES,
+    *search.ROUTES,
     *absent.ROUTES,
 )

@@ -1,0 +1,66 @@
+"""Finds words in messages: a job for `Database`.
+
+The index (`processor.store.schema`) follows the parts by triggers: a text is found once it is
+complete, and goes with its part.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from bus.found import Found, FoundPage
+
+_SNIPPET_WORDS = 24
+_FOUND = f"""
+    SELECT p.rowid, m.session, m.id, p.id, m.role, m.created, s.title, s.directory,
+        snippet(search, 0, '', '', '…', {_SNIPPET_WORDS})
+    FROM search JOIN part p ON p.rowid = search.rowid JOIN message m ON m.id = p.message
+    JOIN session s ON s.id = m.session
+    WHERE search MATCH :query AND search.rowid < :before AND NOT s.hidden
+        AND (:session IS NULL OR m.session = :session)
+        AND (:directory IS NULL OR s.directory = :directory)
+    ORDER BY search.rowid DESC LIMIT :limit
+"""
+_LAST = 1 << 62
+
+
+def find(
+    db: sqlite3.Connection,
+    words: Sequence[str],
+    session: str | None,
+    directory: str | None,
+    before: int | None,
+    limit: int,
+) -> FoundPage:
+    """Return the parts that have all `words`, the last stored first.
+
+    The last word may be the beginning of a word.
+
+    Args:
+        db: the connection.
+        words: at least one.
+        session: only parts of this session; None for all.
+        directory: only parts of sessions in this directory; None for all.
+        before: as `FoundPage.next` had it; None for the first page.
+        limit: how many.
+    """
+    rows = db.execute(
+        _FOUND,
+        {
+            "query": " ".join(map(_quoted, words)) + "*",
+            "before": _LAST if before is None else before,
+            "session": session,
+            "directory": directory,
+            "limit": limit + 1,
+        },
+    ).fetchall()
+    (waiting,) = db.execute("SELECT upto FROM unsearched").fetchone()
+    found = [Found(*row[1:]) for row in rows[:limit]]
+    more = str(rows[limit - 1][0]) if len(rows) > limit else None
+    return FoundPage(found, more, complete=not waiting)
+
+
+def _quoted(word: str) -> str:
+    """Return a word without its meaning in the language of FTS5 queries."""
+    return '"' + word.replace('"', '""') + '"'
