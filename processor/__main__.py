@@ -1,15 +1,15 @@
-"""``python -m processor``: the service on the command line."""
+"""``python -m processor``: the processor as a command."""
 
 import os
 import sys
 
 if __name__ == "__main__" and not sys.flags.safe_path:
-    # Python looks for modules in the start folder first, but the code there is not weir's.
+    # Python would import modules from the start folder first, but the code there is not weir's.
     try:  # noqa: SIM105
         sys.path.remove(os.getcwd())
     except (OSError, ValueError):
         pass
-    # It may be weir's all the same, where weir is not installed.
+    # Unless weir is not installed: then the folder of weir's code is found last.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # ruff: noqa: E402

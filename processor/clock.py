@@ -1,4 +1,4 @@
-"""The time as opencode writes it."""
+"""The time in opencode's form."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ def now_ms() -> int:
 
 
 def not_before(time_ms: int) -> int:
-    """Return `now_ms`, or `time_ms` if the clock has gone back behind it."""
+    """Return `now_ms`, or `time_ms` if the clock has gone back before it."""
     return max(time_ms, now_ms())

@@ -1,11 +1,11 @@
 """Connections of urllib3 that let other greenlets run, however much their peer sends.
 
-A read returns at once while bytes wait in the socket. So a server that never stops, with answers
-before the answer (``100 Continue``) or with tiny chunks, would keep the loop: no deadline of the
-reader could fire, and the watchdog would end the processor.
+A read returns at once while bytes wait in the socket. So a server that never stops, with
+informational answers (``100 Continue``) or with tiny chunks, would block the loop: no deadline
+could end the reads, and the watchdog would end the processor.
 
-A connection also says whether it had answered a request before it failed: then its peer may have
-closed it before the next request came.
+If a connection fails, its error shows whether it had answered a request before: then the peer may
+have closed it before the next request came.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bus.process.fairness import READ_SLICE_S, TimeSlice
 
 
 class _FairReads(io.RawIOBase):
-    """Reads from a socket, by turns with all others.
+    """Reads from a socket, and lets other greenlets run before each read.
 
     Args:
         raw: reads from the socket.
@@ -33,20 +33,17 @@ class _FairReads(io.RawIOBase):
         self._turn = TimeSlice(READ_SLICE_S)
 
     def readinto(self, buffer: Any) -> int | None:
-        """Read what is there, or wait for something."""
+        """Read the available bytes, or wait for some."""
         self._turn.pass_on_if_over()
         return self._raw.readinto(buffer)
 
     def readable(self) -> bool:
-        """Tell that this can be read from."""
         return True
 
     def fileno(self) -> int:
-        """Return the descriptor of the socket."""
         return self._raw.fileno()
 
     def close(self) -> None:
-        """Let go of the socket."""
         if not self.closed:
             self._raw.close()
         super().close()
@@ -59,7 +56,7 @@ class _Response(http.client.HTTPResponse):
 
 
 class ClosedMeanwhile(ConnectionError):
-    """A connection that was kept for the next request fails before the head of its answer."""
+    """A connection that was kept for the next request failed before the head of its answer."""
 
 
 class _Connection(HTTPConnection):
@@ -75,7 +72,7 @@ class _Connection(HTTPConnection):
         """Return the head of an answer.
 
         Raises:
-            ClosedMeanwhile: it does not come, and an answer before did.
+            ClosedMeanwhile: the head did not come, but an earlier answer did.
         """
         try:
             response = super().getresponse()
@@ -102,6 +99,6 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 
 
 def fair(pools: urllib3.PoolManager) -> urllib3.PoolManager:
-    """Have all connections of `pools` read by turns with all others, and return `pools`."""
+    """Let all connections of `pools` read fairly, and return `pools`."""
     pools.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
     return pools

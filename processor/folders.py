@@ -1,4 +1,4 @@
-"""Which folder a path names: the same for each spelling, on the machine that has the folder."""
+"""Resolves the folder in a command: the same name for each spelling of its path."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _OF_A_FOLDER = SessionCreate | SessionList | SessionsV2 | Statuses | Describe | 
 
 
 def resolved(path: str) -> str:
-    """Return the folder of an absolute path, without symbolic links, as an opencode names it.
+    """Return an absolute path without symbolic links, as opencode names folders.
 
-    A folder that is not there, or must not be looked into, keeps its name.
+    A folder that does not exist, or must not be read, keeps its name.
     """
     try:
         return os.path.realpath(path, strict=True)
@@ -32,7 +32,7 @@ def resolved(path: str) -> str:
 
 
 def placed(command: Command) -> Command:
-    """Return a command with its directory, if it has one, resolved."""
+    """Return a command whose directory, if it has one, is resolved."""
     if isinstance(command, _OF_A_FOLDER) and command.directory is not None:
         return replace(command, directory=resolved(command.directory))
     return command

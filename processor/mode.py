@@ -1,4 +1,4 @@
-"""Where the events of a processor come from: turns of its own, or an upstream."""
+"""The source of a processor's events: its own turns, or an upstream."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from bus.transport.responder import Handler
 
 
 class Work(Struct, frozen=True):
-    """What is done while the processor runs.
+    """The work of a running processor.
 
     Attributes:
-        dispatch: carries out commands.
+        dispatch: executes commands.
         each_beat: called by the work loop (`pulse`), ten times a second.
-        loops: run for ever beside it.
+        loops: functions that run for ever beside it.
     """
 
     dispatch: Handler
@@ -27,11 +27,11 @@ class Work(Struct, frozen=True):
 
 
 class Mode(Protocol):
-    """One of the two, once it has what it needs; it begins when there is somewhere to publish."""
+    """One of the two sources; it begins when there is a publisher."""
 
     @property
     def source(self) -> str:
         """Id of the processor on the bus, the same after every start."""
 
     def begin(self, publisher: Publisher, stack: ExitStack) -> Work:
-        """Return the work to do; how to end it goes on `stack`."""
+        """Return the work to do; what ends the work is put on `stack`."""

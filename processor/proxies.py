@@ -1,10 +1,11 @@
-"""Which proxy leads to a provider, by the variables of the environment that HTTP clients share.
+"""Finds the proxy for a provider, from the environment variables that HTTP clients share.
 
 Rules, as in requests and curl:
 
 1. ``HTTPS_PROXY`` or ``HTTP_PROXY``, by the scheme of the provider's URL, else ``ALL_PROXY``. The
-   name in lower case wins. In a CGI script ``HTTP_PROXY`` is a header that a client has sent.
-2. ``NO_PROXY`` lists hosts, domains, addresses and networks that are asked directly; ``*`` is all.
+   name in lower case wins. In a CGI script ``HTTP_PROXY`` is ignored: there it is a header from a
+   client.
+2. ``NO_PROXY`` lists hosts, domains, addresses and networks that need no proxy; ``*`` means all.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ class ProviderProxy(Struct, frozen=True):
     """A proxy.
 
     Attributes:
-        url: without a login.
-        login: ``USER:PASSWORD``, None if it needs none.
+        url: without the login.
+        login: ``USER:PASSWORD``, None if there is none.
     """
 
     url: str
@@ -31,7 +32,7 @@ class ProviderProxy(Struct, frozen=True):
 
 
 def proxy_for(url: str, environ: Mapping[str, str]) -> ProviderProxy | None:
-    """Return the proxy for a URL, None if it is asked directly.
+    """Return the proxy for a URL, None if there is none.
 
     Raises:
         BadFlag: a variable names a proxy that cannot be used.
@@ -44,7 +45,7 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> ProviderProxy | None:
 
 
 def _variable(name: str, environ: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return name and value of a variable, in lower case or in capitals."""
+    """Return name and value of a variable, in lower case or in upper case."""
     is_header = name == "http_proxy" and "REQUEST_METHOD" in environ
     names = [name] if is_header else [name, name.upper()]
     given = next((one for one in names if one in environ), None)

@@ -1,7 +1,6 @@
-"""The work loop: runs due work ten times a second, and sends the processor's signs of life.
+"""The work loop: runs due work ten times a second, and sends heartbeats.
 
-One greenlet does all of it on purpose: a heartbeat from another greenlet would go on while this
-one hangs.
+One greenlet does both on purpose: if this greenlet hangs, the heartbeats stop too.
 """
 
 from __future__ import annotations
@@ -14,17 +13,17 @@ import gevent
 from bus.process.heart import Heart
 from bus.transport.publisher import Publisher
 
-# A kill may cost 250 ms of text; what is left of that is for the write itself.
+# A kill may cost 250 ms of text; the rest of that time is for the write itself.
 BEAT_S = 0.1
 HEARTBEAT_S = 1.0
 
 
 class Pulse:
-    """Beats until it is killed.
+    """Runs until it is killed.
 
     Args:
         publisher: sends the heartbeats.
-        each_beat: called every `BEAT_S`; it must not wait for anything.
+        each_beat: called every `BEAT_S`; must not block.
         heart: reports to the service manager.
     """
 

@@ -40,10 +40,10 @@ class BusUnusable(CannotStart):
 
 
 def run(settings: ProcessorSettings) -> None:
-    """Serve until SIGTERM or SIGINT; then close what runs, and return.
+    """Run until SIGTERM or SIGINT; then end all work, and return.
 
     Raises:
-        CannotStart: the state or the bus cannot be used; the message says why.
+        CannotStart: the state or the bus cannot be used; the message gives the reason.
     """
     show_stack_at_abort()
     give_back_large_blocks()
@@ -60,14 +60,14 @@ def run(settings: ProcessorSettings) -> None:
         heart = Heart(Notifier(settings.notify_socket), BEAT_S)
         pulse = Pulse(publisher, partial(_each_beat, work, events), heart)
         responder = Responder(Link(commands), work.dispatch)
-        gc.freeze()  # what is loaded by now stays: the collector need not look at it again
+        gc.freeze()  # the collector skips all loaded objects
         log.info("processor ready source=%s epoch=%s", publisher.source, publisher.epoch)
         _run_until(stop, [pulse.run, responder.run, *work.loops])
     log.info("processor stopped")
 
 
 def _mode(settings: ProcessorSettings, stack: contextlib.ExitStack) -> Mode:
-    """Begin one of the two modes, and import no other: imports are most of what a start costs."""
+    """Make one of the two modes, and import only its code: imports are most of a start's cost."""
     if settings.upstream is not None:
         from processor.upstream.upstream import Upstream
 
@@ -86,7 +86,7 @@ def _mode(settings: ProcessorSettings, stack: contextlib.ExitStack) -> Mode:
 
 
 def _run_until(stop: Event, loops: Sequence[Callable[[], None]]) -> None:
-    """Run all loops until `stop` is set, or one of them fails, with its exception."""
+    """Run all loops until `stop` is set, or until one of them fails; its exception is raised."""
     greenlets = [gevent.spawn(loop) for loop in loops]
     for greenlet in greenlets:
         greenlet.link_exception(lambda _: stop.set())
@@ -105,7 +105,7 @@ def _each_beat(work: Work, events: Broadcast) -> None:
 
 
 def _claim_bus(bus: Endpoints, stack: contextlib.ExitStack) -> None:
-    """Hold the folder of an ipc bus: binding alone would take it from another processor."""
+    """Lock the folder of an ipc bus: a socket alone could be taken from another processor."""
     if bus.folder is not None:
         stack.enter_context(claimed(bus.folder, "--bus", _HOLDER))
 
@@ -124,7 +124,7 @@ def _sockets(bus: Endpoints, secret: str | None) -> Iterator[tuple[Broadcast, zm
     try:
         yield events, commands
     finally:
-        # The last words of turns that were stopped are on their way.
+        # The last events of turns that were stopped are still being sent.
         events.close(LINGER_MS)
         commands.close(0)
         context.term()
