@@ -203,7 +203,7 @@ class ACPAgent:
             raise RpcError(INVALID_PARAMS, str(error)) from None
 
     def _prompt(self, raw: Raw) -> Job:
-        given = params(raw, methods.Prompt)
+        given = params(raw, methods.SessionPrompt)
         attached = self._attached(given.sessionId)
         if not given.prompt:
             raise RpcError(INVALID_PARAMS, "prompt: it is empty; send at least one block")

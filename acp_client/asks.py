@@ -22,8 +22,15 @@ from acp_client.content.tools import PENDING
 from acp_client.editor.peer import Ask
 from acp_client.protocol.decode import properties_of
 from acp_client.protocol.jsonrpc import RpcError
-from acp_client.protocol.updates import ToolCall, ToolCallUpdate
-from acp_client.protocol.wire import Event, Part, PartUpdated, Permission, Question, Settled
+from acp_client.protocol.updates import NewToolCall, ToolCallUpdate
+from acp_client.protocol.wire import (
+    Event,
+    Part,
+    PartUpdated,
+    PermissionRequest,
+    QuestionRequest,
+    Settled,
+)
 from bus.events import catalogue, type_of
 
 log = logging.getLogger("weir.acp")
@@ -90,9 +97,9 @@ class EditorAsks:
             UnreadableAnswer: the event lacks what its type needs.
         """
         if event.type == catalogue.PermissionAsked.type:
-            self._put(properties_of(event, Permission))
+            self._put(properties_of(event, PermissionRequest))
         elif event.type == catalogue.QuestionAsked.type:
-            self._put(properties_of(event, Question))
+            self._put(properties_of(event, QuestionRequest))
         elif type_of(event.type).removal_of is catalogue.REQUEST:
             self._settled(properties_of(event, Settled).requestID)
 
@@ -100,9 +107,9 @@ class EditorAsks:
         """Ask the editor everything that waits for an answer in a folder."""
         get_or = self._server.get_or
         try:
-            waiting: list[Permission | Question] = [
-                *get_or([], "/permission", list[Permission], directory),
-                *get_or([], "/question", list[Question], directory),
+            waiting: list[PermissionRequest | QuestionRequest] = [
+                *get_or([], "/permission", list[PermissionRequest], directory),
+                *get_or([], "/question", list[QuestionRequest], directory),
             ]
         except ServerFailure as error:
             log.warning("the permissions and questions that wait cannot be fetched: %s", error)
@@ -135,7 +142,7 @@ class EditorAsks:
         if followed.shown.done:
             self._followed.pop(part.callID, None)
 
-    def _put(self, asked: Permission | Question) -> None:
+    def _put(self, asked: PermissionRequest | QuestionRequest) -> None:
         with self._lock:
             if asked.id in self._open:
                 return
@@ -151,7 +158,7 @@ class EditorAsks:
         if one.ask is not None:
             one.ask.withdraw()
 
-    def _run(self, asked: Permission | Question) -> None:
+    def _run(self, asked: PermissionRequest | QuestionRequest) -> None:
         try:
             root = self._root_of(asked.sessionID)
             if root is not None:
@@ -160,10 +167,10 @@ class EditorAsks:
             with self._lock:
                 self._open.pop(asked.id, None)
 
-    def _asked(self, asked: Permission | Question, root: Attached) -> Any:
+    def _asked(self, asked: PermissionRequest | QuestionRequest, root: Attached) -> Any:
         """Return the editor's answer, None if it gives none."""
         session = root.conversation.id
-        if isinstance(asked, Question):
+        if isinstance(asked, QuestionRequest):
             if not self._forms():
                 return None
             method, params = "elicitation/create", question.form(asked, session)
@@ -183,25 +190,29 @@ class EditorAsks:
             log.warning("%s: the editor answers %s", method, error.message)
             return None
 
-    def _announce(self, asked: Permission | Question, root: Attached) -> None:
+    def _announce(self, asked: PermissionRequest | QuestionRequest, root: Attached) -> None:
         """Send a subagent's tool call before its ask: some editors must know the call."""
         call_id, conversation = asked.tool.callID, root.conversation
         if not call_id or call_id in self._followed:
             return
-        if isinstance(asked, Permission):
+        if isinstance(asked, PermissionRequest):
             root.send([permission.call(asked)])
         else:
             kind = tools.kind_of("question")
-            root.send([ToolCall(toolCallId=call_id, title="question", kind=kind, status=PENDING)])
+            root.send(
+                [NewToolCall(toolCallId=call_id, title="question", kind=kind, status=PENDING)]
+            )
         shown = tools.Shown(status=PENDING)
         self._followed[call_id] = Followed(conversation.id, conversation.directory, shown)
 
-    def _answer(self, asked: Permission | Question, root: Attached, result: Any) -> None:
+    def _answer(
+        self, asked: PermissionRequest | QuestionRequest, root: Attached, result: Any
+    ) -> None:
         if self._open[asked.id].moot:
             return
         name = quote(asked.id, "")
         body: dict[str, Any]
-        if isinstance(asked, Permission):
+        if isinstance(asked, PermissionRequest):
             path, body = f"/permission/{name}/reply", {"reply": permission.reply(result)}
         elif (answers := question.answers(asked, result)) is not None:
             path, body = f"/question/{name}/reply", {"answers": answers}

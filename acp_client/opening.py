@@ -13,7 +13,7 @@ from acp_client.api.folders import check_exists, check_system
 from acp_client.api.server import Server, ServerFailure, ServerRefused
 from acp_client.attached import Attached
 from acp_client.content.mcp import servers_of
-from acp_client.content.options import Agent, Catalogue, Choices, Config, Providers
+from acp_client.content.options import AgentEntry, Catalogue, Choices, Config, Providers
 from acp_client.content.plan import plan_of
 from acp_client.content.usage import Meter
 from acp_client.editor.outlet import EditorOutlet
@@ -139,7 +139,7 @@ class Opening:
         get_or = self._server.get_or
         return Catalogue(
             get_or(Providers(), "/config/providers", Providers, folder),
-            get_or([], "/agent", list[Agent], folder),
+            get_or([], "/agent", list[AgentEntry], folder),
             get_or(Config(), "/config", Config, folder),
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from acp_client.api.feed import EventFeed
-from acp_client.api.server import Server, ServerFailure, ServerGone, Unanswered
+from acp_client.api.server import AnswerLost, Server, ServerFailure, ServerGone
 from acp_client.attached import Attached, RunningTurn
 from acp_client.content.options import Choices
 from acp_client.editor.peer import Job, Result
@@ -115,7 +115,7 @@ class Prompting:
             path = f"{attached.path}/prompt_async"
             try:
                 self._server.ask("POST", path, body, attached.conversation.directory)
-            except Unanswered:
+            except AnswerLost:
                 if not self._was_taken(attached, running):
                     raise
             running.accepted = True

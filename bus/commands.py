@@ -392,7 +392,7 @@ Command = (
 )
 
 
-class Request(Struct, array_like=True):
+class NumberedCommand(Struct, array_like=True):
     """A command with its number; each requester counts its own requests."""
 
     id: int

@@ -52,11 +52,11 @@ _NOWHERE = ""
 _TOLD_WITHIN_NS = 3_000_000_000  # a gateway asks for the readiness once a second
 
 
-class _Path(Struct):
+class _FolderBody(Struct):
     directory: str
 
 
-class _Answer(Struct, frozen=True):
+class _FolderAnswer(Struct, frozen=True):
     """The folder that a path names at a processor; not `sure` if the processor did not answer."""
 
     folder: str
@@ -95,7 +95,7 @@ class SourceFolders:
         self._readers = readers
         self._start = start
         self._learns = learns
-        self._answers: dict[tuple[BusFeed, str], _Answer] = {}
+        self._answers: dict[tuple[BusFeed, str], _FolderAnswer] = {}
         self._asking: set[tuple[BusFeed, str]] = set()
         self._groups: dict[View, _Group] = {}
 
@@ -180,13 +180,17 @@ class SourceFolders:
         heard = all(feed.subscriber.sources for feed in self._feeds)
         return replace(wanted, directory=_NOWHERE, elsewhere=elsewhere), settled and heard
 
-    def _folder(self, feed: BusFeed, spelt: str | None) -> _Answer | None:
+    def _folder(self, feed: BusFeed, spelt: str | None) -> _FolderAnswer | None:
         """Return the folder at one processor, None while it is not known."""
         if spelt is None:
             folder = (feed.memory.upstream or {}).get("directory")
-            return _Answer(folder or self._start, False, 0.0) if isinstance(folder, str) else None
+            return (
+                _FolderAnswer(folder or self._start, False, 0.0)
+                if isinstance(folder, str)
+                else None
+            )
         if is_tidy(spelt) and self._has_published(feed, spelt):
-            return _Answer(spelt, True, 0.0)
+            return _FolderAnswer(spelt, True, 0.0)
         answer = self._answers.get((feed, spelt))
         if answer is None or time.monotonic() >= answer.until:
             self._ask(feed, spelt)
@@ -206,7 +210,7 @@ class SourceFolders:
         folder, sure = tidy(spelt), False
         try:
             body = feed.requester.call(Describe("path", spelt), _DEADLINE_S).body
-            folder, sure = msgspec.json.decode(body, type=_Path).directory, True
+            folder, sure = msgspec.json.decode(body, type=_FolderBody).directory, True
         except CommandFailed as error:
             sure = error.kind == "invalid"  # a processor that knows no folders
         except (ProcessorGone, DeadlineExceeded, msgspec.MsgspecError) as error:
@@ -222,4 +226,4 @@ class SourceFolders:
         if len(self._answers) >= _MOST_ANSWERS:
             del self._answers[next(iter(self._answers))]
         until = time.monotonic() + (_FRESH_S if sure else _UNSURE_S)
-        self._answers[feed, spelt] = _Answer(folder, sure, until)
+        self._answers[feed, spelt] = _FolderAnswer(folder, sure, until)

@@ -27,7 +27,7 @@ class ServerGone(ServerFailure):
     """The server does not answer."""
 
 
-class Unanswered(ServerGone):
+class AnswerLost(ServerGone):
     """The request was sent and may have been carried out, but its answer was lost."""
 
 
@@ -106,7 +106,7 @@ class Server:
             sock = connection.sock  # the response may take it over
             with within(sock, timeout_s):
                 connection.request(method, self.origin.target(target), *self._content(body))
-                gone = Unanswered
+                gone = AnswerLost
                 response = connection.getresponse()
             with within(sock, _BODY_WITHIN_S):
                 said = _whole(response)

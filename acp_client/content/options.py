@@ -38,8 +38,8 @@ class Providers(Struct):
     default: dict[str, str] = {}
 
 
-class Agent(Struct):
-    """An entry of ``GET /agent``; mirrors the type in `gateway.resources.agents`."""
+class AgentEntry(Struct):
+    """An entry of ``GET /agent``."""
 
     name: str
     description: str | None = None
@@ -80,7 +80,7 @@ class Catalogue:
         mode: of a new session, empty if there is none.
     """
 
-    def __init__(self, providers: Providers, agents: Sequence[Agent], config: Config) -> None:
+    def __init__(self, providers: Providers, agents: Sequence[AgentEntry], config: Config) -> None:
         self.models = [
             Value(f"{provider.id}/{key}", f"{provider.name or provider.id}/{model.name or key}")
             for provider in providers.providers

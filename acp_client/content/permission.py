@@ -11,8 +11,8 @@ from acp_client.content.diffs import diff_of_permission
 from acp_client.content.places import absolute
 from acp_client.content.tools import PENDING, kind_of
 from acp_client.protocol.shapes import learned
-from acp_client.protocol.updates import Location, ToolCall, ToolCallUpdate
-from acp_client.protocol.wire import Permission
+from acp_client.protocol.updates import Location, NewToolCall, ToolCallUpdate
+from acp_client.protocol.wire import PermissionRequest
 
 REJECT = "reject"
 _OPTIONS = (
@@ -33,7 +33,7 @@ class ChosenOption(Struct):
     outcome: _Outcome
 
 
-def question(permission: Permission, session_id: str, directory: str) -> dict[str, Any]:
+def question(permission: PermissionRequest, session_id: str, directory: str) -> dict[str, Any]:
     """Return the parameters of ``session/request_permission``.
 
     Args:
@@ -54,9 +54,9 @@ def question(permission: Permission, session_id: str, directory: str) -> dict[st
     return {"sessionId": session_id, "toolCall": fields, "options": list(_OPTIONS)}
 
 
-def call(permission: Permission) -> ToolCall:
+def call(permission: PermissionRequest) -> NewToolCall:
     """Return the tool call that waits for permission, for editors that do not know it."""
-    return ToolCall(
+    return NewToolCall(
         toolCallId=permission.tool.callID,
         title=_title(permission),
         kind=kind_of(permission.permission),
@@ -75,7 +75,7 @@ def reply(result: Any) -> str:
     return given if given in ("once", "always") else REJECT
 
 
-def _title(permission: Permission) -> str:
+def _title(permission: PermissionRequest) -> str:
     command = permission.metadata.get("command")
     if isinstance(command, str) and command:
         return command
@@ -84,6 +84,6 @@ def _title(permission: Permission) -> str:
     ).strip()
 
 
-def _locations(permission: Permission, directory: str) -> list[Location]:
+def _locations(permission: PermissionRequest, directory: str) -> list[Location]:
     path = permission.metadata.get("filepath")
     return [Location(absolute(path, directory))] if isinstance(path, str) and path else []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from acp_client.protocol.wire import Asked, Question
+from acp_client.protocol.wire import Asked, QuestionRequest
 
 
-def form(question: Question, session_id: str) -> dict[str, Any]:
+def form(question: QuestionRequest, session_id: str) -> dict[str, Any]:
     """Return the parameters of ``elicitation/create``; each question is a field by its number."""
     fields = {str(number): _field(asked) for number, asked in enumerate(question.questions)}
     call = {"toolCallId": question.tool.callID} if question.tool.callID else {}
@@ -20,7 +20,7 @@ def form(question: Question, session_id: str) -> dict[str, Any]:
     }
 
 
-def answers(question: Question, result: Any) -> list[list[str]] | None:
+def answers(question: QuestionRequest, result: Any) -> list[list[str]] | None:
     """Return the chosen labels for each question, None if the person declined."""
     if not isinstance(result, dict) or result.get("action") != "accept":
         return None

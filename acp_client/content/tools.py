@@ -13,8 +13,8 @@ from acp_client.protocol.updates import (
     Diff,
     ImageBlock,
     Location,
+    NewToolCall,
     TextBlock,
-    ToolCall,
     ToolCallUpdate,
     ToolContent,
 )
@@ -67,7 +67,7 @@ class Shown(Struct):
 
 def show(
     part: Part, shown: Shown | None, directory: str
-) -> tuple[ToolCall | ToolCallUpdate | None, Shown]:
+) -> tuple[NewToolCall | ToolCallUpdate | None, Shown]:
     """Return what the editor lacks of a tool call, and what it has after that.
 
     Args:
@@ -85,9 +85,9 @@ def show(
     return _change(part, shown, now), now
 
 
-def _call(part: Part, now: Shown) -> ToolCall:
+def _call(part: Part, now: Shown) -> NewToolCall:
     state = part.state or ToolState()
-    return ToolCall(
+    return NewToolCall(
         toolCallId=call_id(part),
         title=now.title,
         kind=kind_of(part.tool),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from acp_client.protocol.updates import Cost, Usage
+from acp_client.protocol.updates import Cost, UsageUpdate
 from acp_client.protocol.wire import Message
 
 
@@ -19,9 +19,9 @@ class Meter:
     def __init__(self, sizes: Mapping[str, int], cost: float = 0.0) -> None:
         self._sizes = sizes
         self._cost = cost
-        self._last: Usage | None = None
+        self._last: UsageUpdate | None = None
 
-    def count(self, message: Message) -> Usage | None:
+    def count(self, message: Message) -> UsageUpdate | None:
         """Count a message that has ended; return what has changed for the editor, None if nothing.
 
         None too for a model of unknown context size, since editors show a share of it, and for an
@@ -32,7 +32,7 @@ class Meter:
         size = self._sizes.get(message.model_name, 0)
         if used <= 0 or size <= 0:
             return None
-        usage = Usage(used=used, size=size, cost=Cost(round(self._cost, 9)))
+        usage = UsageUpdate(used=used, size=size, cost=Cost(round(self._cost, 9)))
         if usage == self._last:
             return None
         self._last = usage

@@ -28,7 +28,7 @@ class _UpdateParams(Struct):
     update: Update
 
 
-class _Line(Struct):
+class _UpdateLine(Struct):
     jsonrpc: str
     method: str
     params: _UpdateParams
@@ -103,7 +103,7 @@ class EditorOutlet:
 def _line(item: bytes | _UpdateParams) -> bytes:
     if isinstance(item, bytes):
         return item
-    return _encode(_Line("2.0", "session/update", item)) + b"\n"
+    return _encode(_UpdateLine("2.0", "session/update", item)) + b"\n"
 
 
 def _merged(last: bytes | _UpdateParams, item: _UpdateParams) -> bool:

@@ -85,7 +85,7 @@ class _Error(Struct, omit_defaults=True):
     data: Any = UNSET
 
 
-class _Wire(Struct):
+class _AnyMessage(Struct):
     jsonrpc: Any = None
     id: Any = UNSET
     method: Any = UNSET
@@ -94,21 +94,21 @@ class _Wire(Struct):
     error: Any = UNSET
 
 
-class _Call(Struct, omit_defaults=True):
+class _OutgoingCall(Struct, omit_defaults=True):
     jsonrpc: str
     method: str
     params: Any
     id: Id | UnsetType = UNSET
 
 
-class _Answer(Struct, omit_defaults=True):
+class _OutgoingAnswer(Struct, omit_defaults=True):
     jsonrpc: str
     id: Id
     result: Any = UNSET
     error: _Error | UnsetType = UNSET
 
 
-_decode = msgspec.json.Decoder(_Wire).decode
+_decode = msgspec.json.Decoder(_AnyMessage).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -132,23 +132,23 @@ def parse(line: bytes) -> Incoming | None:
 
 def request(id: Id, method: str, params: Any) -> bytes:
     """Return the line of a request."""
-    return _encode(_Call("2.0", method, params, id)) + b"\n"
+    return _encode(_OutgoingCall("2.0", method, params, id)) + b"\n"
 
 
 def notification(method: str, params: Any) -> bytes:
     """Return the line of a notification."""
-    return _encode(_Call("2.0", method, params)) + b"\n"
+    return _encode(_OutgoingCall("2.0", method, params)) + b"\n"
 
 
 def result(id: Id, value: Any) -> bytes:
     """Return the line of an answer."""
-    return _encode(_Answer("2.0", id, result=value)) + b"\n"
+    return _encode(_OutgoingAnswer("2.0", id, result=value)) + b"\n"
 
 
 def error(id: Id, problem: RpcError) -> bytes:
     """Return the line of an answer that is an error."""
     wire = _Error(problem.code, problem.message, problem.data)
-    return _encode(_Answer("2.0", id, error=wire)) + b"\n"
+    return _encode(_OutgoingAnswer("2.0", id, error=wire)) + b"\n"
 
 
 def _too_deep(line: bytes) -> Incoming | None:
@@ -186,7 +186,7 @@ def _is_id(id: Any) -> bool:
     return id is None or (isinstance(id, int | str) and not isinstance(id, bool))
 
 
-def _message(wire: _Wire) -> Incoming:
+def _message(wire: _AnyMessage) -> Incoming:
     if wire.id is not UNSET and not _is_id(wire.id):
         return _invalid(None, "id is neither a whole number, text nor null")
     id = None if wire.id is UNSET else wire.id

@@ -93,8 +93,8 @@ class SetOption(Struct):
     value: str
 
 
-class Prompt(Struct):
-    """``session/prompt``; not the `Prompt` of `bus`, which is a command."""
+class SessionPrompt(Struct):
+    """``session/prompt``."""
 
     sessionId: str
     prompt: list[PromptBlock]

@@ -93,7 +93,7 @@ class ToolFields(_Update, kw_only=True):
     rawOutput: Any = UNSET
 
 
-class ToolCall(ToolFields, tag="tool_call"):
+class NewToolCall(ToolFields, tag="tool_call"):
     """A tool call that is new to the editor."""
 
 
@@ -155,7 +155,7 @@ class Cost(Struct):
     currency: str = "USD"
 
 
-class Usage(_Update, tag="usage_update"):
+class UsageUpdate(_Update, tag="usage_update"):
     """How many tokens are in the model's context, and how many fit."""
 
     used: int
@@ -174,13 +174,13 @@ Update = (
     UserChunk
     | AgentChunk
     | ThoughtChunk
-    | ToolCall
+    | NewToolCall
     | ToolCallUpdate
     | Plan
     | Commands
     | ModeChanged
     | OptionsChanged
     | InfoChanged
-    | Usage
+    | UsageUpdate
     | Notice
 )

@@ -241,7 +241,7 @@ class ToolRef(Struct, frozen=True):
     callID: str = ""
 
 
-class Permission(Struct):
+class PermissionRequest(Struct):
     """A tool waits for permission: properties of ``permission.asked``, or from a ``GET``."""
 
     id: str
@@ -268,7 +268,7 @@ class Asked(Struct):
     multiple: bool | None = None
 
 
-class Question(Struct):
+class QuestionRequest(Struct):
     """A tool waits for answers: properties of ``question.asked``, or from a ``GET``."""
 
     id: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from acp_client.content.blocks import block_of_file
-from acp_client.protocol.updates import TextBlock, Update, Usage, UserChunk
+from acp_client.protocol.updates import TextBlock, Update, UsageUpdate, UserChunk
 from acp_client.protocol.wire import Part, Stored
 from acp_client.session.conversation import Conversation
 from acp_client.session.messages import USER
@@ -17,7 +17,7 @@ def replay(stored: Iterable[Stored], conversation: Conversation) -> list[Update]
     Only the last usage is sent: it is the present state of the session.
     """
     updates: list[Update] = []
-    usage: Usage | None = None
+    usage: UsageUpdate | None = None
     for message in stored:
         if message.info.role == USER:
             conversation.choices.follow(message.info.model_name, message.info.agent)
@@ -25,7 +25,7 @@ def replay(stored: Iterable[Stored], conversation: Conversation) -> list[Update]
             updates += [chunk for part in message.parts for chunk in _said(part)]
             continue
         for update in conversation.catch_up([message]):
-            if isinstance(update, Usage):
+            if isinstance(update, UsageUpdate):
                 usage = update
             else:
                 updates.append(update)

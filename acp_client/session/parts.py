@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 
 from acp_client.content.tools import Shown
-from acp_client.session.text import Text
+from acp_client.session.text import PartText
 
 _MOST = 4096
 
@@ -23,7 +23,7 @@ class CachedPart(Struct):
     messageID: str
     type: str
     hidden: bool = False
-    text: Text = field(default_factory=Text)
+    text: PartText = field(default_factory=PartText)
     shown: Shown | None = None
 
 

@@ -38,7 +38,7 @@ class Replacement(Exception):
         self.text = text
 
 
-class Text:
+class PartText:
     """The text of one part on its way to the editor."""
 
     __slots__ = ("_at", "_checksum", "_held", "_padded", "_sent", "_surrogate")

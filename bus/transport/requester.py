@@ -15,7 +15,7 @@ import gevent
 import msgspec
 from gevent.event import AsyncResult
 
-from bus.commands import Answer, Command, CommandFailed, Done, IsOpen, Request
+from bus.commands import Answer, Command, CommandFailed, Done, IsOpen, NumberedCommand
 from bus.malformed import MALFORMED
 from bus.transport.link import Link
 
@@ -113,9 +113,9 @@ class Requester:
                 waiting.set(answer)
 
     @contextmanager
-    def _expected(self, command: Command) -> Iterator[tuple[Request, AsyncResult[Answer]]]:
+    def _expected(self, command: Command) -> Iterator[tuple[NumberedCommand, AsyncResult[Answer]]]:
         """Number a command, and accept its answer until the end of the block."""
-        request = Request(next(self._ids), command)
+        request = NumberedCommand(next(self._ids), command)
         result: AsyncResult[Answer] = AsyncResult()
         self._waiting[request.id] = result
         try:
@@ -123,7 +123,7 @@ class Requester:
         finally:
             del self._waiting[request.id]
 
-    def _send_soon(self, request: Request) -> None:
+    def _send_soon(self, request: NumberedCommand) -> None:
         until = time.monotonic() + _RECONNECT_S
         while True:
             try:
@@ -133,11 +133,13 @@ class Requester:
                     raise
                 gevent.sleep(_RETRY_S)
 
-    def _send(self, request: Request) -> None:
+    def _send(self, request: NumberedCommand) -> None:
         if not self._link.send(self._encode(request)):
             raise ProcessorGone("the processor is not there")
 
-    def _wait(self, request: Request, result: AsyncResult[Answer], deadline_s: float) -> Answer:
+    def _wait(
+        self, request: NumberedCommand, result: AsyncResult[Answer], deadline_s: float
+    ) -> Answer:
         until, restarts = time.monotonic() + deadline_s, self._restarts()
         while (left_s := until - time.monotonic()) > 0:
             if self._restarts() != restarts:
@@ -152,7 +154,7 @@ class Requester:
         raise DeadlineExceeded(f"no answer from the processor within {deadline_s:g} s")
 
     def _check_open(
-        self, request: Request, result: AsyncResult[Answer], deadline_s: float
+        self, request: NumberedCommand, result: AsyncResult[Answer], deadline_s: float
     ) -> None:
         """Ask a restarted processor whether it has a request.
 

@@ -18,8 +18,8 @@ from bus.commands import (
     Done,
     Failed,
     IsOpen,
+    NumberedCommand,
     Replay,
-    Request,
     SnapshotGet,
 )
 from bus.malformed import MALFORMED, worth_a_line
@@ -56,7 +56,7 @@ class Responder:
         self._bulky = BoundedSemaphore(_BULKY_AT_ONCE)
         self._open: set[tuple[bytes, int]] = set()
         self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder(Request).decode
+        self._decode = msgspec.msgpack.Decoder(NumberedCommand).decode
         self._decode_id = msgspec.msgpack.Decoder(_RequestId).decode
 
     def run(self) -> None:
@@ -97,7 +97,7 @@ class Responder:
         if not self._link.send(peer, data):
             log.warning("an answer of %d bytes was dropped: its gateway takes no more", len(data))
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: NumberedCommand) -> Answer:
         try:
             body = self._handler(request.command)
         except CommandFailed as failure:

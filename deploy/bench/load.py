@@ -83,7 +83,7 @@ def measure(origin: Origin, load: Load) -> Iterator[Measured]:
             origin, [_STREAM], load.readers, kept=min(load.readers, _KEPT), unix=scripted
         )
         with crowd(plan) as readers:
-            work = _Work(server, session, readers, probing, load)
+            work = _Parts(server, session, readers, probing, load)
             yield work.idle()
             if scripted:
                 yield work.steady()
@@ -125,7 +125,7 @@ def _session(server: Server) -> Iterator[str]:
             server.ask("DELETE", f"/session/{session}")
 
 
-class _Work:
+class _Parts:
     """The parts of a measurement of one server, each with the probes during it."""
 
     def __init__(

@@ -12,7 +12,7 @@ import gevent
 _GRAIN = 0.1
 
 
-class Deadline:
+class SilenceDeadline:
     """Raises an error in the greenlet that entered the block, unless `put_off` is called in time.
 
     Args:
@@ -24,7 +24,7 @@ class Deadline:
         self._after_s = after_s
         self._error = error
 
-    def __enter__(self) -> Deadline:
+    def __enter__(self) -> SilenceDeadline:
         """Start the deadline."""
         self._set_at = time.monotonic()
         self._timer = gevent.Timeout.start_new(self._after_s, self._error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Entity(Struct):
+class PublishedEntity(Struct):
     """A message or a part; `message` is the id of the message, or of the part's message."""
 
     digest: int
@@ -23,21 +23,21 @@ class Entities:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._entities: dict[str, Entity] = {}
-        self._of_session: dict[str, dict[str, Entity]] = {}
+        self._entities: dict[str, PublishedEntity] = {}
+        self._of_session: dict[str, dict[str, PublishedEntity]] = {}
 
     def __contains__(self, name: str) -> bool:
         return name in self._entities
 
-    def get(self, name: str) -> Entity | None:
+    def get(self, name: str) -> PublishedEntity | None:
         """Return an entity, None if it is not in the table."""
         return self._entities.get(name)
 
-    def of(self, session: str) -> list[tuple[str, Entity]]:
+    def of(self, session: str) -> list[tuple[str, PublishedEntity]]:
         """Return the ids and entities of a session."""
         return list(self._of_session.get(session, {}).items())
 
-    def put(self, name: str, entity: Entity) -> None:
+    def put(self, name: str, entity: PublishedEntity) -> None:
         """Add or replace an entity, as the newest."""
         self.drop(name)
         self._entities[name] = entity

@@ -57,7 +57,7 @@ class _Where(Struct, kw_only=True):
         return InstanceLocation(self.directory, self.project, self.workspace)
 
 
-class _Wire(_Where):
+class _EventFrame(_Where):
     payload: Raw
 
 
@@ -65,7 +65,7 @@ class _DeltaFrame(_Where):
     payload: DeltaWire
 
 
-_decode_wire = msgspec.json.Decoder(_Wire).decode
+_decode_wire = msgspec.json.Decoder(_EventFrame).decode
 _DELTA = PartDelta.type.encode()
 _decode_delta = msgspec.json.Decoder(_DeltaFrame).decode
 

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from bus.events import ENTITIES
 from bus.events.catalogue import DIFF, REQUEST, SESSION, STATUS, TODOS
 from bus.json import digest
-from processor.upstream.entities import Entities, Entity
+from processor.upstream.entities import Entities, PublishedEntity
 from processor.upstream.frames import InstanceLocation
 from processor.upstream.subject import Subject, time_of
 
@@ -100,7 +100,7 @@ class UpstreamMemory:
         self._sessions[session] = known
         _bound(self._sessions, self._most_sessions)
 
-    def entities(self, session: str) -> list[tuple[str, Entity]]:
+    def entities(self, session: str) -> list[tuple[str, PublishedEntity]]:
         """Return the ids and entities of a session's messages and parts."""
         return self._entities.of(session)
 
@@ -146,7 +146,7 @@ class UpstreamMemory:
         message = subject.message or subject.id
         if value is not None and (message == subject.id or message in self._entities):
             created_ms = time_of(value, "created")
-            entity = Entity(digest(value), subject.session, message, created_ms)
+            entity = PublishedEntity(digest(value), subject.session, message, created_ms)
             self._entities.put(subject.id, entity)
         else:
             self._entities.drop(subject.id)

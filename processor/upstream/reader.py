@@ -16,7 +16,7 @@ from bus.sse import EventStreamParser, EventTooLarge
 from processor.clock import now_ms
 from processor.upstream.api import NotJson, NotThere, RestFailed, UpstreamApi
 from processor.upstream.condition import Condition
-from processor.upstream.deadline import Deadline
+from processor.upstream.deadline import SilenceDeadline
 from processor.upstream.healing import Healing
 from processor.upstream.intake import FrameIntake
 from processor.upstream.settings import UpstreamSettings
@@ -90,7 +90,7 @@ class UpstreamReader:
         silence_s = self._settings.silence_s
         turn = TimeSlice(TURN_SLICE_S)
         # The socket's own timeout is not enough: with a few bytes now and then it would never end.
-        with Deadline(silence_s, UpstreamLost(f"is silent for {silence_s:g} s")) as silence:
+        with SilenceDeadline(silence_s, UpstreamLost(f"is silent for {silence_s:g} s")) as silence:
             for piece in stream.pieces():
                 heard = False
                 for data in _events(parser, piece):

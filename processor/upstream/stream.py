@@ -10,7 +10,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
-from processor.upstream.deadline import Deadline
+from processor.upstream.deadline import SilenceDeadline
 from processor.upstream.failures import in_words, refusal
 from processor.upstream.settings import UpstreamSettings
 
@@ -63,7 +63,7 @@ def opened(settings: UpstreamSettings, pool: urllib3.PoolManager) -> Iterator[Up
         headers["Authorization"] = settings.authorization
     answer_s = min(_ANSWER_S, settings.silence_s)
     slow = UpstreamLost(f"does not answer within {answer_s:g} s")
-    with _lost(), Deadline(answer_s, slow):
+    with _lost(), SilenceDeadline(answer_s, slow):
         response = pool.request(
             "GET",
             settings.url + _PATH,

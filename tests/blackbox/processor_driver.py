@@ -19,9 +19,9 @@ from bus.commands import (
     Done,
     MessageList,
     More,
+    NumberedCommand,
     Prompt,
     Replay,
-    Request,
     SessionCreate,
     TurnWait,
 )
@@ -113,7 +113,7 @@ class Processor:
         self._number += 1
         # The socket refuses while the connection is being made.
         assert self._asker.poll(DEADLINE_S * 1000, zmq.POLLOUT), "no processor"
-        self.send(_encode(Request(self._number, command)))
+        self.send(_encode(NumberedCommand(self._number, command)))
         while (answer := self.answer()).id != self._number:
             pass
         if isinstance(answer, Done):

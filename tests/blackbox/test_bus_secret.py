@@ -4,7 +4,7 @@ import msgspec
 import pytest
 import zmq
 
-from bus.commands import Request, SessionList
+from bus.commands import NumberedCommand, SessionList
 from bus.transport.endpoints import Endpoints
 from bus.transport.secret import secured
 from bus.transport.sockets import requester_socket, subscriber_socket
@@ -39,7 +39,7 @@ def answered(bus: Endpoints, secret: str | None, within_ms: int) -> bool:
     poller.register(events, zmq.POLLIN)
     try:
         if command.poll(within_ms, zmq.POLLOUT):
-            command.send(msgspec.msgpack.encode(Request(1, SessionList())))
+            command.send(msgspec.msgpack.encode(NumberedCommand(1, SessionList())))
         return bool(poller.poll(within_ms))
     finally:
         context.destroy(linger=0)

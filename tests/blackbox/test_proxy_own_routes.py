@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import zmq
 
-from bus.commands import Done, Failed, Readiness, Request
+from bus.commands import Done, Failed, NumberedCommand, Readiness
 from bus.transport.endpoints import Endpoints
 from tests.blackbox.proxied import header, headers_of, proxied
 from tests.blackbox.publishing import peak_kb, send_zeros
@@ -43,7 +43,7 @@ def processor(source, body):
     stop = threading.Event()
 
     def serve():
-        decode = msgspec.msgpack.Decoder(Request).decode
+        decode = msgspec.msgpack.Decoder(NumberedCommand).decode
         while not stop.is_set():
             if body["now"] is not None:
                 source.publisher.heartbeat()

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import zmq
 
-from bus.commands import Command, Done, Failed, Request, SnapshotGet
+from bus.commands import Command, Done, Failed, NumberedCommand, SnapshotGet
 from bus.events import from_json
 from bus.transport import clone
 from bus.transport.codec import Batch, encode
@@ -22,7 +22,7 @@ from tests.events import about, part, status
 from tests.http_client import call
 from tests.processes import wait_until
 
-_decode = msgspec.msgpack.Decoder(Request).decode
+_decode = msgspec.msgpack.Decoder(NumberedCommand).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 DELTAS = 20

@@ -6,7 +6,7 @@ import falcon
 import msgspec
 from falcon.testing import TestClient
 
-from bus.commands import Done, Request
+from bus.commands import Done, NumberedCommand
 from gateway.cors import Cors
 from gateway.errors import install_error_handlers
 from gateway.resources import add_native_routes
@@ -16,7 +16,7 @@ from gateway.unknown_routes import UnknownRoutes
 DEFAULT_DIRECTORY = "/srv/default"
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Request).decode
+_decode = msgspec.msgpack.Decoder(NumberedCommand).decode
 
 
 class ScriptedRequester:
@@ -33,7 +33,7 @@ class ScriptedRequester:
         self.deadlines = []
 
     def call(self, command, deadline_s=None):
-        sent = _decode(_encode(Request(1, command))).command
+        sent = _decode(_encode(NumberedCommand(1, command))).command
         assert sent == command
         self.commands.append(command)
         self.deadlines.append(deadline_s)

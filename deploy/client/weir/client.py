@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from weir.errors import Unreachable, WeirError
 from weir.inbox import Inbox
 from weir.outbox import Outbox
-from weir.server import Server
+from weir.server import WeirApi
 from weir.session import Session
 from weir.turn import Turn
 
@@ -55,7 +55,7 @@ class Client(AbstractContextManager["Client"]):
         on_prompt: OnPrompt | None = None,
         patient: bool = False,
     ) -> None:
-        self.server = Server(url)
+        self.server = WeirApi(url)
         self.name = name
         self._path = f"/weir/agents/{quote(name, safe='')}"
         self._on_prompt = on_prompt

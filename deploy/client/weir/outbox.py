@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from bus.agent_lines import Line, Reasoning, Text
 from weir.errors import Fenced, Refused, Unreachable, WeirError
-from weir.server import TIMEOUT_S, Passing, Server, failure
+from weir.server import TIMEOUT_S, Passing, WeirApi, failure
 
 MOST_WAITING = 1024 * 1024
 _GATHERED = 16 * 1024
@@ -56,7 +56,7 @@ class Outbox:
 
     def __init__(
         self,
-        server: Server,
+        server: WeirApi,
         path: str,
         epoch: int,
         on_failure: Callable[[WeirError], None],

@@ -25,7 +25,7 @@ class Passing(Exception):
     """A request failed for a while; it may be repeated if sending it twice is harmless."""
 
 
-class Server:
+class WeirApi:
     """A weir by its URL: ``http(s)://[USER:PASSWORD@]HOST[:PORT][/PATH]``.
 
     Raises:

@@ -17,7 +17,7 @@ Message = dict[str, str]
 
 
 class Session:
-    """A session by its id.
+    """A session: the agent's side of `bus.events.session.Session`.
 
     Attributes:
         client: the connection.

@@ -30,7 +30,7 @@ Todo = tuple[str, str] | Mapping[str, str]
 
 
 class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
-    """A running turn.
+    """A running turn: the agent's side of `processor.native.turn.Turn`.
 
     Every method may be called from any thread. Lines are sent in the background, in order; a
     method blocks only while 1 MiB is not saved yet. Methods raise `Aborted` once the turn has been

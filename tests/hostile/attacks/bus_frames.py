@@ -14,9 +14,9 @@ from bus.commands import (
     Answer,
     Describe,
     MessageList,
+    NumberedCommand,
     Readiness,
     Replay,
-    Request,
     SessionGet,
     SnapshotGet,
 )
@@ -91,14 +91,14 @@ def _command(site: Site, count: int) -> None:
     socket.poll(1000, zmq.POLLOUT)
     try:
         for number in range(count):
-            data = encode(Request(number, site.random.choice(_COMMANDS)))
+            data = encode(NumberedCommand(number, site.random.choice(_COMMANDS)))
             socket.send(mutated(site.random, data))
             while socket.poll(0):
                 socket.recv()
         end = time.monotonic() + _ANSWERS_S
         while time.monotonic() < end:
             # An answer is dropped while the answers to all others fill the queue.
-            socket.send(encode(Request(_LAST, Readiness())))
+            socket.send(encode(NumberedCommand(_LAST, Readiness())))
             while socket.poll(500):
                 if _id_of(socket.recv()) == _LAST:
                     return

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from acp_client.api.server import Server, Unanswered
+from acp_client.api.server import AnswerLost, Server
 from acp_client.api.stream import EventStream
 from bus.origin import Origin
 from deploy.doctor.patient import Patient
@@ -48,7 +48,7 @@ def server(request, monkeypatch):
 
 
 def test_a_question_has_an_end(server):
-    with pytest.raises(Unanswered, match="has not ended its answer"):
+    with pytest.raises(AnswerLost, match="has not ended its answer"):
         Server(Origin.parse(server.url)).ask("GET", "/session", timeout_s=ENOUGH_S)
 
 

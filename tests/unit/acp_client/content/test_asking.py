@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from acp_client.content import permission, question
-from acp_client.protocol.wire import Permission, Question
+from acp_client.protocol.wire import PermissionRequest, QuestionRequest
 
 ASKED = msgspec.convert(
     {
@@ -15,7 +15,7 @@ ASKED = msgspec.convert(
         "metadata": {"command": "ls -l"},
         "tool": {"messageID": "msg_1", "callID": "call_1"},
     },
-    Permission,
+    PermissionRequest,
 )
 OPTIONS = [{"label": "A", "description": "first"}, {"label": "B", "description": "second"}]
 QUESTION = msgspec.convert(
@@ -28,7 +28,7 @@ QUESTION = msgspec.convert(
         ],
         "tool": {"callID": "call_1"},
     },
-    Question,
+    QuestionRequest,
 )
 
 
@@ -46,7 +46,7 @@ def test_a_permission_is_put_in_the_name_of_the_editors_session():
 
 
 def test_a_permission_without_a_command_says_what_it_is_for():
-    asked = Permission("per_1", "ses_1", "external_directory", ["/etc/*", "/var/*"])
+    asked = PermissionRequest("per_1", "ses_1", "external_directory", ["/etc/*", "/var/*"])
     call = permission.question(asked, "ses_1", "/srv")["toolCall"]
     assert (call["title"], call["toolCallId"]) == ("external_directory /etc/*, /var/*", "per_1")
 

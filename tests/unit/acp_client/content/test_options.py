@@ -3,7 +3,14 @@
 import msgspec
 import pytest
 
-from acp_client.content.options import Agent, Catalogue, Choices, Config, Providers, UnknownChoice
+from acp_client.content.options import (
+    AgentEntry,
+    Catalogue,
+    Choices,
+    Config,
+    Providers,
+    UnknownChoice,
+)
 from acp_client.protocol.wire import Session
 
 PROVIDERS = {
@@ -30,7 +37,7 @@ AGENTS = [
 def catalogue(**config):
     return Catalogue(
         msgspec.convert(PROVIDERS, Providers),
-        msgspec.convert(AGENTS, list[Agent]),
+        msgspec.convert(AGENTS, list[AgentEntry]),
         msgspec.convert(config, Config),
     )
 

@@ -3,19 +3,19 @@
 import msgspec
 import pytest
 
-from acp_client.content.options import Agent, Providers
+from acp_client.content.options import AgentEntry, Providers
 from acp_client.protocol.updates import (
     AgentChunk,
     ImageBlock,
     InfoChanged,
     LinkBlock,
     ModeChanged,
+    NewToolCall,
     OptionsChanged,
     Plan,
     ThoughtChunk,
-    ToolCall,
     ToolCallUpdate,
-    Usage,
+    UsageUpdate,
 )
 from acp_client.protocol.wire import Stored
 from tests import traces
@@ -176,7 +176,7 @@ def test_a_tool_is_called_updated_and_done():
         tool("completed", input=given, output="a\nb\n", metadata={"exit": 0}, title="ls"),
         tool("running", input=given),
     )
-    [call] = editor.of(ToolCall)
+    [call] = editor.of(NewToolCall)
     assert (call.toolCallId, call.kind, call.status) == ("call_1", "execute", "pending")
     updates = editor.of(ToolCallUpdate)
     assert [update.status for update in updates] == [
@@ -224,7 +224,7 @@ def test_usage_is_told_when_an_answer_has_ended():
         message(id="msg_2", **MODEL),
         ended(id="msg_2", **MODEL, tokens=TOKENS, cost=0.25),
     )
-    assert [(u.used, u.size, u.cost.amount) for u in editor.of(Usage)] == [
+    assert [(u.used, u.size, u.cost.amount) for u in editor.of(UsageUpdate)] == [
         (20, 1000, 0.5),
         (20, 1000, 0.75),
     ]
@@ -232,13 +232,13 @@ def test_usage_is_told_when_an_answer_has_ended():
 
 @pytest.mark.parametrize("more", [{}, {"tokens": {}}, {"tokens": TOKENS, "modelID": "unknown"}])
 def test_no_usage_is_told_of_what_has_none(more):
-    assert shown(message(**MODEL), ended(**{**MODEL, **more})).of(Usage) == []
+    assert shown(message(**MODEL), ended(**{**MODEL, **more})).of(UsageUpdate) == []
 
 
 def test_the_mode_that_somebody_else_chooses_is_told():
     models = {"m1": {}, "m2": {}}
     providers = msgspec.convert({"providers": [{"id": "fake", "models": models}]}, Providers)
-    agents = [Agent("build"), Agent("plan")]
+    agents = [AgentEntry("build"), AgentEntry("plan")]
     talk = conversation(providers=providers, agents=agents)
     mine = message("user", id="msg_1", agent="build", model=MODEL)
     theirs = message("user", id="msg_2", agent="plan", model={**MODEL, "modelID": "m2"})

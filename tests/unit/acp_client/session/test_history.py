@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from acp_client.protocol.updates import ToolCall, Usage, UserChunk
+from acp_client.protocol.updates import NewToolCall, UsageUpdate, UserChunk
 from acp_client.protocol.wire import Stored
 from acp_client.session.history import replay
 from tests import recorded
@@ -41,7 +41,7 @@ def test_all_that_was_said_is_replayed_in_order(name):
 
 def test_tools_are_replayed_whole():
     editor, _, _ = loaded("write_file")
-    [call] = editor.of(ToolCall)
+    [call] = editor.of(NewToolCall)
     assert call.status == "completed"
     assert call.content[0].path == "/srv/demo/proj1/made.txt"
 
@@ -76,7 +76,7 @@ def test_only_the_last_usage_is_told_and_all_the_cost():
 
     stored = msgspec.convert([answer(1), answer(2)], list[Stored])
     [usage] = replay(stored, conversation())
-    assert isinstance(usage, Usage)
+    assert isinstance(usage, UsageUpdate)
     assert (usage.used, usage.cost.amount) == (2, 1.0)
 
 

@@ -11,7 +11,7 @@ from gevent.event import Event
 import bus.transport.requester
 from bus.commands import (
     Done,
-    Request,
+    NumberedCommand,
     SessionGet,
     Statuses,
 )
@@ -189,7 +189,7 @@ def test_nonsense_does_not_stop_a_requester(channel):
     until(requester._link.socket, zmq.POLLOUT)
     call = gevent.spawn(requester.call, SessionGet("ses_1"))
     peer, data = router.recv_multipart()
-    request = msgspec.msgpack.decode(data, type=Request)
+    request = msgspec.msgpack.decode(data, type=NumberedCommand)
     no_unicode = b"\x94\x02\x01\xa8internal\xa1\xff"
     others, own = _encode(Done(99, b"nobody's")), _encode(Done(request.id, b"it"))
     for answer in (b"\xc1", b"", no_unicode, others, own):

@@ -13,7 +13,7 @@ from bus.commands import (
     CommandFailed,
     Done,
     Failed,
-    Request,
+    NumberedCommand,
     SessionGet,
     SessionList,
     SnapshotGet,
@@ -84,7 +84,7 @@ def test_nonsense_does_not_stop_a_responder(channel, nonsense, caplog):
     channel.answer_with(echo)
     dealer = channel.dealer()
     dealer.send(nonsense)
-    dealer.send(_encode(Request(9, SessionGet("ses_1"))))
+    dealer.send(_encode(NumberedCommand(9, SessionGet("ses_1"))))
     until(dealer, zmq.POLLIN)
     assert msgspec.msgpack.decode(dealer.recv(), type=Done).id == 9
     assert f"malformed command of {len(nonsense)} bytes" in caplog.text
@@ -117,7 +117,7 @@ def test_a_client_that_takes_no_snapshot_does_not_hold_up_others(channel):
     channel.answer_with(lambda command: (b"x" * 20_000_000, None))
     idle = channel.dealer()
     for number in range(4):
-        idle.send(_encode(Request(number, SnapshotGet())))
+        idle.send(_encode(NumberedCommand(number, SnapshotGet())))
     requester = channel.requester()
     until(requester._link.socket, zmq.POLLOUT)
     assert len(requester.call(SnapshotGet()).body) == 20_000_000
@@ -133,7 +133,7 @@ def test_a_client_that_leaves_before_its_answer_disturbs_nobody(channel):
 
     requester = channel.joined(handler)
     dealer = channel.dealer()
-    dealer.send(_encode(Request(1, SessionGet("slow"))))
+    dealer.send(_encode(NumberedCommand(1, SessionGet("slow"))))
     dealer.close(linger=200)
     proceed.set()
     assert requester.call(SessionGet("ses_1")).body == b"1"
