@@ -112,7 +112,7 @@ class EditorAsks:
                 *get_or([], "/question", list[QuestionRequest], directory),
             ]
         except ServerFailure as error:
-            log.warning("the permissions and questions that wait cannot be fetched: %s", error)
+            log.warning("the pending permissions and questions cannot be fetched: %s", error)
             return
         for one in waiting:
             self._put(one)
@@ -187,7 +187,7 @@ class EditorAsks:
         try:
             return one.ask.wait()
         except RpcError as error:
-            log.warning("%s: the editor answers %s", method, error.message)
+            log.warning("%s: the editor answered with an error: %s", method, error.message)
             return None
 
     def _announce(self, asked: PermissionRequest | QuestionRequest, root: Attached) -> None:

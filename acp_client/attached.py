@@ -191,7 +191,7 @@ class Attached:
                 if self._caught_up_with(running, settled):
                     break
             except ServerFailure as error:
-                log.warning("the events that the stream has missed cannot be fetched: %s", error)
+                log.warning("the missed events cannot be fetched: %s", error)
         with self._lock:
             self._recovering = False
             self.go_live()

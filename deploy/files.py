@@ -133,7 +133,7 @@ def _write(folder: Path, files: Mapping[str, str], force: bool) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in data.items():
             if not force and path.exists() and path.read_bytes() != content:
-                raise BadFlag(f"{str(path)!r} is there and differs; {_FORCE} replaces it")
+                raise BadFlag(f"{str(path)!r} exists and differs; {_FORCE} replaces it")
         for path, content in data.items():
             path.write_bytes(content)
     except OSError as error:

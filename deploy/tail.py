@@ -27,7 +27,7 @@ from deploy.transcript.transcript import Transcript
 _FOLDER = Kind(lambda given: os.path.abspath(flags.text("").parse(given)), "a folder")
 _FLAGS = (
     Flag(
-        "session", flags.text("a session id"), None, "only this session, and what was said before"
+        "session", flags.text("a session id"), None, "only this session, with its earlier messages"
     ),
     Flag("directory", _FOLDER, None, "only this folder"),
     Flag("lines", flags.whole(0, 1000000), 10, "lines of a tool's output or diff to show; 0: all"),

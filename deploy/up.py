@@ -90,7 +90,9 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
     for flag in ("model_url", "upstream"):
         if values["agent"] and values[flag]:
             name = flag.replace("_", "-")
-            raise BadFlag(f"--agent: not with --{name}; the agent answers in place of it")
+            raise BadFlag(
+                f"--agent: not allowed with --{name}: the agent answers in place of a model"
+            )
     # The processor checks which of its flags need each other. This runs the check before the
     # start.
     from_flags(_words(_PROCESSOR, values, _ANY_BUS), environ)

@@ -58,13 +58,13 @@ GATEWAY_FLAGS = (
         "frame-hz",
         FRAME_HZ,
         30.0,
-        "most further deltas of a text in a second, fewer as the text grows; 0: no limit",
+        "further deltas of a text in a second, at most; fewer as the text grows; 0: no limit",
     ),
     Flag(
         "stall-timeout",
         flags.number(1, 3600, "seconds"),
         30.0,
-        "how long a reader may accept no byte while something waits for it; then it is reset",
+        "how long a reader may accept none of the bytes that wait; then it is reset",
     ),
     Flag(
         "drain",
@@ -103,14 +103,14 @@ GATEWAY_FLAGS = (
         "command-timeout",
         flags.number(0.1, 60, "seconds"),
         10.0,
-        "wait for a processor's answer",
+        "how long to wait for a processor's answer",
     ),
 )
 LOG_LEVEL = Flag(
     "log-level", flags.one_of("debug", "info", "warning", "error"), "info", "what is logged"
 )
 UPSTREAM_FLAGS = (
-    Flag("upstream", UPSTREAM, None, "the opencode server to stand in front of"),
+    Flag("upstream", UPSTREAM, None, "the opencode server that weir relays"),
     Flag(
         "upstream-timeout",
         flags.number(0.1, 86400, "seconds"),

@@ -64,7 +64,7 @@ class ProcessorSettings(Struct, frozen=True):
     """All there is to set.
 
     Attributes:
-        bus: where gateways meet this processor.
+        bus: the address at which gateways connect.
         state: where sessions are kept; None only in front of an upstream, which keeps its own.
         model: which model answers, None: the built-in demo.
         log_level: what is logged.
@@ -127,11 +127,11 @@ FLAGS: Sequence[Flag] = (
         "bus",
         Kind(_bus, "ipc:///FOLDER or tcp://LOOPBACK:PORT"),
         REQUIRED,
-        "where gateways meet this processor",
+        "the address at which gateways connect",
     ),
     BUS_SECRET,
     Flag("state", FOLDER, None, "where sessions are kept; needed without --upstream"),
-    Flag("upstream", UPSTREAM, None, "the opencode server to stand in front of"),
+    Flag("upstream", UPSTREAM, None, "the opencode server that weir relays"),
     Flag(
         "upstream-silence",
         number(1, 300, "seconds"),
@@ -162,14 +162,14 @@ FLAGS: Sequence[Flag] = (
         "model-read-timeout",
         number(0.1, 3600, "seconds"),
         120.0,
-        "how long the model may say nothing",
+        "how long the model may send no output",
     ),
     Flag("model-retries", whole(0, 20), 4, "further attempts after the first has failed"),
     Flag(
         "model-answer-limit",
         whole(1, 1024),
         16,
-        "MiB of text and thoughts in one answer; a longer answer ends as an error",
+        "MiB of text and reasoning in one answer; a longer answer ends with an error",
     ),
     Flag(
         "agent-name",
@@ -196,9 +196,9 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> ProcessorSett
     upstream = None
     if origin is not None:
         if model is not None:
-            raise BadFlag("--model-url: not with --upstream, which has models of its own")
+            raise BadFlag("--model-url: not allowed with --upstream, which has models of its own")
         if values["agent_name"] is not None:
-            raise BadFlag("--agent-name: not with --upstream, which has agents of its own")
+            raise BadFlag("--agent-name: not allowed with --upstream, which has agents of its own")
         upstream = UpstreamSettings(origin, values["upstream_silence"])
     elif values["state"] is None:
         raise BadFlag("--state: missing; allowed is a folder")

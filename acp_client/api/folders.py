@@ -43,8 +43,8 @@ def check_system(folder: str, server: Server) -> None:
         return
     paths = server.get_or(_Paths(), "/path", _Paths)
     if not _OF_WINDOWS.match(paths.home or paths.directory):
-        words = f"cwd: '{folder}' is a folder of Windows, and the server {server.origin} is not"
-        words += " on Windows; open the folder by its name there, such as '/home/me/project'"
+        words = f"cwd: '{folder}' is a Windows path, but the server {server.origin} does not run"
+        words += " on Windows; use the folder's path on the server, such as '/home/me/project'"
         raise RpcError(INVALID_PARAMS, words)
 
 

@@ -71,8 +71,8 @@ def _part(number: int, block: PromptBlock) -> Json:
     if block.type == "resource" and block.resource is not None:
         return _embedded(number, block.resource)
     raise BadBlock(
-        f"prompt[{number}]: no usable {block.type!r} block; allowed are text, image, "
-        "resource_link, resource"
+        f"prompt[{number}]: a block of type {block.type!r} cannot be used; "
+        "allowed are text, image, resource_link, resource"
     )
 
 

@@ -217,6 +217,6 @@ class Peer:
         with self._lock:
             ask = self._asks.pop(answer.id, None)
         if ask is None:
-            log.warning("the editor answers a request that was not made: %r", answer.id)
+            log.warning("the editor has answered an unknown request: %r", answer.id)
         else:
             ask.settle(answer)

@@ -173,7 +173,7 @@ class GapRepair:
         if isinstance(answer, Joined):
             self._stand(answer, now)
         elif isinstance(answer, Unanswered) and (asked is None or asked[0] is not _Case.GAP):
-            log.warning("no snapshot can be had: %s", answer.why)
+            log.warning("the processor sends no snapshot: %s", answer.why)
         if asked is None:
             return NOTHING  # the caller asked for a snapshot before the first frame
         case, arrived = asked
@@ -237,7 +237,7 @@ class GapRepair:
         state = self.sources[arrived.source]
         if state.epoch == arrived.epoch:
             if case is _Case.UNREPLAYED:
-                log.info("source %s: a snapshot instead of a replay", arrived.source)
+                log.info("source %s: a snapshot replaces the missing events", arrived.source)
             fits = arrived.first - 1 <= state.seq
             return self._deliver(arrived) if fits else self._drop(arrived)
         if case is _Case.FIRST:
@@ -262,7 +262,11 @@ class GapRepair:
         self._drop(arrived)
         count = state.upto - state.seq
         log.error(
-            "source %s: %d events after %d wait to be had: %s", name, count, state.seq, answer.why
+            "source %s: %d events after %d are missing until they can be fetched: %s",
+            name,
+            count,
+            state.seq,
+            answer.why,
         )
         return NOTHING
 
@@ -288,14 +292,14 @@ class GapRepair:
 
     def _renew(self, source: str, epoch: str) -> None:
         state = self.sources[source]
-        log.info("source %s was started anew: epoch %s after %s", source, epoch, state.epoch)
+        log.info("source %s was restarted: epoch %s after %s", source, epoch, state.epoch)
         if epoch in state.over:
             state.over.remove(epoch)
         state.over.append(state.epoch)
         if state.is_broken:
             lost = state.upto - state.seq
             state.lost += lost
-            log.error("source %s: %d events are lost with its last epoch", source, lost)
+            log.error("source %s: %d events of its last epoch are lost", source, lost)
         state.epoch, state.seq, state.upto, state.restarts = epoch, 0, 0, state.restarts + 1
 
 

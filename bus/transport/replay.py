@@ -30,7 +30,7 @@ def answer(publisher: Publisher, command: Replay) -> bytes:
         raise CommandFailed("not_found", f"epoch {command.epoch} is over")
     journal = publisher.journal
     if not command.after < journal.head:
-        raise CommandFailed("invalid", f"after: {command.after} is yet to come")
+        raise CommandFailed("invalid", f"after: {command.after} is not published yet")
     envelopes: list[Envelope] = []
     position, size = command.after + 1, 0
     try:

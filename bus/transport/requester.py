@@ -135,7 +135,7 @@ class Requester:
 
     def _send(self, request: NumberedCommand) -> None:
         if not self._link.send(self._encode(request)):
-            raise ProcessorGone("the processor is not there")
+            raise ProcessorGone("no processor is connected")
 
     def _wait(
         self, request: NumberedCommand, result: AsyncResult[Answer], deadline_s: float
@@ -150,7 +150,7 @@ class Requester:
             if answer is not None:
                 return answer
             if not self._alive() and time.monotonic() - self._answered_at > SILENT_S:
-                raise ProcessorGone("the processor went away")
+                raise ProcessorGone("the processor no longer answers")
         raise DeadlineExceeded(f"no answer from the processor within {deadline_s:g} s")
 
     def _check_open(

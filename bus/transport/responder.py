@@ -95,7 +95,7 @@ class Responder:
     def _send(self, peer: bytes, answer: Answer) -> None:
         data = self._encode(answer)
         if not self._link.send(peer, data):
-            log.warning("an answer of %d bytes was dropped: its gateway takes no more", len(data))
+            log.warning("an answer of %d bytes was dropped: its gateway is too slow", len(data))
 
     def _answer(self, request: NumberedCommand) -> Answer:
         try:

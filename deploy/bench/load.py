@@ -154,7 +154,7 @@ class _Parts:
             measured.note = "no delays: the demo model of an older weir sends no times"
         elif not self._server.origin.is_local:
             _count_from_the_fastest(measured.delays)
-            measured.note = "delays beyond the fastest delta's: two machines have two clocks"
+            measured.note = "delays are relative to the fastest: the clocks of two machines differ"
         return measured
 
     def storm(self) -> Measured:

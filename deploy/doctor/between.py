@@ -18,12 +18,12 @@ def check_between(answer: PatientAnswer, weir: bool) -> Iterator[Finding]:
     headers = answer.headers
     encoding = headers.get("Content-Encoding", "")
     if encoding:
-        words = f"the stream is compressed on its way ({encoding}); events may wait for each other"
+        words = f"a proxy compresses the stream ({encoding}), which may delay events"
         yield warn("proxy", words, SEND_AT_ONCE)
     signs = signs_of(answer)
     if weir and "no-transform" not in headers.get("Cache-Control", ""):
-        words = "Cache-Control has been changed on the way: caches and compressors may interfere"
-        yield warn("proxy", words, "have the proxy pass this header on as it is")
+        words = "a proxy has changed Cache-Control: caches and compressors may interfere"
+        yield warn("proxy", words, "let the proxy pass this header on unchanged")
     elif signs and not encoding:
         yield ok("proxy", f"a proxy is in between ({signs})")
 

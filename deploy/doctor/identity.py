@@ -34,15 +34,15 @@ def check_login(patient: Patient, answer: PatientAnswer) -> Finding:
             remedy = (
                 "put them into --url: http://USER:PASSWORD@HOST, or set OPENCODE_SERVER_PASSWORD"
             )
-            raise Unfit(fail("login", "a name and a password are asked for", remedy))
+            raise Unfit(fail("login", "a user name and a password are required", remedy))
         raise Unfit(fail("login", "this name and password are refused", "check them in --url"))
     if login is not None:
         return _check_without(patient)
     if patient.origin.is_local:
-        return ok("login", "no password is asked for, on an address of this machine")
+        return ok("login", "no password is required, at an address of this machine")
     return warn(
         "login",
-        "no password is asked for: every client that reaches this address can run tools on it",
+        "no password is required: every client that reaches this address can run tools on it",
         "listen on 127.0.0.1, or put a password in front",
     )
 
@@ -68,15 +68,15 @@ def check_kind(
     """
     if 300 <= answer.status < 400:
         to = answer.headers.get("Location", "nowhere")
-        raise Unfit(fail("server", f"it redirects to {to}", "give that server in --url"))
+        raise Unfit(fail("server", f"it redirects to {to}", "use that address in --url"))
     if answer.status != 200 or health.get("healthy") is not True:
         raise Unfit(_neither(patient, answer))
     livez, alive = patient.json(LIVEZ)
-    version = health.get("version", "of no version")
+    version = health.get("version", "of unknown version")
     if alive.get("alive") is True:
         return ok("server", f"weir; its health has version {version}"), True
     if livez.status in (401, 403):
-        words = f"something in between refuses {LIVEZ} ({livez.status})"
+        words = f"a proxy refuses {LIVEZ} ({livez.status})"
         return warn("server", words, "let /weir/livez and /weir/readyz through"), False
     remedy = f"put weir in front of it: weir up --upstream {patient.origin}"
     return warn("server", f"opencode {version}, without weir", remedy), False

@@ -76,7 +76,7 @@ def check_first(timeline: Timeline, pace: ExpectedPace, answer: PatientAnswer) -
         words = f"the first event is held back for {duration(first.at_s)}"
         raise Unfit(fail("buffering", words, SEND_AT_ONCE))
     signs = signs_of(answer)
-    words = f"the stream opens and says nothing for {duration(pace.patience_s)}"
+    words = f"the stream opens, but no event comes for {duration(pace.patience_s)}"
     if signs:
         raise Unfit(
             fail("buffering", f"{words}, and a proxy is in between ({signs})", SEND_AT_ONCE)

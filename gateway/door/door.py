@@ -143,7 +143,7 @@ class Door:
         if self._proxy is None or route is not None:
             refuse_upgrade(request)
         if route is None and is_foreign_stream(request.path):
-            words = "weir passes no event stream of its upstream on; use /event or /global/event"
+            words = "weir passes on no event stream of its upstream; use /event or /global/event"
             raise Refusal(501, words)
 
     def _turn_away(self, request: Request, refusal: Refusal, keep_alive: bool) -> bool:

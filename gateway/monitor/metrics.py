@@ -73,7 +73,7 @@ def _streams(posts: list[Post], counts: Counts) -> Iterator[Family]:
         yield counter(f"weir_{name}_total", help_text, value)
     for name, help_text, label, values in (
         ("evictions", "Streams that ended, by cause.", "cause", counts.evictions),
-        ("resumes", "Streams opened, by what became of their last id.", "verdict", counts.resumes),
+        ("resumes", "Streams opened, by the verdict on their last id.", "verdict", counts.resumes),
         ("catch_ups", "Readers that the log moved past, by verdict.", "verdict", counts.catch_ups),
     ):
         yield counter(f"weir_{name}_total", help_text, by(label, values))

@@ -222,7 +222,7 @@ class AgentIntake:
             if done >= len(batch.lines):
                 break
             if self._is_over():
-                raise CommandFailed("unavailable", "the client has left before all was taken")
+                raise CommandFailed("unavailable", "the client left before all lines were taken")
         self.unacknowledged -= batch.size
         self._counts.lines += len(batch.lines)
         self._counts.refused += batch.refused

@@ -71,7 +71,9 @@ class Courier:
             DeadlineExceeded: so many wait that no turn comes within `_TURN_WITHIN_S`.
         """
         if not self._turns.acquire(timeout=_TURN_WITHIN_S):
-            raise DeadlineExceeded(f"no turn to ask the processor within {_TURN_WITHIN_S:g} s")
+            raise DeadlineExceeded(
+                f"the processor was busy with other answers for {_TURN_WITHIN_S:g} s"
+            )
         try:
             return self.wait(command)
         finally:

@@ -213,7 +213,7 @@ class Agent:
         """
         for served in list(self.turns.values()):
             if served.claimed and now > max(self._heard_until, self._awaited_until):
-                served.fail(f"agent {self.name!r} has gone away in the middle of the turn")
+                served.fail(f"agent {self.name!r} has disconnected during the turn")
             elif not served.claimed and now > served.claim_until:
                 served.fail(f"agent {self.name!r} is not connected, or takes no prompts")
 

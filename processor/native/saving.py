@@ -28,14 +28,14 @@ class Saving:
             gevent.spawn(self._write)
         elif flushing_s > SLOW_S and not self._warned:
             self._warned = True
-            log.warning("the store has not saved text in flight for %g s", SLOW_S)
+            log.warning("the store has not saved growing text for %g s", SLOW_S)
 
     def _write(self) -> None:
         try:
             self._drafts.flush()
         except StoreFailed as error:
             if not self._warned:
-                log.error("text in flight cannot be saved: %s", error)
+                log.error("growing text cannot be saved: %s", error)
             self._warned = True
         else:
             self._warned = False

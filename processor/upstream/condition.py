@@ -86,7 +86,7 @@ class Condition:
             )
         if self.unhealed is not None:
             reasons.append(
-                f"the events missed of upstream {self._url} cannot be fetched: {self.unhealed}"
+                f"missed events of upstream {self._url} cannot be fetched: {self.unhealed}"
             )
         return {
             "ready": not reasons,

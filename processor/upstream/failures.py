@@ -30,7 +30,7 @@ def in_words(error: HTTPError | OSError) -> str:
             return "refuses connections"
         return f"cannot be reached ({cause_of(error)})"
     if isinstance(error, ConnectTimeoutError):
-        return "does not take the connection"
+        return "does not accept the connection"
     if isinstance(error, ReadTimeoutError | TimeoutError):
         return "is silent"
     if isinstance(error, SSLError | ssl.SSLError):

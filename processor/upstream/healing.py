@@ -69,7 +69,7 @@ log = logging.getLogger("weir.upstream")
 
 _MOST_PAGES = 20
 _BATCH_BYTES = 16 * 1024 * 1024
-_TOO_MUCH_WAITS = "more live events came in meanwhile than may wait"
+_TOO_MUCH_WAITS = "too many live events came meanwhile"
 _MOST_SESSIONS = 10_000
 """More than an opencode lists. If an upstream names more sessions, the rest is not healed."""
 

@@ -21,7 +21,7 @@ def test_a_folder_of_windows_is_refused_where_the_server_is_not_there(server, ed
     server.answers["GET /path"] = {"home": "/home/me", "directory": "/srv"}
     error = open_in(editor, method, cwd)["error"]
     assert error["code"] == -32602
-    assert error["message"].startswith(f"cwd: '{cwd}' is a folder of Windows, and the server http")
+    assert error["message"].startswith(f"cwd: '{cwd}' is a Windows path, but the server http")
     assert server.asked == ["GET /path"]
 
 

@@ -231,7 +231,7 @@ def test_a_gap_that_nobody_can_fill_yet_cuts_no_stream_and_is_made_good_once_som
     with beside_another(short_folder, silent) as (first, process, reader):
         clerk.refuses = True
         publish_behind_a_gap(silent, events)
-        process.says("wait to be had")
+        process.says("are missing until")
         turn_at_once(first, reader)
         assert "ses" not in reader.state.status
         clerk.refuses = False

@@ -79,7 +79,10 @@ def test_each_flag_has_a_twin_in_the_environment_and_wins_over_it():
         (["--model", "m"], ["--model-url: missing", "--model needs it"]),
         (["--model-api-key", "k"], ["--model-api-key: unknown", "--port"]),
         (["--agent", "mine"], ["--agent", "'mine'", "MODULE:FUNCTION"]),
-        (["--agent", "a:b", "--upstream", "http://x"], ["--agent: not with --upstream"]),
+        (
+            ["--agent", "a:b", "--upstream", "http://x"],
+            ["--agent: not allowed with --upstream"],
+        ),
         (["--bus", "ipc:///x"], ["--bus: unknown", "--port"]),
         (["now"], ["now", "unknown"]),
     ],

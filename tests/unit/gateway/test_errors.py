@@ -54,7 +54,7 @@ def test_a_refusal_that_will_not_pass_does_not_ask_to_come_back():
 
 
 def test_a_processor_that_is_gone_is_worth_another_try():
-    client, _ = native(ProcessorGone("the processor went away"))
+    client, _ = native(ProcessorGone("the processor no longer answers"))
     result = client.simulate_get("/session/ses_1")
     is_an_error(result, 503, "ServiceUnavailableError")
     assert result.headers["retry-after"] == "1"

@@ -132,7 +132,7 @@ def test_a_prompt_without_reply_answers_the_users_message():
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (ProcessorGone("the processor went away"), 503),
+        (ProcessorGone("the processor no longer answers"), 503),
         (DeadlineExceeded("no answer"), 504),
         (CommandFailed("not_found", "session ses_1 is gone"), 404),
     ],

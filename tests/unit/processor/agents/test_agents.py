@@ -161,10 +161,10 @@ def test_an_agent_that_falls_silent_leaves_an_error_and_what_was_saved(author: A
     agent = author.rig.agents._agents[author.name]
     agent.tick(float("inf"))
     info, parts = author.failed()
-    assert "gone away" in info["error"]["data"]["message"]
+    assert "disconnected" in info["error"]["data"]["message"]
     assert of_kind(parts, "text")[0]["text"] == "half"
     [late] = author.send(END, epoch=taken.epoch).errors
-    assert "gone away" in late.message
+    assert "disconnected" in late.message
 
 
 def test_a_deadline_ends_a_turn_and_its_agent_hears_of_it(author: Author) -> None:

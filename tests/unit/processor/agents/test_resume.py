@@ -79,7 +79,7 @@ def test_a_turn_whose_agent_does_not_come_back_ends_as_an_error(author: Author) 
     kill(author, return_s=0.0)
     until(lambda: author.rig.agents.tick() or "error" in author.answer()[0])
     info, parts = author.answer()
-    assert "gone away" in info["error"]["data"]["message"]
+    assert "disconnected" in info["error"]["data"]["message"]
     assert of_kind(parts, "text")[0]["text"] == "half"
 
 
@@ -93,7 +93,7 @@ def test_an_agent_that_has_come_back_is_held_to_its_lease(author: Author) -> Non
     assert agent.turns
     author.work(epoch, lease=10.0)
     agent.tick(after_the_lease)
-    assert "gone away" in author.failed()[0]["error"]["data"]["message"]
+    assert "disconnected" in author.failed()[0]["error"]["data"]["message"]
 
 
 def test_a_younger_process_ends_what_was_left(author: Author) -> None:
