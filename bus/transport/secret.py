@@ -1,8 +1,8 @@
-"""The secret of a bus over TCP: every user of a machine can connect to a port of it.
+"""The secret of a bus over TCP, to whose ports every user of the machine can connect.
 
-The sockets of such a bus speak CURVE. The processor's key follows from the secret, and a peer that
-does not know the processor's public key gets no further than the handshake. So only peers that
-know the secret hear events and send commands.
+The sockets of such a bus speak CURVE. The processor's key is derived from the secret. A peer that
+does not know the processor's public key fails in the handshake. So only peers that know the secret
+receive events and send commands.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def check_secret(buses: Iterable[Endpoints], secret: str | None) -> None:
 def secured(
     context: zmq.Context[zmq.Socket[bytes]], bus: Endpoints, secret: str | None, serves: bool
 ) -> zmq.Context[zmq.Socket[bytes]]:
-    """Make a context speak CURVE on all its sockets, if the bus needs that; return the context.
+    """Make a context use CURVE for all its sockets, if the bus needs that; return the context.
 
     Args:
-        context: has no sockets yet.
+        context: without sockets so far.
         bus: of the sockets.
         secret: of the bus.
         serves: the sockets are the processor's.

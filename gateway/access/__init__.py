@@ -1,15 +1,17 @@
-"""Who may do what: every request passes here before Falcon and the proxy see it.
+"""Who may do what: every request passes here before it reaches Falcon or the proxy.
 
-The steps of `Access.admit`, in this order; the first that refuses answers the request:
+The steps of `Access.admit`, in this order; the first step that refuses answers the request:
 
-1. **Rule** (`rules`): what the route does (read, write, admin), and where its folder or session
-   stands. A route without a rule is for principals without a scope.
+1. **Rule** (`rules`): what the route does (read, write, admin), and where a request names its
+   folder or session. A route without a rule is only for principals without a scope.
 2. **Browsers** (`browsers`): a web page of another origin may not write.
-3. **Principal** (`identity`): the login or the token of the request. Without any identity weir
-   serves this machine, and a request has to name this machine in ``Host``.
-4. **Scope** (`boundary`): the grants of the principal against what the route does, and where.
+3. **Principal** (`identity`): the owner of the request's login or token. If neither a login nor
+   tokens are set up, weir serves this machine only, and a request must name this machine in
+   ``Host``.
+4. **Scope** (`boundary`): compares the grants of the principal with what the route does, and
+   where.
 5. **Limits** and the audit (`limits`, `audit`).
 
-What a refusal says never repeats what the client sent as a secret. Only `whereabouts` and `audit`
-do I/O; nothing deeper than this package reads a credential.
+A refusal never repeats a secret that the client sent. Only `whereabouts` and `audit` do I/O; no
+code behind this package reads a credential.
 """

@@ -1,4 +1,4 @@
-"""The door's judgement on a request: whose it is, and whether it may pass."""
+"""Decides for each request who sent it, and whether it may pass."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from gateway.relay.scope import Scope
 log = logging.getLogger("weir.gateway")
 
 _BASIC = ("WWW-Authenticate", 'Basic realm="Secure Area"')
-# A browser would ask its user for a Basic login, over the page that has its own form.
+# For a Basic challenge a browser would show its own dialog, over the page's login form.
 _BEARER = ("WWW-Authenticate", 'Bearer realm="weir"')
 _RETRY_AFTER_S = 2
 
@@ -35,7 +35,7 @@ class Admission(Struct, frozen=True):
     """A request that may pass.
 
     Attributes:
-        principal: whose it is; None where the route is for everybody.
+        principal: the sender; None if the route is public.
         scope: where the principal may do what the route does; None for everywhere.
     """
 
@@ -48,9 +48,9 @@ class Access:
 
     Args:
         rules: what each route does.
-        identity: the ways to be somebody.
-        boundary: of scoped principals.
-        trusted: proxies that may say where a request came from.
+        identity: finds the principal of a credential.
+        boundary: checks principals with a scope.
+        trusted: proxies whose statements about a request's origin count.
         hosts: names of this machine.
         cors: knows which web pages may call.
     """
@@ -73,10 +73,10 @@ class Access:
         self._failed = FailedLogins()
 
     def admit(self, request: Request, path: str) -> Admission:
-        """Return who may pass with a request.
+        """Return the principal and scope of a request.
 
         Args:
-            request: yet without an answer.
+            request: not answered yet.
             path: of the request as weir reads it, percent-encoded.
 
         Raises:
@@ -119,7 +119,7 @@ class Access:
         """Return the principal of a credential.
 
         Raises:
-            Refusal: the credential is wrong, or too many of this address were.
+            Refusal: the credential is wrong, or this address has sent too many wrong ones.
         """
         principal = self.identity.of_token(credential)
         if principal is not None:
@@ -135,7 +135,7 @@ class Access:
         raise self._challenge(request, "the login or the token is wrong, or has expired")
 
     def address_of(self, request: Request) -> str:
-        """Return where a request came from, as far as trusted proxies report it."""
+        """Return the address from which a request came, as far as trusted proxies report it."""
         if not self._trusted.networks:
             return request.client
         return self._trusted.origin(request.client, request.header(b"x-forwarded-for"))

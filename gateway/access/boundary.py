@@ -1,11 +1,12 @@
-"""Whether a request stays within the scope of its principal.
+"""Checks that a request stays within the scope of its principal.
 
 1. A folder may be spelt in several ways, and servers differ in how they read it. So each reading
-   of each folder that a request names has to be in the scope.
-2. A session that is not in the scope is refused in the same words as a session that is not there.
-3. A path is read in one way only: a scoped principal's path has no encoded character, no empty
+   of each folder in a request has to be in the scope.
+2. A session outside of the scope is refused with the same message as a session that does not
+   exist.
+3. A path must have only one reading: with a scope, a path may have no encoded character, no empty
    segment and no dot segment.
-4. What leaves for an upstream names the folder that was checked.
+4. A request to an upstream names the folder that was checked.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ _SHOWN = 200
 
 
 class Boundary:
-    """Checks requests of scoped principals.
+    """Checks requests of principals with a scope.
 
     Args:
-        whereabouts: of sessions.
-        default_folder: returns the server's own folder, for requests that name none; None while
+        whereabouts: finds the folders of sessions.
+        default_folder: returns the server's own folder, for requests without a folder; None while
             it is not known.
-        filters_lists: lists hold no more than the folder that a request names.
+        filters_lists: lists only contain the folder that a request names.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Boundary:
         """Refuse a request that leads out of a scope.
 
         Raises:
-            Refusal: the request does (403), or its folder cannot be found out now.
+            Refusal: it leads out of the scope (403), or its folder cannot be found out now.
         """
         place = found.rule.place
         if place in (Place.PUBLIC, Place.NOWHERE):
@@ -64,7 +65,7 @@ class Boundary:
             raise _not_granted(f"the spelling of the path {request.path[:_SHOWN]!r}")
         named = list(_folders(request))
         if place is Place.STREAM:
-            # A stream of another folder may hold sessions of the scope.
+            # A stream of another folder may contain sessions of the scope.
             if not scope.sessions:
                 _check_named(named, scope, None)
             return
@@ -100,7 +101,7 @@ class Boundary:
 
 
 def _check_elsewhere(request: Request) -> None:
-    """Refuse what would lead an opencode to another folder, or list more than a folder."""
+    """Refuse what would lead opencode to another folder, or list more than one folder."""
     if values(request.headers, _NOT_SCOPED_HEADER):
         raise _not_granted("x-opencode-workspace")
     for name, value in parse_qsl(request.query, keep_blank_values=True):
@@ -109,7 +110,7 @@ def _check_elsewhere(request: Request) -> None:
 
 
 def _check_named(named: list[str], scope: Scope, folder: str | None) -> None:
-    """Refuse folders out of the scope; the folder of a session of the scope is allowed."""
+    """Refuse folders outside of the scope, except the folder of a session in the scope."""
     for one in named:
         if not scope.has_folder(one) and one != folder:
             raise _not_granted(f"the folder {one[:_SHOWN]!r}")
@@ -120,7 +121,7 @@ def _not_granted(what: str) -> Refusal:
 
 
 def _folders(request: Request) -> Iterator[str]:
-    """Yield each reading of each folder that a request names."""
+    """Yield each reading of each folder in a request."""
     for name, value in parse_qsl(request.query, keep_blank_values=True):
         if name == _DIRECTORY and value:
             yield from _readings(value)
@@ -130,7 +131,7 @@ def _folders(request: Request) -> Iterator[str]:
 
 
 def _readings(spelt: str) -> Iterator[str]:
-    """Yield a folder as it is spelt, decoded once, and decoded twice; a relative one is none."""
+    """Yield the readings of a folder: unchanged, decoded once, and twice; none if relative."""
     for _ in range(3):
         yield tidy(spelt) if spelt.startswith("/") else ""
         decoded = unquote(spelt)

@@ -1,14 +1,14 @@
 """What web pages of other origins may not do. No I/O.
 
-1. A browser sends a page's request to any server, with the credentials that the browser has for
-   that server. Only the answer is kept from the page. So a write whose ``Origin`` is foreign is
-   refused, as is the opening of a WebSocket.
-2. Some writes need no preflight ("simple requests"): these have a form's content type, or none. A
-   write with such a type is refused if a browser may have sent it for a page of another origin.
-   ``text/plain`` and ``multipart/form-data`` are refused from every client that does not show
-   that it has the own origin: weir has no use for either.
-3. A page can rebind its own name to this machine; then the page has the own origin. So a server
-   that asks for no identity serves only requests whose ``Host`` is a name of this machine.
+1. A browser sends a page's request to any server, with the browser's credentials for this server;
+   only the answer is kept from the page. So a write with a foreign ``Origin`` is refused, and so
+   is the opening of a WebSocket.
+2. Some writes need no preflight ("simple requests"): their content type is that of a form, or
+   missing. Such a write is refused if a browser may have sent it for a page of another origin.
+   ``text/plain`` and ``multipart/form-data`` are refused unless the client shows that it has
+   weir's own origin: weir needs neither.
+3. A page can rebind its own name to this machine, and then has weir's own origin. So a server that
+   requires no identity only serves requests whose ``Host`` is a name of this machine.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LONGEST_SHOWN = 100
 
 
 def names_of_this_machine() -> frozenset[str]:
-    """Return the names that the machine has for itself, in lower case."""
+    """Return the machine's names for itself, in lower case."""
     name = socket.gethostname().lower()
     return frozenset({name, f"{name}.local", socket.getfqdn().lower()})
 
@@ -38,7 +38,7 @@ def names_of_this_machine() -> frozenset[str]:
 def check_host(request: Request, names: Collection[str]) -> None:
     """Refuse a request that names another server than this machine (rule 3).
 
-    An address cannot be rebound, and a name without a dot cannot be had by a stranger.
+    An address cannot be rebound, and a foreigner cannot own a name without a dot.
 
     Raises:
         Refusal: the name in ``Host`` is not one of `names`.
@@ -59,7 +59,7 @@ def check_origin(request: Request, allows: Callable[[str], bool]) -> None:
 
     Args:
         request: a request that writes.
-        allows: tells whether pages of an origin may call.
+        allows: returns whether pages of an origin may call.
 
     Raises:
         Refusal: the page may not write.
@@ -91,15 +91,15 @@ def _check_type(request: Request) -> None:
 
 
 def is_preflight(request: Request) -> bool:
-    """Tell whether a browser asks what a page may do; such a request carries no credential."""
+    """Return whether a request is a browser's preflight, which has no credential."""
     asks = request.header(b"access-control-request-method")
     return request.method == "OPTIONS" and bool(asks)
 
 
 def asks_for_private_network(request: Request) -> bool:
-    """Tell whether a page of the internet asks for leave to call a server in a private network.
+    """Return whether a page of the internet asks to call a server in a private network.
 
-    weir answers this for an upstream, too: an opencode does not know the question.
+    weir answers this for an upstream too: opencode does not know this header.
     """
     asks = request.method == "OPTIONS"
     return asks and request.header(b"access-control-request-private-network") == "true"

@@ -1,7 +1,7 @@
-"""The cookie of the console's login: whose it is and until when, signed.
+"""The cookie of the console's login: its token and its expiry, signed.
 
-The key is made when the gateway starts and shared by its workers, so a restart ends all logins.
-The cookie holds no credential: a server on another port of this machine gets the cookie as well.
+The key is made when the gateway starts, and shared by its workers, so a restart ends all logins.
+The cookie has no credential: browsers also send it to servers on other ports of this machine.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Cookies:
     """Makes and reads values of the cookie.
 
     Args:
-        key: known to all workers of a gateway, and to nothing else.
+        key: known only to the workers of a gateway.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -27,14 +27,14 @@ class Cookies:
         """Return a value.
 
         Args:
-            token: the id of the token that was given; empty for the server's login.
+            token: the id of the token that was used; empty for the server's login.
             now: seconds since the Unix epoch.
         """
         said = f"{token}.{int(now) + LASTS_S}"
         return f"{said}.{self._mac(said)}"
 
     def read(self, value: str, now: float) -> str | None:
-        """Return the id of the token, None if the value is not of this gateway or is too old."""
+        """Return the id of the token, None if the value is another gateway's or has expired."""
         match = _VALUE.fullmatch(value)
         if match is None or int(match[2]) <= now:
             return None

@@ -1,11 +1,11 @@
-"""Where a request carries a credential: the first place that has one counts. No I/O.
+"""Finds the credential of a request: the first of these places that has one. No I/O.
 
 1. ``Authorization``: ``Basic``, or ``Bearer`` with a token.
-2. ``?auth_token=``: a token, or ``USER:PASSWORD`` in base64 as at an opencode. `EventSource` can
-   send no header.
+2. ``?auth_token=``: a token, or ``USER:PASSWORD`` in base64, as for opencode. `EventSource` cannot
+   send headers.
 3. The cookie of the console's login.
 
-A token is also taken as the password of a ``Basic`` login, with any user name.
+A token is also accepted as the password of a ``Basic`` login, with any user name.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _BASIC, _BEARER = "basic ", "bearer "
 
 
 class Credential(Struct, frozen=True):
-    """What a request carries.
+    """The credential of a request.
 
     Attributes:
-        user: of a Basic login; None where the credential has no user.
+        user: of a Basic login; None if the credential has no user.
         secret: the password or the token.
         cookie: the value of the login's cookie; then `secret` is empty.
     """
@@ -56,7 +56,7 @@ def credential_of(request: Request) -> Credential | None:
 
 
 def hide_credentials(request: Request) -> None:
-    """Take out what shows whose a request is: nothing behind the door needs that."""
+    """Remove the credential from a request: no code behind the door needs it."""
     request.headers = _without_credentials(request.headers)
     request.target = _without_token(request.target)
     request.query = request.target.partition(b"#")[0].partition(b"?")[2].decode("ascii")
@@ -106,7 +106,7 @@ def _without_credentials(headers: list[Header]) -> list[Header]:
 
 
 def _without_token(target: bytes) -> bytes:
-    """Leave ``auth_token`` out of the query; all else stays as it is."""
+    """Remove ``auth_token`` from the query, and change nothing else."""
     path, mark, query = target.partition(b"?")
     pairs = query.split(b"&")
     kept = [one for one in pairs if unquote_plus(one.partition(b"=")[0].decode("ascii")) != QUERY]

@@ -1,4 +1,4 @@
-"""Failed logins: logged once for each address, and slowed down by address. No I/O."""
+"""Failed logins: logged once for each address, and delayed by address. No I/O."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 FREE = 3
-"""So many wrong logins of an address are answered at once."""
+"""How many wrong logins of an address are answered without a delay."""
 LONGEST_S = 1.0
 _FIRST_S = 0.1
 _FORGOTTEN_AFTER_S = 60.0
@@ -36,7 +36,7 @@ class FailedLogins:
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
     def barred(self, address: str) -> bool:
-        """Tell whether a password of this address is not even looked at."""
+        """Return whether passwords from this address are not even checked."""
         record = self._records.get(address)
         return record is not None and record.waiting >= _MOST_WAIT
 
@@ -44,7 +44,7 @@ class FailedLogins:
         """Note a failure.
 
         Returns:
-            Seconds to wait before the answer, and whether the failure is to be logged.
+            Seconds to wait before the answer, and whether to log the failure.
         """
         record = self._records.pop(address, None) or _Record()
         now = self._clock()
@@ -63,7 +63,7 @@ class FailedLogins:
         self._records.setdefault(address, _Record()).waiting += 1
 
     def end_wait(self, address: str) -> None:
-        """Count it no more."""
+        """Stop counting an answer that waits."""
         record = self._records.get(address)
         if record is not None and record.waiting:
             record.waiting -= 1

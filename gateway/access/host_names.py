@@ -1,4 +1,4 @@
-"""Names by which clients reach a server, as ``--allow-host`` gives them."""
+"""Names by which clients reach a server, from ``--allow-host``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
 class HostNames(Struct, frozen=True):
-    """Some names; as text, joined with commas."""
+    """A set of names; as text, joined with commas."""
 
     names: frozenset[str]
 
@@ -22,10 +22,10 @@ class HostNames(Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> HostNames:
-        """Read names joined with commas.
+        """Parse names joined with commas.
 
         Raises:
-            BadFlag: one of them is no name.
+            BadFlag: one of them is not a name.
         """
         return cls(frozenset(_name(name.strip()) for name in text.split(",")))
 

@@ -1,6 +1,6 @@
-"""Whose request it is: the login of the server, or a token.
+"""Finds the principal of a request: by the login of the server, or by a token.
 
-Where neither is set up, weir serves every request on this machine: the principal is `ANYBODY`.
+If neither is set up, weir serves every request on this machine: the principal is `ANYBODY`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ ANYBODY = everything("anybody")
 
 
 class Identity:
-    """The ways to be somebody.
+    """The logins and tokens that a gateway accepts.
 
     Args:
-        login: the name and password of the server, or of its upstream; None for none.
-        tokens: of weir; None where weir has no folder for tokens.
+        login: the user name and password of the server, or of its upstream; None if there is none.
+        tokens: of weir; None if weir has no folder for tokens.
         cookies: of the console's login.
     """
 
@@ -34,17 +34,17 @@ class Identity:
 
     @property
     def required(self) -> bool:
-        """Whether a request has to say whose it is."""
+        """Whether a request needs a credential."""
         return self._login is not None or (self._tokens is not None and self._tokens.exist)
 
     def of_token(self, credential: Credential) -> Principal | None:
-        """Return the principal of a token or of a cookie; nobody can guess either."""
+        """Return the principal of a token or of a cookie, neither of which can be guessed."""
         if credential.cookie:
             return self._of_cookie(credential.cookie)
         return None if self._tokens is None else self._tokens.principal(credential.secret)
 
     def of_login(self, credential: Credential) -> Principal | None:
-        """Return the principal of a name and a password."""
+        """Return the principal of a user name and a password."""
         login = self._login
         if login is None or credential.user is None:
             return None
@@ -53,11 +53,11 @@ class Identity:
         return self._owner if hmac.compare_digest(given, right) else None
 
     def cookie_for(self, principal: Principal) -> str:
-        """Return the value of a cookie that stands for a principal for a while."""
+        """Return the value of a cookie that identifies a principal until it expires."""
         return self._cookies.make(principal.id, time.time())
 
     def holds(self, principal_id: str) -> bool:
-        """Tell whether a principal's token is still valid."""
+        """Return whether a principal's token is still valid."""
         if not principal_id:
             return True
         return self._tokens is not None and self._tokens.by_id(principal_id) is not None

@@ -1,4 +1,4 @@
-"""Who asks, and what is granted (after RFC 9396): actions, in folders and sessions."""
+"""The sender of a request, and its grants (after RFC 9396): actions in folders and sessions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gateway.relay.scope import Scope
 
 
 class Action(enum.IntEnum):
-    """What a route does; each action includes those before it."""
+    """What a route does; each action includes the earlier ones."""
 
     READ = 1
     WRITE = 2
@@ -24,10 +24,10 @@ class Action(enum.IntEnum):
 
 
 class Grant(Struct, frozen=True):
-    """Leave for something.
+    """A permission to do something.
 
     Attributes:
-        action: what may be done, and every action before it.
+        action: allowed, and so is every action before it.
         scope: where; None for everywhere.
     """
 
@@ -36,12 +36,12 @@ class Grant(Struct, frozen=True):
 
 
 class Principal(Struct, frozen=True):
-    """Who asks.
+    """The sender of a request.
 
     Attributes:
         name: for people: in the audit and in errors.
-        grants: what the principal may do; all else is denied.
-        id: of the token; empty where the principal came without one.
+        grants: what the principal may do; everything else is denied.
+        id: of the token; empty if the principal has none.
         expires: seconds since the Unix epoch; None for never.
     """
 
@@ -51,7 +51,7 @@ class Principal(Struct, frozen=True):
     expires: float | None = None
 
     def may(self, action: Action) -> bool:
-        """Tell whether the principal may do something somewhere."""
+        """Return whether the principal may do something in at least one place."""
         return any(grant.action >= action for grant in self.grants)
 
     def scope(self, action: Action) -> Scope | None:

@@ -1,7 +1,7 @@
-"""What each route does, and where its folder or session stands: one table.
+"""What each route does, and where a request names its folder or session: one table.
 
-Principals with a scope may use these routes and no others. Principals without a scope may use
-every route: those that the table does not have read with ``GET`` and ``HEAD``, and write with any
+Principals with a scope may only use these routes. Principals without a scope may use every route:
+a route that is not in the table counts as a read for ``GET`` and ``HEAD``, and as a write for any
 other method.
 """
 
@@ -17,36 +17,37 @@ from gateway.router import Router
 
 
 class Place(enum.Enum):
-    """Where the folder or the session of a request stands."""
+    """Where the folder or the session of a request is named."""
 
     PUBLIC = "public"
-    """Nowhere: the route holds nothing of a user, and asks for no identity."""
+    """Nowhere: the route has no data of a user, and needs no identity."""
     NOWHERE = "nowhere"
-    """The route holds nothing of a folder or a session, and is for every principal."""
+    """The route has no data of a folder or a session, and is for every principal."""
     STREAM = "stream"
-    """In each event: the scope is a filter of the stream."""
+    """In each event: the scope filters the stream."""
     FOLDER = "folder"
-    """In ``?directory`` or ``x-opencode-directory``; else the server's own folder is meant."""
+    """In ``?directory`` or ``x-opencode-directory``; the default is the server's own folder."""
     LIST = "list"
-    """As `FOLDER`; an upstream may list more than the folder, so each item is looked at."""
+    """As `FOLDER`; an upstream may list more than the folder, so each item is checked."""
     SESSION = "session"
     """In the path: ``{session}``."""
     ASK = "ask"
     """In the path: ``{request}``, a permission or a question of a session."""
     SERVER = "server"
-    """Everywhere: for principals without a scope."""
+    """Everywhere: only for principals without a scope."""
 
 
 class Rule(Struct, frozen=True):
-    """What is known of a route and a method."""
+    """The rule of a route and a method."""
 
     action: Action
     place: Place
 
 
 # Methods are joined with commas; HEAD follows GET. `own`: weir's own, also in front of an
-# upstream; `both`: of weir, or of the upstream in its place; `native`, `upstream`: of one alone.
-# Left out: files and diffs, since a path may lead out of the folder, and lists of children.
+# upstream; `both`: of weir natively, and of the upstream in relay mode; `native`, `upstream`: only
+# in this mode. Left out: files and diffs, since a path may lead out of the folder, and lists of
+# children.
 _TABLE = """
 GET      /                                            public  read   native
 GET      /event                                       stream  read   own
@@ -143,13 +144,13 @@ class _Methods:
         self.rules: dict[str, Rule] = {}
 
     def add(self, method: str, rule: Rule) -> None:
-        """Enter the rule of a method."""
+        """Add the rule of a method."""
         self.rules[method] = rule
-        # The router asks for a responder of each method; it is never called.
+        # The router requires a responder for each method; it is never called.
         setattr(self, f"on_{method.lower()}", lambda *_args, **_kwargs: None)
 
     def of(self, method: str) -> Rule | None:
-        """Return the rule of a method; a public route is public for methods it does not take."""
+        """Return the rule of a method; a public route is public for all methods."""
         return self.rules.get(method) or next(
             (rule for rule in self.rules.values() if rule.place is Place.PUBLIC), None
         )
@@ -160,7 +161,7 @@ class Found(Struct, frozen=True):
 
     Attributes:
         rule: of the route and the method.
-        params: what stands in the path.
+        params: the values in the path.
         known: the table has the route.
     """
 
@@ -170,7 +171,7 @@ class Found(Struct, frozen=True):
 
 
 class Rules:
-    """The table, for a weir that is the server itself or stands in front of an upstream."""
+    """The table, natively or in front of an upstream."""
 
     def __init__(self, has_upstream: bool) -> None:
         self._router = Router()

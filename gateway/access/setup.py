@@ -1,4 +1,4 @@
-"""Puts the parts of `Access` together, as the settings of a gateway have them."""
+"""Puts the parts of `Access` together, from the settings of a gateway."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def access_of(
     cors: Cors,
     key: bytes,
 ) -> Access:
-    """Return the door's judge.
+    """Return the `Access` of a gateway.
 
     Args:
         settings: of the gateway.
-        feeds: ask the processor, and know the folder of an upstream.
+        feeds: to ask the processor, and to find the folder of an upstream.
         ledgers: of all sources.
         cors: knows which web pages may call.
         key: of the cookies.

@@ -1,4 +1,4 @@
-"""``tokens.json`` in the state folder: the tokens of weir, hashed, for the owner's eyes alone."""
+"""``tokens.json`` in the state folder: hashes of weir's tokens, readable for its owner."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ Stamp = tuple[int, int, int]
 
 
 class BadTokenFile(CannotStart):
-    """The file cannot be used; the message says why."""
+    """The file cannot be used; the message gives the reason."""
 
 
 class StoredToken(Struct, frozen=True, omit_defaults=True):
-    """A token as it is kept.
+    """A token in the form in which it is stored.
 
     Attributes:
-        id: names the token; no secret.
-        name: given by a person.
+        id: identifies the token; no secret.
+        name: chosen by a person.
         sha256: of the token, in hex. The token has 256 random bits, so no slower hash is needed.
-        action: what the token's holder may do, with all that goes before it.
+        action: allowed for the token's holder, with every action before it.
         created: seconds since the Unix epoch.
-        expires: likewise; None for never.
-        directories: globs; with no sessions either: everywhere.
+        expires: seconds since the Unix epoch; None for never.
+        directories: globs; if there are no sessions either: everywhere.
         sessions: ids.
     """
 
@@ -55,7 +55,7 @@ class StoredToken(Struct, frozen=True, omit_defaults=True):
     sessions: tuple[str, ...] = ()
 
     def principal(self) -> Principal:
-        """Return what the token stands for."""
+        """Return the principal of the token."""
         scoped = bool(self.directories or self.sessions)
         scope = Scope(self.directories, self.sessions) if scoped else None
         grant = Grant(Action[self.action.upper()], scope)
@@ -70,7 +70,7 @@ _decode = msgspec.json.Decoder(_Content).decode
 
 
 def hash_of(secret: str) -> str:
-    """Return what is kept of a token."""
+    """Return the hash of a token."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -86,7 +86,7 @@ class TokenFile:
         self._path = folder / NAME
 
     def stamp(self) -> Stamp | None:
-        """Return what changes whenever the file does; None if there is no file."""
+        """Return a value that changes whenever the file does; None if there is no file."""
         try:
             found = self._path.stat()
         except OSError:
@@ -94,7 +94,7 @@ class TokenFile:
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def read(self) -> tuple[StoredToken, ...]:
-        """Return all tokens, those that have expired too.
+        """Return all tokens, including expired ones.
 
         Raises:
             BadTokenFile: the file cannot be read, or other users may read or write it.
@@ -122,7 +122,7 @@ class TokenFile:
         directories: tuple[str, ...] = (),
         sessions: tuple[str, ...] = (),
     ) -> tuple[str, StoredToken]:
-        """Make a token; return its text, which is kept nowhere, and what is kept.
+        """Create a token; return its text, which is not stored, and its stored form.
 
         Raises:
             BadTokenFile: the file cannot be used.
@@ -142,7 +142,7 @@ class TokenFile:
         return secret, made
 
     def remove(self, which: Callable[[StoredToken], bool]) -> tuple[StoredToken, ...]:
-        """Remove tokens; return those that were there.
+        """Remove tokens; return the removed ones.
 
         Raises:
             BadTokenFile: the file cannot be used.
@@ -172,7 +172,7 @@ class TokenFile:
             raise BadTokenFile(f"{what!r} cannot be written: {error.strerror}") from error
 
     def _write(self, data: bytes) -> None:
-        """Replace the file whole: a worker reads either the old one or the new one."""
+        """Replace the whole file: a worker reads either the old or the new file."""
         fresh = self._folder / f"{NAME}.{os.getpid()}.new"
         opened = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with open(opened, "wb") as file:

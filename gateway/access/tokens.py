@@ -1,4 +1,4 @@
-"""The tokens of a state folder, as a worker knows them: by hash, and looked at again and again."""
+"""The tokens of a state folder in a worker: by hash, and read again when the file changes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ log = logging.getLogger("weir.gateway")
 class Tokens:
     """All tokens that are valid now.
 
-    Once there were any tokens, weir asks for an identity until it is started again, even if the
-    file is deleted.
+    Once there were any tokens, weir requires an identity until it is restarted, even if the file
+    is deleted.
 
     Args:
         folder: the state folder.
@@ -46,7 +46,7 @@ class Tokens:
         return found
 
     def look(self) -> None:
-        """Read the file again if it has changed; an unreadable file makes no token valid."""
+        """Read the file again if it has changed; if it is unreadable, no token is valid."""
         stamp = self._file.stamp()
         if stamp == self._stamp:
             return

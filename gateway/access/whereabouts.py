@@ -1,4 +1,4 @@
-"""In which folder a session is: by the ledgers, and else by asking the server of the session."""
+"""Finds the folder of a session: in the ledgers, or else by a request to the session's server."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Whereabouts:
 
     Args:
         ledgers: of all sources.
-        ask: asks the processor or the upstream for the folder of a session; None if there is no
-            such session. What it raises passes through.
+        ask: asks the processor or the upstream for the folder of a session; returns None if the
+            session does not exist. Its exceptions pass through.
     """
 
     def __init__(self, ledgers: Mapping[str, Ledger], ask: Callable[[str], str | None]) -> None:
@@ -31,7 +31,7 @@ class Whereabouts:
         self._asked: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
     def folder(self, session: str) -> str | None:
-        """Return the folder of a session, None if there is no such session."""
+        """Return the folder of a session, None if the session does not exist."""
         noted = self._noted(session)
         if noted is not None:
             return noted
@@ -46,7 +46,7 @@ class Whereabouts:
         return folder
 
     def session_of_ask(self, request: str) -> str | None:
-        """Return the session of a permission or a question that waits."""
+        """Return the session of a pending permission or question."""
         for ledger in self._ledgers.values():
             for session, known in ledger.sessions.items():
                 if any((kind, request) in known.entries for kind in _ASKS):

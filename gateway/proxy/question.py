@@ -1,4 +1,4 @@
-"""Asks the upstream something for weir itself, on a connection of its own."""
+"""Sends weir's own requests to the upstream, each on a connection of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def asked(upstream: Origin, route: str) -> tuple[int, bytes]:
     """Return the status and the body of the answer to a ``GET``.
 
     Raises:
-        OSError, Refusal, h11.ProtocolError, NothingHeard: there is no whole answer.
+        OSError, Refusal, h11.ProtocolError, NothingHeard: there is no complete answer.
     """
     connection = UpstreamConnection(dial(upstream, _WITHIN_S))
     try:

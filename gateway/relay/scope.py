@@ -1,4 +1,4 @@
-"""Which folders and sessions a reader may see, whatever it asks for."""
+"""The folders and sessions that a reader may see, whatever it asks for."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from msgspec import Struct
 
 
 class Scope(Struct, frozen=True, cache_hash=True):
-    """Some folders and sessions.
+    """A set of folders and sessions.
 
     Attributes:
-        directories: globs. ``*`` stands for any part of a name, ``**`` for any number of folders:
-            ``/srv/**`` has ``/srv`` and all below.
+        directories: globs. ``*`` matches any part of a name, ``**`` any number of folders:
+            ``/srv/**`` matches ``/srv`` and everything below.
         sessions: by id, in any folder.
     """
 
@@ -21,16 +21,16 @@ class Scope(Struct, frozen=True, cache_hash=True):
     sessions: tuple[str, ...] = ()
 
     def has(self, directory: str | None, session: str | None) -> bool:
-        """Tell whether something of a folder, and perhaps of a session there, is in the scope."""
+        """Return whether data of a folder, and perhaps of a session in it, is in the scope."""
         return (session is not None and session in self.sessions) or self.has_folder(directory)
 
     def has_folder(self, directory: str | None) -> bool:
-        """Tell whether all of a folder is in the scope."""
+        """Return whether a whole folder is in the scope."""
         return directory is not None and _matches(self.directories, directory)
 
 
 def is_glob(text: str) -> bool:
-    """Tell whether a text is an absolute path, which may have ``*`` in it."""
+    """Return whether a text is an absolute path, possibly with ``*``."""
     parts = text.split("/")[1:]
     return text.startswith("/") and text.isprintable() and not {".", ".."} & {*parts}
 
