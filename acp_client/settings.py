@@ -11,7 +11,7 @@ from msgspec import Struct
 from bus.origin import UPSTREAM, Origin, with_login
 from bus.process import flags
 from bus.process.flags import Flag, Kind
-from bus.process.places import start_folder
+from bus.process.start_folder import start_folder
 
 DEFAULT_SERVER = Origin("http", "127.0.0.1", 4097)
 

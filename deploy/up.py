@@ -20,7 +20,7 @@ from bus.process.flags import BadFlag, Flag
 from bus.process.folder import claimed
 from bus.process.heart import NOTIFY_VARIABLE, Heart, Notifier
 from bus.process.login import Login
-from bus.process.places import home_folder, start_path
+from bus.process.start_folder import home_folder, start_path
 from deploy.agent import AGENT
 from deploy.announcement import Announcement, url_of
 from deploy.beats import Beats

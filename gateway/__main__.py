@@ -26,7 +26,7 @@ from msgspec.structs import replace
 
 from bus.process import entry, logs
 from bus.process.folder import check_owner
-from bus.process.places import leave_deleted_folder
+from bus.process.start_folder import leave_deleted_folder
 from gateway import settings
 from gateway.access.exposure import check_exposure
 from gateway.access.tokens import Tokens

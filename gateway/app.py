@@ -16,12 +16,12 @@ from bus.process.heart import Heart
 from bus.process.version import installed_version
 from gateway import own_routes
 from gateway.access.setup import access_of
+from gateway.bus_feeds import Feeds
 from gateway.console import add_console
 from gateway.cors import Cors
 from gateway.door.door import Door
 from gateway.door.slots import Slots
 from gateway.errors import install_error_handlers
-from gateway.feed import Feeds
 from gateway.folders import SourceFolders
 from gateway.monitor.agent_counts import AgentCounts
 from gateway.monitor.boards import Boards

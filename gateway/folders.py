@@ -31,8 +31,8 @@ from msgspec.structs import replace
 from bus.commands import CommandFailed, Describe
 from bus.process.fairness import TimeSlice
 from bus.transport.requester import DeadlineExceeded, ProcessorGone
+from gateway.bus_feeds import BusFeed
 from gateway.directory import is_tidy, spelt_directory, tidy
-from gateway.feed import BusFeed
 from gateway.relay import View
 from gateway.relay.ahead import LAGGING_S
 from gateway.streams.reader import Reader

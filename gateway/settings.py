@@ -15,7 +15,7 @@ from bus.process import flags
 from bus.process.flags import REQUIRED, Flag, Kind
 from bus.process.heart import NOTIFY_VARIABLE
 from bus.process.login import Login
-from bus.process.places import start_folder
+from bus.process.start_folder import start_folder
 from bus.transport.endpoints import Endpoints
 from bus.transport.secret import BUS_SECRET, check_secret
 from gateway.access.host_names import HOST_NAMES, HostNames

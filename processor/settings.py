@@ -25,7 +25,7 @@ from bus.process.flags import (
     whole,
 )
 from bus.process.heart import NOTIFY_VARIABLE
-from bus.process.places import as_text, home_folder
+from bus.process.start_folder import as_text, home_folder
 from bus.transport.endpoints import Endpoints, InvalidEndpoint
 from bus.transport.secret import BUS_SECRET, check_secret
 from processor.native.bounds import BOUND_FLAGS, Bounds, bounds

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from acp_client.content import patches
-from acp_client.content.places import absolute
+from acp_client.content.locations import absolute
 from acp_client.protocol.updates import Diff
 from acp_client.protocol.wire import ToolState
 

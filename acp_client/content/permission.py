@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from acp_client.content.diffs import diff_of_permission
-from acp_client.content.places import absolute
+from acp_client.content.locations import absolute
 from acp_client.content.tools import PENDING, kind_of
 from acp_client.protocol.shapes import learned
 from acp_client.protocol.updates import Location, NewToolCall, ToolCallUpdate

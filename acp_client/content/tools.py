@@ -7,7 +7,7 @@ from typing import TypeVar
 from msgspec import UNSET, Struct, UnsetType
 
 from acp_client.content.diffs import diffs_of
-from acp_client.content.places import locations_of
+from acp_client.content.locations import locations_of
 from acp_client.protocol.updates import (
     Content,
     Diff,

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from bus.process.places import as_text
+from bus.process.start_folder import as_text
 
 REQUIRED: Final = object()
 

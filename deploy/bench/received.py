@@ -8,7 +8,7 @@ from typing import Any
 from bus import json
 from bus.events.catalogue import MessageUpdated, PartDelta, PartUpdated
 from bus.sse import EventStreamParser
-from deploy.bench.body import ResponseBody
+from deploy.bench.response_body import ResponseBody
 
 
 class Received:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deploy.transcript.memory import BoundedDict
+from deploy.transcript.bounded_dict import BoundedDict
 from deploy.transcript.page import BOLD, YELLOW, TranscriptPage
 
 _LEAVE = {"once": "allowed once", "always": "allowed always", "reject": "rejected"}

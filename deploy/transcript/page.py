@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator
 
 from deploy.terminal import shown, shown_line
-from deploy.transcript.memory import BoundedDict
+from deploy.transcript.bounded_dict import BoundedDict
 
 PLAIN, DIM, BOLD, RED, GREEN, YELLOW = "", "2", "1", "31", "32", "33"
 _OF_SESSIONS = ("36", "35", "34", "33", "32", "31")

@@ -9,7 +9,7 @@ from acp_client.content.diffs import diffs_of
 from acp_client.content.tools import title_of
 from acp_client.protocol.updates import Diff
 from acp_client.protocol.wire import Part, ToolState
-from deploy.transcript.memory import BoundedDict
+from deploy.transcript.bounded_dict import BoundedDict
 from deploy.transcript.page import DIM, GREEN, PLAIN, RED, TranscriptPage
 
 _SAID_ELSEWHERE = frozenset({"question", "todowrite", "todoread"})

@@ -14,7 +14,7 @@ import msgspec
 from acp_client.protocol.wire import Part
 from bus.events import catalogue
 from deploy.transcript.asks import AskLines
-from deploy.transcript.memory import BoundedDict
+from deploy.transcript.bounded_dict import BoundedDict
 from deploy.transcript.page import BOLD, DIM, PLAIN, RED, TranscriptPage
 from deploy.transcript.tool_calls import ToolCallLines
 

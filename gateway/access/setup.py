@@ -20,11 +20,11 @@ from gateway.access.identity import Identity
 from gateway.access.rules import Rules
 from gateway.access.tokens import Tokens
 from gateway.access.whereabouts import Whereabouts
+from gateway.bus_feeds import Feeds
 from gateway.cors import Cors
-from gateway.feed import Feeds
 from gateway.proxy.connection import NothingHeard
 from gateway.proxy.failures import Refusal
-from gateway.proxy.question import asked
+from gateway.proxy.own_request import asked
 from gateway.settings import GatewaySettings
 
 _ASK_WITHIN_S = 5.0

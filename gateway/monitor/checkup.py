@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.feed import Feeds
+from gateway.bus_feeds import Feeds
 from gateway.monitor import checks
 from gateway.monitor.bulletin import Bulletin
 from gateway.monitor.checks import Check, Heard

@@ -12,10 +12,10 @@ from msgspec.structs import asdict
 from bus.ledger import Ledger
 from bus.log import Log
 from bus.transport.source_state import SourceCounts, SourceState
-from gateway.feed import Feeds
+from gateway.bus_feeds import Feeds
 from gateway.monitor.agent_counts import AgentCounts
 from gateway.monitor.loop_lag import LoopLag
-from gateway.monitor.memory import resident_bytes
+from gateway.monitor.resident_set import resident_bytes
 from gateway.monitor.status import Fill, Lag, ReaderStatus, SourceStatus, WorkerStatus, filter_of
 from gateway.proxy.origins import UpstreamOrigins
 from gateway.proxy.proxy import Proxy

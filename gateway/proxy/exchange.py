@@ -18,7 +18,6 @@ from gateway.proxy.connection import NothingHeard, UpstreamConnection
 from gateway.proxy.failures import ClientGone, Refusal, UpstreamFailed, UpstreamSilent
 from gateway.proxy.framing import BodyFraming
 from gateway.proxy.headers import Header, end_to_end
-from gateway.proxy.outlet import PieceBuffer
 from gateway.proxy.patience import Patience
 from gateway.proxy.upgrade import names_websocket
 from gateway.streams.peer import PeerWatch

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from gateway.proxy.connection import UpstreamConnection
-from gateway.streams.peer import PeerWatch
+from gateway.streams.peer_watch import PeerWatch
 
 _MAX_IDLE = 32
 _MAX_IDLE_S = 15.0

@@ -21,8 +21,8 @@ from gateway.proxy.failures import ClientGone, Refusal, UpstreamFailed
 from gateway.proxy.framing import BodyEnding, BodyFraming
 from gateway.proxy.headers import Header, towards_upstream
 from gateway.proxy.origins import UpstreamOrigins, allowed_by
-from gateway.proxy.outlet import PieceBuffer
 from gateway.proxy.patience import Patience
+from gateway.proxy.piece_buffer import PieceBuffer
 from gateway.proxy.pool import Pool
 from gateway.proxy.target import below
 from gateway.proxy.tunnels import Tunnels

@@ -23,7 +23,7 @@ from gateway.resources.lines import RequestLines
 from gateway.resources.query import MAX_INTEGER, integer
 from gateway.streams.connection import StreamConnection
 from gateway.streams.neighbour import Neighbours
-from gateway.streams.peer import has_left
+from gateway.streams.peer_watch import has_left
 
 NDJSON = "application/x-ndjson"
 MOST_STREAMS = 256

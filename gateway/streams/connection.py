@@ -29,7 +29,7 @@ import gevent
 
 from gateway.streams.evictions import Cause
 from gateway.streams.neighbour import Neighbours
-from gateway.streams.peer import DeafWatch, Flooding
+from gateway.streams.peer_watch import DeafWatch, Flooding
 
 _SEND_BUFFER_BYTES = 256 * 1024
 _RESET = struct.pack("ii", 1, 0)

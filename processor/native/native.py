@@ -10,7 +10,7 @@ import gevent
 from bus.events.message import MessagePath, UserMessage
 from bus.events.session import Session
 from bus.ids import Ids
-from bus.process.places import as_text
+from bus.process.start_folder import as_text
 from bus.process.version import installed_version
 from bus.transport.publisher import Publisher
 from processor.agents.agents import Agents

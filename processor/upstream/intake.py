@@ -2,7 +2,7 @@
 
 Each frame passes here once and in order. Deltas that do not continue the text that readers have
 are withheld (`holes`). All other events pass unchanged. While healing runs, live events wait
-(`hold`), so that the events of healing are published before them.
+(`holding_queue`), so that the events of healing are published before them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bus.events.catalogue import MESSAGE, PART, SERVER_CONNECTED, SERVER_HEARTBE
 from bus.ids import made_ms
 from processor.upstream import frames
 from processor.upstream.frames import MalformedUpstreamFrame, UpstreamFrame
-from processor.upstream.hold import HoldingQueue
+from processor.upstream.holding_queue import HoldingQueue
 from processor.upstream.holes import Holes
 from processor.upstream.memory import UpstreamMemory
 from processor.upstream.subject import text_of, time_of

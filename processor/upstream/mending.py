@@ -25,7 +25,7 @@ from bus.events.catalogue import (
 from bus.ids import Ids
 from bus.json import digest
 from processor.upstream.frames import InstanceLocation, UpstreamFrame
-from processor.upstream.hold import HoldingQueue
+from processor.upstream.holding_queue import HoldingQueue
 from processor.upstream.intake import FrameIntake
 from processor.upstream.memory import RememberedSession
 from processor.upstream.subject import Json, grows, text_of, time_of

@@ -118,7 +118,7 @@ def test_what_a_stopped_worker_missed_is_replayed_to_its_readers(up, folder):
         assert stopped
         assert readers.connections == connections
     assert "were replayed" in since(up, before)
-    assert "a snapshot instead" not in since(up, before)
+    assert "a snapshot replaces" not in since(up, before)
 
 
 def test_where_the_journal_does_not_reach_back_readers_are_made_whole_by_a_snapshot(up, folder):

@@ -15,9 +15,9 @@ from urllib.parse import quote, urlencode
 from weir.errors import Unreachable, WeirError
 from weir.inbox import Inbox
 from weir.outbox import Outbox
-from weir.server import WeirApi
 from weir.session import Session
 from weir.turn import Turn
+from weir.weir_api import WeirApi
 
 DEFAULT_URL = "http://127.0.0.1:4097"
 _CONNECT_S = 60.0

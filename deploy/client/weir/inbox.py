@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weir.errors import Fenced, Refused, Unreachable, WeirError
-from weir.server import SILENT_S, Passing, WeirApi, failure
+from weir.weir_api import SILENT_S, Passing, WeirApi, failure
 
 _PATIENCE_S = 60.0
 _PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from bus.agent_lines import Line, Reasoning, Text
 from weir.errors import Fenced, Refused, Unreachable, WeirError
-from weir.server import TIMEOUT_S, Passing, WeirApi, failure
+from weir.weir_api import TIMEOUT_S, Passing, WeirApi, failure
 
 MOST_WAITING = 1024 * 1024
 _GATHERED = 16 * 1024

@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from acp_client.content import patches, tools
 from acp_client.content.diffs import diff_of_permission, diffs_of
-from acp_client.content.places import locations_of
+from acp_client.content.locations import locations_of
 from acp_client.protocol.updates import Content, Diff, ImageBlock, Location, TextBlock
 from acp_client.protocol.wire import Part, ToolState
 

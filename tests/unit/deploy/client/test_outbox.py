@@ -11,7 +11,7 @@ import pytest
 from bus.agent_lines import End, Text
 from weir.errors import Fenced, Unreachable, WeirError
 from weir.outbox import MOST_WAITING, Outbox
-from weir.server import Passing
+from weir.weir_api import Passing
 
 DEADLINE_S = 60
 Answer = Callable[[int, list[dict[str, Any]]], Iterator[dict[str, Any]]]

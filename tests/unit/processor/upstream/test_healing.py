@@ -8,7 +8,7 @@ import pytest
 
 from processor.upstream import healing, survey
 from processor.upstream.api import MessagePage, RestCut, RestFailed
-from processor.upstream.hold import HoldingQueue
+from processor.upstream.holding_queue import HoldingQueue
 from processor.upstream.memory import LIVELY_S
 from tests.envelopes import dump
 from tests.fakes import stored
