@@ -214,7 +214,7 @@ def test_a_worker_passes_nothing_of_a_source_whose_snapshot_it_cannot_have_yet(m
     with gateway(short_folder, silent.url) as (process, url), following(url) as reader:
         silent.publish([status("idle")])
         silent.publisher.heartbeat()
-        wait_until(lambda: process.output.count("the processor sends no snapshot") > 1, what="two attempts")
+        wait_until(lambda: process.output.count("sends no snapshot") > 1, what="two attempts")
         assert reader.until_beats(1) == []
         clerk.refuses = False
         until_made_good(silent, process, "joined by a snapshot")
