@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 
 
 class ClientSession(Struct):
-    """Optional content of a session that the editor shows: not None if it does."""
+    """Which optional content of a session the editor shows; None: not shown."""
 
     notices: dict[str, Any] | None = None
 

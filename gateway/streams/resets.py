@@ -52,11 +52,11 @@ class Grid:
         return self._seats
 
     def write(self, asked: int, asking: int, number: int) -> None:
-        """Write a number."""
+        """Write the number that worker `asking` has for worker `asked`."""
         self._words[asked * self._seats + asking] = number
 
     def read(self, asked: int, asking: int) -> int:
-        """Return a number."""
+        """Return the number that worker `asking` has for worker `asked`."""
         return self._words[asked * self._seats + asking]
 
     def row(self, asked: int) -> list[int]:

@@ -6,10 +6,10 @@ state of every session that may have changed, compares it with what was publishe
 (`memory`), and publishes the differences as *upserts*: events with the present value of an entity.
 One *attempt* does so for all these sessions. An attempt that fails is repeated.
 
-1. From the first byte of a connection on, live events wait in a queue
-   (`holding_queue`). Only then is REST asked. So REST's answers contain all that happened before the connection, and the waiting events
-   happened at the same time or later. The upserts are published first and the queue after them, so
-   no upsert overwrites a newer value.
+1. From the first byte of a connection on, live events wait in a queue (`holding_queue`). Only then
+   is REST asked. So REST's answers contain all that happened before the connection, and the
+   waiting events happened at the same time or later. The upserts are published first and the queue
+   after them, so no upsert overwrites a newer value.
 2. If an event about an entity waits, healing publishes no upsert of the entity: the queue brings
    its value. One exception: readers drop the parts of a message that they do not know. So before
    such parts, the first waiting event of their message is published. An event that is older than

@@ -14,9 +14,9 @@ from urllib.parse import unquote, urlsplit
 from weir.errors import Fenced, Refused, Unreachable
 
 TIMEOUT_S = 60.0
-"""For a request: weir answers within 30 s, possibly with an error."""
+"""The timeout of a request: weir answers within 30 s, possibly with an error."""
 SILENT_S = 15.0
-"""For a stream of work, on which weir sends something every second."""
+"""The timeout of a stream of work, on which weir sends something every second."""
 _PASSES = (408, 429, 502, 503, 504, 507)
 _MOST_LINE = 16 * 1024 * 1024
 
