@@ -31,7 +31,7 @@ def test_a_worker_waits_for_a_snapshot_that_comes_late(one, short_folder):
         one.ask(Abort(session))
         reader.until_it_holds(one.wait(session, prompt))
         assert reader.state.messages_of(session) == one.messages(session)
-        assert "no snapshot can be had" not in process.output
+        assert "sends no snapshot" not in process.output
 
 
 def test_who_reads_while_a_processor_stands_still_at_the_start_of_a_worker_gets_all(
@@ -49,4 +49,4 @@ def test_who_reads_while_a_processor_stands_still_at_the_start_of_a_worker_gets_
         assert waited == []
         assert reader.state.messages_of(session) == one.messages(session)
         assert process.output.count("joined by a snapshot") == 1
-        assert "no snapshot can be had" not in process.output
+        assert "sends no snapshot" not in process.output

@@ -236,7 +236,7 @@ def test_a_gap_that_nobody_can_fill_yet_cuts_no_stream_and_is_made_good_once_som
         assert "ses" not in reader.state.status
         clerk.refuses = False
 
-        until_made_good(silent, process, "a snapshot instead")
+        until_made_good(silent, process, "a snapshot replaces")
         while reader.state.status.get("ses") != {"type": "idle"}:
             reader.read()
         assert reader.state.parts["msg"]["prt"]["text"] == "told in the gap"

@@ -130,7 +130,7 @@ def test_where_the_journal_does_not_reach_back_readers_are_made_whole_by_a_snaps
         whole(readers.hold_what_is_stored(second), 100_000)
         assert stopped
         assert readers.connections == connections
-    assert "a snapshot instead" in since(up, before)
+    assert "a snapshot replaces" in since(up, before)
 
 
 def test_readers_of_a_killed_worker_go_on_exactly_where_they_were_cut(up):

@@ -357,7 +357,7 @@ def test_a_gap_is_lost_with_its_epoch_which_takes_a_snapshot_to_end(bus, at_once
     assert receive(subscriber, 5) == [[1], [], [], [], [3]]
     state = subscriber.sources["p1"]
     assert (state.epoch, state.lost, state.gaps, state.restarts) == ("e2", 4, 1, 1)
-    assert "4 events are lost with it" in caplog.text
+    assert "4 events of its last epoch are lost" in caplog.text
 
 
 def test_a_frame_of_an_epoch_that_is_over_is_passed_over(bus):
