@@ -12,7 +12,7 @@ import gevent
 from gateway.door.slots import Slots, Wait
 from gateway.door.slow_lane import SlowLane
 from gateway.proxy.failures import ClientGone
-from gateway.streams.peer import peek, shut_down
+from gateway.streams.peer_watch import peek, shut_down
 
 PIECE_BYTES = 64 * 1024
 _TAKES_WITHIN_S = 300.0

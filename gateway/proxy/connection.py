@@ -8,7 +8,7 @@ import socket
 import gevent
 import h11
 
-from gateway.streams.peer import peek, shut_down
+from gateway.streams.peer_watch import peek, shut_down
 
 PIECE_BYTES = 64 * 1024
 _MAX_HEAD_BYTES = 64 * 1024

@@ -19,8 +19,9 @@ from gateway.proxy.failures import ClientGone, Refusal, UpstreamFailed, Upstream
 from gateway.proxy.framing import BodyFraming
 from gateway.proxy.headers import Header, end_to_end
 from gateway.proxy.patience import Patience
+from gateway.proxy.piece_buffer import PieceBuffer
 from gateway.proxy.upgrade import names_websocket
-from gateway.streams.peer import PeerWatch
+from gateway.streams.peer_watch import PeerWatch
 
 
 class Exchange:
