@@ -10,7 +10,7 @@ from tests.opencode.views import text_of
 pytestmark = pytest.mark.timeout(900)
 
 FIRST, SECOND, THIRD = "reason 3 text 4", "what the user says 🌊", "and so it goes on"
-PLACES = [(TYPESCRIPT, BEHIND), (PYTHON, DIRECT), (TYPESCRIPT, NATIVE), (PYTHON, NATIVE)]
+PLACES = [(TYPESCRIPT, BEHIND), (PYTHON, DIRECT), (PYTHON, NATIVE)]
 
 
 @pytest.fixture(scope="module", params=PLACES, ids=str)

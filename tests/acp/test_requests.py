@@ -10,7 +10,7 @@ from tests.acp.conftest import BEHIND, DIRECT
 from tests.acp.counting import HISTORY, MESSAGE, counting
 from tests.acp.editor import editor
 from tests.fakes.texts import numbered
-from tests.opencode import home
+from tests.opencode.api import Api, Refused
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -57,9 +57,12 @@ def test_a_turn_of_thousands_of_deltas_reads_no_message_and_no_history(agent, wh
     assert told.text == "".join(numbered(deltas // PARTS)) * PARTS
 
 
-def test_the_count_sees_what_other_agents_read(installed, provider, tmp_path):
-    with counting() as proxy:
-        own = agents.theirs(tmp_path, provider.url, installed(), through=proxy.url)
-        told = turns(own._replace(env={**own.env, **home.thrifty(tmp_path)}), proxy, 50)
-    assert told.later[HISTORY] == 2, told
-    assert told.later[MESSAGE] >= PARTS, told
+def test_the_count_sees_what_is_read(agent):
+    known = agent(BEHIND)
+    session = known.api.create()
+    with counting(known.api.url) as proxy:
+        through = Api(proxy.url, known.api.directory)
+        assert through.messages(session) == []
+        with pytest.raises(Refused):
+            through.ask("GET", f"/session/{session}/message/msg_none")
+    assert proxy.count(known.api.url) == {HISTORY: 1, MESSAGE: 1}

@@ -14,7 +14,7 @@ from tests.fakes.turns import WRITTEN
 
 pytestmark = pytest.mark.timeout(900)
 
-PLACES = [(TYPESCRIPT, BEHIND), (PYTHON, BEHIND), (PYTHON, DIRECT)]
+PLACES = [(TYPESCRIPT, BEHIND), (PYTHON, DIRECT)]
 N = 5
 ECHO = "the water holds its level 🌊 and passes on"
 CANCEL_AFTER = 300

@@ -31,7 +31,7 @@ PROMPT = f"rate 200 {DELTAS}"
 AT_ONCE_S = 9.0
 """From the end of a turn to a reader; who waited for somebody else would do so for ten."""
 
-COMMAND_TIMEOUT_S, COMMAND_FAILS_S = 100, 50.0
+COMMAND_TIMEOUT_S, COMMAND_FAILS_S = 60, 40.0
 """A command fails after three seconds of silence, and what a busy machine adds."""
 
 

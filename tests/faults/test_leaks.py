@@ -13,7 +13,7 @@ from tests.processes import wait_until
 from tests.sse_client import SseClient
 
 _DIRECTORY = "/srv/demo"
-_ROUNDS = 50
+_ROUNDS = 30
 _LEAST_OBJECTS, _LEAST_BYTES = 0.8 * _ROUNDS, 512 * _ROUNDS
 
 

@@ -392,6 +392,6 @@ def _small_segments(monkeypatch):
 
 
 RelayMachine.TestCase.settings = settings(
-    max_examples=200, stateful_step_count=40, deadline=None, report_multiple_bugs=False
+    max_examples=80, stateful_step_count=40, deadline=None, report_multiple_bugs=False
 )
 TestRelay = pytest.mark.timeout(900)(RelayMachine.TestCase)

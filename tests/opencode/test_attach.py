@@ -23,6 +23,9 @@ def api(opencode, up):
 def tui(opencode, api):
     with terminal.attached(api.url, api.directory, opencode.version) as shown:
         yield shown
+        pids = shown.pids()
+    assert pids
+    wait_until(lambda: not any(map(lives, pids)), what="the end of the terminal's program")
 
 
 def test_a_prompt_and_its_answer_are_shown(tui):
@@ -37,17 +40,13 @@ def test_a_permission_is_asked_and_given_on_the_screen(tui):
     tui.shows("deep42water", numbered(3)[2].strip())
 
 
-def test_text_is_shown_while_it_is_still_being_said(opencode, api):
-    session = api.create()
-    flags = ("--session", session)
-    with terminal.attached(api.url, api.directory, opencode.version, *flags, ready="M1") as shown:
-        api.prompt(session, "hang 30")
-        shown.shows("0000029|")
-        assert session in api.busy()
+def test_text_is_shown_while_it_is_still_being_said(api, tui):
+    tui.enter("hang 30")
+    tui.shows("0000029|")
+    sessions = api.busy()
+    assert sessions
+    for session in sessions:
         api.abort(session)
-        pids = shown.pids()
-    assert pids
-    wait_until(lambda: not any(map(lives, pids)), what="the end of the terminal's program")
 
 
 def test_a_storm_leaves_the_terminal_alive(tui):

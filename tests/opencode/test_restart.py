@@ -152,18 +152,6 @@ def test_a_session_goes_on_after_a_restart(api, gap):
     assert "and so it goes on" in text_of(told["messages"])
 
 
-@of_versions(VERSION)
-def test_a_restart_between_two_looks_is_noticed(opencode, up, api):
-    with Collector(api.url, api.directory) as reader:
-        session = in_mid_stream(api, reader)
-        opencode.restart()
-        wait_until(lambda: lists_sessions(up), HEALED_S)
-        wait_until(lambda: is_ready(up), HEALED_S)
-        again = PLAIN.play(api, reader)
-        agreed(api, reader.events, session)
-        agreed(api, reader.events, again)
-
-
 @of_versions(OLD_VERSION)
 def test_a_session_at_rest_that_is_deleted_while_weir_is_away_is_told_gone(opencode, tmp_path):
     straight = Api(opencode.url, str(opencode.projects[0]))

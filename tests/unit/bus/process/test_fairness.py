@@ -7,6 +7,7 @@ from itertools import pairwise
 import gevent
 
 from bus.process.fairness import Gate, TimeSlice, Turnstile
+from tests.processes import at_best
 
 
 def until_over(hold, since_s=0.0):
@@ -25,22 +26,32 @@ def test_a_slice_is_over_after_its_length_and_then_stays_over():
 
 
 def test_a_greenlet_that_has_waited_has_its_whole_slice_again():
+    # A busy machine may hold this process up for longer than a slice, but not each time.
+    assert at_best(lambda: 0.02 - slice_after_a_wait_s(), 0.001) < 0.001
+
+
+def slice_after_a_wait_s():
+    """Return how long a slice lasts for a greenlet that has waited."""
     hold = TimeSlice(0.02)
     until_over(hold)
     gevent.sleep(0.001)
     began = time.monotonic()
-    assert not hold.is_over
-    assert until_over(hold, began) >= 0.019
+    return 0.0 if hold.is_over else until_over(hold, began)
 
 
 def test_who_lets_the_loop_turn_lets_others_run_and_begins_anew():
+    assert any(begins_anew() for _ in range(4))
+
+
+def begins_anew():
+    """Tell whether a slice begins anew; a busy machine may hold this process up that long."""
     ran = []
     hold = TimeSlice(0.02)
     until_over(hold)
     gevent.spawn(ran.append, 1)
     assert hold.pass_on_if_over()
     assert ran
-    assert not hold.is_over
+    return not hold.is_over
 
 
 def test_a_timer_that_is_started_does_not_begin_a_slice_anew():
