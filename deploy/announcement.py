@@ -25,9 +25,17 @@ class Announcement:
         host: the gateway's host, as the person gave it.
         address: of the listening socket.
         manager: the service manager, which is notified too.
+        path: the base path of the gateway; empty at the root.
     """
 
-    def __init__(self, host: str, address: tuple[Any, ...], manager: Notifier) -> None:
+    def __init__(
+        self,
+        host: str,
+        address: tuple[Any, ...],
+        manager: Notifier,
+        path: str = "",
+    ) -> None:
+        self._path = path
         self._manager = manager
         self._port = address[1]
         self._asked = _hosts_to_ask(address[0])
@@ -52,7 +60,7 @@ class Announcement:
 
     def _announce(self, host: str) -> None:
         self._manager.say("READY=1")
-        url = f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
+        url = _url(host, self._port, self._path)
         words = f"weir is ready: {url}"
         try:
             print(f"{words}\nits console:   {url}/weir/console", flush=True)
@@ -84,10 +92,14 @@ class Announcement:
             connection.close()
 
 
-def url_of(address: tuple[Any, ...]) -> str:
+def url_of(address: tuple[Any, ...], path: str = "") -> str:
     """Return the URL of a listening socket, for a client on this machine."""
-    host = _hosts_to_ask(address[0])[0]
-    return f"http://{f'[{host}]' if ':' in host else host}:{address[1]}"
+    return _url(_hosts_to_ask(address[0])[0], address[1], path)
+
+
+def _url(host: str, port: int, path: str) -> str:
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"http://{authority}{path}"
 
 
 def _hosts_to_ask(listening: str) -> tuple[str, ...]:

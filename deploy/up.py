@@ -136,7 +136,8 @@ def _supervise(options: UpOptions, listener: socket.socket, bus: BusFolder, beat
     services = _services(options, listener, bus, env)
     manager = Notifier(options.notify_socket)
     heart = Heart(manager, TICK_S)
-    announcement = Announcement(options.host, listener.getsockname(), manager)
+    address, path = listener.getsockname(), options.values["base_path"]
+    announcement = Announcement(options.host, address, manager, path.path if path else "")
     with closing(SampleLog(options.state)) as samples:
         # The user's own code may keep its process busy for any time.
         watched = [service for service in services if service.name != _AGENT]
@@ -160,7 +161,8 @@ def _services(
         Service("gateway", gateway, env, (*bus.fds, fd)),
     ]
     if values["agent"]:
-        where = url_of(listener.getsockname())
+        path = values["base_path"]
+        where = url_of(listener.getsockname(), path.path if path else "")
         agent = [
             *interpreter(),
             "-m",

@@ -100,7 +100,12 @@ class Worker:
         cors = Cors(names, origins, lambda: self._bulletin.origins())
         if settings.upstream is not None:
             self.proxy = Proxy(
-                settings.upstream, settings.upstream_timeout, cors, origins, room.websockets
+                settings.upstream,
+                settings.upstream_timeout,
+                cors,
+                origins,
+                room.websockets,
+                settings.base_path.path,
             )
         self._lag = LoopLag(heart)
         self._unknown, self._agent_counts = UnknownRoutes(), AgentCounts()
@@ -124,7 +129,14 @@ class Worker:
         self.app = self._routes(settings, cors)
         slots = Slots(room.streams + room.others + room.websockets, room.others)
         self._access = access_of(settings, self._feeds, self.readers.relay.ledgers, cors, key)
-        self.door = Door(self.app, self.proxy, slots, settings.trusted_proxies, self._access)
+        self.door = Door(
+            self.app,
+            self.proxy,
+            slots,
+            settings.trusted_proxies,
+            self._access,
+            settings.base_path,
+        )
 
     def start(self) -> None:
         """Start the greenlets; if one of them ends, the worker ends."""

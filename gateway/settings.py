@@ -19,6 +19,7 @@ from bus.process.start_folder import start_folder
 from bus.transport.endpoints import Endpoints
 from bus.transport.secret import BUS_SECRET, check_secret
 from gateway.access.host_names import HOST_NAMES, HostNames
+from gateway.base_path import AT_ROOT, BASE_PATH, BasePath
 from gateway.door.networks import Networks
 from gateway.web_origins import WEB_ORIGINS, WebOrigins
 
@@ -52,6 +53,7 @@ FRAME_HZ = flags.number(0, 1000)
 GATEWAY_FLAGS = (
     Flag("host", flags.text("an address of this machine"), "127.0.0.1", "address to listen on"),
     Flag("port", flags.whole(0, 65535), 4097, "port to listen on; 0: any free port"),
+    Flag("base-path", BASE_PATH, None, "the path under which weir serves everything"),
     Flag("workers", flags.whole(1, 64), 2, "gunicorn workers"),
     Flag("heartbeat-ms", flags.whole(1000, 60000), 10000, "time between heartbeats of a stream"),
     Flag(
@@ -184,6 +186,7 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     command_timeout: float
     max_message: int
     log_level: str
+    base_path: BasePath = AT_ROOT
     cors: WebOrigins | None = None
     state: Path | None = None
     login: Login | None = None
@@ -208,6 +211,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySettings:
     given = flags.read(argv, environ, _FLAGS)
     given["buses"] = given.pop("bus")
     check_secret(given["buses"], given["bus_secret"])
+    given["base_path"] = given["base_path"] or AT_ROOT
     given["trusted_proxies"] = given["trusted_proxies"] or Networks()
     upstream = given["upstream"] = with_login(given["upstream"], environ)
     given["login"] = login_from(environ) if upstream is None else upstream.login

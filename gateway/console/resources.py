@@ -63,7 +63,8 @@ class Home:
 
     def on_get(self, req: Request, resp: Response) -> None:
         """Redirect to the page, even if a proxy has mounted weir under a path."""
-        raise falcon.HTTPTemporaryRedirect("weir/console")
+        base = req.root_path
+        raise falcon.HTTPTemporaryRedirect(f"{base}/weir/console" if base else "weir/console")
 
 
 def base_of(path: str) -> str:

@@ -16,6 +16,7 @@ from gateway.access.access import Access
 from gateway.access.browsers import asks_for_private_network
 from gateway.access.credentials import hide_credentials
 from gateway.access.identity import ANYBODY
+from gateway.base_path import AT_ROOT, BasePath
 from gateway.door import own
 from gateway.door.networks import Networks
 from gateway.door.reception import receive_head
@@ -59,6 +60,7 @@ class Door:
         slots: Slots,
         trusted: Networks,
         access: Access,
+        base: BasePath = AT_ROOT,
     ) -> None:
         self.fresh: set[Wire] = set()
         self.served: set[Wire] = set()
@@ -68,6 +70,7 @@ class Door:
         self._proxy = proxy
         self._trusted = trusted
         self._access = access
+        self._base = base
         self._lane = SlowLane()
 
     def serve(self, sock: socket.socket, address: str) -> None:
@@ -92,7 +95,7 @@ class Door:
                 head = receive_head(wire)
                 if head is None:
                     return
-                request = Request(head, wire, trusted)
+                request = Request(head, wire, trusted, self._base)
                 del head
                 with self._serving(wire, request):
                     if not self._answer(request):

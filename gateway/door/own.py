@@ -133,7 +133,7 @@ def environ_of(request: Request, path: str) -> Environ:
     """
     environ: Environ = {
         "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
+        "SCRIPT_NAME": request.base,
         "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
         "QUERY_STRING": request.query,
         "SERVER_NAME": "weir",

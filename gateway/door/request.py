@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateway.base_path import AT_ROOT, BasePath
 from gateway.door.body import RequestBody
 from gateway.door.head import Head
 from gateway.door.wire import Wire
@@ -21,12 +22,17 @@ class Request:
         head: of the request.
         wire: the connection it came on.
         trusted: the peer is a proxy whose statements about the request's origin count.
+        base: where weir serves.
+
+    Raises:
+        Refusal: the target is not under the base path.
 
     Attributes:
         method: as it came.
+        base: the base path, which is not in `path` and `target`.
         path: percent-encoded, without the query, which may contain a secret.
         query: without the question mark.
-        target: the path and the query, as the client sent them.
+        target: the path and the query, as the client sent them behind the base path.
         headers: in order, spelt as they came.
         http11: the client speaks HTTP/1.1.
         keep_alive: the client may send another request on its connection.
@@ -41,10 +47,13 @@ class Request:
         scope: the folders and sessions that the request may reach; None for all.
     """
 
-    def __init__(self, head: Head, wire: Wire, trusted: bool = False) -> None:
+    def __init__(
+        self, head: Head, wire: Wire, trusted: bool = False, base: BasePath = AT_ROOT
+    ) -> None:
         self.method = head.method
-        self.target = head.target
-        path, _, query = head.target.partition(b"#")[0].partition(b"?")
+        self.base = base.path
+        self.target = base.inside(head.target)
+        path, _, query = self.target.partition(b"#")[0].partition(b"?")
         self.path = path.decode("ascii")
         self.query = query.decode("ascii")
         self.headers = head.headers

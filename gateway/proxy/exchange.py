@@ -7,6 +7,7 @@ that the reader measures; the client's connection is used again only if both hav
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 import gevent
@@ -34,6 +35,7 @@ class Exchange:
         upstream: a connection that carries nothing else.
         framing: writes the answer.
         patience: with the upstream.
+        returned: replaces the upstream's paths in the headers of the answer.
 
     Attributes:
         sent: the whole request has been sent.
@@ -49,6 +51,7 @@ class Exchange:
         upstream: UpstreamConnection,
         framing: BodyFraming,
         patience: Patience,
+        returned: Callable[[list[Header]], list[Header]] = list,
     ) -> None:
         self.sent = False
         self.answer: h11.Response | None = None
@@ -59,6 +62,7 @@ class Exchange:
         self._upstream = upstream
         self._framing = framing
         self._patience = patience
+        self._returned = returned
         self._watch: PeerWatch | None = None
         self._ended: Exception | None = None
         self._outlet = PieceBuffer(incoming.wire)
@@ -135,7 +139,8 @@ class Exchange:
                 self._receive()
             elif isinstance(event, h11.Response):
                 self.answer = event
-                self._outlet.write(self._framing.head(*_of(event)))
+                status, reason, headers = _of(event)
+                self._outlet.write(self._framing.head(status, reason, self._returned(headers)))
             elif isinstance(event, h11.InformationalResponse):
                 if event.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
                     self._switch(event)

@@ -24,6 +24,7 @@ from gateway.proxy.origins import UpstreamOrigins, allowed_by
 from gateway.proxy.patience import Patience
 from gateway.proxy.piece_buffer import PieceBuffer
 from gateway.proxy.pool import Pool
+from gateway.proxy.returned import ReturnedPaths
 from gateway.proxy.target import below
 from gateway.proxy.tunnels import Tunnels
 from gateway.proxy.upgrade import HANDSHAKE, asks_for_websocket, names_websocket
@@ -45,6 +46,7 @@ class Proxy:
             headers.
         origins: records which origins the upstream's answers allow; None to record nothing.
         most_tunnels: how many WebSockets may be open.
+        base: the path of weir itself; empty at the root.
 
     Attributes:
         requests: how many have ended, by the class of their status (``2xx``; ``1xx`` are
@@ -59,11 +61,13 @@ class Proxy:
         cors: Cors,
         origins: UpstreamOrigins | None = None,
         most_tunnels: int = MOST_TUNNELS,
+        base: str = "",
     ) -> None:
         self._origin = origin
         self._timeout_s = timeout_s
         self._cors = cors
         self._origins = origins
+        self._returned = ReturnedPaths(origin, base)
         self._pool = Pool(lambda: UpstreamConnection(dial(origin)))
         self.tunnels = Tunnels(most_tunnels)
         self._serving = 0
@@ -139,7 +143,7 @@ class Proxy:
         patience = Patience(self._timeout_s, partial(probe.lives, self._origin), time.monotonic)
         target = below(self._origin.path, incoming.target)
         headers = self._headers(incoming) + (HANDSHAKE if websocket else [])
-        exchange = Exchange(incoming, target, headers, upstream, framing, patience)
+        exchange = Exchange(incoming, target, headers, upstream, framing, patience, self._returned)
         try:
             exchange.run()
         except BaseException:

@@ -1,4 +1,7 @@
-"""A weir that a proxy keeps under a path, in front of an opencode that another keeps under one."""
+"""A weir under a path, by a proxy that removes it or by `--base-path`.
+
+It is in front of an opencode that another proxy keeps under a path.
+"""
 
 import json
 import subprocess
@@ -33,20 +36,25 @@ def opencode():
         yield fake
 
 
-@pytest.fixture(scope="module")
-def up(opencode, tmp_path_factory):
+@pytest.fixture(scope="module", params=[(), ("--base-path", "/weir-app")], ids=["proxy", "own"])
+def up(request, opencode, tmp_path_factory):
     """The deployment itself."""
     folders = [tmp_path_factory.mktemp(name) for name in ("behind", "up")]
     with nginx_with(folders[0], opencode.url, UNBUFFERED, "/oc/") as behind:
         flags = ("--workers", "1", "--heartbeat-ms", "1000", "--upstream", behind)
-        with weir_up(folders[1], *flags) as up:
-            wait_until(lambda: up.call("GET", "/weir/readyz").status == 200, what="ready")
+        with weir_up(folders[1], *flags, *request.param) as up:
+            # Probes need no base path.
+            origin = up.url.removesuffix("/weir-app")
+            wait_until(lambda: call("GET", f"{origin}/weir/readyz").status == 200, what="ready")
             yield up
 
 
 @pytest.fixture(scope="module")
 def url(up, tmp_path_factory):
     """Where clients find it."""
+    if up.url.endswith("/weir-app"):
+        yield f"{up.url}/"
+        return
     with nginx_with(tmp_path_factory.mktemp("front"), up.url, UNBUFFERED, "/weir-app/") as front:
         yield front
 

@@ -1,0 +1,64 @@
+"""The path under which weir serves everything (``--base-path``). No I/O.
+
+1. A request's target begins with the path, byte for byte. What follows the path is read as if weir
+   were at the root: weir's own routes, and what an upstream gets.
+2. The probes of load balancers also answer without the path.
+3. Any other request is answered with 404, and with the path.
+"""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+from bus.process.flags import Kind
+from gateway.own_routes import LIVEZ, READYZ, own_route
+from gateway.proxy.failures import Refusal
+
+_ALLOWED = "/NAME[/NAME...] of letters, digits and . _ ~ -; / for no path"
+_SEGMENTS = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
+_SHOWN = 200
+
+
+class BasePath(Struct, frozen=True):
+    """A path without a slash at its end; empty for the root."""
+
+    path: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> BasePath:
+        """Read a path.
+
+        Raises:
+            ValueError: the text is not a path, or has a character that URLs write in several ways.
+        """
+        path = text.rstrip("/")
+        if not text.startswith("/") or not _SEGMENTS.fullmatch(path):
+            raise ValueError
+        return cls(path)
+
+    def __str__(self) -> str:
+        return self.path or "/"
+
+    def inside(self, target: bytes) -> bytes:
+        """Return a request's target as it is without the base path.
+
+        Raises:
+            Refusal: the target is not under the base path.
+        """
+        if not self.path or not target.startswith(b"/"):
+            return target
+        base, path = self.path.encode(), target.partition(b"?")[0]
+        if own_route(path.decode("latin-1")) in (LIVEZ, READYZ):
+            return target
+        if path == base:
+            return b"/" + target[len(base) :]
+        if path.startswith(base + b"/"):
+            return target[len(base) :]
+        shown = path[:_SHOWN].decode("latin-1")
+        raise Refusal(404, f"there is nothing at {shown!r}: this weir is under {self.path}")
+
+
+AT_ROOT = BasePath()
+BASE_PATH = Kind(BasePath.parse, _ALLOWED)
