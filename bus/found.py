@@ -1,4 +1,4 @@
-"""What a search over messages answers."""
+"""The answer to a search over messages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Found(Struct):
-    """A text that has the words of a search; `snippet` is the text around them, `time` in ms."""
+    """A text that contains the searched words; `snippet`: the text around them, `time`: in ms."""
 
     sessionID: str
     messageID: str
@@ -19,7 +19,7 @@ class Found(Struct):
 
 
 class FoundPage(Struct):
-    """What a search has found; `complete` is false while older messages are being indexed."""
+    """A page of results; `complete` is false while older messages are being indexed."""
 
     found: list[Found]
     next: str | None

@@ -37,17 +37,17 @@ _MIB = 1024 * 1024
 
 
 class ModelSettings(Struct, frozen=True):
-    """Which model answers.
+    """The model that answers.
 
     Attributes:
-        url: base URL as OpenAI SDKs have it, ``https://host/v1``, without a slash at its end.
+        url: base URL in the form of OpenAI SDKs, ``https://host/v1``, without a slash at its end.
         name: the model's name there.
         key: sent as a bearer token, None for a server that needs none.
         connect_timeout_s: how long a connection may take.
-        read_timeout_s: how long the provider may say nothing; comments do not count as words.
+        read_timeout_s: how long the provider may send no output; comments do not count.
         retries: attempts after the first.
-        answer_limit: bytes of text and thoughts in one answer.
-        proxy: that leads to the provider, None if it is asked directly.
+        answer_limit: bytes of text and reasoning in one answer.
+        proxy: for the provider, None if there is none.
     """
 
     url: str
@@ -61,19 +61,19 @@ class ModelSettings(Struct, frozen=True):
 
 
 class ProcessorSettings(Struct, frozen=True):
-    """All there is to set.
+    """All settings of a processor.
 
     Attributes:
         bus: the address at which gateways connect.
-        state: where sessions are kept; None only in front of an upstream, which keeps its own.
-        model: which model answers, None: the built-in demo.
-        log_level: what is logged.
-        upstream: the opencode that runs the turns, None: this processor does.
-        notify_socket: where a service manager hears that the loop turns; empty for none.
-        bounds: what it may hold.
-        home: the user's home, which clients ask for; ``/`` where there is none.
-        agent: the name of an agent that answers from outside, in place of a model.
-        bus_secret: of a bus over TCP.
+        state: where sessions are stored; None only with an upstream, which stores its own.
+        model: the model that answers; None: the built-in demo.
+        log_level: the lowest level that is logged.
+        upstream: the opencode that runs the turns; None: this processor runs them.
+        notify_socket: the socket of the service manager for signs of life; empty: none.
+        bounds: the limits of its memory.
+        home: the user's home folder, which clients ask for; ``/`` if there is none.
+        agent: the name of an external agent that answers instead of a model.
+        bus_secret: the secret of a bus over TCP.
         tools: what the tools of the model may use.
     """
 
@@ -184,11 +184,11 @@ FLAGS: Sequence[Flag] = (
 
 
 def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> ProcessorSettings:
-    """Return the settings that flags and environment give.
+    """Return the settings from flags and environment.
 
     Raises:
-        BadFlag: something is missing or not allowed.
-        HelpAsked: help was asked for.
+        BadFlag: a flag is missing or not allowed.
+        HelpAsked: ``--help`` was given.
     """
     values = read(argv, environ, FLAGS)
     check_secret([values["bus"]], values["bus_secret"])

@@ -1,7 +1,7 @@
-"""Where WebSocket frames end in a stream of bytes (RFC 6455, 5.2). No I/O, and no payload is kept.
+"""Finds the ends of WebSocket frames in a stream of bytes (RFC 6455, 5.2), without I/O.
 
-A proxy passes frames as bytes. To say goodbye with a frame of its own, the proxy has to know that
-the frame before has been passed whole.
+A proxy passes frames on as bytes. Before the proxy may send a close frame of its own, the last
+frame has to be complete.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _CLOSE = 0x88  # the last frame of a message, opcode 8
 _MASKED, _LENGTH = 0x80, 0x7F
 _MASK_BYTES = 4
 _EXTENDED = {126: struct.Struct("!H"), 127: struct.Struct("!Q")}
-"""How a length is written that 7 bits do not hold."""
+"""The struct of a length that does not fit in 7 bits."""
 
 
 class FrameBoundary:
@@ -47,7 +47,7 @@ def close_frame(code: int) -> bytes:
 
 
 def _end_of_frame(data: bytes, at: int) -> int | None:
-    """Return where the frame that begins at `at` ends; None if its length is not there yet."""
+    """Return where the frame that begins at `at` ends; None if its length is incomplete."""
     length = data[at + 1] & _LENGTH
     head = 2 + (_MASK_BYTES if data[at + 1] & _MASKED else 0)
     extended = _EXTENDED.get(length)

@@ -1,15 +1,15 @@
-"""One WebSocket between a client and the upstream: bytes both ways, as they are.
+"""One WebSocket between a client and the upstream: unchanged bytes in both directions.
 
 Theory of operation. Two greenlets pass bytes, one in each direction. Each reads a piece when the
-piece before it has been taken, so a slow side stops what is sent to it, and a tunnel holds a piece
-a direction at most. Silence has no limit: a terminal may rest for days, and the kernel finds
-a peer that has vanished.
+previous piece has been taken. So a slow side slows down its sender, and a tunnel holds at most one
+piece in each direction. Silence has no limit: a terminal may be idle for days, and the kernel
+finds a peer that has vanished.
 
-The end. A FIN of one side is passed on, and the other side may go on for a while. A broken
-connection breaks the other one. When the worker stops, the client gets a close frame with 1001
-(going away) after the last whole frame, and nothing after it; the client's answer still reaches
-the upstream, which then closes. Within a frame there is no place for a close frame: if the end of
-the frame does not come in time, the connections end without.
+The end. A FIN of one side is passed on, and the other side may continue for a while. If a
+connection breaks, the other one is cut. When the worker stops, the client gets a close frame with
+1001 (going away) after the last complete frame, and nothing after it; the client's answer still
+reaches the upstream, which then closes. Inside of a frame no close frame is possible: if the end
+of the frame does not come in time, the connections end without a close frame.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TAKES_WITHIN_MS = 300_000
 
 
 class ClosedBy(enum.Enum):
-    """What ended a tunnel."""
+    """Who ended a tunnel."""
 
     CLIENT = "client"
     UPSTREAM = "upstream"
@@ -46,7 +46,7 @@ class ClosedBy(enum.Enum):
 
 
 class _Drained(Exception):
-    """Wakes the greenlet that waits for the upstream: the tunnel is to end."""
+    """Wakes the greenlet that waits for the upstream, since the tunnel has to end."""
 
 
 class _Broken(Exception):
@@ -61,7 +61,7 @@ class Tunnel:
     """Runs once.
 
     Args:
-        client: its connection; the upstream's answer 101 has been sent on it.
+        client: the client's connection, on which the upstream's answer 101 has been sent.
         upstream: the connection that has switched to WebSocket.
     """
 
@@ -78,7 +78,7 @@ class Tunnel:
         self._up: gevent.Greenlet[..., None] = gevent.Greenlet(self._run, self._pass_up)
 
     def run(self) -> ClosedBy:
-        """Pass bytes until both directions have ended; return what ended the tunnel."""
+        """Pass bytes until both directions have ended; return who ended the tunnel."""
         both = (self._down, self._up)
         try:
             _tend(self._client.sock, self._upstream.sock)
@@ -92,14 +92,14 @@ class Tunnel:
         return self._closed_by or ClosedBy.CLIENT
 
     def drain(self) -> None:
-        """End the tunnel because the worker stops; returns when the tunnel has ended."""
+        """End the tunnel because the worker stops; return when it has ended."""
         self._closed_by = self._closed_by or ClosedBy.DRAIN
         gevent.get_hub().loop.run_callback(self._wake)
         if not self._over.wait(CLOSE_WITHIN_S):
             self._cut()
 
     def _await_second(self) -> None:
-        """Wait for the other direction to end too, or to pass nothing for long."""
+        """Wait until the other direction ends too, or passes nothing for a long time."""
         both, seen = (self._down, self._up), -1
         while self._pieces != seen:
             seen = self._pieces
@@ -114,7 +114,7 @@ class Tunnel:
             self._cut()
 
     def _pass_up(self) -> None:
-        """Pass what the client sends, first what came with the handshake."""
+        """Pass the client's bytes to the upstream, first those that came with the handshake."""
         turn = TimeSlice()
         piece = bytes(self._client.ahead)
         self._client.ahead.clear()
@@ -148,7 +148,7 @@ class Tunnel:
         return piece
 
     def _of_upstream(self) -> bytes:
-        """Return the next piece; at a drain, send the close frame as soon as there is a place."""
+        """Return the next piece; when the worker stops, send the close frame early."""
         while True:
             if self._closed_by is ClosedBy.DRAIN and not self._said_goodbye:
                 self._say_goodbye()
@@ -173,12 +173,12 @@ class Tunnel:
             self._client.sock.sendall(data)
 
     def _wake(self) -> None:
-        # In the hub: a greenlet that says that it waits does wait, and writes nothing.
+        # In the hub: a greenlet whose flag says that it waits does wait, and writes nothing.
         if self._waits_for_upstream:
             self._down.throw(_Drained())
 
     def _cut(self) -> None:
-        """Cut both connections: what waits for either of them notices. Does not block."""
+        """Cut both connections; greenlets that wait on them get an error. Does not block."""
         self._upstream.abort()
         self._client.abort()
 
@@ -192,10 +192,10 @@ def _blamed(side: ClosedBy) -> Iterator[None]:
 
 
 def _tend(client: socket.socket, upstream: socket.socket) -> None:
-    """Keep little in the kernel, and have the kernel find a client that has vanished.
+    """Keep the kernel's buffers small, and let the kernel find a client that has vanished.
 
-    The kernel would hold megabytes, and a key that stops a program is felt only behind them. It
-    also gives up a client that takes nothing for very long.
+    The kernel would buffer megabytes, and a key that stops a program would wait behind them. The
+    kernel also ends a client that takes nothing for very long.
     """
     for sock in (client, upstream):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)

@@ -1,4 +1,4 @@
-"""The WebSockets of one worker: how many there may be, and their end when the worker stops."""
+"""The WebSockets of one worker: their limit, and their end when the worker stops."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ BOUND = "WebSockets"
 
 
 class Tunnels:
-    """Runs them, and counts them.
+    """Runs and counts tunnels.
 
     Args:
-        most: at the same time.
+        most: the limit of open tunnels.
 
     Attributes:
-        closed: how many have ended, by what ended them.
+        closed: how many have ended, by who ended them.
     """
 
     def __init__(self, most: int) -> None:
@@ -41,10 +41,10 @@ class Tunnels:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Keep a place for one, from its handshake on.
+        """Reserve a place for a tunnel, from its handshake on.
 
         Raises:
-            Refusal: there are as many as there may be, or the worker stops.
+            Refusal: the limit is reached, or the worker stops.
         """
         if self._ends:
             raise Refusal(503, "this worker stops; connect again")
@@ -58,7 +58,7 @@ class Tunnels:
             self._taken -= 1
 
     def run(self, client: Wire, upstream: UpstreamConnection) -> None:
-        """Pass bytes until both sides have ended, then close the connection of the upstream."""
+        """Pass bytes until both sides have ended, then close the upstream's connection."""
         client.become_stream()
         tunnel = Tunnel(client, upstream)
         self._open.add(tunnel)
@@ -71,7 +71,7 @@ class Tunnels:
             upstream.close()
 
     def drain(self, window_s: float) -> None:
-        """End all, each at a moment of its own: their clients connect again at once.
+        """End all tunnels, each at a moment of its own, since their clients reconnect at once.
 
         Returns when all have ended.
         """

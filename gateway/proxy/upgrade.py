@@ -1,11 +1,11 @@
 """Which requests ask for another protocol on their connection, and which of them pass. No I/O.
 
-1. ``Upgrade`` counts only where ``Connection`` names it (RFC 9110, 7.8). A WebSocket that lacks
-   the latter is refused: a proxy in front has removed it.
-2. Newer versions of HTTP are an offer that a client sends with each of its requests; the answer
-   in HTTP/1.1 declines it.
-3. A WebSocket passes where its handshake is one of RFC 6455: GET in HTTP/1.1, and no body. What
-   follows such a handshake is never read as a request.
+1. ``Upgrade`` only counts if ``Connection`` names it (RFC 9110, 7.8). A WebSocket without this
+   ``Connection`` is refused: a proxy in front has removed it.
+2. Clients offer newer versions of HTTP with each of their requests; an answer in HTTP/1.1 declines
+   the offer.
+3. A WebSocket passes if its handshake follows RFC 6455: GET in HTTP/1.1, without a body. Bytes
+   after such a handshake are never read as a request.
 4. Any other protocol is refused by its name.
 """
 
@@ -17,13 +17,13 @@ from gateway.proxy.headers import Header, tokens
 
 WEBSOCKET = b"websocket"
 HANDSHAKE: list[Header] = [(b"Connection", b"Upgrade"), (b"Upgrade", WEBSOCKET)]
-"""What the upstream gets in place of the client's hop-by-hop headers."""
+"""Sent to the upstream in place of the client's hop-by-hop headers."""
 _NEWER_HTTP = (b"h2c", b"http/", b"tls/")
 _SHOWN = 40
 
 
 def asks_for_websocket(request: Request) -> bool:
-    """Tell whether a request is the handshake of a WebSocket.
+    """Return whether a request is the handshake of a WebSocket.
 
     Raises:
         Refusal: the handshake is malformed, or the request asks for another protocol.
@@ -46,7 +46,7 @@ def asks_for_websocket(request: Request) -> bool:
 
 
 def names_websocket(headers: list[Header]) -> bool:
-    """Tell whether a request or an answer names WebSocket as the protocol to change to."""
+    """Return whether the ``Upgrade`` header of a request or an answer names WebSocket."""
     return WEBSOCKET in tokens(headers, b"upgrade")
 
 
@@ -54,7 +54,7 @@ def refuse_upgrade(request: Request) -> None:
     """Refuse to change the protocol on a route of weir itself.
 
     Raises:
-        Refusal: the request asks for a change.
+        Refusal: the request asks for another protocol.
     """
     if asks_for_websocket(request):
         raise Refusal(

@@ -1,4 +1,4 @@
-"""The HTTP surface of a gateway that serves its own processor."""
+"""The HTTP routes of a gateway natively."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def add_native_routes(
     max_message: int = MAX_BODY_BYTES,
     agent_counts: AgentCounts | None = None,
 ) -> Agent:
-    """Route everything but the event streams and health.
+    """Add all routes except the event streams and health.
 
     Args:
-        app: the application to add to; `gateway.errors.install_error_handlers` belongs to it.
-        requester: asks the processor.
+        app: the application to add to; needs `gateway.errors.install_error_handlers`.
+        requester: sends commands to the processor.
         default_directory: of requests that name none.
-        patience_s: how long a client may accept nothing of a long answer.
-        max_message: how long the body of a prompt may be.
-        agent_counts: where the lines of agents are counted.
+        patience_s: how long a client may accept no byte of a long answer.
+        max_message: the limit of a prompt's body, in bytes.
+        agent_counts: counts the lines of agents.
 
     Returns:
-        The streams of agents, to be let go when the worker stops.
+        The streams of agents, to be ended when the worker stops.
     """
     courier, intake = Courier(requester, patience_s), BodyIntake(max_message)
     means = Means(requester, courier, intake, default_directory)

@@ -1,7 +1,7 @@
-"""Sends the lines of one request of an agent to the processor.
+"""Sends the lines of an agent's request to the processor.
 
-Lines go in batches, and the next batch is carried out once the last one is saved. So a client that
-sends more than the store takes is slowed down by its connection.
+Lines are sent in batches, and the next batch is applied once the last one is saved. So a client
+that sends more than the store can take is slowed down by its connection.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from gateway.resources.lines import RequestLines
 from gateway.resources.query import flag, integer
 
 DEADLINE_S = 30.0
-"""Of a command of an agent: the processor answers sooner, if only in part."""
+"""For a command about an agent: the processor answers earlier, possibly only in part."""
 _LEASE_S, _MOST_LEASE_S = 10, 3600
 _LOOK_S = 1.0
 
@@ -36,14 +36,14 @@ _TAKEN = msgspec.json.Decoder(Taken)
 
 
 class Producer(Struct):
-    """Who sends lines or waits for work.
+    """An agent that sends lines or waits for work items.
 
     Attributes:
         agent: its name.
-        epoch: of its process; None until the processor gives one out.
-        seq: number of the next line; None for whatever comes next.
-        lease_s: how long it counts as connected once it is not heard any more.
-        prompts: it answers the prompts of others.
+        epoch: of its process; None until the processor gives one.
+        seq: number of the next line; None: the next free number.
+        lease_s: how long it counts as connected after its last request.
+        prompts: it answers prompts of clients.
     """
 
     agent: str
@@ -54,7 +54,7 @@ class Producer(Struct):
 
     @classmethod
     def of(cls, req: Request, agent: str) -> Producer:
-        """Return the producer that a request names.
+        """Return the producer in a request's path and query.
 
         Raises:
             BadRequest: a parameter is not allowed.
@@ -69,14 +69,14 @@ class Producer(Struct):
 
 
 class _Batch:
-    """Lines that go to the processor together.
+    """Lines that are sent to the processor together.
 
     Args:
         before: how many lines of the body came before them.
 
     Attributes:
-        lines: decoded; a stand-in for each that is refused here.
-        errors: by the place of the line in `lines`.
+        lines: decoded; `Refused` for each line that is refused here.
+        errors: by the index of the line in `lines`.
         size: bytes of all lines.
         refused: how many are refused here, by reason.
     """
@@ -89,7 +89,7 @@ class _Batch:
         self._before = before
 
     def add(self, data: bytes | None) -> None:
-        """Decode a line; None stands for a line that is too long."""
+        """Decode a line; None means a line that is too long."""
         self.size += len(data or b"")
         try:
             if data is None:
@@ -102,17 +102,17 @@ class _Batch:
             self.lines.append(Refused())
 
     def errors_before(self, upto: int, base: int) -> Iterator[bytes]:
-        """Yield the errors of the lines before a place; `base` is the number of the first line."""
+        """Yield the errors of the lines before index `upto`; `base` is the first line's number."""
         for at in sorted(at for at in self.errors if at < upto):
             where = {"line": self._before + at + 1, **self.errors.pop(at), "seq": base + at}
             yield as_line({"type": "error", **where})
 
 
 class AgentIntake:
-    """The lines of one request on their way to the processor.
+    """Sends the lines of one request to the processor.
 
     Attributes:
-        unacknowledged: bytes of lines that were read, and are not acknowledged yet.
+        unacknowledged: bytes of lines that were read and are not acknowledged yet.
     """
 
     def __init__(
@@ -130,29 +130,29 @@ class AgentIntake:
         self._counts = counts
         self.unacknowledged = 0
         counts.taking.add(self)
-        self._number = 0  # of the last line in this body
+        self._number = 0  # number of the last line in this body
 
     @property
     def ended(self) -> bool:
-        """Whether the last line of the body has been taken."""
+        """Whether the last line of the body has been sent."""
         return self._lines.ended
 
     def next(self) -> bytes:
-        """Take the next lines; return the answer to them.
+        """Send the next lines; return the answer to them.
 
         Raises:
             CommandFailed: the processor refuses the producer.
             ProcessorGone: there is no processor.
-            DeadlineExceeded: it does not keep up.
+            DeadlineExceeded: the processor does not keep up.
         """
         return self._carry(self._batch())
 
     def answers(self, first: bytes, hang_up: Callable[[], None]) -> Iterator[bytes]:
-        """Yield the answer to each batch, the first of which has been taken.
+        """Yield the answer to each batch; the first batch has been sent already.
 
         Args:
-            first: the answer to it.
-            hang_up: ends the body where it stands.
+            first: the answer to the first batch.
+            hang_up: ends the body at its present position.
         """
         keeper = gevent.spawn(self._keep, hang_up)
         try:
@@ -166,15 +166,15 @@ class AgentIntake:
             yield as_failure(error)
         except (ProcessorGone, DeadlineExceeded) as error:
             yield as_failure(CommandFailed("unavailable", str(error)))
-        except Refusal as error:  # the body breaks off, or is no HTTP
+        except Refusal as error:  # the body is cut, or is not valid HTTP
             yield as_line({"type": "failed", "status": error.status, "message": error.message})
         finally:
             keeper.kill(block=False)
 
     def _overlapped(self) -> Iterator[bytes]:
-        """Read and decode one batch while the processor is at work on the one before it.
+        """Read and decode one batch while the processor works on the batch before it.
 
-        An answer leaves at once: the end of the next line may be a gigabyte away.
+        An answer is sent at once, since the end of the next line may be a gigabyte away.
         """
         batch: _Batch | None = self._batch()
         while batch is not None:
@@ -189,7 +189,7 @@ class AgentIntake:
             batch = read
 
     def _read_on(self) -> _Batch | Exception | None:
-        """Return the next batch, None at the end; gevent prints what a greenlet raises."""
+        """Return the next batch, None at the end, or an error (gevent prints raised ones)."""
         try:
             return None if self.ended else self._batch()
         except (ClientGone, Refusal) as error:
@@ -204,10 +204,10 @@ class AgentIntake:
         return batch
 
     def _carry(self, batch: _Batch) -> bytes:
-        """Have the processor take a batch, in as many steps as it likes.
+        """Send a batch to the processor, in several steps if it takes only a part.
 
         Raises:
-            CommandFailed: the client has left before all is taken.
+            CommandFailed: the client left before all lines were taken.
         """
         said: list[bytes] = []
         done = 0
@@ -249,7 +249,7 @@ class AgentIntake:
                     AgentLines(who.agent, who.epoch, None, [], who.lease_s), DEADLINE_S
                 )
             except (CommandFailed, ProcessorGone, DeadlineExceeded):
-                continue  # the next batch says so to the client
+                continue  # the next batch gets this error
 
 
 def as_line(value: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""The user's own agents: lines come in, work goes out, as NDJSON (`docs/publishing.md`)."""
+"""The user's own agents: lines in, work items out, as NDJSON (`docs/publishing.md`)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from gateway.streams.peer_watch import has_left
 
 NDJSON = "application/x-ndjson"
 MOST_STREAMS = 256
-"""Of agents in a worker: work that goes out, and lines that come in."""
+"""Connections of agents in a worker: for work items, and for lines."""
 _SILENT_S = 3600.0
 _POLL_MS = 1000
 _RETRY_AFTER_S = 1
@@ -42,7 +42,7 @@ class AgentNames:
         self._requester = requester
 
     def on_get(self, req: Request, resp: Response) -> None:
-        """List the agents that are known."""
+        """List the known agents."""
         answer(resp, self._requester.call(AgentList()).body)
 
 
@@ -58,16 +58,16 @@ class Agent:
         self._open: set[StreamConnection] = set()
 
     def let_go(self) -> None:
-        """Reset all streams, since the worker stops; their clients come again."""
+        """Reset all streams, since the worker stops; their clients connect again."""
         for connection in list(self._open):
             connection.reset("the worker stops")
 
     def on_head(self, req: Request, resp: Response, name: str) -> None:
-        """Answer without a body: a stream would begin a new epoch of the agent."""
+        """Answer without a body: a real stream would begin a new epoch of the agent."""
         resp.content_type = NDJSON
 
     def on_get(self, req: Request, resp: Response, name: str) -> None:
-        """Hand out work for as long as the client stays; ``?after`` a number, ``?epoch``."""
+        """Send work items as long as the client stays; query: ``?after`` a number, ``?epoch``."""
         producer = Producer.of(req, name)
         after = integer(req, "after", 0, MAX_INTEGER) or 0
         ask = AgentWork(name, producer.epoch, after, 0, producer.lease_s, producer.prompts)
@@ -78,7 +78,7 @@ class Agent:
         self._stream(resp, work, connection, self._leave)
 
     def on_post(self, req: Request, resp: Response, name: str) -> None:
-        """Take lines; each batch is answered with its errors and an acknowledgement."""
+        """Take lines; the answer to each batch has its errors and an acknowledgement."""
         producer = Producer.of(req, name)
         wire, connection = self._enter(req)
         body, is_live = req.env["wsgi.input"], req.content_length is None
@@ -129,7 +129,7 @@ class Agent:
             raise BoundReached(503, words, "agents", _RETRY_AFTER_S)
         self._streams += 1
         wire: Wire = req.env[WIRE]
-        # The kernel looks after a peer that vanishes without a word.
+        # The kernel notices a peer that vanishes silently.
         return wire, StreamConnection(wire.sock, self._patience_s, self._neighbours)
 
     def _leave(self) -> None:
@@ -137,7 +137,7 @@ class Agent:
 
 
 class _Stream:
-    """An answer on its way, as WSGI wants it: an iterable of bytes that can be closed."""
+    """The body of an answer for WSGI: an iterable of bytes with `close`."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class _Stream:
                 yield piece
 
     def close(self) -> None:
-        """End the answer; WSGI servers call this whatever happened."""
+        """End the answer; a WSGI server always calls this."""
         close = getattr(self._pieces, "close", None)
         if close is not None:
             close()
@@ -171,7 +171,7 @@ def _work(
     after: int,
     is_over: Callable[[], bool],
 ) -> Iterator[bytes]:
-    """Yield lines of work; where there is none for a while, a ``beat``."""
+    """Yield lines with work items; if there are none for a while, a ``beat``."""
     epoch, handed = first.epoch, first
     place = {"epoch": epoch, "seq": first.seq, "turns": first.turns}
     yield as_line({"type": "ready", "agent": producer.agent, **place})
@@ -185,17 +185,17 @@ def _work(
             )
             handed = _HANDED.decode(requester.call(ask, DEADLINE_S).body)
         except (ProcessorGone, DeadlineExceeded):
-            return  # the client comes again, and hears then which of its turns still run
+            return  # the client connects again, and then learns which of its turns still run
         except CommandFailed as error:
             yield as_failure(error)
             return
 
 
 class NotHere:
-    """``/weir/agents`` in front of an upstream."""
+    """``/weir/agents`` in relay mode."""
 
     def on_get(self, req: Request, resp: Response, name: str = "") -> None:
-        """Refuse: the turns are made elsewhere."""
+        """Refuse: in relay mode the upstream runs the turns."""
         raise falcon.HTTPNotImplemented(
             description="agents: weir relays an opencode here (--upstream), which runs its own "
             "agents; publish to a weir that is started without --upstream"

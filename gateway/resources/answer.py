@@ -6,6 +6,6 @@ import falcon
 
 
 def answer(resp: falcon.Response, body: bytes) -> None:
-    """Make `body`, which is JSON already, the answer."""
+    """Send `body`, which is already JSON, as the answer."""
     resp.content_type = falcon.MEDIA_JSON
     resp.data = body

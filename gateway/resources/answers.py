@@ -1,4 +1,4 @@
-"""The shapes of answers that no other module has; `GET /doc` describes them."""
+"""Types of answers that are in no other module; `GET /doc` describes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads a request's body within a limit, and decodes it; an error says what is wrong."""
+"""Reads a request's body within a limit, and decodes it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from gateway.errors import BadRequest, BoundReached
 from gateway.proxy.failures import Refusal
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
-"""Of a prompt, unless ``--max-message`` says otherwise."""
+"""For a prompt, unless ``--max-message`` is given."""
 SMALL_BODY_BYTES = 1024 * 1024
-"""Of all other requests."""
+"""For all other requests."""
 _STEP_BYTES = 1024 * 1024
 _PART_TYPES = ", ".join(part.__struct_config__.tag for part in get_args(PartInput))
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class Limit(Struct, frozen=True):
-    """How long a body may be, and the name of that bound."""
+    """The size limit of a body, and its name."""
 
     size: int
     name: str
@@ -39,16 +39,16 @@ _ON_THE_BUS = Limit(MAX_COMMAND_BYTES - 64 * 1024, "commands on the bus")
 
 
 def read_body(req: Request, limit: Limit, take: Callable[[int], None]) -> bytes:
-    """The whole body, whether its length was announced or it comes in chunks.
+    """Return the whole body, with an announced length or in chunks.
 
     Args:
         req: the request.
-        limit: how long the body may be.
-        take: called with the length of each piece that has come; may refuse it.
+        limit: of the body.
+        take: called with the size of each received piece; may raise an error to refuse it.
 
     Raises:
-        BoundReached: it is longer than `limit`.
-        BadRequest: it ends early or is not framed as HTTP has it.
+        BoundReached: the body is longer than `limit`.
+        BadRequest: the body ends early, or its framing is not valid HTTP.
     """
     announced = req.content_length
     if announced is None and not req.env.get("wsgi.input_terminated"):
@@ -59,7 +59,8 @@ def read_body(req: Request, limit: Limit, take: Callable[[int], None]) -> bytes:
     except (BoundReached, Refusal):
         raise
     except Exception as error:
-        # A connection that breaks, and each HTTP server's own words for bad framing.
+        # The connection broke, or the HTTP server found bad framing; the words are the server's
+        # own.
         raise BadRequest(f"the body could not be read: {error}", "Body") from error
     _check_size(len(body), limit)
     if announced is not None and len(body) < announced:
@@ -68,17 +69,17 @@ def read_body(req: Request, limit: Limit, take: Callable[[int], None]) -> bytes:
 
 
 def decode_body(body: bytes, decoder: msgspec.json.Decoder[T], what: str = "the body") -> T:
-    """Decode a JSON body, or another piece of JSON that the words call `what`.
+    """Decode a JSON body, or other JSON that error messages call `what`.
 
     Raises:
-        BadRequest: it is not JSON, or a field of it, which is named, is wrong.
+        BadRequest: it is not JSON, or one of its fields is wrong; the error names the field.
     """
     if not body.strip():
         raise BadRequest(f"{what} is empty; a JSON object is expected", "Body")
     try:
         depth.check(body)
         value = _decoded(body, decoder)
-        # The bus has narrower numbers than JSON: what it cannot carry is the sender's fault.
+        # The bus has narrower numbers than JSON: a number that does not fit is the sender's error.
         size = len(msgspec.msgpack.encode(value))
     except msgspec.ValidationError as error:
         raise _invalid(str(error), what) from error
@@ -95,7 +96,7 @@ def decode_body(body: bytes, decoder: msgspec.json.Decoder[T], what: str = "the 
 
 
 def _decoded(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-    """Decode; half a surrogate pair, which JavaScript can send, becomes U+FFFD."""
+    """Decode JSON; half a surrogate pair, which JavaScript can send, becomes U+FFFD."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError:
@@ -125,7 +126,7 @@ def _read(req: Request, limit: int, take: Callable[[int], None]) -> bytes:
 
 
 def _invalid(said: str, what: str) -> BadRequest:
-    """Put msgspec's words, ``… - at `$.parts[0].text```, the other way round: field first."""
+    """Rearrange msgspec's message, ``… - at `$.parts[0].text```: the field first."""
     reason, _, path = said.rpartition(" - at `$")
     if not reason:
         reason, path = said, ""

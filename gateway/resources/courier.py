@@ -1,7 +1,7 @@
-"""Carries an answer from the processor to a client, a piece at a time.
+"""Passes an answer from the processor to a client, in pieces.
 
-The next piece is asked for once the client has taken the last one. So neither process ever holds
-a whole list, and a client that reads slowly slows down nobody but itself.
+The next piece is requested once the client has taken the last one. So neither process ever holds a
+whole list, and a client that reads slowly delays no other client.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ from gateway.streams.neighbour import Neighbours
 log = logging.getLogger("weir.gateway")
 
 _HELD_BYTES = 32 * 1024 * 1024
-"""What all answers on their way may hold in a worker, unless they are very many."""
+"""What all answers in progress may hold in a worker, unless there are very many."""
 _SHARE = 8
 _LEAST_BYTES = 32 * 1024
 _WRITE_BYTES = 64 * 1024
 _ASKED_AT_ONCE = 2
-"""The processor reads one piece after the other; more at once would come as one burst."""
+"""The processor reads one piece after another; more requests at once would come as one burst."""
 _TURN_WITHIN_S = 10.0
 
 Long = TypeVar("Long", MessageList, MessageGet, SessionList, TurnWait, More)
 
 
 class Courier:
-    """Takes long answers to their clients.
+    """Passes long answers to their clients.
 
     Args:
-        requester: asks the processor.
+        requester: sends commands to the processor.
         patience_s: how long a client may take to accept `_WRITE_BYTES`; then it is reset.
 
     Attributes:
-        held: bytes of the pieces that are asked for, or being written.
+        held: bytes of the pieces that are requested, or being written.
     """
 
     def __init__(self, requester: Requester, patience_s: float) -> None:
@@ -65,10 +65,10 @@ class Courier:
         self._turns = BoundedSemaphore(_ASKED_AT_ONCE)
 
     def ask(self, command: Long) -> Done:
-        """Ask for a piece of an answer, after those that wait for their turn to ask.
+        """Request a piece of an answer, after earlier callers.
 
         Raises:
-            DeadlineExceeded: so many wait that no turn comes within `_TURN_WITHIN_S`.
+            DeadlineExceeded: it was not the caller's turn within `_TURN_WITHIN_S`.
         """
         if not self._turns.acquire(timeout=_TURN_WITHIN_S):
             raise DeadlineExceeded(
@@ -80,17 +80,17 @@ class Courier:
             self._turns.release()
 
     def wait(self, command: Long, deadline_s: float | None = None) -> Done:
-        """Ask for what may be long in coming; the more answers are on their way, the smaller."""
+        """Request an answer that may take long; with many in progress, its pieces are smaller."""
         share = (_HELD_BYTES - self.held) // _SHARE
         size = max(_LEAST_BYTES, min(share, PIECE_BYTES))
-        self.held += size  # at once: others ask before this piece comes
+        self.held += size  # at once, since other requests follow before this piece comes
         try:
             return self._requester.call(replace(command, size=size), deadline_s)
         finally:
             self.held -= size
 
     def deliver(self, req: Request, resp: Response, first: Done) -> None:
-        """Make an answer that begins with `first` the answer to a request."""
+        """Answer a request with the answer that begins with `first`."""
         answer(resp, first.body)
         if first.more is None and len(first.body) <= _LEAST_BYTES:
             return
@@ -105,7 +105,7 @@ class Courier:
 
 
 class _Delivery:
-    """An answer on its way, as WSGI wants it: an iterable of bytes that can be closed."""
+    """The body of an answer for WSGI: an iterable of bytes with `close`."""
 
     def __init__(
         self, courier: Courier, first: Done, connection: StreamConnection | None, patience_s: float
@@ -120,7 +120,8 @@ class _Delivery:
         """Yield the answer.
 
         Raises:
-            ConnectionResetError: it cannot be had to its end; clients must not take it for whole.
+            ConnectionResetError: the rest cannot be fetched; clients must not take the answer for
+                whole.
         """
         piece = self._piece
         del self._piece
@@ -137,7 +138,7 @@ class _Delivery:
             piece = self._next(token)
 
     def close(self) -> None:
-        """Release what is held; WSGI servers call this whatever happened."""
+        """Release the answer's memory; a WSGI server always calls this."""
         self._hold(0)
 
     def _next(self, token: bytes) -> Done:
@@ -151,7 +152,7 @@ class _Delivery:
 
     @contextmanager
     def _deadline(self) -> Iterator[None]:
-        """Reset the client if the write within takes too long."""
+        """Reset the client if the write in the block takes too long."""
         if self._connection is None:
             yield
             return

@@ -29,20 +29,20 @@ _NOW = "now"
 _MOST_SESSIONS = 256
 _LONGEST_NAME = 128
 _LONGEST_NAMES = 8192
-"""Of all sessions together. A stream holds them in 37 KB; 256 ids of an opencode are shorter."""
+"""For all sessions together. A stream keeps them in 37 KB; 256 ids of opencode are shorter."""
 _SHOWN_AGENT = 160
 _LONGEST_ID = 8192
-"""More than the marks of as many sources as an id may name."""
+"""More than the marks of as many sources as an id may have."""
 
 
 class EventStreamRoute:
     """One of the two streams.
 
     Query: ``session`` (repeatable; only these sessions), ``superseded=keep``, ``since`` (an id to
-    go on after, or ``now``; the header ``Last-Event-ID`` comes first), ``frame_hz`` (how often a
-    second further deltas of a text leave), and on `/event` ``directory`` (or the header
-    ``x-opencode-directory``) and ``workspace``. A parameter that is empty counts as not given, as
-    in opencode.
+    continue after, or ``now``; the header ``Last-Event-ID`` comes first), ``frame_hz`` (how many
+    further deltas of a text are sent in a second), and on `/event` ``directory`` (or the header
+    ``x-opencode-directory``) and ``workspace``. As in opencode, an empty parameter counts as not
+    given.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class EventStreamRoute:
             )
         except TooManyReaders:
             if connection is not None:
-                connection.hang_up()  # the many who are refused take no room
+                connection.hang_up()  # many refused connections must not take memory
             most = self._settings.max_readers
             words = f"this worker holds {most} event streams, its limit; try again"
             raise BoundReached(503, words, "--max-readers", _RETRY_AFTER_S) from None
@@ -88,11 +88,11 @@ class EventStreamRoute:
         resp.stream = Stream(self._readers, reader, wire, connection, *own)
 
     def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the headers of a stream, and open none."""
+        """Answer with the headers of a stream, without a stream."""
         self._view(req)
         _frame_hz(req, 0.0)
         self._head(resp)
-        resp.stream = iter(())  # of no known length, as that of GET
+        resp.stream = iter(())  # without a length, like the answer to GET
 
     def _head(self, resp: falcon.Response) -> None:
         resp.content_type = "text/event-stream"
@@ -105,7 +105,7 @@ class EventStreamRoute:
         return StreamConnection(wire.sock, self._settings.stall_timeout, self._neighbours)
 
     def _client(self, req: falcon.Request) -> StreamClient:
-        """Return the client; thousands of clients of the same kind share one name in memory."""
+        """Return the client; clients with the same name share one string in memory."""
         agent, came_by = req.user_agent or "", req.get_header("X-Forwarded-For") or ""
         address = self._settings.trusted_proxies.origin(req.remote_addr or "", came_by)
         return StreamClient(address, sys.intern(agent[:_SHOWN_AGENT]))
@@ -125,9 +125,9 @@ class EventStreamRoute:
 
 
 def _last_id(req: falcon.Request) -> str | None:
-    """Return the id to go on after; a client that reconnects repeats its first query.
+    """Return the id to continue after; a client that reconnects repeats its first query.
 
-    Only the begin is kept of a text that is longer than any id: the begin is no id either.
+    A text that is longer than any id is shortened; it is not an id in either form.
     """
     since = req.get_param("since")
     given = req.get_header("Last-Event-ID") or (None if since == _NOW else since)
@@ -139,7 +139,7 @@ def _from_now(req: falcon.Request) -> bool:
 
 
 def _sessions(req: falcon.Request) -> frozenset[str]:
-    """Return the sessions to follow: a stream holds them for as long as it is open."""
+    """Return the sessions to follow, in bounds: a stream keeps them as long as it is open."""
     given = frozenset(filter(None, req.get_param_as_list("session") or ()))
     if len(given) > _MOST_SESSIONS:
         message = f"session: {len(given)} are given; at most {_MOST_SESSIONS} are allowed"

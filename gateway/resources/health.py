@@ -1,4 +1,4 @@
-"""`GET /global/health`: answered from memory, whatever else goes on."""
+"""`GET /global/health`: answered from memory, without waiting for anything."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gateway.monitor.readiness import ReadinessMemory
 
 
 class Health:
-    """Says that this server answers, and which version: the upstream's, where there is one."""
+    """Reports that this server answers, and its version: the upstream's in relay mode."""
 
     def __init__(self, memory: ReadinessMemory) -> None:
         self._memory = memory

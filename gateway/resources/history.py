@@ -1,4 +1,4 @@
-"""`GET /weir/history`: the last quarter of an hour in figures, of all workers."""
+"""`GET /weir/history`: the figures of all workers for the last quarter of an hour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`GET /weir/hold`: answers after the time that the client asks for, as a long turn does."""
+"""`GET /weir/hold`: answers after the requested time, like a request for a long turn."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _MOST_AT_ONCE = 8
 
 
 class HoldRoute:
-    """Shows how long what stands between lets a request wait. Query: ``seconds``."""
+    """Shows how long proxies let a request wait. Query: ``seconds``."""
 
     def __init__(self) -> None:
         self._held = 0
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Say nothing for a while, then answer ``{"held_s": …}``."""
+        """Wait for a while, then answer ``{"held_s": …}``."""
         held_s = integer(req, "seconds", 0, LONGEST_HOLD_S) or 0
         if self._held >= _MOST_AT_ONCE:
             words = f"{_MOST_AT_ONCE} requests are held open already"

@@ -1,4 +1,4 @@
-"""The bodies of requests: how long each may be, and how much all of them may hold in a worker."""
+"""The bodies of requests: the limit of each, and the memory of all in a worker."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from gateway.resources.body import SMALL, Limit, decode_body, read_body
 MAX_MESSAGE = "--max-message"
 _AT_ONCE = 2
 _FREE_BYTES = 64 * 1024
-"""A body that is not longer always finds room."""
+"""A body up to this size is always accepted."""
 _RETRY_AFTER_S = 1
 
 T = TypeVar("T")
 
 
 class BodyIntake:
-    """Takes bodies in. What a body takes is held until the command in it is answered.
+    """Reads bodies. The memory of a body counts until its command is answered.
 
     Args:
-        most: how long the body of a prompt may be; all bodies may hold twice as much.
+        most: the limit of a prompt's body; all bodies together may hold twice as much.
 
     Attributes:
-        held: bytes of all bodies that are held.
+        held: bytes of all bodies in memory.
     """
 
     def __init__(self, most: int) -> None:
@@ -37,11 +37,11 @@ class BodyIntake:
 
     @contextmanager
     def prompt(self, req: Request, decoder: msgspec.json.Decoder[T]) -> Iterator[T]:
-        """Hold the body of a prompt.
+        """Read the body of a prompt, and hold it during the block.
 
         Raises:
-            BadRequest: something in it is wrong.
-            BoundReached: it is too long, or there is no room now.
+            BadRequest: the body is wrong.
+            BoundReached: it is too long, or all bodies together hold too much.
         """
         with self._held(req, self._prompt) as body:
             yield decode_body(body.pop(), decoder)
@@ -50,12 +50,12 @@ class BodyIntake:
     def small(
         self, req: Request, decoder: msgspec.json.Decoder[T], default: T | None = None
     ) -> Iterator[T]:
-        """Hold the body of any other request likewise.
+        """Read the body of any other request, and hold it during the block.
 
         Args:
             req: the request.
             decoder: of its body.
-            default: stands for an empty body; None: the body must not be empty.
+            default: replaces an empty body; None: the body must not be empty.
         """
         with self._held(req, SMALL) as body:
             data = body.pop()
@@ -63,7 +63,7 @@ class BodyIntake:
 
     @contextmanager
     def _held(self, req: Request, limit: Limit) -> Iterator[list[bytes]]:
-        """Yield a body in a list; taken out of it, the body is not held beside what it says."""
+        """Yield a body in a list, from which the caller removes it to free its memory."""
         taken = 0
 
         def take(count: int) -> None:

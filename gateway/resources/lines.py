@@ -1,4 +1,4 @@
-"""The lines of a body (NDJSON), as they come, in bounded memory."""
+"""The lines of a body (NDJSON), as they arrive, in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from gateway.door.wire import Wire
 
 _READ_BYTES = 64 * 1024
 _BATCH_BYTES = 128 * 1024
-# A client that sends a line byte by byte is looked at no more often.
+# If a client sends a line byte by byte, its bytes are received in intervals.
 _FEW_BYTES = 4096
 _PAUSE_S = 0.005
 
 
 class RequestLines:
-    """Splits a body into lines; blank lines do not count.
+    """Splits a body into lines; blank lines are ignored.
 
     Args:
-        body: where the lines come from.
+        body: contains the lines.
         wire: of the request.
-        longest: bytes that a line may have; a longer line is skipped, and None stands for the line
-            as soon as that is known.
-        is_live: the body grows while its lines are taken, and each line is to be had at once.
+        longest: the limit of a line in bytes; a longer line is skipped, and returned as None as
+            soon as it is too long.
+        is_live: the body grows while its lines are processed, and each line is needed at once.
 
     Attributes:
         is_live: as given.
@@ -44,14 +44,14 @@ class RequestLines:
         return not self._whole and self._ended
 
     def batch(self, most: int) -> list[bytes | None]:
-        """Wait for the next lines, and return up to `most` of those that have come.
+        """Wait for the next lines, and return at most `most` of those that have come.
 
         Returns:
-            Nothing at the end of the body.
+            An empty list at the end of the body.
 
         Raises:
-            ClientGone: the client left in the middle.
-            Refusal: what it sent is not HTTP, or came too slowly.
+            ClientGone: the client left before the end.
+            Refusal: the bytes are not HTTP, or came too slowly.
         """
         size = 0
         while not (

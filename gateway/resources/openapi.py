@@ -1,4 +1,4 @@
-"""`GET /doc`: OpenAPI 3.1, made of the rows that the router serves and the structs they decode."""
+"""`GET /doc`: OpenAPI 3.1, made from the router's rows and the structs of the requests."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from gateway.resources.route import Delivery, Query, Route
 
 _REF = "#/components/schemas/{name}"
 _OF_ALL = (400, 401, 403, 405, 408, 413, 431, 500, 503, 504)
-"""Statuses that every request can get, whichever its route is."""
+"""Statuses that any request can get, on every route."""
 _PATH_WORD = re.compile(r"{(\w+)}")
 
 
 class ErrorData(Struct):
-    """What an error is about."""
+    """The data of an error."""
 
     message: str
 
 
 class Error(Struct):
-    """Every error."""
+    """The body of every error."""
 
     name: str
     data: ErrorData
@@ -41,7 +41,7 @@ class Document:
         self._body = msgspec.json.encode(document(table))
 
     def on_get(self, _req: Request, resp: Response) -> None:
-        """Answer the document."""
+        """Answer with the document."""
         answer(resp, self._body)
 
 

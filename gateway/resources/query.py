@@ -1,4 +1,4 @@
-"""Query parameters, checked: a wrong parameter is refused by its name."""
+"""Query parameters, checked: an error names the wrong parameter."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from falcon import Request
 
 from gateway.errors import BadRequest
 
-# The largest integer that JavaScript clients can mean exactly.
+# The largest integer that JavaScript clients can represent exactly.
 MAX_INTEGER = 2**53 - 1
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def integer(req: Request, name: str, low: int = 0, high: int = MAX_INTEGER) -> int | None:
-    """The integer parameter `name`, None when it is not given.
+    """Return the integer parameter `name`, None if it is not given.
 
     Raises:
-        BadRequest: it is not an integer of [low, high].
+        BadRequest: it is not an integer from `low` to `high`.
     """
     given = req.get_param(name)
     if not given:
@@ -28,7 +28,7 @@ def integer(req: Request, name: str, low: int = 0, high: int = MAX_INTEGER) -> i
 
 
 def flag(req: Request, name: str) -> bool:
-    """The boolean parameter `name`, False when it is not given.
+    """Return the boolean parameter `name`, False if it is not given.
 
     Raises:
         BadRequest: it is none of ``true``, ``false``, ``1``, ``0``.
@@ -42,7 +42,7 @@ def flag(req: Request, name: str) -> bool:
 
 
 def _value(digits: str) -> int:
-    # Python refuses to convert thousands of digits; so many are too large in any case.
+    # Python refuses to convert thousands of digits; a number of that length is too large anyway.
     return int(digits) if len(digits) <= 20 else MAX_INTEGER + 1
 
 

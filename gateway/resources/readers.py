@@ -39,7 +39,7 @@ class OneReader:
         self._resets = resets
 
     def on_delete(self, _req: falcon.Request, resp: falcon.Response, reader: str) -> None:
-        """Reset the stream; its client comes again, and goes on after its last event."""
+        """Reset the stream; its client connects again, and continues after its last event."""
         verdict = self._resets.reset(reader)
         if verdict is ResetVerdict.DONE:
             resp.data = b"true"

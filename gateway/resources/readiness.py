@@ -1,4 +1,4 @@
-"""`GET /weir/livez` and `GET /weir/readyz`: what a supervisor or a load balancer asks."""
+"""`GET /weir/livez` and `GET /weir/readyz`, for supervisors and load balancers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gateway.monitor.checkup import Checkup
 
 
 class Livez:
-    """Says that this worker's loop turns, and nothing more."""
+    """Reports only that this worker's loop turns."""
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Answer ``{"alive": true}``."""
@@ -18,7 +18,7 @@ class Livez:
 
 
 class Readyz:
-    """Says whether events and turns can be had, by every check that is made."""
+    """Reports whether events and turns are available, by all checks."""
 
     def __init__(self, checkup: Checkup) -> None:
         self._checkup = checkup

@@ -1,4 +1,4 @@
-"""Serves the rows of one path: reads a request, asks the processor, answers."""
+"""Serves the rows of one path: decodes a request, sends the command, answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gateway.resources.query import flag, integer, shown
 from gateway.resources.route import Delivery, Given, Query, Route
 
 _WAIT_MS = 20_000
-# Longer than the wait, so that a turn still running is distinguished from a processor that hangs.
+# Longer than the wait, so that a running turn differs from a processor that hangs.
 _WAIT_DEADLINE_S = 25.0
 _STILL_RUNNING = b"null"
 
@@ -36,12 +36,12 @@ _STARTED = msgspec.json.Decoder(_Started)
 
 
 class Means(Struct, frozen=True):
-    """What every resource needs.
+    """The objects that every resource needs.
 
     Attributes:
-        requester: asks the processor.
-        courier: takes long answers to their clients.
-        intake: takes bodies in.
+        requester: sends commands to the processor.
+        courier: passes long answers to their clients.
+        intake: reads bodies.
         default_directory: of requests that name none.
     """
 
@@ -119,7 +119,7 @@ class _Responder:
 
 
 def _read(req: Request, query: Query) -> Any:
-    """Return the value of a parameter, None where it is absent.
+    """Return the value of a parameter, None if it is absent.
 
     Raises:
         BadRequest: the value is not allowed.
@@ -142,14 +142,14 @@ def _read(req: Request, query: Query) -> Any:
 
 
 def _awaited(command: Any, message: str) -> TurnWait | MessageGet:
-    """Return what asks for the answer to a message that was taken."""
+    """Return the command that asks for the answer to an accepted message."""
     if isinstance(command, Prompt) and command.body.noReply:
         return MessageGet(command.session, message)
     return TurnWait(command.session, message, _WAIT_MS)
 
 
 def _end_of(waits: TurnWait | MessageGet, courier: Courier) -> Done:
-    """Wait until a turn is over, however long it takes; it goes on if the client leaves."""
+    """Wait until a turn is over, without a limit; it continues if the client leaves."""
     if isinstance(waits, MessageGet):
         return courier.ask(waits)
     while (done := courier.wait(waits, _WAIT_DEADLINE_S)).body == _STILL_RUNNING:
@@ -158,10 +158,10 @@ def _end_of(waits: TurnWait | MessageGet, courier: Courier) -> Done:
 
 
 def _lead_to(req: Request, resp: Response, cursor: str) -> None:
-    """Say where the page before is, and let web pages read it."""
+    """Add the address of the previous page, readable for web pages."""
     query = urlencode({**req.params, "before": cursor}, doseq=True)
     resp.set_header("X-Next-Cursor", cursor)
-    # Without a host: what the client has written into Host may lead anywhere.
+    # Without a host: the client's Host header may contain any name.
     path = quote("/" + req.path.lstrip("/"))
     resp.append_header("Link", f'<{path}?{query}>; rel="next"')
     resp.set_header("Access-Control-Expose-Headers", "Link, X-Next-Cursor")

@@ -1,6 +1,6 @@
-"""A route of the session API: one row says how a request becomes a command, and what comes back.
+"""A route of the session API: one row defines how a request becomes a command, and the answer.
 
-The router and `GET /doc` read the same rows, so no route exists without its documentation.
+The router and `GET /doc` read the same rows, so every route is documented.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Query(Struct, frozen=True):
     Attributes:
         name: as in the URL.
         words: what the parameter does.
-        kind: what its value is.
+        kind: the type of its value.
         low: the smallest integer allowed.
         high: the largest integer allowed.
         allowed: the only texts allowed; empty for any.
@@ -40,13 +40,13 @@ class Query(Struct, frozen=True):
 
 
 class Given(Struct, frozen=True):
-    """What a request has brought, checked.
+    """The checked content of a request.
 
     Attributes:
-        directory: the directory of the request; empty where the route needs none.
-        path: the words of the path that vary, by their names.
-        query: the parameters that `Route.query` lists; None where one is absent.
-        body: decoded; None where the route takes no body.
+        directory: the directory of the request; empty if the route needs none.
+        path: the variable words of the path, by their names.
+        query: the parameters in `Route.query`; None for an absent parameter.
+        body: decoded; None if the route takes no body.
     """
 
     directory: str
@@ -56,14 +56,14 @@ class Given(Struct, frozen=True):
 
 
 class Delivery(Enum):
-    """How the processor's answer goes to the client."""
+    """How the processor's answer is sent to the client."""
 
     WHOLE = "whole"
     """The body of one answer."""
     PIECES = "pieces"
-    """A body of any length, a piece at a time."""
+    """A body of any length, in pieces."""
     TURN = "turn"
-    """The command queues a turn; the client gets the answer of that turn."""
+    """The command queues a turn; the client gets the answer of this turn."""
     NOTHING = "nothing"
     """204."""
 
@@ -73,19 +73,19 @@ class Route(Struct, frozen=True, kw_only=True):
 
     Attributes:
         method: of the request.
-        path: with a ``{name}`` for each word that varies.
+        path: with a ``{name}`` for each variable word.
         words: what the route does.
-        command: makes the command; None where `fixed` or `refused` is the answer.
+        command: makes the command; None if `fixed` or `refused` is the answer.
         fixed: JSON that is the answer to every request.
-        refused: why every request gets a 501, in words.
-        query: the parameters it knows.
+        refused: the reason, if every request gets a 501.
+        query: the parameters of the route.
         body: the struct that decodes the body; None: the route takes no body.
-        empty: stands for an empty body; None: a body must not be empty.
-        is_prompt: ``--max-message`` bounds the body.
+        empty: replaces an empty body; None: the body must not be empty.
+        is_prompt: ``--max-message`` limits the body.
         in_directory: the route is about the directory of the request.
         answer: the type of the answer.
-        delivery: how the answer goes to the client.
-        refusals: statuses that this route has beside those of all routes.
+        delivery: how the answer is sent to the client.
+        refusals: statuses of this route, beside those of all routes.
     """
 
     method: Method

@@ -1,4 +1,4 @@
-"""`GET /weir/status` and `GET /metrics`: all workers, whichever of them answers."""
+"""`GET /weir/status` and `GET /metrics`: reports about all workers, from any worker."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ T = TypeVar("T")
 
 
 class Made(Generic[T]):
-    """What is made of a survey: once, for all requests that share the survey."""
+    """Makes an answer from a survey, once for all requests that share the survey."""
 
     def __init__(self, make: Callable[[Survey], T]) -> None:
         self._make = make
         self._made: tuple[Survey, T] | None = None
 
     def of(self, survey: Survey) -> T:
-        """Return what is made of a survey."""
+        """Return the answer for a survey."""
         if self._made is None or self._made[0] is not survey:
             self._made = survey, self._make(survey)
         return self._made[1]
 
 
 class StatusRoute:
-    """Everything there is to say, in bounds. Query: ``readers``, how many of them to list."""
+    """Everything about the workers, in bounds. Query: ``readers``, how many of them to list."""
 
     def __init__(self, surveyor: Surveyor) -> None:
         self._surveyor = surveyor
@@ -55,7 +55,7 @@ class StatusRoute:
 
 
 class Metrics:
-    """The same in figures, for Prometheus."""
+    """The same data as metrics, for Prometheus."""
 
     def __init__(self, surveyor: Surveyor) -> None:
         self._surveyor = surveyor
@@ -94,9 +94,9 @@ def _worker(post: Post, survey: Survey) -> dict[str, Any]:
 
 
 def _counts(counts: Counts, *without: str) -> dict[str, Any]:
-    """Return what the rows of sources do not say already.
+    """Return the counters without those that the rows of sources have.
 
-    All workers get all events, so the sum of the ``received`` would say nothing.
+    All workers receive all events, so the sum of ``received`` would be meaningless.
     """
     shown: dict[str, Any] = msgspec.to_builtins(counts)
     for name in ("sources", *without):
@@ -105,7 +105,7 @@ def _counts(counts: Counts, *without: str) -> dict[str, Any]:
 
 
 def open_readers(posts: list[Post]) -> dict[str, Any]:
-    """The readers that lag most, and how many there are besides."""
+    """Return the readers that lag most, and how many others there are."""
     rows = chain.from_iterable(post.status.laggards for post in posts)
     shown = sorted(rows, key=lambda row: (-row.lag.events, -row.stalled_s))[:MAX_LAGGARDS]
     count = sum(post.status.readers for post in posts)

@@ -1,14 +1,15 @@
-"""The user's own agents: turns that a process outside of weir runs, over HTTP.
+"""The user's own agents: turns that run in a process outside of weir, over HTTP.
 
 How a line becomes an event:
 
-1. `agents` knows every agent by its name, takes its lines and hands out its work.
-2. `agent` is one of them: its epoch, the number of its last line, how long it counts as connected.
-   A line that comes again is skipped, and an older epoch is refused.
-3. `served` is a turn of an agent: a turn of the lane as any other, ended by a line, an abort, a
-   deadline or the end of the agent.
-4. `lines` carries each line out on its turn (`processor.native.turn`).
-5. What lines bring is saved with the number of the last line, and published then. So a processor
-   that was killed leaves each open turn (`processor.store.open_turns`) exactly as far as that
-   number says; the next processor goes on with the turn, and the agent sends what came after.
+1. `agents` knows every agent by its name, takes its lines and sends out its work items.
+2. `agent` is one agent: its epoch, the number of its last line, and until when it counts as
+   connected. A repeated line is skipped, and an older epoch is refused.
+3. `served` is a turn of an agent. It waits in its session like any other turn, and ends by a line,
+   an abort, a deadline or the end of the agent.
+4. `lines` applies each line to its turn (`processor.native.turn`).
+5. The effects of lines are saved together with the number of the last line, and published after
+   that. So after a kill each open turn (`processor.store.open_turns`) has exactly the effects of
+   the lines up to this number. The next processor continues the turn, and the agent sends the
+   later lines again.
 """

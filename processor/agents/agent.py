@@ -20,25 +20,25 @@ _MOST_ENDED = 1000
 
 
 class Agent:
-    """An agent by its name.
+    """An agent, known by its name.
 
     Args:
         name: as in prompts and sessions.
-        epoch: of the process that connected last, 0 if no process ever has.
+        epoch: of the process that connected last, 0 if none has ever connected.
         seq: number of its last line that is saved.
 
     Attributes:
         name: as given.
-        epoch: as given; an older epoch is fenced.
-        seq: number of its last line that was carried out.
+        epoch: of the current process; lines of older epochs are refused.
+        seq: number of its last line that was applied.
         saved: number of its last line that is saved.
-        lock: held while its lines are carried out.
-        turns: its turns that run, by the name that lines have for a turn.
-        begun: turns that it has begun and that wait for their session: name and session, by the
-            prompt's id.
-        left: turns of the last processor that are among these.
-        stale: the same of turns that an earlier epoch has begun: only the session.
-        asks_for_prompts: the agent answers the prompts of others.
+        lock: held while its lines are applied.
+        turns: its running turns, by their ids in lines.
+        begun: turns that it has begun and that wait for their session: id in lines and session, by
+            the prompt's id.
+        left: those turns that the last processor has left open.
+        stale: the sessions of waiting turns that an earlier epoch has begun, by the prompt's id.
+        asks_for_prompts: the agent answers prompts of clients.
     """
 
     def __init__(self, name: str, epoch: int = 0, seq: int = 0) -> None:
@@ -51,7 +51,7 @@ class Agent:
         self.left: dict[str, OpenTurn] = {}
         self.stale: dict[str, str] = {}
         self.asks_for_prompts = False
-        # So that the numbers go on where a restart has forgotten the last one.
+        # After a restart the last number is unknown. The clock gives a larger one.
         self._number = now_ms() * 1000
         self._work: deque[Work] = deque()
         self._news = Event()
@@ -62,31 +62,31 @@ class Agent:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether turns of the last processor wait for the agent to come back."""
+        """Whether turns of the last processor wait for the agent's return."""
         return time.monotonic() < self._awaited_until
 
     @property
     def is_connected(self) -> bool:
-        """Whether the agent was heard within the time that it asked for."""
+        """Whether the agent has sent something within its lease."""
         return time.monotonic() < self._heard_until
 
     @property
     def takes_prompts(self) -> bool:
-        """Whether the agent is connected, and has asked for the prompts of others."""
+        """Whether the agent is connected, and answers prompts of clients."""
         return self.asks_for_prompts and self.is_connected
 
     @property
     def running(self) -> list[str]:
-        """The names of its turns that run, or wait for their session."""
+        """The ids of its turns that run, or wait for their session."""
         return [*self.turns, *(name for name, _ in self.begun.values())]
 
     def renew(self, lease_s: float) -> None:
-        """Count the agent as connected for so long."""
+        """Count the agent as connected for `lease_s` from now on."""
         self._heard_until = max(self._heard_until, time.monotonic() + lease_s)
         self._awaited_until = 0.0
 
     def inherit(self, turn: OpenTurn, return_s: float) -> None:
-        """Take a turn that the last processor has left, for an agent that is to come back."""
+        """Take a turn that the last processor has left open, until the agent returns."""
         if turn.is_own and turn.epoch < self.epoch:
             self.stale[turn.prompt] = turn.session
         else:
@@ -95,10 +95,10 @@ class Agent:
         self._awaited_until = time.monotonic() + return_s
 
     def check(self, epoch: int) -> None:
-        """Check that an epoch is the present one.
+        """Check that an epoch is the current one.
 
         Raises:
-            CommandFailed: a newer process of the same name has connected.
+            CommandFailed: a newer process of this name has connected.
         """
         if epoch < self.epoch:
             raise CommandFailed(
@@ -108,7 +108,7 @@ class Agent:
             )
 
     def enter(self, epoch: int) -> None:
-        """Let another process take over: what the one before it ran ends, and what waits stays."""
+        """Let another process take over: running turns end, waiting prompts stay."""
         for served in list(self.turns.values()):
             if served.claimed:
                 served.fail(f"another process has taken over as agent {self.name!r}")
@@ -121,14 +121,14 @@ class Agent:
         self._errors = {}
         self._heard_until = self._awaited_until = 0.0
         self._wake()
-        self._tell_started()  # lines of the process before it that wait give up
+        self._tell_started()  # waiting lines of the earlier process now fail
 
     def waits(self, turn: str) -> bool:
-        """Tell whether a turn that the agent has begun waits for its session."""
+        """Return whether a turn that the agent has begun waits for its session."""
         return any(name == turn for name, _ in self.begun.values())
 
     def wait_for_start(self, within_s: float) -> None:
-        """Wait until some turn starts, or is given up before its start."""
+        """Wait until any turn starts, or is dropped before its start."""
         self._started.wait(within_s)
 
     def start(self, served: Served, prompt: str) -> None:
@@ -140,7 +140,7 @@ class Agent:
             served.fail(f"another process has taken over as agent {self.name!r}")
 
     def never_began(self, prompt: str) -> None:
-        """Note that a turn was aborted before it ran, or went with its session."""
+        """Note that a turn was aborted or removed before it ran."""
         name, _ = self.begun.pop(prompt)
         self.left.pop(prompt, None)
         self._note_end(name, "was aborted before it began")
@@ -148,15 +148,15 @@ class Agent:
         self.hand(Abort(turn=name, reason="aborted"))
 
     def why_not(self, turn: str) -> str:
-        """Say why a turn takes no lines."""
+        """Return why a turn accepts no lines."""
         return self._ended.get(turn, "was never begun, or ended before the processor started")
 
     def note_error(self, error: LineError) -> None:
-        """Keep an error of a line: an answer may be lost, and the line is then sent again."""
+        """Keep a line's error, for a line that is sent again because its answer was lost."""
         self._errors[error.seq] = error
 
     def forget_errors(self, before: int) -> None:
-        """Forget the errors of lines whose answer has arrived: the agent sends later lines."""
+        """Drop the errors of lines before number `before`, whose answer has arrived."""
         self._errors = {seq: error for seq, error in self._errors.items() if seq >= before}
 
     def errors_of(self, first: int, last: int) -> list[LineError]:
@@ -164,7 +164,7 @@ class Agent:
         return [error for seq, error in self._errors.items() if first <= seq <= last]
 
     def hand(self, work: Work) -> None:
-        """Put an item of work behind all others."""
+        """Append a work item."""
         self._number += 1
         work.number = self._number
         self._work.append(work)
@@ -174,7 +174,7 @@ class Agent:
         self._wake()
 
     def over(self, served: Served) -> None:
-        """Drop the work of a turn that has ended; an abort stays, for a stream that comes anew."""
+        """Drop a turn's work items at its end, except an abort, for a stream that opens later."""
         if self.turns.get(served.name) is served:
             del self.turns[served.name]
             self._note_end(served.name, served.why_ended or "has ended")
@@ -183,9 +183,9 @@ class Agent:
         )
 
     def claim(self, upto: int) -> None:
-        """Note that the agent has received the work up to a number."""
+        """Note that the agent has received the work items up to a number."""
         if upto > self._number:
-            # An earlier processor, whose clock was ahead, has given out that number.
+            # The number is from an earlier processor, whose clock was ahead.
             for work in self._work:
                 upto += 1
                 work.number = upto
@@ -197,7 +197,7 @@ class Agent:
                 served.claimed = True
 
     def work(self, after: int, wait_s: float) -> list[Work]:
-        """Return the work after a number; where there is none, wait for it."""
+        """Return the work items after a number; if there are none, wait for one."""
         found = self._after(after)
         if not found and wait_s > 0:
             news = self._news
@@ -206,7 +206,7 @@ class Agent:
         return found
 
     def tick(self, now: float) -> None:
-        """End turns that wait for an agent that is not there; must not block.
+        """End turns that wait for an absent agent; must not block.
 
         Args:
             now: `time.monotonic()`.

@@ -1,4 +1,4 @@
-"""All of the user's own agents: which prompts are for each, its lines and its work."""
+"""All of the user's own agents: which prompts are for each, its lines and its work items."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from processor.store.transaction import commit
 
 MOST_WAIT_S = 20.0
 _MOST_TEXT = 64 * 1024
-"""Characters of a prompt that are handed out; an agent gets a longer prompt over REST."""
+"""A longer prompt is not part of the work item; the agent gets it over REST."""
 _BEGINS_WITHIN_S = 5.0
 _EPOCH_LIMIT = 2**53
 _RETRY_AFTER_S = 1
@@ -61,13 +61,13 @@ class Agents:
 
     Args:
         services: of the processor.
-        asks: where people are asked.
-        always: an agent whose prompts wait for it, even while it is not connected.
+        asks: the asks that wait for a person.
+        always: an agent whose prompts wait for it even while it is not connected.
         turns: of the processor.
         turn_of: makes the turn of a prompt.
 
     Attributes:
-        accept: takes a prompt; the last argument is carried out in the transaction that saves it.
+        accept: accepts a prompt; the last argument runs in the transaction that saves the prompt.
     """
 
     accept: Accept
@@ -93,15 +93,15 @@ class Agents:
 
     @property
     def names(self) -> list[str]:
-        """The agents that a prompt may name; the first answers where none is named."""
+        """The agents that a prompt may name; the first is the default."""
         return list(dict.fromkeys([BUILT_IN, *self._agents]))
 
     def resume(self, left: Iterable[OpenTurn], return_s: float) -> None:
-        """Go on with turns of the last processor, once their agents come back.
+        """Continue turns of the last processor, once their agents return.
 
         Args:
             left: in the order of their prompts.
-            return_s: within which an agent has to come back; then its turns end as errors.
+            return_s: how long to wait for an agent; after that its turns end with an error.
         """
         for one in left:
             agent = self._agents.setdefault(one.agent, Agent(one.agent, one.epoch))
@@ -109,12 +109,12 @@ class Agents:
             self._turns.queue(one.session, one.prompt)
 
     def takes_prompts(self, name: str) -> bool:
-        """Tell whether prompts go to a process of that name, which is connected or is to come."""
+        """Return whether prompts for this agent go to a process, connected or still awaited."""
         agent = self._agents.get(name)
         return agent is not None and (name == self._always or agent.takes_prompts)
 
     def serves(self, prompt: UserMessage) -> bool:
-        """Tell whether a prompt is for a process outside of weir to answer."""
+        """Return whether a process outside of weir answers a prompt."""
         agent = self._agents.get(prompt.agent)
         if agent is None:
             return False
@@ -122,7 +122,7 @@ class Agents:
         return own or prompt.agent != BUILT_IN or self.takes_prompts(prompt.agent)
 
     def known(self) -> list[dict[str, Any]]:
-        """Return what is known of each agent."""
+        """Return name, connection and turns of each agent."""
         return [
             {
                 "name": one.name,
@@ -158,12 +158,12 @@ class Agents:
                     self._database.submit(open_turns.end, prompt)
 
     def serve(self, session: Session, prompt: UserMessage) -> Served:
-        """Hand a prompt to its agent; return the answer, which runs. Does not block."""
+        """Send a prompt to its agent; return the answer, which is running. Does not block."""
         agent = self._agents[prompt.agent]
         left = agent.left.pop(prompt.id, None)
         name, _ = agent.begun.get(prompt.id, (left.name if left else prompt.id, ""))
         is_own = name != prompt.id
-        # An agent that has sent a line of the turn knows of the turn.
+        # An agent that has sent a line of the turn knows the turn.
         claimed = is_own or bool(left and (left.parts or left.asks))
         turn = self._turn_of(session, prompt)
         served = Served(name, turn, prompt.id, self._asks, agent.hand, agent.over, claimed)
@@ -196,16 +196,16 @@ class Agents:
             agent.hand(work)
 
     def work(self, c: AgentWork) -> Handed:
-        """Return the work of an agent; where there is none, wait for it a while.
+        """Return the work items of an agent; if there are none, wait for a while.
 
         Raises:
-            CommandFailed: the epoch is fenced, or not allowed.
+            CommandFailed: a newer epoch exists, or the epoch is not allowed.
         """
         agent = self._entered(c.agent, c.epoch, anew=True)
         epoch = agent.epoch
         agent.renew(c.lease_s + min(c.wait_ms / 1000, MOST_WAIT_S))
         agent.asks_for_prompts = c.prompts
-        # A stream that asks for more has delivered what came before.
+        # The request for later work shows that the earlier items have arrived.
         agent.claim(c.after)
         work = agent.work(c.after, min(c.wait_ms / 1000, MOST_WAIT_S))
         agent.check(epoch)
@@ -213,13 +213,13 @@ class Agents:
         return Handed(agent.epoch, agent.saved, agent.running, work)
 
     def lines(self, c: AgentLines) -> Taken:
-        """Carry out lines of an agent; return once they are saved.
+        """Apply lines of an agent; return once they are saved.
 
-        A line that is not possible gets an error, and the next line goes on. Lines of a turn that
-        waits for its session are left to a later call: `Taken.seq` says how far it came.
+        A line that cannot be applied gets an error, and the next line follows. Lines of a turn
+        that waits for its session are left for a later call: `Taken.seq` is the last applied line.
 
         Raises:
-            CommandFailed: the epoch is fenced, lines are missing, or the store does not keep up.
+            CommandFailed: a newer epoch exists, lines are missing, or the store does not keep up.
         """
         agent = self._entered(c.agent, c.epoch, anew=False)
         agent.renew(c.lease_s)
@@ -236,7 +236,7 @@ class Agents:
                 if not self._may_go_on(agent, line):
                     break
                 if isinstance(line, Begin | End | Fail):
-                    # These are saved by themselves, each with its number.
+                    # The line has saved its effects itself, so its number is saved now.
                     self._save(agent, epoch)
                 agent.check(epoch)  # another process may have taken over during either wait
                 agent.seq += 1
@@ -274,7 +274,7 @@ class Agents:
             self._make_room()
         agent.enter(epoch)
         self._agents[agent.name] = agent
-        # A fence that a restart forgets would let an old process in again.
+        # If a restart forgot this epoch, an older process could connect again.
         self._database.call(agents.note, agent.name, epoch, 0)
 
     def _make_room(self) -> None:
@@ -288,7 +288,7 @@ class Agents:
         self._database.call(agents.forget, oldest.name)
 
     def _may_go_on(self, agent: Agent, line: Line | Refused) -> bool:
-        """Wait a while for the turn of a line, where the turn waits for its session."""
+        """Wait for a while for the turn of a line, if the turn waits for its session."""
         if isinstance(line, Refused | Begin):
             return True
         until = time.monotonic() + _BEGINS_WITHIN_S
@@ -320,7 +320,7 @@ class Agents:
         except (CommandFailed, ModelError, UnknownSession, DuplicateId) as error:
             agent.note_error(LineError(seq, str(error), line.turn, isinstance(line, Begin)))
         except StoreFailed as error:
-            # To begin once more might show the prompt twice.
+            # The prompt must not be saved again: it might be shown twice.
             agent.note_error(LineError(seq, f"the store failed: {error}", line.turn, over=True))
 
     def _begin(self, agent: Agent, line: Begin) -> None:
@@ -343,7 +343,7 @@ class Agents:
             agent.stale[prompt] = line.session
 
     def _save(self, agent: Agent, epoch: int) -> None:
-        """Save what lines have brought with the number of the last line; wait for that."""
+        """Save the effects of lines with the number of the last line, and wait for that."""
         if agent.saved == agent.seq or agent.epoch != epoch:
             return
         seq, records = agent.seq, []
@@ -369,7 +369,7 @@ class Agents:
 
 
 def _check_order(first: int, expected: int) -> None:
-    """Check the number of the first of some lines.
+    """Check the number of the first of several lines.
 
     Raises:
         CommandFailed: lines before it are missing.

@@ -1,4 +1,4 @@
-"""What each line of an agent does to its turn."""
+"""The effect of each kind of line on its turn."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from processor.agents.served import Served
 from processor.clock import now_ms
 
 DELTAS_AT_ONCE = 64
-"""As many as an engine gives at a time: other greenlets run between two lots of these."""
+"""Other greenlets run after this many deltas, as after one batch of an engine."""
 
 
 def carry_out(line: Line, served: Served) -> Iterator[None]:
-    """Carry out a line; other greenlets may run between two steps.
+    """Apply a line; other greenlets may run between two steps.
 
     Raises:
-        CommandFailed: the line is not possible now; the message says why.
-        ModelError: there is no room for so long an answer.
+        CommandFailed: the line is not possible now; the message gives the reason.
+        ModelError: the answer does not fit into the memory of all turns.
     """
     if isinstance(line, Text | Reasoning):
         append = served.turn.text if isinstance(line, Text) else served.turn.reasoning

@@ -22,26 +22,26 @@ from processor.store import open_turns
 from processor.store.open_turns import OpenTurn, Progress
 
 CLAIMED_WITHIN_S = 60.0
-"""How long a prompt waits for its agent to come."""
+"""How long a prompt waits for its agent to take it."""
 _ABORTED = "aborted"
 
 
 class Served(Answer):
-    """An answer that lines make, after `begin` or `resume`.
+    """An answer made by lines, after `begin` or `resume`.
 
     Args:
-        name: what lines call the turn.
-        turn: takes what the lines say.
+        name: the id of the turn in lines.
+        turn: takes the output.
         prompt: id of the prompt to answer.
-        asks: where people are asked.
-        hand: gives the agent work.
-        on_end: called when the turn takes no more lines.
-        claimed: the agent knows of the turn already.
+        asks: the asks that wait for a person.
+        hand: gives the agent a work item.
+        on_end: called when the turn accepts no more lines.
+        claimed: the agent knows the turn already.
 
     Attributes:
         name: as given.
-        claimed: the agent knows of the turn.
-        claim_until: when the turn is given up if the agent does not know of it (monotonic).
+        claimed: the agent knows the turn.
+        claim_until: when the turn ends if the agent does not know it by then (monotonic).
         why_ended: in words; None while the turn runs.
     """
 
@@ -73,18 +73,19 @@ class Served(Answer):
 
     @property
     def record(self) -> Record:
-        """Where the session's events go."""
+        """The record of the session."""
         return self.turn.record
 
     def begin(self, agent: str, epoch: int) -> None:
-        """Begin the turn; `epoch` of the process that has begun it, 0 for a prompt of others."""
-        # Noted first: a turn without its answer begins anew after a kill.
+        """Begin the turn; `epoch` of the process that has begun it, 0 for a prompt of a client."""
+        # Noted first: if the processor is killed before the answer is saved, the turn begins
+        # again.
         self.record.submit("turn", open_turns.put, self._prompt, agent, epoch, self.name)
         self.turn.begin()
         self.record.gather()
 
     def resume(self, left: OpenTurn) -> None:
-        """Go on with a turn that the last processor has left."""
+        """Continue a turn that the last processor has left open."""
         self.record.gather()
         self.turn.resume(left)
         self._progress = left.progress
@@ -98,45 +99,45 @@ class Served(Answer):
                 self._waiting[one.name] = ask
 
     def finish(self, reason: str) -> None:
-        """End the turn well, and wait until the end is saved."""
+        """End the turn as a success, and wait until the end is saved."""
         self._reason = reason
         self._end("has ended")
         self._concluded.wait()
 
     def give_up(self, failure: Failure) -> None:
-        """End the turn with an error of the agent's, and wait until the end is saved."""
+        """End the turn with an error from the agent, and wait until the end is saved."""
         self._failure = failure
         self._end("has ended with an error")
         self._concluded.wait()
 
     def fail(self, message: str) -> None:
-        """End the turn with an error that the agent is to hear of; does not block."""
+        """End the turn with an error that is sent to the agent too; does not block."""
         if self.why_ended is None:
             self._failure = Failure("UnknownError", {"message": message})
             self._stop(message)
 
     def abort(self) -> None:
-        """End the turn because somebody asked for that; does not block."""
+        """End the turn because a person has asked for that; does not block."""
         if self.why_ended is None:
             self._failure = aborted()
             self._stop(_ABORTED)
 
     def count(self, tokens: Tokens, cost: float) -> None:
-        """Set what the turn has cost so far."""
+        """Set the cost of the turn so far."""
         self.tokens, self.cost = tokens, cost
         self._save_progress(tokens=tokens, cost=cost)
 
     def expire_in(self, seconds: float) -> None:
-        """End the turn as an error unless it has ended in so many seconds."""
+        """End the turn with an error if it still runs in `seconds` from now."""
         self._save_progress(deadline_ms=now_ms() + int(seconds * 1000), allowed_s=seconds)
         self._expire_after(seconds, seconds)
 
     def ask(self, line: Permission | Questions) -> None:
-        """Ask a person; the answer goes to the agent as work.
+        """Ask a person; the answer goes to the agent as a work item.
 
         Raises:
-            CommandFailed: the name of the ask is in use, or its tool call is not open.
-            ModelError: there is no room for so much.
+            CommandFailed: the id of the ask is in use, or its tool call is not open.
+            ModelError: the ask does not fit into the memory of all turns.
         """
         if line.ask in self._waiting:
             raise CommandFailed("invalid", f"ask: {line.ask!r} waits for an answer already")

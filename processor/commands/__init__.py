@@ -1,1 +1,1 @@
-"""Carries out a gateway's commands: an answer is the JSON that the HTTP client gets."""
+"""Executes the commands of gateways; the answer is the JSON for the HTTP client."""

@@ -1,12 +1,12 @@
-"""Files given with a prompt: an unusable file is refused before the prompt is taken.
+"""Files in a prompt: an unusable file is refused before the prompt is accepted.
 
 Rules:
 
 1. An image is a PNG, JPEG, GIF or WebP, in a ``data:`` URL or at an ``http:`` or ``https:`` URL.
-   Its bytes decide what it is, since clients guess the type from the file's name.
-2. A ``file:`` URL is read now, if the file lies in the session's directory once symlinks and
-   ``..`` are resolved: the model gets what was there when the prompt was sent.
-3. Any other file that a model cannot read is kept, and the model is told that the file exists.
+   Its bytes decide its type, since clients guess the type from the file's name.
+2. A ``file:`` URL is read now, if the file lies in the session's directory after symlinks and
+   ``..`` are resolved. So the model gets the content at the time of the prompt.
+3. Any other file is kept although a model cannot read it, and the model is informed of it.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _KINDS = {
     "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
 }
 _ALLOWED = f"allowed are {', '.join(_KINDS)}, at most {MAX_IMAGE_BYTES // _MIB} MiB"
-_WHITE = bytes.maketrans(b"-_", b"+/"), b" \t\r\n"  # the other alphabet of base64; line ends
+_WHITE = bytes.maketrans(b"-_", b"+/"), b" \t\r\n"  # URL-safe base64, and line ends
 
 
 def admitted(parts: Sequence[PartInput], directory: str) -> list[PartInput]:
-    """Return the parts of a prompt as they are kept.
+    """Return the parts of a prompt in the form in which they are stored.
 
     Args:
         parts: as they came.
@@ -80,10 +80,10 @@ def _read(part: FileInput, kind: str, directory: str) -> FileInput:
 
 
 def _image(part: FileInput) -> FileInput:
-    """Return an image as providers take it.
+    """Return an image in a form that providers accept.
 
     Raises:
-        Unusable: it is none, or too large.
+        UnusablePath: it is not an image, or is too large.
     """
     url = urlsplit(part.url)
     if url.scheme in ("http", "https") and url.hostname:

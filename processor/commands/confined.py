@@ -1,4 +1,4 @@
-"""Reads a file that must lie in a directory, also once symlinks are resolved."""
+"""Reads a file that must lie in a directory, after symlinks are resolved."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import os
 import stat
 from urllib.parse import unquote, urlsplit
 
-_OPENED = "/proc/self/fd"  # where the system has it
+_OPENED = "/proc/self/fd"  # if the system has it
 
 
 class UnusablePath(Exception):
-    """A file that is given with a prompt cannot be used; the message says why."""
+    """A file in a prompt cannot be used; the message gives the reason."""
 
 
 def read_in(directory: str, url: str, most: int | None) -> bytes | UnusablePath | None:
-    """Return what a ``file:`` URL names; None for a folder, and if nothing is wanted.
+    """Return the content of a ``file:`` URL; None for a folder, and if `most` is None.
 
-    It runs in a thread, where gevent prints what is raised: so it returns what is wrong.
+    Runs in a thread, where gevent would print a raised exception, so an error is returned.
 
     Args:
-        directory: where the file must lie.
-        url: names the file.
-        most: bytes the file may have; None if it is not to be read.
+        directory: must contain the file.
+        url: of the file.
+        most: how many bytes the file may have; None: do not read it.
     """
     try:
         path = _path(url)
@@ -43,7 +43,7 @@ def _path(url: str) -> str:
 
 
 def _resolved(directory: str, path: str) -> str:
-    """Return the true name of a path. What lies outside is refused before it is looked at."""
+    """Return the resolved path. A path outside of the directory is refused before it is opened."""
     root, real = os.path.realpath(directory), os.path.realpath(path)
     if os.path.commonpath([root, real]) != root:
         raise UnusablePath(f"{path!r} is outside of the session's directory {directory!r}")
@@ -51,7 +51,7 @@ def _resolved(directory: str, path: str) -> str:
 
 
 def _read(path: str, real: str, most: int | None) -> bytes | None:
-    # A pipe must not be waited for, and a link that has just been made must not be followed.
+    # Do not wait for a pipe, and do not follow a link that was made after the check.
     number = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         mode = os.fstat(number).st_mode

@@ -1,4 +1,4 @@
-"""The cursor that leads to another page of a list: base64url of ``{"id", "time"}``."""
+"""The cursor of a page of a list: base64url of ``{"id", "time"}``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 
 class BadCursor(ValueError):
-    """The text is no cursor that was ever given out."""
+    """The text is not a cursor."""
 
 
 class _Cursor(Struct):
@@ -19,20 +19,20 @@ class _Cursor(Struct):
 
 
 def encode(time: int, message: str) -> str:
-    """Return the cursor of the page before a message made at `time` (ms)."""
+    """Return the cursor of the page before a message that was created at `time` (ms)."""
     data = msgspec.json.encode(_Cursor(message, time))
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def decode(cursor: str, name: str = "before") -> tuple[int, str]:
-    """Return the time and the id of the message or session that a cursor stands at.
+    """Return the time and the id of the message or session that a cursor names.
 
     Args:
-        cursor: as a client has sent it.
+        cursor: the text that a client has sent.
         name: of the parameter.
 
     Raises:
-        BadCursor: it is none.
+        BadCursor: the text is not a cursor.
     """
     try:
         padded = cursor.encode() + b"=" * (-len(cursor) % 4)

@@ -1,4 +1,4 @@
-"""What clients ask for when they start: which models, agents and folders there are."""
+"""The data that clients load when they start: models, agents and folders."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ OUTPUT_TOKENS = 32_000
 
 
 class KnownFolders(Struct, frozen=True):
-    """Folders that clients ask for."""
+    """Folders that clients can request."""
 
     state: str
     home: str
 
 
 class Descriptions:
-    """Describes this processor in opencode's shapes."""
+    """Describes this processor in opencode's forms."""
 
     def __init__(
         self,

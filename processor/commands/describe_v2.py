@@ -1,4 +1,4 @@
-"""Descriptions in the shapes of opencode's v2 API, made of those of its first API."""
+"""Descriptions in the forms of opencode's v2 API, made from those of its first API."""
 
 from __future__ import annotations
 

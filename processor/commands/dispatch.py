@@ -1,4 +1,4 @@
-"""Carries out a command, and returns the body of its answer."""
+"""Executes a command, and returns the body of its answer."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Dispatch:
-    """Carries out commands; `bus.transport.responder` calls it in a greenlet for each."""
+    """Executes commands; `bus.transport.responder` calls it in a greenlet for each command."""
 
     def __init__(
         self,
@@ -143,10 +143,10 @@ class Dispatch:
         }
 
     def __call__(self, command: Command) -> AnswerBody:
-        """Return the body of the answer.
+        """Execute a command, and return the body of the answer.
 
         Raises:
-            CommandFailed: it could not be carried out; the message says why.
+            CommandFailed: the command failed; the message gives the reason.
         """
         command = placed(command)
         try:
@@ -167,7 +167,7 @@ class Dispatch:
             raise failures.refusal(error) from error
 
     def _readiness(self, _: Readiness) -> dict[str, Any]:
-        """Say what keeps turns from being saved; a store that has failed is tried again."""
+        """Return whether turns can be saved, and why not; try a failed store again."""
         trouble = self._database.trouble
         self._database.try_again()
         reasons = [] if trouble is None else [trouble]

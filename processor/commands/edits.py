@@ -1,4 +1,4 @@
-"""What a person changes in a session in which no turn runs: messages, parts, undo and redo."""
+"""A person's changes of a session in which no turn runs: messages, parts, undo and redo."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from processor.store.removals import Gone
 
 
 class EditCommands:
-    """Carries out edits; each is saved, then published."""
+    """Executes edits; each is saved, then published."""
 
     def __init__(self, services: Services, turns: Turns) -> None:
         self._services = services
@@ -79,7 +79,7 @@ class EditCommands:
         return c.body
 
     def _check_idle(self, session: str) -> None:
-        """See that no turn runs; the caller hands in its job without waiting in between.
+        """Check that no turn runs; the caller must then submit its job without waiting.
 
         Raises:
             CommandFailed: a turn runs.
@@ -91,7 +91,7 @@ class EditCommands:
 
 
 def publish_gone(gone: Sequence[Gone], session: Session, services: Services) -> None:
-    """Publish what was removed from a session."""
+    """Publish the removals from a session."""
     record = Record(session, services)
     for one in gone:
         record.publish_gone(one)

@@ -1,4 +1,4 @@
-"""Answers that may be long: each command returns a piece, and a token to go on with."""
+"""Answers that may be long: each command returns a piece, and a token for the next piece."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from processor.store import messages, pieces, sessions
 from processor.store.pieces import PieceStart
 
 MAX_LIMIT = 1_000_000
-# A piece costs the store about a millisecond. What else is asked of it waits for so many at most.
+# A piece takes about a millisecond of the store. Other jobs wait for this many pieces at most.
 _AT_ONCE = 2
 _LEAST_BYTES, _MOST_BYTES = 4 * 1024, PIECE_BYTES
 
@@ -37,7 +37,7 @@ class _OfMessages(Struct, array_like=True, tag=1):
 
 
 class _OfSessions(Struct, array_like=True, tag=2):
-    """Rows that are left. Rows, since a session that changes moves to the front of the list."""
+    """The row numbers that are left: a changed session would move to the front of the list."""
 
     rows: list[int]
 
@@ -55,7 +55,7 @@ class Pieces:
         self._at_once = BoundedSemaphore(_AT_ONCE)
 
     def messages(self, c: MessageList) -> AnswerBody:
-        """Begin the list of a session's messages."""
+        """Return the first piece of a list of messages."""
         if c.before is not None and c.limit is None:
             raise CommandFailed("invalid", "before: needs limit")
         before = None if c.before is None else cursor.decode(c.before)
@@ -67,25 +67,25 @@ class Pieces:
         )
 
     def message(self, c: MessageGet) -> AnswerBody:
-        """Begin a message."""
+        """Return the first piece of a message."""
         self._drafts.flush()
         json, place = self._read(pieces.of_message, c.session, c.message, _size(c.size))
         return AnswerBody(json, None, _of_messages(place))
 
     def answer(self, c: TurnWait) -> AnswerBody:
-        """Begin the answer to a message, or that message where there is no answer."""
+        """Return the first piece of the answer to a message, or of the message if it has none."""
         message = self._database.call(messages.answer_to, c.session, c.message)
         json, place = self._read(pieces.of_message, c.session, message, _size(c.size))
         return AnswerBody(json, None, _of_messages(place))
 
     def sessions(self, c: SessionList) -> AnswerBody:
-        """Begin a list of sessions."""
+        """Return the first piece of a list of sessions."""
         limit = _limit(c.limit)
         rows = self._read(sessions.listing, c.directory, c.roots, c.start, c.search, limit)
         return self._sessions(b"[", rows, c.size)
 
     def more(self, c: More) -> AnswerBody:
-        """Go on with any of these."""
+        """Return the next piece of an answer."""
         try:
             token = _decode(c.token)
         except msgspec.MsgspecError as error:
@@ -98,7 +98,7 @@ class Pieces:
     def _sessions(self, before: bytes, rows: list[int], size: int) -> AnswerBody:
         found, left = self._read(sessions.some, rows, _size(size))
         json = b",".join(found)
-        # There may be none, of those that were left, if the last ones have been removed.
+        # If all sessions that were left have been removed meanwhile, the piece is empty.
         begin = before if json or before == b"[" else b""
         return AnswerBody(
             begin + json + (b"" if left else b"]"),

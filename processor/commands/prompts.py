@@ -1,4 +1,4 @@
-"""Taking a prompt: its message is saved and shown, and its turn is queued."""
+"""Accepts prompts: a prompt's message is saved and published, and its turn is queued."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _DEFAULT_TITLE = re.compile(r"(New|Child) session - \d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
 class Prompts:
-    """Takes prompts for the model of `offer`, or for agents of one's own."""
+    """Accepts prompts for the model of `offer`, and for the user's own agents."""
 
     def __init__(self, services: Services, turns: Turns, offer: Offer, agents: Agents) -> None:
         self._agents = agents
@@ -43,17 +43,17 @@ class Prompts:
         self._offer = offer
 
     def accept(self, session_id: str, body: PromptBody, beside: Beside | None = None) -> str:
-        """Save, show and queue a prompt; return the id of its message.
+        """Save, publish and queue a prompt; return the id of its message.
 
         Args:
             session_id: of the prompt.
             body: of the request.
-            beside: carried out in the transaction that saves the prompt.
+            beside: runs in the transaction that saves the prompt.
 
         Raises:
             UnknownSession: the session does not exist, or is being removed.
-            DuplicateId: an id in `body` is taken.
-            CommandFailed: `body` asks for what is not there, or too many prompts wait.
+            DuplicateId: an id in `body` exists already.
+            CommandFailed: `body` names something that does not exist, or too many prompts wait.
         """
         check_prompt(body, self._offer, self._agents.names)
         self._services.database.check_quota()
@@ -68,7 +68,7 @@ class Prompts:
     def _take(
         self, session_id: str, body: PromptBody, beside: Beside | None
     ) -> tuple[UserMessage, Session]:
-        """Save and show a prompt; return its message and its session."""
+        """Save and publish a prompt; return its message and its session."""
         database = self._services.database
         session = database.call(sessions.get, session_id)
         given = admitted(body.parts, session.directory)
@@ -101,7 +101,7 @@ class Prompts:
         )
 
     def _id(self, given: str | None, prefix: str, field: str) -> str:
-        """Return a new id, or the given one; whatever is made later sorts after it."""
+        """Return the given id or a new one; ids that are made later sort after it."""
         if given is None:
             return self._ids.ascending(prefix)
         if not given.startswith(prefix):
@@ -110,7 +110,7 @@ class Prompts:
         return given
 
     def _agent(self, session: Session, body: PromptBody) -> str:
-        """Return the agent that is asked for; a session remembers its last one."""
+        """Return the prompt's agent; the default is the session's last agent."""
         if body.agent:
             return body.agent
         remembered = session.agent or BUILT_IN
@@ -122,7 +122,7 @@ class Prompts:
             return ModelRef(body.model.providerID, body.model.modelID, variant)
         if session.model and session.model.providerID == self._offer.provider:
             return ModelRef(session.model.providerID, session.model.id, variant)
-        # A session may remember a model of a processor that was set up differently.
+        # The session's model may be of an earlier start of weir, with other settings.
         return ModelRef(self._offer.provider, self._offer.model, variant)
 
     def _part(self, given: PartInput, message: UserMessage) -> Part:
@@ -193,7 +193,7 @@ def _touch(session: Session, message: UserMessage, parts: list[Part]) -> None:
 
 
 def _title(parts: list[Part]) -> str:
-    """Return the first line of what the user wrote, cut to a title's length."""
+    """Return the first line of the user's text, cut to the length of a title."""
     texts = (part.text for part in parts if isinstance(part, TextPart) and not part.synthetic)
     lines = (line.strip() for text in texts for line in text.splitlines())
     line = next((line for line in lines if line), "")

@@ -1,4 +1,4 @@
-"""Making, finding, changing and removing sessions."""
+"""Creates, changes and removes sessions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FORKED = re.compile(r"(.+) \(fork #(\d{1,9})\)", re.DOTALL)
 
 
 class SessionCommands:
-    """Carries out what is asked of sessions; each change is saved, then published."""
+    """Executes the commands for sessions; each change is saved, then published."""
 
     def __init__(
         self,
@@ -46,11 +46,11 @@ class SessionCommands:
         self._offer = offer
 
     def create(self, directory: str, body: CreateBody) -> Session:
-        """Make a session.
+        """Create a session.
 
         Raises:
             UnknownSession: the parent does not exist.
-            CommandFailed: `body` asks for what is not supported.
+            CommandFailed: `body` asks for something that is not supported.
         """
         check_new_session(body, self._offer, self._agents.names)
         self._services.database.check_quota()
@@ -60,10 +60,10 @@ class SessionCommands:
         return session
 
     def patch(self, session: str, body: PatchBody) -> Session:
-        """Change what is given in `body`, and nothing else.
+        """Change the fields that `body` has.
 
         Raises:
-            UnknownSession: it does not exist.
+            UnknownSession: the session does not exist.
         """
         self._services.database.check_quota()
         changed = self._services.database.call(
@@ -73,15 +73,15 @@ class SessionCommands:
         return changed
 
     def delete(self, session: str) -> None:
-        """Remove a session and its children; what runs in them is aborted first.
+        """Remove a session and its children; their running turns are aborted first.
 
         Raises:
-            UnknownSession: it does not exist.
+            UnknownSession: the session does not exist.
         """
         family = self._services.database.call(sessions.family, session)
         with self._turns.closed([member.id for member in family], ABORT_S):
             removed = self._services.database.call(sessions.delete, session, now_ms())
-            # A child may have been made, and prompted, since its family was looked up.
+            # A child may have been created and prompted after the list of children was made.
             self._turns.abort([member.id for member in removed], ABORT_S)
         for member in removed:
             Record(member, self._services).publish_removal()
@@ -165,7 +165,7 @@ class SessionCommands:
 
 
 def default_title(time_ms: int, child: bool = False) -> str:
-    """Return the title of a session for which no title was given."""
+    """Return the title of a session that was created without a title."""
     time = datetime.datetime.fromtimestamp(time_ms / 1000, datetime.UTC)
     stamp = time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return f"{'Child' if child else 'New'} session - {stamp}"

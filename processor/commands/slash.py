@@ -1,7 +1,7 @@
-"""Commands that a prompt may begin with: ``/init``, and those of the project.
+"""Commands at the begin of a prompt: ``/init``, and those of the project.
 
 A command of the project is a file ``.opencode/command/NAME.md`` (or ``commands/``) in the
-directory of the session: a template, behind lines of ``field: value`` between two ``---``.
+session's directory: a template, after lines of ``field: value`` between two ``---``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ $ARGUMENTS
 
 
 class SlashCommand(Struct, omit_defaults=True, kw_only=True):
-    """A command, as clients get it."""
+    """A command in the form for clients."""
 
     name: str
     template: str
@@ -59,9 +59,9 @@ class SlashCommand(Struct, omit_defaults=True, kw_only=True):
 
 
 def commands(directory: str) -> list[SlashCommand]:
-    """Return the commands of a directory; a command of the project stands before weir's own.
+    """Return the commands of a directory; a project's command replaces weir's command of its name.
 
-    It reads files, so it runs in a thread.
+    Reads files, so it must run in a thread.
     """
     init = SlashCommand.of("init", _INIT, description="write AGENTS.md for this project")
     found = {init.name: init}
@@ -84,8 +84,8 @@ def prompt_of(body: SlashBody, directory: str) -> PromptBody:
     """Return the prompt that a command makes.
 
     Raises:
-        CommandFailed: there is no such command, its template runs commands of the shell, or
-            `model` is not ``provider/model``.
+        CommandFailed: the command does not exist, its template runs shell commands, or `model` is
+            not ``provider/model``.
     """
     known = {one.name: one for one in in_thread(directory)}
     command = known.get(body.command)
@@ -108,9 +108,9 @@ def prompt_of(body: SlashBody, directory: str) -> PromptBody:
 
 
 def _filled(template: str, arguments: str) -> str:
-    """Return a template with its arguments; they follow the template that has no place for them.
+    """Return a template with its arguments, at the end if the template has no place for them.
 
-    The last numbered place takes all arguments that are left.
+    The last numbered place takes all remaining arguments.
     """
     words = _words(arguments)
     places = [int(match[1]) for match in _PLACE.finditer(template) if match[1].isdigit()]
@@ -131,7 +131,7 @@ def _filled(template: str, arguments: str) -> str:
 def _words(arguments: str) -> list[str]:
     try:
         return shlex.split(arguments)
-    except ValueError:  # a quote that nothing closes
+    except ValueError:  # a quote without an end
         return arguments.split()
 
 
@@ -156,7 +156,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _read(directory: str, name: str, file: Path) -> SlashCommand | None:
-    """Return the command of a file; None for a file that cannot be read."""
+    """Return the command in a file; None if the file cannot be read."""
     data = read_in(directory, file.as_uri(), _MOST_BYTES)
     if data is None or isinstance(data, UnusablePath):
         return None

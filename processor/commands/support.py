@@ -1,4 +1,4 @@
-"""Refuses what this processor does not support, by the name of the field that asks for it."""
+"""Refuses requests for features that this processor lacks; the error names the field."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from processor.engines.engine import Offer
 
 
 def check_new_session(body: CreateBody, offer: Offer, agents: Sequence[str]) -> None:
-    """Check what a new session is to start with; `agents` are those that there are.
+    """Check the model and agent of a new session; `agents` are the existing ones.
 
     Raises:
-        CommandFailed: it is not supported.
+        CommandFailed: they are not supported.
     """
     _check_agent(body.agent, agents)
     if body.model is not None:
@@ -21,10 +21,10 @@ def check_new_session(body: CreateBody, offer: Offer, agents: Sequence[str]) -> 
 
 
 def check_prompt(body: PromptBody, offer: Offer, agents: Sequence[str]) -> None:
-    """Check what a prompt asks for; `agents` are those that there are.
+    """Check the fields of a prompt; `agents` are the existing ones.
 
     Raises:
-        CommandFailed: some of it is not supported, and would be ignored.
+        CommandFailed: a field asks for something that is not supported.
     """
     _check_agent(body.agent, agents)
     if body.model is not None:
@@ -45,9 +45,9 @@ def _check_agent(agent: str | None, agents: Sequence[str]) -> None:
 
 
 def _lacking(body: PromptBody) -> Iterator[tuple[str, str]]:
-    """Yield field and reason of what is not supported.
+    """Yield field and reason for each request that is not supported.
 
-    Clients send ``format: {"type": "text"}`` and switch tools off: that asks for nothing more.
+    Clients send ``format: {"type": "text"}`` and disable tools: this is supported.
     """
     if body.format is not None and body.format.get("type") != "text":
         yield "format", f"type {body.format.get('type')!r} is not supported; allowed is text"

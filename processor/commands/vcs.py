@@ -14,7 +14,7 @@ _DEFAULT = re.compile(r"ref: refs/remotes/origin/(\S+)")
 
 
 def branches(directory: str) -> dict[str, str]:
-    """Return ``branch`` and ``default_branch`` of a directory, as far as there are any.
+    """Return ``branch`` and ``default_branch`` of a directory, as far as they exist.
 
     A HEAD that names a commit has no branch.
     """
@@ -32,7 +32,7 @@ def branches(directory: str) -> dict[str, str]:
 
 
 def _git_folder(place: Path) -> Path:
-    """Return the folder of a work tree; ``.git`` is a file in a work tree that was added."""
+    """Return the git folder of a work tree; in an added work tree, a file ``.git`` names it."""
     word, _, target = _text(place).partition(":")
     return place.parent / target.strip() if word == "gitdir" else place
 

@@ -1,1 +1,1 @@
-"""Where answers come from: the built-in demo, or any OpenAI-compatible model."""
+"""The sources of answers: the built-in demo, and any OpenAI-compatible model."""

@@ -1,4 +1,4 @@
-"""Reads the body of a response with a deadline; bytes that arrive later are not lost."""
+"""Reads the body of a response with deadlines; bytes that come after a deadline are kept."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ DRAIN_S = 0.1
 
 
 class ModelResponse:
-    """Reads one response; a read that is late goes on.
+    """Reads one response. A read that missed its deadline continues.
 
-    A greenlet of the body's own reads, piece by piece. It and the greenlet that asks for the
-    piece switch to each other without a detour over the loop, since in a stream of small pieces
-    a greenlet for each read costs more than all that is done with a piece.
+    The reads run in a greenlet of the body. This greenlet and the caller's greenlet switch to each
+    other directly, not by the event loop: for a stream of small pieces, a new greenlet for each
+    read would cost more than all other work.
     """
 
     def __init__(self, response: BaseHTTPResponse) -> None:
@@ -26,13 +26,13 @@ class ModelResponse:
         self._is_encoded = "content-encoding" in response.headers
         self._hub = gevent.get_hub()
         self._reader = greenlet(self._read_all, self._hub)
-        self._rests = True  # until the next piece is asked for
+        self._rests = True  # until the next piece is requested
         self._asker: greenlet | None = None
         self._came: bytes | Exception | None = None
         self._ended = False
 
     def read(self, within_s: float) -> bytes | None:
-        """Return the next bytes, empty at the end; None if nothing comes `within_s`.
+        """Return the next bytes, empty at the end; None if nothing comes within `within_s`.
 
         Raises:
             HTTPError: the connection broke.
@@ -45,14 +45,14 @@ class ModelResponse:
         return b"" if self._ended else result
 
     def drain(self) -> None:
-        """Wait shortly for the end, so that the connection can be used again."""
+        """Wait a short time for the end, so that the connection can be used again."""
         with contextlib.suppress(HTTPError):
             if not self._ended:
                 self.read(DRAIN_S)
 
     def close(self) -> None:
-        """Give the connection back if the body was read to its end, else end the connection."""
-        self._reader.parent = getcurrent()  # where a greenlet goes that ends
+        """Return the connection to its pool if the whole body was read, else close it."""
+        self._reader.parent = getcurrent()  # the greenlet that runs after the reader ends
         self._reader.throw(GreenletExit)
         if self._ended:
             self._response.release_conn()
@@ -60,7 +60,7 @@ class ModelResponse:
             self._response.close()
 
     def _wait(self, within_s: float) -> None:
-        """Let the reader go on until a piece has come, or the time is over."""
+        """Let the reader run until a piece has come, or the time is over."""
         timer = self._hub.loop.timer(max(0.0, within_s))
         self._asker = getcurrent()
         timer.start(self._asker.switch)
@@ -80,5 +80,5 @@ class ModelResponse:
                 self._came = error
             self._ended = self._came == b""
             self._rests = True
-            # A piece that is late waits for the next question.
+            # A piece that comes too late waits for the next read.
             (self._asker or self._hub).switch()

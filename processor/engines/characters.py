@@ -1,8 +1,9 @@
-"""Puts together text that a provider has cut inside a character.
+"""Joins text that a provider has divided inside a character.
 
-A piece may end in half a surrogate pair (an escape such as D83C), or in some bytes of a UTF-8
-character, which a lenient decoder leaves as the surrogates U+DC80 to U+DCFF. Both halves wait for
-the next piece. A half that stays alone becomes U+FFFD, so the text can always be encoded.
+A piece may end with half a surrogate pair (an escape such as D83C), or with some bytes of a UTF-8
+character, which the decoder has turned into surrogates U+DC80 to U+DCFF. The incomplete character
+waits for the next piece. If it stays incomplete it becomes U+FFFD, so the text can always be
+encoded.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ _utf8 = codecs.getincrementaldecoder("utf-8")
 
 
 class Characters:
-    """The text of one kind, piece by piece.
+    """Text that arrives in pieces.
 
     Attributes:
-        waits: whether half a character waits for the next piece.
+        waits: whether an incomplete character waits for the next piece.
     """
 
     def __init__(self) -> None:
@@ -28,7 +29,7 @@ class Characters:
         self._decoder = _utf8(errors="replace")
 
     def take(self, piece: str) -> str:
-        """Return the characters that a piece completes."""
+        """Return the complete characters so far."""
         if not self.waits and not _SURROGATE.search(piece):
             return piece
         piece, self._half = self._half + piece, ""
@@ -41,6 +42,6 @@ class Characters:
         return text
 
     def flush(self) -> str:
-        """Return a mark for the half that waits, and let nothing wait."""
+        """Return a mark for an incomplete character that waits, and drop it."""
         half, self._half, self.waits = self._half, "", False
         return self._decoder.decode(b"", final=True) + ("\ufffd" if half else "")

@@ -1,15 +1,15 @@
-"""Reads one chunk of a chat completion, in the spelling of any provider.
+"""Decodes one chunk of a chat completion, in the form of any provider.
 
 Rules:
 
-1. A missing, null or empty field says nothing. A field of an odd type is read if it holds text
-   anywhere, and left out if it does not: one odd field must not cost the answer.
-2. Content that cannot be text (a number) makes the chunk unreadable: leaving it out would leave a
-   hole in the answer.
-3. An error counts wherever it stands, unless it is empty or says that all is well.
+1. A missing, null or empty field is ignored. A field of an unexpected type is used if there is
+   text anywhere in it, and ignored otherwise: one odd field must not cost the answer.
+2. Content that cannot be text (a number) makes the chunk unreadable: without it, the answer would
+   have a hole.
+3. An error counts wherever it is in the chunk, unless it is empty or reports success.
 
-Nearly all chunks are plain: text or a thought, and no other field that says anything. `plain`
-reads these many times faster than `read`.
+Nearly all chunks are plain: text or reasoning, and no other field with a value. `plain` decodes
+these many times faster than `read`.
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ _FAILED = re.compile(r"error|fail|abort|cancel|time_?out|insufficient|malformed"
 
 
 class UnreadableChunk(ValueError):
-    """A chunk holds content that is no text."""
+    """The content of a chunk is not text."""
 
 
 class Spoken(Struct):
-    """What one chunk says.
+    """The content of one chunk.
 
     Attributes:
-        pieces: text and thoughts, in order.
-        whole: of a completion that is not streamed, all that the model says.
-        finish: why the model stopped, None while it goes on.
-        tool: name of a tool that the model calls; empty in a chunk that has arguments alone.
-        refused: whether the model declines to answer.
-        usage: what the answer has cost.
+        pieces: text and reasoning, in order.
+        whole: the whole output, if the completion is not streamed.
+        finish: why the model stopped, None while it continues.
+        tool: name of a tool that the model calls; empty in a chunk with only arguments.
+        refused: the model declines to answer.
+        usage: the token counts of the answer.
         error: why the provider gave up, in its words.
-        passes: whether the code of the error is one that may pass, as that of a refusal.
-        notice: words that are an error only if no answer follows.
+        passes: the error's code is one of those that may pass, as for a refused request.
+        notice: a message that is an error only if no answer follows.
     """
 
     pieces: list[Piece]
@@ -80,7 +80,7 @@ class _PlainDelta(Struct, gc=False):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
-    # What must be null or missing in a plain chunk, here and below.
+    # In a plain chunk the following fields must be null or missing, here and in the types below.
     thinking: None = None
     reasoning_details: None = None
     refusal: None = None
@@ -122,7 +122,7 @@ _decode_plain = msgspec.json.Decoder(_Plain).decode
 
 
 def plain(data: bytes) -> list[Piece] | None:
-    """Return what a plain chunk says, None if `data` is no plain chunk."""
+    """Return the content of a plain chunk, None if `data` is not a plain chunk."""
     try:
         delta = _decode_plain(data).choices[0].delta
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -135,10 +135,10 @@ def plain(data: bytes) -> list[Piece] | None:
 
 
 def read(body: Json) -> Spoken:
-    """Return what a chunk says.
+    """Return the content of a chunk.
 
     Raises:
-        Unreadable: a piece of the answer cannot be read.
+        UnreadableChunk: a piece of the answer cannot be read.
     """
     choice = _first(body.get("choices"))
     delta, message = choice.get("delta"), choice.get("message")
@@ -161,7 +161,7 @@ def read(body: Json) -> Spoken:
 
 
 def _first(choices: Any) -> Json:
-    """Return the one choice that was asked for: the first of a list, or of an object."""
+    """Return the choice that was requested: the first of a list, or of an object."""
     if isinstance(choices, dict):
         if any(field in choices for field in _CHOICE_FIELDS):
             return choices
@@ -200,7 +200,7 @@ def _is_thought(part: Any) -> bool:
 
 
 def _flat(value: Any, levels: int = _MOST_LEVELS) -> str:
-    """Return the text in a value: a text, a list of parts, or an object that holds text."""
+    """Return the text in a value: a string, a list of parts, or an object that contains text."""
     if isinstance(value, str):
         return value
     if isinstance(value, list) and levels:
@@ -217,9 +217,9 @@ def _finish(reason: Any) -> str | None:
 
 
 def _tool(said: Json) -> str | None:
-    """Return the name of the first tool that is called, None if none is.
+    """Return the name of the first tool that is called, None if there is none.
 
-    Some providers send a call of empty fields beside each text.
+    Some providers send a call with empty fields beside each text.
     """
     calls = said.get("tool_calls") or said.get("function_call")
     first = calls[0] if isinstance(calls, list) else calls
@@ -234,7 +234,7 @@ def _tool(said: Json) -> str | None:
 
 
 def _usage(usage: Any) -> Tokens | None:
-    """Split the provider's counts as opencode does: what is cached or thought counts once."""
+    """Divide the provider's counts as opencode does: cached and reasoning tokens count once."""
     if not isinstance(usage, dict):
         return None
     asked = _count(usage, "prompt_tokens") or _count(usage, "input_tokens")
@@ -290,7 +290,7 @@ def _passes(body: Json) -> bool:
 
 
 def _is_error(value: Any, levels: int = _MOST_LEVELS) -> bool:
-    """Tell whether a value reports an error: it holds something, and no code that is fine."""
+    """Return whether a value reports an error: it is not empty, and has no code for success."""
     if isinstance(value, dict):
         if _is_fine(value.get("code")):
             return False
@@ -307,7 +307,7 @@ def _is_fine(code: Any) -> bool:
 
 
 def _is_failed(body: Json) -> bool:
-    """Tell whether a body without an answer reports an error by a code or a flag."""
+    """Return whether a body without an answer reports an error by a code or a flag."""
     if body.get("success") is False or body.get("ok") is False:
         return True
     status = body.get("status")

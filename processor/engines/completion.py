@@ -1,13 +1,14 @@
-"""Reading a streamed chat completion: bytes in, chunks out, the caller owns the socket.
+"""Reads a streamed chat completion: bytes in, chunks out; the caller owns the socket.
 
 Rules:
 
-1. An answer is a stream of frames (`framing`), each of which `chunk` reads.
-2. After the finish reason the answer is whole. Neither junk nor an error takes back what was said;
-   an error counts all the same if nothing was said.
-3. Before it, whatever cannot be read breaks the answer: a hole must not look like an answer. What
-   came before stays.
-4. Without a finish reason an answer is whole if the provider says so, and says nothing else.
+1. An answer is a stream of frames (`framing`), each of which `chunk` decodes.
+2. After the finish reason the answer is complete. Neither garbage nor an error after it takes the
+   answer back; but if there was no output, an error still counts.
+3. Before the finish reason, unreadable data breaks the answer: an answer with a hole must not look
+   complete. The earlier output stays.
+4. Without a finish reason an answer is complete if the provider marks its end, and sends nothing
+   after that.
 5. A call of a tool breaks the answer at its end, since no tool was offered.
 """
 
@@ -39,10 +40,10 @@ _KNOWN_REASONS = frozenset({"stop", "length", *_REASONS.values()})
 
 
 class BadStream(ValueError):
-    """The provider broke the format, gave up, or stopped before the end; the message says how.
+    """The provider broke the format, gave up, or stopped too early; the message gives the details.
 
     Attributes:
-        passes: whether the same request may be answered later.
+        passes: the same request may be answered later.
     """
 
     def __init__(self, message: str, passes: bool = False) -> None:
@@ -54,13 +55,13 @@ class CompletionReader:
     """Reads one answer.
 
     Args:
-        most_bytes: of all text and thoughts; a longer answer is broken off there.
+        most_bytes: the limit of all text and reasoning; a longer answer breaks there.
 
     Attributes:
-        done: whether nothing more follows, be the answer whole or not.
-        broken: what is wrong with the last bytes; what came before is still good.
-        words: how many times the model has said something.
-        counted: whether the tokens have come since the finish reason.
+        done: nothing more follows, whether the answer is complete or not.
+        broken: the error in the last bytes; the earlier output is still good.
+        words: how many chunks had output.
+        counted: the token counts have come since the finish reason.
     """
 
     def __init__(self, most_bytes: int = MAX_ANSWER_BYTES) -> None:
@@ -75,45 +76,45 @@ class CompletionReader:
         self._kind: type[Piece] = Text
         self._chunks: list[Chunk] = []
         self._reason: str | None = None
-        self._whole = False  # said to be, without a finish reason
+        self._whole = False  # marked as complete, without a finish reason
         self._seen = self._said = self._refused = False
-        self._wholes = 0  # frames that hold a message instead of a delta
+        self._wholes = 0  # frames that contain a message instead of a delta
         self._tool: str | None = None
         self._notice: str | None = None
 
     @property
     def finished(self) -> bool:
-        """Whether the answer is whole, whatever becomes of the connection."""
+        """Whether the answer is complete, whatever happens to the connection."""
         return self._reason is not None or self._whole
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """Take the next bytes, and return the chunks they complete."""
+        """Take the next bytes, and return the chunks that they complete."""
         self._take(self._framing.feed(data))
         return self._said_since()
 
     def pause(self) -> list[Chunk]:
-        """Note that nothing comes for now, and return the chunks that this completes."""
+        """Note that no bytes come for now; return the chunks that are complete because of this."""
         self._take(self._framing.pause())
         return self._said_since()
 
     def close(self) -> list[Chunk]:
-        """Note that no more bytes come, and return the chunks that this completes."""
+        """Note that no more bytes come; return the chunks that are complete because of this."""
         self._take(self._framing.close())
         self._whole = self._whole or self._wholes == 1
         self.done = True
         return self.flush()
 
     def flush(self) -> list[Chunk]:
-        """Return a mark for the last character, if only half of it has come."""
+        """Return a mark for the last character if it is incomplete."""
         if text := self._characters.flush():
             self._chunks.append(self._kind(text))
         return self._said_since()
 
     def end(self) -> Finish:
-        """Return why the model stopped; to be asked when nothing more is waited for.
+        """Return why the model stopped; to be called when the answer is over.
 
         Raises:
-            BadStream: the answer is not whole, or none.
+            BadStream: the answer is incomplete, or there is none.
         """
         beside = self.beside()
         if not self.finished or (self._reason is None and (beside or not self._said)):
@@ -129,12 +130,12 @@ class CompletionReader:
         return Finish(reason if reason in _KNOWN_REASONS else "unknown")
 
     def silence(self, seconds: float) -> BadStream:
-        """Return the error of an answer that does not go on."""
+        """Return the error for an answer that has stopped."""
         silent = f"the provider said nothing for {seconds:g} s (--model-read-timeout)"
         return BadStream(f"{silent}{self.beside()}")
 
     def beside(self) -> str:
-        """Return what the provider sent beside the answer, which may say what is wrong."""
+        """Return what the provider sent beside the answer, since it may explain an error."""
         said = self._notice or words.in_body(self._framing.stray)
         return f": {said}" if said else ""
 
@@ -187,7 +188,7 @@ class CompletionReader:
         before = self.words, self._reason
         self._pieces(spoken)
         if spoken.tool is not None:
-            self.words += bool(spoken.tool)  # its arguments may go on for ever
+            self.words += bool(spoken.tool)  # the tool's arguments may continue for ever
             self._tool = self._tool or spoken.tool
         self._refused = self._refused or spoken.refused
         if spoken.error is not None:
@@ -239,7 +240,7 @@ class CompletionReader:
         return chunks
 
     def _break(self, error: BadStream) -> None:
-        """Note that the answer is broken, unless it is whole already."""
+        """Note that the answer is broken, unless it is already complete."""
         if self._reason is None or not self._said or self._left < 0:
             self.broken = error
             self.done = True

@@ -1,8 +1,8 @@
 """The built-in model: offline and deterministic, for a first look and for load tests.
 
-The prompt ``storm N SIZE`` streams N deltas of SIZE characters as fast as they are taken, and
-``rate R N`` streams N deltas at R a second, each with the time at which it is made in Unix ns, as
-`weir bench` asks for. Any other prompt is answered in a few words.
+The prompt ``storm N SIZE`` streams N deltas of SIZE characters at full speed. ``rate R N`` streams
+N deltas at R a second, each with its time in Unix ns, as `weir bench` needs it. Any other prompt
+gets a short answer.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _WORD = re.compile(r"\s*\S+\s*")
 
 
 class DemoEngine:
-    """Answers without any model."""
+    """Answers without a model."""
 
     offer = Offer(provider="demo", provider_name="Demo", model="demo", url="")
 
     def stream(self, request: EngineRequest) -> Generator[list[Chunk], None, None]:
-        """Yield the answer to the last message; see the module for the prompts."""
+        """Yield the answer to the last message; the module describes the prompts."""
         prompt = _text_of(request.messages[-1]).strip()
         count = 0
         for chunks in _answer(prompt):
@@ -56,7 +56,7 @@ class DemoEngine:
 
 
 def _answer(prompt: str) -> Iterator[list[Chunk]]:
-    last = prompt.split("\n\n")[-1]  # prompts that have no answer stand before it
+    last = prompt.split("\n\n")[-1]  # earlier prompts without an answer come before it
     if match := _STORM.fullmatch(last):
         return _storm(*(int(group) for group in match.groups()))
     if match := _RATE.fullmatch(last):
@@ -94,13 +94,13 @@ def _refusal(words: str) -> Iterator[list[Chunk]]:
 
 
 def _numbered(count: int, size: int) -> Iterator[Chunk]:
-    """Yield texts that begin with their number, so that a reader notices a missing text."""
+    """Yield texts that begin with their number, so that a missing text is noticed."""
     filling = "x" * max(0, size - 9) + " "
     return (Text(f"{number:07d}|{filling}"[:size]) for number in range(count))
 
 
 def _stamped(count: int) -> Iterator[Chunk]:
-    """Yield numbered texts that also hold the time, so that their delay can be measured."""
+    """Yield numbered texts with their time, so that their delay can be measured."""
     for number in range(count):
         yield Text(f"{number:07d}|{time.time_ns():019d}|".ljust(RATE_SIZE - 1, "x") + " ")
 
@@ -111,7 +111,7 @@ def _batches(chunks: Iterator[Chunk]) -> Iterator[list[Chunk]]:
 
 
 def _paced(chunks: Iterator[Chunk], per_second: float) -> Iterator[list[Chunk]]:
-    """Yield whatever is due: a late wake-up is caught up with and never adds up."""
+    """Yield the chunks that are due; after a late wake-up it catches up."""
     start, sent = time.monotonic(), 0
     while True:
         due = int((time.monotonic() - start) * per_second) + 1

@@ -1,4 +1,4 @@
-"""The interface of an engine: takes a conversation, and yields the model's output as it comes."""
+"""The interface of an engine, which takes a conversation and yields the model's output."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bus.events.part import Tokens
 
 
 class ChatMessage(Struct):
-    """One message of the conversation; `content` as OpenAI's chat completions have it."""
+    """One message of the conversation; `content` in the form of OpenAI's chat completions."""
 
     role: Literal["system", "user", "assistant"]
     content: str | list[dict[str, Any]]
 
 
 class EngineRequest(Struct):
-    """What to answer: the last of `messages`, by `model`."""
+    """The request to answer the last of `messages` with `model`."""
 
     model: str
     messages: Sequence[ChatMessage]
@@ -32,7 +32,7 @@ class Text(Struct, frozen=True, gc=False):
 
 
 class ReasoningPiece(Struct, frozen=True, gc=False):
-    """A piece of what the model thinks."""
+    """A piece of the model's reasoning."""
 
     text: str
 
@@ -46,13 +46,13 @@ class RetryNotice(Struct, frozen=True):
 
 
 class TokenUsage(Struct, frozen=True):
-    """What the answer cost."""
+    """The token counts of the answer."""
 
     tokens: Tokens
 
 
 class Finish(Struct, frozen=True):
-    """The model is done, and why, in opencode's words: ``stop``, ``length``, …."""
+    """The model has stopped; `reason` in opencode's words: ``stop``, ``length``, …."""
 
     reason: str
 
@@ -61,12 +61,12 @@ Chunk = Text | ReasoningPiece | RetryNotice | TokenUsage | Finish
 
 
 class ModelError(Exception):
-    """The model did not answer, or not to the end.
+    """The model did not answer, or its answer is incomplete.
 
     Attributes:
-        failure: the error as clients see it.
-        retryable: whether another attempt may do better.
-        retry_after_s: how long the provider asks to wait, None if it does not.
+        failure: the error for clients.
+        retryable: another attempt may succeed.
+        retry_after_s: how long the provider asks to wait, None if it does not say.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class ModelError(Exception):
 
 
 class Offer(Struct, frozen=True):
-    """Which model an engine has, as clients see it."""
+    """The model of an engine, for clients."""
 
     provider: str
     provider_name: str
@@ -95,12 +95,12 @@ class Engine(Protocol):
     offer: Offer
 
     def stream(self, request: EngineRequest) -> Generator[list[Chunk], None, None]:
-        """Yield what the model says, as much at a time as arrives at a time.
+        """Yield the model's output, in lists of the chunks that have arrived together.
 
-        The caller closes the iterator to stop the model. `Finish` ends the turn; `TokenUsage` may
-        come some seconds later, and nothing else.
+        The caller closes the iterator to stop the model. `Finish` ends the turn; after it only
+        `TokenUsage` may come, some seconds later.
 
         Raises:
-            ModelError: the model did not answer, or not to the end.
+            ModelError: the model did not answer, or its answer is incomplete.
         """
         ...

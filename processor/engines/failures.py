@@ -1,4 +1,4 @@
-"""Errors of a provider, in the error shapes of opencode."""
+"""Errors of a provider, in opencode's forms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from processor.engines import words
 from processor.engines.engine import ModelError
 
 RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 531)})
-"""Also what proxies in front of a provider say (520 and on)."""
+"""Includes the statuses of proxies in front of a provider (520 and above)."""
 MAX_RETRY_AFTER_S = 300.0
 _OVERFLOW = re.compile(
     r"context_length_exceeded|maximum context length|context window|context length|"
@@ -25,7 +25,7 @@ _PRIVATE_HEADERS = frozenset({"set-cookie", "authorization", "proxy-authorizatio
 
 
 class ProviderRefusal(Struct, frozen=True):
-    """The answer of a provider that is not 200."""
+    """An answer of a provider whose status is not 200."""
 
     status: int
     headers: Mapping[str, str]
@@ -34,7 +34,7 @@ class ProviderRefusal(Struct, frozen=True):
 
 
 def refused(refusal: ProviderRefusal, provider: str) -> ModelError:
-    """Return the error for an answer that is not 200."""
+    """Return the error for a status that is not 200."""
     message = words.in_body(refusal.body) or _unexplained(refusal)
     if refusal.status in (401, 403):
         return ModelError(
@@ -62,7 +62,7 @@ def refused(refusal: ProviderRefusal, provider: str) -> ModelError:
 
 
 def interrupted(message: str, url: str, retryable: bool = False) -> ModelError:
-    """Return the error for an answer that never came, or not to its end."""
+    """Return the error for an answer that did not come, or is incomplete."""
     if _OVERFLOW.search(message):
         return ModelError(Failure("ContextOverflowError", {"message": message}))
     data = {"message": message, "isRetryable": retryable, "metadata": {"url": url}}
@@ -88,7 +88,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         try:
             asked = email.utils.mktime_tz(date) - time.time()
         except (ValueError, OverflowError):
-            return None  # no year has such a day
+            return None  # the date is out of range
     return min(max(0.0, asked), MAX_RETRY_AFTER_S)
 
 

@@ -1,14 +1,15 @@
-"""The frames of an answer: bytes in, decoded JSON out, the caller owns the socket.
+"""The frames of an answer: bytes in, decoded JSON out; the caller owns the socket.
 
 Rules:
 
-1. A frame is the data of a server-sent event. Data that is JSON on its own needs no empty line
-   behind it, since some providers send one line feed alone.
-2. Lines of JSON outside of events are frames too, and at the end one document of many lines is.
-3. An error is what comes as ``event: error``, or in a line of its own as ``error: …``.
-4. Data that is no JSON is a frame whose value is the text, marked as garbled; of an event with a
-   name, such as a heartbeat, it is a line like any other.
-5. A last line needs no end: a provider may leave it out, and keep the connection open.
+1. A frame is the data of a server-sent event. If a data line is JSON by itself, no empty line is
+   needed after it, since some providers only send one line feed.
+2. Lines of JSON outside of events are frames too. At the end, one JSON document over several lines
+   is a frame.
+3. An error is the data of ``event: error``, or a line of its own ``error: …``.
+4. Data that is not JSON is a frame whose value is the text, marked as garbled. But in an event
+   with another name, such as a heartbeat, it is ignored.
+5. The last line needs no line end: a provider may leave it out, and keep the connection open.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from processor.engines.chunk import Piece, plain
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 DONE = "[DONE]"
-_LINE_COST = 64  # of a short line in memory
+_LINE_COST = 64  # memory of a short line
 _ERROR = b"error"
-_OF_ANSWERS = (b"", b"message")  # names of events that hold a piece of the answer
+_OF_ANSWERS = (b"", b"message")  # names of events with a piece of the answer
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -36,9 +37,9 @@ class ModelFrame(Struct, frozen=True):
     """One frame.
 
     Attributes:
-        value: its JSON; `DONE` where the provider says that nothing follows.
-        is_error: whether the provider marks it as an error.
-        garbled: whether it is no JSON; `value` is its text then.
+        value: the decoded JSON; `DONE` if the provider marks the end.
+        is_error: the provider marks it as an error.
+        garbled: it is not JSON; `value` is its text.
     """
 
     value: Any
@@ -52,21 +53,21 @@ class ModelFraming:
     def __init__(self) -> None:
         self._lines = StreamLines(MAX_FRAME_BYTES)
         self._event = b""
-        self._data: list[bytes] = []  # of an event whose first line is no JSON on its own
+        self._data: list[bytes] = []  # lines of an event whose first line is not JSON
         self._stray: list[bytes] = []  # lines outside of events
-        self._held = 0  # bytes in these two
-        self._is_fresh = False  # whether bytes have come since the last look at the last line
+        self._held = 0  # bytes in both lists
+        self._is_fresh = False  # bytes have come since the last line was checked
 
     @property
     def stray(self) -> str:
-        """What came outside of events, and is no frame."""
+        """Text outside of events that is not a frame."""
         return b"\n".join(self._stray).decode(errors="replace")
 
     def feed(self, data: bytes) -> Iterator[ModelFrame | list[Piece]]:
-        """Take the next bytes; yield the frames they complete, of plain chunks what they say.
+        """Take the next bytes; yield the frames that they complete, plain chunks as their content.
 
         Raises:
-            EventTooLarge: a frame is over the limit.
+            EventTooLarge: a frame is larger than the limit.
         """
         self._is_fresh = True
         for line in self._lines.feed(data):
@@ -77,7 +78,7 @@ class ModelFraming:
                 yield from self._line(line.strip())
 
     def pause(self) -> Iterator[ModelFrame]:
-        """Note that nothing comes for now; yield the frame in a last line without an end."""
+        """Note that no bytes come for now; yield the frame in a last line without a line end."""
         if not self._is_fresh:
             return
         self._is_fresh = False
@@ -95,7 +96,7 @@ class ModelFraming:
         yield frame
 
     def close(self) -> Iterator[ModelFrame]:
-        """Note that no more bytes come; yield the frames that this completes."""
+        """Note that no more bytes come; yield the frames that are complete because of this."""
         yield from self._line(self._lines.rest().strip())
         yield from self._dispatch()
         frame = _read(b"\n".join(self._stray))
@@ -119,7 +120,7 @@ class ModelFraming:
             yield from self._stray_line(line)
 
     def _data_line(self, value: bytes) -> Iterator[ModelFrame]:
-        while value[:5] == b"data:":  # said twice by a proxy
+        while value[:5] == b"data:":  # repeated by a proxy
             value = value[5:].strip()
         frame = None if self._data else _read(value, self._event == _ERROR)
         if frame is not None:
@@ -161,7 +162,7 @@ class ModelFraming:
 
 
 def _read(data: bytes, is_error: bool = False) -> ModelFrame | None:
-    """Return the frame in `data`, None if it is no JSON."""
+    """Return the frame in `data`, None if it is not JSON."""
     if data.upper() == DONE.encode():
         return ModelFrame(DONE)
     try:
@@ -173,7 +174,7 @@ def _read(data: bytes, is_error: bool = False) -> ModelFrame | None:
 
 
 def _read_leniently(data: bytes, is_error: bool) -> ModelFrame | None:
-    """Take control characters in a text, any number, and bytes that `characters` puts together."""
+    """Accept control characters in text, any number, and bytes that `characters` joins."""
     text = data.decode(errors="surrogateescape")
     try:
         return ModelFrame(json.loads(text, strict=False, parse_int=_number), is_error)
@@ -182,7 +183,7 @@ def _read_leniently(data: bytes, is_error: bool) -> ModelFrame | None:
 
 
 def _number(digits: str) -> int | float:
-    """Python refuses to read an integer of some thousand digits."""
+    """Convert any integer: Python refuses integers of some thousand digits."""
     return int(digits) if len(digits) < 20 else float(digits)
 
 

@@ -1,7 +1,7 @@
-"""Any model behind an OpenAI-compatible ``/chat/completions``, streamed.
+"""Any model with an OpenAI-compatible ``/chat/completions``, streamed.
 
-An attempt that fails before the first word is repeated if the error may pass. Once the model has
-spoken, an error ends the turn: a second answer would not continue the first.
+An attempt that fails before its first output is repeated if the error may pass. After the first
+output, an error ends the turn: a second answer would not continue the first.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from processor.engines.provider import NoAnswer, Provider, RefusedRequest
 from processor.settings import ModelSettings
 
 _PAUSE_S = 0.5
-"""Without a byte, after which a last line without an end counts as whole."""
+"""After this time without a byte, a last line without a line end counts as complete."""
 
 
 class OpenAIEngine:
-    """Asks the model that the settings name."""
+    """Asks the model in the settings."""
 
     def __init__(self, settings: ModelSettings) -> None:
         self.offer = Offer(
@@ -60,10 +60,10 @@ class OpenAIEngine:
         self._provider = Provider(settings)
 
     def stream(self, request: EngineRequest) -> Generator[list[Chunk], None, None]:
-        """Yield the answer; an attempt that fails before its first word is repeated.
+        """Yield the answer; an attempt that fails before its first output is repeated.
 
         Raises:
-            ModelError: the provider refused, broke off, or fell silent.
+            ModelError: the provider refused, stopped too early, or was silent for too long.
         """
         backoff = Backoff()
         for attempt in itertools.count(1):
@@ -109,7 +109,7 @@ class OpenAIEngine:
 
     @contextlib.contextmanager
     def _errors(self, reader: CompletionReader) -> Iterator[None]:
-        """Turn what can go wrong on the way into a `ModelError`."""
+        """Turn the errors of an attempt into a `ModelError`."""
         try:
             yield
         except RefusedRequest as error:
@@ -131,7 +131,7 @@ class OpenAIEngine:
             raise self._interrupted(message) from error
 
     def _unproxied(self, error: ProxyError) -> tuple[str, bool]:
-        """Say what the proxy has done; a refusal of the proxy does not pass by itself."""
+        """Describe the failure of a proxy, and return whether it may pass: a refusal does not."""
         proxy, cause = self._provider.proxy, str(error.original_error)
         through = "" if proxy is None else f" through the proxy {proxy.url}"
         return f"no connection{through}: {cause}", "connection failed: 4" not in cause
@@ -142,10 +142,10 @@ class OpenAIEngine:
 
 
 def _read(body: ModelResponse, reader: CompletionReader, within_s: float) -> list[Chunk]:
-    """Return what the next bytes say, nothing if none come `within_s`.
+    """Return the chunks in the next bytes, none if no bytes come within `within_s`.
 
     Raises:
-        HTTPError: the connection broke before the answer was whole.
+        HTTPError: the connection broke before the answer was complete.
     """
     try:
         data = body.read(min(within_s, _PAUSE_S))

@@ -1,4 +1,4 @@
-"""Sends the HTTP request of a chat completion to a provider, and reads the refusals."""
+"""Sends the HTTP request of a chat completion to a provider, and reads refusals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger("weir.processor")
 CONNECTIONS = 256
 MAX_ERROR_BYTES = 64 * 1024
 ERROR_BODY_S = 5.0
-# A provider that refuses an unknown field may name the field, or only say that there is one.
+# A provider that refuses an unknown field may name the field, or only report that there is one.
 _NAMES_OPTIONS = re.compile(r"stream_options|include_usage", re.IGNORECASE)
 _NAMES_A_FIELD = re.compile(
     r"(extra|additional|unknown|unrecognized|unexpected|unsupported|invalid) "
@@ -34,7 +34,7 @@ _NAMES_A_FIELD = re.compile(
 
 
 class RefusedRequest(Exception):
-    """The provider answered, but not with success."""
+    """The provider's status is not a success."""
 
     def __init__(self, refusal: ProviderRefusal) -> None:
         super().__init__(refusal.status)
@@ -51,8 +51,8 @@ class Provider:
     def __init__(self, settings: ModelSettings) -> None:
         self.url = f"{settings.url}/chat/completions"
         self._key = settings.key
-        # A read has no timeout of its own: bytes that trickle in would keep it alive. The head as
-        # a whole has a deadline, and who reads the body has another.
+        # A read has no timeout of its own: bytes that trickle in would extend it. The whole head
+        # has a deadline, and the code that reads the body has another.
         self._timeout = urllib3.Timeout(connect=settings.connect_timeout_s, read=None)
         self._head_s = settings.connect_timeout_s + settings.read_timeout_s
         self.proxy = settings.proxy
@@ -60,13 +60,14 @@ class Provider:
         self._without_options: set[str] = set()
 
     def ask(self, request: EngineRequest) -> BaseHTTPResponse:
-        """Return the answer, its body unread.
+        """Send a request, and return the answer with its body unread.
 
-        A model that refuses to be asked for its token counts is asked without, now and later.
+        If a model refuses the option for token counts, the request is repeated without it; later
+        requests do not have it.
 
         Raises:
-            RefusedRequest: the answer is no success.
-            NoAnswer: there is none in time.
+            RefusedRequest: the status is not a success.
+            NoAnswer: no answer came in time.
             HTTPError: the connection failed.
         """
         if request.model not in self._without_options:
@@ -80,14 +81,14 @@ class Provider:
         return response
 
     def drops_options(self, model: str, words: str) -> bool:
-        """Note that a model has refused the options, if an error in its answer says so."""
+        """Note that a model has refused the options, if the error in its answer is about them."""
         if model in self._without_options or not _NAMES_OPTIONS.search(words):
             return False
         self._without_options.add(model)
         return True
 
     def without_key(self, text: str) -> str:
-        """Providers quote the key they refuse: it must reach neither a log nor a client."""
+        """Return text without the key: providers quote a refused key, which nobody may see."""
         return text if self._key is None else text.replace(self._key, "[key]")
 
     def _post(self, body: dict[str, Any]) -> BaseHTTPResponse:
@@ -101,7 +102,7 @@ class Provider:
         raise RefusedRequest(self._refusal(response))
 
     def _send(self, body: bytes, headers: dict[str, str]) -> BaseHTTPResponse:
-        """Send a request again at once where a kept connection was closed under it."""
+        """Send a request; repeat it at once if an idle connection was closed by the provider."""
         while True:
             try:
                 return self._pool.request(
@@ -119,7 +120,7 @@ class Provider:
                     raise
 
     def _refusal(self, response: BaseHTTPResponse) -> ProviderRefusal:
-        """Read a refusal; its status counts even if its body breaks off, or never ends."""
+        """Read a refusal; its status counts even if its body is cut, or never ends."""
         body = bytearray()
 
         def read() -> None:

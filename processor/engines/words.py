@@ -1,4 +1,4 @@
-"""Finds the sentence in an error of a provider, whatever form the error has."""
+"""Finds the error message in an error of a provider, whatever its form."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ _KEYS = (
     "description",
     "text",
 )
-# A name for the error is better than nothing.
+# A name of the error is better than no message.
 _NAMES = ("code", "type", "status")
-# No branch looks past the next tag, so that a page of any form takes linear time.
+# No branch looks beyond the next tag, so that any page takes linear time.
 _UNSEEN = re.compile(r"<(?:script|style)\b[^<]*|<[^<>]*>|<!--[^<]*-->", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PREFIX = re.compile(r"^(data|error):\s*", re.MULTILINE)
 
 
 def in_body(body: str) -> str | None:
-    """Return the sentence in the body of an answer: JSON, an event stream, a page, plain text."""
+    """Return the message in the body of an answer: JSON, an event stream, a page, plain text."""
     plain = _PREFIX.sub("", body[:MOST_READ].strip())
     try:
         return in_value(json.decode(plain.encode(errors="replace")))
@@ -60,7 +60,7 @@ def in_body(body: str) -> str | None:
 
 
 def in_value(value: Any, levels: int = _MOST_LEVELS) -> str | None:
-    """Return the sentence in a decoded error, None if there is none."""
+    """Return the message in a decoded error, None if there is none."""
     if isinstance(value, str):
         return _shortened(value)
     if isinstance(value, list) and levels:
@@ -73,7 +73,7 @@ def in_value(value: Any, levels: int = _MOST_LEVELS) -> str | None:
 def _in_object(value: dict[str, Any], levels: int) -> str | None:
     sentence = next((said for key in _KEYS if (said := in_value(value.get(key), levels))), None)
     fields = value.get("errors")
-    if sentence is None and isinstance(fields, dict):  # by the field that is wrong
+    if sentence is None and isinstance(fields, dict):  # messages by wrong field
         found = {
             name: in_value(said, levels) for name, said in list(fields.items())[:_MOST_SENTENCES]
         }
@@ -82,7 +82,7 @@ def _in_object(value: dict[str, Any], levels: int) -> str | None:
         names = (value.get(key) for key in _NAMES)
         return next((_shortened(name) for name in names if isinstance(name, str) and name), None)
     where = value.get("loc")
-    if isinstance(where, list):  # FastAPI: the field that is wrong
+    if isinstance(where, list):  # FastAPI: the wrong field
         sentence = f"{'.'.join(map(str, where))}: {sentence}"
     behind = value.get("metadata")
     if isinstance(behind, dict) and (raw := behind.get("raw")):  # OpenRouter: the model's own host

@@ -1,4 +1,4 @@
-"""One answer while an engine or an agent makes it, and how the answer ends."""
+"""One answer while an engine or an agent makes it, and its end."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from processor.native.turn import Turn, aborted
 
 
 class Answer:
-    """Runs from the moment it is made; `processor.native.turns` waits for its end.
+    """Runs from its creation on; `processor.native.turns` waits for its end.
 
     Args:
-        turn: takes what is said.
+        turn: takes the output.
 
     Attributes:
         turn: as given.
-        tokens: what the answer has cost so far.
-        cost: the same in US dollars.
-        is_lasting: the answer goes on when the processor is started again.
+        tokens: of the answer so far.
+        cost: of the answer so far, in US dollars.
+        is_lasting: the answer continues after a restart of the processor.
     """
 
     is_lasting = False
@@ -37,7 +37,7 @@ class Answer:
         raise NotImplementedError
 
     def conclude(self) -> None:
-        """Wait until the answer is whole or stopped, and end the turn accordingly."""
+        """Wait until the answer is complete or stopped, and end the turn accordingly."""
         try:
             self._ending.wait()
             self._end_turn()

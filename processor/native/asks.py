@@ -1,8 +1,8 @@
 """Asks that wait for a person: permissions and questions.
 
-An ask is answered once, and is saved until its turn ends: what a person says reaches the agent
-even if the processor is killed. When the turn ends first, the ask is refused, so that no client
-goes on showing it.
+An ask is answered once, and is saved until its turn ends: the answer reaches the agent even if the
+processor is killed. If the turn ends first, the ask is refused, so that no client shows it any
+longer.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Asker(Struct):
     Attributes:
         record: of the session.
         prompt: id of the prompt that the turn answers.
-        turn: what lines call the turn.
+        turn: id of the turn in lines.
         answered: called with each answer, once; must not block.
     """
 
@@ -57,21 +57,21 @@ class _Ask(Struct):
 
 
 class PendingAsks:
-    """All that wait."""
+    """All asks that wait."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, _Ask] = {}
 
     def ask(self, line: Permission | Questions, asker: Asker, call: ToolRef | None) -> str:
-        """Put an ask to everybody who follows the session; return its id.
+        """Publish an ask; return its id.
 
         Args:
-            line: what to ask.
+            line: the ask.
             asker: the turn.
             call: the tool call that asks.
 
         Raises:
-            CommandFailed: too many wait.
+            CommandFailed: too many asks wait.
         """
         if len(self._waiting) >= MOST_WAITING:
             raise CommandFailed("full", f"ask: {MOST_WAITING} asks wait for an answer already")
@@ -101,7 +101,7 @@ class PendingAsks:
         return asked.id
 
     def resume(self, left: LeftAsk, asker: Asker) -> str | None:
-        """Put an ask that the last processor has left; return its id if it still waits."""
+        """Take an ask that the last processor has left; return its id if it still waits."""
         one = _Ask(left.asked, left.name, asker)
         asker.record.publish(left.asked)
         if left.reply is not None:
@@ -111,7 +111,7 @@ class PendingAsks:
         return left.asked.id
 
     def waiting(self, c: AskList) -> Sequence[PermissionAsked | QuestionAsked]:
-        """Return what waits in a directory, or everywhere."""
+        """Return the asks that wait in a directory, or in all."""
         kind = PermissionAsked if c.kind == "permission" else QuestionAsked
         return [
             one.asked
@@ -121,20 +121,20 @@ class PendingAsks:
         ]
 
     def reply(self, c: PermissionReply) -> bool:
-        """Give or refuse leave.
+        """Give or refuse a permission.
 
         Raises:
-            CommandFailed: no such ask waits.
+            CommandFailed: the ask does not wait.
         """
         one = self._taken(c.request, PermissionAsked, c.session)
         self._answered(one, reply=c.body.reply, message=c.body.message or "")
         return True
 
     def answer(self, c: QuestionReply) -> bool:
-        """Answer questions, or refuse to.
+        """Answer questions, or decline to answer.
 
         Raises:
-            CommandFailed: no such ask waits, or there are more or fewer answers than questions.
+            CommandFailed: the ask does not wait, or the number of answers is wrong.
         """
         waiting = self._waiting.get(c.request)
         asked = None if waiting is None else waiting.asked
@@ -154,7 +154,7 @@ class PendingAsks:
         return True
 
     def withdraw(self, request: str) -> None:
-        """Refuse an ask whose turn has ended, if the ask still waits."""
+        """Refuse an ask whose turn has ended, if it still waits."""
         one = self._waiting.pop(request, None)
         if one is not None:
             self._tell(one, Reply(turn=one.asker.turn, ask=one.name, reply="reject"))
@@ -174,7 +174,7 @@ class PendingAsks:
         self._tell(one, reply)
 
     def _tell(self, one: _Ask, reply: Reply) -> None:
-        """Tell readers and the agent what a person has said."""
+        """Publish a person's answer, and send it to the agent."""
         where = {"sessionID": one.asked.sessionID, "requestID": one.asked.id}
         said: Properties
         if isinstance(one.asked, PermissionAsked):

@@ -1,4 +1,4 @@
-"""Bounds on a processor's memory, so that neither many prompts nor large ones can end it."""
+"""Bounds on a processor's memory: neither many prompts nor large ones must exhaust it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Bounds(Struct, frozen=True):
     """The bounds of one processor.
 
     Attributes:
-        turns: how many run at once; the prompts of all others wait.
+        turns: how many run at once; all other prompts wait.
         prompts: how many may wait for their turn, in all sessions together.
-        turn_memory: bytes of the conversations and answers of all turns that run.
-        state_quota: bytes that the store may take; 0 for any.
-        agent_return_s: how long a turn that was left open waits for its agent to come back.
+        turn_memory: bytes of the conversations and answers of all running turns.
+        state_quota: bytes that the store may take; 0: no limit.
+        agent_return_s: how long a turn that was left open waits for its agent's return.
     """
 
     turns: int = 256

@@ -1,4 +1,4 @@
-"""Carries out the upkeep of the store in the background, so that nobody waits for it."""
+"""Runs the upkeep of the store in the background."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ log = logging.getLogger("weir.processor")
 
 _LOOK_S = 1.0
 _SHARE = 3
-"""A slice is followed by a pause of so many times what the slice took."""
+"""After a slice follows a pause of this many times its length."""
 _LEAST_PAUSE_S = 0.005
 
 
 class Chores:
-    """Looks for upkeep every second, and does what there is in slices."""
+    """Looks for upkeep every second, and does it in slices."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

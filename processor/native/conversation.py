@@ -1,4 +1,4 @@
-"""The history of a session as the messages of a chat completion."""
+"""Turns the history of a session into the messages of a chat completion."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Content = str | list[Piece]
 
 
 def chat(history: Iterable[Utterance]) -> list[ChatMessage]:
-    """Return what a model needs to read; the last prompt's system text comes first.
+    """Return the messages for a model; the last prompt's system text comes first.
 
-    Strict providers refuse a message without content, and neighbours of the same role: an answer
-    that never came leaves two prompts side by side. So these are merged.
+    Strict providers refuse a message without content, and consecutive messages of one role. A
+    prompt without an answer leads to two consecutive prompts, so these are merged.
     """
     history = list(history)
     left_out = refused_images(history)
@@ -59,7 +59,7 @@ def _content(parts: list[Said], left_out: Mapping[str, str]) -> Content:
 
 
 def _joined(pieces: list[Piece]) -> Content:
-    """Return text, or a list of parts if there is an image among them."""
+    """Return text, or a list of parts if one of them is an image."""
     if all(piece["type"] == "text" for piece in pieces):
         return "\n\n".join(piece["text"] for piece in pieces)
     return pieces
@@ -80,12 +80,12 @@ def _piece(part: Said, left_out: Mapping[str, str]) -> Piece | None:
 def _file(part: FilePart) -> str:
     name = part.filename or part.mime
     text = _data(part.url) if part.mime.startswith("text/") else None
-    # The model is told of a file it cannot read, or it would deny that there is one.
+    # Without this line, the model would say that there is no file.
     return f"[{name}: attached, but not readable]" if text is None else f"{name}:\n{text}"
 
 
 def _data(url: str) -> str | None:
-    """Return the text in a ``data:`` URL, None if it is none."""
+    """Return the text in a ``data:`` URL, None if it contains no text."""
     head, comma, body = url.partition(",")
     if not head.startswith("data:") or not comma:
         return None

@@ -36,7 +36,7 @@ log = logging.getLogger("weir.processor")
 
 
 class Generated(Answer):
-    """An answer of a model. Its engine may wait for the tokens when the turn has ended."""
+    """An answer of a model. After the turn's end, the engine may still wait for token counts."""
 
     def __init__(
         self, turn: Turn, prompt: UserMessage, engine: Engine, database: Database, room: MemoryRoom
@@ -46,13 +46,13 @@ class Generated(Answer):
         self._engine = engine
         self._database = database
         self._room = room
-        self._held = contextlib.ExitStack()  # room of the conversation, until the answer is whole
+        self._held = contextlib.ExitStack()  # the conversation's memory
         turn.begin()
         self._work = gevent.spawn(self._run)
         self._work.rawlink(lambda _: self._ending.set())
 
     def abort(self) -> None:
-        """Stop at once, wherever the engine is."""
+        """Stop at once, whatever the engine is doing."""
         self._work.kill(block=False)
 
     def _run(self) -> None:
@@ -69,13 +69,13 @@ class Generated(Answer):
             self._failure = Failure("UnknownError", {"message": message})
 
     def _fail(self, message: str, failure: Failure) -> None:
-        """Note why the turn ends badly, unless its answer is whole already."""
+        """Note why the turn failed, unless its answer is already complete."""
         if self._reason is None:
             log.warning("session %s: %s", self._prompt.sessionID, message)
             self._failure = failure
 
     def _read_and_stream(self) -> None:
-        """Read the conversation once there is room for it, and have it answered."""
+        """Read the conversation once there is memory for it, and stream the answer."""
         where = self._prompt.sessionID, self._prompt.id
         size = self._database.call(history.size_upto, *where)
         if size > self._room.size:
@@ -90,7 +90,7 @@ class Generated(Answer):
         with contextlib.closing(self._engine.stream(request)) as stream:
             for chunks in stream:
                 self._say(chunks)
-                # A store that does not keep up holds back the model, not the memory.
+                # If the store does not keep up, the model waits, so that memory does not grow.
                 self.turn.wait_until_published()
                 hold.pass_on_if_over()
 

@@ -1,4 +1,4 @@
-"""The memory that one answer holds while it is made."""
+"""The memory that one answer takes while it is made."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from processor.native.bounds import TURN_MEMORY
 from processor.native.room import MemoryRoom
 
 LITTLE = 1024 * 1024
-"""An answer that is not longer goes on, even where all turns together hold more than they may."""
+"""An answer up to this length continues, even if all turns together exceed their limit."""
 
 
 class Growth:
-    """Counts the text of one answer against the room of all turns."""
+    """Counts the text of one answer against the memory of all turns."""
 
     def __init__(self, room: MemoryRoom) -> None:
         self._room = room
@@ -22,19 +22,19 @@ class Growth:
         """Count text that is about to be appended.
 
         Raises:
-            ModelError: all turns together hold as much as they may.
+            ModelError: all turns together have reached their limit.
         """
         self._length += length
         if not self._room.grow(length) and self._length > LITTLE:
             raise ModelError(_no_room(self._room.size))
 
     def resume(self, length: int) -> None:
-        """Count text that another processor has taken already."""
+        """Count text that another processor has already taken."""
         self._length += length
         self._room.grow(length)
 
     def give_back(self) -> None:
-        """Give back the room of an answer that grows no more."""
+        """Return the memory of an answer that no longer grows."""
         self._room.give_back(self._length)
         self._length = 0
 

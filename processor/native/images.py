@@ -1,7 +1,7 @@
 """Images that a model has refused: sent again, each would make every later prompt fail.
 
-An image is left out if the model that is asked now has refused a request that held the image, and
-has never answered a request that did.
+An image is left out if the present model has refused a request with it, and has never answered a
+request with it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _SHOWN = 200
 
 
 def is_image(part: Said) -> bool:
-    """Tell whether a part is sent to the model as an image."""
+    """Return whether a part is sent to the model as an image."""
     if not isinstance(part, FilePart) or not part.mime.lower().startswith("image/"):
         return False
     return part.url[:6].lower().startswith(("data:", "http:", "https:"))
 
 
 def refused_images(history: Iterable[Utterance]) -> dict[str, str]:
-    """Return the ids of the images to leave out, each with the provider's words."""
+    """Return the ids of the images to leave out, each with the provider's message."""
     history = list(history)
     prompts = [one.message for one in history if isinstance(one.message, UserMessage)]
     asked = prompts[-1].model if prompts else None
@@ -54,7 +54,7 @@ def _is_of(answer: AssistantMessage, asked: ModelRef | None) -> bool:
 
 
 def _refusal(failure: Failure | object) -> str | None:
-    """Return the words of a failure that an image may have brought about, None if none can."""
+    """Return the message of a failure that an image may have caused, None if it cannot."""
     if not isinstance(failure, Failure):
         return None
     data = failure.data

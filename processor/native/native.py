@@ -46,14 +46,14 @@ CLOSE_S = 0.4
 
 
 class Native:
-    """Sessions in a folder, and the model that answers in them.
+    """Sessions in a folder, and the model that answers them.
 
     Args:
-        state: the folder, claimed by the caller.
-        model: which model, None for the demo.
-        bounds: what may be held.
-        home: the user's home, which clients ask for.
-        agent: an agent that answers from outside, whose prompts wait for it; None for none.
+        state: the folder, locked by the caller.
+        model: None for the demo.
+        bounds: on memory and disk.
+        home: the user's home, for clients.
+        agent: an agent outside of weir, whose prompts wait for it; None for none.
         stack: closes the store.
     """
 
@@ -84,7 +84,7 @@ class Native:
             raise DatabaseUnusable(file, error) from error
 
     def begin(self, publisher: Publisher, stack: ExitStack) -> Work:
-        """Publish what the last processor may not have published, and be ready for prompts."""
+        """Publish what the last processor may not have published, and prepare for prompts."""
         database, engine = self._database, self._engine
         ids = self._ids
         drafts = Drafts(lambda pending: database.call(chunks.append, pending))
@@ -146,7 +146,7 @@ def _engine(model: ModelSettings | None) -> Engine:
 
 
 def _ids_after(own: list[str], others: list[str]) -> Ids:
-    """Return what makes ids that sort after all that are stored."""
+    """Return a generator of ids that sort after all stored ids."""
     ids = Ids()
     for made in own:
         ids.follow(made, most_ms=None)

@@ -1,4 +1,4 @@
-"""Which project a directory belongs to: the git work tree around it."""
+"""Finds the project of a directory: the git work tree around it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GLOBAL = "global"
 
 
 class Project(Struct, frozen=True):
-    """A work tree, or everything outside of one (`GLOBAL`)."""
+    """A work tree, or `GLOBAL` for everything outside of work trees."""
 
     id: str
     worktree: str
@@ -25,7 +25,7 @@ class Project(Struct, frozen=True):
 
 @functools.lru_cache(maxsize=1024)
 def project_of(directory: str) -> Project:
-    """Return the project of a directory; the same directory always has the same id."""
+    """Return the project of a directory; a directory always has the same project id."""
     folder = directory
     while not _is_work_tree(folder):
         above = os.path.dirname(folder)
@@ -39,4 +39,4 @@ def _is_work_tree(folder: str) -> bool:
     try:
         return os.path.exists(os.path.join(folder, ".git"))
     except ValueError:
-        return False  # no path can have such a name
+        return False  # no path can have this name

@@ -1,14 +1,14 @@
-"""Saves what happens in one session, and publishes it once it is saved.
+"""Saves the changes of one session, and publishes each once it is saved.
 
-An event cannot be taken back. So the event of an entity leaves only when the entity's write is
-committed, and the deltas of a part when the part is saved. The caller does not wait for that:
-later events queue behind, since the order of a session's events is kept. Nothing queues while the
+An event cannot be taken back. So the event of an entity is published only when the entity's write
+is committed, and the deltas of a part when the part is saved. The caller does not wait for this:
+later events queue behind, since the events of a session keep their order. Nothing queues while the
 store keeps up.
 
-The turn of an engine hands in each write by itself; of its deltas a kill may take back the last.
-The turn of an agent has a `Transaction`: what a line brings is saved with the number of that line,
-and its deltas leave once they are saved. So an agent that sends again what was not acknowledged
-goes on exactly where readers and store are.
+A turn of an engine submits each write on its own; a kill may lose its last deltas. A turn of an
+agent has a `Transaction`: the effects of a line are saved with the number of the line, and its
+deltas are published after that. So an agent that sends unacknowledged lines again continues
+exactly where readers and store are.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class NotSaved(Exception):
 
 
 class Services(Struct):
-    """What every record needs; one for the whole processor."""
+    """The objects that every record needs, one of each for the whole processor."""
 
     database: Database
     drafts: Drafts
@@ -72,18 +72,18 @@ class Services(Struct):
 
 
 class Record:
-    """One session's way to the store and to the bus.
+    """Writes and publishes the changes of one session.
 
     Args:
-        session: as readers know it.
+        session: as published.
         services: of the processor.
 
     Attributes:
         session: as given.
         ids: makes the ids of messages and parts.
-        drafts: the text of parts that grow.
-        transaction: where writes wait until `settle`, or a `commit` of others; None: each is
-            saved by itself.
+        drafts: the text of growing parts.
+        transaction: in which writes wait until `settle`, or a `commit` of other code; None: each
+            write is saved on its own.
     """
 
     def __init__(self, session: Session, services: Services) -> None:
@@ -99,34 +99,34 @@ class Record:
     # Saving.
 
     def gather(self) -> None:
-        """Save what is handed in from now on together."""
+        """Save all later writes together."""
         self._store = self.transaction = Transaction()
         submit = self.transaction.submit
         self.drafts = Drafts(lambda pending: submit(chunks.append, pending))
 
     def submit(self, entity: str, work: Callable[..., Any], *args: Any) -> Write:
-        """Hand in a write of an entity to the store."""
+        """Submit a write of an entity to the store."""
         write: Write = self._store.submit(work, *args)
         self._writes[entity] = write
         return write
 
     def save(self, *entities: Message | Part) -> None:
-        """Hand in messages and parts to the store, in this order."""
+        """Submit messages and parts to the store, in this order."""
         for entity in entities:
             is_message = isinstance(entity, UserMessage | AssistantMessage)
             put: Any = messages.put if is_message else messages.put_part
             self.submit(entity.id, put, entity)
 
     def account(self, tokens: Tokens, cost: float = 0) -> AsyncResult[Session]:
-        """Add what a turn used to the session's sum; the result is the session after that."""
+        """Add the cost of a turn to the session; the result is the session after that."""
         change = partial(_add, tokens=tokens, cost=cost)
         return self.submit(self.session.id, sessions.update, self.session.id, change)
 
     def settle(self) -> None:
-        """Wait until everything handed in is written.
+        """Wait until all submitted writes are done.
 
         Raises:
-            NotSaved: the last write of something failed.
+            NotSaved: the last write of an entity failed.
         """
         writes = list(self._writes.values())
         try:
@@ -145,12 +145,12 @@ class Record:
     # Publishing.
 
     def publish(self, properties: Properties, entity: str | None = None) -> None:
-        """Publish an event, once what was handed in of `entity` is saved."""
+        """Publish an event, once the submitted writes of `entity` are saved."""
         write = None if entity is None else self._writes.get(entity)
         self._put(partial(self._publish, properties), write)
 
     def wait_until_published(self) -> None:
-        """Wait until everything published has left."""
+        """Wait until all published events have been sent."""
         if not self._waiting:
             return
         hold = TimeSlice(TURN_SLICE_S)
@@ -163,12 +163,12 @@ class Record:
             hold.pass_on_if_over()
 
     def _put(self, publish: Callable[[], None], write: Write | None) -> None:
-        """Publish after all that waits, and after `write`; never if that fails."""
+        """Publish after all waiting events, and after `write`; never if `write` fails."""
         if not self._waiting and (write is None or write.successful()):
             publish()
             return
         self._waiting.append((write, publish))
-        # What a transaction holds is a lot at once, and leaves piece by piece after its commit.
+        # The events of a transaction come all at once, and are sent step by step after its commit.
         if self.transaction is None and write is not None and not write.ready():
             write.rawlink(self._let_go)
         self._let_go()
@@ -194,42 +194,42 @@ class Record:
         for delta in deltas:
             publish(Delta(new_id("evt"), *where, delta), directory, project)
 
-    # What happens in a turn.
+    # Changes in a turn.
 
     def message(self, info: Message) -> None:
-        """Save and publish a message, new or changed."""
+        """Save and publish a new or changed message."""
         self.save(info)
         self.publish_message(info)
 
     def part(self, part: Part) -> None:
-        """Save and publish a part, new or changed."""
+        """Save and publish a new or changed part."""
         self.save(part)
         self.publish_part(part)
 
     def deltas(self, part: TextPart | ReasoningPart, deltas: Sequence[str]) -> None:
-        """Append to a part that grows, which a flush of the drafts saves."""
+        """Append to a growing part, which the next flush of the drafts saves."""
         self.drafts.add(part.id, deltas)
         own = self.transaction
         write = self._writes.get(part.id) if own is None else own.saved
         self._put(partial(self._publish_deltas, part, deltas), write)
 
     def close(self, part: TextPart | ReasoningPart) -> str:
-        """Return the whole text of a part that grows no more."""
+        """Return the whole text of a part that no longer grows."""
         return self.drafts.close(part.id)
 
     def publish_message(self, info: Message) -> None:
-        """Publish a message once what was handed in of it is saved."""
+        """Publish a message once its submitted writes are saved."""
         self.publish(MessageUpdated(sessionID=self.session.id, info=info), info.id)
 
     def publish_part(self, part: Part) -> None:
-        """Publish a part once what was handed in of it is saved."""
+        """Publish a part once its submitted writes are saved."""
         updated = PartUpdated(sessionID=self.session.id, part=part, time=now_ms())
         self.publish(updated, part.id)
 
     def publish_stored(self, message: str) -> None:
-        """Publish a message as it is stored: readers may have more of the message than was saved.
+        """Publish a message as it is stored: readers may have more of it than was saved.
 
-        If a message is not stored at all, readers have nothing of the message.
+        If a message is not stored at all, readers have nothing of it.
         """
         with contextlib.suppress(StoreFailed, messages.UnknownMessage):
             stored = self._services.database.call(messages.get, self.session.id, message)
@@ -244,15 +244,16 @@ class Record:
         self.publish(TodoUpdated(sessionID=self.session.id, todos=list(todos)), "todos")
 
     def save_reply(self, ask: str, reply: Reply) -> None:
-        """Save what a person has said, which no line of the agent has brought."""
+        """Save a person's answer, which did not come by a line of the agent."""
         if self.transaction is not None and self.transaction.waits:
-            # The ask may be among them, and its reply is nothing without it.
+            # The ask may still wait in the transaction, and a reply cannot be saved before its
+            # ask.
             self.transaction.submit(open_turns.put_reply, ask, reply)
         else:
             self._services.database.submit(open_turns.put_reply, ask, reply)
 
     def status(self, status: Status) -> None:
-        """Publish what the session does from now on."""
+        """Publish the session's new status."""
         self._services.statuses.set(self.session, status)
         self.publish(SessionStatus(sessionID=self.session.id, status=status))
 
@@ -262,21 +263,21 @@ class Record:
         self.publish(SessionIdle(sessionID=self.session.id))
 
     def error(self, failure: Failure) -> None:
-        """Publish why a turn ends badly."""
+        """Publish why a turn failed."""
         self.publish(SessionError(sessionID=self.session.id, error=failure))
 
-    # What becomes of the session; it is saved already.
+    # Changes of the session, which are already saved.
 
     def publish_new(self) -> None:
-        """Publish that the session is there."""
+        """Publish that the session was created."""
         self.publish(SessionCreated(sessionID=self.session.id, info=self.session))
 
     def publish_session(self, session: Session) -> None:
-        """Publish the session as it is now."""
+        """Publish the session's present value."""
         self.publish(SessionUpdated(sessionID=session.id, info=session))
 
     def publish_removal(self) -> None:
-        """Publish that the session is gone."""
+        """Publish that the session was removed."""
         self.publish(SessionDeleted(sessionID=self.session.id, info=self.session))
 
     def publish_gone(self, gone: Gone) -> None:
@@ -288,7 +289,7 @@ class Record:
             self.publish(PartRemoved(**where, partID=gone.part))
 
     def remember_gone(self) -> None:
-        """Have it known, without telling it now, that the session went in an earlier epoch."""
+        """Note, without publishing it now, that the session was removed in an earlier epoch."""
         session = self.session
         gone = SessionDeleted(sessionID=session.id, info=session)
         event = event_of(gone, self.ids.ascending("evt"))

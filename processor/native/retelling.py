@@ -11,9 +11,9 @@ def retell(news: RecoveredChanges, services: Services) -> None:
     """Publish removed sessions and the present state of others, before all else of this epoch.
 
     Events that were saved right before the end may never have left the last processor's sockets.
-    No subscriber receives these events yet: a subscriber that knew the last epoch finds them
-    missing from the new epoch, and asks for them. Sessions that were removed earlier are for
-    readers that come from an earlier epoch.
+    No subscriber receives these new events at first: a subscriber of the last epoch finds a gap at
+    the begin of the new epoch, and asks for them. Sessions that were removed earlier are only
+    entered into the ledger, for readers from an earlier epoch.
     """
     for session in news.gone:
         Record(session, services).remember_gone()
@@ -23,7 +23,7 @@ def retell(news: RecoveredChanges, services: Services) -> None:
         record = Record(found.session, services)
         record.publish_session(found.session)
         for name in found.messages:
-            # One by one: all of them may be more than the memory holds.
+            # One by one: all of them together may not fit into memory.
             stored = services.database.call(messages.get, found.session.id, name)
             message, parts = messages.decoded(stored)
             record.publish_message(message)

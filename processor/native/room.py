@@ -1,4 +1,4 @@
-"""A bound on the bytes that all turns together hold."""
+"""A limit on the bytes that all turns hold together."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from gevent.event import Event
 
 
 class MemoryRoom:
-    """Bytes that are bounded in sum. Turns that need more than there is left wait in a row.
+    """Bytes with a limit on their sum. Turns that need more than is free wait in order.
 
     Args:
-        size: how many there are.
+        size: the limit.
 
     Attributes:
         size: as given.
-        used: how many are taken.
+        used: how many bytes are taken.
     """
 
     def __init__(self, size: int) -> None:
@@ -27,9 +27,9 @@ class MemoryRoom:
 
     @contextmanager
     def of(self, count: int) -> Iterator[None]:
-        """Take `count` bytes, which must not be more than `size`, until the end of the block.
+        """Take `count` bytes, at most `size`, until the end of the block.
 
-        Waits until there is room, behind all that came earlier.
+        Blocks until the bytes are free, after all earlier callers.
         """
         if self._waiting or self.used + count > self.size:
             self._wait(count)
@@ -41,12 +41,12 @@ class MemoryRoom:
             self.give_back(count)
 
     def grow(self, count: int) -> bool:
-        """Take `count` bytes at once; tell whether they are within the bound."""
+        """Take `count` bytes at once; return whether the sum is within the limit."""
         self.used += count
         return self.used <= self.size
 
     def give_back(self, count: int) -> None:
-        """Return bytes, and let in who waits for them."""
+        """Return bytes, and wake callers that wait for them."""
         self.used -= count
         while self._waiting and self.used + self._waiting[0][0] <= self.size:
             count, entered = self._waiting.popleft()

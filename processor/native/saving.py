@@ -1,4 +1,4 @@
-"""Saves growing text, again and again, however slow the disk is."""
+"""Saves growing text in the background, however slow the disk is."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ log = logging.getLogger("weir.processor")
 
 
 class Saving:
-    """Flushes drafts in the background, one flush at a time."""
+    """Flushes drafts, one flush at a time."""
 
     def __init__(self, drafts: Drafts) -> None:
         self._drafts = drafts
         self._warned = False
 
     def begin(self) -> None:
-        """Begin a flush unless the last one still runs: a slow disk must not stop who calls."""
+        """Begin a flush unless the last one still runs: a slow disk must not block the caller."""
         if not self._drafts.are_pending:
             return
         if (flushing_s := self._drafts.flushing_s) is None:

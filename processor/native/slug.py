@@ -1,4 +1,4 @@
-"""Two-word names for sessions, which a person can say."""
+"""Names of two words for sessions, which a person can pronounce."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ _SECOND = (
 
 
 def new_slug() -> str:
-    """Return two words, as ``calm-river``."""
+    """Return two words, such as ``calm-river``."""
     return f"{secrets.choice(_FIRST)}-{secrets.choice(_SECOND)}"

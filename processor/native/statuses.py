@@ -1,4 +1,4 @@
-"""What each session is doing right now."""
+"""The present status of each session."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class LiveStatuses:
         self._working: dict[str, tuple[str, Status]] = {}
 
     def set(self, session: Session, status: Status) -> None:
-        """Note what a session does from now on."""
+        """Set a session's status."""
         if isinstance(status, Idle):
             self._working.pop(session.id, None)
         else:
             self._working[session.id] = (session.directory, status)
 
     def of(self, directory: str | None) -> dict[str, Status]:
-        """Return the status of each session that is not idle; of every directory if None."""
+        """Return the status of each session that is not idle, in one directory or (None) all."""
         return {
             session: status
             for session, (where, status) in self._working.items()

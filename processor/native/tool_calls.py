@@ -1,8 +1,8 @@
 """The tool calls of one turn: each is a part that goes from pending to running to its end.
 
-What a call says while it runs is a snapshot of its last `SHOWN_LENGTH` characters, as in an
-opencode. Snapshots wait for `show`, so that many small outputs make one event. Beside them the
-store gets all that a call puts out, so that the next processor can go on with the call.
+While a call runs, its part shows the last `SHOWN_LENGTH` characters of its output, as in opencode.
+Snapshots wait for `show`, so that many small outputs make one event. The store gets the whole
+output, so that the next processor can continue the call.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from processor.store.open_turns import append_output
 
 SHOWN_LENGTH = 30_000
 MOST_OUTPUT = 1024 * 1024
-"""Characters that one call may put out: each reader gets the whole output in one event."""
+"""The output of one call in characters: each reader gets the whole output in one event."""
 MOST_CALLS = 1000
 
 _encode = msgspec.json.Encoder().encode
@@ -47,7 +47,7 @@ class _Call(Struct):
     metadata: dict[str, Any] = {}
     start: int = 0  # ms; 0: it does not run yet
     output: list[str] = field(default_factory=list)
-    saved: int = 0  # pieces of the output that were handed in to the store
+    saved: int = 0  # how many pieces of the output were submitted to the store
     length: int = 0
     unshown: bool = True
 
@@ -56,10 +56,10 @@ class ToolCalls:
     """Opens, changes and ends the calls of a turn.
 
     Args:
-        record: where the session's events go.
+        record: of the session.
         identity: makes the ids of a new part.
-        growth: counts what the turn holds.
-        before_opening: ends what must not grow behind a new part.
+        growth: counts the memory of the turn.
+        before_opening: ends the part that grows, before a new part.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class ToolCalls:
         self._ended: set[str] = set()
 
     def change(self, line: Tool) -> None:
-        """Open a call, or change the call; ``completed`` and ``error`` end it.
+        """Open a call, or change an open one; ``completed`` and ``error`` end it.
 
         Raises:
             CommandFailed: the call has ended, or is new and has no name.
@@ -101,7 +101,7 @@ class ToolCalls:
         """Append to the output of a call.
 
         Raises:
-            CommandFailed: the call is not open, or has put out too much.
+            CommandFailed: the call is not open, or its output is too long.
         """
         call = self._open.get(line.call)
         if call is None:
@@ -120,7 +120,7 @@ class ToolCalls:
         return self._part(call, _state(self._open[call]))
 
     def resume(self, part: ToolPart, output: list[str]) -> None:
-        """Go on with a call that another processor has opened, and perhaps ended."""
+        """Continue a call that another processor has opened, and perhaps ended."""
         state = part.state
         if not isinstance(state, ToolPending | ToolRunning):
             self._ended.add(part.callID)
@@ -143,7 +143,7 @@ class ToolCalls:
         self._growth.resume(call.length + len(_encode((call.input, call.metadata))))
 
     def show(self) -> None:
-        """Publish each call that has changed since it was last shown."""
+        """Publish each call that has changed since the last `show`."""
         for name, call in self._open.items():
             if call.unshown:
                 call.unshown = False
@@ -151,7 +151,7 @@ class ToolCalls:
                 self._save_output(call)
 
     def close(self) -> list[ToolPart]:
-        """End all open calls because their turn ends; return their parts."""
+        """End all open calls, since their turn ends; return their parts."""
         self.show()
         why = "the turn ended before the tool call did"
         return [self._end(name, _failed(call, why)) for name, call in list(self._open.items())]
@@ -173,7 +173,7 @@ class ToolCalls:
         self._before_opening()
         self.show()
         call = self._open[line.call] = _Call(self._identity(), line.tool)
-        # Clients show a call from its begin on, even where one line holds both begin and end.
+        # Clients show a call from its begin on, even if one line has both its begin and its end.
         self._record.part(self._part(line.call, ToolPending(line.input or {}, "")))
         return call
 

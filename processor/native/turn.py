@@ -2,17 +2,17 @@
 
 Rules (`begin` comes first, and one of `finish`, `fail`, `abort` last):
 
-1. ``begin``: status busy, then the assistant's message. ``resume`` takes its place in a turn that
-   the last processor has left open.
-2. The first output opens the step. A run of one kind of output is one part: created empty, then
-   deltas, then whole with its end.
+1. ``begin``: status busy, then the assistant's message. For a turn that the last processor has
+   left open, ``resume`` comes instead.
+2. The first output opens the step. Consecutive output of one kind is one part: created empty, then
+   deltas, then the whole part with its end.
 3. ``finish``: the open part ends, the step ends, the message gets its tokens and reason, then its
-   completion; once all of that is saved, status idle. ``recount`` may put in the tokens later.
+   completion; once all this is saved, status idle. ``recount`` may add the tokens later.
 4. A tool call is a part of its own (`processor.native.tool_calls`); when it opens, the open part
    ends.
-5. ``fail`` and ``abort``: the parts as far as they are and the message with its error are saved
-   before anybody can learn of the end. Then: the error, status idle, and only then those parts and
-   that message; idle again.
+5. ``fail`` and ``abort``: the present parts and the message with its error are saved before the
+   end is published. Then come the error, status idle, and only then these parts and this message;
+   then idle again.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ Growing = TextPart | ReasoningPart
 
 
 def aborted() -> Failure:
-    """Return the error of a turn that somebody stopped."""
+    """Return the error of a turn that a person has stopped."""
     return Failure("MessageAbortedError", {"message": "Aborted"})
 
 
@@ -65,14 +65,14 @@ class Turn:
     """The answer to one prompt, while it is made.
 
     Args:
-        record: where the session's events go.
+        record: of the session.
         prompt: the message to answer.
-        path: the folder the turn works in.
-        room: for what the answer holds in memory.
+        path: the folder in which the turn works.
+        room: the memory of all turns.
 
     Attributes:
         record: as given.
-        growth: counts what the turn holds.
+        growth: counts the memory of the turn.
         calls: the tool calls of the turn.
     """
 
@@ -101,12 +101,12 @@ class Turn:
         self._retrying = False
 
     def begin(self) -> None:
-        """Say that the session works, and show the message that will hold the answer."""
+        """Publish status busy, and the message for the answer."""
         self._record.status(Busy())
         self._record.message(self._answer)
 
     def resume(self, left: OpenTurn) -> None:
-        """Go on with the answer of a turn that was left open."""
+        """Continue the answer of a turn that was left open."""
         assert left.answer is not None
         self._record.status(Busy())
         self._answer = left.answer
@@ -124,29 +124,29 @@ class Turn:
         """Append to the answer.
 
         Raises:
-            ModelError: there is no room for so long an answer.
+            ModelError: the answer does not fit into the memory of all turns.
         """
         self._grow(TextPart, deltas)
 
     def reasoning(self, *deltas: str) -> None:
-        """Append to what the model thinks.
+        """Append to the model's reasoning.
 
         Raises:
-            ModelError: there is no room for so long an answer.
+            ModelError: the answer does not fit into the memory of all turns.
         """
         self._grow(ReasoningPart, deltas)
 
     def retry(self, attempt: int, message: str, next_ms: int) -> None:
-        """Say that the model failed, and when it is asked again (ms since the Unix epoch)."""
+        """Publish that the model failed, and when it is called again (ms since the Unix epoch)."""
         self._retrying = True
         self._record.status(Retry(attempt=attempt, message=message, next=next_ms))
 
     def wait_until_published(self) -> None:
-        """Wait until what was said so far is saved where it must be, and published."""
+        """Wait until the output so far is saved, if it must be, and published."""
         self._record.wait_until_published()
 
     def finish(self, reason: str, tokens: Tokens, cost: float = 0) -> None:
-        """End the turn well; returns when it is saved and said. `cost` is in US dollars."""
+        """End the turn as a success, and wait until it is published. `cost` in US dollars."""
         self.growth.give_back()
         self._open_step()
         self._end_part()
@@ -165,7 +165,7 @@ class Turn:
             self._record.publish_session(summed.value)
 
     def recount(self, tokens: Tokens) -> None:
-        """Put in the tokens of a turn that has finished, when the provider sends them late."""
+        """Add the tokens of a turn that has finished, if the provider sends them late."""
         if self._step is None:
             return
         try:
@@ -182,7 +182,7 @@ class Turn:
             self._record.publish_session(session)
 
     def fail(self, failure: Failure) -> None:
-        """End the turn with an error; what was said so far stays."""
+        """End the turn with an error; the output so far stays."""
         self.growth.give_back()
         part = self._whole_part()
         parts: list[Part] = [*self.calls.close(), *([] if part is None else [part])]
@@ -197,7 +197,7 @@ class Turn:
         self._record.idle()
 
     def abort(self) -> None:
-        """End the turn because somebody asked for it."""
+        """End the turn because a person has asked for it."""
         self.fail(aborted())
 
     def _grow(self, kind: type[Growing], deltas: tuple[str, ...]) -> None:
@@ -217,7 +217,7 @@ class Turn:
             self._record.status(Busy())
 
     def _open_call(self) -> None:
-        """Make ready for a tool call: the parts of a message are in the order of their ids."""
+        """Prepare for a tool call: the parts of a message are in the order of their ids."""
         self._go_on()
         self._open_step()
         self._end_part()
@@ -233,7 +233,7 @@ class Turn:
             self._record.part(part)
 
     def _whole_part(self) -> Growing | None:
-        """Return the open part with its text and its end, and have none open."""
+        """Return the open part with its text and its end, and close it."""
         part, self._part = self._part, None
         if part is None:
             return None

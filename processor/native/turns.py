@@ -1,6 +1,6 @@
-"""The turns of all sessions: many at once, but one at a time in a session.
+"""The turns of all sessions: many at once, but only one at a time in a session.
 
-Only ids wait for their turn; the rest of a prompt waits in the store.
+Only ids wait for their turn; the rest of a prompt stays in the store.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Load = Callable[[str, str], tuple[Session, UserMessage]]
 
 
 class Running(Protocol):
-    """A turn that runs from the moment it is made."""
+    """A turn that runs from its creation on."""
 
     is_lasting: bool
 
@@ -43,14 +43,14 @@ class Running(Protocol):
         """Stop the turn; does not block."""
 
     def conclude(self) -> None:
-        """Wait until the turn is done or stopped, and end it accordingly."""
+        """Wait until the turn is complete or stopped, and end it accordingly."""
 
 
 Start = Callable[[Session, UserMessage], Running]
 
 
 class _Lane:
-    """The prompts of one session; each is answered when the one before it is."""
+    """The prompts of one session, which are answered one after another."""
 
     def __init__(self, session: str, turns: Turns) -> None:
         self.over: dict[str, Event] = {}
@@ -87,7 +87,7 @@ class _Lane:
     def _load(self) -> tuple[Session, UserMessage] | None:
         """Return the next prompt, None if it has been aborted or removed meanwhile.
 
-        A prompt that the store cannot give now is not lost: it waits on.
+        If the store cannot return the prompt now, the prompt stays queued.
         """
         while self.waiting:
             prompt = self.waiting[0]
@@ -117,17 +117,17 @@ class _Lane:
 
 
 class Turns:
-    """Queues prompts and stops them.
+    """Queues prompts, and stops turns.
 
     Args:
         load: returns a session and a prompt by their ids.
         start: begins the turn of a prompt.
-        bounds: how many run, and how many wait.
+        bounds: how many turns run, and how many prompts wait.
 
     Attributes:
         load: as given.
         start: as given.
-        free: the turns that may begin.
+        free: how many more turns may begin.
         waiting: how many prompts wait, in all sessions.
     """
 
@@ -143,10 +143,10 @@ class Turns:
 
     @contextlib.contextmanager
     def place(self, session: str) -> Iterator[None]:
-        """Keep a place for a prompt that is about to be queued, until the end of the block.
+        """Reserve a place for a prompt that is about to be queued, until the end of the block.
 
         Raises:
-            CommandFailed: as many wait as may.
+            CommandFailed: too many prompts wait.
         """
         lane = self._lanes.get(session)
         waiting = (0 if lane is None else len(lane.waiting)) + self._coming[session]
@@ -163,7 +163,7 @@ class Turns:
                 del self._coming[session]
 
     def queue(self, session: str, prompt: str) -> None:
-        """Answer `prompt` as soon as the earlier ones of its session are."""
+        """Queue a prompt behind the earlier ones of its session."""
         lane = self._lanes.get(session)
         if lane is None:
             lane = self._lanes[session] = _Lane(session, self)
@@ -173,13 +173,13 @@ class Turns:
             lane.add(prompt)
 
     def wait(self, session: str, prompt: str, timeout_s: float) -> bool:
-        """Wait until the turn of a prompt is over; tell whether it is."""
+        """Wait until the turn of a prompt is over; return whether it is."""
         lane = self._lanes.get(session)
         over = lane.over.get(prompt) if lane is not None else None
         return over is None or bool(over.wait(timeout_s))
 
     def abort(self, sessions: Iterable[str], timeout_s: float) -> None:
-        """Stop what runs and forget what waits; wait until that has been said."""
+        """Stop the turns and drop the waiting prompts of sessions; wait for their last events."""
         lanes = [self._lanes[session] for session in sessions if session in self._lanes]
         over = [event for lane in lanes for event in lane.over.values()]
         for lane in lanes:
@@ -187,7 +187,7 @@ class Turns:
         gevent.wait(over, timeout=timeout_s)
 
     def abort_all(self, timeout_s: float) -> None:
-        """Do so in every session but those whose turn goes on in the next processor."""
+        """Do this in all sessions, except for turns that continue in the next processor."""
         stopped = [session for session, lane in self._lanes.items() if not lane.is_lasting]
         self.abort(stopped, timeout_s)
 
@@ -207,7 +207,7 @@ class Turns:
         return session in self._lanes or self._coming[session] > 0
 
     def is_closed(self, session: str) -> bool:
-        """Tell whether a session takes no prompts because it is being removed."""
+        """Return whether a session accepts no prompts because it is being removed."""
         return session in self._closed
 
     def _serve(self, session: str, lane: _Lane) -> None:

@@ -1,1 +1,1 @@
-"""What a processor remembers: sessions, messages and parts, in one SQLite file."""
+"""The stored state of a processor: sessions, messages and parts, in one SQLite file."""

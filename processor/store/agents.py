@@ -1,7 +1,7 @@
 """The progress of the user's own agents, and todo lists: jobs for `Database`.
 
-An agent's epoch and the number of its last line are saved with what the line brought, so that a
-line which is sent again is recognised, after a restart too.
+An agent's epoch and the number of its last line are saved together with the line's effects. So a
+line that is sent again is recognised, even after a restart.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _decode_todos = msgspec.json.Decoder(list[Todo]).decode
 
 
 def note(db: sqlite3.Connection, name: str, epoch: int, seq: int) -> None:
-    """Save that an agent has come to line `seq` of an epoch; a newer epoch stays."""
+    """Save the number of an agent's last line and its epoch, unless a newer epoch is saved."""
     db.execute(
         "INSERT INTO agent (name, epoch, seq) VALUES (?, ?, ?) "
         "ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq "
@@ -36,7 +36,7 @@ def all_of_them(db: sqlite3.Connection) -> dict[str, tuple[int, int]]:
 
 
 def forget(db: sqlite3.Connection, name: str) -> None:
-    """Forget an agent."""
+    """Remove an agent."""
     db.execute("DELETE FROM agent WHERE name = ?", (name,))
 
 

@@ -1,4 +1,4 @@
-"""Text in flight in the database: rows that are appended while a part grows."""
+"""The text of growing parts in the database: rows that are appended while a part grows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Chunk = tuple[str, int, str]  # part, position from 0, text
 
 
 def append(db: sqlite3.Connection, chunks: Sequence[Chunk]) -> None:
-    """Store chunks, a second time in place of the first; those of unknown parts are left out."""
+    """Store chunks, and replace those that exist; chunks of unknown parts are left out."""
     db.executemany(
         "INSERT OR REPLACE INTO chunk (part, position, text) "
         "SELECT id, ?2, ?3 FROM part WHERE id = ?1",
@@ -20,18 +20,18 @@ def append(db: sqlite3.Connection, chunks: Sequence[Chunk]) -> None:
 
 
 def text_of(db: sqlite3.Connection, part: str) -> str:
-    """Return what is saved of a part that grows."""
+    """Return the saved text of a growing part."""
     return "".join(pieces_of(db, part))
 
 
 def pieces_of(db: sqlite3.Connection, part: str) -> list[str]:
-    """Return what is saved of a part that grows, by its position."""
+    """Return the saved pieces of a growing part, by position."""
     rows = db.execute("SELECT text FROM chunk WHERE part = ? ORDER BY position", (part,))
     return [text for (text,) in rows]
 
 
 def with_text(db: sqlite3.Connection, part: str, json: bytes) -> bytes:
-    """Return the JSON of a part with its text as far as it is."""
+    """Return the JSON of a part with its text so far."""
     text = text_of(db, part)
     if not text:
         return json

@@ -1,4 +1,4 @@
-"""Copies of messages into another session, a slice at a time: jobs for `Database`."""
+"""Copies messages into another session, in slices: jobs for `Database`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from processor.store import edits, messages, sessions
 SLICE_BYTES = 2 * 1024 * 1024
 
 NewId = Callable[[str], str]
-"""Makes the next id of a prefix."""
+"""Makes the next id with a prefix."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Copy(Struct):
-    """How far a copy has come.
+    """The progress of a copy.
 
     Attributes:
         source: the session that is copied.
         target: the session that gets the copies.
-        before: the place of the first message that is not copied; None: all are.
-        after: the place of the last message that was copied.
+        before: the position of the first message that is not copied; None: all are.
+        after: the position of the last message that was copied.
         ids: the new ids of messages by their old ids.
         is_done: nothing is left to copy.
     """
@@ -39,7 +39,7 @@ class Copy(Struct):
 
 
 def begin(db: sqlite3.Connection, source: str, target: str, message: str | None) -> Copy:
-    """Return a copy of what is visible in a session; up to a message if one is given.
+    """Return a copy of the visible messages of a session, up to a message if one is given.
 
     Raises:
         UnknownSession: the session does not exist.
@@ -54,9 +54,9 @@ def begin(db: sqlite3.Connection, source: str, target: str, message: str | None)
 
 
 def go_on(db: sqlite3.Connection, copy: Copy, new_id: NewId) -> Copy:
-    """Copy about `SLICE_BYTES`; return how far the copy has come then.
+    """Copy about `SLICE_BYTES`; return the progress after that.
 
-    Answers that are still open are left out: only their turn knows what is in them.
+    Open answers are left out: only their turns know their content.
 
     Raises:
         UnknownSession: the source has been removed.

@@ -1,7 +1,7 @@
-"""One SQLite connection on a thread of its own, so that a slow disk never stops the loop.
+"""One SQLite connection in a thread of its own, so that a slow disk never blocks the loop.
 
-Jobs run one after another in the order in which they were handed in, each in a transaction. So
-a read sees every write handed in before it, whether anybody waited for that write or not.
+Jobs run one after another in the order of submission, each in a transaction. So a read sees every
+write that was submitted before it, whether any caller has waited for the write or not.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ Work = Callable[[Connection], Any]
 
 SLOW_S = 5.0
 BUSY_S = 2.0
-"""How long some jobs wait in all for another process that holds the database."""
+"""How long jobs wait in total for another process that has locked the database."""
 _RETRY_S = 0.02
 _MOST_JOURNAL_BYTES = 64 * 1024 * 1024
 _OVERDRAFT = 1.25
-"""What turns that run may take beyond the quota, as a share of it; then the file is full."""
-# What is wrong with the disk or the file; the rest is wrong with the job.
+"""The factor by which running turns may exceed the quota; then the file counts as full."""
+# Errors of the disk or the file; all other errors are caused by the job.
 _UNSOUND = (sqlite3.OperationalError, sqlite3.DatabaseError)
 
 
 class WriteOutcome(NamedTuple):
-    """What came of a job."""
+    """The result of a job."""
 
     value: Any
     error: Exception | None
@@ -48,7 +48,7 @@ class WriteOutcome(NamedTuple):
 
 
 class DatabaseUnusable(CannotStart):
-    """The file is no database, or cannot be opened, read or written."""
+    """The file is not a database, or cannot be opened, read or written."""
 
     def __init__(self, file: Path, error: Exception) -> None:
         super().__init__(f"--state: '{file}' cannot be used: {error}")
@@ -58,8 +58,8 @@ class Database:
     """The store's file, opened and migrated.
 
     Args:
-        file: made if it does not exist.
-        quota: bytes that it may hold; 0 for any.
+        file: created if it does not exist.
+        quota: bytes that it may take; 0: no limit.
 
     Raises:
         DatabaseUnusable: it is not a database, or cannot be opened.
@@ -70,7 +70,7 @@ class Database:
         self._thread = ThreadPool(1)
         self._jobs: list[tuple[Work, AsyncResult[Any]]] = []
         self._arrived = Event()
-        self._began: float | None = None  # when the jobs that run now began
+        self._began: float | None = None  # when the running jobs began
         self._failure: sqlite3.Error | None = None
         self._quota = quota
         self._wants_checkpoint = False
@@ -83,7 +83,7 @@ class Database:
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing can be saved, in words; None if nothing is known against it."""
+        """Why nothing can be saved, in words; None if no problem is known."""
         if self._began is not None and (stands_s := time.monotonic() - self._began) > SLOW_S:
             return f"the store has stood still for {stands_s:.0f} s"
         if self._failure is not None:
@@ -91,10 +91,10 @@ class Database:
         return self._over_quota
 
     def check_quota(self) -> None:
-        """See that there is room for more.
+        """Check that the quota is not exceeded.
 
         Raises:
-            CommandFailed: the store holds as much as it may.
+            CommandFailed: it is exceeded.
         """
         if (reason := self._over_quota) is not None:
             raise CommandFailed("no_room", reason, bound=f"--{STATE_QUOTA.name}")
@@ -109,7 +109,7 @@ class Database:
         )
 
     def try_again(self) -> None:
-        """Write something if that failed last time; `trouble` tells what comes of it."""
+        """If the last write failed, write something; `trouble` shows the result."""
         if self._failure is not None and self._began is None:
             self.submit(_write)
 
@@ -119,7 +119,7 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> AsyncResult[T]:
-        """Hand in a job, and return at once with its result to come."""
+        """Submit a job, and return its future result at once."""
         result: AsyncResult[T] = AsyncResult()
         self._jobs.append((lambda connection: work(connection, *args, **kwargs), result))
         self._arrived.set()
@@ -131,10 +131,10 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Hand in a job, and wait for what it returns or raises.
+        """Submit a job, and wait for its result.
 
         Raises:
-            StoreFailed: SQLite could not carry the job out.
+            StoreFailed: SQLite could not execute the job.
         """
         return cast(T, self.submit(work, *args, **kwargs).get())
 
@@ -147,7 +147,7 @@ class Database:
         self.call(_nothing)
 
     def close(self) -> None:
-        """Finish what was handed in, and close the file."""
+        """Finish all submitted jobs, and close the file."""
         self.call(_nothing)
         self._clerk.kill()
         self._thread.apply(self._connection.close)
@@ -181,7 +181,7 @@ class Database:
 
 
 def _open(file: Path, quota: int) -> sqlite3.Connection | CannotStart:
-    """Return the connection, or what is wrong: gevent prints what a thread raises."""
+    """Return the connection, or the error: gevent would print an error that a thread raises."""
     try:
         return _connect(file, quota)
     except sqlite3.Error as error:
@@ -211,7 +211,7 @@ def _one(connection: sqlite3.Connection, pragma: str) -> int:
 
 
 def _used(connection: sqlite3.Connection) -> int:
-    """Return the bytes of all pages that hold something."""
+    """Return the bytes of all pages in use."""
     pages = _one(connection, "page_count") - _one(connection, "freelist_count")
     return pages * _one(connection, "page_size")
 
@@ -219,7 +219,7 @@ def _used(connection: sqlite3.Connection) -> int:
 def _run_all(
     connection: sqlite3.Connection, jobs: list[Work], used: int
 ) -> tuple[list[WriteOutcome], int]:
-    """Carry jobs out; return what came of them, and how many bytes are used then."""
+    """Execute jobs; return their results, and how many bytes are in use after that."""
     outcomes: list[WriteOutcome] = []
     until = time.monotonic() + BUSY_S
     for job in jobs:
@@ -241,7 +241,7 @@ def _run(connection: sqlite3.Connection, job: Work) -> WriteOutcome:
         value = job(connection)
         connection.execute("COMMIT")
     except Exception as error:
-        # The caller that handed the job in gets the error.
+        # The caller that submitted the job gets the error.
         with contextlib.suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         return WriteOutcome(None, error, wrote=False)
@@ -254,10 +254,10 @@ def _checkpoint(connection: sqlite3.Connection) -> None:
 
 
 def _write(connection: sqlite3.Connection) -> None:
-    """Write a row and delete it: if nothing changed, SQLite would not touch the disk."""
+    """Write a row and delete it: without a change, SQLite would not write to the disk."""
     connection.execute("INSERT INTO removal (time, json) VALUES (0, '')")
     connection.execute("DELETE FROM removal WHERE time = 0")
 
 
 def _nothing(connection: sqlite3.Connection) -> None:
-    """Stand at the end of the queue."""
+    """Do nothing; only waits for its turn in the queue."""

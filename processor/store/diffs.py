@@ -1,6 +1,6 @@
-"""What the tools of a session have changed in files: a job for `Database`.
+"""The changes that the tools of a session have made to files: a job for `Database`.
 
-A tool that changes a file says so in ``metadata.filediff`` of its part.
+A tool that changes a file reports the change in ``metadata.filediff`` of its part.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from msgspec import UNSET
 from bus.events.session import FileDiff
 
 MOST_PATCH_BYTES = 1024 * 1024
-"""Of all patches of an answer: past that a file has its counts alone."""
+"""For all patches of an answer; beyond this, a file only has its counts."""
 
 _decode = msgspec.json.Decoder(FileDiff).decode
 
@@ -21,7 +21,7 @@ _decode = msgspec.json.Decoder(FileDiff).decode
 def of_session(db: sqlite3.Connection, session: str, prompt: str | None) -> list[FileDiff]:
     """Return the changes of a session, or of the answers to one prompt, by file.
 
-    The patches of one file follow each other, the oldest first.
+    The patches of one file are joined, the oldest first.
     """
     rows = db.execute(
         "SELECT json_extract(CAST(p.json AS TEXT), '$.state.metadata.filediff') FROM message m "
@@ -36,7 +36,7 @@ def of_session(db: sqlite3.Connection, session: str, prompt: str | None) -> list
             continue
         try:
             change = _decode(json)
-        except msgspec.MsgspecError:  # an agent of one's own may put anything there
+        except msgspec.MsgspecError:  # the user's own agent may put anything there
             continue
         patch = change.patch or ""
         left -= len(patch.encode("utf-8", "surrogatepass"))

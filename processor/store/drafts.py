@@ -1,7 +1,7 @@
-"""The text of parts that grow: held whole here, saved in pieces now and then.
+"""The text of growing parts: whole in memory, and saved in pieces from time to time.
 
-What is saved of a part is always a prefix of its text: a chunk counts as saved once its write
-has succeeded, and only then is the next one written.
+The saved text of a part is always a prefix of its text: a chunk counts as saved once its write has
+succeeded, and only then is the next chunk written.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class _Draft(Struct):
 
 
 class Drafts:
-    """Every part that grows.
+    """All growing parts.
 
     Args:
-        write: stores chunks, all or none; raises if it cannot.
+        write: stores all of the given chunks or none; raises an error if it cannot.
     """
 
     def __init__(self, write: Callable[[list[Chunk]], object]) -> None:
@@ -37,7 +37,7 @@ class Drafts:
 
     @property
     def flushing_s(self) -> float | None:
-        """For how long the flush that runs has taken, None if none runs."""
+        """For how long (s) the running flush has taken, None if none runs."""
         return None if self._began is None else time.monotonic() - self._began
 
     @property
@@ -46,23 +46,23 @@ class Drafts:
         return any(draft.pending for draft in self._drafts.values())
 
     def add(self, part: str, deltas: Sequence[str]) -> None:
-        """Append to the text of a part, which this may be the first of."""
+        """Append to the text of a part, which may be new."""
         draft = self._drafts.get(part)
         if draft is None:
             draft = self._drafts[part] = _Draft()
         draft.pending.extend(deltas)
 
     def resume(self, part: str, saved: Sequence[str]) -> None:
-        """Continue a part of an earlier processor; `saved` holds the pieces of its text."""
+        """Continue a part of an earlier processor; `saved` has the pieces of its text."""
         self._drafts[part] = _Draft(list(saved))
 
     def close(self, part: str) -> str:
-        """Return the whole text of a part that grows no more, and forget it."""
+        """Return the whole text of a part that no longer grows, and drop the part."""
         draft = self._drafts.pop(part, None)
         return "" if draft is None else "".join(draft.saved) + "".join(draft.pending)
 
     def flush(self) -> None:
-        """Write all that is pending, and wait for it."""
+        """Write all text that is not saved, and wait for it."""
         with self._flushing:
             self._began = time.monotonic()
             try:
@@ -92,5 +92,5 @@ class Drafts:
 
 
 def _cut(text: str) -> list[str]:
-    """Cut a text into chunks, so that none is longer than a piece of an answer."""
+    """Divide text into chunks, so that none is longer than a piece of an answer."""
     return [text[at : at + CHUNK_LENGTH] for at in range(0, len(text), CHUNK_LENGTH)]

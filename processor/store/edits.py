@@ -1,8 +1,8 @@
-"""Messages and parts that a person changes, removes or hides: jobs for `Database`.
+"""Changes, removals and hiding of messages and parts by a person: jobs for `Database`.
 
-A session with `revert` set hides the message that `revert` names, or the parts of that message
-from one part on, and all later messages. Clients hide them on the screen, and the next prompt
-removes them from the store.
+If `revert` is set in a session, it hides the message that `revert` names, or the parts of this
+message from one part on, and all later messages. Clients hide them on the screen, and the next
+prompt removes them from the store.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from processor.store.removals import Gone
 
 
 class UnknownPart(UnknownMessage):
-    """There is no such part in the message."""
+    """The message has no such part."""
 
     def __init__(self, part: str) -> None:
         Exception.__init__(self, f"Part not found: {part}")
@@ -39,9 +39,9 @@ class OtherType(Exception):
 
 
 def revert(db: sqlite3.Connection, session: str, message: str, part: str | None) -> Session:
-    """Hide a message, or a part of it, and all that is later; return the session.
+    """Hide a message, or a part of it, and everything later; return the session.
 
-    Where no text and no tool call of the message stays visible, the prompt is hidden as well.
+    If no text and no tool call of the message stays visible, its prompt is hidden too.
 
     Raises:
         UnknownSession: the session does not exist.
@@ -59,7 +59,7 @@ def revert(db: sqlite3.Connection, session: str, message: str, part: str | None)
 
 
 def unrevert(db: sqlite3.Connection, session: str) -> Session:
-    """Show what is hidden; return the session.
+    """Show the hidden messages; return the session.
 
     Raises:
         UnknownSession: the session does not exist.
@@ -71,7 +71,7 @@ def unrevert(db: sqlite3.Connection, session: str) -> Session:
 
 
 def remove_hidden(db: sqlite3.Connection, session: str, now_ms: int) -> list[Gone]:
-    """Remove what a revert has hidden, and have nothing hidden; return what is gone.
+    """Remove the hidden messages, and reset `revert`; return the removed ones.
 
     Raises:
         UnknownSession: the session does not exist.
@@ -94,7 +94,7 @@ def remove_hidden(db: sqlite3.Connection, session: str, now_ms: int) -> list[Gon
 def remove(
     db: sqlite3.Connection, session: str, message: str, part: str | None, now_ms: int
 ) -> list[Gone]:
-    """Remove a message or one of its parts; return what is gone.
+    """Remove a message or one of its parts; return what was removed.
 
     Raises:
         UnknownMessage: the session has no such message, or the message has no such part.
@@ -122,7 +122,7 @@ def replace_part(db: sqlite3.Connection, part: Part) -> None:
 
 
 def visible_before(db: sqlite3.Connection, session: str) -> tuple[int, str] | None:
-    """Return the place of the first message that is hidden as a whole; None if all are visible.
+    """Return the position of the first message that is hidden as a whole; None if all are visible.
 
     Raises:
         UnknownSession: the session does not exist.
@@ -151,7 +151,7 @@ def _check_part(db: sqlite3.Connection, message: str, part: str) -> str:
 
 
 def _is_of_use(db: sqlite3.Connection, message: str, part: str) -> bool:
-    """Tell whether a text or a tool call of a message comes before a part."""
+    """Return whether a text or a tool call of a message comes before a part."""
     found = db.execute(
         "SELECT 1 FROM part WHERE message = ? AND id < ? AND type IN ('text', 'tool') LIMIT 1",
         (message, part),
@@ -160,7 +160,7 @@ def _is_of_use(db: sqlite3.Connection, message: str, part: str) -> bool:
 
 
 def _prompt_of(db: sqlite3.Connection, session: str, message: str) -> str:
-    """Return the last prompt at or before a message; the message itself where there is none."""
+    """Return the last prompt at or before a message; the message itself if there is none."""
     row = db.execute(
         "SELECT id FROM message WHERE session = ? AND role = 'user' AND (created, id) <= "
         "(SELECT created, id FROM message WHERE id = ?) ORDER BY created DESC, id DESC LIMIT 1",

@@ -23,7 +23,7 @@ _MEANING: dict[int, tuple[FailureKind, int | None]] = {
 
 
 class StoreFailed(Exception):
-    """The store could not carry out a job, and nothing of the job is stored."""
+    """A job of the store failed, and stored nothing."""
 
     def __init__(self, error: sqlite3.Error) -> None:
         super().__init__(str(error))
@@ -31,22 +31,22 @@ class StoreFailed(Exception):
 
 
 def translated(error: Exception) -> Exception:
-    """Return what a caller of the store gets for an error of a job."""
+    """Return the error that a caller of the store gets for an error of a job."""
     return StoreFailed(error) if isinstance(error, sqlite3.Error) else error
 
 
 def is_busy(error: Exception) -> bool:
-    """Tell whether another process holds the database."""
+    """Return whether another process has locked the database."""
     return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def refusal(error: StoreFailed) -> CommandFailed:
-    """Return the refusal of a command that the store could not carry out."""
+    """Return the failure of a command for a failure of the store."""
     kind, retry_after_s = _MEANING.get(_code(error.__cause__), ("internal", None))
     message = f"the store failed: {error}"
     return CommandFailed(kind, message, retry_after_s=retry_after_s)
 
 
 def _code(error: BaseException | None) -> int:
-    """Return the primary result code, 0 where the error is not SQLite's own."""
+    """Return SQLite's primary result code, 0 if the error is not SQLite's."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

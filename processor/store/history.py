@@ -17,14 +17,14 @@ _decode_said: msgspec.json.Decoder[Said] = msgspec.json.Decoder(Said)
 
 
 class Utterance(Struct):
-    """A message and what of it is text or file."""
+    """A message, and its parts that are text or files."""
 
     message: Message
     parts: list[Said]
 
 
 def size_upto(db: sqlite3.Connection, session: str, prompt: str) -> int:
-    """Return how many bytes of JSON `upto` has to read at most."""
+    """Return an upper bound for the bytes of JSON that `upto` reads."""
     upto_it = "(created, id) <= (SELECT created, id FROM message WHERE id = :prompt)"
     (size,) = db.execute(
         "SELECT sum(length(m.json) + ifnull((SELECT sum(length(p.json)) FROM part p "
@@ -38,8 +38,8 @@ def size_upto(db: sqlite3.Connection, session: str, prompt: str) -> int:
 def upto(db: sqlite3.Connection, session: str, prompt: str) -> list[Utterance]:
     """Return the messages that a model needs to answer `prompt`, which is the last of them.
 
-    An answer stands after the prompt it belongs to: a prompt that was queued meanwhile is older
-    than the answer, but the model had not got that prompt yet.
+    An answer comes right after its own prompt. A prompt that was queued meanwhile may be older
+    than the answer, but the model had not seen it.
     """
     prompts = db.execute(
         "SELECT id, json FROM message WHERE session = :session AND role = 'user' "

@@ -1,4 +1,4 @@
-"""Messages and parts in the database: jobs for `Database`, each given the connection."""
+"""Messages and parts in the database: jobs for `Database`, each called with the connection."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ _REPLACE = " ON CONFLICT (id) DO UPDATE SET json = excluded.json"
 
 
 class WithParts(Struct):
-    """A message as REST has it."""
+    """A message in the form of REST."""
 
     info: Raw
     parts: list[Raw]
 
 
 class DuplicateId(Exception):
-    """A message or part with that id exists."""
+    """A message or part with this id exists."""
 
 
 class UnknownMessage(Exception):
-    """There is no such message in the session."""
+    """The session has no such message."""
 
     def __init__(self, message: str) -> None:
         super().__init__(f"Message not found: {message}")
 
 
 def put(db: sqlite3.Connection, message: Message) -> None:
-    """Store a message, new or changed.
+    """Insert or replace a message.
 
     Raises:
         UnknownSession: its session does not exist.
@@ -59,7 +59,7 @@ def put(db: sqlite3.Connection, message: Message) -> None:
 
 
 def put_part(db: sqlite3.Connection, part: Part) -> None:
-    """Store a part, new or changed, and forget what was saved of it while it grew.
+    """Insert or replace a part, and delete the chunks that were stored while it grew.
 
     Raises:
         UnknownSession: its session does not exist.
@@ -74,7 +74,7 @@ def add_prompt(db: sqlite3.Connection, message: UserMessage, parts: Sequence[Par
 
     Raises:
         DuplicateId: the message or one of the parts exists.
-        UnknownSession: its session does not.
+        UnknownSession: the session does not exist.
     """
     sessions.get(db, message.sessionID)
     try:
@@ -85,7 +85,7 @@ def add_prompt(db: sqlite3.Connection, message: UserMessage, parts: Sequence[Par
 
 
 def prompt(db: sqlite3.Connection, session: str, message: str) -> tuple[Session, UserMessage]:
-    """Return a prompt and its session as they are now.
+    """Return a prompt and its session in their present state.
 
     Raises:
         UnknownSession: the session has been removed.
@@ -102,7 +102,7 @@ def get(db: sqlite3.Connection, session: str, message: str) -> WithParts:
     """Return one message.
 
     Raises:
-        UnknownMessage: it is not in that session.
+        UnknownMessage: it is not in this session.
     """
     return _with_parts(db, message, info(db, session, message))
 
@@ -125,18 +125,18 @@ def info(db: sqlite3.Connection, session: str, message: str) -> bytes:
 
 
 def parts_of(db: sqlite3.Connection, message: str) -> list[Part]:
-    """Return the parts of a message; those that grow have no text yet."""
+    """Return the parts of a message; growing parts have no text."""
     rows = db.execute("SELECT json FROM part WHERE message = ? ORDER BY id", (message,))
     return [_decode_part.decode(json) for (json,) in rows]
 
 
 def decoded(one: WithParts) -> tuple[Message, list[Part]]:
-    """Return a message and its parts as they are published."""
+    """Return a message and its parts in the form in which they are published."""
     return _decode_message.decode(one.info), [_decode_part.decode(part) for part in one.parts]
 
 
 def answer_to(db: sqlite3.Connection, session: str, message: str) -> str:
-    """Return the id of the answer to a message, or of the message itself where there is none."""
+    """Return the id of the answer to a message; if there is none, the id of the message."""
     row = db.execute(
         "SELECT id FROM message WHERE parent = ? AND session = ?", (message, session)
     ).fetchone()
@@ -144,7 +144,7 @@ def answer_to(db: sqlite3.Connection, session: str, message: str) -> str:
 
 
 def place(db: sqlite3.Connection, message: str) -> tuple[int, str]:
-    """Return what messages of a session are sorted by."""
+    """Return the values by which the messages of a session are sorted."""
     place: tuple[int, str] = db.execute(
         "SELECT created, id FROM message WHERE id = ?", (message,)
     ).fetchone()

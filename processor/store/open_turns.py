@@ -1,7 +1,7 @@
-"""The turns of agents that are open: jobs for `Database`.
+"""The open turns of agents: jobs for `Database`.
 
-A processor that was killed leaves them as they were after the last line that it has acknowledged.
-The next processor goes on with them, once their agent comes back.
+After a kill they have exactly the effects of all acknowledged lines. The next processor continues
+them, once their agent returns.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Asked = PermissionAsked | QuestionAsked
 
 
 class Progress(Struct):
-    """What an agent has said of its turn as a whole.
+    """The values that an agent has set for its turn as a whole.
 
     Attributes:
-        tokens: what the turn has cost so far.
-        cost: the same in US dollars; an int stays an int.
-        deadline_ms: when the turn ends as an error (Unix time); 0: never.
-        allowed_s: how long after its line that was.
+        tokens: of the turn so far.
+        cost: of the turn so far in US dollars; an int stays an int.
+        deadline_ms: when the turn ends with an error (Unix time); 0: never.
+        allowed_s: the time from the deadline's line to the deadline.
     """
 
     tokens: Tokens = field(default_factory=Tokens.none)
@@ -37,7 +37,7 @@ class Progress(Struct):
 
 
 class LeftAsk(Struct):
-    """What a turn has asked a person, by which name, and what the person said."""
+    """An ask of a turn, its id in lines, and the person's answer."""
 
     asked: Asked
     name: str
@@ -45,17 +45,17 @@ class LeftAsk(Struct):
 
 
 class OpenTurn(Struct):
-    """A turn as it was left.
+    """A turn that was left open.
 
     Attributes:
         prompt: id of its prompt.
         session: of the turn.
-        agent: that answers.
-        epoch: of the process that has begun the turn; 0 for a prompt of others.
-        name: what lines call the turn.
-        answer: None where the turn waited for its session.
-        parts: of the answer; what grows has its text in `texts`.
-        texts: pieces of a part that grows, or of what a tool call has put out, by the part.
+        agent: the agent that answers.
+        epoch: of the process that has begun the turn; 0 for a prompt of a client.
+        name: id of the turn in lines.
+        answer: None if the turn waited for its session.
+        parts: of the answer; the text of growing parts is in `texts`.
+        texts: pieces of a growing part's text, or of a tool call's output, by the part's id.
         asks: of the turn.
     """
 
@@ -85,7 +85,7 @@ _decode_reply = msgspec.json.Decoder(Reply).decode
 
 
 def put(db: sqlite3.Connection, prompt: str, agent: str, epoch: int, name: str) -> None:
-    """Note that a turn is open, if that is not noted yet."""
+    """Note that a turn is open, unless this is already noted."""
     db.execute(
         "INSERT OR IGNORE INTO agent_turn (prompt, agent, epoch, name) VALUES (?, ?, ?, ?)",
         (prompt, agent, epoch, name),
@@ -93,17 +93,17 @@ def put(db: sqlite3.Connection, prompt: str, agent: str, epoch: int, name: str) 
 
 
 def put_progress(db: sqlite3.Connection, prompt: str, progress: Progress) -> None:
-    """Save what an agent has said of its turn as a whole."""
+    """Save the values that an agent has set for its turn."""
     db.execute("UPDATE agent_turn SET progress = ? WHERE prompt = ?", (_encode(progress), prompt))
 
 
 def append_output(db: sqlite3.Connection, part: str, position: int, text: str) -> None:
-    """Save what a tool call has put out since."""
+    """Save new output of a tool call."""
     db.execute("INSERT OR REPLACE INTO output VALUES (?, ?, ?)", (part, position, text))
 
 
 def put_ask(db: sqlite3.Connection, prompt: str, name: str, asked: Asked) -> None:
-    """Save an ask that waits for a person; an ask that is already saved stays, with its reply."""
+    """Save an ask that waits for a person; if it is already saved, it keeps its reply."""
     db.execute(
         "INSERT OR IGNORE INTO ask (id, prompt, name, json) VALUES (?, ?, ?, ?)",
         (asked.id, prompt, name, _encode(asked)),
@@ -111,7 +111,7 @@ def put_ask(db: sqlite3.Connection, prompt: str, name: str, asked: Asked) -> Non
 
 
 def put_reply(db: sqlite3.Connection, ask: str, reply: Reply) -> None:
-    """Save what a person has said."""
+    """Save a person's answer."""
     db.execute("UPDATE ask SET reply = ? WHERE id = ?", (_encode(reply), ask))
 
 

@@ -1,12 +1,12 @@
-"""Messages as JSON, a piece at a time: jobs for `Database`, each given the connection.
+"""Messages as JSON, in pieces: jobs for `Database`, each called with the connection.
 
-Theory of operation. A message that fits into a piece is read at one moment. A larger one is cut
-anywhere in the JSON of its info and of its parts, and the next piece goes on at the same byte, so
-that no process has to hold the whole message. That is sound because JSON that is longer than a
-piece does not change, with two exceptions. A text that grows has no text in its row yet; the text
-so far is in chunks. Row and chunks give the same first bytes as the row that replaces them in the
-end. So a growing text is only cut between its chunks, and can be continued in either form. A tool
-call that runs changes at any time, and is never cut; it is not much longer than a piece.
+Theory of operation. A message that fits into a piece is read in one transaction. A larger one is
+cut anywhere in the JSON of its info and its parts, and the next piece continues at the same byte,
+so no process has to hold the whole message. This works because JSON that is longer than a piece
+does not change, with two exceptions. (1) The row of a growing text has no text; the text so far is
+in chunks. Row and chunks together have the same first bytes as the final row. So a growing text is
+only cut between its chunks, and the next piece can continue in either form. (2) A running tool
+call may change at any time, so it is never cut; it is not much longer than a piece.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MESSAGES = (
     "AND (m.created, m.id) <= (?, ?) ORDER BY m.created, m.id"
 )
 _PARTS = (
-    # CASE and not AND, which would have the JSON of every part parsed for every piece of it.
+    # CASE and not AND: with AND, the JSON of every part would be parsed for every piece of it.
     "SELECT id, rowid, EXISTS (SELECT 1 FROM chunk WHERE part = part.id), CASE type WHEN 'tool' "
     "THEN json_extract(CAST(json AS TEXT), '$.state.status') IN ('pending', 'running') "
     "ELSE 0 END FROM part WHERE message = ? AND id >= ? ORDER BY id"
@@ -48,9 +48,9 @@ class Cut(Struct, array_like=True):
     """Where inside of a message the next piece begins.
 
     Attributes:
-        part: the part it begins in; None in the message's info.
-        at: bytes of that JSON which earlier pieces had.
-        chunk: chunks of a growing text which earlier pieces had.
+        part: the part in which it begins; None: in the message's info.
+        at: how many bytes of this JSON earlier pieces have.
+        chunk: how many chunks of a growing text earlier pieces have.
     """
 
     part: str | None = None
@@ -64,8 +64,8 @@ class PieceStart(Struct, array_like=True):
     Attributes:
         first: the message to begin with.
         last: the last message.
-        listed: it is a list, not a message alone.
-        cut: where in `first`; None at its beginning.
+        listed: the answer is a list, not a single message.
+        cut: the position in `first`; None: its beginning.
     """
 
     session: str
@@ -76,7 +76,7 @@ class PieceStart(Struct, array_like=True):
 
 
 class _Piece:
-    """What has been put into a piece so far."""
+    """The content of a piece so far."""
 
     def __init__(self, size: int) -> None:
         self._left = size
@@ -125,7 +125,7 @@ def of_message(
     """Return the first piece of a message, and where the next piece begins.
 
     Raises:
-        UnknownMessage: it is not in that session.
+        UnknownMessage: it is not in this session.
     """
     messages.info(db, session, message)
     row = messages.place(db, message)
@@ -135,10 +135,10 @@ def of_message(
 def onward(
     db: sqlite3.Connection, place: PieceStart, size: int
 ) -> tuple[bytes, PieceStart | None]:
-    """Return the piece that begins at a place, and where the next piece begins.
+    """Return the piece that begins at a place, and the place at which the next one begins.
 
     Raises:
-        UnknownMessage: the message at that place has been removed, or the session has.
+        UnknownMessage: the message at that place, or its session, has been removed.
     """
     messages.info(db, place.session, place.first[1] or place.last[1])
     piece = _Piece(size)
@@ -160,7 +160,7 @@ def _nth_newest(
 
 
 def _fill(db: sqlite3.Connection, place: PieceStart, piece: _Piece) -> PieceStart | None:
-    """Put in what there is room for; return where the next piece begins."""
+    """Add as much as fits into the piece; return where the next piece begins."""
     cut, here = place.cut, None
     rows = db.execute(_MESSAGES, (piece.left, place.session, *place.first, *place.last))
     for message, created, row, size, info in rows:
@@ -183,7 +183,7 @@ def _fill(db: sqlite3.Connection, place: PieceStart, piece: _Piece) -> PieceStar
 
 
 def _further(place: PieceStart, first: Key, cut: Cut | None = None) -> PieceStart:
-    """Return the same place further on."""
+    """Return a copy of `place` with another first message and cut."""
     return PieceStart(place.session, first, place.last, place.listed, cut)
 
 
@@ -198,7 +198,7 @@ def _put_whole(db: sqlite3.Connection, message: str, info: bytes, piece: _Piece)
 def _put_some(
     db: sqlite3.Connection, message: str, row: int, cut: Cut, piece: _Piece
 ) -> Cut | None:
-    """Put in as much of a message as there is room for; return where the rest begins."""
+    """Add as much of a message as fits into the piece; return where the rest begins."""
     if cut.part is None:
         if cut.at == 0:
             piece.put(b'{"info":')
@@ -227,7 +227,7 @@ def _put_some(
 
 
 def _put_bytes(db: sqlite3.Connection, table: str, row: int, cut: Cut, piece: _Piece) -> bool:
-    """Put in JSON of a row from `cut` on, as far as there is room; tell whether that was all."""
+    """Add the JSON of a row from `cut` on, as far as it fits; return whether that was all."""
     with db.blobopen(table, "json", row, readonly=True) as blob:
         blob.seek(min(cut.at, len(blob)))
         data = blob.read(piece.left)
@@ -238,7 +238,7 @@ def _put_bytes(db: sqlite3.Connection, table: str, row: int, cut: Cut, piece: _P
 
 
 def _put_growing(db: sqlite3.Connection, row: int, cut: Cut, piece: _Piece) -> bool:
-    """Do the same with a text that grows; it is cut after its first bytes and after a chunk."""
+    """Do the same with a growing text, which is only cut between its chunks."""
     (json,) = db.execute("SELECT json FROM part WHERE rowid = ?", (row,)).fetchone()
     text_at = json.index(_NO_TEXT) + len(_NO_TEXT) - 1
     if cut.at == 0:

@@ -1,4 +1,4 @@
-"""What a killed processor left: turns to close, and changes that it may not have published."""
+"""The state after a kill: turns to close, and changes that may not have been published."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Changed(Struct):
     """A session that changed shortly before the end.
 
     Attributes:
-        session: what it is.
+        session: its present value.
         messages: ids of the newest, and of those that ended lately, oldest first.
-        runs: a turn in it goes on.
+        runs: a turn in it continues.
     """
 
     session: Session
@@ -39,14 +39,14 @@ class Changed(Struct):
 
 
 class RecoveredChanges(Struct):
-    """What happened shortly before the end, and what had gone by then.
+    """What changed shortly before the processor stopped, and what was removed earlier.
 
     Attributes:
         gone: sessions that were removed earlier, the oldest first.
-        removed: sessions that are gone, children before their parents.
-        changed: those that are still there, the last changed last.
-        turns: those that go on.
-        parts_gone: what was removed of sessions that are still there.
+        removed: sessions that were removed recently, children before their parents.
+        changed: sessions that still exist, the last changed last.
+        turns: the turns that go on.
+        parts_gone: what was removed from sessions that still exist.
     """
 
     gone: list[Session]
@@ -57,12 +57,12 @@ class RecoveredChanges(Struct):
 
 
 def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> RecoveredChanges:
-    """Close every unfinished answer with `failure`, its text as far as it was saved.
+    """Close every unfinished answer of a model with `failure`, and with its saved text.
 
-    Those of agents go on, and are left as they are.
+    The answers of agents are not closed, since their turns continue.
 
     Returns:
-        The sessions of these, and what happened since shortly before the last such change.
+        The sessions of the closed answers, and all changes since shortly before the last one.
     """
     sessions.discard_incomplete(db)
     since_ms = _last_ms(db) - LATELY_MS
@@ -100,7 +100,7 @@ def _changed_since(db: sqlite3.Connection, time_ms: int) -> list[str]:
 
 
 def _ended_since(db: sqlite3.Connection, time_ms: int) -> list[tuple[str, str]]:
-    """Return session and id of messages that had their last word, whatever their session says."""
+    """Return session and id of messages that ended lately, even in unchanged sessions."""
     return db.execute(
         "SELECT session, id FROM message WHERE ended >= ? AND NOT open "
         "AND session NOT IN (SELECT id FROM session WHERE hidden) "
@@ -123,7 +123,7 @@ def _close_all(db: sqlite3.Connection, failure: Failure, now_ms: int) -> list[tu
 
 
 def _changed(db: sqlite3.Connection, session: str, ended: Iterable[str]) -> Changed:
-    # Prompts that wait for their turn are newer than an answer that has ended meanwhile.
+    # The newest messages may be waiting prompts, so messages that have ended are added.
     told = {*messages.newest(db, session, _NEWEST_MESSAGES), *ended}
     created = "SELECT created, id FROM message WHERE id = ?"
     keys = sorted(db.execute(created, (one,)).fetchone() for one in told)
@@ -140,7 +140,7 @@ def _close(db: sqlite3.Connection, answer: AssistantMessage, failure: Failure, n
 
 
 def _end(db: sqlite3.Connection, part: Part, now_ms: int) -> bool:
-    """End a part that still grew; tell whether it did."""
+    """End a growing part; return whether it was growing."""
     if not isinstance(part, TextPart | ReasoningPart):
         return False
     span = Span(now_ms) if part.time is UNSET else part.time

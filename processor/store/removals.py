@@ -1,6 +1,6 @@
-"""What was removed last: nothing else in the store records it.
+"""The latest removals: the store has no other record of what was removed.
 
-A note is written in the transaction of the removal.
+A row is written in the transaction of the removal.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _decode = msgspec.json.Decoder(Session).decode
 
 
 def note(db: sqlite3.Connection, removed: Sequence[Session], now_ms: int) -> None:
-    """Remember what is removed now, in this order."""
+    """Note removed sessions, in this order."""
     db.executemany(
         f"INSERT INTO removal (time, json) VALUES (max(?, {LAST}), ?)",
         [(now_ms, _encode(session)) for session in removed],
@@ -41,13 +41,13 @@ def note(db: sqlite3.Connection, removed: Sequence[Session], now_ms: int) -> Non
 
 
 def since(db: sqlite3.Connection, time_ms: int) -> list[Session]:
-    """Return what was removed at or after a time, in the order in which it was."""
+    """Return the sessions that were removed at or after a time, in order."""
     rows = db.execute("SELECT json FROM removal WHERE time >= ? ORDER BY number", (time_ms,))
     return [_decode(row[0]) for row in rows]
 
 
 def before(db: sqlite3.Connection, time_ms: int) -> list[Session]:
-    """Return what was removed before a time, likewise."""
+    """Return the sessions that were removed before a time, in order."""
     rows = db.execute("SELECT json FROM removal WHERE time < ? ORDER BY number", (time_ms,))
     return [_decode(row[0]) for row in rows]
 

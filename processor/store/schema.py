@@ -1,8 +1,8 @@
-"""The tables, and how an older database becomes a newer one.
+"""The tables, and the migrations from older databases.
 
-``PRAGMA user_version`` counts the migrations that a database has been through. A migration is
-never edited once released: a change is a new one at the end. Entities are kept as the JSON that
-clients get, beside the columns that queries need.
+``PRAGMA user_version`` is the number of migrations that a database has been through. A migration
+is never edited after its release: a change is a new migration at the end. Entities are stored as
+the JSON for clients, beside the columns that queries need.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ _TABLES: Migration = (
         json BLOB NOT NULL
     )""",
     "CREATE INDEX part_message ON part (message, id)",
-    # Text in flight, appended to: rewriting a growing text would cost its square.
+    # The text of growing parts, in rows: rewriting the text at each flush would take quadratic
+    # time.
     """CREATE TABLE chunk (
         part TEXT NOT NULL REFERENCES part ON DELETE CASCADE,
         position INTEGER NOT NULL,
@@ -53,7 +54,7 @@ _TABLES: Migration = (
     ) WITHOUT ROWID""",
 )
 
-# A restart finds the turns to close without reading every message.
+# So that a restart finds the turns to close without reading every message.
 _OPEN_MESSAGES: Migration = (
     "ALTER TABLE message ADD COLUMN open INTEGER NOT NULL DEFAULT 0",
     """UPDATE message SET open = 1
@@ -62,7 +63,7 @@ _OPEN_MESSAGES: Migration = (
     "CREATE INDEX message_open ON message (open) WHERE open",
 )
 
-# A removed entity leaves no row from which a restart could publish the removal.
+# Without this table, a restart could not publish the removal of an entity.
 _REMOVALS: Migration = (
     """CREATE TABLE removal (
         number INTEGER PRIMARY KEY,
@@ -71,7 +72,7 @@ _REMOVALS: Migration = (
     )""",
 )
 
-# When a message had its last word. A turn that ends badly changes nothing of its session.
+# When a message ended. A turn that fails changes nothing of its session.
 _ENDED_MESSAGES: Migration = (
     "ALTER TABLE message ADD COLUMN ended INTEGER NOT NULL DEFAULT 0",
     """UPDATE message SET ended =
@@ -80,14 +81,14 @@ _ENDED_MESSAGES: Migration = (
     "CREATE INDEX message_ended ON message (ended)",
 )
 
-# How far the lines of each agent of one's own are saved, and what agents mean to do.
+# Up to which line each agent's lines are saved, and the todo lists.
 _AGENTS: Migration = (
     "CREATE TABLE agent (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL)",
     """CREATE TABLE todo (
         session TEXT PRIMARY KEY REFERENCES session ON DELETE CASCADE,
         json BLOB NOT NULL
     )""",
-    # What waits for a person. An answer cannot reach a processor that has been killed.
+    # Asks that wait for a person. A processor that was killed cannot receive the answer.
     """CREATE TABLE ask (
         id TEXT PRIMARY KEY,
         session TEXT NOT NULL REFERENCES session ON DELETE CASCADE,
@@ -96,7 +97,7 @@ _AGENTS: Migration = (
     "CREATE INDEX ask_session ON ask (session)",
 )
 
-# The turns of agents that are open: a processor that starts goes on with them.
+# The open turns of agents: a processor that starts continues them.
 _AGENT_TURNS: Migration = (
     """CREATE TABLE agent_turn (
         prompt TEXT PRIMARY KEY REFERENCES message ON DELETE CASCADE,
@@ -105,7 +106,7 @@ _AGENT_TURNS: Migration = (
         name TEXT NOT NULL,
         progress BLOB
     ) WITHOUT ROWID""",
-    # All that tool calls have put out; their parts show the end of it.
+    # The whole output of tool calls; the parts show only its end.
     """CREATE TABLE output (
         part TEXT NOT NULL REFERENCES part ON DELETE CASCADE,
         position INTEGER NOT NULL,
@@ -184,7 +185,7 @@ MIGRATIONS: Sequence[Migration] = (
 
 
 class NewerDatabase(CannotStart):
-    """The database was written by a newer weir, and stays so however often this one starts."""
+    """The database was written by a newer weir; a restart does not help."""
 
     status = 2
 
@@ -196,10 +197,10 @@ class NewerDatabase(CannotStart):
 
 
 def migrate(connection: sqlite3.Connection, file: str, upto: int = len(MIGRATIONS)) -> None:
-    """Bring a database to version `upto`, each migration in a transaction of its own.
+    """Migrate a database to version `upto`, each migration in a transaction of its own.
 
     Raises:
-        NewerDatabase: it is past the last version known here.
+        NewerDatabase: its version is newer than the last one known here.
     """
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):

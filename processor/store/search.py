@@ -1,7 +1,7 @@
 """Finds words in messages: a job for `Database`.
 
-The index (`processor.store.schema`) follows the parts by triggers: a text is found once it is
-complete, and goes with its part.
+Triggers update the index (`processor.store.schema`) with the parts: a text can be found once it is
+complete, and is removed with its part.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def find(
     before: int | None,
     limit: int,
 ) -> FoundPage:
-    """Return the parts that have all `words`, the last stored first.
+    """Return the parts that contain all `words`, the last stored first.
 
     The last word may be the beginning of a word.
 
@@ -42,7 +42,7 @@ def find(
         words: at least one.
         session: only parts of this session; None for all.
         directory: only parts of sessions in this directory; None for all.
-        before: as `FoundPage.next` had it; None for the first page.
+        before: `FoundPage.next` of the previous page; None for the first page.
         limit: how many.
     """
     rows = db.execute(
@@ -62,5 +62,5 @@ def find(
 
 
 def _quoted(word: str) -> str:
-    """Return a word without its meaning in the language of FTS5 queries."""
+    """Return a word in quotes, so that FTS5 does not read it as query syntax."""
     return '"' + word.replace('"', '""') + '"'

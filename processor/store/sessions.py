@@ -1,4 +1,4 @@
-"""Sessions in the database: jobs for `Database`, each given the connection."""
+"""Sessions in the database: jobs for `Database`, each called with the connection."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ MOST_DIRECTORIES = 1000
 SMALL_PARTS, SMALL_BYTES = 1000, 4 * 1024 * 1024
 """What one transaction deletes at most."""
 REMOVED, INCOMPLETE = 1, 2
-"""Why a session is hidden: it is removed, and its rows go; or it is being copied."""
+"""Why a session is hidden: it is being removed, or it is being copied."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Session).decode
 
 
 class UnknownSession(Exception):
-    """There is no such session."""
+    """The session does not exist."""
 
     def __init__(self, session: str) -> None:
         super().__init__(f"Session not found: {session}")
@@ -35,7 +35,7 @@ def source(db: sqlite3.Connection) -> str:
 
 
 def made(db: sqlite3.Connection) -> tuple[list[str], list[str]]:
-    """Return the newest ids: those made here, and those that clients may have made."""
+    """Return the newest ids: those made by weir, and those that clients may have made."""
     own = (
         "SELECT id FROM session ORDER BY rowid DESC LIMIT 1",
         "SELECT id FROM message WHERE role = 'assistant' ORDER BY rowid DESC LIMIT 1",
@@ -50,7 +50,7 @@ def made(db: sqlite3.Connection) -> tuple[list[str], list[str]]:
 
 
 def insert(db: sqlite3.Connection, session: Session, hidden: int = 0) -> None:
-    """Store a new session, which `hidden` keeps from all other jobs.
+    """Insert a session; if `hidden` is not 0, all other jobs ignore it.
 
     Raises:
         UnknownSession: its parent does not exist.
@@ -104,7 +104,7 @@ def get(db: sqlite3.Connection, session: str) -> Session:
 
 
 def update(db: sqlite3.Connection, session: str, change: Callable[[Session], None]) -> Session:
-    """Let `change` edit a session, store it and return it, with nothing between.
+    """Let `change` edit a session, store it and return it, all in one transaction.
 
     Raises:
         UnknownSession: it does not exist.
@@ -119,7 +119,7 @@ def update(db: sqlite3.Connection, session: str, change: Callable[[Session], Non
 
 
 def family(db: sqlite3.Connection, session: str) -> list[Session]:
-    """Return a session and all it is the ancestor of, children before their parents.
+    """Return a session and all its descendants, children before their parents.
 
     Raises:
         UnknownSession: it does not exist.
@@ -139,13 +139,13 @@ def children(db: sqlite3.Connection, session: str) -> list[Session]:
 
 
 def delete(db: sqlite3.Connection, session: str, now_ms: int) -> list[Session]:
-    """Remove a session and all it is the ancestor of; note that in `removals`.
+    """Remove a session and all its descendants, and record them in `removals`.
 
-    The rows of a large session are hidden now, and go in slices (`processor.store.upkeep`): all
-    other jobs would wait for a transaction that deletes gigabytes.
+    The rows of a large session are hidden now, and deleted in slices (`processor.store.upkeep`):
+    all other jobs would wait for a transaction that deletes gigabytes.
 
     Returns:
-        What is gone, children before their parents.
+        The removed sessions, children before their parents.
 
     Raises:
         UnknownSession: it does not exist.
@@ -180,7 +180,7 @@ def listing(
     search: str | None,
     limit: int,
 ) -> list[int]:
-    """Return the rows of sessions, the last changed first; None stands for no condition."""
+    """Return the row numbers of sessions, the last changed first; None means no condition."""
     # Without OR, which would keep SQLite from the index.
     where = "" if directory is None else "directory = :directory AND "
     rows = db.execute(
@@ -237,7 +237,7 @@ def page(
 
 
 def some(db: sqlite3.Connection, rows: Sequence[int], size: int) -> tuple[list[bytes], list[int]]:
-    """Return the JSON of the first of `rows`, about `size` bytes, and the rows that are left.
+    """Return the JSON of the first of `rows`, about `size` bytes, and the other rows.
 
     Sessions that have been removed meanwhile are left out.
     """
@@ -255,9 +255,9 @@ def some(db: sqlite3.Connection, rows: Sequence[int], size: int) -> tuple[list[b
 
 
 def directories(db: sqlite3.Connection) -> list[tuple[str, int]]:
-    """Return directories that have sessions, and when one there last changed (ms).
+    """Return the directories of sessions, and when a session there last changed (ms).
 
-    Of very many, the `MOST_DIRECTORIES` where something changed last.
+    At most `MOST_DIRECTORIES` are returned, the last changed first.
     """
     return db.execute(
         "SELECT directory, max(updated) AS last FROM session WHERE NOT hidden "

@@ -20,17 +20,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _Jobs = list[tuple[Work, "AsyncResult[Any]"]]
-# The session of these writes has been removed, which is no reason to fail the writes of others.
+# The session of these writes has been removed: no reason to fail the other writes.
 _GONE = (sqlite3.IntegrityError, UnknownSession)
 
 
 class Transaction:
-    """Writes that wait until `commit` carries all of them out.
+    """Writes that wait for a `commit`.
 
     Attributes:
-        saved: set once what waits now is saved.
-        lock: held by a commit until it has succeeded, or has put back what it took: so a second
-            commit carries out all that the first could not, in order.
+        saved: set once all writes that wait now are saved.
+        lock: held by a commit until it has succeeded, or has put its writes back: so a second
+            commit executes all that the first could not, in order.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Transaction:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> AsyncResult[T]:
-        """Hand in a write, and return at once with its result to come."""
+        """Add a write, and return its future result at once."""
         result: AsyncResult[T] = AsyncResult()
         self._jobs.append((lambda connection: work(connection, *args, **kwargs), result))
         return result
@@ -55,17 +55,17 @@ class Transaction:
         return bool(self._jobs)
 
     def take(self) -> _Jobs:
-        """Return what waits, and wait for more."""
+        """Remove and return the waiting writes."""
         jobs, self._jobs = [*self._jobs, (_nothing, self.saved)], []
         self.saved = AsyncResult()
         return jobs
 
     def put_back(self, jobs: _Jobs) -> None:
-        """Have writes wait again that could not be carried out."""
+        """Add writes again that could not be executed."""
         self._jobs[:0] = jobs
 
     def give_up(self, error: Exception) -> None:
-        """Have all that waits fail."""
+        """Let all waiting writes fail."""
         for _, result in self.take():
             result.set_exception(error)
 
@@ -75,13 +75,13 @@ def commit(
     transactions: Sequence[Transaction],
     beside: Callable[[sqlite3.Connection], None] | None = None,
 ) -> None:
-    """Carry out all that waits in transactions, and `beside`; wait until it is saved.
+    """Execute the waiting writes of transactions, and `beside`; wait until they are saved.
 
     Raises:
-        StoreFailed: nothing is saved; all of it waits on.
+        StoreFailed: nothing is saved, and the writes wait again.
     """
     with ExitStack() as locks:
-        # In one order, so that no two commits wait for each other.
+        # In a fixed order, so that no two commits wait for each other.
         for one in sorted(transactions, key=id):
             locks.enter_context(one.lock)
         lots = [one.take() for one in transactions]
@@ -93,7 +93,7 @@ def commit(
                 one.put_back(jobs)
             raise
         except BaseException:
-            # Whether the writes were carried out is unknown: they must not be repeated.
+            # Whether the writes were executed is unknown, so they must not be repeated.
             for _, result in chain.from_iterable(lots):
                 result.set_exception(StoreFailed(sqlite3.Error("the commit was broken off")))
             raise
@@ -125,4 +125,4 @@ def _carry_out(
 
 
 def _nothing(connection: sqlite3.Connection) -> None:
-    """Stand for all writes before it."""
+    """Do nothing; marks the place of writes in the queue."""

@@ -1,11 +1,11 @@
-"""Work that nobody waits for, a slice at a time: jobs for `Database`.
+"""Background work on the database in short slices: jobs for `Database`.
 
-1. Rows of removed sessions go (`purge`).
-2. Parts that an older weir has stored become searchable (`index`).
-3. The index of the search lets go of words that are gone (`begin_merge`, then `merge`).
-4. Pages that hold nothing go back to the disk (`shrink`).
+1. Delete the rows of removed sessions (`purge`).
+2. Make parts that an older weir has stored searchable (`index`).
+3. Remove deleted words from the index of the search (`begin_merge`, then `merge`).
+4. Give empty pages back to the file system (`shrink`).
 
-Each job takes some milliseconds, and returns whether there is more to do.
+Each job takes some milliseconds, and returns whether more work is left.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _merge(db: sqlite3.Connection, pages: int) -> bool:
 
 
 def shrink(db: sqlite3.Connection) -> bool:
-    """Give some pages that hold nothing back to the disk."""
+    """Return some empty pages to the disk."""
     (free,) = db.execute("PRAGMA freelist_count").fetchone()
     if free < _LEAST_FREE_PAGES:
         return False

@@ -1,1 +1,1 @@
-"""What a model can call: files, commands, the web, and the servers of MCP."""
+"""Tools that a model can call: files, commands, the web, and MCP servers."""

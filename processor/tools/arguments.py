@@ -1,4 +1,4 @@
-"""The arguments of a tool: a msgspec struct, its JSON schema, and errors that a model can use."""
+"""The arguments of a tool: a msgspec struct, its JSON schema, and errors that help a model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def decoded(arguments: Any, kind: type[T], tool: str) -> T:
-    """Return the arguments of a call as a struct.
+    """Decode the arguments of a call as a struct.
 
     Models write numbers as text and leave out empty objects, so both are accepted.
 
@@ -31,7 +31,7 @@ def decoded(arguments: Any, kind: type[T], tool: str) -> T:
 
 
 def schema(kind: type) -> dict[str, Any]:
-    """Return the JSON schema of a struct, with the struct itself at the top as providers want."""
+    """Return the JSON schema of a struct; providers require the struct itself at the top."""
     (top,), shared = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     name = top["$ref"].rpartition("/")[2]
     own = dict(shared.pop(name))

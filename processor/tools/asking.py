@@ -30,13 +30,13 @@ _TASK = """Gives a task to another agent in a session of its own, and returns th
 
 
 class TodoArguments(Struct, forbid_unknown_fields=True):
-    """What the model may say to `todowrite`."""
+    """The arguments from the model for `todowrite`."""
 
     todos: Annotated[list[TodoInput], Meta(description="The whole list", max_length=MOST_TODOS)]
 
 
 class OptionInput(Struct):
-    """One answer that is offered."""
+    """One possible answer."""
 
     label: str
     description: str = ""
@@ -53,7 +53,7 @@ class QuestionInput(Struct):
 
 
 class QuestionArguments(Struct, forbid_unknown_fields=True):
-    """What the model may say to `question`."""
+    """The arguments from the model for `question`."""
 
     questions: Annotated[
         list[QuestionInput],
@@ -62,7 +62,7 @@ class QuestionArguments(Struct, forbid_unknown_fields=True):
 
 
 class TaskArguments(Struct, forbid_unknown_fields=True):
-    """What the model may say to `task`."""
+    """The arguments from the model for `task`."""
 
     description: Annotated[str, Meta(description="The task in 3 to 5 words")]
     prompt: Annotated[str, Meta(description="What the agent is to do")]

@@ -1,4 +1,4 @@
-"""The tool `bash`: runs a command of the shell in a process of its own."""
+"""The tool `bash`: runs a shell command in a process of its own."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _DESCRIPTION = f"""Runs a command with bash, and returns what it prints to stdou
 
 
 class BashArguments(Struct, forbid_unknown_fields=True):
-    """What the model may say."""
+    """The arguments from the model."""
 
     command: Annotated[str, Meta(description="The command to run")]
     timeout: Annotated[
@@ -69,7 +69,6 @@ class Bash:
         self._spool = spool
 
     def tool(self) -> Tool:
-        """Return the tool."""
         return Tool("bash", _DESCRIPTION, schema(BashArguments), self.run)
 
     def run(self, arguments: object, call: Call) -> Outcome:
@@ -114,12 +113,12 @@ class Bash:
 
 
 def bash_need(command: str, parsed: Parsed) -> Need:
-    """Return what a command line must be allowed to do."""
+    """Return the permission that a command line needs."""
     patterns = dict[str, None]()
     always = dict[str, None]()
     for simple in parsed.commands:
         if simple.words[0] == "cd":
-            continue  # leads nowhere by itself, and where it leads is asked for
+            continue  # `cd` alone does nothing; the target folder needs its own permission
         patterns[simple.text] = None
         pattern = shell_words.always(simple.words)
         if pattern is not None:
@@ -188,7 +187,7 @@ def _where(end: CommandEnd, file: SpoolFile) -> str:
 
 
 def _notes(wanted: BashArguments, end: CommandEnd) -> list[str]:
-    """Return what the model must know beside the output."""
+    """Return remarks for the model about the command's end."""
     notes = []
     if end.end == "timeout":
         notes.append(

@@ -22,7 +22,7 @@ from processor.tools.tool import Aborted, Call, Outcome, Run, Tool
 from processor.tools.webfetch import Webfetch
 
 _OWN_BOUNDS = frozenset(["bash", "read"])
-"""These cut their output themselves."""
+"""These tools cut their output themselves."""
 
 
 def builtin_tools(settings: ToolSettings, spool: Spool, threads: Threads) -> dict[str, Tool]:
@@ -31,7 +31,7 @@ def builtin_tools(settings: ToolSettings, spool: Spool, threads: Threads) -> dic
     Args:
         settings: of the tools.
         spool: keeps long output.
-        threads: where files are worked on.
+        threads: run the work on files.
     """
     programs, places = Programs(settings), Places(threads)
     tools = [
@@ -46,7 +46,7 @@ def builtin_tools(settings: ToolSettings, spool: Spool, threads: Threads) -> dic
 
 
 def bounded(tool: Tool, spool: Spool) -> Tool:
-    """Return a tool that ends when its call is aborted, and whose output fits a part."""
+    """Return a tool that ends when its call is aborted, and whose output fits into a part."""
 
     def run(arguments: Any, call: Call) -> Outcome:
         outcome = _until_aborted(tool.run, arguments, call)
@@ -75,7 +75,7 @@ def _until_aborted(run: Run, arguments: Any, call: Call) -> Outcome:
 def _caught(
     run: Callable[[Any, Call], Outcome], arguments: Any, call: Call
 ) -> Outcome | Exception:
-    # gevent prints what a greenlet raises, so that is handed over as a value.
+    # gevent would print an exception that a greenlet raises, so it is returned as a value.
     try:
         return run(arguments, call)
     except Exception as error:

@@ -1,7 +1,7 @@
 """Runs the programs of tools: commands of `bash`, and searches, each in a process of its own.
 
 Both programs read a request from stdin (a line of JSON), end when stdin ends, and write lines of
-JSON. So a tool that is ended, also by a kill of the processor, leaves no process behind.
+JSON. So a tool leaves no process behind when it ends, even if the processor is killed.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from processor.tools.settings import ToolSettings
 from processor.tools.tool import ToolFailed
 
 STOP_S = 5.0
-"""How long a program may take to end, before it is killed with all that it has started."""
+"""How long a program may take to end, before it and all its processes are killed."""
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _MARK = "WEIR_TOOL_PROCESS"
 
 
 class CommandEnd(Struct):
-    """What became of a command.
+    """The end of a command.
 
     Attributes:
-        end: why: ``exit``, ``timeout`` or ``abort``.
+        end: the cause: ``exit``, ``timeout`` or ``abort``.
         exit: its status; None if it was ended by a signal.
-        signal: number of that signal.
+        signal: number of this signal.
         left: processes that it had left running, and that were ended.
         stuck: processes that could not be ended.
-        head: all of its output; of output past `clip.MOST_BYTES`, the beginning.
+        head: all of its output; if that is longer than `clip.MOST_BYTES`, the beginning.
         tail: the end of such output.
-        shown: the last running snapshot.
-        total: bytes that it has printed.
-        kept: bytes of these that are in the spool file.
-        error: why not all of them are.
+        shown: the last snapshot while it was running.
+        total: bytes of all output.
+        kept: how many of these bytes are in the spool file.
+        error: why some of them are missing.
     """
 
     end: str
@@ -60,7 +60,7 @@ class CommandEnd(Struct):
 
 
 class Programs:
-    """Runs a bounded number of programs at once; further ones wait."""
+    """Runs a bounded number of programs at once; others wait."""
 
     def __init__(self, settings: ToolSettings) -> None:
         self._environment = settings.environment
@@ -71,8 +71,8 @@ class Programs:
         """Run a command to its end.
 
         Args:
-            request: as `processor.tools.runner` takes it, without ``environment``.
-            show: called with each running snapshot.
+            request: for `processor.tools.runner`, without ``environment``.
+            show: called with each snapshot.
 
         Raises:
             ToolFailed: the command cannot be started, or its runner was killed.
@@ -116,7 +116,8 @@ class Programs:
 
     def _start(self, program: str, request: Mapping[str, Any]) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            # Neither the folder nor the environment of a session has a say in what it imports.
+            # With -I and -S, neither the folder nor the environment of a session affects its
+            # imports.
             [sys.executable, "-I", "-S", os.path.join(_FOLDER, program)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -144,7 +145,7 @@ def _ended(process: subprocess.Popen[bytes]) -> int:
     with contextlib.suppress(OSError):
         process.stdin.close()
     try:
-        # What it still writes must not keep it from ending.
+        # Read the rest of its output: it cannot end while its pipe is full.
         gevent.with_timeout(STOP_S, _drain, process, timeout_value=None)
     finally:
         process.kill()

@@ -1,4 +1,4 @@
-"""The content of files that tools change: read whole, and written so that no half of it is seen.
+"""The content of files that tools change: read as a whole, and replaced in one step.
 
 These functions block: call them in a thread.
 """
@@ -20,8 +20,8 @@ from processor.tools.tool import ToolFailed
 
 MOST_BYTES = 8 * 1024 * 1024
 _BOM = "\ufeff"
-# A folder that may not be written to, a file that is mounted by itself, …: the file may still be
-# written in its place.
+# Possible reasons: the folder is not writable, the file is a mount point. Then the file may still
+# be writable in place.
 _NO_EXCHANGE = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EXDEV, errno.EROFS, errno.ENOTSUP)
 
 
@@ -46,7 +46,7 @@ class FileLocks:
 
 
 def content(place: Place) -> bytes | None:
-    """Return the content of a text file; None if there is no file.
+    """Return the content of a text file; None if the file does not exist.
 
     Raises:
         ToolFailed: it is a folder, a device, a binary file, or too long.
@@ -70,32 +70,32 @@ def content(place: Place) -> bytes | None:
 def as_text(data: bytes) -> tuple[str, str]:
     """Return the byte order mark of a file, if it has one, and its text.
 
-    Bytes that are not UTF-8 stand in the text as lone surrogates, and come back by `as_bytes`.
+    Bytes that are not UTF-8 become lone surrogates in the text; `as_bytes` turns them back.
     """
     text = data.decode(errors="surrogateescape")
     return (_BOM, text[1:]) if text.startswith(_BOM) else ("", text)
 
 
 def as_bytes(text: str) -> bytes:
-    """Return a text as it is written to a file."""
+    """Return the bytes of a text for writing to a file."""
     return text.encode(errors="surrogateescape")
 
 
 def printable(text: str) -> str:
-    """Return a text as JSON can hold it."""
+    """Return a text that JSON can contain."""
     return text.encode(errors="replace").decode()
 
 
 def write(real: str, expected: bytes | None, data: bytes) -> None:
-    """Write a file, and make the folders that are missing.
+    """Write a file, and create missing folders.
 
     Args:
         real: the path of the file.
-        expected: its content by now; None if there is no file.
+        expected: its present content; None if it does not exist.
         data: its new content.
 
     Raises:
-        ToolFailed: the file has changed since.
+        ToolFailed: the file's content is not `expected`.
         OSError: it cannot be written.
     """
     with folder_of(real, make=True) as (folder, name):
@@ -104,7 +104,8 @@ def write(real: str, expected: bytes | None, data: bytes) -> None:
             raise ToolFailed(
                 f"filePath: {real} has changed while the permission was asked for; read it again"
             )
-        # A second name of the file would keep the old content, and another owner would lose it.
+        # With a new file in its place, a hard link would keep the old content, and another owner
+        # would lose the file.
         if found is None or (found.st_nlink == 1 and found.st_uid == os.geteuid()):
             try:
                 _exchange(folder, name, data, found)
@@ -136,7 +137,7 @@ def _found(folder: int, name: str, real: str) -> os.stat_result | None:
 
 
 def _exchange(folder: int, name: str, data: bytes, found: os.stat_result | None) -> None:
-    """Write a new file, and give it the name: a kill in between leaves the old content."""
+    """Write a new file and rename it: after a kill in between, the file has its old content."""
     fresh = f".weir-{secrets.token_hex(8)}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     number = os.open(fresh, flags, 0o666, dir_fd=folder)

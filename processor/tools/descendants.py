@@ -1,7 +1,7 @@
-"""Finds and ends all processes that a process has started. It imports the standard library alone.
+"""Finds and ends all processes that a process has started. Only imports the standard library.
 
-On Linux a process that is a subreaper becomes the parent of its orphans. So whatever its children
-do (double fork, a session of their own), they stay below it in the tree of processes.
+On Linux a process that is a subreaper becomes the parent of its orphans. So its descendants stay
+below it in the tree of processes, even after a double fork or in a session of their own.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def adopt_orphans() -> None:
 
 
 def descendants(root: int) -> list[int]:
-    """Return the processes below `root` that have not ended; none where there is no /proc."""
+    """Return the processes below `root` that have not ended; none if there is no /proc."""
     children: dict[int, list[int]] = {}
     for name in _numbers():
         with contextlib.suppress(OSError, ValueError, IndexError):
-            # The name of a program stands in brackets, and may hold blanks and brackets.
+            # The name of a program is in brackets, and may contain blanks and brackets.
             state, parent = _read(f"{_PROC}/{name}/stat").rpartition(b")")[2].split()[:2]
             if state not in (b"Z", b"X"):
                 children.setdefault(int(parent), []).append(int(name))
@@ -40,7 +40,7 @@ def descendants(root: int) -> list[int]:
 
 
 def marked(marker: str) -> list[int]:
-    """Return the processes with a variable in their environment, as it was at their start."""
+    """Return the processes that had a variable in their environment at their start."""
     found = []
     for name in _numbers():
         with contextlib.suppress(OSError):
@@ -50,7 +50,7 @@ def marked(marker: str) -> list[int]:
 
 
 def send(number: signal.Signals, processes: list[int]) -> None:
-    """Send a signal to processes; those that have ended, or belong to others, are left out."""
+    """Send a signal to processes, except those that have ended or belong to other users."""
     for process in processes:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(process, number)

@@ -32,7 +32,7 @@ _PATH = Meta(description="The absolute path of the file")
 
 
 class EditArguments(Struct, forbid_unknown_fields=True):
-    """What the model may say to `edit`."""
+    """The arguments from the model for `edit`."""
 
     filePath: Annotated[str, _PATH]
     oldString: Annotated[str, Meta(description="The text to replace")]
@@ -43,7 +43,7 @@ class EditArguments(Struct, forbid_unknown_fields=True):
 
 
 class WriteArguments(Struct, forbid_unknown_fields=True):
-    """What the model may say to `write`."""
+    """The arguments from the model for `write`."""
 
     filePath: Annotated[str, _PATH]
     content: Annotated[str, Meta(description="The whole content of the file")]
@@ -53,7 +53,7 @@ _After = Callable[[bytes | None], bytes]
 
 
 class _Change(Struct):
-    """What a file had, what it is to have, and how they differ."""
+    """The old and the new content of a file, and the difference."""
 
     before: bytes | None
     after: bytes
@@ -64,7 +64,7 @@ class Editing:
     """Changes files.
 
     Args:
-        threads: where files are read and written.
+        threads: run the reads and writes.
         places: resolves paths.
     """
 
@@ -116,7 +116,7 @@ class Editing:
         return Outcome("Wrote file successfully.", place.name, metadata)
 
     def _changed(self, place: Place, call: Call, after: _After) -> _Change:
-        """Change a file, once the change is allowed; a file is changed by one call at a time."""
+        """Change a file, once the change is allowed; only one call at a time changes a file."""
         with self._locks.held(place.real):
             try:
                 change = self._threads.run(_planned, place, after)
@@ -129,7 +129,7 @@ class Editing:
 
 
 def _planned(place: Place, after: _After) -> _Change:
-    # Another call may have made the file while this call waited for the lock.
+    # Another call may have created the file while this call waited for the lock.
     before = content(replace(place, exists=os.path.lexists(place.real)))
     new = after(before)
     old_text, new_text = (

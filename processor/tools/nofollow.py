@@ -1,9 +1,9 @@
-"""Opens a path in which no component is a symbolic link: what was checked is what is opened.
+"""Opens a path without following symbolic links: the opened path is the one that was checked.
 
-A path is checked once its links are resolved. A link that is put in its place afterwards fails
-here, since each folder of the path is opened by its name in the folder before it.
+A path is checked after its links are resolved. If a link is put into the path afterwards, opening
+fails here, since each folder of the path is opened by its name in the previous folder.
 
-It imports the standard library alone: programs that run without weir's packages use it too.
+It only imports the standard library, since programs without weir's packages use it too.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ import os
 import stat
 from collections.abc import Iterator
 
-# Linux opens a folder for its name alone, so a folder that may not be listed can be passed.
+# On Linux a folder can be opened with O_PATH even if it may not be listed.
 _SEARCH = getattr(os, "O_PATH", os.O_RDONLY)
 _FOLDER = _SEARCH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class NotARegularFile(OSError):
-    """A device, a pipe, a socket or a folder stands where a file is wanted."""
+    """The path is a device, a pipe, a socket or a folder."""
 
 
 def open_folder(real: str, make: bool = False) -> int:
-    """Return a descriptor of a folder, through which its files can be named.
+    """Return a descriptor of a folder, by which its files can be opened.
 
     Args:
         real: an absolute path without links, ``.`` and ``..``.
-        make: whether folders that are missing are made.
+        make: create missing folders.
 
     Raises:
         OSError: a component is missing, is a link, or is not a folder.
@@ -47,7 +47,7 @@ def open_folder(real: str, make: bool = False) -> int:
 
 @contextlib.contextmanager
 def folder_of(real: str, make: bool = False) -> Iterator[tuple[int, str]]:
-    """Yield a descriptor of the folder in which `real` lies, and the last component of `real`."""
+    """Yield a descriptor of the folder that contains `real`, and the last component of `real`."""
     parent, _, name = real.rstrip("/").rpartition("/")
     folder = open_folder(parent, make)
     try:
@@ -57,9 +57,9 @@ def folder_of(real: str, make: bool = False) -> Iterator[tuple[int, str]]:
 
 
 def open_file(real: str) -> int:
-    """Return a descriptor of a regular file, to read from.
+    """Return a descriptor for reading a regular file.
 
-    A device is not opened at all: opening alone may have an effect. A pipe is not waited for.
+    A device is never opened: opening alone may have an effect. A pipe is not waited for.
 
     Raises:
         NotARegularFile: it is something else.
@@ -78,7 +78,7 @@ def open_file(real: str) -> int:
 
 
 def refuse_odd(found: os.stat_result, real: str) -> None:
-    """Refuse what is not a regular file.
+    """Raise an error if it is not a regular file.
 
     Raises:
         NotARegularFile: the message says what it is.

@@ -1,7 +1,7 @@
-"""Unified diffs, in the shape that opencode's clients draw.
+"""Unified diffs, in the form that opencode's clients display.
 
-The comparison is bounded: of two long texts that differ at both ends, what lies between the first
-and the last difference counts as replaced.
+The comparison is bounded: if two long texts differ at both ends, everything between the first and
+the last difference counts as replaced.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from msgspec import Struct
 
 MOST_BYTES = 200 * 1024
-"""Of a diff. Hunks past it are left out, so that what is left is still a diff."""
+"""Of a diff. Hunks beyond it are left out, so that the rest is still a diff."""
 _CONTEXT = 4
 _MOST_COMPARED = 1_000_000
 _LINE = "=" * 67
@@ -22,7 +22,7 @@ _Opcode = tuple[str, int, int, int, int]
 
 
 class Patch(Struct, frozen=True):
-    """What has changed in a file: a unified diff, and how many lines came and went."""
+    """The change of a file: a unified diff, and how many lines were added and removed."""
 
     text: str
     additions: int
@@ -30,7 +30,7 @@ class Patch(Struct, frozen=True):
 
 
 def patch(path: str, before: str, after: str) -> Patch:
-    """Return how one text becomes another."""
+    """Return the difference of two texts."""
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     first = _common(zip(old, new, strict=False))
     most = min(len(old), len(new)) - first
@@ -73,7 +73,7 @@ def _grouped(codes: list[_Opcode]) -> list[list[_Opcode]]:
 
 
 def _hunk(group: list[_Opcode], old: list[str], new: list[str], start: int) -> str:
-    """Return one hunk; `start` is the number of lines before both texts."""
+    """Return one hunk; `start` lines precede both texts."""
     (_, i1, _, j1, _), (_, _, i2, _, j2) = group[0], group[-1]
     lines = []
     for kind, a, b, c, d in group:

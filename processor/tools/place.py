@@ -1,7 +1,7 @@
-"""Where a path leads that a model names, and whether that is in the session's directory.
+"""Resolves a path from a model, and finds out whether it is in the session's directory.
 
-A path is resolved before it is looked at, links and ``..`` first. The tools then use the resolved
-path, by `processor.tools.nofollow`: a link that is made after the check leads nowhere.
+Links and ``..`` are resolved before the path is checked. The tools then open the resolved path
+with `processor.tools.nofollow`, so a link that is made after the check has no effect.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from processor.tools.tool import Call, Need, ToolFailed
 
 
 class Place(Struct, frozen=True):
-    """A path that a model has named.
+    """A path from a model.
 
     Attributes:
         real: absolute, without links.
         name: relative to the session's directory, for people and for rules.
-        is_inside: whether it lies in the session's directory.
-        is_folder: whether a folder is there.
-        exists: whether anything is there.
+        is_inside: whether it is in the session's directory.
+        is_folder: whether it is a folder.
+        exists: whether it exists.
     """
 
     real: str
@@ -34,27 +34,27 @@ class Place(Struct, frozen=True):
 
 
 class Places:
-    """Resolves the paths of calls, and asks for permission where they lead outside.
+    """Resolves the paths of calls, and asks for permission if they lead outside.
 
     Args:
-        threads: where file systems are asked.
+        threads: run the file system calls.
     """
 
     def __init__(self, threads: Threads) -> None:
         self._threads = threads
 
     def find(self, call: Call, path: str, field: str, free: Sequence[str] = ()) -> Place:
-        """Return where a path leads, once the call may go there.
+        """Resolve a path; return once the call has permission to use it.
 
         Args:
             call: the running call.
             path: absolute, or relative to the session's directory.
-            field: the argument that `path` comes from.
+            field: the argument that contains `path`.
             free: folders outside that need no permission.
 
         Raises:
             ToolFailed: the path cannot be used.
-            Refused: it leads outside, and that is not allowed.
+            Refused: it leads outside, and this is not allowed.
         """
         if not path:
             raise ToolFailed(f"{field}: is empty; give a path")
@@ -67,7 +67,7 @@ class Places:
         return place
 
     def look(self, call: Call, path: str) -> Place:
-        """Return where a path leads, without permission to go there.
+        """Resolve a path, without permission to use it.
 
         Raises:
             OSError, ValueError: the path cannot be used.
@@ -76,7 +76,7 @@ class Places:
 
 
 def outside(place: Place) -> Need:
-    """Return the need to go to a place outside the session's directory."""
+    """Return the permission that a place outside the session's directory needs."""
     parent = place.real if place.is_folder else os.path.dirname(place.real)
     pattern = os.path.join(parent, "*")
     metadata = {"filepath": place.real, "parentDir": parent}

@@ -1,4 +1,4 @@
-"""The tool `read`: a window of a text file, the entries of a folder, or an image."""
+"""The tool `read`: some lines of a text file, the entries of a folder, or an image."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _DESCRIPTION = f"""Reads a file or a folder.
 
 
 class ReadArguments(Struct, forbid_unknown_fields=True):
-    """What the model may say."""
+    """The arguments from the model."""
 
     filePath: Annotated[str, Meta(description="The absolute path of the file or folder")]
     offset: (
@@ -52,7 +52,7 @@ class Read:
     """Reads files.
 
     Args:
-        threads: where files are read.
+        threads: run the reads.
         places: resolves paths.
         spool: its files may be read without permission.
     """
@@ -63,11 +63,10 @@ class Read:
         self._spool = spool
 
     def tool(self) -> Tool:
-        """Return the tool."""
         return Tool("read", _DESCRIPTION, schema(ReadArguments), self.run)
 
     def run(self, arguments: object, call: Call) -> Outcome:
-        """Read a file or a folder, once that is allowed."""
+        """Read a file or a folder, once it is allowed."""
         wanted = decoded(arguments, ReadArguments, "read")
         free = [self._spool.folder(call.session)]
         place = self._places.find(call, wanted.filePath, "filePath", free)
@@ -82,12 +81,12 @@ class Read:
 
 
 def reason(error: OSError, real: str) -> str:
-    """Return what is wrong with a file, with its name."""
+    """Return the error of a file, with the file's name."""
     return f"{real}: {error.strerror}" if error.strerror else str(error)
 
 
 def is_binary(sample: bytes) -> bool:
-    """Tell whether the first bytes of a file are no text."""
+    """Return whether the first bytes of a file are not text."""
     odd = sum(byte < 9 or 13 < byte < 32 for byte in sample)
     return b"\0" in sample or odd > 0.3 * len(sample)
 
@@ -165,10 +164,10 @@ def _read_file(place: Place, offset: int, limit: int) -> Outcome:
 
 
 class Window:
-    """The lines of a file from a number on, and how many lines the file has.
+    """Some lines of a file, and how many lines the file has.
 
-    A file may grow while it is read, and a line may be as long as the file; only what is shown
-    is kept.
+    A file may grow while it is read, and a line may be as long as the file; only the shown part is
+    kept.
     """
 
     def __init__(self, file: Any, offset: int, limit: int) -> None:
@@ -193,11 +192,11 @@ class Window:
 
     @property
     def is_full(self) -> bool:
-        """Whether no line more is shown."""
+        """Whether no further line is shown."""
         return self.is_cut or len(self.lines) >= self._limit
 
     def _count(self, rest: bytes, piece: bytes) -> bytes:
-        """Skip lines; return what begins the line after them."""
+        """Skip lines; return the begin of the next line."""
         ends = piece.count(b"\n")
         if self.total + ends + 1 < self.offset or self.is_full:
             self.total += ends

@@ -1,8 +1,8 @@
 """Finds the text that a model wants to replace.
 
-Models get blanks at the ends of lines and the indentation wrong. So where a text is not in the
-file as it is, lines are compared without the blanks at their ends, and then without indentation.
-A text must be found in one place only, unless all places are wanted.
+Models often get blanks at the ends of lines and the indentation wrong. So if a text is not in the
+file exactly, lines are compared without trailing blanks, and then without indentation. A text must
+be found only once, unless all occurrences are to be replaced.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from processor.tools.tool import ToolFailed
 
 
 def replaced(text: str, old: str, new: str, everywhere: bool) -> str:
-    """Return a text in which `new` stands in place of `old`.
+    """Return a text in which `new` replaces `old`.
 
     Raises:
-        ToolFailed: `old` is not found, or is found in several places though one is wanted.
+        ToolFailed: `old` is not found, or is found several times without `everywhere`.
     """
     if found := text.count(old):
         if found > 1 and not everywhere:
@@ -41,7 +41,7 @@ def _several(count: int) -> ToolFailed:
 
 
 def _by_lines(text: str, old: str, form: Callable[[str], str]) -> list[tuple[int, int]]:
-    """Return where the lines of `old` are, if lines are compared by `form`; no span overlaps."""
+    """Return where the lines of `old` are, with lines compared by `form`; no spans overlap."""
     wanted = [form(line) for line in old.rstrip("\r\n").split("\n")]
     if not any(wanted):
         return []
@@ -54,7 +54,7 @@ def _by_lines(text: str, old: str, form: Callable[[str], str]) -> list[tuple[int
     while at <= len(forms) - len(wanted):
         if forms[at] == first and forms[at : at + len(wanted)] == wanted:
             end = starts[at + len(wanted)] - 1
-            # `old` may end with its last line, or with the end of that line.
+            # `old` may end with its last line, or with the line end after it.
             spans.append((starts[at], min(end + old.endswith("\n"), len(text))))
             at += len(wanted)
         else:

@@ -1,18 +1,20 @@
-"""A program that runs one command, keeps its output, and ends all that the command has started.
+"""A program that runs one command, keeps its output, and ends all processes of the command.
 
 Rules:
 
-1. The first line of stdin is the request (JSON). The end of stdin, which also comes when the
-   processor is killed, ends the command.
+1. The first line of stdin is the request (JSON). The end of stdin ends the command; it also comes
+   when the processor is killed.
 2. Each line of stdout is a JSON object: ``{"pid": …}`` at the start, ``{"output": …}`` at most ten
-   times a second while the command runs, and one with ``end`` at last (`processor.tools.command`).
-3. The command is the leader of a session of its own, its stdin is empty, and its stdout and
-   stderr are one pipe. A command that prints faster than this program writes to disk waits.
-4. Output past `MOST_BYTES` goes to a spool file. This program holds the two ends only.
-5. When the command ends, or has to, everything it has started gets SIGTERM and, `GRACE_S` later,
-   SIGKILL. Processes that daemonise are found too (`processor.tools.descendants`).
+   times a second while the command runs, and at last an object with ``end``
+   (`processor.tools.command`).
+3. The command is the leader of a session of its own, its stdin is empty, and its stdout and stderr
+   are one pipe. If a command prints faster than this program can write to disk, the command waits.
+4. Output beyond `MOST_BYTES` is written to a spool file. This program only holds its beginning and
+   end.
+5. When the command ends, or must end, all its processes get SIGTERM and, `GRACE_S` later, SIGKILL.
+   Daemons are found too (`processor.tools.descendants`).
 
-It imports the standard library alone, and starts in some 50 ms.
+It only imports the standard library, and starts in about 50 ms.
 """
 
 from __future__ import annotations
@@ -39,18 +41,18 @@ READ_BYTES = 64 * 1024
 SNAPSHOT_S = 0.1
 POLL_S = 0.01
 NATURAL_S = 0.05
-"""For what ends by itself along with the command."""
+"""For processes that end by themselves together with the command."""
 GRACE_S = 0.4
 LAST_S = 3.0
-"""How long it is tried to end what is left; a process of another user cannot be ended."""
+"""How long to try to end the remaining processes; those of other users cannot be ended."""
 
 
 class Output:
-    """What a command has printed.
+    """The output of a command.
 
     Args:
         spool: path of the file for long output.
-        most: bytes that the file may have.
+        most: the limit of this file in bytes.
     """
 
     def __init__(self, spool: str, most: int) -> None:
@@ -62,7 +64,7 @@ class Output:
         self.is_unshown = False
 
     def add(self, data: bytes) -> None:
-        """Take a piece."""
+        """Add a piece."""
         self.total += len(data)
         self.is_unshown = True
         self._tail += data
@@ -73,12 +75,12 @@ class Output:
         self._head += data[: clip.MOST_BYTES - len(self._head)]
 
     def shown(self) -> str:
-        """Return a running snapshot."""
+        """Return a snapshot."""
         self.is_unshown = False
         return clip.shown(bytes(self._tail))
 
     def result(self) -> dict[str, Any]:
-        """Return what is in the last line."""
+        """Return the output's fields of the last line."""
         is_cut = self.total > clip.MOST_BYTES
         head, tail = bytes(self._head), bytes(self._tail)
         return {
@@ -108,7 +110,7 @@ class Output:
 
 
 class Run:
-    """One command, from its start until nothing of it is left."""
+    """One command, from its start until all its processes have ended."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self._output = Output(request["spool"], request["most"])
@@ -120,7 +122,7 @@ class Run:
         self._pipe, theirs = os.pipe()
         os.set_blocking(self._pipe, False)
         os.fchdir(open_folder(request["directory"]))
-        # The object is kept: as it goes, it would wait for its process in place of `_reap`.
+        # Keep the object: its destructor would wait for the process, which `_reap` must do.
         self._process = subprocess.Popen(
             request["argv"],
             stdin=subprocess.DEVNULL,
@@ -154,7 +156,7 @@ class Run:
         )
 
     def _until_end(self) -> str:
-        """Return once the command has ended or must end, and why."""
+        """Return the cause once the command has ended or must end."""
         next_shown = 0.0
         while self._status is None:
             now = time.monotonic()
@@ -170,7 +172,7 @@ class Run:
         return "exit"
 
     def _wait(self, until: float) -> None:
-        """Wait until something happens, and take it in."""
+        """Wait until something happens, and handle it."""
         wait_ms = max(0.0, until - time.monotonic()) * 1000
         for number, _ in self._poll.poll(wait_ms):
             if number == self._pipe:
@@ -184,7 +186,7 @@ class Run:
                 self._stop = True
 
     def _read(self) -> bool:
-        """Read a piece of output, and tell whether there was one."""
+        """Read a piece of output, and return whether there was one."""
         try:
             data = os.read(self._pipe, READ_BYTES)
         except BlockingIOError:
@@ -196,7 +198,7 @@ class Run:
         return bool(data)
 
     def _drain(self) -> None:
-        """Read what is left; a process of others that holds the pipe may write to it for ever."""
+        """Read the rest, for a limited time: another user's process may write for ever."""
         until = time.monotonic() + LAST_S
         while time.monotonic() < until and self._read():
             pass
@@ -211,7 +213,7 @@ class Run:
                     self._status = os.waitstatus_to_exitcode(status)
 
     def _end_rest(self) -> int:
-        """End all that is left of the command, and return how many processes it had left."""
+        """End all remaining processes, and return how many the command had left."""
         if self._status is not None:
             self._wait_for_rest(NATURAL_S)
         had = len(descendants(os.getpid())) if self._status is not None else 0
@@ -219,7 +221,7 @@ class Run:
         self._wait_for_rest(GRACE_S)
         until = time.monotonic() + LAST_S
         while self._has_rest() and time.monotonic() < until:
-            # A process that forks all the time cannot do so while it is stopped.
+            # A process that forks continuously cannot fork while it is stopped.
             self._send(signal.SIGSTOP)
             self._send(signal.SIGKILL)
             self._wait_for_rest(POLL_S)
@@ -230,7 +232,7 @@ class Run:
         return self._status is None or bool(descendants(os.getpid()))
 
     def _wait_for_rest(self, most_s: float) -> None:
-        """Wait until nothing is left, and read on: a process may end only once it is read."""
+        """Wait until no process is left, and read: some end only when their pipe is read."""
         until = time.monotonic() + most_s
         while self._has_rest() and time.monotonic() < until:
             self._wait(min(until, time.monotonic() + POLL_S))
@@ -242,7 +244,7 @@ class Run:
 
 
 def _wake_on_signals() -> int:
-    """Return a pipe that gets the number of each signal."""
+    """Return a pipe to which the number of each signal is written."""
     wake, theirs = os.pipe()
     for number in (wake, theirs):
         os.set_blocking(number, False)
@@ -253,7 +255,7 @@ def _wake_on_signals() -> int:
 
 
 def _say(line: dict[str, Any]) -> None:
-    """Write a line; a processor that is gone cannot read it, and the end of stdin follows."""
+    """Write a line; if the processor is gone, the end of stdin follows."""
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()

@@ -2,12 +2,12 @@
 
 Rules:
 
-1. No link is followed, so a search stays in its folder.
-2. In a git repository, files that git ignores are left out. Elsewhere the folders are left out in
-   which programs keep what they have fetched or made.
-3. Results come in the order of their paths.
+1. Links are not followed, so a search stays in its folder.
+2. In a git repository, files that git ignores are left out. Elsewhere, folders with downloaded or
+   generated files are left out.
+3. Results are in the order of their paths.
 
-It imports the standard library alone: it runs in a process of its own.
+It only imports the standard library: it runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Result = dict[str, Any]
 
 
 def glob(request: Request) -> Iterator[Result]:
-    """Yield the files whose path fits a pattern, then whether there are more."""
+    """Yield the files whose path matches a pattern, then whether there are more."""
     fits = matcher(request["pattern"])
     os.fchdir(open_folder(request["directory"]))
     for count, path in enumerate(filter(fits, files())):
@@ -46,7 +46,7 @@ def glob(request: Request) -> Iterator[Result]:
 
 
 def grep(request: Request) -> Iterator[Result]:
-    """Yield the lines that fit a regular expression, then whether there are more."""
+    """Yield the lines that match a regular expression, then whether there are more."""
     try:
         pattern = re.compile(request["pattern"])
     except (re.error, RecursionError, OverflowError) as error:
@@ -102,15 +102,15 @@ def files() -> Iterator[str]:
         return
     for path in known:
         if os.path.isdir(path) and not os.path.islink(path):
-            # Git names a repository in a repository, but not its files.
+            # Git lists a repository inside of a repository, but not its files.
             yield from _walked(path)
         elif os.path.lexists(path):
             yield path
 
 
 def _known_to_git() -> list[str]:
-    """Return the files that git does not ignore; none where there is no repository."""
-    # What a repository's settings would run, or write, is not wanted.
+    """Return the files that git does not ignore; none if there is no repository."""
+    # Disable settings of the repository that would run programs or write files.
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "ls-files"]
     command += ["--cached", "--others", "--exclude-standard", "-z"]
     try:
@@ -135,10 +135,10 @@ def _walked(directory: str) -> Iterator[str]:
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """Return what tells whether a path fits a pattern.
+    """Return a function that returns whether a path matches a pattern.
 
-    ``*`` and ``?`` stay in a name, ``**`` is any folders, ``{a,b}`` is either. A pattern without a
-    slash is a name in any folder.
+    ``*`` and ``?`` match inside of a name, ``**`` matches any folders, ``{a,b}`` matches either. A
+    pattern without a slash matches a name in any folder.
     """
     forms = [_segments(form) for form in _alternatives(pattern)]
 
@@ -163,7 +163,7 @@ def _alternatives(pattern: str) -> list[str]:
 
 
 def _segments(form: str) -> list[Callable[[str], Any] | None]:
-    """Return what each name of a path must fit; None is ``**``."""
+    """Return what each name of a path must match; None is ``**``."""
     form = form.removeprefix("./")
     if "/" not in form:
         form = f"**/{form}"
@@ -172,7 +172,7 @@ def _segments(form: str) -> list[Callable[[str], Any] | None]:
 
 
 def _fits(names: list[str], form: list[Callable[[str], Any] | None]) -> bool:
-    # Which beginnings of the path fit the beginning of the form so far: no going back is needed.
+    # All prefixes of the pattern that match the path so far: no backtracking is needed.
     at = {0}
     for segment in form:
         if segment is None:

@@ -28,14 +28,14 @@ _FOLDER = Meta(description="The folder to search in; the session's directory if 
 
 
 class GlobArguments(Struct, forbid_unknown_fields=True):
-    """What the model may say to `glob`."""
+    """The arguments from the model for `glob`."""
 
     pattern: Annotated[str, Meta(description="The pattern of the paths")]
     path: Annotated[str | None, _FOLDER] = None
 
 
 class GrepArguments(Struct, forbid_unknown_fields=True):
-    """What the model may say to `grep`."""
+    """The arguments from the model for `grep`."""
 
     pattern: Annotated[str, Meta(description="The regular expression")]
     path: Annotated[str | None, Meta(description="A file, or a folder to search in")] = None
@@ -43,7 +43,7 @@ class GrepArguments(Struct, forbid_unknown_fields=True):
 
 
 class Found(Struct):
-    """What a search has found, and why there may be more: too many results, or the time."""
+    """The results of a search, and why there may be more: too many results, or too little time."""
 
     results: list[dict[str, Any]]
     has_more: bool = False
@@ -61,7 +61,7 @@ class Searches:
         self._programs = programs
 
     def files(self, directory: str, pattern: str, limit: int = LIMIT) -> Found:
-        """Return the files below a folder whose path fits a pattern: each has a ``path``."""
+        """Return the files below a folder whose path matches a pattern: each has a ``path``."""
         return self._found(
             {"kind": "glob", "directory": directory, "pattern": pattern, "limit": limit}
         )
@@ -74,7 +74,7 @@ class Searches:
         file: str | None = None,
         limit: int = LIMIT,
     ) -> Found:
-        """Return the lines that fit a regular expression.
+        """Return the lines that match a regular expression.
 
         Each has a ``path``, the number of the ``line``, its ``text``, its ``offset`` in the file
         in bytes, and the ``spans`` of the matches in the text.
@@ -102,10 +102,10 @@ class Searches:
 
 
 class SearchTools:
-    """Both tools.
+    """The tools `glob` and `grep`.
 
     Args:
-        searches: does the work.
+        searches: runs the searches.
         places: resolves paths.
     """
 
@@ -114,7 +114,6 @@ class SearchTools:
         self._places = places
 
     def tools(self) -> list[Tool]:
-        """Return both."""
         return [
             Tool("glob", _GLOB, schema(GlobArguments), self.glob),
             Tool("grep", _GREP, schema(GrepArguments), self.grep),

@@ -1,4 +1,4 @@
-"""What the tools of the model engine may use."""
+"""The settings of the model's tools."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bus.process.flags import Flag, whole
 
 _MIB = 1024 * 1024
 _OURS = ("WEIR_", "OPENCODE_SERVER_")
-# These were set for weir's own process, and hold for no other.
+# These were set for weir's own process, and are wrong for any other.
 _OF_THIS_PROCESS = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID")
 
 
@@ -20,7 +20,7 @@ class ToolSettings(Struct, frozen=True):
 
     Attributes:
         environment: of the commands that `bash` runs, without weir's secrets.
-        processes: commands and searches that run at once, in all sessions.
+        processes: how many commands and searches run at once, in all sessions.
         spool_quota: bytes of all spool files together.
     """
 
@@ -46,7 +46,7 @@ TOOL_FLAGS = (TOOL_PROCESSES, SPOOL_QUOTA)
 
 
 def tool_settings(values: Mapping[str, Any], environ: Mapping[str, str]) -> ToolSettings:
-    """Return the tools' settings among the values of all flags.
+    """Return the tools' settings from the values of all flags.
 
     Args:
         values: of all flags, by `Flag.key`.
@@ -60,7 +60,7 @@ def tool_settings(values: Mapping[str, Any], environ: Mapping[str, str]) -> Tool
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment for the commands of a model: without weir's keys and passwords."""
+    """Return an environment for the commands of a model, without weir's keys and passwords."""
     return {
         name: value
         for name, value in environ.items()

@@ -1,11 +1,11 @@
-"""Takes a command line of a shell apart: which commands it runs, for the rules of permissions.
+"""Parses a shell command line: which commands it runs, for the rules of permissions.
 
 Rules:
 
-1. Each simple command is a pattern of its own, so that a rule for ``git *`` does not allow
-   ``git status; rm -rf ~``. Commands in substitutions, in backquotes and in groups count as well.
-2. What cannot be taken apart for certain gives one more pattern, that begins with `UNCLEAR`. No
-   rule for a program matches that pattern, only a rule for everything.
+1. Each simple command is a pattern of its own, so that a rule for ``git *`` does not allow ``git
+   status; rm -rf ~``. Commands in substitutions, in backquotes and in groups count too.
+2. If a part cannot be parsed with certainty, there is one more pattern, which begins with
+   `UNCLEAR`. Only a rule for everything matches this pattern.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Simple(Struct, frozen=True):
 
 
 class Parsed(Struct):
-    """What a line does.
+    """The commands of a line.
 
     Attributes:
         commands: all simple commands.
         targets: the files that it redirects to or from.
-        is_unclear: whether there may be more.
+        is_unclear: there may be more commands.
     """
 
     commands: list[Simple] = field(default_factory=list)
@@ -54,7 +54,7 @@ def commands_of(line: str) -> Parsed:
 
 
 class _Reader:
-    """Reads one line, or the text of a substitution in it."""
+    """Parses one line, or the text of a substitution in it."""
 
     def __init__(self, line: str, parsed: Parsed, depth: int) -> None:
         self._line, self._parsed, self._depth = line, parsed, depth
@@ -127,7 +127,7 @@ class _Reader:
         self._words = []
 
     def _group(self, char: str) -> None:
-        """A subshell, or the brackets of a function or of a pattern in ``case``."""
+        """Parse a subshell, or the brackets of a function or of a pattern in ``case``."""
         if char == "(" and (self._word is not None or self._words):
             self._parsed.is_unclear |= not self._line.startswith("()", self._at)
         self._end_command(self._at)
@@ -201,7 +201,7 @@ class _Reader:
             self._add(text)
         elif line.startswith("${", at):
             text = self._until("}", at + 2)
-            # A value that is used in place of an unset variable may hold a substitution.
+            # The default value of a variable may contain a substitution.
             self._parsed.is_unclear |= "$" in text or "`" in text or "(" in text
             self._add("${" + text + "}")
         else:
@@ -209,7 +209,7 @@ class _Reader:
             self._at += 1
 
     def _nested(self, start: int) -> None:
-        """Read a substitution to its bracket, which quotes inside may hold as well."""
+        """Parse a substitution to its closing bracket; strings in it may contain brackets."""
         depth, at, quote = 1, start, ""
         while at < len(self._line) and depth:
             char = self._line[at]
@@ -242,7 +242,7 @@ def _find(text: str, what: str, start: int) -> int:
     return len(text) if found < 0 else found
 
 
-# How many words say what a command does; any other program: its name alone.
+# How many words identify what a command does; for other programs, only the name does.
 _TWO = re.compile(
     "bazel|brew|bun|cargo|cmake|composer|deno|docker|git|go|gradle|helm|ip|kubectl|make|mvn|npm|"
     "nvm|pip|pipenv|pnpm|podman|poetry|pulumi|pyenv|python|rake|rustup|systemctl|terraform|tmux|"
@@ -252,7 +252,7 @@ _THREE = re.compile(
     "(aws|az|gcloud|gh) .*|(bun|cargo|npm|pnpm|yarn|uv) run|(npm|pnpm) exec|deno task|"
     "docker (compose|container|image)|git (config|remote|stash)"
 ).fullmatch
-# Programs that run another program, which their first word does not name.
+# Programs that run another program, whose first word does not name it.
 _RUNNERS = re.compile(
     "bash|sh|zsh|dash|ksh|fish|env|sudo|doas|su|xargs|nohup|nice|time|timeout|eval|exec|source|[.]|"
     "command|builtin|find|parallel|ssh|watch|setsid|stdbuf"

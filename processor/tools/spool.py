@@ -1,11 +1,13 @@
-"""The spool: what tools have put out in whole, on disk, while a part holds its two ends.
+"""The spool: whole outputs of tools on disk, of which a part only holds beginning and end.
 
 Rules:
 
-1. One folder a session, and one file an output, named by its id (``tool_…``). Ids sort by age.
-2. The files of all sessions have a quota. Past it the oldest are removed, whatever their session.
-3. A session that is deleted takes its folder with it.
-4. What is read back is checked: an id that is not one of the spool's own names no file.
+1. Each session has one folder, and each output one file, named by its id (``tool_…``). Ids sort by
+   age.
+2. The files of all sessions have a quota. Beyond it the oldest are removed, whatever their
+   session.
+3. When a session is deleted, so is its folder.
+4. Ids are checked before reading: an id that is not in the spool's form names no file.
 """
 
 from __future__ import annotations
@@ -34,12 +36,12 @@ _SESSION = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
 class SpoolFile(Struct, frozen=True):
-    """A file that is written now.
+    """A file that is being written.
 
     Attributes:
         id: of the output.
         path: of the file, which does not exist yet.
-        most: bytes that it may have.
+        most: the limit of the file in bytes.
     """
 
     id: str
@@ -53,7 +55,7 @@ class Spool:
     Args:
         state: the folder of the processor's state.
         quota: bytes of all files.
-        threads: where files are worked on.
+        threads: run the work on files.
     """
 
     def __init__(self, state: Path, quota: int, threads: Threads) -> None:
@@ -61,17 +63,17 @@ class Spool:
         self._quota = quota
         self._threads = threads
         self._written: dict[str, int] = {}
-        """The files that are written now, with the room that each has."""
+        """The files that are being written, with the bytes that are reserved for each."""
 
     @contextlib.contextmanager
     def file(self, session: str) -> Iterator[SpoolFile]:
-        """Make room for a file, which the block may write.
+        """Reserve space for a file, which the block may write.
 
-        Files that are written at the same time share the quota, so the more there are, the
-        shorter is each.
+        Files that are written at the same time share the quota: the more there are, the smaller
+        each may be.
 
         Raises:
-            OSError: the folder cannot be made.
+            OSError: the folder cannot be created.
         """
         made = f"tool_{time.time_ns():016x}_{secrets.token_hex(6)}"
         most = min(MOST_FILE_BYTES, (self._quota - sum(self._written.values())) // 2)
@@ -92,10 +94,10 @@ class Spool:
         return file
 
     def open(self, session: str, output: str) -> int | None:
-        """Return a descriptor of a file to read from; None if there is no such file.
+        """Return a descriptor for reading a file; None if it does not exist.
 
-        The session is part of the name, so a session gives out its own output only. It blocks:
-        call it in a thread.
+        The session is part of the file's name, so a session can only read its own output. It
+        blocks: call it in a thread.
         """
         if not _ID.fullmatch(output) or not _SESSION.fullmatch(session):
             return None
@@ -105,7 +107,7 @@ class Spool:
             return None
 
     def remove(self, session: str) -> None:
-        """Remove what a session has."""
+        """Remove all files of a session."""
         if _SESSION.fullmatch(session):
             self._threads.run(shutil.rmtree, self._root / session, True)
 
@@ -123,7 +125,7 @@ class Spool:
         return str(folder / made)
 
     def _trim(self) -> None:
-        """Remove the oldest files until those that are written now have their room."""
+        """Remove the oldest files until there is space for those that are being written."""
         written = dict(self._written)
         files = [file for file in sorted(self._files()) if file[0] not in written]
         excess = sum(size for *_, size in files) + sum(written.values()) - self._quota
@@ -150,11 +152,11 @@ def _write(to: SpoolFile, text: str) -> None:
 
 
 def cut(text: str, spool: Spool, session: str) -> tuple[str, dict[str, Any]]:
-    """Return a text that a part can hold, and what its metadata say about that.
+    """Return a text that fits into a part, and the metadata about the cut.
 
     Args:
         text: the output of a tool.
-        spool: gets the whole, if it is too long.
+        spool: stores the whole text, if it is too long.
         session: of the call.
     """
     if len(text) <= clip.MOST_BYTES // 4:
@@ -172,5 +174,5 @@ def cut(text: str, spool: Spool, session: str) -> tuple[str, dict[str, Any]]:
 
 
 def where(path: str) -> str:
-    """Return the line for the model that says where the whole of an output is."""
+    """Return the line for the model that names the file with all output."""
     return f"Full output saved to: {path}"

@@ -1,4 +1,4 @@
-"""Threads for work on files: a slow disk or a network share that hangs blocks no loop."""
+"""Threads for work on files: a slow disk or a network share that hangs must not block the loop."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Threads:
         self._pool = ThreadPool(THREADS)
 
     def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Return what a function returns in a thread, or raise what it raises."""
-        # gevent prints what is raised in a thread, so that is handed over as a value.
+        """Run a function in a thread; return its result, or raise its exception."""
+        # gevent would print an exception that a thread raises, so it is returned as a value.
         found = self._pool.apply(_caught, (function, arguments))
         if isinstance(found, _Raised):
             raise found.error

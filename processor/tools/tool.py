@@ -2,14 +2,15 @@
 
 Rules:
 
-1. The loop looks a tool up by its name and calls `run`, with the arguments as the model sent them
-   and with a `Call`. `run` blocks its greenlet, and no other.
-2. Before a tool does what a rule may forbid, the tool calls `Call.need`, which returns once it is
-   allowed. A tool asks for the path, command or URL that it uses afterwards, with links resolved.
-3. A tool that fails raises `ToolFailed`; the message is for the model, and the turn goes on.
-4. A set `Call.aborted`, or an exception thrown into the greenlet, ends the tool at once: `run`
-   raises, and every process that the tool has started is gone.
-5. An `Outcome` is bounded: what is longer than `clip.MOST_BYTES` is in the spool, and the outcome
+1. The loop finds a tool by its name and calls `run`, with the arguments from the model and with a
+   `Call`. `run` blocks its greenlet, and no other.
+2. Before a tool does something that a rule may forbid, it calls `Call.need`, which returns once
+   this is allowed. A tool asks for exactly the path, command or URL that it uses afterwards, with
+   links resolved.
+3. A tool that fails raises `ToolFailed`; the message is for the model, and the turn continues.
+4. When `Call.aborted` is set, or an exception is thrown into the greenlet, the tool ends at once:
+   `run` raises, and every process that the tool has started is ended.
+5. An `Outcome` is bounded: output longer than `clip.MOST_BYTES` is in the spool, and the outcome
    has its beginning, its end and the path.
 """
 
@@ -26,7 +27,7 @@ from bus.events.session import Question
 
 
 class ToolFailed(Exception):
-    """The tool cannot do what it was asked for; the message is for the model."""
+    """The tool failed; the message is for the model."""
 
 
 class Refused(Exception):
@@ -34,15 +35,15 @@ class Refused(Exception):
 
 
 class Aborted(Exception):
-    """The turn is over."""
+    """The turn has ended."""
 
 
 class Need(Struct, frozen=True):
-    """What a call must be allowed to do.
+    """A permission that a call needs.
 
     Attributes:
         permission: opencode's name: ``bash``, ``edit``, ``read``, ``external_directory``, ….
-        patterns: what it is about, such as a command or a path; each must be allowed.
+        patterns: of commands or paths; each must be allowed.
         always: the patterns that the answer "always" allows from then on.
         metadata: shown to the person who is asked.
     """
@@ -54,7 +55,7 @@ class Need(Struct, frozen=True):
 
 
 class ChildAnswer(Struct, frozen=True):
-    """What a child session has answered.
+    """The answer of a child session.
 
     Attributes:
         session: id of the child.
@@ -66,12 +67,12 @@ class ChildAnswer(Struct, frozen=True):
 
 
 class Call(Protocol):
-    """What a running tool can use; the loop implements it.
+    """The interface for a running tool; the loop implements it.
 
     Attributes:
         directory: of the session, absolute.
         session: its id.
-        aborted: set when the turn is over.
+        aborted: set when the turn has ended.
     """
 
     directory: str
@@ -79,20 +80,20 @@ class Call(Protocol):
     aborted: Event
 
     def need(self, need: Need) -> None:
-        """Return once the call may do that.
+        """Return once the call has a permission.
 
         Raises:
-            Refused: it may not.
+            Refused: it is denied.
             Aborted: the turn ended before there was an answer.
         """
 
     def show(
         self, *, title: str | None = None, output: str = "", metadata: dict[str, Any] | None = None
     ) -> None:
-        """Show how far the tool is. `output` replaces what was shown before."""
+        """Show the tool's progress. `output` replaces what was shown before."""
 
     def ask(self, questions: Sequence[Question]) -> list[list[str]]:
-        """Return the answers of a person: for each question the labels that were chosen.
+        """Ask a person; return for each question the chosen labels.
 
         Raises:
             Refused: the person declines to answer.
@@ -109,9 +110,9 @@ class Call(Protocol):
 
         Args:
             prompt: what to do.
-            agent: that answers; None for the agent of this session.
+            agent: the agent that answers; None for the agent of this session.
             title: of the child.
-            session: a child to go on with; None for a new one.
+            session: an existing child; None for a new one.
 
         Raises:
             ToolFailed: the child failed, or `agent` or `session` does not exist.
@@ -120,12 +121,12 @@ class Call(Protocol):
 
 
 class Outcome(Struct):
-    """What a tool has done.
+    """The result of a tool.
 
     Attributes:
         output: for the model.
         title: one line for people.
-        metadata: for clients, in opencode's shape for this tool.
+        metadata: for clients, in opencode's form for this tool.
         attachments: files, each ``{"type": "file", "mime": …, "url": …}``.
     """
 
@@ -145,8 +146,8 @@ class Tool(Struct, frozen=True):
         name: by which the model calls it.
         description: for the model.
         parameters: a JSON schema of the arguments.
-        run: takes the arguments, as JSON bytes, JSON text or a dict. It raises `ToolFailed`,
-            `Refused` or `Aborted`, and no other exception for what a model or a user can cause.
+        run: takes the arguments, as JSON bytes, JSON text or a dict. It only raises `ToolFailed`,
+            `Refused` or `Aborted` for what a model or a user can cause.
     """
 
     name: str

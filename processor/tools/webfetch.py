@@ -1,10 +1,10 @@
-"""The tool `webfetch`: gets a page from the web.
+"""The tool `webfetch`: fetches a page from the web.
 
 Rules:
 
-1. Only ``http`` and ``https``. Permission is asked for by the URL, and again for the URL of each
-   redirect. So a rule can keep private addresses out, and a redirect does not get around it.
-2. An answer has a size and a deadline, counted from the first byte that is sent.
+1. Only ``http`` and ``https``. Permission is asked for the URL, and again for the URL of each
+   redirect. So a rule can exclude private addresses, and a redirect does not bypass the rule.
+2. An answer has a size limit, and a deadline that begins when the request is sent.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _DESCRIPTION = f"""Gets a page from the web by GET.
 
 
 class WebfetchArguments(Struct, forbid_unknown_fields=True):
-    """What the model may say."""
+    """The arguments from the model."""
 
     url: Annotated[str, Meta(description="The URL, with http:// or https://")]
     format: Annotated[
@@ -64,11 +64,11 @@ class _Answer(Struct):
 
 
 class Webfetch:
-    """Gets pages.
+    """Fetches pages.
 
     Args:
-        programs: makes text of a page, in a process of its own.
-        environment: names the proxies.
+        programs: converts a page to text, in a process of its own.
+        environment: contains the proxies.
     """
 
     def __init__(self, programs: Programs, environment: Mapping[str, str]) -> None:
@@ -76,11 +76,10 @@ class Webfetch:
         self._environment = environment
 
     def tool(self) -> Tool:
-        """Return the tool."""
         return Tool("webfetch", _DESCRIPTION, schema(WebfetchArguments), self.run)
 
     def run(self, arguments: object, call: Call) -> Outcome:
-        """Get a page, once that is allowed."""
+        """Fetch a page, once it is allowed."""
         wanted = decoded(arguments, WebfetchArguments, "webfetch")
         answer = self._fetched(wanted, call)
         title = f"{answer.url} ({answer.kind})"
@@ -104,7 +103,7 @@ class Webfetch:
             said = {"url": url, "format": wanted.format, "timeout": wanted.timeout}
             call.need(Need("webfetch", [url], ["*"], said))
             try:
-                # A person may take long to answer: that is not the server's time.
+                # The time that a person takes to answer is not counted.
                 with gevent.Timeout(left_s, _TookTooLong):
                     answer = self._get(url, wanted.format)
             except _TookTooLong:
@@ -117,7 +116,7 @@ class Webfetch:
         raise ToolFailed(f"url: {wanted.url} redirects more than {REDIRECTS} times")
 
     def _get(self, url: str, form: str) -> _Answer | str:
-        """Return the answer, or where the server redirects to."""
+        """Return the answer, or the URL of a redirect."""
         headers = {"Accept": _ACCEPT[form], "User-Agent": "weir"}
         with self._pool(url) as pool:
             response = pool.request(

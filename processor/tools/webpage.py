@@ -1,4 +1,4 @@
-"""Makes text or Markdown of a web page. It imports the standard library alone."""
+"""Converts a web page to text or Markdown. Only imports the standard library."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BLOCKS = re.compile(
 ).fullmatch
 _HEADING = re.compile("h([1-6])").fullmatch
 _MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*", "code": "`"}
-# These have no end, also where no slash says so.
+# These elements have no end tag, even without a slash.
 _EMPTY = frozenset(["br", "hr", "img", "meta", "link", "input", "embed"])
 
 

@@ -1,10 +1,10 @@
-"""A program that searches files, or makes text of a web page, within bounds.
+"""A program that searches files, or converts a web page to text, within limits.
 
-A regular expression may take for ever, and would keep the loop of the processor for as long. So
-this work is done here, with a bound on its time and its memory.
+A regular expression may take for ever, and would block the loop of the processor. So this work is
+done in this program, with a limit on its time and its memory.
 
-The first line of stdin is the request (JSON); each line of stdout is a result (JSON). It imports
-the standard library alone.
+The first line of stdin is the request (JSON); each line of stdout is a result (JSON). It only
+imports the standard library.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Routes of features that weir does not have.
 
-Clients ask for some of these when they start, and fail without an answer. Each empty answer is
-true: there are none. What would need more than an empty answer is refused by its name.
+Clients request some of these when they start, and fail without an answer. Each empty answer is
+true. A route that would need another answer is refused by its name.
 """
 
 from __future__ import annotations

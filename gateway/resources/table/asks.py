@@ -1,4 +1,4 @@
-"""Permissions and questions: listed and answered, as in an opencode."""
+"""Permissions and questions: listed and answered, as by opencode."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gateway.resources.route import Given, Route
 
 
 def _older(given: Given) -> PermissionReply:
-    """Return the reply of older clients, which name the session as well."""
+    """Return the reply of older clients, whose path also names the session."""
     body = PermissionBody(reply=given.body.response)
     return PermissionReply(given.path["request"], body, given.path["session"])
 

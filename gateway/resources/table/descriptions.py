@@ -1,4 +1,4 @@
-"""What clients ask for when they start: configuration, models, agents, paths, projects."""
+"""The data that clients load when they start: configuration, models, agents, paths, projects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages of a session: read in pages, prompted for, changed and removed."""
+"""The messages of a session: lists them, takes prompts, changes and removes messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions: made, listed, changed, copied, undone and removed."""
+"""Sessions: creates, lists, changes, copies, reverts and removes them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from gateway.resources.route import Delivery, Given, Query, Route
 _DEFAULT_LIMIT = 100
 _MAX_LIMIT = 10_000
 _BUSY = (404, 409)
-"""There is no such session; or a turn runs in it."""
+"""The session does not exist, or a turn runs in it."""
 
 
 def _listed(given: Given) -> SessionList:
