@@ -35,6 +35,7 @@ from gateway.access.token_file import BadTokenFile
 from gateway.access.tokens import Tokens
 from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL, UPSTREAM_FLAGS
 from gateway.workers.listener import listen
+from processor.native.allowance import ALLOWANCE_FLAGS
 from processor.native.bounds import BOUND_FLAGS
 from processor.settings import FLAGS as PROCESSOR_FLAGS
 from processor.settings import from_flags
@@ -79,7 +80,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
         HelpAsked: ``--help`` was given.
     """
     state = Flag("state", _STATE.kind, _default_state(environ), _STATE_HELP)
-    bounds = (*BOUND_FLAGS, *TOOL_FLAGS)
+    bounds = (*BOUND_FLAGS, *ALLOWANCE_FLAGS, *TOOL_FLAGS)
     services = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS, *bounds)
     values = flags.read(argv, environ, (AGENT, *services, *LIMIT_FLAGS, LOG_LEVEL))
     values["agent_name"] = BUILT_IN if values["agent"] else None

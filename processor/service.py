@@ -80,9 +80,7 @@ def _mode(settings: ProcessorSettings, stack: contextlib.ExitStack) -> Mode:
     assert settings.state is not None, "from_flags sees to it"
     stack.enter_context(claimed(settings.state, "--state", _HOLDER))
     _claim_bus(settings.bus, stack)
-    return Native(
-        settings.state, settings.model, settings.bounds, settings.home, settings.agent, stack
-    )
+    return Native(settings, stack)
 
 
 def _run_until(stop: Event, loops: Sequence[Callable[[], None]]) -> None:

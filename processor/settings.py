@@ -28,6 +28,7 @@ from bus.process.heart import NOTIFY_VARIABLE
 from bus.process.start_folder import as_text, home_folder
 from bus.transport.endpoints import Endpoints, InvalidEndpoint
 from bus.transport.secret import BUS_SECRET, check_secret
+from processor.native.allowance import ALLOWANCE_FLAGS, Allowance, allowance
 from processor.native.bounds import BOUND_FLAGS, Bounds, bounds
 from processor.proxies import ProviderProxy, proxy_for
 from processor.tools.settings import TOOL_FLAGS, ToolSettings, tool_settings
@@ -75,6 +76,7 @@ class ProcessorSettings(Struct, frozen=True):
         agent: the name of an external agent that answers instead of a model.
         bus_secret: the secret of a bus over TCP.
         tools: what the tools of the model may use.
+        allowance: which tools the model may call, and what they may do.
     """
 
     bus: Endpoints
@@ -88,6 +90,7 @@ class ProcessorSettings(Struct, frozen=True):
     agent: str | None = None
     bus_secret: str | None = None
     tools: ToolSettings = ToolSettings()
+    allowance: Allowance = Allowance()
 
 
 def _bus(value: str) -> Endpoints:
@@ -177,6 +180,7 @@ FLAGS: Sequence[Flag] = (
         None,
         "the agent that answers prompts and connects from outside; prompts wait for it",
     ),
+    *ALLOWANCE_FLAGS,
     *BOUND_FLAGS,
     *TOOL_FLAGS,
     Flag("log-level", one_of("debug", "info", "warning", "error"), "info", "what is logged"),
@@ -202,6 +206,7 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> ProcessorSett
         upstream = UpstreamSettings(origin, values["upstream_silence"])
     elif values["state"] is None:
         raise BadFlag("--state: missing; allowed is a folder")
+    home = as_text(str(home_folder(environ) or "/"))
     return ProcessorSettings(
         values["bus"],
         values["state"],
@@ -210,10 +215,11 @@ def from_flags(argv: Sequence[str], environ: Mapping[str, str]) -> ProcessorSett
         upstream,
         environ.get(NOTIFY_VARIABLE, ""),
         bounds(values),
-        as_text(str(home_folder(environ) or "/")),
+        home,
         values["agent_name"],
         values["bus_secret"],
         tool_settings(values, environ),
+        allowance(values, home),
     )
 
 

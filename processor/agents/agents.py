@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -65,6 +65,7 @@ class Agents:
         always: an agent whose prompts wait for it even while it is not connected.
         turns: of the processor.
         turn_of: makes the turn of a prompt.
+        built_in: the agents that weir itself has; the first answers where none is named.
 
     Attributes:
         accept: accepts a prompt; the last argument runs in the transaction that saves the prompt.
@@ -79,6 +80,7 @@ class Agents:
         always: str | None,
         turns: Turns,
         turn_of: Callable[[Session, UserMessage], Turn],
+        built_in: Sequence[str] = (BUILT_IN,),
     ) -> None:
         self._services = services
         self._database = services.database
@@ -86,6 +88,7 @@ class Agents:
         self._turn_of = turn_of
         self._asks = asks
         self._always = always
+        self._built_in = built_in
         saved = self._database.call(agents.all_of_them)
         self._agents = {name: Agent(name, *place) for name, place in saved.items()}
         if always is not None:
@@ -93,8 +96,8 @@ class Agents:
 
     @property
     def names(self) -> list[str]:
-        """The agents that a prompt may name; the first is the default."""
-        return list(dict.fromkeys([BUILT_IN, *self._agents]))
+        """The agents that a prompt may name; the first answers where none is named."""
+        return list(dict.fromkeys([*self._built_in, *self._agents]))
 
     def resume(self, left: Iterable[OpenTurn], return_s: float) -> None:
         """Continue turns of the last processor, once their agents return.
@@ -113,13 +116,17 @@ class Agents:
         agent = self._agents.get(name)
         return agent is not None and (name == self._always or agent.takes_prompts)
 
+    def answers(self, name: str) -> bool:
+        """Tell whether a prompt that names that agent is answered now."""
+        return name in self._built_in or self.takes_prompts(name)
+
     def serves(self, prompt: UserMessage) -> bool:
         """Return whether a process outside of weir answers a prompt."""
         agent = self._agents.get(prompt.agent)
         if agent is None:
             return False
         own = prompt.id in agent.begun or prompt.id in agent.stale
-        return own or prompt.agent != BUILT_IN or self.takes_prompts(prompt.agent)
+        return own or prompt.agent not in self._built_in or self.takes_prompts(prompt.agent)
 
     def known(self) -> list[dict[str, Any]]:
         """Return name, connection and turns of each agent."""

@@ -12,6 +12,7 @@ from processor.commands import describe_v2, slash
 from processor.commands.slash import SlashCommand
 from processor.commands.vcs import branches
 from processor.engines.engine import Offer
+from processor.native.modes import Mode, Modes
 from processor.native.projects import Project, project_of
 from processor.native.statuses import LiveStatuses
 from processor.store import sessions
@@ -36,6 +37,7 @@ class Descriptions:
         database: Database,
         offer: Offer,
         agents: Agents,
+        modes: Modes,
         folders: KnownFolders,
         started_ms: int,
         statuses: LiveStatuses,
@@ -43,6 +45,7 @@ class Descriptions:
         self._statuses = statuses
         self._database = database
         self._agents = agents
+        self._modes = modes
         self._offer = offer
         self._folders = folders
         self._started_ms = started_ms
@@ -105,7 +108,8 @@ class Descriptions:
     def _agent(self, directory: str) -> list[dict[str, Any]]:
         names = self._agents.names
         served = {name for name in names if self._agents.takes_prompts(name)}
-        return [_agent(name, name in served) for name in names if name in {names[0], *served}]
+        own = [_mode(mode) for name, mode in self._modes.items() if name not in served]
+        return [*own, *(_agent(name) for name in names if name in served)]
 
     def _path(self, directory: str) -> dict[str, str]:
         return {
@@ -144,13 +148,23 @@ class Descriptions:
         }
 
 
-def _agent(name: str, is_served: bool) -> dict[str, Any]:
-    words = "An agent that has connected." if is_served else "The model alone; it has no tools."
+def _mode(mode: Mode) -> dict[str, Any]:
+    return {
+        "name": mode.name,
+        "description": mode.description,
+        "mode": mode.kind,
+        "native": True,
+        "permission": mode.rules,
+        "options": {},
+    }
+
+
+def _agent(name: str) -> dict[str, Any]:
     return {
         "name": name,
-        "description": words,
+        "description": "An agent that has connected.",
         "mode": "primary",
-        "native": not is_served,
+        "native": False,
         "permission": [],
         "options": {},
     }
@@ -177,7 +191,7 @@ def _model(offer: Offer) -> dict[str, Any]:
             "temperature": False,
             "reasoning": True,
             "attachment": offer.any_model,
-            "toolcall": False,
+            "toolcall": True,
             "input": {**kinds, "image": offer.any_model},
             "output": kinds,
             "interleaved": False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import UNSET, UnsetType
@@ -33,7 +33,11 @@ _DEFAULT_TITLE = re.compile(r"(New|Child) session - \d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
 class Prompts:
-    """Accepts prompts for the model of `offer`, and for the user's own agents."""
+    """Takes prompts for the model of `offer`, or for agents of one's own.
+
+    Attributes:
+        tools: what the model may call, which a prompt can switch on and off.
+    """
 
     def __init__(self, services: Services, turns: Turns, offer: Offer, agents: Agents) -> None:
         self._agents = agents
@@ -41,28 +45,36 @@ class Prompts:
         self._turns = turns
         self._ids = services.ids
         self._offer = offer
+        self.tools: Sequence[str] = ()
 
-    def accept(self, session_id: str, body: PromptBody, beside: Beside | None = None) -> str:
-        """Save, publish and queue a prompt; return the id of its message.
+    def accept(
+        self,
+        session_id: str,
+        body: PromptBody,
+        beside: Beside | None = None,
+        within: bool = False,
+    ) -> str:
+        """Save, show and queue a prompt; return the id of its message.
 
         Args:
             session_id: of the prompt.
             body: of the request.
-            beside: runs in the transaction that saves the prompt.
+            beside: carried out in the transaction that saves the prompt.
+            within: as for `Turns.queue`.
 
         Raises:
             UnknownSession: the session does not exist, or is being removed.
             DuplicateId: an id in `body` exists already.
             CommandFailed: `body` names something that does not exist, or too many prompts wait.
         """
-        check_prompt(body, self._offer, self._agents.names)
+        check_prompt(body, self._offer, self._agents.names, self.tools)
         self._services.database.check_quota()
         if body.noReply:
             message, _ = self._take(session_id, body, beside)
             return message.id
         with self._turns.place(session_id):
             message, session = self._take(session_id, body, beside)
-            self._turns.queue(session.id, message.id)
+            self._turns.queue(session.id, message.id, within)
         return message.id
 
     def _take(
@@ -114,7 +126,7 @@ class Prompts:
         if body.agent:
             return body.agent
         remembered = session.agent or BUILT_IN
-        return remembered if self._agents.takes_prompts(remembered) else BUILT_IN
+        return remembered if self._agents.answers(remembered) else BUILT_IN
 
     def _model(self, session: Session, body: PromptBody) -> ModelRef:
         variant = body.variant or UNSET

@@ -20,8 +20,10 @@ def check_new_session(body: CreateBody, offer: Offer, agents: Sequence[str]) -> 
         _check_model(body.model.providerID, body.model.id, offer)
 
 
-def check_prompt(body: PromptBody, offer: Offer, agents: Sequence[str]) -> None:
-    """Check the fields of a prompt; `agents` are the existing ones.
+def check_prompt(
+    body: PromptBody, offer: Offer, agents: Sequence[str], tools: Sequence[str] = ()
+) -> None:
+    """Check what a prompt asks for; `agents` and `tools` are those that there are.
 
     Raises:
         CommandFailed: a field asks for something that is not supported.
@@ -29,7 +31,7 @@ def check_prompt(body: PromptBody, offer: Offer, agents: Sequence[str]) -> None:
     _check_agent(body.agent, agents)
     if body.model is not None:
         _check_model(body.model.providerID, body.model.modelID, offer)
-    for field, words in _lacking(body):
+    for field, words in _lacking(body, tools):
         raise _refusal(field, words)
 
 
@@ -44,16 +46,16 @@ def _check_agent(agent: str | None, agents: Sequence[str]) -> None:
         raise _refusal("agent", f"{agent!r} is unknown; allowed: {', '.join(agents)}")
 
 
-def _lacking(body: PromptBody) -> Iterator[tuple[str, str]]:
-    """Yield field and reason for each request that is not supported.
+def _lacking(body: PromptBody, tools: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield field and reason of what is not supported.
 
     Clients send ``format: {"type": "text"}`` and disable tools: this is supported.
     """
     if body.format is not None and body.format.get("type") != "text":
         yield "format", f"type {body.format.get('type')!r} is not supported; allowed is text"
     for name, wanted in (body.tools or {}).items():
-        if wanted:
-            yield f"tools.{name}", "there are no tools here; allowed is false"
+        if wanted and name not in tools:
+            yield f"tools.{name}", f"there is no tool {name!r} here; allowed is false"
 
 
 def _refusal(field: str, words: str) -> CommandFailed:

@@ -24,6 +24,7 @@ from msgspec import Meta, Struct
 
 from bus.events.part import CacheTokens, Tokens
 from processor.engines import words
+from processor.engines.calls import CallPiece, pieces_of
 from processor.engines.engine import ReasoningPiece, Text
 from processor.engines.failures import RETRYABLE
 
@@ -54,12 +55,13 @@ class Spoken(Struct):
     """The content of one chunk.
 
     Attributes:
-        pieces: text and reasoning, in order.
-        whole: the whole output, if the completion is not streamed.
-        finish: why the model stopped, None while it continues.
-        tool: name of a tool that the model calls; empty in a chunk with only arguments.
-        refused: the model declines to answer.
-        usage: the token counts of the answer.
+        pieces: text and thoughts, in order.
+        whole: of a completion that is not streamed, all that the model says.
+        finish: why the model stopped, None while it goes on.
+        calls: pieces of the calls of tools.
+        whole_calls: of a completion that is not streamed, all calls.
+        refused: whether the model declines to answer.
+        usage: what the answer has cost.
         error: why the provider gave up, in its words.
         passes: the error's code is one of those that may pass, as for a refused request.
         notice: a message that is an error only if no answer follows.
@@ -68,7 +70,8 @@ class Spoken(Struct):
     pieces: list[Piece]
     whole: list[Piece]
     finish: str | None = None
-    tool: str | None = None
+    calls: list[CallPiece] = []
+    whole_calls: list[CallPiece] = []
     refused: bool = False
     usage: Tokens | None = None
     error: str | None = None
@@ -147,9 +150,9 @@ def read(body: Json) -> Spoken:
     spoken = Spoken(_pieces(delta), _pieces(message) + _pieces(choice.get("text")), finish)
     for said in (message, delta):
         if isinstance(said, dict):
-            name = _tool(said)
-            spoken.tool = spoken.tool if name is None else name
             spoken.refused = spoken.refused or bool(_flat(said.get("refusal")))
+    spoken.calls = pieces_of(delta) if isinstance(delta, dict) else []
+    spoken.whole_calls = pieces_of(message) if isinstance(message, dict) else []
     groq = body.get("x_groq")
     spoken.usage = _usage(body.get("usage")) or _usage(choice.get("usage"))
     spoken.usage = spoken.usage or (_usage(groq.get("usage")) if isinstance(groq, dict) else None)
@@ -214,23 +217,6 @@ def _finish(reason: Any) -> str | None:
     if isinstance(reason, str):
         return None if reason.strip().lower() in _NOTHING else reason.strip()
     return "unknown" if reason else None
-
-
-def _tool(said: Json) -> str | None:
-    """Return the name of the first tool that is called, None if there is none.
-
-    Some providers send a call with empty fields beside each text.
-    """
-    calls = said.get("tool_calls") or said.get("function_call")
-    first = calls[0] if isinstance(calls, list) else calls
-    if not isinstance(first, dict):
-        return None
-    inner = first.get("function") or first.get("custom")
-    call = {**first, **inner} if isinstance(inner, dict) else first
-    if not any(call.get(field) for field in ("id", "name", "arguments", "input")):
-        return None
-    name = call.get("name")
-    return name if isinstance(name, str) else ""
 
 
 def _usage(usage: Any) -> Tokens | None:

@@ -2,14 +2,14 @@
 
 Rules:
 
-1. An answer is a stream of frames (`framing`), each of which `chunk` decodes.
-2. After the finish reason the answer is complete. Neither garbage nor an error after it takes the
-   answer back; but if there was no output, an error still counts.
-3. Before the finish reason, unreadable data breaks the answer: an answer with a hole must not look
-   complete. The earlier output stays.
-4. Without a finish reason an answer is complete if the provider marks its end, and sends nothing
-   after that.
-5. A call of a tool breaks the answer at its end, since no tool was offered.
+1. An answer is a stream of frames (`framing`), each of which `chunk` reads.
+2. After the finish reason the answer is whole. Neither junk nor an error takes back what was said;
+   an error counts all the same if nothing was said.
+3. Before it, whatever cannot be read breaks the answer: a hole must not look like an answer. What
+   came before stays.
+4. Without a finish reason an answer is whole if the provider says so, and says nothing else.
+5. An answer that calls tools is whole without a finish reason too, if the arguments of each call
+   are. Where no tool was offered, a call breaks the answer at its end.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 from bus.sse import EventTooLarge
 from processor.engines import chunk, words
+from processor.engines.calls import CallPiece, CallReader, TooManyCalls
 from processor.engines.characters import Characters
 from processor.engines.chunk import Piece, Spoken, UnreadableChunk
 from processor.engines.engine import Chunk, Finish, Text, TokenUsage
@@ -55,7 +56,8 @@ class CompletionReader:
     """Reads one answer.
 
     Args:
-        most_bytes: the limit of all text and reasoning; a longer answer breaks there.
+        most_bytes: of all text, thoughts and calls; a longer answer is broken off there.
+        tools: whether tools were offered.
 
     Attributes:
         done: nothing more follows, whether the answer is complete or not.
@@ -64,7 +66,7 @@ class CompletionReader:
         counted: the token counts have come since the finish reason.
     """
 
-    def __init__(self, most_bytes: int = MAX_ANSWER_BYTES) -> None:
+    def __init__(self, most_bytes: int = MAX_ANSWER_BYTES, tools: bool = False) -> None:
         self.done = False
         self.broken: BadStream | None = None
         self.words = 0
@@ -78,14 +80,20 @@ class CompletionReader:
         self._reason: str | None = None
         self._whole = False  # marked as complete, without a finish reason
         self._seen = self._said = self._refused = False
-        self._wholes = 0  # frames that contain a message instead of a delta
-        self._tool: str | None = None
+        self._wholes = 0  # frames that hold a message instead of a delta
+        self._tools = tools
+        self._calls = CallReader()
         self._notice: str | None = None
 
     @property
     def finished(self) -> bool:
         """Whether the answer is complete, whatever happens to the connection."""
         return self._reason is not None or self._whole
+
+    @property
+    def calls_tools(self) -> bool:
+        """Whether the model calls tools."""
+        return bool(self._calls.names)
 
     def feed(self, data: bytes) -> list[Chunk]:
         """Take the next bytes, and return the chunks that they complete."""
@@ -100,7 +108,7 @@ class CompletionReader:
     def close(self) -> list[Chunk]:
         """Note that no more bytes come; return the chunks that are complete because of this."""
         self._take(self._framing.close())
-        self._whole = self._whole or self._wholes == 1
+        self._whole = self._whole or self._wholes == 1 or self._calls.are_whole
         self.done = True
         return self.flush()
 
@@ -110,24 +118,26 @@ class CompletionReader:
             self._chunks.append(self._kind(text))
         return self._said_since()
 
-    def end(self) -> Finish:
-        """Return why the model stopped; to be called when the answer is over.
+    def end(self) -> list[Chunk]:
+        """Return the calls, and why the model stopped; to be asked when nothing more comes.
 
         Raises:
             BadStream: the answer is incomplete, or there is none.
         """
-        beside = self.beside()
+        beside, names = self.beside(), self._calls.names
         if not self.finished or (self._reason is None and (beside or not self._said)):
             state = "was cut before its end" if self._seen else "was empty"
             raise BadStream(f"the answer of the provider {state}{beside}")
         reason = (self._reason or "").lower()
         reason = _REASONS.get(reason, reason)
-        if self._tool is not None or (reason == "tool-calls" and not self._said):
-            name = f"the tool {self._tool!r}" if self._tool else "a tool"
+        if not self._tools and (names or (reason == "tool-calls" and not self._said)):
+            name = f"the tool {names[0]!r}" if any(names[:1]) else "a tool"
             raise BadStream(f"the model called {name}, but weir offers it no tools")
+        if names:
+            return [*self._calls.close(), Finish("tool-calls")]
         if self._refused:
-            return Finish("content-filter")
-        return Finish(reason if reason in _KNOWN_REASONS else "unknown")
+            return [Finish("content-filter")]
+        return [Finish(reason if reason in _KNOWN_REASONS else "unknown")]
 
     def silence(self, seconds: float) -> BadStream:
         """Return the error for an answer that has stopped."""
@@ -187,9 +197,7 @@ class CompletionReader:
         self._seen = True
         before = self.words, self._reason
         self._pieces(spoken)
-        if spoken.tool is not None:
-            self.words += bool(spoken.tool)  # the tool's arguments may continue for ever
-            self._tool = self._tool or spoken.tool
+        self._called(spoken)
         self._refused = self._refused or spoken.refused
         if spoken.error is not None:
             _give_up(spoken.error, spoken.passes)
@@ -206,6 +214,24 @@ class CompletionReader:
             pieces = spoken.whole
             self._wholes += bool(pieces)
         self._say_all(pieces)
+
+    def _called(self, spoken: Spoken) -> None:
+        pieces = spoken.calls
+        if not pieces and self._reason is None and not self._calls.names:
+            pieces = spoken.whole_calls
+        if not pieces:
+            return
+        self._said = True
+        try:
+            begun = self._calls.take(pieces)
+        except TooManyCalls as error:
+            raise BadStream(str(error)) from None
+        # Arguments of a tool that was not offered may go on for ever.
+        self.words += self._tools or any(piece.name for piece in pieces)
+        self._spend(sum(_size(piece) for piece in pieces))
+        if self._tools and begun:
+            self._say(self._characters.flush())
+            self._chunks += begun
 
     def _say_all(self, pieces: list[Piece]) -> None:
         for piece in pieces:
@@ -226,10 +252,18 @@ class CompletionReader:
             return
         size = len(text) if text.isascii() else len(text.encode())
         kept = text if size <= self._left else text.encode()[: self._left].decode(errors="ignore")
-        self._left -= size
         if kept:
             self._said = True
             self._chunks.append(self._kind(kept))
+        self._spend(size)
+
+    def _spend(self, size: int) -> None:
+        """Count bytes of the answer.
+
+        Raises:
+            BadStream: the answer is longer than allowed.
+        """
+        self._left -= size
         if self._left < 0:
             raise BadStream(
                 f"the answer is longer than {self._most / _MIB:g} MiB (--model-answer-limit)"
@@ -244,6 +278,10 @@ class CompletionReader:
         if self._reason is None or not self._said or self._left < 0:
             self.broken = error
             self.done = True
+
+
+def _size(piece: CallPiece) -> int:
+    return len(piece.arguments) + len(piece.name)
 
 
 def _give_up(said: str | None, passes: bool = False) -> None:

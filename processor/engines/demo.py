@@ -1,8 +1,10 @@
 """The built-in model: offline and deterministic, for a first look and for load tests.
 
-The prompt ``storm N SIZE`` streams N deltas of SIZE characters at full speed. ``rate R N`` streams
-N deltas at R a second, each with its time in Unix ns, as `weir bench` needs it. Any other prompt
-gets a short answer.
+The prompt ``storm N SIZE`` streams N deltas of SIZE characters as fast as they are taken, and
+``rate R N`` streams N deltas at R a second, each with the time at which it is made in Unix ns, as
+`weir bench` asks for. ``tool NAME ARGUMENTS then N`` calls a tool, and streams N deltas once the
+tool has run; the arguments are JSON, or of ``bash`` the command. Any other prompt is answered in a
+few words.
 """
 
 from __future__ import annotations
@@ -13,9 +15,12 @@ import time
 from collections.abc import Generator, Iterator
 
 import gevent
+import msgspec
 
 from bus.events.part import CacheTokens, Tokens
 from processor.engines.engine import (
+    CallBegun,
+    CallWhole,
     ChatMessage,
     Chunk,
     EngineRequest,
@@ -35,6 +40,7 @@ BATCH = 64
 
 _STORM = re.compile(r"storm (\d{1,9}) (\d{1,9})")
 _RATE = re.compile(r"rate (\d{1,9}) (\d{1,9})")
+_TOOL = re.compile(r"tool (?P<tool>\S+) (?P<arguments>.+) then (?P<count>\d{1,6})", re.DOTALL)
 _WORD = re.compile(r"\s*\S+\s*")
 
 
@@ -44,19 +50,24 @@ class DemoEngine:
     offer = Offer(provider="demo", provider_name="Demo", model="demo", url="")
 
     def stream(self, request: EngineRequest) -> Generator[list[Chunk], None, None]:
-        """Yield the answer to the last message; the module describes the prompts."""
-        prompt = _text_of(request.messages[-1]).strip()
-        count = 0
-        for chunks in _answer(prompt):
+        """Yield the answer to the last prompt; see the module for the prompts."""
+        prompt = _prompt_of(request)
+        count, calls = 0, False
+        for chunks in _answer(prompt, request):
             count += len(chunks)
+            calls = calls or any(isinstance(chunk, CallBegun) for chunk in chunks)
             yield chunks
         tokens = Tokens(input=len(prompt.split()), output=count, reasoning=0, cache=CacheTokens())
         tokens.total = tokens.input + tokens.output
-        yield [TokenUsage(tokens), Finish("stop")]
+        yield [TokenUsage(tokens), Finish("tool-calls" if calls else "stop")]
 
 
-def _answer(prompt: str) -> Iterator[list[Chunk]]:
-    last = prompt.split("\n\n")[-1]  # earlier prompts without an answer come before it
+def _answer(prompt: str, request: EngineRequest) -> Iterator[list[Chunk]]:
+    last = prompt.split("\n\n")[-1]  # prompts that have no answer stand before it
+    if request.tools and (match := _TOOL.fullmatch(last)):
+        if request.messages[-1].role != "user":
+            return _batches(_numbered(int(match["count"]), RATE_SIZE))
+        return _call(match["tool"], match["arguments"])
     if match := _STORM.fullmatch(last):
         return _storm(*(int(group) for group in match.groups()))
     if match := _RATE.fullmatch(last):
@@ -87,6 +98,13 @@ def _talk(prompt: str) -> Iterator[list[Chunk]]:
     )
     yield from _paced((ReasoningPiece(word) for word in _WORD.findall(thought)), WORDS_PER_S)
     yield from _paced((Text(word) for word in _WORD.findall(answer)), WORDS_PER_S)
+
+
+def _call(tool: str, arguments: str) -> Iterator[list[Chunk]]:
+    if tool == "bash" and not arguments.startswith("{"):
+        what = {"command": arguments, "description": "what the prompt says"}
+        arguments = msgspec.json.encode(what).decode()
+    yield [CallBegun(0, "", tool), CallWhole(0, arguments)]
 
 
 def _refusal(words: str) -> Iterator[list[Chunk]]:
@@ -123,6 +141,12 @@ def _paced(chunks: Iterator[Chunk], per_second: float) -> Iterator[list[Chunk]]:
         sent = due
         yield batch
         gevent.sleep(max(0.0, start + sent / per_second - time.monotonic()))
+
+
+def _prompt_of(request: EngineRequest) -> str:
+    """Return the last prompt: what tools have put out, or read, may stand behind it."""
+    asked = [one for one in request.messages if one.role == "user"]
+    return _text_of(asked[-1]).strip() if asked else ""
 
 
 def _text_of(message: ChatMessage) -> str:

@@ -11,18 +11,29 @@ from bus.events.message import Failure
 from bus.events.part import Tokens
 
 
-class ChatMessage(Struct):
-    """One message of the conversation; `content` in the form of OpenAI's chat completions."""
+class ChatMessage(Struct, omit_defaults=True):
+    """One message of the conversation, with fields as OpenAI's chat completions have them."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str | list[dict[str, Any]]
+    tool_calls: list[dict[str, Any]] = []
+    tool_call_id: str = ""
+
+
+class ToolOffer(Struct, frozen=True):
+    """A tool that the model may call; `parameters` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
 
 
 class EngineRequest(Struct):
-    """The request to answer the last of `messages` with `model`."""
+    """What to answer: the last of `messages`, by `model`, which may call `tools`."""
 
     model: str
     messages: Sequence[ChatMessage]
+    tools: Sequence[ToolOffer] = ()
 
 
 class Text(Struct, frozen=True, gc=False):
@@ -35,6 +46,30 @@ class ReasoningPiece(Struct, frozen=True, gc=False):
     """A piece of the model's reasoning."""
 
     text: str
+
+
+class ThoughtSignature(Struct, frozen=True):
+    """The provider's signature of the thought before it, which goes back with the thought."""
+
+    signature: str
+
+
+class CallBegun(Struct, frozen=True):
+    """The model has named a tool that it calls; `number` counts the calls of an answer.
+
+    `id` is the provider's, empty where there is none.
+    """
+
+    number: int
+    id: str
+    tool: str
+
+
+class CallWhole(Struct, frozen=True):
+    """A call that `CallBegun` has announced is whole: its arguments, as the model wrote them."""
+
+    number: int
+    arguments: str
 
 
 class RetryNotice(Struct, frozen=True):
@@ -57,7 +92,16 @@ class Finish(Struct, frozen=True):
     reason: str
 
 
-Chunk = Text | ReasoningPiece | RetryNotice | TokenUsage | Finish
+Chunk = (
+    Text
+    | ReasoningPiece
+    | ThoughtSignature
+    | CallBegun
+    | CallWhole
+    | RetryNotice
+    | TokenUsage
+    | Finish
+)
 
 
 class ModelError(Exception):
@@ -80,13 +124,17 @@ class ModelError(Exception):
 
 
 class Offer(Struct, frozen=True):
-    """The model of an engine, for clients."""
+    """Which model an engine has, as clients see it.
+
+    `signs_thoughts`: the model needs its own signed thoughts back beside the calls of tools.
+    """
 
     provider: str
     provider_name: str
     model: str
     url: str
     any_model: bool = False
+    signs_thoughts: bool = False
 
 
 class Engine(Protocol):

@@ -85,7 +85,7 @@ class OpenAIEngine:
             gevent.sleep(pause_s)
 
     def _attempt(self, request: EngineRequest) -> Generator[list[Chunk], None, None]:
-        reader = CompletionReader(self._most_bytes)
+        reader = CompletionReader(self._most_bytes, tools=bool(request.tools))
         with (
             self._errors(reader),
             contextlib.closing(ModelResponse(self._provider.ask(request))) as body,
@@ -101,7 +101,10 @@ class OpenAIEngine:
                 ending.note(now, reader.words, reader.finished, reader.counted)
             if not (reader.finished or reader.done):
                 raise reader.silence(self._patience_s)
-            yield [*reader.flush(), reader.end()]
+            said = [*reader.flush(), *reader.end()]
+            if reader.calls_tools:
+                body.drain()  # the next request is due soon, on the same connection
+            yield said
             while not reader.done and (wait_s := ending.late_s(time.monotonic())) > 0:
                 yield [one for one in _read(body, reader, wait_s) if isinstance(one, TokenUsage)]
                 ending.note(time.monotonic(), reader.words, reader.finished, reader.counted)

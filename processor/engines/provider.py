@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+from collections.abc import Set
 from typing import Any
 
 import gevent
@@ -24,7 +25,13 @@ log = logging.getLogger("weir.processor")
 CONNECTIONS = 256
 MAX_ERROR_BYTES = 64 * 1024
 ERROR_BODY_S = 5.0
-# A provider that refuses an unknown field may name the field, or only report that there is one.
+_COUNTS, _TOOLS = "stream_options", "tools"
+_NAMES_TOOLS = re.compile(
+    r"(support|enable|allow|accept|permit)\w* (\w+ ){0,3}(tool|function)|"
+    r"(tool|function)s?\b[^.]{0,40} (not|n't|un)\s?(be )?(support|enable|allow|accept|permit)",
+    re.IGNORECASE,
+)
+# A provider that refuses an unknown field may name the field, or only say that there is one.
 _NAMES_OPTIONS = re.compile(r"stream_options|include_usage", re.IGNORECASE)
 _NAMES_A_FIELD = re.compile(
     r"(extra|additional|unknown|unrecognized|unexpected|unsupported|invalid) "
@@ -57,34 +64,38 @@ class Provider:
         self._head_s = settings.connect_timeout_s + settings.read_timeout_s
         self.proxy = settings.proxy
         self._pool = _pool(settings.proxy)
-        self._without_options: set[str] = set()
+        self._refused: dict[str, frozenset[str]] = {}
 
     def ask(self, request: EngineRequest) -> BaseHTTPResponse:
         """Send a request, and return the answer with its body unread.
 
-        If a model refuses the option for token counts, the request is repeated without it; later
-        requests do not have it.
+        A model that refuses to count tokens or to call tools is asked without, now and later.
 
         Raises:
             RefusedRequest: the status is not a success.
             NoAnswer: no answer came in time.
             HTTPError: the connection failed.
         """
-        if request.model not in self._without_options:
+        without = self._refused.get(request.model, frozenset())
+        while True:
             try:
-                return self._post(_body(request, with_options=True))
+                response = self._post(_body(request, without))
             except RefusedRequest as error:
-                if not _refuses_options(error.refusal):
+                option = _refused_option(error.refusal)
+                if option is None or option in without:
                     raise
-        response = self._post(_body(request, with_options=False))
-        self._without_options.add(request.model)
-        return response
+                without |= {option}
+            else:
+                if without:
+                    self._refused[request.model] = without
+                return response
 
     def drops_options(self, model: str, words: str) -> bool:
-        """Note that a model has refused the options, if the error in its answer is about them."""
-        if model in self._without_options or not _NAMES_OPTIONS.search(words):
+        """Note that a model has refused an option, if an error in its answer says so."""
+        without = self._refused.get(model, frozenset())
+        if _COUNTS in without or not _NAMES_OPTIONS.search(words):
             return False
-        self._without_options.add(model)
+        self._refused[model] = without | {_COUNTS}
         return True
 
     def without_key(self, text: str) -> str:
@@ -142,11 +153,19 @@ def _pool(proxy: ProviderProxy | None) -> urllib3.PoolManager:
     return fair(urllib3.ProxyManager(proxy.url, maxsize=CONNECTIONS, proxy_headers=login))
 
 
-def _body(request: EngineRequest, with_options: bool) -> dict[str, Any]:
-    body = {"model": request.model, "messages": request.messages, "stream": True}
-    return body | ({"stream_options": {"include_usage": True}} if with_options else {})
+def _body(request: EngineRequest, without: Set[str]) -> dict[str, Any]:
+    body: dict[str, Any] = {"model": request.model, "messages": request.messages, "stream": True}
+    if _COUNTS not in without:
+        body["stream_options"] = {"include_usage": True}
+    if request.tools and _TOOLS not in without:
+        body["tools"] = [{"type": "function", "function": tool} for tool in request.tools]
+    return body
 
 
-def _refuses_options(refusal: ProviderRefusal) -> bool:
+def _refused_option(refusal: ProviderRefusal) -> str | None:
+    """Return the option that a refusal is about, None if it is about no option."""
+    if refusal.status in (400, 404, 422, 501) and _NAMES_TOOLS.search(refusal.body):
+        return _TOOLS
     named = _NAMES_OPTIONS.search(refusal.body) is not None
-    return named or (refusal.status in (400, 422) and bool(_NAMES_A_FIELD.search(refusal.body)))
+    unknown = refusal.status in (400, 422) and bool(_NAMES_A_FIELD.search(refusal.body))
+    return _COUNTS if named or unknown else None

@@ -1,8 +1,8 @@
 """Asks that wait for a person: permissions and questions.
 
-An ask is answered once, and is saved until its turn ends: the answer reaches the agent even if the
-processor is killed. If the turn ends first, the ask is refused, so that no client shows it any
-longer.
+An ask is answered once. The ask of an agent is saved until its turn ends: what a person says
+reaches the agent even if the processor is killed. When a turn ends first, the ask is refused, so
+that no client goes on showing it; so is the ask of a model's turn when the processor is killed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bus.events.catalogue import (
 )
 from bus.events.session import ToolRef
 from processor.native.record import Record
-from processor.store import open_turns
+from processor.store import model_asks, open_turns
 from processor.store.open_turns import Asked, LeftAsk
 
 MOST_WAITING = 1000
@@ -42,12 +42,15 @@ class Asker(Struct):
         prompt: id of the prompt that the turn answers.
         turn: id of the turn in lines.
         answered: called with each answer, once; must not block.
+        lasts: the turn goes on in the next processor, so the answer must be saved; else the next
+            processor refuses the ask.
     """
 
     record: Record
     prompt: str
     turn: str
     answered: Answered
+    lasts: bool = True
 
 
 class _Ask(Struct):
@@ -96,7 +99,10 @@ class PendingAsks:
                 tool=tool,
             )
         self._waiting[asked.id] = _Ask(asked, line.ask, asker)
-        record.submit(asked.id, open_turns.put_ask, asker.prompt, line.ask, asked)
+        if asker.lasts:
+            record.submit(asked.id, open_turns.put_ask, asker.prompt, line.ask, asked)
+        else:
+            record.submit(asked.id, model_asks.put, asked)
         record.publish(asked, asked.id)
         return asked.id
 
@@ -170,18 +176,26 @@ class PendingAsks:
 
     def _answered(self, one: _Ask, **said: Any) -> None:
         reply = Reply(turn=one.asker.turn, ask=one.name, **said)
-        one.asker.record.save_reply(one.asked.id, reply)
+        if one.asker.lasts:
+            one.asker.record.save_reply(one.asked.id, reply)
         self._tell(one, reply)
 
     def _tell(self, one: _Ask, reply: Reply) -> None:
-        """Publish a person's answer, and send it to the agent."""
+        """Tell readers and the agent what a person has said."""
+        said: Properties = refusal(one.asked)
         where = {"sessionID": one.asked.sessionID, "requestID": one.asked.id}
-        said: Properties
         if isinstance(one.asked, PermissionAsked):
             said = PermissionReplied(**where, reply=reply.reply)
-        elif reply.reply == "reject":
-            said = QuestionRejected(**where)
-        else:
+        elif reply.reply != "reject":
             said = QuestionReplied(**where, answers=reply.answers)
+        if not one.asker.lasts:
+            one.asker.record.submit(one.asked.id, model_asks.remove, one.asked.id)
         one.asker.record.publish(said)
         one.asker.answered(reply)
+
+
+def refusal(asked: Asked) -> Properties:
+    """Return the event that an ask is refused."""
+    if isinstance(asked, PermissionAsked):
+        return PermissionReplied(sessionID=asked.sessionID, requestID=asked.id, reply="reject")
+    return QuestionRejected(sessionID=asked.sessionID, requestID=asked.id)

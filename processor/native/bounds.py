@@ -19,9 +19,12 @@ class Bounds(Struct, frozen=True):
     Attributes:
         turns: how many run at once; all other prompts wait.
         prompts: how many may wait for their turn, in all sessions together.
-        turn_memory: bytes of the conversations and answers of all running turns.
-        state_quota: bytes that the store may take; 0: no limit.
-        agent_return_s: how long a turn that was left open waits for its agent's return.
+        turn_memory: bytes of the conversations and answers of all turns that run.
+        state_quota: bytes that the store may take; 0 for any.
+        agent_return_s: how long a turn that was left open waits for its agent to come back.
+        steps: how often one turn may ask the model.
+        tool_s: how long one call may take.
+        ask_s: how long a person may take to answer what a tool asks.
     """
 
     turns: int = 256
@@ -29,6 +32,9 @@ class Bounds(Struct, frozen=True):
     turn_memory: int = 128 * _MIB
     state_quota: int = 16 * _GIB
     agent_return_s: float = 60.0
+    steps: int = 100
+    tool_s: float = 1800.0
+    ask_s: float = 3600.0
 
 
 _DEFAULT = Bounds()
@@ -59,7 +65,25 @@ AGENT_RETURN = Flag(
     _DEFAULT.agent_return_s,
     "how long an open turn waits for its agent when weir starts again; then the turn fails",
 )
-BOUND_FLAGS = (MAX_TURNS, MAX_PROMPTS, TURN_MEMORY, STATE_QUOTA, AGENT_RETURN)
+MAX_STEPS = Flag(
+    "max-steps", whole(1, 10_000), _DEFAULT.steps, "steps of one turn, each of which calls tools"
+)
+TOOL_TIMEOUT = Flag(
+    "tool-timeout",
+    number(1, 86_400, "seconds"),
+    _DEFAULT.tool_s,
+    "how long one call of a tool may take",
+)
+ASK_TIMEOUT = Flag(
+    "ask-timeout",
+    number(1, 86_400, "seconds"),
+    _DEFAULT.ask_s,
+    "how long a person may take to answer a permission or question of a tool",
+)
+BOUND_FLAGS = (
+    *(MAX_TURNS, MAX_PROMPTS, TURN_MEMORY, STATE_QUOTA, AGENT_RETURN),
+    *(MAX_STEPS, TOOL_TIMEOUT, ASK_TIMEOUT),
+)
 
 
 def bounds(values: Mapping[str, Any]) -> Bounds:
@@ -70,4 +94,7 @@ def bounds(values: Mapping[str, Any]) -> Bounds:
         turn_memory=values[TURN_MEMORY.key] * _MIB,
         state_quota=values[STATE_QUOTA.key] * _MIB,
         agent_return_s=values[AGENT_RETURN.key],
+        steps=values[MAX_STEPS.key],
+        tool_s=values[TOOL_TIMEOUT.key],
+        ask_s=values[ASK_TIMEOUT.key],
     )

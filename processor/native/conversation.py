@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from msgspec import UNSET
+
+from bus import json
 from bus.events.message import UserMessage
-from bus.events.part import FilePart, TextPart
+from bus.events.part import (
+    FilePart,
+    ReasoningPart,
+    TextPart,
+    ToolCompleted,
+    ToolError,
+    ToolPart,
+    ToolState,
+)
 from processor.engines.engine import ChatMessage
 from processor.native.images import is_image, refused_images
 from processor.store.history import Said, Utterance
@@ -17,12 +29,21 @@ from processor.store.history import Said, Utterance
 Piece = dict[str, Any]
 Content = str | list[Piece]
 
+# What strict providers take as the name of a tool.
+_NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]")
+_MOST_NAME = 64
 
-def chat(history: Iterable[Utterance]) -> list[ChatMessage]:
-    """Return the messages for a model; the last prompt's system text comes first.
 
-    Strict providers refuse a message without content, and consecutive messages of one role. A
-    prompt without an answer leads to two consecutive prompts, so these are merged.
+def chat(history: Iterable[Utterance], thoughts: bool = False) -> list[ChatMessage]:
+    """Return what a model needs to read; the last prompt's system text comes first.
+
+    Strict providers refuse a message without content, and neighbours of the same role: an answer
+    that never came leaves two prompts side by side. So these are merged. They also refuse the
+    call of a tool without its result, so each call is followed by what came of the call.
+
+    Args:
+        history: in the order in which the model must read it.
+        thoughts: whether signed thoughts go back to the model.
     """
     history = list(history)
     left_out = refused_images(history)
@@ -32,21 +53,82 @@ def chat(history: Iterable[Utterance]) -> list[ChatMessage]:
         if isinstance(utterance.message, UserMessage):
             system = utterance.message.system or None
             _append(messages, ChatMessage("user", _content(utterance.parts, left_out)))
-        elif (text := _text(utterance.parts)).strip():
-            _append(messages, ChatMessage("assistant", text))
-    if not messages or messages[-1].role != "user":
+        else:
+            _answer(messages, utterance.parts, thoughts)
+    if not messages or messages[-1].role == "assistant":
         messages.append(ChatMessage("user", ""))  # the last prompt is empty
     return messages if system is None else [ChatMessage("system", system), *messages]
 
 
+def _answer(messages: list[ChatMessage], parts: list[Said], thoughts: bool) -> None:
+    """Append one step: what the model said, its calls, and what came of these."""
+    calls = [part for part in parts if isinstance(part, ToolPart)]
+    text = _text(parts)
+    content: Content = text if text.strip() else ""
+    signed = [thought for part in parts if (thought := _thought(part))] if thoughts else []
+    if signed:
+        content = [*signed, *(_pieces(content) if content else [])]
+    if content or calls:
+        asked = [_call(part) for part in calls]
+        _append(messages, ChatMessage("assistant", content, tool_calls=asked))
+    images: list[Piece] = []
+    for part in calls:
+        words = result_of(part.state)
+        messages.append(ChatMessage("tool", words, tool_call_id=part.callID))
+        images += _attached(part)
+    if images:
+        _append(messages, ChatMessage("user", images))
+
+
+def result_of(state: ToolState) -> str:
+    """Return what the model reads of a call that has ended."""
+    if isinstance(state, ToolCompleted):
+        return state.output
+    return state.error if isinstance(state, ToolError) else "the call did not end"
+
+
+def _call(part: ToolPart) -> Piece:
+    name = _NOT_IN_NAME.sub("_", part.tool)[:_MOST_NAME]
+    arguments = json.encode(part.state.input).decode()
+    return {
+        "id": part.callID,
+        "type": "function",
+        "function": {"name": name, "arguments": arguments},
+    }
+
+
+def _attached(part: ToolPart) -> list[Piece]:
+    """Return the images that a tool has read: a result itself can only be text."""
+    state = part.state
+    attachments = state.attachments if isinstance(state, ToolCompleted) else UNSET
+    images = [
+        {"type": "image_url", "image_url": {"url": one["url"]}}
+        for one in attachments or ()
+        if str(one.get("mime", "")).startswith("image/") and isinstance(one.get("url"), str)
+    ]
+    words: Piece = {"type": "text", "text": f"What the tool {part.tool} has read:"}
+    return [words, *images] if images else []
+
+
+def _thought(part: Said) -> Piece | None:
+    if not isinstance(part, ReasoningPart) or not isinstance(part.metadata, dict):
+        return None
+    signature = part.metadata.get("anthropic", {}).get("signature")
+    return {"type": "thinking", "thinking": part.text, "signature": signature}
+
+
 def _append(messages: list[ChatMessage], message: ChatMessage) -> None:
     before = messages[-1] if messages else None
-    if not message.content:
+    if not (message.content or message.tool_calls):
         return
-    if before is None or before.role != message.role:
+    if before is None or before.role != message.role or before.tool_calls:
         messages.append(message)
-    else:
-        before.content = _joined([*_pieces(before.content), *_pieces(message.content)])
+        return
+    if message.content:
+        # Content that is empty now has been whitespace.
+        pieces = _pieces(before.content) if before.content else []
+        before.content = _joined([*pieces, *_pieces(message.content)])
+    before.tool_calls = message.tool_calls
 
 
 def _pieces(content: Content) -> list[Piece]:
@@ -68,6 +150,8 @@ def _joined(pieces: list[Piece]) -> Content:
 def _piece(part: Said, left_out: Mapping[str, str]) -> Piece | None:
     if isinstance(part, TextPart):
         return None if part.ignored is True else {"type": "text", "text": part.text}
+    if not isinstance(part, FilePart):
+        return None
     if not is_image(part):
         return {"type": "text", "text": _file(part)}
     if part.id in left_out:

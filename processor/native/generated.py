@@ -10,9 +10,15 @@ from typing import Any
 
 import gevent
 
+from bus.agent_lines import BUILT_IN
 from bus.events.message import Failure, UserMessage
+from bus.events.part import Tokens
+from bus.events.session import Session
 from bus.process.fairness import TURN_SLICE_S, TimeSlice
 from processor.engines.engine import (
+    CallBegun,
+    CallWhole,
+    ChatMessage,
     Chunk,
     Engine,
     EngineRequest,
@@ -21,12 +27,24 @@ from processor.engines.engine import (
     ReasoningPiece,
     RetryNotice,
     Text,
+    ThoughtSignature,
     TokenUsage,
+    ToolOffer,
 )
 from processor.native.answer import Answer
-from processor.native.bounds import TURN_MEMORY
+from processor.native.bounds import MAX_STEPS, TURN_MEMORY
 from processor.native.conversation import chat
+from processor.native.modes import Mode, instructions
+from processor.native.permissions import (
+    BadPermissions,
+    Rules,
+    is_disabled,
+    of_session,
+    of_switches,
+)
 from processor.native.room import MemoryRoom
+from processor.native.step_calls import StepCalls
+from processor.native.tool_run import Toolbox
 from processor.native.turn import Turn
 from processor.store import history
 from processor.store.database import Database
@@ -34,19 +52,41 @@ from processor.store.failures import StoreFailed
 
 log = logging.getLogger("weir.processor")
 
+_CALLS = "tool-calls"
+
 
 class Generated(Answer):
-    """An answer of a model. After the turn's end, the engine may still wait for token counts."""
+    """An answer of a model, in as many steps as the model calls tools.
+
+    The engine may wait for the tokens when the turn has ended.
+
+    Args:
+        turn: takes what is said.
+        prompt: to answer.
+        engine: the model.
+        database: where the conversation is.
+        room: for the conversation in memory.
+        box: the tools that the model may call; None for none.
+    """
 
     def __init__(
-        self, turn: Turn, prompt: UserMessage, engine: Engine, database: Database, room: MemoryRoom
+        self,
+        turn: Turn,
+        prompt: UserMessage,
+        engine: Engine,
+        database: Database,
+        room: MemoryRoom,
+        box: Toolbox | None = None,
     ) -> None:
         super().__init__(turn)
         self._prompt = prompt
         self._engine = engine
         self._database = database
         self._room = room
-        self._held = contextlib.ExitStack()  # the conversation's memory
+        self._box = box
+        self._rules = _rules(box, prompt, turn.record.session)
+        self._calls: StepCalls | None = None
+        self._held = contextlib.ExitStack()  # room of the conversation, until the answer is whole
         turn.begin()
         self._work = gevent.spawn(self._run)
         self._work.rawlink(lambda _: self._ending.set())
@@ -57,7 +97,7 @@ class Generated(Answer):
 
     def _run(self) -> None:
         try:
-            self._read_and_stream()
+            self._answer_in_steps()
         except ModelError as error:
             self._fail(str(error), error.failure)
         except StoreFailed as error:
@@ -74,6 +114,23 @@ class Generated(Answer):
             log.warning("session %s: %s", self._prompt.sessionID, message)
             self._failure = failure
 
+    def _answer_in_steps(self) -> None:
+        self._read_and_stream()
+        if self._box is None:
+            return
+        for _ in range(1, self._box.most_steps):
+            if self._calls is None or not self._calls.are_there:
+                return
+            if not self._calls.run():
+                self._reason = _CALLS
+                return
+            self.turn.end_step(_CALLS, self.tokens)
+            self.tokens = Tokens.none()
+            self.turn.begin()
+            self._read_and_stream()
+        if self._calls is not None and self._calls.are_there:
+            raise _too_many_steps(self._box.most_steps)
+
     def _read_and_stream(self) -> None:
         """Read the conversation once there is memory for it, and stream the answer."""
         where = self._prompt.sessionID, self._prompt.id
@@ -83,7 +140,29 @@ class Generated(Answer):
         with self._held:
             self._held.enter_context(self._room.of(size))
             said = chat(self._database.call(history.upto, *where))
-            self._stream(EngineRequest(self._prompt.model.modelID, said))
+            self._stream(self._request(said))
+
+    def _request(self, said: list[ChatMessage]) -> EngineRequest:
+        model = self._prompt.model.modelID
+        if self._box is None:
+            return EngineRequest(model, said)
+        self._calls = StepCalls(self.turn, self._box, self._rules)
+        offers = [
+            ToolOffer(tool.name, tool.description, tool.parameters)
+            for tool in self._box.tools.values()
+            if not is_disabled(tool.name, self._rules)
+        ]
+        words = instructions(self._mode, self.turn.record.session.directory)
+        if said[0].role == "system":
+            said = [ChatMessage("system", f"{words}\n\n{said[0].content}"), *said[1:]]
+        elif offers:
+            said = [ChatMessage("system", words), *said]
+        return EngineRequest(model, said, offers)
+
+    @property
+    def _mode(self) -> Mode:
+        assert self._box is not None
+        return self._box.modes.get(self._prompt.agent) or self._box.modes[BUILT_IN]
 
     def _stream(self, request: EngineRequest) -> None:
         hold = TimeSlice(TURN_SLICE_S)
@@ -93,6 +172,8 @@ class Generated(Answer):
                 # If the store does not keep up, the model waits, so that memory does not grow.
                 self.turn.wait_until_published()
                 hold.pass_on_if_over()
+                if self._calls is not None and self._calls.are_whole:
+                    return
 
     def _say(self, chunks: list[Chunk]) -> None:
         for kind, run in itertools.groupby(chunks, type):
@@ -107,15 +188,36 @@ class Generated(Answer):
     def _note(self, chunk: Chunk) -> None:
         if isinstance(chunk, RetryNotice):
             self.turn.retry(chunk.attempt, chunk.message, chunk.next_ms)
+        elif isinstance(chunk, ThoughtSignature):
+            self.turn.sign(chunk.signature)
+        elif isinstance(chunk, CallBegun | CallWhole | Finish) and self._calls is not None:
+            self._calls.take(chunk)
+            if isinstance(chunk, Finish) and not self._calls.are_there:
+                self._finish(chunk)
         elif isinstance(chunk, Finish):
-            self._reason = chunk.reason
-            self._held.close()
-            self._ending.set()
+            self._finish(chunk)
         elif isinstance(chunk, TokenUsage):
             if self._reason is not None:
                 self._concluded.wait()
                 self.turn.recount(chunk.tokens)
             self.tokens = chunk.tokens
+
+    def _finish(self, chunk: Finish) -> None:
+        self._reason = chunk.reason
+        self._held.close()
+        self._ending.set()
+
+
+def _rules(box: Toolbox | None, prompt: UserMessage, session: Session) -> Rules:
+    """Return what the tools of a turn may do; the rules that come last count most."""
+    if box is None:
+        return ()
+    mode = box.modes.get(prompt.agent) or box.modes[BUILT_IN]
+    try:
+        of_its_own = of_session(session.permission or None)
+    except BadPermissions:  # a session that an older weir has made
+        of_its_own = ()
+    return [*mode.rules, *of_its_own, *of_switches(prompt.tools or {})]
 
 
 def _too_long(size: int, most: int) -> ModelError:
@@ -124,6 +226,14 @@ def _too_long(size: int, most: int) -> ModelError:
         "begin another session"
     )
     return ModelError(Failure("ContextOverflowError", {"message": message}))
+
+
+def _too_many_steps(most: int) -> ModelError:
+    message = (
+        f"the model has called tools in {most} steps, as many as --{MAX_STEPS.name} allows; "
+        "send another prompt to go on"
+    )
+    return ModelError(Failure("UnknownError", {"message": message}))
 
 
 def _texts(chunks: Iterable[Any]) -> list[str]:

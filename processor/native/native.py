@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 
 import gevent
 
+from bus.agent_lines import BUILT_IN
 from bus.events.message import MessagePath, UserMessage
 from bus.events.session import Session
 from bus.ids import Ids
@@ -23,22 +23,28 @@ from processor.engines.demo import DemoEngine
 from processor.engines.engine import Engine, Offer
 from processor.mode import Work
 from processor.native.asks import PendingAsks
-from processor.native.bounds import Bounds
+from processor.native.children import Children
 from processor.native.chores import Chores
 from processor.native.generated import Generated
+from processor.native.modes import Modes
+from processor.native.permits import Permits
 from processor.native.projects import project_of
 from processor.native.record import Record, Services
 from processor.native.retelling import retell
 from processor.native.room import MemoryRoom
 from processor.native.saving import Saving
 from processor.native.statuses import LiveStatuses
+from processor.native.tool_run import Toolbox
 from processor.native.turn import Turn, aborted
 from processor.native.turns import Running, Turns
-from processor.settings import ModelSettings
+from processor.settings import ModelSettings, ProcessorSettings
 from processor.store import chunks, messages, recovery, sessions
 from processor.store.database import Database, DatabaseUnusable
 from processor.store.drafts import Drafts
 from processor.store.failures import StoreFailed
+from processor.tools.builtin import builtin_tools
+from processor.tools.spool import Spool
+from processor.tools.threads import Threads
 
 DATABASE_NAME = "weir.db"
 STOP_S = 1.2
@@ -49,32 +55,20 @@ class Native:
     """Sessions in a folder, and the model that answers them.
 
     Args:
-        state: the folder, locked by the caller.
-        model: None for the demo.
-        bounds: on memory and disk.
-        home: the user's home, for clients.
-        agent: an agent outside of weir, whose prompts wait for it; None for none.
+        settings: of the processor; the caller has claimed the folder of the state.
         stack: closes the store.
     """
 
-    def __init__(
-        self,
-        state: Path,
-        model: ModelSettings | None,
-        bounds: Bounds,
-        home: str,
-        agent: str | None,
-        stack: ExitStack,
-    ) -> None:
-        self._agent = agent
-        self._folders = KnownFolders(as_text(str(state)), home)
-        self._bounds = bounds
+    def __init__(self, settings: ProcessorSettings, stack: ExitStack) -> None:
+        assert settings.state is not None
+        self._settings = settings
+        self._bounds = settings.bounds
         self._started_ms = now_ms()
-        self._engine = _engine(model)
-        if agent is not None:
-            self._engine.offer = Offer("agent", "Agent", agent, "")
-        file = state / DATABASE_NAME
-        self._database = Database(file, bounds.state_quota)
+        self._engine = _engine(settings.model)
+        if settings.agent is not None:
+            self._engine.offer = Offer("agent", "Agent", settings.agent, "")
+        file = settings.state / DATABASE_NAME
+        self._database = Database(file, self._bounds.state_quota)
         stack.callback(gevent.with_timeout, CLOSE_S, self._database.close, timeout_value=None)
         try:
             self._news = self._database.call(recovery.recover, aborted(), self._started_ms)
@@ -102,32 +96,40 @@ class Native:
         def start(session: Session, prompt: UserMessage) -> Running:
             if agents.serves(prompt):
                 return agents.serve(session, prompt)
-            return Generated(turn_of(session, prompt), prompt, engine, database, room)
+            return Generated(turn_of(session, prompt), prompt, engine, database, room, box)
 
         turns = Turns(load, start, self._bounds)
         stack.callback(turns.abort_all, STOP_S)
         asks = PendingAsks()
-        agents = Agents(services, asks, self._agent, turns, turn_of)
+        modes = list(self._modes)
+        agents = Agents(services, asks, self._settings.agent, turns, turn_of, modes)
         prompts = Prompts(services, turns, engine.offer, agents)
         agents.accept = prompts.accept
         agents.resume(self._news.turns, self._bounds.agent_return_s)
+        session_commands = SessionCommands(
+            services, turns, installed_version(), engine.offer, agents
+        )
+        box = self._box(asks, Children(database, turns, session_commands, prompts, self._modes))
+        prompts.tools = [] if box is None else list(box.tools)
         saving = Saving(drafts)
 
         def each_beat() -> None:
             saving.begin()
             agents.tick()
 
+        folders = KnownFolders(as_text(str(self._settings.state)), self._settings.home)
         dispatch = Dispatch(
             publisher,
             services,
             turns,
-            SessionCommands(services, turns, installed_version(), engine.offer, agents),
+            session_commands,
             prompts,
             Descriptions(
                 database,
                 engine.offer,
                 agents,
-                self._folders,
+                self._modes,
+                folders,
                 self._started_ms,
                 services.statuses,
             ),
@@ -135,6 +137,27 @@ class Native:
             asks,
         )
         return Work(dispatch, each_beat, [Chores(database).run])
+
+    @property
+    def _modes(self) -> Modes:
+        """Weir's own agents; where an agent of the user answers, it has tools of its own."""
+        modes = self._settings.allowance.modes
+        return modes if self._settings.agent is None else {BUILT_IN: modes[BUILT_IN]}
+
+    def _box(self, asks: PendingAsks, children: Children) -> Toolbox | None:
+        if not self._settings.allowance.offered or self._settings.agent is not None:
+            return None
+        threads = Threads()
+        assert self._settings.state is not None
+        spool = Spool(self._settings.state, self._settings.tools.spool_quota, threads)
+        return Toolbox(
+            builtin_tools(self._settings.tools, spool, threads),
+            Permits(asks, self._bounds.ask_s),
+            self._modes,
+            children.run,
+            self._bounds.steps,
+            self._bounds.tool_s,
+        )
 
 
 def _engine(model: ModelSettings | None) -> Engine:

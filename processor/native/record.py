@@ -149,6 +149,11 @@ class Record:
         write = None if entity is None else self._writes.get(entity)
         self._put(partial(self._publish, properties), write)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether events wait for the store."""
+        return bool(self._waiting)
+
     def wait_until_published(self) -> None:
         """Wait until all published events have been sent."""
         if not self._waiting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from processor.native.asks import refusal
 from processor.native.record import Record, Services
 from processor.store import messages, sessions
 from processor.store.recovery import RecoveredChanges
@@ -34,3 +35,5 @@ def retell(news: RecoveredChanges, services: Services) -> None:
     for gone in news.parts_gone:
         session = services.database.call(sessions.get, gone.session)
         Record(session, services).publish_gone(gone)
+    for session, asked in news.asks:
+        Record(session, services).publish(refusal(asked))

@@ -1,8 +1,9 @@
 """The tool calls of one turn: each is a part that goes from pending to running to its end.
 
-While a call runs, its part shows the last `SHOWN_LENGTH` characters of its output, as in opencode.
-Snapshots wait for `show`, so that many small outputs make one event. The store gets the whole
-output, so that the next processor can continue the call.
+What a call of an agent says while it runs is a snapshot of its last `SHOWN_LENGTH` characters, as
+in an opencode. Snapshots wait for `show`, so that many small outputs make one event. Beside them
+the store gets all that a call puts out, so that the next processor can go on with the call. The
+tools of weir bound what they put out by themselves: `snapshot` and `complete` take it as it is.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from processor.clock import not_before, now_ms
 from processor.native.growth import Growth
 from processor.native.record import Record
 from processor.store.open_turns import append_output
+from processor.tools.tool import Outcome
 
 SHOWN_LENGTH = 30_000
 MOST_OUTPUT = 1024 * 1024
@@ -96,6 +98,32 @@ class ToolCalls:
         if line.status in ("completed", "error"):
             state = _failed(call, line.error or "") if line.status == "error" else _completed(call)
             self._record.part(self._end(line.call, state))
+
+    def knows(self, call: str) -> bool:
+        """Tell whether the turn has had a call of that name."""
+        return call in self._open or call in self._ended
+
+    def snapshot(self, name: str, title: str | None, metadata: dict[str, Any]) -> None:
+        """Publish what an open call shows from now on, if the call is still open."""
+        if (call := self._open.get(name)) is not None:
+            call.title = title or call.title
+            call.metadata = metadata
+            call.unshown = False
+            self._record.part(self._part(name, _state(call)))
+
+    def complete(self, name: str, outcome: Outcome) -> None:
+        """End an open call well.
+
+        Raises:
+            ModelError: there is no room for so long an output.
+        """
+        if (call := self._open.get(name)) is not None:
+            self._growth.add(len(outcome.output))
+            span = Span(call.start, not_before(call.start))
+            metadata = call.metadata | outcome.metadata
+            state = ToolCompleted(call.input, outcome.output, outcome.title, metadata, span)
+            state.attachments = outcome.attachments or UNSET
+            self._record.part(self._end(name, state))
 
     def append(self, line: Output) -> None:
         """Append to the output of a call.

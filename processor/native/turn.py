@@ -7,7 +7,8 @@ Rules (`begin` comes first, and one of `finish`, `fail`, `abort` last):
 2. The first output opens the step. Consecutive output of one kind is one part: created empty, then
    deltas, then the whole part with its end.
 3. ``finish``: the open part ends, the step ends, the message gets its tokens and reason, then its
-   completion; once all this is saved, status idle. ``recount`` may add the tokens later.
+   completion; once all of that is saved, status idle. ``recount`` may put in the tokens later.
+   ``end_step`` ends the message alone; with ``begin`` the turn goes on in another message.
 4. A tool call is a part of its own (`processor.native.tool_calls`); when it opens, the open part
    ends.
 5. ``fail`` and ``abort``: the present parts and the message with its error are saved before the
@@ -20,6 +21,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from gevent.event import AsyncResult
 from msgspec import UNSET
 from msgspec.structs import replace
 
@@ -41,7 +43,7 @@ from bus.events.part import (
     Tokens,
     ToolPart,
 )
-from bus.events.session import Busy, Retry
+from bus.events.session import Busy, Retry, Session
 from processor.clock import not_before, now_ms
 from processor.native.growth import Growth
 from processor.native.record import NotSaved, Record
@@ -67,8 +69,9 @@ class Turn:
     Args:
         record: of the session.
         prompt: the message to answer.
-        path: the folder in which the turn works.
-        room: the memory of all turns.
+        path: the folder the turn works in.
+        room: for what the answer holds in memory.
+        summary: the answer sums the session up, in place of the history so far.
 
     Attributes:
         record: as given.
@@ -77,32 +80,34 @@ class Turn:
     """
 
     def __init__(
-        self, record: Record, prompt: UserMessage, path: MessagePath, room: MemoryRoom
+        self,
+        record: Record,
+        prompt: UserMessage,
+        path: MessagePath,
+        room: MemoryRoom,
+        summary: bool = False,
     ) -> None:
         self.record = self._record = record
         self.growth = Growth(room)
         self.calls = ToolCalls(record, self._identity, self.growth, self._open_call)
-        self._answer = AssistantMessage(
-            id=record.ids.ascending("msg"),
-            sessionID=prompt.sessionID,
-            time=MessageTime(now_ms()),
-            parentID=prompt.id,
-            modelID=prompt.model.modelID,
-            providerID=prompt.model.providerID,
-            mode=prompt.agent,
-            agent=prompt.agent,
-            path=path,
-            cost=0,
-            tokens=Tokens.none(),
-        )
+        self._prompt, self._path, self._summary = prompt, path, summary
+        self._answer = self._message()
         self._part: Growing | None = None
         self._step: StepFinishPart | None = None
         self._in_step = False
         self._retrying = False
 
+    @property
+    def message(self) -> str:
+        """Id of the message that holds the answer, or its last step so far."""
+        return self._answer.id
+
     def begin(self) -> None:
-        """Publish status busy, and the message for the answer."""
+        """Say that the session works, and show the message of the answer, or of its next step."""
         self._record.status(Busy())
+        if self._answer.time.completed is not UNSET:
+            self._answer = self._message()
+            self._step, self._in_step = None, False
         self._record.message(self._answer)
 
     def resume(self, left: OpenTurn) -> None:
@@ -141,12 +146,25 @@ class Turn:
         self._retrying = True
         self._record.status(Retry(attempt=attempt, message=message, next=next_ms))
 
+    def sign(self, signature: str) -> None:
+        """Keep the provider's signature of the thought that has just come."""
+        if isinstance(self._part, ReasoningPart):
+            self._part = replace(self._part, metadata={"anthropic": {"signature": signature}})
+
     def wait_until_published(self) -> None:
         """Wait until the output so far is saved, if it must be, and published."""
         self._record.wait_until_published()
 
     def finish(self, reason: str, tokens: Tokens, cost: float = 0) -> None:
-        """End the turn as a success, and wait until it is published. `cost` in US dollars."""
+        """End the turn well; returns when it is saved and said. `cost` is in US dollars."""
+        summed = self.end_step(reason, tokens, cost)
+        self._settle()
+        self._record.idle()
+        if summed.value is not None:
+            self._record.publish_session(summed.value)
+
+    def end_step(self, reason: str, tokens: Tokens, cost: float = 0) -> AsyncResult[Session]:
+        """End the message of a step; the result is the session once that is saved."""
         self.growth.give_back()
         self._open_step()
         self._end_part()
@@ -158,11 +176,7 @@ class Turn:
         self._record.message(self._answer)
         self._complete()
         self._record.message(self._answer)
-        summed = self._record.account(tokens, cost)
-        self._settle()
-        self._record.idle()
-        if summed.value is not None:
-            self._record.publish_session(summed.value)
+        return self._record.account(tokens, cost)
 
     def recount(self, tokens: Tokens) -> None:
         """Add the tokens of a turn that has finished, if the provider sends them late."""
@@ -248,6 +262,23 @@ class Turn:
         time = MessageTime(created, not_before(created))
         error = UNSET if failure is None else failure
         self._answer = replace(self._answer, time=time, error=error)
+
+    def _message(self) -> AssistantMessage:
+        prompt, mode = self._prompt, "compaction" if self._summary else self._prompt.agent
+        return AssistantMessage(
+            id=self._record.ids.ascending("msg"),
+            sessionID=prompt.sessionID,
+            time=MessageTime(now_ms()),
+            parentID=prompt.id,
+            modelID=prompt.model.modelID,
+            providerID=prompt.model.providerID,
+            mode=mode,
+            agent=mode,
+            path=self._path,
+            summary=self._summary or UNSET,
+            cost=0,
+            tokens=Tokens.none(),
+        )
 
     def _identity(self) -> dict[str, Any]:
         return {

@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import gevent
@@ -52,7 +53,8 @@ Start = Callable[[Session, UserMessage], Running]
 class _Lane:
     """The prompts of one session, which are answered one after another."""
 
-    def __init__(self, session: str, turns: Turns) -> None:
+    def __init__(self, session: str, turns: Turns, free: BoundedSemaphore | None) -> None:
+        self._free: AbstractContextManager[object] = free or contextlib.nullcontext()
         self.over: dict[str, Event] = {}
         self.waiting: deque[str] = deque()
         self._session = session
@@ -76,7 +78,7 @@ class _Lane:
 
     def serve(self) -> None:
         while self.waiting:
-            with self._turns.free:
+            with self._free:
                 if (found := self._load()) is not None:
                     self._answer_to(*found)
 
@@ -162,11 +164,18 @@ class Turns:
             if not self._coming[session]:
                 del self._coming[session]
 
-    def queue(self, session: str, prompt: str) -> None:
-        """Queue a prompt behind the earlier ones of its session."""
+    def queue(self, session: str, prompt: str, within: bool = False) -> None:
+        """Answer `prompt` as soon as the earlier ones of its session are.
+
+        Args:
+            session: of the prompt.
+            prompt: id of its message.
+            within: a turn that runs waits for the answer, so the answer must not wait for a turn
+                to end.
+        """
         lane = self._lanes.get(session)
         if lane is None:
-            lane = self._lanes[session] = _Lane(session, self)
+            lane = self._lanes[session] = _Lane(session, self, None if within else self.free)
             lane.add(prompt)
             gevent.spawn(self._serve, session, lane)
         else:

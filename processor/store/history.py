@@ -8,16 +8,21 @@ import msgspec
 from msgspec import Struct
 
 from bus.events.message import Message
-from bus.events.part import FilePart, TextPart
+from bus.events.part import FilePart, ReasoningPart, TextPart, ToolPart
 
-Said = TextPart | FilePart
+Said = TextPart | FilePart | ToolPart | ReasoningPart
+# Thoughts go back to the model only where the provider has signed the thoughts.
+_SAID = (
+    "(p.type IN ('text', 'file', 'tool') OR "
+    "(p.type = 'reasoning' AND instr(CAST(p.json AS TEXT), '\"signature\"')))"
+)
 
 _decode_message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _decode_said: msgspec.json.Decoder[Said] = msgspec.json.Decoder(Said)
 
 
 class Utterance(Struct):
-    """A message, and its parts that are text or files."""
+    """A message and what of it the model reads."""
 
     message: Message
     parts: list[Said]
@@ -28,7 +33,7 @@ def size_upto(db: sqlite3.Connection, session: str, prompt: str) -> int:
     upto_it = "(created, id) <= (SELECT created, id FROM message WHERE id = :prompt)"
     (size,) = db.execute(
         "SELECT sum(length(m.json) + ifnull((SELECT sum(length(p.json)) FROM part p "
-        "WHERE p.message = m.id AND p.type IN ('text', 'file')), 0)) FROM message m "
+        f"WHERE p.message = m.id AND {_SAID}), 0)) FROM message m "
         f"WHERE m.session = :session AND (m.role = 'assistant' OR {upto_it})",
         {"session": session, "prompt": prompt},
     ).fetchone()
@@ -60,7 +65,7 @@ def upto(db: sqlite3.Connection, session: str, prompt: str) -> list[Utterance]:
 
 def _utterance(db: sqlite3.Connection, message: str, json: bytes) -> Utterance:
     rows = db.execute(
-        "SELECT json FROM part WHERE message = ? AND type IN ('text', 'file') ORDER BY rowid",
+        f"SELECT json FROM part p WHERE message = ? AND {_SAID} ORDER BY rowid",
         (message,),
     )
     parts = [_decode_said.decode(row[0]) for row in rows]

@@ -136,9 +136,11 @@ def decoded(one: WithParts) -> tuple[Message, list[Part]]:
 
 
 def answer_to(db: sqlite3.Connection, session: str, message: str) -> str:
-    """Return the id of the answer to a message; if there is none, the id of the message."""
+    """Return the id of the last answer to a message, or of the message where there is none."""
     row = db.execute(
-        "SELECT id FROM message WHERE parent = ? AND session = ?", (message, session)
+        "SELECT id FROM message WHERE parent = ? AND session = ? "
+        "ORDER BY created DESC, id DESC LIMIT 1",
+        (message, session),
     ).fetchone()
     return message if row is None else str(row[0])
 

@@ -173,10 +173,11 @@ def _texts(db: sqlite3.Connection, part: Part) -> list[str]:
 def _asks(db: sqlite3.Connection, prompt: str) -> list[LeftAsk]:
     rows = db.execute("SELECT id, name, json, reply FROM ask WHERE prompt = ?", (prompt,))
     return [
-        LeftAsk(_asked(ask, json), name, None if reply is None else _decode_reply(reply))
+        LeftAsk(decoded_ask(ask, json), name, None if reply is None else _decode_reply(reply))
         for ask, name, json, reply in rows.fetchall()
     ]
 
 
-def _asked(ask: str, json: bytes) -> Asked:
+def decoded_ask(ask: str, json: bytes) -> Asked:
+    """Return an ask as it was saved."""
     return _decode_permission(json) if ask.startswith("per") else _decode_question(json)

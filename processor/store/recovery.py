@@ -9,14 +9,24 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from bus.events.message import AssistantMessage, Failure
-from bus.events.part import Part, ReasoningPart, Span, TextPart
+from bus.events.part import (
+    Part,
+    ReasoningPart,
+    Span,
+    TextPart,
+    ToolError,
+    ToolPart,
+    ToolPending,
+    ToolRunning,
+)
 from bus.events.session import Session
-from processor.store import chunks, messages, open_turns, removals, sessions
+from processor.store import chunks, messages, model_asks, open_turns, removals, sessions
 from processor.store.arrival import LAST
-from processor.store.open_turns import OpenTurn
+from processor.store.open_turns import Asked, OpenTurn
 from processor.store.removals import Gone
 
 LATELY_MS = 10_000
+INTERRUPTED = "the processor ended while the tool ran"
 _MOST_SESSIONS = 32
 _NEWEST_MESSAGES = 8
 _MOST_MESSAGES = 256
@@ -43,10 +53,11 @@ class RecoveredChanges(Struct):
 
     Attributes:
         gone: sessions that were removed earlier, the oldest first.
-        removed: sessions that were removed recently, children before their parents.
-        changed: sessions that still exist, the last changed last.
-        turns: the turns that go on.
-        parts_gone: what was removed from sessions that still exist.
+        removed: sessions that are gone, children before their parents.
+        changed: those that are still there, the last changed last.
+        turns: those that go on.
+        parts_gone: what was removed of sessions that are still there.
+        asks: what turns that do not go on have asked a person, with their sessions.
     """
 
     gone: list[Session]
@@ -54,6 +65,7 @@ class RecoveredChanges(Struct):
     changed: list[Changed]
     turns: list[OpenTurn]
     parts_gone: list[Gone]
+    asks: list[tuple[Session, Asked]]
 
 
 def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> RecoveredChanges:
@@ -75,12 +87,14 @@ def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> RecoveredC
     changed = [_changed(db, session, found) for session, found in ended.items()]
     for one in changed:
         one.runs = any(session == one.session.id for session, _ in running)
+    asks = [(sessions.get(db, asked.sessionID), asked) for asked in model_asks.take(db)]
     return RecoveredChanges(
         removals.before(db, since_ms),
         removals.since(db, since_ms),
         changed,
         turns,
         removals.parts_since(db, since_ms),
+        asks,
     )
 
 
@@ -140,7 +154,9 @@ def _close(db: sqlite3.Connection, answer: AssistantMessage, failure: Failure, n
 
 
 def _end(db: sqlite3.Connection, part: Part, now_ms: int) -> bool:
-    """End a growing part; return whether it was growing."""
+    """End a part that still grew, or a tool call that ran; tell whether it did."""
+    if isinstance(part, ToolPart):
+        return _end_call(part, now_ms)
     if not isinstance(part, TextPart | ReasoningPart):
         return False
     span = Span(now_ms) if part.time is UNSET else part.time
@@ -148,4 +164,14 @@ def _end(db: sqlite3.Connection, part: Part, now_ms: int) -> bool:
         return False
     part.text = chunks.text_of(db, part.id)
     part.time = Span(span.start, max(span.start, now_ms))
+    return True
+
+
+def _end_call(part: ToolPart, now_ms: int) -> bool:
+    state = part.state
+    if not isinstance(state, ToolPending | ToolRunning):
+        return False
+    start = state.time.start if isinstance(state, ToolRunning) else now_ms
+    metadata = state.metadata if isinstance(state, ToolRunning) else UNSET
+    part.state = ToolError(state.input, INTERRUPTED, Span(start, max(start, now_ms)), metadata)
     return True

@@ -172,6 +172,16 @@ _SEARCH: Migration = (
     END""",
 )
 
+# What the turns of models wait for.
+_MODEL_ASKS: Migration = (
+    """CREATE TABLE model_ask (
+        id TEXT PRIMARY KEY,
+        session TEXT NOT NULL REFERENCES session ON DELETE CASCADE,
+        json BLOB NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX model_ask_session ON model_ask (session)",
+)
+
 MIGRATIONS: Sequence[Migration] = (
     _TABLES,
     _OPEN_MESSAGES,
@@ -181,6 +191,7 @@ MIGRATIONS: Sequence[Migration] = (
     _AGENT_TURNS,
     _SLICES,
     _SEARCH,
+    _MODEL_ASKS,
 )
 
 

@@ -43,7 +43,7 @@ class Played(NamedTuple):
 @pytest.fixture(scope="module")
 def up(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     flags = ["--workers", "1", "--model-url", provider.url, "--model", "m1"]
-    flags += ["--model-read-timeout", str(SILENCE_S), "--model-retries", "0"]
+    flags += ["--model-read-timeout", str(SILENCE_S), "--model-retries", "0", "--tools", "off"]
     with weir_up(tmp_path_factory.mktemp("odd"), *flags) as running:
         running.session(HERE)
         yield running

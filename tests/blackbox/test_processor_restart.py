@@ -145,7 +145,11 @@ def test_an_older_database_is_migrated(tmp_path: Path) -> None:
         file = running.state / "weir.db"
         db = sqlite3.connect(file, isolation_level=None)
         migrate(db, str(file), upto=len(MIGRATIONS) - 1)
-        db.execute("INSERT INTO session VALUES ('ses_1', NULL, '/d', 'old', 5, ?)", (OLD,))
+        db.execute(
+            "INSERT INTO session (id, directory, title, updated, json) "
+            "VALUES ('ses_1', '/d', 'old', 5, ?)",
+            (OLD,),
+        )
         db.close()
         running.start()
         assert running.ask(SessionGet("ses_1"))["title"] == "old"

@@ -22,17 +22,22 @@ from processor.engines.engine import Engine
 from processor.native.answer import Answer
 from processor.native.asks import PendingAsks
 from processor.native.bounds import Bounds
+from processor.native.children import Children
 from processor.native.generated import Generated
+from processor.native.modes import Modes, built_in
+from processor.native.permits import Permits
 from processor.native.record import Record, Services
 from processor.native.retelling import retell
 from processor.native.room import MemoryRoom
 from processor.native.statuses import LiveStatuses
+from processor.native.tool_run import Toolbox
 from processor.native.turn import Turn, aborted
 from processor.native.turns import Turns
 from processor.store import chunks, messages, recovery, sessions
 from processor.store.database import Database
 from processor.store.drafts import Drafts
 from processor.store.messages import WithParts
+from processor.tools.tool import Tool
 
 DIRECTORY = "/srv/demo/proj1"
 
@@ -68,18 +73,37 @@ class Rig:
         self.room = MemoryRoom(bounds.turn_memory)
         self.turns = Turns(partial(self.database.call, messages.prompt), self._start, bounds)
         self.asks = PendingAsks()
-        self.agents = Agents(self.services, self.asks, None, self.turns, self.turn_for)
+        self.agents = Agents(
+            self.services, self.asks, None, self.turns, self.turn_for, list(built_in())
+        )
         self.sessions = SessionCommands(
             self.services, self.turns, "0.0.0", DemoEngine.offer, self.agents
         )
         self.prompts = Prompts(self.services, self.turns, DemoEngine.offer, self.agents)
         self.agents.accept = self.prompts.accept
+        self.box: Toolbox | None = None
+        self.modes = built_in()
+
+    def with_tools(self, *tools: Tool, modes: Modes | None = None, **bounds: Any) -> Self:
+        """Offer tools to the model, and return the rig."""
+        self.modes = modes or self.modes
+        known = Bounds(**bounds)
+        children = Children(self.database, self.turns, self.sessions, self.prompts, self.modes)
+        self.box = Toolbox(
+            {tool.name: tool for tool in tools},
+            Permits(self.asks, known.ask_s),
+            self.modes,
+            children.run,
+            known.steps,
+            known.tool_s,
+        )
+        return self
 
     def _start(self, session: Any, prompt: Any) -> Answer:
         if self.agents.serves(prompt):
             return self.agents.serve(session, prompt)
         return Generated(
-            self.turn_for(session, prompt), prompt, self.engine, self.database, self.room
+            self.turn_for(session, prompt), prompt, self.engine, self.database, self.room, self.box
         )
 
     def killed(self, return_s: float = 60.0) -> Self:
@@ -110,7 +134,7 @@ class Rig:
             "Queue",
             (),
             {
-                "queue": lambda _, s, m: queued.append(m),
+                "queue": lambda _, s, m, *how: queued.append(m),
                 "is_closed": lambda *_: False,
                 "place": lambda *_: nullcontext(),
             },

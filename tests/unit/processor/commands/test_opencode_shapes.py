@@ -49,7 +49,7 @@ def validate(body: Any, schema: dict[str, Any]) -> None:
 def dispatch(rig: Rig, tmp_path: Path) -> Dispatch:
     folders = KnownFolders(str(tmp_path), "/home/me")
     described = Descriptions(
-        rig.database, DemoEngine.offer, rig.agents, folders, 5, rig.services.statuses
+        rig.database, DemoEngine.offer, rig.agents, rig.modes, folders, 5, rig.services.statuses
     )
     return Dispatch(
         rig.publisher,

@@ -46,7 +46,7 @@ def test_a_stream_reads_the_same_however_it_is_cut_up(cuts: list[int]) -> None:
     said = [c for a, b in itertools.pairwise(edges) for c in reader.feed(STREAM[a:b])]
     assert said == SAID
     assert reader.done
-    assert reader.end() == Finish("length")
+    assert reader.end() == [Finish("length")]
 
 
 def test_one_read_may_hold_many_chunks() -> None:
@@ -66,13 +66,13 @@ def test_one_read_may_hold_many_chunks() -> None:
 def test_reasons_are_told_in_opencodes_words(reason: str, word: str) -> None:
     reader = CompletionReader()
     reader.feed(delta(content="a") + delta(reason))
-    assert reader.end() == Finish(word)
+    assert reader.end() == [Finish(word)]
 
 
 def test_done_without_a_reason_is_an_end() -> None:
     reader = CompletionReader()
     reader.feed(delta(content="a") + data(b"[DONE]"))
-    assert reader.end() == Finish("unknown")
+    assert reader.end() == [Finish("unknown")]
 
 
 @pytest.mark.parametrize("stream", [b"", delta(content="a"), b"<html>not a stream</html>\n\n"])

@@ -72,7 +72,9 @@ def read(pieces: list[bytes]) -> tuple[str, str, str]:
     if reader.broken is not None:
         return text, thought, str(reader.broken)
     try:
-        return text, thought, reader.end().reason
+        [finish] = reader.end()
+        assert isinstance(finish, Finish)
+        return text, thought, finish.reason
     except BadStream as error:
         return text, thought, str(error)
 
@@ -187,7 +189,7 @@ def test_an_answer_that_just_fits_its_bound_is_whole() -> None:
     reader = CompletionReader(10)
     reader.feed(delta(content="x" * 10) + FINISH)
     assert reader.broken is None
-    assert reader.end() == Finish("stop")
+    assert reader.end() == [Finish("stop")]
 
 
 def test_a_flood_of_short_lines_outside_of_events_is_bounded() -> None:

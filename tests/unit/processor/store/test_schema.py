@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from processor.native.bounds import Bounds
+from bus.transport.endpoints import Endpoints
 from processor.native.native import Native
+from processor.settings import ProcessorSettings
 from processor.store import messages, sessions
 from processor.store.database import Database, DatabaseUnusable
 from processor.store.schema import MIGRATIONS, NewerDatabase, migrate
@@ -91,7 +92,7 @@ def test_a_database_that_cannot_be_recovered_is_refused(tmp_path: Path) -> None:
     db.commit()
     db.close()
     with ExitStack() as stack, pytest.raises(DatabaseUnusable, match="no such table: part"):
-        Native(tmp_path, None, Bounds(), "/home/me", None, stack)
+        Native(ProcessorSettings(Endpoints.parse("ipc:///bus"), tmp_path), stack)
 
 
 def test_a_migration_that_fails_leaves_the_version_as_it_was(

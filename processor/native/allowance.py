@@ -1,0 +1,96 @@
+"""Which tools the model of a processor has, and what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct, field
+
+from bus import json
+from bus.process.flags import BadFlag, Flag, Kind, one_of
+from processor.native.modes import Modes, built_in
+from processor.native.permissions import BadPermissions, Rules, from_config
+
+_MOST_BYTES = 1024 * 1024
+
+
+class Allowance(Struct, frozen=True):
+    """What is offered to models.
+
+    Attributes:
+        offered: whether models may call tools.
+        modes: weir's own agents, with the rules of the user.
+    """
+
+    offered: bool = True
+    modes: Modes = field(default_factory=built_in)
+
+
+def _file(value: str) -> Path:
+    if not value.strip() or not value.isprintable():
+        raise ValueError
+    return Path(value).absolute()
+
+
+TOOLS = Flag("tools", one_of("on", "off"), "on", "whether the model may call tools")
+PERMISSION = Flag(
+    "permission",
+    Kind(_file, "a JSON file"),
+    None,
+    'what tools may do, in opencode\'s shape: {"permission": {"bash": "ask"}}',
+)
+ALLOWANCE_FLAGS = (TOOLS, PERMISSION)
+
+
+def allowance(values: Mapping[str, Any], home: str) -> Allowance:
+    """Return the settings among the values of all flags.
+
+    Raises:
+        BadFlag: the file of the permissions cannot be used.
+    """
+    file = values[PERMISSION.key]
+    modes = built_in() if file is None else _modes(file, home)
+    return Allowance(values[TOOLS.key] == "on", modes)
+
+
+def _modes(file: Path, home: str) -> Modes:
+    where = f"--{PERMISSION.name}: '{file}'"
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise BadFlag(f"{where} has more than {_MOST_BYTES} bytes")
+        config = json.decode(data)
+    except OSError as error:
+        raise BadFlag(f"{where} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise BadFlag(f"{where} is not JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise BadFlag(f"{where} holds no JSON object")
+    try:
+        return built_in(_rules(config, home), _rules_of_agents(config, home))
+    except BadPermissions as error:
+        raise BadFlag(f"{where}: {error}") from None
+
+
+def _rules(config: Mapping[str, Any], home: str) -> Rules:
+    """Return the rules of a config: under ``permission``, or in place of a config."""
+    return from_config(config.get("permission", _alone(config)), home)
+
+
+def _alone(config: Mapping[str, Any]) -> Any:
+    is_config = any(name in config for name in ("agent", "$schema"))
+    return {} if is_config else config
+
+
+def _rules_of_agents(config: Mapping[str, Any], home: str) -> dict[str, Rules]:
+    agents = config.get("agent", {})
+    if not isinstance(agents, dict):
+        raise BadPermissions("agent: not an object")
+    return {
+        name: from_config(agent["permission"], home)
+        for name, agent in agents.items()
+        if isinstance(agent, dict) and "permission" in agent
+    }

@@ -1,0 +1,91 @@
+"""The agents that weir itself has: what each may do, and what the model reads first."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from bus.agent_lines import BUILT_IN
+from processor.native.permissions import DEFAULT, Rule, Rules
+
+PLAN, GENERAL = "plan", "general"
+_PLAN_WORDS = (
+    "You are in plan mode. Do not change files and do not run commands: look, think, ask, and "
+    "describe a plan. The tools that change something are refused until the user leaves the mode."
+)
+
+
+class Mode(Struct, frozen=True):
+    """One agent of weir's own.
+
+    Attributes:
+        name: as prompts name it.
+        description: for people, and for the model that may delegate to it.
+        kind: whether a person can choose it, or only the tool ``task``.
+        rules: what its tools may do.
+        words: added to what the model reads first.
+    """
+
+    name: str
+    description: str
+    kind: Literal["primary", "subagent"]
+    rules: Rules
+    words: str = ""
+
+
+Modes = Mapping[str, Mode]
+
+
+def built_in(config: Rules = (), of_agents: Mapping[str, Rules] | None = None) -> Modes:
+    """Return weir's own agents, the default first.
+
+    Args:
+        config: the rules of the user.
+        of_agents: further rules of the user for one agent, by its name.
+    """
+    own = of_agents or {}
+    modes = (
+        Mode(
+            BUILT_IN,
+            "The default agent. It runs the tools that the permissions allow.",
+            "primary",
+            (*DEFAULT, *config, *own.get(BUILT_IN, ())),
+        ),
+        Mode(
+            PLAN,
+            "Plan mode. It changes no files and runs no commands.",
+            "primary",
+            # The last rule counts: rules for all agents do not turn plan mode into another mode.
+            (*DEFAULT, *config, *_denied("edit", "write", "bash"), *own.get(PLAN, ())),
+            _PLAN_WORDS,
+        ),
+        Mode(
+            GENERAL,
+            "An agent for one part of the work, which has a session of its own.",
+            "subagent",
+            # A child has no children, so that no prompt can start turns without end.
+            (
+                *(*DEFAULT, *config, *_denied("todowrite", "question"), *own.get(GENERAL, ())),
+                *_denied("task"),
+            ),
+        ),
+    )
+    return {mode.name: mode for mode in modes}
+
+
+def instructions(mode: Mode, directory: str) -> str:
+    """Return what a model with tools reads first."""
+    today = datetime.date.today().isoformat()
+    words = (
+        "You are a coding agent. You answer the user, and use the tools where they help.\n"
+        f"Working directory: {directory}\nPlatform: {sys.platform}\nDate: {today}"
+    )
+    return f"{words}\n\n{mode.words}" if mode.words else words
+
+
+def _denied(*permissions: str) -> list[Rule]:
+    return [Rule(name, "*", "deny") for name in permissions]

@@ -1,0 +1,154 @@
+"""What tools may do: rules of a config, of a mode and of a session.
+
+Rules of rules, as in an opencode:
+
+1. A rule has a permission, a pattern and an action. ``*`` and ``?`` are wildcards in both names.
+2. The last rule that matches counts; where no rule matches, a person is asked.
+3. A need with several patterns is denied if any pattern is denied, and asked for if any is.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from processor.tools.tool import Need
+
+Action = Literal["allow", "ask", "deny"]
+Entry = Action | dict[str, Action]
+_MOST_RULES = 1000
+
+
+class Rule(Struct, frozen=True):
+    """One rule, as clients see it."""
+
+    permission: str
+    pattern: str
+    action: Action
+
+
+Rules = Sequence[Rule]
+
+DEFAULT: Rules = (
+    *(
+        Rule(name, "*", "allow")
+        for name in ("read", "list", "glob", "grep", "todowrite", "todoread", "question", "task")
+    ),
+    *(Rule("read", pattern, "ask") for pattern in ("*.env", "*.env.*")),
+    Rule("read", "*.env.example", "allow"),
+    *(
+        Rule(name, "*", "ask")
+        for name in ("bash", "edit", "write", "webfetch", "external_directory")
+    ),
+)
+
+
+class BadPermissions(ValueError):
+    """A config of permissions cannot be used; the message says why."""
+
+
+def from_config(permission: Any, home: str) -> Rules:
+    """Return the rules of a ``permission`` in opencode's shape.
+
+    Args:
+        permission: an action, or by tool an action or actions by pattern.
+        home: what ``~`` and ``$HOME`` stand for at the start of a pattern.
+
+    Raises:
+        BadPermissions: it has another shape.
+    """
+    try:
+        given: Any = msgspec.convert(permission, Action | dict[str, Entry])
+    except msgspec.ValidationError as error:
+        raise BadPermissions(f"permission: {error}; allowed are allow, ask and deny") from None
+    rules = [
+        Rule(tool, _expanded(pattern, home), action)
+        for tool, entry in _by_name(given).items()
+        for pattern, action in _by_name(entry).items()
+    ]
+    return _bounded(rules)
+
+
+def of_session(permission: Any) -> Rules:
+    """Return the rules that a session brings: a list of rules, or the shape of a config.
+
+    Raises:
+        BadPermissions: it has another shape.
+    """
+    if not isinstance(permission, list):
+        return from_config(permission, "~") if permission else ()
+    try:
+        rules = msgspec.convert(permission, list[Rule])
+    except msgspec.ValidationError as error:
+        raise BadPermissions(f"permission: {error}") from None
+    return _bounded(rules)
+
+
+def of_switches(tools: Mapping[str, bool]) -> Rules:
+    """Return the rules for tools that a prompt switches on or off."""
+    return [Rule(name, "*", "deny") for name, wanted in tools.items() if not wanted]
+
+
+def action_of(permission: str, pattern: str, rules: Iterable[Rule]) -> Action:
+    """Return what the last rule says that matches; ``ask`` where none does."""
+    found: Action = "ask"
+    for rule in rules:
+        if matches(permission, rule.permission) and matches(pattern, rule.pattern):
+            found = rule.action
+    return found
+
+
+def decide(need: Need, rules: Rules) -> Action:
+    """Return what becomes of a need."""
+    actions = {action_of(need.permission, one, rules) for one in need.patterns or ["*"]}
+    return "deny" if "deny" in actions else "ask" if "ask" in actions else "allow"
+
+
+def is_disabled(tool: str, rules: Rules) -> bool:
+    """Tell whether no call of a tool can be allowed, so that it is not offered to the model."""
+    permission = "edit" if tool in ("edit", "write", "patch", "multiedit") else tool
+    last = [rule for rule in rules if matches(permission, rule.permission)][-1:]
+    return bool(last) and last[0].pattern == "*" and last[0].action == "deny"
+
+
+def relevant(need: Need, rules: Rules) -> list[Rule]:
+    """Return the rules that are about the permission of a need."""
+    return [rule for rule in rules if matches(need.permission, rule.permission)]
+
+
+def matches(text: str, wildcard: str) -> bool:
+    """Tell whether a wildcard stands for a text: ``ls *`` also stands for ``ls`` alone."""
+    if wildcard in ("*", text):
+        return True
+    found = _pattern(wildcard).match(text) is not None
+    return found or (wildcard.endswith(" *") and matches(text, wildcard[:-2]))
+
+
+@lru_cache(maxsize=4096)
+def _pattern(wildcard: str) -> re.Pattern[str]:
+    # The pattern that fnmatch makes never backtracks far, whatever the wildcard is.
+    return re.compile(fnmatch.translate(wildcard.replace("[", "[[]")))
+
+
+def _bounded(rules: Rules) -> Rules:
+    if len(rules) > _MOST_RULES:
+        raise BadPermissions(f"permission: {len(rules)} rules; at most {_MOST_RULES} are allowed")
+    return rules
+
+
+def _by_name(entry: Any) -> Mapping[str, Any]:
+    return {"*": entry} if isinstance(entry, str) else entry
+
+
+def _expanded(pattern: str, home: str) -> str:
+    for begin in ("~", "$HOME"):
+        if pattern == begin or pattern.startswith(begin + "/"):
+            return os.path.join(home, pattern[len(begin) :].lstrip("/")).rstrip("/")
+    return pattern

@@ -1,0 +1,161 @@
+"""Decides whether a call may go on: by the rules, by what was allowed before, or by a person.
+
+Rules:
+
+1. "Always" allows the patterns of an ask in the project of the session, until the processor ends.
+   Other asks of the session that are allowed by that go on too.
+2. A refusal refuses all permissions that the session waits for, since a person looks at one.
+   Without words of the person, the turn stops; with words, the model reads them.
+3. An ask that no person answers in time is refused; the model reads why, and the turn goes on.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import msgspec
+from gevent.event import AsyncResult
+from msgspec import Struct
+
+from bus.agent_lines import Permission, Questions, Reply
+from bus.bodies import PermissionBody
+from bus.commands import CommandFailed, PermissionReply
+from bus.events.session import Question, ToolRef
+from processor.native.asks import Asker, PendingAsks
+from processor.native.permissions import Rule, Rules, decide, relevant
+from processor.native.record import Record
+from processor.tools.tool import Need, Refused
+
+_MOST_PROJECTS, _MOST_RULES = 1000, 1000
+_REJECTED = "The user rejected permission to use this specific tool call."
+_SHOWN_RULES = 20
+
+
+class Stopped(Refused):
+    """A person has refused without a word: the turn stops."""
+
+
+class _Waiting(Struct):
+    session: str
+    need: Need
+    rules: Rules
+
+
+class Permits:
+    """All that may be done, and all that waits for a person.
+
+    Args:
+        asks: where people are asked.
+        within_s: how long a person may take.
+    """
+
+    def __init__(self, asks: PendingAsks, within_s: float) -> None:
+        self._asks = asks
+        self._within_s = within_s
+        self._allowed: OrderedDict[str, list[Rule]] = OrderedDict()
+        self._waiting: dict[str, _Waiting] = {}
+
+    def need(self, need: Need, record: Record, rules: Rules, call: ToolRef) -> None:
+        """Return once a call may go on.
+
+        Raises:
+            Refused: the call may not.
+        """
+        found = self._decide(need, record.session.projectID, rules)
+        if found == "deny":
+            words = msgspec.json.encode(relevant(need, rules)[-_SHOWN_RULES:]).decode()
+            raise Refused(
+                "The user has specified a rule which prevents you from using this specific tool "
+                f"call. Here are some of the relevant rules {words}"
+            )
+        if found == "ask":
+            self._ask(need, record, rules, call)
+
+    def question(
+        self, questions: Sequence[Question], record: Record, call: ToolRef
+    ) -> list[list[str]]:
+        """Return what a person answers.
+
+        Raises:
+            Refused: the person declines, or says nothing.
+        """
+        line = Questions(turn=call.callID, ask=call.callID, questions=list(questions))
+        reply = self._answer(line, record, call, None)
+        if reply.reply == "reject":
+            raise Stopped("The user dismissed this question.")
+        return reply.answers
+
+    def _decide(self, need: Need, project: str, rules: Rules) -> str:
+        found = decide(need, rules)
+        if found != "ask":
+            return found
+        return decide(need, [*rules, *self._allowed.get(project, ())])
+
+    def _ask(self, need: Need, record: Record, rules: Rules, call: ToolRef) -> None:
+        line = Permission(
+            turn=call.callID,
+            ask=call.callID,
+            permission=need.permission,
+            patterns=need.patterns,
+            always=need.always,
+            metadata=need.metadata,
+        )
+        session = record.session
+        reply = self._answer(line, record, call, _Waiting(session.id, need, rules))
+        if reply.reply == "reject":
+            self._reject_others(session.id)
+            if reply.message:
+                words = f" with the following feedback: {reply.message}"
+                raise Refused(_REJECTED.removesuffix(".") + words)
+            raise Stopped(_REJECTED)
+        if reply.reply == "always":
+            self._allow(need, session.projectID)
+            self._release_others(session.id, session.projectID)
+
+    def _answer(
+        self,
+        line: Permission | Questions,
+        record: Record,
+        call: ToolRef,
+        waiting: _Waiting | None,
+    ) -> Reply:
+        came: AsyncResult[Reply] = AsyncResult()
+        asker = Asker(record, "", line.turn, came.set, lasts=False)
+        try:
+            request = self._asks.ask(line, asker, call)
+        except CommandFailed as error:
+            raise Refused(f"The user cannot be asked: {error}") from None
+        if waiting is not None:
+            self._waiting[request] = waiting
+        try:
+            reply = came.wait(self._within_s)
+            if reply is None:
+                words = f"no person has answered within {self._within_s:g} s (--ask-timeout)"
+                raise Refused(words)
+            return reply
+        finally:
+            self._waiting.pop(request, None)
+            self._asks.withdraw(request)
+
+    def _allow(self, need: Need, project: str) -> None:
+        allowed = self._allowed.setdefault(project, [])
+        self._allowed.move_to_end(project)
+        allowed += [Rule(need.permission, pattern, "allow") for pattern in need.always]
+        del allowed[:-_MOST_RULES]
+        if len(self._allowed) > _MOST_PROJECTS:
+            self._allowed.popitem(last=False)
+
+    def _release_others(self, session: str, project: str) -> None:
+        for request, one in list(self._waiting.items()):
+            if one.session == session and self._decide(one.need, project, one.rules) == "allow":
+                self._reply(request, "always")
+
+    def _reject_others(self, session: str) -> None:
+        for request, one in list(self._waiting.items()):
+            if one.session == session:
+                self._reply(request, "reject")
+
+    def _reply(self, request: str, reply: str) -> None:
+        body = msgspec.convert({"reply": reply}, PermissionBody)
+        self._asks.reply(PermissionReply(request, body))

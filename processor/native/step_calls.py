@@ -1,0 +1,171 @@
+"""The tool calls of one step: shown as the model names them, run together once it has said all.
+
+Each call ends as a part, whatever is wrong with the call: the model reads the error, and the turn
+goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+from gevent.event import Event
+from gevent.pool import Pool
+from msgspec import Struct
+
+from bus import json
+from bus.agent_lines import Tool as ToolLine
+from bus.commands import CommandFailed
+from bus.events.message import Failure
+from processor.engines.engine import CallBegun, CallWhole, Finish, ModelError
+from processor.native.permissions import Rules, is_disabled
+from processor.native.tool_run import Toolbox, ToolRun
+from processor.native.turn import Turn
+from processor.tools.tool import Aborted, Outcome, Refused, Tool, ToolFailed
+
+log = logging.getLogger("weir.processor")
+
+MOST_AT_ONCE = 8
+"""Calls of one step."""
+NAMELESS = "invalid"
+"""What the call of a tool without a name is called, as in an opencode."""
+_MOST_NAME = 128
+_SHOWN = 200
+# What every provider takes as the id of a call.
+_USABLE_ID = re.compile(r"[A-Za-z0-9_-]{9,64}")
+
+
+class _Call(Struct):
+    name: str
+    tool: str
+    arguments: str = ""
+
+
+class StepCalls:
+    """The calls of one step.
+
+    Args:
+        turn: takes the parts of the calls.
+        box: of the processor.
+        rules: what the calls may do.
+
+    Attributes:
+        are_whole: the model has called tools, and waits for the results.
+    """
+
+    def __init__(self, turn: Turn, box: Toolbox, rules: Rules) -> None:
+        self._turn = turn
+        self._box = box
+        self._rules = rules
+        self._calls: dict[int, _Call] = {}
+        self._aborted = Event()
+        self._stopped = False
+        self.are_whole = False
+
+    @property
+    def are_there(self) -> bool:
+        """Whether the model has called a tool."""
+        return bool(self._calls)
+
+    def take(self, chunk: CallBegun | CallWhole | Finish) -> None:
+        """Show a call that begins, and keep its arguments.
+
+        Raises:
+            ModelError: the turn has had as many calls as it may.
+        """
+        if isinstance(chunk, CallBegun):
+            tool = chunk.tool[:_MOST_NAME] or NAMELESS
+            call = self._calls[chunk.number] = _Call(self._name(chunk.id), tool)
+            self._change(call, tool=tool, status="pending")
+        elif isinstance(chunk, CallWhole):
+            self._calls[chunk.number].arguments = chunk.arguments
+        else:
+            if chunk.reason == "tool-calls" and not self._calls:
+                # The model means to call a tool, and has called none.
+                self.take(CallBegun(0, "", ""))
+            self.are_whole = bool(self._calls)
+
+    def run(self) -> bool:
+        """Carry the calls out, and tell whether the turn goes on.
+
+        Killed, it ends every tool that runs.
+        """
+        pool = Pool(MOST_AT_ONCE)
+        try:
+            for call in self._calls.values():
+                pool.spawn(self._run, call)
+            pool.join()
+        finally:
+            self._aborted.set()
+            pool.kill(block=False)
+        return not self._stopped
+
+    def _name(self, given: str) -> str:
+        if _USABLE_ID.fullmatch(given) and not self._turn.calls.knows(given):
+            return given
+        return self._turn.record.ids.ascending("call")
+
+    def _run(self, call: _Call) -> None:
+        run = ToolRun(call.name, self._turn, self._rules, self._box, self._aborted)
+        try:
+            tool, arguments = self._tool(call), _arguments(call)
+            self._change(call, status="running", input=arguments)
+            self._turn.calls.show()
+            outcome = run.run(tool, arguments)
+        except (ToolFailed, Refused, ModelError) as error:
+            self._fail(call, run, str(error))
+        except Aborted:
+            self._fail(call, run, "the turn was aborted")
+        except Exception:
+            log.exception("session %s: the tool %r failed", run.session, call.tool)
+            self._fail(call, run, "the tool failed; the log of the processor says why")
+        else:
+            self._end(call, run, outcome)
+        self._stopped = self._stopped or run.stopped
+
+    def _tool(self, call: _Call) -> Tool:
+        tool = self._box.tools.get(call.tool)
+        offered = [name for name in self._box.tools if not is_disabled(name, self._rules)]
+        if tool is not None and call.tool in offered:
+            return tool
+        names = ", ".join(offered) or "none"
+        if tool is not None:
+            raise Refused(f"the tool {call.tool!r} is switched off; there are: {names}")
+        if call.tool == NAMELESS:
+            raise ToolFailed(f"the call names no tool; there are: {names}")
+        raise ToolFailed(f"there is no tool {call.tool!r}; there are: {names}")
+
+    def _end(self, call: _Call, run: ToolRun, outcome: Outcome) -> None:
+        outcome.metadata = run.shown | outcome.metadata
+        try:
+            self._turn.calls.complete(call.name, outcome)
+        except ModelError as error:
+            self._fail(call, run, str(error))
+
+    def _fail(self, call: _Call, run: ToolRun, why: str) -> None:
+        if not self._aborted.is_set():  # else the turn ends the call
+            self._change(call, status="error", error=why, metadata=run.shown)
+
+    def _change(self, call: _Call, **fields: Any) -> None:
+        try:
+            self._turn.calls.change(ToolLine(turn="-", call=call.name, **fields))
+        except CommandFailed as error:
+            raise ModelError(Failure("UnknownError", {"message": str(error)})) from error
+
+
+def _arguments(call: _Call) -> dict[str, Any]:
+    """Return the arguments of a call.
+
+    Raises:
+        ToolFailed: they are not what a tool can take.
+    """
+    text = call.arguments.strip()
+    try:
+        found = json.decode(text.encode(errors="replace")) if text else {}
+    except (ValueError, RecursionError) as error:
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+        raise ToolFailed(f"the arguments are not JSON ({error}): {shown}") from None
+    if not isinstance(found, dict):
+        raise ToolFailed(f"the arguments are {type(found).__name__}; allowed is a JSON object")
+    return found

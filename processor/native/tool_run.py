@@ -1,0 +1,183 @@
+"""One call of a tool while it runs: what the tool can use, and the bounds of the call."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import gevent
+from gevent.event import Event
+from msgspec import Struct
+
+from bus.agent_lines import TodoInput
+from bus.events.session import Question, Session, Todo, ToolRef
+from processor.native.modes import Modes
+from processor.native.permissions import Rules
+from processor.native.permits import Permits, Stopped
+from processor.native.turn import Turn
+from processor.tools.tool import Aborted, ChildAnswer, Need, Outcome, Tool, ToolFailed
+
+SHOWN_EVERY_S = 0.1
+SHOWN_LENGTH = 30_000
+
+
+class RunChild(Protocol):
+    """Runs a prompt in a child session; `begun` is called with the id of the child."""
+
+    def __call__(
+        self,
+        parent: Session,
+        prompt: str,
+        agent: str | None,
+        title: str,
+        session: str | None,
+        begun: Any,
+    ) -> ChildAnswer: ...
+
+
+class Toolbox(Struct):
+    """What the turns of models need to call tools; one for the whole processor.
+
+    Attributes:
+        tools: by their names.
+        permits: decides what a call may do.
+        modes: weir's own agents.
+        run_child: for the tool ``task``.
+        most_steps: how often a turn may ask the model.
+        within_s: how long a call may take; the time that it waits for a person does not count.
+    """
+
+    tools: Mapping[str, Tool]
+    permits: Permits
+    modes: Modes
+    run_child: RunChild
+    most_steps: int
+    within_s: float
+
+
+class ToolRun:
+    """The `processor.tools.tool.Call` of one call.
+
+    Args:
+        name: of the call in its turn.
+        turn: takes what the call shows.
+        rules: what the call may do.
+        box: of the processor.
+        aborted: set when the turn is over.
+
+    Attributes:
+        stopped: a person has refused the call without a word, so the turn stops.
+    """
+
+    def __init__(self, name: str, turn: Turn, rules: Rules, box: Toolbox, aborted: Event) -> None:
+        self.directory = turn.record.session.directory
+        self.session = turn.record.session.id
+        self.aborted = aborted
+        self.stopped = False
+        self._ref = ToolRef(turn.message, name)
+        self._turn = turn
+        self._rules = rules
+        self._box = box
+        self._left_s = box.within_s
+        self._timeout = gevent.Timeout(None)
+        self._began = 0.0
+        self._title: str | None = None
+        self._shown: dict[str, Any] = {}
+        self._shown_at = 0.0
+        self._due: gevent.Greenlet[[], None] | None = None
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The metadata that the tool has shown last."""
+        return self._shown
+
+    def run(self, tool: Tool, arguments: dict[str, Any]) -> Outcome:
+        """Run the tool.
+
+        Raises:
+            ToolFailed: it failed, or has taken too long.
+            Refused: it may not.
+            Aborted: the turn is over.
+        """
+        try:
+            self._go_on()
+            return tool.run(arguments, self)
+        except gevent.Timeout as late:
+            if late is not self._timeout:
+                raise
+            within = f"{self._box.within_s:g} s (--tool-timeout)"
+            raise ToolFailed(f"the tool has not ended within {within}") from None
+        finally:
+            self._pause()
+            if self._due is not None:
+                self._due.kill(block=False)
+
+    def need(self, need: Need) -> None:
+        """Return once the call may do that; see `Call`."""
+        with self._waiting():
+            self._box.permits.need(need, self._turn.record, self._rules, self._ref)
+
+    def ask(self, questions: Sequence[Question]) -> list[list[str]]:
+        """Return the answers of a person; see `Call`."""
+        with self._waiting():
+            return self._box.permits.question(questions, self._turn.record, self._ref)
+
+    def show(
+        self, *, title: str | None = None, output: str = "", metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Show how far the tool is, at most ten times a second; see `Call`."""
+        self._title = title or self._title
+        self._shown = dict(metadata or {})
+        if output:
+            self._shown["output"] = output[-SHOWN_LENGTH:]
+        if self._due is None:
+            wait_s = max(0.0, self._shown_at + SHOWN_EVERY_S - time.monotonic())
+            self._due = gevent.spawn_later(wait_s, self._publish)
+
+    def todos(self, todos: Sequence[TodoInput]) -> None:
+        """Replace the todo list of the session."""
+        self._turn.record.todos([Todo(one.content, one.status, one.priority) for one in todos])
+
+    def child(
+        self, prompt: str, agent: str | None, title: str, session: str | None = None
+    ) -> ChildAnswer:
+        """Run a prompt in a child session; see `Call`."""
+
+        def begun(child: str) -> None:
+            self.show(title=title, metadata={"sessionId": child})
+
+        with self._waiting():
+            parent = self._turn.record.session
+            return self._box.run_child(parent, prompt, agent, title, session, begun)
+
+    def _publish(self) -> None:
+        # A store that does not keep up gets fewer snapshots, and the memory holds no row of them.
+        while self._turn.record.is_behind:
+            gevent.sleep(SHOWN_EVERY_S)
+        self._due = None
+        self._shown_at = time.monotonic()
+        self._turn.calls.snapshot(self._ref.callID, self._title, self._shown)
+
+    @contextlib.contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Stop the clock of the call while it waits for a person, or for another turn."""
+        if self.aborted.is_set():
+            raise Aborted
+        self._pause()
+        try:
+            yield
+        except Exception as error:
+            self.stopped = self.stopped or isinstance(error, Stopped)
+            self._go_on()
+            raise
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._began = time.monotonic()
+        self._timeout = gevent.Timeout.start_new(self._left_s)
+
+    def _pause(self) -> None:
+        self._timeout.close()
+        self._left_s = max(0.001, self._left_s - (time.monotonic() - self._began))

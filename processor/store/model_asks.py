@@ -1,0 +1,36 @@
+"""What the turns of models wait for a person to answer: jobs for `Database`.
+
+A turn of a model ends with its processor. The next processor refuses what the turn has asked, so
+that no client goes on showing the ask.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+
+from bus.events.catalogue import PermissionAsked, QuestionAsked
+from processor.store.open_turns import Asked, decoded_ask
+
+_encode = msgspec.json.Encoder().encode
+
+
+def put(db: sqlite3.Connection, asked: Asked) -> None:
+    """Save an ask."""
+    db.execute(
+        "INSERT INTO model_ask (id, session, json) VALUES (?, ?, ?)",
+        (asked.id, asked.sessionID, _encode(asked)),
+    )
+
+
+def remove(db: sqlite3.Connection, ask: str) -> None:
+    """Forget an ask that is answered."""
+    db.execute("DELETE FROM model_ask WHERE id = ?", (ask,))
+
+
+def take(db: sqlite3.Connection) -> list[PermissionAsked | QuestionAsked]:
+    """Return what the last processor has left, and forget it."""
+    rows = db.execute("SELECT id, json FROM model_ask ORDER BY id").fetchall()
+    db.execute("DELETE FROM model_ask")
+    return [decoded_ask(ask, json) for ask, json in rows]
