@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 _WORKERS_A_PROCESSOR = 3
@@ -33,6 +34,10 @@ _SHARE_ALL = (
 )
 _OWN = ("bench",)
 
+# How long an example takes says only how busy the machine is. Each run has the same examples;
+# `--hypothesis-profile explore` looks for others.
+settings.register_profile("weir", deadline=None, max_examples=70, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000)
 
 # A folder that a group may write into is refused; some users make theirs so.
 os.umask(0o022)

@@ -4,6 +4,8 @@ The stream is cut and taken up at random points, merged as weir merges it, with 
 snapshot supersedes kept or dropped.
 """
 
+import functools
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -43,6 +45,12 @@ def expected(events):
                 key = kind, part["id"] if kind == "thought" else message["info"]["id"]
                 said[key] = said.get(key, "") + part["text"]
     return said
+
+
+@functools.cache
+def expected_of(name):
+    """The same of a recording."""
+    return expected(recorded.events(name))
 
 
 WITH_TEXT = [name for name in recorded.scenarios() if expected(recorded.events(name))]
@@ -109,7 +117,7 @@ def test_it_is_the_final_text_byte_for_byte(name):
     events = recorded.events(name)
     watched = Watched(events)
     watched.take(events)
-    assert watched.said() == expected(events)
+    assert watched.said() == expected_of(name)
 
 
 @pytest.mark.parametrize("name", WITH_TEXT)
@@ -127,7 +135,7 @@ def test_what_is_stored_in_the_end_is_what_was_told(name):
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @pytest.mark.parametrize("name", WITH_TEXT)
 def test_merged_streams_lose_nothing(name, data):
     events = recorded.events(name)
@@ -136,11 +144,11 @@ def test_merged_streams_lose_nothing(name, data):
     for end in [*_places(data, events), len(events)]:
         watched.take(merged(events[begin:end], keep))
         begin = end
-    assert watched.said() == expected(events)
+    assert watched.said() == expected_of(name)
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @pytest.mark.parametrize("name", WITH_TEXT)
 def test_cuts_that_are_healed_by_upserts_lose_nothing(name, data):
     """weir, when it no longer has the reader's place."""
@@ -153,11 +161,11 @@ def test_cuts_that_are_healed_by_upserts_lose_nothing(name, data):
         watched.catch_up(folded(events[: _ahead(data, events, back)], deltas=True))
         begin = back
     watched.take(events[begin:])
-    assert watched.said() == expected(events)
+    assert watched.said() == expected_of(name)
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 @pytest.mark.parametrize("name", WITH_TEXT)
 def test_cuts_at_an_opencode_lose_nothing_that_it_ever_tells_again(name, data):
     """It stores no deltas: a part that never closes ends where the cut fell, and no later."""
@@ -170,7 +178,7 @@ def test_cuts_at_an_opencode_lose_nothing_that_it_ever_tells_again(name, data):
         begin = back
     watched.take(events[begin:])
     watched.catch_up(folded(events, deltas=False))
-    said, whole = watched.said(), expected(events)
+    said, whole = watched.said(), expected_of(name)
     stored = expected([e for e in events if e["type"] != "message.part.delta"])
     assert said.keys() <= whole.keys()
     for key, text in whole.items():
