@@ -105,7 +105,7 @@ def test_the_login_of_the_url_or_of_the_environment_is_given():
 
 @pytest.mark.skipif(PROGRAM is None, reason="needs nginx")
 def test_a_server_behind_tls(up, tmp_path, monkeypatch):
-    with nginx(tmp_path, up.url, "127.0.0.1:9") as (_, secure):
+    with nginx(tmp_path, up.url) as (_, secure):
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
         measured = list(load.measure(Origin.parse(secure), load.Load(readers=2, seconds=0.3)))
     assert [one.lost for one in measured] == [0, 0, 0]

@@ -1,5 +1,6 @@
 """`weir doctor` against servers that are well, and servers that are ill in one way each."""
 
+import io
 import json
 import os
 import re
@@ -7,9 +8,11 @@ import signal
 import ssl
 import subprocess
 import sys
+from unittest.mock import patch
 
 import pytest
 
+from deploy.doctor import command
 from tests.blackbox.nginx import PROGRAM, certificate, nginx, nginx_with
 from tests.blackbox.weir_up import NO_TWINS, prompt, weir_up
 from tests.fakes.buffering_proxy import Compressed, Held, buffering_proxy
@@ -39,13 +42,20 @@ def up(tmp_path_factory):
         yield shared
 
 
-def doctor(url, *flags, **env):
-    """Run the doctor to its end."""
-    command = [sys.executable, "-m", "deploy.cli", "doctor", "--url", url, *QUICK, *flags]
-    environ = {**os.environ, **NO_TWINS, "PYTHONPATH": str(ROOT), **env}
+def doctor(url, *flags):
+    """Run the doctor as a process to its end."""
+    words = [sys.executable, "-m", "deploy.cli", "doctor", "--url", url, *QUICK, *flags]
+    environ = {**os.environ, **NO_TWINS, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        command, env=environ, capture_output=True, text=True, timeout=2 * DEADLINE_S
+        words, env=environ, capture_output=True, text=True, timeout=2 * DEADLINE_S
     )
+
+
+def examined(url, *flags, **env):
+    """Run the doctor in this process; return its exit status and what it prints."""
+    words, out = ["--url", url, *QUICK, *flags], io.StringIO()
+    with patch.dict(os.environ, env):
+        return command.run(command.read(words, env), out), out.getvalue()
 
 
 def findings(url, *flags, well, fails=(), **env):
@@ -58,14 +68,13 @@ def findings(url, *flags, well, fails=(), **env):
         fails: the only checks that fail; nothing: any.
     """
     for _ in range(4):
-        done = doctor(url, *flags, **env)
-        assert done.stderr == ""
-        slow = well and SLOW.search(done.stdout)
-        others = fails and FAILED.findall(done.stdout) != list(fails)
-        if done.returncode == (0 if well else 1) and not slow and not others:
+        status, said = examined(url, *flags, **env)
+        slow = well and SLOW.search(said)
+        others = fails and FAILED.findall(said) != list(fails)
+        if status == (0 if well else 1) and not slow and not others:
             break
-    assert done.returncode == (0 if well else 1), done.stdout
-    lines = done.stdout.splitlines()
+    assert status == (0 if well else 1), said
+    lines = said.splitlines()
     assert {line.split()[0] for line in lines} <= {"ok", "warn", "fail"}
     return {line.split()[1]: (line.split()[0], line) for line in lines}
 
@@ -97,6 +106,7 @@ def test_a_server_that_is_well(up):
 def test_the_same_for_machines(up):
     findings(up.url, well=True)
     done = doctor(up.url, "--json")
+    assert done.stderr == ""
     told = json.loads(done.stdout)
     assert done.returncode == (0 if told["ok"] else 1)
     assert told["url"] == up.url
@@ -261,7 +271,7 @@ def test_an_nginx_that_refuses_large_bodies_and_long_waits(up, tmp_path):
 
 @pytest.mark.skipif(PROGRAM is None, reason="needs nginx")
 def test_the_nginx_of_the_example_lets_all_of_it_pass(up, tmp_path):
-    with nginx(tmp_path, up.url, "127.0.0.1:9") as (plain, secure):
+    with nginx(tmp_path, up.url) as (plain, secure):
         flags = ("--hold", "2")
         found = findings(plain, *flags, well=True)
         assert (found["bodies"][0], found["waits"][0], "tabs" in found) == ("ok", "ok", False)
