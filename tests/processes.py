@@ -40,7 +40,7 @@ def wait_until(condition: Callable[[], T], deadline_s: float = DEADLINE_S, what:
         threading.Event().wait(min(max(_POLL_S, _PAUSE * (now - began)), _LONGEST_POLL_S))
 
 
-def at_best(measure: Callable[[], float], bound: float, tries: int = 4) -> float:
+def at_best(measure: Callable[[], float], bound: float, tries: int = 10) -> float:
     """Return the first of a few measurements that is below `bound`, or else the least.
 
     Whatever the machine adds to a time, by a pause or by other work, it does not add each time;

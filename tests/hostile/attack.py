@@ -20,9 +20,9 @@ NATIVE, RELAY = "native", "relay"
 OPENCODE = "tests.faults.upstream"
 """The upstream of relay mode: a server of sessions that plays scripts."""
 
-_CONNECT_S = 20.0
+_CONNECT_S = 60.0
 _BURST, _BURST_S = 50, 0.025
-_TAKEN_IN_S = 60.0
+_TAKEN_IN_S = 120.0
 
 
 class Site:

@@ -37,7 +37,7 @@ _COMMANDS = (
     Describe("config", "/"),
 )
 _VIEWS = (View(Endpoint.GLOBAL), View(Endpoint.INSTANCE, directory="/d"))
-_ANSWERS_S = 30.0
+_ANSWERS_S = 120.0
 _LAST = 10**9
 
 

@@ -6,8 +6,8 @@ import time
 from tests.hostile.attack import RELAY, Attack, Site, reset
 
 _COUNT = 2
-_ARRIVES_S = 60.0
-_READY_S = 40.0
+_ARRIVES_S = 120.0
+_READY_S = 120.0
 
 
 def run(site: Site, mb: int) -> None:
