@@ -61,11 +61,8 @@ def examined(url, *flags, **env):
 def findings(url, *flags, well, fails=(), **env):
     """Return what it has found, each check by its name, as one line each shows it.
 
-    On a busy machine one that is well may look ill, or slow: then it is looked at once more.
-
-    Args:
-        well: whether nothing is wrong.
-        fails: the only checks that fail; nothing: any.
+    On a busy machine one that is well may look ill, or slow: then it is looked at once more;
+    and so it is where other checks fail than the named ones.
     """
     for _ in range(4):
         status, said = examined(url, *flags, **env)
@@ -137,9 +134,8 @@ def test_a_server_that_never_answers():
 
 
 def test_a_server_of_something_else():
-    with routes(
-        {"/global/health": reply(200, b"<!doctype html>", Content_Type="text/html")}
-    ) as url:
+    html = reply(200, b"<!doctype html>", Content_Type="text/html")
+    with routes({"/global/health": html}) as url:
         line = failure(url)
     assert "neither weir nor opencode" in line
     assert "200 (text/html)" in line
