@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Found(Struct):
+class TextMatch(Struct):
     """A text that contains the searched words; `snippet`: the text around them, `time`: in ms."""
 
     sessionID: str
@@ -21,6 +21,6 @@ class Found(Struct):
 class FoundPage(Struct):
     """A page of results; `complete` is false while older messages are being indexed."""
 
-    found: list[Found]
+    found: list[TextMatch]
     next: str | None
     complete: bool

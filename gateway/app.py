@@ -35,7 +35,7 @@ from gateway.proxy.origins import UpstreamOrigins, preflight
 from gateway.proxy.proxy import Proxy
 from gateway.relay import Endpoint, Relay
 from gateway.resources import add_native_routes
-from gateway.resources.agents import Agent, NotHere
+from gateway.resources.agents import AgentRoute, NotHere
 from gateway.resources.events import EventStreamRoute
 from gateway.resources.health import Health
 from gateway.resources.history import HistoryRows
@@ -87,7 +87,7 @@ class Worker:
         self.readers = Readers(Relay(), settings.max_readers)
         self._heartbeats = Heartbeats(settings.heartbeat_ms / 1000, Ids())
         self.broken = False
-        self._agents: Agent | None = None
+        self._agents: AgentRoute | None = None
         self._drain_s = settings.drain
         self._shedding = Shedding(self.readers, settings.stall_timeout)
         self._feeds = Feeds(zmq.green.Context(), settings, self.readers)

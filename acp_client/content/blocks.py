@@ -12,7 +12,7 @@ from acp_client.protocol.updates import Block, ImageBlock, LinkBlock
 from acp_client.protocol.wire import Part
 
 
-class Resource(Struct):
+class EmbeddedResource(Struct):
     """The content of an embedded resource: text, or base64."""
 
     uri: str
@@ -30,7 +30,7 @@ class PromptBlock(Struct):
     mimeType: str | None = None
     uri: str | None = None
     name: str | None = None
-    resource: Resource | None = None
+    resource: EmbeddedResource | None = None
 
 
 class BadBlock(ValueError):
@@ -85,7 +85,7 @@ def _image(number: int, block: PromptBlock) -> Json:
     raise BadBlock(f"prompt[{number}]: an image needs data or uri")
 
 
-def _embedded(number: int, resource: Resource) -> Json:
+def _embedded(number: int, resource: EmbeddedResource) -> Json:
     if resource.text is not None:
         return {"type": "text", "text": _quoted(resource.uri, resource.text)}
     if resource.blob is not None:

@@ -8,7 +8,7 @@ import falcon
 
 from bus.transport.requester import Requester
 from gateway.monitor.agent_counts import AgentCounts
-from gateway.resources.agents import Agent, AgentNames
+from gateway.resources.agents import AgentNames, AgentRoute
 from gateway.resources.body import MAX_BODY_BYTES
 from gateway.resources.courier import Courier
 from gateway.resources.intake import BodyIntake
@@ -30,7 +30,7 @@ def add_native_routes(
     patience_s: float = _PATIENCE_S,
     max_message: int = MAX_BODY_BYTES,
     agent_counts: AgentCounts | None = None,
-) -> Agent:
+) -> AgentRoute:
     """Add all routes except the event streams and health.
 
     Args:
@@ -53,6 +53,6 @@ def add_native_routes(
         app.add_route(path, Resource(routes, means))
     app.add_route("/doc", Document(TABLE))
     app.add_route("/weir/agents", AgentNames(requester))
-    agents = Agent(requester, patience_s, agent_counts or AgentCounts())
+    agents = AgentRoute(requester, patience_s, agent_counts or AgentCounts())
     app.add_route("/weir/agents/{name}", agents)
     return agents

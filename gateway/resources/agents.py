@@ -46,7 +46,7 @@ class AgentNames:
         answer(resp, self._requester.call(AgentList()).body)
 
 
-class Agent:
+class AgentRoute:
     """``/weir/agents/{name}``."""
 
     def __init__(self, requester: Requester, patience_s: float, counts: AgentCounts) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from bus.found import Found, FoundPage
+from bus.found import FoundPage, TextMatch
 
 _SNIPPET_WORDS = 24
 _FOUND = f"""
@@ -56,7 +56,7 @@ def find(
         },
     ).fetchall()
     (waiting,) = db.execute("SELECT upto FROM unsearched").fetchone()
-    found = [Found(*row[1:]) for row in rows[:limit]]
+    found = [TextMatch(*row[1:]) for row in rows[:limit]]
     more = str(rows[limit - 1][0]) if len(rows) > limit else None
     return FoundPage(found, more, complete=not waiting)
 

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from processor.tools import clip, shell_words
 from processor.tools.arguments import decoded, schema
 from processor.tools.command import CommandEnd, Programs
-from processor.tools.place import Place, Places
+from processor.tools.place import Places, ToolPath
 from processor.tools.shell_words import Parsed
 from processor.tools.spool import Spool, SpoolFile, where
 from processor.tools.tool import Call, Need, Outcome, Tool, ToolFailed
@@ -148,7 +148,7 @@ def _check(wanted: BashArguments) -> None:
         )
 
 
-def _request(wanted: BashArguments, folder: Place, file: SpoolFile) -> dict[str, object]:
+def _request(wanted: BashArguments, folder: ToolPath, file: SpoolFile) -> dict[str, object]:
     return {
         "argv": [_shell(), "-c", wanted.command],
         "directory": folder.real,

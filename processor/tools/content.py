@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from gevent.lock import RLock
 
 from processor.tools.nofollow import folder_of, open_file, refuse_odd
-from processor.tools.place import Place
+from processor.tools.place import ToolPath
 from processor.tools.read import SAMPLE_BYTES, is_binary
 from processor.tools.tool import ToolFailed
 
@@ -45,7 +45,7 @@ class FileLocks:
                 del self._locks[real]
 
 
-def content(place: Place) -> bytes | None:
+def content(place: ToolPath) -> bytes | None:
     """Return the content of a text file; None if the file does not exist.
 
     Raises:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from processor.tools.arguments import decoded, schema
 from processor.tools.content import FileLocks, as_bytes, as_text, content, printable, write
 from processor.tools.patch import Patch, patch
-from processor.tools.place import Place, Places
+from processor.tools.place import Places, ToolPath
 from processor.tools.read import reason
 from processor.tools.replacement import replaced
 from processor.tools.threads import Threads
@@ -115,7 +115,7 @@ class Editing:
         metadata = {"diagnostics": {}, "filepath": place.real, "exists": exists}
         return Outcome("Wrote file successfully.", place.name, metadata)
 
-    def _changed(self, place: Place, call: Call, after: _After) -> _Change:
+    def _changed(self, place: ToolPath, call: Call, after: _After) -> _Change:
         """Change a file, once the change is allowed; only one call at a time changes a file."""
         with self._locks.held(place.real):
             try:
@@ -128,7 +128,7 @@ class Editing:
         return change
 
 
-def _planned(place: Place, after: _After) -> _Change:
+def _planned(place: ToolPath, after: _After) -> _Change:
     # Another call may have created the file while this call waited for the lock.
     before = content(replace(place, exists=os.path.lexists(place.real)))
     new = after(before)
@@ -138,7 +138,7 @@ def _planned(place: Place, after: _After) -> _Change:
     return _Change(before, new, patch(place.real, old_text, new_text))
 
 
-def _edited(place: Place, before: bytes | None, wanted: EditArguments) -> bytes:
+def _edited(place: ToolPath, before: bytes | None, wanted: EditArguments) -> bytes:
     if wanted.oldString == "":
         if before is not None:
             raise ToolFailed(

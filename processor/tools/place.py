@@ -15,7 +15,7 @@ from processor.tools.threads import Threads
 from processor.tools.tool import Call, Need, ToolFailed
 
 
-class Place(Struct, frozen=True):
+class ToolPath(Struct, frozen=True):
     """A path from a model.
 
     Attributes:
@@ -43,7 +43,7 @@ class Places:
     def __init__(self, threads: Threads) -> None:
         self._threads = threads
 
-    def find(self, call: Call, path: str, field: str, free: Sequence[str] = ()) -> Place:
+    def find(self, call: Call, path: str, field: str, free: Sequence[str] = ()) -> ToolPath:
         """Resolve a path; return once the call has permission to use it.
 
         Args:
@@ -66,7 +66,7 @@ class Places:
             call.need(outside(place))
         return place
 
-    def look(self, call: Call, path: str) -> Place:
+    def look(self, call: Call, path: str) -> ToolPath:
         """Resolve a path, without permission to use it.
 
         Raises:
@@ -75,7 +75,7 @@ class Places:
         return self._threads.run(_place, call.directory, path)
 
 
-def outside(place: Place) -> Need:
+def outside(place: ToolPath) -> Need:
     """Return the permission that a place outside the session's directory needs."""
     parent = place.real if place.is_folder else os.path.dirname(place.real)
     pattern = os.path.join(parent, "*")
@@ -83,10 +83,10 @@ def outside(place: Place) -> Need:
     return Need("external_directory", [pattern], [pattern], metadata)
 
 
-def _place(directory: str, path: str) -> Place:
+def _place(directory: str, path: str) -> ToolPath:
     root = os.path.realpath(directory)
     real = os.path.realpath(os.path.join(root, path))
-    return Place(
+    return ToolPath(
         real,
         os.path.relpath(real, root),
         _is_in(real, root),

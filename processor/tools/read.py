@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from processor.tools import clip
 from processor.tools.arguments import decoded, schema
 from processor.tools.nofollow import open_file, open_folder
-from processor.tools.place import Place, Places
+from processor.tools.place import Places, ToolPath
 from processor.tools.spool import Spool
 from processor.tools.threads import Threads
 from processor.tools.tool import Call, Need, Outcome, Tool, ToolFailed
@@ -91,7 +91,7 @@ def is_binary(sample: bytes) -> bool:
     return b"\0" in sample or odd > 0.3 * len(sample)
 
 
-def _missing(place: Place) -> str:
+def _missing(place: ToolPath) -> str:
     try:
         beside = os.listdir(os.path.dirname(place.real))
     except OSError:
@@ -102,7 +102,7 @@ def _missing(place: Place) -> str:
     return f"filePath: {place.real} does not exist{hint if near else ''}"
 
 
-def _read_folder(place: Place, offset: int, limit: int) -> Outcome:
+def _read_folder(place: ToolPath, offset: int, limit: int) -> Outcome:
     entries = _entries(place.real)
     page = entries[offset - 1 : offset - 1 + limit]
     is_cut = offset - 1 + len(page) < len(entries)
@@ -145,7 +145,7 @@ def _entries(real: str) -> list[str]:
     return sorted(found)
 
 
-def _read_file(place: Place, offset: int, limit: int) -> Outcome:
+def _read_file(place: ToolPath, offset: int, limit: int) -> Outcome:
     number = open_file(place.real)
     with open(number, "rb") as file:
         size = os.fstat(number).st_size
@@ -221,7 +221,7 @@ class Window:
         self.lines.append(text)
 
 
-def _window(place: Place, window: Window) -> Outcome:
+def _window(place: ToolPath, window: Window) -> Outcome:
     offset, total = window.offset, window.total
     if offset > max(total, 1):
         raise ToolFailed(f"offset: {offset} is past the end of {place.real} ({total} lines)")
@@ -261,7 +261,7 @@ def _image(sample: bytes) -> str | None:
     return next((mime for magic, mime in _IMAGES.items() if sample.startswith(magic)), None)
 
 
-def _read_image(place: Place, mime: str, data: bytes) -> Outcome:
+def _read_image(place: ToolPath, mime: str, data: bytes) -> Outcome:
     if len(data) > MOST_IMAGE_BYTES:
         raise ToolFailed(
             f"filePath: {place.real} is an image of more than {MOST_IMAGE_BYTES} bytes; make it "
@@ -274,7 +274,7 @@ def _read_image(place: Place, mime: str, data: bytes) -> Outcome:
 
 
 def _outcome(
-    place: Place, output: str, lines: list[str], is_cut: bool, display: dict[str, Any]
+    place: ToolPath, output: str, lines: list[str], is_cut: bool, display: dict[str, Any]
 ) -> Outcome:
     preview = "\n".join(lines[:PREVIEW_LINES])
     metadata = {"preview": preview, "truncated": is_cut, "loaded": [], "display": display}

@@ -109,7 +109,7 @@ class Output:
             self.error = error.strerror or str(error)
 
 
-class Run:
+class CommandRun:
     """One command, from its start until all its processes have ended."""
 
     def __init__(self, request: dict[str, Any]) -> None:
@@ -268,7 +268,7 @@ def main() -> None:
     if request is None:
         return
     try:
-        run = Run(request)
+        run = CommandRun(request)
     except OSError as error:
         _say({"failed": f"{error.strerror}: {error.filename or request['directory']}"})
         return

@@ -42,7 +42,7 @@ class GrepArguments(Struct, forbid_unknown_fields=True):
     include: Annotated[str | None, Meta(description="A pattern of file names")] = None
 
 
-class Found(Struct):
+class SearchResults(Struct):
     """The results of a search, and why there may be more: too many results, or too little time."""
 
     results: list[dict[str, Any]]
@@ -60,7 +60,7 @@ class Searches:
     def __init__(self, programs: Programs) -> None:
         self._programs = programs
 
-    def files(self, directory: str, pattern: str, limit: int = LIMIT) -> Found:
+    def files(self, directory: str, pattern: str, limit: int = LIMIT) -> SearchResults:
         """Return the files below a folder whose path matches a pattern: each has a ``path``."""
         return self._found(
             {"kind": "glob", "directory": directory, "pattern": pattern, "limit": limit}
@@ -73,7 +73,7 @@ class Searches:
         include: str | None = None,
         file: str | None = None,
         limit: int = LIMIT,
-    ) -> Found:
+    ) -> SearchResults:
         """Return the lines that match a regular expression.
 
         Each has a ``path``, the number of the ``line``, its ``text``, its ``offset`` in the file
@@ -85,12 +85,12 @@ class Searches:
         request = {"kind": "grep", "directory": directory, "pattern": pattern, "limit": limit}
         return self._found({**request, "include": include, "file": file})
 
-    def _found(self, request: Mapping[str, Any]) -> Found:
-        found = Found([], timed_out=True)
+    def _found(self, request: Mapping[str, Any]) -> SearchResults:
+        found = SearchResults([], timed_out=True)
         gevent.with_timeout(SEARCH_S, self._collect, request, found, timeout_value=None)
         return found
 
-    def _collect(self, request: Mapping[str, Any], found: Found) -> None:
+    def _collect(self, request: Mapping[str, Any], found: SearchResults) -> None:
         for result in self._programs.work(request):
             if "failed" in result:
                 raise ToolFailed(result["failed"])
@@ -157,7 +157,7 @@ class SearchTools:
         return Outcome(_matches(found, folder), wanted.pattern, said)
 
 
-def _matches(found: Found, folder: str) -> str:
+def _matches(found: SearchResults, folder: str) -> str:
     if not found.results:
         return "\n".join(["No files found", *_more(found, "path or pattern")])
     more = " (more matches available)" if found.has_more else ""
@@ -171,7 +171,7 @@ def _matches(found: Found, folder: str) -> str:
     return "\n".join([*lines, *_more(found, "path or pattern")])
 
 
-def _more(found: Found, what: str) -> list[str]:
+def _more(found: SearchResults, what: str) -> list[str]:
     if found.timed_out:
         return ["", f"(The search was ended after {SEARCH_S:g} s. Give a simpler {what}.)"]
     if found.has_more:

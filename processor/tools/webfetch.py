@@ -57,7 +57,7 @@ class WebfetchArguments(Struct, forbid_unknown_fields=True):
     ) = None
 
 
-class _Answer(Struct):
+class _Fetched(Struct):
     url: str
     kind: str
     data: bytes
@@ -95,7 +95,7 @@ class Webfetch:
             text = self._text(text, wanted.format)
         return Outcome(text, title, {})
 
-    def _fetched(self, wanted: WebfetchArguments, call: Call) -> _Answer:
+    def _fetched(self, wanted: WebfetchArguments, call: Call) -> _Fetched:
         """Return the answer at the end of all redirects."""
         url, left_s = wanted.url, wanted.timeout or TIMEOUT_S
         for _ in range(REDIRECTS + 1):
@@ -110,12 +110,12 @@ class Webfetch:
                 raise ToolFailed(f"url: {url} has not answered within {left_s:g} s") from None
             except (HTTPError, OSError, UnicodeError) as error:
                 raise ToolFailed(f"url: {url} cannot be fetched: {error}") from None
-            if isinstance(answer, _Answer):
+            if isinstance(answer, _Fetched):
                 return answer
             url = urljoin(url, answer)
         raise ToolFailed(f"url: {wanted.url} redirects more than {REDIRECTS} times")
 
-    def _get(self, url: str, form: str) -> _Answer | str:
+    def _get(self, url: str, form: str) -> _Fetched | str:
         """Return the answer, or the URL of a redirect."""
         headers = {"Accept": _ACCEPT[form], "User-Agent": "weir"}
         with self._pool(url) as pool:
@@ -128,7 +128,9 @@ class Webfetch:
                     return where
                 if not 200 <= response.status < 300:
                     raise ToolFailed(f"url: {url} answers with status {response.status}")
-                return _Answer(url, response.headers.get("Content-Type", ""), _body(response, url))
+                return _Fetched(
+                    url, response.headers.get("Content-Type", ""), _body(response, url)
+                )
             finally:
                 response.close()
 

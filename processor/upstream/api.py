@@ -93,14 +93,14 @@ class NotThere(Exception):
     """The route does not exist, or its answer has an unexpected form."""
 
 
-class Gone(Exception):
+class SessionGone(Exception):
     """The session does not exist."""
 
 
 class UpstreamApi:
     """Sends REST requests to one server.
 
-    Every method may raise `RestFailed` or `NotThere`, and `Gone` if it takes a session.
+    Every method may raise `RestFailed` or `NotThere`, and `SessionGone` if it takes a session.
 
     Args:
         settings: the server and its login.
@@ -206,7 +206,7 @@ class UpstreamApi:
         if response.status != 200 or "json" not in response.headers.get("Content-Type", ""):
             # opencode answers an unknown route with status 200 and HTML.
             about_session = response.status == 404 and path.startswith("/session/ses")
-            raise Gone(path) if about_session else NotThere(path)
+            raise SessionGone(path) if about_session else NotThere(path)
         if len(body) > _MOST_BYTES:
             log.error("GET %s: its answer is ignored: over %d bytes", path, _MOST_BYTES)
             raise NotThere(path)

@@ -56,7 +56,7 @@ from collections.abc import Container, Iterator
 from itertools import chain, islice
 
 from bus.ids import Ids
-from processor.upstream.api import PAGE, Gone, RestCut, RestFailed, UpstreamApi
+from processor.upstream.api import PAGE, RestCut, RestFailed, SessionGone, UpstreamApi
 from processor.upstream.frames import InstanceLocation
 from processor.upstream.intake import FrameIntake
 from processor.upstream.memory import RememberedSession
@@ -199,7 +199,7 @@ class Healing:
     def _session(self, session: str, place: InstanceLocation, found: UpstreamSurvey) -> None:
         try:
             answers = self._answers(session, place)
-        except Gone:
+        except SessionGone:
             answers = Answers(gone=True)
         hold = self._intake.hold
         if hold is None:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from processor.upstream.api import MOST_LISTED, Gone, MessagePage
+from processor.upstream.api import MOST_LISTED, MessagePage, SessionGone
 from tests.reference import Json, State
 
 LATEST_MS = 2**53
@@ -102,7 +102,7 @@ class StoredRest:
     def session(self, session, place):
         info = self._answer(self._stored.session, session)
         if info is None:
-            raise Gone(session)
+            raise SessionGone(session)
         return info
 
     def messages(self, session, place, before=None):
