@@ -125,7 +125,7 @@ class EditorAsks:
             ask.withdraw()
 
     def follow(self, event: Event, send: Callable[[str, ToolCallUpdate], None]) -> None:
-        """Send the editor the progress of a subagent's tool call that it was asked about.
+        """Send the progress of a subagent's tool call, if the editor was asked about this call.
 
         Raises:
             UnreadableAnswer: the event lacks what its type needs.

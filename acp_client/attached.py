@@ -149,10 +149,10 @@ class Attached:
         )
 
     def lose_place(self) -> None:
-        """Note that events were missed; the running turn fetches them, and sends them first.
+        """Note that events were missed; the running turn fetches what they contained.
 
-        The end of a message that was missed is sent before a later message, though the stream
-        already brings the later message's events.
+        The stream already brings events of later messages. They wait until the missed end of the
+        earlier message has been fetched and sent.
         """
         self._holes += 1
         if self._backlog is None:

@@ -62,7 +62,7 @@ class Service:
         status = self._process.poll()
         if status is None:
             return None
-        # A gunicorn master may leave workers, which are in its process group.
+        # A gunicorn master that was killed leaves its workers, which are in its process group.
         self.signal(signal.SIGKILL)
         pid, self._process = self._process.pid, None
         if now - self._started_at > _STEADY_S:

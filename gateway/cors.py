@@ -47,7 +47,7 @@ class Cors:
         return self._upstream.allows(origin) or origin in self._elsewhere()
 
     def may_call(self, origin: str) -> bool:
-        """Tell whether pages of `origin` may call; asks the upstream if that is not known yet."""
+        """Return whether pages of `origin` may call; ask the upstream if weir does not know."""
         self._learn(origin)
         return self.allows(origin)
 

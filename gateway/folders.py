@@ -49,7 +49,7 @@ _AT_ONCE = 8
 _PAUSES = 10  # a look that takes long is repeated less often
 _MOST_ANSWERS = 1024
 _NOWHERE = ""
-_TOLD_WITHIN_NS = 3_000_000_000  # a gateway asks for the readiness once a second
+_KNOWN_WITHIN_NS = 3_000_000_000  # the readiness names the folder; it is read once a second
 
 
 class _FolderBody(Struct):
@@ -100,7 +100,7 @@ class SourceFolders:
         self._groups: dict[View, _Group] = {}
 
     def run(self) -> None:
-        """Repeat `look_again` for ever, in a greenlet of its own."""
+        """Call `look_again` for ever, with pauses."""
         took_s = 0.0
         while True:
             gevent.sleep(EVERY_S + _PAUSES * took_s)
@@ -156,7 +156,7 @@ class SourceFolders:
                     reader.turn_to(view, group.since_ns)
                 group.view = view
             if wanted.directory is None:
-                group.since_ns = time.time_ns() - _TOLD_WITHIN_NS
+                group.since_ns = time.time_ns() - _KNOWN_WITHIN_NS
             if settled:
                 del self._groups[wanted]
 

@@ -39,7 +39,7 @@ def own_route(path: str) -> str | None:
 
 
 def is_foreign_stream(path: str) -> bool:
-    """Tell whether an opencode would open an event stream of its own, past weir's."""
+    """Return whether an opencode would answer with an event stream that weir does not read."""
     return _FOREIGN_STREAM.fullmatch(_plain(path)) is not None
 
 

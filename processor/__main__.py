@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     """
     settings = from_flags(argv, os.environ)
     logs.configure(settings.log_level)
-    from processor import service  # a refusal does not wait for all that is in there
+    from processor import service  # takes long, so errors in the flags are reported before
 
     service.run(settings)
     return 0

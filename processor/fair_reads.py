@@ -64,7 +64,7 @@ class _Connection(HTTPConnection):
     _has_answered = False
 
     def connect(self) -> None:
-        """Connect, also again after a loss that was noticed before a request."""
+        """Connect; urllib3 also calls this for a connection that it found broken."""
         self._has_answered = False
         super().connect()
 

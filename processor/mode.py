@@ -18,7 +18,7 @@ class Work(Struct, frozen=True):
     Attributes:
         dispatch: executes commands.
         each_beat: called by the work loop (`pulse`), ten times a second.
-        loops: functions that run for ever beside it.
+        loops: functions that run for ever, each in a greenlet of its own.
     """
 
     dispatch: Handler
@@ -27,7 +27,7 @@ class Work(Struct, frozen=True):
 
 
 class Mode(Protocol):
-    """One of the two sources; it begins when there is a publisher."""
+    """A way to run a processor: natively, or as a relay of an upstream."""
 
     @property
     def source(self) -> str:

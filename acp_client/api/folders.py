@@ -11,7 +11,7 @@ from acp_client.api.server import Server
 from acp_client.protocol.jsonrpc import INVALID_PARAMS, RpcError
 
 _OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-"""The begin of an absolute Windows path: a drive, or the name of a machine."""
+"""The start of an absolute Windows path: a drive, or the name of a machine."""
 
 
 class _Paths(Struct):

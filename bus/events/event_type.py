@@ -131,7 +131,7 @@ class EventType(Struct, frozen=True, eq=False):
         )
 
     def entity_in(self, properties: Any, session: str | None) -> str | None:
-        """Return the entity's id; ``""`` if `session` has one such entity; None if unknown."""
+        """Return the entity's id; ``""`` if each session has only one; None if unknown."""
         if self.id:
             return id_at(properties, self.id)
         return "" if session and self.about is not None else None

@@ -31,7 +31,7 @@ import gevent
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
-# The shortest sleep that makes the loop poll, see above: a sleep of 0 does not.
+# The shortest sleep that makes the loop poll; `gevent.sleep(0)` does not, see above.
 A_TURN_S = 1e-6
 
 SLICE_S = 0.001

@@ -89,7 +89,7 @@ class WsgiAnswer:
         if self._framing.begun:
             return b""
         if not self._request.body.skip_what_has_come():
-            # The rest of the body is not read, so the begin of the next request cannot be found.
+            # The rest of the body is not read, so the start of the next request cannot be found.
             self._framing.keep_alive = False
         code, _, reason = self._status.partition(" ")
         headers = [*self._headers, (b"Date", formatdate(usegmt=True).encode())]

@@ -73,7 +73,7 @@ class Request:
         return b"".join(values(self.headers, name)[:1]).decode("latin-1")
 
     def forget_head(self) -> None:
-        """Free the data that only the begin of an answer needs: a stream may last for days."""
+        """Free the data that only the start of an answer needs: a stream may last for days."""
         self.target, self.query, self.headers = b"", "", []
 
     @property

@@ -24,8 +24,8 @@ class ProcessorStatus(Struct, frozen=True):
     Attributes:
         answering: the last report is recent.
         age_s: age of the last report, None if there is none.
-        upstream: what it said about its upstream, None if it reads none.
-        agents: what it said about agents; None if it reads an upstream, or does not answer.
+        upstream: the state of its upstream; None if it has no upstream.
+        agents: its agents; None if it has an upstream, or does not answer.
     """
 
     bus: str

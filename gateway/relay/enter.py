@@ -124,7 +124,7 @@ def go_on(
 ) -> Entrance:
     """Return the entrance of a reader that has fallen off the log.
 
-    A reader that came while no source was known has only the position in its last id.
+    If no source was known when the reader came, only its last id has a position.
 
     Args:
         relay: the relay to read.
@@ -132,7 +132,7 @@ def go_on(
         last_id: the id that the reader came with; None or empty if it had none.
         view: the reader's view.
         came_ns: when the reader came, ns since the Unix epoch.
-        from_now: the reader asked for nothing from before it came.
+        from_now: the reader asked for no events from before it came.
     """
     if last_id and not marks:
         return enter(relay, last_id, view, came_ns)
@@ -158,7 +158,7 @@ def look_elsewhere(relay: Relay, view: View, since_ns: int, from_now: bool) -> E
         view: the new view.
         since_ns: from this time on the reader may lack events of the new view, ns since the Unix
             epoch.
-        from_now: the reader asked for nothing from before it came.
+        from_now: the reader asked for no events from before it came.
     """
     ledgers = relay.ledgers.values()
     if from_now:

@@ -41,7 +41,7 @@ def _is_at_one_place(view: View) -> bool:
 
 
 class News(Struct):
-    """What some events are about.
+    """The sessions and directories that new events are about.
 
     Attributes:
         sessions: of the events.

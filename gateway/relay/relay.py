@@ -75,7 +75,7 @@ class Step(Struct, frozen=True):
         ends: the stream ends after this step.
         merged: how many events became part of another event.
         superseded: how many were left out, because a later snapshot replaces them.
-        saved_bytes: about how many bytes the frames of both would have taken.
+        saved_bytes: about how many bytes the merged and superseded frames would have taken.
         flows: how many characters the step appends, by entity and field.
         size: bytes of all pieces.
     """

@@ -129,7 +129,7 @@ class AgentRoute:
             raise BoundReached(503, words, "agents", _RETRY_AFTER_S)
         self._streams += 1
         wire: Wire = req.env[WIRE]
-        # The kernel notices a peer that vanishes silently.
+        # `StreamConnection` sets keepalive, so the kernel notices a peer that has vanished.
         return wire, StreamConnection(wire.sock, self._patience_s, self._neighbours)
 
     def _leave(self) -> None:

@@ -26,7 +26,7 @@ class Cause(enum.Enum):
     RESET = "reset"
     """A person has reset the stream (`DELETE /weir/readers/{id}`)."""
     DISPOSED = "disposed"
-    """The instance was disposed: the only clean end."""
+    """The instance was disposed; only this stream ends cleanly, without a reset."""
 
 
 def none_yet() -> Counter[str]:

@@ -128,12 +128,12 @@ class Reader:
 
     @property
     def position(self) -> int:
-        """The log position of its cursor."""
+        """The log position of the reader's cursor."""
         return self.cursor.position
 
     @property
     def sent(self) -> Sent:
-        """What it was sent so far."""
+        """Counts of what the reader was sent."""
         if self.rank is None:
             return self._sent
         return self._sent + self.rank.sent - self._counted_from
@@ -149,12 +149,12 @@ class Reader:
         self._everyone.own(size, frames)
 
     def count_entrance(self, frames: int, upserts: int, size: int) -> None:
-        """Count its first frames: frames of events, upserts, and their bytes together."""
+        """Count the reader's first frames: of events, upserts, and their bytes together."""
         self._sent.entrance(frames, upserts, size)
         self._everyone.entrance(frames, upserts, size)
 
     def enter(self, rank: Rank) -> None:
-        """Wait in a rank from now on."""
+        """Join a rank, whose counters count for the reader from now on."""
         self.rank, self._counted_from = rank, rank.sent
         rank.readers.add(self)
 

@@ -295,7 +295,7 @@ class Agents:
         self._database.call(agents.forget, oldest.name)
 
     def _may_go_on(self, agent: Agent, line: Line | Refused) -> bool:
-        """Wait for a while for the turn of a line, if the turn waits for its session."""
+        """If the turn of a line still waits for its session, wait; return whether it has begun."""
         if isinstance(line, Refused | Begin):
             return True
         until = time.monotonic() + _BEGINS_WITHIN_S

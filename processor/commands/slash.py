@@ -1,4 +1,4 @@
-"""Commands at the begin of a prompt: ``/init``, and those of the project.
+"""Commands at the start of a prompt: ``/init``, and those of the project.
 
 A command of the project is a file ``.opencode/command/NAME.md`` (or ``commands/``) in the
 session's directory: a template, after lines of ``field: value`` between two ``---``.

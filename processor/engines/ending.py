@@ -34,7 +34,7 @@ class Ending:
             now: the time.
             words: how many chunks had output.
             finished: the finish reason has come.
-            counted: the token counts have come since.
+            counted: the token counts have come.
         """
         if self._words != (words, finished):
             self._words, self._last = (words, finished), now

@@ -99,7 +99,7 @@ class Provider:
         return True
 
     def without_key(self, text: str) -> str:
-        """Return text without the key: providers quote a refused key, which nobody may see."""
+        """Return text without the key: providers quote a refused key, which is a secret."""
         return text if self._key is None else text.replace(self._key, "[key]")
 
     def _post(self, body: dict[str, Any]) -> BaseHTTPResponse:

@@ -42,7 +42,7 @@ class Chores:
             self._database.truncate_journal()
 
     def _all_of(self, job: upkeep.Chore) -> bool:
-        """Do a job until it has nothing left to do; tell whether it had anything."""
+        """Repeat a job until no work is left; return whether there was any."""
         worked = False
         while True:
             began = time.monotonic()

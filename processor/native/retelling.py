@@ -13,7 +13,7 @@ def retell(news: RecoveredChanges, services: Services) -> None:
 
     Events that were saved right before the end may never have left the last processor's sockets.
     No subscriber receives these new events at first: a subscriber of the last epoch finds a gap at
-    the begin of the new epoch, and asks for them. Sessions that were removed earlier are only
+    the start of the new epoch, and asks for them. Sessions that were removed earlier are only
     entered into the ledger, for readers from an earlier epoch.
     """
     for session in news.gone:

@@ -212,7 +212,7 @@ class Turns:
             self._closed -= closed
 
     def is_busy(self, session: str) -> bool:
-        """Tell whether a turn of a session runs, waits or is about to be queued."""
+        """Return whether a turn of a session runs, waits or is about to be queued."""
         return session in self._lanes or self._coming[session] > 0
 
     def is_closed(self, session: str) -> bool:

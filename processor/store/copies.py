@@ -13,7 +13,7 @@ from processor.store import edits, messages, sessions
 SLICE_BYTES = 2 * 1024 * 1024
 
 NewId = Callable[[str], str]
-"""Makes the next id with a prefix."""
+"""Returns the next id with a prefix."""
 
 _encode = msgspec.json.Encoder().encode
 

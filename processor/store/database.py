@@ -192,7 +192,7 @@ def _open(file: Path, quota: int) -> sqlite3.Connection | CannotStart:
 
 def _connect(file: Path, quota: int) -> sqlite3.Connection:
     connection = sqlite3.connect(file, timeout=_RETRY_S, isolation_level=None)
-    # Before the first table is made, after which it takes a VACUUM.
+    # Set before the first table is made: later, this setting would need a VACUUM.
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")

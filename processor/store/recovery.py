@@ -138,9 +138,9 @@ def _close_all(db: sqlite3.Connection, failure: Failure, now_ms: int) -> list[tu
 
 def _changed(db: sqlite3.Connection, session: str, ended: Iterable[str]) -> Changed:
     # The newest messages may be waiting prompts, so messages that have ended are added.
-    told = {*messages.newest(db, session, _NEWEST_MESSAGES), *ended}
+    ids = {*messages.newest(db, session, _NEWEST_MESSAGES), *ended}
     created = "SELECT created, id FROM message WHERE id = ?"
-    keys = sorted(db.execute(created, (one,)).fetchone() for one in told)
+    keys = sorted(db.execute(created, (one,)).fetchone() for one in ids)
     return Changed(sessions.get(db, session), [message for _, message in keys])
 
 

@@ -66,17 +66,17 @@ def insert(db: sqlite3.Connection, session: Session, hidden: int = 0) -> None:
 
 
 def show(db: sqlite3.Connection, session: str) -> None:
-    """Have a session exist that is complete now."""
+    """Let other jobs see a session whose copy is complete now."""
     db.execute("UPDATE session SET hidden = 0 WHERE id = ?", (session,))
 
 
 def discard(db: sqlite3.Connection, session: str) -> None:
-    """Give up a session that is not complete."""
+    """Remove a session whose copy is not complete."""
     db.execute("UPDATE session SET hidden = ? WHERE id = ?", (REMOVED, session))
 
 
 def discard_incomplete(db: sqlite3.Connection) -> None:
-    """Give up all sessions that are not complete."""
+    """Remove all sessions whose copies are not complete."""
     db.execute("UPDATE session SET hidden = ? WHERE hidden = ?", (REMOVED, INCOMPLETE))
 
 
@@ -160,7 +160,7 @@ def delete(db: sqlite3.Connection, session: str, now_ms: int) -> list[Session]:
 
 
 def _is_small(db: sqlite3.Connection, session: str) -> bool:
-    """Tell whether a session can be deleted at once; its children are gone."""
+    """Return whether one transaction can delete a session; never one with children."""
     (children,) = db.execute(
         "SELECT EXISTS (SELECT 1 FROM session WHERE parent = ?)", (session,)
     ).fetchone()

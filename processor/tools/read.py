@@ -196,7 +196,7 @@ class Window:
         return self.is_cut or len(self.lines) >= self._limit
 
     def _count(self, rest: bytes, piece: bytes) -> bytes:
-        """Skip lines; return the begin of the next line."""
+        """Skip lines; return the start of the next line."""
         ends = piece.count(b"\n")
         if self.total + ends + 1 < self.offset or self.is_full:
             self.total += ends

@@ -154,7 +154,7 @@ class UpstreamMemory:
     def _forget(self, session: str) -> None:
         """Drop a deleted session, and the entities of all sessions that are deleted with it.
 
-        Those sessions themselves are kept, so that healing can report their deletion.
+        The child sessions stay in memory, so that healing can report their deletion.
         """
         self._sessions.pop(session, None)
         gone = [session]

@@ -1,4 +1,4 @@
-"""The entity that an event is about, with the data that memory, holes and healing need."""
+"""The entity that an event is about, and its data that healing needs."""
 
 from __future__ import annotations
 
