@@ -2,10 +2,25 @@
 
 import pytest
 
+from tests.acp_editor import agent
 from tests.blackbox.acp_turn import in_mid_turn
-from tests.fakes.agent_server import answered
+from tests.fakes.agent_server import agent_server, answered
 
 OF_WINDOWS = ["C:\\proj", "c:/proj", "\\\\wsl.localhost\\Ubuntu\\home\\me", "\\\\server\\share"]
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A scripted server that the tests share."""
+    with agent_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def editor(server):
+    """An editor whose agent the tests share; no test ends it."""
+    with agent(server.url) as running:
+        yield running
 
 
 def open_in(editor, method, cwd, **more):
@@ -19,10 +34,11 @@ def open_in(editor, method, cwd, **more):
 )
 def test_a_folder_of_windows_is_refused_where_the_server_is_not_there(server, editor, method, cwd):
     server.answers["GET /path"] = {"home": "/home/me", "directory": "/srv"}
+    before = len(server.asked)
     error = open_in(editor, method, cwd)["error"]
     assert error["code"] == -32602
     assert error["message"].startswith(f"cwd: '{cwd}' is a Windows path, but the server http")
-    assert server.asked == ["GET /path"]
+    assert server.asked[before:] == ["GET /path"]
 
 
 @pytest.mark.parametrize("cwd", OF_WINDOWS)
@@ -40,10 +56,10 @@ def test_a_folder_is_absolute(editor, cwd):
 @pytest.mark.parametrize("name", ["missing", "file", "//wsl.localhost/Ubuntu/home/me"])
 def test_no_session_is_made_in_a_folder_that_is_not_there(server, editor, tmp_path, name):
     (tmp_path / "file").touch()
-    cwd = str(tmp_path / name)
+    cwd, before = str(tmp_path / name), len(server.asked)
     error = open_in(editor, "session/new", cwd)["error"]
     assert (error["code"], error["message"]) == (-32602, f"cwd: there is no folder {cwd!r}")
-    assert server.asked == []
+    assert server.asked[before:] == []
 
 
 def test_a_session_whose_folder_has_gone_can_still_be_read(server, editor, tmp_path):
@@ -63,8 +79,9 @@ def test_a_session_whose_folder_has_gone_can_still_be_read(server, editor, tmp_p
     ],
 )
 def test_a_session_opens_whatever_its_mcp_servers_look_like(server, editor, given, names):
+    before = len(server.bodies)
     assert "result" in open_in(editor, "session/new", "/srv", mcpServers=given)
-    assert [body["name"] for body in server.bodies if body and "name" in body] == names
+    assert [body["name"] for body in server.bodies[before:] if body and "name" in body] == names
 
 
 def test_a_turn_is_cancelled_by_a_request_too(server, editor):

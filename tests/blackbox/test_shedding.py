@@ -237,9 +237,9 @@ def load(weir):
 
 
 def come_and_go(weir, cable):
-    """Have 200 readers of each bad kind, and have the dead go; return what they cost."""
+    """Have 120 readers of each bad kind, and have the dead go; return what they cost."""
     weir.count_anew()
-    with BadReaders(weir, cable, 200) as bad:
+    with BadReaders(weir, cable, 120) as bad:
         bad.stall()
         weir.settled("none of them gone", readers=3 * bad.count)
         beside, memory_mb = load(weir), weir.memory_mb()
