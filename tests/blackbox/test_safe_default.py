@@ -28,7 +28,7 @@ def test_weir_up_for_other_machines_is_refused_without_an_identity(tmp_path):
 
 def test_a_native_weir_asks_for_the_password_of_its_environment(tmp_path):
     port = free_port()
-    flags = ["--bus", f"ipc://{tmp_path}", "--host", "0.0.0.0", "--port", str(port)]
+    flags = ["--bus", f"ipc://{tmp_path}", "--host", "0.0.0.0", "--port", str(port), "--workers=1"]
     password = {"OPENCODE_SERVER_PASSWORD": "s3cret"}
     with running("-m", "gateway", *flags, log=tmp_path / "log", env=password) as process:
         process.says("Listening at")
