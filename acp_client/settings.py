@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bus.origin import UPSTREAM, Origin, with_login
+from bus.origin import UPSTREAM, Origin, with_client_login
 from bus.process import flags
 from bus.process.flags import Flag, Kind
 from bus.process.start_folder import start_folder
@@ -56,5 +56,5 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> AgentSettings:
         HelpAsked: ``--help`` was given.
     """
     values = flags.read(argv, environ, FLAGS)
-    server = with_login(values["server"], environ) or DEFAULT_SERVER
+    server = with_client_login(values["server"], environ)
     return AgentSettings(server, values["directory"] or start_folder(environ), values["log_level"])

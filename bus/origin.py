@@ -13,6 +13,7 @@ from bus.process.flags import BadFlag, Kind
 from bus.process.login import Login
 
 PASSWORD_VARIABLE, USERNAME_VARIABLE = "OPENCODE_SERVER_PASSWORD", "OPENCODE_SERVER_USERNAME"
+TOKEN_VARIABLE = "WEIR_TOKEN"
 _DEFAULT_USERNAME = "opencode"
 _PORTS = {"http": 80, "https": 443}
 _ALLOWED = "http(s)://[USER:PASSWORD@]HOST[:PORT][/PATH]"
@@ -94,6 +95,14 @@ def with_login(upstream: Origin | None, environ: Mapping[str, str]) -> Origin | 
     if upstream is None or upstream.login is not None or login is None:
         return upstream
     return structs.replace(upstream, login=login)
+
+
+def with_client_login(server: Origin, environ: Mapping[str, str]) -> Origin:
+    """Add the token or the login from the environment to a server whose URL has no login."""
+    token = environ.get(TOKEN_VARIABLE)
+    if server.login is None and token:
+        return structs.replace(server, login=Login("token", token))
+    return with_login(server, environ) or server
 
 
 def login_from(environ: Mapping[str, str]) -> Login | None:

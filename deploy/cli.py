@@ -20,6 +20,7 @@ weir, the event plane for AI agent servers
   weir tail       print the live stream of a server
   weir doctor     check a running server from outside
   weir bench      measure a running server under load
+  weir token      make, list and revoke tokens
   weir files      write the files for systemd, a container and nginx
   weir processor  run a processor alone
   weir gateway    run a gateway alone
@@ -88,6 +89,12 @@ def _files(words: Sequence[str]) -> int:
     return files.run(files.read(words))
 
 
+def _token(words: Sequence[str]) -> int:
+    from deploy import token
+
+    return token.main(words)
+
+
 def _service(module: str) -> _Command:
     """Return the command that a package runs as ``python -m``; imported when needed."""
 
@@ -105,6 +112,7 @@ _COMMANDS: dict[str, _Command] = {
     "doctor": _doctor,
     "bench": _bench,
     "files": _files,
+    "token": _token,
     "processor": _service("processor"),
     "gateway": _service("gateway"),
 }

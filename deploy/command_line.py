@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from bus.origin import UPSTREAM, Origin, with_login
+from bus.origin import UPSTREAM, Origin, with_client_login
 from bus.process import flags
 from bus.process.flags import Flag, HelpAsked
 
@@ -49,6 +49,5 @@ def read(
         values = flags.read(rest, environ, (_URL, *more))
     except HelpAsked as help_text:
         raise HelpAsked(f"{help_text}\n  {_JSON}\n      {json_help}") from None
-    server = with_login(values.pop("url"), environ)
-    assert server is not None, "the flag has a default"
+    server = with_client_login(values.pop("url"), environ)
     return Given(server, _JSON in argv, values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,13 @@ from typing import Any
 from msgspec import Struct
 
 from bus.agent_lines import BUILT_IN
-from bus.origin import PASSWORD_VARIABLE, USERNAME_VARIABLE, Origin, login_from
+from bus.origin import (
+    PASSWORD_VARIABLE,
+    TOKEN_VARIABLE,
+    USERNAME_VARIABLE,
+    Origin,
+    login_from,
+)
 from bus.process import flags, logs
 from bus.process.entry import CannotStart
 from bus.process.flags import BadFlag, Flag
@@ -33,7 +40,7 @@ from deploy.watchdog import Watchdog
 from gateway.access.exposure import check_exposure
 from gateway.access.token_file import BadTokenFile
 from gateway.access.tokens import Tokens
-from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL, UPSTREAM_FLAGS
+from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL, OWN_TOKEN, UPSTREAM_FLAGS
 from gateway.workers.listener import listen
 from processor.native.allowance import ALLOWANCE_FLAGS
 from processor.native.bounds import BOUND_FLAGS
@@ -46,6 +53,7 @@ _AFTER_DRAIN_S = 2.5
 _STATE_HELP = "folder of sessions, notes and watchdog.ndjson; each weir up needs its own"
 _LOCK_NAME = "up.lock"
 _NOTIFY = "notify"
+_TOKEN_BYTES = 32
 _ANY_BUS = "ipc:///bus"
 _AGENT = "agent"
 _BY_NAME = {flag.name: flag for flag in PROCESSOR_FLAGS}
@@ -79,7 +87,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
         BadFlag: a flag is not allowed.
         HelpAsked: ``--help`` was given.
     """
-    state = Flag("state", _STATE.kind, _default_state(environ), _STATE_HELP)
+    state = Flag("state", _STATE.kind, default_state(environ), _STATE_HELP)
     bounds = (*BOUND_FLAGS, *ALLOWANCE_FLAGS, *TOOL_FLAGS)
     services = (*GATEWAY_FLAGS, *UPSTREAM_FLAGS, _SILENCE, state, *_MODEL_FLAGS, *bounds)
     values = flags.read(argv, environ, (AGENT, *services, *LIMIT_FLAGS, LOG_LEVEL))
@@ -157,9 +165,11 @@ def _services(
     gateway = [*interpreter(), "-m", "gateway", *_words(_GATEWAY, values, url)]
     # Gunicorn may mistake a suspended machine for workers that hang; the watchdog does not.
     gateway += [f"--listen-fd={fd}", "--worker-timeout=0"]
+    own_token = secrets.token_urlsafe(_TOKEN_BYTES)
+    own = {OWN_TOKEN.env: own_token} if values["agent"] else {}
     services = [
         Service("processor", processor, env, bus.fds),
-        Service("gateway", gateway, env, (*bus.fds, fd)),
+        Service("gateway", gateway, {**env, **own}, (*bus.fds, fd)),
     ]
     if values["agent"]:
         path = values["base_path"]
@@ -172,7 +182,7 @@ def _services(
             f"--agent={values['agent']}",
         ]
         agent.append(f"--log-level={values['log_level']}")
-        services.append(Service(_AGENT, agent, {"PWD": env["PWD"]}))
+        services.append(Service(_AGENT, agent, {"PWD": env["PWD"], TOKEN_VARIABLE: own_token}))
     return services
 
 
@@ -197,7 +207,7 @@ def _has_tokens(state: Path) -> bool:
         raise BadFlag(f"--state: {error}") from error
 
 
-def _default_state(environ: Mapping[str, str]) -> Path | None:
+def default_state(environ: Mapping[str, str]) -> Path | None:
     base, home = environ.get("XDG_STATE_HOME", ""), home_folder(environ)
     if os.path.isabs(base):  # by its specification, a relative path counts as not set
         return Path(base) / "weir"

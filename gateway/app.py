@@ -15,6 +15,7 @@ from bus.ids import Ids
 from bus.process.heart import Heart
 from bus.process.version import installed_version
 from gateway import own_routes
+from gateway.access.revocation import Revocation
 from gateway.access.setup import access_of
 from gateway.bus_feeds import Feeds
 from gateway.console import add_console
@@ -40,6 +41,7 @@ from gateway.resources.events import EventStreamRoute
 from gateway.resources.health import Health
 from gateway.resources.history import HistoryRows
 from gateway.resources.hold import HoldRoute
+from gateway.resources.login import Login
 from gateway.resources.readers import OneReader, ReaderList
 from gateway.resources.readiness import Livez, Readyz
 from gateway.resources.status import Metrics, StatusRoute
@@ -126,9 +128,9 @@ class Worker:
         )
         self._resets = Resets(boards.resets, seat, self.readers, boards.status.occupied)
         self.router = Router()
+        self._access = access_of(settings, self._feeds, self.readers.relay.ledgers, cors, key)
         self.app = self._routes(settings, cors)
         slots = Slots(room.streams + room.others + room.websockets, room.others)
-        self._access = access_of(settings, self._feeds, self.readers.relay.ledgers, cors, key)
         self.door = Door(
             self.app,
             self.proxy,
@@ -150,6 +152,7 @@ class Worker:
             self._bulletin.run,
             self._departures.run,
             self._resets.run,
+            Revocation(self._access.identity, self.readers, self.door.served).run,
             Historian(self._boards.history, self._bulletin).run,
         ]
         for loop in loops:
@@ -189,6 +192,7 @@ class Worker:
             app.add_route(endpoint.value, EventStreamRoute(endpoint, *made_with))
         app.add_route(own_routes.HEALTH, Health(self._feeds.memories[0]))
         self._add_checks(app)
+        app.add_route("/weir/login", Login(self._access))
         add_console(app, at_root=upstream is None)
         if upstream is not None:
             for path in ("/weir/agents", "/weir/agents/{name}", "/weir/search"):

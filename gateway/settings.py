@@ -120,6 +120,9 @@ UPSTREAM_FLAGS = (
         "how long the upstream may send nothing; then 504, unless its health answers",
     ),
 )
+OWN_TOKEN = Flag(
+    "own-token", flags.text("a token"), None, "of the agent that weir up runs", secret=True
+)
 STATE = Flag("state", flags.FOLDER, None, "folder of the tokens and of audit.ndjson")
 _BUS = Flag("bus", BUSES, REQUIRED, "the processors' buses; the first also takes commands")
 _LISTEN_FD = Flag(
@@ -138,6 +141,7 @@ _FLAGS = (
     _BUS,
     BUS_SECRET,
     STATE,
+    OWN_TOKEN,
     *GATEWAY_FLAGS,
     *UPSTREAM_FLAGS,
     _LISTEN_FD,
@@ -171,6 +175,7 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
         notify_socket: the service manager's socket, for reports that the loops turn; empty for
             none.
         bus_secret: the secret of buses over TCP.
+        own_token: the token of the agent that `weir up` runs; None: there is no such agent.
     """
 
     buses: tuple[Endpoints, ...]
@@ -199,6 +204,7 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     listen_fd: int | None = None
     notify_socket: str = ""
     bus_secret: str | None = None
+    own_token: str | None = None
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySettings:

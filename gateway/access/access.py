@@ -31,6 +31,10 @@ _BEARER = ("WWW-Authenticate", 'Bearer realm="weir"')
 _RETRY_AFTER_S = 2
 
 
+class WrongCredential(Refusal):
+    """A login or a token that is not valid."""
+
+
 class Admission(Struct, frozen=True):
     """A request that may pass.
 
@@ -113,18 +117,22 @@ class Access:
         credential = credential_of(request)
         if credential is None:
             raise self._challenge(request, "this server asks for a login or a token")
-        return self.principal_of(credential, request)
+        address = self.address_of(request.client, request.header(b"x-forwarded-for"))
+        try:
+            return self.principal_of(credential, address)
+        except WrongCredential as wrong:
+            raise self._challenge(request, wrong.message) from wrong
 
-    def principal_of(self, credential: Credential, request: Request) -> Principal:
-        """Return the principal of a credential.
+    def principal_of(self, credential: Credential, address: str) -> Principal:
+        """Return the principal of a credential that came from an address.
 
         Raises:
-            Refusal: the credential is wrong, or this address has sent too many wrong ones.
+            WrongCredential: the credential is wrong; the answer was slowed down.
+            Refusal: this address has sent too many wrong credentials.
         """
         principal = self.identity.of_token(credential)
         if principal is not None:
             return principal
-        address = self.address_of(request)
         if self._failed.barred(address):
             words = "too many wrong logins came from this address; try again"
             raise Refusal(429, words, (("Retry-After", str(_RETRY_AFTER_S)),))
@@ -132,13 +140,11 @@ class Access:
         if principal is not None:
             return principal
         self._slow_down(address)
-        raise self._challenge(request, "the login or the token is wrong, or has expired")
+        raise WrongCredential(401, "the login or the token is wrong, or has expired")
 
-    def address_of(self, request: Request) -> str:
+    def address_of(self, peer: str, came_by: str) -> str:
         """Return the address from which a request came, as far as trusted proxies report it."""
-        if not self._trusted.networks:
-            return request.client
-        return self._trusted.origin(request.client, request.header(b"x-forwarded-for"))
+        return self._trusted.origin(peer, came_by) if self._trusted.networks else peer
 
     def _slow_down(self, address: str) -> None:
         wait_s, is_first = self._failed.note(address)

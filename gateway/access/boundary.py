@@ -88,15 +88,15 @@ class Boundary:
         _name_folder(request, folder)
 
     def _folder_of_session(self, request: Request, found: Found, scope: Scope) -> str:
-        session = found.params.get("session")
-        if "request" in found.params:
-            of_ask = self._whereabouts.session_of_ask(found.params["request"])
-            if of_ask is None or session not in (None, of_ask):
-                raise _not_granted(f"the request {found.params['request'][:_SHOWN]!r}")
-            session = of_ask
+        """Return the folder of the session in a path; a refusal names nothing but the path."""
+        params = found.params
+        session = params.get("session")
+        if "request" in params:
+            of_ask = self._whereabouts.session_of_ask(params["request"])
+            session = of_ask if session in (None, of_ask) else None
         folder = self._whereabouts.folder(session) if session else None
         if folder is None or not scope.has(folder, session):
-            raise _not_granted(f"the session {(session or '')[:_SHOWN]!r}")
+            raise _not_granted(f"{request.method} {request.path[:_SHOWN]}")
         return folder
 
 

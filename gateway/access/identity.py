@@ -15,6 +15,7 @@ from gateway.access.principal import Principal, everything
 from gateway.access.tokens import Tokens
 
 ANYBODY = everything("anybody")
+_WEIR_UP = everything("weir up")
 
 
 class Identity:
@@ -24,13 +25,21 @@ class Identity:
         login: the user name and password of the server, or of its upstream; None if there is none.
         tokens: of weir; None if weir has no folder for tokens.
         cookies: of the console's login.
+        own_token: of the agent that `weir up` runs beside this gateway; None for none.
     """
 
-    def __init__(self, login: Login | None, tokens: Tokens | None, cookies: Cookies) -> None:
+    def __init__(
+        self,
+        login: Login | None,
+        tokens: Tokens | None,
+        cookies: Cookies,
+        own_token: str | None = None,
+    ) -> None:
         self._login = login
         self._owner = None if login is None else everything(login.username)
         self._tokens = tokens
         self._cookies = cookies
+        self._own_token = None if own_token is None else own_token.encode()
 
     @property
     def required(self) -> bool:
@@ -41,6 +50,9 @@ class Identity:
         """Return the principal of a token or of a cookie, neither of which can be guessed."""
         if credential.cookie:
             return self._of_cookie(credential.cookie)
+        own = self._own_token
+        if own is not None and hmac.compare_digest(credential.secret.encode(), own):
+            return _WEIR_UP
         return None if self._tokens is None else self._tokens.principal(credential.secret)
 
     def of_login(self, credential: Credential) -> Principal | None:
@@ -56,11 +68,20 @@ class Identity:
         """Return the value of a cookie that identifies a principal until it expires."""
         return self._cookies.make(principal.id, time.time())
 
-    def holds(self, principal_id: str) -> bool:
-        """Return whether a principal's token is still valid."""
-        if not principal_id:
+    def look(self) -> bool:
+        """Read the tokens again if they have changed; return whether one may be invalid now."""
+        return self._tokens is not None and self._tokens.look()
+
+    def holds(self, principal: Principal | None) -> bool:
+        """Return whether a principal still has the same grants.
+
+        Requests of nobody in particular end once an identity is asked for.
+        """
+        if principal is None or principal in (self._owner, _WEIR_UP):
             return True
-        return self._tokens is not None and self._tokens.by_id(principal_id) is not None
+        if not principal.id:
+            return not self.required
+        return self._tokens is not None and self._tokens.by_id(principal.id) == principal
 
     def _of_cookie(self, cookie: str) -> Principal | None:
         found = self._cookies.read(cookie, time.time())

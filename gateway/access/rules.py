@@ -64,6 +64,8 @@ GET      /weir/hold                                   server  read   own
 GET      /weir/agents                                 server  read   own
 GET,POST /weir/agents/{name}                          server  write  own
 POST     /weir/agents                                 server  write  upstream
+GET      /weir/login                                  nowhere read   own
+POST,DELETE /weir/login                               public  read   own
 GET      /weir/console                                public  read   own
 GET      /weir/console/overview                       public  read   own
 GET      /weir/console/readers                        public  read   own
@@ -113,26 +115,49 @@ GET      /experimental/resource                       folder  read   both
 GET      /experimental/workspace                      server  read   both
 GET      /experimental/workspace/status               server  read   both
 
-GET      /                                            nowhere read   upstream
-GET      /assets/{name}                               nowhere read   upstream
-DELETE   /session/{session}/message/{message}         session write  upstream
-POST     /session/{session}/fork                      session write  upstream
-PATCH,DELETE /session/{session}/message/{message}/part/{part} session write upstream
-POST     /session/{session}/summarize                 session write  upstream
-POST     /session/{session}/command                   session write  upstream
-POST     /session/{session}/shell                     session write  upstream
-POST     /session/{session}/revert                    session write  upstream
-POST     /session/{session}/unrevert                  session write  upstream
+GET      /session/{session}/children                  server  read   native
+POST     /session/{session}/fork                      session write  both
+POST     /session/{session}/revert                    session write  both
+POST     /session/{session}/unrevert                  session write  both
+POST     /session/{session}/summarize                 session write  both
+POST     /session/{session}/shell                     session write  both
+POST     /session/{session}/command                   session write  both
+POST,DELETE /session/{session}/share                  session write  native
 POST     /session/{session}/init                      session write  upstream
-PUT,DELETE /auth/{provider}                           server  admin  upstream
-GET      /global/config                               server  admin  upstream
-PATCH    /global/config                               server  admin  upstream
-POST     /global/dispose                              server  admin  upstream
+DELETE   /session/{session}/message/{message}         session write  both
+PATCH,DELETE /session/{session}/message/{message}/part/{part} session write both
+GET      /project/{project}/directories               server  read   native
+GET      /find/symbol                                 folder  read   native
+GET      /doc                                         nowhere read   native
+GET      /api/health                                  nowhere read   native
+GET      /api/agent                                   server  read   native
+GET      /api/command                                 server  read   native
+GET      /api/integration                             server  read   native
+GET      /api/location                                server  read   native
+GET      /api/model                                   server  read   native
+GET      /api/provider                                server  read   native
+GET      /api/reference                               server  read   native
+GET      /api/session                                 server  read   native
+GET      /api/session/active                          server  read   native
+GET      /api/skill                                   server  read   native
+GET      /pty                                         server  read   native
+POST     /pty                                         server  admin  both
+GET      /experimental/console/orgs                   server  read   native
+POST     /experimental/workspace                      server  write  native
+GET      /experimental/workspace/adapter              server  read   native
+GET,POST /experimental/worktree                       server  write  native
+GET      /weir/search                                 server  read   own
+POST     /weir/search                                 server  read   upstream
+PATCH    /config                                      server  admin  both
+GET,PATCH /global/config                              server  admin  both
+POST     /global/dispose                              server  admin  both
+POST     /instance/dispose                            server  admin  both
 POST     /global/upgrade                              server  admin  upstream
-POST     /instance/dispose                            server  admin  upstream
-PATCH    /config                                      server  admin  upstream
+PUT,DELETE /auth/{provider}                           server  admin  upstream
 POST     /mcp                                         server  admin  upstream
 POST     /experimental/control-plane/move-session     server  admin  upstream
+GET      /                                            nowhere read   upstream
+GET      /assets/{name}                               nowhere read   upstream
 """
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -151,9 +176,9 @@ class _Methods:
 
     def of(self, method: str) -> Rule | None:
         """Return the rule of a method; a public route is public for all methods."""
-        return self.rules.get(method) or next(
-            (rule for rule in self.rules.values() if rule.place is Place.PUBLIC), None
-        )
+        rules = self.rules.values()
+        is_public = all(rule.place is Place.PUBLIC for rule in rules)
+        return self.rules.get(method) or (next(iter(rules)) if is_public else None)
 
 
 class Found(Struct, frozen=True):

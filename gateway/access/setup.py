@@ -67,7 +67,7 @@ def access_of(
 
     return Access(
         Rules(upstream is not None),
-        Identity(settings.login, tokens, Cookies(key)),
+        Identity(settings.login, tokens, Cookies(key), settings.own_token),
         Boundary(Whereabouts(ledgers, ask), default_folder, upstream is None),
         settings.trusted_proxies,
         names | names_of_this_machine() | {settings.host.lower()},

@@ -28,6 +28,7 @@ class Tokens:
     def __init__(self, folder: Path) -> None:
         self._file = TokenFile(folder)
         self._stamp = self._file.stamp()
+        self._looked_at = time.time()
         self.exist = self._stamp is not None
         self._by_hash: dict[str, StoredToken] = {}
         self._principals: dict[str, Principal] = {}
@@ -45,11 +46,14 @@ class Tokens:
             return None
         return found
 
-    def look(self) -> None:
-        """Read the file again if it has changed; if it is unreadable, no token is valid."""
+    def look(self) -> bool:
+        """Read the file again if it has changed; return whether a token may be invalid now.
+
+        If the file is unreadable, no token is valid.
+        """
         stamp = self._file.stamp()
         if stamp == self._stamp:
-            return
+            return self._expired()
         try:
             self._take(self._file.read())
         except BadTokenFile as error:
@@ -57,6 +61,14 @@ class Tokens:
             log.error("no token is valid now: %s", error)
         self.exist = self.exist or stamp is not None
         self._stamp = stamp
+        return True
+
+    def _expired(self) -> bool:
+        """Return whether a token has expired since this was asked last."""
+        now = time.time()
+        before, self._looked_at = self._looked_at, now
+        ends = (one.expires for one in self._principals.values() if one.expires is not None)
+        return any(before < end <= now for end in ends)
 
     def _take(self, stored: tuple[StoredToken, ...]) -> None:
         self._by_hash = {one.sha256: one for one in stored}

@@ -141,6 +141,7 @@ class Door:
         """
         admission = self._access.admit(request, request.path if route is None else route)
         request.principal, request.scope = admission.principal, admission.scope
+        request.wire.principal = admission.principal
         if admission.principal not in (None, ANYBODY):
             hide_credentials(request)
         if self._proxy is None or route is not None:

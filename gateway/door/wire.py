@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import time
+from typing import TYPE_CHECKING
 
 import gevent
 
@@ -13,6 +14,9 @@ from gateway.door.slots import Slots, Wait
 from gateway.door.slow_lane import SlowLane
 from gateway.proxy.failures import ClientGone
 from gateway.streams.peer_watch import peek, shut_down
+
+if TYPE_CHECKING:
+    from gateway.access.principal import Principal
 
 PIECE_BYTES = 64 * 1024
 _TAKES_WITHIN_S = 300.0
@@ -38,6 +42,7 @@ class Wire:
     Attributes:
         lane: as given.
         ahead: bytes that were received and not used yet.
+        principal: whose the request is that is served now; None if that does not matter.
         handed_over: the greenlet that accepted the connection no longer serves it.
     """
 
@@ -48,6 +53,7 @@ class Wire:
         self.ahead = bytearray()
         self.handed_over = False
         self._slots = slots
+        self.principal: Principal | None = None
         self._serving = False  # a request is being served, so this connection waits for no head
         self._streams = False
         self._receiving, self._sending = Wait(self), Wait(self)

@@ -53,6 +53,7 @@ from gateway.relay.mark import (
     event_id,
     ids_in_run,
     places,
+    scope_in,
     unsure_id,
 )
 from gateway.relay.relay import NOWHERE, Cursor, Relay
@@ -77,16 +78,25 @@ def enter(
         from_now: without a `last_id`, begin with what happens next.
     """
     if not last_id and from_now:
-        return Entrance(ResumeVerdict.FRESH, relay.head, event_id(relay.head.marks))
+        return Entrance(ResumeVerdict.FRESH, relay.head, event_id(relay.head.marks, view))
     if not last_id:
         live_only = view.endpoint is Endpoint.INSTANCE
         since_ns = now_ns - LATELY_S * _NS
         found = (ledger.recent(since_ns, live_only) for ledger in relay.ledgers.values())
         return _with_upserts(relay, ResumeVerdict.FRESH, found, view, None)
     try:
-        return enter_at(relay, places(last_id), view, last_id)
+        stands = places(last_id)
+        if scope_in(last_id) != view.scope_tag:
+            return _after_another_scope(relay, view)
+        return enter_at(relay, stands, view, last_id)
     except MalformedId:
         return _everything(relay, ResumeVerdict.MALFORMED, view)
+
+
+def _after_another_scope(relay: Relay, view: View) -> Entrance:
+    """Return the entrance of a reader that may lack anything, or know what is gone."""
+    found = map(_all_of, relay.ledgers.values())
+    return _with_upserts(relay, ResumeVerdict.CAUGHT_UP, found, view, {})
 
 
 def enter_at(
@@ -137,7 +147,9 @@ def go_on(
     if last_id and not marks:
         return enter(relay, last_id, view, came_ns)
     try:
-        stands = (*map(LogPosition.of, marks), *_since_joined(relay, marks, last_id))
+        is_own = not last_id or scope_in(last_id) == view.scope_tag
+        since = _since_joined(relay, marks, last_id if is_own else None)
+        stands = (*map(LogPosition.of, marks), *since)
         if names_all(relay, stands):
             return enter_at(relay, stands, view)
     except MalformedId:
@@ -202,7 +214,7 @@ def _exactly(
         if place.start < place.seq:
             rest += _rest(relay, place, marks, view)
     cursor = Cursor(min(start for _, start in starts), marks, starts)
-    return Entrance(ResumeVerdict.EXACT, cursor, last_id or event_id(marks), tuple(rest))
+    return Entrance(ResumeVerdict.EXACT, cursor, last_id or event_id(marks, view), tuple(rest))
 
 
 def _mark(relay: Relay, place: LogPosition) -> Mark:
@@ -311,6 +323,7 @@ def _with_upserts(
     cursor = relay.head
     upserts = tuple(one for one in chain.from_iterable(found) if view.admits(one.snapshot))
     if not upserts:
-        return Entrance(verdict, cursor, event_id(cursor.marks))
-    unsure = "" if starts is None else unsure_id(starts, cursor.marks)
-    return Entrance(verdict, cursor, upserts=upserts, unsure_id=unsure)
+        return Entrance(verdict, cursor, event_id(cursor.marks, view))
+    unsure = "" if starts is None else unsure_id(starts, cursor.marks, view)
+    sure = event_id(cursor.marks, view)
+    return Entrance(verdict, cursor, upserts=upserts, unsure_id=unsure, sure_id=sure)

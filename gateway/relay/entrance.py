@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from bus.ledger import Upsert
 from gateway.relay.frames import PIECE_BYTES, around, frame, id_line, joined
-from gateway.relay.mark import event_id
 from gateway.relay.relay import Cursor
 from gateway.relay.view import Endpoint
 
@@ -36,7 +35,8 @@ class Entrance(Struct, frozen=True):
         id: of the first frame, which the gateway makes; empty if upserts follow.
         rest: the rest of the run in which the stream was cut, as pieces of frames.
         upserts: the present values of entities.
-        unsure_id: the id of all upserts but the last; the last has the id of the cursor.
+        unsure_id: the id of all upserts but the last.
+        sure_id: the id of the last upsert, which is the id of the cursor.
     """
 
     verdict: ResumeVerdict
@@ -45,6 +45,7 @@ class Entrance(Struct, frozen=True):
     rest: tuple[list[bytes], ...] = ()
     upserts: tuple[Upsert, ...] = ()
     unsure_id: str = ""
+    sure_id: str = ""
 
     @property
     def resumed(self) -> bool:
@@ -67,7 +68,7 @@ class Entrance(Struct, frozen=True):
         """Yield frames, or pieces of a long frame; a slow reader holds one of them at a time."""
         last = len(self.upserts) - 1
         for number, upsert in enumerate(self.upserts):
-            place = event_id(self.cursor.marks) if number == last else self.unsure_id
+            place = self.sure_id if number == last else self.unsure_id
             if not upsert.is_long:
                 yield frame(upsert.envelope(), endpoint, place)
                 continue

@@ -8,12 +8,15 @@ source, joined with commas. An epoch is unique, so it also names its source.
 
 While upserts are sent, the id is ``EPOCH:FROM~TO``: the reader has all events up to FROM, and an
 unknown part of the events up to TO.
+
+A reader with a scope gets ids that end with ``!SCOPE``. An id of another scope says nothing about
+what the reader has: events that its present scope admits may lie before the id.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
@@ -74,6 +77,13 @@ _PLACE = re.compile(
     r"(?:\.(?P<k>\d{1,9})(?:@(?P<view>[0-9a-f]{1,8}))?)?"
 )
 _MOST_PLACES = 64
+_SCOPE = re.compile(r"!([0-9a-f]{8})\Z")
+
+
+def scope_in(text: str) -> str:
+    """Return the tag of the scope in which an id was made; empty if there was none."""
+    match = _SCOPE.search(text)
+    return match[1] if match else ""
 
 
 def places(text: str) -> tuple[LogPosition, ...]:
@@ -82,7 +92,8 @@ def places(text: str) -> tuple[LogPosition, ...]:
     Raises:
         MalformedId: `text` is not an event id.
     """
-    found = tuple(map(_place, text.split(",", _MOST_PLACES)))
+    plain = _SCOPE.sub("", text)
+    found = tuple(map(_place, plain.split(",", _MOST_PLACES)))
     if len({place.epoch for place in found}) < len(found):
         raise MalformedId(f"{text[:100]!r} names an epoch twice")
     return found
@@ -102,19 +113,25 @@ def _place(text: str) -> LogPosition:
     return LogPosition(match["epoch"], start, seq, k, match["view"] or "", match["kind"] == "~")
 
 
-def unsure_id(starts: Mapping[str, int], marks: Marks) -> str:
+def unsure_id(starts: Mapping[str, int], marks: Marks, view: View) -> str:
     """Return the id for a reader that is being sent upserts.
 
     Args:
         starts: by source, the seq up to which the reader has all events; 0 if missing.
         marks: the reader's position after all upserts.
+        view: of the reader.
     """
-    return ",".join(f"{m.epoch}:{starts.get(m.source, 0)}~{m.seq}" for m in marks)
+    return _scoped((f"{m.epoch}:{starts.get(m.source, 0)}~{m.seq}" for m in marks), view)
 
 
-def event_id(marks: Marks) -> str:
-    """Return the id of position `marks`, empty if no source is known."""
-    return ",".join(map(str, marks))
+def event_id(marks: Marks, view: View) -> str:
+    """Return the id of position `marks` in a view, empty if no source is known."""
+    return _scoped(map(str, marks), view)
+
+
+def _scoped(places: Iterable[str], view: View) -> str:
+    plain = ",".join(places)
+    return f"{plain}!{view.scope_tag}" if plain and view.scope is not None else plain
 
 
 def mark_of(envelope: Envelope) -> Mark:
@@ -154,6 +171,6 @@ def ids_in_run(run: Sequence[Envelope], after: Marks, count: int, view: View) ->
         tag = view.tag
         for k in range(1, count):
             marks[place] = f"{last.epoch}:{first.seq - 1}-{last.seq}.{k}@{tag}"
-            yield ",".join(marks)
+            yield _scoped(marks, view)
     if count:
-        yield event_id(after)
+        yield event_id(after, view)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from functools import lru_cache
 
 from msgspec import Struct
@@ -20,6 +21,11 @@ class Scope(Struct, frozen=True, cache_hash=True):
     directories: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
 
+    @property
+    def tag(self) -> str:
+        """Identifies the scope; the same on every worker."""
+        return _tag(self)
+
     def has(self, directory: str | None, session: str | None) -> bool:
         """Return whether data of a folder, and perhaps of a session in it, is in the scope."""
         return (session is not None and session in self.sessions) or self.has_folder(directory)
@@ -33,6 +39,12 @@ def is_glob(text: str) -> bool:
     """Return whether a text is an absolute path, possibly with ``*``."""
     parts = text.split("/")[1:]
     return text.startswith("/") and text.isprintable() and not {".", ".."} & {*parts}
+
+
+@lru_cache(1024)
+def _tag(scope: Scope) -> str:
+    parts = scope.directories, scope.sessions
+    return f"{zlib.crc32(repr(parts).encode()):08x}"
 
 
 @lru_cache(4096)

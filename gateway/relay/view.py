@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from bus.envelope import Envelope
 from bus.events import Opaque, type_of
+from gateway.relay.scope import Scope
 
 
 class Endpoint(enum.Enum):
@@ -31,6 +32,8 @@ class View(Struct, frozen=True, cache_hash=True):
         sessions: only events of these sessions, and the end of an instance; empty for all.
         keep_superseded: see `gateway.relay.coalesce`.
         elsewhere: pairs of a source and the folder that replaces `directory` in that source.
+        scope: only events of these folders and sessions; None for all. A reader asks for the
+            other filters, and its grants set this one.
     """
 
     endpoint: Endpoint
@@ -39,6 +42,7 @@ class View(Struct, frozen=True, cache_hash=True):
     sessions: frozenset[str] = frozenset()
     keep_superseded: bool = False
     elsewhere: tuple[tuple[str, str], ...] = ()
+    scope: Scope | None = None
 
     @property
     def tag(self) -> str:
@@ -50,8 +54,14 @@ class View(Struct, frozen=True, cache_hash=True):
             sorted(self.sessions),
             self.keep_superseded,
             *self.elsewhere,
+            self.scope_tag,
         )
         return f"{zlib.crc32(repr(parts).encode()):08x}"
+
+    @property
+    def scope_tag(self) -> str:
+        """Identifies the scope in an event id; empty without a scope."""
+        return "" if self.scope is None else self.scope.tag
 
     def folder_at(self, source: str) -> str | None:
         """Return the folder that a reader with this view follows in a source."""
@@ -60,6 +70,8 @@ class View(Struct, frozen=True, cache_hash=True):
     def admits(self, envelope: Envelope) -> bool:
         """Return whether a reader with this view gets the envelope."""
         event = envelope.event
+        if self.scope is not None and not self.scope.has(envelope.directory, event.sessionID):
+            return False
         if self.endpoint is Endpoint.INSTANCE:
             folder = self.folder_at(envelope.source) if self.elsewhere else self.directory
             if envelope.directory != folder:

@@ -7,7 +7,7 @@ import sys
 import falcon
 
 from bus.ids import Ids
-from gateway.door.own import WIRE
+from gateway.door.own import PRINCIPAL, SCOPE, WIRE
 from gateway.errors import BadRequest, BoundReached
 from gateway.folders import SourceFolders
 from gateway.relay import Endpoint, View
@@ -108,19 +108,22 @@ class EventStreamRoute:
         """Return the client; clients with the same name share one string in memory."""
         agent, came_by = req.user_agent or "", req.get_header("X-Forwarded-For") or ""
         address = self._settings.trusted_proxies.origin(req.remote_addr or "", came_by)
-        return StreamClient(address, sys.intern(agent[:_SHOWN_AGENT]))
+        name = sys.intern(agent[:_SHOWN_AGENT])
+        return StreamClient(address, name, req.env.get(PRINCIPAL))
 
     def _view(self, req: falcon.Request) -> View:
         sessions = _sessions(req)
         keep = _superseded(req)
+        scope = req.env.get(SCOPE)
         if self._endpoint is Endpoint.GLOBAL:
-            return View(self._endpoint, sessions=sessions, keep_superseded=keep)
+            return View(self._endpoint, sessions=sessions, keep_superseded=keep, scope=scope)
         return View(
             self._endpoint,
             directory=self._folders.named(req),
             workspace=_name(req.get_param("workspace") or "", "workspace") or None,
             sessions=sessions,
             keep_superseded=keep,
+            scope=scope,
         )
 
 

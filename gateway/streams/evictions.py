@@ -25,6 +25,8 @@ class Cause(enum.Enum):
     """The worker was killed; another worker counts its streams."""
     RESET = "reset"
     """A person has reset the stream (`DELETE /weir/readers/{id}`)."""
+    REVOKED = "revoked"
+    """Its token was revoked or has expired."""
     DISPOSED = "disposed"
     """The instance was disposed; only this stream ends cleanly, without a reset."""
 

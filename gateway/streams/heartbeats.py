@@ -76,6 +76,6 @@ class Heartbeats:
             yield reader
 
     def _frame(self, reader: Reader) -> bytes:
-        place = event_id(reader.cursor.marks) if reader.placed else ""
+        place = event_id(reader.cursor.marks, reader.view) if reader.placed else ""
         evt_id = self._ids.ascending("evt")
         return server_frame(SERVER_HEARTBEAT, evt_id, reader.view.endpoint, place)

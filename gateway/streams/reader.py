@@ -14,6 +14,7 @@ from gateway.streams.counts import Sent
 from gateway.streams.evictions import Cause
 
 if TYPE_CHECKING:
+    from gateway.access.principal import Principal
     from gateway.streams.lane import Rank
     from gateway.streams.outlet import Outlet
 
@@ -24,10 +25,12 @@ class StreamClient(Struct, frozen=True):
     Attributes:
         address: of the connection, or as a trusted proxy reports it.
         agent: its ``User-Agent``, shortened.
+        principal: whose the stream is; None if that is not known.
     """
 
     address: str = ""
     agent: str = ""
+    principal: Principal | None = None
 
 
 UNNAMED = StreamClient()

@@ -15,7 +15,7 @@ def test_a_gateway_for_other_machines_is_refused_without_an_identity(tmp_path, h
     flags = ["--bus", f"ipc://{tmp_path}", "--host", host, "--port", str(free_port())]
     with running("-m", "gateway", *flags, log=tmp_path / "log") as process:
         assert process.ends() == 2
-    assert f"weir gateway: --host: {host!r} is reached from other machines" in process.output
+    assert f"weir gateway: --host: {host!r} can be reached from other machines" in process.output
     assert len(process.output.splitlines()) == 1
 
 
@@ -23,7 +23,7 @@ def test_weir_up_for_other_machines_is_refused_without_an_identity(tmp_path):
     flags = ["--state", str(tmp_path / "state"), "--host", "0.0.0.0", "--port", "0"]
     with running("-m", "deploy.cli", "up", *flags, log=tmp_path / "log") as process:
         assert process.ends() == 2
-    assert "weir up: --host: '0.0.0.0' is reached from other machines" in process.output
+    assert "weir up: --host: '0.0.0.0' can be reached from other machines" in process.output
 
 
 def test_a_native_weir_asks_for_the_password_of_its_environment(tmp_path):

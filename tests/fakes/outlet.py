@@ -89,7 +89,7 @@ class FakeOutlet:
             yield self._sent.popleft()
 
     def _heartbeat(self) -> bytes:
-        place = event_id(self._reader.cursor.marks)
+        place = event_id(self._reader.cursor.marks, self._reader.view)
         return server_frame("server.heartbeat", "evt_1", self._reader.view.endpoint, place)
 
 

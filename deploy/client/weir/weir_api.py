@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from weir.errors import Fenced, Refused, Unreachable
 
@@ -28,6 +29,8 @@ class Passing(Exception):
 class WeirApi:
     """A weir by its URL: ``http(s)://[USER:PASSWORD@]HOST[:PORT][/PATH]``.
 
+    Without a login in the URL, ``WEIR_TOKEN`` or ``OPENCODE_SERVER_PASSWORD`` counts.
+
     Raises:
         ValueError: the URL does not have this form.
     """
@@ -40,9 +43,8 @@ class WeirApi:
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._path = parts.path.rstrip("/")
         self._headers = {"Accept": "application/json"}
-        if parts.username is not None:
-            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            self._headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+        if (authorization := _authorization(parts, os.environ)) is not None:
+            self._headers["Authorization"] = authorization
         self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{self._path}"
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
@@ -124,3 +126,15 @@ def failure(status: int, message: str) -> Exception:
 
 def _cause(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _authorization(parts: SplitResult, environ: Mapping[str, str]) -> str | None:
+    if parts.username is not None:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    elif token := environ.get("WEIR_TOKEN"):
+        return f"Bearer {token}"
+    elif password := environ.get("OPENCODE_SERVER_PASSWORD"):
+        login = f"{environ.get('OPENCODE_SERVER_USERNAME') or 'opencode'}:{password}"
+    else:
+        return None
+    return f"Basic {base64.b64encode(login.encode()).decode()}"

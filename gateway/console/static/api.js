@@ -4,6 +4,9 @@ import { route } from "./places.js";
 const WAIT_MS = 20_000;
 const PAUSES_MS = [300, 1000];
 
+/** Dispatched on `window` when a request was refused for want of a login. */
+export const LOGIN_WANTED = "weir-login-wanted";
+
 export class Failed extends Error {
   constructor(message, status = 0) {
     super(message);
@@ -39,13 +42,19 @@ async function reach(method, path, query, body) {
   // nothing is asked again.
   for (const pauseMs of [...(method === "GET" ? PAUSES_MS : []), 0]) {
     try {
-      return await fetch(route(path, query), options);
+      return checked(await fetch(route(path, query), options));
     } catch (error) {
       if (error.name === "TimeoutError") throw new Failed(`no answer within ${WAIT_MS / 1000} s`);
       if (!pauseMs) throw new Failed("the server cannot be reached");
       await new Promise((done) => setTimeout(done, pauseMs));
     }
   }
+}
+
+/** Return an answer; one that asks for a login makes the page ask for it, too. */
+export function checked(answer) {
+  if (answer.status === 401) dispatchEvent(new Event(LOGIN_WANTED));
+  return answer;
 }
 
 async function jsonOf(answer) {

@@ -2,6 +2,7 @@
 import { html, nothing, render } from "./vendor/lit-html.js";
 import { Asks } from "./asks.js";
 import { Live } from "./live.js";
+import { LoginForm } from "./login.js";
 import { address, placeOf } from "./places.js";
 import { Stream } from "./stream.js";
 import { Overview } from "./views/overview.js";
@@ -38,6 +39,7 @@ class App {
     });
     this.views = Object.fromEntries(VIEWS.map(([name, , View]) => [name, new View(this)]));
     this.asks = new Asks(this);
+    this.login = new LoginForm(this);
     addEventListener("popstate", () => this.#arrive());
     addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("click", (event) => this.#click(event));
@@ -113,7 +115,7 @@ class App {
         ${this.#connection()}
       </header>
       <main id="main" tabindex="-1">${this.view.render()}</main>
-      ${this.asks.render()}
+      ${this.asks.render()} ${this.login.render()}
     `;
   }
 

@@ -4,7 +4,7 @@
 // tabs ten times a second. When the leader goes, the browser gives the lock to another tab, which
 // goes on after the last event that it has seen. A page that may not use locks (plain HTTP on another machine) has a connection of
 // its own for as long as it is visible.
-import { get } from "./api.js";
+import { checked, get } from "./api.js";
 import { SHARED_NAME, route } from "./places.js";
 import { Frames } from "./sse.js";
 
@@ -87,7 +87,7 @@ export class Stream {
   async #open(signal) {
     const headers = this.lastId ? { "Last-Event-ID": this.lastId } : {};
     const url = route("/global/event", { frame_hz: 1000 / EVERY_MS });
-    const answer = await fetch(url, { headers, signal, cache: "no-store" });
+    const answer = checked(await fetch(url, { headers, signal, cache: "no-store" }));
     if (answer.ok) return answer;
     await answer.body?.cancel();
     throw new Error(`the server answered ${answer.status} to /global/event`);

@@ -11,7 +11,7 @@ import pytest
 
 from acp_client import settings as acp
 from bus.process.flags import HelpAsked
-from deploy import files, tail, up
+from deploy import files, tail, token, up
 from deploy.bench import command as bench
 from deploy.doctor import command as doctor
 from gateway import settings as gateway
@@ -28,10 +28,11 @@ PACKAGES = ("acp_client", "bus", "deploy", "gateway", "processor")
 # Where the page says more than the code: these defaults depend on where weir is started.
 SAID = {
     ("weir up", "--state"): "the XDG state folder",
+    ("weir token", "--state"): "the XDG state folder",
     ("weir acp", "--directory"): "the current folder",
 }
 # Without a flag, which a list of processes would show.
-SECRETS = {"WEIR_MODEL_API_KEY", "WEIR_BUS_SECRET"}
+SECRETS = {"WEIR_MODEL_API_KEY", "WEIR_BUS_SECRET", "WEIR_TOKEN"}
 # Read by libraries, or under a name that is put together.
 READ_ELSEWHERE = {
     *("SSL_CERT_FILE", "TMPDIR", "LISTEN_FDS", "GUNICORN_FD", *SECRETS),
@@ -62,6 +63,7 @@ COMMANDS = {
     "weir tail": help_of(tail.read),
     "weir doctor flags": help_of(doctor.read),
     "weir bench": help_of(bench.read),
+    "weir token": help_of(token.read),
     "weir files": help_of(lambda argv, _: files.read(argv)),
     "weir gateway": help_of(gateway.read),
     "weir processor": help_of(processor.from_flags),

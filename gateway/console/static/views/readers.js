@@ -19,6 +19,7 @@ const CAUSES = {
   killed: "its worker was killed",
   disposed: "its instance was disposed",
   reset: "reset by a person",
+  revoked: "token not valid any more",
 };
 
 const client = ["Client", (r) => clientName(r.client), (r) => html`<b title=${r.client}>${clientName(r.client)}</b>`];

@@ -19,7 +19,7 @@ def test_a_reader_that_begins_now_is_told_of_nothing_even_of_a_turn_that_runs(vi
     entrance = enter(relay, None, view, NOW, from_now=True)
     assert told(entrance, view) == []
     assert (entrance.verdict, entrance.resumed) == (ResumeVerdict.FRESH, False)
-    assert entrance.id == event_id(relay.head.marks)
+    assert entrance.id == event_id(relay.head.marks, view)
 
 
 @BOTH
