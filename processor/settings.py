@@ -58,6 +58,7 @@ class ModelSettings(Struct, frozen=True):
     read_timeout_s: float = 120.0
     retries: int = 4
     answer_limit: int = 16 * _MIB
+    context: int = 128_000
     proxy: ProviderProxy | None = None
 
 
@@ -175,6 +176,12 @@ FLAGS: Sequence[Flag] = (
         "MiB of text and reasoning in one answer; a longer answer ends with an error",
     ),
     Flag(
+        "model-context",
+        whole(4096, 100_000_000),
+        128_000,
+        "tokens that the model can read; a longer session is summed up",
+    ),
+    Flag(
         "agent-name",
         Kind(_agent_name, "1 to 64 of the characters A-Z a-z 0-9 . _ -"),
         None,
@@ -238,5 +245,6 @@ def _model(values: Mapping[str, Any], environ: Mapping[str, str]) -> ModelSettin
         read_timeout_s=values["model_read_timeout"],
         retries=values["model_retries"],
         answer_limit=values["model_answer_limit"] * _MIB,
+        context=values["model_context"],
         proxy=proxy_for(url, environ),
     )

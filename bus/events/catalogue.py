@@ -108,6 +108,13 @@ class SessionIdle(Properties):
     sessionID: str
 
 
+@typed(EventType("session.compacted"))
+class SessionCompacted(Properties):
+    """A summary stands for the messages before it."""
+
+    sessionID: str
+
+
 @typed(EventType("session.error", snapshot_of=ERROR, value="error"))
 class SessionError(Properties):
     """A turn failed or was aborted."""
@@ -259,7 +266,6 @@ SERVER_CONNECTED = declare(EventType("server.connected", Policy.NEVER))
 """The first event of every stream: the reader misses no event that is published after it."""
 SERVER_HEARTBEAT = declare(EventType("server.heartbeat", Policy.NEVER))
 
-declare(EventType("session.compacted"))
 # opencode's copy of another event, sent only on ``/global/event``.
 declare(EventType("sync", Policy.NEVER, for_global=True))
 

@@ -18,7 +18,6 @@ from processor.native.statuses import LiveStatuses
 from processor.store import sessions
 from processor.store.database import Database
 
-CONTEXT_TOKENS = 128_000
 OUTPUT_TOKENS = 32_000
 
 
@@ -197,7 +196,7 @@ def _model(offer: Offer) -> dict[str, Any]:
             "interleaved": False,
         },
         "cost": {"input": 0, "output": 0, "cache": {"read": 0, "write": 0}},
-        "limit": {"context": CONTEXT_TOKENS, "output": OUTPUT_TOKENS},
+        "limit": {"context": offer.context, "output": OUTPUT_TOKENS},
         "status": "active",
         "options": {},
         "headers": {},

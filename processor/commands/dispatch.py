@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from bus.bodies import ModelInput
 from bus.commands import (
     Abort,
     AgentLines,
@@ -64,6 +65,7 @@ from processor.commands.sessions import ABORT_S, SessionCommands
 from processor.commands.slash import prompt_of
 from processor.folders import placed
 from processor.native.asks import PendingAsks as Waiting
+from processor.native.compaction import Compactions
 from processor.native.projects import project_of
 from processor.native.record import Record, Services
 from processor.native.turns import Turns
@@ -75,6 +77,7 @@ from processor.store.sessions import UnknownSession
 
 MAX_WAIT_MS = 60_000
 _MOST_WORDS = 32
+_SUMMARY_S = 5.0
 _STILL_RUNNING = AnswerBody(b"null")
 _encode = msgspec.json.Encoder().encode
 
@@ -92,6 +95,7 @@ class Dispatch:
         descriptions: Descriptions,
         agents: Agents,
         asks: Waiting,
+        compactions: Compactions,
     ) -> None:
         self._publisher = publisher
         self._services = services
@@ -101,6 +105,7 @@ class Dispatch:
         self._prompts = prompts
         self._descriptions = descriptions
         self._agents = agents
+        self._compactions = compactions
         pieces = Pieces(services)
         edits = EditCommands(services, turns)
         self._long: dict[type, Callable[[Any], AnswerBody]] = {
@@ -127,7 +132,7 @@ class Dispatch:
             Search: self._search,
             Slash: self._slash,
             Shell: _unsupported,
-            SessionSummarize: _unsupported,
+            SessionSummarize: self._summarize,
             Prompt: lambda c: {"messageID": self._prompts.accept(c.session, c.body)},
             Abort: self._abort,
             Statuses: lambda c: self._services.statuses.of(c.directory),
@@ -172,6 +177,14 @@ class Dispatch:
         self._database.try_again()
         reasons = [] if trouble is None else [trouble]
         return {"ready": trouble is None, "reasons": reasons, "agents": self._agents.figures()}
+
+    def _summarize(self, c: SessionSummarize) -> bool:
+        """Answer when the summary is there, or when the client has waited for a while."""
+        model = ModelInput(c.body.providerID, c.body.modelID)
+        self._prompts.check_model(model)
+        asked = self._compactions.ask(c.session, model, bool(c.body.auto))
+        self._turns.wait(c.session, asked, _SUMMARY_S)
+        return True
 
     def _session_delete(self, c: SessionDelete) -> bool:
         self._sessions.delete(c.session)

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from bus.agent_lines import BUILT_IN
-from bus.bodies import FileInput, PartInput, PromptBody, TextInput
+from bus.bodies import FileInput, ModelInput, PartInput, PromptBody, TextInput
 from bus.commands import CommandFailed
 from bus.events.message import MessageTime, ModelRef, UserMessage
 from bus.events.part import FilePart, Part, Span, TextPart
@@ -18,7 +18,7 @@ from processor.agents.agents import Agents
 from processor.clock import not_before, now_ms
 from processor.commands.attachments import admitted
 from processor.commands.edits import publish_gone
-from processor.commands.support import check_prompt
+from processor.commands.support import check_model, check_prompt
 from processor.engines.engine import Offer
 from processor.native.record import Record, Services
 from processor.native.turns import Turns
@@ -76,6 +76,14 @@ class Prompts:
             message, session = self._take(session_id, body, beside)
             self._turns.queue(session.id, message.id, within)
         return message.id
+
+    def check_model(self, model: ModelInput) -> None:
+        """Check that there is such a model.
+
+        Raises:
+            CommandFailed: there is none.
+        """
+        check_model(model.providerID, model.modelID, self._offer)
 
     def _take(
         self, session_id: str, body: PromptBody, beside: Beside | None

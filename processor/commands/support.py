@@ -17,7 +17,7 @@ def check_new_session(body: CreateBody, offer: Offer, agents: Sequence[str]) -> 
     """
     _check_agent(body.agent, agents)
     if body.model is not None:
-        _check_model(body.model.providerID, body.model.id, offer)
+        check_model(body.model.providerID, body.model.id, offer)
 
 
 def check_prompt(
@@ -30,12 +30,17 @@ def check_prompt(
     """
     _check_agent(body.agent, agents)
     if body.model is not None:
-        _check_model(body.model.providerID, body.model.modelID, offer)
+        check_model(body.model.providerID, body.model.modelID, offer)
     for field, words in _lacking(body, tools):
         raise _refusal(field, words)
 
 
-def _check_model(provider: str, model: str, offer: Offer) -> None:
+def check_model(provider: str, model: str, offer: Offer) -> None:
+    """Check that a model exists.
+
+    Raises:
+        CommandFailed: it does not.
+    """
     if provider != offer.provider or (model != offer.model and not offer.any_model):
         allowed = f"{offer.provider}/{offer.model}"
         raise _refusal("model", f"{provider}/{model} is unknown; allowed is {allowed}")

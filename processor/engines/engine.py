@@ -126,7 +126,8 @@ class ModelError(Exception):
 class Offer(Struct, frozen=True):
     """Which model an engine has, as clients see it.
 
-    `signs_thoughts`: the model needs its own signed thoughts back beside the calls of tools.
+    `signs_thoughts`: the model needs its own signed thoughts back beside the calls of tools;
+    `context`: how many tokens the model can read.
     """
 
     provider: str
@@ -135,6 +136,7 @@ class Offer(Struct, frozen=True):
     url: str
     any_model: bool = False
     signs_thoughts: bool = False
+    context: int = 128_000
 
 
 class Engine(Protocol):

@@ -53,6 +53,7 @@ class OpenAIEngine:
             model=settings.name,
             url=settings.url,
             any_model=True,
+            context=settings.context,
         )
         self._retries = settings.retries
         self._patience_s = settings.read_timeout_s

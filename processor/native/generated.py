@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gevent
@@ -13,7 +13,7 @@ import gevent
 from bus.agent_lines import BUILT_IN
 from bus.events.message import Failure, UserMessage
 from bus.events.part import Tokens
-from bus.events.session import Session
+from bus.events.session import Busy, Session
 from bus.process.fairness import TURN_SLICE_S, TimeSlice
 from processor.engines.engine import (
     CallBegun,
@@ -49,10 +49,13 @@ from processor.native.turn import Turn
 from processor.store import history
 from processor.store.database import Database
 from processor.store.failures import StoreFailed
+from processor.store.history import Utterance, Window
 
 log = logging.getLogger("weir.processor")
 
 _CALLS = "tool-calls"
+_SHARE = 0.75
+"""Of the context, for the history; the rest is for the tools and for the answer."""
 
 
 class Generated(Answer):
@@ -67,6 +70,7 @@ class Generated(Answer):
         database: where the conversation is.
         room: for the conversation in memory.
         box: the tools that the model may call; None for none.
+        sum_up: sums up the messages before the prompt; called where not all of these fit.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class Generated(Answer):
         database: Database,
         room: MemoryRoom,
         box: Toolbox | None = None,
+        sum_up: Callable[[Session, UserMessage], None] | None = None,
     ) -> None:
         super().__init__(turn)
         self._prompt = prompt
@@ -87,7 +92,11 @@ class Generated(Answer):
         self._rules = _rules(box, prompt, turn.record.session)
         self._calls: StepCalls | None = None
         self._held = contextlib.ExitStack()  # room of the conversation, until the answer is whole
-        turn.begin()
+        self._sum_up = sum_up
+        if sum_up is None:
+            turn.begin()
+        else:
+            turn.record.status(Busy())
         self._work = gevent.spawn(self._run)
         self._work.rawlink(lambda _: self._ending.set())
 
@@ -115,6 +124,7 @@ class Generated(Answer):
             self._failure = failure
 
     def _answer_in_steps(self) -> None:
+        self._make_room()
         self._read_and_stream()
         if self._box is None:
             return
@@ -131,16 +141,39 @@ class Generated(Answer):
         if self._calls is not None and self._calls.are_there:
             raise _too_many_steps(self._box.most_steps)
 
+    def _make_room(self) -> None:
+        """Sum up what is before the prompt if not all of it fits, and begin the answer."""
+        if self._sum_up is None:
+            return
+        window = self._window(self._prompt.id)
+        sums_up = window.is_cut and window.older > 0
+        if sums_up:
+            self._sum_up(self.turn.record.session, self._prompt)
+        self.turn.begin(anew=sums_up)
+
     def _read_and_stream(self) -> None:
         """Read the conversation once there is memory for it, and stream the answer."""
-        where = self._prompt.sessionID, self._prompt.id
-        size = self._database.call(history.size_upto, *where)
-        if size > self._room.size:
-            raise _too_long(size, self._room.size)
+        window = self._window(self._prompt.id)
         with self._held:
-            self._held.enter_context(self._room.of(size))
-            said = chat(self._database.call(history.upto, *where))
+            self._held.enter_context(self._room.of(window.size))
+            said = chat(self._read(window), self._engine.offer.signs_thoughts)
             self._stream(self._request(said))
+
+    def _window(self, prompt: str, before: bool = False, share: float = _SHARE) -> Window:
+        """Return the messages that fit a share of the context of the model.
+
+        Raises:
+            ModelError: they do not fit the memory.
+        """
+        session = self._prompt.sessionID
+        most = int(self._engine.offer.context * history.BYTES_PER_TOKEN * share)
+        window = self._database.call(history.window, session, prompt, most, before)
+        if window.size > self._room.size:
+            raise _too_long(window.size, self._room.size)
+        return window
+
+    def _read(self, window: Window) -> list[Utterance]:
+        return self._database.call(history.load, window)
 
     def _request(self, said: list[ChatMessage]) -> EngineRequest:
         model = self._prompt.model.modelID

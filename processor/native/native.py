@@ -25,6 +25,7 @@ from processor.mode import Work
 from processor.native.asks import PendingAsks
 from processor.native.children import Children
 from processor.native.chores import Chores
+from processor.native.compaction import Compactions
 from processor.native.generated import Generated
 from processor.native.modes import Modes
 from processor.native.permits import Permits
@@ -90,16 +91,23 @@ class Native:
             return database.call(messages.prompt, session, prompt)
 
         def turn_of(session: Session, prompt: UserMessage) -> Turn:
-            path = MessagePath(session.directory, project_of(session.directory).worktree)
-            return Turn(Record(session, services), prompt, path, room)
+            return Turn(Record(session, services), prompt, _path(session), room)
+
+        def summary_of(session: Session, prompt: UserMessage, within: bool) -> Turn:
+            record = Record(session, services)
+            return Turn(record, prompt, _path(session), room, summary=True, within=within)
 
         def start(session: Session, prompt: UserMessage) -> Running:
+            if compactions.takes(prompt):
+                return compactions.start(session, prompt)
             if agents.serves(prompt):
                 return agents.serve(session, prompt)
-            return Generated(turn_of(session, prompt), prompt, engine, database, room, box)
+            turn = turn_of(session, prompt)
+            return Generated(turn, prompt, engine, database, room, box, compactions.sum_up)
 
         turns = Turns(load, start, self._bounds)
         stack.callback(turns.abort_all, STOP_S)
+        compactions = Compactions(services, turns, engine, room, summary_of)
         asks = PendingAsks()
         modes = list(self._modes)
         agents = Agents(services, asks, self._settings.agent, turns, turn_of, modes)
@@ -135,6 +143,7 @@ class Native:
             ),
             agents,
             asks,
+            compactions,
         )
         return Work(dispatch, each_beat, [Chores(database).run])
 
@@ -158,6 +167,10 @@ class Native:
             self._bounds.steps,
             self._bounds.tool_s,
         )
+
+
+def _path(session: Session) -> MessagePath:
+    return MessagePath(session.directory, project_of(session.directory).worktree)
 
 
 def _engine(model: ModelSettings | None) -> Engine:

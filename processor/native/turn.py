@@ -72,6 +72,7 @@ class Turn:
         path: the folder the turn works in.
         room: for what the answer holds in memory.
         summary: the answer sums the session up, in place of the history so far.
+        within: the answer is a step of another turn, which says when the session is idle.
 
     Attributes:
         record: as given.
@@ -86,11 +87,12 @@ class Turn:
         path: MessagePath,
         room: MemoryRoom,
         summary: bool = False,
+        within: bool = False,
     ) -> None:
         self.record = self._record = record
         self.growth = Growth(room)
         self.calls = ToolCalls(record, self._identity, self.growth, self._open_call)
-        self._prompt, self._path, self._summary = prompt, path, summary
+        self._prompt, self._path, self._summary, self._within = prompt, path, summary, within
         self._answer = self._message()
         self._part: Growing | None = None
         self._step: StepFinishPart | None = None
@@ -102,10 +104,10 @@ class Turn:
         """Id of the message that holds the answer, or its last step so far."""
         return self._answer.id
 
-    def begin(self) -> None:
+    def begin(self, anew: bool = False) -> None:
         """Say that the session works, and show the message of the answer, or of its next step."""
         self._record.status(Busy())
-        if self._answer.time.completed is not UNSET:
+        if anew or self._answer.time.completed is not UNSET:
             self._answer = self._message()
             self._step, self._in_step = None, False
         self._record.message(self._answer)
@@ -159,7 +161,7 @@ class Turn:
         """End the turn well; returns when it is saved and said. `cost` is in US dollars."""
         summed = self.end_step(reason, tokens, cost)
         self._settle()
-        self._record.idle()
+        self._idle()
         if summed.value is not None:
             self._record.publish_session(summed.value)
 
@@ -203,12 +205,13 @@ class Turn:
         self._complete(failure)
         self._record.save(*parts, self._answer)
         self._settle()
-        self._record.error(failure)
-        self._record.idle()
+        if not self._within:
+            self._record.error(failure)
+        self._idle()
         for one in parts:
             self._record.publish_part(one)
         self._record.publish_message(self._answer)
-        self._record.idle()
+        self._idle()
 
     def abort(self) -> None:
         """End the turn because a person has asked for it."""
@@ -262,6 +265,10 @@ class Turn:
         time = MessageTime(created, not_before(created))
         error = UNSET if failure is None else failure
         self._answer = replace(self._answer, time=time, error=error)
+
+    def _idle(self) -> None:
+        if not self._within:
+            self._record.idle()
 
     def _message(self) -> AssistantMessage:
         prompt, mode = self._prompt, "compaction" if self._summary else self._prompt.agent

@@ -1,24 +1,48 @@
-"""A session's messages in the order in which a model must read them: a job for `Database`."""
+"""The messages that a model reads to answer a prompt: jobs for `Database`.
+
+Rules:
+
+1. The history is read from its end, and only as far as the context of the model reaches: a session
+   of any length costs what fits. Turns are taken whole, but for the turn of the prompt itself.
+2. A finished summary stands for all messages before the one that its compaction names.
+3. An answer comes right after its own prompt. A prompt that was queued meanwhile may be older than
+   the answer, but the model had not seen it.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, field
 
-from bus.events.message import Message
-from bus.events.part import FilePart, ReasoningPart, TextPart, ToolPart
+from bus.events.message import AssistantMessage, Message
+from bus.events.part import CompactionPart, FilePart, ReasoningPart, TextPart, ToolPart
 
 Said = TextPart | FilePart | ToolPart | ReasoningPart
+Place = tuple[int, str]
+
+ASKED_FOR_SUMMARY = "What did we do so far?"
+BYTES_PER_TOKEN = 4
+_IMAGE_BYTES = 6000  # what an image costs, in bytes of text
+_TOOL_BYTES = 60_000  # what a tool that has read an image costs at most
 # Thoughts go back to the model only where the provider has signed the thoughts.
 _SAID = (
     "(p.type IN ('text', 'file', 'tool') OR "
     "(p.type = 'reasoning' AND instr(CAST(p.json AS TEXT), '\"signature\"')))"
 )
+_COST = (
+    "CASE WHEN p.type IN ('file', 'tool') AND instr(CAST(p.json AS TEXT), '\"mime\":\"image/') "
+    "THEN min(length(p.json), "
+    f"CASE p.type WHEN 'file' THEN {_IMAGE_BYTES} ELSE {_TOOL_BYTES} END) "
+    "ELSE length(p.json) END"
+)
 
 _decode_message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+_decode_answer = msgspec.json.Decoder(AssistantMessage).decode
 _decode_said: msgspec.json.Decoder[Said] = msgspec.json.Decoder(Said)
+_decode_compaction = msgspec.json.Decoder(CompactionPart).decode
 
 
 class Utterance(Struct):
@@ -28,39 +52,156 @@ class Utterance(Struct):
     parts: list[Said]
 
 
-def size_upto(db: sqlite3.Connection, session: str, prompt: str) -> int:
-    """Return an upper bound for the bytes of JSON that `upto` reads."""
-    upto_it = "(created, id) <= (SELECT created, id FROM message WHERE id = :prompt)"
-    (size,) = db.execute(
-        "SELECT sum(length(m.json) + ifnull((SELECT sum(length(p.json)) FROM part p "
-        f"WHERE p.message = m.id AND {_SAID}), 0)) FROM message m "
-        f"WHERE m.session = :session AND (m.role = 'assistant' OR {upto_it})",
-        {"session": session, "prompt": prompt},
-    ).fetchone()
-    return size or 0
+class Window(Struct):
+    """Which messages fit.
 
-
-def upto(db: sqlite3.Connection, session: str, prompt: str) -> list[Utterance]:
-    """Return the messages that a model needs to answer `prompt`, which is the last of them.
-
-    An answer comes right after its own prompt. A prompt that was queued meanwhile may be older
-    than the answer, but the model had not seen it.
+    Attributes:
+        messages: their ids, in the order in which the model reads them.
+        compaction: id of the message that asked for the summary at the start; empty for none.
+        size: bytes of JSON to load.
+        cost: the same as the model counts them, in bytes of text.
+        older: how many turns before the prompt are among the messages.
+        is_cut: older messages did not fit.
     """
-    prompts = db.execute(
-        "SELECT id, json FROM message WHERE session = :session AND role = 'user' "
-        "AND (created, id) <= (SELECT created, id FROM message WHERE id = :prompt) "
-        "ORDER BY created, id",
-        {"session": session, "prompt": prompt},
-    ).fetchall()
-    said = []
-    for message, json in prompts:
-        said.append(_utterance(db, message, json))
-        answers = db.execute(
-            "SELECT id, json FROM message WHERE parent = ? AND NOT open ORDER BY created, id",
-            (message,),
-        )
-        said.extend(_utterance(db, *row) for row in answers.fetchall())
+
+    messages: list[str] = field(default_factory=list)
+    compaction: str = ""
+    size: int = 0
+    cost: int = 0
+    older: int = 0
+    is_cut: bool = False
+
+
+def window(
+    db: sqlite3.Connection, session: str, prompt: str, most: int, before: bool = False
+) -> Window:
+    """Return the messages that a model reads to answer `prompt`, which is the last of them.
+
+    Args:
+        db: the database.
+        session: of the prompt.
+        prompt: id of its message.
+        most: bytes of text that the context of the model holds.
+        before: leave out the prompt and its turn.
+    """
+    found = Window()
+    turns: list[list[str]] = []
+    last, bound = _place(db, prompt), (0, "")
+    for at in _prompts(db, session):
+        message = at[1]
+        if (part := _compaction(db, message)) is not None:
+            if not found.compaction and (summary := _summary(db, message)):
+                found.compaction = message
+                bound = _place(db, part.tail_start_id) if part.tail_start_id else at
+                _take(db, found, [message, summary])
+            continue
+        if at > last or (message == prompt and before):
+            continue
+        if message == prompt:
+            turns.append([message, *_last_steps(db, found, message, most, bound)])
+        elif at < bound:
+            break
+        else:
+            turn = [message, *(answer for _, answer in _answers(db, message))]
+            if found.cost + sum(_sizes(db, one)[1] for one in turn) > most:
+                found.is_cut = True
+                break
+            _take(db, found, turn)
+            turns.append(turn)
+            found.older += 1
+    if found.compaction:
+        turns.append([found.compaction, str(_summary(db, found.compaction))])
+    found.messages = [one for turn in reversed(turns) for one in turn]
+    return found
+
+
+def load(db: sqlite3.Connection, found: Window) -> list[Utterance]:
+    """Return the messages of a window; those that are gone meanwhile are left out."""
+    rows = (
+        (message, db.execute("SELECT json FROM message WHERE id = ?", (message,)).fetchone())
+        for message in found.messages
+    )
+    said = [_utterance(db, message, row[0]) for message, row in rows if row is not None]
+    for one in said:
+        if one.message.id == found.compaction:
+            asked = one.message
+            part = TextPart(
+                id="prt_", sessionID=asked.sessionID, messageID=asked.id, text=ASKED_FOR_SUMMARY
+            )
+            one.parts = [part]
     return said
+
+
+def _prompts(db: sqlite3.Connection, session: str) -> Iterator[Place]:
+    """Yield the prompts of a session, the newest first."""
+    yield from db.execute(
+        "SELECT created, id FROM message WHERE session = ? AND role = 'user' "
+        "ORDER BY created DESC, id DESC",
+        (session,),
+    )
+
+
+def _answers(db: sqlite3.Connection, message: str) -> list[Place]:
+    """Return the steps of the answer to a prompt that have ended, the first step first."""
+    rows = db.execute(
+        "SELECT created, id FROM message WHERE parent = ? AND NOT open ORDER BY created, id",
+        (message,),
+    )
+    return rows.fetchall()
+
+
+def _last_steps(
+    db: sqlite3.Connection, found: Window, prompt: str, most: int, bound: Place
+) -> list[str]:
+    """Take a prompt, and the last steps of its answer that fit."""
+    _take(db, found, [prompt])
+    steps: list[str] = []
+    for at in reversed(_answers(db, prompt)):
+        _, cost = _sizes(db, at[1])
+        if found.cost + cost > most or at < bound:
+            found.is_cut = found.is_cut or at >= bound
+            break
+        _take(db, found, [at[1]])
+        steps.insert(0, at[1])
+    return steps
+
+
+def _take(db: sqlite3.Connection, found: Window, messages: list[str]) -> None:
+    for message in messages:
+        size, cost = _sizes(db, message)
+        found.size += size
+        found.cost += cost
+
+
+def _sizes(db: sqlite3.Connection, message: str) -> tuple[int, int]:
+    """Return the bytes of a message, and what it costs the model."""
+    size, cost = db.execute(
+        f"SELECT ifnull(sum(length(p.json)), 0), ifnull(sum({_COST}), 0) FROM part p "
+        f"WHERE p.message = ? AND {_SAID}",
+        (message,),
+    ).fetchone()
+    (own,) = db.execute("SELECT length(json) FROM message WHERE id = ?", (message,)).fetchone()
+    return size + own, cost
+
+
+def _place(db: sqlite3.Connection, message: str | object) -> Place:
+    row = db.execute("SELECT created, id FROM message WHERE id = ?", (message,)).fetchone()
+    return (0, "") if row is None else (row[0], row[1])
+
+
+def _compaction(db: sqlite3.Connection, message: str) -> CompactionPart | None:
+    row = db.execute(
+        "SELECT json FROM part WHERE message = ? AND type = 'compaction'", (message,)
+    ).fetchone()
+    return None if row is None else _decode_compaction(row[0])
+
+
+def _summary(db: sqlite3.Connection, compaction: str) -> str | None:
+    """Return the id of the summary that a message has asked for, None while there is none."""
+    rows = db.execute("SELECT json FROM message WHERE parent = ? AND NOT open", (compaction,))
+    answers = [_decode_answer(json) for (json,) in rows.fetchall()]
+    whole = [one.id for one in answers if one.error is UNSET and one.finish is not UNSET]
+    return whole[-1] if whole else None
 
 
 def _utterance(db: sqlite3.Connection, message: str, json: bytes) -> Utterance:

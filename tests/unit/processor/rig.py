@@ -23,6 +23,7 @@ from processor.native.answer import Answer
 from processor.native.asks import PendingAsks
 from processor.native.bounds import Bounds
 from processor.native.children import Children
+from processor.native.compaction import Compactions
 from processor.native.generated import Generated
 from processor.native.modes import Modes, built_in
 from processor.native.permits import Permits
@@ -73,6 +74,7 @@ class Rig:
         self.room = MemoryRoom(bounds.turn_memory)
         self.turns = Turns(partial(self.database.call, messages.prompt), self._start, bounds)
         self.asks = PendingAsks()
+        self.compactions = self._compactions()
         self.agents = Agents(
             self.services, self.asks, None, self.turns, self.turn_for, list(built_in())
         )
@@ -100,10 +102,19 @@ class Rig:
         return self
 
     def _start(self, session: Any, prompt: Any) -> Answer:
+        self.compactions._engine = self.engine
         if self.agents.serves(prompt):
             return self.agents.serve(session, prompt)
+        if self.compactions.takes(prompt):
+            return self.compactions.start(session, prompt)
         return Generated(
-            self.turn_for(session, prompt), prompt, self.engine, self.database, self.room, self.box
+            self.turn_for(session, prompt),
+            prompt,
+            self.engine,
+            self.database,
+            self.room,
+            self.box,
+            self.compactions.sum_up,
         )
 
     def killed(self, return_s: float = 60.0) -> Self:
@@ -116,6 +127,14 @@ class Rig:
         retell(news, later.services)
         later.agents.resume(news.turns, return_s)
         return later
+
+    def _compactions(self) -> Compactions:
+        def summary_of(session: Any, prompt: Any, within: bool) -> Turn:
+            record = Record(session, self.services)
+            path = MessagePath(DIRECTORY, DIRECTORY)
+            return Turn(record, prompt, path, self.room, summary=True, within=within)
+
+        return Compactions(self.services, self.turns, self.engine, self.room, summary_of)
 
     def turn_for(self, session: Any, prompt: Any) -> Turn:
         record = Record(session, self.services)

@@ -80,7 +80,8 @@ def test_the_history_has_each_answer_behind_its_prompt(rig: Rig) -> None:
         turn.reasoning("never told")
         turn.text("re: ", prompt.id)
         turn.finish("stop", Tokens.none())
-    said = chat(rig.database.call(history.upto, session.id, prompts[1].id))
+    window = rig.database.call(history.window, session.id, prompts[1].id, 10_000)
+    said = chat(rig.database.call(history.load, window))
     assert [(m.role, m.content) for m in said][:3] == [
         ("user", "one"),
         ("assistant", f"re: {prompts[0].id}"),

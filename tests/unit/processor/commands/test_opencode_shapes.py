@@ -60,6 +60,7 @@ def dispatch(rig: Rig, tmp_path: Path) -> Dispatch:
         described,
         rig.agents,
         rig.asks,
+        rig.compactions,
     )
 
 

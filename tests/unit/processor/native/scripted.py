@@ -8,6 +8,7 @@ import msgspec
 
 from bus.bodies import CreateBody, PermissionBody, PromptBody, TextInput
 from bus.commands import Asks, PermissionReply
+from bus.events.message import Failure
 from bus.events.part import CacheTokens, Tokens
 from processor.engines.engine import (
     CallBegun,
@@ -15,6 +16,7 @@ from processor.engines.engine import (
     Chunk,
     EngineRequest,
     Finish,
+    ModelError,
     Offer,
     Text,
     TokenUsage,
@@ -38,6 +40,7 @@ class Scripted:
     """A model that gives one answer after the other, and the last answer again and again."""
 
     offer = Offer("demo", "Demo", "demo", "")
+    fails_at = 0
 
     def __init__(self, *answers: list[Chunk]) -> None:
         self.asked: list[EngineRequest] = []
@@ -45,6 +48,8 @@ class Scripted:
 
     def stream(self, request: EngineRequest) -> Iterator[list[Chunk]]:
         self.asked.append(request)
+        if len(self.asked) == self.fails_at:
+            raise ModelError(Failure("APIError", {"message": "no"}))
         yield self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
@@ -65,8 +70,12 @@ class Turned:
         rig.engine = engine
         self.rig = rig
         self.session = rig.sessions.create(DIRECTORY, CreateBody(title="t")).id
-        given = PromptBody(parts=[TextInput(text="go")], **body)
-        self.prompt = rig.prompts.accept(self.session, given)
+        self.prompt = rig.prompts.accept(self.session, self.body("go", **body))
+
+    @staticmethod
+    def body(text: str, **fields: Any) -> PromptBody:
+        """Return what a client sends."""
+        return PromptBody(parts=[TextInput(text=text)], **fields)
 
     def end(self) -> list[dict[str, Any]]:
         """Wait for the end; return the messages of the answer."""

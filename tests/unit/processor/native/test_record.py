@@ -13,6 +13,7 @@ import pytest
 
 from bus.events.message import Failure
 from bus.events.part import Tokens
+from processor.engines.demo import DemoEngine
 from processor.engines.engine import EngineRequest, Text
 from processor.native.generated import Generated
 from processor.store import messages
@@ -195,7 +196,7 @@ class Counting:
         for self.taken in itertools.count(1):
             yield [Text(f"{self.taken} ")]
 
-    offer: Any = None
+    offer: Any = DemoEngine.offer
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, put: str) -> None:

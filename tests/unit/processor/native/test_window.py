@@ -1,0 +1,154 @@
+"""What of a long session a model reads, and the summary that stands for the rest."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bus.bodies import CreateBody
+from bus.events.message import MessagePath, MessageTime, ModelRef, UserMessage
+from bus.events.part import TextPart
+from processor.engines.engine import EngineRequest, Finish, Offer, Text
+from processor.native.record import Record
+from processor.native.turn import Turn
+from processor.store import history, messages
+from processor.store.database import Connection
+from tests.processes import DEADLINE_S
+from tests.unit.processor.native.scripted import DONE, Scripted, Turned, calls, tool
+from tests.unit.processor.rig import DIRECTORY, Rig
+
+SMALL = Offer("demo", "Demo", "demo", "", context=1000)
+"""A context of 1,000 tokens: 3,000 bytes of history."""
+
+
+class Small(Scripted):
+    offer = SMALL
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    rig = Rig(tmp_path)
+    yield rig
+    rig.turns.abort_all(5)
+    rig.close()
+
+
+def said_to(request: EngineRequest) -> str:
+    return " ".join(str(message.content) for message in request.messages)
+
+
+def answered(rig: Rig, turn: Turned, text: str) -> None:
+    """Send one more prompt in the session of a turn, and wait for the answer."""
+    turn.prompt = rig.prompts.accept(turn.session, turn.body(text))
+    turn.end()
+
+
+def test_all_of_a_short_session_is_read(rig: Rig) -> None:
+    engine = Small([Text("one"), Finish("stop")])
+    turn = Turned(rig, engine)
+    turn.end()
+    answered(rig, turn, "again")
+    assert [m.content for m in engine.asked[1].messages] == ["go", "one", "again"]
+
+
+def test_a_session_that_does_not_fit_is_summed_up(rig: Rig) -> None:
+    engine = Small(
+        [Text("a" * 1900), Finish("stop")],
+        [Text("b" * 900), Finish("stop")],
+        [Text("the summary"), Finish("stop")],
+        DONE,
+    )
+    turn = Turned(rig, engine)
+    turn.end()
+    answered(rig, turn, "second")
+    answered(rig, turn, "third")
+    summing, third = engine.asked[2:]
+    assert "Write a detailed summary" in str(summing.messages[-1].content)
+    assert "a" * 1900 in said_to(summing)
+    assert "third" not in said_to(summing)
+    assert [(m.role, m.content) for m in third.messages] == [
+        ("user", "What did we do so far?"),
+        ("assistant", "the summary"),
+        ("user", "third"),
+    ]
+    types = turn.types
+    assert types.count("session.compacted") == 1
+    assert types.count("session.idle") == 3
+    stored = msgspec.json.decode(msgspec.json.encode(rig.messages(turn.session)))
+    asked, summary, last = stored[-3:]
+    assert [part["type"] for part in asked["parts"]] == ["compaction"]
+    assert asked["parts"][0]["auto"] is True
+    assert (summary["info"]["summary"], summary["info"]["mode"]) == (True, "compaction")
+    assert summary["info"]["parentID"] == asked["info"]["id"]
+    assert last["info"]["parentID"] == turn.prompt
+    answered(rig, turn, "fourth")
+    assert said_to(engine.asked[-1]).startswith("What did we do so far? the summary third done")
+
+
+def test_a_summary_that_fails_costs_only_what_does_not_fit(rig: Rig) -> None:
+    engine = Small(
+        [Text("a" * 1900), Finish("stop")], [Text("b" * 900), Finish("stop")], [Finish("stop")]
+    )
+    turn = Turned(rig, engine)
+    turn.end()
+    answered(rig, turn, "second")
+    engine.fails_at = 3
+    answered(rig, turn, "third")
+    assert [m.content for m in engine.asked[-1].messages] == ["second", "b" * 900, "third"]
+    assert turn.types.count("session.error") == 0
+    assert turn.types.count("session.compacted") == 0
+
+
+def test_a_client_has_a_session_summed_up(rig: Rig) -> None:
+    engine = Small([Text("one"), Finish("stop")], [Text("the summary"), Finish("stop")], DONE)
+    turn = Turned(rig, engine)
+    turn.end()
+    rig.compactions._engine = engine
+    asked = rig.compactions.ask(turn.session)
+    assert rig.turns.wait(turn.session, asked, DEADLINE_S)
+    assert turn.types[-1] in ("session.compacted", "session.updated", "session.idle")
+    assert turn.types.count("session.compacted") == 1
+    answered(rig, turn, "again")
+    assert [m.content for m in engine.asked[-1].messages] == [
+        *("What did we do so far?", "the summary", "again"),
+    ]
+
+
+def test_the_first_steps_of_a_long_turn_are_left_out(rig: Rig) -> None:
+    engine = Small(*[calls(("look", f'{{"n": "{n}{"x" * 900}"}}')) for n in range(4)], DONE)
+    turn = Turned(rig.with_tools(tool("look")), engine)
+    turn.end()
+    last = engine.asked[-1].messages
+    assert [m.role for m in last] == ["system", "user", "assistant", "tool"]
+    assert last[1].content == "go"
+    assert last[-1].content.startswith("{'n': '3x")  # type: ignore[union-attr]
+
+
+def test_a_long_session_costs_what_fits_and_not_its_length(rig: Rig) -> None:
+    session = rig.sessions.create(DIRECTORY, CreateBody(title="t"))
+    model = ModelRef("demo", "demo")
+    record = Record(session, rig.services)
+
+    def fill(db: Connection) -> None:
+        for number in range(4000):
+            name = f"msg_{number:06d}"
+            prompt = UserMessage(
+                id=name, sessionID=session.id, time=MessageTime(number), agent="build", model=model
+            )
+            part = TextPart(
+                id=f"prt_{number:06d}", sessionID=session.id, messageID=name, text="x" * 1000
+            )
+            messages.add_prompt(db, prompt, [part])
+
+    rig.database.call(fill)
+    prompt = rig.prompt(session.id, "the last")
+    Turn(record, prompt, MessagePath("/", "/"), rig.room).begin()
+    began = time.process_time()
+    found = rig.database.call(history.window, session.id, prompt.id, 30_000)
+    assert time.process_time() - began < 1
+    assert found.is_cut
+    assert len(found.messages) < 31
+    assert found.size < 40_000
+    assert rig.database.call(history.load, found)[-1].message.id == prompt.id
