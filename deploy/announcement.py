@@ -26,6 +26,7 @@ class Announcement:
         address: of the listening socket.
         manager: the service manager, which is notified too.
         path: the base path of the gateway; empty at the root.
+        tls: the gateway speaks TLS.
     """
 
     def __init__(
@@ -34,8 +35,9 @@ class Announcement:
         address: tuple[Any, ...],
         manager: Notifier,
         path: str = "",
+        tls: bool = False,
     ) -> None:
-        self._path = path
+        self._path, self._tls = path, tls
         self._manager = manager
         self._port = address[1]
         self._asked = _hosts_to_ask(address[0])
@@ -60,7 +62,7 @@ class Announcement:
 
     def _announce(self, host: str) -> None:
         self._manager.say("READY=1")
-        url = _url(host, self._port, self._path)
+        url = _url(host, self._port, self._path, self._tls)
         words = f"weir is ready: {url}"
         try:
             print(f"{words}\nits console:   {url}/weir/console", flush=True)
@@ -80,6 +82,10 @@ class Announcement:
         import http.client  # while the services start, which these 40 ms would keep waiting
 
         connection = http.client.HTTPConnection(host, self._port, timeout=_ASK_S)
+        if self._tls:
+            connection = http.client.HTTPSConnection(
+                host, self._port, timeout=_ASK_S, context=_of_this_machine()
+            )
         try:
             connection.request("GET", "/weir/readyz")
             said = json.loads(connection.getresponse().read())
@@ -92,14 +98,26 @@ class Announcement:
             connection.close()
 
 
+def _of_this_machine() -> Any:
+    """Return a TLS context that accepts any certificate.
+
+    The certificate is for the name that clients use; here the gateway's own socket is asked.
+    """
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 def url_of(address: tuple[Any, ...], path: str = "") -> str:
     """Return the URL of a listening socket, for a client on this machine."""
     return _url(_hosts_to_ask(address[0])[0], address[1], path)
 
 
-def _url(host: str, port: int, path: str) -> str:
+def _url(host: str, port: int, path: str, tls: bool = False) -> str:
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return f"http://{authority}{path}"
+    return f"{'https' if tls else 'http'}://{authority}{path}"
 
 
 def _hosts_to_ask(listening: str) -> tuple[str, ...]:

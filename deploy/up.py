@@ -102,6 +102,8 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
             raise BadFlag(
                 f"--agent: not allowed with --{name}: the agent answers in place of a model"
             )
+    if values["agent"] and values["tls_cert"]:
+        raise BadFlag("--agent: not with --tls-cert; start the agent apart, with weir.serve")
     # The processor checks which of its flags need each other. This runs the check before the
     # start.
     from_flags(_words(_PROCESSOR, values, _ANY_BUS), environ)
@@ -133,6 +135,7 @@ def run(options: UpOptions) -> int:
         except OSError as error:
             what = str(error.filename or options.state)
             raise BadFlag(f"--state: {what!r} cannot be used: {error.strerror}") from error
+        _check_certificate(options.values)
         listener = stack.enter_context(listen(options.host, options.port))
         asks = _login_of(options.values["upstream"]) is not None or _has_tokens(options.state)
         check_exposure(listener.getsockname(), options.values["open"], asks)
@@ -146,7 +149,13 @@ def _supervise(options: UpOptions, listener: socket.socket, bus: BusFolder, beat
     manager = Notifier(options.notify_socket)
     heart = Heart(manager, TICK_S)
     address, path = listener.getsockname(), options.values["base_path"]
-    announcement = Announcement(options.host, address, manager, path.path if path else "")
+    announcement = Announcement(
+        options.host,
+        address,
+        manager,
+        path.path if path else "",
+        tls=options.values["tls_cert"] is not None,
+    )
     with closing(SampleLog(options.state)) as samples:
         # The user's own code may keep its process busy for any time.
         watched = [service for service in services if service.name != _AGENT]
@@ -184,6 +193,13 @@ def _services(
         agent.append(f"--log-level={values['log_level']}")
         services.append(Service(_AGENT, agent, {"PWD": env["PWD"], TOKEN_VARIABLE: own_token}))
     return services
+
+
+def _check_certificate(values: Mapping[str, Any]) -> None:
+    if values["tls_cert"] or values["tls_key"]:
+        from gateway.workers.certificate import server_context  # loads OpenSSL: 40 ms
+
+        server_context(values["tls_cert"], values["tls_key"])
 
 
 def _hide_login(upstream: Origin | None) -> None:

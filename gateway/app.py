@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 from collections.abc import Callable
 from functools import partial
 
@@ -68,6 +69,7 @@ class Worker:
         seat: the worker's place in this memory.
         heart: reports that the worker's loop turns.
         key: the key of the cookies, the same in all workers.
+        tls: with the certificate; None for plain HTTP.
 
     Attributes:
         app: serves weir's own routes.
@@ -85,6 +87,7 @@ class Worker:
         seat: int,
         heart: Heart,
         key: bytes,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.readers = Readers(Relay(), settings.max_readers)
         self._heartbeats = Heartbeats(settings.heartbeat_ms / 1000, Ids())
@@ -138,6 +141,7 @@ class Worker:
             settings.trusted_proxies,
             self._access,
             settings.base_path,
+            tls,
         )
 
     def start(self) -> None:

@@ -54,6 +54,8 @@ GATEWAY_FLAGS = (
     Flag("host", flags.text("an address of this machine"), "127.0.0.1", "address to listen on"),
     Flag("port", flags.whole(0, 65535), 4097, "port to listen on; 0: any free port"),
     Flag("base-path", BASE_PATH, None, "the path under which weir serves everything"),
+    Flag("tls-cert", flags.FILE, None, "certificate chain (PEM) for https; read again at HUP"),
+    Flag("tls-key", flags.FILE, None, "the key of the certificate (PEM, without a password)"),
     Flag("workers", flags.whole(1, 64), 2, "gunicorn workers"),
     Flag("heartbeat-ms", flags.whole(1000, 60000), 10000, "time between heartbeats of a stream"),
     Flag(
@@ -192,6 +194,8 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     max_message: int
     log_level: str
     base_path: BasePath = AT_ROOT
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     cors: WebOrigins | None = None
     state: Path | None = None
     login: Login | None = None

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -17,6 +18,7 @@ class SseClient:
 
     Args:
         timeout_s: how long a test waits for news; heartbeats and comments are no news.
+        tls: for a server that speaks TLS.
 
     Attributes:
         status: of the answer.
@@ -29,9 +31,14 @@ class SseClient:
         headers: Mapping[str, str] | None = None,
         timeout_s: float = DEADLINE_S,
         receive_buffer: int | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout_s)
+        if tls is not None:
+            self._connection = http.client.HTTPSConnection(
+                parts.hostname, parts.port, timeout=timeout_s, context=tls
+            )
         if receive_buffer is not None:
             self._connection.sock = _socket(parts.hostname, parts.port, receive_buffer, timeout_s)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -110,6 +110,7 @@ def _folder(value: str) -> Path:
 
 
 FOLDER = Kind(_folder, "a folder")
+FILE = Kind(_folder, "a file")
 
 
 def whole(low: int, high: int) -> Kind:

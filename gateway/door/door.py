@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -11,7 +12,7 @@ from wsgiref.types import WSGIApplication
 
 import gevent
 
-from bus.process.fairness import TimeSlice
+from bus.process.fairness import TimeSlice, Turnstile
 from gateway.access.access import Access
 from gateway.access.browsers import asks_for_private_network
 from gateway.access.credentials import hide_credentials
@@ -61,6 +62,7 @@ class Door:
         trusted: Networks,
         access: Access,
         base: BasePath = AT_ROOT,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.fresh: set[Wire] = set()
         self.served: set[Wire] = set()
@@ -71,6 +73,8 @@ class Door:
         self._trusted = trusted
         self._access = access
         self._base = base
+        self._tls = tls
+        self._handshakes = Turnstile()
         self._lane = SlowLane()
 
     def serve(self, sock: socket.socket, address: str) -> None:
@@ -78,7 +82,12 @@ class Door:
         wire = Wire(sock, address, self.slots, self._lane)
         self.fresh.add(wire)
         try:
+            if self._tls is not None:
+                self._handshakes.pass_through()
+                wire.secure(self._tls)
             self._serve_all(wire, address in self._trusted)
+        except ssl.SSLError as error:
+            log.debug("TLS with %s failed: %s", address, error.reason or error)
         except (OSError, ClientGone):
             log.debug("the client of a connection has left")
         except (gevent.GreenletExit, SystemExit):

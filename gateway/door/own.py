@@ -141,7 +141,7 @@ def environ_of(request: Request, path: str) -> Environ:
         "SERVER_PROTOCOL": "HTTP/1.1" if request.http11 else "HTTP/1.0",
         "REMOTE_ADDR": request.client,
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": request.wire.scheme,
         "wsgi.input": Wanted(request),
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,

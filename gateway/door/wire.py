@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 import time
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import gevent
 
 from gateway.door.slots import Slots, Wait
 from gateway.door.slow_lane import SlowLane
+from gateway.door.tls_socket import TlsSocket
 from gateway.proxy.failures import ClientGone
 from gateway.streams.peer_watch import peek, shut_down
 
@@ -24,6 +26,13 @@ _LINGER_S = 2.0
 _LINGER_BYTES = 32 * 1024 * 1024
 _LINGER_PAUSE_S = 0.001
 _RESET = struct.pack("ii", 1, 0)
+
+
+HANDSHAKE_WITHIN_S = 10.0
+_NOT_TLS = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n"
+    b'{"name":"BadRequest","data":{"message":"this port speaks TLS; use https://"}}'
+)
 
 
 class GivenUp(ClientGone):
@@ -58,6 +67,28 @@ class Wire:
         self._streams = False
         self._receiving, self._sending = Wait(self), Wait(self)
         self._why: str | None = None
+
+    def secure(self, context: ssl.SSLContext) -> None:
+        """Begin TLS. A client that speaks plain HTTP is answered in plain HTTP.
+
+        Raises:
+            OSError: there is no agreement within `HANDSHAKE_WITHIN_S`, or the place was needed.
+        """
+        sock = self.sock = TlsSocket(self.sock, context)
+        self._slots.wait(self._receiving, HANDSHAKE_WITHIN_S, idle=True)
+        try:
+            sock.handshake()
+        except ssl.SSLError as error:
+            if error.reason == "HTTP_REQUEST":
+                sock.send_plain(_NOT_TLS)
+            raise
+        finally:
+            self._slots.go_on(self._receiving, idle=True)
+
+    @property
+    def scheme(self) -> str:
+        """``https`` or ``http``."""
+        return "https" if isinstance(self.sock, TlsSocket) else "http"
 
     def receive(self, size: int, within_s: float) -> bytes:
         """Wait for bytes from the client; b"" is the end of the connection.

@@ -56,6 +56,7 @@ def towards_upstream(
     client: str,
     body: Header | None,
     trusted: bool = False,
+    scheme: str = "http",
 ) -> list[Header]:
     """Return the headers of a request for the upstream.
 
@@ -76,7 +77,7 @@ def towards_upstream(
     hosts = values(said, _HOST) or values(headers, b"host")
     forwarded = [
         (b"X-Forwarded-For", came_by),
-        (b"X-Forwarded-Proto", b", ".join(schemes) or b"http"),
+        (b"X-Forwarded-Proto", b", ".join(schemes) or scheme.encode()),
     ]
     if hosts:
         forwarded.append((b"X-Forwarded-Host", b", ".join(hosts)))

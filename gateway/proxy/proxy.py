@@ -175,6 +175,7 @@ class Proxy:
             client=incoming.client,
             body=incoming.framed_by,
             trusted=incoming.trusted,
+            scheme=incoming.wire.scheme,
         )
         login = self._origin.login
         if login is not None and incoming.principal is not None:

@@ -8,12 +8,12 @@ stream, until the reader is at the head again.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import gevent
 
+from gateway.door.tls_socket import writer_of
 from gateway.door.wire import Wire
 from gateway.proxy.failures import ClientGone
 from gateway.relay import Step
@@ -56,12 +56,12 @@ class Outlet:
     __slots__ = (
         "_connection",
         "_ended",
-        "_fileno",
         "_reader",
         "_settle",
         "_stream",
         "_wire",
         "_worker",
+        "_write_now",
         "chunked",
     )
 
@@ -80,7 +80,7 @@ class Outlet:
         self._connection = connection
         self.chunked = chunked
         self._settle = settle
-        self._fileno = wire.sock.fileno()
+        self._write_now = writer_of(wire.sock)
         self._worker: gevent.Greenlet[..., None] | None = None
         self._ended = False
 
@@ -91,7 +91,7 @@ class Outlet:
         """
         self._connection.about_to_write()
         try:
-            taken = os.write(self._fileno, data)
+            taken = self._write_now(data)
         except BlockingIOError:
             taken = 0
         except OSError as error:

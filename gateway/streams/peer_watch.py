@@ -9,6 +9,8 @@ from typing import Any
 
 import gevent
 
+from gateway.door.tls_socket import TlsSocket
+
 _READ = 1
 _DISCARDED_AT_ONCE = 16 * 1024
 MOST_DISCARDED = 64 * 1024
@@ -55,7 +57,7 @@ class PeerWatch:
 
     def _hears(self) -> bool:
         """Return whether the peer has sent bytes; if not, it has sent FIN."""
-        said = peek(self._sock.fileno())
+        said = look(self._sock)
         if said:
             self._watcher.stop()
         return bool(said)
@@ -85,10 +87,15 @@ def peek(fileno: int) -> bytes:
     return _receive(fileno, 1, _socket.MSG_PEEK)
 
 
+def look(sock: socket.socket) -> bytes:
+    """Look at the next byte that the peer has sent, without TLS around it."""
+    return sock.peek() if isinstance(sock, TlsSocket) else peek(sock.fileno())
+
+
 def has_left(sock: socket.socket) -> bool:
     """Return whether the other end of a connection is gone, or has sent FIN."""
     try:
-        return not peek(sock.fileno())
+        return not look(sock)
     except BlockingIOError:
         return False
     except OSError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import math
 import secrets
 from typing import Any
@@ -15,12 +16,16 @@ from msgspec.structs import replace
 
 from bus.process import logs
 from bus.process.allocator import give_back_large_blocks
+from bus.process.flags import BadFlag
 from bus.process.heart import Heart, Notifier
 from bus.process.stack import show_stack_at_abort
 from gateway.monitor.boards import Boards
 from gateway.settings import GatewaySettings
+from gateway.workers.certificate import server_context, warn_of_readers
 from gateway.workers.descriptors import make_room
 from gateway.workers.worker_tmp import keep_in_memory
+
+log = logging.getLogger("weir.gateway")
 
 _MASTER_TURN_S = 1.0
 _SPARE_SEATS = 16
@@ -61,8 +66,19 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         self._boards = Boards(2 * settings.workers + _SPARE_SEATS)
         self._seat = 0
         self._key = secrets.token_bytes(32)
+        self._tls = server_context(settings.tls_cert, settings.tls_key)
+        if settings.tls_key is not None:
+            warn_of_readers(settings.tls_key)
         keep_in_memory()
         super().__init__()
+
+    def reload(self) -> None:
+        """Read the certificate again, at SIGHUP; one that cannot be used does not end weir."""
+        try:
+            self._tls = server_context(self._settings.tls_cert, self._settings.tls_key)
+        except BadFlag as error:
+            log.error("%s; the certificate that was read before stays in use", error)
+        super().reload()
 
     def run(self) -> None:
         """Run until the master is stopped."""
@@ -102,7 +118,13 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         from gateway.app import Worker
 
         self._worker = Worker(
-            self._settings, self._room, self._boards, self._seat, self._heart, self._key
+            self._settings,
+            self._room,
+            self._boards,
+            self._seat,
+            self._heart,
+            self._key,
+            self._tls,
         )
         self._worker.start()
         return self._worker.app

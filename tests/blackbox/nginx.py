@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from tests.ports import free_port
 from tests.processes import ROOT, wait_until
+from tests.tls import certificate
 
 PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 EXAMPLE = ROOT / "deploy" / "nginx.conf"
@@ -37,16 +38,6 @@ def nginx(folder: Path, weir: str) -> Iterator[tuple[str, str]]:
     own |= dict(zip((_CERTIFICATE, _KEY), map(str, files), strict=True))
     with _running(folder, _example(own), f"http://{listen}") as url:
         yield url, f"https://{tls}"
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate of 127.0.0.1 that signs itself; return it and its key."""
-    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-    who = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = folder / "cert.pem", folder / "key.pem"
-    written = ["-out", str(files[0]), "-keyout", str(files[1])]
-    subprocess.run([*make.split(), *who, *written], check=True, capture_output=True)
-    return files
 
 
 @contextmanager

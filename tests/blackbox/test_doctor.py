@@ -13,12 +13,13 @@ from unittest.mock import patch
 import pytest
 
 from deploy.doctor import command
-from tests.blackbox.nginx import PROGRAM, certificate, nginx, nginx_with
+from tests.blackbox.nginx import PROGRAM, nginx, nginx_with
 from tests.blackbox.weir_up import NO_TWINS, prompt, weir_up
 from tests.fakes.buffering_proxy import Compressed, Held, buffering_proxy
 from tests.fakes.routes import reply, routes, silence, stream
 from tests.fakes.upstream import upstream
 from tests.processes import DEADLINE_S, ROOT, free_port, wait_until
+from tests.tls import certificate
 
 QUICK = ("--timeout", "5", "--heartbeat-ms", "1000", "--hold", "0")
 SLOW = re.compile("^warn  (health|first|heartbeat) ", re.MULTILINE)

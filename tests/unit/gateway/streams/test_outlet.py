@@ -304,7 +304,7 @@ def test_little_that_is_left_of_a_long_step_keeps_nothing_else_in_memory(worker,
     client, _ = worker.stream()
     reader, *_ = worker.readers
     with monkeypatch.context() as patched:
-        patched.setattr(os, "write", lambda _fileno, data: len(data) - 10)
+        patched.setattr(reader.outlet, "_write_now", lambda data: len(data) - 10)
         rest = reader.outlet.send(b"x" * 1_000_000)
     assert (bytes(rest), len(rest.obj)) == (b"x" * 10, 10)
     client.close()
