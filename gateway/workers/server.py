@@ -89,9 +89,13 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         """Set gunicorn's options."""
         settings = self._settings
         fd = settings.listen_fd
+        certificate = (settings.tls_cert, settings.tls_key) if self._tls else (None, None)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         for name, value in {
             "bind": f"{host}:{settings.port}" if fd is None else f"fd://{fd}",
+            # For the scheme in gunicorn's log; the door itself speaks TLS.
+            "certfile": certificate[0] and str(certificate[0]),
+            "keyfile": certificate[1] and str(certificate[1]),
             "workers": settings.workers,
             "worker_class": "gateway.workers.worker.GatewayWorker",
             # `max_readers` limits the streams; health needs connections beyond that.
