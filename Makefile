@@ -55,6 +55,7 @@ bench: $(READY)
 	$(BIN)/python -m tests.benchmarks.shed
 	$(BIN)/python -m tests.benchmarks.acp
 	$(BIN)/python -m tests.benchmarks.agents
+	$(BIN)/python -m tests.benchmarks.store
 
 # Beside opencode, nchan, sse-starlette and a bare loop; --quick, --only, --work (tests/benchmarks/peers).
 bench-peers: $(READY)

@@ -259,6 +259,19 @@ class Search(Struct, tag=True):
     limit: int = 20
 
 
+class Files(Struct, tag=True):
+    """Look at the files of a directory. Body: as opencode's ``/file…`` and ``/find…`` have it.
+
+    `text`: the path, the pattern or the query; `kind`: ``file``, ``directory`` or both.
+    """
+
+    what: Literal["list", "content", "status", "find", "find/file"]
+    directory: str
+    text: str = ""
+    limit: int | None = None
+    kind: str | None = None
+
+
 class Replay(Struct, tag=True):
     """Return published events again. Body: a `bus.transport.codec.Batch` frame, not JSON.
 
@@ -378,6 +391,7 @@ Command = (
     | Dispose
     | SessionsV2
     | Search
+    | Files
     | Replay
     | SnapshotGet
     | IsOpen

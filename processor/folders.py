@@ -10,6 +10,7 @@ from bus.commands import (
     Command,
     Describe,
     Dispose,
+    Files,
     Search,
     SessionCreate,
     SessionList,
@@ -17,7 +18,9 @@ from bus.commands import (
     Statuses,
 )
 
-_OF_A_FOLDER = SessionCreate | SessionList | SessionsV2 | Statuses | Describe | Dispose | Search
+_OF_A_FOLDER = (
+    SessionCreate | SessionList | SessionsV2 | Statuses | Describe | Dispose | Search | Files
+)
 
 
 def resolved(path: str) -> str:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import stat
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
+
+from bus.process.start_folder import as_text
+
+T = TypeVar("T")
 
 _OPENED = "/proc/self/fd"  # if the system has it
 
 
 class UnusablePath(Exception):
-    """A file in a prompt cannot be used; the message gives the reason."""
+    """A path that a client has given cannot be used; the message says why.
+
+    Attributes:
+        is_missing: there is no such file.
+    """
+
+    def __init__(self, message: str, is_missing: bool = False) -> None:
+        super().__init__(message)
+        self.is_missing = is_missing
 
 
 def read_in(directory: str, url: str, most: int | None) -> bytes | UnusablePath | None:
@@ -23,13 +39,30 @@ def read_in(directory: str, url: str, most: int | None) -> bytes | UnusablePath 
         url: of the file.
         most: how many bytes the file may have; None: do not read it.
     """
+    return _answered(url, lambda path: _read(path, _resolved(directory, path), most))
+
+
+def names_in(directory: str, url: str, most: int) -> list[tuple[str, bool]] | UnusablePath:
+    """Return the names in the folder that a ``file:`` URL names, and which of them are folders.
+
+    Args:
+        directory: where the folder must lie; may be the folder itself.
+        url: names the folder.
+        most: how many names are returned.
+    """
+    return _answered(url, lambda path: _names(path, _resolved(directory, path), most))
+
+
+def _answered(url: str, job: Callable[[str], T]) -> T | UnusablePath:
+    """Return what comes of a path, or what is wrong: gevent prints what a thread raises."""
     try:
-        path = _path(url)
-        return _read(path, _resolved(directory, path), most)
+        return job(_path(url))
     except UnusablePath as error:
         return error
     except (OSError, ValueError) as error:
-        return UnusablePath(f"{url!r} cannot be read: {getattr(error, 'strerror', None) or error}")
+        words = getattr(error, "strerror", None) or error
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        return UnusablePath(f"{url!r} cannot be read: {words}", missing)
 
 
 def _path(url: str) -> str:
@@ -50,7 +83,9 @@ def _resolved(directory: str, path: str) -> str:
     return real
 
 
-def _read(path: str, real: str, most: int | None) -> bytes | None:
+@contextlib.contextmanager
+def _opened(path: str, real: str) -> Iterator[tuple[int, int]]:
+    """Open a file; yield its descriptor and its mode."""
     # Do not wait for a pipe, and do not follow a link that was made after the check.
     number = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -59,12 +94,25 @@ def _read(path: str, real: str, most: int | None) -> bytes | None:
             raise UnusablePath(f"{path!r} was moved while it was read")
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise UnusablePath(f"{path!r} is not a regular file")
+        yield number, mode
+    finally:
+        os.close(number)
+
+
+def _read(path: str, real: str, most: int | None) -> bytes | None:
+    with _opened(path, real) as (number, mode):
         if most is None or stat.S_ISDIR(mode):
             return None
         with open(number, "rb", closefd=False) as file:
             data = file.read(most + 1)
-    finally:
-        os.close(number)
     if len(data) > most:
         raise UnusablePath(f"{path!r} has more than {most} bytes")
     return data
+
+
+def _names(path: str, real: str, most: int) -> list[tuple[str, bool]]:
+    with _opened(path, real) as (number, mode):
+        if not stat.S_ISDIR(mode):
+            raise UnusablePath(f"{path!r} is not a folder")
+        with os.scandir(number) as entries:
+            return [(as_text(one.name), one.is_dir()) for one in itertools.islice(entries, most)]

@@ -20,6 +20,7 @@ from bus.commands import (
     Describe,
     Directories,
     Dispose,
+    Files,
     MessageDelete,
     MessageGet,
     MessageList,
@@ -59,6 +60,7 @@ from processor.agents.agents import Agents
 from processor.commands import cursor
 from processor.commands.describe import Descriptions
 from processor.commands.edits import EditCommands
+from processor.commands.files import FileCommands
 from processor.commands.pieces import Pieces
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import ABORT_S, SessionCommands
@@ -96,6 +98,7 @@ class Dispatch:
         agents: Agents,
         asks: Waiting,
         compactions: Compactions,
+        files: FileCommands,
     ) -> None:
         self._publisher = publisher
         self._services = services
@@ -130,6 +133,7 @@ class Dispatch:
             Directories: lambda c: self._descriptions.directories(c.project),
             Dispose: self._dispose,
             Search: self._search,
+            Files: files,
             Slash: self._slash,
             Shell: _unsupported,
             SessionSummarize: self._summarize,

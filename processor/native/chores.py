@@ -14,7 +14,7 @@ from processor.store.failures import StoreFailed
 log = logging.getLogger("weir.processor")
 
 _LOOK_S = 1.0
-_SHARE = 3
+_SHARE = 1
 """After a slice follows a pause of this many times its length."""
 _LEAST_PAUSE_S = 0.005
 

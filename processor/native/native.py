@@ -17,6 +17,7 @@ from processor.agents.agents import Agents
 from processor.clock import now_ms
 from processor.commands.describe import Descriptions, KnownFolders
 from processor.commands.dispatch import Dispatch
+from processor.commands.files import FileCommands
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import SessionCommands
 from processor.engines.demo import DemoEngine
@@ -44,6 +45,8 @@ from processor.store.database import Database, DatabaseUnusable
 from processor.store.drafts import Drafts
 from processor.store.failures import StoreFailed
 from processor.tools.builtin import builtin_tools
+from processor.tools.command import Programs
+from processor.tools.searching import Searches
 from processor.tools.spool import Spool
 from processor.tools.threads import Threads
 
@@ -144,6 +147,7 @@ class Native:
             agents,
             asks,
             compactions,
+            FileCommands(Searches(Programs(self._settings.tools))),
         )
         return Work(dispatch, each_beat, [Chores(database).run])
 

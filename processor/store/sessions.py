@@ -12,7 +12,7 @@ from processor.store import removals
 from processor.store.arrival import LAST
 
 MOST_DIRECTORIES = 1000
-SMALL_PARTS, SMALL_BYTES = 1000, 4 * 1024 * 1024
+SMALL_PARTS, SMALL_BYTES = 1000, 2 * 1024 * 1024
 """What one transaction deletes at most."""
 REMOVED, INCOMPLETE = 1, 2
 """Why a session is hidden: it is being removed, or it is being copied."""

@@ -13,13 +13,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from processor.store.sessions import REMOVED, SMALL_BYTES, SMALL_PARTS
+from processor.store.sessions import REMOVED, SMALL_PARTS
 
 Chore = Callable[[sqlite3.Connection], bool]
 
 _INDEX_PARTS = 200
-_MERGE_PAGES = 64
-_SHRINK_PAGES = 500
+_PURGE_BYTES = 512 * 1024
+_MERGE_PAGES = 16
+_SHRINK_PAGES = 200
 _LEAST_FREE_PAGES = 64
 
 
@@ -33,7 +34,7 @@ def purge(db: sqlite3.Connection) -> bool:
     if row is None:
         return False
     (session,) = row
-    left, parts = SMALL_BYTES, []
+    left, parts = _PURGE_BYTES, []
     rows = db.execute(
         "SELECT p.rowid, length(p.json) FROM message m JOIN part p ON p.message = m.id "
         "WHERE m.session = ? LIMIT ?",
@@ -86,6 +87,8 @@ def shrink(db: sqlite3.Connection) -> bool:
     (free,) = db.execute("PRAGMA freelist_count").fetchone()
     if free < _LEAST_FREE_PAGES:
         return False
-    db.execute(f"PRAGMA incremental_vacuum({_SHRINK_PAGES})").fetchall()
+    for _ in range(min(free, _SHRINK_PAGES)):
+        # One at a time: the module sqlite3 ends this statement after the first page.
+        db.execute("PRAGMA incremental_vacuum(1)")
     (left,) = db.execute("PRAGMA freelist_count").fetchone()
     return bool(left < free)

@@ -8,6 +8,7 @@ import pytest
 from tests.blackbox.native import HERE, MESSAGE, SESSION, messages_of, stream_of, until_marked
 from tests.blackbox.weir_up import prompt, said
 from tests.openapi import check
+from tests.opencode import home
 from tests.processes import wait_until
 
 
@@ -160,3 +161,91 @@ def test_a_word_that_was_said_is_found(up, session):
     assert up.call("GET", "/weir/search?q=%22%28").status == 400
     up.call("DELETE", f"/session/{session}")
     assert up.call("GET", "/weir/search?q=zebra").body["found"] == []
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files") / "project"
+    (folder / "src").mkdir(parents=True)
+    (folder / "src" / "größe.py").write_text("one\nzwölf = 12  # twelve\n")
+    (folder / "README.md").write_text("read me\n")
+    (folder / "blob.bin").write_bytes(b"\0\1\2")
+    (folder / "dot.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (folder / "out").symlink_to("/etc")
+    (folder.parent / "secret").write_text("secret")
+    return folder
+
+
+def files_of(up, project, route, **query):
+    words = "&".join(f"{name}={quote(value)}" for name, value in query.items())
+    reply = up.call("GET", f"{route}?directory={quote(str(project))}&{words}")
+    return check(reply, "get", route)
+
+
+def test_a_folder_is_listed(up, project):
+    nodes = files_of(up, project, "/file", path="")
+    assert [node["path"] for node in nodes] == [
+        "out/",
+        "src/",
+        "README.md",
+        "blob.bin",
+        "dot.png",
+    ]
+    assert files_of(up, project, "/file", path="src")[0]["path"] == "src/größe.py"
+
+
+def test_a_file_is_shown_as_what_it_is(up, project):
+    def shown(path):
+        return files_of(up, project, "/file/content", path=path)
+
+    assert shown("README.md") == {"type": "text", "content": "read me\n"}
+    assert shown(str(project / "README.md"))["content"] == "read me\n"
+    assert shown("blob.bin")["type"] == "binary"
+    image = shown("dot.png")
+    assert (image["mimeType"], image["encoding"]) == ("image/png", "base64")
+
+
+@pytest.mark.parametrize("route", ["/file", "/file/content"])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("../secret", 400),
+        ("/etc/passwd", 400),
+        ("out/passwd", 400),
+        ("src/../../secret", 400),
+        ("nowhere", 404),
+        ("README.md/x", 404),
+        ("a\x00b", 400),
+    ],
+)
+def test_what_is_outside_or_missing_is_refused(up, project, route, path, status):
+    where = f"directory={quote(str(project))}&path={quote(path)}"
+    refused = up.call("GET", f"{route}?{where}")
+    assert (refused.status, refused.body["data"]["field"]) == (status, "path")
+    assert "root:" not in str(refused.body)
+
+
+def test_lines_and_paths_are_found(up, project):
+    (line,) = files_of(up, project, "/find", pattern="z.ölf|tw\\w+")
+    assert line["path"]["text"] == "src/größe.py"
+    assert (line["line_number"], line["absolute_offset"]) == (2, 4)
+    text = line["lines"]["text"].encode()
+    for match in line["submatches"]:
+        assert text[match["start"] : match["end"]].decode() == match["match"]["text"]
+    assert files_of(up, project, "/find/file", query="read") == ["README.md"]
+    assert files_of(up, project, "/find/file", query="sgr")[0] == "src/größe.py"
+    assert files_of(up, project, "/find/file", query="src", type="directory") == ["src/"]
+    assert files_of(up, project, "/find/symbol", query="a") == []
+    refused = up.call("GET", f"/find?directory={quote(str(project))}&pattern=%28")
+    assert (refused.status, refused.body["data"]["field"]) == (400, "pattern")
+
+
+def test_what_differs_from_the_last_commit_is_listed(up, tmp_path):
+    folder = home.project(tmp_path / "repo")
+    (folder / "README.md").write_text("one\ntwo\n")
+    (folder / "new.txt").write_text("new\n")
+    changes = files_of(up, folder, "/file/status")
+    assert {one["path"]: one["status"] for one in changes} == {
+        "README.md": "modified",
+        "new.txt": "added",
+    }

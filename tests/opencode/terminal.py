@@ -71,6 +71,12 @@ class Terminal:
         self.shows(text)
         self.press("Enter")
 
+    def choose(self, word: str, words: str) -> None:
+        """Type a command of the terminal, and choose it once the list offers `words`."""
+        self._do("send-keys", "-t", _NAME, "-l", word)
+        self.shows(words)
+        self.press("Enter")
+
     def press(self, key: str) -> None:
         """Press a key, named as tmux names it."""
         self._do("send-keys", "-t", _NAME, key)

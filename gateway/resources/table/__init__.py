@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.resources.route import Route
-from gateway.resources.table import absent, asks, descriptions, messages, search, sessions
+from gateway.resources.table import absent, asks, descriptions, files, messages, search, sessions
 
 TABLE: Sequence[Route] = (
     *sessions.ROUTES,
     *messages.ROUTES,
     *asks.ROUTES,
     *descriptions.ROUTES,
+    *files.ROUTES,
     *search.ROUTES,
     *absent.ROUTES,
 )

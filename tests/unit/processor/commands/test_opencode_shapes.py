@@ -22,8 +22,12 @@ from bus.process import fairness
 from processor.commands import describe
 from processor.commands.describe import Descriptions, KnownFolders
 from processor.commands.dispatch import Dispatch
+from processor.commands.files import FileCommands
 from processor.engines.demo import DemoEngine
 from processor.engines.failures import ProviderRefusal, interrupted, refused
+from processor.tools.command import Programs
+from processor.tools.searching import Searches
+from processor.tools.settings import ToolSettings
 from tests.unit.processor.rig import DIRECTORY, Rig
 
 PIXEL = (
@@ -61,6 +65,7 @@ def dispatch(rig: Rig, tmp_path: Path) -> Dispatch:
         rig.agents,
         rig.asks,
         rig.compactions,
+        FileCommands(Searches(Programs(ToolSettings()))),
     )
 
 

@@ -1,0 +1,173 @@
+"""Files of a directory for clients: listed, read, searched, and compared with git.
+
+What lies outside of the directory, once symlinks and ``..`` are resolved, is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from bus.commands import CommandFailed, Files
+from bus.process.fairness import LOOKUP_SLICE_S, TimeSlice
+from processor.commands.confined import UnusablePath, names_in, read_in
+from processor.commands.vcs import changes
+from processor.tools.searching import Searches
+from processor.tools.tool import ToolFailed
+
+MOST_BYTES = 1024 * 1024
+"""Of a file that is shown."""
+_MOST_NAMES = 10_000
+_MOST_PATHS = 20_000
+_MOST_FOUND = 200
+_DEFAULT_FOUND = 100
+
+
+class FileCommands:
+    """Carries out `Files`.
+
+    Args:
+        searches: looks through directories.
+    """
+
+    def __init__(self, searches: Searches) -> None:
+        self._searches = searches
+        self._what: dict[str, Callable[[Files], Any]] = {
+            "list": _list,
+            "content": _content,
+            "status": lambda c: changes(c.directory),
+            "find": self._find,
+            "find/file": self._find_file,
+        }
+
+    def __call__(self, c: Files) -> Any:
+        """Return the body of the answer.
+
+        Raises:
+            CommandFailed: the path or the pattern cannot be used.
+        """
+        return self._what[c.what](c)
+
+    def _find(self, c: Files) -> list[dict[str, Any]]:
+        try:
+            found = self._searches.lines(c.directory, c.text, limit=c.limit or _DEFAULT_FOUND)
+        except ToolFailed as error:
+            raise CommandFailed("invalid", str(error), field="pattern") from error
+        return [_match(one) for one in found.results]
+
+    def _find_file(self, c: Files) -> list[str]:
+        found = self._searches.files(c.directory, "**/*", _MOST_PATHS)
+        paths = [one["path"] for one in found.results]
+        if c.kind != "file":
+            paths += [f"{folder}/" for folder in _folders(paths)]
+        if c.kind == "directory":
+            paths = [path for path in paths if path.endswith("/")]
+        return _best(paths, c.text, min(c.limit or _DEFAULT_FOUND, _MOST_FOUND))
+
+
+def _list(c: Files) -> list[dict[str, Any]]:
+    found = _in_thread(names_in, c.directory, _url(c), _MOST_NAMES)
+    nodes = []
+    for name, is_folder in sorted(found, key=lambda one: (not one[1], one[0])):
+        path = os.path.normpath(os.path.join(c.text, name)) + ("/" if is_folder else "")
+        nodes.append(
+            {
+                "name": name,
+                "path": path,
+                "absolute": os.path.normpath(os.path.join(c.directory, c.text, name)),
+                "type": "directory" if is_folder else "file",
+                "ignored": False,
+            }
+        )
+    return nodes
+
+
+def _content(c: Files) -> dict[str, Any]:
+    data = _in_thread(read_in, c.directory, _url(c), MOST_BYTES)
+    if data is None:
+        raise CommandFailed("invalid", f"path: {c.text!r} is a folder", field="path")
+    kind = mimetypes.guess_type(c.text)[0] or ""
+    if kind.startswith("image/") and kind != "image/svg+xml":
+        content = base64.b64encode(data).decode()
+        return {"type": "binary", "content": content, "encoding": "base64", "mimeType": kind}
+    try:
+        if b"\0" not in data:
+            return {"type": "text", "content": data.decode()}
+    except UnicodeDecodeError:
+        pass
+    return {"type": "binary", "content": ""} | ({"mimeType": kind} if kind else {})
+
+
+def _url(c: Files) -> str:
+    try:
+        return Path(c.directory, c.text).as_uri()
+    except ValueError as error:
+        raise CommandFailed("invalid", f"path: {c.text!r}: {error}", field="path") from error
+
+
+def _in_thread(job: Callable[..., Any], *args: Any) -> Any:
+    found = gevent.get_hub().threadpool.apply(job, args)
+    if isinstance(found, UnusablePath):
+        kind = "not_found" if found.is_missing else "invalid"
+        raise CommandFailed(kind, f"path: {found}", field="path")  # type: ignore[arg-type]
+    return found
+
+
+def _match(found: dict[str, Any]) -> dict[str, Any]:
+    """Return a line that was found, as ripgrep has it: places are counted in bytes."""
+    text = found["text"]
+
+    def place(at: int) -> int:
+        return len(text[:at].encode("utf-8", "replace"))
+
+    return {
+        "path": {"text": found["path"]},
+        "lines": {"text": f"{text}\n"},
+        "line_number": found["line"],
+        "absolute_offset": found["offset"],
+        "submatches": [
+            {"match": {"text": text[start:end]}, "start": place(start), "end": place(end)}
+            for start, end in found["spans"]
+        ],
+    }
+
+
+def _folders(paths: Iterable[str]) -> list[str]:
+    """Return the folders that paths lead through."""
+    found: dict[str, None] = {}
+    for path in paths:
+        folder = os.path.dirname(path)
+        while folder and folder not in found:
+            found[folder] = None
+            folder = os.path.dirname(folder)
+    return sorted(found)
+
+
+def _best(paths: Iterable[str], query: str, limit: int) -> list[str]:
+    """Return the paths that have the characters of a query in order, the closest first."""
+    wanted, turn = query.lower(), TimeSlice(LOOKUP_SLICE_S)
+    ranked = []
+    for path in paths:
+        turn.pass_on_if_over()
+        if (rank := _rank(path.lower(), wanted)) is not None:
+            ranked.append((rank, len(path), path))
+    return [path for *_, path in sorted(ranked)[:limit]]
+
+
+def _rank(path: str, wanted: str) -> int | None:
+    """Return how far a path is from what is wanted: 0 is closest; None: the path does not fit."""
+    name = os.path.basename(path.rstrip("/"))
+    if name.startswith(wanted):
+        return 0
+    if wanted in name:
+        return 1
+    if wanted in path:
+        return 2
+    left = iter(path)
+    return 3 if all(letter in left for letter in wanted) else None

@@ -1,0 +1,221 @@
+"""Commands that a person runs in a session (``!ls`` in a terminal), in the shape of opencode's.
+
+A command is a prompt with a text of its own, and an answer with one call of the tool ``bash``. It
+waits for its turn like any prompt. The person who sends a command needs no permission for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NoReturn
+
+import gevent
+from gevent.event import Event
+from msgspec.structs import replace
+
+from bus.bodies import PromptBody, ShellBody, TextInput
+from bus.commands import CommandFailed
+from bus.events.message import AssistantMessage, Failure, MessagePath, MessageTime, UserMessage
+from bus.events.part import (
+    Span,
+    Tokens,
+    ToolCompleted,
+    ToolError,
+    ToolPart,
+    ToolRunning,
+    ToolState,
+)
+from bus.events.session import Busy, Session
+from processor.clock import not_before, now_ms
+from processor.commands.prompts import Prompts
+from processor.native.projects import project_of
+from processor.native.record import NotSaved, Record, Services
+from processor.tools.tool import Aborted, Need, Refused, Tool, ToolFailed
+
+log = logging.getLogger("weir.processor")
+
+_TEXT = "The following tool was executed by the user"
+_ABORTED = "\n\n<metadata>\nUser aborted the command\n</metadata>"
+_TIMEOUT_MS = 3_600_000
+_SHOW_S = 0.1
+
+
+class ShellCommands:
+    """Takes commands, and runs each when its turn has come.
+
+    Args:
+        services: of the processor.
+        prompts: takes the prompts that stand for the commands.
+        bash: runs the commands; None where weir runs no tools.
+    """
+
+    def __init__(self, services: Services, prompts: Prompts, bash: Tool | None) -> None:
+        self._services = services
+        self._prompts = prompts
+        self._bash = bash
+        self._waiting: dict[str, str] = {}  # commands by the ids of their prompts
+
+    def accept(self, session: str, body: ShellBody) -> str:
+        """Queue a command; return the id of its prompt.
+
+        Raises:
+            UnknownSession: the session does not exist.
+            DuplicateId: the id of the prompt is taken.
+            CommandFailed: weir runs no tools, or `body` asks for what is not there.
+        """
+        if self._bash is None:
+            raise CommandFailed("unsupported", "shell: this weir runs no tools")
+        prompt = body.messageID or self._services.ids.ascending("msg")
+        if prompt in self._waiting:
+            raise CommandFailed("conflict", f"messageID: {prompt} is taken", field="messageID")
+        self._waiting[prompt] = body.command
+        try:
+            return self._prompts.accept(
+                session,
+                PromptBody(
+                    parts=[TextInput(text=_TEXT, synthetic=True)],
+                    messageID=prompt,
+                    agent=body.agent,
+                    model=body.model,
+                ),
+            )
+        except BaseException:
+            self._waiting.pop(prompt, None)
+            raise
+
+    def serves(self, prompt: UserMessage) -> bool:
+        """Tell whether a prompt stands for a command."""
+        return prompt.id in self._waiting
+
+    def start(self, session: Session, prompt: UserMessage) -> ShellRun:
+        """Run the command of a prompt."""
+        assert self._bash is not None
+        record = Record(session, self._services)
+        return ShellRun(record, prompt, self._waiting.pop(prompt.id), self._bash)
+
+
+class ShellRun:
+    """A command while it runs: the `Call` of the tool, and a turn for `processor.native.turns`."""
+
+    is_lasting = False
+
+    def __init__(self, record: Record, prompt: UserMessage, command: str, bash: Tool) -> None:
+        self.directory = record.session.directory
+        self.session = record.session.id
+        self.aborted = Event()
+        self._record = record
+        self._input = {"command": command}
+        self._start = now_ms()
+        self._output = ""
+        self._showing: gevent.Greenlet[[], None] | None = None
+        self._shown_at = 0.0
+        self._answer = AssistantMessage(
+            id=record.ids.ascending("msg"),
+            sessionID=self.session,
+            time=MessageTime(self._start),
+            parentID=prompt.id,
+            modelID=prompt.model.modelID,
+            providerID=prompt.model.providerID,
+            mode=prompt.agent,
+            agent=prompt.agent,
+            path=MessagePath(self.directory, project_of(self.directory).worktree),
+            cost=0,
+            tokens=Tokens.none(),
+        )
+        self._call = record.ids.ascending("call")
+        self._part = record.ids.ascending("prt")
+        record.status(Busy())
+        record.message(self._answer)
+        self._put(ToolRunning(self._input, Span(self._start)))
+        self._work = gevent.spawn(self._run, bash)
+
+    # What `processor.native.turns` asks for.
+
+    def abort(self) -> None:
+        """Have the command end; does not block."""
+        self.aborted.set()
+
+    def conclude(self) -> None:
+        """Wait until the command has ended, save that, and publish that."""
+        self._put(self._work.get())
+        created = self._answer.time.created
+        self._answer = replace(self._answer, time=MessageTime(created, not_before(created)))
+        self._record.message(self._answer)
+        try:
+            self._record.settle()
+        except NotSaved as error:
+            log.error("session %s: the command is not saved: %s", self.session, error)
+            message = f"the output of the command could not be saved: {error}"
+            self._record.error(Failure("UnknownError", {"message": message}))
+        self._record.idle()
+
+    # What the tool asks for.
+
+    def need(self, need: Need) -> None:
+        """Allow everything: a person has sent the command."""
+
+    def show(
+        self, *, title: str | None = None, output: str = "", metadata: dict[str, Any] | None = None
+    ) -> None:
+        """Show the output so far, at most ten times a second."""
+        self._output = output
+        if self._showing is None:
+            wait_s = max(0.0, self._shown_at + _SHOW_S - time.monotonic())
+            self._showing = gevent.spawn_later(wait_s, self._show)
+
+    def ask(self, questions: Sequence[Any]) -> NoReturn:
+        """Refuse: a command asks nothing."""
+        raise ToolFailed("a command asks nothing")
+
+    def todos(self, todos: Sequence[Any]) -> NoReturn:
+        """Refuse: a command has no todo list."""
+        raise ToolFailed("a command has no todo list")
+
+    def child(
+        self, prompt: str, agent: str | None, title: str, session: str | None = None
+    ) -> NoReturn:
+        """Refuse: a command has no child sessions."""
+        raise ToolFailed("a command has no child sessions")
+
+    def _run(self, bash: Tool) -> ToolState:
+        """Return how the call ends."""
+        failed = partial(ToolError, self._input)
+        try:
+            outcome = bash.run({**self._input, "timeout": _TIMEOUT_MS}, self)
+        except (ToolFailed, Refused) as error:
+            return failed(str(error), self._span())
+        except Aborted:
+            output = self._output + _ABORTED
+        except Exception:
+            log.exception("session %s: a command failed", self.session)
+            return failed("the processor failed; its log says why", self._span())
+        else:
+            metadata = {**outcome.metadata, "output": outcome.metadata.get("output", "")}
+            return ToolCompleted(self._input, outcome.output, "", metadata, self._span())
+        finally:
+            if self._showing is not None:
+                self._showing.kill(block=False)
+        return ToolCompleted(self._input, output, "", {"output": output}, self._span())
+
+    def _show(self) -> None:
+        self._showing, self._shown_at = None, time.monotonic()
+        metadata = {"output": self._output}
+        self._put(ToolRunning(self._input, Span(self._start), metadata=metadata))
+
+    def _span(self) -> Span:
+        return Span(self._start, not_before(self._start))
+
+    def _put(self, state: ToolState) -> None:
+        self._record.part(
+            ToolPart(
+                id=self._part,
+                sessionID=self.session,
+                messageID=self._answer.id,
+                callID=self._call,
+                tool="bash",
+                state=state,
+            )
+        )
