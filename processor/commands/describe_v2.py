@@ -22,7 +22,7 @@ def location(directory: str) -> dict[str, Any]:
 def agent(found: dict[str, Any]) -> dict[str, Any]:
     """Return an agent of `GET /agent`."""
     rules = [
-        {"action": rule["permission"], "resource": rule["pattern"], "effect": rule["action"]}
+        {"action": rule.permission, "resource": rule.pattern, "effect": rule.action}
         for rule in found["permission"]
     ]
     return {

@@ -70,6 +70,7 @@ from processor.native.asks import PendingAsks as Waiting
 from processor.native.compaction import Compactions
 from processor.native.projects import project_of
 from processor.native.record import Record, Services
+from processor.native.shell import ShellCommands
 from processor.native.turns import Turns
 from processor.store import agents as stored_agents
 from processor.store import diffs, failures, search, sessions
@@ -99,6 +100,7 @@ class Dispatch:
         asks: Waiting,
         compactions: Compactions,
         files: FileCommands,
+        shell: ShellCommands,
     ) -> None:
         self._publisher = publisher
         self._services = services
@@ -135,8 +137,8 @@ class Dispatch:
             Search: self._search,
             Files: files,
             Slash: self._slash,
-            Shell: _unsupported,
             SessionSummarize: self._summarize,
+            Shell: lambda c: {"messageID": shell.accept(c.session, c.body)},
             Prompt: lambda c: {"messageID": self._prompts.accept(c.session, c.body)},
             Abort: self._abort,
             Statuses: lambda c: self._services.statuses.of(c.directory),
@@ -241,7 +243,3 @@ class Dispatch:
         self._database.call(sessions.get, c.session)
         self._turns.abort([c.session], ABORT_S)
         return True
-
-
-def _unsupported(command: Command) -> None:
-    raise CommandFailed("unsupported", f"{type(command).__name__} is not supported yet")

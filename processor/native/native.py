@@ -35,6 +35,7 @@ from processor.native.record import Record, Services
 from processor.native.retelling import retell
 from processor.native.room import MemoryRoom
 from processor.native.saving import Saving
+from processor.native.shell import ShellCommands
 from processor.native.statuses import LiveStatuses
 from processor.native.tool_run import Toolbox
 from processor.native.turn import Turn, aborted
@@ -103,6 +104,8 @@ class Native:
         def start(session: Session, prompt: UserMessage) -> Running:
             if compactions.takes(prompt):
                 return compactions.start(session, prompt)
+            if shell.serves(prompt):
+                return shell.start(session, prompt)
             if agents.serves(prompt):
                 return agents.serve(session, prompt)
             turn = turn_of(session, prompt)
@@ -122,6 +125,7 @@ class Native:
         )
         box = self._box(asks, Children(database, turns, session_commands, prompts, self._modes))
         prompts.tools = [] if box is None else list(box.tools)
+        shell = ShellCommands(services, prompts, None if box is None else box.tools["bash"])
         saving = Saving(drafts)
 
         def each_beat() -> None:
@@ -148,6 +152,7 @@ class Native:
             asks,
             compactions,
             FileCommands(Searches(Programs(self._settings.tools))),
+            shell,
         )
         return Work(dispatch, each_beat, [Chores(database).run])
 

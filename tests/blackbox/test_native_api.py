@@ -1,6 +1,7 @@
 """The session API of `weir up` beyond prompts, in the shapes of a real opencode."""
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
@@ -9,7 +10,7 @@ from tests.blackbox.native import HERE, MESSAGE, SESSION, messages_of, stream_of
 from tests.blackbox.weir_up import prompt, said
 from tests.openapi import check
 from tests.opencode import home
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 
 
 @pytest.fixture
@@ -249,3 +250,56 @@ def test_what_differs_from_the_last_commit_is_listed(up, tmp_path):
         "README.md": "modified",
         "new.txt": "added",
     }
+
+
+def test_a_command_of_the_shell_runs_as_the_users_own(up, project):
+    session = up.session(str(project))
+    stream = stream_of(up, str(project))
+    body = {"agent": "build", "command": "echo hi; ls; exit 3"}
+    reply = up.call("POST", f"/session/{session}/shell", body, timeout_s=DEADLINE_S)
+    answer = check(reply, "post", f"{SESSION}/shell")
+    (part,) = answer["parts"]
+    assert part["tool"] == "bash"
+    assert part["state"]["input"] == {"command": "echo hi; ls; exit 3"}
+    assert part["state"]["output"].startswith("hi\nREADME.md\n")
+    asked, answered = messages_of(up, session)
+    assert answered == answer
+    assert asked["parts"][0]["synthetic"] is True
+    assert "completed" in answer["info"]["time"]
+    events = until_marked(up, stream, session)
+    states = [
+        event["properties"]["part"]["state"]["status"]
+        for event in events
+        if event["properties"].get("part", {}).get("type") == "tool"
+    ]
+    assert (states[0], states[-1]) == ("running", "completed")
+    assert "session.idle" in [event["type"] for event in events]
+
+
+def test_an_abort_ends_a_command_of_the_shell(up, project):
+    session = up.session(str(project))
+    stream = stream_of(up, str(project))
+    body = {"agent": "build", "command": "echo begun; sleep 300"}
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(
+            up.call, "POST", f"/session/{session}/shell", body, timeout_s=DEADLINE_S
+        )
+        stream.until(lambda event: "'output': 'begun" in str(event["properties"]))
+        assert up.call("POST", f"/session/{session}/abort").body is True
+        answer = running.result()
+    assert answer.status == 200
+    assert "User aborted the command" in answer.body["parts"][0]["state"]["output"]
+    assert session not in up.call("GET", f"/session/status?directory={quote(str(project))}").body
+
+
+def test_a_command_of_the_shell_that_cannot_run_is_refused(up, session):
+    for body, field in (
+        ({"agent": "nobody", "command": "ls"}, "agent"),
+        ({"agent": "build"}, "command"),
+        ({"agent": "build", "command": ""}, "command"),
+        ({"command": "ls", "model": {"providerID": "a", "modelID": "b"}}, "model"),
+    ):
+        refused = up.call("POST", f"/session/{session}/shell", body)
+        assert (refused.status, refused.body["data"]["field"]) == (400, field)
+    assert up.call("POST", "/session/ses_x/shell", {"command": "ls"}).status == 404
+    assert messages_of(up, session) == []

@@ -25,6 +25,7 @@ from processor.commands.dispatch import Dispatch
 from processor.commands.files import FileCommands
 from processor.engines.demo import DemoEngine
 from processor.engines.failures import ProviderRefusal, interrupted, refused
+from processor.native.shell import ShellCommands
 from processor.tools.command import Programs
 from processor.tools.searching import Searches
 from processor.tools.settings import ToolSettings
@@ -66,6 +67,7 @@ def dispatch(rig: Rig, tmp_path: Path) -> Dispatch:
         rig.asks,
         rig.compactions,
         FileCommands(Searches(Programs(ToolSettings()))),
+        ShellCommands(rig.services, rig.prompts, None),
     )
 
 
