@@ -48,6 +48,10 @@ class ModelSettings(Struct, frozen=True):
         read_timeout_s: how long the provider may send no output; comments do not count.
         retries: attempts after the first.
         answer_limit: bytes of text and reasoning in one answer.
+        context: how many tokens the model can read.
+        api: ``openai`` for chat completions, ``anthropic`` for messages.
+        output: tokens that one answer may have; only Anthropic's API needs to know.
+        thinking: how many of them may be thoughts, 0 for none; the same.
         proxy: for the provider, None if there is none.
     """
 
@@ -59,6 +63,9 @@ class ModelSettings(Struct, frozen=True):
     retries: int = 4
     answer_limit: int = 16 * _MIB
     context: int = 128_000
+    api: str = "openai"
+    output: int = 32_000
+    thinking: int = 0
     proxy: ProviderProxy | None = None
 
 
@@ -120,6 +127,13 @@ def _key(value: str) -> str:
     return value
 
 
+def _thinking(value: str) -> int:
+    tokens = int(value)
+    if tokens and not 1024 <= tokens <= 1_000_000:
+        raise ValueError
+    return tokens
+
+
 def _agent_name(value: str) -> str:
     if not re.match(NAME_PATTERN, value):
         raise ValueError
@@ -174,6 +188,24 @@ FLAGS: Sequence[Flag] = (
         whole(1, 1024),
         16,
         "MiB of text and reasoning in one answer; a longer answer ends with an error",
+    ),
+    Flag(
+        "model-api",
+        one_of("openai", "anthropic"),
+        None,
+        "the API at --model-url; by its host where none is given",
+    ),
+    Flag(
+        "model-output",
+        whole(16, 1_000_000),
+        32_000,
+        "tokens that one answer may have, for --model-api anthropic",
+    ),
+    Flag(
+        "model-thinking",
+        Kind(_thinking, "0, or a whole number 1024 to 1000000"),
+        0,
+        "how many of them the model may think; 0: the model is not asked to think",
     ),
     Flag(
         "model-context",
@@ -246,5 +278,14 @@ def _model(values: Mapping[str, Any], environ: Mapping[str, str]) -> ModelSettin
         retries=values["model_retries"],
         answer_limit=values["model_answer_limit"] * _MIB,
         context=values["model_context"],
+        api=values["model_api"] or _api_of(url),
+        output=values["model_output"],
+        thinking=values["model_thinking"],
         proxy=proxy_for(url, environ),
     )
+
+
+def _api_of(url: str) -> str:
+    """Return the API that a provider of that host is known to have."""
+    host = urlsplit(url).hostname or ""
+    return "anthropic" if f".{host}".endswith(".anthropic.com") else "openai"

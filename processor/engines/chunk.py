@@ -62,6 +62,8 @@ class Spoken(Struct):
         whole_calls: of a completion that is not streamed, all calls.
         refused: whether the model declines to answer.
         usage: what the answer has cost.
+        signature: of the thought before, which must go back to the model with the thought.
+        ends: the provider says that nothing follows.
         error: why the provider gave up, in its words.
         passes: the error's code is one of those that may pass, as for a refused request.
         notice: a message that is an error only if no answer follows.
@@ -74,6 +76,8 @@ class Spoken(Struct):
     whole_calls: list[CallPiece] = []
     refused: bool = False
     usage: Tokens | None = None
+    signature: str = ""
+    ends: bool = False
     error: str | None = None
     passes: bool = False
     notice: str | None = None

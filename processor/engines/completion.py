@@ -18,11 +18,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from bus.sse import EventTooLarge
-from processor.engines import chunk, words
+from processor.engines import words
 from processor.engines.calls import CallPiece, CallReader, TooManyCalls
 from processor.engines.characters import Characters
 from processor.engines.chunk import Piece, Spoken, UnreadableChunk
-from processor.engines.engine import Chunk, Finish, Text, TokenUsage
+from processor.engines.dialect import ChunkReader, CompletionChunks
+from processor.engines.engine import Chunk, Finish, Text, ThoughtSignature, TokenUsage
 from processor.engines.framing import DONE, ModelFrame, ModelFraming
 
 _MIB = 1024 * 1024
@@ -34,6 +35,10 @@ _REASONS = {
     "content_filter": "content-filter",
     "safety": "content-filter",
     "max_tokens": "length",
+    "tool_use": "tool-calls",
+    "refusal": "content-filter",
+    "model_context_window_exceeded": "length",
+    "pause_turn": "stop",
     "end_turn": "stop",
     "stop_sequence": "stop",
 }
@@ -58,6 +63,7 @@ class CompletionReader:
     Args:
         most_bytes: of all text, thoughts and calls; a longer answer is broken off there.
         tools: whether tools were offered.
+        chunks: reads the chunks; None: those of a chat completion.
 
     Attributes:
         done: nothing more follows, whether the answer is complete or not.
@@ -66,7 +72,12 @@ class CompletionReader:
         counted: the token counts have come since the finish reason.
     """
 
-    def __init__(self, most_bytes: int = MAX_ANSWER_BYTES, tools: bool = False) -> None:
+    def __init__(
+        self,
+        most_bytes: int = MAX_ANSWER_BYTES,
+        tools: bool = False,
+        chunks: ChunkReader | None = None,
+    ) -> None:
         self.done = False
         self.broken: BadStream | None = None
         self.words = 0
@@ -82,6 +93,7 @@ class CompletionReader:
         self._seen = self._said = self._refused = False
         self._wholes = 0  # frames that hold a message instead of a delta
         self._tools = tools
+        self._read: ChunkReader = chunks or CompletionChunks()
         self._calls = CallReader()
         self._notice: str | None = None
 
@@ -170,7 +182,8 @@ class CompletionReader:
     def _frame(self, frame: ModelFrame) -> None:
         try:
             if frame.is_error:
-                _give_up(words.in_value(frame.value) or self._notice)
+                said = words.in_value(frame.value) or self._notice
+                _give_up(said, self._read.passes(frame.value))
             if frame.garbled:
                 raise UnreadableChunk
             self._value(frame.value)
@@ -184,7 +197,7 @@ class CompletionReader:
 
     def _value(self, value: Any) -> None:
         if isinstance(value, dict):
-            self._spoken(chunk.read(value))
+            self._spoken(self._read.read(value))
         elif isinstance(value, list):
             for one in value:
                 self._value(one)
@@ -201,10 +214,15 @@ class CompletionReader:
         self._refused = self._refused or spoken.refused
         if spoken.error is not None:
             _give_up(spoken.error, spoken.passes)
+        if spoken.signature:
+            self._say(self._characters.flush())
+            self._chunks.append(ThoughtSignature(spoken.signature))
         self._reason = spoken.finish or self._reason
         if spoken.usage is not None:
             self.counted = self.finished
             self._chunks.append(TokenUsage(spoken.usage))
+        if spoken.ends:
+            self.done = self._whole = True
         quiet = before == (self.words, self._reason)
         self._notice = spoken.notice or self._notice if quiet else None
 

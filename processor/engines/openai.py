@@ -1,4 +1,4 @@
-"""Any model with an OpenAI-compatible ``/chat/completions``, streamed.
+"""Any model behind an OpenAI-compatible ``/chat/completions``, or Anthropic's ``/messages``.
 
 An attempt that fails before its first output is repeated if the error may pass. After the first
 output, an error ends the turn: a second answer would not continue the first.
@@ -25,8 +25,10 @@ from bus.backoff import Backoff
 from processor.cause import cause_of
 from processor.clock import now_ms
 from processor.engines import failures
+from processor.engines.anthropic import MessagesApi
 from processor.engines.body import ModelResponse
 from processor.engines.completion import BadStream, CompletionReader
+from processor.engines.dialect import ChatCompletions, Dialect
 from processor.engines.ending import Ending
 from processor.engines.engine import (
     Chunk,
@@ -47,18 +49,23 @@ class OpenAIEngine:
     """Asks the model in the settings."""
 
     def __init__(self, settings: ModelSettings) -> None:
+        is_anthropic = settings.api == "anthropic"
+        self._dialect: Dialect = ChatCompletions()
+        if is_anthropic:
+            self._dialect = MessagesApi(settings.output, settings.thinking)
         self.offer = Offer(
-            provider="openai-compatible",
-            provider_name="OpenAI-compatible",
+            provider="anthropic" if is_anthropic else "openai-compatible",
+            provider_name="Anthropic" if is_anthropic else "OpenAI-compatible",
             model=settings.name,
             url=settings.url,
             any_model=True,
             context=settings.context,
+            signs_thoughts=self._dialect.signs_thoughts,
         )
         self._retries = settings.retries
         self._patience_s = settings.read_timeout_s
         self._most_bytes = settings.answer_limit
-        self._provider = Provider(settings)
+        self._provider = Provider(settings, self._dialect)
 
     def stream(self, request: EngineRequest) -> Generator[list[Chunk], None, None]:
         """Yield the answer; an attempt that fails before its first output is repeated.
@@ -86,7 +93,7 @@ class OpenAIEngine:
             gevent.sleep(pause_s)
 
     def _attempt(self, request: EngineRequest) -> Generator[list[Chunk], None, None]:
-        reader = CompletionReader(self._most_bytes, tools=bool(request.tools))
+        reader = CompletionReader(self._most_bytes, bool(request.tools), self._dialect.chunks())
         with (
             self._errors(reader),
             contextlib.closing(ModelResponse(self._provider.ask(request))) as body,

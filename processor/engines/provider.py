@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
-from collections.abc import Set
 from typing import Any
 
 import gevent
@@ -14,6 +12,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, ProtocolError
 from urllib3.response import BaseHTTPResponse
 
+from processor.engines.dialect import COUNTS, NAMES_COUNTS, Dialect
 from processor.engines.engine import EngineRequest
 from processor.engines.failures import ProviderRefusal
 from processor.fair_reads import ClosedMeanwhile, fair
@@ -25,19 +24,6 @@ log = logging.getLogger("weir.processor")
 CONNECTIONS = 256
 MAX_ERROR_BYTES = 64 * 1024
 ERROR_BODY_S = 5.0
-_COUNTS, _TOOLS = "stream_options", "tools"
-_NAMES_TOOLS = re.compile(
-    r"(support|enable|allow|accept|permit)\w* (\w+ ){0,3}(tool|function)|"
-    r"(tool|function)s?\b[^.]{0,40} (not|n't|un)\s?(be )?(support|enable|allow|accept|permit)",
-    re.IGNORECASE,
-)
-# A provider that refuses an unknown field may name the field, or only say that there is one.
-_NAMES_OPTIONS = re.compile(r"stream_options|include_usage", re.IGNORECASE)
-_NAMES_A_FIELD = re.compile(
-    r"(extra|additional|unknown|unrecognized|unexpected|unsupported|invalid) "
-    r"(request )?(input|field|propert|argument|parameter|key)",
-    re.IGNORECASE,
-)
 
 
 class RefusedRequest(Exception):
@@ -55,8 +41,9 @@ class NoAnswer(Exception):
 class Provider:
     """One provider, over HTTP."""
 
-    def __init__(self, settings: ModelSettings) -> None:
-        self.url = f"{settings.url}/chat/completions"
+    def __init__(self, settings: ModelSettings, dialect: Dialect) -> None:
+        self.url = f"{settings.url}{dialect.path}"
+        self._dialect = dialect
         self._key = settings.key
         # A read has no timeout of its own: bytes that trickle in would extend it. The whole head
         # has a deadline, and the code that reads the body has another.
@@ -79,9 +66,9 @@ class Provider:
         without = self._refused.get(request.model, frozenset())
         while True:
             try:
-                response = self._post(_body(request, without))
+                response = self._post(self._dialect.body(request, without))
             except RefusedRequest as error:
-                option = _refused_option(error.refusal)
+                option = self._dialect.refused(error.refusal)
                 if option is None or option in without:
                     raise
                 without |= {option}
@@ -93,9 +80,9 @@ class Provider:
     def drops_options(self, model: str, words: str) -> bool:
         """Note that a model has refused an option, if an error in its answer says so."""
         without = self._refused.get(model, frozenset())
-        if _COUNTS in without or not _NAMES_OPTIONS.search(words):
+        if COUNTS in without or not NAMES_COUNTS.search(words):
             return False
-        self._refused[model] = without | {_COUNTS}
+        self._refused[model] = without | {COUNTS}
         return True
 
     def without_key(self, text: str) -> str:
@@ -104,8 +91,7 @@ class Provider:
 
     def _post(self, body: dict[str, Any]) -> BaseHTTPResponse:
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
-        if self._key is not None:
-            headers["Authorization"] = f"Bearer {self._key}"
+        headers |= self._dialect.headers(self._key)
         with gevent.Timeout(self._head_s, NoAnswer):
             response = self._send(msgspec.json.encode(body), headers)
         if 200 <= response.status < 300:
@@ -151,21 +137,3 @@ def _pool(proxy: ProviderProxy | None) -> urllib3.PoolManager:
     log.info("the model is asked through the proxy %s", proxy.url)
     login = None if proxy.login is None else urllib3.make_headers(proxy_basic_auth=proxy.login)
     return fair(urllib3.ProxyManager(proxy.url, maxsize=CONNECTIONS, proxy_headers=login))
-
-
-def _body(request: EngineRequest, without: Set[str]) -> dict[str, Any]:
-    body: dict[str, Any] = {"model": request.model, "messages": request.messages, "stream": True}
-    if _COUNTS not in without:
-        body["stream_options"] = {"include_usage": True}
-    if request.tools and _TOOLS not in without:
-        body["tools"] = [{"type": "function", "function": tool} for tool in request.tools]
-    return body
-
-
-def _refused_option(refusal: ProviderRefusal) -> str | None:
-    """Return the option that a refusal is about, None if it is about no option."""
-    if refusal.status in (400, 404, 422, 501) and _NAMES_TOOLS.search(refusal.body):
-        return _TOOLS
-    named = _NAMES_OPTIONS.search(refusal.body) is not None
-    unknown = refusal.status in (400, 422) and bool(_NAMES_A_FIELD.search(refusal.body))
-    return _COUNTS if named or unknown else None

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from urllib3.exceptions import ProtocolError
 
+from processor.engines.dialect import ChatCompletions
 from processor.engines.engine import EngineRequest
 from processor.engines.provider import Provider
 from processor.settings import ModelSettings
@@ -44,7 +45,7 @@ def test_a_connection_that_another_request_makes_meanwhile_is_not_taken_for_the_
                 talk.say(OK)
 
     with http_upstream(script) as upstream, ThreadPoolExecutor() as threads:
-        provider = Provider(ModelSettings(upstream.url, "m1"))
+        provider = Provider(ModelSettings(upstream.url, "m1"), ChatCompletions())
         assert answer(provider) == b"ok"
         second = threads.submit(answer, provider)
         assert second_came.wait(DEADLINE_S)
@@ -60,5 +61,5 @@ def test_a_new_connection_that_is_closed_is_not_tried_again():
 
     with http_upstream(script) as upstream:
         with pytest.raises(ProtocolError):
-            answer(Provider(ModelSettings(upstream.url, "m1")))
+            answer(Provider(ModelSettings(upstream.url, "m1"), ChatCompletions()))
         assert upstream.connections == 1
