@@ -17,7 +17,7 @@ from bus.process.flags import BadFlag, Flag, HelpAsked, Kind
 from bus.process.folder import make_private
 from deploy.up import default_state
 from gateway.access.principal import Action
-from gateway.access.token_file import StoredToken, TokenFile
+from gateway.access.token_file import NameTaken, StoredToken, TokenFile
 from gateway.relay.scope import is_glob
 
 _VERBS = ("create", "list", "revoke")
@@ -176,12 +176,14 @@ def run(options: TokenOptions, out: TextIO = sys.stdout) -> int:
 
 
 def _create(file: TokenFile, options: TokenOptions, out: TextIO) -> int:
-    if any(one.name == options.name for one in file.read()):
-        raise BadFlag(f"{options.name!r}: a token of this name is there already; revoke it first")
     expires = None if options.lasts_s is None else time.time() + options.lasts_s
-    secret, made = file.add(
-        options.name, options.action, expires, options.directories, options.sessions
-    )
+    try:
+        secret, made = file.add(
+            options.name, options.action, expires, options.directories, options.sessions
+        )
+    except NameTaken:
+        words = f"{options.name!r}: a token of this name is there already; revoke it first"
+        raise BadFlag(words) from None
     print(secret, file=out)
     print(f"{_row(made)}\nThe token is not shown again. Give it as WEIR_TOKEN.", file=sys.stderr)
     return 0

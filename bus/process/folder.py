@@ -18,7 +18,15 @@ from bus.process.entry import CannotStart
 
 LOCK_NAME = "lock"
 # The files of weir in these folders; all other files belong to the user.
-_KEPT = ("weir.db*", "up-*.json", "watchdog.ndjson*", "*lock", "bus")
+_KEPT = (
+    "weir.db*",
+    "up-*.json",
+    "watchdog.ndjson*",
+    "audit.ndjson*",
+    "tokens.json",
+    "*lock",
+    "bus",
+)
 _ROOT = 0
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from urllib.parse import unquote
 
 import gevent
 from msgspec import Struct
 
 from gateway.access import browsers
+from gateway.access.audit import Audit
 from gateway.access.boundary import Boundary
 from gateway.access.credentials import Credential, credential_of
 from gateway.access.failed_logins import FailedLogins
@@ -57,6 +57,7 @@ class Access:
         trusted: proxies whose statements about a request's origin count.
         hosts: names of this machine.
         cors: knows which web pages may call.
+        audit: where writes and refusals are noted; None: nowhere.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Access:
         trusted: Networks,
         hosts: Collection[str],
         cors: Cors,
+        audit: Audit | None = None,
     ) -> None:
         self.identity = identity
         self._rules = rules
@@ -74,6 +76,7 @@ class Access:
         self._trusted = trusted
         self._hosts = hosts
         self.cors = cors
+        self._audit = audit
         self._failed = FailedLogins()
 
     def admit(self, request: Request, path: str) -> Admission:
@@ -88,7 +91,17 @@ class Access:
         """
         if browsers.is_preflight(request):
             return Admission()
-        found = self._rules.of(request.method, unquote(path))
+        found = self._rules.of(request.method, path)
+        try:
+            admission = self._judged(request, found)
+        except Refusal as refusal:
+            self._note(request, found, refusal.status)
+            raise
+        if request.method not in READS:
+            self._note(request, found, None)
+        return admission
+
+    def _judged(self, request: Request, found: Found) -> Admission:
         action = found.rule.action
         opens_websocket = names_websocket(request.headers)
         if opens_websocket:
@@ -97,10 +110,19 @@ class Access:
             browsers.check_origin(request, self.cors.may_call)
         if not self.identity.required:
             browsers.check_host(request, self._hosts)
+            request.principal = ANYBODY
             return Admission(ANYBODY)
         if found.rule.place is Place.PUBLIC:
             return Admission()
-        return self._within_grants(request, found, action, self._principal(request))
+        request.principal = self._principal(request)
+        return self._within_grants(request, found, action, request.principal)
+
+    def _note(self, request: Request, found: Found, refused: int | None) -> None:
+        if self._audit is not None:
+            who = "" if request.principal is None else request.principal.name
+            address = self.address_of(request.client, request.header(b"x-forwarded-for"))
+            session = found.params.get("session", "")
+            self._audit.note(who, request.method, request.path, address, session, refused)
 
     def _within_grants(
         self, request: Request, found: Found, action: Action, principal: Principal

@@ -11,11 +11,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from urllib.parse import parse_qsl, quote, unquote
 
-from gateway.access.rules import Found, Place
+from gateway.access.rules import Found, Place, is_plain
 from gateway.access.whereabouts import Whereabouts
 from gateway.directory import tidy
 from gateway.door.request import Request
@@ -23,7 +22,6 @@ from gateway.proxy.failures import Refusal
 from gateway.proxy.headers import values
 from gateway.relay.scope import Scope
 
-_PLAIN = re.compile(r"/|(/[A-Za-z0-9_~:@-][A-Za-z0-9._~:@-]*)+/?")
 _DIRECTORY, _HEADER = "directory", b"x-opencode-directory"
 _NOT_SCOPED = {"workspace", "scope", "path"}
 _NOT_SCOPED_HEADER = b"x-opencode-workspace"
@@ -61,7 +59,7 @@ class Boundary:
             return
         if place is Place.SERVER or (place is Place.LIST and not self._filters_lists):
             raise _not_granted(f"{request.method} {request.path[:_SHOWN]}")
-        if not _PLAIN.fullmatch(request.path):
+        if not is_plain(request.path):
             raise _not_granted(f"the spelling of the path {request.path[:_SHOWN]!r}")
         named = list(_folders(request))
         if place is Place.STREAM:

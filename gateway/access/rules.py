@@ -2,13 +2,17 @@
 
 Principals with a scope may only use these routes. Principals without a scope may use every route:
 a route that is not in the table counts as a read for ``GET`` and ``HEAD``, and as a write for any
-other method.
+other method. But an upstream may read an odd spelling as another route, such as ``/config;x`` as
+``/config``. So an unknown path that is not plain is for administrators, and so is each path that
+servers read in more than one way.
 """
 
 from __future__ import annotations
 
 import enum
+import re
 from typing import Any
+from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -159,7 +163,16 @@ POST     /experimental/control-plane/move-session     server  admin  upstream
 GET      /                                            nowhere read   upstream
 GET      /assets/{name}                               nowhere read   upstream
 """
+_AMBIGUOUS = re.compile(r"[;\\]|%(?:2[ef53]|3[bf]|5c)|/\.{1,2}(?:/|$)", re.IGNORECASE)
+_PLAIN = re.compile(
+    r"/|(?:/[A-Za-z0-9_~:@-](?:[A-Za-z0-9._~:@-]|%20|%[89A-Fa-f][0-9A-Fa-f])*)+/?", re.ASCII
+)
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def is_plain(path: str) -> bool:
+    """Return whether every server reads a path, as it was sent, in the same way."""
+    return _PLAIN.fullmatch(path) is not None
 
 
 class _Methods:
@@ -199,6 +212,7 @@ class Rules:
     """The table, natively or in front of an upstream."""
 
     def __init__(self, has_upstream: bool) -> None:
+        self._has_upstream = has_upstream
         self._router = Router()
         templates: dict[str, _Methods] = {}
         for line in filter(None, map(str.strip, _TABLE.splitlines())):
@@ -216,14 +230,20 @@ class Rules:
 
         Args:
             method: as it came.
-            path: decoded, without the query.
+            path: percent-encoded, without the query.
         """
-        found: Any = self._router.find(path)
+        found: Any = self._router.find(unquote(path))
         rule = None
         if found is not None:
             resource, _, params, _ = found
             rule = resource.of("GET" if method == "HEAD" else method)
+        if self._has_upstream and _is_odd(path, rule is not None):
+            return Found(Rule(Action.ADMIN, Place.SERVER), {}, known=False)
         if rule is None:
             action = Action.READ if method in READS else Action.WRITE
             return Found(Rule(action, Place.SERVER), {}, known=False)
         return Found(rule, {name: str(value) for name, value in params.items()})
+
+
+def _is_odd(path: str, is_known: bool) -> bool:
+    return _AMBIGUOUS.search(path) is not None or not (is_known or is_plain(path))

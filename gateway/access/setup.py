@@ -13,6 +13,7 @@ from bus.ledger import Ledger
 from bus.origin import Origin
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.access.access import Access
+from gateway.access.audit import Audit
 from gateway.access.boundary import Boundary
 from gateway.access.browsers import names_of_this_machine
 from gateway.access.cookies import Cookies
@@ -72,6 +73,7 @@ def access_of(
         settings.trusted_proxies,
         names | names_of_this_machine() | {settings.host.lower()},
         cors,
+        None if settings.state is None else Audit(settings.state),
     )
 
 

@@ -31,6 +31,10 @@ class BadTokenFile(CannotStart):
     """The file cannot be used; the message gives the reason."""
 
 
+class NameTaken(Exception):
+    """There is a token of this name."""
+
+
 class StoredToken(Struct, frozen=True, omit_defaults=True):
     """A token in the form in which it is stored.
 
@@ -125,6 +129,7 @@ class TokenFile:
         """Create a token; return its text, which is not stored, and its stored form.
 
         Raises:
+            NameTaken: there is a token of this name.
             BadTokenFile: the file cannot be used.
         """
         secret = _PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
@@ -138,7 +143,13 @@ class TokenFile:
             directories,
             sessions,
         )
-        self._change(lambda tokens: (*tokens, made))
+
+        def with_made(tokens: tuple[StoredToken, ...]) -> tuple[StoredToken, ...]:
+            if any(one.name == name for one in tokens):
+                raise NameTaken(name)
+            return *tokens, made
+
+        self._change(with_made)
         return secret, made
 
     def remove(self, which: Callable[[StoredToken], bool]) -> tuple[StoredToken, ...]:

@@ -133,7 +133,8 @@ class Door:
         keep_alive = keep_alive and not self.closing()
         route = request.path if self._proxy is None else own_route(request.path)
         try:
-            self._admit(request, route)
+            if request.method != "CONNECT":  # refused by all that follows
+                self._admit(request, route)
         except Refusal as refusal:
             return self._turn_away(request, refusal, keep_alive)
         passes_on = route is None or request.method == "CONNECT"

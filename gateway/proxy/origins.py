@@ -116,6 +116,8 @@ def _preflight(upstream: Origin, origin: str) -> bool | None:
 
 
 def allowed_by(response: h11.Response, origin: str) -> bool:
-    """Return whether an answer lets pages of `origin` read it."""
-    said = dict(response.headers).get(_ALLOW_ORIGIN, b"")
-    return said in (b"*", origin.encode("latin-1"))
+    """Return whether an answer names `origin` as one whose pages may read it.
+
+    A ``*`` is for answers that are the same for all, such as a font: it allows no page to write.
+    """
+    return dict(response.headers).get(_ALLOW_ORIGIN, b"") == origin.encode("latin-1")

@@ -64,7 +64,7 @@ class Login:
             COOKIE,
             value,
             max_age=lasts_s,
-            path="/",
+            path=f"{req.root_path}/",
             http_only=True,
             same_site="Strict",
             # Without TLS a browser would not send a secure cookie back.

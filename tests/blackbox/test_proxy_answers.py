@@ -137,7 +137,7 @@ def test_each_event_of_a_stream_leaves_at_once(weir):
 
     weir.upstream.play(script)
     with weir.client() as client:
-        client.get("/api/event")
+        client.get("/api/progress")
         client.head()
         for number in range(20):
             assert client.until(b"\n\n").endswith(b"data: %d\n\n" % number)

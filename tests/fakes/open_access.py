@@ -1,6 +1,7 @@
 """The judge of a door that asks for no identity, as of a weir on a machine of one user."""
 
 from gateway.access.access import Access
+from gateway.access.audit import Audit
 from gateway.access.boundary import Boundary
 from gateway.access.cookies import Cookies
 from gateway.access.identity import Identity
@@ -10,8 +11,11 @@ from gateway.cors import Cors
 from gateway.door.networks import Networks
 
 
-def open_access(identity: Identity | None = None, cors: Cors | None = None) -> Access:
+def open_access(
+    identity: Identity | None = None, cors: Cors | None = None, audit: Audit | None = None
+) -> Access:
     """Return a judge of native routes, for the folder ``/work``."""
     boundary = Boundary(Whereabouts({}, lambda _: None), lambda: "/work", True)
     identity = identity or Identity(None, None, Cookies(b"key"))
-    return Access(Rules(False), identity, boundary, Networks(), ("weir.test",), cors or Cors())
+    hosts, cors = ("weir.test",), cors or Cors()
+    return Access(Rules(False), identity, boundary, Networks(), hosts, cors, audit)

@@ -5,7 +5,7 @@ import pytest
 from bus.process.heart import Heart, Notifier
 from gateway import settings
 from gateway.access.principal import Action
-from gateway.access.rules import Place, Rules
+from gateway.access.rules import Place, Rule, Rules
 from gateway.app import Worker
 from gateway.monitor.boards import Boards
 from gateway.workers.descriptors import DescriptorRoom
@@ -58,3 +58,21 @@ def test_a_route_without_a_rule_is_for_principals_without_a_scope(mode):
 def test_a_path_is_read_as_the_routes_read_it(spelt):
     found = MODES["native"].of("HEAD", spelt)
     assert (found.rule.place, found.params) == (Place.SESSION, {"session": "ses_A"})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/config;x", "/co%6efig;x", "/config;", "/config%3Bx", "/instance/dispose;x"),
+        *("/config;/../session", "/session/..%2Fconfig", "/session/%2e%2e/config", "/x\\config"),
+        *("/session/./x", "/session/..", "/c%6fnfig2", "/a%3Fb", "/a%23b", "/a%25b"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_path_that_an_upstream_may_read_otherwise_is_for_administrators(method, path):
+    assert MODES["upstream"].of(method, path).rule == Rule(Action.ADMIN, Place.SERVER)
+
+
+@pytest.mark.parametrize("path", ["/api/fs/read/a%20b.txt", "/file", "/a%C3%A4", "/PTY/pty_1/"])
+def test_an_unknown_path_in_its_plain_spelling_is_a_read(path):
+    assert MODES["upstream"].of("GET", path).rule == Rule(Action.READ, Place.SERVER)

@@ -1,0 +1,118 @@
+"""Scoped tokens in front of an upstream: what reaches the upstream, and in which form."""
+
+import json
+from urllib.parse import unquote
+
+import pytest
+
+from gateway.access.principal import Action
+from gateway.access.token_file import TokenFile
+from tests.blackbox.proxied import header, headers_of, proxied
+
+IN, OUT = "/srv/inside", "/srv/outside"
+FOLDERS = {"ses_in": IN, "ses_out": OUT}
+
+
+def opencode(talk):
+    """Answer as an opencode that knows two sessions."""
+    while head := talk.head():
+        path = head.split(b" ")[1].decode().partition("?")[0]
+        folder = FOLDERS.get(path.split("/")[2] if path.startswith("/session/") else "")
+        body = json.dumps({"directory": folder, "path": path}).encode()
+        status = b"404 Not Found" if path.startswith("/session/") and folder is None else b"200 OK"
+        talk.say(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body))
+
+
+@pytest.fixture(scope="module")
+def weir(tmp_path_factory):
+    state = tmp_path_factory.mktemp("state")
+    file = TokenFile(state)
+    tokens = {
+        name: file.add(name, action, None, folders, sessions)[0]
+        for name, action, folders, sessions in (
+            ("folder", Action.WRITE, (f"{IN}/**",), ()),
+            ("reader", Action.READ, (f"{IN}/**",), ()),
+            ("session", Action.READ, (), ("ses_in",)),
+            ("read-all", Action.READ, (), ()),
+            ("write-all", Action.WRITE, (), ()),
+            ("old", Action.ADMIN, (), ()),
+        )
+    }
+    file.remove(lambda one: one.name == "old")
+    with proxied("--state", str(state), url="http://me:s3cret@127.0.0.1:{port}") as running:
+        running.upstream.play(opencode)
+        yield running, tokens
+
+
+def ask(weir, who, target, *headers, method="GET"):
+    """Return the status of an answer, and the heads that reached the upstream for it."""
+    running, tokens = weir
+    before = len(running.upstream.heads)
+    with running.client() as client:
+        client.get(target, f"Authorization: Bearer {tokens[who]}", *headers, method=method)
+        status = int(client.head()[0].split()[1])
+    return status, running.upstream.heads[before:]
+
+
+@pytest.mark.parametrize("who", ["folder", "reader", "session"])
+def test_a_session_of_the_grants_reaches_the_upstream_under_its_password_and_folder(weir, who):
+    status, heads = ask(weir, who, "/session/ses_in/message?limit=5")
+    assert status == 200
+    sent = headers_of(heads[-1])
+    assert heads[-1].startswith(b"GET /session/ses_in/message?limit=5 ")
+    assert sent["authorization"].startswith("Basic ")
+    assert unquote(sent["x-opencode-directory"]) == IN
+    assert weir[1][who] not in heads[-1].decode()
+
+
+@pytest.mark.parametrize(
+    ("who", "method", "target", "headers"),
+    [
+        ("folder", "GET", "/session/ses_out/message", []),
+        ("folder", "DELETE", "/session/ses_out", []),
+        ("folder", "GET", "/session/ses_none", []),
+        ("folder", "GET", f"/session/ses_in?directory={OUT}", []),
+        ("folder", "GET", "/session/ses_in", [f"x-opencode-directory: {OUT}"]),
+        ("folder", "GET", "/session/ses_in", ["x-opencode-directory: %2Fsrv%2Foutside"]),
+        ("folder", "GET", "/session/ses_in", ["X-Opencode-Workspace: wrk_1"]),
+        ("folder", "GET", "/agent", []),
+        ("folder", "GET", f"/agent?directory={OUT}", []),
+        ("folder", "GET", f"/session?directory={IN}", []),
+        ("folder", "GET", f"/file/content?path=a&directory={IN}", []),
+        ("folder", "GET", "/pty/pty_1/connect", ["Upgrade: websocket", "Connection: upgrade"]),
+        ("folder", "POST", f"/unknown?directory={IN}", []),
+        ("folder", "GET", "/session/ses_out/../ses_in", []),
+        ("folder", "GET", "/session/ses_in;x/message", []),
+        ("reader", "DELETE", "/session/ses_in", []),
+        ("reader", "POST", f"/session?directory={IN}", []),
+        ("reader", "GET", f"/config?directory={IN}", []),
+        ("session", "GET", f"/agent?directory={IN}", []),
+        ("session", "GET", "/session/ses_out", []),
+        ("read-all", "POST", "/session", []),
+        ("read-all", "GET", "/config;x", []),
+        ("read-all", "GET", "/global/config", []),
+        ("read-all", "GET", "/pty/pty_1/connect", ["Upgrade: websocket", "Connection: upgrade"]),
+        ("write-all", "POST", "/instance/dispose;x", []),
+        ("write-all", "POST", "/instance/dispose", []),
+        ("write-all", "PUT", "/auth/anthropic", []),
+    ],
+)
+def test_nothing_out_of_the_grants_reaches_the_upstream(weir, who, method, target, headers):
+    status, heads = ask(weir, who, target, *headers, method=method)
+    assert status == 403
+    # weir itself may ask for the folder of a session.
+    assert [head for head in heads if not head.startswith(b"GET /session/ses_")] == []
+    assert all(b"/message" not in head.split(b" ")[1] for head in heads)
+
+
+@pytest.mark.parametrize("target", ["/session", "/file", "/vcs", "/config/providers"])
+def test_a_token_without_folders_reaches_every_route_that_it_may(weir, target):
+    assert ask(weir, "write-all", target)[0] == 200
+
+
+def test_a_revoked_token_reaches_nothing(weir):
+    assert ask(weir, "old", "/session")[0] == 401
+    running, tokens = weir
+    with running.client() as client:
+        client.get("/session", f"Authorization: Bearer {tokens['old']}", "Sec-Fetch-Mode: cors")
+        assert header(client.head(), "WWW-Authenticate") == ['Bearer realm="weir"']
