@@ -28,7 +28,8 @@ PER_SECOND = 100
 _TITLES_PER_SECOND = 20
 _STREAM = "/global/event?since=now&frame_hz=0"
 _HEALTH = "/global/health"
-_PROBE_EVERY_MS = 10.0
+_PROBE_EVERY_MS = {"http": 10.0, "https": 50.0}
+"""Each probe is a new connection; a TLS handshake takes more of a server than the answer does."""
 _SETTLE_S = 0.5
 _LATE_S = 60.0
 _TITLE = "weir bench"
@@ -78,7 +79,8 @@ def measure(origin: Origin, load: Load) -> Iterator[Measured]:
     server = Server(origin)
     _check(server)
     scripted = _is_demo(server)
-    with _session(server) as session, prober(origin, _HEALTH, _PROBE_EVERY_MS) as probing:
+    every_ms = _PROBE_EVERY_MS[origin.scheme]
+    with _session(server) as session, prober(origin, _HEALTH, every_ms) as probing:
         plan = BenchPlan(
             origin, [_STREAM], load.readers, kept=min(load.readers, _KEPT), unix=scripted
         )
