@@ -15,7 +15,7 @@ from bus.events.session import Session, SessionModel, SessionTime
 from processor.agents.agents import Agents
 from processor.clock import not_before, now_ms
 from processor.commands import cursor, describe_v2
-from processor.commands.support import check_new_session
+from processor.commands.support import check_new_session, check_permission
 from processor.engines.engine import Offer
 from processor.native.projects import project_of
 from processor.native.record import Record, Services
@@ -64,7 +64,9 @@ class SessionCommands:
 
         Raises:
             UnknownSession: the session does not exist.
+            CommandFailed: `body` has rules that are none.
         """
+        check_permission(body.permission)
         self._services.database.check_quota()
         changed = self._services.database.call(
             sessions.update, session, lambda found: _apply(found, body)

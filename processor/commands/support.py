@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from bus.bodies import CreateBody, PromptBody
 from bus.commands import CommandFailed
 from processor.engines.engine import Offer
+from processor.native.permissions import BadPermissions, of_session
 
 
 def check_new_session(body: CreateBody, offer: Offer, agents: Sequence[str]) -> None:
@@ -16,8 +18,21 @@ def check_new_session(body: CreateBody, offer: Offer, agents: Sequence[str]) -> 
         CommandFailed: they are not supported.
     """
     _check_agent(body.agent, agents)
+    check_permission(body.permission)
     if body.model is not None:
         check_model(body.model.providerID, body.model.id, offer)
+
+
+def check_permission(permission: Any) -> None:
+    """Check the rules that a session brings.
+
+    Raises:
+        CommandFailed: they are not rules.
+    """
+    try:
+        of_session(permission)
+    except BadPermissions as error:
+        raise CommandFailed("invalid", str(error), field="permission") from None
 
 
 def check_prompt(

@@ -6,13 +6,16 @@ from tests.acp import laws
 from tests.acp.conftest import NATIVE
 from tests.acp.plan import LIST, NEW, PYTHON, TYPESCRIPT, play, prompt
 from tests.fakes.texts import numbered
+from tests.fakes.tools import TODOS
 
 pytestmark = pytest.mark.timeout(900)
 
 CANCEL_AFTER = 300
 ECHO = "the water holds its level 🌊 and passes on"
-MADE, THOUGHT, CANCELLED, ECHOED, LISTED = range(5)
-PROMPTS = (THOUGHT, CANCELLED, ECHOED)
+TODO, BASH, EDIT = "todo", "tool bash echo one two then 3", "edit edited.txt two 2"
+PLAN = {"do": "option", "option": "mode", "value": "plan"}
+MADE, THOUGHT, CANCELLED, ECHOED, LISTED, LISTING, RAN, EDITED, MODE, PLANNED = range(10)
+PROMPTS = (THOUGHT, CANCELLED, ECHOED, LISTING, RAN, EDITED, PLANNED)
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +25,18 @@ def where(agent):
 
 @pytest.fixture(scope="module", params=[TYPESCRIPT, PYTHON])
 def played(request, typescript, where):
+    (where.directory / "edited.txt").write_text("one\ntwo\nthree\n")
     steps = [
         NEW,
         prompt("reason 20 text 30"),
         prompt("rate 100 2000", cancel_after=CANCEL_AFTER),
         prompt(ECHO),
         LIST,
+        prompt(TODO),
+        prompt(BASH),
+        prompt(EDIT),
+        PLAN,
+        prompt(BASH),
     ]
     return play(request.param, where, steps)
 
@@ -77,3 +86,28 @@ def test_the_session_has_a_title_and_is_listed(where, played, session):
     assert played.updates("session_info_update")[-1]["title"] == title
     listed = {one["sessionId"]: one for one in played.step(LISTED).result["sessions"]}
     assert (listed[session]["title"], listed[session]["cwd"]) == (title, str(where.directory))
+
+
+def test_a_plan_is_told(played):
+    [plan] = [update["entries"] for update in played.step(LISTING).updates("plan")][-1:]
+    assert [one["content"] for one in plan] == list(TODOS)
+
+
+def test_a_tool_runs_once_the_user_allows_it(played):
+    turn = played.step(RAN)
+    [tool] = turn.tools().values()
+    assert (len(turn.asked), tool["status"], tool["kind"]) == (1, "completed", "execute")
+    assert "one two" in str(tool["content"])
+    assert turn.text() == "".join(numbered(3))
+
+
+def test_an_edit_is_shown_as_a_diff_of_the_file(played, where):
+    [diff, *_] = played.step(EDITED).diffs()
+    assert diff["path"] == str(where.directory / "edited.txt")
+    assert (diff["oldText"], diff["newText"]) == ("one\ntwo\nthree\n", "one\n2\nthree\n")
+
+
+def test_a_mode_is_an_agent_and_plan_mode_runs_nothing(played):
+    turn = played.step(PLANNED)
+    [tool] = turn.tools().values()
+    assert (turn.asked, tool["status"]) == ([], "failed")

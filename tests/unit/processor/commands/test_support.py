@@ -64,3 +64,11 @@ def test_a_new_session_is_checked_too(fields, field):
 
 def test_a_session_may_begin_with_what_there_is():
     check_new_session(msgspec.convert({"agent": "build"}, CreateBody), OFFER, AGENTS)
+
+
+@pytest.mark.parametrize("permission", [{"bash": "maybe"}, [{"permission": "bash"}], "often"])
+def test_rules_that_are_none_are_refused_by_their_field(permission):
+    with pytest.raises(CommandFailed) as refused:
+        check_new_session(msgspec.convert({"permission": permission}, CreateBody), OFFER, AGENTS)
+    assert refused.value.field == "permission"
+    assert refused.value.message.startswith("permission")
