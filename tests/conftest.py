@@ -36,7 +36,7 @@ _OWN = ("bench",)
 
 # How long an example takes says only how busy the machine is. Each run has the same examples;
 # `--hypothesis-profile explore` looks for others.
-settings.register_profile("weir", deadline=None, max_examples=70, derandomize=True)
+settings.register_profile("weir", deadline=None, max_examples=50, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 
 # A folder that a group may write into is refused; some users make theirs so.

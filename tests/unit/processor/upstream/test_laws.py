@@ -197,7 +197,7 @@ _phase = st.tuples(_during, _cuts, st.integers(0, 30), st.integers(0, 12))
     st.tuples(_during, _cuts),
     st.just(0) | st.integers(0, 12),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_cuts_leave_readers_with_truth_at_every_moment_and_all_of_it_at_the_end(
     frames, phases, last, lag
 ):
@@ -215,7 +215,7 @@ def test_cuts_leave_readers_with_truth_at_every_moment_and_all_of_it_at_the_end(
 
 
 @given(global_histories(), st.lists(st.integers(1, 30), min_size=1, max_size=3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_connections_that_end_before_they_are_healed_leave_it_to_the_next(frames, counts):
     world = World(frames)
     for count in counts:
@@ -229,7 +229,7 @@ def test_connections_that_end_before_they_are_healed_leave_it_to_the_next(frames
 
 
 @given(global_histories())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_without_a_cut_all_passes_as_it_came(frames):
     world = World(frames)
     world.connect()
