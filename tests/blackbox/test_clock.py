@@ -53,10 +53,12 @@ def test_order_is_order_of_arrival_whatever_the_clock_says(
 
     wanted = ["one", "two", f"at {-HOUR_S}", f"at {-300 * 24 * HOUR_S}"]
     told = "\n".join(f"user: {text}\nassistant: {text}" for text in wanted) + "\nuser: last"
-    assert answer["parts"][1]["text"] == told
+    said = answer["parts"][1]["text"]
+    assert said.partition("\n")[0].startswith("system: ")
+    assert "user: " + said.partition("\nuser: ")[2] == told
     messages = running.messages(session)
     texts = [part["text"] for one in messages for part in one["parts"] if part["type"] == "text"]
-    assert texts == [text for text in wanted for _ in range(2)] + ["last", told]
+    assert texts == [text for text in wanted for _ in range(2)] + ["last", said]
     made = [message["info"]["id"] for message in messages]
     assert made == sorted(made)
     assert ids_of(messages) == sorted(ids_of(messages))

@@ -84,10 +84,13 @@ def test_the_model_is_asked_with_all_that_was_said(model: Processor, api: _Api) 
     path, headers, body = api.asked[-1]
     assert path == "/v1/chat/completions"
     assert headers["Authorization"] == f"Bearer {KEY}"
-    assert body == {
+    assert "bash" in [tool["function"]["name"] for tool in body.pop("tools")]
+    asked, *said = body.pop("messages")
+    assert asked["role"] == "system"
+    assert asked["content"].endswith("be brief")
+    assert {**body, "messages": said} == {
         "model": "m1",
         "messages": [
-            {"role": "system", "content": "be brief"},
             {"role": "user", "content": "first"},
             {"role": "assistant", "content": "one two three"},
             {"role": "user", "content": "second\n\na.txt:\nabc"},

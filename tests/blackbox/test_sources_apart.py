@@ -72,7 +72,7 @@ def test_a_processor_that_starts_late_joins_without_a_cut_in_any_stream(short_fo
         following(url) as reader,
     ):
         turn_at_once(first, reader)
-        process.says(f"no snapshot can be had: bus {late.bus}: ")
+        process.says(f"the processor sends no snapshot: bus {late.bus}: ")
         late.start()
         reader.until_it_holds(late.turn(late.session(), PROMPT))
         turn_at_once(first, reader)
