@@ -4,7 +4,8 @@ The way of a request:
 
 1. `door` takes a connection. `slots` keeps all connections that wait for their client, and for how
    long; if there are too many, it ends those that have waited longest.
-2. `wire` receives and sends. Every wait for the client is registered in `slots`.
+2. `wire` receives and sends. Every wait for the client is registered in `slots`. With
+   `--tls-cert`, `tls_socket` encrypts and decrypts below it.
 3. `reception` collects a head, within limits of size and time, and looks at each byte once. `head`
    parses the head; the result is a `request`, with a `body` that is read in pieces.
 4. Input that costs much time for few bytes goes through `slow_lane`: requests that are sent

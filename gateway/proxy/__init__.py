@@ -7,9 +7,12 @@ The way of a request:
    request on; an idle connection only if the request may be sent twice.
 3. `exchange` moves the bytes both ways. Nothing is delayed, and nothing accumulates: a piece is
    read when the previous piece has been taken.
-4. `framing` turns the upstream's answer into the form that the client can read.
+4. `framing` turns the upstream's answer into the form that the client can read. `returned`
+   replaces the upstream's paths in its headers if weir serves under another path.
+5. `upgrade` decides which requests open a WebSocket. After the answer 101 a `tunnel` passes bytes
+   both ways; `tunnels` counts them, and ends them when the worker stops.
 
 WSGI has no trailers, no informational answers and no way to cut a body short, so the proxy writes
-to the client's connection itself. The rules (`target`, `headers`, `framing`, `patience`) do no
-I/O.
+to the client's connection itself. The rules (`target`, `headers`, `framing`,
+`frame_boundary`, `patience`, `returned`, `upgrade`) do no I/O.
 """
