@@ -6,9 +6,10 @@ What lies outside of the directory, once symlinks and ``..`` are resolved, is re
 from __future__ import annotations
 
 import base64
+import contextlib
 import mimetypes
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,20 +56,31 @@ class FileCommands:
         return self._what[c.what](c)
 
     def _find(self, c: Files) -> list[dict[str, Any]]:
-        try:
+        with _refusing(c.directory):
             found = self._searches.lines(c.directory, c.text, limit=c.limit or _DEFAULT_FOUND)
-        except ToolFailed as error:
-            raise CommandFailed("invalid", str(error), field="pattern") from error
         return [_match(one) for one in found.results]
 
     def _find_file(self, c: Files) -> list[str]:
-        found = self._searches.files(c.directory, "**/*", _MOST_PATHS)
+        with _refusing(c.directory):
+            found = self._searches.files(c.directory, "**/*", _MOST_PATHS)
         paths = [one["path"] for one in found.results]
         if c.kind != "file":
             paths += [f"{folder}/" for folder in _folders(paths)]
         if c.kind == "directory":
             paths = [path for path in paths if path.endswith("/")]
         return _best(paths, c.text, min(c.limit or _DEFAULT_FOUND, _MOST_FOUND))
+
+
+@contextlib.contextmanager
+def _refusing(directory: str) -> Iterator[None]:
+    """Refuse a search that fails: of its pattern, or because the directory cannot be searched."""
+    try:
+        yield
+    except ToolFailed as error:
+        if str(error).startswith("pattern"):
+            raise CommandFailed("invalid", str(error), field="pattern") from error
+        message = f"directory: {directory!r} cannot be searched: {error}"
+        raise CommandFailed("not_found", message, field="directory") from error
 
 
 def _list(c: Files) -> list[dict[str, Any]]:

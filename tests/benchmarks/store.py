@@ -32,6 +32,7 @@ from processor.store.schema import MIGRATIONS, migrate
 DIRECTORY = "/srv/demo/large"
 WORDS = [f"word{number}" for number in range(5000)]
 PAGE = 100
+MINUTE_MS = 60_000
 ROUNDS = 20
 
 
@@ -132,7 +133,7 @@ def _make(file: Path, count: int, parts: int) -> None:
         db.execute("BEGIN")
         name = f"ses_{number:08}"
         where = DIRECTORY if number % 10 == 0 else f"/srv/demo/{number % 100}"
-        sessions.insert(db, _session(name, where, number + 1))
+        sessions.insert(db, _session(name, where, (number + 1) * MINUTE_MS))
         for message in range(each // 4):
             _message(db, name, f"{number:08}{message:06}", message, chance)
         db.execute("COMMIT")

@@ -65,6 +65,14 @@ def test_a_session_is_forked(tui, api):
     assert stored(api) == ["storm 3 40", "storm 2 9"]
 
 
+def test_a_session_is_compacted(tui, api):
+    tui.choose("/compact", "Compact session")
+    wait_until(
+        lambda: any(one["info"].get("summary") is True for one in finished(api)),
+        what="a summary",
+    )
+
+
 def session_of(api):
     """The session that was made last."""
     return max(api.ask("GET", "/session"), key=lambda one: one["time"]["created"])
@@ -76,3 +84,9 @@ def stored(api):
     if api.busy():
         return None
     return [said(one) for one in api.messages(session["id"]) if one["info"]["role"] == "user"]
+
+
+def finished(api):
+    """The answers of that session that are complete."""
+    found = api.messages(session_of(api)["id"])
+    return [one for one in found if "completed" in one["info"]["time"]]

@@ -48,6 +48,7 @@ ROUTES: Sequence[Route] = (
         query=(Query("pattern", "The regular expression, as Python has it.", required=True),),
         in_directory=True,
         answer=_OBJECTS,
+        refusals=(404,),
     ),
     Route(
         method="GET",
@@ -68,5 +69,6 @@ ROUTES: Sequence[Route] = (
         ),
         in_directory=True,
         answer=list[str],
+        refusals=(404,),
     ),
 )
