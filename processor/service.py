@@ -77,7 +77,7 @@ def _mode(settings: ProcessorSettings, stack: contextlib.ExitStack) -> Mode:
         return Upstream(settings.upstream, settings.state)
     from processor.native.native import Native
 
-    assert settings.state is not None, "from_flags sees to it"
+    assert settings.state is not None, "from_flags has checked it"
     stack.enter_context(claimed(settings.state, "--state", _HOLDER))
     _claim_bus(settings.bus, stack)
     return Native(settings, stack)

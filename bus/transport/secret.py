@@ -29,7 +29,7 @@ BUS_SECRET = Flag(
     "bus-secret",
     Kind(_secret, f"at least {_LEAST} characters, the same for processors and gateways"),
     None,
-    "what peers of a bus over TCP have to know",
+    "the shared secret of a bus over TCP",
     secret=True,
 )
 

@@ -90,7 +90,7 @@ def refuse_odd(found: os.stat_result, real: str) -> None:
 def _kind(mode: int) -> str:
     kinds = {
         stat.S_IFDIR: "a folder",
-        stat.S_IFLNK: "a symbolic link that was made in this moment",
+        stat.S_IFLNK: "a symbolic link that was made just now",
         stat.S_IFIFO: "a pipe (FIFO)",
         stat.S_IFSOCK: "a socket",
         stat.S_IFCHR: "a device",
