@@ -38,26 +38,26 @@ class _Line(Struct, tag_field="type", kw_only=True, omit_defaults=True):
     turn: Id
 
 
-class Begin(_Line, tag="begin"):
+class BeginLine(_Line, tag="begin"):
     """Begin a turn that no prompt has asked for: `prompt` becomes a user message in `session`."""
 
     session: Id
     prompt: Annotated[str, Meta(min_length=1)]
 
 
-class Text(_Line, tag="text"):
+class TextLine(_Line, tag="text"):
     """Append text to the answer; a list holds several deltas."""
 
     text: str | list[str]
 
 
-class Reasoning(_Line, tag="reasoning"):
+class ReasoningLine(_Line, tag="reasoning"):
     """Append text to the model's reasoning; a list holds several deltas."""
 
     text: str | list[str]
 
 
-class Tool(_Line, tag="tool"):
+class ToolLine(_Line, tag="tool"):
     """Open a tool call, or change an open one.
 
     The first line of a call needs `tool`. `status` is ``running`` unless it is given. After
@@ -74,21 +74,21 @@ class Tool(_Line, tag="tool"):
     error: str | None = None
 
 
-class Output(_Line, tag="output"):
+class OutputLine(_Line, tag="output"):
     """Append to the output of a running tool call."""
 
     call: Id
     text: str
 
 
-class Todos(_Line, tag="todo"):
+class TodosLine(_Line, tag="todo"):
     """Replace the todo list of the session."""
 
     todos: Annotated[list[TodoInput], Meta(max_length=MOST_TODOS)]
 
 
-class Permission(_Line, tag="ask"):
-    """Ask a person for permission; a `Reply` with the same `ask` brings the answer."""
+class PermissionLine(_Line, tag="ask"):
+    """Ask a person for permission; a `ReplyWork` with the same `ask` brings the answer."""
 
     ask: Id
     permission: Annotated[str, Meta(min_length=1)]
@@ -98,15 +98,15 @@ class Permission(_Line, tag="ask"):
     call: Id | None = None
 
 
-class Questions(_Line, tag="question"):
-    """Ask a person questions; a `Reply` with the same `ask` brings the answers."""
+class QuestionsLine(_Line, tag="question"):
+    """Ask a person questions; a `ReplyWork` with the same `ask` brings the answers."""
 
     ask: Id
     questions: Annotated[list[Question], Meta(min_length=1, max_length=100)]
     call: Id | None = None
 
 
-class Usage(_Line, tag="usage"):
+class UsageLine(_Line, tag="usage"):
     """Set the cost of the turn so far, in tokens and in US dollars."""
 
     input: Count = 0
@@ -117,7 +117,7 @@ class Usage(_Line, tag="usage"):
     cost: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
 
 
-class Retry(_Line, tag="retry"):
+class RetryLine(_Line, tag="retry"):
     """Report that the model failed, and after how many seconds it is called again."""
 
     attempt: Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -125,45 +125,45 @@ class Retry(_Line, tag="retry"):
     seconds: Annotated[float, Meta(ge=0, le=MOST_DEADLINE_S)] = 0.0
 
 
-class Deadline(_Line, tag="deadline"):
+class DeadlineLine(_Line, tag="deadline"):
     """End the turn with an error in `seconds` from now; replaces an earlier deadline."""
 
     seconds: Annotated[float, Meta(gt=0, le=MOST_DEADLINE_S)]
 
 
-class End(_Line, tag="end"):
+class EndLine(_Line, tag="end"):
     """End the turn as a success."""
 
     reason: Annotated[str, Meta(min_length=1, max_length=64)] = "stop"
 
 
-class Fail(_Line, tag="error"):
+class FailLine(_Line, tag="error"):
     """End the turn with an error."""
 
     message: str
     name: Annotated[str, Meta(min_length=1, max_length=64)] = "UnknownError"
 
 
-class Refused(_Line, tag="refused"):
+class RefusedLine(_Line, tag="refused"):
     """Takes the place of a line that the gateway refused, so that line numbers have no hole."""
 
     turn: str = "-"
 
 
 Line = (
-    Begin
-    | Text
-    | Reasoning
-    | Tool
-    | Output
-    | Todos
-    | Permission
-    | Questions
-    | Usage
-    | Retry
-    | Deadline
-    | End
-    | Fail
+    BeginLine
+    | TextLine
+    | ReasoningLine
+    | ToolLine
+    | OutputLine
+    | TodosLine
+    | PermissionLine
+    | QuestionsLine
+    | UsageLine
+    | RetryLine
+    | DeadlineLine
+    | EndLine
+    | FailLine
 )
 TYPES = tuple(str(line.__struct_config__.tag) for line in get_args(Line))
 
@@ -175,7 +175,7 @@ class _Work(Struct, tag_field="type", kw_only=True, omit_defaults=True):
     turn: str
 
 
-class Prompt(_Work, tag="prompt"):
+class PromptWork(_Work, tag="prompt"):
     """Answer a prompt. `turn` is the id of the prompt's message, `files` the number of its files.
 
     `text` is None if the prompt is long. ``GET /session/{session}/message/{turn}`` returns the
@@ -189,13 +189,13 @@ class Prompt(_Work, tag="prompt"):
     system: str = ""
 
 
-class Abort(_Work, tag="abort"):
+class AbortWork(_Work, tag="abort"):
     """The turn has ended because of `reason`: stop the work on it."""
 
     reason: str
 
 
-class Reply(_Work, tag="reply"):
+class ReplyWork(_Work, tag="reply"):
     """A person's answer to `ask`: `reply` for a permission, `answers` for questions.
 
     `reply` is ``reject`` if the person declines to answer a question.
@@ -207,7 +207,7 @@ class Reply(_Work, tag="reply"):
     answers: list[list[str]] = []
 
 
-Work = Prompt | Abort | Reply
+Work = PromptWork | AbortWork | ReplyWork
 
 
 class LineError(Struct, omit_defaults=True):

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from bus.agent_lines import Line, Refused
+from bus.agent_lines import Line, RefusedLine
 from bus.bodies import (
     CreateBody,
     ForkBody,
@@ -306,7 +306,7 @@ class AgentLines(Struct, tag=True):
     agent: str
     epoch: int | None
     seq: int | None
-    lines: list[Line | Refused]
+    lines: list[Line | RefusedLine]
     lease_s: float
 
 

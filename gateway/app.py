@@ -42,7 +42,7 @@ from gateway.resources.events import EventStreamRoute
 from gateway.resources.health import Health
 from gateway.resources.history import HistoryRows
 from gateway.resources.hold import HoldRoute
-from gateway.resources.login import Login
+from gateway.resources.login import LoginRoute
 from gateway.resources.readers import OneReader, ReaderList
 from gateway.resources.readiness import Livez, Readyz
 from gateway.resources.status import Metrics, StatusRoute
@@ -196,7 +196,7 @@ class Worker:
             app.add_route(endpoint.value, EventStreamRoute(endpoint, *made_with))
         app.add_route(own_routes.HEALTH, Health(self._feeds.memories[0]))
         self._add_checks(app)
-        app.add_route("/weir/login", Login(self._access))
+        app.add_route("/weir/login", LoginRoute(self._access))
         add_console(app, at_root=upstream is None)
         if upstream is not None:
             for path in ("/weir/agents", "/weir/agents/{name}", "/weir/search"):

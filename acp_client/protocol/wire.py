@@ -113,7 +113,7 @@ class CacheTokens(Struct, frozen=True):
     write: float = 0
 
 
-class Tokens(Struct):
+class TokenCounts(Struct):
     """Token counts of a message."""
 
     input: float = 0
@@ -166,7 +166,7 @@ class Message(Struct):
     providerID: str = ""
     modelID: str = ""
     cost: float = 0
-    tokens: Tokens | None = None
+    tokens: TokenCounts | None = None
     finish: str | None = None
     error: Failure | None = None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from bus.events.part import Tokens
+from bus.events.part import TokenCounts
 
 
 class ModelRef(Struct, omit_defaults=True):
@@ -70,7 +70,7 @@ class AssistantMessage(
     agent: str
     path: MessagePath
     cost: float
-    tokens: Tokens
+    tokens: TokenCounts
     error: Failure | UnsetType = UNSET
     summary: bool | UnsetType = UNSET
     structured: Any | UnsetType = UNSET

@@ -26,7 +26,7 @@ class CacheTokens(Struct):
     write: int = 0
 
 
-class Tokens(Struct, omit_defaults=True):
+class TokenCounts(Struct, omit_defaults=True):
     """Token counts of a step, a message or a session."""
 
     input: int
@@ -36,7 +36,7 @@ class Tokens(Struct, omit_defaults=True):
     total: int | UnsetType = UNSET
 
     @classmethod
-    def none(cls) -> Tokens:
+    def none(cls) -> TokenCounts:
         """Return counts of zero."""
         return cls(input=0, output=0, reasoning=0, cache=CacheTokens())
 
@@ -133,7 +133,7 @@ class StepFinishPart(_Part, tag="step-finish"):
 
     reason: str
     cost: float
-    tokens: Tokens
+    tokens: TokenCounts
     snapshot: str | UnsetType = UNSET
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from bus.events.part import Tokens
+from bus.events.part import TokenCounts
 
 
 class SessionTime(Struct, omit_defaults=True):
@@ -41,7 +41,7 @@ class Session(Struct, omit_defaults=True, kw_only=True):
     parentID: str | UnsetType = UNSET
     summary: dict[str, Any] | UnsetType = UNSET
     cost: float | UnsetType = UNSET
-    tokens: Tokens | UnsetType = UNSET
+    tokens: TokenCounts | UnsetType = UNSET
     share: dict[str, Any] | UnsetType = UNSET
     agent: str | UnsetType = UNSET
     model: SessionModel | UnsetType = UNSET

@@ -15,7 +15,7 @@ import msgspec
 from falcon import Request
 from msgspec import Struct
 
-from bus.agent_lines import MOST_BATCH_LINES, MOST_LINE_BYTES, TYPES, Line, Refused, Taken
+from bus.agent_lines import MOST_BATCH_LINES, MOST_LINE_BYTES, TYPES, Line, RefusedLine, Taken
 from bus.commands import AgentLines, CommandFailed
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.errors import BadRequest, status_of
@@ -75,14 +75,14 @@ class _Batch:
         before: how many lines of the body came before them.
 
     Attributes:
-        lines: decoded; `Refused` for each line that is refused here.
+        lines: decoded; `RefusedLine` for each line that is refused here.
         errors: by the index of the line in `lines`.
         size: bytes of all lines.
         refused: how many are refused here, by reason.
     """
 
     def __init__(self, before: int) -> None:
-        self.lines: list[Line | Refused] = []
+        self.lines: list[Line | RefusedLine] = []
         self.errors: dict[int, dict[str, Any]] = {}
         self.size = 0
         self.refused: Counter[str] = Counter()
@@ -99,7 +99,7 @@ class _Batch:
             self.refused["too_long" if data is None else "malformed"] += 1
             more = f"; allowed: {', '.join(TYPES)}" if error.field == "type" else ""
             self.errors[len(self.lines)] = {"message": error.message + more}
-            self.lines.append(Refused())
+            self.lines.append(RefusedLine())
 
     def errors_before(self, upto: int, base: int) -> Iterator[bytes]:
         """Yield the errors of the lines before index `upto`; `base` is the first line's number."""
@@ -229,7 +229,7 @@ class AgentIntake:
         said.append(as_line({"type": "ack", "epoch": taken.epoch, "seq": taken.seq}))
         return b"".join(said)
 
-    def _take(self, lines: list[Line | Refused]) -> Taken:
+    def _take(self, lines: list[Line | RefusedLine]) -> Taken:
         who = self._producer
         command = AgentLines(who.agent, who.epoch, who.seq, lines, who.lease_s)
         taken = _TAKEN.decode(self._requester.call(command, DEADLINE_S).body)

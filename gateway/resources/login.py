@@ -26,7 +26,7 @@ class LoginBody(msgspec.Struct):
 _LOGIN = msgspec.json.Decoder(LoginBody)
 
 
-class Login:
+class LoginRoute:
     """The login of the console.
 
     Args:

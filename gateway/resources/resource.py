@@ -20,7 +20,7 @@ from gateway.resources.answer import answer
 from gateway.resources.courier import Courier
 from gateway.resources.intake import BodyIntake
 from gateway.resources.query import flag, integer, shown
-from gateway.resources.route import Delivery, Given, Query, Route
+from gateway.resources.route import Delivery, Query, RequestContent, Route
 
 _WAIT_MS = 20_000
 # Longer than the wait, so that a running turn differs from a processor that hangs.
@@ -103,7 +103,7 @@ class _Responder:
         where = ""
         if route.in_directory:
             where = directory_of(req, self._means.default_directory)
-        return route.command(Given(where, path, query, body))
+        return route.command(RequestContent(where, path, query, body))
 
     @contextmanager
     def _body(self, req: Request) -> Iterator[Any]:

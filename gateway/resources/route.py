@@ -39,7 +39,7 @@ class Query(Struct, frozen=True):
     required: bool = False
 
 
-class Given(Struct, frozen=True):
+class RequestContent(Struct, frozen=True):
     """The checked content of a request.
 
     Attributes:
@@ -91,7 +91,7 @@ class Route(Struct, frozen=True, kw_only=True):
     method: Method
     path: str
     words: str
-    command: Callable[[Given], Command] | None = None
+    command: Callable[[RequestContent], Command] | None = None
     fixed: bytes | None = None
     refused: str | None = None
     query: Sequence[Query] = ()

@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
-from bus.agent_lines import Abort, LineError, Work
+from bus.agent_lines import AbortWork, LineError, Work
 from bus.commands import CommandFailed
 from processor.agents.served import Served
 from processor.clock import now_ms
@@ -145,7 +145,7 @@ class Agent:
         self.left.pop(prompt, None)
         self._note_end(name, "was aborted before it began")
         self._tell_started()
-        self.hand(Abort(turn=name, reason="aborted"))
+        self.hand(AbortWork(turn=name, reason="aborted"))
 
     def why_not(self, turn: str) -> str:
         """Return why a turn accepts no lines."""
@@ -168,7 +168,7 @@ class Agent:
         self._number += 1
         work.number = self._number
         self._work.append(work)
-        aborts = [one for one in self._work if isinstance(one, Abort)]
+        aborts = [one for one in self._work if isinstance(one, AbortWork)]
         for old in aborts[:-_MOST_ABORTS]:
             self._work.remove(old)
         self._wake()
@@ -179,7 +179,7 @@ class Agent:
             del self.turns[served.name]
             self._note_end(served.name, served.why_ended or "has ended")
         self._work = deque(
-            one for one in self._work if one.turn != served.name or isinstance(one, Abort)
+            one for one in self._work if one.turn != served.name or isinstance(one, AbortWork)
         )
 
     def claim(self, upto: int) -> None:

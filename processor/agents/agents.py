@@ -13,14 +13,14 @@ import gevent
 from bus.agent_lines import (
     BUILT_IN,
     NAME_PATTERN,
-    Begin,
-    End,
-    Fail,
+    BeginLine,
+    EndLine,
+    FailLine,
     Handed,
     Line,
     LineError,
-    Prompt,
-    Refused,
+    PromptWork,
+    RefusedLine,
     Taken,
 )
 from bus.bodies import PromptBody, TextInput
@@ -191,7 +191,7 @@ class Agents:
             return
         _, parts = messages.decoded(stored)
         text = "".join(part.text for part in parts if isinstance(part, TextPart))
-        work = Prompt(
+        work = PromptWork(
             turn=served.name,
             session=session.id,
             directory=session.directory,
@@ -242,7 +242,7 @@ class Agents:
             for line in c.lines[agent.seq + 1 - first :]:
                 if not self._may_go_on(agent, line):
                     break
-                if isinstance(line, Begin | End | Fail):
+                if isinstance(line, BeginLine | EndLine | FailLine):
                     # The line has saved its effects itself, so its number is saved now.
                     self._save(agent, epoch)
                 agent.check(epoch)  # another process may have taken over during either wait
@@ -294,9 +294,9 @@ class Agents:
         del self._agents[oldest.name]
         self._database.call(agents.forget, oldest.name)
 
-    def _may_go_on(self, agent: Agent, line: Line | Refused) -> bool:
+    def _may_go_on(self, agent: Agent, line: Line | RefusedLine) -> bool:
         """If the turn of a line still waits for its session, wait; return whether it has begun."""
-        if isinstance(line, Refused | Begin):
+        if isinstance(line, RefusedLine | BeginLine):
             return True
         until = time.monotonic() + _BEGINS_WITHIN_S
         while agent.waits(line.turn):
@@ -306,12 +306,12 @@ class Agents:
             agent.wait_for_start(left)
         return True
 
-    def _carry_out(self, agent: Agent, line: Line | Refused, hold: TimeSlice) -> None:
-        if isinstance(line, Refused):
+    def _carry_out(self, agent: Agent, line: Line | RefusedLine, hold: TimeSlice) -> None:
+        if isinstance(line, RefusedLine):
             return
         seq = agent.seq
         try:
-            if isinstance(line, Begin):
+            if isinstance(line, BeginLine):
                 self._begin(agent, line)
                 return
             served = agent.turns.get(line.turn)
@@ -320,17 +320,17 @@ class Agents:
                 agent.note_error(LineError(seq, words, line.turn, over=True))
                 return
             served.claimed = True
-            if isinstance(line, End | Fail):
+            if isinstance(line, EndLine | FailLine):
                 served.record.submit("line", agents.note, agent.name, agent.epoch, seq)
             for _ in carry_out(line, served):
                 hold.pass_on_if_over()
         except (CommandFailed, ModelError, UnknownSession, DuplicateId) as error:
-            agent.note_error(LineError(seq, str(error), line.turn, isinstance(line, Begin)))
+            agent.note_error(LineError(seq, str(error), line.turn, isinstance(line, BeginLine)))
         except StoreFailed as error:
             # The prompt must not be saved again: it might be shown twice.
             agent.note_error(LineError(seq, f"the store failed: {error}", line.turn, over=True))
 
-    def _begin(self, agent: Agent, line: Begin) -> None:
+    def _begin(self, agent: Agent, line: BeginLine) -> None:
         if line.turn in agent.turns or agent.waits(line.turn):
             raise CommandFailed(
                 "invalid", f"turn: {line.turn!r} runs already; choose another name"

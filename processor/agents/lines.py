@@ -6,22 +6,22 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bus.agent_lines import (
-    Deadline,
-    End,
-    Fail,
+    DeadlineLine,
+    EndLine,
+    FailLine,
     Line,
-    Output,
-    Permission,
-    Questions,
-    Reasoning,
-    Retry,
-    Text,
-    Todos,
-    Tool,
-    Usage,
+    OutputLine,
+    PermissionLine,
+    QuestionsLine,
+    ReasoningLine,
+    RetryLine,
+    TextLine,
+    TodosLine,
+    ToolLine,
+    UsageLine,
 )
 from bus.events.message import Failure
-from bus.events.part import CacheTokens, Tokens
+from bus.events.part import CacheTokens, TokenCounts
 from bus.events.session import Todo
 from processor.agents.served import Served
 from processor.clock import now_ms
@@ -37,8 +37,8 @@ def carry_out(line: Line, served: Served) -> Iterator[None]:
         CommandFailed: the line is not possible now; the message gives the reason.
         ModelError: the answer does not fit into the memory of all turns.
     """
-    if isinstance(line, Text | Reasoning):
-        append = served.turn.text if isinstance(line, Text) else served.turn.reasoning
+    if isinstance(line, TextLine | ReasoningLine):
+        append = served.turn.text if isinstance(line, TextLine) else served.turn.reasoning
         deltas = [line.text] if isinstance(line.text, str) else line.text
         for at in range(0, len(deltas), DELTAS_AT_ONCE):
             yield
@@ -54,30 +54,30 @@ def _lot(deltas: list[str], at: int) -> list[str]:
     return deltas[at : at + DELTAS_AT_ONCE]
 
 
-def _todos(line: Todos, served: Served) -> None:
+def _todos(line: TodosLine, served: Served) -> None:
     served.record.todos([Todo(one.content, one.status, one.priority) for one in line.todos])
 
 
-def _usage(line: Usage, served: Served) -> None:
+def _usage(line: UsageLine, served: Served) -> None:
     cache = CacheTokens(line.cache_read, line.cache_write)
-    tokens = Tokens(line.input, line.output, line.reasoning, cache)
+    tokens = TokenCounts(line.input, line.output, line.reasoning, cache)
     tokens.total = line.input + line.output + line.reasoning + cache.read + cache.write
     served.count(tokens, line.cost or 0)
 
 
-def _retry(line: Retry, served: Served) -> None:
+def _retry(line: RetryLine, served: Served) -> None:
     served.turn.retry(line.attempt, line.message, now_ms() + int(line.seconds * 1000))
 
 
 _ACTIONS: dict[type, Callable[[Any, Served], None]] = {
-    Tool: lambda line, served: served.turn.calls.change(line),
-    Output: lambda line, served: served.turn.calls.append(line),
-    Todos: _todos,
-    Permission: lambda line, served: served.ask(line),
-    Questions: lambda line, served: served.ask(line),
-    Usage: _usage,
-    Retry: _retry,
-    Deadline: lambda line, served: served.expire_in(line.seconds),
-    End: lambda line, served: served.finish(line.reason),
-    Fail: lambda line, served: served.give_up(Failure(line.name, {"message": line.message})),
+    ToolLine: lambda line, served: served.turn.calls.change(line),
+    OutputLine: lambda line, served: served.turn.calls.append(line),
+    TodosLine: _todos,
+    PermissionLine: lambda line, served: served.ask(line),
+    QuestionsLine: lambda line, served: served.ask(line),
+    UsageLine: _usage,
+    RetryLine: _retry,
+    DeadlineLine: lambda line, served: served.expire_in(line.seconds),
+    EndLine: lambda line, served: served.finish(line.reason),
+    FailLine: lambda line, served: served.give_up(Failure(line.name, {"message": line.message})),
 }

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import gevent
 import msgspec
 
-from bus.agent_lines import Abort, Permission, Questions, Reply, Work
+from bus.agent_lines import AbortWork, PermissionLine, QuestionsLine, ReplyWork, Work
 from bus.commands import CommandFailed
 from bus.events.message import Failure
-from bus.events.part import Tokens
+from bus.events.part import TokenCounts
 from bus.events.session import ToolRef
 from processor.clock import now_ms
 from processor.native.answer import Answer
@@ -122,7 +122,7 @@ class Served(Answer):
             self._failure = aborted()
             self._stop(_ABORTED)
 
-    def count(self, tokens: Tokens, cost: float) -> None:
+    def count(self, tokens: TokenCounts, cost: float) -> None:
         """Set the cost of the turn so far."""
         self.tokens, self.cost = tokens, cost
         self._save_progress(tokens=tokens, cost=cost)
@@ -132,7 +132,7 @@ class Served(Answer):
         self._save_progress(deadline_ms=now_ms() + int(seconds * 1000), allowed_s=seconds)
         self._expire_after(seconds, seconds)
 
-    def ask(self, line: Permission | Questions) -> None:
+    def ask(self, line: PermissionLine | QuestionsLine) -> None:
         """Ask a person; the answer goes to the agent as a work item.
 
         Raises:
@@ -149,7 +149,7 @@ class Served(Answer):
         self.turn.calls.show()
         self._waiting[line.ask] = self._asks.ask(line, self._asker, call)
 
-    def _answered(self, reply: Reply) -> None:
+    def _answered(self, reply: ReplyWork) -> None:
         if self.why_ended is None:
             self._waiting.pop(reply.ask, None)
             self._hand(reply)
@@ -172,7 +172,7 @@ class Served(Answer):
 
     def _stop(self, reason: str) -> None:
         self._end(f"has ended: {reason}")
-        self._hand(Abort(turn=self.name, reason=reason))
+        self._hand(AbortWork(turn=self.name, reason=reason))
 
     def _end(self, why: str) -> None:
         self.why_ended = why

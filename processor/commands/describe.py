@@ -12,7 +12,7 @@ from processor.commands import describe_v2, slash
 from processor.commands.slash import SlashCommand
 from processor.commands.vcs import branches
 from processor.engines.engine import Offer
-from processor.native.modes import Mode, Modes
+from processor.native.modes import AgentMode, Modes
 from processor.native.projects import Project, project_of
 from processor.native.statuses import LiveStatuses
 from processor.store import sessions
@@ -147,7 +147,7 @@ class Descriptions:
         }
 
 
-def _mode(mode: Mode) -> dict[str, Any]:
+def _mode(mode: AgentMode) -> dict[str, Any]:
     return {
         "name": mode.name,
         "description": mode.description,

@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from bus.bodies import CreateBody, ForkBody, PatchBody
 from bus.commands import SessionsV2
-from bus.events.part import Tokens
+from bus.events.part import TokenCounts
 from bus.events.session import Session, SessionModel, SessionTime
 from processor.agents.agents import Agents
 from processor.clock import not_before, now_ms
@@ -153,7 +153,7 @@ class SessionCommands:
             title=body.title or default_title(now, body.parentID is not None),
             version=self._version,
             cost=0,
-            tokens=Tokens.none(),
+            tokens=TokenCounts.none(),
             time=SessionTime(now, now),
         )
         session.parentID = body.parentID or UNSET

@@ -37,7 +37,7 @@ class CallPiece(Struct, frozen=True):
     arguments: str
 
 
-class _Call(Struct):
+class _PartialCall(Struct):
     number: int
     index: int | None
     id: str
@@ -54,7 +54,7 @@ class CallReader:
     """The calls of one answer."""
 
     def __init__(self) -> None:
-        self._calls: list[_Call] = []
+        self._calls: list[_PartialCall] = []
 
     @property
     def names(self) -> list[str]:
@@ -92,17 +92,17 @@ class CallReader:
         whole = [CallWhole(call.number, _arguments(call)) for call in self._calls]
         return [*begun, *whole]
 
-    def _call_of(self, piece: CallPiece) -> _Call:
+    def _call_of(self, piece: CallPiece) -> _PartialCall:
         call = self._found(piece)
         if call is not None and not _begins_another(piece, call):
             return call
         if len(self._calls) >= MOST_CALLS:
             raise TooManyCalls(f"the model calls more than {MOST_CALLS} tools at once")
-        call = _Call(len(self._calls), piece.index, piece.id)
+        call = _PartialCall(len(self._calls), piece.index, piece.id)
         self._calls.append(call)
         return call
 
-    def _found(self, piece: CallPiece) -> _Call | None:
+    def _found(self, piece: CallPiece) -> _PartialCall | None:
         newest = self._calls[::-1]
         if piece.index is not None:
             return next((one for one in newest if one.index == piece.index), None)
@@ -142,18 +142,18 @@ def _text(value: Any) -> str:
     return json.well_formed(value) if isinstance(value, str) else ""
 
 
-def _arguments(call: _Call) -> str:
+def _arguments(call: _PartialCall) -> str:
     """Return all arguments; a provider may have cut them inside a surrogate pair."""
     return json.well_formed("".join(call.arguments))
 
 
-def _begins_another(piece: CallPiece, call: _Call) -> bool:
+def _begins_another(piece: CallPiece, call: _PartialCall) -> bool:
     if piece.id and call.id:
         return piece.id != call.id
     return bool(piece.name and call.arguments) and _is_whole(call)
 
 
-def _is_whole(call: _Call) -> bool:
+def _is_whole(call: _PartialCall) -> bool:
     if call.arguments and not call.arguments[-1].rstrip().endswith("}"):
         return False
     try:
@@ -162,6 +162,6 @@ def _is_whole(call: _Call) -> bool:
         return False
 
 
-def _begun(call: _Call) -> CallBegun:
+def _begun(call: _PartialCall) -> CallBegun:
     call.begun = True
     return CallBegun(call.number, call.id, call.name)

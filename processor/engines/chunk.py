@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from bus.events.part import CacheTokens, Tokens
+from bus.events.part import CacheTokens, TokenCounts
 from processor.engines import words
 from processor.engines.calls import CallPiece, pieces_of
 from processor.engines.engine import ReasoningPiece, Text
@@ -223,7 +223,7 @@ def _finish(reason: Any) -> str | None:
     return "unknown" if reason else None
 
 
-def _usage(usage: Any) -> Tokens | None:
+def _usage(usage: Any) -> TokenCounts | None:
     """Divide the provider's counts as opencode does: cached and reasoning tokens count once."""
     if not isinstance(usage, dict):
         return None
@@ -234,7 +234,7 @@ def _usage(usage: Any) -> Tokens | None:
     total = _count(usage, "total_tokens")
     if not (asked or answered or total):
         return None
-    return Tokens(
+    return TokenCounts(
         input=max(0, asked - cached),
         output=max(0, answered - thought),
         reasoning=thought,

@@ -17,7 +17,7 @@ from collections.abc import Generator, Iterator
 import gevent
 import msgspec
 
-from bus.events.part import CacheTokens, Tokens
+from bus.events.part import CacheTokens, TokenCounts
 from processor.engines.engine import (
     CallBegun,
     CallWhole,
@@ -57,7 +57,9 @@ class DemoEngine:
             count += len(chunks)
             calls = calls or any(isinstance(chunk, CallBegun) for chunk in chunks)
             yield chunks
-        tokens = Tokens(input=len(prompt.split()), output=count, reasoning=0, cache=CacheTokens())
+        tokens = TokenCounts(
+            input=len(prompt.split()), output=count, reasoning=0, cache=CacheTokens()
+        )
         tokens.total = tokens.input + tokens.output
         yield [TokenUsage(tokens), Finish("tool-calls" if calls else "stop")]
 

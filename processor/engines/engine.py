@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct
 
 from bus.events.message import Failure
-from bus.events.part import Tokens
+from bus.events.part import TokenCounts
 
 
 class ChatMessage(Struct, omit_defaults=True):
@@ -83,7 +83,7 @@ class RetryNotice(Struct, frozen=True):
 class TokenUsage(Struct, frozen=True):
     """The token counts of the answer."""
 
-    tokens: Tokens
+    tokens: TokenCounts
 
 
 class Finish(Struct, frozen=True):

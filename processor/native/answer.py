@@ -5,7 +5,7 @@ from __future__ import annotations
 from gevent.event import Event
 
 from bus.events.message import Failure
-from bus.events.part import Tokens
+from bus.events.part import TokenCounts
 from processor.native.turn import Turn, aborted
 
 
@@ -26,7 +26,7 @@ class Answer:
 
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
-        self.tokens = Tokens.none()
+        self.tokens = TokenCounts.none()
         self.cost: float = 0
         self._reason: str | None = None
         self._failure: Failure | None = None

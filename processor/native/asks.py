@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from bus.agent_lines import Permission, Questions, Reply
+from bus.agent_lines import PermissionLine, QuestionsLine, ReplyWork
 from bus.commands import Asks as AskList
 from bus.commands import CommandFailed, PermissionReply, QuestionReply
 from bus.events.catalogue import (
@@ -31,7 +31,7 @@ from processor.store.open_turns import Asked, LeftAsk
 MOST_WAITING = 1000
 """In all sessions together."""
 
-Answered = Callable[[Reply], None]
+Answered = Callable[[ReplyWork], None]
 
 
 class Asker(Struct):
@@ -65,7 +65,7 @@ class PendingAsks:
     def __init__(self) -> None:
         self._waiting: dict[str, _Ask] = {}
 
-    def ask(self, line: Permission | Questions, asker: Asker, call: ToolRef | None) -> str:
+    def ask(self, line: PermissionLine | QuestionsLine, asker: Asker, call: ToolRef | None) -> str:
         """Publish an ask; return its id.
 
         Args:
@@ -81,7 +81,7 @@ class PendingAsks:
         record, tool = asker.record, call or UNSET
         session, ids = record.session.id, record.ids
         asked: Asked
-        if isinstance(line, Permission):
+        if isinstance(line, PermissionLine):
             asked = PermissionAsked(
                 id=ids.ascending("per"),
                 sessionID=session,
@@ -163,7 +163,7 @@ class PendingAsks:
         """Refuse an ask whose turn has ended, if it still waits."""
         one = self._waiting.pop(request, None)
         if one is not None:
-            self._tell(one, Reply(turn=one.asker.turn, ask=one.name, reply="reject"))
+            self._tell(one, ReplyWork(turn=one.asker.turn, ask=one.name, reply="reject"))
 
     def _taken(self, request: str, kind: type, session: str | None) -> _Ask:
         one = self._waiting.get(request)
@@ -175,12 +175,12 @@ class PendingAsks:
         return self._waiting.pop(request)
 
     def _answered(self, one: _Ask, **said: Any) -> None:
-        reply = Reply(turn=one.asker.turn, ask=one.name, **said)
+        reply = ReplyWork(turn=one.asker.turn, ask=one.name, **said)
         if one.asker.lasts:
             one.asker.record.save_reply(one.asked.id, reply)
         self._tell(one, reply)
 
-    def _tell(self, one: _Ask, reply: Reply) -> None:
+    def _tell(self, one: _Ask, reply: ReplyWork) -> None:
         """Tell readers and the agent what a person has said."""
         said: Properties = refusal(one.asked)
         where = {"sessionID": one.asked.sessionID, "requestID": one.asked.id}

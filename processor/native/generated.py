@@ -12,7 +12,7 @@ import gevent
 
 from bus.agent_lines import BUILT_IN
 from bus.events.message import Failure, UserMessage
-from bus.events.part import Tokens
+from bus.events.part import TokenCounts
 from bus.events.session import Busy, Session
 from bus.process.fairness import TURN_SLICE_S, TimeSlice
 from processor.engines.engine import (
@@ -34,7 +34,7 @@ from processor.engines.engine import (
 from processor.native.answer import Answer
 from processor.native.bounds import MAX_STEPS, TURN_MEMORY
 from processor.native.conversation import chat
-from processor.native.modes import Mode, instructions
+from processor.native.modes import AgentMode, instructions
 from processor.native.permissions import (
     BadPermissions,
     Rules,
@@ -135,7 +135,7 @@ class Generated(Answer):
                 self._reason = _CALLS
                 return
             self.turn.end_step(_CALLS, self.tokens)
-            self.tokens = Tokens.none()
+            self.tokens = TokenCounts.none()
             self.turn.begin()
             self._read_and_stream()
         if self._calls is not None and self._calls.are_there:
@@ -193,7 +193,7 @@ class Generated(Answer):
         return EngineRequest(model, said, offers)
 
     @property
-    def _mode(self) -> Mode:
+    def _mode(self) -> AgentMode:
         assert self._box is not None
         return self._box.modes.get(self._prompt.agent) or self._box.modes[BUILT_IN]
 

@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from bus.agent_lines import BUILT_IN
-from processor.native.permissions import DEFAULT, Rule, Rules
+from processor.native.permissions import DEFAULT, PermissionRule, Rules
 
 PLAN, GENERAL = "plan", "general"
 _PLAN_WORDS = (
@@ -19,7 +19,7 @@ _PLAN_WORDS = (
 )
 
 
-class Mode(Struct, frozen=True):
+class AgentMode(Struct, frozen=True):
     """One agent of weir's own.
 
     Attributes:
@@ -37,7 +37,7 @@ class Mode(Struct, frozen=True):
     words: str = ""
 
 
-Modes = Mapping[str, Mode]
+Modes = Mapping[str, AgentMode]
 
 
 def built_in(config: Rules = (), of_agents: Mapping[str, Rules] | None = None) -> Modes:
@@ -49,13 +49,13 @@ def built_in(config: Rules = (), of_agents: Mapping[str, Rules] | None = None) -
     """
     own = of_agents or {}
     modes = (
-        Mode(
+        AgentMode(
             BUILT_IN,
             "The default agent. It runs the tools that the permissions allow.",
             "primary",
             (*DEFAULT, *config, *own.get(BUILT_IN, ())),
         ),
-        Mode(
+        AgentMode(
             PLAN,
             "Plan mode. It changes no files and runs no commands.",
             "primary",
@@ -63,7 +63,7 @@ def built_in(config: Rules = (), of_agents: Mapping[str, Rules] | None = None) -
             (*DEFAULT, *config, *_denied("edit", "write", "bash"), *own.get(PLAN, ())),
             _PLAN_WORDS,
         ),
-        Mode(
+        AgentMode(
             GENERAL,
             "An agent for one part of the work, which has a session of its own.",
             "subagent",
@@ -77,7 +77,7 @@ def built_in(config: Rules = (), of_agents: Mapping[str, Rules] | None = None) -
     return {mode.name: mode for mode in modes}
 
 
-def instructions(mode: Mode, directory: str) -> str:
+def instructions(mode: AgentMode, directory: str) -> str:
     """Return what a model with tools reads first."""
     today = datetime.date.today().isoformat()
     words = (
@@ -87,5 +87,5 @@ def instructions(mode: Mode, directory: str) -> str:
     return f"{words}\n\n{mode.words}" if mode.words else words
 
 
-def _denied(*permissions: str) -> list[Rule]:
-    return [Rule(name, "*", "deny") for name in permissions]
+def _denied(*permissions: str) -> list[PermissionRule]:
+    return [PermissionRule(name, "*", "deny") for name in permissions]

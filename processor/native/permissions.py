@@ -26,7 +26,7 @@ Entry = Action | dict[str, Action]
 _MOST_RULES = 1000
 
 
-class Rule(Struct, frozen=True):
+class PermissionRule(Struct, frozen=True):
     """One rule, as clients see it."""
 
     permission: str
@@ -34,17 +34,17 @@ class Rule(Struct, frozen=True):
     action: Action
 
 
-Rules = Sequence[Rule]
+Rules = Sequence[PermissionRule]
 
 DEFAULT: Rules = (
     *(
-        Rule(name, "*", "allow")
+        PermissionRule(name, "*", "allow")
         for name in ("read", "list", "glob", "grep", "todowrite", "todoread", "question", "task")
     ),
-    *(Rule("read", pattern, "ask") for pattern in ("*.env", "*.env.*")),
-    Rule("read", "*.env.example", "allow"),
+    *(PermissionRule("read", pattern, "ask") for pattern in ("*.env", "*.env.*")),
+    PermissionRule("read", "*.env.example", "allow"),
     *(
-        Rule(name, "*", "ask")
+        PermissionRule(name, "*", "ask")
         for name in ("bash", "edit", "write", "webfetch", "external_directory")
     ),
 )
@@ -69,7 +69,7 @@ def from_config(permission: Any, home: str) -> Rules:
     except msgspec.ValidationError as error:
         raise BadPermissions(f"permission: {error}; allowed are allow, ask and deny") from None
     rules = [
-        Rule(tool, _expanded(pattern, home), action)
+        PermissionRule(tool, _expanded(pattern, home), action)
         for tool, entry in _by_name(given).items()
         for pattern, action in _by_name(entry).items()
     ]
@@ -85,7 +85,7 @@ def of_session(permission: Any) -> Rules:
     if not isinstance(permission, list):
         return from_config(permission, "~") if permission else ()
     try:
-        rules = msgspec.convert(permission, list[Rule])
+        rules = msgspec.convert(permission, list[PermissionRule])
     except msgspec.ValidationError as error:
         raise BadPermissions(f"permission: {error}") from None
     return _bounded(rules)
@@ -93,10 +93,10 @@ def of_session(permission: Any) -> Rules:
 
 def of_switches(tools: Mapping[str, bool]) -> Rules:
     """Return the rules for tools that a prompt switches on or off."""
-    return [Rule(name, "*", "deny") for name, wanted in tools.items() if not wanted]
+    return [PermissionRule(name, "*", "deny") for name, wanted in tools.items() if not wanted]
 
 
-def action_of(permission: str, pattern: str, rules: Iterable[Rule]) -> Action:
+def action_of(permission: str, pattern: str, rules: Iterable[PermissionRule]) -> Action:
     """Return what the last rule says that matches; ``ask`` where none does."""
     found: Action = "ask"
     for rule in rules:
@@ -118,7 +118,7 @@ def is_disabled(tool: str, rules: Rules) -> bool:
     return bool(last) and last[0].pattern == "*" and last[0].action == "deny"
 
 
-def relevant(need: Need, rules: Rules) -> list[Rule]:
+def relevant(need: Need, rules: Rules) -> list[PermissionRule]:
     """Return the rules that are about the permission of a need."""
     return [rule for rule in rules if matches(need.permission, rule.permission)]
 

@@ -18,25 +18,25 @@ import msgspec
 from gevent.event import AsyncResult
 from msgspec import Struct
 
-from bus.agent_lines import Permission, Questions, Reply
+from bus.agent_lines import PermissionLine, QuestionsLine, ReplyWork
 from bus.bodies import PermissionBody
 from bus.commands import CommandFailed, PermissionReply
 from bus.events.session import Question, ToolRef
 from processor.native.asks import Asker, PendingAsks
-from processor.native.permissions import Rule, Rules, decide, relevant
+from processor.native.permissions import PermissionRule, Rules, decide, relevant
 from processor.native.record import Record
-from processor.tools.tool import Need, Refused
+from processor.tools.tool import CallRefused, Need
 
 _MOST_PROJECTS, _MOST_RULES = 1000, 1000
 _REJECTED = "The user rejected permission to use this specific tool call."
 _SHOWN_RULES = 20
 
 
-class Stopped(Refused):
+class Stopped(CallRefused):
     """A person has refused without a word: the turn stops."""
 
 
-class _Waiting(Struct):
+class _WaitingCall(Struct):
     session: str
     need: Need
     rules: Rules
@@ -53,19 +53,19 @@ class Permits:
     def __init__(self, asks: PendingAsks, within_s: float) -> None:
         self._asks = asks
         self._within_s = within_s
-        self._allowed: OrderedDict[str, list[Rule]] = OrderedDict()
-        self._waiting: dict[str, _Waiting] = {}
+        self._allowed: OrderedDict[str, list[PermissionRule]] = OrderedDict()
+        self._waiting: dict[str, _WaitingCall] = {}
 
     def need(self, need: Need, record: Record, rules: Rules, call: ToolRef) -> None:
         """Return once a call may go on.
 
         Raises:
-            Refused: the call may not.
+            CallRefused: the call may not.
         """
         found = self._decide(need, record.session.projectID, rules)
         if found == "deny":
             words = msgspec.json.encode(relevant(need, rules)[-_SHOWN_RULES:]).decode()
-            raise Refused(
+            raise CallRefused(
                 "The user has specified a rule which prevents you from using this specific tool "
                 f"call. Here are some of the relevant rules {words}"
             )
@@ -78,9 +78,9 @@ class Permits:
         """Return what a person answers.
 
         Raises:
-            Refused: the person declines, or says nothing.
+            CallRefused: the person declines, or says nothing.
         """
-        line = Questions(turn=call.callID, ask=call.callID, questions=list(questions))
+        line = QuestionsLine(turn=call.callID, ask=call.callID, questions=list(questions))
         reply = self._answer(line, record, call, None)
         if reply.reply == "reject":
             raise Stopped("The user dismissed this question.")
@@ -93,7 +93,7 @@ class Permits:
         return decide(need, [*rules, *self._allowed.get(project, ())])
 
     def _ask(self, need: Need, record: Record, rules: Rules, call: ToolRef) -> None:
-        line = Permission(
+        line = PermissionLine(
             turn=call.callID,
             ask=call.callID,
             permission=need.permission,
@@ -102,12 +102,12 @@ class Permits:
             metadata=need.metadata,
         )
         session = record.session
-        reply = self._answer(line, record, call, _Waiting(session.id, need, rules))
+        reply = self._answer(line, record, call, _WaitingCall(session.id, need, rules))
         if reply.reply == "reject":
             self._reject_others(session.id)
             if reply.message:
                 words = f" with the following feedback: {reply.message}"
-                raise Refused(_REJECTED.removesuffix(".") + words)
+                raise CallRefused(_REJECTED.removesuffix(".") + words)
             raise Stopped(_REJECTED)
         if reply.reply == "always":
             self._allow(need, session.projectID)
@@ -115,24 +115,24 @@ class Permits:
 
     def _answer(
         self,
-        line: Permission | Questions,
+        line: PermissionLine | QuestionsLine,
         record: Record,
         call: ToolRef,
-        waiting: _Waiting | None,
-    ) -> Reply:
-        came: AsyncResult[Reply] = AsyncResult()
+        waiting: _WaitingCall | None,
+    ) -> ReplyWork:
+        came: AsyncResult[ReplyWork] = AsyncResult()
         asker = Asker(record, "", line.turn, came.set, lasts=False)
         try:
             request = self._asks.ask(line, asker, call)
         except CommandFailed as error:
-            raise Refused(f"The user cannot be asked: {error}") from None
+            raise CallRefused(f"The user cannot be asked: {error}") from None
         if waiting is not None:
             self._waiting[request] = waiting
         try:
             reply = came.wait(self._within_s)
             if reply is None:
                 words = f"no person has answered within {self._within_s:g} s (--ask-timeout)"
-                raise Refused(words)
+                raise CallRefused(words)
             return reply
         finally:
             self._waiting.pop(request, None)
@@ -141,7 +141,7 @@ class Permits:
     def _allow(self, need: Need, project: str) -> None:
         allowed = self._allowed.setdefault(project, [])
         self._allowed.move_to_end(project)
-        allowed += [Rule(need.permission, pattern, "allow") for pattern in need.always]
+        allowed += [PermissionRule(need.permission, pattern, "allow") for pattern in need.always]
         del allowed[:-_MOST_RULES]
         if len(self._allowed) > _MOST_PROJECTS:
             self._allowed.popitem(last=False)

@@ -23,7 +23,7 @@ import gevent
 from gevent.event import AsyncResult
 from msgspec import Struct
 
-from bus.agent_lines import Reply
+from bus.agent_lines import ReplyWork
 from bus.events import Delta, event_of
 from bus.events.catalogue import (
     MessageRemoved,
@@ -40,7 +40,7 @@ from bus.events.catalogue import (
     TodoUpdated,
 )
 from bus.events.message import AssistantMessage, Failure, Message, UserMessage
-from bus.events.part import Part, ReasoningPart, TextPart, Tokens
+from bus.events.part import Part, ReasoningPart, TextPart, TokenCounts
 from bus.events.session import Idle, Session, Status, Todo
 from bus.ids import Ids
 from bus.process.fairness import TURN_SLICE_S, TimeSlice
@@ -117,7 +117,7 @@ class Record:
             put: Any = messages.put if is_message else messages.put_part
             self.submit(entity.id, put, entity)
 
-    def account(self, tokens: Tokens, cost: float = 0) -> AsyncResult[Session]:
+    def account(self, tokens: TokenCounts, cost: float = 0) -> AsyncResult[Session]:
         """Add the cost of a turn to the session; the result is the session after that."""
         change = partial(_add, tokens=tokens, cost=cost)
         return self.submit(self.session.id, sessions.update, self.session.id, change)
@@ -248,7 +248,7 @@ class Record:
         self.submit("todos", agents.put_todos, self.session.id, todos)
         self.publish(TodoUpdated(sessionID=self.session.id, todos=list(todos)), "todos")
 
-    def save_reply(self, ask: str, reply: Reply) -> None:
+    def save_reply(self, ask: str, reply: ReplyWork) -> None:
         """Save a person's answer, which did not come by a line of the agent."""
         if self.transaction is not None and self.transaction.waits:
             # The ask may still wait in the transaction, and a reply cannot be saved before its
@@ -301,8 +301,8 @@ class Record:
         self._services.publisher.remember(event, session.directory, session.projectID)
 
 
-def _add(session: Session, tokens: Tokens, cost: float) -> None:
-    total = session.tokens or Tokens.none()
+def _add(session: Session, tokens: TokenCounts, cost: float) -> None:
+    total = session.tokens or TokenCounts.none()
     total.input += tokens.input
     total.output += tokens.output
     total.reasoning += tokens.reasoning

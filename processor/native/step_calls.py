@@ -15,14 +15,14 @@ from gevent.pool import Pool
 from msgspec import Struct
 
 from bus import json
-from bus.agent_lines import Tool as ToolLine
+from bus.agent_lines import ToolLine
 from bus.commands import CommandFailed
 from bus.events.message import Failure
 from processor.engines.engine import CallBegun, CallWhole, Finish, ModelError
 from processor.native.permissions import Rules, is_disabled
 from processor.native.tool_run import Toolbox, ToolRun
 from processor.native.turn import Turn
-from processor.tools.tool import Aborted, Outcome, Refused, Tool, ToolFailed
+from processor.tools.tool import CallRefused, Outcome, Tool, ToolFailed, TurnAborted
 
 log = logging.getLogger("weir.processor")
 
@@ -36,7 +36,7 @@ _SHOWN = 200
 _USABLE_ID = re.compile(r"[A-Za-z0-9_-]{9,64}")
 
 
-class _Call(Struct):
+class _StepCall(Struct):
     name: str
     tool: str
     arguments: str = ""
@@ -58,7 +58,7 @@ class StepCalls:
         self._turn = turn
         self._box = box
         self._rules = rules
-        self._calls: dict[int, _Call] = {}
+        self._calls: dict[int, _StepCall] = {}
         self._aborted = Event()
         self._stopped = False
         self.are_whole = False
@@ -76,7 +76,7 @@ class StepCalls:
         """
         if isinstance(chunk, CallBegun):
             tool = chunk.tool[:_MOST_NAME] or NAMELESS
-            call = self._calls[chunk.number] = _Call(self._name(chunk.id), tool)
+            call = self._calls[chunk.number] = _StepCall(self._name(chunk.id), tool)
             self._change(call, tool=tool, status="pending")
         elif isinstance(chunk, CallWhole):
             self._calls[chunk.number].arguments = chunk.arguments
@@ -106,16 +106,16 @@ class StepCalls:
             return given
         return self._turn.record.ids.ascending("call")
 
-    def _run(self, call: _Call) -> None:
+    def _run(self, call: _StepCall) -> None:
         run = ToolRun(call.name, self._turn, self._rules, self._box, self._aborted)
         try:
             tool, arguments = self._tool(call), _arguments(call)
             self._change(call, status="running", input=arguments)
             self._turn.calls.show()
             outcome = run.run(tool, arguments)
-        except (ToolFailed, Refused, ModelError) as error:
+        except (ToolFailed, CallRefused, ModelError) as error:
             self._fail(call, run, str(error))
-        except Aborted:
+        except TurnAborted:
             self._fail(call, run, "the turn was aborted")
         except Exception:
             log.exception("session %s: the tool %r failed", run.session, call.tool)
@@ -124,37 +124,37 @@ class StepCalls:
             self._end(call, run, outcome)
         self._stopped = self._stopped or run.stopped
 
-    def _tool(self, call: _Call) -> Tool:
+    def _tool(self, call: _StepCall) -> Tool:
         tool = self._box.tools.get(call.tool)
         offered = [name for name in self._box.tools if not is_disabled(name, self._rules)]
         if tool is not None and call.tool in offered:
             return tool
         names = ", ".join(offered) or "none"
         if tool is not None:
-            raise Refused(f"the tool {call.tool!r} is switched off; there are: {names}")
+            raise CallRefused(f"the tool {call.tool!r} is switched off; there are: {names}")
         if call.tool == NAMELESS:
             raise ToolFailed(f"the call names no tool; there are: {names}")
         raise ToolFailed(f"there is no tool {call.tool!r}; there are: {names}")
 
-    def _end(self, call: _Call, run: ToolRun, outcome: Outcome) -> None:
+    def _end(self, call: _StepCall, run: ToolRun, outcome: Outcome) -> None:
         outcome.metadata = run.shown | outcome.metadata
         try:
             self._turn.calls.complete(call.name, outcome)
         except ModelError as error:
             self._fail(call, run, str(error))
 
-    def _fail(self, call: _Call, run: ToolRun, why: str) -> None:
+    def _fail(self, call: _StepCall, run: ToolRun, why: str) -> None:
         if not self._aborted.is_set():  # else the turn ends the call
             self._change(call, status="error", error=why, metadata=run.shown)
 
-    def _change(self, call: _Call, **fields: Any) -> None:
+    def _change(self, call: _StepCall, **fields: Any) -> None:
         try:
             self._turn.calls.change(ToolLine(turn="-", call=call.name, **fields))
         except CommandFailed as error:
             raise ModelError(Failure("UnknownError", {"message": str(error)})) from error
 
 
-def _arguments(call: _Call) -> dict[str, Any]:
+def _arguments(call: _StepCall) -> dict[str, Any]:
     """Return the arguments of a call.
 
     Raises:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, field
 
-from bus.agent_lines import Output, Tool
+from bus.agent_lines import OutputLine, ToolLine
 from bus.commands import CommandFailed
 from bus.events.part import (
     Span,
@@ -78,7 +78,7 @@ class ToolCalls:
         self._open: dict[str, _Call] = {}
         self._ended: set[str] = set()
 
-    def change(self, line: Tool) -> None:
+    def change(self, line: ToolLine) -> None:
         """Open a call, or change an open one; ``completed`` and ``error`` end it.
 
         Raises:
@@ -125,7 +125,7 @@ class ToolCalls:
             state.attachments = outcome.attachments or UNSET
             self._record.part(self._end(name, state))
 
-    def append(self, line: Output) -> None:
+    def append(self, line: OutputLine) -> None:
         """Append to the output of a call.
 
         Raises:
@@ -191,7 +191,7 @@ class ToolCalls:
             part, at = call.identity["id"], call.length - len(fresh)
             self._record.submit(f"{part} output", append_output, part, at, fresh)
 
-    def _opened(self, line: Tool) -> _Call:
+    def _opened(self, line: ToolLine) -> _Call:
         if line.call in self._ended:
             raise self._not_open(line.call)
         if line.tool is None:

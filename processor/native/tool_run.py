@@ -17,7 +17,7 @@ from processor.native.modes import Modes
 from processor.native.permissions import Rules
 from processor.native.permits import Permits, Stopped
 from processor.native.turn import Turn
-from processor.tools.tool import Aborted, ChildAnswer, Need, Outcome, Tool, ToolFailed
+from processor.tools.tool import ChildAnswer, Need, Outcome, Tool, ToolFailed, TurnAborted
 
 SHOWN_EVERY_S = 0.1
 SHOWN_LENGTH = 30_000
@@ -98,8 +98,8 @@ class ToolRun:
 
         Raises:
             ToolFailed: it failed, or has taken too long.
-            Refused: it may not.
-            Aborted: the turn is over.
+            CallRefused: it may not.
+            TurnAborted: the turn is over.
         """
         try:
             self._go_on()
@@ -164,7 +164,7 @@ class ToolRun:
     def _waiting(self) -> Iterator[None]:
         """Stop the clock of the call while it waits for a person, or for another turn."""
         if self.aborted.is_set():
-            raise Aborted
+            raise TurnAborted
         self._pause()
         try:
             yield

@@ -40,7 +40,7 @@ from bus.events.part import (
     StepFinishPart,
     StepStartPart,
     TextPart,
-    Tokens,
+    TokenCounts,
     ToolPart,
 )
 from bus.events.session import Busy, Retry, Session
@@ -157,7 +157,7 @@ class Turn:
         """Wait until the output so far is saved, if it must be, and published."""
         self._record.wait_until_published()
 
-    def finish(self, reason: str, tokens: Tokens, cost: float = 0) -> None:
+    def finish(self, reason: str, tokens: TokenCounts, cost: float = 0) -> None:
         """End the turn well; returns when it is saved and said. `cost` is in US dollars."""
         summed = self.end_step(reason, tokens, cost)
         self._settle()
@@ -165,7 +165,7 @@ class Turn:
         if summed.value is not None:
             self._record.publish_session(summed.value)
 
-    def end_step(self, reason: str, tokens: Tokens, cost: float = 0) -> AsyncResult[Session]:
+    def end_step(self, reason: str, tokens: TokenCounts, cost: float = 0) -> AsyncResult[Session]:
         """End the message of a step; the result is the session once that is saved."""
         self.growth.give_back()
         self._open_step()
@@ -180,7 +180,7 @@ class Turn:
         self._record.message(self._answer)
         return self._record.account(tokens, cost)
 
-    def recount(self, tokens: Tokens) -> None:
+    def recount(self, tokens: TokenCounts) -> None:
         """Add the tokens of a turn that has finished, if the provider sends them late."""
         if self._step is None:
             return
@@ -257,7 +257,7 @@ class Turn:
         start = now_ms() if part.time is UNSET else part.time.start
         return replace(part, text=self._record.close(part), time=Span(start, not_before(start)))
 
-    def _step_finish(self, reason: str, tokens: Tokens, cost: float) -> StepFinishPart:
+    def _step_finish(self, reason: str, tokens: TokenCounts, cost: float) -> StepFinishPart:
         return StepFinishPart(**self._identity(), reason=reason, cost=cost, tokens=tokens)
 
     def _complete(self, failure: Failure | None = None) -> None:
@@ -284,7 +284,7 @@ class Turn:
             path=self._path,
             summary=self._summary or UNSET,
             cost=0,
-            tokens=Tokens.none(),
+            tokens=TokenCounts.none(),
         )
 
     def _identity(self) -> dict[str, Any]:
@@ -308,9 +308,9 @@ def _grows(part: Growing) -> bool:
     return part.time is UNSET or part.time.end is UNSET
 
 
-def _difference(now: Tokens, before: Tokens) -> Tokens:
+def _difference(now: TokenCounts, before: TokenCounts) -> TokenCounts:
     cache = CacheTokens(now.cache.read - before.cache.read, now.cache.write - before.cache.write)
-    return Tokens(
+    return TokenCounts(
         input=now.input - before.input,
         output=now.output - before.output,
         reasoning=now.reasoning - before.reasoning,

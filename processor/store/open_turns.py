@@ -11,10 +11,10 @@ import sqlite3
 import msgspec
 from msgspec import Struct, field
 
-from bus.agent_lines import Reply
+from bus.agent_lines import ReplyWork
 from bus.events.catalogue import PermissionAsked, QuestionAsked
 from bus.events.message import AssistantMessage
-from bus.events.part import Part, ReasoningPart, TextPart, Tokens, ToolPart
+from bus.events.part import Part, ReasoningPart, TextPart, TokenCounts, ToolPart
 from processor.store import chunks, messages
 
 Asked = PermissionAsked | QuestionAsked
@@ -30,7 +30,7 @@ class Progress(Struct):
         allowed_s: the time from the deadline's line to the deadline.
     """
 
-    tokens: Tokens = field(default_factory=Tokens.none)
+    tokens: TokenCounts = field(default_factory=TokenCounts.none)
     cost: int | float = 0
     deadline_ms: int = 0
     allowed_s: float = 0
@@ -41,7 +41,7 @@ class LeftAsk(Struct):
 
     asked: Asked
     name: str
-    reply: Reply | None
+    reply: ReplyWork | None
 
 
 class OpenTurn(Struct):
@@ -81,7 +81,7 @@ _decode_progress = msgspec.json.Decoder(Progress).decode
 _decode_answer = msgspec.json.Decoder(AssistantMessage).decode
 _decode_permission = msgspec.json.Decoder(PermissionAsked).decode
 _decode_question = msgspec.json.Decoder(QuestionAsked).decode
-_decode_reply = msgspec.json.Decoder(Reply).decode
+_decode_reply = msgspec.json.Decoder(ReplyWork).decode
 
 
 def put(db: sqlite3.Connection, prompt: str, agent: str, epoch: int, name: str) -> None:
@@ -110,7 +110,7 @@ def put_ask(db: sqlite3.Connection, prompt: str, name: str, asked: Asked) -> Non
     )
 
 
-def put_reply(db: sqlite3.Connection, ask: str, reply: Reply) -> None:
+def put_reply(db: sqlite3.Connection, ask: str, reply: ReplyWork) -> None:
     """Save a person's answer."""
     db.execute("UPDATE ask SET reply = ? WHERE id = ?", (_encode(reply), ask))
 

@@ -18,7 +18,7 @@ from processor.tools.searching import Searches, SearchTools
 from processor.tools.settings import ToolSettings
 from processor.tools.spool import Spool, cut
 from processor.tools.threads import Threads
-from processor.tools.tool import Aborted, Call, Outcome, Run, Tool
+from processor.tools.tool import Call, Outcome, Run, Tool, TurnAborted
 from processor.tools.webfetch import Webfetch
 
 _OWN_BOUNDS = frozenset(["bash", "read"])
@@ -69,7 +69,7 @@ def _until_aborted(run: Run, arguments: Any, call: Call) -> Outcome:
     found = worker.value
     if isinstance(found, Outcome):
         return found
-    raise found if isinstance(found, Exception) else Aborted()
+    raise found if isinstance(found, Exception) else TurnAborted()
 
 
 def _caught(

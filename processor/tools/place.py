@@ -54,7 +54,7 @@ class Places:
 
         Raises:
             ToolFailed: the path cannot be used.
-            Refused: it leads outside, and this is not allowed.
+            CallRefused: it leads outside, and this is not allowed.
         """
         if not path:
             raise ToolFailed(f"{field}: is empty; give a path")

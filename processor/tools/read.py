@@ -160,10 +160,10 @@ def _read_file(place: ToolPath, offset: int, limit: int) -> Outcome:
                 f"{MOST_FILE_BYTES}; use bash with sed, head or tail"
             )
         file.seek(0)
-        return _window(place, Window(file, offset, limit))
+        return _window(place, LineWindow(file, offset, limit))
 
 
-class Window:
+class LineWindow:
     """Some lines of a file, and how many lines the file has.
 
     A file may grow while it is read, and a line may be as long as the file; only the shown part is
@@ -221,7 +221,7 @@ class Window:
         self.lines.append(text)
 
 
-def _window(place: ToolPath, window: Window) -> Outcome:
+def _window(place: ToolPath, window: LineWindow) -> Outcome:
     offset, total = window.offset, window.total
     if offset > max(total, 1):
         raise ToolFailed(f"offset: {offset} is past the end of {place.real} ({total} lines)")

@@ -30,11 +30,11 @@ class ToolFailed(Exception):
     """The tool failed; the message is for the model."""
 
 
-class Refused(Exception):
+class CallRefused(Exception):
     """A rule or a person does not allow the call; the message is for the model."""
 
 
-class Aborted(Exception):
+class TurnAborted(Exception):
     """The turn has ended."""
 
 
@@ -83,8 +83,8 @@ class Call(Protocol):
         """Return once the call has a permission.
 
         Raises:
-            Refused: it is denied.
-            Aborted: the turn ended before there was an answer.
+            CallRefused: it is denied.
+            TurnAborted: the turn ended before there was an answer.
         """
 
     def show(
@@ -96,8 +96,8 @@ class Call(Protocol):
         """Ask a person; return for each question the chosen labels.
 
         Raises:
-            Refused: the person declines to answer.
-            Aborted: the turn ended before there was an answer.
+            CallRefused: the person declines to answer.
+            TurnAborted: the turn ended before there was an answer.
         """
 
     def todos(self, todos: Sequence[TodoInput]) -> None:
@@ -116,7 +116,7 @@ class Call(Protocol):
 
         Raises:
             ToolFailed: the child failed, or `agent` or `session` does not exist.
-            Aborted: the turn ended before the child did.
+            TurnAborted: the turn ended before the child did.
         """
 
 
@@ -147,7 +147,7 @@ class Tool(Struct, frozen=True):
         description: for the model.
         parameters: a JSON schema of the arguments.
         run: takes the arguments, as JSON bytes, JSON text or a dict. It only raises `ToolFailed`,
-            `Refused` or `Aborted` for what a model or a user can cause.
+            `CallRefused` or `TurnAborted` for what a model or a user can cause.
     """
 
     name: str

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
-from bus.agent_lines import Line, Reasoning, Text
+from bus.agent_lines import Line, ReasoningLine, TextLine
 from weir.errors import Fenced, Refused, Unreachable, WeirError
 from weir.weir_api import TIMEOUT_S, Passing, WeirApi, failure
 
@@ -141,11 +141,11 @@ class Outbox:
             return False
         last = self._waiting[-1]
         before = last.line
-        if not isinstance(line, Text | Reasoning) or type(before) is not type(line):
+        if not isinstance(line, TextLine | ReasoningLine) or type(before) is not type(line):
             return False
         if before.turn != line.turn or last.size + size > _GATHERED:
             return False
-        assert isinstance(before, Text | Reasoning)
+        assert isinstance(before, TextLine | ReasoningLine)
         assert isinstance(before.text, list)
         assert isinstance(line.text, list)
         before.text += line.text

@@ -30,7 +30,7 @@ class ToolCall(AbstractContextManager["ToolCall"]):
         """Append to the output of the tool; the output of a call is limited to 1 MiB."""
         for at in range(0, len(text), _PIECE):
             piece = text[at : at + _PIECE]
-            self._put(wire.Output(turn=self._turn, call=self.name, text=piece), len(piece))
+            self._put(wire.OutputLine(turn=self._turn, call=self.name, text=piece), len(piece))
 
     def show(self, *, title: str | None = None, **metadata: Any) -> None:
         """Change the title of the call, and the metadata that clients get."""
@@ -64,5 +64,5 @@ class ToolCall(AbstractContextManager["ToolCall"]):
             self.fail(described(error))
 
     def _change(self, status: Literal["running", "completed", "error"], **fields: Any) -> None:
-        self._put(wire.Tool(turn=self._turn, call=self.name, status=status, **fields), 256)
+        self._put(wire.ToolLine(turn=self._turn, call=self.name, status=status, **fields), 256)
         self._ended = status != "running"

@@ -83,17 +83,17 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
     def text(self, *deltas: str) -> None:
         """Append to the answer."""
         for some, size in _lots(deltas):
-            self._put(wire.Text(turn=self.name, text=some), size)
+            self._put(wire.TextLine(turn=self.name, text=some), size)
 
     def reasoning(self, *deltas: str) -> None:
         """Append to the model's reasoning."""
         for some, size in _lots(deltas):
-            self._put(wire.Reasoning(turn=self.name, text=some), size)
+            self._put(wire.ReasoningLine(turn=self.name, text=some), size)
 
     def tool(self, tool: str, /, *, title: str = "", **arguments: Any) -> ToolCall:
         """Open a tool call, which then runs; clients show `arguments`."""
         name = f"call_{next(self._names)}"
-        line = wire.Tool(
+        line = wire.ToolLine(
             turn=self.name, call=name, tool=tool, input=arguments, title=title or None
         )
         self._put(line, 256)
@@ -106,7 +106,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         ``doing`` and ``done`` mean the first three.
         """
         made = [_todo(one) for one in todos]
-        self._put(wire.Todos(turn=self.name, todos=made), 128 * (len(made) + 1))
+        self._put(wire.TodosLine(turn=self.name, todos=made), 128 * (len(made) + 1))
 
     def usage(
         self,
@@ -120,7 +120,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
     ) -> None:
         """Set the cost of the turn so far, in tokens and in US dollars."""
         self._put(
-            wire.Usage(
+            wire.UsageLine(
                 turn=self.name,
                 input=input,
                 output=output,
@@ -135,12 +135,12 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
     def retry(self, attempt: int, message: str, seconds: float = 0.0) -> None:
         """Report that the model failed, and after how many seconds it is called again."""
         self._put(
-            wire.Retry(turn=self.name, attempt=attempt, message=message, seconds=seconds), 256
+            wire.RetryLine(turn=self.name, attempt=attempt, message=message, seconds=seconds), 256
         )
 
     def deadline(self, seconds: float) -> None:
         """Let weir end the turn with an error if it still runs in `seconds` from now."""
-        self._put(wire.Deadline(turn=self.name, seconds=seconds), 64)
+        self._put(wire.DeadlineLine(turn=self.name, seconds=seconds), 64)
 
     # Questions of a turn:
 
@@ -160,7 +160,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
             Aborted: the turn was stopped meanwhile.
         """
         name = f"ask_{next(self._names)}"
-        line = wire.Permission(
+        line = wire.PermissionLine(
             turn=self.name,
             ask=name,
             permission=permission,
@@ -193,7 +193,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
             multiple,
         )
         name = f"ask_{next(self._names)}"
-        line = wire.Questions(turn=self.name, ask=name, questions=[asked])
+        line = wire.QuestionsLine(turn=self.name, ask=name, questions=[asked])
         said = self._asked(line, timeout_s)
         return None if said["reply"] == "reject" else list(said["answers"][0])
 
@@ -211,16 +211,16 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
 
     def end(self, reason: str = "stop") -> None:
         """End the turn as a success, and wait until the end is saved."""
-        self._last(wire.End(turn=self.name, reason=reason))
+        self._last(wire.EndLine(turn=self.name, reason=reason))
 
     def fail(self, message: str, name: str = "UnknownError") -> None:
         """End the turn with an error, and wait until the end is saved; the output so far stays."""
-        self._last(wire.Fail(turn=self.name, message=message, name=name))
+        self._last(wire.FailLine(turn=self.name, message=message, name=name))
 
     def __enter__(self) -> Self:
         """Begin the turn, and wait until weir has accepted it."""
         if self.begun_at == math.inf:
-            line = wire.Begin(turn=self.name, session=self.session.id, prompt=self.prompt)
+            line = wire.BeginLine(turn=self.name, session=self.session.id, prompt=self.prompt)
             self._put(line, len(self.prompt))
             self._outbox.wait(self._outbox.seq)
             self._check()
@@ -296,7 +296,9 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
             reply.said = work
             reply.event.set()
 
-    def _asked(self, line: wire.Permission | wire.Questions, timeout_s: float | None) -> Any:
+    def _asked(
+        self, line: wire.PermissionLine | wire.QuestionsLine, timeout_s: float | None
+    ) -> Any:
         reply = self._replies[line.ask] = _Reply()
         try:
             self._put(line, 1024)
@@ -310,7 +312,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         finally:
             del self._replies[line.ask]
 
-    def _last(self, line: wire.End | wire.Fail) -> None:
+    def _last(self, line: wire.EndLine | wire.FailLine) -> None:
         if self.ended:
             return
         self._put(line, 256)

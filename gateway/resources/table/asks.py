@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from bus.bodies import AnswersBody, PermissionBody, PermissionResponse
 from bus.commands import Asks, PermissionReply, QuestionReply
 from bus.events.catalogue import PermissionAsked, QuestionAsked
-from gateway.resources.route import Given, Route
+from gateway.resources.route import RequestContent, Route
 
 
-def _older(given: Given) -> PermissionReply:
+def _older(given: RequestContent) -> PermissionReply:
     """Return the reply of older clients, whose path also names the session."""
     body = PermissionBody(reply=given.body.response)
     return PermissionReply(given.path["request"], body, given.path["session"])

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bus.commands import Describe, Directories, Dispose, SessionsV2, What
-from gateway.resources.route import Given, Query, Route
+from gateway.resources.route import Query, RequestContent, Route
 
 _OBJECT, _OBJECTS = dict[str, Any], list[dict[str, Any]]
 _CONFIGURED = "weir is configured by its flags when it starts"
 
 
-def _describe(what: What) -> Callable[[Given], Describe]:
+def _describe(what: What) -> Callable[[RequestContent], Describe]:
     return lambda given: Describe(what, given.directory)
 
 
@@ -27,7 +27,7 @@ def _described(what: What, words: str, answer: Any, path: str | None = None) -> 
     )
 
 
-def _v2_list(given: Given) -> SessionsV2:
+def _v2_list(given: RequestContent) -> SessionsV2:
     query = given.query
     return SessionsV2(
         directory=query["directory"],

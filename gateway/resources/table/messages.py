@@ -17,13 +17,13 @@ from bus.commands import (
 from bus.events.part import Part
 from gateway.errors import BadRequest
 from gateway.resources.answers import AnswerAndParts, MessageAndParts
-from gateway.resources.route import Delivery, Given, Query, Route
+from gateway.resources.route import Delivery, Query, RequestContent, Route
 
 _MAX_LIMIT = 10_000
 _PROMPT_REFUSALS = (404, 409, 429, 507)
 
 
-def _page(given: Given) -> MessageList:
+def _page(given: RequestContent) -> MessageList:
     limit, before = given.query["limit"], given.query["before"]
     if before is not None and limit is None:
         raise BadRequest("before: not allowed without limit", "Query", "before")

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from bus.commands import Search
 from bus.found import FoundPage
 from gateway.resources.query import MAX_INTEGER
-from gateway.resources.route import Given, Query, Route
+from gateway.resources.route import Query, RequestContent, Route
 
 _DEFAULT_LIMIT, _MAX_LIMIT = 20, 200
 
 
-def _search(given: Given) -> Search:
+def _search(given: RequestContent) -> Search:
     query = given.query
     return Search(
         query=query["q"],

@@ -21,7 +21,7 @@ from bus.commands import (
     TodoList,
 )
 from bus.events.session import FileDiff, Session, Status, Todo
-from gateway.resources.route import Delivery, Given, Query, Route
+from gateway.resources.route import Delivery, Query, RequestContent, Route
 
 _DEFAULT_LIMIT = 100
 _MAX_LIMIT = 10_000
@@ -29,7 +29,7 @@ _BUSY = (404, 409)
 """The session does not exist, or a turn runs in it."""
 
 
-def _listed(given: Given) -> SessionList:
+def _listed(given: RequestContent) -> SessionList:
     query = given.query
     return SessionList(
         directory=None if query["scope"] else given.directory,

@@ -9,7 +9,7 @@ from processor.tools.builtin import builtin_tools
 from processor.tools.settings import ToolSettings
 from processor.tools.spool import Spool
 from processor.tools.threads import Threads
-from processor.tools.tool import ChildAnswer, Refused
+from processor.tools.tool import CallRefused, ChildAnswer
 
 
 class FakeCall:
@@ -31,7 +31,7 @@ class FakeCall:
     def need(self, need):
         self.needs.append(need)
         if need.permission in self.denied:
-            raise Refused(f"{need.permission} is denied")
+            raise CallRefused(f"{need.permission} is denied")
         self.before_use(need)
 
     def show(self, *, title=None, output="", metadata=None):

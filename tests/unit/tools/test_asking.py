@@ -1,6 +1,6 @@
 import pytest
 
-from processor.tools.tool import Refused, ToolFailed
+from processor.tools.tool import CallRefused, ToolFailed
 
 
 def test_todos_replace_the_list_in_opencodes_shape(run, call):
@@ -36,7 +36,7 @@ def test_a_task_runs_in_a_child_session(run, call):
     assert outcome.metadata["sessionId"] == "ses_child"
     assert "<task_result>\nchild says so\n</task_result>" in outcome.output
     call.denied.add("task")
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         run("task", **arguments)
 
 

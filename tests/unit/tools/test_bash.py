@@ -8,7 +8,7 @@ from processor.tools import clip
 from processor.tools.builtin import builtin_tools
 from processor.tools.settings import ToolSettings
 from processor.tools.threads import Threads
-from processor.tools.tool import Aborted, Refused, ToolFailed
+from processor.tools.tool import CallRefused, ToolFailed, TurnAborted
 from tests.processes import DEADLINE_S, wait_until
 
 
@@ -106,7 +106,7 @@ def test_an_abort_ends_a_child_that_daemonises_and_ignores_sigterm(run, call, pr
     assert is_alive(pid)
     if how == "event":
         call.aborted.set()
-        assert isinstance(working.get(timeout=DEADLINE_S), Aborted)
+        assert isinstance(working.get(timeout=DEADLINE_S), TurnAborted)
     else:
         working.kill()
     assert not is_alive(pid)
@@ -169,7 +169,7 @@ def test_each_command_of_a_line_is_asked_for(run, call):
 
 def test_a_command_that_is_denied_does_not_run(run, call, project):
     call.denied.add("bash")
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         run("bash", command="touch made")
     assert not (project / "made").exists()
 
@@ -183,7 +183,7 @@ def test_a_file_outside_needs_permission(run, call, project, tmp_path, command):
     outside.mkdir()
     (project / "link").symlink_to(outside)
     call.denied.add("external_directory")
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         run("bash", command=command.format(outside))
     assert call.asked() == [("external_directory", [f"{os.path.realpath(outside)}/*"])]
 

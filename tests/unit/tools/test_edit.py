@@ -7,7 +7,7 @@ import gevent
 import pytest
 
 from processor.tools import content, patch
-from processor.tools.tool import Refused, ToolFailed
+from processor.tools.tool import CallRefused, ToolFailed
 
 
 def test_an_edit_has_a_diff_in_opencodes_shape(run, project, call):
@@ -130,7 +130,7 @@ def test_a_change_outside_needs_permission(run, project, call, tmp_path, path):
     (project / "link").symlink_to(tmp_path / "a.txt")
     (project / "linked").symlink_to(tmp_path)
     call.denied.add("external_directory")
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         run("write", filePath=path.format(tmp_path), content="b")
     assert (tmp_path / "a.txt").read_text() == "a"
     assert not (tmp_path / "new").exists()
@@ -139,7 +139,7 @@ def test_a_change_outside_needs_permission(run, project, call, tmp_path, path):
 def test_a_link_to_nowhere_outside_makes_no_file_there(run, project, call, tmp_path):
     (project / "link").symlink_to(tmp_path / "new.txt")
     call.denied.add("external_directory")
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         run("write", filePath="link", content="b")
     assert not (tmp_path / "new.txt").exists()
 

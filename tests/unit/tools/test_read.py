@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from processor.tools import read as reading
-from processor.tools.tool import Refused, ToolFailed
+from processor.tools.tool import CallRefused, ToolFailed
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 
@@ -113,7 +113,7 @@ def test_a_path_that_leads_outside_needs_permission(run, project, call, tmp_path
         assert "1: secret" in run("read", filePath=path).output
         assert call.asked()[0] == ("external_directory", [f"{os.path.realpath(tmp_path)}/*"])
     call.denied.add("external_directory")
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         run("read", filePath=path)
 
 

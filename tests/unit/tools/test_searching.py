@@ -6,7 +6,7 @@ import pytest
 
 from processor.tools import searching
 from processor.tools.search import matcher
-from processor.tools.tool import Refused, ToolFailed
+from processor.tools.tool import CallRefused, ToolFailed
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_bad_arguments_are_named(run, tree, tool, arguments, words):
 def test_a_search_outside_needs_permission(run, tree, call, tmp_path, tool, path):
     (tree / "link").symlink_to(tmp_path)
     call.denied.add("external_directory")
-    with pytest.raises(Refused):
+    with pytest.raises(CallRefused):
         run(tool, pattern="x", path=path)
 
 

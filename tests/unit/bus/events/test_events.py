@@ -18,7 +18,7 @@ from bus.events.catalogue import (
     SessionStatus,
 )
 from bus.events.message import AssistantMessage, Failure, MessagePath, MessageTime
-from bus.events.part import Span, TextPart, Tokens, ToolPart, ToolRunning
+from bus.events.part import Span, TextPart, TokenCounts, ToolPart, ToolRunning
 from bus.events.session import Busy, Retry
 from bus.transport.codec import Batch, decode, encode
 from tests import recorded
@@ -252,7 +252,7 @@ TYPED = [
             agent="build",
             path=MessagePath("/d", "/"),
             cost=0,
-            tokens=Tokens.none(),
+            tokens=TokenCounts.none(),
         ),
     ),
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bus.agent_lines import End, Text
+from bus.agent_lines import EndLine, TextLine
 from weir.errors import Fenced, Unreachable, WeirError
 from weir.outbox import MOST_WAITING, Outbox
 from weir.weir_api import Passing
@@ -66,8 +66,8 @@ def outbox(weir: Weir, failures: list[WeirError] | None = None) -> Outbox:
     return Outbox(weir, "/weir/agents/x", 1, (failures if failures is not None else []).append)  # type: ignore[arg-type]
 
 
-def text(words: str) -> Text:
-    return Text(turn="t", text=[words])
+def text(words: str) -> TextLine:
+    return TextLine(turn="t", text=[words])
 
 
 def test_what_waits_for_an_answer_gathers_in_one_line() -> None:
@@ -84,7 +84,7 @@ def test_what_waits_for_an_answer_gathers_in_one_line() -> None:
     assert asked.wait(DEADLINE_S)
     for word in "bcd":
         box.put(text(word), 1, Sender())
-    box.put(End(turn="t"), 1, Sender())
+    box.put(EndLine(turn="t"), 1, Sender())
     go.set()
     box.wait(box.seq, DEADLINE_S)
     assert [len(lines) for _, lines in weir.requests] == [1, 2]
@@ -132,7 +132,7 @@ def test_lines_whose_answer_is_lost_are_sent_again_under_their_numbers() -> None
     weir = Weir(lost, half, ack)
     box = outbox(weir)
     box.put(text("a"), 1, Sender())
-    box.put(End(turn="t"), 1, Sender())
+    box.put(EndLine(turn="t"), 1, Sender())
     box.put(text("b"), 1, Sender())
     box.wait(box.seq, DEADLINE_S)
     assert [first for first, _ in weir.requests][:2] == [1, 1]
@@ -151,7 +151,7 @@ def test_an_error_goes_to_the_sender_of_its_line() -> None:
     box = outbox(Weir(refuse))
     good, bad = Sender(), Sender()
     box.put(text("a"), 1, good)
-    box.put(End(turn="t"), 1, bad)
+    box.put(EndLine(turn="t"), 1, bad)
     box.wait(box.seq, DEADLINE_S)
     assert (good.errors, bad.errors) == ([], [("no", False)])
     box.close(DEADLINE_S)

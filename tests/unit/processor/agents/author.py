@@ -13,7 +13,7 @@ from bus.commands import AgentLines, AgentWork
 from tests.unit.processor.rig import DIRECTORY, Rig
 
 DEADLINE_S = 60
-END = wire.End(turn="t")
+END = wire.EndLine(turn="t")
 
 
 class Author:
@@ -35,8 +35,8 @@ class Author:
             AgentWork(self.name, epoch, how.get("after", 0), 0, how.get("lease", 10.0), True)
         )
 
-    def begin(self, turn: str = "t") -> wire.Begin:
-        return wire.Begin(turn=turn, session=self.session, prompt="do it")
+    def begin(self, turn: str = "t") -> wire.BeginLine:
+        return wire.BeginLine(turn=turn, session=self.session, prompt="do it")
 
     def answer(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         self.rig.publisher.flush()
@@ -49,8 +49,8 @@ class Author:
         return self.answer()
 
 
-def words(turn: str = "t", *deltas: str) -> wire.Text:
-    return wire.Text(turn=turn, text=list(deltas))
+def words(turn: str = "t", *deltas: str) -> wire.TextLine:
+    return wire.TextLine(turn=turn, text=list(deltas))
 
 
 def until(condition: Callable[[], Any]) -> Any:

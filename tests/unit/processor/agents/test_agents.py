@@ -28,14 +28,14 @@ from tests.unit.processor.rig import DIRECTORY, Rig
 def test_a_turn_reads_as_it_was_written(rig: Rig, author: Author) -> None:
     taken = author.send(
         author.begin(),
-        wire.Reasoning(turn="t", text="hm"),
+        wire.ReasoningLine(turn="t", text="hm"),
         words("t", "Hello ", "world"),
-        wire.Tool(turn="t", call="c", tool="bash", input={"command": "ls"}),
-        wire.Output(turn="t", call="c", text="a.txt\n"),
-        wire.Tool(turn="t", call="c", status="completed", output="b.txt\n"),
+        wire.ToolLine(turn="t", call="c", tool="bash", input={"command": "ls"}),
+        wire.OutputLine(turn="t", call="c", text="a.txt\n"),
+        wire.ToolLine(turn="t", call="c", status="completed", output="b.txt\n"),
         words("t", "Done."),
-        wire.Todos(turn="t", todos=[wire.TodoInput("one", "completed")]),
-        wire.Usage(turn="t", input=3, output=4, cost=0.5),
+        wire.TodosLine(turn="t", todos=[wire.TodoInput("one", "completed")]),
+        wire.UsageLine(turn="t", input=3, output=4, cost=0.5),
         END,
     )
     assert (taken.seq, taken.errors) == (10, [])
@@ -109,14 +109,17 @@ def test_a_fence_outlasts_the_processor(rig: Rig, author: Author) -> None:
 
 BAD = {
     "never begun": (words("x", "late"), "never begun"),
-    "never opened": (wire.Output(turn="t", call="c", text="x"), "never opened"),
-    "without a name": (wire.Tool(turn="t", call="c"), "tool: missing"),
-    "begun twice": (wire.Begin(turn="t", session="ses_1", prompt="x"), "runs already"),
+    "never opened": (wire.OutputLine(turn="t", call="c", text="x"), "never opened"),
+    "without a name": (wire.ToolLine(turn="t", call="c"), "tool: missing"),
+    "begun twice": (wire.BeginLine(turn="t", session="ses_1", prompt="x"), "runs already"),
     "ask of no call": (
-        wire.Permission(turn="t", ask="a", permission="bash", call="c"),
+        wire.PermissionLine(turn="t", ask="a", permission="bash", call="c"),
         "never opened",
     ),
-    "unknown session": (wire.Begin(turn="u", session="ses_1", prompt="x"), "Session not found"),
+    "unknown session": (
+        wire.BeginLine(turn="u", session="ses_1", prompt="x"),
+        "Session not found",
+    ),
 }
 
 
@@ -133,9 +136,9 @@ def test_a_line_that_cannot_be_is_named_and_the_rest_goes_on(author: Author, cas
 def test_nothing_follows_the_end_of_a_turn_or_of_a_call(author: Author) -> None:
     taken = author.send(
         author.begin(),
-        wire.Tool(turn="t", call="c", tool="bash", status="error", error="no"),
-        wire.Output(turn="t", call="c", text="x"),
-        wire.Tool(turn="t", call="c", tool="bash"),
+        wire.ToolLine(turn="t", call="c", tool="bash", status="error", error="no"),
+        wire.OutputLine(turn="t", call="c", text="x"),
+        wire.ToolLine(turn="t", call="c", tool="bash"),
         END,
         words("t", "late"),
     )
@@ -144,14 +147,14 @@ def test_nothing_follows_the_end_of_a_turn_or_of_a_call(author: Author) -> None:
 
 
 def test_a_call_that_is_open_at_the_end_of_its_turn_fails(author: Author) -> None:
-    author.send(author.begin(), wire.Tool(turn="t", call="c", tool="bash"), END)
+    author.send(author.begin(), wire.ToolLine(turn="t", call="c", tool="bash"), END)
     [call] = of_kind(author.answer()[1], "tool")
     assert call["state"]["status"] == "error"
 
 
 def test_the_output_of_a_call_is_bounded(author: Author) -> None:
-    lines = [wire.Output(turn="t", call="c", text="x" * (MOST_OUTPUT // 2))] * 3
-    begun = author.begin(), wire.Tool(turn="t", call="c", tool="bash")
+    lines = [wire.OutputLine(turn="t", call="c", text="x" * (MOST_OUTPUT // 2))] * 3
+    begun = author.begin(), wire.ToolLine(turn="t", call="c", tool="bash")
     taken = author.send(*begun, *lines, END)
     assert [error.seq for error in taken.errors] == [5]
 
@@ -168,10 +171,10 @@ def test_an_agent_that_falls_silent_leaves_an_error_and_what_was_saved(author: A
 
 
 def test_a_deadline_ends_a_turn_and_its_agent_hears_of_it(author: Author) -> None:
-    author.send(author.begin(), wire.Deadline(turn="t", seconds=0.01))
+    author.send(author.begin(), wire.DeadlineLine(turn="t", seconds=0.01))
     assert "deadline" in author.failed()[0]["error"]["data"]["message"]
     [abort] = author.rig.agents._agents[author.name].work(0, 0)
-    assert isinstance(abort, wire.Abort)
+    assert isinstance(abort, wire.AbortWork)
     assert "deadline" in abort.reason
 
 
@@ -184,7 +187,7 @@ def test_prompts_wait_for_their_agent_and_go_to_it(rig: Rig, author: Author) -> 
     [again] = author.work(epoch=epoch).work
     assert again == prompt
     assert author.work(epoch=epoch, after=prompt.number).work == []
-    author.send(words(message, "hello"), wire.End(turn=message), epoch=epoch)
+    author.send(words(message, "hello"), wire.EndLine(turn=message), epoch=epoch)
     assert of_kind(author.answer()[1], "text")[0]["text"] == "hello"
     assert author.work(epoch=epoch).work == []
 
@@ -207,7 +210,7 @@ def test_a_turn_waits_for_its_session_and_its_lines_wait_with_it(rig: Rig, autho
     author.send(author.begin("first"))
     author.send(author.begin("second"))
     agent = rig.agents._agents[author.name]
-    writer = gevent.spawn(author.send, words("second", "after"), wire.End(turn="second"))
+    writer = gevent.spawn(author.send, words("second", "after"), wire.EndLine(turn="second"))
     other = Author(rig, "other")
     other.send(other.begin(), words("t", "not held up"), END)
     assert not writer.ready()
@@ -220,9 +223,9 @@ def test_asks_reach_people_and_their_answers_the_agent(rig: Rig, author: Author)
     epoch = author.work().epoch
     author.send(
         author.begin(),
-        wire.Tool(turn="t", call="c", tool="bash"),
-        wire.Permission(turn="t", ask="a", permission="bash", patterns=["rm"], call="c"),
-        wire.Questions(turn="t", ask="q", questions=[Question("why", "w", [Option("x", "")])]),
+        wire.ToolLine(turn="t", call="c", tool="bash"),
+        wire.PermissionLine(turn="t", ask="a", permission="bash", patterns=["rm"], call="c"),
+        wire.QuestionsLine(turn="t", ask="q", questions=[Question("why", "w", [Option("x", "")])]),
         epoch=epoch,
     )
     [permission] = rig.asks.waiting(Asks("permission", DIRECTORY))
@@ -243,7 +246,7 @@ def test_asks_reach_people_and_their_answers_the_agent(rig: Rig, author: Author)
 
 
 def test_asks_of_a_turn_that_ends_are_refused(rig: Rig, author: Author) -> None:
-    author.send(author.begin(), wire.Permission(turn="t", ask="a", permission="bash"))
+    author.send(author.begin(), wire.PermissionLine(turn="t", ask="a", permission="bash"))
     rig.turns.abort([author.session], 1)
     assert rig.asks.waiting(Asks("permission")) == []
     rig.publisher.flush()

@@ -53,7 +53,7 @@ def test_an_abort_while_a_commit_fails_ends_the_turn(rig: Rig, author: Author) -
     assert rig.events[-1]["type"] == "session.idle"
 
 
-@pytest.mark.parametrize("old", ["waits", wire.End(turn="t"), "begin"])
+@pytest.mark.parametrize("old", ["waits", wire.EndLine(turn="t"), "begin"])
 def test_lines_of_a_process_that_is_taken_over_do_not_count(
     rig: Rig, author: Author, old: Any
 ) -> None:
@@ -61,7 +61,7 @@ def test_lines_of_a_process_that_is_taken_over_do_not_count(
     epoch = author.send(author.begin("t")).epoch
     late, seq = [words("t", "late"), old], 2
     if old == "begin":
-        late[1] = wire.Begin(turn="w", session=other, prompt="late")
+        late[1] = wire.BeginLine(turn="w", session=other, prompt="late")
     elif old == "waits":
         author.send(author.begin("u"), epoch=epoch, seq=2)
         late, seq = [words("u", "late")], 3
@@ -72,9 +72,9 @@ def test_lines_of_a_process_that_is_taken_over_do_not_count(
     gevent.sleep(0.02)
     taken = gevent.spawn(
         next_one.send,
-        wire.Begin(turn="v", session=next_one.session, prompt="do it"),
+        wire.BeginLine(turn="v", session=next_one.session, prompt="do it"),
         words("v", "hello"),
-        wire.End(turn="v"),
+        wire.EndLine(turn="v"),
         epoch=epoch + 1,
         seq=1,
     )

@@ -115,8 +115,8 @@ def test_a_turn_that_waits_for_its_session_waits_on(author: Author) -> None:
     author.send(author.begin("second"))
     kill(author)
     assert author.work(epoch).turns == ["first", "second"]
-    author.send(words("first", "a"), wire.End(turn="first"), epoch=epoch, seq=3)
-    author.send(words("second", "b"), wire.End(turn="second"), epoch=epoch, seq=5)
+    author.send(words("first", "a"), wire.EndLine(turn="first"), epoch=epoch, seq=3)
+    author.send(words("second", "b"), wire.EndLine(turn="second"), epoch=epoch, seq=5)
     parts = [json.loads(bytes(part)) for one in _messages(author) for part in one.parts]
     assert sorted(part["text"] for part in of_kind(parts, "text")) == ["a", "b", "do it", "do it"]
 
@@ -134,7 +134,7 @@ def test_a_prompt_of_others_is_handed_out_again_and_goes_on(author: Author) -> N
     kill(author)
     [again] = until(lambda: author.work(epoch, after=first.number).work)
     assert (again.turn, again.text) == (message, "hi")
-    author.send(words(message, "you"), wire.End(turn=message), epoch=epoch, seq=2)
+    author.send(words(message, "you"), wire.EndLine(turn=message), epoch=epoch, seq=2)
     assert of_kind(author.answer()[1], "text")[0]["text"] == "hello you"
 
 
@@ -148,27 +148,27 @@ def test_work_arrives_where_the_clock_of_the_last_processor_was_ahead(author: Au
 
 
 def test_what_a_turn_has_cost_and_its_deadline_outlast_a_kill(author: Author) -> None:
-    author.send(author.begin(), wire.Usage(turn="t", input=3, cost=0.5))
-    author.send(wire.Deadline(turn="t", seconds=0.05))
+    author.send(author.begin(), wire.UsageLine(turn="t", input=3, cost=0.5))
+    author.send(wire.DeadlineLine(turn="t", seconds=0.05))
     kill(author)
     assert "deadline of 0.05 s" in author.failed()[0]["error"]["data"]["message"]
-    author.send(author.begin("u"), wire.Usage(turn="u", input=3, cost=0.5))
+    author.send(author.begin("u"), wire.UsageLine(turn="u", input=3, cost=0.5))
     kill(author)
-    author.send(wire.End(turn="u"))
+    author.send(wire.EndLine(turn="u"))
     info, _ = author.answer()
     assert (info["tokens"]["input"], info["cost"]) == (3, 0.5)
 
 
 def test_an_ask_waits_on_and_an_answer_that_was_given_arrives(author: Author) -> None:
     epoch = author.work().epoch
-    asks = [wire.Permission(turn="t", ask=name, permission="bash") for name in ("a", "b")]
+    asks = [wire.PermissionLine(turn="t", ask=name, permission="bash") for name in ("a", "b")]
     author.send(author.begin(), *asks, epoch=epoch)
     first, second = author.rig.asks.waiting(Asks("permission"))
     author.rig.asks.reply(PermissionReply(first.id, PermissionBody(reply="once")))
     kill(author)
     assert until(lambda: author.rig.asks.waiting(Asks("permission"))) == [second]
     author.rig.asks.reply(PermissionReply(second.id, PermissionBody(reply="always")))
-    replies = [one for one in author.work(epoch).work if isinstance(one, wire.Reply)]
+    replies = [one for one in author.work(epoch).work if isinstance(one, wire.ReplyWork)]
     assert [(one.ask, one.reply) for one in replies] == [("a", "once"), ("b", "always")]
     author.rig.publisher.flush()
     assert isinstance(second, PermissionAsked)
@@ -184,7 +184,7 @@ def test_a_reply_that_comes_before_its_ask_is_saved_arrives(author: Author) -> N
         save(*args)
 
     with mock.patch.object(author.rig.agents, "_save", reply_first):
-        author.send(wire.Permission(turn="t", ask="q", permission="bash"), epoch=epoch, seq=2)
+        author.send(wire.PermissionLine(turn="t", ask="q", permission="bash"), epoch=epoch, seq=2)
     kill(author)
     [reply] = until(lambda: author.work(epoch).work)
     assert (reply.ask, reply.reply) == ("q", "once")
@@ -201,7 +201,7 @@ def test_an_end_is_saved_with_its_number(author: Author) -> None:
 
 
 def test_a_turn_that_has_ended_leaves_no_note(author: Author) -> None:
-    author.send(author.begin(), wire.Tool(turn="t", call="c", tool="x", output="y"), END)
+    author.send(author.begin(), wire.ToolLine(turn="t", call="c", tool="x", output="y"), END)
     for table in ("agent_turn", "output", "ask"):
         query = f"SELECT * FROM {table}"
         assert author.rig.database.call(lambda db, q=query: db.execute(q).fetchall()) == []
@@ -210,10 +210,12 @@ def test_a_turn_that_has_ended_leaves_no_note(author: Author) -> None:
 LONG = "o" * (SHOWN_LENGTH - 3)
 TURN = st.sampled_from("tu")
 LINES: st.SearchStrategy[wire.Line] = st.one_of(
-    st.builds(wire.Text, turn=TURN, text=st.lists(st.sampled_from("abc"), min_size=1, max_size=4)),
-    st.builds(wire.Reasoning, turn=TURN, text=st.sampled_from("xyz")),
     st.builds(
-        wire.Tool,
+        wire.TextLine, turn=TURN, text=st.lists(st.sampled_from("abc"), min_size=1, max_size=4)
+    ),
+    st.builds(wire.ReasoningLine, turn=TURN, text=st.sampled_from("xyz")),
+    st.builds(
+        wire.ToolLine,
         turn=TURN,
         call=st.sampled_from("12"),
         tool=st.just("bash"),
@@ -222,14 +224,14 @@ LINES: st.SearchStrategy[wire.Line] = st.one_of(
         output=st.sampled_from(["", "p"]),
     ),
     st.builds(
-        wire.Output,
+        wire.OutputLine,
         turn=TURN,
         call=st.sampled_from("12"),
         text=st.sampled_from(["q\n", LONG]),
     ),
-    st.builds(wire.Usage, turn=TURN, output=st.integers(0, 9)),
-    st.builds(wire.Todos, turn=TURN, todos=st.just([wire.TodoInput("one")])),
-    st.builds(wire.End, turn=TURN),
+    st.builds(wire.UsageLine, turn=TURN, output=st.integers(0, 9)),
+    st.builds(wire.TodosLine, turn=TURN, todos=st.just([wire.TodoInput("one")])),
+    st.builds(wire.EndLine, turn=TURN),
 )
 VARIES = {"id", "sessionID", "messageID", "parentID", "start", "end", "created", "completed"}
 
@@ -262,7 +264,7 @@ def _run(author: Author, lines: list[wire.Line], kills: list[tuple[int, bool]]) 
     """Send lines of two turns, with kills; return what is stored of their sessions in the end."""
     other = Author(author.rig)
     begun = [author.begin("t"), other.begin("u")]
-    every = [*begun, *lines, wire.End(turn="t"), wire.End(turn="u")]
+    every = [*begun, *lines, wire.EndLine(turn="t"), wire.EndLine(turn="u")]
     told: list[dict[str, Any]] = []
     epoch = author.work().epoch
     places = [0, *(min(at, len(every) - 1) for at, _ in kills), len(every)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bus.bodies import CreateBody, PromptBody, TextInput
 from bus.commands import CommandFailed
-from bus.events.part import Tokens
+from bus.events.part import TokenCounts
 from processor.commands import cursor
 from processor.native.conversation import chat
 from processor.store import history, pieces
@@ -79,7 +79,7 @@ def test_the_history_has_each_answer_behind_its_prompt(rig: Rig) -> None:
         turn.begin()
         turn.reasoning("never told")
         turn.text("re: ", prompt.id)
-        turn.finish("stop", Tokens.none())
+        turn.finish("stop", TokenCounts.none())
     window = rig.database.call(history.window, session.id, prompts[1].id, 10_000)
     said = chat(rig.database.call(history.load, window))
     assert [(m.role, m.content) for m in said][:3] == [

@@ -17,7 +17,7 @@ from bus.bodies import (
 )
 from bus.commands import Describe, MessageList, SessionGet, SessionList
 from bus.events.message import Failure
-from bus.events.part import Tokens
+from bus.events.part import TokenCounts
 from bus.process import fairness
 from processor.commands import describe
 from processor.commands.describe import Descriptions, KnownFolders
@@ -127,7 +127,7 @@ def test_messages_and_their_parts(rig: Rig, dispatch: Dispatch) -> None:
     turn.begin()
     turn.reasoning("hm")
     turn.text("a")
-    turn.finish("stop", Tokens.none())
+    turn.finish("stop", TokenCounts.none())
     check(ask(dispatch, MessageList(session)), "/session/{sessionID}/message")
 
 
@@ -157,7 +157,7 @@ def test_every_event_of_a_turn(rig: Rig) -> None:
     turn.retry(1, "slow down", 5)
     turn.reasoning("hm")
     turn.text("a")
-    turn.finish("stop", Tokens.none())
+    turn.finish("stop", TokenCounts.none())
     aborted = rig.turn("y")
     aborted.begin()
     aborted.abort()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bus.bodies import CreateBody, PartInput, PromptBody, TextInput
 from bus.commands import AnswerBody, CommandFailed, MessageGet, MessageList, More, SessionList
-from bus.events.part import Tokens
+from bus.events.part import TokenCounts
 from processor.commands import pieces as commands
 from processor.commands.pieces import Pieces
 from processor.store import drafts, messages
@@ -107,7 +107,7 @@ def test_a_text_that_grows_while_it_is_read_is_read_as_a_prefix(
             turn.text("and on")
             rig.drafts.flush()
         elif pieces_seen == after:
-            turn.finish("stop", Tokens.none()) if end == "finish" else turn.abort()
+            turn.finish("stop", TokenCounts.none()) if end == "finish" else turn.abort()
 
     body = reader.messages(MessageList(session, size=LEAST))
     if after == 0:

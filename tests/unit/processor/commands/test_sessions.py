@@ -5,7 +5,7 @@ import pytest
 
 from bus.bodies import CreateBody, ModelInput, PatchBody, PatchTime, PromptBody, TextInput
 from bus.commands import CommandFailed
-from bus.events.part import Tokens
+from bus.events.part import TokenCounts
 from processor.commands.sessions import default_title
 from processor.store import sessions
 from processor.store.sessions import UnknownSession
@@ -60,7 +60,7 @@ def test_tokens_of_turns_add_up(rig: Rig) -> None:
     for _ in range(2):
         turn = rig.turn_for(session, rig.prompt(session.id, "x"))
         turn.begin()
-        turn.finish("stop", Tokens(11, 7, 2, Tokens.none().cache, 20))
+        turn.finish("stop", TokenCounts(11, 7, 2, TokenCounts.none().cache, 20))
     tokens = rig.events[-1]["properties"]["info"]["tokens"]
     assert tokens == {"input": 22, "output": 14, "reasoning": 4, "cache": {"read": 0, "write": 0}}
 

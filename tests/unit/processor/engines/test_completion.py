@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.events.part import CacheTokens, Tokens
+from bus.events.part import CacheTokens, TokenCounts
 from processor.engines.completion import BadStream, CompletionReader
 from processor.engines.engine import Chunk, Finish, ReasoningPiece, Text, TokenUsage
 
@@ -35,7 +35,7 @@ SAID: list[Chunk] = [
     ReasoningPiece("hm ☂ "),
     Text("Grüße "),
     Text("🌊"),
-    TokenUsage(Tokens(input=3, output=4, reasoning=0, cache=CacheTokens(), total=7)),
+    TokenUsage(TokenCounts(input=3, output=4, reasoning=0, cache=CacheTokens(), total=7)),
 ]
 
 
@@ -109,7 +109,7 @@ def test_what_is_cached_or_thought_counts_once() -> None:
     }
     [chunk] = CompletionReader().feed(data({"choices": [], "usage": usage}))
     assert isinstance(chunk, TokenUsage)
-    assert chunk.tokens == Tokens(4, 3, 5, CacheTokens(read=6, write=0), 18)
+    assert chunk.tokens == TokenCounts(4, 3, 5, CacheTokens(read=6, write=0), 18)
 
 
 def test_reasoning_is_read_under_both_names() -> None:

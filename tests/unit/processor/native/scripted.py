@@ -9,7 +9,7 @@ import msgspec
 from bus.bodies import CreateBody, PermissionBody, PromptBody, TextInput
 from bus.commands import Asks, PermissionReply
 from bus.events.message import Failure
-from bus.events.part import CacheTokens, Tokens
+from bus.events.part import CacheTokens, TokenCounts
 from processor.engines.engine import (
     CallBegun,
     CallWhole,
@@ -26,7 +26,7 @@ from tests.processes import DEADLINE_S
 from tests.unit.processor.rig import DIRECTORY, Rig
 
 DONE: list[Chunk] = [Text("done"), Finish("stop")]
-TOKENS = Tokens(input=2, output=1, reasoning=0, cache=CacheTokens())
+TOKENS = TokenCounts(input=2, output=1, reasoning=0, cache=CacheTokens())
 
 
 def calls(*named: tuple[str, str], reason: str = "tool-calls") -> list[Chunk]:

@@ -12,7 +12,7 @@ from bus.events.message import (
     ModelRef,
     UserMessage,
 )
-from bus.events.part import FilePart, TextPart, Tokens
+from bus.events.part import FilePart, TextPart, TokenCounts
 from processor.native.conversation import chat
 from processor.store.history import Utterance
 
@@ -43,7 +43,7 @@ def assistant(*parts: Any, error: Failure | None = None, model: str = "m") -> Ut
         agent="build",
         path=MessagePath("/", "/"),
         cost=0,
-        tokens=Tokens.none(),
+        tokens=TokenCounts.none(),
         error=error or UNSET,
     )
     return Utterance(message, list(parts))

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from bus.events.message import Failure
-from bus.events.part import Tokens
+from bus.events.part import TokenCounts
 from processor.engines.demo import DemoEngine
 from processor.engines.engine import EngineRequest, Text
 from processor.native.generated import Generated
@@ -83,7 +83,7 @@ def test_a_turn_on_a_late_store_has_the_order_of_the_recorded_ones(rig: Rig) -> 
         turn.reasoning("thought 0. ", "thought 1. ")
         turn.text("word0 ")
         turn.text("word1 ")
-        end = gevent.spawn(turn.finish, "stop", Tokens.none())
+        end = gevent.spawn(turn.finish, "stop", TokenCounts.none())
         gevent.sleep(0)
     end.get(timeout=60)
     assert shapes(rig.events) == shapes(recorded.events("reason"))
@@ -115,7 +115,7 @@ def test_a_part_that_cannot_be_saved_is_not_told_until_it_can(
     turn.wait_until_published()
     assert types(rig, before) == []
     monkeypatch.setattr(messages, "put_part", put_part)
-    turn.finish("stop", Tokens.none())
+    turn.finish("stop", TokenCounts.none())
     parts = [e["properties"]["part"] for e in rig.events if e["type"] == "message.part.updated"]
     assert [part["text"] for part in parts if part["type"] == "text"][-1] == "one two "
 
@@ -142,7 +142,7 @@ def test_what_cannot_be_saved_is_taken_back(
     failing(monkeypatch, "put_part")
     turn.text("and told")
     turn.wait_until_published()
-    turn.abort() if end == "abort" else turn.finish("stop", Tokens.none())
+    turn.abort() if end == "abort" else turn.finish("stop", TokenCounts.none())
     told = fold(rig.events)
     [session] = told.messages
     page = rig.messages(session)

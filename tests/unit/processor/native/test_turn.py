@@ -7,13 +7,13 @@ import msgspec
 import pytest
 
 from bus.events.message import Failure
-from bus.events.part import CacheTokens, Tokens
+from bus.events.part import CacheTokens, TokenCounts
 from processor.store import messages
 from tests import recorded
 from tests.unit.processor.native.shapes import shape, shapes
 from tests.unit.processor.rig import Rig
 
-TOKENS = Tokens(input=11, output=20, reasoning=0, cache=CacheTokens(), total=31)
+TOKENS = TokenCounts(input=11, output=20, reasoning=0, cache=CacheTokens(), total=31)
 
 
 def test_a_good_turn_is_told_as_opencode_tells_it(rig: Rig) -> None:

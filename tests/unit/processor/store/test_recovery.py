@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from bus.bodies import CreateBody, PatchBody
 from bus.events.message import AssistantMessage
-from bus.events.part import Tokens
+from bus.events.part import TokenCounts
 from bus.events.session import Session
 from processor.native.retelling import retell
 from processor.native.turn import aborted
@@ -134,7 +134,7 @@ def test_an_answer_is_told_however_many_prompts_wait_behind_it(rig: Rig) -> None
     cut.begin()
     for number in range(20):
         rig.prompt(session.id, str(number))
-    over.finish("stop", Tokens.none())
+    over.finish("stop", TokenCounts.none())
     [changed] = recovered(rig, first.time.created + 1_000_000).changed
     answers = [one for one, _ in stored(rig, changed) if isinstance(one, AssistantMessage)]
     assert [answer.error for answer in answers] == [UNSET, aborted()]
