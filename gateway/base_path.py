@@ -1,9 +1,9 @@
 """The path under which weir serves everything (``--base-path``). No I/O.
 
-1. A request's target begins with the path, byte for byte. What follows the path is read as if weir
-   were at the root: weir's own routes, and what an upstream gets.
-2. The probes of load balancers also answer without the path.
-3. Any other request is answered with 404, and with the path.
+1. A request's target begins with the base path, byte for byte. The rest of the target is handled
+   as if weir were at the root, both for weir's own routes and for the upstream.
+2. The probes of load balancers also work without the base path.
+3. Any other request gets 404; the error names the base path.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class BasePath(Struct, frozen=True):
         """Read a path.
 
         Raises:
-            ValueError: the text is not a path, or has a character that URLs write in several ways.
+            ValueError: the text is not a path, or has a character with several spellings in URLs.
         """
         path = text.rstrip("/")
         if not text.startswith("/") or not _SEGMENTS.fullmatch(path):
@@ -42,7 +42,7 @@ class BasePath(Struct, frozen=True):
         return self.path or "/"
 
     def inside(self, target: bytes) -> bytes:
-        """Return a request's target as it is without the base path.
+        """Return a request's target without the base path.
 
         Raises:
             Refusal: the target is not under the base path.

@@ -1,13 +1,14 @@
 """References to the upstream's own paths in the headers of its answers. No I/O.
 
-weir may serve under another path than the upstream does. Then a path of the upstream means
-something else to weir's clients, and is replaced by the path that leads there through weir:
+If weir serves under another path than the upstream, clients cannot use a path of the upstream. It
+is replaced by weir's path for the same resource:
 
 1. ``Location``, ``Content-Location``, targets of ``Link``: a path, or a URL of the upstream.
-   Relative references stay, as do URLs of other servers, and paths out of the upstream's folder.
+   Unchanged are relative references, URLs of other servers, and paths outside of the upstream's
+   folder.
 2. The ``Path`` of cookies. A cookie with the prefix ``__Host-`` has to keep ``Path=/``.
 
-Bodies pass unchanged: a page with absolute paths in it needs a host name of its own.
+Bodies are unchanged: for pages with absolute paths, weir needs a host name of its own.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ _KEEPS_PATH = b"__host-"
 
 
 class ReturnedPaths:
-    """Replaces paths of the upstream by paths of weir.
+    """Replaces paths of the upstream by weir's paths.
 
     Args:
-        upstream: whose answers these are.
-        base: the path of weir; empty at the root.
+        upstream: the server that sends the answers.
+        base: weir's base path; empty at the root.
     """
 
     def __init__(self, upstream: Origin, base: str) -> None:
@@ -38,7 +39,7 @@ class ReturnedPaths:
         self._origin = f"{upstream.scheme}://{upstream.authority}".encode()
 
     def __call__(self, headers: Iterable[Header]) -> list[Header]:
-        """Return the headers as weir's clients get them."""
+        """Return the headers for weir's clients."""
         if self._folder == self._base:
             return list(headers)
         return [(name, self._value(name.lower(), value)) for name, value in headers]
@@ -62,7 +63,7 @@ class ReturnedPaths:
         return value if moved is None else moved
 
     def _moved(self, path: bytes) -> bytes | None:
-        """Return where weir has a path of the upstream; None if it is out of the folder."""
+        """Return weir's path for a path of the upstream; None outside of the upstream's folder."""
         if not path.startswith(self._folder):
             return None
         rest = path[len(self._folder) :]

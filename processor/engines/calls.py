@@ -2,13 +2,14 @@
 
 Rules:
 
-1. A piece belongs to the call of its index, where a piece has an index; else to the call of its
-   id; else to the last call.
-2. A piece with another id than the call of its index begins a new call: some providers give every
-   call the same index. So does a piece with a name whose call has whole arguments already.
+1. A piece belongs to the call with its index; a piece without an index to the call with its id; a
+   piece without both to the last call.
+2. Some providers give every call the same index. So a piece begins a new call if its id differs
+   from the id of the call with its index, or if it has a name and that call's arguments are
+   complete JSON.
 3. A name may come late, twice, or in pieces before the arguments. Once arguments have come, the
-   name stays as it is.
-4. A call without any name is still a call: the turn tells the model what is wrong with the call.
+   name does not change.
+4. A call without a name is a call too: the turn reports the error to the model.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from bus import json
 from processor.engines.engine import CallBegun, CallWhole
 
 MOST_CALLS = 128
-"""Of one answer; a provider that sends more sends nonsense."""
+"""Calls in one answer; a provider that sends more is broken."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class CallPiece(Struct, frozen=True):
-    """A piece of a call, as one chunk brings it; empty where nothing is said."""
+    """A piece of a call in one chunk; a field that the chunk does not have is empty."""
 
     index: int | None
     id: str
@@ -47,27 +48,27 @@ class _PartialCall(Struct):
 
 
 class TooManyCalls(ValueError):
-    """The answer has more calls than any model means."""
+    """The answer has more calls than `MOST_CALLS`."""
 
 
 class CallReader:
-    """The calls of one answer."""
+    """Collects the calls of one answer."""
 
     def __init__(self) -> None:
         self._calls: list[_PartialCall] = []
 
     @property
     def names(self) -> list[str]:
-        """The tools that are called, as far as they are named."""
+        """The names of the called tools, as far as they have come."""
         return [call.name for call in self._calls]
 
     @property
     def are_whole(self) -> bool:
-        """Whether there are calls, and the arguments of each are whole."""
+        """Whether there are calls, and the arguments of each are complete JSON."""
         return bool(self._calls) and all(_is_whole(call) for call in self._calls)
 
     def take(self, pieces: Iterable[CallPiece]) -> list[CallBegun]:
-        """Add pieces; return the calls whose names are known from now on.
+        """Add pieces; return the calls whose names are complete now.
 
         Raises:
             TooManyCalls: the answer has more calls than allowed.
@@ -87,7 +88,7 @@ class CallReader:
         return begun
 
     def close(self) -> list[CallBegun | CallWhole]:
-        """Return the rest: the calls that are not announced yet, then each with its arguments."""
+        """Return the calls that were not returned yet, then each call with its arguments."""
         begun = [_begun(call) for call in self._calls if not call.begun]
         whole = [CallWhole(call.number, _arguments(call)) for call in self._calls]
         return [*begun, *whole]
@@ -114,7 +115,7 @@ class CallReader:
 def pieces_of(said: dict[str, Any]) -> list[CallPiece]:
     """Return the pieces of calls in a delta or a message of a chat completion.
 
-    Some providers send a call of empty fields beside each text, which says nothing.
+    Some providers send a call with empty fields together with each text; it is ignored.
     """
     calls = said.get("tool_calls") or said.get("function_call")
     if isinstance(calls, dict):
@@ -143,7 +144,7 @@ def _text(value: Any) -> str:
 
 
 def _arguments(call: _PartialCall) -> str:
-    """Return all arguments; a provider may have cut them inside a surrogate pair."""
+    """Return all arguments; a provider may have split a surrogate pair between two pieces."""
     return json.well_formed("".join(call.arguments))
 
 

@@ -1,4 +1,4 @@
-"""Which tools the model of a processor has, and what they may do."""
+"""The settings of the tools that models may call, and of the tools' permissions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_BYTES = 1024 * 1024
 
 
 class Allowance(Struct, frozen=True):
-    """What is offered to models.
+    """The tools and the modes of a processor.
 
     Attributes:
         offered: whether models may call tools.
@@ -76,7 +76,7 @@ def _modes(file: Path, home: str) -> Modes:
 
 
 def _rules(config: Mapping[str, Any], home: str) -> Rules:
-    """Return the rules of a config: under ``permission``, or in place of a config."""
+    """Return the rules of a config: its ``permission``, or the whole file."""
     return from_config(config.get("permission", _alone(config)), home)
 
 

@@ -1,4 +1,4 @@
-"""Child sessions: where the tool ``task`` has another agent answer a prompt."""
+"""Child sessions, in which another agent answers a prompt for the tool ``task``."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class Children:
         session: str | None,
         begun: Callable[[str], None],
     ) -> ChildAnswer:
-        """Run a prompt in a child session, new or old; return its answer.
+        """Run a prompt in a new or an existing child session; return its answer.
 
-        Killed, it aborts the child.
+        If the greenlet is killed, the turn of the child is aborted.
 
         Raises:
             ToolFailed: the child failed, or `agent` or `session` does not exist.

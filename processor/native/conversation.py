@@ -29,21 +29,21 @@ from processor.store.history import Said, Utterance
 Piece = dict[str, Any]
 Content = str | list[Piece]
 
-# What strict providers take as the name of a tool.
+# The characters of a tool's name that every provider accepts.
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]")
 _MOST_NAME = 64
 
 
 def chat(history: Iterable[Utterance], thoughts: bool = False) -> list[ChatMessage]:
-    """Return what a model needs to read; the last prompt's system text comes first.
+    """Return the messages for a model; the system text of the last prompt comes first.
 
-    Strict providers refuse a message without content, and neighbours of the same role: an answer
-    that never came leaves two prompts side by side. So these are merged. They also refuse the
-    call of a tool without its result, so each call is followed by what came of the call.
+    Strict providers refuse an empty message, and two messages of the same role in a row, which
+    occur if a prompt was never answered. So these are merged. Such providers also refuse a call
+    without a result, so each call is followed by its result.
 
     Args:
         history: in the order in which the model must read it.
-        thoughts: whether signed thoughts go back to the model.
+        thoughts: whether signed thoughts are sent back to the model.
     """
     history = list(history)
     left_out = refused_images(history)
@@ -61,7 +61,7 @@ def chat(history: Iterable[Utterance], thoughts: bool = False) -> list[ChatMessa
 
 
 def _answer(messages: list[ChatMessage], parts: list[Said], thoughts: bool) -> None:
-    """Append one step: what the model said, its calls, and what came of these."""
+    """Append one step: the model's text, its calls, and their results."""
     calls = [part for part in parts if isinstance(part, ToolPart)]
     text = _text(parts)
     content: Content = text if text.strip() else ""
@@ -81,7 +81,7 @@ def _answer(messages: list[ChatMessage], parts: list[Said], thoughts: bool) -> N
 
 
 def result_of(state: ToolState) -> str:
-    """Return what the model reads of a call that has ended."""
+    """Return the result of a call that has ended, as the model reads it."""
     if isinstance(state, ToolCompleted):
         return state.output
     return state.error if isinstance(state, ToolError) else "the call did not end"
@@ -98,7 +98,7 @@ def _call(part: ToolPart) -> Piece:
 
 
 def _attached(part: ToolPart) -> list[Piece]:
-    """Return the images that a tool has read: a result itself can only be text."""
+    """Return the images that a tool has read: the result itself can only contain text."""
     state = part.state
     attachments = state.attachments if isinstance(state, ToolCompleted) else UNSET
     images = [
@@ -125,7 +125,7 @@ def _append(messages: list[ChatMessage], message: ChatMessage) -> None:
         messages.append(message)
         return
     if message.content:
-        # Content that is empty now has been whitespace.
+        # Content that is empty here was only whitespace.
         pieces = _pieces(before.content) if before.content else []
         before.content = _joined([*pieces, *_pieces(message.content)])
     before.tool_calls = message.tool_calls

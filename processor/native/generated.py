@@ -59,15 +59,15 @@ _SHARE = 0.75
 
 
 class Generated(Answer):
-    """An answer of a model, in as many steps as the model calls tools.
+    """A model's answer: as many steps as there are rounds of tool calls, and one more.
 
-    The engine may wait for the tokens when the turn has ended.
+    The engine may wait for the token counts after the turn has ended.
 
     Args:
-        turn: takes what is said.
+        turn: takes the output.
         prompt: to answer.
         engine: the model.
-        database: where the conversation is.
+        database: contains the conversation.
         room: for the conversation in memory.
         box: the tools that the model may call; None for none.
         sum_up: sums up the messages before the prompt; called where not all of these fit.
@@ -118,7 +118,7 @@ class Generated(Answer):
             self._failure = Failure("UnknownError", {"message": message})
 
     def _fail(self, message: str, failure: Failure) -> None:
-        """Note why the turn failed, unless its answer is already complete."""
+        """Record why the turn failed, unless its answer is already complete."""
         if self._reason is None:
             log.warning("session %s: %s", self._prompt.sessionID, message)
             self._failure = failure
@@ -242,7 +242,7 @@ class Generated(Answer):
 
 
 def _rules(box: Toolbox | None, prompt: UserMessage, session: Session) -> Rules:
-    """Return what the tools of a turn may do; the rules that come last count most."""
+    """Return the permissions of a turn's tools; later rules count more."""
     if box is None:
         return ()
     mode = box.modes.get(prompt.agent) or box.modes[BUILT_IN]

@@ -1,4 +1,4 @@
-"""The agents that weir itself has: what each may do, and what the model reads first."""
+"""weir's own agents: their permissions, and their instructions for the model."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class AgentMode(Struct, frozen=True):
 
     Attributes:
         name: as prompts name it.
-        description: for people, and for the model that may delegate to it.
-        kind: whether a person can choose it, or only the tool ``task``.
-        rules: what its tools may do.
-        words: added to what the model reads first.
+        description: for people, and for a model that may give it a task.
+        kind: ``primary``: a person can choose it; ``subagent``: only the tool ``task`` can.
+        rules: the permissions of its tools.
+        words: added to the instructions.
     """
 
     name: str
@@ -59,7 +59,7 @@ def built_in(config: Rules = (), of_agents: Mapping[str, Rules] | None = None) -
             PLAN,
             "Plan mode. It changes no files and runs no commands.",
             "primary",
-            # The last rule counts: rules for all agents do not turn plan mode into another mode.
+            # The last rule counts, so the user's rules for all agents do not change plan mode.
             (*DEFAULT, *config, *_denied("edit", "write", "bash"), *own.get(PLAN, ())),
             _PLAN_WORDS,
         ),
@@ -67,7 +67,7 @@ def built_in(config: Rules = (), of_agents: Mapping[str, Rules] | None = None) -
             GENERAL,
             "An agent for one part of the work, which has a session of its own.",
             "subagent",
-            # A child has no children, so that no prompt can start turns without end.
+            # A child must not have children: one prompt could start turns without end.
             (
                 *(*DEFAULT, *config, *_denied("todowrite", "question"), *own.get(GENERAL, ())),
                 *_denied("task"),
@@ -78,7 +78,7 @@ def built_in(config: Rules = (), of_agents: Mapping[str, Rules] | None = None) -
 
 
 def instructions(mode: AgentMode, directory: str) -> str:
-    """Return what a model with tools reads first."""
+    """Return the instructions that a model with tools reads first."""
     today = datetime.date.today().isoformat()
     words = (
         "You are a coding agent. You answer the user, and use the tools where they help.\n"

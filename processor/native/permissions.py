@@ -1,10 +1,12 @@
-"""What tools may do: rules of a config, of a mode and of a session.
+"""Permissions of tools: the rules of a config, of a mode and of a session.
 
-Rules of rules, as in an opencode:
+The rules apply as in an opencode:
 
-1. A rule has a permission, a pattern and an action. ``*`` and ``?`` are wildcards in both names.
-2. The last rule that matches counts; where no rule matches, a person is asked.
-3. A need with several patterns is denied if any pattern is denied, and asked for if any is.
+1. A rule has a permission, a pattern and an action. ``*`` and ``?`` are wildcards in permission
+   and pattern.
+2. The last rule that matches counts; if no rule matches, a person is asked.
+3. A need with several patterns is denied if any pattern is denied; otherwise a person is asked if
+   any pattern needs it.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ _MOST_RULES = 1000
 
 
 class PermissionRule(Struct, frozen=True):
-    """One rule, as clients see it."""
+    """One rule, in the form for clients."""
 
     permission: str
     pattern: str
@@ -51,18 +53,18 @@ DEFAULT: Rules = (
 
 
 class BadPermissions(ValueError):
-    """A config of permissions cannot be used; the message says why."""
+    """A config of permissions cannot be used; the message gives the reason."""
 
 
 def from_config(permission: Any, home: str) -> Rules:
-    """Return the rules of a ``permission`` in opencode's shape.
+    """Return the rules of a ``permission`` in opencode's form.
 
     Args:
-        permission: an action, or by tool an action or actions by pattern.
-        home: what ``~`` and ``$HOME`` stand for at the start of a pattern.
+        permission: an action, or for each tool an action or actions by pattern.
+        home: replaces ``~`` and ``$HOME`` at the start of a pattern.
 
     Raises:
-        BadPermissions: it has another shape.
+        BadPermissions: `permission` has another form.
     """
     try:
         given: Any = msgspec.convert(permission, Action | dict[str, Entry])
@@ -77,10 +79,10 @@ def from_config(permission: Any, home: str) -> Rules:
 
 
 def of_session(permission: Any) -> Rules:
-    """Return the rules that a session brings: a list of rules, or the shape of a config.
+    """Return the rules in the body of a new session: a list of rules, or the form of a config.
 
     Raises:
-        BadPermissions: it has another shape.
+        BadPermissions: `permission` has another form.
     """
     if not isinstance(permission, list):
         return from_config(permission, "~") if permission else ()
@@ -92,12 +94,12 @@ def of_session(permission: Any) -> Rules:
 
 
 def of_switches(tools: Mapping[str, bool]) -> Rules:
-    """Return the rules for tools that a prompt switches on or off."""
+    """Return the rules for the tools that a prompt switches on or off."""
     return [PermissionRule(name, "*", "deny") for name, wanted in tools.items() if not wanted]
 
 
 def action_of(permission: str, pattern: str, rules: Iterable[PermissionRule]) -> Action:
-    """Return what the last rule says that matches; ``ask`` where none does."""
+    """Return the action of the last rule that matches; ``ask`` if none does."""
     found: Action = "ask"
     for rule in rules:
         if matches(permission, rule.permission) and matches(pattern, rule.pattern):
@@ -106,25 +108,25 @@ def action_of(permission: str, pattern: str, rules: Iterable[PermissionRule]) ->
 
 
 def decide(need: Need, rules: Rules) -> Action:
-    """Return what becomes of a need."""
+    """Return the action for a need."""
     actions = {action_of(need.permission, one, rules) for one in need.patterns or ["*"]}
     return "deny" if "deny" in actions else "ask" if "ask" in actions else "allow"
 
 
 def is_disabled(tool: str, rules: Rules) -> bool:
-    """Tell whether no call of a tool can be allowed, so that it is not offered to the model."""
+    """Return whether the rules deny every call of a tool; such a tool is not offered."""
     permission = "edit" if tool in ("edit", "write", "patch", "multiedit") else tool
     last = [rule for rule in rules if matches(permission, rule.permission)][-1:]
     return bool(last) and last[0].pattern == "*" and last[0].action == "deny"
 
 
 def relevant(need: Need, rules: Rules) -> list[PermissionRule]:
-    """Return the rules that are about the permission of a need."""
+    """Return the rules for the permission of a need."""
     return [rule for rule in rules if matches(need.permission, rule.permission)]
 
 
 def matches(text: str, wildcard: str) -> bool:
-    """Tell whether a wildcard stands for a text: ``ls *`` also stands for ``ls`` alone."""
+    """Return whether a wildcard matches a text: ``ls *`` also matches ``ls`` alone."""
     if wildcard in ("*", text):
         return True
     found = _pattern(wildcard).match(text) is not None
@@ -133,7 +135,7 @@ def matches(text: str, wildcard: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _pattern(wildcard: str) -> re.Pattern[str]:
-    # The pattern that fnmatch makes never backtracks far, whatever the wildcard is.
+    # The pattern that fnmatch makes backtracks little, whatever the wildcard is.
     return re.compile(fnmatch.translate(wildcard.replace("[", "[[]")))
 
 

@@ -1,12 +1,13 @@
-"""Decides whether a call may go on: by the rules, by what was allowed before, or by a person.
+"""Decides whether a call may go on: by the rules, by earlier answers, or by asking a person.
 
 Rules:
 
-1. "Always" allows the patterns of an ask in the project of the session, until the processor ends.
-   Other asks of the session that are allowed by that go on too.
-2. A refusal refuses all permissions that the session waits for, since a person looks at one.
-   Without words of the person, the turn stops; with words, the model reads them.
-3. An ask that no person answers in time is refused; the model reads why, and the turn goes on.
+1. The answer "always" allows the patterns of an ask in the session's project, until the processor
+   stops. If that also allows other waiting asks of the session, their calls go on too.
+2. A refusal refuses all permissions that the session waits for. If the person has written a
+   reason, the model reads it; otherwise the turn stops.
+3. An ask that no person answers in time is refused; the model reads the reason, and the turn goes
+   on.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _SHOWN_RULES = 20
 
 
 class Stopped(CallRefused):
-    """A person has refused without a word: the turn stops."""
+    """A person has refused without a reason: the turn stops."""
 
 
 class _WaitingCall(Struct):
@@ -43,10 +44,10 @@ class _WaitingCall(Struct):
 
 
 class Permits:
-    """All that may be done, and all that waits for a person.
+    """The permissions that people have given, and the calls that wait for a person.
 
     Args:
-        asks: where people are asked.
+        asks: publishes the asks.
         within_s: how long a person may take.
     """
 
@@ -57,10 +58,10 @@ class Permits:
         self._waiting: dict[str, _WaitingCall] = {}
 
     def need(self, need: Need, record: Record, rules: Rules, call: ToolRef) -> None:
-        """Return once a call may go on.
+        """Return as soon as a call may go on.
 
         Raises:
-            CallRefused: the call may not.
+            CallRefused: the call is refused.
         """
         found = self._decide(need, record.session.projectID, rules)
         if found == "deny":
@@ -75,10 +76,10 @@ class Permits:
     def question(
         self, questions: Sequence[Question], record: Record, call: ToolRef
     ) -> list[list[str]]:
-        """Return what a person answers.
+        """Return a person's answers.
 
         Raises:
-            CallRefused: the person declines, or says nothing.
+            CallRefused: the person declines, or does not answer in time.
         """
         line = QuestionsLine(turn=call.callID, ask=call.callID, questions=list(questions))
         reply = self._answer(line, record, call, None)

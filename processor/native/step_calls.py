@@ -1,7 +1,7 @@
-"""The tool calls of one step: shown as the model names them, run together once it has said all.
+"""The tool calls of one step: published as soon as the model names them, run after its answer.
 
-Each call ends as a part, whatever is wrong with the call: the model reads the error, and the turn
-goes on.
+The calls run together. Each call ends as a part, even a wrong call: the model reads the error, and
+the turn goes on.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from processor.tools.tool import CallRefused, Outcome, Tool, ToolFailed, TurnAbo
 log = logging.getLogger("weir.processor")
 
 MOST_AT_ONCE = 8
-"""Calls of one step."""
+"""Calls of one step that run at once."""
 NAMELESS = "invalid"
-"""What the call of a tool without a name is called, as in an opencode."""
+"""The name in the part of a call that names no tool, as in an opencode."""
 _MOST_NAME = 128
 _SHOWN = 200
-# What every provider takes as the id of a call.
+# The ids of calls that every provider accepts.
 _USABLE_ID = re.compile(r"[A-Za-z0-9_-]{9,64}")
 
 
@@ -47,8 +47,8 @@ class StepCalls:
 
     Args:
         turn: takes the parts of the calls.
-        box: of the processor.
-        rules: what the calls may do.
+        box: the tools of the processor.
+        rules: the permissions of the calls.
 
     Attributes:
         are_whole: the model has called tools, and waits for the results.
@@ -69,10 +69,10 @@ class StepCalls:
         return bool(self._calls)
 
     def take(self, chunk: CallBegun | CallWhole | Finish) -> None:
-        """Show a call that begins, and keep its arguments.
+        """Publish a call that begins, or store the arguments of a call.
 
         Raises:
-            ModelError: the turn has had as many calls as it may.
+            ModelError: the turn already has as many calls as allowed.
         """
         if isinstance(chunk, CallBegun):
             tool = chunk.tool[:_MOST_NAME] or NAMELESS
@@ -82,14 +82,14 @@ class StepCalls:
             self._calls[chunk.number].arguments = chunk.arguments
         else:
             if chunk.reason == "tool-calls" and not self._calls:
-                # The model means to call a tool, and has called none.
+                # The finish reason says that there is a call, but none has come.
                 self.take(CallBegun(0, "", ""))
             self.are_whole = bool(self._calls)
 
     def run(self) -> bool:
-        """Carry the calls out, and tell whether the turn goes on.
+        """Run the calls; return whether the turn goes on.
 
-        Killed, it ends every tool that runs.
+        If the greenlet is killed, every running tool ends.
         """
         pool = Pool(MOST_AT_ONCE)
         try:
@@ -158,7 +158,7 @@ def _arguments(call: _StepCall) -> dict[str, Any]:
     """Return the arguments of a call.
 
     Raises:
-        ToolFailed: they are not what a tool can take.
+        ToolFailed: the arguments are not a JSON object.
     """
     text = call.arguments.strip()
     try:

@@ -1,4 +1,4 @@
-"""One call of a tool while it runs: what the tool can use, and the bounds of the call."""
+"""One running call of a tool: what the tool may use, and the limits of the call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHOWN_LENGTH = 30_000
 
 
 class RunChild(Protocol):
-    """Runs a prompt in a child session; `begun` is called with the id of the child."""
+    """Runs a prompt in a child session; `begun` is called with the id of the child session."""
 
     def __call__(
         self,
@@ -38,11 +38,11 @@ class RunChild(Protocol):
 
 
 class Toolbox(Struct):
-    """What the turns of models need to call tools; one for the whole processor.
+    """What a turn needs to call tools; one for the whole processor.
 
     Attributes:
         tools: by their names.
-        permits: decides what a call may do.
+        permits: decides whether a call may go on.
         modes: weir's own agents.
         run_child: for the tool ``task``.
         most_steps: how often a turn may ask the model.
@@ -58,17 +58,17 @@ class Toolbox(Struct):
 
 
 class ToolRun:
-    """The `processor.tools.tool.Call` of one call.
+    """Implements `processor.tools.tool.Call` for one call.
 
     Args:
         name: of the call in its turn.
-        turn: takes what the call shows.
-        rules: what the call may do.
-        box: of the processor.
+        turn: takes the progress of the call.
+        rules: the permissions of the call.
+        box: the tools of the processor.
         aborted: set when the turn is over.
 
     Attributes:
-        stopped: a person has refused the call without a word, so the turn stops.
+        stopped: a person has refused the call without a reason, so the turn stops.
     """
 
     def __init__(self, name: str, turn: Turn, rules: Rules, box: Toolbox, aborted: Event) -> None:
@@ -90,15 +90,15 @@ class ToolRun:
 
     @property
     def shown(self) -> dict[str, Any]:
-        """The metadata that the tool has shown last."""
+        """The metadata that the tool has published last."""
         return self._shown
 
     def run(self, tool: Tool, arguments: dict[str, Any]) -> Outcome:
         """Run the tool.
 
         Raises:
-            ToolFailed: it failed, or has taken too long.
-            CallRefused: it may not.
+            ToolFailed: the tool failed, or has taken too long.
+            CallRefused: the call is refused.
             TurnAborted: the turn is over.
         """
         try:
@@ -115,19 +115,19 @@ class ToolRun:
                 self._due.kill(block=False)
 
     def need(self, need: Need) -> None:
-        """Return once the call may do that; see `Call`."""
+        """Return as soon as the call may go on; see `Call`."""
         with self._waiting():
             self._box.permits.need(need, self._turn.record, self._rules, self._ref)
 
     def ask(self, questions: Sequence[Question]) -> list[list[str]]:
-        """Return the answers of a person; see `Call`."""
+        """Return a person's answers; see `Call`."""
         with self._waiting():
             return self._box.permits.question(questions, self._turn.record, self._ref)
 
     def show(
         self, *, title: str | None = None, output: str = "", metadata: dict[str, Any] | None = None
     ) -> None:
-        """Show how far the tool is, at most ten times a second; see `Call`."""
+        """Publish the progress of the tool, at most ten times a second; see `Call`."""
         self._title = title or self._title
         self._shown = dict(metadata or {})
         if output:
@@ -153,7 +153,7 @@ class ToolRun:
             return self._box.run_child(parent, prompt, agent, title, session, begun)
 
     def _publish(self) -> None:
-        # A store that does not keep up gets fewer snapshots, and the memory holds no row of them.
+        # If the store is slow, fewer snapshots are written: they would fill the memory.
         while self._turn.record.is_behind:
             gevent.sleep(SHOWN_EVERY_S)
         self._due = None
@@ -162,7 +162,7 @@ class ToolRun:
 
     @contextlib.contextmanager
     def _waiting(self) -> Iterator[None]:
-        """Stop the clock of the call while it waits for a person, or for another turn."""
+        """Stop the call's time limit while it waits for a person, or for another turn."""
         if self.aborted.is_set():
             raise TurnAborted
         self._pause()

@@ -1,7 +1,7 @@
-"""What the turns of models wait for a person to answer: jobs for `Database`.
+"""The open asks of models' turns: jobs for `Database`.
 
-A turn of a model ends with its processor. The next processor refuses what the turn has asked, so
-that no client goes on showing the ask.
+A model's turn ends with its processor. The next processor closes the turn's asks, so that clients
+stop showing them.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def put(db: sqlite3.Connection, asked: Asked) -> None:
 
 
 def remove(db: sqlite3.Connection, ask: str) -> None:
-    """Forget an ask that is answered."""
+    """Delete an ask that was answered."""
     db.execute("DELETE FROM model_ask WHERE id = ?", (ask,))
 
 
 def take(db: sqlite3.Connection) -> list[PermissionAsked | QuestionAsked]:
-    """Return what the last processor has left, and forget it."""
+    """Delete the asks of the last processor, and return them."""
     rows = db.execute("SELECT id, json FROM model_ask ORDER BY id").fetchall()
     db.execute("DELETE FROM model_ask")
     return [decoded_ask(ask, json) for ask, json in rows]
