@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from bus import json
-from bus.events.part import CacheTokens, Tokens
+from bus.events.part import CacheTokens, TokenCounts
 from processor.engines import chunk, words
 from processor.engines.calls import CallPiece
 from processor.engines.chunk import Json, Spoken
@@ -122,14 +122,14 @@ class MessageChunks:
         counts = {key: one for key, one in _dict(usage).items() if isinstance(one, int)}
         self._usage.update(counts)
 
-    def _tokens(self) -> Tokens | None:
+    def _tokens(self) -> TokenCounts | None:
         counts = {key: max(0, one) for key, one in self._usage.items()}
         asked, said = counts.get("input_tokens", 0), counts.get("output_tokens", 0)
         cache = CacheTokens(
             counts.get("cache_read_input_tokens", 0), counts.get("cache_creation_input_tokens", 0)
         )
         total = asked + said + cache.read + cache.write
-        return Tokens(asked, said, 0, cache, total) if total else None
+        return TokenCounts(asked, said, 0, cache, total) if total else None
 
 
 def _block(index: Any, block: Json) -> Spoken:

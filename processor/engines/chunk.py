@@ -75,7 +75,7 @@ class Spoken(Struct):
     calls: list[CallPiece] = []
     whole_calls: list[CallPiece] = []
     refused: bool = False
-    usage: Tokens | None = None
+    usage: TokenCounts | None = None
     signature: str = ""
     ends: bool = False
     error: str | None = None

@@ -21,7 +21,7 @@ from bus.commands import CommandFailed
 from bus.events.message import AssistantMessage, Failure, MessagePath, MessageTime, UserMessage
 from bus.events.part import (
     Span,
-    Tokens,
+    TokenCounts,
     ToolCompleted,
     ToolError,
     ToolPart,
@@ -33,7 +33,7 @@ from processor.clock import not_before, now_ms
 from processor.commands.prompts import Prompts
 from processor.native.projects import project_of
 from processor.native.record import NotSaved, Record, Services
-from processor.tools.tool import Aborted, Need, Refused, Tool, ToolFailed
+from processor.tools.tool import CallRefused, Need, Tool, ToolFailed, TurnAborted
 
 log = logging.getLogger("weir.processor")
 
@@ -123,7 +123,7 @@ class ShellRun:
             agent=prompt.agent,
             path=MessagePath(self.directory, project_of(self.directory).worktree),
             cost=0,
-            tokens=Tokens.none(),
+            tokens=TokenCounts.none(),
         )
         self._call = record.ids.ascending("call")
         self._part = record.ids.ascending("prt")
@@ -185,9 +185,9 @@ class ShellRun:
         failed = partial(ToolError, self._input)
         try:
             outcome = bash.run({**self._input, "timeout": _TIMEOUT_MS}, self)
-        except (ToolFailed, Refused) as error:
+        except (ToolFailed, CallRefused) as error:
             return failed(str(error), self._span())
-        except Aborted:
+        except TurnAborted:
             output = self._output + _ABORTED
         except Exception:
             log.exception("session %s: a command failed", self.session)

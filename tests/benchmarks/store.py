@@ -20,7 +20,7 @@ from pathlib import Path
 import gevent
 import msgspec
 
-from bus.events.part import Tokens
+from bus.events.part import TokenCounts
 from bus.events.session import Session, SessionTime
 from processor.clock import now_ms
 from processor.native.chores import Chores
@@ -150,7 +150,7 @@ def _session(name: str, directory: str, time_ms: int) -> Session:
         version="0",
         time=SessionTime(time_ms, time_ms),
         cost=0,
-        tokens=Tokens.none(),
+        tokens=TokenCounts.none(),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bus.events.part import CacheTokens, Tokens
+from bus.events.part import CacheTokens, TokenCounts
 from processor.engines.engine import (
     CallBegun,
     CallWhole,
@@ -127,7 +127,9 @@ def test_an_answer_has_thoughts_text_calls_and_tokens(fake: Fake) -> None:
         STOP,
     )
     fake.answers.append((200, stream))
-    tokens = Tokens(input=5, output=9, reasoning=0, cache=CacheTokens(read=7, write=0), total=21)
+    tokens = TokenCounts(
+        input=5, output=9, reasoning=0, cache=CacheTokens(read=7, write=0), total=21
+    )
     assert answer(fake) == [
         ReasoningPiece("hm"),
         ThoughtSignature("sig"),
