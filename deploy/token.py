@@ -92,7 +92,7 @@ _FLAGS = (
 
 
 class TokenOptions(Struct, frozen=True):
-    """What was asked for.
+    """The request of a command line.
 
     Attributes:
         verb: one of `_VERBS`.
@@ -132,7 +132,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> TokenOptions:
         raise BadFlag(f"{given!r} is not allowed; allowed are {', '.join(_VERBS)}")
     verb, rest = argv[0], list(argv[1:])
     name = rest.pop(0) if verb != "list" and rest and not rest[0].startswith("-") else ""
-    # Twins in the environment would give every token the same folders.
+    # Other variables of the environment would give every token the same folders.
     known = {name: value for name, value in environ.items() if name == state.env}
     values = flags.read(rest, known, all_flags if verb == "create" else (state,))
     if verb != "list" and not _NAME.fullmatch(name):
@@ -154,10 +154,10 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> TokenOptions:
 
 
 def run(options: TokenOptions, out: TextIO = sys.stdout) -> int:
-    """Do what was asked; return the exit status.
+    """Execute a command; return the exit status.
 
     Raises:
-        BadFlag: there is no such token, or one of this name is there already.
+        BadFlag: the token does not exist, or its name is taken.
         CannotStart: the state folder or its tokens cannot be used.
     """
     make_private(options.state, "--state")

@@ -1,4 +1,4 @@
-"""Ends what a token has open once the token is not valid any more."""
+"""Ends the streams and requests of a token when the token becomes invalid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOOK_S = 0.25
 
 
 class Revocation:
-    """Looks at the tokens again and again.
+    """Checks the tokens several times a second.
 
     Args:
         identity: knows which tokens are valid.
@@ -29,7 +29,7 @@ class Revocation:
         self._served = served
 
     def run(self) -> None:
-        """Look for ever; a greenlet of its own."""
+        """Check for ever, in a greenlet of its own."""
         while True:
             gevent.sleep(_LOOK_S)
             self.look()

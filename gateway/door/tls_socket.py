@@ -1,14 +1,14 @@
-"""One TLS connection at the server's end, which the caller reads and writes like a plain socket.
+"""The server's end of a TLS connection; the caller reads and writes it like a plain socket.
 
-Theory of operation. OpenSSL encrypts and decrypts in memory; the ciphertext is received and sent
-here. So what the kernel has taken is known exactly, as for a plain socket.
+Theory of operation. OpenSSL only encrypts and decrypts in memory; this module sends and receives
+the ciphertext. So weir knows exactly what the kernel has taken, as for a plain socket.
 
-1. `write_now` encrypts a record (16 KB) at a time. A record that the kernel has taken only in part
-   counts as not written: the caller gives its bytes again, as after any partial write. Then the
-   rest of that record is sent, and the bytes are not encrypted a second time.
-2. A connection holds at most one record in each direction beside what OpenSSL holds.
-3. The end is announced by a TLS alert (close_notify) before FIN. The end of a client counts with
-   or without this alert: HTTP says itself whether a message is complete.
+1. `write_now` encrypts one record (16 KB) at a time. If the kernel takes only a part of a record,
+   the record counts as not written: the caller gives its bytes again, as after any partial write.
+   Then the rest of that record is sent, and the bytes are not encrypted a second time.
+2. A connection holds at most one record in each direction, besides OpenSSL's own buffers.
+3. weir sends a TLS alert (close_notify) before FIN. A client may end the connection without this
+   alert: HTTP itself shows whether a message is complete.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class TlsSocket(GreenSocket):
     """Takes a connection over from a plain socket.
 
     Args:
-        plain: the connection; the object is of no use afterwards.
+        plain: the connection; the caller must not use this object any more.
         context: the server's certificate.
     """
 
@@ -50,10 +50,10 @@ class TlsSocket(GreenSocket):
         self._writing = BoundedSemaphore(1)
 
     def handshake(self) -> None:
-        """Agree with the client on keys.
+        """Do the TLS handshake.
 
         Raises:
-            ssl.SSLError: the client does not speak TLS, or not in a way that the server does.
+            ssl.SSLError: the client does not speak TLS, or only versions that the server refuses.
             OSError: the connection is broken.
         """
         while True:
@@ -71,10 +71,10 @@ class TlsSocket(GreenSocket):
                 return
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """Wait for bytes of the client; b"" is the end.
+        """Wait for bytes from the client; b"" is the end.
 
         Raises:
-            OSError: the connection is broken, or what comes is not TLS.
+            OSError: the connection is broken, or the bytes are not TLS.
         """
         if self._ahead:
             data, self._ahead = self._ahead[:size], self._ahead[size:]
@@ -86,10 +86,10 @@ class TlsSocket(GreenSocket):
             self._reading = False
 
     def peek(self) -> bytes:
-        """Look at the next byte; b"" is the end.
+        """Return the next byte without removing it; b"" is the end.
 
         Raises:
-            BlockingIOError: nothing has come, or it is for a greenlet that waits in `recv`.
+            BlockingIOError: no byte has come, or a greenlet waits for it in `recv`.
             OSError: the connection is broken.
         """
         if self._reading:
@@ -106,7 +106,7 @@ class TlsSocket(GreenSocket):
         return self._ahead[:1]
 
     def write_now(self, data: bytes | memoryview) -> int:
-        """Write what the kernel takes at once; return how many bytes of `data` that is.
+        """Write as much as the kernel takes at once; return how many bytes of `data` were written.
 
         Raises:
             BlockingIOError: the kernel takes nothing.
@@ -166,7 +166,7 @@ class TlsSocket(GreenSocket):
             except ssl.SSLError:
                 if not self._ended:
                     raise
-                # After the own end OpenSSL may refuse what a client still sends.
+                # After weir's own end, OpenSSL may refuse bytes that a client still sends.
                 while super().recv(size):
                     pass
                 return b""
@@ -175,7 +175,7 @@ class TlsSocket(GreenSocket):
                 return data
 
     def _encrypt(self, view: memoryview, written: int) -> bool:
-        """Encrypt the next record unless there is one already; False where nothing is left."""
+        """Encrypt the next record unless one waits already; return False if no data is left."""
         if not self._waiting and not self._owed and written < len(view):
             self._owed = self._tls.write(view[written : written + RECORD_BYTES])
             self._waiting += self._encrypted.read()
@@ -192,7 +192,7 @@ class TlsSocket(GreenSocket):
             del self._waiting[:sent]
 
     def _answer_now(self) -> None:
-        """Send OpenSSL's own messages, such as new keys; what is not taken leaves later."""
+        """Send OpenSSL's own messages, such as new keys; the rest is sent later."""
         if not self._encrypted.pending:
             return
         self._waiting += self._encrypted.read()
@@ -218,7 +218,7 @@ class TlsSocket(GreenSocket):
 
 
 def writer_of(sock: socket.socket) -> Callable[[bytes], int]:
-    """Return what writes to a socket as much as the kernel takes at once.
+    """Return a function that writes as much to a socket as the kernel takes at once.
 
     It raises `BlockingIOError` if the kernel takes nothing.
     """

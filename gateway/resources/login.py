@@ -38,7 +38,7 @@ class LoginRoute:
         self._intake = BodyIntake(0)
 
     def on_get(self, req: Request, resp: Response) -> None:
-        """Say whose the request is, and what this principal may do."""
+        """Answer with the principal of the request, and its rights."""
         resp.cache_control = ["no-store"]
         answer(resp, _shown(req.env[PRINCIPAL]))
 
@@ -67,7 +67,7 @@ class LoginRoute:
             path=f"{req.root_path}/",
             http_only=True,
             same_site="Strict",
-            # Without TLS a browser would not send a secure cookie back.
+            # Without TLS, a browser would not send a cookie with `secure` back.
             secure=req.get_header("X-Forwarded-Proto") == "https",
         )
 

@@ -19,10 +19,10 @@ class _Encrypted(Exception):
 
 
 def server_context(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """Return what TLS connections are made with; None for plain HTTP.
+    """Return the TLS settings of connections; None for plain HTTP.
 
     Raises:
-        BadFlag: only one of the files is given, or they cannot be used.
+        BadFlag: only one of the two files is given, or they cannot be used.
     """
     if cert is None and key is None:
         return None

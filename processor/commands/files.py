@@ -1,6 +1,6 @@
-"""Files of a directory for clients: listed, read, searched, and compared with git.
+"""Serves files of a directory to clients: lists, reads, searches, and compares them with git.
 
-What lies outside of the directory, once symlinks and ``..`` are resolved, is refused.
+A path outside of the directory, after links and ``..`` are resolved, is refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from processor.tools.searching import Searches
 from processor.tools.tool import ToolFailed
 
 MOST_BYTES = 1024 * 1024
-"""Of a file that is shown."""
+"""Bytes of a file that a client can read."""
 _MOST_NAMES = 10_000
 _MOST_PATHS = 20_000
 _MOST_FOUND = 200
@@ -31,10 +31,10 @@ _DEFAULT_FOUND = 100
 
 
 class FileCommands:
-    """Carries out `Files`.
+    """Executes `Files`.
 
     Args:
-        searches: looks through directories.
+        searches: searches directories.
     """
 
     def __init__(self, searches: Searches) -> None:
@@ -132,7 +132,7 @@ def _in_thread(job: Callable[..., Any], *args: Any) -> Any:
 
 
 def _match(found: dict[str, Any]) -> dict[str, Any]:
-    """Return a line that was found, as ripgrep has it: places are counted in bytes."""
+    """Return a found line in ripgrep's form: positions are counted in bytes."""
     text = found["text"]
 
     def place(at: int) -> int:
@@ -151,7 +151,7 @@ def _match(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _folders(paths: Iterable[str]) -> list[str]:
-    """Return the folders that paths lead through."""
+    """Return all folders on the given paths."""
     found: dict[str, None] = {}
     for path in paths:
         folder = os.path.dirname(path)
@@ -162,7 +162,7 @@ def _folders(paths: Iterable[str]) -> list[str]:
 
 
 def _best(paths: Iterable[str], query: str, limit: int) -> list[str]:
-    """Return the paths that have the characters of a query in order, the closest first."""
+    """Return the paths that have the characters of a query in this order, the best first."""
     wanted, turn = query.lower(), TimeSlice(LOOKUP_SLICE_S)
     ranked = []
     for path in paths:
@@ -173,7 +173,7 @@ def _best(paths: Iterable[str], query: str, limit: int) -> list[str]:
 
 
 def _rank(path: str, wanted: str) -> int | None:
-    """Return how far a path is from what is wanted: 0 is closest; None: the path does not fit."""
+    """Return the distance between a path and a query; 0 is best, None: no match."""
     name = os.path.basename(path.rstrip("/"))
     if name.startswith(wanted):
         return 0

@@ -33,10 +33,10 @@ _DEFAULT_TITLE = re.compile(r"(New|Child) session - \d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
 class Prompts:
-    """Takes prompts for the model of `offer`, or for agents of one's own.
+    """Accepts prompts for the model of `offer`, or for the user's own agents.
 
     Attributes:
-        tools: what the model may call, which a prompt can switch on and off.
+        tools: the tools that a prompt can switch on and off.
     """
 
     def __init__(self, services: Services, turns: Turns, offer: Offer, agents: Agents) -> None:
@@ -78,10 +78,10 @@ class Prompts:
         return message.id
 
     def check_model(self, model: ModelInput) -> None:
-        """Check that there is such a model.
+        """Check that a model exists.
 
         Raises:
-            CommandFailed: there is none.
+            CommandFailed: it does not exist.
         """
         check_model(model.providerID, model.modelID, self._offer)
 

@@ -38,10 +38,10 @@ def check_permission(permission: Any) -> None:
 def check_prompt(
     body: PromptBody, offer: Offer, agents: Sequence[str], tools: Sequence[str] = ()
 ) -> None:
-    """Check what a prompt asks for; `agents` and `tools` are those that there are.
+    """Check the fields of a prompt; `agents` and `tools` are the existing ones.
 
     Raises:
-        CommandFailed: a field asks for something that is not supported.
+        CommandFailed: a field has a value that is not supported.
     """
     _check_agent(body.agent, agents)
     if body.model is not None:

@@ -1,11 +1,11 @@
-"""Anthropic's messages API: what is asked, and what comes back, in the terms of a chat completion.
+"""Converts between Anthropic's messages API and chat completions.
 
 Rules:
 
-1. A block of the answer has an index; a block of a tool is one call.
-2. The counts of the question come first and those of the answer last: both make the usage.
-3. A thought has a signature. Where the answer calls tools, the thought must be sent back with it.
-4. The last block of the question is marked as a place up to which the provider may cache.
+1. A block of the answer has an index; each block of type ``tool_use`` is one call.
+2. The token counts of the input come first, and those of the output last; the usage needs both.
+3. A thought has a signature. If the answer calls tools, the thought must be sent back with it.
+4. The last block of the input is marked: the provider may cache everything up to it.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _DATA_URL = re.compile(r"data:([^;,]+);base64,(.*)", re.DOTALL)
 
 
 class MessagesApi:
-    """The dialect of Anthropic.
+    """Anthropic's dialect.
 
     Args:
-        output: tokens that one answer may have.
-        thinking: how many of them may be thoughts; 0: the model is not asked to think.
+        output: how many tokens one answer may have.
+        thinking: how many of these may be thoughts; 0: the model is not asked to think.
     """
 
     path = "/messages"
@@ -49,12 +49,12 @@ class MessagesApi:
         self._thinking = thinking
 
     def headers(self, key: str | None) -> dict[str, str]:
-        """Return the headers that a request needs."""
+        """Return the headers for a request."""
         login = {} if key is None else {"x-api-key": key}
         return {"anthropic-version": VERSION, **login}
 
     def body(self, request: EngineRequest, without: Set[str]) -> dict[str, Any]:
-        """Return a request; `without` holds what the provider has refused."""
+        """Return a request; `without` names the fields that the provider has refused."""
         limits = [int(one.removeprefix(_OUTPUT)) for one in without if one.startswith(_OUTPUT)]
         output = min([self._output, *limits])
         system = "\n\n".join(_text(one) for one in request.messages if one.role == "system")
@@ -74,12 +74,12 @@ class MessagesApi:
         return body
 
     def refused(self, refusal: ProviderRefusal) -> str | None:
-        """Return what to leave out next time, None if the refusal is about something else."""
+        """Return the field to leave out next time; None if the refusal has another reason."""
         found = _MOST_OUTPUT.search(refusal.body) if refusal.status == 400 else None
         return None if found is None else f"{_OUTPUT}{found[1]}"
 
     def chunks(self) -> MessageChunks:
-        """Return what reads one answer."""
+        """Return the reader of one answer."""
         return MessageChunks()
 
 
@@ -115,7 +115,7 @@ class MessageChunks:
         return Spoken([], [])
 
     def passes(self, error: Any) -> bool:
-        """Tell whether an error may pass by itself."""
+        """Return whether another attempt may succeed after an error."""
         return _dict(_dict(error).get("error")).get("type") in _PASSES
 
     def _count(self, usage: Any) -> None:
@@ -162,7 +162,9 @@ def _delta(index: Any, delta: Json) -> Spoken:
 
 
 def _messages(messages: Sequence[ChatMessage]) -> list[Json]:
-    """Return messages in Anthropic's form: users and assistants by turns, results from users."""
+    """Return messages in Anthropic's form: user and assistant alternate, and results are the
+    user's.
+    """
     found: list[Json] = []
     for message in messages:
         if message.role == "system":

@@ -1,4 +1,4 @@
-"""What differs between the APIs of providers; everything else of an engine is the same."""
+"""The differences between the APIs of providers; the rest of an engine is common to all."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class ChunkReader(Protocol):
         ...
 
     def passes(self, error: Any) -> bool:
-        """Tell whether an error that is marked as an event may pass by itself."""
+        """Return whether another attempt may succeed after an error that is marked as an event."""
         ...
 
 
 class Dialect(Protocol):
-    """One API.
+    """The API of a provider.
 
     Attributes:
         path: below the base URL.
@@ -54,19 +54,19 @@ class Dialect(Protocol):
     signs_thoughts: bool
 
     def headers(self, key: str | None) -> dict[str, str]:
-        """Return the headers that a request needs; `key` None: for a server that needs no key."""
+        """Return the headers for a request; `key` is None for a server that needs no key."""
         ...
 
     def body(self, request: EngineRequest, without: Set[str]) -> dict[str, Any]:
-        """Return a request; `without` holds what the provider has refused."""
+        """Return a request; `without` names the fields that the provider has refused."""
         ...
 
     def refused(self, refusal: ProviderRefusal) -> str | None:
-        """Return what to leave out next time, None if the refusal is about something else."""
+        """Return the field to leave out next time; None if the refusal has another reason."""
         ...
 
     def chunks(self) -> ChunkReader:
-        """Return what reads one answer."""
+        """Return the reader of one answer."""
         ...
 
 
@@ -78,7 +78,7 @@ class CompletionChunks:
         return chunk.read(body)
 
     def passes(self, error: Any) -> bool:
-        """Tell whether an error may pass: a provider that says so does it in a code."""
+        """Return whether another attempt may succeed; some providers say so by a code."""
         return False
 
 
@@ -89,11 +89,11 @@ class ChatCompletions:
     signs_thoughts = False
 
     def headers(self, key: str | None) -> dict[str, str]:
-        """Return the headers that a request needs."""
+        """Return the headers for a request."""
         return {} if key is None else {"Authorization": f"Bearer {key}"}
 
     def body(self, request: EngineRequest, without: Set[str]) -> dict[str, Any]:
-        """Return a request; `without` holds what the provider has refused."""
+        """Return a request; `without` names the fields that the provider has refused."""
         body: dict[str, Any] = {
             "model": request.model,
             "messages": request.messages,
@@ -106,7 +106,7 @@ class ChatCompletions:
         return body
 
     def refused(self, refusal: ProviderRefusal) -> str | None:
-        """Return what to leave out next time, None if the refusal is about something else."""
+        """Return the field to leave out next time; None if the refusal has another reason."""
         if refusal.status in (400, 404, 422, 501) and _NAMES_TOOLS.search(refusal.body):
             return TOOLS
         named = NAMES_COUNTS.search(refusal.body) is not None
@@ -114,5 +114,5 @@ class ChatCompletions:
         return COUNTS if named or unknown else None
 
     def chunks(self) -> CompletionChunks:
-        """Return what reads one answer."""
+        """Return the reader of one answer."""
         return CompletionChunks()

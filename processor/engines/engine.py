@@ -29,7 +29,7 @@ class ToolOffer(Struct, frozen=True):
 
 
 class EngineRequest(Struct):
-    """What to answer: the last of `messages`, by `model`, which may call `tools`."""
+    """A request: `model` answers the last of `messages`, and may call `tools`."""
 
     model: str
     messages: Sequence[ChatMessage]
@@ -49,15 +49,17 @@ class ReasoningPiece(Struct, frozen=True, gc=False):
 
 
 class ThoughtSignature(Struct, frozen=True):
-    """The provider's signature of the thought before it, which goes back with the thought."""
+    """The provider's signature of the thought before it; it is sent back together with the
+    thought.
+    """
 
     signature: str
 
 
 class CallBegun(Struct, frozen=True):
-    """The model has named a tool that it calls; `number` counts the calls of an answer.
+    """The model has begun to call a tool; `number` counts the calls of an answer.
 
-    `id` is the provider's, empty where there is none.
+    `id` is the provider's id of the call, empty if it has none.
     """
 
     number: int
@@ -66,7 +68,7 @@ class CallBegun(Struct, frozen=True):
 
 
 class CallWhole(Struct, frozen=True):
-    """A call that `CallBegun` has announced is whole: its arguments, as the model wrote them."""
+    """The call with this number is complete: its arguments, as the model wrote them."""
 
     number: int
     arguments: str

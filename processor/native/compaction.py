@@ -1,7 +1,7 @@
-"""Compaction: a summary takes the place of the messages before it, in what the model reads.
+"""Compaction: the model reads a summary instead of the messages before it.
 
-A message with a part ``compaction`` asks for the summary, and the answer to that message is the
-summary. A client asks for one, or a turn whose history does not fit the context.
+A message with a part ``compaction`` requests the summary, and the answer to that message is the
+summary. The request comes from a client, or from a turn whose history does not fit the context.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ MakeTurn = Callable[[Session, UserMessage, bool], Turn]
 
 
 class _Summing(Generated):
-    """The answer that is a summary.
+    """An answer that is a summary.
 
     Args:
         turn: takes the summary.
-        asked: the message that asks for the summary.
-        summed: the prompt up to which the messages are summed up.
+        asked: the message that requests the summary.
+        summed: the last prompt that the summary covers.
         engine: the model.
         services: of the processor.
         room: for the conversation in memory.
@@ -111,10 +111,10 @@ class Compactions:
         self._queued: set[str] = set()
 
     def ask(self, session_id: str, model: ModelInput | None = None, auto: bool = False) -> str:
-        """Queue the summary of a session; return the id of the message that asks for it.
+        """Queue the summary of a session; return the id of the message that requests it.
 
         Raises:
-            UnknownSession: there is no such session.
+            UnknownSession: the session does not exist.
             CommandFailed: too many prompts wait.
         """
         services = self._services
@@ -129,19 +129,19 @@ class Compactions:
         return asked.id
 
     def takes(self, prompt: UserMessage) -> bool:
-        """Tell whether a message asks for a summary."""
+        """Return whether a message requests a summary."""
         return prompt.id in self._queued
 
     def start(self, session: Session, prompt: UserMessage) -> Generated:
-        """Begin the summary that a message asks for."""
+        """Begin the summary that a message requests."""
         self._queued.discard(prompt.id)
         turn = self._turn_of(session, prompt, False)
         return self._summing(turn, prompt, prompt.id)
 
     def sum_up(self, session: Session, prompt: UserMessage) -> None:
-        """Sum up what is before a prompt, in the middle of its turn; wait for the end.
+        """Summarise the messages before a prompt, in the middle of its turn; wait for the end.
 
-        A summary that fails changes nothing: the model reads as much of the history as fits.
+        If the summary fails, nothing changes: the model reads as much of the history as fits.
         """
         asked = self._ask(session, prompt.model, prompt.agent, True, tail=prompt.id)
         summing = self._summing(self._turn_of(session, asked, True), asked, prompt.id)

@@ -1,7 +1,7 @@
-"""Commands that a person runs in a session (``!ls`` in a terminal), in the shape of opencode's.
+"""Commands that a person runs in a session (``!ls`` in a terminal), in opencode's form.
 
-A command is a prompt with a text of its own, and an answer with one call of the tool ``bash``. It
-waits for its turn like any prompt. The person who sends a command needs no permission for it.
+A command is saved as a prompt with a fixed text, and an answer with one call of the tool ``bash``.
+It waits for its turn like any prompt. The person who sends a command needs no permission for it.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ _SHOW_S = 0.1
 
 
 class ShellCommands:
-    """Takes commands, and runs each when its turn has come.
+    """Accepts commands, and runs each of them in its turn.
 
     Args:
         services: of the processor.
-        prompts: takes the prompts that stand for the commands.
-        bash: runs the commands; None where weir runs no tools.
+        prompts: saves the prompts of the commands.
+        bash: runs the commands; None if weir runs no tools.
     """
 
     def __init__(self, services: Services, prompts: Prompts, bash: Tool | None) -> None:
@@ -64,7 +64,7 @@ class ShellCommands:
         Raises:
             UnknownSession: the session does not exist.
             DuplicateId: the id of the prompt is taken.
-            CommandFailed: weir runs no tools, or `body` asks for what is not there.
+            CommandFailed: weir runs no tools, or `body` names something that does not exist.
         """
         if self._bash is None:
             raise CommandFailed("unsupported", "shell: this weir runs no tools")
@@ -87,7 +87,7 @@ class ShellCommands:
             raise
 
     def serves(self, prompt: UserMessage) -> bool:
-        """Tell whether a prompt stands for a command."""
+        """Return whether a prompt belongs to a command."""
         return prompt.id in self._waiting
 
     def start(self, session: Session, prompt: UserMessage) -> ShellRun:
@@ -98,7 +98,7 @@ class ShellCommands:
 
 
 class ShellRun:
-    """A command while it runs: the `Call` of the tool, and a turn for `processor.native.turns`."""
+    """A running command: the `Call` of the tool, and a turn for `processor.native.turns`."""
 
     is_lasting = False
 
@@ -132,14 +132,14 @@ class ShellRun:
         self._put(ToolRunning(self._input, Span(self._start)))
         self._work = gevent.spawn(self._run, bash)
 
-    # What `processor.native.turns` asks for.
+    # The methods that `processor.native.turns` needs.
 
     def abort(self) -> None:
-        """Have the command end; does not block."""
+        """End the command; does not block."""
         self.aborted.set()
 
     def conclude(self) -> None:
-        """Wait until the command has ended, save that, and publish that."""
+        """Wait until the command has ended; save and publish its end."""
         self._put(self._work.get())
         created = self._answer.time.created
         self._answer = replace(self._answer, time=MessageTime(created, not_before(created)))
@@ -152,15 +152,15 @@ class ShellRun:
             self._record.error(Failure("UnknownError", {"message": message}))
         self._record.idle()
 
-    # What the tool asks for.
+    # The methods that the tool needs.
 
     def need(self, need: Need) -> None:
-        """Allow everything: a person has sent the command."""
+        """Allow everything: the command comes from a person."""
 
     def show(
         self, *, title: str | None = None, output: str = "", metadata: dict[str, Any] | None = None
     ) -> None:
-        """Show the output so far, at most ten times a second."""
+        """Publish the output so far, at most ten times a second."""
         self._output = output
         if self._showing is None:
             wait_s = max(0.0, self._shown_at + _SHOW_S - time.monotonic())
@@ -181,7 +181,7 @@ class ShellRun:
         raise ToolFailed("a command has no child sessions")
 
     def _run(self, bash: Tool) -> ToolState:
-        """Return how the call ends."""
+        """Return the end of the call."""
         failed = partial(ToolError, self._input)
         try:
             outcome = bash.run({**self._input, "timeout": _TIMEOUT_MS}, self)

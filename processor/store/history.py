@@ -27,7 +27,7 @@ ASKED_FOR_SUMMARY = "What did we do so far?"
 BYTES_PER_TOKEN = 4
 _IMAGE_BYTES = 6000  # what an image costs, in bytes of text
 _TOOL_BYTES = 60_000  # what a tool that has read an image costs at most
-# Thoughts go back to the model only where the provider has signed the thoughts.
+# Only thoughts that the provider has signed are sent back to the model.
 _SAID = (
     "(p.type IN ('text', 'file', 'tool') OR "
     "(p.type = 'reasoning' AND instr(CAST(p.json AS TEXT), '\"signature\"')))"
@@ -46,7 +46,7 @@ _decode_compaction = msgspec.json.Decoder(CompactionPart).decode
 
 
 class Utterance(Struct):
-    """A message and what of it the model reads."""
+    """A message, and the parts of it that the model reads."""
 
     message: Message
     parts: list[Said]
@@ -116,7 +116,7 @@ def window(
 
 
 def load(db: sqlite3.Connection, found: Window) -> list[Utterance]:
-    """Return the messages of a window; those that are gone meanwhile are left out."""
+    """Return the messages of a window, without those that were removed meanwhile."""
     rows = (
         (message, db.execute("SELECT json FROM message WHERE id = ?", (message,)).fetchone())
         for message in found.messages
@@ -153,7 +153,7 @@ def _answers(db: sqlite3.Connection, message: str) -> list[Place]:
 def _last_steps(
     db: sqlite3.Connection, found: Window, prompt: str, most: int, bound: Place
 ) -> list[str]:
-    """Take a prompt, and the last steps of its answer that fit."""
+    """Add a prompt, and the last steps of its answer that fit."""
     _take(db, found, [prompt])
     steps: list[str] = []
     for at in reversed(_answers(db, prompt)):
@@ -174,7 +174,7 @@ def _take(db: sqlite3.Connection, found: Window, messages: list[str]) -> None:
 
 
 def _sizes(db: sqlite3.Connection, message: str) -> tuple[int, int]:
-    """Return the bytes of a message, and what it costs the model."""
+    """Return the bytes of a message, and its cost in the context."""
     size, cost = db.execute(
         f"SELECT ifnull(sum(length(p.json)), 0), ifnull(sum({_COST}), 0) FROM part p "
         f"WHERE p.message = ? AND {_SAID}",
@@ -197,7 +197,7 @@ def _compaction(db: sqlite3.Connection, message: str) -> CompactionPart | None:
 
 
 def _summary(db: sqlite3.Connection, compaction: str) -> str | None:
-    """Return the id of the summary that a message has asked for, None while there is none."""
+    """Return the id of the summary that a message has requested; None if it does not exist yet."""
     rows = db.execute("SELECT json FROM message WHERE parent = ? AND NOT open", (compaction,))
     answers = [_decode_answer(json) for (json,) in rows.fetchall()]
     whole = [one.id for one in answers if one.error is UNSET and one.finish is not UNSET]
