@@ -13,7 +13,7 @@ from processor.native.allowance import ALLOWANCE_FLAGS, allowance
 from processor.native.permissions import (
     DEFAULT,
     BadPermissions,
-    Rule,
+    PermissionRule,
     action_of,
     decide,
     from_config,
@@ -115,8 +115,8 @@ def test_a_config_of_another_shape_is_refused(given: Any) -> None:
 
 def test_a_session_brings_rules_in_either_shape() -> None:
     rule = {"permission": "bash", "pattern": "*", "action": "deny"}
-    assert list(of_session([rule])) == [Rule("bash", "*", "deny")]
-    assert list(of_session({"bash": "deny"})) == [Rule("bash", "*", "deny")]
+    assert list(of_session([rule])) == [PermissionRule("bash", "*", "deny")]
+    assert list(of_session({"bash": "deny"})) == [PermissionRule("bash", "*", "deny")]
     assert list(of_session(None)) == []
     with pytest.raises(BadPermissions, match="permission"):
         of_session([{"permission": "bash"}])
