@@ -14,6 +14,7 @@ from gateway.access.boundary import Boundary
 from gateway.access.credentials import Credential, credential_of
 from gateway.access.failed_logins import FailedLogins
 from gateway.access.identity import ANYBODY, Identity
+from gateway.access.lists import UpstreamLists
 from gateway.access.principal import Action, Principal
 from gateway.access.rules import READS, Found, Place, Rules
 from gateway.cors import Cors
@@ -41,10 +42,13 @@ class Admission(Struct, frozen=True):
     Attributes:
         principal: the sender; None if the route is public.
         scope: where the principal may do what the route does; None for everywhere.
+        filters: the answer is a list of the upstream, of which the principal gets the items in
+            its scope (`Access.list_for`).
     """
 
     principal: Principal | None = None
     scope: Scope | None = None
+    filters: bool = False
 
 
 class Access:
@@ -58,6 +62,7 @@ class Access:
         hosts: names of this machine.
         cors: knows which web pages may call.
         audit: where writes and refusals are noted; None: nowhere.
+        lists: asks an upstream for its lists; None natively.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class Access:
         hosts: Collection[str],
         cors: Cors,
         audit: Audit | None = None,
+        lists: UpstreamLists | None = None,
     ) -> None:
         self.identity = identity
         self._rules = rules
@@ -77,6 +83,7 @@ class Access:
         self._hosts = hosts
         self.cors = cors
         self._audit = audit
+        self._lists = lists
         self._failed = FailedLogins()
 
     def admit(self, request: Request, path: str) -> Admission:
@@ -133,7 +140,18 @@ class Access:
         scope = principal.scope(action)
         if scope is not None:
             self._boundary.check(request, found, scope)
-        return Admission(principal, scope)
+        filters = found.rule.place is Place.LIST and scope is not None
+        return Admission(principal, scope, filters and self._lists is not None)
+
+    def list_for(self, request: Request) -> bytes:
+        """Return the items of an upstream's list that are in the scope of a request.
+
+        Raises:
+            Refusal: the upstream does not answer with a list.
+        """
+        assert self._lists is not None, "only an upstream's lists are filtered"
+        assert request.scope is not None, "a request without a scope gets the whole list"
+        return self._lists.of(request.target.decode("ascii"), request.headers, request.scope)
 
     def _principal(self, request: Request) -> Principal:
         credential = credential_of(request)

@@ -35,18 +35,15 @@ class Boundary:
         whereabouts: finds the folders of sessions.
         default_folder: returns the server's own folder, for requests without a folder; None while
             it is not known.
-        filters_lists: lists only contain the folder that a request names.
     """
 
     def __init__(
         self,
         whereabouts: Whereabouts,
         default_folder: Callable[[], str | None],
-        filters_lists: bool,
     ) -> None:
         self._whereabouts = whereabouts
         self._default_folder = default_folder
-        self._filters_lists = filters_lists
 
     def check(self, request: Request, found: Found, scope: Scope) -> None:
         """Refuse a request that leads out of a scope.
@@ -57,7 +54,7 @@ class Boundary:
         place = found.rule.place
         if place in (Place.PUBLIC, Place.NOWHERE):
             return
-        if place is Place.SERVER or (place is Place.LIST and not self._filters_lists):
+        if place is Place.SERVER:
             raise _not_granted(f"{request.method} {request.path[:_SHOWN]}")
         if not is_plain(request.path):
             raise _not_granted(f"the spelling of the path {request.path[:_SHOWN]!r}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from http import HTTPStatus
 
 import gevent
 import h11
@@ -18,6 +20,7 @@ from gateway.access.boundary import Boundary
 from gateway.access.browsers import names_of_this_machine
 from gateway.access.cookies import Cookies
 from gateway.access.identity import Identity
+from gateway.access.lists import UpstreamLists
 from gateway.access.rules import Rules
 from gateway.access.tokens import Tokens
 from gateway.access.whereabouts import Whereabouts
@@ -25,6 +28,7 @@ from gateway.bus_feeds import Feeds
 from gateway.cors import Cors
 from gateway.proxy.connection import NothingHeard
 from gateway.proxy.failures import Refusal
+from gateway.proxy.headers import Header
 from gateway.proxy.own_request import asked
 from gateway.settings import GatewaySettings
 
@@ -66,14 +70,19 @@ def access_of(
         folder = (feeds.memories[0].upstream or {}).get("directory")
         return folder if isinstance(folder, str) else None
 
+    whereabouts = Whereabouts(ledgers, ask)
+    lists = None
+    if upstream is not None:
+        lists = UpstreamLists(partial(_asked, upstream), whereabouts.folder)
     return Access(
         Rules(upstream is not None),
         Identity(settings.login, tokens, Cookies(key), settings.own_token),
-        Boundary(Whereabouts(ledgers, ask), default_folder, upstream is None),
+        Boundary(whereabouts, default_folder),
         settings.trusted_proxies,
         names | names_of_this_machine() | {settings.host.lower()},
         cors,
         None if settings.state is None else Audit(settings.state),
+        lists,
     )
 
 
@@ -89,12 +98,22 @@ def _of_processor(requester: Requester, session: str) -> str | None:
 
 
 def _of_upstream(upstream: Origin, session: str) -> str | None:
+    words = "the upstream does not say where a session is"
+    status, body = _asked(upstream, f"/session/{session}", [], words)
+    return _folder_in(body) if status == HTTPStatus.OK else None
+
+
+def _asked(
+    upstream: Origin,
+    target: str,
+    headers: list[Header],
+    words: str = "the upstream does not answer",
+) -> tuple[int, bytes]:
     try:
         with gevent.Timeout(_ASK_WITHIN_S, TimeoutError()):
-            status, body = asked(upstream, f"/session/{session}")
+            return asked(upstream, target, headers)
     except (TimeoutError, NothingHeard, OSError, h11.ProtocolError) as error:
-        raise Refusal(503, "the upstream does not say where a session is") from error
-    return _folder_in(body) if status == 200 else None
+        raise Refusal(503, words) from error
 
 
 def _folder_in(body: bytes) -> str | None:

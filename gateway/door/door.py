@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from wsgiref.types import WSGIApplication
@@ -133,8 +133,10 @@ class Door:
         keep_alive = keep_alive and not self.closing()
         route = request.path if self._proxy is None else own_route(request.path)
         try:
-            if request.method != "CONNECT":  # refused by all that follows
-                self._admit(request, route)
+            # CONNECT is refused by all that follows.
+            if request.method != "CONNECT" and self._admit(request, route):
+                body = self._access.list_for(request)
+                return self._say(request, HTTPStatus.OK, body, (), keep_alive)
         except Refusal as refusal:
             return self._turn_away(request, refusal, keep_alive)
         passes_on = route is None or request.method == "CONNECT"
@@ -143,8 +145,8 @@ class Door:
             return self._proxy.serve(request)
         return own.serve(self._app, request, route or request.path, keep_alive)
 
-    def _admit(self, request: Request, route: str | None) -> None:
-        """Find out whose the request is, and let it pass.
+    def _admit(self, request: Request, route: str | None) -> bool:
+        """Find out whose the request is, and let it pass; return whether its answer is filtered.
 
         Raises:
             Refusal: the request may not pass.
@@ -159,21 +161,32 @@ class Door:
         if route is None and is_foreign_stream(request.path):
             words = "weir passes on no event stream of its upstream; use /event or /global/event"
             raise Refusal(501, words)
+        return admission.filters
 
     def _turn_away(self, request: Request, refusal: Refusal, keep_alive: bool) -> bool:
         """Answer a request that may not pass; return whether the connection serves another."""
         log.debug("%s %.200r is refused: %s", request.method, request.path, refusal)
         body = error_body(refusal.status, refusal.message)
+        return self._say(request, refusal.status, body, refusal.headers, keep_alive)
+
+    def _say(
+        self,
+        request: Request,
+        status: int,
+        body: bytes,
+        headers: Sequence[tuple[str, str]],
+        keep_alive: bool,
+    ) -> bool:
+        """Answer with JSON; return whether the connection serves another request."""
         origin = request.header(b"origin") or None
-        headers = [
-            *(_header(pair) for pair in (*refusal.headers, *self._access.cors.headers(origin))),
+        all_headers = [
+            *(_header(pair) for pair in (*headers, *self._access.cors.headers(origin))),
             (b"Content-Type", b"application/json"),
             (b"Content-Length", b"%d" % len(body)),
         ]
         stays = keep_alive and request.body.skip_what_has_come()
         framing = BodyFraming(request.method, request.http11, stays)
-        reason = HTTPStatus(refusal.status).phrase.encode()
-        head = framing.head(refusal.status, reason, headers)
+        head = framing.head(status, HTTPStatus(status).phrase.encode(), all_headers)
         request.wire.send(head + framing.data(body))
         if not stays:
             request.wire.close_gently()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import h11
 
 from bus.origin import Origin
 from gateway.proxy.connection import UpstreamConnection
 from gateway.proxy.dial import dial
+from gateway.proxy.headers import Header
 
 _WITHIN_S = 5.0
 _MOST_BYTES = 4 * 1024 * 1024
 
 
-def asked(upstream: Origin, route: str) -> tuple[int, bytes]:
-    """Return the status and the body of the answer to a ``GET``.
+def asked(upstream: Origin, route: str, more: Iterable[Header] = ()) -> tuple[int, bytes]:
+    """Return the status and the body of the answer to a ``GET`` with more headers.
 
     Raises:
         OSError, Refusal, h11.ProtocolError, NothingHeard: there is no complete answer.
@@ -24,6 +27,7 @@ def asked(upstream: Origin, route: str) -> tuple[int, bytes]:
             (b"Host", upstream.authority.encode("latin-1")),
             (b"Connection", b"close"),
             (b"Accept", b"application/json"),
+            *more,
         ]
         if upstream.login is not None:
             headers.append((b"Authorization", upstream.login.basic.encode()))

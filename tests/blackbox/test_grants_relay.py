@@ -11,12 +11,23 @@ from tests.blackbox.proxied import header, headers_of, proxied
 
 IN, OUT = "/srv/inside", "/srv/outside"
 FOLDERS = {"ses_in": IN, "ses_out": OUT}
+# An opencode lists the sessions of a whole project, whatever folder is asked for.
+LISTS = {
+    "/session": [{"id": name, "directory": folder} for name, folder in FOLDERS.items()],
+    "/session/status": {name: {"type": "busy"} for name in FOLDERS},
+    "/permission": [{"id": f"per_{name}", "sessionID": name} for name in [*FOLDERS, "ses_none"]],
+    "/question": [{"id": "que_1"}, "odd", {"id": "que_2", "sessionID": "ses_in"}],
+}
 
 
 def opencode(talk):
     """Answer as an opencode that knows two sessions."""
     while head := talk.head():
         path = head.split(b" ")[1].decode().partition("?")[0]
+        if path in LISTS:
+            body = json.dumps(LISTS[path]).encode()
+            talk.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            continue
         folder = FOLDERS.get(path.split("/")[2] if path.startswith("/session/") else "")
         body = json.dumps({"directory": folder, "path": path}).encode()
         status = b"404 Not Found" if path.startswith("/session/") and folder is None else b"200 OK"
@@ -77,7 +88,9 @@ def test_a_session_of_the_grants_reaches_the_upstream_under_its_password_and_fol
         ("folder", "GET", "/session/ses_in", ["X-Opencode-Workspace: wrk_1"]),
         ("folder", "GET", "/agent", []),
         ("folder", "GET", f"/agent?directory={OUT}", []),
-        ("folder", "GET", f"/session?directory={IN}", []),
+        ("folder", "GET", f"/session?directory={OUT}", []),
+        ("folder", "GET", "/session/status", []),
+        ("session", "GET", f"/session?directory={IN}", []),
         ("folder", "GET", f"/file/content?path=a&directory={IN}", []),
         ("folder", "GET", "/pty/pty_1/connect", ["Upgrade: websocket", "Connection: upgrade"]),
         ("folder", "POST", f"/unknown?directory={IN}", []),
@@ -103,6 +116,21 @@ def test_nothing_out_of_the_grants_reaches_the_upstream(weir, who, method, targe
     # weir itself may ask for the folder of a session.
     assert [head for head in heads if not head.startswith(b"GET /session/ses_")] == []
     assert all(b"/message" not in head.split(b" ")[1] for head in heads)
+
+
+@pytest.mark.parametrize("route", LISTS)
+def test_a_list_has_the_granted_items_only(weir, route):
+    running, tokens = weir
+    with running.client() as client:
+        for who, whole in (("reader", False), ("read-all", True)):
+            client.get(f"{route}?directory={IN}", f"Authorization: Bearer {tokens[who]}")
+            status, _, body = client.json()
+            assert status == 200
+            if whole:
+                assert body == LISTS[route]
+            else:
+                assert len(body) == 1
+                assert "ses_in" in json.dumps(body)
 
 
 @pytest.mark.parametrize("target", ["/session", "/file", "/vcs", "/config/providers"])

@@ -15,7 +15,7 @@ def open_access(
     identity: Identity | None = None, cors: Cors | None = None, audit: Audit | None = None
 ) -> Access:
     """Return a judge of native routes, for the folder ``/work``."""
-    boundary = Boundary(Whereabouts({}, lambda _: None), lambda: "/work", True)
+    boundary = Boundary(Whereabouts({}, lambda _: None), lambda: "/work")
     identity = identity or Identity(None, None, Cookies(b"key"))
     hosts, cors = ("weir.test",), cors or Cors()
     return Access(Rules(False), identity, boundary, Networks(), hosts, cors, audit)
