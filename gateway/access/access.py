@@ -30,6 +30,7 @@ _BASIC = ("WWW-Authenticate", 'Basic realm="Secure Area"')
 # For a Basic challenge a browser would show its own dialog, over the page's login form.
 _BEARER = ("WWW-Authenticate", 'Bearer realm="weir"')
 _RETRY_AFTER_S = 2
+_LOOK_S, _LOOKS = 0.1, 30
 
 
 class WrongCredential(Refusal):
@@ -155,6 +156,10 @@ class Access:
 
     def _principal(self, request: Request) -> Principal:
         credential = credential_of(request)
+        origin = request.header(b"origin")
+        if credential is not None and credential.cookie and origin:
+            # A browser also sends the cookie for pages of other ports of this host.
+            credential = credential if browsers.is_own_origin(origin, request) else None
         if credential is None:
             raise self._challenge(request, "this server asks for a login or a token")
         address = self.address_of(request.client, request.header(b"x-forwarded-for"))
@@ -166,28 +171,45 @@ class Access:
     def principal_of(self, credential: Credential, address: str) -> Principal:
         """Return the principal of a credential that came from an address.
 
+        Nobody can guess a token or a cookie, and clients repeat those that have expired. So only
+        wrong passwords slow down their address.
+
         Raises:
-            WrongCredential: the credential is wrong; the answer was slowed down.
-            Refusal: this address has sent too many wrong credentials.
+            WrongCredential: the credential is wrong.
+            Refusal: this address has sent too many wrong passwords.
         """
         principal = self.identity.of_token(credential)
         if principal is not None:
             return principal
-        if self._failed.barred(address):
-            words = "too many wrong logins came from this address; try again"
-            raise Refusal(429, words, (("Retry-After", str(_RETRY_AFTER_S)),))
-        principal = self.identity.of_login(credential)
-        if principal is not None:
-            return principal
-        self._slow_down(address)
+        is_guess = self.identity.is_guess(credential)
+        if is_guess:
+            self._await_place(address)
+            principal = self.identity.of_login(credential)
+            if principal is not None:
+                return principal
+        self._refused(address, is_guess)
         raise WrongCredential(401, "the login or the token is wrong, or has expired")
+
+    def _await_place(self, address: str) -> None:
+        """Wait until fewer wrong passwords of an address wait for their answer.
+
+        Raises:
+            Refusal: there is no place soon.
+        """
+        for _ in range(_LOOKS):
+            if not self._failed.barred(address):
+                return
+            gevent.sleep(_LOOK_S)
+        words = "too many wrong passwords came from this address; try again"
+        raise Refusal(429, words, (("Retry-After", str(_RETRY_AFTER_S)),))
 
     def address_of(self, peer: str, came_by: str) -> str:
         """Return the address from which a request came, as far as trusted proxies report it."""
         return self._trusted.origin(peer, came_by) if self._trusted.networks else peer
 
-    def _slow_down(self, address: str) -> None:
-        wait_s, is_first = self._failed.note(address)
+    def _refused(self, address: str, is_guess: bool) -> None:
+        """Log a wrong credential; the answer to a wrong password waits."""
+        wait_s, is_first = self._failed.note(address, is_guess)
         if is_first:
             log.warning(
                 "a login from %s is wrong; more of them in the next minute are not logged",

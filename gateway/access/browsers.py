@@ -65,25 +65,26 @@ def check_origin(request: Request, allows: Callable[[str], bool]) -> None:
         Refusal: the page may not write.
     """
     origin = request.header(b"origin")
-    if origin:
-        if not (_is_own(origin, request) or allows(origin)):
-            shown = origin[:_LONGEST_SHOWN]
-            raise Refusal(
-                403,
-                f"Origin: {shown!r} may not write here; pages that may are named by --cors",
-            )
+    if origin and is_own_origin(origin, request):
         return
+    if origin and not allows(origin):
+        shown = origin[:_LONGEST_SHOWN]
+        raise Refusal(
+            403, f"Origin: {shown!r} may not write here; pages that may are named by --cors"
+        )
     site = request.header(b"sec-fetch-site").lower()
-    if site not in _OWN_SITES:
+    if not origin and site not in _OWN_SITES:
         raise Refusal(403, f"Sec-Fetch-Site: {site[:_LONGEST_SHOWN]!r} may not write here")
-    _check_type(request)
+    _check_type(request, is_page=bool(origin))
 
 
-def _check_type(request: Request) -> None:
+def _check_type(request: Request, is_page: bool) -> None:
     kind = request.header(b"content-type").partition(";")[0].strip().lower()
     if kind not in _SIMPLE or (not kind and request.framed_by is None):
         return
-    is_browser = any(name.lower().startswith(b"sec-fetch-") for name, _ in request.headers)
+    is_browser = is_page or any(
+        name.lower().startswith(b"sec-fetch-") for name, _ in request.headers
+    )
     own = request.header(b"sec-fetch-site").lower() == "same-origin"
     if not own and (kind in _NEVER or is_browser or values(request.headers, b"referer")):
         shown = kind or "no content type"
@@ -105,7 +106,8 @@ def asks_for_private_network(request: Request) -> bool:
     return asks and request.header(b"access-control-request-private-network") == "true"
 
 
-def _is_own(origin: str, request: Request) -> bool:
+def is_own_origin(origin: str, request: Request) -> bool:
+    """Return whether a page comes from this server."""
     _, _, authority = origin.lower().partition("://")
     own = [request.header(b"host")]
     if request.trusted:

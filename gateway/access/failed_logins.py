@@ -19,7 +19,7 @@ _MOST_ADDRESSES = 4096
 
 
 class _Record(Struct):
-    count: int = 0
+    guesses: int = 0
     at: float = -math.inf
     waiting: int = 0
 
@@ -40,23 +40,29 @@ class FailedLogins:
         record = self._records.get(address)
         return record is not None and record.waiting >= _MOST_WAIT
 
-    def note(self, address: str) -> tuple[float, bool]:
+    def note(self, address: str, is_guess: bool = True) -> tuple[float, bool]:
         """Note a failure.
+
+        Args:
+            address: from which it came.
+            is_guess: it may be a guess at a password.
 
         Returns:
             Seconds to wait before the answer, and whether to log the failure.
         """
         record = self._records.pop(address, None) or _Record()
         now = self._clock()
-        if now - record.at > _FORGOTTEN_AFTER_S:
-            record.count = 0
-        record.count, record.at = record.count + 1, now
+        is_first = now - record.at > _FORGOTTEN_AFTER_S
+        if is_first:
+            record.guesses = 0
+        record.guesses, record.at = record.guesses + is_guess, now
         self._records[address] = record
         while len(self._records) > _MOST_ADDRESSES:
             self._records.popitem(last=False)
-        doublings = min(record.count - FREE - 1, 10)
-        wait_s = min(_FIRST_S * 2**doublings, LONGEST_S) if record.count > FREE else 0.0
-        return wait_s, record.count == 1
+        if not is_guess or record.guesses <= FREE:
+            return 0.0, is_first
+        doublings = min(record.guesses - FREE - 1, 10)
+        return min(_FIRST_S * 2**doublings, LONGEST_S), is_first
 
     def begin_wait(self, address: str) -> None:
         """Count an answer that waits."""

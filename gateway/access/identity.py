@@ -12,6 +12,7 @@ from bus.process.login import Login
 from gateway.access.cookies import Cookies
 from gateway.access.credentials import Credential
 from gateway.access.principal import Principal, everything
+from gateway.access.token_file import PREFIX
 from gateway.access.tokens import Tokens
 
 ANYBODY = everything("anybody")
@@ -54,6 +55,11 @@ class Identity:
         if own is not None and hmac.compare_digest(credential.secret.encode(), own):
             return _WEIR_UP
         return None if self._tokens is None else self._tokens.principal(credential.secret)
+
+    def is_guess(self, credential: Credential) -> bool:
+        """Return whether a credential may be a guess at the password."""
+        is_password = credential.user is not None and not credential.secret.startswith(PREFIX)
+        return self._login is not None and is_password
 
     def of_login(self, credential: Credential) -> Principal | None:
         """Return the principal of a user name and a password."""

@@ -128,8 +128,13 @@ POST     /session/{session}/shell                     session write  both
 POST     /session/{session}/command                   session write  both
 POST,DELETE /session/{session}/share                  session write  native
 POST     /session/{session}/init                      session write  upstream
-DELETE   /session/{session}/message/{message}         session write  both
-PATCH,DELETE /session/{session}/message/{message}/part/{part} session write both
+DELETE   /session/{session}/message/{message}         server  write  both
+PATCH,DELETE /session/{session}/message/{message}/part/{part} server write both
+GET      /file                                        server  read   native
+GET      /file/content                                server  read   native
+GET      /file/status                                 server  read   native
+GET      /find                                        server  read   native
+GET      /find/file                                   server  read   native
 GET      /project/{project}/directories               server  read   native
 GET      /find/symbol                                 folder  read   native
 GET      /doc                                         nowhere read   native

@@ -20,7 +20,7 @@ from gateway.relay.scope import Scope
 
 NAME = "tokens.json"
 _LOCK = "tokens.lock"
-_PREFIX = "weir_"
+PREFIX = "weir_"
 _SECRET_BYTES = 32
 _ROOT = 0
 
@@ -132,7 +132,7 @@ class TokenFile:
             NameTaken: there is a token of this name.
             BadTokenFile: the file cannot be used.
         """
-        secret = _PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+        secret = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
         made = StoredToken(
             secrets.token_hex(6),
             name,

@@ -52,13 +52,13 @@ def test_a_page_of_a_foreign_origin_may_not_write(access, method, path):
 @pytest.mark.parametrize(("method", "path"), WRITES)
 def test_pages_that_may_call_and_clients_that_are_no_pages_write(access, method, path):
     for origin in (LISTED, "http://localhost:3000", "http://127.0.0.1:4097", "tauri://localhost"):
-        simple = "Content-Type: text/plain"
-        assert refused(access, method, path, f"Origin: {origin}", simple) is None
+        json = ["Content-Type: application/json", "Content-Length: 2"]
+        assert refused(access, method, path, f"Origin: {origin}", *json) is None
     assert refused(access, method, path) is None
     assert refused(access, method, path, "Sec-Fetch-Site: none") is None
     own = ["Host: box.local", "Origin: http://box.local"]
     assert refused(open_access(), method, path, *own) == 403  # box.local is not this machine
-    own = ["Host: weir.test:80", "Origin: http://weir.test:80"]
+    own = ["Host: weir.test:80", "Origin: http://weir.test:80", "Content-Type: text/plain"]
     assert refused(access, method, path, *own) is None
 
 
@@ -70,6 +70,14 @@ def test_the_origin_of_a_page_behind_a_trusted_proxy_is_its_own(access):
     ]
     assert refused(access, "POST", "/session", *forwarded) == 403
     assert refused(access, "POST", "/session", *forwarded, trusted=True) is None
+
+
+@pytest.mark.parametrize("origin", [LISTED, "http://localhost:3000"])
+def test_a_page_of_another_origin_that_may_call_says_that_it_sends_json(access, origin):
+    for kind in ("text/plain", "multipart/form-data", "application/x-www-form-urlencoded", ""):
+        given = [f"Content-Type: {kind}"] if kind else []
+        sent = [f"Origin: {origin}", "Content-Length: 2", *given]
+        assert refused(access, "POST", "/session", *sent) == 415
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "text/plain;charset=UTF-8", "multipart/form-data"])

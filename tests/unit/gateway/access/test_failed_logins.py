@@ -22,6 +22,13 @@ def test_the_first_failures_cost_nothing_and_further_ones_more_and_more():
     assert failed.note(THERE)[0] == 0.0
 
 
+def test_an_expired_token_is_no_guess():
+    failed = FailedLogins(Clock())
+    assert failed.note(HERE, is_guess=False) == (0.0, True)
+    assert {failed.note(HERE, is_guess=False) for _ in range(50)} == {(0.0, False)}
+    assert [failed.note(HERE)[0] for _ in range(FREE + 1)][:FREE] == [0.0] * FREE
+
+
 def test_one_failure_of_a_minute_is_logged():
     clock = Clock()
     failed = FailedLogins(clock)
