@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import UNSET
@@ -28,7 +29,11 @@ _FORKED = re.compile(r"(.+) \(fork #(\d{1,9})\)", re.DOTALL)
 
 
 class SessionCommands:
-    """Executes the commands for sessions; each change is saved, then published."""
+    """Executes the commands for sessions; each change is saved, then published.
+
+    Attributes:
+        removed: called with the id of each session that was removed.
+    """
 
     def __init__(
         self,
@@ -44,6 +49,7 @@ class SessionCommands:
         self._ids = services.ids
         self._version = version
         self._offer = offer
+        self.removed: Callable[[str], None] = lambda session: None
 
     def create(self, directory: str, body: CreateBody) -> Session:
         """Create a session.
@@ -87,6 +93,7 @@ class SessionCommands:
             self._turns.abort([member.id for member in removed], ABORT_S)
         for member in removed:
             Record(member, self._services).publish_removal()
+            self.removed(member.id)
 
     def page(self, c: SessionsV2) -> dict[str, Any]:
         """Return a page of sessions in the shape of opencode's v2 API.

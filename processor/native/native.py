@@ -66,7 +66,7 @@ class Native:
 
     def __init__(self, settings: ProcessorSettings, stack: ExitStack) -> None:
         assert settings.state is not None
-        self._settings = settings
+        self._settings, self._state = settings, settings.state
         self._bounds = settings.bounds
         self._started_ms = now_ms()
         self._engine = _engine(settings.model)
@@ -123,7 +123,11 @@ class Native:
         session_commands = SessionCommands(
             services, turns, installed_version(), engine.offer, agents
         )
-        box = self._box(asks, Children(database, turns, session_commands, prompts, self._modes))
+        children = Children(database, turns, session_commands, prompts, self._modes)
+        threads = Threads()
+        spool = Spool(self._state, self._settings.tools.spool_quota, threads)
+        session_commands.removed = spool.remove
+        box = self._box(asks, children, spool, threads)
         prompts.tools = [] if box is None else list(box.tools)
         shell = ShellCommands(services, prompts, None if box is None else box.tools["bash"])
         saving = Saving(drafts)
@@ -162,12 +166,11 @@ class Native:
         modes = self._settings.allowance.modes
         return modes if self._settings.agent is None else {BUILT_IN: modes[BUILT_IN]}
 
-    def _box(self, asks: PendingAsks, children: Children) -> Toolbox | None:
+    def _box(
+        self, asks: PendingAsks, children: Children, spool: Spool, threads: Threads
+    ) -> Toolbox | None:
         if not self._settings.allowance.offered or self._settings.agent is not None:
             return None
-        threads = Threads()
-        assert self._settings.state is not None
-        spool = Spool(self._settings.state, self._settings.tools.spool_quota, threads)
         return Toolbox(
             builtin_tools(self._settings.tools, spool, threads),
             Permits(asks, self._bounds.ask_s),

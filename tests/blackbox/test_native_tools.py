@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from bus.bodies import CreateBody, PermissionBody
-from bus.commands import Abort, Asks, PermissionReply, SessionCreate
+from bus.commands import Abort, Asks, PermissionReply, SessionCreate, SessionDelete
 from tests.blackbox.native import messages_of, stream_of, until_marked
 from tests.blackbox.processor_driver import Processor, processor
 from tests.blackbox.weir_up import Up, prompt, said
@@ -85,6 +85,22 @@ def session_in(one: Processor, directory: Path) -> str:
     """Make a session in a folder that exists, and return its id."""
     made = one.ask(SessionCreate(str(directory), CreateBody(title="fixed title")))
     return str(made["id"])
+
+
+def test_long_output_is_in_the_spool_until_its_session_goes(tmp_path: Path) -> None:
+    with processor(tmp_path) as one:
+        session = session_in(one, tmp_path)
+        turn = one.prompt(session, "tool bash seq 100000 then 1")
+        allow(one)
+        one.wait(session, turn)
+        folder = one.state / "spool" / session
+        [file] = folder.iterdir()
+        assert file.read_text().splitlines() == [str(number) for number in range(1, 100_001)]
+        [state] = states(one, session)
+        assert str(file) in state["output"]
+        assert len(state["output"]) < 60_000
+        one.ask(SessionDelete(session))
+        assert not folder.exists()
 
 
 def allow(one: Processor) -> None:
