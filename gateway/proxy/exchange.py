@@ -26,7 +26,7 @@ from gateway.streams.peer_watch import PeerWatch
 
 
 class Exchange:
-    """Runs once.
+    """One request and its answer, passed on between client and upstream; runs once.
 
     Args:
         incoming: the request.

@@ -196,7 +196,7 @@ def _since_joined(relay: Relay, marks: Marks, last_id: str | None) -> Iterator[L
 def _exactly(
     relay: Relay, stands: Sequence[LogPosition], view: View, last_id: str | None
 ) -> Entrance:
-    """Find all positions in the log.
+    """Return the entrance of a reader whose positions are all in the log.
 
     Raises:
         FellOff: the log lacks a position, or a source is left out, or a position is unsure.

@@ -73,7 +73,7 @@ class FileCommands:
 
 @contextlib.contextmanager
 def _refusing(directory: str) -> Iterator[None]:
-    """Refuse a search that fails: of its pattern, or because the directory cannot be searched."""
+    """Convert the failure of a search into an error that names the pattern or the directory."""
     try:
         yield
     except ToolFailed as error:

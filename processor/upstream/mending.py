@@ -248,7 +248,7 @@ class Mending:
                 self._publish(self._make.permission_closed(name))
 
     def _failed(self, request: Json) -> bool:
-        """Return whether the tool call that asked has failed, as it does if it is rejected."""
+        """Return whether the tool call of a question has failed: then the person has declined."""
         tool = request.get("tool")
         call = tool.get("callID") if isinstance(tool, dict) else None
         return call in self._failed_calls
