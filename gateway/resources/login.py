@@ -68,7 +68,7 @@ class LoginRoute:
             http_only=True,
             same_site="Strict",
             # Without TLS, a browser would not send a cookie with `secure` back.
-            secure=req.get_header("X-Forwarded-Proto") == "https",
+            secure="https" in (req.scheme, req.get_header("X-Forwarded-Proto")),
         )
 
 
