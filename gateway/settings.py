@@ -104,6 +104,12 @@ GATEWAY_FLAGS = (
         "may do everything",
     ),
     Flag(
+        "principal-requests",
+        flags.number(0, 100_000),
+        0.0,
+        "most requests a second of one token or login to a worker; past it, 429; 0: no limit",
+    ),
+    Flag(
         "command-timeout",
         flags.number(0.1, 60, "seconds"),
         10.0,
@@ -168,6 +174,7 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
         state: the folder of the tokens; None: there are no tokens.
         login: the login that clients have to give, natively or at the upstream; None: no login.
         open: the gateway may listen beyond this machine without a login or a token.
+        principal_requests: requests a second of a principal to a worker; 0: no limit.
         allow_host: names by which clients may call this server.
         upstream: the server for all routes but weir's own; None natively.
         upstream_timeout: seconds that the upstream may be silent.
@@ -201,6 +208,7 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     login: Login | None = None
     open: bool = False
     allow_host: HostNames | None = None
+    principal_requests: float = 0.0
     upstream: Origin | None = None
     upstream_timeout: float = 60.0
     trusted_proxies: Networks = Networks()

@@ -31,9 +31,7 @@ def check_login(patient: Patient, answer: PatientAnswer) -> Finding:
     login = patient.origin.login
     if answer.status in (401, 403):
         if login is None:
-            remedy = (
-                "put them into --url: http://USER:PASSWORD@HOST, or set OPENCODE_SERVER_PASSWORD"
-            )
+            remedy = "set WEIR_TOKEN or OPENCODE_SERVER_PASSWORD, or give --url http://USER:PASSWORD@HOST"
             raise Unfit(fail("login", "a user name and a password are required", remedy))
         raise Unfit(fail("login", "this name and password are refused", "check them in --url"))
     if login is not None:

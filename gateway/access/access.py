@@ -9,6 +9,7 @@ import gevent
 from msgspec import Struct
 
 from gateway.access import browsers
+from gateway.access.allowance import Allowance
 from gateway.access.audit import Audit
 from gateway.access.boundary import Boundary
 from gateway.access.credentials import Credential, credential_of
@@ -64,6 +65,7 @@ class Access:
         cors: knows which web pages may call.
         audit: where writes and refusals are noted; None: nowhere.
         lists: asks an upstream for its lists; None natively.
+        allowance: of requests for each principal; None: no limit.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Access:
         cors: Cors,
         audit: Audit | None = None,
         lists: UpstreamLists | None = None,
+        allowance: Allowance | None = None,
     ) -> None:
         self.identity = identity
         self._rules = rules
@@ -85,6 +88,7 @@ class Access:
         self.cors = cors
         self._audit = audit
         self._lists = lists
+        self._allowance = allowance or Allowance(0)
         self._failed = FailedLogins()
 
     def admit(self, request: Request, path: str) -> Admission:
@@ -119,11 +123,26 @@ class Access:
         if not self.identity.required:
             browsers.check_host(request, self._hosts)
             request.principal = ANYBODY
+            self._take(found, ANYBODY)
             return Admission(ANYBODY)
         if found.rule.place is Place.PUBLIC:
             return Admission()
         request.principal = self._principal(request)
+        self._take(found, request.principal)
         return self._within_grants(request, found, action, request.principal)
+
+    def _take(self, found: Found, principal: Principal) -> None:
+        """Count a request; probes and routes that hold nothing of a user do not count.
+
+        Raises:
+            Refusal: the principal has sent too many.
+        """
+        if found.rule.place in (Place.PUBLIC, Place.NOWHERE):
+            return
+        wait_s = self._allowance.take(principal.id or principal.name)
+        if wait_s is not None:
+            words = f"{principal.name!r} sends more than --principal-requests a second; try again"
+            raise Refusal(429, words, (("Retry-After", str(wait_s)),))
 
     def _note(self, request: Request, found: Found, refused: int | None) -> None:
         if self._audit is not None:

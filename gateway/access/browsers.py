@@ -32,7 +32,7 @@ _LONGEST_SHOWN = 100
 def names_of_this_machine() -> frozenset[str]:
     """Return the machine's names for itself, in lower case."""
     name = socket.gethostname().lower()
-    return frozenset({name, f"{name}.local", socket.getfqdn().lower()})
+    return frozenset({name, f"{name}.local"})
 
 
 def check_host(request: Request, names: Collection[str]) -> None:

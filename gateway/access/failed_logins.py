@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import time
 from collections import OrderedDict
@@ -37,7 +38,7 @@ class FailedLogins:
 
     def barred(self, address: str) -> bool:
         """Return whether passwords from this address are not even checked."""
-        record = self._records.get(address)
+        record = self._records.get(_host(address))
         return record is not None and record.waiting >= _MOST_WAIT
 
     def note(self, address: str, is_guess: bool = True) -> tuple[float, bool]:
@@ -50,6 +51,7 @@ class FailedLogins:
         Returns:
             Seconds to wait before the answer, and whether to log the failure.
         """
+        address = _host(address)
         record = self._records.pop(address, None) or _Record()
         now = self._clock()
         is_first = now - record.at > _FORGOTTEN_AFTER_S
@@ -66,10 +68,20 @@ class FailedLogins:
 
     def begin_wait(self, address: str) -> None:
         """Count an answer that waits."""
-        self._records.setdefault(address, _Record()).waiting += 1
+        self._records.setdefault(_host(address), _Record()).waiting += 1
 
     def end_wait(self, address: str) -> None:
         """Stop counting an answer that waits."""
-        record = self._records.get(address)
+        record = self._records.get(_host(address))
         if record is not None and record.waiting:
             record.waiting -= 1
+
+
+def _host(address: str) -> str:
+    """Return the part of an address that one host cannot choose: of IPv6, the first 64 bits."""
+    if ":" not in address:
+        return address
+    try:
+        return str(ipaddress.ip_network(f"{address.partition('%')[0]}/64", strict=False))
+    except ValueError:
+        return address

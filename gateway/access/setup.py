@@ -15,6 +15,7 @@ from bus.ledger import Ledger
 from bus.origin import Origin
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.access.access import Access
+from gateway.access.allowance import Allowance
 from gateway.access.audit import Audit
 from gateway.access.boundary import Boundary
 from gateway.access.browsers import names_of_this_machine
@@ -83,6 +84,7 @@ def access_of(
         cors,
         None if settings.state is None else Audit(settings.state),
         lists,
+        Allowance(settings.principal_requests),
     )
 
 

@@ -24,7 +24,7 @@ PREFIX = "weir_"
 _SECRET_BYTES = 32
 _ROOT = 0
 
-Stamp = tuple[int, int, int]
+Stamp = tuple[int, int, int, int]
 
 
 class BadTokenFile(CannotStart):
@@ -95,7 +95,7 @@ class TokenFile:
             found = self._path.stat()
         except OSError:
             return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        return found.st_ino, found.st_mtime_ns, found.st_size, found.st_ctime_ns
 
     def read(self) -> tuple[StoredToken, ...]:
         """Return all tokens, including expired ones.

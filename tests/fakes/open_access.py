@@ -1,6 +1,7 @@
 """The judge of a door that asks for no identity, as of a weir on a machine of one user."""
 
 from gateway.access.access import Access
+from gateway.access.allowance import Allowance
 from gateway.access.audit import Audit
 from gateway.access.boundary import Boundary
 from gateway.access.cookies import Cookies
@@ -12,10 +13,15 @@ from gateway.door.networks import Networks
 
 
 def open_access(
-    identity: Identity | None = None, cors: Cors | None = None, audit: Audit | None = None
+    identity: Identity | None = None,
+    cors: Cors | None = None,
+    audit: Audit | None = None,
+    allowance: Allowance | None = None,
 ) -> Access:
     """Return a judge of native routes, for the folder ``/work``."""
     boundary = Boundary(Whereabouts({}, lambda _: None), lambda: "/work")
     identity = identity or Identity(None, None, Cookies(b"key"))
     hosts, cors = ("weir.test",), cors or Cors()
-    return Access(Rules(False), identity, boundary, Networks(), hosts, cors, audit)
+    return Access(
+        Rules(False), identity, boundary, Networks(), hosts, cors, audit, None, allowance
+    )

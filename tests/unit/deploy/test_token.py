@@ -75,8 +75,11 @@ def test_a_damaged_file_makes_no_token_valid_and_is_refused_at_the_start(tmp_pat
 
 
 def test_a_file_that_others_may_read_is_refused(tmp_path):
-    weir_token(tmp_path, "create", "phone")
+    secret = weir_token(tmp_path, "create", "phone").strip()
+    tokens = Tokens(tmp_path)
     (tmp_path / "tokens.json").chmod(0o640)
+    assert tokens.look()
+    assert tokens.principal(secret) is None
     with pytest.raises(BadTokenFile, match="chmod 600"):
         Tokens(tmp_path)
 

@@ -22,6 +22,13 @@ def test_the_first_failures_cost_nothing_and_further_ones_more_and_more():
     assert failed.note(THERE)[0] == 0.0
 
 
+def test_all_addresses_of_an_ipv6_host_count_as_one():
+    failed = FailedLogins(Clock())
+    waits = [failed.note(f"2001:db8::{number:x}")[0] for number in range(10)]
+    assert waits[-1] > 0
+    assert failed.note("2001:db8:0:1::1") == (0.0, True)
+
+
 def test_an_expired_token_is_no_guess():
     failed = FailedLogins(Clock())
     assert failed.note(HERE, is_guess=False) == (0.0, True)
