@@ -20,7 +20,7 @@ export class LoginForm {
   render() {
     if (!this.#wanted) return nothing;
     return html`<dialog class="login" open aria-label="Log in">
-      <form class="field" @submit=${(event) => this.#submit(event)}>
+      <form @submit=${(event) => this.#submit(event)}>
         <label for="login-token">This server asks for a token or a password</label>
         <input id="login-token" name="token" type="password" autocomplete="current-password"
           required autofocus />
