@@ -110,6 +110,7 @@ def action_of(permission: str, pattern: str, rules: Iterable[PermissionRule]) ->
 def decide(need: Need, rules: Rules) -> Action:
     """Return the action for a need."""
     actions = {action_of(need.permission, one, rules) for one in need.patterns or ["*"]}
+    actions |= {action_of(need.permission, one, rules) for one in need.spellings} & {"deny"}
     return "deny" if "deny" in actions else "ask" if "ask" in actions else "allow"
 
 

@@ -26,6 +26,8 @@ _ON_FILES = re.compile(
     "cat|cd|chgrp|chmod|chown|cp|head|install|less|ln|ls|mkdir|more|mv|popd|pushd|rm|rmdir|rsync|"
     "tail|tee|touch|truncate|unlink"
 ).fullmatch
+# Bash replaces these, so that the path is unknown; a wildcard in a folder's name may be a link.
+_UNKNOWN = re.compile(r"[$`{\0]|^~[+\-0-9]|[*?\[].*/").search
 _HARMLESS = ("/dev/null", "/dev/zero", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/fd/")
 _DESCRIPTION = f"""Runs a command with bash, and returns what it prints to stdout and stderr.
 
@@ -99,17 +101,24 @@ class Bash:
 
     def _outside(self, parsed: Parsed, folder: str, call: Call) -> list[str]:
         """Return the folders outside the session's directory that the command names."""
-        named = list(parsed.targets)
-        for command in parsed.commands:
-            if _ON_FILES(command.words[0]):
-                named += [word for word in command.words[1:] if not word.startswith("-")]
         found = dict[str, None]()
-        for path in named:
-            if not path.startswith(_HARMLESS) and not any(c in path for c in "$`\0"):
+        for path in _files(parsed):
+            if not path.startswith(_HARMLESS) and not _UNKNOWN(path):
                 place = self._places.look(call, os.path.join(folder, os.path.expanduser(path)))
                 if not place.is_inside:
                     found[place.real if place.is_folder else os.path.dirname(place.real)] = None
         return list(found)
+
+
+def _files(parsed: Parsed) -> list[str]:
+    """Return the files that a command line names."""
+    named = list(parsed.targets)
+    for words in (command.program() for command in parsed.commands):
+        if words and _ON_FILES(words[0]):
+            named += [word for word in words[1:] if not word.startswith("-")]
+        if words == ["cd"]:
+            named.append("~")
+    return named
 
 
 def bash_need(command: str, parsed: Parsed) -> Need:
@@ -125,9 +134,10 @@ def bash_need(command: str, parsed: Parsed) -> Need:
             always[pattern] = None
         elif not any(c in simple.text for c in "*?"):
             always[simple.text] = None
-    if parsed.is_unclear or not patterns:
+    if parsed.is_unclear or not patterns or any(map(_UNKNOWN, _files(parsed))):
         patterns[shell_words.UNCLEAR + command] = None
-    return Need("bash", list(patterns), list(always), {"command": command})
+    plain = [" ".join(simple.program()) for simple in parsed.commands]
+    return Need("bash", list(patterns), list(always), {"command": command}, plain)
 
 
 def _check(wanted: BashArguments) -> None:

@@ -6,12 +6,17 @@ Rules:
    status; rm -rf ~``. Commands in substitutions, in backquotes and in groups count too.
 2. If a part cannot be parsed with certainty, there is one more pattern, which begins with
    `UNCLEAR`. Only a rule for everything matches this pattern.
+3. A construct is certain only if it is in a short list of plain forms. Bash has more forms; those
+   are unclear, even if that asks a person more often than needed.
+4. The end of a substitution is a guess. The guess is right if the text inside is complete: no
+   quote, bracket, comment or here-document is open at its end, and no bracket closes too much.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import dropwhile
 
 from msgspec import Struct, field
 
@@ -21,7 +26,20 @@ _RESERVED = re.compile(
     "if|then|elif|else|fi|while|until|for|do|done|case|esac|in|select|function|time|coproc|[!{}]"
 ).fullmatch
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\[[^]]*\])?\+?=")
-_HEREDOC = re.compile(r"<<-?\s*(\\?)(['\"]?)([A-Za-z0-9_.!-]+)\2")
+_DECLARES = re.compile("declare|typeset|local|export|readonly").fullmatch
+# Their bodies follow rules of their own, which the reader does not know.
+_UNKNOWN = re.compile(r"function|coproc|case|esac|\[\[").fullmatch
+# Bash joins the lines around a backslash; it uses some control characters internally.
+_ODD = re.compile(r"\\\n|[\x00-\x08\x0b-\x1f\x7f]").search
+_HEREDOC = re.compile(
+    r"<<(-?)[ \t]*(?:(?P<quote>['\"])(?P<name>[\w.!-]+)(?P=quote)|(?P<bare>[\w.-]+))"
+    r"(?=[ \t\n;|&)]|\Z)"
+)
+# The rest of the line after a here-document's name may hold nothing that spans lines.
+_AFTER_HEREDOC = re.compile(r"[^'\"`\\$#<(\n]*").match
+_ARITHMETIC = re.compile(r"\$\(\([\d +*/%-]*\)\)").match
+_VARIABLE = re.compile(r"\$\{[A-Za-z0-9_#%/:.*+-]*\}").match
+_BACKQUOTED = re.compile(r"""[^`'"\\$#<>(){}]*""").fullmatch
 _MOST_DEPTH = 20
 
 
@@ -30,6 +48,10 @@ class Simple(Struct, frozen=True):
 
     text: str
     words: list[str]
+
+    def program(self) -> list[str]:
+        """Return the words from the program's name on: without assignments."""
+        return list(dropwhile(_ASSIGNMENT.match, self.words))
 
 
 class Parsed(Struct):
@@ -48,7 +70,7 @@ class Parsed(Struct):
 
 def commands_of(line: str) -> Parsed:
     """Return the simple commands of a line."""
-    parsed = Parsed()
+    parsed = Parsed(is_unclear=_ODD(line) is not None)
     _Reader(line, parsed, 0).read()
     return parsed
 
@@ -58,7 +80,7 @@ class _Reader:
 
     def __init__(self, line: str, parsed: Parsed, depth: int) -> None:
         self._line, self._parsed, self._depth = line, parsed, depth
-        self._at = 0
+        self._at = self._brackets = 0
         self._begin()
         if depth > _MOST_DEPTH:
             parsed.is_unclear = True
@@ -68,6 +90,7 @@ class _Reader:
         while self._at < len(self._line):
             self._step()
         self._end_command(self._at)
+        self._parsed.is_unclear |= self._brackets != 0
 
     def _begin(self) -> None:
         self._start, self._words = self._at, list[str]()
@@ -88,7 +111,7 @@ class _Reader:
         elif char in "$`":
             self._substitution()
         elif char == "#" and self._word is None:
-            self._at = _find(line, "\n", at)
+            self._comment()
         elif char in "<>":
             self._redirection()
         elif (end := next((end for end in _ENDS if line.startswith(end, at)), None)) is not None:
@@ -97,7 +120,7 @@ class _Reader:
             self._begin()
         elif char in "()":
             self._group(char)
-        elif char.isspace():
+        elif char in " \t":
             self._end_word()
             self._at += 1
         else:
@@ -116,12 +139,26 @@ class _Reader:
             self._parsed.targets.append(word)
         else:
             self._words.append(word)
+            self._parsed.is_unclear |= self._is_unknown(word)
             if len(self._words) == 1 and _RESERVED(self._words[0]):
                 self._start, self._words = self._at, []
 
+    def _is_unknown(self, word: str) -> bool:
+        """Return whether the rest of the command may follow other rules than those of words."""
+        before = list(dropwhile(_ASSIGNMENT.match, self._words[:-1]))
+        if before and not _DECLARES(before[0]):
+            return False
+        # Brackets after a name are a subscript, in which even blanks and ";" are plain characters.
+        return _UNKNOWN(word) is not None or "[" in word[1:]
+
+    def _comment(self) -> None:
+        self._at = _find(self._line, "\n", self._at)
+        # In a substitution, the bracket in a comment closes nothing.
+        self._parsed.is_unclear |= self._depth > 0 and self._at == len(self._line)
+
     def _end_command(self, at: int) -> None:
         self._end_word()
-        text = self._line[self._start : at].strip()
+        text = self._line[self._start : at].strip(" \t\n")
         if text and self._words:
             self._parsed.commands.append(Simple(text, self._words))
         self._words = []
@@ -130,6 +167,9 @@ class _Reader:
         """Parse a subshell, or the brackets of a function or of a pattern in ``case``."""
         if char == "(" and (self._word is not None or self._words):
             self._parsed.is_unclear |= not self._line.startswith("()", self._at)
+        self._brackets += 1 if char == "(" else -1
+        # "((" begins arithmetic.
+        self._parsed.is_unclear |= self._brackets < 0 or self._line.startswith("((", self._at)
         self._end_command(self._at)
         self._at += 1
         self._begin()
@@ -143,26 +183,31 @@ class _Reader:
         elif line.startswith("<<", at):
             self._heredoc()
         else:
+            if self._word is not None and self._word.isdigit():
+                self._word = None  # the number of a file descriptor
             self._end_word()
             self._is_target = True
             self._at += 2 if line.startswith((">&", "<&", ">>", "<>", ">|"), at) else 1
 
     def _heredoc(self) -> None:
         found = _HEREDOC.match(self._line, self._at)
-        if found is None:
+        rest = None if found is None else _AFTER_HEREDOC(self._line, found.end())
+        body = 0 if rest is None else rest.end() + 1
+        if found is None or self._line[body - 1 : body] != "\n":
             self._parsed.is_unclear = True
             self._at += 2
             return
-        body = _find(self._line, "\n", found.end()) + 1
-        escape, quote, name = found.groups()
-        end = re.compile(rf"^\t*{re.escape(name)}$", re.MULTILINE).search(self._line, body)
+        tabs = r"\t*" if found[1] else ""
+        name = found["name"] or found["bare"]
+        end = re.compile(rf"^{tabs}{re.escape(name)}$", re.MULTILINE).search(self._line, body)
         until = len(self._line) if end is None else end.start()
         text = self._line[body:until]
-        if not quote and not escape and ("$(" in text or "`" in text):
+        if found["bare"] and ("$" in text or "`" in text):
             _Reader(f'"{text}"', self._parsed, self._depth + 1)._quoted()
             self._parsed.is_unclear |= '"' in text
-        rest = "" if end is None else self._line[end.end() :]
-        self._line = self._line[:body] + rest.removeprefix("\n")
+        self._parsed.is_unclear |= end is None
+        after = "" if end is None else self._line[end.end() :]
+        self._line = self._line[:body] + after.removeprefix("\n")
         self._at = found.end()
 
     def _quoted(self) -> None:
@@ -174,7 +219,7 @@ class _Reader:
                 self._add(line[self._at + 1 : self._at + 2])
                 self._at += 2
             elif line[self._at] in "$`":
-                self._substitution()
+                self._substitution(in_quotes=True)
             else:
                 self._add(line[self._at])
                 self._at += 1
@@ -182,28 +227,25 @@ class _Reader:
             self._parsed.is_unclear = True
         self._at += 1
 
-    def _substitution(self) -> None:
+    def _substitution(self, in_quotes: bool = False) -> None:
         line, at = self._line, self._at
-        if line.startswith("$((", at):
-            text = self._until("))", at + 3)
-            self._parsed.is_unclear |= "$(" in text or "`" in text
-            self._add("$((…))")
+        if line.startswith(("$((", "${", "$["), at):
+            found = _ARITHMETIC(line, at) or _VARIABLE(line, at)
+            self._parsed.is_unclear |= found is None
+            text = "$" if found is None else found[0]
+            self._add(text)
+            self._at += len(text)
         elif line.startswith("$(", at):
             self._nested(at + 2)
         elif line.startswith("`", at):
             text = self._until("`", at + 1)
             _Reader(text, self._parsed, self._depth + 1).read()
-            self._parsed.is_unclear |= "\\" in text
+            self._parsed.is_unclear |= _BACKQUOTED(text) is None
             self._add("`…`")
-        elif line.startswith("$'", at):
+        elif line.startswith("$'", at) and not in_quotes:
             text = self._until("'", at + 2)
             self._parsed.is_unclear |= "\\" in text
             self._add(text)
-        elif line.startswith("${", at):
-            text = self._until("}", at + 2)
-            # The default value of a variable may contain a substitution.
-            self._parsed.is_unclear |= "$" in text or "`" in text or "(" in text
-            self._add("${" + text + "}")
         else:
             self._add("$")
             self._at += 1
@@ -245,17 +287,20 @@ def _find(text: str, what: str, start: int) -> int:
 # How many words identify what a command does; for other programs, only the name does.
 _TWO = re.compile(
     "bazel|brew|bun|cargo|cmake|composer|deno|docker|git|go|gradle|helm|ip|kubectl|make|mvn|npm|"
-    "nvm|pip|pipenv|pnpm|podman|poetry|pulumi|pyenv|python|rake|rustup|systemctl|terraform|tmux|"
+    "nvm|pip|pipenv|pnpm|podman|poetry|pulumi|pyenv|rake|rustup|systemctl|terraform|tmux|"
     "uv|yarn"
 ).fullmatch
 _THREE = re.compile(
     "(aws|az|gcloud|gh) .*|(bun|cargo|npm|pnpm|yarn|uv) run|(npm|pnpm) exec|deno task|"
     "docker (compose|container|image)|git (config|remote|stash)"
 ).fullmatch
-# Programs that run another program, whose first word does not name it.
+# Programs that run another program or code, whose first word does not name it.
 _RUNNERS = re.compile(
     "bash|sh|zsh|dash|ksh|fish|env|sudo|doas|su|xargs|nohup|nice|time|timeout|eval|exec|source|[.]|"
-    "command|builtin|find|parallel|ssh|watch|setsid|stdbuf"
+    "command|builtin|find|parallel|ssh|watch|setsid|stdbuf|trap|alias|enable|busybox|chroot|ionice|"
+    "taskset|unshare|nsenter|strace|script|flock|(python|pypy|perl|ruby|php|lua|node|nodejs)[0-9.]*|"
+    "irb|ts-node|tsx|npx|bunx|uvx|pipx|[gmn]?awk|g?sed|tar|bsdtar|vi|vim|nvim|ed|ex|emacs|gdb|"
+    "osascript|expect|tclsh|Rscript|julia|java|groovy|scala"
 ).fullmatch
 
 
@@ -264,6 +309,8 @@ def always(words: Sequence[str]) -> str | None:
     words = [word for word in words if not _ASSIGNMENT.match(word)]
     if not words or _RUNNERS(words[0]) or any(c in words[0] for c in "$`*?["):
         return None
+    if _TWO(words[0]) and words[1:2] and words[1].startswith(("-", "+")):
+        return None  # for example "git -c alias.x=!ls x": an option may run anything
     count = 2 if _TWO(words[0]) else 1
     if _THREE(" ".join(words[:2])):
         count = 3

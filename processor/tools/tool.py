@@ -46,12 +46,14 @@ class Need(Struct, frozen=True):
         patterns: of commands or paths; each must be allowed.
         always: the patterns that the answer "always" allows from then on.
         metadata: shown to the person who is asked.
+        spellings: more texts that a rule may deny: the commands without quotes and assignments.
     """
 
     permission: str
     patterns: list[str]
     always: list[str]
     metadata: dict[str, Any] = field(default_factory=dict)
+    spellings: list[str] = field(default_factory=list)
 
 
 class ChildAnswer(Struct, frozen=True):

@@ -52,10 +52,50 @@ def test_every_command_of_a_line_is_found(line, commands):
         "echo $'\\x41'",
         "echo `a \\`b\\``",
         "$(" * 100 + "rm x" + ")" * 100,
+        "function echo { rm x; }; echo a",
+        "coproc echo { rm x; }; echo a",
+        "echo $(case echo in echo) rm x;; esac)",
+        "case a in echo) rm x;; esac",
+        "echo a \\\n# '\nrm x # '",
+        'echo <<EOF"x"\nEOFx\nrm x\nEOF',
+        "echo <<E\\OF\nEOF\nrm x\nE",
+        "echo <<EOF\n\tEOF\nrm x",
+        'echo <<A "x\n" ; rm x ; echo "\nA\n"',
+        "echo <<A; echo $(ls\nA\n)",
+        "echo $((echo a); (rm x))",
+        'echo ${x:-"}"}; rm x; echo ${x:-"}"}',
+        "echo ${x@P}",
+        "echo $[ 1 ]",
+        "((a = 1))",
+        "[[ a =~ b ]]",
+        "echo a\r#;rm x",
+        "a[ # ' ]=1; rm x; # '",
+        "declare a[ # ' ]=1; rm x; # '",
+        "echo $(ls # ) a",
+        "echo $(ls # )\nrm x)",
+        "echo a)",
+        "(echo a",
+        "echo `ls '`; rm x; echo '`",
     ],
 )
 def test_a_line_that_cannot_be_taken_apart_is_unclear(line):
     assert commands_of(line).is_unclear
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'echo "$\'"; rm x; echo "\'"',
+        "echo a\xa0#;rm x",
+        "echo <<EOF\n\tEOF\necho '\nEOF\nrm x\n#'",
+        "echo <<-EOF\n\tEOF\nrm x",
+        "echo $(cat <<A\n'\nA\nrm x\n#'\n)",
+        "echo $(ls # '\n); rm x; echo $(ls # '\n)",
+    ],
+)
+def test_a_command_behind_what_looks_like_a_string_or_a_comment_is_found(line):
+    parsed = commands_of(line)
+    assert parsed.is_unclear or any(command.text == "rm x" for command in parsed.commands)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +111,10 @@ def test_a_line_that_cannot_be_taken_apart_is_unclear(line):
         (["xargs", "rm"], None),
         (["$(which", "ls)"], None),
         (["A=1"], None),
+        (["git", "-c", "alias.x=!rm y", "x"], None),
+        (["perl", "-e", "1"], None),
+        (["python3.12", "a.py"], None),
+        (["awk", "1", "a"], None),
     ],
 )
 def test_always_allows_a_program_and_its_word_but_no_program_that_runs_others(words, pattern):

@@ -21,6 +21,8 @@ from processor.native.permissions import (
     matches,
     of_session,
 )
+from processor.tools.bash import bash_need
+from processor.tools.shell_words import commands_of
 from processor.tools.tool import Need
 
 HOME = "/home/me"
@@ -69,6 +71,35 @@ def test_the_last_rule_that_matches_counts() -> None:
 def test_each_pattern_of_a_need_must_be_allowed(patterns: list[str], expected: str) -> None:
     rules = from_config({"bash": {"*": "ask", "a": "allow", "c": "deny"}}, HOME)
     assert decide(Need("bash", patterns, []), rules) == expected
+
+
+@pytest.mark.parametrize(
+    "command",
+    ['"rm" -rf x', "\\rm x", "rm\t-rf x", "X=1 rm x", ">o rm x", "2>o rm x", "a; X=$(b) r'm' x"],
+)
+def test_a_command_is_denied_however_it_is_spelled(command: str) -> None:
+    rules = from_config({"bash": {"*": "allow", "rm *": "deny"}}, "/home")
+    assert decide(bash_need(command, commands_of(command)), rules) == "deny"
+    assert decide(bash_need("ls", commands_of("ls")), rules) == "allow"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "echo x > $HOME/a",
+        "echo x > `a`/b",
+        "cat {/a,}",
+        "rm $x",
+        "X=1 cat $x",
+        "cat ~+/a",
+        "cat link*/a",
+    ],
+)
+def test_a_command_whose_files_are_unknown_needs_a_rule_for_everything(command: str) -> None:
+    rules = from_config({"bash": {"echo *": "allow", "cat *": "allow", "rm *": "allow"}}, "/home")
+    assert decide(bash_need(command, commands_of(command)), rules) == "ask"
+    plain = "cat a > b"
+    assert decide(bash_need(plain, commands_of(plain)), rules) == "allow"
 
 
 @pytest.mark.parametrize(
