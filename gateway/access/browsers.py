@@ -3,10 +3,10 @@
 1. A browser sends a page's request to any server, with the browser's credentials for this server;
    only the answer is kept from the page. So a write with a foreign ``Origin`` is refused, and so
    is the opening of a WebSocket.
-2. Some writes need no preflight ("simple requests"): their content type is that of a form, or
-   missing. Such a write is refused if a browser may have sent it for a page of another origin.
-   ``text/plain`` and ``multipart/form-data`` are refused unless the client shows that it has
-   weir's own origin: weir needs neither.
+2. Some writes need no preflight ("simple requests"): their content type is that of a form or
+   ``text/plain``, or missing. Such a write is refused if a browser may have sent it for a page of
+   another origin: browsers mark their requests. Other programs send these types too: ``curl -d``
+   a form, and ``fetch`` of Node ``text/plain``.
 3. A page can rebind its own name to this machine, and then has weir's own origin. So a server that
    requires no identity only serves requests whose ``Host`` is a name of this machine.
 """
@@ -23,8 +23,9 @@ from gateway.proxy.failures import Refusal
 from gateway.proxy.headers import values
 
 _PORT = re.compile(r":[0-9]{0,5}")
-_NEVER = ("text/plain", "multipart/form-data")
-_SIMPLE = (*_NEVER, "application/x-www-form-urlencoded", "")
+_SIMPLE = ("text/plain", "multipart/form-data", "application/x-www-form-urlencoded", "")
+_OF_NODE = {(b"sec-fetch-mode", b"cors")}
+"""What ``fetch`` of Node sends; a browser sends ``Origin`` beside this."""
 _OWN_SITES = ("", "same-origin", "none")
 _LONGEST_SHOWN = 100
 
@@ -82,11 +83,14 @@ def _check_type(request: Request, is_page: bool) -> None:
     kind = request.header(b"content-type").partition(";")[0].strip().lower()
     if kind not in _SIMPLE or (not kind and request.framed_by is None):
         return
-    is_browser = is_page or any(
-        name.lower().startswith(b"sec-fetch-") for name, _ in request.headers
-    )
+    marks = {
+        (name.lower(), value.lower())
+        for name, value in request.headers
+        if name.lower().startswith(b"sec-fetch-")
+    }
+    is_browser = is_page or bool(marks - _OF_NODE)
     own = request.header(b"sec-fetch-site").lower() == "same-origin"
-    if not own and (kind in _NEVER or is_browser or values(request.headers, b"referer")):
+    if not own and (is_browser or values(request.headers, b"referer")):
         shown = kind or "no content type"
         raise Refusal(415, f"Content-Type: {shown!r} is not allowed; send application/json")
 

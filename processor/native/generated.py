@@ -13,7 +13,7 @@ import gevent
 from bus.agent_lines import BUILT_IN
 from bus.events.message import Failure, UserMessage
 from bus.events.part import TokenCounts
-from bus.events.session import Busy, Session
+from bus.events.session import Session
 from bus.process.fairness import TURN_SLICE_S, TimeSlice
 from processor.engines.engine import (
     CallBegun,
@@ -96,7 +96,7 @@ class Generated(Answer):
         if sum_up is None:
             turn.begin()
         else:
-            turn.record.status(Busy())
+            turn.work()
         self._work = gevent.spawn(self._run)
         self._work.rawlink(lambda _: self._ending.set())
 

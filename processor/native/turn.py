@@ -98,15 +98,23 @@ class Turn:
         self._step: StepFinishPart | None = None
         self._in_step = False
         self._retrying = False
+        self._is_busy = False  # readers know that the session works
 
     @property
     def message(self) -> str:
         """Id of the message that holds the answer, or its last step so far."""
         return self._answer.id
 
+    def work(self) -> None:
+        """Publish that the session works, before `begin`."""
+        self._is_busy = True
+        self._record.status(Busy())
+
     def begin(self, anew: bool = False) -> None:
         """Say that the session works, and show the message of the answer, or of its next step."""
-        self._record.status(Busy())
+        if not self._is_busy:
+            self._record.status(Busy())
+        self._is_busy = False
         if anew or self._answer.time.completed is not UNSET:
             self._answer = self._message()
             self._step, self._in_step = None, False

@@ -17,6 +17,7 @@ from tests.processes import wait_until
 
 DEADLINE_S = 120.0
 COLUMNS, LINES = 120, 50
+_TYPED_WITHIN_S = 20.0
 _NAME = "tui"
 _READY = "Ask anything"
 
@@ -72,9 +73,20 @@ class Terminal:
         self.press("Enter")
 
     def choose(self, word: str, words: str) -> None:
-        """Type a command of the terminal, and choose it once the list offers `words`."""
-        self._do("send-keys", "-t", _NAME, "-l", word)
-        self.shows(words)
+        """Type a command of the terminal, and choose it once the list offers `words`.
+
+        While it changes to another session, the terminal drops what is typed: then type it anew.
+        """
+
+        def offered() -> bool:
+            self.press("C-u")  # empties the box
+            self._do("send-keys", "-t", _NAME, "-l", word)
+            try:
+                return wait_until(lambda: words in self.screen(), _TYPED_WITHIN_S)
+            except TimeoutError:
+                return False
+
+        wait_until(offered, what=f"the offer of {words!r}")
         self.press("Enter")
 
     def press(self, key: str) -> None:
