@@ -4,6 +4,8 @@ Rules:
 
 1. The history is read from its end, and only as far as the context of the model reaches: a session
    of any length costs what fits. Turns are taken whole, but for the turn of the prompt itself.
+   The newest step is always read, since the model would otherwise repeat its calls: if the step
+   does not fit, the results of its calls are cut.
 2. A finished summary stands for all messages before the one that its compaction names.
 3. An answer comes right after its own prompt. A prompt that was queued meanwhile may be older than
    the answer, but the model had not seen it.
@@ -18,7 +20,15 @@ import msgspec
 from msgspec import UNSET, Struct, field
 
 from bus.events.message import AssistantMessage, Message
-from bus.events.part import CompactionPart, FilePart, ReasoningPart, TextPart, ToolPart
+from bus.events.part import (
+    CompactionPart,
+    FilePart,
+    ReasoningPart,
+    TextPart,
+    ToolCompleted,
+    ToolError,
+    ToolPart,
+)
 
 Said = TextPart | FilePart | ToolPart | ReasoningPart
 Place = tuple[int, str]
@@ -36,8 +46,15 @@ _COST = (
     "CASE WHEN p.type IN ('file', 'tool') AND instr(CAST(p.json AS TEXT), '\"mime\":\"image/') "
     "THEN min(length(p.json), "
     f"CASE p.type WHEN 'file' THEN {_IMAGE_BYTES} ELSE {_TOOL_BYTES} END) "
-    "ELSE length(p.json) END"
+    # The model reads no metadata of a tool, which may be longer than the rest.
+    "WHEN p.type = 'tool' THEN "
+    + " + ".join(
+        f"ifnull(length(CAST(json_extract(CAST(p.json AS TEXT), '$.state.{name}') AS BLOB)), 0)"
+        for name in ("input", "output", "error")
+    )
+    + " ELSE length(p.json) END"
 )
+_LEAST_RESULT = 500  # bytes of a result that are kept, even if the prompt alone does not fit
 
 _decode_message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _decode_answer = msgspec.json.Decoder(AssistantMessage).decode
@@ -62,6 +79,8 @@ class Window(Struct):
         cost: the same as the model counts them, in bytes of text.
         older: how many turns before the prompt are among the messages.
         is_cut: older messages did not fit.
+        cut_step: id of the newest step, if the results of its calls must be cut.
+        step_room: how many bytes of text this step may have.
     """
 
     messages: list[str] = field(default_factory=list)
@@ -70,6 +89,8 @@ class Window(Struct):
     cost: int = 0
     older: int = 0
     is_cut: bool = False
+    cut_step: str = ""
+    step_room: int = 0
 
 
 def window(
@@ -129,7 +150,33 @@ def load(db: sqlite3.Connection, found: Window) -> list[Utterance]:
                 id="prt_", sessionID=asked.sessionID, messageID=asked.id, text=ASKED_FOR_SUMMARY
             )
             one.parts = [part]
+        elif one.message.id == found.cut_step:
+            _cut_results(one.parts, found.step_room)
     return said
+
+
+def _cut_results(parts: list[Said], room: int) -> None:
+    """Cut the results of a step's calls; each call has the same share of the room."""
+    calls = [part for part in parts if isinstance(part, ToolPart)]
+    room -= sum(len(part.text.encode()) for part in parts if isinstance(part, TextPart))
+    room -= sum(len(msgspec.json.encode(call.state.input)) for call in calls)
+    for call in calls:
+        most = max(_LEAST_RESULT, room // len(calls))
+        if isinstance(call.state, ToolCompleted):
+            call.state.output = _beginning(call.state.output, most)
+        elif isinstance(call.state, ToolError):
+            call.state.error = _beginning(call.state.error, most)
+
+
+def _beginning(text: str, most: int) -> str:
+    data = text.encode(errors="replace")
+    if len(data) <= most:
+        return text
+    head = data[:most].decode(errors="ignore")
+    return (
+        f"{head}\n\n...the other {len(data) - most} bytes are left out, because they do not fit "
+        "into your context; ask for less at once..."
+    )
 
 
 def _prompts(db: sqlite3.Connection, session: str) -> Iterator[Place]:
@@ -153,14 +200,18 @@ def _answers(db: sqlite3.Connection, message: str) -> list[Place]:
 def _last_steps(
     db: sqlite3.Connection, found: Window, prompt: str, most: int, bound: Place
 ) -> list[str]:
-    """Add a prompt, and the last steps of its answer that fit."""
+    """Add a prompt, and the last steps of its answer that fit; see rule 1 for the newest."""
     _take(db, found, [prompt])
     steps: list[str] = []
     for at in reversed(_answers(db, prompt)):
         _, cost = _sizes(db, at[1])
-        if found.cost + cost > most or at < bound:
-            found.is_cut = found.is_cut or at >= bound
+        if at < bound:
             break
+        if found.cost + cost > most:
+            if steps:
+                found.is_cut = True
+                break
+            found.cut_step, found.step_room = at[1], most - found.cost
         _take(db, found, [at[1]])
         steps.insert(0, at[1])
     return steps

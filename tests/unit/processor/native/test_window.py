@@ -15,6 +15,7 @@ from processor.native.record import Record
 from processor.native.turn import Turn
 from processor.store import history, messages
 from processor.store.database import Connection
+from processor.tools.tool import Outcome, Tool
 from tests.processes import DEADLINE_S
 from tests.unit.processor.native.scripted import DONE, Scripted, Turned, calls, tool
 from tests.unit.processor.rig import DIRECTORY, Rig
@@ -124,6 +125,30 @@ def test_the_first_steps_of_a_long_turn_are_left_out(rig: Rig) -> None:
     assert [m.role for m in last] == ["system", "user", "assistant", "tool"]
     assert last[1].content == "go"
     assert last[-1].content.startswith("{'n': '3x")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_newest_step_that_does_not_fit_is_read_with_shorter_results(
+    rig: Rig, count: int
+) -> None:
+    engine = Small(calls(*[("look", "{}")] * count), DONE)
+    long = tool("look", lambda arguments, call: "head" + "é" * 25_000)
+    Turned(rig.with_tools(long), engine).end()
+    last = engine.asked[-1].messages
+    assert [m.role for m in last] == ["system", "user", "assistant", *["tool"] * count]
+    results = [str(m.content) for m in last[3:]]
+    assert all(one.startswith("headéé") and "bytes are left out" in one for one in results)
+    assert sum(len(one.encode()) for one in results) < 3000 + count * 150
+
+
+def test_metadata_that_the_model_never_reads_costs_no_room(rig: Rig) -> None:
+    def shown(arguments: object, call: object) -> Outcome:
+        return Outcome("short", "a title", {"diff": "x" * 2900})
+
+    engine = Small(*[calls(("look", f'{{"n": {n}}}')) for n in range(3)], DONE)
+    looks = Tool("look", "what look does", {"type": "object"}, shown)
+    Turned(rig.with_tools(looks), engine).end()
+    assert [m.role for m in engine.asked[-1].messages].count("tool") == 3
 
 
 def test_a_long_session_costs_what_fits_and_not_its_length(rig: Rig) -> None:
