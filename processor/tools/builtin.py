@@ -69,14 +69,15 @@ def _until_aborted(run: Run, arguments: Any, call: Call) -> Outcome:
     found = worker.value
     if isinstance(found, Outcome):
         return found
-    raise found if isinstance(found, Exception) else TurnAborted()
+    raise found if isinstance(found, Exception | gevent.Timeout) else TurnAborted()
 
 
 def _caught(
     run: Callable[[Any, Call], Outcome], arguments: Any, call: Call
-) -> Outcome | Exception:
-    # gevent would print an exception that a greenlet raises, so it is returned as a value.
+) -> Outcome | Exception | gevent.Timeout:
+    # gevent would print an exception that a greenlet raises, so it is returned as a value. The
+    # time limit of the call is such an exception: `Call.need` starts the limit again in here.
     try:
         return run(arguments, call)
-    except Exception as error:
+    except (Exception, gevent.Timeout) as error:
         return error

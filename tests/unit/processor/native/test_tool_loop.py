@@ -13,7 +13,10 @@ from processor.engines.engine import (
     Text,
 )
 from processor.native.step_calls import MOST_AT_ONCE
-from processor.tools.tool import Call, ToolFailed
+from processor.tools.builtin import bounded
+from processor.tools.spool import Spool
+from processor.tools.threads import Threads
+from processor.tools.tool import Call, Need, ToolFailed
 from tests.processes import DEADLINE_S
 from tests.unit.processor.native.scripted import DONE, Scripted, Turned, calls, needs, tool
 from tests.unit.processor.rig import Rig
@@ -145,6 +148,20 @@ def test_a_tool_that_hangs_ends_at_its_deadline(rig: Rig) -> None:
     [part] = turn.tools()
     assert part["state"]["error"] == "the tool has not ended within 0.05 s (--tool-timeout)"
     assert turn.end()[-1]["info"]["finish"] == "stop"
+
+
+def test_a_tool_that_hangs_once_it_is_allowed_ends_at_its_deadline(
+    rig: Rig, tmp_path: Path
+) -> None:
+    def hang(arguments: dict[str, Any], call: Call) -> str:
+        call.need(Need("list", ["*"], []))
+        gevent.sleep(1000)
+        return ""
+
+    hangs = bounded(tool("hang", hang), Spool(tmp_path, 1 << 20, Threads()))
+    turn = Turned(rig.with_tools(hangs, tool_s=0.05), Scripted(calls(("hang", "{}")), DONE))
+    [part] = turn.tools()
+    assert part["state"]["error"] == "the tool has not ended within 0.05 s (--tool-timeout)"
 
 
 def test_a_model_that_calls_without_end_is_stopped(rig: Rig) -> None:
