@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from processor.native.projects import project_of
 _MOST_BYTES = 4096
 _MOST_CHANGES = 10_000
 _GIT_S = 10.0
+_OF_DIFF = ("--relative", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
+_NO_PROGRAMS = {"core.fsmonitor": "false", "core.untrackedCache": "false"}
+# Nothing is written, and no missing object is fetched.
+_READ_ONLY = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
 _HEAD = re.compile(r"ref: refs/heads/(\S+)")
 _DEFAULT = re.compile(r"ref: refs/remotes/origin/(\S+)")
 
@@ -47,13 +52,14 @@ def changes(directory: str) -> list[dict[str, Any]]:
     if not project_of(directory).is_git:
         return []
     found: dict[str, dict[str, Any]] = {}
-    for row in _git(directory, "diff", "--numstat", "--no-renames", "-z", "HEAD"):
+    safe = _settings(directory)
+    for row in _git(directory, safe, "diff", "--numstat", "--no-renames", "-z", "HEAD"):
         added, removed, path = (*row.split("\t", 2), "", "")[:3]
         status = "modified" if os.path.lexists(os.path.join(directory, path)) else "deleted"
         found[path] = _change(path, added, removed, status)
-    for path in _git(directory, "diff", "--name-only", "--diff-filter=A", "-z", "HEAD"):
+    for path in _git(directory, safe, "diff", "--name-only", "--diff-filter=A", "-z", "HEAD"):
         found[path]["status"] = "added"
-    for path in _git(directory, "ls-files", "--others", "--exclude-standard", "-z"):
+    for path in _git(directory, safe, "ls-files", "--others", "--exclude-standard", "-z"):
         found[path] = _change(path, "0", "0", "added")
     return list(found.values())[:_MOST_CHANGES]
 
@@ -64,13 +70,29 @@ def _change(path: str, added: str, removed: str, status: str) -> dict[str, Any]:
     return {"path": path, "added": lines[0], "removed": lines[1], "status": status}
 
 
-def _git(directory: str, *words: str) -> list[str]:
+def _settings(directory: str) -> dict[str, str]:
+    """Return settings by which git runs no program that the settings of a repository name."""
+    names = _git(directory, {}, "config", "--name-only", "-z", "--get-regexp", "^filter[.]")
+    return {**_NO_PROGRAMS, **{name: _off(name) for name in names}}
+
+
+def _off(name: str) -> str:
+    return "false" if name.endswith(".required") else ""
+
+
+def _numbered(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment by which git takes settings, whatever is in their names."""
+    found = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (name, value) in enumerate(settings.items()):
+        found |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return found
+
+
+def _git(directory: str, settings: Mapping[str, str], *words: str) -> list[str]:
     """Return what git prints, split at NUL; nothing where git fails."""
-    # Nothing that the settings of a repository name is run, and nothing is written.
-    safe = ("-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false")
-    extra = ("--relative", "--no-ext-diff", "--no-textconv") if words[0] == "diff" else ()
-    command = ["git", "-C", directory, *safe, words[0], *extra, *words[1:]]
-    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    extra = _OF_DIFF if words[0] == "diff" else ()
+    command = ["git", "-C", directory, words[0], *extra, *words[1:]]
+    environ = {**os.environ, **_READ_ONLY, **_numbered(settings)}
     try:
         done = subprocess.run(
             command,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -87,7 +88,7 @@ def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> RecoveredC
     changed = [_changed(db, session, found) for session, found in ended.items()]
     for one in changed:
         one.runs = any(session == one.session.id for session, _ in running)
-    asks = [(sessions.get(db, asked.sessionID), asked) for asked in model_asks.take(db)]
+    asks = list(_left_asks(db))
     return RecoveredChanges(
         removals.before(db, since_ms),
         removals.since(db, since_ms),
@@ -96,6 +97,13 @@ def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> RecoveredC
         removals.parts_since(db, since_ms),
         asks,
     )
+
+
+def _left_asks(db: sqlite3.Connection) -> Iterator[tuple[Session, Asked]]:
+    """Yield the asks of the last processor, but not those of sessions that are being removed."""
+    for asked in model_asks.take(db):
+        with contextlib.suppress(sessions.UnknownSession):
+            yield sessions.get(db, asked.sessionID), asked
 
 
 def _last_ms(db: sqlite3.Connection) -> int:

@@ -41,6 +41,7 @@ _ARITHMETIC = re.compile(r"\$\(\([\d +*/%-]*\)\)").match
 _VARIABLE = re.compile(r"\$\{[A-Za-z0-9_#%/:.*+-]*\}").match
 _BACKQUOTED = re.compile(r"""[^`'"\\$#<>(){}]*""").fullmatch
 _MOST_DEPTH = 20
+_MOST_LENGTH = 20_000  # to parse more would keep the loop too long
 
 
 class Simple(Struct, frozen=True):
@@ -70,6 +71,8 @@ class Parsed(Struct):
 
 def commands_of(line: str) -> Parsed:
     """Return the simple commands of a line."""
+    if len(line) > _MOST_LENGTH:
+        return Parsed([Simple(line, line.split())], is_unclear=True)
     parsed = Parsed(is_unclear=_ODD(line) is not None)
     _Reader(line, parsed, 0).read()
     return parsed

@@ -76,6 +76,7 @@ def test_every_command_of_a_line_is_found(line, commands):
         "echo a)",
         "(echo a",
         "echo `ls '`; rm x; echo '`",
+        "echo " + 20_000 * "a",
     ],
 )
 def test_a_line_that_cannot_be_taken_apart_is_unclear(line):

@@ -7,12 +7,13 @@ import pytest
 from msgspec import UNSET
 
 from bus.bodies import CreateBody, PatchBody
+from bus.events.catalogue import PermissionAsked
 from bus.events.message import AssistantMessage
 from bus.events.part import TokenCounts
 from bus.events.session import Session
 from processor.native.retelling import retell
 from processor.native.turn import aborted
-from processor.store import messages, recovery, removals, sessions
+from processor.store import messages, model_asks, recovery, removals, sessions
 from processor.store.recovery import Changed, RecoveredChanges
 from processor.store.sessions import UnknownSession
 from tests.unit.processor.rig import DIRECTORY, Rig
@@ -149,6 +150,16 @@ def test_a_closed_turn_is_told_again_by_the_processor_after_the_next(rig: Rig) -
     other = made(rig)
     rig.database.call(sessions.update, other, at(LATER_MS))
     assert [one for one in recovered(rig).changed if one.session.id != other] == before
+
+
+def test_an_ask_of_a_session_that_is_being_removed_is_dropped(rig: Rig) -> None:
+    session = rig.turn("x").record.session.id
+    asked = PermissionAsked(
+        id="per_1", sessionID=session, permission="bash", patterns=[], metadata={}, always=[]
+    )
+    rig.database.call(model_asks.put, asked)
+    rig.database.call(sessions.discard, session)
+    assert recovered(rig).asks == []
 
 
 def recovered(rig: Rig, now_ms: int = 0) -> RecoveredChanges:
