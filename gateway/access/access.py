@@ -9,7 +9,6 @@ import gevent
 from msgspec import Struct
 
 from gateway.access import browsers
-from gateway.access.allowance import Allowance
 from gateway.access.audit import Audit
 from gateway.access.boundary import Boundary
 from gateway.access.credentials import Credential, credential_of
@@ -17,6 +16,7 @@ from gateway.access.failed_logins import FailedLogins
 from gateway.access.identity import ANYBODY, Identity
 from gateway.access.lists import UpstreamLists
 from gateway.access.principal import Action, Principal
+from gateway.access.request_rate import RequestRate
 from gateway.access.rules import READS, Found, Place, Rules
 from gateway.cors import Cors
 from gateway.door.networks import Networks
@@ -65,7 +65,7 @@ class Access:
         cors: knows which web pages may call.
         audit: where writes and refusals are noted; None: nowhere.
         lists: asks an upstream for its lists; None natively.
-        allowance: of requests for each principal; None: no limit.
+        request_rate: of requests for each principal; None: no limit.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Access:
         cors: Cors,
         audit: Audit | None = None,
         lists: UpstreamLists | None = None,
-        allowance: Allowance | None = None,
+        request_rate: RequestRate | None = None,
     ) -> None:
         self.identity = identity
         self._rules = rules
@@ -88,7 +88,7 @@ class Access:
         self.cors = cors
         self._audit = audit
         self._lists = lists
-        self._allowance = allowance or Allowance(0)
+        self._request_rate = request_rate or RequestRate(0)
         self._failed = FailedLogins()
 
     def admit(self, request: Request, path: str) -> Admission:
@@ -139,7 +139,7 @@ class Access:
         """
         if found.rule.place in (Place.PUBLIC, Place.NOWHERE):
             return
-        wait_s = self._allowance.take(principal.id or principal.name)
+        wait_s = self._request_rate.take(principal.id or principal.name)
         if wait_s is not None:
             words = f"{principal.name!r} sends more than --principal-requests a second; try again"
             raise Refusal(429, words, (("Retry-After", str(wait_s)),))

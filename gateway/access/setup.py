@@ -15,13 +15,13 @@ from bus.ledger import Ledger
 from bus.origin import Origin
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.access.access import Access
-from gateway.access.allowance import Allowance
 from gateway.access.audit import Audit
 from gateway.access.boundary import Boundary
 from gateway.access.browsers import names_of_this_machine
 from gateway.access.cookies import Cookies
 from gateway.access.identity import Identity
 from gateway.access.lists import UpstreamLists
+from gateway.access.request_rate import RequestRate
 from gateway.access.rules import Rules
 from gateway.access.tokens import Tokens
 from gateway.access.whereabouts import Whereabouts
@@ -84,7 +84,7 @@ def access_of(
         cors,
         None if settings.state is None else Audit(settings.state),
         lists,
-        Allowance(settings.principal_requests),
+        RequestRate(settings.principal_requests),
     )
 
 

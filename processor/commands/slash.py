@@ -41,7 +41,7 @@ $ARGUMENTS
 
 
 class SlashCommand(Struct, omit_defaults=True, kw_only=True):
-    """A command in the form for clients."""
+    """A command in the form for clients; `acp_client.protocol.wire` mirrors it."""
 
     name: str
     template: str

@@ -1,11 +1,11 @@
 """The judge of a door that asks for no identity, as of a weir on a machine of one user."""
 
 from gateway.access.access import Access
-from gateway.access.allowance import Allowance
 from gateway.access.audit import Audit
 from gateway.access.boundary import Boundary
 from gateway.access.cookies import Cookies
 from gateway.access.identity import Identity
+from gateway.access.request_rate import RequestRate
 from gateway.access.rules import Rules
 from gateway.access.whereabouts import Whereabouts
 from gateway.cors import Cors
@@ -16,12 +16,12 @@ def open_access(
     identity: Identity | None = None,
     cors: Cors | None = None,
     audit: Audit | None = None,
-    allowance: Allowance | None = None,
+    request_rate: RequestRate | None = None,
 ) -> Access:
     """Return a judge of native routes, for the folder ``/work``."""
     boundary = Boundary(Whereabouts({}, lambda _: None), lambda: "/work")
     identity = identity or Identity(None, None, Cookies(b"key"))
     hosts, cors = ("weir.test",), cors or Cors()
     return Access(
-        Rules(False), identity, boundary, Networks(), hosts, cors, audit, None, allowance
+        Rules(False), identity, boundary, Networks(), hosts, cors, audit, None, request_rate
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.access.access import Access
-from gateway.access.allowance import Allowance
+from gateway.access.request_rate import RequestRate
 from gateway.proxy.failures import Refusal
 from tests.fakes.open_access import open_access
 from tests.unit.gateway.access.requests import request
@@ -18,24 +18,24 @@ class Clock:
 
 def test_a_principal_gets_its_requests_a_second_and_a_short_burst():
     clock = Clock()
-    allowance = Allowance(10, clock)
-    assert [allowance.take("a") for _ in range(21)] == [None] * 20 + [1]
-    assert allowance.take("b") is None
+    request_rate = RequestRate(10, clock)
+    assert [request_rate.take("a") for _ in range(21)] == [None] * 20 + [1]
+    assert request_rate.take("b") is None
     clock.now = 1.0
-    assert [allowance.take("a") for _ in range(11)] == [None] * 10 + [1]
+    assert [request_rate.take("a") for _ in range(11)] == [None] * 10 + [1]
     clock.now = 1000.0
-    assert [allowance.take("a") for _ in range(21)].count(None) == 20
+    assert [request_rate.take("a") for _ in range(21)].count(None) == 20
 
 
 def test_a_slow_rate_says_how_long_to_wait():
-    allowance = Allowance(0.1, Clock())
-    assert allowance.take("a") is None
-    assert allowance.take("a") == 10
+    request_rate = RequestRate(0.1, Clock())
+    assert request_rate.take("a") is None
+    assert request_rate.take("a") == 10
 
 
 def test_without_a_limit_nothing_is_counted():
-    allowance = Allowance(0, Clock())
-    assert {allowance.take("a") for _ in range(1000)} == {None}
+    request_rate = RequestRate(0, Clock())
+    assert {request_rate.take("a") for _ in range(1000)} == {None}
 
 
 def asked(access: Access, path: str):
@@ -44,7 +44,7 @@ def asked(access: Access, path: str):
 
 
 def test_the_door_answers_429_with_retry_after_and_still_answers_probes():
-    access = open_access(allowance=Allowance(1, Clock()))
+    access = open_access(request_rate=RequestRate(1, Clock()))
     for _ in range(2):
         asked(access, "/session")
     with pytest.raises(Refusal) as refused:

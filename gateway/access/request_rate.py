@@ -18,7 +18,7 @@ class _Bucket(Struct):
     at: float
 
 
-class Allowance:
+class RequestRate:
     """A bucket for each principal, which fills as time passes.
 
     Args:
