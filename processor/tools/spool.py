@@ -5,7 +5,8 @@ Rules:
 1. Each session has one folder, and each output one file, named by its id (``tool_…``). Ids sort by
    age.
 2. The files of all sessions have a quota. Beyond it the oldest are removed, whatever their
-   session.
+   session, when a file is begun and when it is whole. Only bytes on disk count: most commands
+   write no file. So files that grow at the same time can exceed the quota until they are whole.
 3. When a session is deleted, so is its folder.
 4. Ids are checked before reading: an id that is not in the spool's form names no file.
 """
@@ -31,6 +32,8 @@ from processor.tools.threads import Threads
 FOLDER = "spool"
 MOST_FILE_BYTES = 512 * 1024 * 1024
 _PIECE = 1024 * 1024
+_LEAST_SHARE = 64
+"""Each file may have at least this fraction of the quota, however many are written at once."""
 _ID = re.compile(r"tool_[0-9a-f]{16}_[0-9a-f]{12}")
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
@@ -63,11 +66,11 @@ class Spool:
         self._quota = quota
         self._threads = threads
         self._written: dict[str, int] = {}
-        """The files that are being written, with the bytes that are reserved for each."""
+        """The files that may be being written, with the limit of each in bytes."""
 
     @contextlib.contextmanager
     def file(self, session: str) -> Iterator[SpoolFile]:
-        """Reserve space for a file, which the block may write.
+        """Name a file, which the block may write.
 
         Files that are written at the same time share the quota: the more there are, the smaller
         each may be.
@@ -76,10 +79,12 @@ class Spool:
             OSError: the folder cannot be created.
         """
         made = f"tool_{time.time_ns():016x}_{secrets.token_hex(6)}"
-        most = min(MOST_FILE_BYTES, (self._quota - sum(self._written.values())) // 2)
+        half = (self._quota - sum(self._written.values())) // 2
+        most = min(MOST_FILE_BYTES, max(half, self._quota // _LEAST_SHARE))
         self._written[made] = most
         try:
             yield SpoolFile(made, self._threads.run(self._prepare, session, made), most)
+            self._threads.run(self._trim)
         finally:
             del self._written[made]
 
@@ -125,23 +130,25 @@ class Spool:
         return str(folder / made)
 
     def _trim(self) -> None:
-        """Remove the oldest files until there is space for those that are being written."""
+        """Remove the oldest files beyond the quota, but none that is being written."""
         written = dict(self._written)
-        files = [file for file in sorted(self._files()) if file[0] not in written]
-        excess = sum(size for *_, size in files) + sum(written.values()) - self._quota
-        for _, path, size in files:
+        files = sorted(self._files())
+        excess = sum(size for *_, size in files) - self._quota
+        for name, path, size in files:
             if excess <= 0:
                 return
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-                excess -= size
+            if name not in written:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+                    excess -= size
 
     def _files(self) -> Iterator[tuple[str, str, int]]:
         """Yield the name, path and size of each file."""
-        for folder in os.scandir(self._root):
-            with contextlib.suppress(OSError):
-                for file in os.scandir(folder):
-                    yield file.name, file.path, file.stat(follow_symlinks=False).st_size
+        with contextlib.suppress(OSError):
+            for folder in os.scandir(self._root):
+                with contextlib.suppress(OSError):
+                    for file in os.scandir(folder):
+                        yield file.name, file.path, file.stat(follow_symlinks=False).st_size
 
 
 def _write(to: SpoolFile, text: str) -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import os
 
 import pytest
@@ -70,6 +71,28 @@ def test_files_that_are_written_at_once_share_the_quota(state):
         assert (first.most, second.most) == (500, 250)
     with spool.file("ses_1") as third:
         assert third.most == 500
+
+
+def test_commands_that_write_no_file_remove_no_output(state):
+    spool = Spool(state, 6400, Threads())
+    kept = spool.keep("ses_1", "x" * 1000)
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(spool.file("ses_2")) for _ in range(40)]
+        assert min(file.most for file in files) == 100
+        assert text_of(spool, "ses_1", kept.id) == "x" * 1000
+    assert text_of(spool, "ses_1", kept.id) == "x" * 1000
+
+
+def test_a_file_that_has_just_been_written_is_not_removed_for_a_later_one(state):
+    spool = Spool(state, 1000, Threads())
+    with spool.file("ses_1") as slow:
+        later = spool.keep("ses_1", "x" * 250)
+        fresh = [spool.keep("ses_1", "x" * 250) for _ in range(3)][-1]
+        with open(slow.path, "w") as file:
+            file.write("y" * slow.most)
+    assert text_of(spool, "ses_1", slow.id) == "y" * 500
+    assert text_of(spool, "ses_1", fresh.id) is not None
+    assert text_of(spool, "ses_1", later.id) is None
 
 
 def test_a_folder_that_cannot_be_made_costs_the_whole_but_not_the_two_ends(tmp_path):
