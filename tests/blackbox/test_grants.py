@@ -368,7 +368,11 @@ def test_a_revoked_token_ends_its_streams_and_counts_no_more_at_any_worker(stage
             with pytest.raises((EOFError, ConnectionError, http.client.IncompleteRead)):
                 all(client.next() for _ in iter(int, 1))
             client.close()
-        for _ in range(6):
-            assert stage.ask("short", "GET", f"/session?directory={IN}")[0] == 401
+
+        def refused_everywhere() -> bool:
+            where = f"/session?directory={IN}"
+            return all(stage.ask("short", "GET", where)[0] == 401 for _ in range(6))
+
+        wait_until(refused_everywhere, what="401 of both workers")
         retitle(stage, stage.outside, f"{MARK} still")
         other.until(lambda event: f"{MARK} still" in json.dumps(event))
