@@ -76,7 +76,8 @@ def loaded(named: str) -> Callable[..., Any]:
     name, _, function = named.rpartition(":")
     folder = os.getcwd()
     if folder not in sys.path:
-        # At the end, so that no file in this folder replaces a module that others import.
+        # The folder is searched last, so that no file in it replaces a module that other code
+        # imports.
         sys.path.append(folder)
     answer = getattr(_module(name, folder), function, None)
     if not callable(answer):

@@ -96,7 +96,7 @@ def _token(words: Sequence[str]) -> int:
 
 
 def _service(module: str) -> _Command:
-    """Return the command that a package runs as ``python -m``; imported when needed."""
+    """Return the command that ``python -m`` runs; it imports the package when it is called."""
 
     def run(words: Sequence[str]) -> int:
         command: _Command = importlib.import_module(f"{module}.__main__").main

@@ -1,1 +1,1 @@
-"""The gateway: sends events to clients, and serves the HTTP routes around them."""
+"""The gateway: sends events to clients, and answers or forwards their other HTTP requests."""

@@ -137,7 +137,10 @@ class SourceFolders:
         group.readers.add(reader)
 
     def look_again(self) -> None:
-        """Move readers to folders that have become known, or that have changed."""
+        """Find the folder of each group again.
+
+        If the folder has become known or has changed, the readers of the group follow it.
+        """
         turn = TimeSlice()
         for wanted in list(self._groups):
             self._look_again(wanted)

@@ -130,7 +130,7 @@ class Choices:
             self.mode = value
 
     def follow(self, model: str, mode: str) -> bool:
-        """Set the model and mode of another client's prompt; return whether they differ."""
+        """Take over the model and mode of a prompt; return whether the choices have changed."""
         before = self.model, self.mode
         self.model = _first([model, self.model], self._catalogue.models)
         self.mode = _first([mode, self.mode], self._catalogue.modes)

@@ -11,14 +11,14 @@ _MOST = 4096
 
 
 class Known(Struct):
-    """A message.
+    """What is known about one message.
 
     Attributes:
         role: `USER` or `ASSISTANT`.
-        completed: the server has sent its completion; its tokens are counted.
-        ended: no further updates of it are sent.
-        watched: it was seen from its beginning on, so no delta of it was missed, and nothing
-            follows its completion.
+        completed: the server has reported that the message is complete; its tokens are counted.
+        ended: the editor gets no further updates of the message.
+        watched: this process has seen the message from its beginning, so it has missed no delta,
+            and nothing follows the completion.
     """
 
     role: str

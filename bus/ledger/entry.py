@@ -184,7 +184,10 @@ def _opened(event: Opaque) -> tuple[Json, Json]:
 
 
 def _as_upsert(event: Opaque, name: str) -> Opaque:
-    """Turn an event that creates an entity into an upsert: its reader may know the entity."""
+    """Turn an event that creates an entity into an upsert.
+
+    A reader that gets the event may already know the entity.
+    """
     try:
         wire = {**json.decode(event.payload), "type": name}
     except (ValueError, TypeError):

@@ -17,7 +17,7 @@ from pathlib import Path
 from bus.process.entry import CannotStart
 
 LOCK_NAME = "lock"
-# The files of weir in these folders; all other files belong to the user.
+# The files that weir keeps in its state and bus folders. All other files there belong to the user.
 _KEPT = (
     "weir.db*",
     "up-*.json",

@@ -35,9 +35,9 @@ def subscriber_socket(
 ) -> zmq.Socket[bytes]:
     """Return a SUB socket that receives everything from every address.
 
-    With a filtered subscription, events that the filter removed would look like lost events. It is
-    a plain socket, not a green one: waiting for each message in a green socket costs more than all
-    other work on the message.
+    With a filtered subscription, events that the filter removed would look like lost events.
+    The socket is a plain `zmq.Socket`, not one of `zmq.green`: to wait for each message in a green
+    socket costs more than all other work on the message.
     """
     socket = context.socket(zmq.SUB, socket_class=zmq.Socket)
     socket.set(zmq.RCVHWM, EVENTS_HWM)

@@ -122,8 +122,9 @@ class Outlet:
         """Let a greenlet write to the reader; does not block.
 
         Args:
-            rest: the rest of a step that was partly written.
-            step: the step after that, if the lane has computed it; the rank is still before it.
+            rest: bytes that the socket has not taken yet; they are written first.
+            step: a step that the lane has computed; it begins at the reader's position. None to
+                write everything up to the head of the log.
         """
         self._reader.leave_rank()
         self._connection.about_to_write()

@@ -20,7 +20,7 @@ def location(directory: str) -> dict[str, Any]:
 
 
 def agent(found: dict[str, Any]) -> dict[str, Any]:
-    """Return an agent of `GET /agent`."""
+    """Return the v2 form of an agent from `GET /agent`."""
     rules = [
         {"action": rule.permission, "resource": rule.pattern, "effect": rule.action}
         for rule in found["permission"]
@@ -36,20 +36,20 @@ def agent(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def command(found: SlashCommand) -> dict[str, Any]:
-    """Return a command of `GET /command`."""
+    """Return the v2 form of a command from `GET /command`."""
     described = {"name": found.name, "template": found.template}
     return described | ({"description": found.description} if found.description else {})
 
 
 def provider(found: dict[str, Any]) -> dict[str, Any]:
-    """Return a provider of `GET /config/providers`."""
+    """Return the v2 form of a provider from `GET /config/providers`."""
     url = next(iter(found["models"].values()))["api"]["url"]
     api = {"type": "aisdk", "package": _PACKAGE, "url": url}
     return {"id": found["id"], "name": found["name"], "api": api, "request": _NO_REQUEST}
 
 
 def model(found: dict[str, Any]) -> dict[str, Any]:
-    """Return a model of a provider of `GET /config/providers`."""
+    """Return the v2 form of a model from `GET /config/providers`."""
     able = found["capabilities"]
     return {
         "id": found["id"],

@@ -56,7 +56,8 @@ class Provider:
     def ask(self, request: EngineRequest) -> BaseHTTPResponse:
         """Send a request, and return the answer with its body unread.
 
-        A model that refuses to count tokens or to call tools is asked without, now and later.
+        If a model refuses the option to count tokens or to call tools, this request is sent again
+        without the option. Later requests to the model do not contain the option.
 
         Raises:
             RefusedRequest: the status is not a success.

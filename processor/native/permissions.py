@@ -79,7 +79,10 @@ def from_config(permission: Any, home: str) -> Rules:
 
 
 def of_session(permission: Any) -> Rules:
-    """Return the rules in the body of a new session: a list of rules, or the form of a config.
+    """Return the rules that a new session's body gives.
+
+    Args:
+        permission: a list of rules, or a value that `from_config` takes.
 
     Raises:
         BadPermissions: `permission` has another form.

@@ -212,7 +212,7 @@ class Record:
         self.publish_part(part)
 
     def deltas(self, part: TextPart | ReasoningPart, deltas: Sequence[str]) -> None:
-        """Append to a growing part, which the next flush of the drafts saves."""
+        """Append deltas to a growing part, and publish them; a flush of the drafts saves them."""
         self.drafts.add(part.id, deltas)
         own = self.transaction
         write = self._writes.get(part.id) if own is None else own.saved

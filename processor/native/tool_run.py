@@ -115,7 +115,7 @@ class ToolRun:
                 self._due.kill(block=False)
 
     def need(self, need: Need) -> None:
-        """Return as soon as the call may go on; see `Call`."""
+        """Return once the call has the permission that it needs; see `Call`."""
         with self._waiting():
             self._box.permits.need(need, self._turn.record, self._rules, self._ref)
 
