@@ -176,7 +176,7 @@ class TurnWait(Struct, tag=True):
 
 
 class More(Struct, tag=True):
-    """Return the next piece of an answer. Body: the next bytes of the same JSON."""
+    """Return the next piece of an answer. Body: the bytes of the JSON after the last piece."""
 
     token: bytes
     size: int = PIECE_BYTES

@@ -81,7 +81,7 @@ class Identity:
     def holds(self, principal: Principal | None) -> bool:
         """Return whether a principal still has the same grants.
 
-        Requests of nobody in particular end once an identity is asked for.
+        Requests without an identity end once the server requires an identity.
         """
         if principal is None or principal in (self._owner, _WEIR_UP):
             return True

@@ -73,7 +73,7 @@ class Gateway(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def reload(self) -> None:
-        """Read the certificate again, at SIGHUP; one that cannot be used does not end weir."""
+        """Read the certificate again, at SIGHUP; keep the old one if the new one is unusable."""
         try:
             self._tls = server_context(self._settings.tls_cert, self._settings.tls_key)
         except BadFlag as error:

@@ -117,7 +117,7 @@ class Agents:
         return agent is not None and (name == self._always or agent.takes_prompts)
 
     def answers(self, name: str) -> bool:
-        """Tell whether a prompt that names that agent is answered now."""
+        """Return whether prompts that name this agent are answered now."""
         return name in self._built_in or self.takes_prompts(name)
 
     def serves(self, prompt: UserMessage) -> bool:

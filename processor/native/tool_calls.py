@@ -100,7 +100,7 @@ class ToolCalls:
             self._record.part(self._end(line.call, state))
 
     def knows(self, call: str) -> bool:
-        """Tell whether the turn has had a call of that name."""
+        """Return whether the turn has had a call of this name."""
         return call in self._open or call in self._ended
 
     def snapshot(self, name: str, title: str | None, metadata: dict[str, Any]) -> None:
