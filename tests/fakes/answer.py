@@ -101,10 +101,9 @@ class Answer:
             raise ClientLeft
 
     def wait_for_release(self) -> None:
-        """Wait until the provider is asked for what it holds; raises as `wait`."""
-        server: Any = self._handler.server
-        releases = server.releases
-        while server.releases == releases:
+        """Wait for a release that came after this request; raises as `wait`."""
+        handler: Any = self._handler
+        while handler.server.releases == handler.releases:
             self.wait(_POLL_S)
 
     def _tool_delta(self, head: dict[str, Any], function: dict[str, str]) -> None:

@@ -74,6 +74,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.releases += 1
             send_json(self, 200, True)
             return
+        # Read before anything of the answer is to be seen: who sees it may release it at once.
+        self.releases = self.server.releases
         request = json.loads(body)
         prompt = "" if is_title(request) else prompt_of(request)
         note, attempt = self.server.note(self.path, prompt)

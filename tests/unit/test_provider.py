@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.fakes.process import start_provider
+from tests.fakes.process import DEADLINE_S, start_provider
 from tests.fakes.scripts import numbered, words
 
 
@@ -20,7 +20,7 @@ def provider():
 
 
 def ask(provider, prompt, **extra):
-    connection = HTTPConnection(urlsplit(provider.url).netloc, timeout=20)
+    connection = HTTPConnection(urlsplit(provider.url).netloc, timeout=DEADLINE_S)
     messages = [
         {"role": "user", "content": "an earlier prompt"},
         {"role": "assistant", "content": "an earlier answer"},
@@ -229,7 +229,7 @@ def test_held_ends_once_it_is_released(provider):
     connection.sock.setblocking(False)
     with pytest.raises(BlockingIOError):
         connection.sock.recv(1, socket.MSG_PEEK)
-    connection.sock.setblocking(True)
+    connection.sock.settimeout(DEADLINE_S)
     provider.release()
     assert finish_reason(frames(seen + reply.read())[:-1]) == "stop"
 
@@ -253,7 +253,7 @@ def test_leaving_a_storm_is_noted(provider):
 
 
 def test_models_and_their_requests_are_listed(provider):
-    connection = HTTPConnection(urlsplit(provider.url).netloc, timeout=10)
+    connection = HTTPConnection(urlsplit(provider.url).netloc, timeout=DEADLINE_S)
     connection.request("GET", "/v1/models")
     assert [model["id"] for model in json.load(connection.getresponse())["data"]] == ["m1"]
     assert last(provider) == {"path": "/v1/models", "prompt": "", "aborted": False}
@@ -272,4 +272,4 @@ def test_provider_ends_with_its_block():
     with start_provider() as running:
         address = urlsplit(running.url)
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((address.hostname, address.port), timeout=20)
+        socket.create_connection((address.hostname, address.port), timeout=DEADLINE_S)
