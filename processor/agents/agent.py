@@ -108,9 +108,9 @@ class Agent:
             )
 
     def enter(self, epoch: int) -> None:
-        """Let another process take over: running turns end, waiting prompts stay."""
+        """Let another process take over: begun turns end, prompts without a line stay."""
         for served in list(self.turns.values()):
-            if served.claimed:
+            if served.is_claimed and not served.wait_for_another_process():
                 served.fail(f"another process has taken over as agent {self.name!r}")
         own = {prompt: session for prompt, (name, session) in self.begun.items() if name != prompt}
         self.stale.update(own)
@@ -194,7 +194,7 @@ class Agent:
         for one in self._work:
             served = self.turns.get(one.turn)
             if one.number <= upto and served is not None:
-                served.claimed = True
+                served.claim()
 
     def work(self, after: int, wait_s: float) -> list[Work]:
         """Return the work items after a number; if there are none, wait for one."""
@@ -212,9 +212,10 @@ class Agent:
             now: `time.monotonic()`.
         """
         for served in list(self.turns.values()):
-            if served.claimed and now > max(self._heard_until, self._awaited_until):
-                served.fail(f"agent {self.name!r} has disconnected during the turn")
-            elif not served.claimed and now > served.claim_until:
+            if served.is_claimed and now > max(self._heard_until, self._awaited_until):
+                if not served.wait_for_another_process():
+                    served.fail(f"agent {self.name!r} has disconnected during the turn")
+            elif not served.is_claimed and now > served.claim_until:
                 served.fail(f"agent {self.name!r} is not connected, or takes no prompts")
 
     def _after(self, number: int) -> list[Work]:

@@ -170,10 +170,9 @@ class Agents:
         left = agent.left.pop(prompt.id, None)
         name, _ = agent.begun.get(prompt.id, (left.name if left else prompt.id, ""))
         is_own = name != prompt.id
-        # An agent that has sent a line of the turn knows the turn.
-        claimed = is_own or bool(left and (left.parts or left.asks))
+        is_begun = is_own or bool(left and (left.parts or left.asks))
         turn = self._turn_of(session, prompt)
-        served = Served(name, turn, prompt.id, self._asks, agent.hand, agent.over, claimed)
+        served = Served(name, turn, prompt.id, self._asks, agent.hand, agent.over, is_begun)
         if left is None or left.answer is None:
             served.begin(agent.name, agent.epoch if is_own else 0)
         else:
@@ -319,7 +318,7 @@ class Agents:
                 words = f"turn: {line.turn!r} {agent.why_not(line.turn)}"
                 agent.note_error(LineError(seq, words, line.turn, over=True))
                 return
-            served.claimed = True
+            served.is_begun = served.is_claimed = True
             if isinstance(line, EndLine | FailLine):
                 served.record.submit("line", agents.note, agent.name, agent.epoch, seq)
             for _ in carry_out(line, served):

@@ -23,6 +23,7 @@ from processor.store.open_turns import OpenTurn, Progress
 
 CLAIMED_WITHIN_S = 60.0
 """How long a prompt waits for its agent to take it."""
+_MOST_PROCESSES = 2
 _ABORTED = "aborted"
 
 
@@ -36,12 +37,13 @@ class Served(Answer):
         asks: the asks that wait for a person.
         hand: gives the agent a work item.
         on_end: called when the turn accepts no more lines.
-        claimed: the agent knows the turn already.
+        is_begun: the agent has sent a line of the turn already.
 
     Attributes:
         name: as given.
-        claimed: the agent knows the turn.
-        claim_until: when the turn ends if the agent does not know it by then (monotonic).
+        is_begun: the agent has sent a line of the turn.
+        is_claimed: the agent's process has received the prompt, or has sent a line.
+        claim_until: when the turn ends if no process has received the prompt by then (monotonic).
         why_ended: in words; None while the turn runs.
     """
 
@@ -55,11 +57,11 @@ class Served(Answer):
         asks: PendingAsks,
         hand: Callable[[Work], None],
         on_end: Callable[[Served], None],
-        claimed: bool,
+        is_begun: bool,
     ) -> None:
         super().__init__(turn)
         self.name = name
-        self.claimed = claimed
+        self.is_begun = self.is_claimed = is_begun
         self.claim_until = time.monotonic() + CLAIMED_WITHIN_S
         self.why_ended: str | None = None
         self._prompt = prompt
@@ -70,6 +72,7 @@ class Served(Answer):
         self._progress = Progress()
         self._waiting: dict[str, str] = {}
         self._deadline: gevent.Greenlet[..., None] | None = None
+        self._processes = 0
 
     @property
     def record(self) -> Record:
@@ -97,6 +100,23 @@ class Served(Answer):
             ask = self._asks.resume(one, self._asker)
             if ask is not None:
                 self._waiting[one.name] = ask
+
+    def claim(self) -> None:
+        """Note that a process of the agent has received the prompt."""
+        self._processes += not self.is_claimed
+        self.is_claimed = True
+
+    def wait_for_another_process(self) -> bool:
+        """Let the next process of the agent answer, since this one is gone.
+
+        Return whether that may be. It may not after a line, nor a second time: the prompt itself
+        might end each process that receives it.
+        """
+        if self.is_begun or self._processes >= _MOST_PROCESSES:
+            return False
+        self.is_claimed = False
+        self.claim_until = time.monotonic() + CLAIMED_WITHIN_S
+        return True
 
     def finish(self, reason: str) -> None:
         """End the turn as a success, and wait until the end is saved."""

@@ -76,8 +76,7 @@ def test_an_agent_that_dies_is_started_again_and_its_prompts_wait(up, tmp_path):
     dead = [pid for pid in up.pids("agent") if lives(pid)]
     for pid in dead:
         os.kill(pid, signal.SIGKILL)
-    # A prompt that is sent to a process at the moment of its death ends with this process.
-    wait_until(lambda: set(up.pids("agent")) - set(dead), what="the next process")
+    # A process may receive the prompt at the moment of its death; then the next one answers.
     up.call("POST", f"/session/{session}/prompt_async", prompt("still there?"))
     where = f"/permission?directory={tmp_path}"
     [ask] = wait_until(lambda: up.call("GET", where).body, what="the ask")

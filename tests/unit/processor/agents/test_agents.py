@@ -1,5 +1,6 @@
 """Agents of one's own: a line becomes events once, in order, and is saved when it is taken."""
 
+import time
 from typing import Any
 
 import gevent
@@ -23,6 +24,19 @@ from processor.store import agents as store
 from tests.reference import fold
 from tests.unit.processor.agents.author import END, Author, of_kind, until, words
 from tests.unit.processor.rig import DIRECTORY, Rig
+
+
+def handed_out(rig: Rig, author: Author) -> tuple[str, int, wire.PromptWork]:
+    """Send a prompt, and have a process of the agent receive the prompt and send no line.
+
+    Return the id of the prompt's turn, the epoch of this process, and the work item.
+    """
+    epoch = author.work().epoch
+    body = PromptBody(parts=[TextInput(text="hi")], agent=author.name)
+    message = rig.prompts.accept(author.session, body)
+    [prompt] = until(lambda: author.work(epoch=epoch).work)
+    author.work(epoch=epoch, after=prompt.number)
+    return message, epoch, prompt
 
 
 def test_a_turn_reads_as_it_was_written(rig: Rig, author: Author) -> None:
@@ -192,18 +206,48 @@ def test_prompts_wait_for_their_agent_and_go_to_it(rig: Rig, author: Author) -> 
     assert author.work(epoch=epoch).work == []
 
 
-def test_a_prompt_that_no_process_has_received_waits_for_the_next_one(
+def test_a_prompt_whose_process_dies_before_a_line_goes_to_the_next_process(
     rig: Rig, author: Author
 ) -> None:
-    epoch = author.work().epoch
-    body = PromptBody(parts=[TextInput(text="hi")], agent=author.name)
-    message = rig.prompts.accept(author.session, body)
-    until(lambda: author.work(epoch=epoch).work)
-    [prompt] = author.work(epoch=epoch + 1).work
-    assert prompt.turn == message
+    message, epoch, prompt = handed_out(rig, author)
+    assert author.work(epoch=epoch + 1).work == [prompt]
+    author.send(words(message, "hello"), wire.EndLine(turn=message), epoch=epoch + 1)
+    info, parts = author.answer()
+    assert (of_kind(parts, "text")[0]["text"], info.get("error")) == ("hello", None)
+
+
+def test_a_prompt_goes_to_another_process_once(rig: Rig, author: Author) -> None:
+    _, epoch, prompt = handed_out(rig, author)
     author.work(epoch=epoch + 1, after=prompt.number)
     assert author.work(epoch=epoch + 2).work == []
     assert "taken over" in author.failed()[0]["error"]["data"]["message"]
+
+
+def test_a_prompt_that_was_begun_goes_to_no_other_process(rig: Rig, author: Author) -> None:
+    message, epoch, _ = handed_out(rig, author)
+    author.send(words(message, "half"), epoch=epoch)
+    assert author.work(epoch=epoch + 1).work == []
+    assert "taken over" in author.failed()[0]["error"]["data"]["message"]
+
+
+def test_a_prompt_waits_for_the_process_after_one_that_fell_silent(
+    rig: Rig, author: Author
+) -> None:
+    _, epoch, prompt = handed_out(rig, author)
+    agent = rig.agents._agents[author.name]
+    agent.tick(time.monotonic() + 11)  # the lease is over
+    assert author.work(epoch=epoch + 1).work == [prompt]
+    author.work(epoch=epoch + 1, after=prompt.number)
+    agent.tick(time.monotonic() + 22)
+    assert "disconnected" in author.failed()[0]["error"]["data"]["message"]
+
+
+def test_a_prompt_that_no_process_takes_ends_as_an_error(rig: Rig, author: Author) -> None:
+    handed_out(rig, author)
+    agent = rig.agents._agents[author.name]
+    agent.tick(time.monotonic() + 11)
+    agent.tick(time.monotonic() + 80)
+    assert "not connected" in author.failed()[0]["error"]["data"]["message"]
 
 
 def test_a_turn_waits_for_its_session_and_its_lines_wait_with_it(rig: Rig, author: Author) -> None:
