@@ -23,7 +23,7 @@ decides where a reader begins: at the position in its last id, or with upserts f
 
 from bus.log import FellOff, Log
 from gateway.relay.ahead import patience_s
-from gateway.relay.enter import enter, go_on, look_elsewhere
+from gateway.relay.enter import change_view, enter, go_on
 from gateway.relay.entrance import Entrance, ResumeVerdict
 from gateway.relay.relay import Cursor, Relay, Step
 from gateway.relay.view import Endpoint, View
@@ -38,8 +38,8 @@ __all__ = [
     "ResumeVerdict",
     "Step",
     "View",
+    "change_view",
     "enter",
     "go_on",
-    "look_elsewhere",
     "patience_s",
 ]

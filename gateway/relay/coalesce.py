@@ -1,20 +1,24 @@
-"""Coalescing: a pure function from a run of envelopes to a shorter run with the same result.
+"""Coalescing: a pure function from a run of events to a shorter run with the same result.
 
-Theory of operation. In each session, *barriers* divide a run into stretches. A barrier is every
-event that is neither a delta nor a snapshot of an entity (`bus.events.policy`). Within a stretch:
+Theory of operation. A *run* is some consecutive events of one source (a processor), each in its
+envelope. In each session, *barriers* divide a run into stretches. A barrier is every event that is
+neither a delta (text to append) nor a snapshot (the whole value) of an entity, such as a part of a
+message; types with the policy `NEVER` are no barriers either (`bus.events.policy`). Within a
+stretch:
 
-1. The deltas of one field of an entity are joined, at the position of the first of them.
+1. The deltas of one field of an entity are joined, at the position of the first of these deltas.
 2. A snapshot of an entity replaces all earlier deltas and provisional snapshots of the entity in
    the stretch; they are dropped.
 3. No delta merges across a snapshot of its entity.
 4. Every other event keeps its position.
 
-So text only moves forward in time, past deltas and snapshots of *other* entities, and dropped
-events are replaced before the next barrier. Nothing overtakes a barrier, and at the end of the run
-a client has the same state as a client that applied every raw event.
+So a text may only reach a client earlier, ahead of deltas and snapshots of *other* entities, and
+the snapshot that replaces dropped events comes before the next barrier. Nothing overtakes a
+barrier, and at the end of the run a client has the same state as a client that applied every
+event of the run.
 
 There is no I/O and no clock: a run gives the same list on every worker, so an event id can name a
-position in this list.
+position in this list, and another worker can continue there.
 """
 
 from __future__ import annotations
@@ -30,11 +34,14 @@ from bus.events.catalogue import PART
 _EVERYWHERE = ""
 
 _Key = str | tuple[str, str]
-"""The id of a part, or the kind and id of another entity. Nearly all deltas are for parts."""
+"""Names an entity: a part by its id alone, any other entity by its kind and id.
+
+Nearly all deltas are for parts, so their key is the cheaper one.
+"""
 
 
 class _Merge:
-    """Joined deltas of one field of an entity, at position `place` of the result."""
+    """Deltas of one field of an entity that become one delta, at index `place` of the result."""
 
     __slots__ = ("last", "place", "texts")
 
@@ -45,7 +52,10 @@ class _Merge:
 
 
 class _InStretch:
-    """What a stretch contains of one entity since its last snapshot, including this snapshot."""
+    """The events of one entity in a stretch (between two barriers), from its last snapshot on.
+
+    `provisional` is the index of this snapshot in the result, if a later snapshot may replace it.
+    """
 
     __slots__ = ("merges", "provisional")
 
@@ -55,13 +65,13 @@ class _InStretch:
 
 
 class Coalesced(Struct, frozen=True):
-    """A coalesced run.
+    """The result of coalescing a run.
 
     Attributes:
-        envelopes: the run.
-        merged: how many events became part of another event.
-        superseded: how many were dropped, because a later snapshot replaces them.
-        superseded_size: size of the dropped events: characters of text, or bytes of payload.
+        envelopes: the events that are left, in order.
+        merged: how many deltas became part of another delta.
+        superseded: how many events were dropped, because a later snapshot contains their content.
+        superseded_size: size of the dropped events: characters of deltas, bytes of snapshots.
     """
 
     envelopes: list[Envelope]
@@ -71,17 +81,17 @@ class Coalesced(Struct, frozen=True):
 
 
 def coalesce(run: Sequence[Envelope], keep_superseded: bool = False) -> list[Envelope]:
-    """Return the shortest list of envelopes that leads to the same state as `run`."""
+    """Return the shortest list of events that gives a client the same state as `run`."""
     return coalesced(run, keep_superseded).envelopes
 
 
 def coalesced(run: Sequence[Envelope], keep_superseded: bool = False) -> Coalesced:
-    """Return the shortest list of envelopes that leads to the same state as `run`, with counts.
+    """Return the shortest list of events that gives a client the same state as `run`, with counts.
 
     Args:
-        run: envelopes of one source, in order.
-        keep_superseded: keep (joined) the deltas that a later snapshot replaces, and the snapshot
-            that they follow, for clients that read only deltas.
+        run: events of one source, in order.
+        keep_superseded: join, but do not drop, deltas that a later snapshot replaces, and keep the
+            snapshot before them: for clients that read only deltas.
     """
     if len(run) == 1:
         return Coalesced(list(run), 0, 0, 0)

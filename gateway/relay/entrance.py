@@ -1,4 +1,4 @@
-"""What a reader is sent first, and its position after that."""
+"""What a reader is sent when its stream begins or continues, and its position after that."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ from gateway.relay.view import Endpoint
 
 
 class ResumeVerdict(enum.Enum):
-    """How a reader's last id was understood."""
+    """How the ``Last-Event-ID`` of a reader was understood.
+
+    Attributes:
+        FRESH: the reader sent no id.
+        EXACT: the stream continues exactly after the id.
+        CAUGHT_UP: the reader gets the present values of all entities that changed since the id.
+        TOO_OLD: the same, but changes of entities that the ledger has dropped may be missing.
+        FOREIGN: the id does not name the present epoch (start) of a processor, or is from another
+            server; the reader gets the present values of all entities.
+        MALFORMED: the text is no event id.
+        AHEAD: this worker did not reach the position in time.
+    """
 
     FRESH = "fresh"
     EXACT = "exact"
@@ -27,16 +38,17 @@ class ResumeVerdict(enum.Enum):
 
 
 class Entrance(Struct, frozen=True):
-    """What a reader is sent first, and its position after that.
+    """What a reader is sent when its stream begins or continues, and its position after that.
 
     Attributes:
         verdict: how the reader's last id was understood.
-        cursor: the reader's position after this entrance.
-        id: of the first frame, which the gateway makes; empty if upserts follow.
-        rest: the rest of the run in which the stream was cut, as pieces of frames.
+        cursor: the reader's position after `rest` and `upserts`.
+        id: event id of the ``server.connected`` frame, which comes first; empty if upserts follow.
+        rest: the events of a run that were not delivered before the stream was cut, as frames;
+            each frame is a list of byte strings.
         upserts: the present values of entities.
-        unsure_id: the id of all upserts but the last.
-        sure_id: the id of the last upsert, which is the id of the cursor.
+        unsure_id: event id of all upserts but the last. With this id, all upserts are sent again.
+        sure_id: event id of the last upsert, which means the position `cursor`.
     """
 
     verdict: ResumeVerdict
@@ -53,7 +65,7 @@ class Entrance(Struct, frozen=True):
         return self.verdict is ResumeVerdict.EXACT
 
     def pieces(self, endpoint: Endpoint) -> Iterator[bytes]:
-        """Yield the pieces to write; each upsert is encoded when its first piece is needed."""
+        """Yield the bytes to write, encoding each upsert only when the reader can take it."""
         gathered: list[list[bytes]] = []
         size = 0
         for one in chain(self.rest, self._frames(endpoint)):
@@ -65,7 +77,7 @@ class Entrance(Struct, frozen=True):
         yield from joined(gathered)
 
     def _frames(self, endpoint: Endpoint) -> Iterator[list[bytes]]:
-        """Yield frames, or pieces of a long frame; a slow reader holds one of them at a time."""
+        """Yield frames; a long frame in pieces, so that a slow reader costs little memory."""
         last = len(self.upserts) - 1
         for number, upsert in enumerate(self.upserts):
             place = self.sure_id if number == last else self.unsure_id

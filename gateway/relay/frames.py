@@ -1,4 +1,4 @@
-"""Frames of ``text/event-stream``: an ``id:`` line, a ``data:`` line, an empty line."""
+"""Encodes events as ``text/event-stream``: an ``id:`` line, a ``data:`` line, an empty line."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 def frame(envelope: Envelope, endpoint: Endpoint, event_id: str) -> list[bytes]:
-    """Return the frame of an event in pieces; the payload is not copied.
+    """Return the frame of an event as a list of byte strings; the payload is not copied.
 
-    Without an `event_id`, a client keeps its last id.
+    If `event_id` is empty, the frame has no ``id:`` line, and the client keeps its last id.
     """
     prefix, suffix = around(envelope, endpoint)
     return [id_line(event_id), prefix, _one_line(envelope.event.json()), suffix]
@@ -36,14 +36,14 @@ def around(envelope: Envelope, endpoint: Endpoint) -> tuple[bytes, bytes]:
 def server_frame(
     event_type: str, evt_id: str, endpoint: Endpoint, event_id: str, **properties: Any
 ) -> bytes:
-    """Return a frame with an event of the gateway itself.
+    """Return a frame with an event that the gateway itself makes.
 
     Args:
         event_type: ``server.connected`` or ``server.heartbeat``.
-        evt_id: the event's own id, ``evt_…``.
-        endpoint: decides the form of the event.
-        event_id: the reader's position; empty if no id can express it.
-        properties: of the event.
+        evt_id: the ``id`` in the event's JSON, ``evt_…``.
+        endpoint: `/global/event` wraps the event in ``payload``.
+        event_id: the ``id:`` of the frame, which names the reader's position; empty for none.
+        properties: the ``properties`` in the event's JSON.
     """
     event: object = {"id": evt_id, "type": event_type, "properties": properties}
     if endpoint is Endpoint.GLOBAL:
@@ -52,20 +52,20 @@ def server_frame(
 
 
 def id_line(event_id: str) -> bytes:
-    """Return the ``id:`` line, empty without an id."""
+    """Return the ``id:`` line of a frame; empty if `event_id` is empty."""
     return b"id: %b\n" % _one_line(event_id.encode()) if event_id else b""
 
 
 def _one_line(data: bytes) -> bytes:
-    """Return JSON from the bus without line ends, which would end the ``data:`` line.
+    """Return text from the bus with spaces for line ends, which would end the line of the frame.
 
-    No processor sends line ends, and JSON without line ends is not copied.
+    JSON allows line ends between values. No processor sends them, and then nothing is copied.
     """
     return data.replace(b"\n", b" ").replace(b"\r", b" ")
 
 
 def joined(frames: list[list[bytes]]) -> tuple[bytes, ...]:
-    """Join frames into pieces of about `PIECE_BYTES`; a larger payload stays one piece."""
+    """Join the byte strings of frames to about `PIECE_BYTES` each; a longer one stays as it is."""
     all_of_them = list(chain.from_iterable(frames))
     if all_of_them and sum(map(len, all_of_them)) <= PIECE_BYTES:
         return (b"".join(all_of_them),)
@@ -84,7 +84,7 @@ def joined(frames: list[list[bytes]]) -> tuple[bytes, ...]:
 
 
 def in_chunks(pieces: Iterable[bytes]) -> bytes:
-    """Return pieces as chunks of an HTTP/1.1 answer."""
+    """Return byte strings as the chunks of a ``Transfer-Encoding: chunked`` answer."""
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
 
 

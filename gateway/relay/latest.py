@@ -1,7 +1,8 @@
 """The log position of the latest event of each session, directory and workspace.
 
-A lane whose view admits no new event skips all new events by one look here, instead of a look at
-each event. So streams with many different views cost little while events for others arrive.
+Readers with the same filter (view) form a lane. A lane asks here whether its view may admit any
+new event, and if not, skips all new events without a look at each event. So streams with many
+different views cost little while events for other views arrive.
 """
 
 from __future__ import annotations
@@ -18,16 +19,17 @@ _NEVER = -1
 
 
 Subject = tuple[str, str | None]
-"""A session or a directory by name, or `_ANY`: what an event is about, or what a view selects."""
+"""What an event is about, or what a view selects: a session, a directory, or `_ANY`."""
 _ANY: Subject = ("any", None)
 _MOST_SESSIONS = 16
-"""Finding a view by its sessions takes 0.4 KB for each session, and a view may name hundreds."""
+"""A view with more sessions is filed under `_ANY`: each subject of a view takes 0.4 KB."""
 
 
 def subjects_of(view: View) -> list[Subject]:
-    """Return subjects so that every event that `view` admits is about one of them.
+    """Return the subjects that select `view` when events come.
 
-    Events that may be for every view are not counted.
+    Every event that `view` admits is about one of these subjects, except for events that may be
+    for every view.
     """
     if 0 < len(view.sessions) <= _MOST_SESSIONS:
         return [("session", session) for session in view.sessions]
@@ -41,11 +43,11 @@ def _is_at_one_place(view: View) -> bool:
 
 
 class News(Struct):
-    """The sessions and directories that new events are about.
+    """The sessions and directories that some new events are about.
 
     Attributes:
-        sessions: of the events.
-        directories: of the events.
+        sessions: the ids of the events' sessions; None for events without a session.
+        directories: the events' directories; None for events without a directory.
         for_all: some of the events may be for every view.
     """
 
@@ -55,7 +57,7 @@ class News(Struct):
 
     @property
     def subjects(self) -> Iterator[Subject]:
-        """All that the events are about."""
+        """Every subject that one of the events is about."""
         if self.sessions:
             yield _ANY
         for session in self.sessions:
@@ -64,7 +66,7 @@ class News(Struct):
             yield "directory", directory
 
     def concerns(self, view: View) -> bool:
-        """Return whether `view` may admit one of the events; False is certain, True is not."""
+        """Return False if `view` surely admits none of the events, True if it may admit some."""
         if self.for_all or not self.sessions:
             return self.for_all
         if view.sessions and self.sessions.isdisjoint(view.sessions):
@@ -73,10 +75,10 @@ class News(Struct):
 
 
 class Latest:
-    """Positions of the latest events. A position that has left the log counts as none.
+    """The log positions of the latest events; positions that have left the log are dropped.
 
     Attributes:
-        news: the events since `news` was last replaced.
+        news: what the events are about that came since the caller last replaced `news`.
     """
 
     def __init__(self) -> None:
@@ -88,7 +90,7 @@ class Latest:
         self._tail = 0
 
     def note(self, position: int, envelope: Envelope) -> None:
-        """Record the event at `position`."""
+        """Record that the log has `envelope` at `position`."""
         event, news = envelope.event, self.news
         self._sessions[event.sessionID] = position
         self._directories[envelope.directory] = position
@@ -101,9 +103,9 @@ class Latest:
             news.for_all = True
 
     def may_hold(self, view: View, start: int) -> bool:
-        """Return whether `view` may admit an event from position `start` on.
+        """Return False if `view` surely admits no event from position `start` on, else True.
 
-        False is certain, True is not, as long as the log still contains `start`.
+        The log must still contain `start`.
         """
         if view.endpoint is Endpoint.INSTANCE:
             if not view.elsewhere and self._directories.get(view.directory, _NEVER) < start:

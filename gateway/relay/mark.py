@@ -1,16 +1,19 @@
-"""Event ids: the position of a reader in each source's order.
+"""Event ids: the position of a reader in the event order of each source (processor).
 
-A run (from, to] of one source always coalesces to the same list for the same view. So an id names
-how many events of which run were delivered: ``EPOCH:FROM-TO.K@VIEW`` inside the run, and
-``EPOCH:TO`` at its end, which is the same position in any view. If there are several sources, a
-run is coalesced for each source, in the order of their names, and the id is one such mark for each
-source, joined with commas. An epoch is unique, so it also names its source.
+An *epoch* is one start of a source, and a *seq* numbers its events; a *run* is the events with the
+seqs FROM < seq <= TO. A *view* is a reader's filter. A run always coalesces to the same list for
+the same view. So an id names how many events of which run were delivered:
+``EPOCH:FROM-TO.K@VIEW`` inside the run (the first K events), and ``EPOCH:TO`` at its end, which is
+the same position in any view. If there are several sources, a run is coalesced for each source,
+in the order of their names, and the id has such a position for each source, joined with commas.
+An epoch is unique, so it also names its source.
 
-While upserts are sent, the id is ``EPOCH:FROM~TO``: the reader has all events up to FROM, and an
-unknown part of the events up to TO.
+While upserts (the present values of entities) are sent, the id is ``EPOCH:FROM~TO``: the reader
+has all events up to FROM, and an unknown part of the events up to TO.
 
-A reader with a scope gets ids that end with ``!SCOPE``. An id of another scope says nothing about
-what the reader has: events that its present scope admits may lie before the id.
+If a reader may see only some folders and sessions (its *scope*), its ids end with ``!SCOPE``. An
+id of another scope says nothing about which events the reader has: events that its present scope
+admits may lie before the id.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from gateway.relay.view import View
 
 
 class Mark(Struct, frozen=True, cache_hash=True):
-    """The last seq of one source that a reader has passed."""
+    """A position between events of one source (processor): after event `seq` of epoch `epoch`."""
 
     source: str
     epoch: str
@@ -39,19 +42,20 @@ class Mark(Struct, frozen=True, cache_hash=True):
 
 
 Marks = tuple[Mark, ...]
-"""One mark for each source seen, in the order of the sources' names."""
+"""A position in every known source, in the order of the sources' names."""
 
 
 class LogPosition(Struct, frozen=True):
-    """The part of an id about one source: `seq` was passed, and `k` events of a run delivered.
+    """The part of an event id about one source (processor); a run is some consecutive events.
 
     Attributes:
-        epoch: of the source.
-        start: seq before the run; equal to `seq` if the id names no run.
-        seq: last seq of the run.
+        epoch: the start of the source that published the run.
+        start: the seq before the first event of the run; equal to `seq` if the id names no run.
+        seq: the seq of the last event of the run.
         k: how many events of the coalesced run were delivered.
-        view: the tag of the view for which they were counted; empty if it does not matter.
-        unsure: the reader has some of the run, as upserts.
+        view: the tag of the view (filter) for which the `k` events were counted; empty without a
+            run.
+        unsure: the reader got some entities of the run as upserts, and not known which.
     """
 
     epoch: str
@@ -63,7 +67,7 @@ class LogPosition(Struct, frozen=True):
 
     @classmethod
     def of(cls, mark: Mark) -> LogPosition:
-        """Return the position of a reader that has passed `mark`."""
+        """Return the position of a reader that has all events up to `mark`."""
         return cls(mark.epoch, mark.seq, mark.seq)
 
 
@@ -71,42 +75,43 @@ class MalformedId(ValueError):
     """The text is not an event id."""
 
 
-_PLACE = re.compile(
+_POSITION = re.compile(
     r"(?P<epoch>[^:\-.,~\s]{1,64}):"
     r"(?:(?P<start>\d{1,18})(?P<kind>[-~]))?(?P<seq>\d{1,18})"
     r"(?:\.(?P<k>\d{1,9})(?:@(?P<view>[0-9a-f]{1,8}))?)?"
 )
-_MOST_PLACES = 64
+_MOST_POSITIONS = 64
 _SCOPE = re.compile(r"!([0-9a-f]{8})\Z")
 
 
 def scope_in(text: str) -> str:
-    """Return the tag of the scope in which an id was made; empty if there was none."""
+    """Return ``SCOPE`` of an event id that ends with ``!SCOPE``; empty for any other id."""
     match = _SCOPE.search(text)
     return match[1] if match else ""
 
 
-def places(text: str) -> tuple[LogPosition, ...]:
-    """Parse an id; return one position for each source.
+def parse_id(text: str) -> tuple[LogPosition, ...]:
+    """Parse an event id; return one position for each source that it names.
 
     Raises:
         MalformedId: `text` is not an event id.
     """
     plain = _SCOPE.sub("", text)
-    found = tuple(map(_place, plain.split(",", _MOST_PLACES)))
+    found = tuple(map(_parse_position, plain.split(",", _MOST_POSITIONS)))
     if len({place.epoch for place in found}) < len(found):
         raise MalformedId(f"{text[:100]!r} names an epoch twice")
     return found
 
 
-def _place(text: str) -> LogPosition:
-    match = _PLACE.fullmatch(text)
+def _parse_position(text: str) -> LogPosition:
+    match = _POSITION.fullmatch(text)
     if match is None or (match["kind"] == "-") != (match["k"] is not None):
         forms = "EPOCH:SEQ, EPOCH:FROM-TO.K@VIEW or EPOCH:FROM~TO"
         raise MalformedId(f"{text[:100]!r} is not {forms}")
     seq = int(match["seq"])
     start, k = int(match["start"] or seq), int(match["k"] or 0)
-    # No reader gets a longer run. To coalesce it would keep all other readers waiting.
+    # This gateway makes no longer runs, so the id is forged. To coalesce a longer run would keep
+    # all other readers waiting.
     too_long = match["kind"] == "-" and seq - start > LONG_RUN_EVENTS
     if start > seq or k > seq - start or too_long:
         raise MalformedId(f"{text[:100]!r} names an impossible run")
@@ -114,33 +119,36 @@ def _place(text: str) -> LogPosition:
 
 
 def unsure_id(starts: Mapping[str, int], marks: Marks, view: View) -> str:
-    """Return the id for a reader that is being sent upserts.
+    """Return the event id of each upsert but the last: ``EPOCH:FROM~TO`` for each source.
 
     Args:
         starts: by source, the seq up to which the reader has all events; 0 if missing.
         marks: the reader's position after all upserts.
-        view: of the reader.
+        view: which events the reader gets.
     """
     return _scoped((f"{m.epoch}:{starts.get(m.source, 0)}~{m.seq}" for m in marks), view)
 
 
 def event_id(marks: Marks, view: View) -> str:
-    """Return the id of position `marks` in a view, empty if no source is known."""
+    """Return the event id of position `marks`; empty if no source is known.
+
+    The id depends on `view` only if the reader may see only some folders and sessions.
+    """
     return _scoped(map(str, marks), view)
 
 
-def _scoped(places: Iterable[str], view: View) -> str:
-    plain = ",".join(places)
+def _scoped(parts: Iterable[str], view: View) -> str:
+    plain = ",".join(parts)
     return f"{plain}!{view.scope_tag}" if plain and view.scope is not None else plain
 
 
 def mark_of(envelope: Envelope) -> Mark:
-    """Return the position of an envelope's source after the envelope."""
+    """Return the position after an envelope, in the order of its source."""
     return Mark(envelope.source, envelope.epoch, envelope.seq)
 
 
 def advance(marks: Marks, moved: Mark) -> Marks:
-    """Return `marks` with the mark of one source replaced or added."""
+    """Return `marks` with the position in the source of `moved` replaced or added."""
     if len(marks) == 1 and marks[0].source == moved.source:
         return (moved,)
     others = (mark for mark in marks if mark.source != moved.source)
@@ -156,13 +164,13 @@ def by_source(run: Sequence[Envelope]) -> list[Sequence[Envelope]]:
 
 
 def ids_in_run(run: Sequence[Envelope], after: Marks, count: int, view: View) -> Iterator[str]:
-    """Yield the ids of the events of a coalesced run.
+    """Yield the event id of each event that a run coalesces to.
 
     Args:
-        run: the run of one source, before any filter.
+        run: consecutive events of one source, before any filter.
         after: the reader's position after the whole run.
         count: how many events the run coalesces to.
-        view: the view for which it was coalesced.
+        view: the filter that was applied before coalescing.
     """
     if count > 1:
         first, last = run[0], run[-1]

@@ -1,10 +1,10 @@
-"""How often the readers of a lane get further deltas of a text.
+"""How often the readers of a lane (readers with the same filter) get further deltas of a text.
 
 For each delta, a client lays out the whole text again, which takes time in proportion to the
 length of the text. So *further* deltas of a part, all but its first, are sent in intervals that
 grow with the text. The first delta of a part, and every event that is no delta, are sent at once,
-together with the deltas that wait. An interval is a maximum delay, never a debounce: a steady
-trickle does not hold itself back.
+together with the deltas that wait. An interval is a maximum delay, never a debounce: a new delta
+does not prolong the interval.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _MOST_FLOWS = 64
 
 
 class Pace:
-    """The pace of further deltas in one lane.
+    """Spaces the further deltas of texts in one lane (readers with the same filter).
 
     Args:
-        least_s: the shortest interval; 0: hold nothing back.
+        least_s: the shortest interval between two deltas of a text; 0: send each delta at once.
 
     Attributes:
-        holds_back: whether there is a pace.
+        holds_back: whether deltas may have to wait; False if `least_s` is 0.
     """
 
     def __init__(self, least_s: float) -> None:
@@ -36,7 +36,7 @@ class Pace:
         self._until = float("-inf")
 
     def note(self, step: Step, now: float) -> None:
-        """Record a step that is sent at `now`."""
+        """Record that the deltas of `step` are sent at `now`; further deltas wait from then on."""
         if not self._least_s or not step.flows:
             return
         for flow, length in step.flows.items():
@@ -47,10 +47,10 @@ class Pace:
         self._until = now + min(max(self._least_s, longest * PER_CHARACTER_S), MAX_AGE_S)
 
     def held_back_s(self, now: float) -> float:
-        """Return how much longer (s) further deltas are held back; 0 or less: they are not."""
+        """Return how many seconds further deltas must still wait; 0 or less: send them now."""
         return self._until - now
 
     @property
     def known(self) -> Container[Flow]:
-        """The texts for which the lane has sent a delta lately."""
+        """The texts (part and field) for which the lane has sent a delta lately."""
         return self._lengths

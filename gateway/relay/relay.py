@@ -1,7 +1,7 @@
-"""The relay core: one log, many cursors, and frames that are encoded once.
+"""The core of a gateway worker: one log of events, and a cursor in the log for each reader.
 
-No I/O: envelopes in, pieces of bytes out. Readers with equal views at the same position share
-their pieces.
+No I/O: events go in, bytes to write come out. Readers with equal views (filters) at the same
+position share the bytes, so an event is encoded once for all these readers.
 """
 
 from __future__ import annotations
@@ -27,20 +27,23 @@ from gateway.relay.view import Endpoint, View
 
 _CACHE_BYTES = 8 * 1024 * 1024
 
-# Readers come back within seconds after a restart, and the pauses between repeated restarts grow,
-# so an id names one of the last epochs. A reader with an older epoch gets all that the ledgers
-# contain.
+# An epoch is one start of a source (processor). Readers come back within seconds after a restart,
+# and the pauses between repeated restarts grow, so a reader's event id names one of the latest
+# epochs. A reader whose id names an older epoch is sent the present value of every entity.
 EPOCHS_OF_A_SOURCE = 16
 
 
 class Cursor(Struct, frozen=True, cache_hash=True):
-    """A reader's position in this worker's log, and in each source.
+    """A reader's position in this worker's log, and in the order of each source (processor).
+
+    A reader that resumes may have events of a source that come after `position`, since another
+    worker had the sources' events in another order. `starts` keeps it from getting them twice.
 
     Attributes:
-        position: the reader has passed all envelopes before this position.
+        position: the reader has all events before this position in the log.
         marks: the same position in the order of each source.
-        starts: for some sources a later position: the reader has also passed all envelopes of the
-            source before it.
+        starts: (source, log position) pairs: of this source, the reader has all events before
+            this log position.
     """
 
     position: int
@@ -49,32 +52,32 @@ class Cursor(Struct, frozen=True, cache_hash=True):
 
     @property
     def is_even(self) -> bool:
-        """Whether the reader has passed no source further than `position`."""
+        """Whether the reader has no event from `position` on, of any source."""
         return not self.starts or all(start <= self.position for _, start in self.starts)
 
     def evened(self) -> Cursor:
-        """Return the same position without sources that `position` has reached."""
+        """Return the same cursor, without `starts` once `position` has reached them all."""
         return replace(self, starts=()) if self.starts and self.is_even else self
 
 
 Flow = tuple[str, str]
-"""An entity, nearly always a part, and the field of it that deltas append to."""
+"""A text that grows: the id of an entity, nearly always a part, and the name of its field."""
 
 
 NOWHERE = -1
-"""The position of a reader that has an id, at a worker that knows no source yet."""
+"""The log position of a reader that sent an event id to a worker that knows no source yet."""
 
 
 class Step(Struct, frozen=True):
-    """What a reader gets next.
+    """What a reader gets next: the coalesced frames of a run, which is some consecutive events.
 
     Attributes:
-        pieces: bytes to write, in order; empty if the view admits nothing of the run.
+        pieces: bytes to write, in order; empty if the reader's view admits no event of the run.
         cursor: the reader's position after the pieces.
         events: how many events the pieces contain.
         ends: the stream ends after this step.
-        merged: how many events became part of another event.
-        superseded: how many were left out, because a later snapshot replaces them.
+        merged: how many deltas became part of another delta.
+        superseded: how many events were left out, because a later snapshot replaces them.
         saved_bytes: about how many bytes the merged and superseded frames would have taken.
         flows: how many characters the step appends, by entity and field.
         size: bytes of all pieces.
@@ -92,12 +95,13 @@ class Step(Struct, frozen=True):
 
 
 class Relay:
-    """Takes each envelope once, and serves any number of readers.
+    """Takes each event once, and serves any number of readers.
 
     Attributes:
-        log: the latest envelopes.
-        ledgers: the present state, by source.
-        sources: source by epoch, for the last `EPOCHS_OF_A_SOURCE` epochs of each source.
+        log: the latest events of all sources (processors).
+        ledgers: by source, the present value of each session, message and part.
+        sources: the name of the source by epoch (one start of a source), for the last
+            `EPOCHS_OF_A_SOURCE` epochs of each source.
     """
 
     def __init__(self, log: Log | None = None, ledger_bytes: int = MAX_BYTES) -> None:
@@ -112,11 +116,11 @@ class Relay:
 
     @property
     def head(self) -> Cursor:
-        """The position of a reader that has passed everything."""
+        """The position of a reader that has all events."""
         return Cursor(self.log.head, self._marks)
 
     def append(self, envelopes: Sequence[Envelope]) -> None:
-        """Add envelopes of one source, in order."""
+        """Add the next events of one source to the log and to the ledger of the source."""
         if not envelopes:
             return
         self._append(envelopes)
@@ -125,10 +129,11 @@ class Relay:
         self._stand(mark_of(last))
 
     def load(self, cloned: Cloned) -> None:
-        """Load a source's snapshot: every reader has then fallen off the log, and must `go_on`.
+        """Replace a source's ledger and log entries by a snapshot from its processor.
 
-        The log's envelopes of other sources are appended again, behind the snapshot's, since they
-        are needed most.
+        Every old position is invalid then: `step` raises `FellOff`, and `enter.go_on` finds the
+        reader's new position. The events of other sources are appended again, behind the events
+        of this source, since the log drops its oldest events first.
         """
         snapshot = cloned.snapshot
         others = [e for e in self.log.envelopes() if e.source != snapshot.source]
@@ -142,17 +147,17 @@ class Relay:
         self._stand(Mark(snapshot.source, snapshot.epoch, snapshot.seq))
 
     def goes_on_after(self, cursor: Cursor) -> bool:
-        """Return whether any envelope follows `cursor`."""
+        """Return whether the log contains an event after `cursor`."""
         position = cursor.position
         return position < self.log.head and (position != NOWHERE or bool(self._marks))
 
     def step(self, cursor: Cursor, view: View, long: bool = False) -> Step | None:
-        """Return the step after `cursor`, None if there is none yet.
+        """Return the frames after `cursor`, None if no event follows yet.
 
         Args:
             cursor: the reader's position.
-            view: the reader's view.
-            long: take a long run, for many readers at once.
+            view: which events the reader gets.
+            long: take more events at once; for many readers that share the result.
 
         Raises:
             FellOff: the log has dropped the position.
@@ -170,7 +175,7 @@ class Relay:
         return step
 
     def adds_only_to(self, known: Container[Flow], position: int, view: View) -> bool:
-        """Return whether `view` admits only deltas of known texts from `position` on."""
+        """Return whether all events that `view` admits from `position` on extend `known` texts."""
         while position < self.log.head:
             run = self.log.run(position)
             if not all(_adds_to(known, one) for one in run.envelopes if view.admits(one)):
@@ -179,19 +184,22 @@ class Relay:
         return True
 
     def passed(self, cursor: Cursor, view: View) -> Cursor:
-        """Return how far a reader can advance without a write, by a cheap check."""
+        """Return the newest position if `view` surely admits no event until there, else `cursor`.
+
+        The check looks at no event, so it may fail to see that no event is admitted.
+        """
         cannot_tell = cursor.position < self.log.tail or not cursor.is_even
         if cannot_tell or self._latest.may_hold(view, cursor.position):
             return cursor
         return self.head
 
     def news(self) -> News:
-        """Return the subjects of the events that came since the last call."""
+        """Return which sessions and directories the events since the last call are about."""
         news, self._latest.news = self._latest.news, News()
         return news
 
     def let_go(self, now: float) -> None:
-        """Drop old envelopes past the bounds of the log; to be called about once a second."""
+        """Drop the oldest events past the bounds of the log; to be called about once a second."""
         tail = self.log.tail
         self.log.let_go(now)
         self._latest.forget(self.log.tail)
@@ -264,7 +272,7 @@ def _step(run: Run, marks: Marks, view: View) -> Step:
 
 
 def _saved(admitted: Sequence[Envelope], short: Coalesced, view: View) -> int:
-    """Estimate the bytes that coalescing saves, as if all frames had the first one's size."""
+    """Estimate the bytes that coalescing saves, as if all frames had the size of the first."""
     vanished = short.merged + short.superseded
     if not vanished:
         return 0
@@ -274,7 +282,7 @@ def _saved(admitted: Sequence[Envelope], short: Coalesced, view: View) -> int:
 
 
 def _uneven_step(run: Run, cursor: Cursor, view: View) -> Step:
-    """Take a step without the events that the reader has already passed."""
+    """Return a step without the events that the reader already has (`Cursor.starts`)."""
     starts = dict(cursor.starts)
     placed = enumerate(run.envelopes, run.start)
     left = [e for position, e in placed if position >= starts.get(e.source, 0)]
@@ -283,5 +291,8 @@ def _uneven_step(run: Run, cursor: Cursor, view: View) -> Step:
 
 
 def _ends(event: Opaque, view: View) -> bool:
-    """Return whether an event ends a stream: `/event` ends when its instance is disposed."""
+    """Return whether the stream ends after `event`.
+
+    `/event` ends when opencode's instance for the reader's directory is disposed.
+    """
     return view.endpoint is Endpoint.INSTANCE and type_of(event.type).ends_streams

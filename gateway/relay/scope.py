@@ -1,4 +1,4 @@
-"""The folders and sessions that a reader may see, whatever it asks for."""
+"""The folders and sessions that a reader may see, according to its access rights."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from msgspec import Struct
 
 
 class Scope(Struct, frozen=True, cache_hash=True):
-    """A set of folders and sessions.
+    """The folders and sessions that a reader may see.
 
     Attributes:
         directories: globs. ``*`` matches any part of a name, ``**`` any number of folders:
             ``/srv/**`` matches ``/srv`` and everything below.
-        sessions: by id, in any folder.
+        sessions: ids of sessions that the reader may see in any folder.
     """
 
     directories: tuple[str, ...] = ()
@@ -23,20 +23,20 @@ class Scope(Struct, frozen=True, cache_hash=True):
 
     @property
     def tag(self) -> str:
-        """Identifies the scope; the same on every worker."""
+        """A checksum of the scope, which event ids contain; the same on every worker."""
         return _tag(self)
 
     def has(self, directory: str | None, session: str | None) -> bool:
-        """Return whether data of a folder, and perhaps of a session in it, is in the scope."""
+        """Return whether a reader may see data of a session (None: no session) in a folder."""
         return (session is not None and session in self.sessions) or self.has_folder(directory)
 
     def has_folder(self, directory: str | None) -> bool:
-        """Return whether a whole folder is in the scope."""
+        """Return whether a reader may see all data of a folder."""
         return directory is not None and _matches(self.directories, directory)
 
 
 def is_glob(text: str) -> bool:
-    """Return whether a text is an absolute path, possibly with ``*``."""
+    """Return whether a text is an absolute path without ``..``, possibly with ``*``."""
     parts = text.split("/")[1:]
     return text.startswith("/") and text.isprintable() and not {".", ".."} & {*parts}
 

@@ -1,6 +1,6 @@
 """A reader's view: which events the reader gets, and in which form.
 
-Readers with equal views share their frames, so a view is hashable and small.
+Readers with equal views share their encoded events, so a view is hashable and small.
 """
 
 from __future__ import annotations
@@ -16,24 +16,26 @@ from gateway.relay.scope import Scope
 
 
 class Endpoint(enum.Enum):
-    """The two streams of opencode."""
+    """The two event streams of opencode: for one directory, and for all directories."""
 
     INSTANCE = "/event"
     GLOBAL = "/global/event"
 
 
 class View(Struct, frozen=True, cache_hash=True):
-    """A filter and a form.
+    """Which events a reader gets, and in which form.
 
     Attributes:
-        endpoint: bare events of one directory, or wrapped events of all directories.
+        endpoint: plain events of one directory, or events of all directories, each wrapped in an
+            object with its directory.
         directory: for `/event`: only events of exactly this folder.
         workspace: for `/event`: only events of this workspace; None for any.
         sessions: only events of these sessions, and the end of an instance; empty for all.
-        keep_superseded: see `gateway.relay.coalesce`.
-        elsewhere: pairs of a source and the folder that replaces `directory` in that source.
-        scope: only events of these folders and sessions; None for all. A reader asks for the
-            other filters, and its grants set this one.
+        keep_superseded: send also deltas that a later snapshot replaces.
+        elsewhere: pairs of a source (processor) and the folder that replaces `directory` in that
+            source.
+        scope: only events of these folders and sessions; None for all. The reader asks for the
+            other filters; its access rights set the scope.
     """
 
     endpoint: Endpoint
@@ -46,7 +48,7 @@ class View(Struct, frozen=True, cache_hash=True):
 
     @property
     def tag(self) -> str:
-        """Identifies this view in an event id; the same on every worker."""
+        """A checksum of this view, which event ids contain; the same on every worker."""
         parts = (
             self.endpoint.value,
             self.directory,
@@ -60,11 +62,11 @@ class View(Struct, frozen=True, cache_hash=True):
 
     @property
     def scope_tag(self) -> str:
-        """Identifies the scope in an event id; empty without a scope."""
+        """The checksum of `scope`, which event ids contain; empty without a scope."""
         return "" if self.scope is None else self.scope.tag
 
     def folder_at(self, source: str) -> str | None:
-        """Return the folder that a reader with this view follows in a source."""
+        """Return the folder whose events a reader with this view gets from a processor."""
         return next((folder for name, folder in self.elsewhere if name == source), self.directory)
 
     def admits(self, envelope: Envelope) -> bool:

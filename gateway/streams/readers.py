@@ -10,7 +10,7 @@ from itertools import count
 from operator import attrgetter
 
 from bus.process.fairness import Gate, Turnstile
-from gateway.relay import Entrance, Relay, ResumeVerdict, View, enter, go_on, look_elsewhere
+from gateway.relay import Entrance, Relay, ResumeVerdict, View, change_view, enter, go_on
 from gateway.streams.counts import Sent
 from gateway.streams.evictions import Cause, none_yet
 from gateway.streams.lanes import Lanes
@@ -117,7 +117,7 @@ class Readers:
         if begins:
             self.resumes[ResumeVerdict.FRESH.value] += 1
             reader.resumed, since_ns = False, _came_ns(reader)
-        return look_elsewhere(self.relay, reader.view, since_ns, reader.from_now)
+        return change_view(self.relay, reader.view, since_ns, reader.from_now)
 
     def catch_up(self, reader: Reader) -> Entrance:
         """Return what a reader that has fallen off the log is sent."""
