@@ -1,11 +1,11 @@
 """The socket of one event stream: its buffer, whether the peer reads, and its end.
 
-Theory of operation. Whether a write returns says little about the peer, since bytes wait in the
-kernels of both sides. The bytes that a peer has accepted are those it has acknowledged, and the
-kernel counts them (`TCP_INFO`). If a peer reads a little now and then, its window opens a little,
-and the count grows. If a peer reads nothing, it acknowledges probes but no bytes. If a peer is
-unreachable, it acknowledges nothing. For a peer on this machine whose window is closed, the kernel
-is asked what the peer has read (`gateway.streams.neighbour`).
+Theory of operation. That a write returns does not show that the peer reads, since bytes wait in
+the kernels of both sides. But the kernel counts the bytes that the peer has acknowledged
+(`TCP_INFO`). If a peer reads a little now and then, its TCP window opens a little, and the count
+grows. If a peer reads nothing, it acknowledges probes but no bytes. If a peer is unreachable, it
+acknowledges nothing. For a peer on this machine whose window is closed, the kernel is asked what
+the peer has read (`gateway.streams.neighbour`).
 
 weir ends a stream by a reset, never by FIN: clients stop after a clean end, and reconnect after a
 reset. A reset also frees the kernel's buffer at once; after a FIN the buffer would wait for the
@@ -33,25 +33,27 @@ from gateway.streams.peer_watch import DeafWatch, Flooding
 
 _SEND_BUFFER_BYTES = 256 * 1024
 _RESET = struct.pack("ii", 1, 0)
-# Fields of `struct tcp_info`: ms since the last ACK, bytes acknowledged.
+# Two fields of Linux's `struct tcp_info`: ms since the last ACK came, and bytes acknowledged.
 _TCP_INFO = struct.Struct("=56xI60xQ")
 _QUEUED = struct.Struct("=i")
 _NOTHING = bytes(_QUEUED.size)
 _PROBES_LOST = 3
-# The kernel sends probes of a closed window at doubling intervals, so at most half of the time an
-# answer is due.
+# A peer is unreachable if nothing came from it in this share of the time since it last accepted
+# bytes. The kernel probes a closed window at doubling intervals, so a reachable peer with a closed
+# window answers at least once in the last half of this time.
 _UNANSWERED = 0.75
-# The kernel's timeout is longer than weir's: it would give up without a reset to the peer.
+# The kernel's timeout is this many times as long as weir's, so that weir's comes first: weir sends
+# the peer a reset, but the kernel would close the connection without a reset.
 _KERNEL_WAITS = 1.5
 _VANISHED = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH)
 
 
 class Account(NamedTuple):
-    """The kernel's data about a connection.
+    """What the kernel knows about a connection.
 
     Attributes:
         accepted: a number that grows when the peer accepts bytes.
-        silent_s: how long nothing has come from the peer.
+        silent_s: for how long no packet has come from the peer.
     """
 
     accepted: int
@@ -59,18 +61,20 @@ class Account(NamedTuple):
 
 
 class StreamConnection:
-    """The connection that the current greenlet serves.
+    """The TCP or Unix socket of one event stream, and whether its peer accepts bytes.
+
+    At first, the connection belongs to the greenlet that creates this object.
 
     Args:
         sock: gevent's socket.
-        patience_s: how long the peer may be silent; the kernel's own timeout is set longer.
+        patience_s: how long the peer may send nothing before the kernel probes it.
         neighbours: asks the kernel about peers on this machine.
 
     Attributes:
-        owes: something may wait for the peer. `about_to_write` sets it; the caller sets it when a
-            reader enters a lane.
-        beaten_at: when a heartbeat was written while nothing else waited (`time.monotonic()`);
-            None once the peer is known to have accepted it.
+        owes: whether the kernel may hold bytes that the peer has not accepted, other than a
+            heartbeat. `about_to_write` sets it; a caller that writes in another way must set it.
+        beaten_at: when a heartbeat was written while no other bytes waited (`time.monotonic()`);
+            None once the peer is known to have accepted the heartbeat.
     """
 
     def __init__(self, sock: socket.socket, patience_s: float, neighbours: Neighbours) -> None:
@@ -83,7 +87,7 @@ class StreamConnection:
         self.beaten_at: float | None = None
         self._is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6)
         self._watch: DeafWatch | None = None
-        # Without this, the kernel would buffer megabytes for a reader that reads nothing.
+        # With its default size, the kernel would buffer megabytes for a client that reads nothing.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         if self._is_tcp and neighbours.unread(sock) is None:
             _probe(sock, patience_s)
@@ -94,32 +98,34 @@ class StreamConnection:
     def watch(self, on_gone: Callable[[Cause], None]) -> None:
         """Call `on_gone` once when the peer leaves, sends too much, or times out in the kernel.
 
-        `on_gone` must not block. From now on, bytes from the peer are only read to be discarded.
+        `on_gone` must not block. Bytes from the peer are read and discarded from now on, since
+        a client has nothing to send on an open event stream.
         """
         self._watch = DeafWatch(self._sock, lambda error: on_gone(cause_of(error)))
 
     def about_to_write(self) -> None:
-        """Note a write other than a heartbeat: bytes may wait from now on."""
+        """Note that bytes other than a heartbeat are written now, which the peer has to accept."""
         if self.beaten_at is not None:
             self.owes_nothing(time.monotonic())
         self.owes = True
 
     def owes_nothing(self, now: float) -> bool:
-        """Return whether nothing waits for the peer, not even the last heartbeat."""
+        """Return whether the peer has accepted all bytes, including the last heartbeat."""
         if not self.owes and self.beaten_at is not None:
             self.owes = self.stalled(now)[0] > 0
         return not self.owes
 
     def stalled(self, now: float) -> tuple[float, Cause]:
-        """Return how long the peer has accepted none of the bytes that wait, and the likely cause.
+        """Return how long the peer has accepted none of the waiting bytes, and the likely cause.
 
-        If nothing waited at the last check, the time begins now.
+        If no bytes waited at the last call, the time begins now.
 
         Args:
             now: `time.monotonic()`.
 
         Returns:
-            Seconds, 0 if nothing waits; and `STALLED` or `BLACK_HOLED`.
+            Seconds, 0 if no bytes wait; and `STALLED` (the peer is reachable) or `BLACK_HOLED`
+            (it is not).
         """
         beaten_at, self.beaten_at = self.beaten_at, None
         if not _queued(self._sock):
@@ -127,7 +133,7 @@ class StreamConnection:
             return 0.0, Cause.STALLED
         account = _account(self._sock, self._is_tcp)
         if self._accepted is None or account.accepted > self._accepted:
-            # A heartbeat that was written alone has waited since it was written.
+            # If only a heartbeat waits, it has waited since it was written.
             since = now if beaten_at is None or self.owes else beaten_at
             self._moved_at, self._unread, self.owes = since, None, True
         elif self._is_tcp and self._reads():
@@ -142,11 +148,11 @@ class StreamConnection:
         return before is not None and self._unread is not None and self._unread < before
 
     def reset(self, reason: str) -> None:
-        """Reset the connection, and end the greenlet that serves it; does not block.
+        """Mark the connection for a TCP reset, and end its greenlet; does not block.
 
-        The greenlet gets a `ConnectionResetError` wherever it waits, usually in a write. A
-        greenlet that calls this for itself must raise the error itself. After `release`, the
-        connection is not closed here but by `Outlet.end`.
+        A `ConnectionResetError` is raised in the greenlet wherever it waits, usually in a write. A
+        greenlet that calls this for its own connection must raise the error itself. After
+        `release`, no greenlet is ended, and the caller must close the socket (`Outlet.end`).
         """
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         if self._greenlet is not None and self._greenlet is not gevent.getcurrent():
@@ -154,7 +160,7 @@ class StreamConnection:
 
     @contextmanager
     def deadline(self, within_s: float, reason: str) -> Iterator[None]:
-        """Reset the connection if the write in the block takes too long."""
+        """Return a context manager that resets the connection if its block takes too long."""
         timer = gevent.get_hub().loop.timer(within_s)
         timer.start(self.reset, reason)
         try:
@@ -164,11 +170,14 @@ class StreamConnection:
             timer.close()
 
     def release(self) -> None:
-        """Note that the current greenlet no longer serves the connection."""
+        """Note that the greenlet no longer serves the connection, so `reset` must not end it."""
         self._greenlet = None
 
     def close(self) -> None:
-        """Stop watching. After discarded bytes, the connection takes no further requests."""
+        """Stop watching the peer; the connection may serve further requests.
+
+        If bytes of the peer were discarded, a request may be incomplete, so none is read any more.
+        """
         watch, self._watch = self._watch, None
         if watch is None:
             return
@@ -177,7 +186,7 @@ class StreamConnection:
             self.hang_up()
 
     def hang_up(self) -> None:
-        """Shut down the reading side: the next read finds the end. Written bytes arrive."""
+        """Let the next read find the end of the data; written bytes still reach the peer."""
         try:
             self._sock.shutdown(socket.SHUT_RD)
         except OSError:
@@ -185,10 +194,10 @@ class StreamConnection:
 
 
 def _probe(sock: socket.socket, patience_s: float) -> None:
-    """Let the kernel probe a peer on another machine, and time out in the end.
+    """Let the kernel probe a silent peer on another machine, and end the connection if it is gone.
 
-    The kernel would also time out a peer with a closed window. A peer on this machine cannot
-    vanish without the kernel noticing, so no probes are set for it.
+    This is not done for a peer on this machine: it cannot vanish without the kernel noticing, and
+    the timeout would also end a connection whose peer is alive but reads nothing.
     """
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if sys.platform == "linux":
@@ -209,7 +218,7 @@ def _queued(sock: socket.socket) -> int:
 
 
 def _account(sock: socket.socket, is_tcp: bool) -> Account:
-    if not is_tcp:  # the kernel only counts queued bytes; the queue shrinks when the peer reads
+    if not is_tcp:  # of a Unix socket, the kernel knows only the queue, which reading shortens
         return Account(-_queued(sock), 0.0)
     said = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
     silent_ms, accepted = _TCP_INFO.unpack(said)
@@ -217,7 +226,7 @@ def _account(sock: socket.socket, is_tcp: bool) -> Account:
 
 
 def cause_of(error: OSError | None) -> Cause:
-    """Return why a stream ends after an error of its connection; None: FIN."""
+    """Return why a stream ends, from the error of its connection; None if the peer sent FIN."""
     if isinstance(error, Flooding):
         return Cause.FLOODING
     return Cause.BLACK_HOLED if error is not None and error.errno in _VANISHED else Cause.GONE

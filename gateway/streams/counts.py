@@ -1,4 +1,4 @@
-"""Counters of a worker. Counters only grow, and the counters of several workers can be added."""
+"""The counters of a gateway worker. They only grow, and can be added over all workers."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from bus.transport.source_state import SourceCounts
 from gateway.relay import Step
 
 By = dict[str, int]
-"""A counter for each cause, verdict or class."""
+"""Counts by name: of a cause, a verdict, or a class of HTTP status."""
 
 
 class Sent(Struct):
     """What was sent to readers; ``events`` is ``merged`` + ``superseded`` + ``frames``.
 
     Attributes:
-        events: events of sources that were due to readers.
-        frames: frames with an event of a source.
-        own_frames: frames of weir itself: connected, heartbeat.
-        upserts: frames with the present value of an entity, for readers that missed its events.
+        events: events of processors that the readers' filters admitted.
+        frames: frames with an event of a processor; a frame is one event in ``text/event-stream``.
+        own_frames: frames that the gateway itself makes: ``server.connected`` and heartbeats.
+        upserts: frames with the present value of an entity (a session, message or part), for
+            readers that missed its events.
         bytes: of all frames.
-        merged: events that became part of another event's frame.
+        merged: deltas that were joined to another delta's frame.
         superseded: events that were left out, because a later snapshot replaces them.
         saved_bytes: about how many bytes the frames of merged and superseded events would have
             taken.
@@ -38,7 +39,7 @@ class Sent(Struct):
     saved_bytes: int = 0
 
     def step(self, step: Step, times: int = 1) -> None:
-        """Count a step that was written to `times` readers."""
+        """Count the frames of a step, which were written to `times` readers."""
         self.events += (step.events + step.merged + step.superseded) * times
         self.frames += step.events * times
         self.bytes += step.size * times
@@ -47,14 +48,14 @@ class Sent(Struct):
         self.saved_bytes += step.saved_bytes * times
 
     def entrance(self, frames: int, upserts: int, size: int) -> None:
-        """Count the beginning of a stream: frames of events, upserts, and their bytes together."""
+        """Count what a reader was sent first: frames of events, upserts, and the bytes of both."""
         self.events += frames
         self.frames += frames
         self.upserts += upserts
         self.bytes += size
 
     def own(self, size: int, frames: int = 1) -> None:
-        """Count frames of weir itself, with `size` bytes together."""
+        """Count frames of the gateway's own, such as heartbeats, with `size` bytes in all."""
         self.own_frames += frames
         self.bytes += size
 
@@ -68,21 +69,21 @@ class Sent(Struct):
 
 
 class Counts(Struct):
-    """All counters of a worker.
+    """All counters of a gateway worker.
 
     Attributes:
         received: events that came over the bus.
-        malformed: frames of the bus that could not be decoded.
-        streams: streams opened so far.
-        sent: to all streams, including ended ones.
-        sources: the counters of each source.
-        evictions: ended streams, by cause.
-        resumes: opened streams, by how their last id was understood.
-        catch_ups: readers that had fallen off the log, by how their position was understood.
+        malformed: messages of the bus that could not be decoded.
+        streams: event streams opened so far.
+        sent: what was sent to all streams, including streams that have ended.
+        sources: the counters of each source (processor).
+        evictions: ended streams, by cause (`Cause`).
+        resumes: opened streams, by how their ``Last-Event-ID`` was understood (`ResumeVerdict`).
+        catch_ups: readers whose position the log no longer had, by how they continued.
         requests: finished proxied requests, by the class of their status (``2xx``), or ``none``.
         websockets: ended WebSockets, by what ended them.
         unknown_routes: requests for routes that weir does not have, by method and template.
-        agent_lines: acknowledged lines of agents, including the refused ones.
+        agent_lines: answered lines that agents have sent over HTTP, including refused lines.
         agent_refused: refused lines of agents, by reason.
     """
 

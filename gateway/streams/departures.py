@@ -1,4 +1,4 @@
-"""The streams of all workers that ended last, and why they ended."""
+"""The latest event streams of all workers that have ended, and why each has ended."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ MOST = 200
 
 
 class Departure(Struct, frozen=True):
-    """A stream that has ended.
+    """An event stream that has ended.
 
     Attributes:
-        ended_ms: when it ended, ms since the Unix epoch.
-        cause: a value of `Cause`.
+        ended_ms: when the stream ended, ms since the Unix epoch.
+        cause: why it ended, a value of `Cause`.
         reader: the stream's status at its end.
     """
 
@@ -43,15 +43,16 @@ _decode = msgspec.msgpack.Decoder(list[Departure]).decode
 
 
 class Departures:
-    """The list of this worker, and access to the lists of all workers.
+    """The ended streams of this worker, and access to those of all workers.
 
-    When a worker ends, its list stays at its seat; the next worker at this seat continues it.
+    Each worker has a number, its seat. When a worker ends, its list stays in shared memory, and
+    the next worker with the same seat continues the list.
 
     Args:
-        board: where every worker posts its list.
-        seat: of this worker.
-        readers: of this worker.
-        killed: the readers of the previous worker at this seat, which ended with that worker.
+        board: shared memory, in which every worker posts its list.
+        seat: the number of this worker.
+        readers: the open streams of this worker.
+        killed: the streams that were open when the previous worker with this seat was killed.
     """
 
     def __init__(
@@ -75,13 +76,13 @@ class Departures:
         self._noted = True
 
     def run(self) -> None:
-        """Post the list for ever, in a greenlet of its own."""
+        """Post the list regularly and for ever; needs a greenlet of its own."""
         while True:
             gevent.sleep(BEAT_S)
             self.post()
 
     def post(self) -> None:
-        """Post the list if it has changed; without enough space, the oldest are left out."""
+        """Post the list if it has changed, without old entries if it is too long."""
         if not self._noted:
             return
         self._noted = False
@@ -105,6 +106,6 @@ class Departures:
         try:
             return _decode(data) if data else []
         except msgspec.MsgspecError as error:
-            # A worker of another version may have posted other fields before a reload.
-            log.debug("the departures of seat %d cannot be read: %s", seat, error)
+            # Before a reload, a worker of another weir version may have posted other fields.
+            log.debug("the ended streams of worker %d cannot be decoded: %s", seat, error)
             return []

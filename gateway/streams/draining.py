@@ -1,4 +1,7 @@
-"""Ends all streams, spread over some time, since each client reconnects at once."""
+"""Ends all event streams of a worker that stops, spread over some time.
+
+Each client reconnects at once, so ending all streams together would cause a rush of connections.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ _TICK_S = 0.05
 
 
 def drain(readers: Readers, window_s: float) -> None:
-    """End each stream at a random moment within `window_s`, and open no more streams after that.
+    """End each stream at a random moment within `window_s` seconds; then open no more streams.
 
-    At each tick, a stream ends with the probability that it would have if its moment was drawn
-    evenly from the rest of the window. So streams that open meanwhile need no special rule.
+    Every 50 ms, each stream ends with the probability 50 ms / remaining time. So the ends are
+    spread evenly, also those of streams that are opened meanwhile.
     """
     draw = random.Random().random
     until = time.monotonic() + window_s

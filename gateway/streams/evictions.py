@@ -1,4 +1,4 @@
-"""The causes for which streams end."""
+"""The reasons why event streams end."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections import Counter
 
 
 class Cause(enum.Enum):
-    """Why a stream has ended. Clients see a reset in every case except `DISPOSED`."""
+    """Why an event stream has ended. Clients see a TCP reset in every case except `DISPOSED`."""
 
     GONE = "gone"
-    """The peer left: FIN, or a reset."""
+    """The client closed or reset the connection."""
     STALLED = "stalled"
-    """The peer is reachable, but has accepted no byte for too long."""
+    """The client is reachable, but has read nothing for too long."""
     BLACK_HOLED = "black_holed"
-    """The peer no longer acknowledges anything."""
+    """The client is unreachable: its kernel no longer acknowledges any packet."""
     FLOODING = "flooding"
-    """The peer keeps sending, though a client has nothing to send on an open event stream."""
+    """The client keeps sending data, which a client must not do on an open event stream."""
     FELL_OFF = "fell_off"
-    """The reader fell off the log, and neither log nor ledger contains what it missed."""
+    """The client lagged too far: the worker no longer has all events or entities it missed."""
     DRAINED = "drained"
     """The worker is stopping."""
     KILLED = "killed"
-    """The worker was killed; another worker counts its streams."""
+    """The worker was killed; the worker that replaces it reports the streams as ended."""
     RESET = "reset"
-    """A person has reset the stream (`DELETE /weir/readers/{id}`)."""
+    """An operator has ended the stream (`DELETE /weir/readers/{id}`)."""
     REVOKED = "revoked"
-    """Its token was revoked or has expired."""
+    """The access token that opened the stream was revoked or has expired."""
     DISPOSED = "disposed"
-    """The instance was disposed; only this stream ends cleanly, without a reset."""
+    """opencode's instance for the directory was disposed; only then a stream ends cleanly."""
 
 
 def none_yet() -> Counter[str]:

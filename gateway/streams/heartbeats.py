@@ -1,4 +1,4 @@
-"""Heartbeats of all streams of a worker, from one queue.
+"""Sends heartbeats on all event streams of a worker, from one queue of readers.
 
 All streams have the same period, so the queue is always in order: a reader that was sent its
 heartbeat goes to the end.
@@ -24,13 +24,14 @@ _LOOK_S = 0.1
 
 
 class Heartbeats:
-    """Sends heartbeats to readers that wait at the head of the log.
+    """Sends heartbeats to readers that have all events and wait for the next.
 
-    Readers that are being written to need no heartbeat.
+    A reader to which a greenlet is writing gets no heartbeat: the written bytes show that the
+    stream is alive.
 
     Args:
-        period_s: between two heartbeats of one stream.
-        ids: makes the ids of the events.
+        period_s: the time between two heartbeats of one stream.
+        ids: makes the ids of the heartbeat events.
     """
 
     def __init__(self, period_s: float, ids: Ids) -> None:
@@ -47,13 +48,13 @@ class Heartbeats:
         self._due.pop(reader, None)
 
     def run(self) -> None:
-        """Send heartbeats for ever, in a greenlet of its own."""
+        """Send heartbeats for ever; needs a greenlet of its own."""
         while True:
             gevent.sleep(min(_LOOK_S, self._period_s / 4))
             self.beat(time.monotonic())
 
     def beat(self, now: float) -> None:
-        """Send the heartbeats that are due."""
+        """Send the heartbeats that are due at `now` (`time.monotonic()`)."""
         turn = TimeSlice()
         frames: dict[tuple[Rank, bool], bytes] = {}
         for reader in self._take_due(now):
@@ -63,10 +64,10 @@ class Heartbeats:
                     frames[kind] = self._frame(reader)
                 reader.outlet.beat(frames[kind], now)
             if turn.pass_on_if_over():
-                frames.clear()  # the ranks may have moved
+                frames.clear()  # event ids in the frames may be out of date: others have run
 
     def _take_due(self, now: float) -> Iterator[Reader]:
-        """Yield readers that are due, and make each due again a period later."""
+        """Yield the readers whose heartbeat is due, and set when the next is due."""
         while self._due:
             reader, due_at = next(iter(self._due.items()))
             if due_at > now:

@@ -1,15 +1,16 @@
-"""Readers with the same view, which get the same bytes by one flush.
+"""A lane: the readers with the same view (filter), which get the same bytes.
 
-1. The readers of a lane at the same position are a rank. A flush computes one step for a rank and
-   writes it to each socket without blocking. After that, all are at the end of the step.
-2. A reader whose socket takes only a part of the step leaves the rank. Its outlet writes the rest,
-   and brings the reader back once it is at the head of the log again.
+1. The readers of a lane at the same position in the log are a rank. A flush computes one step (the
+   bytes of the next events) for a rank, and writes it to each socket without blocking. After that,
+   these readers are at the end of the step.
+2. A reader whose socket takes only a part of the step leaves the rank. Its outlet writes the
+   remaining bytes, and adds the reader to the lane again once it has all events of the log.
 3. A rank skips events that its view does not admit. So a reader costs nothing while the log grows
-   by such events, and does not fall off the log.
-4. If there is a pace, further deltas of a part are sent in intervals. The first delta of a part,
-   and every event that is no delta, are sent at once, together with the deltas that wait. With a
-   pace, a flush takes a long run: a client would lay out its text again for each delta that the
-   border of a segment creates.
+   by such events, and the log never drops events that the reader still needs.
+4. A lane may have a pace: further deltas of a part are then sent in intervals. The first delta of
+   a part, and every event that is no delta, are sent at once, together with the deltas that wait.
+   With a pace, a step may cover several segments of the log. Otherwise each segment would give a
+   delta of its own, and a client lays out its whole text again for each delta.
 """
 
 from __future__ import annotations
@@ -27,16 +28,17 @@ from gateway.streams.counts import Sent
 from gateway.streams.reader import Reader
 
 _MOST_WRITES_A_LOOK = 8
-_BYTES_A_LOOK = 16 * 1024  # as expensive as 8 small writes
+_BYTES_A_LOOK = 16 * 1024  # to write so many bytes takes as long as 8 small writes
 
 
 class Rank:
-    """The readers of a lane at the same position.
+    """The readers of a lane at the same position in the log.
 
     Attributes:
-        cursor: their position.
+        cursor: the position of these readers.
         readers: the readers.
-        sent: what a reader was sent that has been in the lane since this was 0.
+        sent: what the lane has sent up to this position. A reader that enters notes the counts at
+            that time, and its own counts are the difference.
     """
 
     __slots__ = ("cursor", "readers", "sent")
@@ -48,19 +50,19 @@ class Rank:
 
 
 class Lane:
-    """The ranks of one view.
+    """All readers with the same view (filter), in ranks by their position in the log.
 
     Args:
-        relay: computes the steps.
-        view: of all readers in this lane.
-        chunked: the answers use chunked encoding.
-        pace_s: the shortest interval between further deltas; 0 for none.
+        relay: computes the bytes of the next events.
+        view: which events the readers of this lane get.
+        chunked: the readers' HTTP answers use chunked encoding.
+        pace_s: the shortest interval between further deltas of a text; 0 sends each at once.
         everyone: counts what is sent to all readers of the worker.
 
     Attributes:
-        view: as given.
+        view: which events the readers of this lane get.
         flushing: a greenlet flushes the lane, or waits to do so.
-        cost_s: how long the last flush took.
+        cost_s: how long (s) the last flush took.
     """
 
     def __init__(
@@ -81,7 +83,7 @@ class Lane:
         return any(rank.readers for rank in self._ranks.values())
 
     def join(self, reader: Reader) -> None:
-        """Add a reader at its position."""
+        """Add a reader to the rank at the reader's position."""
         cursor = reader.cursor.evened()
         rank = self._ranks.get(cursor)
         if rank is None:
@@ -94,7 +96,7 @@ class Lane:
         return [rank for rank in self._ranks.values() if rank.readers]
 
     def has_before(self, position: int) -> bool:
-        """Return whether the lane has anything to flush or to skip before a position."""
+        """Return whether the log has events for a rank, admitted or not, before `position`."""
         return any(
             rank.cursor.position < position and self._relay.goes_on_after(rank.cursor)
             for rank in self._ranks.values()
@@ -102,25 +104,25 @@ class Lane:
         )
 
     def is_held_back(self) -> bool:
-        """Return whether the pace delays the flush."""
+        """Return whether the pace delays the flush: only further deltas of texts wait."""
         return self._pace.holds_back and self._held_back_s() > 0
 
     def hold_back(self) -> None:
-        """Block while the pace delays the flush."""
+        """Block until the pace allows the flush, or until `hurry` ends the wait."""
         if (left_s := self._held_back_s()) > 0:
             self._hurry = Event()
             self._hurry.wait(left_s)
             self._hurry = None
 
     def hurry(self) -> None:
-        """End `hold_back` if more than further deltas wait now."""
+        """End `hold_back` if an event waits now that is no further delta of a text."""
         if self._hurry is not None and not self.is_held_back():
             self._hurry.set()
 
     def flush(self, turn: TimeSlice) -> None:
-        """Write the next step of each rank to its readers; let others run after each time slice.
+        """Write the next events of each rank to its readers, without those that the view rejects.
 
-        Events that the view does not admit are skipped.
+        Other greenlets run whenever the time slice `turn` is over.
         """
         began_s, ranks = turn.spent_s, self.ranks
         if len(ranks) < len(self._ranks):
@@ -141,7 +143,10 @@ class Lane:
         self.cost_s = turn.spent_s - began_s
 
     def _next(self, rank: Rank) -> Step | None:
-        """Return the next step of a rank that has pieces, None if there is none."""
+        """Return the next step that has bytes to write; None if no event is admitted yet.
+
+        Before that, the rank moves past the events that the view does not admit.
+        """
         cursor = self._relay.passed(rank.cursor, self.view)
         step = self._relay.step(cursor, self.view, self._pace.holds_back)
         while step is not None and not step.pieces and not step.ends:
@@ -152,7 +157,7 @@ class Lane:
         return step
 
     def _move(self, rank: Rank, cursor: Cursor) -> None:
-        """Move a rank to another position, and merge it with a rank that is there already."""
+        """Move a rank to another position; if a rank is there, the readers join that rank."""
         del self._ranks[rank.cursor]
         there = self._ranks.get(cursor.evened())
         if there is None:
@@ -164,7 +169,7 @@ class Lane:
             reader.enter(there)
 
     def _by_greenlets(self, rank: Rank, step: Step | None = None) -> None:
-        """Let the outlet of each reader write, one by one, from the reader's own position."""
+        """Let a greenlet for each reader of a rank write from the reader's position."""
         for reader in list(rank.readers):
             if reader.outlet is not None:
                 reader.outlet.work(step=step)
@@ -175,7 +180,7 @@ class Lane:
         written, writes_a_look = 0, _writes_a_look(len(data))
         for number, reader in enumerate(list(rank.readers), start=1):
             if reader.rank is not rank or reader.outlet is None:
-                continue  # the reader left while others ran
+                continue  # the reader left the rank while other greenlets ran
             left = reader.outlet.send(data)
             if reader.rank is not rank:
                 continue  # the peer has left
@@ -199,7 +204,7 @@ class Lane:
             del self._ranks[rank.cursor]
 
     def _after(self, rank: Rank, step: Step) -> tuple[Rank, bool]:
-        """Return the rank after a step, and whether this rank is new."""
+        """Return the rank at the end of a step, and whether this rank is new."""
         cursor = step.cursor.evened()
         there = self._ranks.get(cursor)
         if there is not None:
@@ -210,12 +215,15 @@ class Lane:
         return there, True
 
     def _held_back_s(self) -> float:
-        """Return how long the pace delays the flush, which it does for further deltas only."""
+        """Return how long (s) the pace delays the flush; 0 if not only further deltas wait."""
         held_s = self._pace.held_back_s(time.monotonic())
         return held_s if held_s > 0 and self._only_further_deltas() else 0.0
 
     def _only_further_deltas(self) -> bool:
-        """Return whether all later events are further deltas; looks at each event once."""
+        """Return whether all admitted events after the readers' positions are further deltas.
+
+        Events that were looked at in an earlier call are not looked at again.
+        """
         head = self._relay.log.head
         first = min((rank.cursor.position for rank in self.ranks), default=head)
         begin, end = self._further
@@ -231,5 +239,5 @@ class Lane:
 
 
 def _writes_a_look(size: int) -> int:
-    """Return after how many writes of `size` bytes to check the clock: a check costs time."""
+    """Return after how many writes of `size` bytes to check the clock, since checks cost time."""
     return max(1, min(_MOST_WRITES_A_LOOK, _BYTES_A_LOOK // size))

@@ -1,4 +1,4 @@
-"""When the lanes of a worker are flushed: each at its own pace, and only if it has news."""
+"""When the lanes of a worker (groups of readers with the same filter) get the latest events."""
 
 from __future__ import annotations
 
@@ -21,18 +21,21 @@ from gateway.streams.reader import Reader
 
 _LOOK_AT_ALL_S = 0.5
 _LOOK_AT_ALL_SHARE = 1 / 8
-"""Between two looks at all lanes comes less than this share of the log's bounds."""
+"""All lanes are looked at before new events fill more than this share of the log.
+
+So no lane that has been skipped loses its position in the log.
+"""
 
 
 class Lanes:
-    """All lanes of a worker.
+    """All lanes of a worker; a lane is the readers with the same filter.
 
     The greenlet that receives from the bus calls `flush` itself after it has received everything.
     So an event goes from the bus to the sockets in one greenlet. A lane gets a greenlet of its own
-    if it is expensive to flush, or if its pace delays it.
+    if flushing it takes long, or if its pace delays the flush.
 
     Args:
-        relay: computes the steps of the lanes.
+        relay: computes the bytes of the next events.
         everyone: counts what is sent to all readers of the worker.
     """
 
@@ -47,13 +50,16 @@ class Lanes:
         self._grown = Event()
 
     def furthest_back(self, count: int) -> list[Reader]:
-        """Return `count` of the readers that lag most, in any order."""
+        """Return the `count` readers with the oldest positions in the log, in any order."""
         ranks = chain.from_iterable(lane.ranks for lane in self._lanes.values())
         last = nsmallest(count, ranks, key=attrgetter("cursor.position"))
         return list(islice(chain.from_iterable(rank.readers for rank in last), count))
 
     def settle(self, reader: Reader) -> None:
-        """Add a reader with an outlet to its lane, at the head of the log; does not block."""
+        """Add a reader that has all events to the lane of its view; does not block.
+
+        If the reader's view is about to change, its outlet first sends what the new view needs.
+        """
         assert reader.outlet is not None
         if reader.turning:
             reader.outlet.work()
@@ -65,11 +71,14 @@ class Lanes:
             self._grown.set()
 
     def log_has_grown(self) -> None:
-        """Let lanes be flushed soon; does not block."""
+        """Let `run` flush the lanes soon, since the log has new events; does not block."""
         self._grown.set()
 
     def run(self) -> None:
-        """Flush lanes for callers that do not call `flush`, for ever, in a greenlet of its own."""
+        """Flush lanes after `log_has_grown`, and look at all lanes regularly, for ever.
+
+        Needs a greenlet of its own.
+        """
         while True:
             self._grown.wait(_LOOK_AT_ALL_S)
             self._grown.clear()
@@ -81,7 +90,11 @@ class Lanes:
             self.flush()
 
     def flush(self) -> None:
-        """Flush the lanes with news: cheap lanes at once; others run after each time slice."""
+        """Write the latest events to the readers that they are for.
+
+        Lanes that are cheap are flushed here; each other lane gets a greenlet of its own. Other
+        greenlets run after each time slice.
+        """
         if time.monotonic() < self._rest_until:
             self._grown.set()
             return
@@ -93,7 +106,11 @@ class Lanes:
             self._grown.set()
 
     def _flush_all(self, turn: TimeSlice, every_lane: bool = False) -> float:
-        """Flush the lanes that `with_news` yields; return how long (s) expensive lanes took."""
+        """Flush the lanes that `with_news` yields.
+
+        Return how long (s) lanes took that turned out to be expensive. The caller need not pause
+        for this time: each of these lanes gets its own greenlet, with pauses, from now on.
+        """
         paid_s = 0.0
         for lane in self.with_news(turn, every_lane):
             if pause_after(lane.cost_s) or lane.is_held_back():
@@ -102,20 +119,19 @@ class Lanes:
             else:
                 self._flush_at_once(lane, turn)
                 if pause_after(lane.cost_s):
-                    paid_s += lane.cost_s  # its own pause pays for it next time
+                    paid_s += lane.cost_s  # its own greenlet pauses from the next flush on
         if self._behind:
             self._grown.set()
         return paid_s
 
     def with_news(self, turn: TimeSlice, every_lane: bool = False) -> Iterator[Lane]:
-        """Yield the lanes to flush; others run after each time slice.
+        """Yield the lanes to flush; other greenlets run after each time slice.
 
-        A lane is skipped if no event since the last call is for its view. Its readers then keep
-        their position until the next look at every lane, which comes before the log drops this
-        position.
+        A lane is skipped if no event since the last call is for its view. Its readers keep their
+        position until the next look at every lane, which comes before the log drops this position.
 
         Args:
-            turn: of the calling loop.
+            turn: the time slice of the caller.
             every_lane: look at every lane; for thousands of lanes this takes tens of ms.
         """
         news, behind, log = self._relay.news(), self._behind, self._relay.log
@@ -140,7 +156,7 @@ class Lanes:
                     self._behind.add(lane)
 
     def is_time_for_all(self) -> bool:
-        """Return whether it is time to look at every lane."""
+        """Return whether to look at every lane, since the last look is long or many events ago."""
         log = self._relay.log
         looked_at, head, text = self._looked_at_all
         events, size = log.head - head, log.text - text
@@ -156,12 +172,12 @@ class Lanes:
             lane.flushing = False
 
     def _flush(self, lane: Lane) -> None:
-        """Flush a lane as long as it has news, and pause in proportion to the cost.
+        """Flush a lane until its readers have all events, with pauses in proportion to the cost.
 
         Each lane has a greenlet of its own, so a lane with many readers delays no other lane.
         """
         try:
-            # The readers may leave at any moment: then nothing is left to flush.
+            # Checked anew each time, since the readers may leave at any moment.
             while lane.has_before(self._relay.log.head):
                 lane.hold_back()
                 head = self._relay.log.head
@@ -172,7 +188,7 @@ class Lanes:
             lane.flushing = False
 
     def _lane(self, view: View, chunked: bool, pace_s: float) -> Lane:
-        """Return the lane for readers that get the same bytes at the same pace."""
+        """Return the lane for a view, an encoding and a pace; create the lane if it is new."""
         key = view, chunked, pace_s
         lane = self._lanes.get(key)
         if lane is None:

@@ -1,9 +1,9 @@
 """How many bytes a peer on this machine has received and not read, as the kernel counts (Linux).
 
-A closed window opens again only after its receiver has read a good part of its buffer. On the
-loopback interface, where a segment is as long as a window, these are tens of kilobytes. So a peer
-that reads a little every second looks dead for a minute. But if the peer is on this machine, its
-kernel is ours, and can be asked (`sock_diag(7)`).
+A closed TCP window opens again only after its receiver has read a good part of its buffer: on the
+loopback interface, whose segments are large, tens of kilobytes. So a peer that reads a little
+every second accepts no bytes for a minute, and looks as if it read nothing. But the kernel knows
+what a peer on the same machine has read, and can be asked (`sock_diag(7)`).
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ _NO_COOKIE = b"\xff" * 8
 _HEAD = struct.Struct("=IHHII")
 _WHICH = struct.Struct("=BBBxI")
 _PORTS = struct.Struct("!HH")
-# After the header: family, state, timer, retransmits; the socket's address; expires, rqueue.
+# Fields of `struct inet_diag_msg` after the netlink header: family, state, timer, retransmits; the
+# socket's address; expires, rqueue. Only the last two are unpacked; rqueue is the unread bytes.
 _ANSWER = struct.Struct("=4x48xII")
 _MOST_BYTES = 4096
 
 
 class Neighbours:
-    """Asks the kernel about the other ends of connections."""
+    """Asks Linux about the peers of connections that are on this machine."""
 
     def __init__(self) -> None:
         self._netlink: _socket.socket | None = None
         if sys.platform == "linux":
-            # A plain socket, not a green one: the kernel has answered before `send` returns.
+            # Not gevent's socket: the kernel answers before `send` returns, so nothing blocks.
             kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
             self._netlink = _socket.socket(socket.AF_NETLINK, kind, _NETLINK_SOCK_DIAG)
 
@@ -55,7 +56,7 @@ class Neighbours:
 
 
 def _question(sock: socket.socket) -> bytes:
-    """Return the request about the peer's socket: the peer's address comes first."""
+    """Return the netlink request about the peer's socket; the peer's address comes first."""
     (host, port), (peer, peer_port) = sock.getsockname()[:2], sock.getpeername()[:2]
     family = sock.family
     addresses = (socket.inet_pton(family, one).ljust(16, b"\0") for one in (peer, host))
@@ -64,7 +65,7 @@ def _question(sock: socket.socket) -> bytes:
             _WHICH.pack(family, socket.IPPROTO_TCP, 0, _ALL_STATES),
             _PORTS.pack(peer_port, port),
             *addresses,
-            bytes(4),  # any interface
+            bytes(4),  # interface index 0: any network interface
             _NO_COOKIE,
         )
     )

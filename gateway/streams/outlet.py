@@ -1,8 +1,8 @@
-"""Writes one stream to its socket, after its request was answered.
+"""Writes one event stream to its socket, once the request's own greenlet has ended.
 
-At the head of the log, a stream needs no greenlet: its lane and the heartbeats write to it. If the
-socket takes only a part, or if something is for this reader alone, a greenlet works for the
-stream, until the reader is at the head again.
+A stream that has all events needs no greenlet: `Lane` and `Heartbeats` write to its socket without
+blocking. If the socket takes only a part of the bytes, or if bytes are for this reader alone, a
+greenlet writes to the stream until the reader has all events again.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ _COPIED_BYTES = 64 * 1024
 
 
 class StreamBody(Protocol):
-    """The pieces for one reader alone, up to the head of the log."""
+    """The bytes for one reader alone, until it has all events of the log."""
 
     def pieces(self, step: Step | None) -> Iterator[bytes]:
-        """Yield the pieces to write; those of `step` first."""
+        """Yield the bytes of `step`, or of all events up to the newest if `step` is None."""
 
     def close(self) -> None:
         """Release the resources of the stream."""
 
 
 class Outlet:
-    """Writes one stream.
+    """Writes one event stream to its socket.
 
     Args:
-        stream: the pieces to send.
-        reader: of the stream.
+        stream: yields the bytes for this reader alone.
+        reader: the state of the stream.
         wire: the connection, for writing.
-        connection: the same connection, for the kernel's data about it.
+        connection: the same connection, to ask the kernel whether the peer accepts bytes.
         chunked: the answer uses chunked encoding.
-        settle: adds the reader to a lane at the head of the log; must not block.
+        settle: adds a reader that has all events to its lane; must not block.
 
     Attributes:
-        chunked: as given; otherwise the answer ends when the connection ends.
+        chunked: the answer uses chunked encoding; otherwise it ends when the connection ends.
     """
 
     __slots__ = (
@@ -85,7 +85,7 @@ class Outlet:
         self._ended = False
 
     def send(self, data: bytes) -> memoryview | None:
-        """Write what the socket takes at once; return the rest, None if there is none.
+        """Write as many bytes as the socket takes without blocking; return the others, or None.
 
         If the peer has left, the stream ends, and the result is None.
         """
@@ -100,14 +100,14 @@ class Outlet:
         if taken == len(data):
             return None
         rest = memoryview(data)[taken:]
-        # A view keeps the whole step in memory, so a short rest of a long step is copied.
+        # A memoryview keeps all of `data` in memory, so a few remaining bytes are copied.
         return rest if len(rest) > _COPIED_BYTES else memoryview(bytes(rest))
 
     def beat(self, frame: bytes, now: float) -> None:
-        """Write a heartbeat to a reader that waits; does not block.
+        """Write a heartbeat to a reader that waits for events; does not block.
 
         Args:
-            frame: the heartbeat.
+            frame: the encoded heartbeat.
             now: `time.monotonic()`.
         """
         self._reader.count_own(len(frame))
@@ -119,12 +119,12 @@ class Outlet:
             self._connection.owes, self._connection.beaten_at = False, now
 
     def work(self, rest: memoryview | None = None, step: Step | None = None) -> None:
-        """Let a greenlet write to the reader; does not block.
+        """Start a greenlet that writes to this reader alone; does not block.
 
         Args:
             rest: bytes that the socket has not taken yet; they are written first.
-            step: a step that the lane has computed; it begins at the reader's position. None to
-                write everything up to the head of the log.
+            step: the next events, if the lane has encoded them; they begin at the reader's
+                position. None to write all events up to the newest.
         """
         self._reader.leave_rank()
         self._connection.about_to_write()
@@ -158,11 +158,13 @@ class Outlet:
         except gevent.GreenletExit:
             pass
         except Exception:
-            log.exception("an event stream failed")
+            log.exception(
+                "an event stream failed, and is reset; the client can resume: weir has a bug"
+            )
             self._break_off()
 
     def _close(self) -> None:
-        """End the answer cleanly."""
+        """End the HTTP answer without a reset, and close the connection."""
         self._stream.close()
         if self.chunked:
             self._wire.send_last(_LAST_CHUNK)

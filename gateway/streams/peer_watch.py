@@ -1,4 +1,4 @@
-"""Notices at once that the other end of a connection is gone, even without traffic."""
+"""Notices at once that the peer of a connection has left, even if no bytes are written."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ MOST_DISCARDED = 64 * 1024
 
 
 class Flooding(OSError):
-    """The peer keeps sending, though nothing it sends is read."""
+    """The peer has sent more than `MOST_DISCARDED` bytes on a connection that only gets bytes."""
 
 
 class PeerWatch:
     """Calls back when the peer sends FIN or a reset.
 
-    Bytes from the peer are left for the next read of the connection. They show that the peer is
-    alive, and hide a later FIN or reset, so the watch ends with them.
+    If the peer sends bytes, they stay in the socket for the next request. A later FIN or reset
+    cannot be seen behind these bytes, so the watch ends when they come.
 
     Args:
         sock: the connection, in non-blocking mode (as gevent's sockets are).
-        on_gone: called once, from the event loop, so it must not block. It gets the error of the
-            connection, None after FIN.
+        on_gone: called once, from the event loop, so it must not block. The argument is the error
+            of the connection, None after FIN.
     """
 
     def __init__(self, sock: socket.socket, on_gone: Callable[[OSError | None], None]) -> None:
@@ -56,7 +56,7 @@ class PeerWatch:
         self._on_gone(broken)
 
     def _hears(self) -> bool:
-        """Return whether the peer has sent bytes; if not, it has sent FIN."""
+        """Return True if the peer has sent bytes, False if it has sent FIN."""
         said = look(self._sock)
         if said:
             self._watcher.stop()
@@ -64,12 +64,12 @@ class PeerWatch:
 
 
 class DeafWatch(PeerWatch):
-    """Watches a peer to its end: its bytes are read and discarded.
+    """A `PeerWatch` that reads and discards the peer's bytes, so that it sees every FIN and reset.
 
-    A peer that sends more than `MOST_DISCARDED` bytes ends with `Flooding`.
+    After more than `MOST_DISCARDED` bytes, `on_gone` is called with `Flooding`.
 
     Attributes:
-        discarded: bytes so far.
+        discarded: how many bytes were discarded so far.
     """
 
     discarded = 0
@@ -78,22 +78,30 @@ class DeafWatch(PeerWatch):
         said = _receive(self._sock.fileno(), _DISCARDED_AT_ONCE)
         self.discarded += len(said)
         if self.discarded > MOST_DISCARDED:
-            raise Flooding(f"the peer has sent more than {MOST_DISCARDED} bytes")
+            raise Flooding(
+                f"the client has sent more than {MOST_DISCARDED} bytes on an open event stream"
+            )
         return bool(said)
 
 
 def peek(fileno: int) -> bytes:
-    """Return the next byte, and leave it in the socket's buffer."""
+    """Return the next byte of a plain socket, and leave the byte in the socket's buffer.
+
+    Empty after FIN. Raises `BlockingIOError` if no byte is there.
+    """
     return _receive(fileno, 1, _socket.MSG_PEEK)
 
 
 def look(sock: socket.socket) -> bytes:
-    """Look at the next byte that the peer has sent, without TLS around it."""
+    """Return the next byte from the peer (decrypted if the socket has TLS), and leave it there.
+
+    Empty after FIN. Raises `BlockingIOError` if no byte is there.
+    """
     return sock.peek() if isinstance(sock, TlsSocket) else peek(sock.fileno())
 
 
 def has_left(sock: socket.socket) -> bool:
-    """Return whether the other end of a connection is gone, or has sent FIN."""
+    """Return whether the peer of a connection has sent FIN or a reset, or has timed out."""
     try:
         return not look(sock)
     except BlockingIOError:
@@ -103,7 +111,7 @@ def has_left(sock: socket.socket) -> bool:
 
 
 def shut_down(sock: socket.socket, how: int) -> None:
-    """Shut the plain socket down: a TLS socket would say goodbye first, and wait for the answer.
+    """Shut down a socket below TLS: a TLS shutdown would first wait for the peer's answer.
 
     Raises:
         OSError: the connection is broken.
@@ -116,7 +124,7 @@ def shut_down(sock: socket.socket, how: int) -> None:
 
 
 def _receive(fileno: int, size: int, flags: int = 0) -> bytes:
-    """Receive without waiting, by the plain socket: gevent's would wait, and the loop must not."""
+    """Receive without waiting. gevent's socket would wait, and the event loop must not."""
     plain = _socket.socket(fileno=fileno)
     try:
         return plain.recv(size, flags | _socket.MSG_DONTWAIT)

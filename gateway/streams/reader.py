@@ -1,4 +1,4 @@
-"""The state of one open stream, without the code that writes to it."""
+"""The state of one open event stream; `Lane` and `Outlet` write to its socket."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class StreamClient(Struct, frozen=True):
-    """The client that opened a stream.
+    """The client that opened an event stream.
 
     Attributes:
-        address: of the connection, or as a trusted proxy reports it.
-        agent: its ``User-Agent``, shortened.
-        principal: whose the stream is; None if that is not known.
+        address: of the connection, or the address that a trusted proxy reports.
+        agent: the client's ``User-Agent``, shortened.
+        principal: the user or token that opened the stream; None if this is not known.
     """
 
     address: str = ""
@@ -37,25 +37,27 @@ UNNAMED = StreamClient()
 
 
 class Reader:
-    """One open stream.
+    """One open event stream.
 
     Attributes:
-        number: unique among all readers of all workers at this seat.
+        number: differs from the number of every other reader that this worker, or an earlier
+            worker with the same seat, has had.
         client: the client that opened the stream.
-        view: which events it gets, and in which form.
-        last_id: the last event id of an earlier stream; None if there was none.
-        from_now: it gets only events from after its opening.
-        pace_s: the shortest interval between further deltas; 0 for none.
-        rank: of its lane, while it waits at the head of the log; None while it is written to
-            alone.
-        placed: its view is known; until then the view admits nothing.
-        patience_s: how long it waits for its view before it gets its first event.
-        resumed: it continues exactly where the earlier stream was cut; None while unknown.
-        connection: its socket; None under a test client.
-        outlet: writes to the socket after the request was answered; None before.
-        left: the cause of its end, None while it is open.
-        opened_at: when it was opened (`time.monotonic()`).
-        stalled_s: how long it has accepted none of the bytes that wait, as of the last check.
+        view: which events the reader gets, and in which form.
+        last_id: the ``Last-Event-ID`` of the request; None if there was none.
+        from_now: the reader gets only events from after the stream was opened.
+        pace_s: the shortest interval between further deltas of a text; 0 sends each at once.
+        rank: the readers at the same position in the same lane, while the reader waits for events;
+            None while a greenlet writes to this reader alone.
+        placed: the folder of `view` is known; until then the view admits nothing.
+        patience_s: how long the stream waits for its folder before it sends its first event.
+        resumed: the stream continues exactly where an earlier stream was cut; None while unknown.
+        connection: the socket of the stream; None under a test client.
+        outlet: writes to the socket once the request's greenlet has ended; None before.
+        left: why the stream has ended; None while it is open.
+        opened_at: when the stream was opened (`time.monotonic()`).
+        stalled_s: for how long bytes have waited and the client has accepted none, as of the last
+            check.
     """
 
     __slots__ = (
@@ -116,12 +118,18 @@ class Reader:
         self._wake: Event | None = None
 
     def place(self, view: View, placed: bool, patience_s: float) -> None:
-        """Set the view that it begins with."""
+        """Set the view with which the stream begins.
+
+        Args:
+            view: which events the reader gets.
+            placed: whether the folder of `view` is known already.
+            patience_s: how long the stream waits for the folder before its first event.
+        """
         self.view, self.placed, self.patience_s = view, placed, patience_s
 
     @property
     def cursor(self) -> Cursor:
-        """Its position in the log."""
+        """The reader's position in the log, and in the order of each source (processor)."""
         return self._cursor if self.rank is None else self.rank.cursor
 
     @cursor.setter
@@ -131,7 +139,7 @@ class Reader:
 
     @property
     def position(self) -> int:
-        """The log position of the reader's cursor."""
+        """The index in the log of the first event that the reader has not been sent."""
         return self.cursor.position
 
     @property
@@ -142,27 +150,27 @@ class Reader:
         return self._sent + self.rank.sent - self._counted_from
 
     def count_step(self, step: Step) -> None:
-        """Count a step that was written to this reader alone."""
+        """Count the frames of a step, which were written to this reader alone."""
         self._sent.step(step)
         self._everyone.step(step)
 
     def count_own(self, size: int, frames: int = 1) -> None:
-        """Count frames of weir itself, with `size` bytes together."""
+        """Count frames of the gateway's own, such as heartbeats, with `size` bytes in all."""
         self._sent.own(size, frames)
         self._everyone.own(size, frames)
 
     def count_entrance(self, frames: int, upserts: int, size: int) -> None:
-        """Count the reader's first frames: of events, upserts, and their bytes together."""
+        """Count what the reader was sent first: frames of events, upserts, bytes of both."""
         self._sent.entrance(frames, upserts, size)
         self._everyone.entrance(frames, upserts, size)
 
     def enter(self, rank: Rank) -> None:
-        """Join a rank, whose counters count for the reader from now on."""
+        """Join the readers of a rank; what the rank is sent counts for this reader from now on."""
         self.rank, self._counted_from = rank, rank.sent
         rank.readers.add(self)
 
     def leave_rank(self) -> None:
-        """Stop waiting; its position is then the position of its rank."""
+        """Leave the rank, if any; the reader keeps the rank's position, and its own counts."""
         if self.rank is None:
             return
         sent, cursor = self.sent, self.rank.cursor
@@ -171,16 +179,16 @@ class Reader:
 
     @property
     def turning(self) -> bool:
-        """Whether its view is about to change."""
+        """Whether the reader is about to change to another view (`turn_to` was called)."""
         return self._turn is not None
 
     def turn_to(self, view: View, since_ns: int) -> None:
-        """Change its view as soon as possible; does not block.
+        """Change to another view, such as another folder, as soon as possible; does not block.
 
         Args:
             view: the new view.
-            since_ns: from this time on it may lack events of the new view, ns since the Unix
-                epoch.
+            since_ns: from this time on the reader may lack events of the new view, ns since the
+                Unix epoch.
         """
         self._turn = view, since_ns
         self._stir()
@@ -188,14 +196,14 @@ class Reader:
             self.outlet.work()
 
     def turn(self) -> int:
-        """Set the new view; return the time from which on it may lack events of this view."""
+        """Set the view that `turn_to` has given; return its `since_ns`."""
         assert self._turn is not None
         self.view, since_ns = self._turn
         self._turn, self.placed = None, True
         return since_ns
 
-    def rest(self, timeout_s: float) -> None:
-        """Block until its view changes or it ends, at most `timeout_s`."""
+    def wait(self, timeout_s: float) -> None:
+        """Block until the reader's view is to change or the stream ends, at most `timeout_s`."""
         self._wake = Event()
         if not self.gone and not self.turning:
             self._wake.wait(timeout_s)
@@ -203,17 +211,17 @@ class Reader:
 
     @property
     def gone(self) -> bool:
-        """Whether it has ended: nothing more is written."""
+        """Whether the stream has ended, so that no more bytes may be written."""
         return self.left is not None
 
     def leave(self, cause: Cause) -> None:
-        """End the stream by a reset, wherever it waits; does not block."""
+        """End the stream by a TCP reset, even while a write blocks; does not block itself."""
         if self.left is not None:
             return
         self.left = cause
         self._stir()
         if self.connection is not None:
-            self.connection.reset(f"the stream is ended: {cause.value}")
+            self.connection.reset(f"weir ends the event stream: {cause.value}")
         if self.outlet is not None:
             self.outlet.end()
 

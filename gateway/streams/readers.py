@@ -1,4 +1,4 @@
-"""All open streams of a worker."""
+"""All open event streams of a gateway worker."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ from gateway.streams.reader import UNNAMED, Reader, StreamClient
 
 
 class TooManyReaders(Exception):
-    """The worker has as many streams as allowed, or is closing."""
+    """The worker has as many event streams as ``--max-readers`` allows, or is stopping."""
 
 
 class Readers:
-    """Registers readers.
+    """The open event streams of a worker, and what each is sent first. A reader is one stream.
 
     Args:
-        relay: the core that the readers read from.
+        relay: the log and the ledgers that the readers read.
         limit: how many streams may be open at once.
 
     Attributes:
+        relay: the log and the ledgers that the readers read.
         received: how many events came over the bus.
         opened: how many streams were opened so far.
-        resumes: how many readers came, by the `ResumeVerdict` on their last id.
-        catch_ups: how many readers that had fallen off the log continued, by the verdict.
+        resumes: how many streams began, by how their ``Last-Event-ID`` was understood.
+        catch_ups: how often a reader continued whose position the log no longer had, by how.
         evictions: how many streams ended, by the `Cause`.
-        sent: what was sent to all readers, including ended ones.
-        lanes: in which readers wait at the head of the log.
-        turnstile: for readers with much to write.
-        gate: for readers that come in, catch up or change their view.
+        sent: what was sent to all readers, including ended streams.
+        lanes: groups of readers that have all events and wait for the next.
+        turnstile: limits how many readers with much to write may write at once.
+        gate: lets one reader after another compute what it lacks, since this takes long.
         on_end: called with each reader whose stream has ended; must not block.
     """
 
@@ -53,7 +54,8 @@ class Readers:
         self.sent = Sent()
         self.lanes = Lanes(relay, self.sent)
         self.on_end: Callable[[Reader], None] = lambda reader: None
-        # The next worker at this seat begins later, so it uses other numbers.
+        # Counted from the time in ms: a worker that replaces this worker starts later, so its
+        # numbers differ.
         self._numbers = count(time.time_ns() // 1_000_000)
         self._limit = limit
         self._open: set[Reader] = set()
@@ -73,17 +75,17 @@ class Readers:
         pace_s: float = 0.0,
         client: StreamClient = UNNAMED,
     ) -> Reader:
-        """Register a reader, which gets all events that are appended from now on.
+        """Register a reader, which gets all events that are appended to the log from now on.
 
         Args:
-            view: the events that the reader gets, and their form.
+            view: which events the reader gets, and in which form.
             last_id: the last event id that the client has seen on an earlier stream.
-            from_now: without a `last_id`, the reader gets nothing from before now.
-            pace_s: the least time between two flushes of further deltas; 0 for none.
+            from_now: without a `last_id`, the reader gets no events from before now.
+            pace_s: the shortest interval between further deltas of a text; 0 sends each at once.
             client: the client that opens the stream.
 
         Raises:
-            TooManyReaders: the limit is reached.
+            TooManyReaders: the limit is reached, or the worker is stopping.
         """
         if self._closed or len(self._open) >= self._limit:
             raise TooManyReaders
@@ -102,14 +104,14 @@ class Readers:
         return reader
 
     def come_in(self, reader: Reader) -> Entrance:
-        """Return what a reader is sent first."""
+        """Return what a reader is sent when its stream begins."""
         entrance = enter(self.relay, reader.last_id, reader.view, time.time_ns(), reader.from_now)
         self.resumes[entrance.verdict.value] += 1
         reader.resumed = entrance.resumed
         return entrance
 
     def turn(self, reader: Reader) -> Entrance:
-        """Set a reader's new view; return what the reader is sent first in this view."""
+        """Set the view given to `Reader.turn_to`; return what the reader is sent first with it."""
         begins = not reader.placed
         since_ns = reader.turn()
         if begins and reader.last_id:
@@ -120,7 +122,7 @@ class Readers:
         return change_view(self.relay, reader.view, since_ns, reader.from_now)
 
     def catch_up(self, reader: Reader) -> Entrance:
-        """Return what a reader that has fallen off the log is sent."""
+        """Return what a reader is sent whose position the log no longer has."""
         entrance = go_on(
             self.relay,
             reader.cursor.marks,
@@ -133,17 +135,20 @@ class Readers:
         return entrance
 
     def furthest_back(self, count: int) -> list[Reader]:
-        """Return the `count` readers that lag most, the last of them first."""
+        """Return the `count` readers whose position in the log is the oldest, the oldest first."""
         candidates = [reader for reader in self._open if reader.rank is None]
         candidates += self.lanes.furthest_back(count)
         return nsmallest(count, candidates, key=attrgetter("position"))
 
     def numbered(self, number: int) -> Reader | None:
-        """Return the open reader with this number, None if there is none."""
+        """Return the open reader with `number`, None if there is no such reader."""
         return next((reader for reader in self._open if reader.number == number), None)
 
     def discard(self, reader: Reader) -> None:
-        """Remove a reader; if it has no cause of its end yet, a write to it has failed."""
+        """Remove a reader whose stream has ended, and count the end.
+
+        If no cause is set, a write to the client has failed, and the client counts as gone.
+        """
         if reader in self._open:
             self._open.remove(reader)
             reader.left = reader.left or Cause.GONE

@@ -1,9 +1,9 @@
-"""Resets of single readers, which can be requested at any worker.
+"""Ends one event stream (`DELETE /weir/readers/{id}`), whichever worker gets the request.
 
-Workers share a grid of numbers in memory. A row belongs to the worker that has the reader, and a
-column to the worker that got the request. The latter writes the reader's number there. The former
-checks its row several times a second, resets the reader, and writes the result in place of the
-number.
+Workers share a table of numbers in memory. A row belongs to the worker that has the stream, and a
+column to the worker that got the request. The worker that got the request writes the number of the
+stream's reader into this cell. The worker that has the stream checks its row several times a
+second, resets the stream, and writes the result into the same cell.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ _ID = re.compile(r"([0-9]{1,4})-([0-9a-f]{1,15})")
 
 
 class ResetVerdict(enum.Enum):
-    """The result of a request."""
+    """The result of a request to end an event stream."""
 
     DONE = "done"
     UNKNOWN = "unknown"
-    """No worker has this reader."""
+    """No worker has a stream with this id."""
     SILENT = "silent"
-    """The worker that has the reader does not answer."""
+    """The worker that has the stream does not answer in time."""
 
 
 class Grid:
-    """The numbers, in shared memory that the master process makes.
+    """The table of numbers, in shared memory that the master process creates before it forks.
 
     Args:
-        seats: how many workers there may be.
+        seats: how many workers there may be; a worker's seat is its number.
     """
 
     def __init__(self, seats: int) -> None:
@@ -52,26 +52,26 @@ class Grid:
         return self._seats
 
     def write(self, asked: int, asking: int, number: int) -> None:
-        """Write the number that worker `asking` has for worker `asked`."""
+        """Write into the cell for requests of worker `asking` to worker `asked`."""
         self._words[asked * self._seats + asking] = number
 
     def read(self, asked: int, asking: int) -> int:
-        """Return the number that worker `asking` has for worker `asked`."""
+        """Return the cell for requests of worker `asking` to worker `asked`."""
         return self._words[asked * self._seats + asking]
 
     def row(self, asked: int) -> list[int]:
-        """Return all numbers that workers have written for worker `asked`."""
+        """Return the cells for requests of all workers to worker `asked`."""
         return self._words[asked * self._seats : (asked + 1) * self._seats].tolist()
 
 
 class Resets:
-    """Access of one worker to the grid.
+    """Ends streams of this worker for other workers, and asks other workers to end theirs.
 
     Args:
-        grid: shared by all workers.
-        seat: of this worker.
-        readers: of this worker.
-        occupied: returns whether there is a worker at a seat.
+        grid: the table that all workers share.
+        seat: the number of this worker.
+        readers: the open streams of this worker.
+        occupied: returns whether a worker with a given seat is running.
     """
 
     def __init__(
@@ -83,23 +83,23 @@ class Resets:
         self._occupied = occupied
         self._one_at_a_time = BoundedSemaphore()
         for asking in range(len(grid)):
-            grid.write(seat, asking, _DONE)  # drops what was requested of the last worker
+            grid.write(seat, asking, _DONE)  # was requested of the worker before this one
 
     def run(self) -> None:
-        """Carry out requests for ever, in a greenlet of its own."""
+        """Carry out the requests of other workers for ever; needs a greenlet of its own."""
         while True:
             gevent.sleep(_LOOK_S)
             self.look()
 
     def look(self) -> None:
-        """Carry out the present requests."""
+        """Carry out the requests that other workers have written so far."""
         for asking, number in enumerate(self._grid.row(self._seat)):
             if number > 0:
                 found = self._reset(number)
                 self._grid.write(self._seat, asking, _DONE if found else _UNKNOWN)
 
     def reset(self, reader_id: str) -> ResetVerdict:
-        """Let a reader's worker reset the reader, and wait for the result, up to a deadline."""
+        """End the stream with this id, at any worker; wait at most 3 s for the result."""
         parsed = _ID.fullmatch(reader_id)
         if parsed is None or int(parsed[1]) >= len(self._grid):
             return ResetVerdict.UNKNOWN

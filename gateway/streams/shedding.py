@@ -1,4 +1,4 @@
-"""Ends streams whose clients read nothing."""
+"""Ends event streams whose clients read nothing for too long (``--stall-timeout``)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _MOST_EVERY_S = 1.0
 
 
 class Shedding:
-    """Checks all readers, a few at a time, in one greenlet: without a timer for each reader.
+    """Checks all readers, a few at a time, in one greenlet: cheaper than a timer for each reader.
 
     Args:
         readers: the readers to check.
-        timeout_s: how long a reader may accept none of the bytes that wait. Its stream ends at
+        timeout_s: for how long bytes may wait while the client accepts none. The stream ends at
             most two checks later.
     """
 
@@ -34,7 +34,7 @@ class Shedding:
         self._every_s = min(_MOST_EVERY_S, timeout_s / _CHECKS)
 
     def run(self) -> None:
-        """Check readers for ever, in a greenlet of its own."""
+        """Check readers for ever; needs a greenlet of its own."""
         while True:
             began = time.monotonic()
             readers = list(self._that_may_stall(began - self._timeout_s / 2))
@@ -47,21 +47,29 @@ class Shedding:
 
     def _look_at(self, reader: Reader) -> None:
         if reader.gone or reader.connection is None:
-            return  # the reader ended during this round
+            return  # the stream has ended since this round of checks began
         reader.stalled_s, cause = reader.connection.stalled(time.monotonic())
         if reader.stalled_s >= self._timeout_s:
-            log.warning("a reader has accepted nothing for %.1f s, and is reset", reader.stalled_s)
+            log.warning(
+                "reset the event stream of %s: its client has read nothing for %.1f s "
+                "(--stall-timeout is %g s)",
+                reader.client.address or "an unknown address",
+                reader.stalled_s,
+                self._timeout_s,
+            )
             reader.leave(cause)
 
     def _that_may_stall(self, beaten_before: float) -> Iterator[Reader]:
-        """Yield the readers for which bytes may wait: to be sure takes a system call for each.
+        """Yield the readers for which bytes may wait, so that the others need no system call.
 
-        A reader whose greenlet writes may wait for more than the kernel has. A reader for which
-        only a heartbeat waits is checked when the next heartbeat is due
-        (`StreamConnection.owes_nothing`), but not too late.
+        A reader to which a greenlet writes is always included: the greenlet may hold bytes that
+        the kernel has not taken. A reader for which only a heartbeat waits is left out until the
+        heartbeat is old: usually `StreamConnection.owes_nothing` has checked it before, when the
+        next heartbeat was due.
 
         Args:
-            beaten_before: include readers whose heartbeat was written before this time.
+            beaten_before: include readers whose heartbeat was written before this time
+                (`time.monotonic()`).
         """
         for reader in self._readers:
             connection = reader.connection

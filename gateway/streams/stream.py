@@ -1,11 +1,11 @@
-"""The body of one event stream: what only this reader is sent, first and whenever it lags.
+"""The bytes of an event stream that are for one reader alone: at its beginning, and when it lags.
 
-1. A stream begins as the body of a WSGI answer. The request's greenlet writes it until the reader
-   is at the head of the log.
-2. Then the stream leaves this greenlet (`take_over`), and its reader waits in a lane, which writes
-   the next events.
-3. If the reader falls behind, or its view changes, its outlet continues with this body, until the
-   reader is at the head again.
+1. A stream begins as the body of a WSGI answer. The request's greenlet writes the body until the
+   reader has all events of the log.
+2. Then the stream leaves this greenlet (`take_over`), and its reader waits in a lane: the readers
+   with the same filter, which are sent the next events together.
+3. If the reader falls behind, or its view (filter) changes, its `Outlet` writes more of this body,
+   until the reader has all events again.
 """
 
 from __future__ import annotations
@@ -42,15 +42,16 @@ _WAITING = b": this worker has not received the last event yet\n\n"
 
 
 class Stream:
-    """The events for one reader up to the head of the log; the first is ``server.connected``.
+    """The frames for one reader alone, up to the newest event; the first is ``server.connected``.
 
     Args:
-        readers: the worker's registered readers.
-        reader: of this stream.
+        readers: all open streams of the worker.
+        reader: the state of this stream.
         wire: the connection, for writing; None under a test client.
-        connection: the same connection, for the kernel's data; None under a test client.
-        ids: makes the ids of the stream's own events.
-        heartbeats: of the worker; the reader gets them while it waits.
+        connection: the same connection, to ask the kernel whether the peer accepts bytes; None
+            under a test client.
+        ids: makes the ids of the events that the gateway itself sends.
+        heartbeats: sends heartbeats while the reader waits for events.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Stream:
             connection.watch(reader.leave)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield all pieces up to the head of the log.
+        """Yield the bytes of all events up to the newest.
 
         Raises:
             ConnectionResetError: the stream has ended, and its connection must be reset.
@@ -83,10 +84,10 @@ class Stream:
         return self.pieces(None)
 
     def pieces(self, step: Step | None) -> Iterator[bytes]:
-        """Yield only `step` if it is given, else all pieces up to the head of the log.
+        """Yield the bytes of `step`, or of all events up to the newest if `step` is None.
 
         Args:
-            step: a step that the lane has computed for a rank, which begins at the reader's
+            step: the next events, if the lane has encoded them; they begin at the reader's
                 position.
 
         Raises:
@@ -94,10 +95,10 @@ class Stream:
         """
         if step is not None and not self._reader.gone and not self._reader.turning:
             yield from self._deliver(step)
-            return  # the lane continues, at its pace
+            return  # the lane writes the events after `step`, at its pace
         if not self._begun:
             self._begun = True
-            yield from self._wait_for_place()
+            yield from self._wait_for_position()
             yield from self._come_in()
         while not self._reader.gone:
             if self._reader.turning:
@@ -112,16 +113,16 @@ class Stream:
                 return
             yield from self._deliver(step)
         if self._reader.left is not Cause.DISPOSED:
-            raise _reset("the stream is shed")
+            raise _reset("weir ends the event stream")
 
     def take_over(self, chunked: bool) -> bool:
-        """Take the connection over from the request, which has written everything so far.
+        """Take the connection over from the request's greenlet, which wrote all bytes so far.
 
         Args:
             chunked: the answer uses chunked encoding.
 
         Returns:
-            False if the stream has ended.
+            Whether this was done; False if the stream has ended already.
         """
         reader, connection = self._reader, self._reader.connection
         if reader.gone or self._wire is None or connection is None:
@@ -141,30 +142,30 @@ class Stream:
         if self._reader.connection is not None:
             self._reader.connection.close()
 
-    def _wait_for_place(self) -> Iterator[bytes]:
-        """Wait until the reader's folder is known, and its position is reached.
+    def _wait_for_position(self) -> Iterator[bytes]:
+        """Wait until the reader's folder is known and this worker has reached its position.
 
-        Comments on the stream show the client that it is being served.
+        Meanwhile, yield a comment every second, so that the client does not give up the stream.
         """
         reader = self._reader
         began = said = time.monotonic()
         while not reader.gone and time.monotonic() - began < self._patience_s():
             if time.monotonic() - said < _COMMENT_S:
-                reader.rest(_LOOK_S)
+                reader.wait(_LOOK_S)
                 continue
             said = time.monotonic()
             reader.count_own(len(_WAITING), frames=0)
             yield _WAITING
 
     def _patience_s(self) -> float:
-        """Return how long to wait, counted from when the reader came."""
+        """Return how long (s) the stream may wait, counted from when it was opened."""
         reader = self._reader
         if not reader.placed and not reader.turning:
             return reader.patience_s
         return patience_s(self._readers.relay, reader.last_id)
 
     def _come_in(self) -> Iterator[bytes]:
-        """Yield ``server.connected`` and the first events: none while the folder is unknown."""
+        """Yield ``server.connected``, and the first events if the reader's folder is known."""
         reader = self._reader
         if reader.turning:
             reader.turn()
@@ -184,18 +185,22 @@ class Stream:
             ResumeVerdict.CAUGHT_UP,
             ResumeVerdict.FRESH,
         ):
-            log.warning("a reader has missed more than the ledger knows, and is reset")
+            log.warning(
+                "reset the event stream of %s: its client lagged so far behind that weir no "
+                "longer has all that the client missed; the client should fetch its sessions anew",
+                self._reader.client.address or "an unknown address",
+            )
             self._reader.leave(Cause.FELL_OFF)
-            raise _reset("the missed events are no longer known")
+            raise _reset("weir no longer has the events that the client missed")
         return entrance
 
     def _found(self, find: Callable[[Reader], Entrance]) -> Entrance:
-        """Find what the reader lacks; readers do this one after another, since it takes long."""
+        """Return what the reader lacks; readers do this one after another, since it takes long."""
         with self._readers.gate.passed():
             return find(self._reader)
 
     def _bring_in(self, entrance: Entrance) -> Iterator[bytes]:
-        """Yield what a reader is sent first, then set the reader's cursor."""
+        """Yield the bytes of `entrance`, then set the reader to the position after them."""
         reader, size = self._reader, 0
         for piece in entrance.pieces(reader.view.endpoint):
             yield from self._by_turns(piece)
@@ -214,19 +219,19 @@ class Stream:
         self._let_go()
 
     def _by_turns(self, piece: bytes) -> Iterator[bytes]:
-        """Yield a piece in lengths that a socket takes at once; other readers write in between."""
+        """Yield a long piece in parts that a socket takes at once; others write in between."""
         for start in range(0, len(piece), PIECE_BYTES):
             self._readers.turnstile.pass_through()
             yield piece[start : start + PIECE_BYTES]
 
     def _let_go(self) -> None:
-        """Let others run: a reader that lags and reads fast would never let them."""
+        """Let other greenlets run now and then: writing to a fast client may never block."""
         self._steps += 1
         if self._steps % STEPS_A_TURN == 0:
             gevent.sleep(0)
 
     def _retry(self) -> bytes:
-        """Return a random ``retry:`` time, so that not all clients of a server return at once."""
+        """Return a ``retry:`` line with a random time: clients must not reconnect together."""
         line = b"retry: %d\n" % _RANDOM.randint(*_RETRY_MS)
         self._reader.count_own(len(line), frames=0)
         return line
@@ -240,5 +245,5 @@ class Stream:
 
 
 def _reset(reason: str) -> ConnectionResetError:
-    """Return an error that resets the connection: after a clean end clients would not retry."""
+    """Return an error that resets the connection: clients retry only after a reset."""
     return ConnectionResetError(errno.ECONNRESET, reason)
