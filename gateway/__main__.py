@@ -1,15 +1,16 @@
-"""`python -m gateway`: the HTTP side of weir."""
+"""`python -m gateway`: starts the gateway, the HTTP server of weir."""
 
 import os
 import sys
 
 if __name__ == "__main__" and not sys.flags.safe_path:
-    # Python would import modules from the start folder first, but the code there is not weir's.
+    # By default, `python -m` imports modules from the working folder first. A user's own `bus.py`
+    # there would be taken for weir's `bus`.
     try:  # noqa: SIM105
         sys.path.remove(os.getcwd())
     except (OSError, ValueError):
         pass
-    # Unless weir is not installed: then the folder of weir's code is found last.
+    # If weir is not installed, its modules are found only through the folder of its code.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # ruff: noqa: E402
@@ -32,11 +33,12 @@ from gateway.access.exposure import check_exposure
 from gateway.access.tokens import Tokens
 from gateway.workers.listener import listen
 
-# The variables in which gunicorn finds sockets: of a master that is being replaced (SIGUSR2), or
-# of systemd.
+# The environment variables that give gunicorn open sockets: GUNICORN_FD those of the gunicorn
+# master that this master replaces (after SIGUSR2), LISTEN_FDS those of systemd.
 _HANDED_DOWN = ("GUNICORN_FD", "LISTEN_FDS")
 _FIRST_FD = 3
-# Gunicorn reads these when it is imported, though the user has set them for other servers.
+# Gunicorn reads these variables when it is imported, but weir is configured by its own flags: a
+# user who has set them meant another server.
 _OF_OTHER_SERVERS = ("FORWARDED_ALLOW_IPS", "PORT", "SENDFILE", "WEB_CONCURRENCY")
 
 
@@ -48,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
         if bus.folder is not None:
             check_owner(bus.folder, "--bus")
     _forget_other_servers(os.environ)
-    # Gunicorn reads the working folder when it is imported.
+    # Gunicorn asks for the working folder when it is imported, and would fail if it was deleted.
     leave_deleted_folder()
     from gateway.workers.server import Gateway
 
@@ -62,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _addresses(listen_fd: int | None) -> Iterator[Any]:
-    """Yield the addresses of the sockets that will listen."""
+    """Yield the addresses of the open sockets: `listen_fd`, or those of systemd or a master."""
     if listen_fd is not None:
         fds = [listen_fd]
     elif "LISTEN_FDS" in os.environ:
@@ -75,10 +77,12 @@ def _addresses(listen_fd: int | None) -> Iterator[Any]:
 
 
 def _forget_other_servers(environ: MutableMapping[str, str]) -> None:
-    """Remove the variables that gunicorn would take over from another server."""
+    """Remove the environment variables that would configure gunicorn but are not for weir."""
     for name in _OF_OTHER_SERVERS:
         environ.pop(name, None)
-    if environ.get("GUNICORN_PID") != str(os.getppid()):  # not the master that is being replaced
+    if environ.get("GUNICORN_PID") != str(
+        os.getppid()
+    ):  # not set by a master that this one replaces
         for name in ("GUNICORN_PID", "GUNICORN_FD"):
             environ.pop(name, None)
 

@@ -1,4 +1,4 @@
-"""The Falcon application of one worker, and the greenlets behind it."""
+"""What one gunicorn worker runs: the Falcon application, and greenlets in the background."""
 
 from __future__ import annotations
 
@@ -60,23 +60,25 @@ from gateway.workers.descriptors import DescriptorRoom
 
 
 class Worker:
-    """The content of one gunicorn worker: its end of the bus, its log, its readers, its routes.
+    """What one gunicorn worker runs: it receives events, sends event streams, answers requests.
 
     Args:
         settings: of the gateway.
         room: how many connections the worker may have.
-        boards: memory that all workers share.
-        seat: the worker's place in this memory.
-        heart: reports that the worker's loop turns.
-        key: the key of the cookies, the same in all workers.
-        tls: with the certificate; None for plain HTTP.
+        boards: memory that all workers share, for statistics.
+        seat: the number of this worker, and its index in the shared memory.
+        heart: tells the supervisor regularly that the event loop of this worker is not blocked.
+        key: signs the login cookies; the same in all workers.
+        tls: has the certificate; None for plain HTTP.
 
     Attributes:
         app: serves weir's own routes.
-        router: of `app`.
+        router: finds the resource of `app` for a path.
+        readers: the open event streams.
         door: takes connections, and serves their requests.
-        proxy: serves all routes but weir's own; None natively.
-        broken: the worker cannot serve any longer, and has asked to be stopped.
+        proxy: forwards the requests for all other routes to the upstream; None without an
+            upstream.
+        broken: a greenlet has failed, so the worker has asked gunicorn to replace it.
     """
 
     def __init__(
@@ -145,7 +147,7 @@ class Worker:
         )
 
     def start(self) -> None:
-        """Start the greenlets; if one of them ends, the worker ends."""
+        """Start the greenlets in the background; if one of them fails, the worker is replaced."""
         loops: list[Callable[[], None]] = [
             *self._feeds.loops(),
             self.readers.lanes.run,
@@ -164,7 +166,7 @@ class Worker:
             greenlet.link_exception(self._end)
 
     def drain(self) -> None:
-        """End all streams and WebSockets, spread over some time; return when all have ended."""
+        """End all streams and WebSockets, spread over ``--drain`` seconds; return after that."""
         if self._agents is not None:
             self._agents.let_go()
         websockets = gevent.spawn(self._close_websockets)
@@ -176,7 +178,7 @@ class Worker:
             self.proxy.tunnels.drain(self._drain_s)
 
     def sign_off(self) -> None:
-        """Post the status a last time, so that the latest counts are not lost."""
+        """Post the counts to the shared memory a last time, so that none are lost at the end."""
         self._bulletin.post()
         self._departures.post()
 

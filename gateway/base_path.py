@@ -1,8 +1,8 @@
-"""The path under which weir serves everything (``--base-path``). No I/O.
+"""The path under which weir serves all its routes (``--base-path``). No I/O.
 
-1. A request's target begins with the base path, byte for byte. The rest of the target is handled
-   as if weir were at the root, both for weir's own routes and for the upstream.
-2. The probes of load balancers also work without the base path.
+1. The path of a request must begin with the base path, byte for byte. The base path is removed,
+   and the request is handled, by weir or by the upstream, as if weir were at the root.
+2. The routes that load balancers probe also work without the base path.
 3. Any other request gets 404; the error names the base path.
 """
 
@@ -22,16 +22,17 @@ _SHOWN = 200
 
 
 class BasePath(Struct, frozen=True):
-    """A path without a slash at its end; empty for the root."""
+    """A base path without a slash at its end; empty if weir is at the root."""
 
     path: str = ""
 
     @classmethod
     def parse(cls, text: str) -> BasePath:
-        """Read a path.
+        """Parse the value of ``--base-path``.
 
         Raises:
-            ValueError: the text is not a path, or has a character with several spellings in URLs.
+            ValueError: the text is not a path, or has a character that URLs may also encode as
+                ``%XX``, so that a comparison byte for byte could fail.
         """
         path = text.rstrip("/")
         if not text.startswith("/") or not _SEGMENTS.fullmatch(path):
@@ -57,7 +58,9 @@ class BasePath(Struct, frozen=True):
         if path.startswith(base + b"/"):
             return target[len(base) :]
         shown = path[:_SHOWN].decode("latin-1")
-        raise Refusal(404, f"there is nothing at {shown!r}: this weir is under {self.path}")
+        raise Refusal(
+            404, f"{shown!r} is not served here: all paths of this weir are under {self.path}"
+        )
 
 
 AT_ROOT = BasePath()

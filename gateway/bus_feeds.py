@@ -1,7 +1,7 @@
-"""The buses of a worker, from which it receives events and to which it sends commands.
+"""The connections of a gateway worker to the processors: events come in, commands go out.
 
-A greenlet of its own receives from each bus. So a processor that does not answer delays only its
-own events: its source joins once its first frame comes.
+Each processor has its own bus (ZeroMQ sockets), and each worker has a greenlet for each bus. So a
+processor that does not answer delays only its own events.
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ from gateway.streams.readers import Readers
 
 
 class BusFeed:
-    """One bus.
+    """The connection of a gateway worker to one processor.
 
     Args:
-        context: a green one.
-        bus: the addresses of the processor.
-        readers: get its events.
-        command_timeout_s: how long to wait for an answer.
-        relays: the processor has to read an upstream.
+        context: gevent's kind of ZeroMQ context (`zmq.green`).
+        bus: the addresses of the processor's sockets.
+        readers: the event streams that get the processor's events.
+        command_timeout_s: how long to wait for an answer to a command.
+        relays: the processor reads the events of an upstream, so it is ready only if the upstream
+            is.
 
     Attributes:
         requester: sends commands to the processor.
         subscriber: receives the processor's events.
-        memory: of the processor's last readiness report.
+        memory: the processor's latest report on whether it is ready.
     """
 
     def __init__(
@@ -60,21 +61,22 @@ class BusFeed:
         self.memory = ReadinessMemory(bus.url, self.requester, installed_version(), relays)
 
     def loops(self) -> Sequence[Callable[[], None]]:
-        """Return the functions to run, each in a greenlet of its own."""
+        """Return the functions that must run for ever, each in a greenlet of its own."""
         return self._ingest.run, self.requester.run, self.memory.run
 
 
 class Feeds:
-    """All buses of a worker.
+    """The connections of a gateway worker to all processors.
 
     Args:
-        context: a green one.
-        settings: have the buses; the first processor takes the commands and reads the upstream.
-        readers: get all events.
+        context: gevent's kind of ZeroMQ context (`zmq.green`).
+        settings: has the addresses of the processors. The first processor takes the commands, and
+            reads the upstream if there is an upstream.
+        readers: the event streams that get the events of all processors.
 
     Attributes:
         requester: sends commands to the first processor.
-        memories: of each processor's last readiness report.
+        memories: each processor's latest report on whether it is ready.
     """
 
     def __init__(
@@ -99,22 +101,25 @@ class Feeds:
 
     @property
     def sources(self) -> Mapping[str, SourceState]:
-        """The state of each source, by its name."""
+        """What is known of each source (a processor, as named in its events), by its name."""
         return {
             name: state for feed in self._feeds for name, state in feed.subscriber.sources.items()
         }
 
     @property
     def malformed(self) -> int:
-        """How many frames could not be decoded."""
+        """How many messages from the buses could not be decoded."""
         return sum(feed.subscriber.malformed for feed in self._feeds)
 
     def loops(self) -> Iterator[Callable[[], None]]:
-        """Yield the functions to run, each in a greenlet of its own."""
+        """Yield the functions that must run for ever, each in a greenlet of its own."""
         for feed in self._feeds:
             yield from feed.loops()
 
 
 def _secured(bus: Endpoints, secret: str | None) -> zmq.Context[zmq.Socket[bytes]]:
-    """Return a context for one bus: the keys of a context are those of all its sockets."""
+    """Return a ZeroMQ context for one bus over TCP, whose sockets have the keys of this bus.
+
+    All sockets of a context have the same keys, so buses with different keys cannot share one.
+    """
     return secured(zmq.green.Context(), bus, secret, serves=False)

@@ -1,6 +1,7 @@
-"""Which web pages may call a gateway: local pages, the desktop apps, opencode's own, and lists.
+"""Which web pages may call a gateway (CORS).
 
-The lists are ``--cors``, and in relay mode the origins that the upstream allows.
+These are pages on localhost, opencode's desktop apps and web sites, the origins in ``--cors``, and
+in front of an opencode the origins that this upstream allows.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ _MAX_AGE_S = "86400"
 
 
 class Cors:
-    """Falcon middleware: answers preflights, and adds the headers that let a page read an answer.
+    """Falcon middleware: answers CORS preflights, and adds headers that let a page read answers.
 
     Args:
-        extra: more allowed origins, as ``https://host[:port]``.
-        upstream: knows which origins the upstream allows; None natively.
-        elsewhere: returns allowed origins of the upstream that other workers have found out.
+        extra: the origins in ``--cors``, as ``https://host[:port]``.
+        upstream: finds out which origins the upstream allows; None without an upstream.
+        elsewhere: returns the origins that the upstream allows, as other workers have found out.
     """
 
     def __init__(
@@ -41,20 +42,20 @@ class Cors:
         self._elsewhere = elsewhere
 
     def allows(self, origin: str) -> bool:
-        """Return whether pages of `origin` may call, as far as is known. Does not block."""
+        """Return whether pages of `origin` may call, as far as weir knows; does not block."""
         if self._always(origin) or self._upstream is None:
             return self._always(origin)
         return self._upstream.allows(origin) or origin in self._elsewhere()
 
     def may_call(self, origin: str) -> bool:
-        """Return whether pages of `origin` may call; ask the upstream if weir does not know."""
+        """Return whether pages of `origin` may call; if unknown, ask the upstream and wait."""
         self._learn(origin)
         return self.allows(origin)
 
     def headers(self, origin: str | None) -> list[tuple[str, str]]:
-        """Return the headers to add to any answer to `origin`.
+        """Return the CORS headers of an answer to a page of `origin`; None: not from a page.
 
-        ``Vary`` is always added: a cache must not serve one origin the answer for another.
+        ``Vary`` is always added: a cache must not give an answer for one origin to another origin.
         """
         vary = [("Vary", "Origin")]
         if origin is None or not self.allows(origin):
@@ -62,7 +63,7 @@ class Cors:
         return [*vary, ("Access-Control-Allow-Origin", origin)]
 
     def process_request(self, req: Request, resp: Response) -> None:
-        """Answer a preflight before it is routed: the route may not have OPTIONS."""
+        """Answer a preflight before Falcon routes it, since a route may not allow OPTIONS."""
         allowed = self.may_call(req.get_header("Origin", default=""))
         if req.method != "OPTIONS" or req.get_header("Access-Control-Request-Method") is None:
             return
@@ -75,7 +76,7 @@ class Cors:
     def process_response(
         self, req: Request, resp: Response, resource: object, req_succeeded: bool
     ) -> None:
-        """Add `headers` to every answer."""
+        """Add the CORS headers to every answer."""
         for name, value in self.headers(req.get_header("Origin")):
             if name == "Vary":
                 resp.append_header(name, value)
@@ -86,7 +87,7 @@ class Cors:
         return origin in self._extra or _ALWAYS.fullmatch(origin) is not None
 
     def _learn(self, origin: str) -> None:
-        """Find out whether the upstream allows an origin, if it is not known."""
+        """Find out whether the upstream allows an origin, unless this is known already."""
         if not origin or self._upstream is None or self._always(origin):
             return
         if not self._upstream.allows(origin) and origin in self._elsewhere():

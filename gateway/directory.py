@@ -1,9 +1,9 @@
-"""Which directory a request is about, as opencode reads it.
+"""Which directory a request is about: ``?directory=`` or the header ``x-opencode-directory``.
 
-A query is form-encoded, the header is URI-encoded. opencode decodes a directory in a query twice.
-weir does so only if the leading slash is still encoded after the first time: a folder may have
-``%20`` in its name, and an SDK that encodes this folder in both places means one folder. Symbolic
-links are resolved by the machine that has the folders (`gateway.folders`).
+The header is percent-encoded once. Some clients percent-encode the query parameter twice, and
+opencode decodes it twice. weir decodes it a second time only if the leading slash is still encoded
+after the first time, since a folder may really have ``%20`` in its name. Symbolic links are
+resolved by the machine that has the folders (`gateway.folders`).
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from gateway.errors import BadRequest, RequestPart
 _HEADER = "x-opencode-directory"
 _QUERY = "directory"
 _LONGEST = 4096
-"""The longest path that Linux accepts."""
+"""The longest path, in bytes, that Linux accepts."""
 _MOST_PARTS = 256
-"""Looking up a path takes time for each of its parts, and for those of all folders above."""
+"""The most slashes in a path, since to resolve a path takes time for each of its parts."""
 _ENCODED_SLASH = "%2F"
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def directory_of(req: Request, default: str) -> str:
-    """Return the directory of a request: ``?directory``, or the header, or `default`.
+    """Return the directory that a request names (relative paths are below `default`), or `default`.
 
     Raises:
         BadRequest: the value is not a path.
@@ -36,16 +36,18 @@ def directory_of(req: Request, default: str) -> str:
 
 
 def spelt_directory(req: Request) -> str | None:
-    """Return the directory that a request names, possibly a relative path; None if it names none.
+    """Return the directory that a request names, as it is spelt; None if the request names none.
 
-    Newer SDKs send the query parameter, older SDKs the header.
+    The path may be relative. Newer SDKs send the query parameter, older SDKs the header.
 
     Raises:
         BadRequest: the value is not a path.
     """
     asked = [name for name in req.get_param_as_list(_QUERY) or () if name]
     if len(asked) > 1:
-        raise BadRequest(f"{_QUERY}: given {len(asked)} times; once is allowed", "Query", _QUERY)
+        raise BadRequest(
+            f"{_QUERY}: given {len(asked)} times in the query; give it once", "Query", _QUERY
+        )
     if asked:
         path = _checked(asked[0], "Query", _QUERY)
         is_encoded = path[: len(_ENCODED_SLASH)].upper() == _ENCODED_SLASH
@@ -77,14 +79,22 @@ def _decoded_again(text: str) -> str:
 
 def _checked(path: str, kind: RequestPart, field: str) -> str:
     if "\ufffd" in path:
-        # Falcon and `spelt_directory` replace bytes that are not UTF-8: this would be another
-        # directory.
-        raise BadRequest(f"{field}: {path!r} is not UTF-8", kind, field)
+        # Decoding has put U+FFFD for bytes that are not UTF-8. The directory with U+FFFD in its
+        # name is not the directory that the client means.
+        raise BadRequest(
+            f"{field}: {path!r} is not UTF-8; percent-encode the UTF-8 bytes of the path",
+            kind,
+            field,
+        )
     if len(path.encode()) > _LONGEST:
-        raise BadRequest(f"{field}: the path is longer than {_LONGEST} bytes", kind, field)
+        raise BadRequest(
+            f"{field}: the path has {len(path.encode())} bytes; at most {_LONGEST} are allowed",
+            kind,
+            field,
+        )
     if (parts := path.count("/")) > _MOST_PARTS:
         message = f"{field}: the path has {parts} slashes; at most {_MOST_PARTS} are allowed"
         raise BadRequest(message, kind, field)
     if "\0" in path:
-        raise BadRequest(f"{field}: {path!r} has a NUL in it", kind, field)
+        raise BadRequest(f"{field}: {path!r} has a NUL in it, which no path may have", kind, field)
     return path

@@ -1,8 +1,8 @@
 """Sends every error as JSON, in opencode's form: ``{"name": …, "data": {"message": …}}``.
 
-opencode documents a 400 in two forms, depending on the route, and a client generated from its
-schema reads one of them. So a 400 has both: the flat ``InvalidRequestError`` and the nested
-``BadRequestError``.
+opencode documents a 400 in two forms, depending on the route, and a client that was generated from
+opencode's schema reads only the form of the route. So every 400 from weir has the fields of both
+forms: the flat ``InvalidRequestError`` and the nested ``BadRequestError``.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ _STATUS_OF_FAILURE: dict[FailureKind, int] = {
 
 
 class BadRequest(Exception):
-    """A request that its sender has to correct.
+    """A request that the client has to correct; answered with 400.
 
     Args:
-        message: what is wrong, and what is allowed.
-        kind: the part of the request with the error.
-        field: its path in this part, such as ``parts[0].text``; None for the whole part.
+        message: says what is wrong, and what is allowed.
+        kind: the part of the request that is wrong.
+        field: the wrong field in this part, such as ``parts[0].text``; None for the whole part.
     """
 
     def __init__(self, message: str, kind: RequestPart, field: str | None = None) -> None:
@@ -72,13 +72,13 @@ class BadRequest(Exception):
 
 
 class BoundReached(Exception):
-    """A request that would exceed a bound.
+    """A request that would exceed a bound, such as the number of streams.
 
     Args:
-        status: of the answer.
-        message: what there is too much of, and how much is allowed.
-        bound: the name of the bound, usually a flag.
-        retry_after_s: when to try again; None if this would not help.
+        status: the HTTP status of the answer, such as 429.
+        message: says how much there is, and how much is allowed.
+        bound: the name of the bound, usually the flag that sets the bound.
+        retry_after_s: in how many seconds to try again; None if this would not help.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ def answer_error(resp: Response, status: int, message: str, **detail: Any) -> No
 
 
 def install_error_handlers(app: falcon.App[Request, Response], unknown: UnknownRoutes) -> None:
-    """Turn every exception that a resource may raise into a status and JSON.
+    """Let `app` answer every exception that its resources may raise with a status and JSON.
 
     Args:
         app: the application.
@@ -145,7 +145,7 @@ def _refused(req: Request, resp: Response, error: Refusal, params: dict[str, Any
 
 
 def status_of(error: CommandFailed) -> int:
-    """Return the HTTP status for a failed command."""
+    """Return the HTTP status with which to answer if the processor has refused a command."""
     return _STATUS_OF_FAILURE[error.kind]
 
 
@@ -201,5 +201,5 @@ def _words(req: Request, resp: Response, error: falcon.HTTPError) -> str:
 
 
 def _unexpected(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
-    log.error("%s %.200r failed", req.method, req.path, exc_info=error)
+    log.error("%s %.200r: answered 500, weir has a bug", req.method, req.path, exc_info=error)
     answer_error(resp, 500, "the gateway failed; its log says why")

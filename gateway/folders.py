@@ -1,17 +1,19 @@
-"""Which folder a stream of `/event` follows in each source: asked from the source's processor.
+"""Which folder's events a stream of `/event` gets from each source (processor).
 
-1. A path may be spelt in many ways, and only the machine that has the folder can resolve it. In
-   relay mode this is the upstream's machine. So each processor is asked.
-2. If a source has published an event with a path, the path is in the source's own spelling, and
-   nothing is asked.
-3. A request without a folder means the upstream's own folder, which the processor fetches with
-   each connection. Natively it means the folder in which weir was started.
-4. A stream with a folder gets its first event when the processor has answered. Without an answer,
-   the path is used as it is spelt.
-5. Until the upstream's own folder is known, a stream without a folder gets no event. Then the
-   stream gets what has changed there since it came, or continues after its last id.
+1. A path may be spelt in many ways (symbolic links, ``..``), and events have one spelling. Only
+   the machine that has the folder can resolve a path: in front of an opencode, the opencode's
+   machine. So each processor is asked.
+2. If a source has published an event with exactly this path, the path needs no resolving, and the
+   processor is not asked.
+3. A request without a folder means the upstream's own folder, which the processor asks from the
+   upstream at each connection. Without an upstream, it means the folder in which weir was started.
+4. A stream whose request names a folder gets its first event when the processor has answered. If
+   the processor does not answer in time, the path is used as it is spelt.
+5. A stream whose request names no folder gets no event until the upstream's own folder is known.
+   Then the stream gets what has changed in this folder since the stream was opened, or continues
+   after its ``Last-Event-ID``.
 6. A folder in a request is resolved once. If the upstream restarts in another folder, the streams
-   without a folder follow the new folder.
+   without a folder get the events of the new folder.
 """
 
 from __future__ import annotations
@@ -44,12 +46,16 @@ EVERY_S = 0.25
 _FRESH_S = 10.0
 _UNSURE_S = 1.0
 _DEADLINE_S = 1.0
-_GREETED_WITHIN_S = 2.0  # longer than the deadline: by then there is an answer or a failure
+# How long a stream waits for its folder before ``server.connected``. Longer than the deadline of
+# the question to the processor, so the answer or a failure comes first.
+_GREETED_WITHIN_S = 2.0
 _AT_ONCE = 8
-_PAUSES = 10  # a look that takes long is repeated less often
+_PAUSES = 10  # the pause between two checks of all folders is this many times as long as a check
 _MOST_ANSWERS = 1024
 _NOWHERE = ""
-_KNOWN_WITHIN_NS = 3_000_000_000  # the readiness names the folder; it is read once a second
+# A change of the upstream's own folder is known within this time: the processor's report names the
+# folder, and is fetched once a second.
+_KNOWN_WITHIN_NS = 3_000_000_000
 
 
 class _FolderBody(Struct):
@@ -57,7 +63,13 @@ class _FolderBody(Struct):
 
 
 class _FolderAnswer(Struct, frozen=True):
-    """The folder that a path names at a processor; not `sure` if the processor did not answer."""
+    """What a path resolves to at a processor.
+
+    Attributes:
+        folder: the resolved path; the path as it was spelt, if the processor did not answer.
+        sure: the processor has answered.
+        until: when to ask again (`time.monotonic()`).
+    """
 
     folder: str
     sure: bool
@@ -65,11 +77,13 @@ class _FolderAnswer(Struct, frozen=True):
 
 
 class _Group(Struct):
-    """Readers that want the same view.
+    """Event streams (readers) whose requests asked for the same view (filter).
 
     Attributes:
-        view: the view that they follow; None while no source's folder is known.
-        since_ns: the last time when this was certainly right, or when the first reader came.
+        view: the view with resolved folders that the readers have; None while no folder is known.
+        since_ns: the last time when `view` was certainly right, or when the first reader
+            connected; events since then are sent again if `view` changes. ns since the Unix epoch.
+        readers: the readers.
     """
 
     view: View | None
@@ -78,14 +92,13 @@ class _Group(Struct):
 
 
 class SourceFolders:
-    """Finds the folder in each source for the folder that a reader wants.
+    """Resolves the folder that an event stream asks for, at each processor.
 
     Args:
-        feeds: the processors.
-        readers: know what each source has published so far.
+        feeds: the connections to the processors.
+        readers: all event streams; their ledgers have the folders of the events so far.
         start: the folder in which weir was started, for requests without a folder.
-        learns: use the upstream's own folder for such requests instead, if the upstream reports
-            it.
+        learns: for such requests, use the upstream's own folder instead of `start`.
     """
 
     def __init__(
@@ -100,7 +113,7 @@ class SourceFolders:
         self._groups: dict[View, _Group] = {}
 
     def run(self) -> None:
-        """Call `look_again` for ever, with pauses."""
+        """Call `look_again` for ever, with pauses; needs a greenlet of its own."""
         took_s = 0.0
         while True:
             gevent.sleep(EVERY_S + _PAUSES * took_s)
@@ -109,7 +122,9 @@ class SourceFolders:
             took_s = time.monotonic() - began
 
     def named(self, req: Request) -> str | None:
-        """Return the folder that a request names, as far as this machine knows.
+        """Return the folder that a request names; None if it names no folder.
+
+        Without an upstream, a relative path is below the folder in which weir was started.
 
         Raises:
             BadRequest: the value is not a path.
@@ -120,7 +135,10 @@ class SourceFolders:
         return tidy(posixpath.join(self._start, spelt))
 
     def follow(self, reader: Reader) -> None:
-        """Let a reader follow the folder in its view, or the default folder for None."""
+        """Resolve the folder of a reader's view, now if it is known, else as soon as it is known.
+
+        A view whose directory is None gets the default folder.
+        """
         wanted = reader.view
         view, settled = self._look(wanted)
         if view is None:
@@ -137,9 +155,9 @@ class SourceFolders:
         group.readers.add(reader)
 
     def look_again(self) -> None:
-        """Find the folder of each group again.
+        """Resolve the folder of each group again.
 
-        If the folder has become known or has changed, the readers of the group follow it.
+        If the folder has become known or has changed, the readers of the group change to it.
         """
         turn = TimeSlice()
         for wanted in list(self._groups):
@@ -154,7 +172,10 @@ class SourceFolders:
             view, settled = self._look(wanted)
             if view is not None and view != group.view:
                 level = logging.DEBUG if group.view is None else logging.INFO
-                log.log(level, "streams of folder %r follow %r", wanted.directory, view.directory)
+                asked = wanted.directory or "(none named)"
+                log.log(
+                    level, "event streams for folder %r get events of %r", asked, view.directory
+                )
                 for reader in group.readers:
                     reader.turn_to(view, group.since_ns)
                 group.view = view
@@ -164,7 +185,7 @@ class SourceFolders:
                 del self._groups[wanted]
 
     def _look(self, wanted: View) -> tuple[View | None, bool]:
-        """Return the view in each source's spelling, and whether it is final."""
+        """Return the view with the resolved folder of each source, and whether this is final."""
         if wanted.directory is None and not self._learns:
             return replace(wanted, directory=self._start), True
         found = [self._folder(feed, wanted.directory) for feed in self._feeds]
@@ -184,7 +205,7 @@ class SourceFolders:
         return replace(wanted, directory=_NOWHERE, elsewhere=elsewhere), settled and heard
 
     def _folder(self, feed: BusFeed, spelt: str | None) -> _FolderAnswer | None:
-        """Return the folder at one processor, None while it is not known."""
+        """Return what a path resolves to at one processor; None while this is not known."""
         if spelt is None:
             folder = (feed.memory.upstream or {}).get("directory")
             return (
@@ -215,9 +236,9 @@ class SourceFolders:
             body = feed.requester.call(Describe("path", spelt), _DEADLINE_S).body
             folder, sure = msgspec.json.decode(body, type=_FolderBody).directory, True
         except CommandFailed as error:
-            sure = error.kind == "invalid"  # a processor that knows no folders
+            sure = error.kind == "invalid"  # the processor resolves no paths
         except (ProcessorGone, DeadlineExceeded, msgspec.MsgspecError) as error:
-            log.debug("folder %r is not known for sure: %s", spelt, error)
+            log.debug("folder %r is used as it is spelt: resolving it failed: %s", spelt, error)
         finally:
             self._asking.discard((feed, spelt))
         self._note(feed, spelt, folder, sure)

@@ -1,4 +1,4 @@
-"""Appends the events from the bus to the log."""
+"""Receives the events of a processor from its bus, and appends them to the worker's log."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from gateway.streams.readers import Readers
 
 
 class Ingest:
-    """Moves the events of one bus into the log.
+    """Moves the events of one bus into the log, from which the event streams are sent.
 
     Args:
-        bus: names the bus in log lines.
+        bus: the address of the bus, for log lines.
         subscriber: receives from the bus.
         requester: asks the processor of the bus for missing events.
-        readers: get the events.
+        readers: all event streams, and the log that they read.
     """
 
     def __init__(
@@ -43,12 +43,13 @@ class Ingest:
         self._readers = readers
 
     def run(self) -> None:
-        """Receive for ever, in a greenlet of its own.
+        """Receive for ever; needs a greenlet of its own.
 
-        In a storm there is always a next frame. So the loop is released at the end of every
-        segment of the log, and each reader whose socket accepts bytes is sent all events up to
-        there before more events are received. So a reader that can keep up never falls behind,
-        however many readers there are. Meanwhile the bus holds the events.
+        Under heavy load, the next message is always there already. So this greenlet lets others
+        run at the end of every segment of the log, and each reader whose socket accepts bytes is
+        sent all events up to there before more events are received. So a reader that reads fast
+        enough never falls behind, however many readers there are. Meanwhile ZeroMQ queues the
+        events.
         """
         readers, relay = self._readers, self._readers.relay
         cuts, turn = 0, TimeSlice(INGEST_SLICE_S)
@@ -56,12 +57,12 @@ class Ingest:
         self.settle(NeedSnapshot())
         while True:
             outcome = receive()
-            # This saves a call for nearly every frame: usually an event comes alone.
+            # Nearly every outcome is `Deliver`, and then needs no call of `settle`.
             envelopes = outcome.envelopes if isinstance(outcome, Deliver) else self.settle(outcome)
             if envelopes:
                 relay.append(envelopes)
                 readers.received += len(envelopes)
-            else:  # a heartbeat, once a second
+            else:  # usually the processor's heartbeat, which comes once a second
                 relay.let_go(time.monotonic())
             if relay.log.cuts != cuts or turn.is_over:
                 cuts = relay.log.cuts
@@ -69,7 +70,11 @@ class Ingest:
                 let_turn()
 
     def settle(self, outcome: Outcome) -> list[Envelope]:
-        """Ask the questions of an outcome, and return the events that may then be delivered."""
+        """Ask the processor for missing events; return the events that may be delivered then.
+
+        Args:
+            outcome: what came from the bus: events, or a gap that must be repaired first.
+        """
         while not isinstance(outcome, Deliver):
             if not isinstance(outcome, Missing | NeedSnapshot):
                 return []
@@ -77,7 +82,7 @@ class Ingest:
         return outcome.envelopes
 
     def join(self) -> Joined:
-        """Load a snapshot of the processor's state.
+        """Replace what this worker knows of the processor by a snapshot of its present state.
 
         Raises:
             CannotRepair: the processor sends no snapshot.
@@ -89,7 +94,7 @@ class Ingest:
         return Joined(snapshot.source, snapshot.epoch, snapshot.seq)
 
     def _ask(self, question: Question) -> Answer:
-        self._readers.lanes.log_has_grown()  # the readers must not wait for the answer
+        self._readers.lanes.log_has_grown()  # send what is there before the wait for an answer
         try:
             if isinstance(question, Missing):
                 gap = question.epoch, question.after, question.upto

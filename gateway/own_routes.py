@@ -1,8 +1,8 @@
-"""The routes that are weir's own, also in front of an upstream, with their special properties.
+"""The routes that weir answers itself; in front of an opencode, all others go to the opencode.
 
-A path must not reach the upstream's event streams by an unusual spelling: an upstream that
-resolves ``/x/../event`` or ``/%65vent`` would open a stream with an unbounded queue. So every path
-that *could* be read as one of weir's routes is weir's.
+A request must not reach the opencode's own event streams by an unusual spelling: a server that
+resolves ``/x/../event`` or ``/%65vent`` to ``/event`` would open a stream with an unbounded queue.
+So every path that *could* be read as one of weir's routes is answered by weir.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ LIVEZ = "/weir/livez"
 READYZ = "/weir/readyz"
 
 PROBES = frozenset({LIVEZ, READYZ, HEALTH})
-"""Answered even when all connections are taken."""
+"""Health checks, which are answered even when all connections are taken."""
 
 _OWN = frozenset({*(endpoint.value for endpoint in Endpoint), HEALTH, METRICS, "/weir"})
 _OWN_BELOW = "/weir/"
 _PARAMETERS = re.compile(r";[^/]*")  # ``/event;x`` is ``/event`` to some servers
-# Streams of an opencode with a queue that nothing bounds, in a form that is not weir's.
+# Event streams of an opencode in a form that weir does not produce, each with an unbounded queue.
 _FOREIGN_STREAM = re.compile(r"/api/(event|global/event|session/[^/]*/event)")
 
 
 def own_route(path: str) -> str | None:
-    """Return the route of weir that `path` leads to, in its plain spelling; None if there is none.
+    """Return the normalised path if weir answers it itself, None if it is not weir's.
 
     Args:
-        path: of a request, as it came: percent-encoded, without the query.
+        path: the path of a request as it came: percent-encoded, without the query.
     """
     plain = _plain(path)
     return plain if plain in _OWN or plain.startswith(_OWN_BELOW) else None
 
 
 def is_foreign_stream(path: str) -> bool:
-    """Return whether an opencode would answer with an event stream that weir does not read."""
+    """Return whether an opencode would answer a path with an event stream of another form."""
     return _FOREIGN_STREAM.fullmatch(_plain(path)) is not None
 
 
@@ -48,5 +48,8 @@ def _plain(path: str) -> str:
 
 
 def resolved(path: str) -> str:
-    """Return a decoded path as browsers read it: no ``.``, ``..``, backslash or repeated slash."""
+    """Return a decoded path without ``.``, ``..``, backslashes and repeated slashes.
+
+    Browsers normalise the path of a URL in the same way.
+    """
     return "/" + posixpath.normpath("/" + path.replace("\\", "/")).lstrip("/")

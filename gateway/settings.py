@@ -1,4 +1,4 @@
-"""A gateway's settings."""
+"""The command-line flags and environment variables of a gateway."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from bus.process.login import Login
 from bus.process.start_folder import start_folder
 from bus.transport.endpoints import Endpoints
 from bus.transport.secret import BUS_SECRET, check_secret
-from gateway.access.host_names import HOST_NAMES, HostNames
 from gateway.base_path import AT_ROOT, BASE_PATH, BasePath
 from gateway.door.networks import Networks
-from gateway.web_origins import WEB_ORIGINS, WebOrigins
+from gateway.hosts_and_origins import HOST_NAMES, WEB_ORIGINS, Names
 
-_BETWEEN_BUSES = re.compile(",(?=ipc://|tcp://)")  # a folder may have a comma in its name
+_BETWEEN_BUSES = re.compile(",(?=ipc://|tcp://)")  # not any comma: a path may have one
 
 
 def _buses(value: str) -> tuple[Endpoints, ...]:
@@ -45,7 +44,10 @@ def _inherited(value: str) -> int:
 
 MIB = 1024 * 1024
 LONGEST_HOLD_S = 300
-"""For `GET /weir/hold`. The doctor reads it here, without importing any resources."""
+"""The longest time for which `GET /weir/hold` keeps a request open.
+
+It is here because `weir doctor` needs it too, and must not import the resources.
+"""
 BUSES = Kind(_buses, "ipc:///FOLDER or tcp://LOOPBACK:PORT, several joined with commas")
 
 FRAME_HZ = flags.number(0, 1000)
@@ -62,19 +64,19 @@ GATEWAY_FLAGS = (
         "frame-hz",
         FRAME_HZ,
         30.0,
-        "further deltas of a text in a second, at most; fewer as the text grows; 0: no limit",
+        "how often a second more of a text is sent, at most; less often as it grows; 0: no limit",
     ),
     Flag(
         "stall-timeout",
         flags.number(1, 3600, "seconds"),
         30.0,
-        "how long a reader may accept none of the bytes that wait; then it is reset",
+        "how long an event stream's client may read nothing; then its connection is reset",
     ),
     Flag(
         "drain",
         flags.number(0, 60, "seconds"),
         2.0,
-        "how long a worker that stops takes to end its streams, one after the other",
+        "how long a worker that stops takes to end its streams, spread over this time",
     ),
     Flag("max-readers", flags.whole(1, 100000), 4096, "event streams of a worker; past it, 503"),
     Flag("max-message", flags.whole(1, 60), 32, "largest prompt in MiB; past it, 413"),
@@ -88,14 +90,14 @@ GATEWAY_FLAGS = (
         "cors",
         WEB_ORIGINS,
         None,
-        "web pages that may call, besides local ones and those that the upstream allows",
+        "web pages that may call, beside pages on localhost and those that the upstream allows",
         many=True,
     ),
     Flag(
         "allow-host",
         HOST_NAMES,
         None,
-        "names by which clients reach this weir, beside those of this machine",
+        "host names by which clients reach this weir, beside the names of this machine",
         many=True,
     ),
     flags.switch(
@@ -107,7 +109,7 @@ GATEWAY_FLAGS = (
         "principal-requests",
         flags.number(0, 100_000),
         0.0,
-        "most requests a second of one token or login to a worker; past it, 429; 0: no limit",
+        "most requests a second with one token or login to a worker; past it, 429; 0: no limit",
     ),
     Flag(
         "command-timeout",
@@ -129,7 +131,7 @@ UPSTREAM_FLAGS = (
     ),
 )
 OWN_TOKEN = Flag(
-    "own-token", flags.text("a token"), None, "of the agent that weir up runs", secret=True
+    "own-token", flags.text("a token"), None, "token of the agent that weir up runs", secret=True
 )
 STATE = Flag("state", flags.FOLDER, None, "folder of the tokens and of audit.ndjson")
 _BUS = Flag("bus", BUSES, REQUIRED, "the processors' buses; the first also takes commands")
@@ -143,7 +145,7 @@ _WORKER_TIMEOUT = Flag(
     "worker-timeout",
     flags.whole(0, 86400),
     30,
-    "seconds that a worker's loop may stand still; 0: no limit, if a supervisor watches",
+    "seconds that a worker's event loop may be blocked; then it is killed; 0: no limit",
 )
 _FLAGS = (
     _BUS,
@@ -163,27 +165,28 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
 
     Attributes:
         buses: the addresses of the processors; the first processor takes the commands.
-        directory: the folder of requests that name none.
-        frame_hz: how many further deltas of a text are sent in a second, if a stream does not
-            choose; 0: all at once.
-        stall_timeout: seconds that a reader may accept none of the bytes that wait.
+        directory: the folder of requests that name no folder.
+        frame_hz: at most so many deltas of a text are sent in a second after the first, if a
+            stream does not choose another rate; 0: each at once.
+        stall_timeout: seconds that the client of an event stream may read nothing.
         drain: seconds over which streams are ended when a worker stops.
         command_timeout: seconds to wait for a processor's answer.
         max_message: MiB that the body of a prompt may have.
-        cors: web pages that may call; None: only those that always may.
+        cors: more web pages that may call, beside those that always may.
         state: the folder of the tokens; None: there are no tokens.
         login: the login that clients have to give, natively or at the upstream; None: no login.
         open: the gateway may listen beyond this machine without a login or a token.
-        principal_requests: requests a second of a principal to a worker; 0: no limit.
-        allow_host: names by which clients may call this server.
-        upstream: the server for all routes but weir's own; None natively.
+        principal_requests: most requests a second with one token or login to a worker; 0: no
+            limit.
+        allow_host: more host names by which clients may call this server.
+        upstream: the opencode that answers all routes but weir's own; None: weir is the server.
         upstream_timeout: seconds that the upstream may be silent.
-        trusted_proxies: proxies whose statements about a request's origin count.
-        worker_timeout: seconds that a worker's loop may stand still; 0: no limit.
-        listen_fd: an inherited listening socket; None: open one.
-        notify_socket: the service manager's socket, for reports that the loops turn; empty for
-            none.
-        bus_secret: the secret of buses over TCP.
+        trusted_proxies: proxies whose ``X-Forwarded-*`` headers are believed.
+        worker_timeout: seconds that a worker's event loop may be blocked; 0: no limit.
+        listen_fd: an inherited listening socket; None: open a socket.
+        notify_socket: systemd's socket, for regular reports that the workers are not blocked;
+            empty for none.
+        bus_secret: the secret with which buses over TCP are encrypted.
         own_token: the token of the agent that `weir up` runs; None: there is no such agent.
     """
 
@@ -203,11 +206,11 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     base_path: BasePath = AT_ROOT
     tls_cert: Path | None = None
     tls_key: Path | None = None
-    cors: WebOrigins | None = None
+    cors: Names | None = None
     state: Path | None = None
     login: Login | None = None
     open: bool = False
-    allow_host: HostNames | None = None
+    allow_host: Names | None = None
     principal_requests: float = 0.0
     upstream: Origin | None = None
     upstream_timeout: float = 60.0
@@ -220,10 +223,10 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySettings:
-    """Return the settings from a command line and its environment.
+    """Return the settings from a command line and the environment.
 
     Raises:
-        BadFlag: a flag is not allowed.
+        BadFlag: a flag is unknown, or its value is not allowed.
         HelpAsked: ``--help`` was given.
     """
     given = flags.read(argv, environ, _FLAGS)

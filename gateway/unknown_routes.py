@@ -1,6 +1,7 @@
-"""Routes that clients request and weir does not have: counted by template, and logged once each.
+"""Routes that clients request but weir does not have: counted by template, and logged once each.
 
-Clients choose the paths, so both the number of templates and their length are bounded.
+A template is a path with ``{}`` for ids. Clients choose the paths, so both the number of templates
+and their length are bounded.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ class UnknownRoutes:
     """Counts requests for unknown routes.
 
     Attributes:
-        counts: how many requests, by method and template (``GET /session/{}/fork``); all after the
-            first `MOST_TEMPLATES` templates under `OTHER`.
+        counts: how many requests, by method and template (``GET /session/{}/fork``). Only the
+            first `MOST_TEMPLATES` templates are counted apart, all later ones under `OTHER`.
     """
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
 
     def note(self, method: str, path: str) -> None:
-        """Count a request."""
+        """Count a request, and log its route if it is the first for this route."""
         route = f"{method if method in _METHODS else '{}'} {template(path)}"
         if route not in self.counts:
             if len(self.counts) < MOST_TEMPLATES:
-                log.info("%s: clients ask for this route, which weir does not have", route)
+                log.info("a client requested %s, a route that weir does not have", route)
             else:
                 route = OTHER
         self.counts[route] = self.counts.get(route, 0) + 1

@@ -43,7 +43,7 @@ def test_what_is_under_the_path_loses_it(target, inside):
     ],
 )
 def test_what_is_elsewhere_is_404_with_the_path(target):
-    with pytest.raises(Refusal, match="this weir is under /weir-app") as refused:
+    with pytest.raises(Refusal, match="all paths of this weir are under /weir-app") as refused:
         BASE.inside(target)
     assert refused.value.status == 404
 

@@ -1,10 +1,10 @@
-"""What ``--cors`` takes."""
+"""The values that ``--cors`` and ``--allow-host`` take."""
 
 import pytest
 
 from bus.process.flags import BadFlag
+from gateway.hosts_and_origins import WEB_ORIGINS, Names
 from gateway.settings import read
-from gateway.web_origins import WebOrigins
 
 BUS = "--bus=ipc:///tmp/bus"
 
@@ -18,15 +18,13 @@ BUS = "--bus=ipc:///tmp/bus"
     ],
 )
 def test_origins_are_given_at_once_or_one_by_one(words):
-    assert read([BUS, *words], {}).cors == WebOrigins(
-        frozenset({"https://a.example", "oc://other"})
-    )
+    assert read([BUS, *words], {}).cors == Names(frozenset({"https://a.example", "oc://other"}))
 
 
 def test_the_environment_gives_origins_too():
     cors = read([BUS], {"WEIR_CORS": "http://[::1]:80,http://a:1"}).cors
     assert str(cors) == "http://[::1]:80,http://a:1"
-    assert WebOrigins.parse(str(cors)) == cors
+    assert WEB_ORIGINS.parse(str(cors)) == cors
 
 
 @pytest.mark.parametrize(
@@ -35,3 +33,14 @@ def test_the_environment_gives_origins_too():
 def test_what_is_no_origin_is_refused_by_its_name(value):
     with pytest.raises(BadFlag, match=r"--cors: .* is not the origin of a web page; allowed is"):
         read([BUS, f"--cors={value}"], {})
+
+
+def test_host_names_are_read_in_lower_case_and_without_a_final_dot():
+    allowed = read([BUS, "--allow-host=Weir.Example., b"], {}).allow_host
+    assert allowed == Names(frozenset({"weir.example", "b"}))
+
+
+@pytest.mark.parametrize("value", ["a.example:80", "*.example", "[::1]", "https://a", "a,,b"])
+def test_a_value_that_is_no_host_name_is_refused(value):
+    with pytest.raises(BadFlag, match=r"--allow-host: .* is not the name of a host; allowed is"):
+        read([BUS, f"--allow-host={value}"], {})
