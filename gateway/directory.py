@@ -27,7 +27,7 @@ _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def directory_of(req: Request, default: str) -> str:
-    """Return the directory that a request names (relative paths are below `default`), or `default`.
+    """Return the directory that a request names, or `default`; relative paths are below `default`.
 
     Raises:
         BadRequest: the value is not a path.

@@ -34,7 +34,7 @@ class UnknownRoutes:
         route = f"{method if method in _METHODS else '{}'} {template(path)}"
         if route not in self.counts:
             if len(self.counts) < MOST_TEMPLATES:
-                log.info("a client requested %s, a route that weir does not have", route)
+                log.info("%s: a client requested this route, which weir does not have", route)
             else:
                 route = OTHER
         self.counts[route] = self.counts.get(route, 0) + 1
