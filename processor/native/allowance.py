@@ -6,14 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct, field
 
 from bus import json
 from bus.process.flags import BadFlag, Flag, Kind, one_of
 from processor.native.modes import Modes, built_in
-from processor.native.permissions import BadPermissions, Rules, from_config
+from processor.native.permissions import (
+    BadPermissions,
+    PermissionRule,
+    Rules,
+    from_config,
+)
 
 _MOST_BYTES = 1024 * 1024
+_CHANGE_FILES = frozenset(["write", "edit", "patch", "multiedit"])
 
 
 class Allowance(Struct, frozen=True):
@@ -77,12 +84,25 @@ def _modes(file: Path, home: str) -> Modes:
 
 def _rules(config: Mapping[str, Any], home: str) -> Rules:
     """Return the rules of a config: its ``permission``, or the whole file."""
-    return from_config(config.get("permission", _alone(config)), home)
+    switched = _switches(config)
+    return [*switched, *from_config(config.get("permission", _alone(config)), home)]
 
 
 def _alone(config: Mapping[str, Any]) -> Any:
-    is_config = any(name in config for name in ("agent", "$schema"))
+    is_config = any(name in config for name in ("agent", "tools", "$schema"))
     return {} if is_config else config
+
+
+def _switches(config: Mapping[str, Any]) -> Rules:
+    """Return the rules of a config's ``tools``, the older form of ``permission``."""
+    try:
+        tools = msgspec.convert(config.get("tools", {}), dict[str, bool])
+    except msgspec.ValidationError as error:
+        raise BadPermissions(f"tools: {error}") from None
+    return [
+        PermissionRule("edit" if name in _CHANGE_FILES else name, "*", "allow" if on else "deny")
+        for name, on in tools.items()
+    ]
 
 
 def _rules_of_agents(config: Mapping[str, Any], home: str) -> dict[str, Rules]:
@@ -90,7 +110,7 @@ def _rules_of_agents(config: Mapping[str, Any], home: str) -> dict[str, Rules]:
     if not isinstance(agents, dict):
         raise BadPermissions("agent: not an object")
     return {
-        name: from_config(agent["permission"], home)
+        name: [*_switches(agent), *from_config(agent.get("permission", {}), home)]
         for name, agent in agents.items()
-        if isinstance(agent, dict) and "permission" in agent
+        if isinstance(agent, dict)
     }

@@ -14,9 +14,10 @@ from bus.events.session import Session
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import SessionCommands
 from processor.native.modes import GENERAL, Modes
+from processor.native.permissions import CallRules, Rules
+from processor.native.record import Services
 from processor.native.turns import Turns
 from processor.store import messages, sessions
-from processor.store.database import Database
 from processor.store.failures import StoreFailed
 from processor.store.messages import UnknownMessage
 from processor.store.sessions import UnknownSession
@@ -30,21 +31,28 @@ class Children:
 
     def __init__(
         self,
-        database: Database,
+        services: Services,
         turns: Turns,
         session_commands: SessionCommands,
         prompts: Prompts,
         modes: Modes,
     ) -> None:
-        self._database = database
+        self._database = services.database
+        self._ids = services.ids
         self._turns = turns
         self._sessions = session_commands
         self._prompts = prompts
         self._modes = modes
+        self._limits: dict[str, tuple[Rules, ...]] = {}
+
+    def limits(self, prompt: str) -> tuple[Rules, ...]:
+        """Return the rules of the turns that wait for the answer to a prompt."""
+        return self._limits.get(prompt, ())
 
     def run(
         self,
         parent: Session,
+        rules: CallRules,
         prompt: str,
         agent: str | None,
         title: str,
@@ -53,23 +61,29 @@ class Children:
     ) -> ChildAnswer:
         """Run a prompt in a new or an existing child session; return its answer.
 
+        What `rules` deny is denied to the child too.
+
         If the greenlet is killed, the turn of the child is aborted.
 
         Raises:
             ToolFailed: the child failed, or `agent` or `session` does not exist.
         """
         agent = self._checked(agent or GENERAL)
-        body = PromptBody(parts=[TextInput(text=prompt)], agent=agent)
+        message = self._ids.ascending("msg")
+        body = PromptBody(parts=[TextInput(text=prompt)], agent=agent, messageID=message)
         if parent.model is not UNSET:
             body.model = ModelInput(parent.model.providerID, parent.model.id)
+        self._limits[message] = (rules.own, *rules.limits)
         try:
             child = self._child(parent, title, agent, session)
             begun(child)
-            message = self._prompts.accept(child, body, within=True)
+            self._prompts.accept(child, body, within=True)
             self._wait(child, message)
             return self._answer(child, message)
         except (CommandFailed, StoreFailed, UnknownSession, UnknownMessage) as error:
             raise ToolFailed(f"the child session failed: {error}") from error
+        finally:
+            del self._limits[message]
 
     def _checked(self, agent: str) -> str:
         allowed = [mode.name for mode in self._modes.values() if mode.kind == "subagent"]

@@ -37,8 +37,8 @@ from processor.native.conversation import chat
 from processor.native.modes import AgentMode, instructions
 from processor.native.permissions import (
     BadPermissions,
+    CallRules,
     Rules,
-    is_disabled,
     of_session,
     of_switches,
 )
@@ -183,7 +183,7 @@ class Generated(Answer):
         offers = [
             ToolOffer(tool.name, tool.description, tool.parameters)
             for tool in self._box.tools.values()
-            if not is_disabled(tool.name, self._rules)
+            if not self._rules.switch_off(tool.name)
         ]
         words = instructions(self._mode, self.turn.record.session.directory)
         if said[0].role == "system":
@@ -241,16 +241,17 @@ class Generated(Answer):
         self._ending.set()
 
 
-def _rules(box: Toolbox | None, prompt: UserMessage, session: Session) -> Rules:
+def _rules(box: Toolbox | None, prompt: UserMessage, session: Session) -> CallRules:
     """Return the permissions of a turn's tools; later rules count more."""
     if box is None:
-        return ()
+        return CallRules()
     mode = box.modes.get(prompt.agent) or box.modes[BUILT_IN]
     try:
-        of_its_own = of_session(session.permission or None)
+        of_its_own: Rules = of_session(session.permission or None)
     except BadPermissions:  # a session that an older weir has made
         of_its_own = ()
-    return [*mode.rules, *of_its_own, *of_switches(prompt.tools or {})]
+    own = [*mode.rules, *of_its_own, *of_switches(prompt.tools or {}), *mode.final]
+    return CallRules(own, box.children.limits(prompt.id))
 
 
 def _too_long(size: int, most: int) -> ModelError:

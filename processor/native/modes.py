@@ -27,6 +27,7 @@ class AgentMode(Struct, frozen=True):
         description: for people, and for a model that may give it a task.
         kind: ``primary``: a person can choose it; ``subagent``: only the tool ``task`` can.
         rules: the permissions of its tools.
+        final: rules that no session and no prompt can change.
         words: added to the instructions.
     """
 
@@ -35,6 +36,7 @@ class AgentMode(Struct, frozen=True):
     kind: Literal["primary", "subagent"]
     rules: Rules
     words: str = ""
+    final: Rules = ()
 
 
 Modes = Mapping[str, AgentMode]
@@ -60,18 +62,19 @@ def built_in(config: Rules = (), of_agents: Mapping[str, Rules] | None = None) -
             "Plan mode. It changes no files and runs no commands.",
             "primary",
             # The last rule counts, so the user's rules for all agents do not change plan mode.
-            (*DEFAULT, *config, *_denied("edit", "write", "bash"), *own.get(PLAN, ())),
+            (*DEFAULT, *config, *_denied("edit", "bash"), *own.get(PLAN, ())),
             _PLAN_WORDS,
         ),
         AgentMode(
             GENERAL,
             "An agent for one part of the work, which has a session of its own.",
             "subagent",
-            # A child must not have children: one prompt could start turns without end.
             (
                 *(*DEFAULT, *config, *_denied("todowrite", "question"), *own.get(GENERAL, ())),
                 *_denied("task"),
             ),
+            # A child must not have children: one prompt could start turns without end.
+            final=_denied("task"),
         ),
     )
     return {mode.name: mode for mode in modes}

@@ -123,7 +123,7 @@ class Native:
         session_commands = SessionCommands(
             services, turns, installed_version(), engine.offer, agents
         )
-        children = Children(database, turns, session_commands, prompts, self._modes)
+        children = Children(services, turns, session_commands, prompts, self._modes)
         threads = Threads()
         spool = Spool(self._state, self._settings.tools.spool_quota, threads)
         session_commands.removed = spool.remove
@@ -175,7 +175,7 @@ class Native:
             builtin_tools(self._settings.tools, spool, threads),
             Permits(asks, self._bounds.ask_s),
             self._modes,
-            children.run,
+            children,
             self._bounds.steps,
             self._bounds.tool_s,
         )

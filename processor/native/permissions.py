@@ -7,6 +7,9 @@ The rules apply as in an opencode:
 2. The last rule that matches counts; if no rule matches, a person is asked.
 3. A need with several patterns is denied if any pattern is denied; otherwise a person is asked if
    any pattern needs it.
+4. A rule for `write` is a rule for the calls of the tool `write` alone; a rule for `edit` is for
+   all tools that change files.
+5. A child session may do nothing that a rule of its parent's turn denies.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from processor.tools.tool import Need
 
@@ -37,6 +41,8 @@ class PermissionRule(Struct, frozen=True):
 
 
 Rules = Sequence[PermissionRule]
+_NEEDED = {"write": "edit"}
+"""The permissions of the tools that need a permission of another name."""
 
 DEFAULT: Rules = (
     *(
@@ -47,13 +53,52 @@ DEFAULT: Rules = (
     PermissionRule("read", "*.env.example", "allow"),
     *(
         PermissionRule(name, "*", "ask")
-        for name in ("bash", "edit", "write", "webfetch", "external_directory")
+        for name in ("bash", "edit", "webfetch", "external_directory")
     ),
 )
 
 
 class BadPermissions(ValueError):
     """A config of permissions cannot be used; the message gives the reason."""
+
+
+class CallRules(Struct, frozen=True):
+    """The permissions of a turn's calls.
+
+    Attributes:
+        own: the rules of the turn.
+        limits: the rules of each turn that waits for this turn; only what they deny counts.
+    """
+
+    own: Rules = ()
+    limits: tuple[Rules, ...] = ()
+
+    def of(self, tool: str) -> CallRules:
+        """Return the permissions of the calls of one tool."""
+        return CallRules(_of_tool(tool, self.own), tuple(_of_tool(tool, r) for r in self.limits))
+
+    def decide(self, need: Need, given: Rules = ()) -> Action:
+        """Return the action for a need; `given`: the permissions that people have given."""
+        if self.denying(need):
+            return "deny"
+        found = decide(need, self.own)
+        return decide(need, [*self.own, *given]) if found == "ask" and given else found
+
+    def denying(self, need: Need) -> list[PermissionRule]:
+        """Return the rules for the permission of a need, from the rules that deny the need."""
+        denying = [rules for rules in (self.own, *self.limits) if decide(need, rules) == "deny"]
+        return [
+            rule
+            for rules in denying
+            for rule in rules
+            if matches(need.permission, rule.permission)
+        ]
+
+    def switch_off(self, tool: str) -> bool:
+        """Return whether every call of a tool is denied; such a tool is not offered."""
+        permission = _NEEDED.get(tool, tool)
+        of_tool = self.of(tool)
+        return any(_deny_all(permission, rules) for rules in (of_tool.own, *of_tool.limits))
 
 
 def from_config(permission: Any, home: str) -> Rules:
@@ -117,24 +162,30 @@ def decide(need: Need, rules: Rules) -> Action:
     return "deny" if "deny" in actions else "ask" if "ask" in actions else "allow"
 
 
-def is_disabled(tool: str, rules: Rules) -> bool:
-    """Return whether the rules deny every call of a tool; such a tool is not offered."""
-    permission = "edit" if tool in ("edit", "write", "patch", "multiedit") else tool
-    last = [rule for rule in rules if matches(permission, rule.permission)][-1:]
-    return bool(last) and last[0].pattern == "*" and last[0].action == "deny"
-
-
-def relevant(need: Need, rules: Rules) -> list[PermissionRule]:
-    """Return the rules for the permission of a need."""
-    return [rule for rule in rules if matches(need.permission, rule.permission)]
-
-
 def matches(text: str, wildcard: str) -> bool:
     """Return whether a wildcard matches a text: ``ls *`` also matches ``ls`` alone."""
     if wildcard in ("*", text):
         return True
     found = _pattern(wildcard).match(text) is not None
     return found or (wildcard.endswith(" *") and matches(text, wildcard[:-2]))
+
+
+def _of_tool(tool: str, rules: Rules) -> Rules:
+    """Return rules in which the rules for a tool are rules for the permission that it needs."""
+    needed = _NEEDED.get(tool)
+    if needed is None:
+        return rules
+    return [
+        replace(rule, permission=needed)
+        if matches(tool, rule.permission) and not matches(needed, rule.permission)
+        else rule
+        for rule in rules
+    ]
+
+
+def _deny_all(permission: str, rules: Rules) -> bool:
+    last = [rule for rule in rules if matches(permission, rule.permission)][-1:]
+    return bool(last) and last[0].pattern == "*" and last[0].action == "deny"
 
 
 @lru_cache(maxsize=4096)

@@ -2,8 +2,9 @@
 
 Rules:
 
-1. The answer "always" allows the patterns of an ask in the session's project, until the processor
-   stops. If that also allows other waiting asks of the session, their calls go on too.
+1. The answer "always" allows the patterns of an ask in the session's work tree, or, outside of
+   work trees, in the session's directory, until the processor stops. If that also allows other
+   waiting asks of the session, their calls go on too.
 2. A refusal refuses all permissions that the session waits for. If the person has written a
    reason, the model reads it; otherwise the turn stops.
 3. An ask that no person answers in time is refused; the model reads the reason, and the turn goes
@@ -22,13 +23,14 @@ from msgspec import Struct
 from bus.agent_lines import PermissionLine, QuestionsLine, ReplyWork
 from bus.bodies import PermissionBody
 from bus.commands import CommandFailed, PermissionReply
-from bus.events.session import Question, ToolRef
+from bus.events.session import Question, Session, ToolRef
 from processor.native.asks import Asker, PendingAsks
-from processor.native.permissions import PermissionRule, Rules, decide, relevant
+from processor.native.permissions import CallRules, PermissionRule
+from processor.native.projects import project_of
 from processor.native.record import Record
 from processor.tools.tool import CallRefused, Need
 
-_MOST_PROJECTS, _MOST_RULES = 1000, 1000
+_MOST_PLACES, _MOST_RULES = 1000, 1000
 _REJECTED = "The user rejected permission to use this specific tool call."
 _SHOWN_RULES = 20
 
@@ -38,9 +40,9 @@ class Stopped(CallRefused):
 
 
 class _WaitingCall(Struct):
-    session: str
+    session: Session
     need: Need
-    rules: Rules
+    rules: CallRules
 
 
 class Permits:
@@ -57,15 +59,15 @@ class Permits:
         self._allowed: OrderedDict[str, list[PermissionRule]] = OrderedDict()
         self._waiting: dict[str, _WaitingCall] = {}
 
-    def need(self, need: Need, record: Record, rules: Rules, call: ToolRef) -> None:
+    def need(self, need: Need, record: Record, rules: CallRules, call: ToolRef) -> None:
         """Return as soon as a call may go on.
 
         Raises:
             CallRefused: the call is refused.
         """
-        found = self._decide(need, record.session.projectID, rules)
+        found = self._decide(need, record.session, rules)
         if found == "deny":
-            words = msgspec.json.encode(relevant(need, rules)[-_SHOWN_RULES:]).decode()
+            words = msgspec.json.encode(rules.denying(need)[-_SHOWN_RULES:]).decode()
             raise CallRefused(
                 "The user has specified a rule which prevents you from using this specific tool "
                 f"call. Here are some of the relevant rules {words}"
@@ -87,13 +89,10 @@ class Permits:
             raise Stopped("The user dismissed this question.")
         return reply.answers
 
-    def _decide(self, need: Need, project: str, rules: Rules) -> str:
-        found = decide(need, rules)
-        if found != "ask":
-            return found
-        return decide(need, [*rules, *self._allowed.get(project, ())])
+    def _decide(self, need: Need, session: Session, rules: CallRules) -> str:
+        return rules.decide(need, self._allowed.get(_place(session), ()))
 
-    def _ask(self, need: Need, record: Record, rules: Rules, call: ToolRef) -> None:
+    def _ask(self, need: Need, record: Record, rules: CallRules, call: ToolRef) -> None:
         line = PermissionLine(
             turn=call.callID,
             ask=call.callID,
@@ -103,7 +102,7 @@ class Permits:
             metadata=need.metadata,
         )
         session = record.session
-        reply = self._answer(line, record, call, _WaitingCall(session.id, need, rules))
+        reply = self._answer(line, record, call, _WaitingCall(session, need, rules))
         if reply.reply == "reject":
             self._reject_others(session.id)
             if reply.message:
@@ -111,8 +110,8 @@ class Permits:
                 raise CallRefused(_REJECTED.removesuffix(".") + words)
             raise Stopped(_REJECTED)
         if reply.reply == "always":
-            self._allow(need, session.projectID)
-            self._release_others(session.id, session.projectID)
+            self._allow(need, _place(session))
+            self._release_others(session.id)
 
     def _answer(
         self,
@@ -139,24 +138,34 @@ class Permits:
             self._waiting.pop(request, None)
             self._asks.withdraw(request)
 
-    def _allow(self, need: Need, project: str) -> None:
-        allowed = self._allowed.setdefault(project, [])
-        self._allowed.move_to_end(project)
+    def _allow(self, need: Need, place: str) -> None:
+        allowed = self._allowed.setdefault(place, [])
+        self._allowed.move_to_end(place)
         allowed += [PermissionRule(need.permission, pattern, "allow") for pattern in need.always]
         del allowed[:-_MOST_RULES]
-        if len(self._allowed) > _MOST_PROJECTS:
+        if len(self._allowed) > _MOST_PLACES:
             self._allowed.popitem(last=False)
 
-    def _release_others(self, session: str, project: str) -> None:
+    def _release_others(self, session: str) -> None:
         for request, one in list(self._waiting.items()):
-            if one.session == session and self._decide(one.need, project, one.rules) == "allow":
+            is_same = one.session.id == session
+            if is_same and self._decide(one.need, one.session, one.rules) == "allow":
                 self._reply(request, "always")
 
     def _reject_others(self, session: str) -> None:
         for request, one in list(self._waiting.items()):
-            if one.session == session:
+            if one.session.id == session:
                 self._reply(request, "reject")
 
     def _reply(self, request: str, reply: str) -> None:
         body = msgspec.convert({"reply": reply}, PermissionBody)
         self._asks.reply(PermissionReply(request, body))
+
+
+def _place(session: Session) -> str:
+    """Return the folder in which the answer "always" counts.
+
+    All folders outside of work trees have the same project id, so the id is not enough.
+    """
+    project = project_of(session.directory)
+    return project.worktree if project.is_git else session.directory

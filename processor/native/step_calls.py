@@ -19,7 +19,7 @@ from bus.agent_lines import ToolLine
 from bus.commands import CommandFailed
 from bus.events.message import Failure
 from processor.engines.engine import CallBegun, CallWhole, Finish, ModelError
-from processor.native.permissions import Rules, is_disabled
+from processor.native.permissions import CallRules
 from processor.native.tool_run import Toolbox, ToolRun
 from processor.native.turn import Turn
 from processor.tools.tool import CallRefused, Outcome, Tool, ToolFailed, TurnAborted
@@ -54,7 +54,7 @@ class StepCalls:
         are_whole: the model has called tools, and waits for the results.
     """
 
-    def __init__(self, turn: Turn, box: Toolbox, rules: Rules) -> None:
+    def __init__(self, turn: Turn, box: Toolbox, rules: CallRules) -> None:
         self._turn = turn
         self._box = box
         self._rules = rules
@@ -107,7 +107,8 @@ class StepCalls:
         return self._turn.record.ids.ascending("call")
 
     def _run(self, call: _StepCall) -> None:
-        run = ToolRun(call.name, self._turn, self._rules, self._box, self._aborted)
+        rules = self._rules.of(call.tool)
+        run = ToolRun(call.name, self._turn, rules, self._box, self._aborted)
         try:
             tool, arguments = self._tool(call), _arguments(call)
             self._change(call, status="running", input=arguments)
@@ -126,7 +127,7 @@ class StepCalls:
 
     def _tool(self, call: _StepCall) -> Tool:
         tool = self._box.tools.get(call.tool)
-        offered = [name for name in self._box.tools if not is_disabled(name, self._rules)]
+        offered = [name for name in self._box.tools if not self._rules.switch_off(name)]
         if tool is not None and call.tool in offered:
             return tool
         names = ", ".join(offered) or "none"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import gevent
@@ -14,7 +14,7 @@ from msgspec import Struct
 from bus.agent_lines import TodoInput
 from bus.events.session import Question, Session, Todo, ToolRef
 from processor.native.modes import Modes
-from processor.native.permissions import Rules
+from processor.native.permissions import CallRules, Rules
 from processor.native.permits import Permits, Stopped
 from processor.native.turn import Turn
 from processor.tools.tool import ChildAnswer, Need, Outcome, Tool, ToolFailed, TurnAborted
@@ -23,18 +23,35 @@ SHOWN_EVERY_S = 0.1
 SHOWN_LENGTH = 30_000
 
 
-class RunChild(Protocol):
-    """Runs a prompt in a child session; `begun` is called with the id of the child session."""
+class ChildSessions(Protocol):
+    """Runs prompts in child sessions."""
 
-    def __call__(
+    def run(
         self,
         parent: Session,
+        rules: CallRules,
         prompt: str,
         agent: str | None,
         title: str,
         session: str | None,
-        begun: Any,
-    ) -> ChildAnswer: ...
+        begun: Callable[[str], None],
+    ) -> ChildAnswer:
+        """Run a prompt in a child session.
+
+        Args:
+            parent: the session that asks.
+            rules: of the call that asks.
+            prompt: what to do.
+            agent: that answers.
+            title: of a new child.
+            session: an existing child; None for a new child.
+            begun: called with the id of the child.
+        """
+        ...
+
+    def limits(self, prompt: str) -> tuple[Rules, ...]:
+        """Return the rules of the turns that wait for the answer to a prompt."""
+        ...
 
 
 class Toolbox(Struct):
@@ -44,7 +61,7 @@ class Toolbox(Struct):
         tools: by their names.
         permits: decides whether a call may go on.
         modes: weir's own agents.
-        run_child: for the tool ``task``.
+        children: for the tool ``task``.
         most_steps: how often a turn may ask the model.
         within_s: how long a call may take; the time that it waits for a person does not count.
     """
@@ -52,7 +69,7 @@ class Toolbox(Struct):
     tools: Mapping[str, Tool]
     permits: Permits
     modes: Modes
-    run_child: RunChild
+    children: ChildSessions
     most_steps: int
     within_s: float
 
@@ -71,7 +88,9 @@ class ToolRun:
         stopped: a person has refused the call without a reason, so the turn stops.
     """
 
-    def __init__(self, name: str, turn: Turn, rules: Rules, box: Toolbox, aborted: Event) -> None:
+    def __init__(
+        self, name: str, turn: Turn, rules: CallRules, box: Toolbox, aborted: Event
+    ) -> None:
         self.directory = turn.record.session.directory
         self.session = turn.record.session.id
         self.aborted = aborted
@@ -150,7 +169,9 @@ class ToolRun:
 
         with self._waiting():
             parent = self._turn.record.session
-            return self._box.run_child(parent, prompt, agent, title, session, begun)
+            return self._box.children.run(
+                parent, self._rules, prompt, agent, title, session, begun
+            )
 
     def _publish(self) -> None:
         # If the store is slow, fewer snapshots are written: they would fill the memory.

@@ -90,12 +90,12 @@ class Rig:
         """Offer tools to the model, and return the rig."""
         self.modes = modes or self.modes
         known = Bounds(**bounds)
-        children = Children(self.database, self.turns, self.sessions, self.prompts, self.modes)
+        children = Children(self.services, self.turns, self.sessions, self.prompts, self.modes)
         self.box = Toolbox(
             {tool.name: tool for tool in tools},
             Permits(self.asks, known.ask_s),
             self.modes,
-            children.run,
+            children,
             known.steps,
             known.tool_s,
         )

@@ -66,10 +66,18 @@ def tool(name: str, run: Callable[[dict[str, Any], Call], str] | None = None) ->
 class Turned:
     """A turn that runs."""
 
-    def __init__(self, rig: Rig, engine: Scripted, **body: Any) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        engine: Scripted,
+        directory: str = DIRECTORY,
+        permission: Any = None,
+        **body: Any,
+    ) -> None:
         rig.engine = engine
         self.rig = rig
-        self.session = rig.sessions.create(DIRECTORY, CreateBody(title="t")).id
+        new = CreateBody(title="t", permission=permission)
+        self.session = rig.sessions.create(directory, new).id
         self.prompt = rig.prompts.accept(self.session, self.body("go", **body))
 
     @staticmethod

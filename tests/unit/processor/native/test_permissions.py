@@ -13,11 +13,11 @@ from processor.native.allowance import ALLOWANCE_FLAGS, allowance
 from processor.native.permissions import (
     DEFAULT,
     BadPermissions,
+    CallRules,
     PermissionRule,
     action_of,
     decide,
     from_config,
-    is_disabled,
     matches,
     of_session,
 )
@@ -132,10 +132,42 @@ def test_one_word_is_for_all_tools() -> None:
 
 
 def test_a_tool_is_not_offered_if_no_call_of_it_can_be_allowed() -> None:
-    denied = from_config({"edit": "deny", "bash": {"*": "deny", "ls": "allow"}}, HOME)
-    assert is_disabled("write", denied)
-    assert is_disabled("edit", denied)
-    assert not is_disabled("bash", denied)
+    denied = CallRules(from_config({"edit": "deny", "bash": {"*": "deny", "ls": "allow"}}, HOME))
+    assert denied.switch_off("write")
+    assert denied.switch_off("edit")
+    assert not denied.switch_off("bash")
+
+
+@pytest.mark.parametrize("rules", [{"write": "deny"}, {"edit": "allow", "wri*": "deny"}])
+def test_a_rule_for_write_is_for_this_tool_alone(rules: Any) -> None:
+    found = CallRules([*DEFAULT, *from_config(rules, HOME)])
+    assert found.switch_off("write")
+    assert not found.switch_off("edit")
+    need = Need("edit", ["a"], [])
+    assert found.of("write").decide(need) == "deny"
+    assert found.of("edit").decide(need) != "deny"
+
+
+def test_a_rule_for_some_files_that_write_makes_is_kept() -> None:
+    found = CallRules(from_config({"edit": "allow", "write": {"a/*": "deny"}}, HOME))
+    assert not found.switch_off("write")
+    assert found.of("write").decide(Need("edit", ["a/b"], [])) == "deny"
+    assert found.of("write").decide(Need("edit", ["b"], [])) == "allow"
+    assert found.of("edit").decide(Need("edit", ["a/b"], [])) == "allow"
+
+
+def test_what_a_waiting_turn_denies_is_denied_and_what_it_allows_is_not_allowed() -> None:
+    limit = from_config({"bash": {"*": "deny", "git *": "allow"}, "webfetch": "allow"}, HOME)
+    found = CallRules(from_config({"bash": {"*": "allow", "git push": "ask"}}, HOME), (limit,))
+    assert found.decide(Need("bash", ["ls"], [])) == "deny"
+    assert found.decide(Need("bash", ["git status"], [])) == "allow"
+    assert found.decide(Need("bash", ["git push"], [])) == "ask"
+    assert found.decide(Need("webfetch", ["*"], [])) == "ask"
+    given = [PermissionRule("bash", "*", "allow")]
+    assert found.decide(Need("bash", ["git push"], []), given) == "allow"
+    assert found.decide(Need("bash", ["ls"], []), given) == "deny"
+    assert [rule.pattern for rule in found.denying(Need("bash", ["ls"], []))] == ["*", "git *"]
+    assert CallRules((), (from_config("deny", HOME),)).switch_off("bash")
 
 
 @pytest.mark.parametrize("given", ["maybe", 5, {"bash": "perhaps"}, {"bash": {"ls": 1}}, ["ask"]])
@@ -169,9 +201,24 @@ def test_a_file_has_rules_for_all_agents_and_for_one(tmp_path: Path) -> None:
     assert action_of("task", "general", modes["general"].rules) == "deny"
 
 
+def test_a_file_may_have_the_older_switches(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    plan = {"tools": {"bash": True}}
+    tools = {"write": False, "bash": False}
+    permission = {"edit": {"a/*": "ask"}}
+    given = {"tools": tools, "permission": permission, "agent": {"plan": plan}}
+    file.write_text(json.dumps(given))
+    modes = read(file)
+    assert action_of("edit", "b", modes["build"].rules) == "deny"
+    assert action_of("edit", "a/b", modes["build"].rules) == "ask"
+    assert action_of("bash", "ls", modes["build"].rules) == "deny"
+    assert action_of("bash", "ls", modes["plan"].rules) == "allow"
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        (b'{"tools": {"bash": "no"}}', "tools: Expected `bool`"),
         (b"{", "is not JSON"),
         (b"[]", "holds no JSON object"),
         (b'{"permission": {"bash": "maybe"}}', "allowed are allow, ask and deny"),

@@ -62,6 +62,25 @@ def test_always_is_remembered_for_the_project_and_lets_others_go_on(rig: Rig) ->
     assert [one.patterns for one in other.until_asked()] == [["rm x"]]
 
 
+def test_always_counts_in_one_work_tree_or_one_folder(rig: Rig, tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ("tree", "tree/below", "plain", "other")}
+    for folder in folders.values():
+        folder.mkdir()
+    (folders["tree"] / ".git").mkdir()
+    rig.with_tools(needs())
+
+    def turned(name: str) -> Turned:
+        return Turned(rig, Scripted(calls(("bash", "{}")), DONE), str(folders[name]))
+
+    for name in ("plain", "tree"):
+        turn = turned(name)
+        turn.reply(turn.until_asked()[0].id, "always")
+        turn.end()
+    for name in ("plain", "tree", "tree/below"):
+        assert turned(name).tools()[0]["state"]["output"] == "it ran"
+    assert turned("other").until_asked()
+
+
 def test_a_refusal_without_words_stops_the_turn_and_refuses_the_others(rig: Rig) -> None:
     engine = Scripted(calls(("bash", "{}"), ("bash", "{}")), DONE)
     turn = Turned(rig.with_tools(needs()), engine)

@@ -12,6 +12,8 @@ from processor.engines.engine import (
     Finish,
     Text,
 )
+from processor.native.modes import built_in
+from processor.native.permissions import from_config
 from processor.native.step_calls import MOST_AT_ONCE
 from processor.tools.builtin import bounded
 from processor.tools.spool import Spool
@@ -229,6 +231,56 @@ def test_a_prompt_can_switch_a_tool_off(rig: Rig) -> None:
     engine = Scripted(DONE)
     Turned(rig.with_tools(needs(), tool("look")), engine, tools={"look": False}).end()
     assert [offer.name for offer in engine.asked[0].tools] == ["bash"]
+
+
+def test_a_prompt_can_switch_off_write_and_keep_edit(rig: Rig) -> None:
+    engine = Scripted(calls(("write", "{}")), DONE)
+    rig.with_tools(tool("edit"), tool("write"))
+    turn = Turned(rig, engine, tools={"write": False})
+    assert turn.tools()[0]["state"]["error"] == (
+        "the tool 'write' is switched off; there are: edit"
+    )
+    assert [offer.name for offer in engine.asked[0].tools] == ["edit"]
+
+
+@pytest.mark.parametrize("body", [{"agent": "plan"}, {"tools": {"bash": False}}])
+def test_a_child_may_do_nothing_that_its_parent_is_denied(rig: Rig, body: dict[str, Any]) -> None:
+    config = from_config({"bash": "allow", "edit": "allow"}, "/home/me")
+
+    def delegate(arguments: dict[str, Any], call: Call) -> str:
+        known = arguments.get("child")
+        return call.child("go", None, "x", known).session
+
+    rig.with_tools(tool("task", delegate), needs(), tool("look"), modes=built_in(config))
+    free = Turned(rig, Scripted(calls(("task", "{}")), calls(("bash", "{}")), DONE))
+    child = free.tools()[0]["state"]["output"]
+    assert parts_of(rig, child)[-1]["state"]["output"] == "it ran"
+    # The child was made by a turn without the limit; a later turn in the session has the limit.
+    rig.engine = engine = Scripted(
+        calls(("task", f'{{"child": "{child}"}}')), calls(("bash", "{}")), DONE
+    )
+    free.prompt = rig.prompts.accept(free.session, free.body("go on", **body))
+    free.end()
+    assert [offer.name for offer in engine.asked[1].tools] == ["look"]
+    error = "the tool 'bash' is switched off; there are: look"
+    assert parts_of(rig, child)[-1]["state"]["error"] == error
+
+
+def parts_of(rig: Rig, session: str) -> list[dict[str, Any]]:
+    """Return the tool calls that are stored of a session."""
+    stored = msgspec.json.decode(msgspec.json.encode(rig.messages(session)))
+    return [part for one in stored for part in one["parts"] if part["type"] == "tool"]
+
+
+def test_a_child_has_no_children_whatever_the_session_allows(rig: Rig) -> None:
+    def delegate(arguments: dict[str, Any], call: Call) -> str:
+        return call.child("go", None, "x").session
+
+    rig.with_tools(tool("task", delegate), tool("look"))
+    engine = Scripted(calls(("task", "{}")), DONE)
+    turn = Turned(rig, engine, permission={"*": "allow"})
+    turn.end()
+    assert [offer.name for offer in engine.asked[1].tools] == ["look"]
 
 
 def test_a_child_session_answers_for_its_parent(rig: Rig) -> None:
