@@ -20,6 +20,7 @@ from bus import json
 from bus.events.part import CacheTokens, TokenCounts
 from processor.engines import chunk, words
 from processor.engines.calls import CallPiece
+from processor.engines.chat import without_calls
 from processor.engines.chunk import Json, Spoken
 from processor.engines.engine import ChatMessage, EngineRequest, ReasoningPiece, Text, ToolOffer
 from processor.engines.failures import ProviderRefusal
@@ -61,7 +62,9 @@ class MessagesApi:
         body: dict[str, Any] = {
             "model": request.model,
             "max_tokens": output,
-            "messages": _messages(request.messages),
+            "messages": _messages(
+                request.messages if request.tools else without_calls(request.messages)
+            ),
             "stream": True,
         }
         if system.strip():

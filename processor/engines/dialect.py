@@ -7,6 +7,7 @@ from collections.abc import Set
 from typing import Any, Protocol
 
 from processor.engines import chunk
+from processor.engines.chat import without_calls
 from processor.engines.chunk import Json, Spoken
 from processor.engines.engine import EngineRequest
 from processor.engines.failures import ProviderRefusal
@@ -94,15 +95,16 @@ class ChatCompletions:
 
     def body(self, request: EngineRequest, without: Set[str]) -> dict[str, Any]:
         """Return a request; `without` names the fields that the provider has refused."""
+        tools = request.tools if TOOLS not in without else ()
         body: dict[str, Any] = {
             "model": request.model,
-            "messages": request.messages,
+            "messages": request.messages if tools else without_calls(request.messages),
             "stream": True,
         }
         if COUNTS not in without:
             body["stream_options"] = {"include_usage": True}
-        if request.tools and TOOLS not in without:
-            body["tools"] = [{"type": "function", "function": tool} for tool in request.tools]
+        if tools:
+            body["tools"] = [{"type": "function", "function": tool} for tool in tools]
         return body
 
     def refused(self, refusal: ProviderRefusal) -> str | None:

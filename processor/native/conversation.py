@@ -6,7 +6,6 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from msgspec import UNSET
@@ -22,12 +21,10 @@ from bus.events.part import (
     ToolPart,
     ToolState,
 )
+from processor.engines.chat import Content, Piece, append, joined, pieces_of
 from processor.engines.engine import ChatMessage
 from processor.native.images import is_image, refused_images
 from processor.store.history import Said, Utterance
-
-Piece = dict[str, Any]
-Content = str | list[Piece]
 
 # The characters of a tool's name that every provider accepts.
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]")
@@ -52,7 +49,7 @@ def chat(history: Iterable[Utterance], thoughts: bool = False) -> list[ChatMessa
     for utterance in history:
         if isinstance(utterance.message, UserMessage):
             system = utterance.message.system or None
-            _append(messages, ChatMessage("user", _content(utterance.parts, left_out)))
+            append(messages, ChatMessage("user", _content(utterance.parts, left_out)))
         else:
             _answer(messages, utterance.parts, thoughts)
     if not messages or messages[-1].role == "assistant":
@@ -67,17 +64,17 @@ def _answer(messages: list[ChatMessage], parts: list[Said], thoughts: bool) -> N
     content: Content = text if text.strip() else ""
     signed = [thought for part in parts if (thought := _thought(part))] if thoughts else []
     if signed:
-        content = [*signed, *(_pieces(content) if content else [])]
+        content = [*signed, *pieces_of(content)]
     if content or calls:
         asked = [_call(part) for part in calls]
-        _append(messages, ChatMessage("assistant", content, tool_calls=asked))
+        append(messages, ChatMessage("assistant", content, tool_calls=asked))
     images: list[Piece] = []
     for part in calls:
         words = result_of(part.state)
         messages.append(ChatMessage("tool", words, tool_call_id=part.callID))
         images += _attached(part)
     if images:
-        _append(messages, ChatMessage("user", images))
+        append(messages, ChatMessage("user", images))
 
 
 def result_of(state: ToolState) -> str:
@@ -113,38 +110,17 @@ def _attached(part: ToolPart) -> list[Piece]:
 def _thought(part: Said) -> Piece | None:
     if not isinstance(part, ReasoningPart) or not isinstance(part.metadata, dict):
         return None
-    signature = part.metadata.get("anthropic", {}).get("signature")
+    # A client may have put anything into the metadata.
+    ours = part.metadata.get("anthropic")
+    signature = ours.get("signature") if isinstance(ours, dict) else None
+    if not isinstance(signature, str):
+        return None
     return {"type": "thinking", "thinking": part.text, "signature": signature}
-
-
-def _append(messages: list[ChatMessage], message: ChatMessage) -> None:
-    before = messages[-1] if messages else None
-    if not (message.content or message.tool_calls):
-        return
-    if before is None or before.role != message.role or before.tool_calls:
-        messages.append(message)
-        return
-    if message.content:
-        # Content that is empty here was only whitespace.
-        pieces = _pieces(before.content) if before.content else []
-        before.content = _joined([*pieces, *_pieces(message.content)])
-    before.tool_calls = message.tool_calls
-
-
-def _pieces(content: Content) -> list[Piece]:
-    return content if isinstance(content, list) else [{"type": "text", "text": content}]
 
 
 def _content(parts: list[Said], left_out: Mapping[str, str]) -> Content:
     pieces = [piece for part in parts if (piece := _piece(part, left_out)) is not None]
-    return _joined([piece for piece in pieces if piece.get("text", "image").strip()])
-
-
-def _joined(pieces: list[Piece]) -> Content:
-    """Return text, or a list of parts if one of them is an image."""
-    if all(piece["type"] == "text" for piece in pieces):
-        return "\n\n".join(piece["text"] for piece in pieces)
-    return pieces
+    return joined([piece for piece in pieces if piece.get("text", "image").strip()])
 
 
 def _piece(part: Said, left_out: Mapping[str, str]) -> Piece | None:

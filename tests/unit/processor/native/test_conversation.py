@@ -12,7 +12,7 @@ from bus.events.message import (
     ModelRef,
     UserMessage,
 )
-from bus.events.part import FilePart, TextPart, TokenCounts
+from bus.events.part import FilePart, ReasoningPart, Span, TextPart, TokenCounts
 from processor.native.conversation import chat
 from processor.store.history import Utterance
 
@@ -182,3 +182,19 @@ def test_an_image_that_one_model_has_refused_is_for_another_to_judge() -> None:
 def test_an_image_that_no_provider_can_fetch_is_said_to_be_there() -> None:
     [(_, content)] = said(user(file("image/png", "file:///x", filename="a")))
     assert content == "[a: attached, but not readable]"
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"anthropic": None, "signature": 1},
+        {"anthropic": "signature"},
+        {"anthropic": {"signature": None}},
+        {"anthropic": {"signature": ["x"]}},
+        {"signature": "x"},
+    ],
+)
+def test_a_thought_that_a_client_has_changed_is_left_out(metadata: dict[str, Any]) -> None:
+    thought = ReasoningPart(id="prt_1", **AT, text="hm", time=Span(1, 2), metadata=metadata)
+    found = chat([user(text("a")), assistant(thought, text("b")), user(text("c"))], thoughts=True)
+    assert [one.content for one in found] == ["a", "b", "c"]
