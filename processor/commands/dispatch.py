@@ -210,7 +210,7 @@ class Dispatch:
         ]
         if not words:
             raise CommandFailed("invalid", f"q: {c.query[:40]!r} has no word", field="q")
-        return self._database.call(
+        return self._database.read(
             search.find, words[:_MOST_WORDS], c.session, c.directory, c.before, c.limit
         )
 

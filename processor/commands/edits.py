@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
 from bus.bodies import RevertBody
 from bus.commands import CommandFailed, MessageDelete, PartPatch
 from bus.events.part import Part
@@ -88,6 +90,21 @@ class EditCommands:
             raise CommandFailed(
                 "conflict", f"a turn of session {session} runs; abort it, or wait for its end"
             )
+
+
+def remove_hidden(session: Session, services: Services) -> Session:
+    """Remove the messages that a revert hides; return the session.
+
+    Raises:
+        UnknownSession: the session does not exist.
+    """
+    gone = services.database.call(edits.remove_hidden, session.id, now_ms())
+    if not gone and session.revert is UNSET:
+        return session
+    changed = services.database.call(sessions.get, session.id)
+    publish_gone(gone, changed, services)
+    Record(changed, services).publish_session(changed)
+    return changed
 
 
 def publish_gone(gone: Sequence[Gone], session: Session, services: Services) -> None:

@@ -17,6 +17,7 @@ from bus.events.message import MessageTime, ModelRef, UserMessage
 from bus.events.part import CompactionPart
 from bus.events.session import Session
 from processor.clock import now_ms
+from processor.commands.edits import remove_hidden
 from processor.engines.engine import ChatMessage, Engine, EngineRequest
 from processor.native.conversation import chat
 from processor.native.generated import Generated
@@ -113,6 +114,8 @@ class Compactions:
     def ask(self, session_id: str, model: ModelInput | None = None, auto: bool = False) -> str:
         """Queue the summary of a session; return the id of the message that requests it.
 
+        The messages that a revert hides are removed first, as by a prompt.
+
         Raises:
             UnknownSession: the session does not exist.
             CommandFailed: too many prompts wait.
@@ -123,6 +126,7 @@ class Compactions:
         if self._turns.is_closed(session_id):
             raise UnknownSession(session_id)
         with self._turns.place(session_id):
+            session = remove_hidden(session, services)
             asked = self._ask(session, self._model(session, model), session.agent, auto)
             self._queued.add(asked.id)
             self._turns.queue(session_id, asked.id)

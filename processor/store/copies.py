@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from processor.store import edits, messages, sessions
 
@@ -25,6 +26,7 @@ class Copy(Struct):
         source: the session that is copied.
         target: the session that gets the copies.
         before: the position of the first message that is not copied; None: all are.
+        cut: the message at `before`, if its first parts are copied, and the first other part.
         after: the position of the last message that was copied.
         ids: the new ids of messages by their old ids.
         is_done: nothing is left to copy.
@@ -33,6 +35,7 @@ class Copy(Struct):
     source: str
     target: str
     before: tuple[int, str] | None
+    cut: tuple[str, str] = ("", "")
     after: tuple[int, str] = (-1, "")
     ids: dict[str, str] = field(default_factory=dict)
     is_done: bool = False
@@ -45,12 +48,15 @@ def begin(db: sqlite3.Connection, source: str, target: str, message: str | None)
         UnknownSession: the session does not exist.
         UnknownMessage: the session has no such message.
     """
-    before = edits.visible_before(db, source)
+    hidden = edits.hidden(db, source)
+    before = None if hidden is None else hidden.place
+    cut = ("", "") if hidden is None or not hidden.part else (hidden.place[1], hidden.part)
     if message is not None:
         messages.info(db, source, message)
         place = messages.place(db, message)
-        before = place if before is None else min(place, before)
-    return Copy(source, target, before)
+        if before is None or place <= before:
+            before, cut = place, ("", "")
+    return Copy(source, target, before, cut)
 
 
 def go_on(db: sqlite3.Connection, copy: Copy, new_id: NewId) -> Copy:
@@ -65,13 +71,14 @@ def go_on(db: sqlite3.Connection, copy: Copy, new_id: NewId) -> Copy:
     before = copy.before or (1 << 62, "")
     rows = db.execute(
         "SELECT id, parent, role, created, json FROM message WHERE session = ? AND NOT open "
-        "AND (created, id) > (?, ?) AND (created, id) < (?, ?) ORDER BY created, id",
-        (copy.source, *copy.after, *before),
+        "AND (created, id) > (?, ?) AND ((created, id) < (?, ?) OR id = ?) "
+        "ORDER BY created, id",
+        (copy.source, *copy.after, *before, copy.cut[0]),
     )
     left, ids, after = SLICE_BYTES, dict(copy.ids), copy.after
     for message, parent, role, created, json in rows:
         if left <= 0:
-            return Copy(copy.source, copy.target, copy.before, after, ids)
+            return replace(copy, after=after, ids=ids)
         ids[message] = new_id("msg")
         changes = {"id": ids[message], "sessionID": copy.target}
         if parent is not None:
@@ -82,27 +89,36 @@ def go_on(db: sqlite3.Connection, copy: Copy, new_id: NewId) -> Copy:
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (ids[message], copy.target, parent, role, created, data, created),
         )
-        left -= len(data) + _copy_parts(db, message, ids[message], copy.target, new_id)
+        left -= len(data) + _copy_parts(db, message, copy, ids, new_id)
         after = created, message
-    return Copy(copy.source, copy.target, copy.before, after, ids, is_done=True)
+    return replace(copy, after=after, ids=ids, is_done=True)
 
 
 def _copy_parts(
-    db: sqlite3.Connection, message: str, copied: str, session: str, new_id: NewId
+    db: sqlite3.Connection, message: str, copy: Copy, ids: dict[str, str], new_id: NewId
 ) -> int:
     """Copy the parts of a message; return how many bytes they have."""
     size = 0
-    rows = db.execute("SELECT type, json FROM part WHERE message = ? ORDER BY id", (message,))
-    for kind, json in rows.fetchall():
+    rows = db.execute("SELECT id, type, json FROM part WHERE message = ? ORDER BY id", (message,))
+    for old, kind, json in rows.fetchall():
+        if message == copy.cut[0] and old >= copy.cut[1]:
+            break
         part = new_id("prt")
-        data = _changed(json, {"id": part, "sessionID": session, "messageID": copied})
+        changes = {"id": part, "sessionID": copy.target, "messageID": ids[message]}
+        data = _changed(json, changes, ids if kind == "compaction" else {})
         db.execute(
             "INSERT INTO part (id, message, type, json) VALUES (?, ?, ?, ?)",
-            (part, copied, kind, data),
+            (part, ids[message], kind, data),
         )
         size += len(data)
     return size
 
 
-def _changed(json: bytes, changes: dict[str, str]) -> bytes:
-    return _encode({**msgspec.json.decode(json), **changes})
+def _changed(json: bytes, changes: dict[str, str], ids: dict[str, str] | None = None) -> bytes:
+    """Return an entity with other values; `ids`: of the copies, for the id that it points to."""
+    entity = {**msgspec.json.decode(json), **changes}
+    if ids and (tail := entity.pop("tail_start_id", None)):
+        # The message may have been removed: then the first message after it takes its place.
+        found = ids.get(tail) or next((new for old, new in ids.items() if old > tail), None)
+        entity |= {} if found is None else {"tail_start_id": found}
+    return _encode(entity)

@@ -2,6 +2,9 @@
 
 Jobs run one after another in the order of submission, each in a transaction. So a read sees every
 write that was submitted before it, whether any caller has waited for the write or not.
+
+A read that may take long has a connection and a thread of its own (`Database.read`): no job waits
+for it.
 """
 
 from __future__ import annotations
@@ -67,7 +70,9 @@ class Database:
     """
 
     def __init__(self, file: Path, quota: int = 0) -> None:
+        self._file = file
         self._thread = ThreadPool(1)
+        self._reads = ThreadPool(1)
         self._jobs: list[tuple[Work, AsyncResult[Any]]] = []
         self._arrived = Event()
         self._began: float | None = None  # when the running jobs began
@@ -138,6 +143,24 @@ class Database:
         """
         return cast(T, self.submit(work, *args, **kwargs).get())
 
+    def read(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Carry out a long read beside the jobs; it sees what is committed when it begins.
+
+        Raises:
+            StoreFailed: SQLite could not execute the read.
+        """
+        value, error = self._reads.apply(
+            _read, (self._file, lambda connection: work(connection, *args, **kwargs))
+        )
+        if error is not None:
+            raise translated(error)
+        return cast(T, value)
+
     def truncate_journal(self) -> None:
         """Write what the journal holds into the file, and make the journal empty.
 
@@ -152,6 +175,7 @@ class Database:
         self._clerk.kill()
         self._thread.apply(self._connection.close)
         self._thread.kill()
+        self._reads.kill()
 
     def _serve(self) -> None:
         while True:
@@ -203,6 +227,17 @@ def _connect(file: Path, quota: int) -> sqlite3.Connection:
         most = int(quota * _OVERDRAFT) // _one(connection, "page_size")
         connection.execute(f"PRAGMA max_page_count = {most}")
     return connection
+
+
+def _read(file: Path, work: Callable[..., T]) -> tuple[T | None, Exception | None]:
+    """Return what a read finds, or its error."""
+    try:
+        with contextlib.closing(sqlite3.connect(file, timeout=BUSY_S)) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            return work(connection), None
+    except Exception as error:
+        # The caller gets the error; gevent would print an error that a thread raises.
+        return None, error
 
 
 def _one(connection: sqlite3.Connection, pragma: str) -> int:

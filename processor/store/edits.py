@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from bus.events.part import Part
 from bus.events.session import Session
@@ -121,20 +121,32 @@ def replace_part(db: sqlite3.Connection, part: Part) -> None:
     messages.put_part(db, part)
 
 
-def visible_before(db: sqlite3.Connection, session: str) -> tuple[int, str] | None:
-    """Return the position of the first message that is hidden as a whole; None if all are visible.
+class Hidden(Struct, frozen=True):
+    """What a revert hides: all messages after a message, and this message or some of its parts.
+
+    Attributes:
+        place: the position of the message.
+        part: its first hidden part; None if the whole message is hidden.
+    """
+
+    place: tuple[int, str]
+    part: str | None
+
+
+def hidden(db: sqlite3.Connection, session: str) -> Hidden | None:
+    """Return what a revert hides; None if all messages are visible.
 
     Raises:
         UnknownSession: the session does not exist.
     """
     state = sessions.get(db, session).revert
-    if state is UNSET or state.get("partID"):
+    if state is UNSET:
         return None
-    row: tuple[int, str] | None = db.execute(
+    row = db.execute(
         "SELECT created, id FROM message WHERE id = ? AND session = ?",
         (state["messageID"], session),
     ).fetchone()
-    return row
+    return None if row is None else Hidden(row, state.get("partID"))
 
 
 def _set_revert(session: Session, state: dict[str, str] | None) -> None:
@@ -181,8 +193,24 @@ def _from_message_on(
 
 
 def _remove(db: sqlite3.Connection, gone: list[Gone], now_ms: int) -> None:
-    whole = [(one.message,) for one in gone if one.part is None]
+    whole = [one.message for one in gone if one.part is None]
     parts = [(one.part,) for one in gone if one.part is not None]
-    db.executemany("DELETE FROM message WHERE id = ?", whole)
+    if _are_small(db, whole):
+        db.executemany("DELETE FROM message WHERE id = ?", [(one,) for one in whole])
+    else:
+        sessions.discard_messages(db, gone[0].session, whole)
     db.executemany("DELETE FROM part WHERE id = ?", parts)
     removals.note_parts(db, gone, now_ms)
+
+
+def _are_small(db: sqlite3.Connection, whole: list[str]) -> bool:
+    """Return whether one transaction can delete messages."""
+    count = size = 0
+    for message in whole:
+        row = db.execute(
+            "SELECT count(*), ifnull(sum(length(json)), 0) FROM part WHERE message = ?", (message,)
+        ).fetchone()
+        count, size = count + row[0], size + row[1]
+        if count >= sessions.SMALL_PARTS or size >= sessions.SMALL_BYTES:
+            return False
+    return True

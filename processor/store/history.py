@@ -113,7 +113,7 @@ def window(
         if (part := _compaction(db, message)) is not None:
             if not found.compaction and (summary := _summary(db, message)):
                 found.compaction = message
-                bound = _place(db, part.tail_start_id) if part.tail_start_id else at
+                bound = _tail(db, session, part.tail_start_id, at) if part.tail_start_id else at
                 _take(db, found, [message, summary])
             continue
         if at > last or (message == prompt and before):
@@ -235,9 +235,24 @@ def _sizes(db: sqlite3.Connection, message: str) -> tuple[int, int]:
     return size + own, cost
 
 
-def _place(db: sqlite3.Connection, message: str | object) -> Place:
+def _place(db: sqlite3.Connection, message: str) -> Place:
     row = db.execute("SELECT created, id FROM message WHERE id = ?", (message,)).fetchone()
     return (0, "") if row is None else (row[0], row[1])
+
+
+def _tail(db: sqlite3.Connection, session: str, tail: str, compaction: Place) -> Place:
+    """Return the position of the first message that a summary does not cover.
+
+    If this message was removed, it is the first prompt after it: later ids are greater.
+    """
+    if (there := _place(db, tail)) > (0, ""):
+        return there
+    row: Place | None = db.execute(
+        "SELECT created, id FROM message WHERE session = ? AND id > ? AND role = 'user' "
+        "AND (created, id) < (?, ?) ORDER BY id LIMIT 1",
+        (session, tail, *compaction),
+    ).fetchone()
+    return compaction if row is None else row
 
 
 def _compaction(db: sqlite3.Connection, message: str) -> CompactionPart | None:

@@ -1,7 +1,7 @@
 """Finds words in messages: a job for `Database`.
 
 Triggers update the index (`processor.store.schema`) with the parts: a text can be found once it is
-complete, and is removed with its part.
+complete, and is removed with its part. What a revert hides is not found.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from bus.found import FoundPage, TextMatch
 
 _SNIPPET_WORDS = 24
+_OF_SESSION = "json_extract(CAST(s.json AS TEXT), '$.revert.{}')"
 _FOUND = f"""
     SELECT p.rowid, m.session, m.id, p.id, m.role, m.created, s.title, s.directory,
         snippet(search, 0, '', '', '…', {_SNIPPET_WORDS})
@@ -20,6 +21,11 @@ _FOUND = f"""
     WHERE search MATCH :query AND search.rowid < :before AND NOT s.hidden
         AND (:session IS NULL OR m.session = :session)
         AND (:directory IS NULL OR s.directory = :directory)
+        AND NOT EXISTS (
+            SELECT 1 FROM message r WHERE r.id = {_OF_SESSION.format("messageID")}
+            AND (m.created, m.id) >= (r.created, r.id)
+            AND (m.id != r.id OR p.id >= ifnull({_OF_SESSION.format("partID")}, ''))
+        )
     ORDER BY search.rowid DESC LIMIT :limit
 """
 _LAST = 1 << 62

@@ -16,6 +16,8 @@ SMALL_PARTS, SMALL_BYTES = 1000, 2 * 1024 * 1024
 """What one transaction deletes at most."""
 REMOVED, INCOMPLETE = 1, 2
 """Why a session is hidden: it is being removed, or it is being copied."""
+_DISCARDED = "~"
+"""In the id of a hidden session that only holds removed messages of another session."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Session).decode
@@ -37,7 +39,7 @@ def source(db: sqlite3.Connection) -> str:
 def made(db: sqlite3.Connection) -> tuple[list[str], list[str]]:
     """Return the newest ids: those made by weir, and those that clients may have made."""
     own = (
-        "SELECT id FROM session ORDER BY rowid DESC LIMIT 1",
+        f"SELECT id FROM session WHERE NOT instr(id, '{_DISCARDED}') ORDER BY rowid DESC LIMIT 1",
         "SELECT id FROM message WHERE role = 'assistant' ORDER BY rowid DESC LIMIT 1",
         "SELECT p.id FROM part p JOIN message m ON m.id = p.message "
         "WHERE m.role = 'assistant' ORDER BY p.rowid DESC LIMIT 1",
@@ -73,6 +75,23 @@ def show(db: sqlite3.Connection, session: str) -> None:
 def discard(db: sqlite3.Connection, session: str) -> None:
     """Remove a session whose copy is not complete."""
     db.execute("UPDATE session SET hidden = ? WHERE id = ?", (REMOVED, session))
+
+
+def discard_messages(db: sqlite3.Connection, session: str, messages: Sequence[str]) -> None:
+    """Move messages into a hidden session: their rows are deleted in slices.
+
+    All other jobs would wait for a transaction that deletes gigabytes.
+    """
+    (name,) = db.execute("SELECT ?1 || ?2 || hex(randomblob(8))", (session, _DISCARDED)).fetchone()
+    db.execute(
+        "INSERT INTO session (id, directory, title, updated, json, hidden) "
+        "SELECT ?, directory, title, updated, json, ? FROM session WHERE id = ?",
+        (name, REMOVED, session),
+    )
+    db.executemany(
+        "UPDATE message SET session = ?, open = 0 WHERE id = ?",
+        [(name, message) for message in messages],
+    )
 
 
 def discard_incomplete(db: sqlite3.Connection) -> None:

@@ -204,6 +204,37 @@ def test_a_copy_ends_before_a_message_and_before_what_is_hidden(rig, commands):
     assert len(rig.messages(rig.sessions.fork(session, ForkBody(messageID=ids[5])).id)) == 4
 
 
+def test_a_copy_ends_before_the_hidden_parts_of_a_message(rig, commands):
+    session, ids = talked(rig, "one", "two")
+    finish = msgspec.json.decode(rig.messages(session)[1].parts[2])["id"]
+    commands.revert(session, RevertBody(messageID=ids[1], partID=finish))
+    for body, kept in ((ForkBody(), [1, 2]), (ForkBody(messageID=ids[1]), [1])):
+        copy = rig.sessions.fork(session, body).id
+        assert [len(one.parts) for one in rig.messages(copy)] == kept
+
+
+def test_many_messages_are_undone_at_once_and_deleted_in_slices(rig, commands, monkeypatch):
+    monkeypatch.setattr(sessions, "SMALL_PARTS", 4)
+    monkeypatch.setattr(upkeep, "SMALL_PARTS", 4)
+    session, ids = talked(rig, "one", "two", "three")
+    commands.revert(session, RevertBody(messageID=ids[2]))
+    rig.prompt(session, "instead")
+    gone = [e["properties"]["messageID"] for e in rig.events if e["type"] == "message.removed"]
+    assert gone == ids[2:]
+    assert [one[0] for one in parts(rig, session)] == ["one", "answer to one", "instead"]
+    assert [decoded(one)["id"] for one in rig.messages(session)][:2] == ids[:2]
+
+    def count(table: str) -> int:
+        query = f"SELECT count(*) FROM {table}"
+        return rig.database.call(lambda db: db.execute(query).fetchone())[0]
+
+    assert count("session") == 2
+    assert rig.database.call(sessions.made)[0][0] == session
+    while rig.database.call(upkeep.purge):
+        pass
+    assert (count("session"), count("message"), count("part")) == (1, 3, 5)
+
+
 def test_a_copy_that_a_kill_interrupts_is_never_seen(tmp_path):
     rig = Rig(tmp_path)
     session, _ = talked(rig, "one")

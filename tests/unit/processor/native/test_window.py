@@ -6,14 +6,17 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
-from bus.bodies import CreateBody
+from bus.bodies import CreateBody, ForkBody, RevertBody
+from bus.commands import MessageDelete
 from bus.events.message import MessagePath, MessageTime, ModelRef, UserMessage
 from bus.events.part import TextPart
+from processor.commands.edits import EditCommands
 from processor.engines.engine import EngineRequest, Finish, Offer, Text
 from processor.native.record import Record
 from processor.native.turn import Turn
-from processor.store import history, messages
+from processor.store import history, messages, sessions
 from processor.store.database import Connection
 from processor.tools.tool import Outcome, Tool
 from tests.processes import DEADLINE_S
@@ -115,6 +118,48 @@ def test_a_client_has_a_session_summed_up(rig: Rig) -> None:
     assert [m.content for m in engine.asked[-1].messages] == [
         *("What did we do so far?", "the summary", "again"),
     ]
+
+
+def test_a_summary_covers_nothing_that_was_undone(rig: Rig) -> None:
+    engine = Small(*[[Text(word), Finish("stop")] for word in ("one", "two", "the summary")], DONE)
+    turn = Turned(rig, engine)
+    turn.end()
+    answered(rig, turn, "undone")
+    rig.compactions._engine = engine
+    edits = EditCommands(rig.services, rig.turns)
+    edits.revert(turn.session, RevertBody(messageID=turn.prompt))
+    assert rig.turns.wait(turn.session, rig.compactions.ask(turn.session), DEADLINE_S)
+    assert "one" in said_to(engine.asked[2])
+    assert "undone" not in said_to(engine.asked[2])
+    assert turn.types.count("message.removed") == 2
+    assert rig.database.call(sessions.get, turn.session).revert is UNSET
+    answered(rig, turn, "again")
+    assert said_to(engine.asked[-1]) == "What did we do so far? the summary again"
+
+
+@pytest.mark.parametrize("where", ["removed", "copied", "copied without its source"])
+def test_a_summary_stands_for_the_same_messages(rig: Rig, where: str) -> None:
+    engine = Small(
+        [Text("a" * 1900), Finish("stop")],
+        [Text("b" * 900), Finish("stop")],
+        [Text("the summary"), Finish("stop")],
+        DONE,
+    )
+    turn = Turned(rig, engine)
+    turn.end()
+    answered(rig, turn, "second")
+    answered(rig, turn, "third")
+    later = "third done "
+    if where == "removed":
+        command = MessageDelete(turn.session, turn.prompt)
+        EditCommands(rig.services, rig.turns).remove(command)
+        later = ""
+    else:
+        source, turn.session = turn.session, rig.sessions.fork(turn.session, ForkBody()).id
+        if where == "copied without its source":
+            rig.sessions.delete(source)
+    answered(rig, turn, "fourth")
+    assert said_to(engine.asked[-1]) == f"What did we do so far? the summary {later}fourth"
 
 
 def test_the_first_steps_of_a_long_turn_are_left_out(rig: Rig) -> None:

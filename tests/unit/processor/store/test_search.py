@@ -1,14 +1,18 @@
 """The search over messages: what is found, when, and what is not found any more."""
 
+import os
 import sqlite3
 import string
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bus.bodies import CreateBody, PromptBody, TextInput
+from bus.bodies import CreateBody, PromptBody, RevertBody, TextInput
+from processor.commands.edits import EditCommands
 from processor.store import search, sessions, upkeep
 from processor.store.database import Database
+from processor.store.failures import StoreFailed
 from processor.store.schema import MIGRATIONS, migrate
 from tests.unit.processor.rig import DIRECTORY, Rig
 
@@ -173,3 +177,34 @@ def test_disk_space_goes_back(rig: Rig, tmp_path, monkeypatch) -> None:
             pass
     rig.database.truncate_journal()
     assert file.stat().st_size < before / 5
+
+
+def test_what_is_undone_is_not_found_until_it_is_shown_again(rig: Rig) -> None:
+    session = said(rig, "needle one")
+    said(rig, "needle two", session=session)
+    said(rig, "needle three", session=session)
+    second = found(rig, "two").found[0]
+    edits = EditCommands(rig.services, rig.turns)
+    edits.revert(session, RevertBody(messageID=second.messageID))
+    assert snippets(rig, "needle") == ["needle one"]
+    edits.revert(session, None)
+    assert snippets(rig, "needle") == ["needle three", "needle two", "needle one"]
+
+
+def test_a_search_waits_for_no_job(rig: Rig) -> None:
+    said(rig, "needle")
+    stop, end = os.pipe()
+    written = rig.database.submit(lambda db: os.read(stop, 1))
+    try:
+        assert len(rig.database.read(search.find, ["needle"], None, None, None, 5).found) == 1
+        assert not written.ready()
+    finally:
+        os.write(end, b"x")
+    assert written.get() == b"x"
+    os.close(stop)
+    os.close(end)
+
+
+def test_a_search_cannot_write(rig: Rig) -> None:
+    with pytest.raises(StoreFailed, match="readonly"):
+        rig.database.read(lambda db: db.execute("DELETE FROM session"))
