@@ -21,6 +21,8 @@ weir, the event plane for AI agent servers
   weir doctor     check a running server from outside
   weir bench      measure a running server under load
   weir token      make, list and revoke tokens
+  weir share      make, list and revoke links to one session
+  weir pair       show a QR code that logs a phone in
   weir files      write the files for systemd, a container and nginx
   weir processor  run a processor alone
   weir gateway    run a gateway alone
@@ -95,6 +97,18 @@ def _token(words: Sequence[str]) -> int:
     return token.main(words)
 
 
+def _share(words: Sequence[str]) -> int:
+    from deploy import share
+
+    return share.main(words)
+
+
+def _pair(words: Sequence[str]) -> int:
+    from deploy import pair
+
+    return pair.main(words)
+
+
 def _service(module: str) -> _Command:
     """Return the command that ``python -m`` runs; it imports the package when it is called."""
 
@@ -113,6 +127,8 @@ _COMMANDS: dict[str, _Command] = {
     "bench": _bench,
     "files": _files,
     "token": _token,
+    "share": _share,
+    "pair": _pair,
     "processor": _service("processor"),
     "gateway": _service("gateway"),
 }

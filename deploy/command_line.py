@@ -1,4 +1,4 @@
-"""The command line of `weir tail`, `weir doctor` and `weir bench`, which connect to a server."""
+"""The command line of `weir tail`, `weir doctor` and others that connect to a server."""
 
 from __future__ import annotations
 
@@ -49,5 +49,21 @@ def read(
         values = flags.read(rest, environ, (_URL, *more))
     except HelpAsked as help_text:
         raise HelpAsked(f"{help_text}\n  {_JSON}\n      {json_help}") from None
-    server = with_client_login(values.pop("url"), environ)
-    return Given(server, _JSON in argv, values)
+    return Given(_server(values, environ), _JSON in argv, values)
+
+
+def read_plain(
+    argv: Sequence[str], environ: Mapping[str, str], more: Sequence[Flag]
+) -> tuple[Origin, dict[str, Any]]:
+    """Return the server and the other values of a command without ``--json``.
+
+    Raises:
+        BadFlag: a flag is not allowed.
+        HelpAsked: ``--help`` was given.
+    """
+    values = flags.read(argv, environ, (_URL, *more))
+    return _server(values, environ), values
+
+
+def _server(values: dict[str, Any], environ: Mapping[str, str]) -> Origin:
+    return with_client_login(values.pop("url"), environ)

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from msgspec import Struct
 
@@ -16,6 +16,7 @@ from bus.process import flags
 from bus.process.flags import BadFlag, Flag, HelpAsked, Kind
 from bus.process.folder import make_private
 from deploy.up import default_state
+from gateway.access.lifetime import ALLOWED, seconds
 from gateway.access.principal import Action
 from gateway.access.token_file import NameTaken, StoredToken, TokenFile
 from gateway.relay.scope import is_glob
@@ -30,9 +31,6 @@ _USAGE = f"""\
       make a token invalid, and end its streams, within a second
 Allowed are {", ".join(_VERBS)}."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
-_TIME = re.compile(r"([1-9][0-9]{0,5})([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_TEN_YEARS_S = 3660 * 86400.0
 
 
 def _globs(value: str) -> tuple[str, ...]:
@@ -49,27 +47,15 @@ def _sessions(value: str) -> tuple[str, ...]:
     return ids
 
 
-def seconds(value: str) -> float | None:
-    """Return how long ``30d``, ``12h``, ``5m`` or ``10s`` is; None for ``never``.
-
-    Raises:
-        ValueError: the text is not such a time.
-    """
-    if value == "never":
-        return None
-    match = _TIME.fullmatch(value)
-    if match is None or (found := int(match[1]) * _SECONDS[match[2]]) > _TEN_YEARS_S:
-        raise ValueError
-    return float(found)
-
-
-def _time(value: str) -> str:
+def _lifetime(value: str) -> str:
     seconds(value)
     return value
 
 
-_TIME_WORDS = "a number with s, m, h or d (at most ten years), or never"
-_FLAGS = (
+LIFETIME = Kind(_lifetime, ALLOWED)
+
+
+TOKEN_FLAGS = (
     flags.switch("read", "the token may read; this is the default"),
     flags.switch("write", "the token may read and write"),
     flags.switch("admin", "the token may do everything"),
@@ -87,7 +73,7 @@ _FLAGS = (
         "sessions of the token, whatever folder they are in (repeatable)",
         many=True,
     ),
-    Flag("expires", Kind(_time, _TIME_WORDS), "30d", "how long the token is valid"),
+    Flag("expires", LIFETIME, "30d", "how long the token is valid"),
 )
 
 
@@ -120,8 +106,8 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> TokenOptions:
         BadFlag: a word or a flag is not allowed.
         HelpAsked: ``--help`` was given.
     """
-    state = Flag("state", flags.FOLDER, default_state(environ), "the state folder of weir up")
-    all_flags = (state, *_FLAGS)
+    state = state_flag(environ)
+    all_flags = (state, *TOKEN_FLAGS)
     if {"--help", "-h"}.intersection(argv):
         try:
             flags.read(["--help"], {}, all_flags)
@@ -135,22 +121,50 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> TokenOptions:
     # Other variables of the environment would give every token the same folders.
     known = {name: value for name, value in environ.items() if name == state.env}
     values = flags.read(rest, known, all_flags if verb == "create" else (state,))
-    if verb != "list" and not _NAME.fullmatch(name):
+    if verb != "list":
+        check_name(name)
+    if verb == "create":
+        return options_of(name, values)
+    return TokenOptions(verb, _state_in(values), name)
+
+
+def state_flag(environ: Mapping[str, str]) -> Flag:
+    """Return the flag of the state folder."""
+    return Flag("state", flags.FOLDER, default_state(environ), "the state folder of weir up")
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no token may have.
+
+    Raises:
+        BadFlag: the name is not allowed.
+    """
+    if not _NAME.fullmatch(name):
         raise BadFlag(f"{name!r} is not the name of a token; allowed are letters, digits, . _ @ -")
-    if values["state"] is None:
-        raise BadFlag("--state: missing; allowed is a folder")
-    if verb != "create":
-        return TokenOptions(verb, values["state"], name)
+
+
+def options_of(name: str, values: Mapping[str, Any]) -> TokenOptions:
+    """Return the options of a new token, from the values of `TOKEN_FLAGS` and of the state flag.
+
+    Raises:
+        BadFlag: there is no state folder.
+    """
     asked = [one for one in Action if values[one.word]]
     return TokenOptions(
-        verb,
-        values["state"],
+        "create",
+        _state_in(values),
         name,
         max(asked, default=Action.READ),
         values["directory"] or (),
         values["session"] or (),
         seconds(values["expires"]),
     )
+
+
+def _state_in(values: Mapping[str, Any]) -> Path:
+    if values["state"] is None:
+        raise BadFlag("--state: missing; allowed is a folder")
+    return Path(values["state"])
 
 
 def run(options: TokenOptions, out: TextIO = sys.stdout) -> int:
@@ -172,21 +186,28 @@ def run(options: TokenOptions, out: TextIO = sys.stdout) -> int:
             raise BadFlag(f"{options.name!r}: there is no token of this name or id; see list")
         print(f"revoked: {', '.join(f'{one.name} ({one.id})' for one in gone)}", file=out)
         return 0
-    return _create(file, options, out)
+    secret, made = create(options)
+    print(secret, file=out)
+    print(f"{_row(made)}\nThe token is not shown again. Give it as WEIR_TOKEN.", file=sys.stderr)
+    return 0
 
 
-def _create(file: TokenFile, options: TokenOptions, out: TextIO) -> int:
+def create(options: TokenOptions) -> tuple[str, StoredToken]:
+    """Make a token; return its text, and its stored form.
+
+    Raises:
+        BadFlag: the name is taken.
+        CannotStart: the state folder or its tokens cannot be used.
+    """
+    make_private(options.state, "--state")
     expires = None if options.lasts_s is None else time.time() + options.lasts_s
     try:
-        secret, made = file.add(
+        return TokenFile(options.state).add(
             options.name, options.action, expires, options.directories, options.sessions
         )
     except NameTaken:
         words = f"{options.name!r}: a token of this name is there already; revoke it first"
         raise BadFlag(words) from None
-    print(secret, file=out)
-    print(f"{_row(made)}\nThe token is not shown again. Give it as WEIR_TOKEN.", file=sys.stderr)
-    return 0
 
 
 def _row(one: StoredToken) -> str:

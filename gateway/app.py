@@ -18,6 +18,7 @@ from bus.process.version import installed_version
 from gateway import own_routes
 from gateway.access.revocation import Revocation
 from gateway.access.setup import access_of
+from gateway.access.shares import Shares
 from gateway.bus_feeds import Feeds
 from gateway.console import add_console
 from gateway.cors import Cors
@@ -45,6 +46,7 @@ from gateway.resources.hold import HoldRoute
 from gateway.resources.login import LoginRoute
 from gateway.resources.readers import OneReader, ReaderList
 from gateway.resources.readiness import Livez, Readyz
+from gateway.resources.shares import OneShare, SharesRoute
 from gateway.resources.status import Metrics, StatusRoute
 from gateway.router import Router
 from gateway.settings import MIB, GatewaySettings
@@ -199,6 +201,9 @@ class Worker:
         app.add_route(own_routes.HEALTH, Health(self._feeds.memories[0]))
         self._add_checks(app)
         app.add_route("/weir/login", LoginRoute(self._access))
+        shares = Shares(self._access.identity)
+        app.add_route("/weir/shares", SharesRoute(shares, self._access.boundary))
+        app.add_route("/weir/shares/{share}", OneShare(shares, self._access.boundary))
         add_console(app, at_root=upstream is None)
         if upstream is not None:
             for path in ("/weir/agents", "/weir/agents/{name}", "/weir/search"):
@@ -211,6 +216,7 @@ class Worker:
                 patience_s=settings.stall_timeout,
                 max_message=settings.max_message * MIB,
                 agent_counts=self._agent_counts,
+                shares=shares,
             )
         return app
 

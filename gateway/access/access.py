@@ -66,6 +66,11 @@ class Access:
         audit: where writes and refusals are noted; None: nowhere.
         lists: asks an upstream for its lists; None natively.
         request_rate: of requests for each principal; None: no limit.
+
+    Attributes:
+        identity: as given.
+        boundary: as given.
+        cors: as given.
     """
 
     def __init__(
@@ -82,7 +87,7 @@ class Access:
     ) -> None:
         self.identity = identity
         self._rules = rules
-        self._boundary = boundary
+        self.boundary = boundary
         self._trusted = trusted
         self._hosts = hosts
         self.cors = cors
@@ -159,7 +164,7 @@ class Access:
             raise Refusal(403, words)
         scope = principal.scope(action)
         if scope is not None:
-            self._boundary.check(request, found, scope)
+            self.boundary.check(request, found, scope)
         filters = found.rule.place is Place.LIST and scope is not None
         return Admission(principal, scope, filters and self._lists is not None)
 

@@ -52,7 +52,7 @@ class Boundary:
             Refusal: it leads out of the scope (403), or its folder cannot be found out now.
         """
         place = found.rule.place
-        if place in (Place.PUBLIC, Place.NOWHERE):
+        if place in (Place.PUBLIC, Place.NOWHERE, Place.ITEMS):
             return
         if place is Place.SERVER:
             raise _not_granted(f"{request.method} {request.path[:_SHOWN]}")
@@ -73,6 +73,22 @@ class Boundary:
             _check_named(named, scope, folder)
             if not named:
                 _name_folder(request, folder)
+
+    def check_session(self, session: str, scope: Scope | None) -> None:
+        """Refuse a session that does not exist, or is not in a scope.
+
+        Raises:
+            Refusal: it is one of both; with a scope, both have the same answer.
+        """
+        folder = self._whereabouts.folder(session)
+        if scope is not None and (folder is None or not scope.has(folder, session)):
+            raise _not_granted(f"the session {session[:_SHOWN]!r}")
+        if folder is None:
+            raise Refusal(404, f"there is no session {session[:_SHOWN]!r}")
+
+    def has(self, session: str, scope: Scope | None) -> bool:
+        """Return whether a session is in a scope; None is a scope of everything."""
+        return scope is None or scope.has(self._whereabouts.folder(session), session)
 
     def _check_folder(self, request: Request, scope: Scope, named: bool) -> None:
         if named:

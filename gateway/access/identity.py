@@ -27,6 +27,9 @@ class Identity:
         tokens: of weir; None if weir has no folder for tokens.
         cookies: of the console's login.
         own_token: of the agent that `weir up` runs beside this gateway; None for none.
+
+    Attributes:
+        tokens: as given.
     """
 
     def __init__(
@@ -38,14 +41,14 @@ class Identity:
     ) -> None:
         self._login = login
         self._owner = None if login is None else everything(login.username)
-        self._tokens = tokens
+        self.tokens = tokens
         self._cookies = cookies
         self._own_token = None if own_token is None else own_token.encode()
 
     @property
     def required(self) -> bool:
         """Whether a request needs a credential."""
-        return self._login is not None or (self._tokens is not None and self._tokens.exist)
+        return self._login is not None or (self.tokens is not None and self.tokens.exist)
 
     def of_token(self, credential: Credential) -> Principal | None:
         """Return the principal of a token or of a cookie, neither of which can be guessed."""
@@ -54,7 +57,7 @@ class Identity:
         own = self._own_token
         if own is not None and hmac.compare_digest(credential.secret.encode(), own):
             return _WEIR_UP
-        return None if self._tokens is None else self._tokens.principal(credential.secret)
+        return None if self.tokens is None else self.tokens.principal(credential.secret)
 
     def is_guess(self, credential: Credential) -> bool:
         """Return whether a credential may be a guess at the password."""
@@ -76,7 +79,7 @@ class Identity:
 
     def look(self) -> bool:
         """Read the tokens again if they have changed; return whether one may be invalid now."""
-        return self._tokens is not None and self._tokens.look()
+        return self.tokens is not None and self.tokens.look()
 
     def holds(self, principal: Principal | None) -> bool:
         """Return whether a principal still has the same grants.
@@ -87,7 +90,7 @@ class Identity:
             return True
         if not principal.id:
             return not self.required
-        return self._tokens is not None and self._tokens.by_id(principal.id) == principal
+        return self.tokens is not None and self.tokens.by_id(principal.id) == principal
 
     def _of_cookie(self, cookie: str) -> Principal | None:
         found = self._cookies.read(cookie, time.time())
@@ -95,4 +98,4 @@ class Identity:
             return None
         if not found:
             return self._owner
-        return None if self._tokens is None else self._tokens.by_id(found)
+        return None if self.tokens is None else self.tokens.by_id(found)

@@ -37,6 +37,8 @@ class Place(enum.Enum):
     """In the path: ``{session}``."""
     ASK = "ask"
     """In the path: ``{request}``, a permission or a question of a session."""
+    ITEMS = "items"
+    """In the body, or in each item of the answer: weir's own resource compares it to the scope."""
     SERVER = "server"
     """Everywhere: only for principals without a scope."""
 
@@ -70,6 +72,8 @@ GET,POST /weir/agents/{name}                          server  write  own
 POST     /weir/agents                                 server  write  upstream
 GET      /weir/login                                  nowhere read   own
 POST,DELETE /weir/login                               public  read   own
+GET,POST /weir/shares                                 items    write  own
+DELETE   /weir/shares/{share}                         items    write  own
 GET      /weir/console                                public  read   own
 GET      /weir/console/overview                       public  read   own
 GET      /weir/console/readers                        public  read   own

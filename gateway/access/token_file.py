@@ -47,6 +47,8 @@ class StoredToken(Struct, frozen=True, omit_defaults=True):
         expires: seconds since the Unix epoch; None for never.
         directories: globs; if there are no sessions either: everywhere.
         sessions: ids.
+        shared: the token is a share: it reads one session.
+        by: the id of the token that made this share; empty for the login, and for no share.
     """
 
     id: str
@@ -57,6 +59,8 @@ class StoredToken(Struct, frozen=True, omit_defaults=True):
     expires: float | None = None
     directories: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
+    shared: bool = False
+    by: str = ""
 
     def principal(self) -> Principal:
         """Return the principal of the token."""
@@ -64,6 +68,10 @@ class StoredToken(Struct, frozen=True, omit_defaults=True):
         scope = Scope(self.directories, self.sessions) if scoped else None
         grant = Grant(Action[self.action.upper()], scope)
         return Principal(self.name, (grant,), self.id, self.expires)
+
+    def is_over(self, now: float) -> bool:
+        """Return whether the token has expired."""
+        return self.expires is not None and self.expires <= now
 
 
 class _Content(Struct):
@@ -76,6 +84,14 @@ _decode = msgspec.json.Decoder(_Content).decode
 def hash_of(secret: str) -> str:
     """Return the hash of a token."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _new_secret() -> str:
+    return PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def _new_id() -> str:
+    return secrets.token_hex(6)
 
 
 class TokenFile:
@@ -132,9 +148,9 @@ class TokenFile:
             NameTaken: there is a token of this name.
             BadTokenFile: the file cannot be used.
         """
-        secret = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+        secret = _new_secret()
         made = StoredToken(
-            secrets.token_hex(6),
+            _new_id(),
             name,
             hash_of(secret),
             action.word,
@@ -148,6 +164,32 @@ class TokenFile:
             if any(one.name == name for one in tokens):
                 raise NameTaken(name)
             return *tokens, made
+
+        self._change(with_made)
+        return secret, made
+
+    def add_share(self, session: str, expires: float | None, by: str) -> tuple[str, StoredToken]:
+        """Create a token that reads one session; forget the shares that have expired.
+
+        Raises:
+            BadTokenFile: the file cannot be used.
+        """
+        secret, now, made_id = _new_secret(), time.time(), _new_id()
+        made = StoredToken(
+            made_id,
+            f"share-{made_id}",
+            hash_of(secret),
+            Action.READ.word,
+            now,
+            expires,
+            sessions=(session,),
+            shared=True,
+            by=by,
+        )
+
+        def with_made(tokens: tuple[StoredToken, ...]) -> tuple[StoredToken, ...]:
+            kept = (one for one in tokens if not (one.shared and one.is_over(now)))
+            return *kept, made
 
         self._change(with_made)
         return secret, made

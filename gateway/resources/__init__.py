@@ -7,6 +7,7 @@ from collections import defaultdict
 import falcon
 
 from bus.transport.requester import Requester
+from gateway.access.shares import Shares
 from gateway.monitor.agent_counts import AgentCounts
 from gateway.resources.agents import AgentNames, AgentRoute
 from gateway.resources.body import MAX_BODY_BYTES
@@ -15,6 +16,7 @@ from gateway.resources.intake import BodyIntake
 from gateway.resources.openapi import Document
 from gateway.resources.resource import Means, Resource
 from gateway.resources.route import Route
+from gateway.resources.shares import SessionShare
 from gateway.resources.table import TABLE
 
 _App = falcon.App[falcon.Request, falcon.Response]
@@ -30,6 +32,7 @@ def add_native_routes(
     patience_s: float = _PATIENCE_S,
     max_message: int = MAX_BODY_BYTES,
     agent_counts: AgentCounts | None = None,
+    shares: Shares | None = None,
 ) -> AgentRoute:
     """Add all routes except the event streams and health.
 
@@ -40,6 +43,7 @@ def add_native_routes(
         patience_s: how long a client may accept no byte of a long answer.
         max_message: the limit of a prompt's body, in bytes.
         agent_counts: counts the lines of agents.
+        shares: the links to sessions; None: there are none.
 
     Returns:
         The streams of agents, to be ended when the worker stops.
@@ -51,6 +55,7 @@ def add_native_routes(
         rows[route.path].append(route)
     for path, routes in rows.items():
         app.add_route(path, Resource(routes, means))
+    app.add_route("/session/{session}/share", SessionShare(shares or Shares(), requester))
     app.add_route("/doc", Document(TABLE))
     app.add_route("/weir/agents", AgentNames(requester))
     agents = AgentRoute(requester, patience_s, agent_counts or AgentCounts())

@@ -104,6 +104,11 @@ def stage(tmp_path_factory) -> Iterator[Stage]:
             with session_that_asks(stage, OUT, MARK) as outside:
                 here = stage._replace(inside=inside, outside=outside)
                 known(here, inside, outside)
+                for one in (inside, outside):
+                    status, text = here.ask(
+                        "admin-all", "POST", "/weir/shares", {"session": one.id}
+                    )
+                    assert status == 200, text
                 yield here
 
 
@@ -167,6 +172,7 @@ def target_of(template: str, place: Place, session: Session) -> str:
         "{part}": "prt_none",
         "{project}": "prj_none",
         "{reader}": "0-1",
+        "{share}": "none",
         "{name}": "agent",
         "{version}": "0",
     }
@@ -185,7 +191,8 @@ def allowed(who: str, place: Place, action: Action, inside: bool, template: str)
         return 401
     if may < action:
         return 403
-    if who in UNSCOPED or place is Place.NOWHERE or template == "/global/event":
+    # What a route of items answers with is compared to the grants below, in each cell.
+    if who in UNSCOPED or place in (Place.NOWHERE, Place.ITEMS) or template == "/global/event":
         return None
     if place is Place.SERVER:
         return 403

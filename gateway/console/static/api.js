@@ -14,20 +14,21 @@ export class Failed extends Error {
   }
 }
 
-/** GET a route; returns its JSON. */
-export const get = (path, query) => ask("GET", path, query);
+/** GET a route; returns its JSON. `quiet`: the page asks for no login if the server wants one. */
+export const get = (path, query, how) => ask("GET", path, query, undefined, how);
 
 /** Send a body to a route; returns its JSON, or null where the answer has none. */
 export const send = (method, path, query, body) => ask(method, path, query, body);
 
 /** GET a route with the headers of its answer; any status that has JSON is fine. */
 export async function look(path, query) {
-  const answer = await reach("GET", path, query);
+  const answer = checked(await reach("GET", path, query));
   return { status: answer.status, headers: answer.headers, body: await jsonOf(answer) };
 }
 
-async function ask(method, path, query, body) {
+async function ask(method, path, query, body, { quiet = false } = {}) {
   const answer = await reach(method, path, query, body);
+  if (!quiet) checked(answer);
   if (!answer.ok) throw new Failed(await wordsOf(answer), answer.status);
   return jsonOf(answer);
 }
@@ -42,7 +43,7 @@ async function reach(method, path, query, body) {
   // nothing is asked again.
   for (const pauseMs of [...(method === "GET" ? PAUSES_MS : []), 0]) {
     try {
-      return checked(await fetch(route(path, query), options));
+      return await fetch(route(path, query), options);
     } catch (error) {
       if (error.name === "TimeoutError") throw new Failed(`no answer within ${WAIT_MS / 1000} s`);
       if (!pauseMs) throw new Failed("the server cannot be reached");

@@ -3,6 +3,7 @@ import { html, nothing, render } from "./vendor/lit-html.js";
 import { Asks } from "./asks.js";
 import { Live } from "./live.js";
 import { LoginForm } from "./login.js";
+import { Me } from "./me.js";
 import { address, placeOf } from "./places.js";
 import { Stream } from "./stream.js";
 import { Overview } from "./views/overview.js";
@@ -13,6 +14,7 @@ import { Sessions } from "./views/sessions.js";
 import { icon } from "./icons.js";
 
 const REDRAW_MS = 100;
+const NO_VIEW = { render: () => nothing };
 const VIEWS = [
   ["overview", "Overview", Overview],
   ["readers", "Readers", Readers],
@@ -23,6 +25,8 @@ const VIEWS = [
 
 class App {
   live = new Live();
+  me = new Me();
+  view = NO_VIEW;
   #drawnAt = 0;
   #timer = 0;
 
@@ -46,7 +50,9 @@ class App {
     document.addEventListener("visibilitychange", () => this.redraw());
   }
 
-  start() {
+  async start() {
+    this.redraw();
+    if (!(await this.me.find())) return; // the form for the login is open, and loads the page again
     this.#arrive();
     this.stream.start();
     this.asks.start();
@@ -68,13 +74,17 @@ class App {
 
   #arrive() {
     const { view, id } = placeOf();
-    const next = this.views[view] ?? this.views.overview;
+    const next = this.views[this.me.maySee(view) && this.views[view] ? view : this.#home];
     if (this.view !== next) this.view?.leave?.();
     const changed = this.view !== next;
     this.view = next;
     if (changed) scrollTo(0, 0);
     next.enter(id);
     this.redraw();
+  }
+
+  get #home() {
+    return this.me.maySee("overview") ? "overview" : "sessions";
   }
 
   #frames(frames) {
@@ -108,15 +118,19 @@ class App {
     return html`
       <a class="skip" href="#main" @click=${skip}>Skip to the content</a>
       <header class="side">
-        <a class="brand" href=${address("overview")}>${icon("weir")}<span>weir</span></a>
+        <a class="brand" href=${address(this.#home)}>${icon("weir")}<span>weir</span></a>
         <nav aria-label="Views">
-          ${VIEWS.map(([name, label], index) => this.#link(name, label, index + 1))}
+          ${this.#views().map(([name, label], index) => this.#link(name, label, index + 1))}
         </nav>
         ${this.#connection()}
       </header>
       <main id="main" tabindex="-1">${this.view.render()}</main>
       ${this.asks.render()} ${this.login.render()}
     `;
+  }
+
+  #views() {
+    return VIEWS.filter(([name]) => this.me.maySee(name));
   }
 
   #link(name, label, key) {
@@ -158,7 +172,7 @@ class App {
     if (event.metaKey || event.ctrlKey || event.altKey) return;
     if (event.key === "Escape" && typing) return event.target.blur();
     if (typing) return;
-    const view = VIEWS[Number(event.key) - 1];
+    const view = this.#views()[Number(event.key) - 1];
     if (view) this.go(view[0]);
     else if (event.key === "/") this.#focus(event, "[data-search]");
     else if (event.key === "p" && this.view.togglePause) this.view.togglePause();

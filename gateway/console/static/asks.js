@@ -30,6 +30,7 @@ export class Asks {
   }
 
   async #directories() {
+    if (this.app.me.scope) return this.app.me.folders.slice(0, MOST_DIRECTORIES);
     try {
       const projects = await get("/project");
       return ["", ...projects.map((project) => project.worktree)].slice(0, MOST_DIRECTORIES);
@@ -73,6 +74,10 @@ export class Asks {
     </aside>`;
   }
 
+  #mayAnswer(buttons) {
+    return this.app.me.mayWrite ? html`<div class="row">${buttons}</div>` : nothing;
+  }
+
   #ask(one) {
     const error = this.errors.get(one.id);
     const busy = this.busy.has(one.id);
@@ -99,11 +104,11 @@ export class Asks {
       ${what ? html`<pre>${what}</pre>` : nothing}
       ${patterns.length ? html`<p class="faint">${patterns.map((one) => html`<code>${one}</code> `)}</p>` : nothing}
       ${one.metadata?.diff ? html`<details><summary>Diff</summary><pre>${one.metadata.diff.slice(0, 20_000)}</pre></details>` : nothing}
-      <div class="row">
+      ${this.#mayAnswer(html`
         <button class="primary" ?disabled=${busy} @click=${reply("once")}>Allow once</button>
         <button ?disabled=${busy} title=${(one.always ?? []).join(", ")} @click=${reply("always")}>Always</button>
         <button class="danger" ?disabled=${busy} @click=${reply("reject")}>Reject</button>
-      </div>
+      `)}
     `;
   }
 
@@ -113,10 +118,10 @@ export class Asks {
     const submit = () => this.#send(one, asked("question", one, "reply"), { answers: answers.map(labelsOf) });
     return html`
       ${one.questions.map((question, index) => this.#question(one, question, index, answers[index]))}
-      <div class="row">
+      ${this.#mayAnswer(html`
         <button class="primary" ?disabled=${busy || !ready} @click=${submit}>Answer</button>
         <button ?disabled=${busy} @click=${() => this.#send(one, asked("question", one, "reject"))}>Dismiss</button>
-      </div>
+      `)}
     `;
   }
 

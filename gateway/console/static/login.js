@@ -8,11 +8,12 @@ export class LoginForm {
 
   constructor(app) {
     this.app = app;
-    addEventListener(LOGIN_WANTED, () => this.#show());
+    addEventListener(LOGIN_WANTED, ({ detail }) => this.#show(detail));
   }
 
-  #show() {
-    if (this.#wanted) return;
+  #show(words) {
+    this.#error ||= words ?? "";
+    if (this.#wanted && !words) return;
     this.#wanted = true;
     this.app.redraw();
   }

@@ -98,7 +98,7 @@ export class Session {
         ${transcript.removed ? html`<p class="notice bad">This session was deleted.</p>` : nothing}
         <div class="messages">${this.#messages()}</div>
         ${this.error ? html`<p class="notice bad" role="alert">${this.error}</p>` : nothing}
-        ${transcript.removed ? nothing : this.#composer()}
+        ${transcript.removed || !this.app.me.mayWrite ? nothing : this.#composer()}
       </section>
       <aside class="about" aria-label="About this session">
         ${aside(transcript)} ${timeline(turnsOf(transcript.messages), transcript.watched)}
@@ -119,21 +119,25 @@ export class Session {
     const { session } = this.transcript;
     const status = this.#status;
     return html`<header class="title-row">
-      <a class="back" href="sessions">‹ All</a>
+      ${this.app.me.sessions.length === 1 ? nothing : html`<a class="back" href="sessions">‹ All</a>`}
       ${this.renaming ? this.#rename(session) : html`<h1 title="${session.title} (${session.id})">${session.title || "Untitled"}</h1>`}
       <p class="facts">
         <span class="pill ${status === "idle" ? "" : "busy"}">${status}</span>
         <code title=${session.directory}>${short(session.directory, 44)}</code>
         <span>${ago(session.time?.updated ?? 0)}</span>
       </p>
-      <div class="row">
+      ${this.app.me.mayWrite ? this.#actions(status) : nothing}
+    </header>`;
+  }
+
+  #actions(status) {
+    return html`<div class="row">
         <button class="danger" ?disabled=${status === "idle"} @click=${() => this.#do("POST", "/abort")}>
           ${icon("stop")}Abort
         </button>
         <button @click=${() => this.#startRename()}>Rename</button>
         ${this.#deleteButton()}
-      </div>
-    </header>`;
+      </div>`;
   }
 
   #deleteButton() {
@@ -161,7 +165,7 @@ export class Session {
     return html`
       ${more ? this.#earlier(shown.length) : nothing}
       ${shown.map((message) => this.#view(message))}
-      ${all.length ? nothing : html`<p class="empty">Nothing was said yet. Type a prompt below.</p>`}
+      ${all.length ? nothing : html`<p class="empty">Nothing was said yet.${this.app.me.mayWrite ? " Type a prompt below." : ""}</p>`}
     `;
   }
 

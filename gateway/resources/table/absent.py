@@ -30,8 +30,6 @@ _EMPTY = {
     "/api/health": b'{"healthy":true}',
 }
 _REFUSED: Sequence[tuple[Method, str, str]] = (
-    ("POST", "/session/{session}/share", "weir shares no sessions: it has no public pages"),
-    ("DELETE", "/session/{session}/share", "weir shares no sessions: it has no public pages"),
     ("POST", "/pty", "weir has no terminals; POST /session/{id}/shell runs a command"),
     ("POST", "/experimental/workspace", "weir has no workspaces; a directory is enough"),
     ("POST", "/experimental/worktree", "weir makes no worktrees; use git worktree add"),

@@ -1,9 +1,11 @@
 """The console of a weir that asks for a token."""
 
+import io
 import json
 
 import pytest
 
+from deploy import share
 from gateway.access.principal import Action
 from gateway.access.token_file import TokenFile
 from tests.blackbox.console.page import WINDOW, until_live
@@ -41,3 +43,44 @@ def test_the_page_asks_for_a_token_and_goes_on_with_a_cookie(guarded, browser):
         refused = [fault for fault in person.faults if "status of 401" in fault]
         assert refused
         person.faults = [fault for fault in person.faults if fault not in refused]
+
+
+def test_a_share_link_shows_one_session_as_it_grows_and_no_more_once_it_is_revoked(
+    guarded, browser
+):
+    up, token = guarded
+    login = {"headers": {"Authorization": f"Bearer {token}"}}
+    shown, hidden = (
+        up.patiently("POST", "/session", {"title": title}, **login).body["id"]
+        for title in ("to be seen", "not to be seen")
+    )
+    link = weir_share(up, token, shown).strip()
+    assert hidden not in link
+    with visit(browser, "", **WINDOW) as guest:
+        tab = guest.open(link, until="domcontentloaded")
+        tab.wait_for_selector("h1:has-text('to be seen')")
+        until_live(tab)
+        assert "token" not in tab.url
+        assert tab.locator("textarea, .title-row button, .list .head button").count() == 0
+        said = {"noReply": True, "parts": [{"type": "text", "text": "seen at once"}]}
+        assert up.call("POST", f"/session/{shown}/message", said, **login).status == 200
+        tab.wait_for_selector(".message:has-text('seen at once')")
+        assert tab.locator("text=not to be seen").count() == 0
+        assert tab.locator("[role=alert]").count() == 0
+        # The page asks who reads it before it takes the link.
+        assert [fault for fault in guest.faults if "status of 401" not in fault] == []
+        guest.faults = []
+        assert "revoked" in weir_share(up, token, "revoke", shown)
+        tab.wait_for_selector("dialog.login")
+        guest.faults = []
+    with visit(browser, "", **WINDOW) as guest:
+        tab = guest.open(link, until="domcontentloaded")
+        tab.wait_for_selector("dialog.login [role=alert]:has-text('not valid any more')")
+        guest.faults = []
+
+
+def weir_share(up, token: str, *words: str) -> str:
+    out = io.StringIO()
+    options = share.read([*words, "--url", up.url], {"WEIR_TOKEN": token})
+    assert share.run(options, out) == 0
+    return out.getvalue()

@@ -11,7 +11,7 @@ import pytest
 
 from acp_client import settings as acp
 from bus.process.flags import HelpAsked
-from deploy import files, tail, token, up
+from deploy import files, pair, share, tail, token, up
 from deploy.bench import command as bench
 from deploy.doctor import command as doctor
 from gateway import settings as gateway
@@ -29,6 +29,7 @@ PACKAGES = ("acp_client", "bus", "deploy", "gateway", "processor")
 SAID = {
     ("weir up", "--state"): "the XDG state folder",
     ("weir token", "--state"): "the XDG state folder",
+    ("weir pair", "--state"): "the XDG state folder",
     ("weir acp", "--directory"): "the current folder",
 }
 # Without a flag, which a list of processes would show.
@@ -64,6 +65,8 @@ COMMANDS = {
     "weir doctor flags": help_of(doctor.read),
     "weir bench": help_of(bench.read),
     "weir token": help_of(token.read),
+    "weir share": help_of(share.read),
+    "weir pair": help_of(pair.read),
     "weir files": help_of(lambda argv, _: files.read(argv)),
     "weir gateway": help_of(gateway.read),
     "weir processor": help_of(processor.from_flags),

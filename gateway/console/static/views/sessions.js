@@ -3,7 +3,7 @@ import { html, nothing } from "../vendor/lit-html.js";
 import { get, send } from "../api.js";
 import { sessionOf } from "../events.js";
 import { ago, count, short } from "../format.js";
-import { address } from "../places.js";
+import { address, sessionRoute } from "../places.js";
 import { Session } from "../session.js";
 
 const MOST = 500;
@@ -87,6 +87,16 @@ export class Sessions {
   }
 
   async #fetch() {
+    const { scope, folders, sessions } = this.app.me;
+    if (!scope) return this.#all();
+    const found = await Promise.all([
+      ...folders.map((directory) => get("/session", { directory, limit: MOST })),
+      ...sessions.map(async (id) => [await get(sessionRoute(id))]),
+    ].map((list) => list.catch(() => [])));
+    return found.flat();
+  }
+
+  async #all() {
     // The page searches what it has; where that is not all, the server searches too.
     const search = this.sessions.size < MOST ? "" : this.search;
     const query = { scope: "project", limit: MOST, search };
@@ -117,7 +127,7 @@ export class Sessions {
     return html`<section class="list" aria-label="Sessions">
       <div class="head">
         <h1>Sessions</h1>
-        <button @click=${() => this.#create()}>New</button>
+        ${this.#mayCreate ? html`<button @click=${() => this.#create()}>New</button>` : nothing}
       </div>
       <input
         type="search"
@@ -169,9 +179,15 @@ export class Sessions {
     this.#reload = setTimeout(() => this.#load(), RELOAD_MS);
   }
 
+  get #mayCreate() {
+    const { scope, folders, mayWrite } = this.app.me;
+    return mayWrite && (!scope || folders.length > 0);
+  }
+
   async #create() {
     try {
-      const session = await send("POST", "/session", {}, {});
+      const [directory] = this.app.me.folders;
+      const session = await send("POST", "/session", { directory }, {});
       this.#note(session, session.directory);
       this.app.go("sessions", session.id);
     } catch (error) {

@@ -1,0 +1,82 @@
+"""Share links: each is a token that reads one session, and is listed apart from other tokens.
+
+1. A share is valid until it expires or is revoked, and never longer than the token that made it.
+2. A link limits nothing at a server that serves everybody. So without an identity there are no
+   shares; the first token would also lock out everybody else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from gateway.access.identity import Identity
+from gateway.access.principal import Principal
+from gateway.access.token_file import BadTokenFile, StoredToken
+from gateway.access.tokens import Tokens
+from gateway.proxy.failures import Refusal
+
+MOST = 1000
+LASTS = "7d"
+_NO_IDENTITY = (
+    "this weir serves everybody who reaches it, without a login, so a link would limit nothing; "
+    "make a token first (weir token create NAME --admin), or set OPENCODE_SERVER_PASSWORD"
+)
+
+
+class Shares:
+    """Makes, lists and revokes the shares of a state folder.
+
+    Args:
+        identity: knows whether a request needs an identity, and has the tokens; None: there are
+            no shares.
+    """
+
+    def __init__(self, identity: Identity | None = None) -> None:
+        self._identity = identity
+        self._tokens = None if identity is None else identity.tokens
+
+    def make(self, session: str, lasts_s: float | None, by: Principal) -> tuple[str, StoredToken]:
+        """Make a share of a session; return its secret, and its stored form.
+
+        Raises:
+            Refusal: there can be no share, or there are `MOST` already.
+        """
+        tokens = self._required()
+        if len(self.all()) >= MOST:
+            raise Refusal(409, f"there are {MOST} shares already; revoke some first")
+        ends = [] if lasts_s is None else [time.time() + lasts_s]
+        expires = min([*ends, *([] if by.expires is None else [by.expires])], default=None)
+        try:
+            return tokens.add_share(session, expires, by.id)
+        except BadTokenFile as error:
+            raise Refusal(503, str(error)) from error
+
+    def all(self) -> list[StoredToken]:
+        """Return the shares that are valid now."""
+        return [] if self._tokens is None else self._tokens.shares()
+
+    def revoke(self, which: Callable[[StoredToken], bool]) -> list[StoredToken]:
+        """Revoke shares; return the revoked ones.
+
+        Raises:
+            Refusal: the file of the tokens cannot be written.
+        """
+        if self._tokens is None:
+            return []
+        try:
+            return self._tokens.remove(lambda one: one.shared and which(one))
+        except BadTokenFile as error:
+            raise Refusal(503, str(error)) from error
+
+    def _required(self) -> Tokens:
+        if self._tokens is None or self._identity is None:
+            raise Refusal(501, "this weir has no folder for tokens; start it with --state")
+        if not self._identity.required:
+            raise Refusal(409, _NO_IDENTITY)
+        return self._tokens
+
+
+def session_of(share: StoredToken) -> str:
+    """Return the session of a share."""
+    return share.sessions[0]
