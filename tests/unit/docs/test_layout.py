@@ -9,8 +9,8 @@ import pytest
 from tests.processes import ROOT
 
 MOST_LINES = 400
-# Folders of unit tests that mirror no folder of the product.
-ELSEWHERE = {"docs", "tools"}
+# The folder of unit tests that mirrors no folder of the product.
+ELSEWHERE = {"docs"}
 FILES = [
     file
     for file in sorted((ROOT / "tests").rglob("*.py"))

@@ -18,7 +18,7 @@ from processor.tools.builtin import builtin_tools  # noqa: E402
 from processor.tools.settings import ToolSettings  # noqa: E402
 from processor.tools.spool import Spool  # noqa: E402
 from processor.tools.threads import Threads  # noqa: E402
-from tests.unit.tools.conftest import FakeCall  # noqa: E402
+from tests.unit.processor.tools.conftest import FakeCall  # noqa: E402
 
 PAGE = """<html><head><title>no</title><style>p {}</style></head><body><h1>Title</h1>
 <p>Some <b>bold</b> text, a <a href="/x">link</a>.</p><ul><li>one<li>two</ul>

@@ -199,7 +199,7 @@ def test_a_killed_processor_leaves_no_process(tmp_path, project):
         [
             os.sys.executable,
             "-m",
-            "tests.unit.tools.one_command",
+            "tests.unit.processor.tools.one_command",
             str(project),
             "python3 daemon.py; sleep 600",
         ]

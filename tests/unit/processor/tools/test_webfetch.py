@@ -41,7 +41,8 @@ c
 
 @pytest.fixture(scope="module")
 def results():
-    command = [sys.executable, "-m", "tests.unit.tools.fetches", json.dumps([*FETCHES.values()])]
+    module = "tests.unit.processor.tools.fetches"
+    command = [sys.executable, "-m", module, json.dumps([*FETCHES.values()])]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return dict(zip(FETCHES, json.loads(done.stdout), strict=True))
 

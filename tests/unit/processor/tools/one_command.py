@@ -12,7 +12,7 @@ from processor.tools.builtin import builtin_tools  # noqa: E402
 from processor.tools.settings import ToolSettings  # noqa: E402
 from processor.tools.spool import Spool  # noqa: E402
 from processor.tools.threads import Threads  # noqa: E402
-from tests.unit.tools.conftest import FakeCall  # noqa: E402
+from tests.unit.processor.tools.conftest import FakeCall  # noqa: E402
 
 directory, command = sys.argv[1:]
 spool = Spool(Path(directory), 1 << 30, Threads())
