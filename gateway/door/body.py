@@ -19,12 +19,12 @@ _BYTES_A_RECEIVE = 512
 
 
 class RequestBody:
-    """Reads one body.
+    """Reads the body of one request.
 
-    The client may let weir wait for `SILENT_S`, plus one second for each `LEAST_BYTES_S` bytes of
-    the body that have come. The framing of chunks does not count, and neither does time in which
-    weir does not wait for the client. Very many small chunks, and very small pieces, go through
-    the slow lane.
+    The client may let weir wait for `SILENT_S` in all, plus one second for each `LEAST_BYTES_S`
+    bytes of the body that have come. The framing of chunks does not count as bytes. Time in which
+    weir does not wait for the client does not count either. A body of very many small chunks, or
+    one that comes in very small pieces, is slowed down (`SlowLane`).
     """
 
     def __init__(self, wire: Wire, head: Head) -> None:
@@ -38,7 +38,11 @@ class RequestBody:
         self._beside_answer = False
 
     def go_on_beside_answer(self, patience_s: float | None) -> None:
-        """Let the body arrive while the answer is sent, with pauses of up to `patience_s`."""
+        """Let the body go on while the answer is sent, as when an agent streams its events.
+
+        Args:
+            patience_s: how long the client may send nothing; None keeps the minimum rate.
+        """
         self._patience_s, self._beside_answer = patience_s, True
 
     @property
@@ -48,14 +52,14 @@ class RequestBody:
 
     @property
     def framed_by(self) -> Header | None:
-        """The header that frames the rest of the body; None if there is no body."""
+        """The header to put before the unread part of the body; None if there is no body."""
         if self._chunks is not None:
             return (b"Transfer-Encoding", b"chunked")
         return (b"Content-Length", b"%d" % self._left) if self._left else None
 
     @property
     def trailers(self) -> list[Header]:
-        """The headers after the last chunk; known once the body has ended."""
+        """The headers that follow the last chunk of the body; empty until the body has ended."""
         return [] if self._chunks is None else self._chunks.trailers
 
     def await_first(self) -> None:
@@ -63,7 +67,7 @@ class RequestBody:
 
         Raises:
             ClientGone: the client left.
-            Refusal: nothing came in time.
+            Refusal: no byte came in time.
         """
         if not (self._wire.ahead or self.ended):
             self._receive()
@@ -83,7 +87,7 @@ class RequestBody:
                 self._receive()
 
     def skip_what_has_come(self) -> bool:
-        """Skip the received part of the body; return whether this was all the rest."""
+        """Skip the part of the body that has come; return whether the body has ended with it."""
         if self._beside_answer:
             return self.ended
         try:
@@ -116,8 +120,11 @@ class RequestBody:
         if self._receives > _FEW_RECEIVES + self._received_bytes // _BYTES_A_RECEIVE:
             self._wire.lane.gather()
             within_s -= time.monotonic() - began
-        if within_s <= 0:  # also if the bytes come one by one, without a wait
-            raise Refusal(408, f"the body arrives at less than {LEAST_BYTES_S} bytes a second")
+        if within_s <= 0:  # so checked also if bytes come one by one, and no receive waits
+            raise Refusal(
+                408,
+                f"the request body came too slowly: at less than {LEAST_BYTES_S} bytes a second",
+            )
         self._take_in(size, within_s)
         self._waited_s += time.monotonic() - began
         self._receives += 1
@@ -126,10 +133,10 @@ class RequestBody:
         try:
             data = self._wire.receive(size, within_s)
         except GivenUp as error:
-            raise Refusal(408, f"the body is incomplete: {error}") from None
+            raise Refusal(408, f"the request body is incomplete: {error}") from None
         except OSError as error:
             raise ClientGone from error
         if not data:
-            raise ClientGone("the client left in the middle of the body")
+            raise ClientGone("the client left in the middle of the request body")
         self._received_bytes += len(data)
         self._wire.ahead += data

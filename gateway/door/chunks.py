@@ -1,6 +1,7 @@
-"""Decodes a body in chunks (RFC 9112, 7.1). No I/O: bytes in, the body's bytes out.
+"""Decodes a body with ``Transfer-Encoding: chunked`` (RFC 9112, 7.1). No I/O.
 
-Each byte is looked at once, whatever the chunks' size. Chunk extensions are read and dropped.
+Received bytes go in, the body's bytes come out. Each byte is looked at once, whatever the size of
+the chunks. Chunk extensions are read and dropped.
 """
 
 from __future__ import annotations
@@ -12,23 +13,24 @@ from gateway.proxy.failures import Refusal
 from gateway.proxy.headers import Header
 
 MANY_CHUNKS = 256
-"""How many chunks one call decodes, in about 0.6 ms: chunks cost time, not bytes."""
+"""The most chunks that one call decodes, in about 0.6 ms: each chunk costs time, however small."""
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*+;[\t -~\x80-\xff]*+)?\r\n")
 _LONGEST_SIZE_LINE = 4096
 _LONGEST_TRAILERS = 16 * 1024
 _END = b"\r\n"
-# These would change the sender, the target or the end of the message (RFC 9110, 6.5.1).
+# Headers that are refused as trailers (RFC 9110, 6.5.1): a server that reads them would see
+# another user, another host, or another end of the body.
 _NO_TRAILERS = frozenset(
     {b"host", b"content-length", b"transfer-encoding", b"trailer", b"authorization", b"te"}
 )
 
 
 class Chunks:
-    """Decodes one body.
+    """Decodes the chunks of one body.
 
     Attributes:
         ended: the last chunk and the trailers have been read.
-        crowded: the last call of `decode` stopped at `MANY_CHUNKS`.
+        crowded: the last call of `decode` stopped because it had decoded `MANY_CHUNKS`.
         trailers: the headers after the last chunk.
     """
 
@@ -39,12 +41,12 @@ class Chunks:
         self._last = False
 
     def decode(self, data: bytearray) -> bytes:
-        """Remove chunks from the front of `data`, and return them decoded.
+        """Remove what has come of the chunks from the front of `data`, and return it decoded.
 
-        One call takes all complete bytes, but at most `MANY_CHUNKS` chunks.
+        One call decodes at most `MANY_CHUNKS` chunks.
 
         Raises:
-            Refusal: `data` is not a body in chunks.
+            Refusal: `data` is not in the chunked encoding.
         """
         pieces: list[bytes | bytearray] = []
         at, more = 0, MANY_CHUNKS
@@ -70,7 +72,7 @@ class Chunks:
         return b"".join(pieces)
 
     def _take(self, data: bytearray, at: int, pieces: list[bytes | bytearray]) -> int:
-        """Take the available part of a chunk and of the CRLF after it; return its end."""
+        """Append what has come of a chunk to `pieces`; return the position after that."""
         payload = self._left - len(_END)
         if payload > 0:
             piece = data[at : at + payload]
@@ -80,31 +82,42 @@ class Chunks:
         if self._left <= len(_END):
             end = data[at : at + self._left]
             if end != _END[len(_END) - self._left :][: len(end)]:
-                raise Refusal(400, "the body is malformed: no CRLF ends a chunk")
+                raise Refusal(
+                    400,
+                    "the chunked request body is malformed: a chunk is longer than its size says",
+                )
             self._left -= len(end)
             at += len(end)
         return at
 
     def _end(self, data: bytearray, at: int) -> int:
-        """Read the trailers, once they are complete; return the position after them."""
+        """Read the trailers if they are complete; return the position after them, else `at`."""
         if data.startswith(_END, at):
             self.ended = True
             return at + len(_END)
         end = data.find(b"\r\n\r\n", at)
         if end < 0:
             if len(data) - at > _LONGEST_TRAILERS:
-                raise Refusal(431, f"the trailers are longer than {_LONGEST_TRAILERS} bytes")
+                raise Refusal(
+                    431,
+                    f"the trailers of the request body are longer than {_LONGEST_TRAILERS} bytes",
+                )
             return at
         self.trailers = fields(bytes(data[at : end + len(_END)]))
         if any(name.lower() in _NO_TRAILERS for name, _ in self.trailers):
             raise Refusal(
-                400, "the body is malformed: a trailer has a name that only heads may have"
+                400,
+                "a trailer after the request body has a name that is only allowed in the head, "
+                "such as content-length or authorization",
             )
         self.ended = True
         return end + len(b"\r\n\r\n")
 
 
 def _check_size_line(data: bytearray, at: int) -> None:
-    """Refuse bytes that can never become a size line."""
+    """Refuse bytes that cannot be the beginning of a chunk: a size in hex digits, then CRLF."""
     if data.find(b"\n", at, at + _LONGEST_SIZE_LINE) >= 0 or len(data) - at > _LONGEST_SIZE_LINE:
-        raise Refusal(400, "the body is malformed: a chunk has no size")
+        raise Refusal(
+            400,
+            "the chunked request body is malformed: a chunk does not begin with its size in hex",
+        )

@@ -1,4 +1,4 @@
-"""Takes connections, and serves the requests of each one after another."""
+"""Takes connections, and serves the requests of each connection, one after another."""
 
 from __future__ import annotations
 
@@ -39,19 +39,23 @@ _RETRY_AFTER = "Retry-After: 1\r\n"
 
 
 class Door:
-    """Serves the connections of one worker.
+    """Serves the HTTP connections of one worker.
 
     Args:
-        app: serves weir's own routes.
-        proxy: serves all others; None natively.
-        slots: registers the connections.
-        trusted: proxies whose statements about a request's origin count.
-        access: decides which requests may pass.
+        app: answers weir's own routes.
+        proxy: passes all other routes on to the upstream; None without an upstream.
+        slots: registers the connections, and limits how many there are.
+        trusted: proxies whose ``X-Forwarded-*`` headers are believed.
+        access: finds out who sends a request, and whether the request is allowed.
+        base: the path under which weir serves everything.
+        tls: has the certificate; None for plain HTTP.
 
     Attributes:
         fresh: connections whose first request is not read yet.
         served: connections whose request is not answered yet.
-        closing: returns whether the worker is ending: then each connection ends with its answer.
+        closing: returns whether the worker is stopping; then each connection ends after its
+            answer.
+        slots: registers the connections, and limits how many there are.
     """
 
     def __init__(
@@ -78,7 +82,10 @@ class Door:
         self._lane = SlowLane()
 
     def serve(self, sock: socket.socket, address: str) -> None:
-        """Serve a connection to its end, and close it; an event stream continues afterwards."""
+        """Serve a connection until it ends, and close it.
+
+        If a request opens an event stream, return at once: the stream goes on without a greenlet.
+        """
         wire = Wire(sock, address, self.slots, self._lane)
         self.fresh.add(wire)
         try:
@@ -87,11 +94,11 @@ class Door:
                 wire.secure(self._tls)
             self._serve_all(wire, address in self._trusted)
         except ssl.SSLError as error:
-            log.debug("TLS with %s failed: %s", address, error.reason or error)
+            log.debug("TLS with %s failed, connection closed: %s", address, error.reason or error)
         except (OSError, ClientGone):
-            log.debug("the client of a connection has left")
+            log.debug("the connection from %s is broken; nothing more is sent", address)
         except (gevent.GreenletExit, SystemExit):
-            pass  # the worker stops: no error page may follow the bytes that were sent
+            pass  # the worker stops; a part of an answer may be sent, so no error may follow
         finally:
             self.fresh.discard(wire)
             if not wire.handed_over:
@@ -110,7 +117,11 @@ class Door:
                     if not self._answer(request):
                         return
             except Refusal as refusal:
-                log.debug("a request from %s is refused: %s", wire.address, refusal)
+                log.debug(
+                    "a request from %s is refused, and its connection closed: %s",
+                    wire.address,
+                    refusal,
+                )
                 _refuse(wire, refusal)
                 return
             turn.pass_on_if_over()
@@ -128,12 +139,13 @@ class Door:
 
     def _answer(self, request: Request) -> bool:
         """Serve a request; return whether its connection may serve another request."""
-        # What follows the handshake of a WebSocket must never be read as a request.
+        # A request that asks for a WebSocket is the last of its connection: bytes after the
+        # handshake must never be read as a request.
         keep_alive = request.keep_alive and not names_websocket(request.headers)
         keep_alive = keep_alive and not self.closing()
         route = request.path if self._proxy is None else own_route(request.path)
         try:
-            # CONNECT is refused by all that follows.
+            # CONNECT needs no check here: the proxy and weir's own routes both refuse it.
             if request.method != "CONNECT" and self._admit(request, route):
                 body = self._access.list_for(request)
                 return self._say(request, HTTPStatus.OK, body, (), keep_alive)
@@ -146,10 +158,13 @@ class Door:
         return own.serve(self._app, request, route or request.path, keep_alive)
 
     def _admit(self, request: Request, route: str | None) -> bool:
-        """Find out whose the request is, and let it pass; return whether its answer is filtered.
+        """Find out who sends a request, and check that the request is allowed.
+
+        Return whether weir must answer with a filtered list, since the sender may see only some
+        folders or sessions.
 
         Raises:
-            Refusal: the request may not pass.
+            Refusal: the request is not allowed.
         """
         admission = self._access.admit(request, request.path if route is None else route)
         request.principal, request.scope = admission.principal, admission.scope
@@ -159,12 +174,12 @@ class Door:
         if self._proxy is None or route is not None:
             refuse_upgrade(request)
         if route is None and is_foreign_stream(request.path):
-            words = "weir passes on no event stream of its upstream; use /event or /global/event"
+            words = "weir does not pass this event stream on; use /event or /global/event"
             raise Refusal(501, words)
         return admission.filters
 
     def _turn_away(self, request: Request, refusal: Refusal, keep_alive: bool) -> bool:
-        """Answer a request that may not pass; return whether the connection serves another."""
+        """Answer a request that is not allowed; return whether the connection serves another."""
         log.debug("%s %.200r is refused: %s", request.method, request.path, refusal)
         body = error_body(refusal.status, refusal.message)
         return self._say(request, refusal.status, body, refusal.headers, keep_alive)
@@ -177,7 +192,7 @@ class Door:
         headers: Sequence[tuple[str, str]],
         keep_alive: bool,
     ) -> bool:
-        """Answer with JSON; return whether the connection serves another request."""
+        """Answer a request with JSON; return whether the connection may serve another request."""
         origin = request.header(b"origin") or None
         all_headers = [
             *(_header(pair) for pair in (*headers, *self._access.cors.headers(origin))),
@@ -198,7 +213,7 @@ def _header(pair: tuple[str, str]) -> Header:
 
 
 def _refuse(wire: Wire, refusal: Refusal) -> None:
-    """Answer a request with an error, and end its connection."""
+    """Answer a malformed request with an error, and end its connection."""
     body = error_body(refusal.status, refusal.message)
     head = (
         f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n"

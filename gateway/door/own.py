@@ -1,4 +1,4 @@
-"""Serves weir's own routes: a request as a WSGI environ, Falcon's answer as bytes."""
+"""Lets the Falcon application answer a request for one of weir's own routes, over WSGI."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from urllib.parse import unquote_to_bytes
 from wsgiref.types import WSGIApplication
 
 from gateway.door.request import Request
-from gateway.door.wanted import Wanted
+from gateway.door.wsgi_input import WsgiInput
 from gateway.proxy.failures import ClientGone, Refusal
 from gateway.proxy.framing import BodyEnding, BodyFraming
 from gateway.proxy.headers import Header
 from gateway.streams.stream import Stream
 
 WIRE = "weir.wire"
-"""The key of an environ for the connection of its request."""
+"""The key in the WSGI environ under which a route finds the connection (`Wire`)."""
 RAW_PATH = "weir.path"
-"""The key of an environ for the path as sent: a slash at its end matters to relative URLs."""
+"""The key in the WSGI environ for the path as the client sent it.
+
+A browser resolves relative URLs by this path, so a slash at its end matters.
+"""
 SCOPE = "weir.scope"
-"""The key of an environ for the folders and sessions that the request may reach; None: all."""
+"""The key in the WSGI environ for the folders and sessions that a request may reach; None: all."""
 PRINCIPAL = "weir.principal"
-"""The key of an environ for the principal of the request; None on public routes."""
+"""The key in the WSGI environ for the user or token that sent a request; None: public route."""
 
 log = logging.getLogger("weir.gateway")
 
@@ -32,10 +35,10 @@ Environ = dict[str, Any]
 
 
 class WsgiAnswer:
-    """Answers one request by the rules of WSGI.
+    """Sends the answer of a WSGI application to one request.
 
     Args:
-        request: to be answered.
+        request: the request to answer.
         keep_alive: the connection may serve another request.
     """
 
@@ -46,7 +49,7 @@ class WsgiAnswer:
         self._headers: list[Header] = []
 
     def run(self, app: WSGIApplication, environ: Environ) -> bool:
-        """Let `app` answer; return whether the connection may serve another request."""
+        """Let `app` answer the request; return whether the connection may serve another."""
         body = app(environ, self._start)
         del environ
         self._request.forget_head()
@@ -85,11 +88,11 @@ class WsgiAnswer:
         self._send(self._head())
 
     def _head(self) -> bytes:
-        """Return the head of the answer, empty if it has been sent."""
+        """Return the status line and headers of the answer; empty if they have been sent."""
         if self._framing.begun:
             return b""
         if not self._request.body.skip_what_has_come():
-            # The rest of the body is not read, so the start of the next request cannot be found.
+            # A part of the request's body is not read, so the next request cannot be found.
             self._framing.keep_alive = False
         code, _, reason = self._status.partition(" ")
         headers = [*self._headers, (b"Date", formatdate(usegmt=True).encode())]
@@ -105,9 +108,9 @@ def serve(app: WSGIApplication, request: Request, path: str, keep_alive: bool) -
 
     Args:
         app: the WSGI application.
-        request: to be served.
-        path: of the request, percent-encoded.
-        keep_alive: the connection may serve another request.
+        request: the request to answer.
+        path: the path by which `app` finds the route, percent-encoded.
+        keep_alive: the connection may serve another request, if `app` agrees.
     """
     answer = WsgiAnswer(request, keep_alive)
     try:
@@ -117,7 +120,7 @@ def serve(app: WSGIApplication, request: Request, path: str, keep_alive: bool) -
     except Refusal:
         raise
     except Exception:
-        log.exception("%s %.200r failed", request.method, request.path)
+        log.exception("%s %.200r: connection reset, weir has a bug", request.method, request.path)
         request.wire.reset()
         return False
     if not request.body.ended and not request.wire.handed_over:
@@ -126,10 +129,10 @@ def serve(app: WSGIApplication, request: Request, path: str, keep_alive: bool) -
 
 
 def environ_of(request: Request, path: str) -> Environ:
-    """Return the environ of a request.
+    """Return the WSGI environ of a request.
 
-    A header with an underscore in its name is left out: the application would take it for the
-    header with a hyphen.
+    A header with an underscore in its name is left out: WSGI writes hyphens as underscores, so the
+    application would take ``X_Forwarded_For`` for ``X-Forwarded-For``.
     """
     environ: Environ = {
         "REQUEST_METHOD": request.method,
@@ -142,7 +145,7 @@ def environ_of(request: Request, path: str) -> Environ:
         "REMOTE_ADDR": request.client,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": request.wire.scheme,
-        "wsgi.input": Wanted(request),
+        "wsgi.input": WsgiInput(request),
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
@@ -168,8 +171,8 @@ def _header(name: str, value: str) -> Header:
     """Encode a header of an answer.
 
     Raises:
-        ValueError: it contains a line break.
+        ValueError: `value` contains a line break, which would begin another header.
     """
     if "\n" in value or "\r" in value:
-        raise ValueError(f"the header {name} of an answer has a line break")
+        raise ValueError(f"a line break in the header {name} of an answer: {value!r}")
     return name.encode("ascii"), value.encode("latin-1")

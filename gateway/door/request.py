@@ -1,4 +1,4 @@
-"""A request, in the form for the proxy and for weir's own routes."""
+"""A request, in the form that the proxy and weir's own routes read."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ if TYPE_CHECKING:
 
 
 class Request:
-    """One request.
+    """One HTTP request, whose head has been read and whose body has not.
 
     Args:
-        head: of the request.
-        wire: the connection it came on.
-        trusted: the peer is a proxy whose statements about the request's origin count.
-        base: where weir serves.
+        head: the parsed head.
+        wire: the connection on which the request came.
+        trusted: the peer is a proxy whose ``X-Forwarded-*`` headers are believed.
+        base: the path under which weir serves everything.
 
     Raises:
         Refusal: the target is not under the base path.
 
     Attributes:
-        method: as it came.
+        method: the method as the client sent it.
         base: the base path, which is not in `path` and `target`.
-        path: percent-encoded, without the query, which may contain a secret.
-        query: without the question mark.
-        target: the path and the query, as the client sent them behind the base path.
-        headers: in order, spelt as they came.
-        http11: the client speaks HTTP/1.1.
+        path: the path, percent-encoded. Log lines name the path without the query, which may
+            contain a secret.
+        query: the query without the question mark.
+        target: the path and the query, as the client sent them after the base path.
+        headers: the headers in order, spelt as the client sent them.
+        http11: the client speaks HTTP/1.1 or newer, not HTTP/1.0.
         keep_alive: the client may send another request on its connection.
-        expects_continue: the client waits for a 100 before it sends the body.
-        client: the client's address.
-        trusted: the peer is a proxy whose statements about the request's origin count.
-        wire: the connection.
-        body: yet to be read.
-        framed_by: the header that frames the body, None if there is no body.
-        principal: whose the request is; None before the door has judged, and where that does not
-            matter.
+        expects_continue: the client waits for a ``100 Continue`` before it sends the body.
+        client: the address of the connection's other end, the client or a proxy.
+        trusted: the peer is a proxy whose ``X-Forwarded-*`` headers are believed.
+        wire: the connection on which the request came.
+        body: reads the body.
+        framed_by: the header that says where the body ends; None if there is no body.
+        principal: the user or token that sent the request; None before `Door` has found out, and
+            on public routes.
         scope: the folders and sessions that the request may reach; None for all.
     """
 
@@ -73,10 +74,10 @@ class Request:
         return b"".join(values(self.headers, name)[:1]).decode("latin-1")
 
     def forget_head(self) -> None:
-        """Free the data that only the start of an answer needs: a stream may last for days."""
+        """Free the target and the headers, which an open event stream does not need for days."""
         self.target, self.query, self.headers = b"", "", []
 
     @property
     def trailers(self) -> list[Header]:
-        """The headers after the last chunk; known once the body has been read."""
+        """The headers after the last chunk of the body; empty until the body has been read."""
         return self.body.trailers

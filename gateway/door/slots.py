@@ -4,13 +4,14 @@
    and *stuck* while a request waits for more of its body, or for the client to take its answer.
    Event streams are neither: `gateway.streams.shedding` checks them.
 2. Every wait has an end. `sweep` ends the waits that are over.
-3. The number of idle connections is bounded, and some places are kept free. Past the bound, the
-   connections that have waited longest are ended, first those of the address with most waiting
-   connections. A new connection is spared for `GRACE_S`.
+3. The number of idle connections is bounded, and a few connections can always be accepted. Past
+   the bound, the connections that have waited longest are ended, first those of the client address
+   with the most waiting connections. A connection that has waited less than `GRACE_S` is not
+   ended.
 4. The number of requests served at once is bounded. Past the bound a stuck request is ended, or
-   the new request is refused. Probes are always served.
-5. Few connections are ended at once: each end costs the loop as much as a request, and all other
-   work waits meanwhile.
+   the new request is refused. Health checks are always served.
+5. Few connections are ended at once: each end takes as much time as a request, and the event loop
+   serves no other client meanwhile.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ _MOST_KEPT = 64
 
 
 class Holder(Protocol):
-    """The interface of a connection.
+    """A connection, as `Slots` sees it.
 
     Attributes:
-        address: of the client; clients behind one proxy share it.
+        address: the address of the client; clients behind the same proxy have the same address.
     """
 
     address: str
@@ -42,16 +43,16 @@ class Holder(Protocol):
         """Return whether the client has sent bytes that are not received yet."""
 
     def give_up(self, wait: Wait, why: str) -> None:
-        """End one of the connection's waits. Does not block."""
+        """End one of the connection's waits for the reason `why`; does not block."""
 
 
 class Wait:
-    """A wait of a connection for its client; the object is used again for the next wait.
+    """A connection that waits for its client; the object is used again for its next wait.
 
     Attributes:
         holder: the connection.
-        since: when the present wait began.
-        until: when the present wait has to end.
+        since: when the present wait began (`time.monotonic()`).
+        until: when the present wait has to end (`time.monotonic()`).
     """
 
     __slots__ = ("holder", "since", "until")
@@ -62,7 +63,7 @@ class Wait:
 
 
 class _Queue:
-    """Waits by address, the longest first."""
+    """Waiting connections by the client's address; of each address, the longest wait first."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -93,16 +94,16 @@ class _Queue:
 
 
 class Slots:
-    """The connections of one worker.
+    """Counts the connections of one worker, and ends some if there are too many.
 
     Args:
-        connections: how many there may be.
-        requests: how many may be served at once, without event streams; also how many connections
-            may be idle.
+        connections: how many connections there may be.
+        requests: how many requests may be served at once, without event streams; also how many
+            connections may be idle (wait for a request).
 
     Attributes:
         on_room: called each time a connection has ended; must not block.
-        closing: answered connections that are read from until their client has closed them.
+        closing: how many connections wait for their client to close them, after the last answer.
     """
 
     def __init__(self, connections: int, requests: int) -> None:
@@ -117,18 +118,18 @@ class Slots:
         self._idle, self._stuck = _Queue(), _Queue()
 
     def come(self) -> None:
-        """Register a new connection; if few places are free, make room."""
+        """Count a new connection; if the limit is near, end connections that wait."""
         self._open += 1
         self.make_room()
 
     def leave(self, holder: Holder) -> None:
-        """Remove a connection that has ended."""
+        """Count that a connection has ended."""
         self._open -= 1
         self._ending.discard(holder)
         self._room()
 
     def leave_unserved(self) -> None:
-        """Remove a connection that has ended without being served."""
+        """Count that a connection has ended of which no `Holder` was made."""
         self._open -= 1
         self._room()
 
@@ -142,38 +143,49 @@ class Slots:
         return self._open >= self._connections
 
     def wait(self, one: Wait, within_s: float, idle: bool) -> None:
-        """Register that a connection waits for its client, at most for `within_s`."""
+        """Register that a connection waits for its client, for `within_s` at most.
+
+        Args:
+            one: the wait of the connection.
+            within_s: after this time (s) `sweep` ends the wait.
+            idle: the connection waits for a request, not in the middle of one.
+        """
         one.since = time.monotonic()
         one.until = one.since + within_s
         (self._idle if idle else self._stuck).add(one)
 
     def go_on(self, one: Wait, idle: bool) -> None:
-        """Note that the wait is over."""
+        """Note that the client has sent or taken bytes, so its connection waits no longer."""
         (self._idle if idle else self._stuck).remove(one)
 
     def begin(self, is_probe: bool) -> None:
-        """Note that a request is being served.
+        """Count a request that is being served from now on.
+
+        Args:
+            is_probe: the request is a health check, which is served beyond the limit.
 
         Raises:
-            Refusal: too many requests are being served, and none of them is stuck.
+            Refusal: too many requests are being served, and none of them waits for its client.
         """
         if not is_probe and self._served >= self._requests and not self._let_go(self._stuck):
             raise Refusal(
-                503, f"this worker already serves {self._requests} requests, its limit; try again"
+                503,
+                f"this worker already serves {self._requests} requests, which is its limit; "
+                "try again in a second",
             )
         self._served += 1
 
     def end(self) -> None:
-        """Note that a request is no longer being served."""
+        """Count that a request is no longer being served."""
         self._served -= 1
 
     def unread(self) -> bool:
-        """Return whether a client has sent a part of a request that is not received yet."""
+        """Return whether an idle connection's client has sent bytes that are not received yet."""
         return any(one.holder.has_unread() for one in self._idle)
 
     @contextmanager
     def closing_gently(self) -> Iterator[None]:
-        """Count a connection as closing."""
+        """Return a context manager in whose block a connection counts as `closing`."""
         self.closing += 1
         try:
             yield
@@ -181,19 +193,19 @@ class Slots:
             self.closing -= 1
 
     def make_room(self) -> None:
-        """End waits that have lasted long enough, until there is room."""
+        """End connections that have waited longer than `GRACE_S`, until few enough are left."""
         short = self._open - len(self._ending) + self._kept - self._connections
         short = min(max(short, self._idle.count - self._most_idle), _MOST_AT_ONCE)
         while short > 0 and (self._let_go(self._idle) or self._let_go(self._stuck)):
             short -= 1
 
     def sweep(self) -> None:
-        """End waits that are over; to be called often."""
+        """End the waits that have reached their time limit; to be called often."""
         now = time.monotonic()
         for queue in (self._idle, self._stuck):
             over = (one for one in queue if one.until <= now)
             for one in list(islice(over, _MOST_AT_ONCE)):
-                self._give_up(queue, one, "the client took too long")
+                self._give_up(queue, one, "the client sent or took nothing for too long")
 
     def _let_go(self, queue: _Queue) -> bool:
         one = queue.first_to_go()
@@ -202,7 +214,7 @@ class Slots:
         self._give_up(
             queue,
             one,
-            "the connection waited for its client, and another connection needs its place",
+            "the worker had too many connections, and this one waited for its client",
         )
         return True
 

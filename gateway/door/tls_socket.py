@@ -4,8 +4,8 @@ Theory of operation. OpenSSL only encrypts and decrypts in memory; this module s
 the ciphertext. So weir knows exactly what the kernel has taken, as for a plain socket.
 
 1. `write_now` encrypts one record (16 KB) at a time. If the kernel takes only a part of a record,
-   the record counts as not written: the caller gives its bytes again, as after any partial write.
-   Then the rest of that record is sent, and the bytes are not encrypted a second time.
+   the record counts as not written, and the caller must pass the same bytes again, as after any
+   partial write. Then the remaining ciphertext is sent, and the bytes are not encrypted again.
 2. A connection holds at most one record in each direction, besides OpenSSL's own buffers.
 3. weir sends a TLS alert (close_notify) before FIN. A client may end the connection without this
    alert: HTTP itself shows whether a message is complete.
@@ -31,11 +31,11 @@ _ENDS = (ssl.SSLZeroReturnError, ssl.SSLEOFError)
 
 
 class TlsSocket(GreenSocket):
-    """Takes a connection over from a plain socket.
+    """A server's TLS connection over the file descriptor of a plain socket.
 
     Args:
         plain: the connection; the caller must not use this object any more.
-        context: the server's certificate.
+        context: has the server's certificate.
     """
 
     def __init__(self, plain: socket.socket, context: ssl.SSLContext) -> None:
@@ -44,7 +44,7 @@ class TlsSocket(GreenSocket):
         self._received, self._encrypted = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._received, self._encrypted, server_side=True)
         self._waiting = bytearray()  # ciphertext that the kernel has not taken
-        self._owed = 0  # of how many bytes that the caller will give again
+        self._owed = 0  # bytes whose ciphertext waits, and that the caller will pass again
         self._ahead = b""
         self._ended = self._reading = False
         self._writing = BoundedSemaphore(1)
@@ -64,14 +64,14 @@ class TlsSocket(GreenSocket):
                 self._receive()
             except ssl.SSLError as error:
                 if error.reason != "HTTP_REQUEST":
-                    self._send_waiting()  # an alert says why
+                    self._send_waiting()  # the TLS alert, which says what is wrong
                 raise
             else:
                 self._send_waiting()
                 return
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """Wait for bytes from the client; b"" is the end.
+        """Wait for bytes from the client, and return them decrypted; b"" after the client's end.
 
         Raises:
             OSError: the connection is broken, or the bytes are not TLS.
@@ -86,7 +86,7 @@ class TlsSocket(GreenSocket):
             self._reading = False
 
     def peek(self) -> bytes:
-        """Return the next byte without removing it; b"" is the end.
+        """Return the next decrypted byte without removing it; b"" after the client's end.
 
         Raises:
             BlockingIOError: no byte has come, or a greenlet waits for it in `recv`.
@@ -106,7 +106,9 @@ class TlsSocket(GreenSocket):
         return self._ahead[:1]
 
     def write_now(self, data: bytes | memoryview) -> int:
-        """Write as much as the kernel takes at once; return how many bytes of `data` were written.
+        """Write as much as the kernel takes without blocking; return how many bytes of `data`.
+
+        The caller must pass the other bytes of `data` again, first in its next write.
 
         Raises:
             BlockingIOError: the kernel takes nothing.
@@ -142,12 +144,15 @@ class TlsSocket(GreenSocket):
         return len(data)
 
     def send_plain(self, data: bytes) -> None:
-        """Send `data` without TLS, to a client that does not speak TLS."""
+        """Send `data` unencrypted, to a client that does not speak TLS."""
         while data:
             data = data[super().send(data) :]
 
     def shutdown(self, how: int) -> None:
-        """End one direction or both; the client gets an alert before FIN, if there is room."""
+        """Shut down one direction or both.
+
+        Before FIN, a TLS alert (close_notify) is sent if this does not block.
+        """
         if how != socket.SHUT_RD and not self._waiting and not self._ended:
             self._ended = True
             with suppress(ssl.SSLError):
@@ -166,7 +171,8 @@ class TlsSocket(GreenSocket):
             except ssl.SSLError:
                 if not self._ended:
                     raise
-                # After weir's own end, OpenSSL may refuse bytes that a client still sends.
+                # After weir's close_notify, OpenSSL may fail on bytes that a client still sends.
+                # They are received and dropped: unread bytes would cause a reset.
                 while super().recv(size):
                     pass
                 return b""
@@ -175,7 +181,7 @@ class TlsSocket(GreenSocket):
                 return data
 
     def _encrypt(self, view: memoryview, written: int) -> bool:
-        """Encrypt the next record unless one waits already; return False if no data is left."""
+        """Encrypt the next record, unless a record waits; return False if nothing is to send."""
         if not self._waiting and not self._owed and written < len(view):
             self._owed = self._tls.write(view[written : written + RECORD_BYTES])
             self._waiting += self._encrypted.read()
@@ -192,7 +198,7 @@ class TlsSocket(GreenSocket):
             del self._waiting[:sent]
 
     def _answer_now(self) -> None:
-        """Send OpenSSL's own messages, such as new keys; the rest is sent later."""
+        """Send OpenSSL's own messages, such as new keys, as far as the kernel takes them now."""
         if not self._encrypted.pending:
             return
         self._waiting += self._encrypted.read()
@@ -218,8 +224,8 @@ class TlsSocket(GreenSocket):
 
 
 def writer_of(sock: socket.socket) -> Callable[[bytes], int]:
-    """Return a function that writes as much to a socket as the kernel takes at once.
+    """Return a function that writes bytes to a socket without blocking.
 
-    It raises `BlockingIOError` if the kernel takes nothing.
+    The function returns how many bytes the kernel took, and raises `BlockingIOError` if none.
     """
     return sock.write_now if isinstance(sock, TlsSocket) else partial(os.write, sock.fileno())

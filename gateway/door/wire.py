@@ -1,4 +1,4 @@
-"""One client's connection: receives and sends, with a limit on every wait."""
+"""A client's connection to the HTTP server: receives and sends, with a limit on every wait."""
 
 from __future__ import annotations
 
@@ -36,23 +36,26 @@ _NOT_TLS = (
 
 
 class GivenUp(ClientGone):
-    """The connection waited for its client for too long, or its place was needed."""
+    """A wait for the client was ended: it was too long, or there were too many connections."""
 
 
 class Wire:
-    """One connection.
+    """A client's connection.
 
     Args:
         sock: gevent's socket.
-        address: of the client.
-        slots: where the waits are registered.
-        lane: the slow lane of the worker.
+        address: the address of the client.
+        slots: where each wait for the client is registered.
+        lane: slows down requests that would take much of the event loop's time.
 
     Attributes:
-        lane: as given.
+        sock: gevent's socket, or the `TlsSocket` in its place.
+        address: the address of the client.
+        lane: slows down requests that would take much of the event loop's time.
         ahead: bytes that were received and not used yet.
-        principal: whose the request is that is served now; None if that does not matter.
-        handed_over: the greenlet that accepted the connection no longer serves it.
+        principal: the user or token that sent the request which is served now; None on public
+            routes.
+        handed_over: an event stream goes on without the greenlet that accepted the connection.
     """
 
     def __init__(self, sock: socket.socket, address: str, slots: Slots, lane: SlowLane) -> None:
@@ -63,16 +66,17 @@ class Wire:
         self.handed_over = False
         self._slots = slots
         self.principal: Principal | None = None
-        self._serving = False  # a request is being served, so this connection waits for no head
+        self._serving = False  # a request is being served, so the connection is not idle
         self._streams = False
         self._receiving, self._sending = Wait(self), Wait(self)
         self._why: str | None = None
 
     def secure(self, context: ssl.SSLContext) -> None:
-        """Begin TLS. A client that speaks plain HTTP is answered in plain HTTP.
+        """Do the TLS handshake. A client that speaks plain HTTP gets an error in plain HTTP.
 
         Raises:
-            OSError: there is no agreement within `HANDSHAKE_WITHIN_S`, or the place was needed.
+            OSError: the handshake failed, took longer than `HANDSHAKE_WITHIN_S`, or was ended
+                because there were too many connections.
         """
         sock = self.sock = TlsSocket(self.sock, context)
         self._slots.wait(self._receiving, HANDSHAKE_WITHIN_S, idle=True)
@@ -87,14 +91,14 @@ class Wire:
 
     @property
     def scheme(self) -> str:
-        """``https`` or ``http``."""
+        """``https`` if the connection has TLS, else ``http``."""
         return "https" if isinstance(self.sock, TlsSocket) else "http"
 
     def receive(self, size: int, within_s: float) -> bytes:
-        """Wait for bytes from the client; b"" is the end of the connection.
+        """Wait for bytes from the client; b"" means that the client has ended the connection.
 
         Raises:
-            GivenUp: it took too long, or the place was needed.
+            GivenUp: no byte came within `within_s`, or there were too many connections.
             OSError: the connection is broken.
         """
         idle = not self._serving
@@ -111,7 +115,7 @@ class Wire:
         """Send `data`, and wait until the kernel has taken all of it.
 
         Raises:
-            ClientGone: the client has left, takes nothing, or its place was needed.
+            ClientGone: the client has left, reads nothing, or there were too many connections.
         """
         if self._streams:
             self._send(data)
@@ -119,7 +123,7 @@ class Wire:
             self.send_last(data)
 
     def send_last(self, data: bytes | bytearray | memoryview) -> None:
-        """Send the end of an answer; the slots register this wait even for an event stream.
+        """Send the end of an answer, with a limit on the wait even for an event stream.
 
         Raises:
             ClientGone: as for `send`.
@@ -131,7 +135,10 @@ class Wire:
             self._slots.go_on(self._sending, idle=False)
 
     def begin_request(self, is_probe: bool) -> None:
-        """Note that a request is being served.
+        """Note that a request is being served from now on.
+
+        Args:
+            is_probe: the request is a health check, which is served beyond the limit.
 
         Raises:
             Refusal: this worker serves as many requests as allowed.
@@ -140,19 +147,20 @@ class Wire:
         self._serving = True
 
     def become_stream(self) -> None:
-        """Note that this is an event stream or a WebSocket: `slots` does not know its waits.
+        """Note that an event stream or a WebSocket begins, whose waits `Slots` does not limit.
 
-        `gateway.streams.shedding` limits streams, `gateway.proxy.tunnels` limits WebSockets.
+        `gateway.streams.shedding` limits the waits of event streams, `gateway.proxy.tunnels` those
+        of WebSockets.
         """
         self._slots.end()
         self._streams = True
 
     def hand_over(self) -> None:
-        """Note that the event stream continues without the greenlet of its request."""
+        """Note that the event stream goes on without the greenlet of its request."""
         self.handed_over = True
 
     def end_request(self) -> None:
-        """Note that the request is no longer being served."""
+        """Note that the request is answered, unless it has become an event stream that goes on."""
         if self.handed_over:
             return
         if not self._streams:
@@ -170,18 +178,21 @@ class Wire:
         try:
             return bool(peek(self.sock.fileno()))
         except OSError:
-            return False  # nothing has come, or nothing will come
+            return False  # no byte has come yet, or the connection is broken
 
     def give_up(self, wait: Wait, why: str) -> None:
-        """End a wait of this connection; does not block."""
+        """End a wait of this connection for the reason `why`; does not block.
+
+        The greenlet that waits gets an error.
+        """
         self._why = why
         with contextlib.suppress(OSError):
-            # If a wait for more of a request ends, an answer can still report it.
+            # After a wait for the client's bytes, weir can still send an answer with the reason.
             both = wait is self._sending
             shut_down(self.sock, socket.SHUT_RDWR if both else socket.SHUT_RD)
 
     def abort(self) -> None:
-        """Cut the connection; a greenlet that waits on it gets an error. Does not block."""
+        """End the connection at once; does not block. A waiting greenlet gets an error."""
         with contextlib.suppress(OSError):
             shut_down(self.sock, socket.SHUT_RDWR)
 
@@ -192,11 +203,12 @@ class Wire:
             self.sock.close()
 
     def close_gently(self) -> None:
-        """Shut down the sending side, and close once the client has closed.
+        """Shut down the sending side, then drop what comes until the client has closed.
 
-        To close at once could reset the connection, and the reset could overtake the answer. The
-        client may send more for a while, within bounds. All connections that close in this way
-        share a thousand receives a second, so that they do not slow down other clients.
+        If weir closed at once while bytes of the client are unread, the kernel would send a reset,
+        and the client could lose the answer. The time and the bytes are limited. All connections
+        that close in this way share a thousand receives a second, so that they do not slow down
+        other clients.
         """
         until, left = time.monotonic() + _LINGER_S, _LINGER_BYTES
         with contextlib.suppress(OSError, ClientGone), self._slots.closing_gently():
@@ -209,7 +221,7 @@ class Wire:
                 gevent.sleep(min(time_s, _LINGER_PAUSE_S * self._slots.closing))
 
     def reset(self) -> None:
-        """Reset the connection, so that the client does not take a part for a whole answer."""
+        """Reset the connection, so that the client does not take a part of an answer for all."""
         with contextlib.suppress(OSError):
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.sock.close()

@@ -1,4 +1,4 @@
-"""A request's body as ``wsgi.input`` of weir's own routes, read in turns with other requests."""
+"""The body of a request, as the ``wsgi.input`` that weir's own routes read."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ DEADLINE_S = 300.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Wanted:
-    """The body of one request.
+class WsgiInput:
+    """The body of one request as ``wsgi.input``; other requests run between two reads.
 
     Args:
-        request: the request.
+        request: the request whose body is read.
     """
 
     def __init__(self, request: Request) -> None:
@@ -35,18 +35,20 @@ class Wanted:
         return not self._ahead and self._request.body.ended
 
     def go_on_beside_answer(self, patience_s: float | None) -> None:
-        """Let the body arrive while the answer is sent, without a limit on the whole time.
+        """Let the body go on while the answer is sent, without a limit on the whole time.
 
         Args:
-            patience_s: how long the client may send nothing; None: as long as in any body.
+            patience_s: how long the client may send nothing; None keeps the minimum rate of any
+                body.
         """
         self._within_s = math.inf
         self._request.body.go_on_beside_answer(patience_s)
 
     def read(self, size: int) -> bytes:
-        """Return the bytes that have come, up to `size`; b"" at the end of the body.
+        """Return the bytes that have come, at most `size`; b"" at the end of the body.
 
-        It does not wait for `size` bytes, so that received bytes count against a bound at once.
+        If no bytes have come, wait for some, but not for `size` bytes: a caller that limits the
+        length of the body must see it early.
 
         Raises:
             ClientGone: the client left before the end.
@@ -58,7 +60,7 @@ class Wanted:
             self._turn.pass_on_if_over()
             self._ahead = next(self._pieces, b"")
             if time.monotonic() > self._until:
-                raise Refusal(408, f"the body did not come within {DEADLINE_S:g} s")
+                raise Refusal(408, f"the request body was not complete within {DEADLINE_S:g} s")
         data, self._ahead = self._ahead[:size], self._ahead[size:]
         return data
 
