@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gevent
 
-from gateway.door.wanted import Wanted
+from gateway.door.wsgi_input import WsgiInput
 from gateway.door.wire import Wire
 
 _READ_BYTES = 64 * 1024
@@ -28,7 +28,7 @@ class RequestLines:
         is_live: as given.
     """
 
-    def __init__(self, body: Wanted, wire: Wire, longest: int, is_live: bool) -> None:
+    def __init__(self, body: WsgiInput, wire: Wire, longest: int, is_live: bool) -> None:
         self.is_live = is_live
         self._body = body
         self._wire = wire
