@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gevent
 
-from gateway.door.wsgi_input import WsgiInput
 from gateway.door.wire import Wire
+from gateway.door.wsgi_input import WsgiInput
 
 _READ_BYTES = 64 * 1024
 _BATCH_BYTES = 128 * 1024

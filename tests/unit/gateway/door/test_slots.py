@@ -102,7 +102,7 @@ def test_past_the_most_requests_a_stuck_one_goes_or_the_new_one_is_refused(clock
     slots = Slots(100, 8)  # one place of these is kept for probes
     for _ in range(7):
         slots.begin(is_probe=False)
-    with pytest.raises(Refusal, match="7 requests, its limit"):
+    with pytest.raises(Refusal, match="7 requests, which is its limit"):
         slots.begin(is_probe=False)
     slots.begin(is_probe=True)
     slots.end()
