@@ -40,7 +40,13 @@ from deploy.watchdog import Watchdog
 from gateway.access.exposure import check_exposure
 from gateway.access.token_file import BadTokenFile
 from gateway.access.tokens import Tokens
-from gateway.settings import GATEWAY_FLAGS, LOG_LEVEL, OWN_TOKEN, UPSTREAM_FLAGS
+from gateway.settings import (
+    GATEWAY_FLAGS,
+    LOG_LEVEL,
+    OWN_TOKEN,
+    UPSTREAM_FLAGS,
+    check_identities,
+)
 from gateway.workers.listener import listen
 from processor.native.allowance import ALLOWANCE_FLAGS
 from processor.native.bounds import BOUND_FLAGS
@@ -107,6 +113,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
     # The processor checks which of its flags need each other. This runs the check before the
     # start.
     from_flags(_words(_PROCESSOR, values, _ANY_BUS), environ)
+    check_identities(values)
     return UpOptions(
         values["host"],
         values["port"],
@@ -138,6 +145,7 @@ def run(options: UpOptions) -> int:
         _check_certificate(options.values)
         listener = stack.enter_context(listen(options.host, options.port))
         asks = _login_of(options.values["upstream"]) is not None or _has_tokens(options.state)
+        asks = asks or options.values["identities"] is not None
         check_exposure(listener.getsockname(), options.values["open"], asks)
         return _supervise(options, listener, bus, beats)
 

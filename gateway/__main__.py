@@ -57,6 +57,7 @@ def main(argv: Sequence[str]) -> int:
     if read.listen_fd is None and not any(name in os.environ for name in _HANDED_DOWN):
         read = replace(read, listen_fd=listen(read.host, read.port).detach())
     asks = read.login is not None or (read.state is not None and Tokens(read.state).exist)
+    asks = asks or read.identities is not None
     for address in _addresses(read.listen_fd):
         check_exposure(address, read.open, asks)
     Gateway(read).run()

@@ -161,6 +161,7 @@ class Worker:
             self._departures.run,
             self._resets.run,
             Revocation(self._access.identity, self.readers, self.door.served).run,
+            *self._access.identity.loops(),
             Historian(self._boards.history, self._bulletin).run,
         ]
         for loop in loops:

@@ -7,21 +7,25 @@ import re
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
 from bus.origin import UPSTREAM, Origin, login_from, with_login
 from bus.process import flags
-from bus.process.flags import REQUIRED, Flag, Kind
+from bus.process.flags import REQUIRED, BadFlag, Flag, Kind
 from bus.process.heart import NOTIFY_VARIABLE
 from bus.process.login import Login
 from bus.process.start_folder import start_folder
 from bus.transport.endpoints import Endpoints
 from bus.transport.secret import BUS_SECRET, check_secret
+from gateway.access.people.file import IDENTITIES, IdentitiesFile
 from gateway.base_path import AT_ROOT, BASE_PATH, BasePath
 from gateway.door.networks import Networks
 from gateway.hosts_and_origins import HOST_NAMES, WEB_ORIGINS, Names
 
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+_NOT_A_NAME = ("authorization", "cookie", "host", "content-length", "transfer-encoding")
 _BETWEEN_BUSES = re.compile(",(?=ipc://|tcp://)")  # not any comma: a path may have one
 
 
@@ -40,6 +44,12 @@ def _inherited(value: str) -> int:
     if not is_socket:
         raise ValueError
     return int(value)
+
+
+def _header_name(value: str) -> str:
+    if not _HEADER.fullmatch(value) or value.lower() in _NOT_A_NAME:
+        raise ValueError
+    return value
 
 
 MIB = 1024 * 1024
@@ -104,6 +114,13 @@ GATEWAY_FLAGS = (
         "open",
         "listen beyond this machine without a login or a token: everybody who reaches the port "
         "may do everything",
+    ),
+    Flag("identities", IDENTITIES, None, "issuers of JWTs, and what people may do"),
+    Flag(
+        "trusted-user-header",
+        Kind(_header_name, "the name of a header, such as X-Forwarded-User"),
+        None,
+        "the header in which the --trusted-proxies name the person; needs --identities",
     ),
     Flag(
         "principal-requests",
@@ -176,6 +193,9 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
         state: the folder of the tokens; None: there are no tokens.
         login: the login that clients have to give, natively or at the upstream; None: no login.
         open: the gateway may listen beyond this machine without a login or a token.
+        identities: issuers of JWTs, and the grants of people; None: nobody is identified as a
+            person.
+        trusted_user_header: the header in which a trusted proxy names the person; None for none.
         principal_requests: most requests a second with one token or login to a worker; 0: no
             limit.
         allow_host: more host names by which clients may call this server.
@@ -211,6 +231,8 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     login: Login | None = None
     open: bool = False
     allow_host: Names | None = None
+    identities: IdentitiesFile | None = None
+    trusted_user_header: str | None = None
     principal_requests: float = 0.0
     upstream: Origin | None = None
     upstream_timeout: float = 60.0
@@ -231,6 +253,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySettings:
     """
     given = flags.read(argv, environ, _FLAGS)
     given["buses"] = given.pop("bus")
+    check_identities(given)
     check_secret(given["buses"], given["bus_secret"])
     given["base_path"] = given["base_path"] or AT_ROOT
     given["trusted_proxies"] = given["trusted_proxies"] or Networks()
@@ -238,3 +261,19 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySettings:
     given["login"] = login_from(environ) if upstream is None else upstream.login
     notify_socket = environ.get(NOTIFY_VARIABLE, "")
     return GatewaySettings(directory=start_folder(environ), notify_socket=notify_socket, **given)
+
+
+def check_identities(given: Mapping[str, Any]) -> None:
+    """Refuse flags that need each other.
+
+    Raises:
+        BadFlag: one of them is missing.
+    """
+    header, identities = given["trusted_user_header"], given["identities"]
+    for name in ("identities", "trusted_proxies"):
+        if header is not None and not given[name]:
+            flag = name.replace("_", "-")
+            raise BadFlag(f"--trusted-user-header: {header!r} needs --{flag}")
+    if identities is not None and header is None and not identities.content.issuers:
+        words = f'{str(identities)!r} has no "issuers", and --trusted-user-header is not given'
+        raise BadFlag(f"--identities: {words}: it would identify nobody")

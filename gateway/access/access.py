@@ -15,7 +15,9 @@ from gateway.access.credentials import Credential, credential_of
 from gateway.access.failed_logins import FailedLogins
 from gateway.access.identity import ANYBODY, Identity
 from gateway.access.lists import UpstreamLists
-from gateway.access.principal import Action, Principal
+from gateway.access.people.jwt_form import BadJwt
+from gateway.access.people.trusted_header import TrustedHeader
+from gateway.access.principal import Action, Person, Principal
 from gateway.access.request_rate import RequestRate
 from gateway.access.rules import READS, Found, Place, Rules
 from gateway.cors import Cors
@@ -66,6 +68,7 @@ class Access:
         audit: where writes and refusals are noted; None: nowhere.
         lists: asks an upstream for its lists; None natively.
         request_rate: of requests for each principal; None: no limit.
+        header: in which a trusted proxy names the person; None: there is no such header.
 
     Attributes:
         identity: as given.
@@ -84,6 +87,7 @@ class Access:
         audit: Audit | None = None,
         lists: UpstreamLists | None = None,
         request_rate: RequestRate | None = None,
+        header: TrustedHeader | None = None,
     ) -> None:
         self.identity = identity
         self._rules = rules
@@ -94,6 +98,7 @@ class Access:
         self._audit = audit
         self._lists = lists
         self._request_rate = request_rate or RequestRate(0)
+        self._header = header
         self._failed = FailedLogins()
 
     def admit(self, request: Request, path: str) -> Admission:
@@ -120,6 +125,7 @@ class Access:
 
     def _judged(self, request: Request, found: Found) -> Admission:
         action = found.rule.action
+        person = None if self._header is None else self._header.take(request)
         opens_websocket = names_websocket(request.headers)
         if opens_websocket:
             action = max(action, Action.WRITE)
@@ -132,7 +138,7 @@ class Access:
             return Admission(ANYBODY)
         if found.rule.place is Place.PUBLIC:
             return Admission()
-        request.principal = self._principal(request)
+        request.principal = self._principal(request, person)
         self._take(found, request.principal)
         return self._within_grants(request, found, action, request.principal)
 
@@ -178,18 +184,24 @@ class Access:
         assert request.scope is not None, "a request without a scope gets the whole list"
         return self._lists.of(request.target.decode("ascii"), request.headers, request.scope)
 
-    def _principal(self, request: Request) -> Principal:
+    def _principal(self, request: Request, person: Person | None) -> Principal:
         credential = credential_of(request)
         origin = request.header(b"origin")
-        if credential is not None and credential.cookie and origin:
-            # A browser also sends the cookie for pages of other ports of this host.
-            credential = credential if browsers.is_own_origin(origin, request) else None
+        if origin and not browsers.is_own_origin(origin, request):
+            # A browser also sends the cookie for pages of other ports of this host; a proxy finds
+            # the person by a cookie, too.
+            person = None
+            credential = None if credential is not None and credential.cookie else credential
+        if person is not None and (credential is None or credential.cookie):
+            return self.identity.of_person(person)
         if credential is None:
             raise self._challenge(request, "this server asks for a login or a token")
         address = self.address_of(request.client, request.header(b"x-forwarded-for"))
         try:
             return self.principal_of(credential, address)
         except WrongCredential as wrong:
+            if person is not None:  # the proxy passes on a credential of its own
+                return self.identity.of_person(person)
             raise self._challenge(request, wrong.message) from wrong
 
     def principal_of(self, credential: Credential, address: str) -> Principal:
@@ -202,7 +214,11 @@ class Access:
             WrongCredential: the credential is wrong.
             Refusal: this address has sent too many wrong passwords.
         """
-        principal = self.identity.of_token(credential)
+        try:
+            principal = self.identity.of_token(credential)
+        except BadJwt as error:
+            self._refused(address, is_guess=False)
+            raise WrongCredential(401, f"the JWT is not valid: {error}") from None
         if principal is not None:
             return principal
         is_guess = self.identity.is_guess(credential)

@@ -8,9 +8,26 @@ from __future__ import annotations
 
 import hmac
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+import msgspec
+from msgspec import Struct
+
+from gateway.access.principal import Person
+from gateway.proxy.failures import Refusal
 
 LASTS_S = 12 * 3600
-_VALUE = re.compile(r"([A-Za-z0-9_-]{0,64})\.([0-9]{1,12})\.([0-9a-f]{64})")
+_LONGEST = 3500
+"""Browsers drop a cookie with more than 4,096 bytes."""
+_VALUE = re.compile(r"(~?[A-Za-z0-9_=-]{0,4000})\.([0-9]{1,12})\.([0-9a-f]{64})")
+_OF_A_PERSON = "~"
+
+
+class PersonCookie(Struct, frozen=True, array_like=True):
+    """The content of the cookie of a person, who has no token in the state folder."""
+
+    person: Person
+    expires: float | None
 
 
 class Cookies:
@@ -30,17 +47,39 @@ class Cookies:
             token: the id of the token that was used; empty for the server's login.
             now: seconds since the Unix epoch.
         """
-        said = f"{token}.{int(now) + LASTS_S}"
-        return f"{said}.{self._mac(said)}"
+        return self._signed(token, int(now) + LASTS_S)
 
-    def read(self, value: str, now: float) -> str | None:
-        """Return the id of the token, None if the value is another gateway's or has expired."""
+    def make_for_person(self, person: Person, expires: float | None, now: float) -> str:
+        """Return a value for a person, which ends with the person's JWT at the latest.
+
+        Raises:
+            Refusal: the person has too many groups for a cookie.
+        """
+        content = msgspec.json.encode(PersonCookie(person, expires))
+        packed = urlsafe_b64encode(content).decode()
+        if len(packed) > _LONGEST:
+            words = "this token has too many groups or grants for a cookie; send it as Bearer"
+            raise Refusal(400, words)
+        until = int(now) + LASTS_S if expires is None else min(int(now) + LASTS_S, int(expires))
+        return self._signed(_OF_A_PERSON + packed, until)
+
+    def read(self, value: str, now: float) -> str | PersonCookie | None:
+        """Return the id of the token, or the person.
+
+        Returns None if the value is another gateway's or has expired.
+        """
         match = _VALUE.fullmatch(value)
         if match is None or int(match[2]) <= now:
             return None
         if not hmac.compare_digest(self._mac(f"{match[1]}.{match[2]}"), match[3]):
             return None
+        if match[1].startswith(_OF_A_PERSON):
+            return msgspec.json.decode(urlsafe_b64decode(match[1][1:]), type=PersonCookie)
         return match[1]
+
+    def _signed(self, what: str, until: int) -> str:
+        said = f"{what}.{until}"
+        return f"{said}.{self._mac(said)}"
 
     def _mac(self, said: str) -> str:
         return hmac.digest(self._key, said.encode(), "sha256").hex()

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import hmac
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from bus.process.login import Login
-from gateway.access.cookies import Cookies
+from gateway.access.cookies import Cookies, PersonCookie
 from gateway.access.credentials import Credential
-from gateway.access.principal import Principal, everything
+from gateway.access.people.jwt_form import is_jwt
+from gateway.access.people.people import People
+from gateway.access.principal import Grant, Person, Principal, everything
 from gateway.access.token_file import PREFIX
 from gateway.access.tokens import Tokens
 
+if TYPE_CHECKING:  # loads cryptography, an extra
+    from gateway.access.people.jwt_tokens import JwtTokens
+
+_LOOK_AT_PEOPLE_S = 1.0
 ANYBODY = everything("anybody")
 _WEIR_UP = everything("weir up")
 
@@ -27,6 +35,8 @@ class Identity:
         tokens: of weir; None if weir has no folder for tokens.
         cookies: of the console's login.
         own_token: of the agent that `weir up` runs beside this gateway; None for none.
+        people: knows what people may do; None: nobody is identified as a person.
+        jwts: checks JWTs; None: there are no issuers.
 
     Attributes:
         tokens: as given.
@@ -38,26 +48,48 @@ class Identity:
         tokens: Tokens | None,
         cookies: Cookies,
         own_token: str | None = None,
+        people: People | None = None,
+        jwts: JwtTokens | None = None,
     ) -> None:
         self._login = login
         self._owner = None if login is None else everything(login.username)
         self.tokens = tokens
         self._cookies = cookies
+        self._people = people
+        self._jwts = jwts
+        self._people_at = 0.0
         self._own_token = None if own_token is None else own_token.encode()
 
     @property
     def required(self) -> bool:
         """Whether a request needs a credential."""
-        return self._login is not None or (self.tokens is not None and self.tokens.exist)
+        has_tokens = self.tokens is not None and self.tokens.exist
+        return self._login is not None or has_tokens or self._people is not None
+
+    def loops(self) -> list[Callable[[], None]]:
+        """Return what has to run in greenlets of its own."""
+        return [] if self._jwts is None else self._jwts.loops()
 
     def of_token(self, credential: Credential) -> Principal | None:
-        """Return the principal of a token or of a cookie, neither of which can be guessed."""
+        """Return the principal of a token or of a cookie, neither of which can be guessed.
+
+        Raises:
+            BadJwt: the token is a JWT that is not valid.
+            Refusal: the keys of a JWT's issuer could not be fetched yet.
+        """
         if credential.cookie:
             return self._of_cookie(credential.cookie)
         own = self._own_token
         if own is not None and hmac.compare_digest(credential.secret.encode(), own):
             return _WEIR_UP
+        if self._jwts is not None and is_jwt(credential.secret):
+            return self._jwts.principal(credential.secret)
         return None if self.tokens is None else self.tokens.principal(credential.secret)
+
+    def of_person(self, person: Person) -> Principal:
+        """Return the principal of a person whom a trusted proxy names."""
+        assert self._people is not None, "a trusted header needs --identities"
+        return self._people.principal(person)
 
     def is_guess(self, credential: Credential) -> bool:
         """Return whether a credential may be a guess at the password."""
@@ -75,11 +107,21 @@ class Identity:
 
     def cookie_for(self, principal: Principal) -> str:
         """Return the value of a cookie that identifies a principal until it expires."""
+        if principal.person is not None:
+            return self._cookies.make_for_person(principal.person, principal.expires, time.time())
         return self._cookies.make(principal.id, time.time())
 
     def look(self) -> bool:
-        """Read the tokens again if they have changed; return whether one may be invalid now."""
-        return self.tokens is not None and self.tokens.look()
+        """Read tokens and grants again if they have changed.
+
+        Returns whether a principal may be without its grants now.
+        """
+        changed = self.tokens is not None and self.tokens.look()
+        if self._people is None or time.monotonic() < self._people_at:
+            return changed
+        self._people_at = time.monotonic() + _LOOK_AT_PEOPLE_S
+        self._people.look()
+        return True
 
     def holds(self, principal: Principal | None) -> bool:
         """Return whether a principal still has the same grants.
@@ -88,6 +130,9 @@ class Identity:
         """
         if principal is None or principal in (self._owner, _WEIR_UP):
             return True
+        if principal.person is not None:
+            over = principal.expires is not None and principal.expires <= time.time()
+            return not over and self._grants_of(principal.person) == principal.grants
         if not principal.id:
             return not self.required
         return self.tokens is not None and self.tokens.by_id(principal.id) == principal
@@ -96,6 +141,13 @@ class Identity:
         found = self._cookies.read(cookie, time.time())
         if found is None:
             return None
+        if isinstance(found, PersonCookie):
+            if self._people is None:
+                return None
+            return self._people.principal(found.person, found.expires)
         if not found:
             return self._owner
         return None if self.tokens is None else self.tokens.by_id(found)
+
+    def _grants_of(self, person: Person) -> tuple[Grant, ...]:
+        return () if self._people is None else self._people.grants(person)

@@ -35,20 +35,43 @@ class Grant(Struct, frozen=True):
     scope: Scope | None = None
 
 
+class Person(Struct, frozen=True):
+    """Somebody whom an issuer of JWTs, or a trusted proxy, identifies.
+
+    Attributes:
+        name: of the person.
+        groups: of the person.
+        claimed: grants that a JWT has.
+        issuer: of the JWT; empty for a trusted proxy.
+    """
+
+    name: str
+    groups: tuple[str, ...] = ()
+    claimed: tuple[Grant, ...] = ()
+    issuer: str = ""
+
+    @property
+    def id(self) -> str:
+        """Identifies the person; no token of weir has such an id."""
+        return f"{self.issuer}#{self.name}"
+
+
 class Principal(Struct, frozen=True):
     """The sender of a request.
 
     Attributes:
         name: for people: in the audit and in errors.
         grants: what the principal may do; everything else is denied.
-        id: of the token; empty if the principal has none.
+        id: of the token, or of the person; empty for the login.
         expires: seconds since the Unix epoch; None for never.
+        person: the person, if the principal is one.
     """
 
     name: str
     grants: tuple[Grant, ...]
     id: str = ""
     expires: float | None = None
+    person: Person | None = None
 
     def may(self, action: Action) -> bool:
         """Return whether the principal may do something in at least one place."""

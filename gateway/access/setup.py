@@ -21,6 +21,8 @@ from gateway.access.browsers import names_of_this_machine
 from gateway.access.cookies import Cookies
 from gateway.access.identity import Identity
 from gateway.access.lists import UpstreamLists
+from gateway.access.people.people import People
+from gateway.access.people.trusted_header import TrustedHeader
 from gateway.access.request_rate import RequestRate
 from gateway.access.rules import Rules
 from gateway.access.tokens import Tokens
@@ -57,7 +59,6 @@ def access_of(
         key: of the cookies.
     """
     upstream = settings.upstream
-    tokens = None if settings.state is None else Tokens(settings.state)
     names = settings.allow_host.names if settings.allow_host else frozenset()
 
     def ask(session: str) -> str | None:
@@ -77,7 +78,7 @@ def access_of(
         lists = UpstreamLists(partial(_asked, upstream), whereabouts.folder)
     return Access(
         Rules(upstream is not None),
-        Identity(settings.login, tokens, Cookies(key), settings.own_token),
+        _identity(settings, key),
         Boundary(whereabouts, default_folder),
         settings.trusted_proxies,
         names | names_of_this_machine() | {settings.host.lower()},
@@ -85,7 +86,21 @@ def access_of(
         None if settings.state is None else Audit(settings.state),
         lists,
         RequestRate(settings.principal_requests),
+        TrustedHeader(settings.trusted_user_header) if settings.trusted_user_header else None,
     )
+
+
+def _identity(settings: GatewaySettings, key: bytes) -> Identity:
+    tokens = None if settings.state is None else Tokens(settings.state)
+    people, jwts = None, None
+    if settings.identities is not None:
+        people = People(settings.identities)
+        issuers = settings.identities.content.issuers
+        if issuers:
+            from gateway.access.people.jwt_tokens import JwtTokens  # an extra
+
+            jwts = JwtTokens(issuers, people)
+    return Identity(settings.login, tokens, Cookies(key), settings.own_token, people, jwts)
 
 
 def _of_processor(requester: Requester, session: str) -> str | None:

@@ -5,6 +5,7 @@ from gateway.access.audit import Audit
 from gateway.access.boundary import Boundary
 from gateway.access.cookies import Cookies
 from gateway.access.identity import Identity
+from gateway.access.people.trusted_header import TrustedHeader
 from gateway.access.request_rate import RequestRate
 from gateway.access.rules import Rules
 from gateway.access.whereabouts import Whereabouts
@@ -17,11 +18,21 @@ def open_access(
     cors: Cors | None = None,
     audit: Audit | None = None,
     request_rate: RequestRate | None = None,
+    header: TrustedHeader | None = None,
 ) -> Access:
     """Return a judge of native routes, for the folder ``/work``."""
     boundary = Boundary(Whereabouts({}, lambda _: None), lambda: "/work")
     identity = identity or Identity(None, None, Cookies(b"key"))
     hosts, cors = ("weir.test",), cors or Cors()
     return Access(
-        Rules(False), identity, boundary, Networks(), hosts, cors, audit, None, request_rate
+        Rules(False),
+        identity,
+        boundary,
+        Networks(),
+        hosts,
+        cors,
+        audit,
+        None,
+        request_rate,
+        header,
     )

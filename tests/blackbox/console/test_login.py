@@ -72,10 +72,12 @@ def test_a_share_link_shows_one_session_as_it_grows_and_no_more_once_it_is_revok
         guest.faults = []
         assert "revoked" in weir_share(up, token, "revoke", shown)
         tab.wait_for_selector("dialog.login")
+        tab.close()
         guest.faults = []
     with visit(browser, "", **WINDOW) as guest:
         tab = guest.open(link, until="domcontentloaded")
         tab.wait_for_selector("dialog.login [role=alert]:has-text('not valid any more')")
+        tab.close()
         guest.faults = []
 
 

@@ -1,0 +1,69 @@
+"""What people may do: the file of ``--identities``, read again when it changes."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from bus.process.flags import BadFlag
+from gateway.access.people.file import Identities, IdentitiesFile, StoredGrants, read
+from gateway.access.principal import Grant, Person, Principal
+
+log = logging.getLogger("weir.gateway")
+
+
+class People:
+    """The grants of people.
+
+    Args:
+        file: with the grants.
+
+    Attributes:
+        version: changes with the grants.
+    """
+
+    def __init__(self, file: IdentitiesFile) -> None:
+        self.version = 0
+        self._path = file.path
+        self._content = file.content
+        self._stamp = self._stamped()
+
+    def principal(self, person: Person, expires: float | None = None) -> Principal:
+        """Return the principal of a person."""
+        return Principal(person.name, self.grants(person), person.id, expires, person)
+
+    def grants(self, person: Person) -> tuple[Grant, ...]:
+        """Return what a person may do: nothing by default."""
+        content = self._content
+        own: list[StoredGrants] = [content.users.get(person.name, ())]
+        own += [content.groups.get(group, ()) for group in person.groups]
+        found = [grant for grants in own for grant in _grants(grants)] + list(person.claimed)
+        return tuple(found) or _grants(content.default)
+
+    def look(self) -> bool:
+        """Read the file again if it has changed; return whether grants may have changed.
+
+        If the file is unreadable, people may do nothing.
+        """
+        stamp = self._stamped()
+        if stamp == self._stamp:
+            return False
+        try:
+            self._content = read(self._path)
+        except BadFlag as error:
+            self._content = Identities()
+            log.error("people may do nothing now: --identities: %s", error)
+        self._stamp = stamp
+        self.version += 1
+        return True
+
+    def _stamped(self) -> tuple[int, ...]:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return ()
+        return found.st_ino, found.st_mtime_ns, found.st_size, found.st_ctime_ns
+
+
+def _grants(stored: StoredGrants) -> tuple[Grant, ...]:
+    return tuple(one.grant() for one in stored)
