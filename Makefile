@@ -7,13 +7,14 @@ BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
 
-.PHONY: run test soak hostile lint format bench bench-peers screenshots dist lock clean help
+.PHONY: run test soak hostile fuzz lint format bench bench-peers screenshots dist lock clean help
 
 help:
 	@echo 'make run     start weir (processor + gateway) with the built-in demo model'
 	@echo 'make test    run the test suite'
 	@echo 'make soak    ten minutes of prompts to readers behind a proxy of faults; ARGS=--relay'
 	@echo 'make hostile five minutes of attacks on weir, and a table of what they did'
+	@echo 'make fuzz    schemathesis against GET /doc of a weir'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  apply the formatter'
 	@echo 'make bench   every benchmark of weir alone, as tables'
@@ -39,6 +40,10 @@ soak: $(READY)
 # Attacks by name (tests/hostile/attacks), --seed, --seconds, --small.
 hostile: $(READY)
 	$(BIN)/python -m tests.hostile $(ARGS)
+
+# schemathesis against GET /doc; --max-examples, --seed, --phases.
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -46,7 +46,8 @@ class Document:
 
 
 def document(table: Sequence[Route]) -> dict[str, Any]:
-    """Return the OpenAPI document of a table."""
+    """Return the OpenAPI document of a table, without the routes that are refused."""
+    table = [route for route in table if route.refused is None]
     bodies = [route.body for route in table if route.body is not None]
     answers = [route.answer for route in table]
     types = [*bodies, *answers, Error]
@@ -94,7 +95,7 @@ def _path_words(route: Route) -> list[dict[str, Any]]:
 
 
 def _parameter(query: Query) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string"}
+    schema: dict[str, Any] = {"type": "string"} | ({"minLength": 1} if query.required else {})
     if query.kind == "integer":
         schema = {"type": "integer", "minimum": query.low, "maximum": query.high}
     elif query.kind == "flag":
@@ -119,10 +120,8 @@ def _directory(route: Route) -> list[dict[str, Any]]:
 
 
 def _responses(route: Route, shape: dict[str, Any]) -> dict[str, Any]:
-    refusals = sorted({*_OF_ALL, *route.refusals, *([501] if route.refused else [])})
+    refusals = sorted({*_OF_ALL, *route.refusals})
     responses = {str(status): {"$ref": f"#/components/responses/{status}"} for status in refusals}
-    if route.refused is not None:
-        return responses
     if route.delivery is Delivery.NOTHING:
         return {"204": {"description": "Taken."}} | responses
     content = {"application/json": {"schema": shape}}

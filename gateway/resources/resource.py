@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -55,8 +55,29 @@ class Resource:
     """One path. Falcon finds its methods as ``on_get`` and so on."""
 
     def __init__(self, routes: Sequence[Route], means: Means) -> None:
+        served = [route.method for route in routes if route.refused is None]
         for route in routes:
-            setattr(self, f"on_{route.method.lower()}", _Responder(route, means))
+            responder = (
+                _Responder(route, means) if route.refused is None else _refuse(route, served)
+            )
+            setattr(self, f"on_{route.method.lower()}", responder)
+
+
+def _refuse(route: Route, served: Sequence[str]) -> Callable[..., None]:
+    """Return what answers each request of a feature that weir does not have, with the reason.
+
+    Args:
+        route: of the feature.
+        served: the methods that the path has.
+    """
+
+    def responder(req: Request, resp: Response, **path: str) -> None:
+        assert route.refused is not None
+        answer_error(resp, 405 if served else 404, route.refused)
+        if served:
+            resp.set_header("Allow", ", ".join([*served, "OPTIONS"]))
+
+    return responder
 
 
 class _Responder:
@@ -69,9 +90,7 @@ class _Responder:
 
     def __call__(self, req: Request, resp: Response, **path: str) -> None:
         route = self._route
-        if route.refused is not None:
-            answer_error(resp, 501, route.refused)
-        elif route.fixed is not None:
+        if route.fixed is not None:
             answer(resp, route.fixed)
         else:
             self._ask(req, resp, path)

@@ -77,7 +77,7 @@ class Route(Struct, frozen=True, kw_only=True):
         words: what the route does.
         command: makes the command; None if `fixed` or `refused` is the answer.
         fixed: JSON that is the answer to every request.
-        refused: the reason, if every request gets a 501.
+        refused: the reason, if weir does not have the feature.
         query: the parameters of the route.
         body: the struct that decodes the body; None: the route takes no body.
         empty: replaces an empty body; None: the body must not be empty.

@@ -125,7 +125,8 @@ class Prompts:
         if given is None:
             return self._ids.ascending(prefix)
         if not given.startswith(prefix):
-            raise CommandFailed("invalid", f"{field}: {given!r} does not begin with {prefix!r}")
+            message = f"{field}: {given!r} does not begin with {prefix!r}"
+            raise CommandFailed("invalid", message, field=field)
         self._ids.follow(given)
         return given
 

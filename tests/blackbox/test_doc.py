@@ -9,10 +9,11 @@ from jsonschema import Draft202012Validator
 
 from tests.blackbox.native import HERE
 from tests.blackbox.weir_up import prompt
+from tests.fuzz import fuzzed
 
 ODD = (None, b"{", b"[]", b"{}", b'{"parts":[],"title":5}')
 MAY_BE_ODD = {"501", "503"}
-"""Refusals by name, and a store or a turn that is not there; every other 5xx is a mistake."""
+"""Summaries and tools that are switched off, and a store or a turn that is not there."""
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +79,8 @@ def test_no_request_gets_an_answer_that_is_not_documented(up, doc):
                     break
     assert count > 200
     assert json.dumps(doc).count('"operationId"') == sum(map(len, doc["paths"].values()))
+
+
+def test_schemathesis_finds_no_answer_that_is_not_documented(up, tmp_path):
+    run = fuzzed(up.url, tmp_path, "--seed", "1", "--max-examples", "2", "--phases", "fuzzing")
+    assert run.returncode == 0, run.stdout
