@@ -1,6 +1,6 @@
-"""Publish from an agent loop of your own: weir delivers everything, in order, and once.
+"""The client package for agents: publish what an agent does to the event streams of weir.
 
-::
+weir delivers each published event to its readers in order, and once::
 
     import weir
 
@@ -8,8 +8,8 @@
         with w.session(directory=".", title="nightly").turn("do it") as t:
             t.text("Hello ")
 
-`connect` is for a program that runs turns of its own, `serve` for a program that answers prompts.
-`docs/publishing.md` describes the protocol.
+`connect` is for a program that decides by itself when a turn begins; `serve` is for a program that
+answers the prompts that people send to weir. `docs/publishing.md` describes the HTTP protocol.
 """
 
 from weir.client import Client, connect

@@ -1,4 +1,4 @@
-"""An agent's connection to a weir."""
+"""The connection between an agent's process and weir: output goes out, prompts come in."""
 
 from __future__ import annotations
 
@@ -28,24 +28,26 @@ OnPrompt = Callable[[Turn], None]
 
 
 class Client(AbstractContextManager["Client"]):
-    """The connection of one agent, which uses two threads.
+    """The connection of one agent to weir; one thread sends its output, one receives its prompts.
 
-    A ``with`` block closes the connection at its end, after everything has been sent.
+    The constructor waits until weir has answered. A ``with`` block sends everything at its end,
+    and then closes the connection.
 
     Args:
-        url: of weir; may contain a login.
-        name: of the agent. If two processes have one name, only the one that connected last
-            continues.
-        on_prompt: called with the turn of each prompt for the agent; must not wait. None: the
-            agent answers no prompts, and only runs turns of its own.
-        patient: wait for weir without a limit.
+        url: the URL of weir, with or without ``USER:PASSWORD@``.
+        name: the name of the agent. If two processes connect with the same name, only the process
+            that connected last continues; the other process gets the error `Fenced`.
+        on_prompt: called with the turn of each prompt that people send to this agent. The
+            function must return at once, because it is called in the thread that receives. None:
+            the agent answers no prompts, and only runs turns that it begins by itself.
+        patient: try to reach weir without a time limit; False: give up after 60 seconds.
 
     Attributes:
-        server: for REST requests.
-        name: as given.
+        server: the client for weir's REST routes.
+        name: the name of the agent.
 
     Raises:
-        WeirError: no connection.
+        WeirError: weir does not answer in time, or refuses the connection.
     """
 
     def __init__(
@@ -75,7 +77,10 @@ class Client(AbstractContextManager["Client"]):
         )
         if not self._ready.wait(None if patient else _CONNECT_S) or self._failure is not None:
             self._inbox.close()
-            raise self._failure or Unreachable(f"{self.server.url}: no answer")
+            raise self._failure or Unreachable(
+                f"{self.server.url}: weir does not answer within {_CONNECT_S:g} s; "
+                "check the URL, and that weir runs there"
+            )
 
     def session(
         self,
@@ -85,13 +90,14 @@ class Client(AbstractContextManager["Client"]):
         title: str | None = None,
         **fields: Any,
     ) -> Session:
-        """Return an existing session, or create one.
+        """Return an existing session, or create a session.
 
         Args:
-            id: of an existing session; None: create a session.
-            directory: of a new session; a relative path starts at this process's working folder.
-            title: of a new session.
-            fields: more fields of ``POST /session``, for example ``metadata``.
+            id: the id of an existing session; None: create a session.
+            directory: the folder of the new session; a relative path starts at the working folder
+                of this process.
+            title: the title of the new session.
+            fields: more fields for the request ``POST /session``, for example ``metadata``.
 
         Raises:
             Refused: the session does not exist, or cannot be created.
@@ -107,24 +113,31 @@ class Client(AbstractContextManager["Client"]):
         return Session(self, found["id"], found["directory"])
 
     def turn(self, session: Session, name: str, prompt: str | None, begun: bool = False) -> Turn:
-        """Return a turn; from now on it receives weir's work items about it."""
+        """Make a turn, and pass aborts and replies that weir sends for the turn to it.
+
+        Raises:
+            WeirError: the connection has failed for good.
+        """
         if self._outbox is None or self._failure is not None:
-            raise self._failure or WeirError("the client is closed")
+            raise self._failure or WeirError(
+                f"agent {self.name!r} cannot begin a turn: its connection to {self.server.url} "
+                "is not open; connect again"
+            )
         turn = Turn(session, name, self._outbox, prompt, begun)
         with self._lock:
             self._turns[name] = turn
         return turn
 
     def forget(self, turn: Turn) -> None:
-        """Stop passing work items to a turn that has ended."""
+        """Stop passing aborts and replies to a turn, because the turn has ended."""
         with self._lock:
             self._turns.pop(turn.name, None)
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the connection fails for good; return False if it has not.
+        """Wait until the client is closed, and then return True; after `timeout_s`, return False.
 
         Raises:
-            WeirError: the reason of the failure.
+            WeirError: the connection has failed for good; the message says why.
         """
         failed = self._failed.wait(timeout_s)
         if self._failure is not None:
@@ -132,16 +145,19 @@ class Client(AbstractContextManager["Client"]):
         return failed
 
     def close(self) -> None:
-        """Send everything, and close the connection.
+        """Send all output that still waits, and close the connection.
 
         Raises:
-            Unreachable: some lines could not be saved within ten seconds.
+            Unreachable: weir has not saved all output within ten seconds.
         """
         left = 0 if self._outbox is None else self._outbox.close(_CLOSE_S)
         self._inbox.close()
         self._failed.set()
         if left and self._failure is None:
-            raise Unreachable(f"{self.server.url}: {left} lines could not be saved")
+            raise Unreachable(
+                f"{self.server.url}: weir has not saved the last {left} lines of output within "
+                f"{_CLOSE_S:g} s; these lines are lost"
+            )
 
     def __exit__(
         self,
@@ -149,7 +165,7 @@ class Client(AbstractContextManager["Client"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the connection; an error of the block passes through."""
+        """Close the connection; an exception of the ``with`` block is raised further."""
         try:
             self.close()
         except WeirError:
@@ -157,22 +173,24 @@ class Client(AbstractContextManager["Client"]):
                 raise
 
     def __enter__(self) -> Self:
-        """Return the client, which is already connected."""
+        """Return the client; the constructor has already connected it."""
         return self
 
-    # Called by the inbox:
+    # The functions from here on are called by the inbox, in the inbox's thread.
 
     def _opened(self, ready: Mapping[str, Any], asked_at: float) -> None:
         if self._outbox is None:
             self._outbox = Outbox(self.server, self._path, ready["epoch"], self._fail)
             self._ready.set()
             return
-        # The message that a turn has ended may be lost: a killed processor cannot send it again.
+        # This stream was opened again after a cut. weir's message that a turn was stopped is lost
+        # if the process of weir that sends it was killed. So each turn that weir had accepted
+        # before this request, and that weir does not list as running, has ended.
         with self._lock:
             begun = [turn for turn in self._turns.values() if turn.begun_at < asked_at]
         lost = [turn for turn in begun if turn.name not in ready["turns"]]
         for turn in lost:
-            turn.stop("the turn has ended while weir could not be reached")
+            turn.stop("weir has ended the turn while the agent was not connected to weir")
 
     def _work(self, work: Mapping[str, Any]) -> None:
         with self._lock:
@@ -208,20 +226,20 @@ class Client(AbstractContextManager["Client"]):
 
 
 def connect(url: str = DEFAULT_URL, *, name: str | None = None) -> Client:
-    """Connect an agent that runs turns of its own, and wait until weir has answered.
+    """Connect an agent that begins its turns by itself, and wait until weir has answered.
 
     Args:
-        url: of weir.
-        name: of the agent; default: the name of the running script.
+        url: the URL of weir, with or without ``USER:PASSWORD@``.
+        name: the name of the agent; default: the name of the running script.
 
     Raises:
-        WeirError: weir does not answer, or refuses.
+        WeirError: weir does not answer, or refuses the connection.
     """
     return Client(url, script_name() if name is None else name)
 
 
 def script_name() -> str:
-    """Return the name of the running script, with only the characters of agents' names."""
+    """Return the running script's name as an agent's name; other characters become ``-``."""
     stem = Path(sys.argv[0] if sys.argv else "").stem
     kept = "".join(letter if letter in _ALLOWED else "-" for letter in stem).strip(".-_")
     return kept[:64] or "python"

@@ -1,4 +1,4 @@
-"""The errors of this package; each is a `WeirError`."""
+"""The exceptions that this package raises; each is a `WeirError`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ _MOST_CHARACTERS = 10_000
 
 
 def described(error: BaseException) -> str:
-    """Return the text that readers see for an error that ends a block."""
+    """Return the text with which clients see an exception that ended a turn or a tool call."""
     return f"{type(error).__name__}: {error}"[:_MOST_CHARACTERS]
 
 
 class WeirError(Exception):
-    """Base of all errors of this package."""
+    """The base class of all exceptions of this package."""
 
 
 class Refused(WeirError):
-    """weir has refused a request or a line; the message says why, and what is allowed.
+    """weir has refused a request or a line of output; the message says why, and what is allowed.
 
     Attributes:
-        status: the HTTP status; 400 for a line.
+        status: the HTTP status of the refused request; 400 for a line.
     """
 
     def __init__(self, message: str, status: int = 400) -> None:
@@ -27,12 +27,12 @@ class Refused(WeirError):
 
 
 class Fenced(WeirError):
-    """Another process has connected with this agent's name, so this process must stop."""
+    """Another process has connected with this agent's name since, so this process must stop."""
 
 
 class Unreachable(WeirError):
-    """weir has not answered for a minute, or is too slow."""
+    """weir has not answered for a minute, or has not saved output within the caller's timeout."""
 
 
 class Aborted(WeirError):
-    """The turn has ended: by a person, by its deadline, or by weir."""
+    """The turn was stopped by a person, by its deadline, or by weir; the agent must not go on."""

@@ -1,4 +1,7 @@
-"""Receives an agent's work items from weir, by one stream that is opened again after each cut."""
+"""Receives what weir sends to an agent: prompts, aborts, and people's replies ("work items").
+
+They arrive on one long HTTP response, which is requested again after each cut.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,18 @@ Work = dict[str, Any]
 
 
 class Inbox:
-    """Receives work items, in a thread of its own.
+    """Receives work items (prompts, aborts, people's replies) in a thread that it starts.
 
     Args:
-        server: weir.
-        path: of the agent.
-        on_work: called with each work item, once and in order; must not wait.
-        on_ready: called with the first item of each new stream, and the time of the request
-            (`time.monotonic`).
-        on_failure: called once, when no more work will come.
-        prompts: the agent answers prompts of clients.
-        patient: wait for weir without a limit.
+        server: the connection settings of weir.
+        path: the path of the agent's route, ``/weir/agents/NAME``.
+        on_work: called with each work item, once and in order; must return at once, because it
+            is called in the thread that receives.
+        on_ready: called each time that a stream begins, with weir's first message on the stream
+            and the time at which the stream was requested (`time.monotonic`).
+        on_failure: called once, when no more work items will come, with the reason.
+        prompts: True: ask weir for people's prompts too; False: only for aborts and replies.
+        patient: try to reach weir without a time limit; False: give up after 60 seconds.
     """
 
     def __init__(
@@ -57,7 +61,7 @@ class Inbox:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop receiving."""
+        """Stop receiving: weir's next message is dropped, and the thread ends."""
         self._closed.set()
 
     def _run(self) -> None:
@@ -65,19 +69,29 @@ class Inbox:
         while not self._closed.is_set():
             try:
                 self._follow()
-                why = "the stream of work has ended"
+                why = "weir keeps ending the stream of prompts and aborts"
             except Passing as error:
                 why = str(error)
             except (Refused, Fenced) as error:
                 self._on_failure(error)
                 return
             except Exception as error:
-                self._on_failure(WeirError(f"the work cannot be read: {error!r}"))
+                self._on_failure(
+                    WeirError(
+                        f"{self._server.url}: the agent receives no more prompts and aborts, "
+                        f"because reading them has failed with {error!r}; restart the agent"
+                    )
+                )
                 raise
             if self._heard:
                 pause_s, until = _PAUSE_S, time.monotonic() + _PATIENCE_S
             if time.monotonic() > until and not self._patient:
-                self._on_failure(Unreachable(f"{self._server.url}: {why}"))
+                self._on_failure(
+                    Unreachable(
+                        f"{self._server.url}: the agent has not reached weir for "
+                        f"{_PATIENCE_S:g} s: {why}"
+                    )
+                )
                 return
             self._closed.wait(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

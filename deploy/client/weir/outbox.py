@@ -1,7 +1,9 @@
-"""Sends an agent's lines to weir: numbered, in batches, each repeated until it is saved.
+"""Sends the output of an agent to weir, as JSON lines (NDJSON).
 
-A thread sends all lines that came while the last batch was on its way, so many small calls cost as
-little as a few large ones. At most `MOST_WAITING` bytes may wait; then the caller waits.
+Lines are numbered and sent in batches. A batch is sent again until weir has saved the batch; the
+numbers let weir skip the lines that weir already has. A thread sends all lines that came while the
+last batch was on its way, so many small calls cost as little as a few large calls. At most
+`MOST_WAITING` bytes may wait to be saved; then a call that adds output blocks.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from weir.weir_api import TIMEOUT_S, Passing, WeirApi, failure
 
 MOST_WAITING = 1024 * 1024
 _GATHERED = 16 * 1024
-"""Characters of one line of joined deltas."""
+"""Deltas that wait to be sent are joined into one line of at most so many characters."""
 _PATIENCE_S = 60.0
 _PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 
@@ -31,10 +33,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Sender(Protocol):
-    """The sender of a line, which is notified of errors."""
+    """The turn that a line belongs to; the outbox reports to it that weir refused the line."""
 
     def refused(self, message: str, over: bool) -> None:
-        """Handle weir's error for a line; `over`: weir accepts no further line of the turn."""
+        """Handle weir's error for a line; `over`: weir refuses all further lines of the turn."""
 
 
 class _Waiting(Struct):
@@ -45,13 +47,14 @@ class _Waiting(Struct):
 
 
 class Outbox:
-    """Sends the lines of one agent, from any thread.
+    """Sends the lines of output of one agent; its methods may be called from any thread.
 
     Args:
-        server: weir.
-        path: of the agent.
-        epoch: of this process.
-        on_failure: called once, when lines can no longer be sent.
+        server: the connection settings of weir.
+        path: the path of the agent's route, ``/weir/agents/NAME``.
+        epoch: the number that weir has given to this process. A later process with the same
+            agent's name gets a greater number, and weir then refuses the lines of this process.
+        on_failure: called once, when no more lines can be sent, with the reason.
     """
 
     def __init__(
@@ -66,7 +69,8 @@ class Outbox:
         self._on_failure = on_failure
         self._changed = threading.Condition()
         self._waiting: deque[_Waiting] = deque()
-        self._sending = 0  # lines at the front that may be on their way
+        # The first `_sending` lines of `_waiting` are in a request now, and must not be changed.
+        self._sending = 0
         self._size = 0
         self._seq = self._saved = 0
         self._failure: WeirError | None = None
@@ -75,12 +79,17 @@ class Outbox:
         self._thread.start()
 
     def put(self, line: Line, size: int, sender: Sender) -> int:
-        """Append a line; return its number.
+        """Queue a line for sending, and return its number, which `wait` takes.
 
-        Blocks while `MOST_WAITING` bytes wait.
+        Blocks while `MOST_WAITING` bytes wait to be saved.
+
+        Args:
+            line: the line to send.
+            size: the approximate size of the line in bytes.
+            sender: the turn of the line; learns whether weir refuses the line.
 
         Raises:
-            WeirError: lines can no longer be sent.
+            WeirError: no more lines can be sent; the message says why.
         """
         with self._changed:
             while self._size >= MOST_WAITING and self._failure is None:
@@ -94,11 +103,11 @@ class Outbox:
             return self._seq
 
     def wait(self, seq: int, timeout_s: float | None = None) -> None:
-        """Wait until all lines up to number `seq` are saved.
+        """Wait until weir has saved all lines up to number `seq`.
 
         Raises:
-            Unreachable: they were not saved in time.
-            WeirError: lines can no longer be sent.
+            Unreachable: weir has not saved these lines within `timeout_s`.
+            WeirError: no more lines can be sent; the message says why.
         """
         with self._changed:
             done = self._changed.wait_for(
@@ -107,15 +116,18 @@ class Outbox:
             if self._saved < seq:
                 self._check()
             if not done:
-                raise Unreachable(f"weir has not saved all lines within {timeout_s:g} s")
+                raise Unreachable(
+                    f"{self._server.url}: weir has not saved all output within {timeout_s:g} s; "
+                    "it is still being sent"
+                )
 
     @property
     def seq(self) -> int:
-        """The number of the last line."""
+        """The number of the newest line, whether it is sent yet or not."""
         return self._seq
 
     def fail(self, error: WeirError) -> None:
-        """Send nothing from now on."""
+        """Send no more lines; `put` and `wait` raise `error` from now on."""
         with self._changed:
             if self._failure is not None:
                 return
@@ -124,7 +136,7 @@ class Outbox:
         self._on_failure(error)
 
     def close(self, timeout_s: float) -> int:
-        """Send the lines that wait, within `timeout_s`; return how many are not saved."""
+        """Send the lines that wait, for at most `timeout_s`; return how many are not saved."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -136,7 +148,11 @@ class Outbox:
             raise type(self._failure)(*self._failure.args)
 
     def _gathered(self, line: Line, size: int) -> bool:
-        """Append a delta to the last line, if this line waits and has the same kind and turn."""
+        """Append a delta to the newest line if possible; return whether it was appended.
+
+        The newest line must not be in a request yet, must have the same kind and turn, and must
+        not become too long.
+        """
         if len(self._waiting) <= self._sending:
             return False
         last = self._waiting[-1]
@@ -165,7 +181,12 @@ class Outbox:
             except Passing as error:
                 until = min(until, time.monotonic() + _PATIENCE_S)
                 if time.monotonic() > until:
-                    self.fail(Unreachable(f"{self._server.url}: {error}"))
+                    self.fail(
+                        Unreachable(
+                            f"{self._server.url}: weir has not saved the agent's output for "
+                            f"{_PATIENCE_S:g} s: {error}"
+                        )
+                    )
                     break
                 time.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
@@ -173,12 +194,17 @@ class Outbox:
                 self.fail(error)
                 break
             except Exception as error:
-                self.fail(WeirError(f"lines cannot be sent: {error!r}"))
+                self.fail(
+                    WeirError(
+                        f"{self._server.url}: no more output of this agent is sent, because "
+                        f"sending has failed with {error!r}; restart the agent"
+                    )
+                )
                 raise
         connection.close()
 
     def _next(self) -> list[_Waiting] | None:
-        """Wait for lines, and return the next batch; None at the end."""
+        """Wait for lines, and return them as a batch; None once there is nothing more to send."""
         with self._changed:
             self._sending = 0
             while not self._waiting and not self._closing and self._failure is None:
@@ -190,7 +216,7 @@ class Outbox:
             return batch
 
     def _take(self, said: dict[str, Any], first: int) -> None:
-        """Handle a line of the answer to a batch."""
+        """Handle one line of weir's answer to the batch that begins with line number `first`."""
         if said["type"] == "ack":
             self._acknowledged(said["seq"])
         elif said["type"] == "error":

@@ -1,4 +1,4 @@
-"""Answers prompts with a function of the user's: plain, a generator, or ``async``."""
+"""Answers people's prompts by calling a function: a plain function, a generator, or ``async``."""
 
 from __future__ import annotations
 
@@ -28,21 +28,24 @@ def serve(
     deadline_s: float | None = None,
     patient: bool = True,
 ) -> None:
-    """Answer the prompts of an agent until the process is stopped, each in a thread of its own.
+    """Answer the prompts to one agent until the process is stopped.
+
+    Each prompt is answered in a new thread, so several prompts are answered at once.
 
     Args:
-        answer: called with the turn of each prompt. It may return text, or be a generator of
-            texts. It may be ``async``, and then runs in an event loop of its own. If the turn is
-            stopped, the generator is closed, the task is cancelled, or the next method of the turn
-            raises `Aborted`.
-        url: of weir.
-        name: of the agent: ``build`` answers all prompts that name no other agent.
-        deadline_s: after this many seconds a turn ends with an error.
-        patient: wait for weir without a limit.
+        answer: the function that is called with the turn of each prompt. It returns the text of
+            the answer, or yields texts, or returns None after it has called the turn's methods.
+            It may be ``async``: then each call runs in a new event loop. If a person stops the
+            turn, a generator is closed, an ``async`` function is cancelled, and in a plain
+            function the next call of one of the turn's methods raises `Aborted`.
+        url: the URL of weir, with or without ``USER:PASSWORD@``.
+        name: the name of the agent; the agent ``build`` answers all prompts that name no agent.
+        deadline_s: after this many seconds, weir ends a turn with an error; None: no deadline.
+        patient: try to reach weir without a time limit; False: give up after 60 seconds.
 
     Raises:
         Fenced: another process has connected with the same name.
-        WeirError: weir refuses, or has gone for good.
+        WeirError: weir refuses the connection, or has not saved output for 60 seconds.
     """
     with serving(answer, url, name=name, deadline_s=deadline_s, patient=patient) as client:
         client.wait()
@@ -56,7 +59,7 @@ def serving(
     deadline_s: float | None = None,
     patient: bool = False,
 ) -> Client:
-    """Answer prompts in the background, until the returned client is closed."""
+    """Answer prompts like `serve`, in background threads, until the returned client is closed."""
 
     def prompted(turn: Turn) -> None:
         run = threading.Thread(
@@ -74,11 +77,16 @@ def _run(answer: Answer, turn: Turn, deadline_s: float | None) -> None:
                 turn.deadline(deadline_s)
             _say(answer(turn), turn)
     except Aborted as error:
-        log.info("turn %s was stopped: %s", turn.name, error)
+        log.info("turn %s in session %s was stopped: %s", turn.name, turn.session.id, error)
     except WeirError as error:
-        log.error("turn %s: %s", turn.name, error)
+        log.error("turn %s in session %s has failed: %s", turn.name, turn.session.id, error)
     except Exception:
-        log.exception("turn %s failed", turn.name)
+        log.exception(
+            "turn %s in session %s has failed, because the function that answers prompts raised "
+            "an exception",
+            turn.name,
+            turn.session.id,
+        )
 
 
 def _say(answer: Any, turn: Turn) -> None:
@@ -108,7 +116,7 @@ async def _say_later(answer: Awaitable[Any], turn: Turn) -> None:
 
 
 async def _cancelled_with(work: Awaitable[None], turn: Turn) -> None:
-    """Run the work as a task that is cancelled when the turn is stopped.
+    """Run `work` as a task of this event loop, and cancel the task when the turn is stopped.
 
     Raises:
         Aborted: the turn was stopped.
@@ -116,7 +124,8 @@ async def _cancelled_with(work: Awaitable[None], turn: Turn) -> None:
     task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
 
     def cancel() -> None:
-        with contextlib.suppress(RuntimeError):  # the loop and the task have ended
+        # If the loop is closed already, the task has ended, and there is nothing to cancel.
+        with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(task.cancel)
 
     turn.on_abort(cancel)

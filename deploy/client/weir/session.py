@@ -1,4 +1,4 @@
-"""Sessions, for agents."""
+"""A session (one conversation), as an agent uses it: begin turns, read messages, rename."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Message = dict[str, str]
 
 
 class Session:
-    """A session: the agent's side of `bus.events.session.Session`.
+    """A session of weir: one conversation, with its messages and turns.
 
     Attributes:
-        client: the connection.
-        id: of the session.
-        directory: of the session.
+        client: the connection to weir.
+        id: the id of the session, ``ses_…``.
+        directory: the absolute path of the session's folder.
     """
 
     def __init__(self, client: Client, id: str, directory: str) -> None:
@@ -31,18 +31,21 @@ class Session:
         self.directory = directory
 
     def turn(self, prompt: str) -> Turn:
-        """Return a turn of the agent's own; `prompt` is shown as the user's message.
+        """Return a turn that no person has asked for; `prompt` is shown as the user's message.
 
-        The turn begins with its ``with`` block. While another turn runs in the session, the lines
-        of this turn wait, and the caller blocks once 1 MiB waits.
+        The turn begins when its ``with`` block is entered. If another turn runs in the session,
+        weir takes the output of this turn only after the other turn has ended. Until then up to
+        1 MiB of output waits in this process; after that, calls that add output block.
         """
         return self.client.turn(self, f"turn_{uuid.uuid4().hex}", prompt)
 
     def messages(self, upto: str | None = None) -> list[Message]:
-        """Return the messages of the session in the form of chat models: role and content.
+        """Return the messages as the API of a chat model takes them: ``role`` and ``content``.
+
+        Messages without text are left out, and so are answers that are not complete.
 
         Args:
-            upto: id of the last prompt to return; None: return all messages.
+            upto: the id of the message after which to stop; None: return all messages.
         """
         path = f"/session/{quote(self.id)}/message?limit={_MOST_MESSAGES}"
         found: list[Message] = []
@@ -55,7 +58,7 @@ class Session:
         return found
 
     def message(self, id: str) -> dict[str, Any]:
-        """Return a message with all its parts, as REST returns it."""
+        """Return a message with all its parts, as ``GET /session/ID/message/ID`` answers it."""
         path = f"/session/{quote(self.id)}/message/{quote(id)}"
         found: dict[str, Any] = self.client.server.ask("GET", path)
         return found
@@ -65,5 +68,5 @@ class Session:
 
 
 def text_of(parts: list[dict[str, Any]]) -> str:
-    """Return the text of the parts of a message."""
+    """Return the text of a message's parts; parts of other types are left out."""
     return "".join(part["text"] for part in parts if part["type"] == "text")

@@ -1,4 +1,4 @@
-"""A tool call of a turn."""
+"""A tool call that an agent makes in a turn, and that clients see."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ _PIECE = 100_000
 
 
 class ToolCall(AbstractContextManager["ToolCall"]):
-    """A running tool call. A ``with`` block ends it, with the block's error if there is one.
+    """A running tool call, as clients see it. The agent itself runs the tool.
+
+    At the end of a ``with`` block, the call ends too: as a success, or with the exception that
+    the block raised.
 
     Attributes:
-        name: its id on the wire.
+        name: the id of the call in the lines that are sent to weir.
     """
 
     def __init__(self, name: str, put: Callable[[wire.Line, int], None], turn: str) -> None:
@@ -27,13 +30,13 @@ class ToolCall(AbstractContextManager["ToolCall"]):
         self._ended = False
 
     def output(self, text: str) -> None:
-        """Append to the output of the tool; the output of a call is limited to 1 MiB."""
+        """Append `text` to the tool's output; the output of one call is at most 1 MiB."""
         for at in range(0, len(text), _PIECE):
             piece = text[at : at + _PIECE]
             self._put(wire.OutputLine(turn=self._turn, call=self.name, text=piece), len(piece))
 
     def show(self, *, title: str | None = None, **metadata: Any) -> None:
-        """Change the title of the call, and the metadata that clients get."""
+        """Change the title and the metadata that clients see, while the call runs."""
         self._change("running", title=title, metadata=metadata or None)
 
     def complete(self, output: str = "", *, title: str | None = None, **metadata: Any) -> None:
@@ -42,11 +45,11 @@ class ToolCall(AbstractContextManager["ToolCall"]):
         self._change("completed", title=title, metadata=metadata or None)
 
     def fail(self, message: str) -> None:
-        """End the call with an error."""
+        """End the call with the error `message`; clients see the output so far and the error."""
         self._change("error", error=message)
 
     def __enter__(self) -> Self:
-        """Return the call, which is already running."""
+        """Return the call; it runs since `Turn.tool` was called."""
         return self
 
     def __exit__(
@@ -55,7 +58,7 @@ class ToolCall(AbstractContextManager["ToolCall"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the call, unless the block has ended it."""
+        """End the call, if `complete` or `fail` was not called in the block."""
         if self._ended:
             return
         if error is None:

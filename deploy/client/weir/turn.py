@@ -1,4 +1,4 @@
-"""One turn: the output and the actions of an agent in answer to a prompt."""
+"""One turn: what an agent does to answer one prompt (text, reasoning, tool calls, questions)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from weir.session import Message, Session
 
 _PIECE = 100_000
-"""Characters of one delta: a line is limited to 1 MiB."""
+"""A longer text is sent as several deltas of so many characters: weir refuses lines over 1 MiB."""
 _STATUSES = {"done": "completed", "doing": "in_progress", "todo": "pending"}
 
 Reply = Literal["once", "always", "reject"]
@@ -30,22 +30,24 @@ Todo = tuple[str, str] | Mapping[str, str]
 
 
 class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
-    """A running turn: the agent's side of `processor.native.turn.Turn`.
+    """A turn of this agent: its methods publish what the agent does.
 
-    Every method may be called from any thread. Lines are sent in the background, in order; a
-    method blocks only while 1 MiB is not saved yet. Methods raise `Aborted` once the turn has been
-    stopped, and `Refused` after weir has refused a line.
+    Every method may be called from any thread. Each call is sent to weir as a JSON line, in the
+    background and in order; a call blocks only while weir has not saved the last 1 MiB of lines.
+    Methods raise `Aborted` once the turn was stopped, and `Refused` after weir refused a line.
 
-    In a ``with`` block the turn ends with the block: as a success, or with the block's error.
+    At the end of a ``with`` block, the turn ends too: as a success, or with the exception that
+    the block raised.
 
     Attributes:
-        session: of the turn.
-        name: its id on the wire; for a prompt, the id of the prompt's message.
+        session: the session of the turn.
+        name: the id of the turn. If a person's prompt began the turn, it is the id of the message
+            of that prompt.
         files: how many files came with the prompt; `session.message(name)` returns them.
-        system: instructions that came with the prompt.
-        aborted: set once the turn has been stopped.
-        begun_at: when weir accepted the turn (`time.monotonic`).
-        ended: this process has ended the turn.
+        system: the system instructions that came with the prompt; empty if there are none.
+        aborted: an event that is set once the turn was stopped.
+        begun_at: when weir accepted the turn (`time.monotonic`); infinite before.
+        ended: whether this process has ended the turn.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
 
     @property
     def prompt(self) -> str:
-        """The text to answer."""
+        """The text of the prompt that this turn answers; a long text is fetched from weir."""
         if self._prompt is None:
             from weir.session import text_of
 
@@ -75,23 +77,29 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         return self._prompt
 
     def messages(self) -> list[Message]:
-        """Return the session's messages up to the prompt, in the form of chat models."""
+        """Return the messages up to the prompt, as the API of a chat model takes them."""
         return self.session.messages(self.name)
 
-    # Output of a turn:
+    # Methods that publish output.
 
     def text(self, *deltas: str) -> None:
-        """Append to the answer."""
+        """Append texts to the answer."""
         for some, size in _lots(deltas):
             self._put(wire.TextLine(turn=self.name, text=some), size)
 
     def reasoning(self, *deltas: str) -> None:
-        """Append to the model's reasoning."""
+        """Append texts to the reasoning, which clients show apart from the answer."""
         for some, size in _lots(deltas):
             self._put(wire.ReasoningLine(turn=self.name, text=some), size)
 
     def tool(self, tool: str, /, *, title: str = "", **arguments: Any) -> ToolCall:
-        """Open a tool call, which then runs; clients show `arguments`."""
+        """Publish that a tool call begins, and return the call; the agent itself runs the tool.
+
+        Args:
+            tool: the name of the tool.
+            title: the title that clients show for the call.
+            arguments: the arguments of the tool, which clients show.
+        """
         name = f"call_{next(self._names)}"
         line = wire.ToolLine(
             turn=self.name, call=name, tool=tool, input=arguments, title=title or None
@@ -100,10 +108,13 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         return ToolCall(name, self._put, self.name)
 
     def todo(self, todos: Iterable[Todo]) -> None:
-        """Replace the todo list of the session: pairs of text and status, or mappings.
+        """Replace the todo list of the session.
 
-        A status is ``pending``, ``in_progress``, ``completed`` or ``cancelled``; ``todo``,
-        ``doing`` and ``done`` mean the first three.
+        Args:
+            todos: a pair of text and status for each entry, or a mapping with ``content``,
+                ``status`` and ``priority``. A status is ``pending``, ``in_progress``,
+                ``completed`` or ``cancelled``; ``todo``, ``doing`` and ``done`` may be used for
+                the first three.
         """
         made = [_todo(one) for one in todos]
         self._put(wire.TodosLine(turn=self.name, todos=made), 128 * (len(made) + 1))
@@ -118,7 +129,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         cache_write: int = 0,
         cost: float = 0.0,
     ) -> None:
-        """Set the cost of the turn so far, in tokens and in US dollars."""
+        """Set how many tokens the whole turn has used so far, and its cost in US dollars."""
         self._put(
             wire.UsageLine(
                 turn=self.name,
@@ -133,16 +144,22 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         )
 
     def retry(self, attempt: int, message: str, seconds: float = 0.0) -> None:
-        """Report that the model failed, and after how many seconds it is called again."""
+        """Publish that a call of the model failed, so that clients show why the turn pauses.
+
+        Args:
+            attempt: how often the model was called so far.
+            message: the error of the model.
+            seconds: after how many seconds the agent calls the model again.
+        """
         self._put(
             wire.RetryLine(turn=self.name, attempt=attempt, message=message, seconds=seconds), 256
         )
 
     def deadline(self, seconds: float) -> None:
-        """Let weir end the turn with an error if it still runs in `seconds` from now."""
+        """Have weir end the turn with an error if the turn still runs in `seconds` from now."""
         self._put(wire.DeadlineLine(turn=self.name, seconds=seconds), 64)
 
-    # Questions of a turn:
+    # Methods that ask a person, and wait for the answer.
 
     def ask(
         self,
@@ -153,11 +170,19 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         timeout_s: float | None = None,
         **metadata: Any,
     ) -> Reply:
-        """Ask a person for permission, and wait for the answer.
+        """Ask people for a permission; return ``once``, ``always`` or ``reject``.
+
+        Args:
+            permission: the kind of action, for example ``bash`` or ``edit``.
+            patterns: what the action is applied to, for example the command or the file.
+            call: the tool call that needs the permission.
+            always: the patterns for which the answer ``always`` will hold.
+            timeout_s: how long to wait for an answer; None: without a limit.
+            metadata: details of the action, which clients show.
 
         Raises:
-            TimeoutError: no person has answered in time.
-            Aborted: the turn was stopped meanwhile.
+            TimeoutError: no person has answered within `timeout_s`.
+            Aborted: the turn was stopped before an answer came.
         """
         name = f"ask_{next(self._names)}"
         line = wire.PermissionLine(
@@ -180,11 +205,18 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         multiple: bool = False,
         timeout_s: float | None = None,
     ) -> list[str] | None:
-        """Ask a person a question; return the chosen labels, or None if the person declines.
+        """Ask people a question; return the chosen options, or None if the question is dismissed.
+
+        Args:
+            question: the text of the question.
+            options: the answers that a person can choose from.
+            header: a short title; default: the first 30 characters of the question.
+            multiple: whether a person may choose several options.
+            timeout_s: how long to wait for an answer; None: without a limit.
 
         Raises:
-            TimeoutError: no person has answered in time.
-            Aborted: the turn was stopped meanwhile.
+            TimeoutError: no person has answered within `timeout_s`.
+            Aborted: the turn was stopped before an answer came.
         """
         asked = Question(
             question,
@@ -197,28 +229,35 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         said = self._asked(line, timeout_s)
         return None if said["reply"] == "reject" else list(said["answers"][0])
 
-    # Begin and end of a turn:
+    # Methods that begin and end the turn.
 
     def flush(self, timeout_s: float | None = None) -> None:
-        """Wait until all lines are saved.
+        """Wait until weir has saved all output that was published so far.
 
         Raises:
-            Refused: weir has refused some lines.
-            Unreachable: they were not saved in time.
+            Refused: weir has refused a part of the output.
+            Unreachable: weir has not saved the output within `timeout_s`.
         """
         self._outbox.wait(self._outbox.seq, timeout_s)
         self._check()
 
     def end(self, reason: str = "stop") -> None:
-        """End the turn as a success, and wait until the end is saved."""
+        """End the turn as a success, and wait until weir has saved that it ended."""
         self._last(wire.EndLine(turn=self.name, reason=reason))
 
     def fail(self, message: str, name: str = "UnknownError") -> None:
-        """End the turn with an error, and wait until the end is saved; the output so far stays."""
+        """End the turn with an error, and wait until weir has saved the end.
+
+        The output so far stays.
+
+        Args:
+            message: the error that clients show.
+            name: the class of the error in opencode's API.
+        """
         self._last(wire.FailLine(turn=self.name, message=message, name=name))
 
     def __enter__(self) -> Self:
-        """Begin the turn, and wait until weir has accepted it."""
+        """Begin the turn, unless a prompt has begun it, and wait until weir has accepted it."""
         if self.begun_at == math.inf:
             line = wire.BeginLine(turn=self.name, session=self.session.id, prompt=self.prompt)
             self._put(line, len(self.prompt))
@@ -233,7 +272,10 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the turn; an error of the block becomes the turn's error, and passes through."""
+        """End the turn; an exception of the block becomes the turn's error, and is raised further.
+
+        If it is a `WeirError`, the turn is ended only if weir has not stopped it already.
+        """
         if self.ended:
             return
         if error is None:
@@ -242,16 +284,16 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
             try:
                 self.fail(described(error))
             except WeirError as other:
-                error.add_note(f"the end of the turn is not saved: {other}")
+                error.add_note(f"weir has not saved that this exception ended the turn: {other}")
         elif not self.aborted.is_set():
             self._refusals.clear()
             try:
                 self.fail(str(error))
             except WeirError:
-                return  # the block's own error is raised
+                return  # the exception of the block is raised, and it says more than this error
 
     async def __aenter__(self) -> Self:
-        """Begin the turn without blocking the event loop."""
+        """Begin the turn as `__enter__` does, without blocking the event loop."""
         return await asyncio.to_thread(self.__enter__)
 
     async def __aexit__(
@@ -260,20 +302,23 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the turn without blocking the event loop."""
+        """End the turn as `__exit__` does, without blocking the event loop."""
         await asyncio.to_thread(self.__exit__, kind, error, trace)
 
-    # Messages of weir about a turn:
+    # Methods that this package calls when weir sends something about the turn.
 
     def refused(self, message: str, over: bool) -> None:
-        """Handle weir's error for a line of the turn."""
+        """Note that weir has refused a line of the turn; the next method call raises `Refused`.
+
+        If `over` is set, weir refuses all further lines too, and a turn that has begun is stopped.
+        """
         if over and self.begun_at < math.inf:
             self.stop(message)
         else:
             self._refusals.append(message)
 
     def stop(self, why: str) -> None:
-        """Note that the turn was ended by someone else."""
+        """Note that a person or weir has stopped the turn, and wake threads that wait in it."""
         if self.ended or self.aborted.is_set():
             return
         self._why = why
@@ -284,13 +329,16 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
             call()
 
     def on_abort(self, call: Any) -> None:
-        """Call `call`, from another thread, as soon as the turn is stopped."""
+        """Register a function that is called when the turn is stopped, at once if it is already.
+
+        The function is called in the thread that receives messages from weir.
+        """
         self._on_abort.append(call)
         if self.aborted.is_set():
             call()
 
     def replied(self, work: Mapping[str, Any]) -> None:
-        """Handle a person's answer."""
+        """Pass a person's answer to the thread that asked for it."""
         reply = self._replies.get(work["ask"])
         if reply is not None:
             reply.said = work
@@ -305,7 +353,10 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
             self._outbox.wait(self._outbox.seq)
             self._check()
             if not reply.event.wait(timeout_s):
-                raise TimeoutError(f"no person has answered {line.ask} within {timeout_s:g} s")
+                raise TimeoutError(
+                    f"no person has answered {line.ask!r} of turn {self.name!r} within "
+                    f"{timeout_s:g} s"
+                )
             self._check()
             assert reply.said is not None
             return reply.said
@@ -326,7 +377,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
     def _put(self, line: wire.Line, size: int) -> None:
         self._check()
         if self.ended:
-            raise Refused(f"turn {self.name!r} has ended")
+            raise Refused(f"turn {self.name!r} has ended already, and takes no more output")
         self._outbox.put(line, size, self)
 
     def _check(self) -> None:
@@ -343,7 +394,7 @@ class _Reply:
 
 
 def _lots(deltas: Sequence[str]) -> Iterable[tuple[list[str], int]]:
-    """Yield deltas by line, with their number of characters; long deltas are divided."""
+    """Divide deltas into lists that fit into one line each; yield them with their characters."""
     if (size := sum(map(len, deltas))) <= _PIECE:
         if size:
             yield list(deltas), size

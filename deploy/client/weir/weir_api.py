@@ -1,4 +1,4 @@
-"""HTTP between an agent and weir, by the client of the standard library."""
+"""Sends HTTP requests from an agent to weir, with `http.client` of the standard library."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from weir.errors import Fenced, Refused, Unreachable
 
 TIMEOUT_S = 60.0
-"""The timeout of a request: weir answers within 30 s, possibly with an error."""
+"""The timeout of a request, in seconds: weir answers within 30 s, with an error if need be."""
 SILENT_S = 15.0
-"""The timeout of a stream of work, on which weir sends something every second."""
+"""The timeout of the stream of prompts, in seconds: weir sends something on it every second."""
 _PASSES = (408, 429, 502, 503, 504, 507)
 _MOST_LINE = 16 * 1024 * 1024
 
 
 class Passing(Exception):
-    """A request failed for a while; it may be repeated if sending it twice is harmless."""
+    """A request failed for a reason that may pass, for example 503; the caller may repeat it."""
 
 
 class WeirApi:
-    """A weir by its URL: ``http(s)://[USER:PASSWORD@]HOST[:PORT][/PATH]``.
+    """The client for the HTTP routes of one weir.
 
-    Without a login in the URL, ``WEIR_TOKEN`` or ``OPENCODE_SERVER_PASSWORD`` counts.
+    Args:
+        url: ``http(s)://[USER:PASSWORD@]HOST[:PORT][/PATH]``. If there is no login in the URL, the
+            environment variable ``WEIR_TOKEN`` or ``OPENCODE_SERVER_PASSWORD`` is used.
 
     Raises:
         ValueError: the URL does not have this form.
@@ -48,11 +50,11 @@ class WeirApi:
         self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{self._path}"
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Send a request on a connection of its own; return the JSON of the answer.
+        """Send a request on a new connection, and return the JSON of the answer.
 
         Raises:
-            Refused: the answer is an error.
-            Unreachable: there is no answer, or the answer says to try again.
+            Refused: weir has answered with an error.
+            Unreachable: weir has not answered, or with a status that asks to try again, as 503.
         """
         data = None if body is None else json.dumps(body).encode()
         with closing(self.connection(TIMEOUT_S)) as connection:
@@ -65,7 +67,7 @@ class WeirApi:
         return json.loads(said) if said else None
 
     def connection(self, timeout_s: float) -> http.client.HTTPConnection:
-        """Return a connection that opens with its first request."""
+        """Return an HTTP connection, which is opened by its first request."""
         if self._tls is not None:
             return http.client.HTTPSConnection(
                 self._host, self._port, timeout=timeout_s, context=self._tls
@@ -79,12 +81,12 @@ class WeirApi:
         path: str,
         data: bytes | None = None,
     ) -> Iterator[bytes]:
-        """Send a request on a connection that may serve several; yield the lines of the answer.
+        """Send a request on the given connection, and yield the answer's lines as they arrive.
 
         Raises:
-            Passing: there is no answer, it was cut, or it says to try again.
-            Refused: the answer is a permanent error.
-            Fenced: another process has the agent's name.
+            Passing: there is no answer, the answer was cut, or its status asks to try again.
+            Refused: weir has answered with a permanent error.
+            Fenced: another process has connected with the agent's name since.
         """
         try:
             answer = self._answer(connection, method, path, data)
@@ -116,7 +118,10 @@ def _check(status: int, body: bytes) -> None:
 
 
 def failure(status: int, message: str) -> Exception:
-    """Return the exception for an error of weir."""
+    """Return the exception for an error that weir has answered with.
+
+    `Passing` for errors that may pass, `Fenced` for 409, otherwise `Refused`.
+    """
     if status in _PASSES:
         return Passing(message)
     if status == 409:
