@@ -1,1 +1,1 @@
-"""`weir doctor`: checks a running server from outside, as a client would."""
+"""`weir doctor`: checks a running server by sending it requests, as any client does."""

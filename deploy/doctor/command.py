@@ -1,4 +1,4 @@
-"""The `weir doctor` command: its flags, what it prints, and its exit status."""
+"""The `weir doctor` command: its flags, its output, and its exit status."""
 
 from __future__ import annotations
 
@@ -14,49 +14,56 @@ from bus.process.entry import OutputLost, point_at_null
 from bus.process.flags import Flag
 from deploy import command_line
 from deploy.doctor.examination import examine
+from deploy.doctor.examined_server import ExaminedServer
 from deploy.doctor.finding import Finding
-from deploy.doctor.patient import Patient
 from deploy.doctor.stream import ExpectedPace
 from deploy.terminal import shown_json
 from gateway.settings import GATEWAY_FLAGS, LONGEST_HOLD_S
 
 _HEARTBEAT = next(flag for flag in GATEWAY_FLAGS if flag.name == "heartbeat-ms")
 _FLAGS = (
-    Flag("timeout", flags.number(0.1, 60, "seconds"), 5.0, "how long an answer may take"),
+    Flag("timeout", flags.number(0.1, 60, "seconds"), 5.0, "how long to wait for each answer"),
     _HEARTBEAT,
     Flag(
         "hold",
         flags.whole(0, LONGEST_HOLD_S),
         65,
-        "seconds to hold a request open if a proxy may be in between; 0: not at all",
+        "if a proxy may be in between, how many seconds a request waits for its answer, to see "
+        "whether the proxy cuts it; 0: skip this check",
     ),
 )
 _INTERRUPTED = 130
 
 
 class DoctorOptions(Struct, frozen=True):
-    """The server to examine, and the form of the output."""
+    """The options of one run.
 
-    patient: Patient
+    Attributes:
+        server: the server to examine.
+        pace: the times that the server's event stream should keep.
+        json: whether to print JSON instead of text.
+    """
+
+    server: ExaminedServer
     pace: ExpectedPace
     json: bool
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> DoctorOptions:
-    """Return the options from a command line and its environment.
+    """Return the options from the command line and the environment variables.
 
     Raises:
-        BadFlag: a flag is not allowed.
+        BadFlag: a flag is unknown, or its value is not allowed.
         HelpAsked: ``--help`` was given.
     """
     given = command_line.read(argv, environ, _FLAGS, "print all findings as one object")
     timeout_s = given.values["timeout"]
     pace = ExpectedPace(given.values["heartbeat_ms"] / 1000, timeout_s, given.values["hold"])
-    return DoctorOptions(Patient(given.server, timeout_s), pace, given.json)
+    return DoctorOptions(ExaminedServer(given.server, timeout_s), pace, given.json)
 
 
 def run(options: DoctorOptions, out: TextIO) -> int:
-    """Examine a server, and print the findings; return 1 if something is wrong."""
+    """Examine a server, and print the findings; return the exit status, 1 if a check failed."""
     try:
         return 0 if _report(options, out) else 1
     except KeyboardInterrupt:
@@ -70,7 +77,7 @@ def run(options: DoctorOptions, out: TextIO) -> int:
 
 def _report(options: DoctorOptions, out: TextIO) -> bool:
     findings = []
-    for finding in examine(options.patient, options.pace):
+    for finding in examine(options.server, options.pace):
         findings.append(finding)
         if not options.json:
             print(finding, file=out, flush=True)
@@ -81,6 +88,6 @@ def _report(options: DoctorOptions, out: TextIO) -> bool:
 
 
 def _json(options: DoctorOptions, findings: list[Finding], well: bool) -> str:
-    url = str(options.patient.origin)
+    url = str(options.server.origin)
     said = msgspec.json.encode({"url": url, "ok": well, "checks": findings}).decode()
     return shown_json(said)

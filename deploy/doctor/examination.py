@@ -1,22 +1,22 @@
-"""Runs all checks, in an order in which each can rely on the earlier ones."""
+"""Runs all checks of `weir doctor`, in an order in which a check can rely on earlier checks."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
 
-from deploy.doctor.between import check_between, signs_of
+from deploy.doctor.examined_server import CLIENT_ERRORS, ExaminedServer
 from deploy.doctor.finding import Finding, duration, ok
 from deploy.doctor.identity import (
     HEALTH,
-    Unfit,
+    ExaminationStopped,
     check_health,
     check_kind,
     check_login,
     check_ready,
 )
-from deploy.doctor.passage import HeldRequest, check_bodies, check_browsers
-from deploy.doctor.patient import CLIENT_ERRORS, Patient
+from deploy.doctor.proxies import check_proxies, proxy_headers
+from deploy.doctor.proxy_limits import HeldRequest, check_bodies, check_browsers
 from deploy.doctor.reach import unreachable
 from deploy.doctor.resume import check_resume
 from deploy.doctor.stream import (
@@ -29,48 +29,52 @@ from deploy.doctor.stream import (
 from deploy.doctor.timeline import Timeline
 
 
-def examine(patient: Patient, pace: ExpectedPace) -> Iterator[Finding]:
-    """Yield the findings of all checks, each as soon as it is made."""
+def examine(server: ExaminedServer, pace: ExpectedPace) -> Iterator[Finding]:
+    """Run all checks, and yield each finding as soon as its check has ended."""
     try:
-        weir, signs = yield from _server(patient)
-        yield from _stream(patient, pace, weir, signs)
-    except Unfit as unfit:
-        yield unfit.finding
+        weir, proxy = yield from _server(server)
+        yield from _stream(server, pace, weir, proxy)
+    except ExaminationStopped as stopped:
+        yield stopped.finding
     except CLIENT_ERRORS as error:
-        yield unreachable(error, patient)
+        yield unreachable(error, server)
 
 
-def _server(patient: Patient) -> Generator[Finding, None, tuple[bool, str]]:
-    answer, health = patient.json(HEALTH)
-    yield ok("reach", f"{patient.origin} answers after {duration(answer.head_s)}")
-    yield check_login(patient, answer)
-    kind, weir = check_kind(patient, answer, health)
+def _server(server: ExaminedServer) -> Generator[Finding, None, tuple[bool, str]]:
+    answer, health = server.json(HEALTH)
+    yield ok("reach", f"{server.origin} answers after {duration(answer.head_s)}")
+    yield check_login(server, answer)
+    kind, weir = check_kind(server, answer, health)
     yield kind
-    yield check_health(patient)
+    yield check_health(server)
     if weir:
-        yield from check_ready(patient)
-    return weir, signs_of(answer)
+        yield from check_ready(server)
+    return weir, proxy_headers(answer)
 
 
-def _stream(patient: Patient, pace: ExpectedPace, weir: bool, signs: str) -> Iterator[Finding]:
-    """Check the stream, and meanwhile whether a request may wait as long as a turn takes."""
+def _stream(
+    server: ExaminedServer, pace: ExpectedPace, weir: bool, proxy: str
+) -> Iterator[Finding]:
+    """Check the event stream, and at the same time whether a proxy cuts a request that waits."""
     held = None
     if weir:
-        yield from check_bodies(patient)
-        if signs or not patient.origin.is_local:
-            held = HeldRequest(patient, pace.hold_s)
-    yield from check_browsers(patient)
-    yield from _events(patient, pace, weir, signs)
+        yield from check_bodies(server)
+        if proxy or not server.origin.is_local:
+            held = HeldRequest(server, pace.hold_s)
+    yield from check_browsers(server)
+    yield from _events(server, pace, weir, proxy)
     if held is not None:
         yield from held.findings()
 
 
-def _events(patient: Patient, pace: ExpectedPace, weir: bool, signs: str) -> Iterator[Finding]:
-    answer = open_stream(patient, signs)
+def _events(
+    server: ExaminedServer, pace: ExpectedPace, weir: bool, proxy: str
+) -> Iterator[Finding]:
+    answer = open_stream(server, proxy)
     yield check_head(answer)
     with closing(Timeline(answer)) as timeline:
-        yield from check_between(answer, weir)
+        yield from check_proxies(answer, weir)
         yield check_first(timeline, pace, answer)
         yield check_heartbeat(timeline, pace)
         last = timeline.arrivals[-1]
-    yield check_resume(patient, last.id, weir, signs)
+    yield check_resume(server, last.id, weir, proxy)

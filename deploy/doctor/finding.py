@@ -12,12 +12,13 @@ Level = Literal["ok", "warn", "fail"]
 
 
 class Finding(Struct, frozen=True, omit_defaults=True):
-    """The result of a check.
+    """The result of a check, which `weir doctor` prints as one line.
 
     Attributes:
-        what: the check, in one word.
-        words: the result in words.
-        remedy: what to do about it; empty if there is nothing to do.
+        level: how serious the result is; any ``fail`` makes the exit status 1.
+        what: the name of the check, in one word.
+        words: the result, as a sentence.
+        remedy: what the user can do to repair it; empty if there is nothing to repair.
     """
 
     level: Level
@@ -35,15 +36,15 @@ def ok(what: str, words: str) -> Finding:
 
 
 def warn(what: str, words: str, remedy: str = "") -> Finding:
-    """Return a finding that is unusual, but that clients can cope with."""
+    """Return the finding of a problem with which clients still work."""
     return Finding("warn", what, words, remedy)
 
 
 def fail(what: str, words: str, remedy: str = "") -> Finding:
-    """Return a finding that must be fixed."""
+    """Return the finding of a problem with which clients do not work."""
     return Finding("fail", what, words, remedy)
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in words."""
+    """Return a duration as text, for example ``12 ms`` or ``1.5 s``."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

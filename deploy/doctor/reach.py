@@ -1,4 +1,4 @@
-"""Why a server cannot be reached, in words."""
+"""Explains to the user why the server could not be reached, from the exception of a request."""
 
 from __future__ import annotations
 
@@ -6,44 +6,53 @@ import http.client
 import socket
 import ssl
 
+from deploy.doctor.examined_server import ExaminedServer
 from deploy.doctor.finding import Finding, duration, fail
-from deploy.doctor.patient import Patient
 
 _WHAT = "reach"
 
 
-def unreachable(error: Exception, patient: Patient) -> Finding:
-    """Return the meaning of a connection error."""
-    origin = patient.origin
+def unreachable(error: Exception, server: ExaminedServer) -> Finding:
+    """Return the finding for an exception that a request has raised: the cause and the remedy."""
+    origin = server.origin
     if isinstance(error, ssl.SSLCertVerificationError):
         return fail(
             _WHAT,
             f"the certificate is not trusted: {error.verify_message}",
-            f"give the server a certificate for {origin.host}, or name its authority's file in "
-            "SSL_CERT_FILE",
+            f"give the server a certificate for {origin.host} from a trusted authority, or set "
+            "SSL_CERT_FILE to the file with its authority's certificate",
         )
     if isinstance(error, ssl.SSLError):
-        return fail(_WHAT, f"no TLS at {origin.authority}: {error.reason}", "try http://")
+        words = f"no TLS at {origin.authority}: {error.reason}"
+        return fail(_WHAT, words, "try http:// instead of https:// in --url")
     if isinstance(error, socket.gaierror):
-        return fail(_WHAT, f"no address is known for {origin.host!r}", "check the name in --url")
+        words = f"DNS has no address for the host {origin.host!r}"
+        return fail(_WHAT, words, "check the host in --url")
     if isinstance(error, ConnectionRefusedError):
         return fail(
-            _WHAT, f"nothing listens at {origin.authority}", "start `weir up`, or give its --url"
+            _WHAT,
+            f"nothing listens at {origin.authority}",
+            "start `weir up`, or give the address of a running server in --url",
         )
     if isinstance(error, TimeoutError):
         return fail(
             _WHAT,
-            f"no answer within {duration(patient.timeout_s)}",
-            "the server hangs or a firewall drops the packets: look at it where it runs",
+            f"no answer within {duration(server.timeout_s)}",
+            "the server hangs, or a firewall drops the packets: run `weir doctor` on the server's "
+            "own machine to see which",
         )
-    return _garbled(error, patient)
+    return _garbled(error, server)
 
 
-def _garbled(error: Exception, patient: Patient) -> Finding:
-    if patient.origin.scheme == "http" and patient.speaks_tls():
-        return fail(_WHAT, f"{patient.origin.authority} speaks TLS", "use https:// in --url")
+def _garbled(error: Exception, server: ExaminedServer) -> Finding:
+    if server.origin.scheme == "http" and server.speaks_tls():
+        words = f"{server.origin.authority} expects TLS, but --url begins with http://"
+        return fail(_WHAT, words, "use https:// in --url")
     if isinstance(error, (http.client.RemoteDisconnected, ConnectionError)):
-        return fail(_WHAT, "the connection is cut before the answer", "read the server's log")
+        words = f"{server.origin.authority} closes the connection without an answer"
+        return fail(_WHAT, words, "read the server's log, and the log of a proxy in between")
     if isinstance(error, http.client.HTTPException):
-        return fail(_WHAT, "the answer is not HTTP", "check the port in --url")
-    return fail(_WHAT, str(error) or type(error).__name__)
+        words = f"the answer of {server.origin.authority} is not HTTP"
+        return fail(_WHAT, words, "check the port in --url")
+    words = f"no connection to {server.origin.authority}: {str(error) or type(error).__name__}"
+    return fail(_WHAT, words, "check --url and the network")

@@ -1,4 +1,4 @@
-"""The events of one stream, each with the time at which it arrived."""
+"""Reads one event stream, and notes at which time each event arrived."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from bus import json
 from bus.sse import EventStreamParser
+from deploy.doctor.examined_server import CLIENT_ERRORS, ExaminedAnswer
 from deploy.doctor.finding import duration
-from deploy.doctor.patient import CLIENT_ERRORS, PatientAnswer
 
 _READ_BYTES = 64 * 1024
 _COMPRESSED = ("gzip", "x-gzip", "deflate")
@@ -21,13 +21,13 @@ _ANY_WINDOW = 47
 
 
 class Arrival(Struct):
-    """One event.
+    """One event that has arrived.
 
     Attributes:
-        at_s: when it arrived, since the head of the answer.
-        type: of the event.
-        properties: of the event.
-        id: the last event id of the stream at that time.
+        at_s: when the event arrived, in seconds since the headers of the stream.
+        type: the type of the event, for example ``server.heartbeat``; ``?`` if it is no JSON.
+        properties: the properties of the event.
+        id: the id with which a client would resume the stream after this event; may be empty.
     """
 
     at_s: float
@@ -37,14 +37,14 @@ class Arrival(Struct):
 
 
 class Timeline:
-    """Reads one stream, in a thread of its own, until it is closed.
+    """Reads one event stream in a thread of its own, until `close` is called.
 
     Attributes:
-        arrivals: the events so far.
-        ended: how and when the stream ended, in words; empty while it is open.
+        arrivals: the events that have arrived so far.
+        ended: how and when the stream ended, as text; empty while the stream is open.
     """
 
-    def __init__(self, answer: PatientAnswer) -> None:
+    def __init__(self, answer: ExaminedAnswer) -> None:
         self.arrivals: list[Arrival] = []
         self.ended = ""
         self._answer = answer
@@ -59,17 +59,17 @@ class Timeline:
         self._reader.start()
 
     def close(self) -> None:
-        """Close the stream."""
+        """Close the stream, and wait until the thread that reads it has ended."""
         self._answer.hang_up()
         self._reader.join()
         self._answer.close()
 
     def wait(self, kind: str = "", by_s: float = 0.0) -> Arrival | None:
-        """Wait for the first event of a type; None if none comes in time or the stream ends.
+        """Return the first event of a type, and wait for it; None if no such event arrives.
 
         Args:
-            kind: the type; empty for any.
-            by_s: until when, since the head of the answer.
+            kind: the type of the event; empty: any type.
+            by_s: how long to wait, in seconds since the headers of the stream.
         """
 
         def found() -> Arrival | None:
@@ -84,11 +84,11 @@ class Timeline:
         try:
             while data := self._answer.response.read1(_READ_BYTES):
                 self._take(time.monotonic() - self._began, data)
-            ended = "the server ends it"
+            ended = "the server ends the stream"
         except http.client.IncompleteRead:
-            ended = "it is cut"
+            ended = "the connection is cut"
         except (*CLIENT_ERRORS, zlib.error) as error:
-            ended = f"it is cut ({str(error) or type(error).__name__})"
+            ended = f"the connection is cut ({str(error) or type(error).__name__})"
         with self._news:
             self.ended = f"{ended} after {duration(time.monotonic() - self._began)}"
             self._news.notify_all()

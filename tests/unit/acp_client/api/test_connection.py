@@ -8,7 +8,7 @@ import pytest
 from acp_client.api.server import AnswerLost, Server
 from acp_client.api.stream import EventStream
 from bus.origin import Origin
-from deploy.doctor.patient import Patient
+from deploy.doctor.examined_server import ExaminedServer
 from tests.fakes.stream_server import STREAM, answer, stream_server
 
 ENOUGH_S = 0.2
@@ -54,13 +54,13 @@ def test_a_question_has_an_end(server):
 
 def test_a_check_of_the_doctor_has_an_end(server):
     with pytest.raises(TimeoutError):
-        Patient(Origin.parse(server.url), ENOUGH_S).json("/global/health")
+        ExaminedServer(Origin.parse(server.url), ENOUGH_S).json("/global/health")
 
 
 @pytest.mark.parametrize("server", ["status line"], indirect=True)
 def test_a_body_that_is_announced_has_an_end(server):
     with pytest.raises(TimeoutError):
-        Patient(Origin.parse(server.url), ENOUGH_S).announce("/weir/livez", 1)
+        ExaminedServer(Origin.parse(server.url), ENOUGH_S).announce("/weir/livez", 1)
 
 
 @pytest.mark.parametrize("server", ["continue", "status line", "header"], indirect=True)

@@ -1,4 +1,7 @@
-"""The server under examination: a connection for each request, and the times of its steps."""
+"""Sends the requests of `weir doctor`, each on a new connection, and measures the answer's delay.
+
+A new connection for each request lets each check see what a new client sees.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,15 @@ _MOST_BYTES = 1024 * 1024
 _LONGEST_STATUS_LINE = 4096
 
 
-class PatientAnswer(Struct):
-    """A response whose head has come.
+class ExaminedAnswer(Struct):
+    """A response whose status and headers have arrived; its body may still arrive.
 
     Attributes:
-        head_s: from the first byte of the connection to the end of the head.
+        status: the HTTP status.
+        headers: the headers.
+        head_s: the seconds from the begin of the connection to the end of the headers.
+        response: reads the body.
+        connection: the connection, which carries this response only.
     """
 
     status: int
@@ -36,11 +43,11 @@ class PatientAnswer(Struct):
 
     @property
     def kind(self) -> str:
-        """Media type of the body."""
+        """The media type of the body, for example ``text/event-stream``."""
         return self.headers.get_content_type()
 
     def json(self) -> dict[str, Any]:
-        """Read the body, and return the JSON object in it; empty if it is anything else."""
+        """Read the body, and return its JSON object; empty if the body is no JSON object."""
         try:
             said = json.decode(self.response.read(_MOST_BYTES))
         except ValueError:
@@ -48,28 +55,28 @@ class PatientAnswer(Struct):
         return said if isinstance(said, dict) else {}
 
     def wait_for_ever(self) -> None:
-        """Remove the time limit for reading the body."""
+        """Remove the timeout for reading the body, because an event stream may be silent."""
         if self.connection.sock is not None:
             self.connection.sock.settimeout(None)
 
     def hang_up(self) -> None:
-        """Shut the connection down; a thread that reads from it gets the end."""
+        """Shut the connection down, so that a thread that waits for the body is woken."""
         if self.connection.sock is not None:
             with contextlib.suppress(OSError):
                 self.connection.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Release the connection."""
+        """Close the response and the connection."""
         self.response.close()
         self.connection.close()
 
 
-class Patient(Struct, frozen=True):
-    """The server.
+class ExaminedServer(Struct, frozen=True):
+    """The server that doctor examines.
 
     Attributes:
-        origin: its address, and the login to send.
-        timeout_s: how long it may take to connect, and to answer.
+        origin: the address of the server, and the login to send.
+        timeout_s: how long to wait for a connection, and then for an answer.
     """
 
     origin: Origin
@@ -77,17 +84,17 @@ class Patient(Struct, frozen=True):
 
     def get(
         self, path: str, headers: Mapping[str, str] | None = None, login: bool = True
-    ) -> PatientAnswer:
-        """Send a GET request.
+    ) -> ExaminedAnswer:
+        """Send a GET request; return the answer as soon as its headers have arrived.
 
         Args:
-            path: of the route, with its query.
-            headers: to send.
+            path: the path of the route, with its query.
+            headers: headers to send in addition.
             login: whether to send the login.
 
         Raises:
-            OSError: there is no connection, or no answer in time.
-            http.client.HTTPException: the answer is not HTTP.
+            OSError: the server cannot be reached, or does not answer within `timeout_s`.
+            http.client.HTTPException: the server's answer is not HTTP.
         """
         given = {"Accept": "*/*", "Cache-Control": "no-cache", **(headers or {})}
         if login and self.origin.login is not None:
@@ -96,7 +103,9 @@ class Patient(Struct, frozen=True):
         began = time.monotonic()
         try:
             connection.connect()
-            held = connection.sock  # else only the response has it, if it is the last
+            # If the answer says `Connection: close`, `http.client` drops its reference to the
+            # socket. The reference is kept, because timeouts are set and cut through the socket.
+            held = connection.sock
             with within(held, self.timeout_s):
                 connection.request("GET", self.origin.target(path), headers=given)
                 response = connection.getresponse()
@@ -104,12 +113,15 @@ class Patient(Struct, frozen=True):
             connection.close()
             raise
         connection.sock = connection.sock or held
-        return PatientAnswer(
+        return ExaminedAnswer(
             response.status, response.headers, time.monotonic() - began, response, connection
         )
 
-    def json(self, path: str, login: bool = True) -> tuple[PatientAnswer, dict[str, Any]]:
-        """Send a GET request, and return the answer's JSON object; raises the errors of `get`."""
+    def json(self, path: str, login: bool = True) -> tuple[ExaminedAnswer, dict[str, Any]]:
+        """Send a GET request, and return the answer with the JSON object in its body.
+
+        The object is empty if the body is no JSON object. Raises the errors of `get`.
+        """
         answer = self.get(path, login=login)
         try:
             with within(answer.connection.sock, self.timeout_s):
@@ -118,9 +130,10 @@ class Patient(Struct, frozen=True):
             answer.close()
 
     def announce(self, path: str, size: int) -> int:
-        """Announce a body of `size` bytes, and send none of it; return the status.
+        """Send the headers of a POST request with a body of `size` bytes; return the status.
 
-        Status 100 means that the body may be sent. Raises the errors of `get`.
+        The body is not sent (`Expect: 100-continue`): status 100 means that the server would take
+        the body. Raises the errors of `get`.
         """
         headers = {"Expect": "100-continue", "Content-Length": str(size), "Connection": "close"}
         connection = connection_to(self.origin, self.timeout_s)
@@ -137,7 +150,11 @@ class Patient(Struct, frozen=True):
         return int(words[1][:3])
 
     def protocol(self) -> str | None:
-        """Return the protocol that TLS chooses from those of a browser; raises `OSError`."""
+        """Offer HTTP/2 and HTTP/1.1 in a TLS handshake, as a browser does; return the choice.
+
+        Raises:
+            OSError: the TLS handshake has failed.
+        """
         context = ssl.create_default_context()
         context.set_alpn_protocols(["h2", "http/1.1"])
         address = (self.origin.host, self.origin.port)
@@ -148,7 +165,7 @@ class Patient(Struct, frozen=True):
             return secure.selected_alpn_protocol()
 
     def speaks_tls(self) -> bool:
-        """Return whether the port speaks TLS, trusted or not."""
+        """Return whether the server's port expects TLS, even if its certificate is not trusted."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         address = (self.origin.host, self.origin.port)
