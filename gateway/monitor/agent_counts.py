@@ -1,4 +1,4 @@
-"""A worker's counters for the user's own agents."""
+"""A gateway worker's counters for the user's own agents, which send their events as JSON lines."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Protocol
 
 
 class Taking(Protocol):
-    """A request that brings lines of an agent."""
+    """A request in whose body an agent sends its events, one JSON line each."""
 
     @property
     def unacknowledged(self) -> int:
-        """Bytes of its lines that were read and are not acknowledged yet."""
+        """How many bytes of the request's lines were read, but are not acknowledged yet."""
 
 
 class AgentCounts:
-    """Counts lines of agents.
+    """Counts the lines that agents have sent to this worker.
 
     Attributes:
-        lines: acknowledged lines, including the refused ones.
-        refused: by reason.
-        taking: the requests that bring lines now.
+        lines: how many lines were answered (acknowledged), including refused lines.
+        refused: how many lines were refused, by reason.
+        taking: the requests from which lines are being read now.
     """
 
     def __init__(self) -> None:
@@ -30,5 +30,5 @@ class AgentCounts:
 
     @property
     def unacknowledged(self) -> int:
-        """Bytes that were read in all requests, and are not acknowledged yet."""
+        """How many bytes of lines were read in all requests, but are not acknowledged yet."""
         return sum(one.unacknowledged for one in self.taking)

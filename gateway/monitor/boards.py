@@ -1,4 +1,4 @@
-"""Memory that gunicorn's master makes, and that all its workers share."""
+"""Memory that gunicorn's master creates before it forks, and that all its workers share."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from gateway.streams.resets import Grid
 
 
 class Boards:
-    """All shared memory. Pages that no worker has written to take no memory.
+    """All shared memory of the workers. Pages that no worker has written to take no memory.
 
     Args:
-        seats: how many workers there may be at once, including workers that are ending.
+        seats: how many workers there may be at once, including workers that are ending. A seat is
+            the number of a worker; the worker that replaces it gets the same number.
 
     Attributes:
-        status: the status of each worker.
-        departures: the readers of each worker that ended last.
-        history: the figures of the last quarter of an hour.
-        resets: requests to reset a reader of another worker.
+        status: the latest status of each worker.
+        departures: the latest event streams of each worker that have ended.
+        history: the statistics of the last quarter of an hour.
+        resets: requests to end an event stream of another worker.
     """
 
     def __init__(self, seats: int) -> None:
@@ -30,5 +31,5 @@ class Boards:
         return len(self.status)
 
     def vacate(self, seat: int) -> None:
-        """Note that the worker at a seat has ended; its posts stay."""
+        """Note that the worker with number `seat` has ended; what it has written stays."""
         self.status.vacate(seat)

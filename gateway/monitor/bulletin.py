@@ -1,4 +1,4 @@
-"""Posts a worker's status once a second where all workers can read it."""
+"""Writes a worker's status once a second into memory that all workers can read."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ _decode = msgspec.msgpack.Decoder(Post).decode
 
 
 class Bulletin:
-    """Access of one worker to the scoreboard.
+    """Posts the status of one worker on the scoreboard, and reads the posts of all workers.
 
-    A worker that reports counters first posts its own and then reads the board. So reported
-    counters stay on the board even if the worker is killed right after: sums never decrease.
+    Before counters are reported to a client, this worker posts its own counters, and then reads
+    the board. So reported counters stay on the board even if the worker is killed right after, and
+    the reported sums never decrease.
 
     Args:
-        board: where all workers post.
+        board: the shared memory in which all workers post.
         observer: collects this worker's figures.
 
     Attributes:
-        seat: of this worker.
-        left_open: streams that the previous worker at this seat had open when it was killed, as
-            far as it had posted them.
+        seat: the number of this worker.
+        left_open: the event streams of the previous worker with this number, if it was killed, as
+            far as its last post lists them.
     """
 
     def __init__(self, board: Scoreboard, observer: Observer) -> None:
@@ -47,24 +48,24 @@ class Bulletin:
         self.left_open = before.status.laggards if before else []
 
     def run(self) -> None:
-        """Post for ever, in a greenlet of its own."""
+        """Post the status once a second, for ever; needs a greenlet of its own."""
         while True:
             self.post()
             gevent.sleep(BEAT_S)
 
     def post(self) -> None:
-        """Collect this worker's figures and post them, with as many readers as fit."""
+        """Collect this worker's status and post it, with as many event streams as fit."""
         post = Post(time.monotonic(), self._observer.look(), self._carried)
         while not self._posted(post):
             laggards = post.status.laggards
             if not laggards:
-                log.error("the status of this worker is too long to be posted")
+                log.error("/weir/status lacks this worker: its status is too long to be shared")
                 return
             fewer = replace(post.status, laggards=laggards[: len(laggards) // 2])
             post = replace(post, status=fewer)
 
     def workers(self) -> list[Post]:
-        """Return the last post of each living worker."""
+        """Return the latest post of each running worker."""
         seats = filter(self._board.occupied, range(len(self._board)))
         return [post for post in map(self._read, seats) if post is not None]
 
@@ -73,13 +74,19 @@ class Bulletin:
         return {origin for post in self.workers() for origin in post.status.origins}
 
     def counted(self) -> Counts:
-        """Return the counters of all workers together, including ended ones."""
+        """Return the sums of the counters of all workers, including workers that have ended."""
         seats = range(len(self._board))
         gone = (not self._board.occupied(seat) for seat in seats)
         return sum(map(self._counted_at, seats, gone), Counts())
 
     def _counted_at(self, seat: int, gone: bool) -> Counts:
-        """Return the counters of a seat; streams that an ended worker left open count as ended."""
+        """Return the counters of all workers that had a seat, up to the latest.
+
+        Args:
+            seat: the number of the workers.
+            gone: no worker has this number now: the streams that were open at its last post count
+                as ended, with the cause `KILLED`.
+        """
         post = self._read(seat)
         if post is None:
             return Counts()
@@ -98,6 +105,6 @@ class Bulletin:
         try:
             return _decode(data) if data else None
         except msgspec.MsgspecError as error:
-            # A worker of another version, before or after a reload, may have other counters.
-            log.debug("seat %d of the scoreboard cannot be read: %s", seat, error)
+            # Around a reload, a worker of another weir version may have posted other fields.
+            log.debug("the status of worker %d cannot be decoded: %s", seat, error)
             return None

@@ -1,4 +1,4 @@
-"""Readiness checks of a gateway: each has a value, its threshold, and a reason in words."""
+"""The checks of `/weir/readyz`: each has a measured value, a threshold, and a reason in words."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from gateway.monitor.status import Fill, Post
 
 HEARTBEAT_AGE_S = 2.5
 LOOP_LAG_S = 2.0
-# A log at its bound is normal. One event larger than the whole log must still pass.
+# The allowed share of a bound. A log is usually at its bound, and one event that is larger than
+# the whole log must not make the gateway unready.
 FILL = 2.0
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """One condition of readiness.
+    """One condition that must hold for the gateway to be ready.
 
     Attributes:
-        name: the measured value, with its unit.
-        value: as measured, None if there is nothing to measure yet.
+        name: what is measured, with its unit.
+        ok: whether the condition holds.
+        value: the measured value, None if there is nothing to measure yet.
         threshold: the largest allowed value, None if there is no such limit.
-        reason: the state in words.
+        reason: the state in words, whether it is good or bad.
     """
 
     name: str
@@ -34,56 +36,57 @@ class Check(Struct, frozen=True, kw_only=True):
 
 
 class Heard(Struct, frozen=True, order=True):
-    """How long ago the last frame of a source came, and to which worker."""
+    """How long ago a processor's last message came to a worker."""
 
     age_s: float
     worker: int
 
 
 def heartbeats(heard: Mapping[str, Heard], buses: int) -> Iterator[Check]:
-    """Yield a check for each source.
+    """Yield a check for each source (processor): whether its heartbeats reach all workers.
 
     Args:
-        heard: for each source, the worker to which no frame has come for longest.
-        buses: how many sources there have to be; a source that was replaced may be silent.
+        heard: for each source, the worker to which it has sent nothing for longest.
+        buses: how many sources there must be. Further sources, which are silent for longest, have
+            been replaced and may be silent.
     """
     for number, (source, last) in enumerate(sorted(heard.items(), key=itemgetter(1))):
         age_s = last.age_s
         ok = age_s <= HEARTBEAT_AGE_S
-        words = f"source {source} was heard {seconds(age_s)} ago by worker {last.worker}"
+        silent = f"nothing from processor {source} for {seconds(age_s)}"
+        words = f"worker {last.worker} has received {silent}"
         if not ok and number >= buses:
-            ok, words = True, f"{words}; another source has taken its place"
+            ok, words = True, f"{words}; another processor has replaced it"
         yield _check("heartbeat_age_s", ok, age_s, HEARTBEAT_AGE_S, words)
     for _ in range(buses - len(heard)):
         yield _check(
-            "heartbeat_age_s", False, None, HEARTBEAT_AGE_S, "no source has been heard yet"
+            "heartbeat_age_s", False, None, HEARTBEAT_AGE_S, "no processor has sent anything yet"
         )
 
 
 def turns(post: Post, now: float) -> bool:
-    """Return whether a worker's loop still turns, judging by its last post."""
+    """Return whether a worker's event loop is running, judging by the time of its last post."""
     return post.overdue_s(now) <= LOOP_LAG_S
 
 
 def loop_lag(post: Post, now: float) -> Check:
-    """Check that a worker's loop turns.
+    """Check that a worker's event loop is not blocked.
 
     Args:
-        post: the worker's last post.
+        post: the status that the worker has posted last.
         now: `time.monotonic()`.
     """
     worker, overdue_s = post.status, post.overdue_s(now)
     lag_s = max(overdue_s, worker.loop_lag_s)
-    words = f"the loop of worker {worker.worker} was late by {seconds(lag_s, 2)}"
+    words = f"the event loop of worker {worker.worker} was late by {seconds(lag_s, 2)}"
     if not turns(post, now):
-        words = (
-            f"worker {worker.worker} (pid {worker.pid}) has stood still for {seconds(overdue_s)}"
-        )
+        who = f"worker {worker.worker} (pid {worker.pid})"
+        words = f"the event loop of {who} has been blocked for {seconds(overdue_s)}"
     return _check("loop_lag_s", lag_s <= LOOP_LAG_S, lag_s, LOOP_LAG_S, words)
 
 
 def fills(post: Post) -> Iterator[Check]:
-    """Check that a worker's log and ledger keep their bounds."""
+    """Check that a worker's log (of events) and ledger (of present values) keep their bounds."""
     yield _fill("log", post, post.status.log)
     yield _fill("ledger", post, post.status.ledger)
 
@@ -100,13 +103,13 @@ def _check(name: str, ok: bool, value: float | None, threshold: float, words: st
 
 
 def rounded_up(value: float, digits: int = 3) -> float:
-    """Return a value with few decimals: a value above its threshold has to look like that."""
+    """Round up, so that a value slightly above a threshold is not shown as equal to it."""
     scale = 10.0**digits
     return math.ceil(round(value * scale, 6)) / scale
 
 
 def seconds(value: float, digits: int = 1) -> str:
-    """Return a time in words, rounded up."""
+    """Return a time with its unit, such as ``2.5 s``, rounded up."""
     return f"{rounded_up(value, digits):.{digits}f} s"
 
 

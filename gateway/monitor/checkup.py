@@ -1,4 +1,4 @@
-"""Runs every readiness check: whether this gateway can deliver events and run turns."""
+"""Runs all readiness checks: whether this gateway can deliver events and take commands."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from gateway.monitor.status import Post
 
 
 class ProcessorStatus(Struct, frozen=True):
-    """The state of a processor, by its last report.
+    """The state of a processor, by the last report that it has sent.
 
     Attributes:
+        bus: the address of the processor.
         answering: the last report is recent.
-        age_s: age of the last report, None if there is none.
-        upstream: the state of its upstream; None if it has no upstream.
-        agents: its agents; None if it has an upstream, or does not answer.
+        age_s: the age (s) of the last report, None if there is no report yet.
+        upstream: the state of the processor's upstream; None if it reads no upstream.
+        agents: how many of the user's own agents are connected; None if the processor reads an
+            upstream, or does not answer.
     """
 
     bus: str
@@ -36,11 +38,14 @@ class ProcessorStatus(Struct, frozen=True):
 
 
 class Diagnosis(Struct, frozen=True):
-    """The result of a checkup.
+    """The result of all readiness checks.
 
     Attributes:
-        reasons: of all failed checks, in words.
-        upstream: what the first processor said about its upstream.
+        ready: whether no check has failed.
+        reasons: the reasons of all failed checks, in words.
+        checks: all checks.
+        upstream: the first processor's report on its upstream.
+        processors: the state of each processor.
     """
 
     ready: bool
@@ -51,12 +56,12 @@ class Diagnosis(Struct, frozen=True):
 
 
 class Checkup:
-    """Runs the checks at each request with data that this worker has; sends no request itself.
+    """Runs the readiness checks with data that this worker has already; sends no request itself.
 
     Args:
-        memories: the last report of each processor; for each there has to be a source.
-        feeds: receive the sources' frames.
-        bulletin: has the posts of all workers.
+        memories: the last report of each processor.
+        feeds: the connections to the processors, which know when each has sent a message last.
+        bulletin: has the latest status of all workers.
     """
 
     def __init__(
@@ -67,9 +72,9 @@ class Checkup:
         self._bulletin = bulletin
 
     def diagnosis(self) -> Diagnosis:
-        """Run all checks."""
+        """Run all checks, and return the result."""
         made = self._checks()
-        # If two checks have the same reason, it is reported once.
+        # Two checks may have the same reason, which is then listed only once.
         reasons = list(dict.fromkeys(check.reason for check in made if not check.ok))
         return Diagnosis(
             ready=not reasons,
@@ -91,7 +96,7 @@ class Checkup:
         return made
 
     def _of_processors(self) -> Iterator[Check]:
-        """Yield the checks of the processors; several processors are named by their buses."""
+        """Yield the checks of the processors; if there are several, the reasons name the bus."""
         alone = len(self._memories) == 1
         for memory in self._memories:
             for check in memory.checks():
@@ -99,10 +104,10 @@ class Checkup:
                 yield check if alone else replace(check, reason=words)
 
     def _heard(self, posts: list[Post], now: float) -> dict[str, Heard]:
-        """For each source, return the age of its last frame, at the worker where it is oldest.
+        """For each source (processor), return the worker to which it has sent nothing for longest.
 
-        At a worker that has received no frame of the source, the age counts from the worker's
-        start. Workers whose loop stands still are left out.
+        At a worker to which a source has never sent anything, the time counts from the worker's
+        start. Workers whose event loop is blocked are not in `posts`.
         """
         here = {name: now - state.alive_at for name, state in self._feeds.sources.items()}
         ages = {post.status.worker: _ages(post) for post in posts} | {self._bulletin.seat: here}

@@ -1,4 +1,4 @@
-"""Prometheus' text format, version 0.0.4: counters and gauges are all that weir has."""
+"""Writes metrics in Prometheus' text format, version 0.0.4; weir has only counters and gauges."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Samples = Sequence[tuple[Labels, float]]
 
 
 class Family(Struct, frozen=True):
-    """A metric, and its value for each set of labels."""
+    """A metric, with a sample (labels and a value) for each set of labels."""
 
     name: str
     kind: str
@@ -22,22 +22,22 @@ class Family(Struct, frozen=True):
 
 
 def counter(name: str, help_text: str, values: Samples | float) -> Family:
-    """Return a metric that only grows, with samples or a single value."""
+    """Return a metric that only grows, with several samples or one value without labels."""
     return Family(name, "counter", help_text, _samples(values))
 
 
 def gauge(name: str, help_text: str, values: Samples | float) -> Family:
-    """Return a metric that rises and falls, with samples or a single value."""
+    """Return a metric that rises and falls, with several samples or one value without labels."""
     return Family(name, "gauge", help_text, _samples(values))
 
 
 def by(label: str, values: Mapping[str, float]) -> Samples:
-    """Return a sample for each value; its key becomes the value of `label`."""
+    """Return a sample for each entry of `values`, with the key as the value of `label`."""
     return [({label: key}, value) for key, value in values.items()]
 
 
 def exposition(families: Iterable[Family]) -> bytes:
-    """Return the page; a metric without samples is described too."""
+    """Return the page for Prometheus; a metric without samples still has its HELP and TYPE."""
     lines: list[str] = []
     for family in families:
         lines.append(f"# HELP {family.name} {_escaped(family.help_text)}")

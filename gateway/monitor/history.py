@@ -1,8 +1,9 @@
-"""The figures of the last quarter of an hour, one row a second, in memory that all workers share.
+"""Statistics of the last quarter of an hour, one row a second, in memory that all workers share.
 
-gunicorn's master makes this ring before it forks, so the ring outlives every worker. Each second
-the first worker that wakes writes the row. If two workers write the same row, they write nearly
-the same figures. The time of a row is written last; a row without its time is not read.
+gunicorn's master creates this ring buffer before it forks, so it outlives every worker. Each
+second, the first worker that wakes writes the row for all workers. If two workers write the same
+row, they write nearly the same figures. The time of a row is set to 0 while the row is written,
+and a row with this time is not read.
 """
 
 from __future__ import annotations
@@ -26,20 +27,22 @@ _WORD = 8
 
 
 class Sample(Struct, frozen=True, kw_only=True):
-    """The figures of one second. Counters grow from the start of the gateway on.
+    """The statistics at one second. Events, frames and bytes count from the gateway's start.
 
     Attributes:
-        time_ms: since the Unix epoch.
-        events_in: events that came over the bus, at the worker that has received most.
-        events_due: events due to readers: ``merged``, ``superseded`` and written ones.
-        frames: written frames, including upserts and weir's own.
-        bytes: of all frames.
-        saved_bytes: about how many bytes merging has saved.
-        readers: open streams.
-        loop_lag_ms: the largest of all workers.
-        memory_bytes: resident sets of all workers together.
-        log_fill: the largest of all workers; 1 is the bound.
-        ledger_fill: the largest of all workers; 1 is the bound.
+        time_ms: the time, ms since the Unix epoch.
+        events_in: events from the processors, at the worker that has received most.
+        events_due: events that the readers' filters admitted: written, merged or superseded.
+        frames: SSE frames written to readers, including heartbeats.
+        merged: deltas that were joined to another delta's frame.
+        superseded: events that were left out, because a later snapshot replaces them.
+        bytes: the bytes of all frames.
+        saved_bytes: about how many bytes merging and leaving out have saved.
+        readers: open event streams.
+        loop_lag_ms: the longest recent delay of an event loop, of all workers.
+        memory_bytes: the memory (resident set) of all workers together.
+        log_fill: how full the fullest worker's log of events is; 1 is its bound.
+        ledger_fill: how full the fullest worker's ledger of present values is; 1 is its bound.
     """
 
     time_ms: float = 0
@@ -61,10 +64,10 @@ COLUMNS = Sample.__struct_fields__
 
 
 class History:
-    """The ring.
+    """The ring buffer of the latest rows.
 
     Args:
-        rows: how many seconds it holds.
+        rows: how many rows it holds, one for each second.
     """
 
     def __init__(self, rows: int = ROWS) -> None:
@@ -73,12 +76,12 @@ class History:
         self._words = memoryview(self._memory).cast("d")
 
     def has(self, time_ms: int) -> bool:
-        """Return whether the row of the second of `time_ms` is written."""
+        """Return whether the row for the second that contains `time_ms` has been written."""
         written_ms = self._words[self._begin(time_ms)]
         return _second(int(written_ms)) == _second(time_ms)
 
     def write(self, sample: Sample) -> None:
-        """Write the row of a second in place of the oldest row."""
+        """Write the row for a second in place of the oldest row."""
         begin = self._begin(int(sample.time_ms))
         values = astuple(sample)
         self._words[begin] = 0
@@ -90,15 +93,15 @@ class History:
         """Return the rows later than `since_ms`, oldest first, each in the order of `COLUMNS`.
 
         Args:
-            now_ms: rows that are older than the length of the ring are left out.
-            since_ms: the time of the last row that the client has.
+            now_ms: the time, ms since the Unix epoch.
+            since_ms: the time of the last row that the client has, ms since the Unix epoch.
         """
         first = max(_second(since_ms), _second(now_ms) - self._rows + 1)
         found = []
         for second in range(first, _second(now_ms) + 1):
             begin = second % self._rows * len(COLUMNS)
             row = self._words[begin : begin + len(COLUMNS)].tolist()
-            # The time is read again: the row may have been written meanwhile.
+            # The time is compared again, since a worker may have overwritten the row meanwhile.
             whole = row[0] == self._words[begin]
             if whole and _second(int(row[0])) == second and row[0] > since_ms:
                 found.append([_short(value) for value in row])
@@ -109,12 +112,12 @@ class History:
 
 
 class Historian:
-    """Writes rows for one worker.
+    """Writes a row into the history each second, if no other worker has done so.
 
     Args:
-        history: the ring.
-        bulletin: has the posts of all workers.
-        clock: ns since the Unix epoch.
+        history: the ring buffer that all workers share.
+        bulletin: has the latest status of all workers.
+        clock: returns the time, ns since the Unix epoch.
     """
 
     def __init__(
@@ -125,13 +128,13 @@ class Historian:
         self._clock = clock
 
     def run(self) -> None:
-        """Write for ever, in a greenlet of its own."""
+        """Call `write` each second, for ever; needs a greenlet of its own."""
         while True:
             self.write()
             gevent.sleep(EVERY_S - time.time() % EVERY_S)
 
     def write(self) -> None:
-        """Write the row of this second, unless another worker has written it."""
+        """Write the row for this second, unless another worker has written it."""
         now_ms = self._clock() // 1_000_000
         if not self._history.has(now_ms):
             posts, counts = self._bulletin.workers(), self._bulletin.counted()
@@ -139,12 +142,12 @@ class Historian:
 
 
 def sample_of(time_ms: int, posts: list[Post], counts: Counts) -> Sample:
-    """Return the figures of a moment.
+    """Return the row for one second.
 
     Args:
-        time_ms: of the moment.
-        posts: of the living workers.
-        counts: of all workers, including ended ones.
+        time_ms: the time of the row, ms since the Unix epoch.
+        posts: the latest status of each running worker.
+        counts: the sums of the counters of all workers, including workers that have ended.
     """
     sent, workers = counts.sent, [post.status for post in posts]
     received = ((post.status.counts + post.carried).received for post in posts)

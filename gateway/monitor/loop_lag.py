@@ -1,4 +1,4 @@
-"""Event loop lag: how late the loop runs work that is due, which delays every greenlet."""
+"""Event loop lag: how late gevent's loop runs timers that are due, which delays every greenlet."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _WINDOW_S = 2.0
 
 
 class LoopLag:
-    """Measures the lag with a timer that is due ten times a second.
+    """Measures the lag of this worker's event loop, with a timer that is due every `BEAT_S`.
 
     Args:
-        heart: of this loop, with a period of `BEAT_S`; it reports to the service manager.
+        heart: measures each delay, and reports to the supervisor that the loop is not blocked.
     """
 
     def __init__(self, heart: Heart) -> None:
@@ -25,12 +25,12 @@ class LoopLag:
 
     @property
     def seconds(self) -> float:
-        """The longest delay of the last two to four seconds."""
+        """The longest delay (s) of a timer in the last two to four seconds."""
         return max(self._worst_s, self._worst_before_s)
 
     def run(self) -> None:
-        """Measure for ever, in a greenlet of its own."""
-        self._heart.beat()  # the time before the loop began is no lag
+        """Measure for ever; needs a greenlet of its own."""
+        self._heart.beat()  # so that the time before this call does not count as lag
         window_ends = 0.0
         while True:
             gevent.sleep(BEAT_S)

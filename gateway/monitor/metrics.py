@@ -1,8 +1,8 @@
-"""A gateway's metrics, by the conventions of Prometheus.
+"""The metrics of a gateway at `/metrics`, by the conventions of Prometheus.
 
-Counters are sums over all workers, including ended ones, so they never decrease. Only figures
-whose sum is meaningless have a label ``worker``: the worker's seat, which its successor gets as
-well.
+Counters are sums over all workers, including workers that have ended, so they never decrease. Only
+figures whose sum would be meaningless have a label ``worker``: the number of the worker, which the
+worker that replaces it also gets.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gateway.streams.counts import Counts
 
 
 def families(survey: Survey) -> Iterator[Family]:
-    """Yield all metrics."""
+    """Yield all metrics of the gateway, with the values of `survey`."""
     posts, counts, health = survey.posts, survey.counts, survey.health
     yield gauge("weir_build_info", "The version of weir.", [({"version": survey.version}, 1)])
     yield gauge("weir_ready", "Whether /weir/readyz answers 200.", int(health.ready))
@@ -38,9 +38,10 @@ def families(survey: Survey) -> Iterator[Family]:
         by("route", counts.unknown_routes),
     )
     in_flight = sum(post.status.in_flight for post in posts)
-    yield gauge("weir_proxy_requests_in_flight", "Requests being passed on.", in_flight)
+    help_text = "Requests that are being passed on to the upstream."
+    yield gauge("weir_proxy_requests_in_flight", help_text, in_flight)
     open_ones = sum(post.status.websockets for post in posts)
-    yield gauge("weir_proxy_websockets", "Open WebSockets, which are passed on.", open_ones)
+    yield gauge("weir_proxy_websockets", "Open WebSockets to the upstream.", open_ones)
     yield counter(
         "weir_proxy_websockets_closed_total",
         "WebSockets that have ended, by what ended them.",
@@ -50,39 +51,50 @@ def families(survey: Survey) -> Iterator[Family]:
 
 def _streams(posts: list[Post], counts: Counts) -> Iterator[Family]:
     sent = counts.sent
-    yield gauge("weir_readers", "Open streams.", sum(post.status.readers for post in posts))
+    yield gauge("weir_readers", "Open event streams.", sum(post.status.readers for post in posts))
     for name, help_text, value in (
-        ("streams_opened", "Streams opened.", counts.streams),
+        ("streams_opened", "Event streams opened.", counts.streams),
         (
             "stream_events",
-            "Events due to readers: those in frames, the merged and the superseded.",
+            "Events that readers' filters admitted: sent in frames, merged, or superseded.",
             sent.events,
         ),
-        ("stream_frames", "Frames written with events of sources.", sent.frames),
-        ("stream_own_frames", "Frames with weir's own events, like heartbeats.", sent.own_frames),
-        ("stream_upserts", "Frames with upserts, the present state of entities.", sent.upserts),
-        ("stream_bytes", "Bytes of frames written.", sent.bytes),
+        ("stream_frames", "SSE frames sent with events of processors.", sent.frames),
+        ("stream_own_frames", "SSE frames of weir itself, like heartbeats.", sent.own_frames),
+        ("stream_upserts", "SSE frames with an entity's present value.", sent.upserts),
+        ("stream_bytes", "Bytes of all SSE frames sent.", sent.bytes),
         ("stream_merged_events", "Events merged into the frame of another event.", sent.merged),
         (
             "stream_superseded_events",
             "Events left out, since a later snapshot contains them.",
             sent.superseded,
         ),
-        ("stream_saved_bytes", "Bytes saved by merging, estimated.", sent.saved_bytes),
+        (
+            "stream_saved_bytes",
+            "Bytes saved by merging and leaving out, estimated.",
+            sent.saved_bytes,
+        ),
     ):
         yield counter(f"weir_{name}_total", help_text, value)
     for name, help_text, label, values in (
-        ("evictions", "Streams that ended, by cause.", "cause", counts.evictions),
-        ("resumes", "Streams opened, by the verdict on their last id.", "verdict", counts.resumes),
-        ("catch_ups", "Readers that the log moved past, by verdict.", "verdict", counts.catch_ups),
+        ("evictions", "Event streams that ended, by cause.", "cause", counts.evictions),
+        ("resumes", "Event streams opened, by their Last-Event-ID.", "verdict", counts.resumes),
+        (
+            "catch_ups",
+            "Streams that went on after the log had dropped their position, by how.",
+            "verdict",
+            counts.catch_ups,
+        ),
     ):
         yield counter(f"weir_{name}_total", help_text, by(label, values))
 
 
 def _sources(posts: list[Post], counts: Counts) -> Iterator[Family]:
     received = [(_seat(post), (post.status.counts + post.carried).received) for post in posts]
-    yield counter("weir_events_received_total", "Events that came over the bus.", received)
-    yield counter("weir_malformed_frames_total", "Malformed frames on the bus.", counts.malformed)
+    yield counter("weir_events_received_total", "Events that came from processors.", received)
+    yield counter(
+        "weir_malformed_frames_total", "Malformed messages on the bus.", counts.malformed
+    )
     for name, help_text, field in (
         ("gaps", "How often events were missing on the bus.", "gaps"),
         ("events_repaired", "Missing events that were repaired by a replay.", "repaired"),
@@ -96,13 +108,13 @@ def _sources(posts: list[Post], counts: Counts) -> Iterator[Family]:
         for post in posts
         for source, counted in (post.status.counts + post.carried).sources.items()
     ]
-    yield counter("weir_source_restarts_total", "Restarts of a source that were seen.", restarts)
+    yield counter("weir_source_restarts_total", "Restarts of a processor, as seen.", restarts)
     ages: dict[str, float] = {}
     for row in (row for post in posts for row in post.status.sources):
         ages[row.source] = max(ages.get(row.source, 0.0), row.heartbeat_age_s)
     yield gauge(
         "weir_heartbeat_age_seconds",
-        "Seconds since the last frame of a source, at the worker that has waited longest.",
+        "Seconds since a processor's last message, at the worker where it is longest ago.",
         by("source", ages),
     )
 
@@ -123,11 +135,11 @@ def _processors(processors: list[ProcessorStatus]) -> Iterator[Family]:
             ages[one.bus] = age_s
     if connected:
         open_streams = by("bus", connected)
-        help_text = "Whether the stream of the upstream is open."
+        help_text = "Whether the processor reads the upstream's event stream."
         yield gauge("weir_upstream_connected", help_text, open_streams)
         yield gauge(
             "weir_upstream_frame_age_seconds",
-            "Seconds since the last frame of the upstream.",
+            "Seconds since the upstream has sent an event or a heartbeat.",
             by("bus", ages),
         )
 
@@ -137,38 +149,42 @@ def _agents(
 ) -> Iterator[Family]:
     found = {one.bus: one.agents for one in processors if one.agents is not None}
     connected = {bus: figures.connected for bus, figures in found.items()}
-    yield gauge("weir_agents_connected", "Agents that are connected.", by("bus", connected))
+    yield gauge(
+        "weir_agents_connected", "The user's own agents that are connected.", by("bus", connected)
+    )
     turns = {bus: figures.turns for bus, figures in found.items()}
-    yield gauge("weir_agent_turns", "Turns of agents that are open.", by("bus", turns))
+    yield gauge("weir_agent_turns", "Turns that agents are running.", by("bus", turns))
     yield counter(
-        "weir_agent_lines_total", "Lines of agents that were acknowledged.", counts.agent_lines
+        "weir_agent_lines_total", "Lines from agents that were acknowledged.", counts.agent_lines
     )
     yield counter(
         "weir_agent_lines_refused_total",
-        "Lines of agents that were refused, by reason.",
+        "Lines from agents that were refused, by reason.",
         by("reason", counts.agent_refused),
     )
     yield gauge(
         "weir_agent_unacknowledged_bytes",
-        "Bytes of the lines of agents that were read, and are not acknowledged yet.",
+        "Bytes of lines from agents that were read, but are not acknowledged yet.",
         sum(post.status.agent_bytes for post in posts),
     )
 
 
 def _workers(survey: Survey) -> Iterator[Family]:
     posts = survey.posts
-    yield gauge("weir_workers", "Workers that are alive.", len(posts))
+    yield gauge("weir_workers", "Gateway workers that are running.", len(posts))
     ages = [(_seat(post), survey.age_s(post)) for post in posts]
-    yield gauge("weir_worker_age_seconds", "Seconds since the worker posted its figures.", ages)
+    yield gauge(
+        "weir_worker_age_seconds", "Seconds since the worker last reported its figures.", ages
+    )
     lags = [(_seat(post), post.status.loop_lag_s) for post in posts]
-    yield gauge("weir_loop_lag_seconds", "The longest recent wait for the event loop.", lags)
+    yield gauge("weir_loop_lag_seconds", "The longest recent delay of the event loop.", lags)
     uptimes = [(_seat(post), post.status.uptime_s) for post in posts]
     yield gauge("weir_worker_uptime_seconds", "Seconds since the worker started.", uptimes)
-    for store in ("log", "ledger"):
+    for store, named in (("log", "log of events"), ("ledger", "ledger of present values")):
         for what, unit in (("entries", "Entries held"), ("bytes", "Bytes held")):
-            yield _fill(posts, store, what, f"weir_{store}_{what}", f"{unit} in the {store}.")
+            yield _fill(posts, store, what, f"weir_{store}_{what}", f"{unit} in the {named}.")
         yield _fill(
-            posts, store, "fill", f"weir_{store}_fill_ratio", f"Used share of the {store}."
+            posts, store, "fill", f"weir_{store}_fill_ratio", f"Used share of the {named}."
         )
 
 

@@ -1,4 +1,4 @@
-"""Collects a worker's figures: its readers, its sources, its log, its loop and its counts."""
+"""Collects the status of this worker: event streams, processors, log, event loop and counters."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _NS_PER_MS = 1_000_000
 
 
 class Observer:
-    """Collects the figures of one worker.
+    """Collects the status of one worker.
 
     Args:
-        seat: of this worker.
-        readers: its open streams.
-        feeds: its end of each bus.
-        lag: of its loop.
-        proxy: None if the worker has none.
-        unknown: counts requests for unknown routes.
-        origins: knows which origins the upstream allows; None natively.
-        agents: counts lines of agents; None in relay mode.
+        seat: the number of this worker.
+        readers: the open event streams.
+        feeds: the connections to the processors.
+        lag: measures how late the event loop is.
+        proxy: passes requests on to the upstream; None without an upstream.
+        unknown: counts requests for routes that weir does not have.
+        origins: knows which origins of web pages the upstream allows; None without an upstream.
+        agents: counts the lines that agents send; None in front of an opencode.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Observer:
         self._started_at = time.monotonic()
 
     def look(self) -> WorkerStatus:
-        """Return this worker's current figures."""
+        """Return the present status of this worker."""
         return WorkerStatus(
             worker=self.seat,
             pid=os.getpid(),
@@ -118,14 +118,15 @@ class Observer:
     def _laggards(self) -> list[ReaderStatus]:
         most = self._readers.furthest_back(MAX_LAGGARDS)
         relay_log = self._readers.relay.log
-        # Many readers are at the same position: at the head, or at the border of a segment.
-        places = {reader.position for reader in most}
-        lags = {position: lag_at(relay_log, position) for position in places}
+        # Each lag is computed once: many readers are at the same position, at the head of the log
+        # or at the border of a segment.
+        positions = {reader.position for reader in most}
+        lags = {position: lag_at(relay_log, position) for position in positions}
         return [reader_status(self.seat, reader, lags[reader.position]) for reader in most]
 
 
 def reader_status(seat: int, reader: Reader, lag: Lag) -> ReaderStatus:
-    """Return the status of a reader."""
+    """Return the status of an event stream, as `/weir/readers` shows it."""
     return ReaderStatus(
         id=f"{seat}-{reader.number:x}",
         worker=seat,
@@ -142,7 +143,7 @@ def reader_status(seat: int, reader: Reader, lag: Lag) -> ReaderStatus:
 
 
 def lag_at(relay_log: Log, position: int) -> Lag:
-    """Return how far a reader at `position` lags."""
+    """Return how far a reader at `position` lags behind the head of the log."""
     if position >= relay_log.head:
         return Lag()
     held = relay_log.run(max(position, relay_log.tail)).envelopes
@@ -156,14 +157,14 @@ def lag_at(relay_log: Log, position: int) -> Lag:
 
 
 def fill_of(relay_log: Log) -> Fill:
-    """Return how full a log is."""
+    """Return how much of the bounds of a log is used."""
     entries = relay_log.head - relay_log.tail
     fill = max(entries / relay_log.max_events, relay_log.size / relay_log.max_bytes)
     return Fill(entries, relay_log.size, relay_log.max_bytes, round(fill, 4))
 
 
 def fill_of_ledgers(ledgers: Collection[Ledger]) -> Fill:
-    """Return how full the fullest ledger is, and how much all ledgers hold."""
+    """Return how full the fullest ledger is, with the entries and bytes of all ledgers."""
     size, bound = sum(one.size for one in ledgers), sum(one.max_bytes for one in ledgers)
     fill = max((one.size / one.max_bytes for one in ledgers), default=0.0)
     entries = sum(len(session.entries) for one in ledgers for session in one.sessions.values())

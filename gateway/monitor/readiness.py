@@ -1,6 +1,6 @@
-"""The last readiness report of a bus's processor, and the report's age.
+"""Asks a processor once a second whether it is ready, and keeps the last report.
 
-The report is fetched once a second, so that requests for health and readiness need not wait.
+So requests for health and readiness need not wait for the processor.
 """
 
 from __future__ import annotations
@@ -27,21 +27,24 @@ _REFUSED_EVERY_S = 10.0
 _DEADLINE_S = 2.0
 FRESH_S = 4.0
 _FRAME_AGE = "upstream_frame_age_s"
+_READS_NONE = "the processor reads no upstream; start it with the gateway's --upstream"
 
 
 class AgentFigures(Struct, frozen=True):
-    """The agents of a processor: how many are connected, and how many turns they run."""
+    """How many of the user's own agents are connected to a processor, and the turns they run."""
 
     connected: int
     turns: int
 
 
 class Said(Struct):
-    """A processor's report, as far as the gateway reads it.
+    """The fields of a processor's readiness report that the gateway reads.
 
     Attributes:
-        upstream: the state of the upstream; None if the processor reads none.
-        agents: the user's own agents; None in relay mode.
+        ready: whether the processor can run turns, or reads its upstream.
+        reasons: why it is not ready, or what its state is, in words.
+        upstream: the state of the upstream; None if the processor reads no upstream.
+        agents: the user's own agents; None if the processor reads an upstream.
     """
 
     ready: bool
@@ -51,18 +54,19 @@ class Said(Struct):
 
 
 class ReadinessMemory:
-    """Keeps the last report.
+    """Keeps the last readiness report of one processor.
 
     Args:
         bus: the address of the processor.
         requester: sends commands to the processor.
-        version: to use until an upstream has reported its own.
-        relays: the processor has to read an upstream.
-        clock: monotonic, in seconds.
+        version: the version of weir.
+        relays: the processor must read an upstream to be ready.
+        clock: returns seconds, and never goes back.
 
     Attributes:
-        bus: as given.
-        version: of the upstream, once the upstream has reported it.
+        bus: the address of the processor.
+        version: the version of the upstream, once the upstream has reported it; until then, and
+            without an upstream, the version of weir.
     """
 
     def __init__(
@@ -84,14 +88,14 @@ class ReadinessMemory:
         self.version = version
 
     def run(self) -> None:
-        """Ask for ever, in a greenlet of its own."""
+        """Ask the processor again and again, for ever; needs a greenlet of its own."""
         while True:
             refused = self.ask()
             often_s = _AT_FIRST_EVERY_S if self._said is None else _EVERY_S
             gevent.sleep(_REFUSED_EVERY_S if refused else often_s)
 
     def ask(self) -> bool:
-        """Ask once; return whether the processor refuses to report."""
+        """Ask the processor once; return whether it answers with an error."""
         try:
             self._said = self._decode(self._requester.call(Readiness(), _DEADLINE_S).body)
         except (ProcessorGone, DeadlineExceeded):
@@ -109,26 +113,26 @@ class ReadinessMemory:
 
     @property
     def age_s(self) -> float | None:
-        """Age of the last report (s), None if there is none."""
+        """The age (s) of the last report, None if there is no report yet."""
         return None if self._said is None else self._clock() - self._said_at
 
     @property
     def answering(self) -> bool:
-        """Whether the last report is recent."""
+        """Whether the last report is less than `FRESH_S` old."""
         return self.age_s is not None and self.age_s < FRESH_S
 
     @property
     def upstream(self) -> dict[str, Any] | None:
-        """The last report about the upstream."""
+        """The upstream's state in the last report; None if the processor reads no upstream."""
         return None if self._said is None else self._said.upstream
 
     @property
     def agents(self) -> AgentFigures | None:
-        """The agents of the processor, None if it has none, or if the last report is too old."""
+        """The agents in the last report; None without agents, or if the report is too old."""
         return self._said.agents if self._said is not None and self.answering else None
 
     def checks(self) -> Iterator[Check]:
-        """Yield the checks of the last report, and a check of its age."""
+        """Yield a check of the last report's age, and checks of what the report says."""
         age_s = self.age_s
         yield Check(
             name="answer_age_s",
@@ -144,7 +148,7 @@ class ReadinessMemory:
 
     def _words(self, age_s: float | None) -> str:
         if self._refused:
-            return f"the processor refuses to report its readiness: {self._refused}"
+            return f"the processor answers the question whether it is ready with: {self._refused}"
         if age_s is None:
             return "the processor has not answered yet"
         if not self.answering:
@@ -163,18 +167,18 @@ class ReadinessMemory:
         if said.upstream is not None:
             yield _frames(said.upstream, age_s)
         elif self._relays:
-            yield Check(name=_FRAME_AGE, ok=False, reason="the processor reads no upstream")
+            yield Check(name=_FRAME_AGE, ok=False, reason=_READS_NONE)
 
 
 def _frames(upstream: dict[str, Any], age_s: float) -> Check:
-    """Check that the upstream is not silent, by a report that is `age_s` old."""
+    """Check that the upstream still sends, from a processor's report that is `age_s` old."""
     frame_age_s = frame_age(upstream, age_s)
     allowed_s = _number(upstream.get("silence_s"))
     if frame_age_s is None:
         return Check(
-            name=_FRAME_AGE, ok=True, reason="the age of the upstream's last frame is not known"
+            name=_FRAME_AGE, ok=True, reason="it is not known when the upstream has sent an event"
         )
-    words = f"the upstream's last frame came {seconds(frame_age_s)} ago"
+    words = f"the upstream last sent an event or a heartbeat {seconds(frame_age_s)} ago"
     ok = allowed_s is None or frame_age_s <= allowed_s
     if not ok:
         words = f"{words}; allowed: {allowed_s:g} s"
@@ -182,9 +186,14 @@ def _frames(upstream: dict[str, Any], age_s: float) -> Check:
 
 
 def frame_age(upstream: dict[str, Any], age_s: float) -> float | None:
-    """Return the age of the upstream's last frame (s), by a report that is `age_s` old."""
-    told_s = _number(upstream.get("frame_age_s"))
-    return None if told_s is None else rounded_up(told_s + age_s)
+    """Return how long ago (s) the upstream has sent an event or a heartbeat; None if not known.
+
+    Args:
+        upstream: the processor's report on the upstream.
+        age_s: the age (s) of this report.
+    """
+    reported_s = _number(upstream.get("frame_age_s"))
+    return None if reported_s is None else rounded_up(reported_s + age_s)
 
 
 def _number(value: object) -> float | None:

@@ -1,4 +1,4 @@
-"""The memory of this process."""
+"""How much memory this process uses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def resident_bytes() -> int:
-    """Return the resident set; 0 if the system has no ``/proc``."""
+    """Return the bytes of this process's resident set; 0 if the system has no ``/proc``."""
     try:
         return int(_STATM.read_text().split()[1]) * _PAGE
     except (OSError, IndexError, ValueError):

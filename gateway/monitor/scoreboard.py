@@ -1,8 +1,8 @@
-"""The last report of each worker, in memory that all workers read (Apache's scoreboard).
+"""The latest report of each worker, in memory that all workers read (like Apache's scoreboard).
 
-gunicorn's master makes this memory before it forks, with a seat for each worker. A worker posts to
-its own seat, and reads the others' seats directly. So the report of a worker that hangs can be
-read, and the counters of a killed worker are not lost.
+gunicorn's master creates this memory before it forks, with a slot for each worker, called its
+seat. A worker writes into its own seat, and reads the seats of the others directly. So the report
+of a worker that hangs can be read, and the counters of a killed worker are not lost.
 
 A seat has two halves. A worker writes to the half that is not read, and then swaps the halves. So
 if a worker is killed while it writes, its previous report stays.
@@ -13,21 +13,21 @@ from __future__ import annotations
 import mmap
 
 _WORD = 8
-_TURN, _OCCUPANT, _LENGTHS = 0, 1, 2  # in words from the beginning of a seat
+_TURN, _OCCUPANT, _LENGTHS = 0, 1, 2  # positions at the beginning of a seat, in words of 8 bytes
 _HEAD = 4 * _WORD
 _TRIES = 3
 
 
 class TooLong(ValueError):
-    """The data is longer than a seat."""
+    """The report is longer than the memory of a seat."""
 
 
 class Scoreboard:
-    """Seats in shared memory; pages that were never written take no memory.
+    """Reports of all workers in shared memory; pages that were never written take no memory.
 
     Args:
-        seats: how many there are.
-        capacity: bytes in one seat.
+        seats: how many workers there may be.
+        capacity: the most bytes of a report.
     """
 
     def __init__(self, seats: int, capacity: int = 128 * 1024) -> None:
@@ -40,24 +40,31 @@ class Scoreboard:
         return self._seats
 
     def post(self, seat: int, occupant: int, data: bytes) -> None:
-        """Replace the report at a seat by `data`, as process `occupant`.
+        """Replace the report of a seat.
+
+        Args:
+            seat: the number of the worker.
+            occupant: the pid of the worker.
+            data: the report.
 
         Raises:
-            TooLong: `data` is longer than the seat.
+            TooLong: `data` is longer than the capacity of a seat.
         """
         if len(data) > self._capacity:
-            raise TooLong(f"{len(data)} bytes; a seat holds {self._capacity}")
+            raise TooLong(
+                f"the report has {len(data)} bytes; at most {self._capacity} are allowed"
+            )
         word = self._word(seat)
         turn = self._words[word + _TURN] + 1
         begin = self._half(seat, turn)
         self._memory[begin : begin + len(data)] = data
         self._words[word + _LENGTHS + turn % 2] = len(data)
         self._words[word + _TURN] = turn
-        # Written last, so that no worker is ever shown with the report of its predecessor.
+        # Written last, so that the report of an ended worker never counts as that of this worker.
         self._words[word + _OCCUPANT] = occupant
 
     def read(self, seat: int) -> bytes:
-        """Return the last report at a seat, empty if there is none."""
+        """Return the latest report of a seat, empty if there is no report."""
         word = self._word(seat)
         for _ in range(_TRIES):
             turn = self._words[word + _TURN]
@@ -70,11 +77,11 @@ class Scoreboard:
         return b""
 
     def occupied(self, seat: int) -> bool:
-        """Return whether the worker that posted last is still at its seat."""
+        """Return whether the worker that has posted last at a seat is still running."""
         return self._words[self._word(seat) + _OCCUPANT] != 0
 
     def vacate(self, seat: int) -> None:
-        """Note that the worker at a seat has ended; its report stays."""
+        """Note that the worker at a seat has ended; its report can still be read."""
         self._words[self._word(seat) + _OCCUPANT] = 0
 
     def _word(self, seat: int) -> int:

@@ -1,4 +1,4 @@
-"""A worker's status, as `/weir/status` shows it."""
+"""The status of a worker, as `/weir/status` shows it in JSON."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ _SHOWN_SESSIONS = 10
 
 
 class Filter(Struct, frozen=True):
-    """A reader's filter; long names are shortened.
+    """Which events a reader gets, in a form of bounded size; None or empty means no filter.
 
     Attributes:
+        directory: the folder whose events the reader gets; a long name is cut.
+        workspace: the workspace whose events the reader gets; a long name is cut.
+        sessions: the first sessions whose events the reader gets.
         more_sessions: how many sessions the filter has besides ``sessions``.
+        keep_superseded: the reader also gets deltas that a later snapshot replaces.
     """
 
     directory: str | None
@@ -28,13 +32,13 @@ class Filter(Struct, frozen=True):
 
 
 class Lag(Struct, frozen=True):
-    """What the log contains after a reader's position.
+    """How far a reader lags: the events after its position in the log, whatever its filter.
 
     Attributes:
-        events: how many, before the reader's filter.
-        bytes: of their text.
-        ms: how long ago the first of them was published.
-        fell_off: the log has dropped some of them.
+        events: how many events follow.
+        bytes: the bytes of text in these events.
+        ms: how long ago the first of these events was published.
+        fell_off: the log has dropped some of these events.
     """
 
     events: int = 0
@@ -44,14 +48,21 @@ class Lag(Struct, frozen=True):
 
 
 class ReaderStatus(Struct, frozen=True, kw_only=True):
-    """One open stream.
+    """One open event stream.
 
     Attributes:
-        id: of the reader, for `DELETE /weir/readers/{id}`.
-        address: of its client.
+        id: the id of the stream for `DELETE /weir/readers/{id}`.
+        worker: the number of the worker that has the stream.
+        address: the address of the client.
         client: the client's ``User-Agent``, shortened.
-        stalled_s: for how long it has accepted none of the bytes that wait.
-        resumed: it continues exactly where another stream was cut; None while this is not known.
+        endpoint: ``/event`` or ``/global/event``.
+        filter: which events the stream gets.
+        age_s: how long the stream has been open.
+        sent: what was sent so far.
+        lag: how far the stream lags behind the latest event.
+        stalled_s: for how long bytes have waited and the client has accepted none.
+        resumed: the stream continues exactly where another stream was cut; None while this is not
+            known.
     """
 
     id: str
@@ -68,10 +79,14 @@ class ReaderStatus(Struct, frozen=True, kw_only=True):
 
 
 class SourceStatus(SourceCounts, kw_only=True):
-    """The state of a source at a worker, and the worker's counters of the source.
+    """What a worker has received from a source (a processor), with its counters for the source.
 
     Attributes:
-        heartbeat_age_s: since its last frame; a batch of events counts as a heartbeat.
+        worker: the number of the worker.
+        source: the name of the source.
+        epoch: the present start of the source.
+        seq: the number of the last event from the source, in this epoch.
+        heartbeat_age_s: how long ago the last events or heartbeat came from the source.
     """
 
     worker: int
@@ -82,10 +97,14 @@ class SourceStatus(SourceCounts, kw_only=True):
 
 
 class Fill(Struct, frozen=True):
-    """How much of a bounded store is used; a full log is normal.
+    """How much of a bounded store in memory is used. That a log of events is full is normal.
 
     Attributes:
-        fill: share of its bound in bytes, or in entries if that share is larger.
+        entries: how many entries the store has.
+        bytes: how many bytes the entries take.
+        max_bytes: how many bytes the entries may take.
+        fill: the used share of the bound in bytes, or in entries if that share is larger; 1 is
+            full.
     """
 
     entries: int
@@ -95,20 +114,24 @@ class Fill(Struct, frozen=True):
 
 
 class WorkerStatus(Struct, frozen=True, kw_only=True):
-    """One worker.
+    """The status of one worker.
 
     Attributes:
-        worker: its seat, which its successor gets too.
-        loop_lag_s: the longest recent wait for its event loop.
+        worker: the number of the worker, which the worker that replaces it gets, too.
+        pid: the process id.
+        uptime_s: how long the worker has been running.
+        loop_lag_s: the longest recent delay of its event loop.
         memory_bytes: its resident set; 0 if unknown.
-        ledger: all ledgers together.
-        counts: since its start.
-        in_flight: requests that its proxy is serving.
-        websockets: open ones, which its proxy passes on.
-        readers: open streams.
-        agent_bytes: of agents' lines that are not acknowledged yet.
-        origins: origins that the upstream allows, as far as this worker knows.
-        laggards: the readers that lag most.
+        log: how full the log of events is.
+        ledger: how full the ledgers (the present values of sessions, messages and parts) are.
+        counts: its counters since its start.
+        in_flight: requests that are being passed on to the upstream.
+        websockets: open WebSockets to the upstream.
+        readers: how many event streams are open.
+        agent_bytes: bytes of agents' lines that were read, but are not acknowledged yet.
+        origins: origins of web pages that the upstream allows, as far as this worker knows.
+        sources: what the worker has received from each processor.
+        laggards: the event streams that lag most.
     """
 
     worker: int
@@ -129,11 +152,12 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
 
 
 class Post(Struct, frozen=True):
-    """What a worker posts on the scoreboard every `BEAT_S`.
+    """What a worker writes into the memory of all workers (the scoreboard) every `BEAT_S`.
 
     Attributes:
-        beat: `time.monotonic()` of the post; all processes of a machine share this clock.
-        carried: the counters of earlier workers at the seat.
+        beat: the `time.monotonic()` of the post; all processes of a machine share this clock.
+        status: the status of the worker.
+        carried: the sums of the counters of all earlier workers with the same number.
     """
 
     beat: float
@@ -141,12 +165,12 @@ class Post(Struct, frozen=True):
     carried: Counts
 
     def overdue_s(self, now: float) -> float:
-        """Return for how long the next post is overdue (s); negative before its time."""
+        """Return how long (s) the worker's next post is overdue; negative if it is not due yet."""
         return now - self.beat - BEAT_S
 
 
 def filter_of(view: View) -> Filter:
-    """Return the filter of a view, with bounded size."""
+    """Return the filter of a view for the status; long names and lists are cut."""
     shown = sorted(view.sessions)[:_SHOWN_SESSIONS]
     return Filter(
         directory=_cut(view.directory),

@@ -1,4 +1,4 @@
-"""The state of all workers at one moment, for `/weir/status` and `/metrics`."""
+"""Collects the status of all workers, for `/weir/status`, `/weir/readers` and `/metrics`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from gateway.monitor.status import Post
 from gateway.streams.counts import Counts
 
 _APART_S = 0.05
-"""The shortest time between two surveys. A survey takes 2 ms for each worker."""
+"""The shortest time between two surveys, since a survey takes 2 ms for each worker."""
 
 
 class Survey(Struct, frozen=True, kw_only=True):
-    """The state at one moment.
+    """The status of all workers at one moment.
 
     Attributes:
-        version: of weir.
-        seat: of the worker that made the survey.
-        at: `time.monotonic()`.
-        posts: of the living workers.
-        counts: of all workers, including ended ones.
-        health: the result of a checkup.
+        version: the version of weir.
+        seat: the number of the worker that made the survey.
+        at: the time of the survey (`time.monotonic()`).
+        posts: the latest status of each running worker.
+        counts: the sums of the counters of all workers, including workers that have ended.
+        health: the result of the readiness checks.
     """
 
     version: str
@@ -36,20 +36,20 @@ class Survey(Struct, frozen=True, kw_only=True):
     health: Diagnosis
 
     def age_s(self, post: Post) -> float:
-        """Return the age (s) of a worker's post."""
+        """Return how old (s) the status of a worker was at the time of the survey."""
         return round(max(0.0, self.at - post.beat), 3)
 
 
 class Surveyor:
-    """Makes surveys of all workers from their posts, without requests.
+    """Collects the status of all workers from shared memory, without requests to them.
 
-    Requests at nearly the same time share a survey. So surveys take a small part of the worker's
-    time, however many clients ask.
+    HTTP requests at nearly the same time share a survey. So surveys take a small part of the
+    worker's time, however many clients ask.
 
     Args:
-        bulletin: has the posts of all workers.
-        checkup: runs the checks.
-        version: of weir.
+        bulletin: has the latest status of all workers.
+        checkup: runs the readiness checks.
+        version: the version of weir.
     """
 
     def __init__(self, bulletin: Bulletin, checkup: Checkup, version: str) -> None:
@@ -73,7 +73,7 @@ class Surveyor:
         return self._look()
 
     def _look(self) -> Survey:
-        """Collect this worker's figures now, and the last posts of the others."""
+        """Collect this worker's present status, and the last reported status of the others."""
         bulletin = self._bulletin
         bulletin.post()
         return Survey(

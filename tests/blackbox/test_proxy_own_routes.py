@@ -150,7 +150,7 @@ def test_health_and_readiness_tell_what_the_processor_says(weir):
     said = {"now": None}
     own = get(weir, "/global/health")[2]
     assert own["healthy"] is True
-    none_yet = ["the processor has not answered yet", "no source has been heard yet"]
+    none_yet = ["the processor has not answered yet", "no processor has sent anything yet"]
     assert until(weir, lambda status, body: body["reasons"] == none_yet)[0] == 503
     upstream = {"version": "1.18.33", "connected": True}
     with processor(weir.gateway.source, said):
@@ -168,7 +168,7 @@ def test_health_and_readiness_tell_what_the_processor_says(weir):
         assert "the upstream is gone" in body["reasons"]
 
         said["now"] = {"ready": True, "reasons": []}
-        reads_none = ["the processor reads no upstream"]
+        reads_none = ["the processor reads no upstream; start it with the gateway's --upstream"]
         until(weir, lambda status, body: body["reasons"] == reads_none)
 
     until(weir, lambda status, body: "not answered for" in "".join(body["reasons"]))

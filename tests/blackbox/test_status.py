@@ -215,7 +215,7 @@ def received(up):
 def silence_told(up):
     """What a worker says of readiness, once that the processor is silent is among its reasons."""
     told = readiness(up).body
-    return told if any("was heard" in reason for reason in told["reasons"]) else None
+    return told if any("received nothing from" in reason for reason in told["reasons"]) else None
 
 
 def test_a_wedged_processor_is_told_within_three_seconds_and_forgiven_at_once(up):
@@ -269,7 +269,7 @@ def test_a_wedged_worker_is_told_by_the_others_without_waiting_for_it(up):
     wait_until(lambda: ready(up), what="readiness")
     pid = max(up.workers(2))
     with stopped(pid):
-        words = f"(pid {pid}) has stood still"
+        words = f"(pid {pid}) has been blocked"
         wait_until(lambda: words in reasons_of_others(up), what="a reason")
 
         def told_s():

@@ -15,42 +15,51 @@ def failing(made):
 def test_a_source_heard_lately_is_well():
     [check] = checks.heartbeats({"s1": Heard(1.25, 0)}, buses=1)
     assert (check.ok, check.value, check.threshold) == (True, 1.25, 2.5)
-    assert check.reason == "source s1 was heard 1.3 s ago by worker 0"
+    assert check.reason == "worker 0 has received nothing from processor s1 for 1.3 s"
 
 
 def test_a_silent_source_is_named_with_what_is_allowed():
     [check] = checks.heartbeats({"s1": Heard(3.0, 4)}, buses=1)
-    assert failing([check]) == ["source s1 was heard 3.0 s ago by worker 4; allowed: 2.5 s"]
+    assert failing([check]) == [
+        "worker 4 has received nothing from processor s1 for 3.0 s; allowed: 2.5 s"
+    ]
 
 
 def test_a_value_that_fails_is_shown_above_its_threshold():
     [check] = checks.heartbeats({"s1": Heard(2.5000001, 0)}, buses=1)
     assert (check.ok, check.value) == (False, 2.501)
-    assert check.reason == "source s1 was heard 2.6 s ago by worker 0; allowed: 2.5 s"
+    assert (
+        check.reason == "worker 0 has received nothing from processor s1 for 2.6 s; allowed: 2.5 s"
+    )
     [check] = checks.heartbeats({"s1": Heard(2.5, 0)}, buses=1)
     assert (check.ok, check.value) == (True, 2.5)
 
 
 def test_no_source_at_all_is_a_reason():
-    assert failing(checks.heartbeats({}, buses=2)) == ["no source has been heard yet"] * 2
+    assert failing(checks.heartbeats({}, buses=2)) == ["no processor has sent anything yet"] * 2
 
 
 def test_a_source_that_another_took_the_place_of_may_be_silent():
     heard = {"old": Heard(500.0, 0), "new": Heard(0.1, 1)}
     assert failing(checks.heartbeats(heard, buses=1)) == []
     assert failing(checks.heartbeats(heard, buses=2)) == [
-        "source old was heard 500.0 s ago by worker 0; allowed: 2.5 s"
+        "worker 0 has received nothing from processor old for 500.0 s; allowed: 2.5 s"
     ]
 
 
 @pytest.mark.parametrize(
     ("lag_s", "beat_age_s", "ok", "words"),
     [
-        (0.1, 0.9, True, "the loop of worker 3 was late by 0.10 s"),
-        (2.001, 0.9, False, "the loop of worker 3 was late by 2.01 s; allowed: 2 s"),
-        (2.5, 0.9, False, "the loop of worker 3 was late by 2.50 s; allowed: 2 s"),
-        (0.0, 2.9, True, "the loop of worker 3 was late by 1.90 s"),
-        (0.0, 4.0, False, "worker 3 (pid 77) has stood still for 3.0 s; allowed: 2 s"),
+        (0.1, 0.9, True, "the event loop of worker 3 was late by 0.10 s"),
+        (2.001, 0.9, False, "the event loop of worker 3 was late by 2.01 s; allowed: 2 s"),
+        (2.5, 0.9, False, "the event loop of worker 3 was late by 2.50 s; allowed: 2 s"),
+        (0.0, 2.9, True, "the event loop of worker 3 was late by 1.90 s"),
+        (
+            0.0,
+            4.0,
+            False,
+            "the event loop of worker 3 (pid 77) has been blocked for 3.0 s; allowed: 2 s",
+        ),
     ],
 )
 def test_a_loop_that_is_late_or_says_nothing(lag_s, beat_age_s, ok, words):

@@ -66,7 +66,7 @@ def test_every_check_has_a_value_a_threshold_and_a_reason():
     assert answer.reason == "the processor answered 0.5 s ago"
     assert processor.reason == "the processor is ready"
     assert (upstream.value, upstream.threshold) == (2.5, 30.0)
-    assert upstream.reason == "the upstream's last frame came 2.5 s ago"
+    assert upstream.reason == "the upstream last sent an event or a heartbeat 2.5 s ago"
 
 
 def test_a_processor_that_cannot_say_is_not_ready_and_is_asked_less_often():
@@ -81,7 +81,9 @@ def test_a_processor_that_cannot_say_is_not_ready_and_is_asked_less_often():
 
 
 def test_a_gateway_with_an_upstream_needs_a_processor_that_reads_it():
-    assert asked(relays=True) == ["the processor reads no upstream"]
+    assert asked(relays=True) == [
+        "the processor reads no upstream; start it with the gateway's --upstream"
+    ]
     assert asked(relays=False) == []
 
 
@@ -109,7 +111,9 @@ def test_an_upstream_that_is_silent_for_too_long_is_told_with_what_is_allowed():
     one.ask()
     assert failing(one) == []
     clock[0] = 1.0
-    assert failing(one) == ["the upstream's last frame came 30.5 s ago; allowed: 30 s"]
+    assert failing(one) == [
+        "the upstream last sent an event or a heartbeat 30.5 s ago; allowed: 30 s"
+    ]
 
 
 def test_what_an_older_processor_does_not_tell_is_no_fault():
@@ -122,4 +126,6 @@ def test_an_upstream_that_need_not_be_is_checked_where_there_is_one():
     upstream = {"frame_age_s": 31.0, "silence_s": 30.0}
     one, _, _ = memory(said(upstream=upstream), relays=False)
     one.ask()
-    assert failing(one) == ["the upstream's last frame came 31.0 s ago; allowed: 30 s"]
+    assert failing(one) == [
+        "the upstream last sent an event or a heartbeat 31.0 s ago; allowed: 30 s"
+    ]
