@@ -1,6 +1,7 @@
-"""The console: a page for browsers that reads public routes, as any client could.
+"""The console: a web page that shows weir's status, streams and sessions.
 
-The page is plain ES modules in `static/`, served unchanged. It needs no network but weir.
+The page uses only the HTTP routes that every client may use. It consists of plain ES modules in
+`static/`, served unchanged, and loads nothing from any other server.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ VIEWS = ("overview", "readers", "sources", "tail", "sessions")
 
 
 def add_console(app: falcon.App[falcon.Request, falcon.Response], at_root: bool) -> None:
-    """Add the routes of the page and its files.
+    """Add the routes of the page and its files to an application.
 
     Args:
-        app: the application to add to.
-        at_root: also redirect ``GET /`` to the page; only natively, where no upstream answers it.
+        app: the application.
+        at_root: also redirect ``GET /`` to the page. An upstream, if there is one, answers ``/``
+            itself.
     """
     assets = Assets()
     page = ConsolePage(assets)

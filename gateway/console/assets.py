@@ -1,6 +1,6 @@
-"""The files of the page, read once, under one version that is a hash of all files.
+"""The files of the console's web page, and their version: a hash of all files.
 
-The version is in the path of every file, so a browser may keep a file for ever, and relative
+The version is in the URL of every file, so a browser may cache a file for ever, and relative
 imports between modules lead to files of the same version.
 """
 
@@ -27,11 +27,13 @@ _VERSION_DIGITS = 16
 
 
 class File(Struct, frozen=True):
-    """A file in the form in which it is served.
+    """A file as it is served.
 
     Attributes:
-        etag: of its content.
-        packed: its content in gzip.
+        content_type: the media type.
+        etag: a hash of the content, for the ``ETag`` header.
+        data: the content.
+        packed: the content, compressed by gzip.
     """
 
     content_type: str
@@ -41,16 +43,16 @@ class File(Struct, frozen=True):
 
 
 class Assets:
-    """All files; read at the first request for one of them, not at the start of a worker."""
+    """The page and all files that it loads; read at the first request for any of them."""
 
     @cached_property
     def named(self) -> dict[str, File]:
-        """All files except the page, by folder and name."""
+        """All files but the page itself, by folder and name, such as ``views/tail.js``."""
         return {name: file_of(name, data) for name, data in self._read.items() if name != _PAGE}
 
     @cached_property
     def version(self) -> str:
-        """The hash of all files."""
+        """The hash of all files, which is in their URLs."""
         digest = hashlib.sha256()
         for name, data in sorted(self._read.items()):
             digest.update(b"%s %d " % (name.encode(), len(data)))
@@ -58,7 +60,7 @@ class Assets:
         return digest.hexdigest()[:_VERSION_DIGITS]
 
     def page(self, base: str) -> File:
-        """Return the page.
+        """Return the page, with the version in the URLs of its files.
 
         Args:
             base: the relative URL from the page to ``/weir/console/``.
@@ -80,7 +82,7 @@ def _files(folder: Traversable, path: str = "") -> Iterator[tuple[str, bytes]]:
 
 
 def file_of(name: str, data: bytes) -> File:
-    """Return a file; the end of its name decides its type."""
+    """Return a file with its etag, compressed data and type (by the ending of its name)."""
     etag = hashlib.sha256(data).hexdigest()[:_VERSION_DIGITS]
     kind = _TYPES[name.rpartition(".")[2]]
     return File(kind, etag, data, gzip.compress(data, mtime=0))

@@ -1,4 +1,4 @@
-"""`GET /weir/console` and below: the page and its files, without any request to an upstream."""
+"""The routes `/weir/console` and below: the console's web page and the files that it loads."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 class ConsolePage:
-    """The page, at its own address and at the addresses of its views."""
+    """The page, at `/weir/console` and at the URL of each of its views."""
 
     def __init__(self, assets: Assets) -> None:
         self._assets = assets
 
     def on_get(self, req: Request, resp: Response, session: str = "") -> None:
-        """Answer with the page, which finds its files wherever weir is mounted."""
+        """Answer with the page; its links are relative, so they also work under a base path."""
         resp.set_header("Content-Security-Policy", _POLICY)
         resp.set_header("Referrer-Policy", "no-referrer")
         _answer(req, resp, self._assets.page(base_of(_raw_path(req))), _CHECK_AGAIN)
 
 
 class Asset:
-    """A file of the page.
+    """The files that the page loads from one folder.
 
     Args:
         assets: all files.
-        folder: of the files that this resource serves, with a slash at its end.
+        folder: the folder, with a slash at its end; empty for the top folder.
     """
 
     def __init__(self, assets: Assets, folder: str) -> None:
@@ -51,27 +51,29 @@ class Asset:
         self._folder = folder
 
     def on_get(self, req: Request, resp: Response, version: str, name: str) -> None:
-        """Answer with the file; a browser never has to request this version of it again."""
+        """Answer with the file; a browser may cache it for ever, since its URL has its version."""
         file = self._assets.named.get(self._folder + name)
         if file is None or version != self._assets.version:
-            raise falcon.HTTPNotFound(description=f"the console has no file {req.path[:200]!r}")
+            raise falcon.HTTPNotFound(
+                description=f"the console has no file {req.path[:200]!r}; reload the console's page"
+            )
         _answer(req, resp, file, _FOR_EVER)
 
 
 class Home:
-    """``GET /`` natively."""
+    """The route ``/``, if there is no upstream to answer it."""
 
     def on_get(self, req: Request, resp: Response) -> None:
-        """Redirect to the page, even if a proxy has mounted weir under a path."""
+        """Redirect to the console, also under a base path or behind a proxy that adds a prefix."""
         base = req.root_path
         raise falcon.HTTPTemporaryRedirect(f"{base}/weir/console" if base else "weir/console")
 
 
 def base_of(path: str) -> str:
-    """Return the relative URL from an address of the page to ``/weir/console/``.
+    """Return the relative URL that leads from a URL of the page to ``/weir/console/``.
 
     Args:
-        path: of the request as it came; a slash at its end counts.
+        path: the path as the client sent it, since a slash at its end matters.
     """
     below = path.lower().replace("//", "/").rpartition("weir/console")[2]
     depth = below.count("/")

@@ -1,1 +1,1 @@
-"""Gunicorn: its master, its workers, and the socket that they share."""
+"""Runs the gateway with gunicorn: a master process, worker processes, a shared socket."""

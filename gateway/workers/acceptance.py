@@ -1,9 +1,9 @@
 """Accepts connections, and first serves those whose client has sent something.
 
-A connection waits behind all earlier ones. Beginning to serve a connection takes 50 µs; checking
-whether its client has sent something takes a fourth of that. So thousands of silent connections
-delay others only by the time of the checks. Silent connections are served later, a few at a time.
-A connection that its client has reset meanwhile is not served.
+Connections are accepted in order. To begin to serve a connection takes 50 µs; to check whether its
+client has sent something takes a fourth of that. So thousands of silent connections delay the
+others only by the time of the checks. Silent connections are served later, a few at a time. A
+connection that its client has reset meanwhile is not served.
 """
 
 from __future__ import annotations
@@ -19,30 +19,32 @@ from gevent.pool import Group
 from gevent.server import StreamServer
 from gevent.socket import socket as GreenSocket
 
-if TYPE_CHECKING:  # not loaded by the master, so that a reload loads new code
+if TYPE_CHECKING:  # the master must not import it: workers after a reload would have old code
     from gateway.door.slots import Slots
 
 _TAKEN_AT_ONCE = 128
-# With more, one worker would take connections that another worker has time for. With fewer, a
-# burst fills the listening socket's queue, and a connection beyond it waits for a second or more.
+# How many connections a worker begins to serve in one turn of its event loop. With more, one
+# worker would take connections that another worker has time for. With fewer, a burst would fill
+# the listening socket's queue, and further connections would wait for a second or more.
 _SERVED_AT_ONCE = 4
 _PAUSE_S = 0.001
 _CLOSED = b"\x07"
-"""The state `TCP_CLOSE`, the first byte of `struct tcp_info`; after a FIN the state differs."""
+"""The first byte of `struct tcp_info` after a reset: state `TCP_CLOSE`, unlike after a FIN."""
 
 Handle = Callable[[Any, Any], object]
 
 
 class Acceptance(StreamServer):
-    """Accepts connections while there are slots; beyond that they wait in the listening socket.
+    """Accepts connections up to the limit in `slots`; the others wait in the listening socket.
 
-    The door closes the connections, since one may outlive the greenlet that serves its requests.
+    `handle` must close the connection, and not this class: an event stream stays open after the
+    greenlet that has served its request.
 
     Args:
         listener: the listening socket.
-        handle: serves a connection, given a socket and an address.
-        greenlets: the group of the greenlets that serve.
-        slots: of the worker.
+        handle: serves a connection, given its socket and the client's address.
+        greenlets: the group of the greenlets that serve connections.
+        slots: counts the connections of the worker, and has their limit.
         shared: other workers accept from the same socket.
     """
 
@@ -58,7 +60,10 @@ class Acceptance(StreamServer):
         slots.on_room.append(self._accept_again)
 
     def do_read(self) -> tuple[int, Any] | None:  # type: ignore[override]
-        """Accept a connection; None if there is none, or if enough were served in this turn."""
+        """Accept a connection; None if none waits, or if enough were served in this turn.
+
+        gevent calls this again and again until the result is None.
+        """
         if self._served < self._most_served:
             try:
                 accepted: tuple[int, Any] = self.socket._accept()  # type: ignore[attr-defined]
@@ -71,7 +76,7 @@ class Acceptance(StreamServer):
         return None
 
     def do_handle(self, fd: Any, address: Any) -> None:
-        """Begin to serve a connection, or postpone a silent one."""
+        """Begin to serve a connection, or postpone it if its client has sent nothing yet."""
         plain = _socket.socket(self.socket.family, self.socket.type, self.socket.proto, fd)
         try:
             reset, silent = _is_reset(plain), _is_silent(plain)
@@ -89,17 +94,17 @@ class Acceptance(StreamServer):
             self._serve(fd, address)
 
     def do_close(self, *accepted: Any) -> None:
-        """Close a connection that cannot be served; the door closes all others."""
+        """Close a connection that gevent could not serve; `handle` closes all others."""
         if isinstance(accepted[0], int):
             os.close(accepted[0])
 
     def close(self) -> None:
-        """Accept no more connections; the accepted ones are served."""
+        """Accept no more connections; accepted connections are still served."""
         self._serve_some(len(self._silent))
         super().close()
 
     def full(self) -> bool:
-        """Return whether no connection may be accepted now."""
+        """Return whether the worker has as many connections as allowed."""
         return self._slots.full
 
     def _accept_again(self) -> None:
@@ -123,7 +128,7 @@ class Acceptance(StreamServer):
 def _is_reset(client: _socket.socket) -> bool:
     try:
         return client.getsockopt(_socket.IPPROTO_TCP, _socket.TCP_INFO, 1) == _CLOSED
-    except (OSError, AttributeError):  # not TCP, or not Linux
+    except (OSError, AttributeError):  # a Unix socket, or another system than Linux
         return False
 
 
@@ -133,5 +138,5 @@ def _is_silent(client: _socket.socket) -> bool:
     except BlockingIOError:
         return True
     except OSError:
-        return False  # the door notices its end
+        return False  # a broken connection is served, too: the first read ends it
     return False

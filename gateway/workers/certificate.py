@@ -1,4 +1,4 @@
-"""The certificate and the key of a gateway that speaks TLS (``--tls-cert``, ``--tls-key``)."""
+"""Loads and checks the files of ``--tls-cert`` and ``--tls-key``."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class _Encrypted(Exception):
-    """The key file asks for a password."""
+    """The key file is encrypted, so OpenSSL has asked for a password."""
 
 
 def server_context(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """Return the TLS settings of connections; None for plain HTTP.
+    """Return the TLS context of connections, None for plain HTTP if no file is given.
 
     Raises:
-        BadFlag: only one of the two files is given, or they cannot be used.
+        BadFlag: only one of the two files is given, or the files cannot be used.
     """
     if cert is None and key is None:
         return None
     if cert is None or key is None:
         given, missing = ("key", "cert") if cert is None else ("cert", "key")
-        raise BadFlag(f"--tls-{missing}: missing; --tls-{given} needs it")
+        raise BadFlag(
+            f"--tls-{missing}: missing; --tls-{given} is given, and TLS needs both files"
+        )
     _check_readable(cert, "--tls-cert")
     _check_readable(key, "--tls-key")
     if key.stat().st_mode & _WRITABLE:
-        raise BadFlag(f"--tls-key: other users may write to {str(key)!r}; allowed is chmod 600")
+        raise BadFlag(f"--tls-key: other users may write to {str(key)!r}; use chmod 600")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
@@ -40,8 +42,10 @@ def server_context(cert: Path | None, key: Path | None) -> ssl.SSLContext | None
     try:
         context.load_cert_chain(cert, key, password=_no_password)
     except _Encrypted:
-        raise BadFlag(f"--tls-key: {str(key)!r} has a password; weir takes none") from None
-    except (OSError, ValueError) as error:  # ssl.SSLError is one
+        raise BadFlag(
+            f"--tls-key: {str(key)!r} has a password; give a key file without a password"
+        ) from None
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         raise BadFlag(_words(cert, key, error)) from None
     return context
 
@@ -55,7 +59,7 @@ def _check_readable(file: Path, flag: str) -> None:
 
 
 def warn_of_readers(key: Path) -> None:
-    """Log a warning if every user of this machine may read the key."""
+    """Log a warning if every user of this machine may read the key file."""
     if key.stat().st_mode & stat.S_IROTH:
         log.warning("--tls-key: every user of this machine may read %r; use chmod 600", str(key))
 

@@ -1,7 +1,8 @@
-"""How many connections a worker may have: limited by how many files it may have open.
+"""How many connections a worker may have, given how many files it may have open.
 
-A worker at its limit accepts no connection, and does not answer health either. So the limit is
-raised as far as possible, and streams are refused before it is reached.
+A worker that reached the limit of open files could accept no connection, and could not answer
+health checks. So this limit is raised as far as possible, and event streams are refused before the
+limit is reached.
 """
 
 from __future__ import annotations
@@ -15,22 +16,22 @@ from msgspec.structs import replace
 log = logging.getLogger("weir.gateway")
 
 _BESIDE_STREAMS = 1024
-_LEAST_SHARE = 8  # if the limit is too low, the others get a share of 1/8
-_OF_A_REQUEST = 2  # a request that is passed on also has a connection to the upstream
+_LEAST_SHARE = 8  # if the limit of open files is low, 1/8 of it is for requests beside streams
+_OF_A_REQUEST = 2  # open files: the client's connection, and perhaps another to the upstream
 _OF_A_WORKER = 64
 _WEBSOCKETS = 256
 _OF_A_WEBSOCKET = 2
-_MOST_SHARE = 4  # of a limit that is too low, what is for WebSockets: one in so many at most
+_MOST_SHARE = 4  # if the limit of open files is low, at most 1/4 of it is for WebSockets
 _OF_A_BUS = 8
 
 
 class DescriptorRoom(Struct, frozen=True):
-    """How many connections a worker may have.
+    """How many connections of each kind a worker may have.
 
     Attributes:
-        streams: event streams.
-        others: all other connections.
-        websockets: WebSockets; each has a connection to the upstream as well.
+        streams: connections with event streams.
+        others: connections with other requests, or idle ones.
+        websockets: WebSockets; each also has a connection to the upstream.
     """
 
     streams: int
@@ -39,11 +40,11 @@ class DescriptorRoom(Struct, frozen=True):
 
 
 def make_room(max_readers: int, buses: int, proxies: bool = False) -> DescriptorRoom:
-    """Raise this process's limit of open files as far as needed, and return what fits in it.
+    """Raise this process's limit of open files as far as needed, and return what it allows.
 
     Args:
-        max_readers: the wanted number of streams.
-        buses: the number of buses that the worker listens to.
+        max_readers: the wanted number of event streams.
+        buses: the number of processors to which the worker connects.
         proxies: there is an upstream, to which WebSockets are passed on.
     """
     own = _OF_A_WORKER + _OF_A_BUS * buses
@@ -54,8 +55,8 @@ def make_room(max_readers: int, buses: int, proxies: bool = False) -> Descriptor
     room = replace(room, websockets=websockets)
     if room.streams < max_readers:
         log.warning(
-            "--max-readers: a worker holds at most %d streams instead of %d, "
-            "since it may open %d files; raise that limit (ulimit -Hn, LimitNOFILE)",
+            "--max-readers: a worker holds at most %d event streams instead of %d, since it may "
+            "open only %d files; raise the limit of open files (ulimit -Hn, LimitNOFILE)",
             room.streams,
             max_readers,
             limit,
@@ -64,7 +65,12 @@ def make_room(max_readers: int, buses: int, proxies: bool = False) -> Descriptor
 
 
 def room_within(descriptors: int, max_readers: int) -> DescriptorRoom:
-    """Return how many connections fit in so many file descriptors."""
+    """Return how many event streams, up to `max_readers`, and other connections are possible.
+
+    Args:
+        descriptors: how many files the worker may open for them.
+        max_readers: the wanted number of event streams.
+    """
     if descriptors >= max_readers + _OF_A_REQUEST * _BESIDE_STREAMS:
         return DescriptorRoom(max_readers, _BESIDE_STREAMS)
     others = max(1, min(_BESIDE_STREAMS, descriptors // _LEAST_SHARE))
@@ -72,7 +78,7 @@ def room_within(descriptors: int, max_readers: int) -> DescriptorRoom:
 
 
 def _raised(wanted: int) -> int:
-    """Return the limit of open files, after raising it to `wanted` if possible."""
+    """Raise this process's limit of open files to `wanted` if possible; return the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return wanted
@@ -80,6 +86,6 @@ def _raised(wanted: int) -> int:
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     except (OSError, ValueError) as error:
-        log.warning("the limit of open files stays at %d: %s", soft, error)
+        log.warning("the limit of open files stays at %d, not %d: %s", soft, most, error)
         return soft
     return most

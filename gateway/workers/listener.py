@@ -1,7 +1,8 @@
-"""The socket that clients connect to.
+"""Opens the listening socket, to which clients connect.
 
-The supervisor opens it once, and the gateway inherits it. So port 0 stays the same port, and
-connections wait in the socket while the gateway restarts, instead of being refused.
+The supervisor opens the socket once, and each gateway that it starts inherits the socket. So a
+port that the system has chosen (port 0) stays the same, and connections wait in the socket while
+the gateway restarts, instead of being refused.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ from typing import Any
 
 from bus.process.flags import BadFlag
 
-_BACKLOG = 4096  # if the queue is full, the kernel passes on silent connections at once
+# The length of the queue of connections that are not accepted yet. While the queue is full, the
+# kernel does not hold back connections whose client has sent nothing (TCP_DEFER_ACCEPT below).
+_BACKLOG = 4096
 _SPEAKS_WITHIN_S = 1
 _NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket.
+    """Return a socket that listens on a host and a port.
 
     Args:
-        host: an address or a name of this machine; an address may be in brackets.
-        port: 0 for any free port.
+        host: an address or a name of this machine; an IPv6 address may be in brackets.
+        port: the port; 0 for any free port.
 
     Raises:
         BadFlag: the host is not this machine, or the port cannot be used.
@@ -38,7 +41,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _addresses(host: str, port: int) -> list[tuple[int, Any]]:
-    """Return the addresses of a host, IPv4 first, since every client can reach those."""
+    """Return the addresses of a host; IPv4 comes first, since every client can use IPv4."""
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
         found = socket.getaddrinfo(bare, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -55,11 +58,11 @@ def _listen_at(family: int, address: Any) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            # `::` means every address, including IPv4, whatever the system's default is.
+            # The address `::` shall accept IPv4 connections too, whatever the system's default.
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         if sys.platform == "linux":
-            # The kernel keeps a connection until its client has sent something, or for a second.
-            # So a connection without a byte costs the workers nothing.
+            # The kernel shows a connection to the workers when its client has sent something, or
+            # after a second. So a short connection without a byte costs the workers nothing.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SPEAKS_WITHIN_S)
         listener.bind(address)
         listener.listen(_BACKLOG)

@@ -1,11 +1,11 @@
-"""Gunicorn's gevent worker, with weir's own HTTP server and an orderly end.
+"""Gunicorn's gevent worker, with weir's own HTTP server; it ends without losing requests.
 
-When a worker ends, at a stop or a reload, it accepts no more connections: they wait in the
-listening socket, which the master and the other workers have as well. Streams are ended one by
-one, other requests are finished, and idle connections are closed. A new connection gets a moment
-for its first request. A request that has come but is not read yet, because the loop was late, is
-answered: closing its connection would reset it. At a stop the master's limit ends first
-(`graceful_timeout`).
+When a worker ends, at a stop or a reload, it accepts no more connections: these wait in the
+listening socket, which the master and the other workers have as well. Event streams are ended one
+by one, other requests are finished, and idle connections are closed. A new connection gets half a
+second for its first request. A request that has come but is not read yet, because the event loop
+was late, is answered: to close its connection would reset it. All this takes a minute at most; at
+a stop, the master kills the worker earlier (`graceful_timeout`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from gateway.workers.acceptance import Acceptance
 
-if TYPE_CHECKING:  # not loaded by the master, so that a reload loads new code
+if TYPE_CHECKING:  # the master must not import it: workers after a reload would have old code
     from gateway.app import Worker
 
 log = logging.getLogger("weir.gateway")
@@ -32,16 +32,16 @@ _KILL_WITHIN_S = 1.0
 
 
 class GatewayWorker(GeventWorker):  # type: ignore[misc]
-    """Passes every connection to the door.
+    """A gunicorn worker that passes every connection to weir's HTTP server (`gateway.door`).
 
     Attributes:
-        gateway: serves the connections; set before it runs.
+        gateway: has the HTTP server; set before `run` is called.
     """
 
     gateway: Worker
 
     def run(self) -> None:
-        """Serve until the worker is stopped, then end in order."""
+        """Serve until the worker is stopped; then finish requests, and end."""
         self.gateway.door.closing = lambda: not self.alive
         greenlets = Group()
         servers = [self._server(listener, greenlets) for listener in self.sockets]
@@ -72,17 +72,20 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
         gevent.sleep(_TICK_S)
 
     def _finish(self) -> None:
-        """End all streams, and wait until other requests are answered."""
+        """End all event streams, and wait until other requests are answered."""
         door = self.gateway.door
         draining = gevent.spawn(self.gateway.drain)
         began = time.monotonic()
         while not draining.ready() or self._unfinished(time.monotonic() - began):
             self._tick()
         if door.served:
-            log.warning("the worker stops: %d requests are cut off", len(door.served))
+            log.warning(
+                "the worker stops before %d requests are answered: their connections are closed",
+                len(door.served),
+            )
 
     def _unfinished(self, waited_s: float) -> bool:
-        """Return whether there is something to wait for, after all streams have ended."""
+        """Return whether requests are still to be answered, and the time for this is not over."""
         door = self.gateway.door
         if door.served or door.slots.unread():
             return not self.gateway.broken and waited_s < _FINISH_WITHIN_S

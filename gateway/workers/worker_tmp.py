@@ -1,7 +1,7 @@
-"""The file whose time shows gunicorn's master that a worker is alive, kept in memory.
+"""Keeps a file of gunicorn in memory: its time tells the master that a worker is alive.
 
-Gunicorn makes this file in the temporary folder. A container with a read-only root has no such
-folder, and on a disk each update of the time may wait for the disk.
+By itself, gunicorn creates this file in the temporary folder. A container with a read-only root
+has no such folder, and on a disk each update of the time may block the worker.
 """
 
 from __future__ import annotations
@@ -19,6 +19,6 @@ class _InMemory(WorkerTmp):  # type: ignore[misc]
 
 
 def keep_in_memory() -> None:
-    """Make gunicorn use memory, if the system has files in memory (Linux)."""
+    """Let gunicorn create this file in memory, if the system has such files (Linux)."""
     if hasattr(os, "memfd_create"):
         base.WorkerTmp = _InMemory
