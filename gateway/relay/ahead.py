@@ -16,8 +16,8 @@ from gateway.relay.relay import Relay
 # a gap, and waits up to 10 s for the processor's answer. Some clients give up a stream that is
 # silent for 15 s.
 LAGGING_S = 10.0
-# How long to wait for a position in an epoch that this worker does not know. Either the epoch has
-# just begun, or the id is from another server and waiting is useless.
+# How long to wait for a position in an epoch (one start of a processor) that this worker does not
+# know. Either the processor has just started, or the id is from another server.
 UNKNOWN_EPOCH_S = 2.0
 
 
@@ -60,6 +60,6 @@ def known_positions(relay: Relay, positions: Sequence[LogPosition]) -> Sequence[
 
 
 def names_all(relay: Relay, positions: Iterable[LogPosition]) -> bool:
-    """Return whether the positions name every source that this worker knows."""
+    """Return whether there is a position for every source (processor) that this worker knows."""
     named = {relay.sources.get(place.epoch) for place in positions}
     return named.issuperset(mark.source for mark in relay.head.marks)

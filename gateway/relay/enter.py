@@ -102,10 +102,10 @@ def enter(
 
 
 def _after_another_scope(relay: Relay, view: View) -> Entrance:
-    """Return what to send to a reader whose id was made for other access rights than it has now.
+    """Return what to send to a reader whose access rights have changed since it got its id.
 
     The id does not say which of the events that the reader may see now were delivered. So the
-    reader gets every entity, and every removal that is known.
+    reader gets the present value of every entity, and every known removal.
     """
     found = map(_all_of, relay.ledgers.values())
     return _with_upserts(relay, ResumeVerdict.CAUGHT_UP, found, view, {})
@@ -123,7 +123,7 @@ def enter_at(
         last_id: the event id that contained these positions, if there is such an id.
 
     Raises:
-        MalformedId: a position is impossible.
+        MalformedId: a position says that more events of a run were delivered than the run has.
     """
     positions = known_positions(relay, positions)
     if any(is_ahead(relay, place) for place in positions):
@@ -194,7 +194,7 @@ def change_view(relay: Relay, view: View, since_ns: int, from_now: bool) -> Entr
 
 
 def _since_joined(relay: Relay, marks: Marks, last_id: str | None) -> Iterator[LogPosition]:
-    """Yield the positions in `last_id` whose sources joined after the reader connected.
+    """Yield the positions in `last_id` in processors that joined after the reader connected.
 
     Raises:
         MalformedId: `last_id` is not an event id.
@@ -248,7 +248,7 @@ def _position(relay: Relay, mark: Mark) -> int:
 
 
 def _rest(relay: Relay, place: LogPosition, marks: Marks, view: View) -> list[list[bytes]]:
-    """Return the frames of a run after the frame at which the stream was cut."""
+    """Return the frames that were not delivered of the run in which the stream was cut."""
     run = _run(relay, _mark(relay, place), place.start)
     events = coalesce([e for e in run if view.admits(e)], view.keep_superseded)
     if place.k > len(events):
@@ -272,14 +272,15 @@ def _run(relay: Relay, mark: Mark, start: int) -> list[Envelope]:
 def _caught_up(
     relay: Relay, positions: Sequence[LogPosition], view: View, of_joined: _OfLedger | None = None
 ) -> Entrance:
-    """Return upserts of the entities that have changed since a reader's positions.
+    """Return upserts (present values) of the entities that changed after a reader's positions.
 
     Args:
         relay: the log and the ledgers.
         positions: the reader's positions.
         view: which events the reader gets.
-        of_joined: returns the upserts of a source in which the reader has no position because the
-            source joined after the reader connected; None if the reason may be another.
+        of_joined: returns what to send of the ledger of a source (processor) that joined after the
+            reader connected. None: a source in which the reader has no position may be an old one,
+            and everything is sent.
     """
     by_source = {relay.sources.get(place.epoch): place for place in positions}
     verdict, found, starts = ResumeVerdict.CAUGHT_UP, [], {}
@@ -295,7 +296,7 @@ def _caught_up(
             continue
         if place.start < ledger.floor and concerned and verdict is ResumeVerdict.CAUGHT_UP:
             verdict = ResumeVerdict.TOO_OLD
-        # A reader that was cut during its first upserts may lack some of the entities that the
+        # A reader whose stream was cut during its first upserts may lack some entities that the
         # ledger has from an earlier epoch; -1 selects these entities, too.
         after = -1 if place.unsure and place.start == 0 else place.start
         found.append(ledger.changed(after, place.seq))
@@ -314,7 +315,7 @@ def _concerns(relay: Relay, source: str, view: View) -> bool:
 
 
 def _all_of(ledger: Ledger) -> Iterable[Upsert]:
-    """Return upserts of all entities, and the removals: the reader may show removed entities."""
+    """Return all present values, and all removals: the reader may show removed entities."""
     return ledger.changed(-1, ledger.seq)
 
 

@@ -19,17 +19,17 @@ _NEVER = -1
 
 
 Subject = tuple[str, str | None]
-"""What an event is about, or what a view selects: a session, a directory, or `_ANY`."""
+"""What an event is about, or what a view selects: a session, a directory, or anything (`_ANY`)."""
 _ANY: Subject = ("any", None)
 _MOST_SESSIONS = 16
 """A view with more sessions is filed under `_ANY`: each subject of a view takes 0.4 KB."""
 
 
 def subjects_of(view: View) -> list[Subject]:
-    """Return the subjects that select `view` when events come.
+    """Return the sessions, or the directory, by which to find `view` when an event comes.
 
     Every event that `view` admits is about one of these subjects, except for events that may be
-    for every view.
+    for every view. `_ANY` means that the view must be looked at for every event.
     """
     if 0 < len(view.sessions) <= _MOST_SESSIONS:
         return [("session", session) for session in view.sessions]
@@ -75,10 +75,10 @@ class News(Struct):
 
 
 class Latest:
-    """The log positions of the latest events; positions that have left the log are dropped.
+    """The log position of the latest event of each session, directory and workspace.
 
     Attributes:
-        news: what the events are about that came since the caller last replaced `news`.
+        news: the sessions and directories of the events since a caller last replaced `news`.
     """
 
     def __init__(self) -> None:

@@ -148,7 +148,7 @@ def mark_of(envelope: Envelope) -> Mark:
 
 
 def advance(marks: Marks, moved: Mark) -> Marks:
-    """Return `marks` with the position in the source of `moved` replaced or added."""
+    """Return `marks` with `moved` added, or in place of the position in the same source."""
     if len(marks) == 1 and marks[0].source == moved.source:
         return (moved,)
     others = (mark for mark in marks if mark.source != moved.source)

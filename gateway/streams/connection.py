@@ -218,7 +218,7 @@ def _queued(sock: socket.socket) -> int:
 
 
 def _account(sock: socket.socket, is_tcp: bool) -> Account:
-    if not is_tcp:  # of a Unix socket, the kernel knows only the queue, which reading shortens
+    if not is_tcp:  # for a Unix socket, the kernel only counts the bytes that are queued
         return Account(-_queued(sock), 0.0)
     said = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
     silent_ms, accepted = _TCP_INFO.unpack(said)
@@ -226,7 +226,7 @@ def _account(sock: socket.socket, is_tcp: bool) -> Account:
 
 
 def cause_of(error: OSError | None) -> Cause:
-    """Return why a stream ends, from the error of its connection; None if the peer sent FIN."""
+    """Return why a stream ends, from its connection's error, which is None after a FIN."""
     if isinstance(error, Flooding):
         return Cause.FLOODING
     return Cause.BLACK_HOLED if error is not None and error.errno in _VANISHED else Cause.GONE

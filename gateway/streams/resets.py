@@ -83,7 +83,9 @@ class Resets:
         self._occupied = occupied
         self._one_at_a_time = BoundedSemaphore()
         for asking in range(len(grid)):
-            grid.write(seat, asking, _DONE)  # was requested of the worker before this one
+            grid.write(
+                seat, asking, _DONE
+            )  # drops requests to the worker that had this seat before
 
     def run(self) -> None:
         """Carry out the requests of other workers for ever; needs a greenlet of its own."""

@@ -87,15 +87,15 @@ class Stream:
         """Yield the bytes of `step`, or of all events up to the newest if `step` is None.
 
         Args:
-            step: the next events, if the lane has encoded them; they begin at the reader's
-                position.
+            step: the next events after the reader's position, if they were already encoded for
+                several readers.
 
         Raises:
             ConnectionResetError: the stream has ended, and its connection must be reset.
         """
         if step is not None and not self._reader.gone and not self._reader.turning:
             yield from self._deliver(step)
-            return  # the lane writes the events after `step`, at its pace
+            return  # `Lane` writes the events after `step`, perhaps later
         if not self._begun:
             self._begun = True
             yield from self._wait_for_position()
