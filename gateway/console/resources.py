@@ -51,7 +51,7 @@ class Asset:
         self._folder = folder
 
     def on_get(self, req: Request, resp: Response, version: str, name: str) -> None:
-        """Answer with the file, which a browser may cache for ever (its URL has a version)."""
+        """Answer with the file; browsers may cache it for ever, since its URL has a version."""
         file = self._assets.named.get(self._folder + name)
         if file is None or version != self._assets.version:
             raise falcon.HTTPNotFound(

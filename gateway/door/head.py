@@ -125,7 +125,7 @@ def _target(method: str, target: bytes) -> bytes:
 def _check_single(headers: list[Header]) -> None:
     for name in _SINGLE:
         if len(values(headers, name)) > 1:
-            raise Refusal(400, f"the request has the header {name.decode()} twice; one is allowed")
+            raise Refusal(400, f"the request has the header {name.decode()} more than once")
 
 
 def _framing(headers: list[Header], http11: bool) -> tuple[int, bool]:
