@@ -169,7 +169,7 @@ class Worker:
             greenlet.link_exception(self._end)
 
     def drain(self) -> None:
-        """End all streams and WebSockets, spread over ``--drain`` seconds; return after that."""
+        """End all event streams and WebSockets within ``--drain`` seconds, then return."""
         if self._agents is not None:
             self._agents.let_go()
         websockets = gevent.spawn(self._close_websockets)
@@ -186,7 +186,7 @@ class Worker:
         self._departures.post()
 
     def _end(self, _greenlet: object) -> None:
-        """Ask gunicorn to replace this worker, which can no longer serve."""
+        """Ask gunicorn to replace this worker, since one of its greenlets has failed."""
         self.broken = True
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -191,7 +191,8 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
         max_message: MiB that the body of a prompt may have.
         cors: more web pages that may call, beside those that always may.
         state: the folder of the tokens; None: there are no tokens.
-        login: the login that clients have to give, natively or at the upstream; None: no login.
+        login: the user name and password that clients must give, to weir itself or as the upstream
+            demands; None: no login.
         open: the gateway may listen beyond this machine without a login or a token.
         identities: issuers of JWTs, and the grants of people; None: nobody is identified as a
             person.

@@ -55,7 +55,7 @@ class Asset:
         file = self._assets.named.get(self._folder + name)
         if file is None or version != self._assets.version:
             raise falcon.HTTPNotFound(
-                description=f"the console has no file {req.path[:200]!r}; reload the console's page"
+                description=f"the console has no file {req.path[:200]!r}; reload its page"
             )
         _answer(req, resp, file, _FOR_EVER)
 

@@ -65,7 +65,7 @@ class Bulletin:
             post = replace(post, status=fewer)
 
     def workers(self) -> list[Post]:
-        """Return the latest post of each running worker."""
+        """Return the latest status that each running worker has posted."""
         seats = filter(self._board.occupied, range(len(self._board)))
         return [post for post in map(self._read, seats) if post is not None]
 
