@@ -83,7 +83,7 @@ class Lane:
         return any(rank.readers for rank in self._ranks.values())
 
     def join(self, reader: Reader) -> None:
-        """Add a reader to the rank at the reader's position."""
+        """Add a reader to the readers at the same position in the log (its rank)."""
         cursor = reader.cursor.evened()
         rank = self._ranks.get(cursor)
         if rank is None:
@@ -92,11 +92,11 @@ class Lane:
 
     @property
     def ranks(self) -> list[Rank]:
-        """The ranks that have readers."""
+        """The ranks (readers at the same position in the log) that have readers."""
         return [rank for rank in self._ranks.values() if rank.readers]
 
     def has_before(self, position: int) -> bool:
-        """Return whether the log has events for a rank, admitted or not, before `position`."""
+        """Return whether a reader of the lane has not passed all events before a log position."""
         return any(
             rank.cursor.position < position and self._relay.goes_on_after(rank.cursor)
             for rank in self._ranks.values()
@@ -104,11 +104,11 @@ class Lane:
         )
 
     def is_held_back(self) -> bool:
-        """Return whether the pace delays the flush: only further deltas of texts wait."""
+        """Return whether a flush must wait, since only further deltas of texts are to be sent."""
         return self._pace.holds_back and self._held_back_s() > 0
 
     def hold_back(self) -> None:
-        """Block until the pace allows the flush, or until `hurry` ends the wait."""
+        """Block until further deltas may be sent, or until `hurry` ends the wait."""
         if (left_s := self._held_back_s()) > 0:
             self._hurry = Event()
             self._hurry.wait(left_s)
@@ -157,7 +157,7 @@ class Lane:
         return step
 
     def _move(self, rank: Rank, cursor: Cursor) -> None:
-        """Move a rank to another position; if a rank is there, the readers join that rank."""
+        """Move the readers of a rank to another position, into the rank there if there is one."""
         del self._ranks[rank.cursor]
         there = self._ranks.get(cursor.evened())
         if there is None:
@@ -183,7 +183,7 @@ class Lane:
                 continue  # the reader left the rank while other greenlets ran
             left = reader.outlet.send(data)
             if reader.rank is not rank:
-                continue  # the peer has left
+                continue  # `send` has noticed that the peer has left
             if is_new and left is None:
                 rank.readers.discard(reader)
                 reader.rank = there
@@ -204,7 +204,7 @@ class Lane:
             del self._ranks[rank.cursor]
 
     def _after(self, rank: Rank, step: Step) -> tuple[Rank, bool]:
-        """Return the rank at the end of a step, and whether this rank is new."""
+        """Return the rank (readers at one position) after a step, and whether the rank is new."""
         cursor = step.cursor.evened()
         there = self._ranks.get(cursor)
         if there is not None:
@@ -215,12 +215,12 @@ class Lane:
         return there, True
 
     def _held_back_s(self) -> float:
-        """Return how long (s) the pace delays the flush; 0 if not only further deltas wait."""
+        """Return how long (s) a flush must wait; 0 if other events than further deltas wait."""
         held_s = self._pace.held_back_s(time.monotonic())
         return held_s if held_s > 0 and self._only_further_deltas() else 0.0
 
     def _only_further_deltas(self) -> bool:
-        """Return whether all admitted events after the readers' positions are further deltas.
+        """Return whether the readers of this lane lack nothing but further deltas of texts.
 
         Events that were looked at in an earlier call are not looked at again.
         """

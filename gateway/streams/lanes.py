@@ -92,8 +92,8 @@ class Lanes:
     def flush(self) -> None:
         """Write the latest events to the readers that they are for.
 
-        Lanes that are cheap are flushed here; each other lane gets a greenlet of its own. Other
-        greenlets run after each time slice.
+        Lanes (readers with the same filter) that are cheap are flushed here; each other lane gets a
+        greenlet of its own. Other greenlets run after each time slice.
         """
         if time.monotonic() < self._rest_until:
             self._grown.set()
@@ -106,7 +106,7 @@ class Lanes:
             self._grown.set()
 
     def _flush_all(self, turn: TimeSlice, every_lane: bool = False) -> float:
-        """Flush the lanes that `with_news` yields.
+        """Flush the lanes (readers with the same filter) that `with_news` yields.
 
         Return how long (s) lanes took that turned out to be expensive. The caller need not pause
         for this time: each of these lanes gets its own greenlet, with pauses, from now on.
@@ -125,13 +125,13 @@ class Lanes:
         return paid_s
 
     def with_news(self, turn: TimeSlice, every_lane: bool = False) -> Iterator[Lane]:
-        """Yield the lanes to flush; other greenlets run after each time slice.
+        """Yield the lanes (readers with the same filter) for which there are new events.
 
         A lane is skipped if no event since the last call is for its view. Its readers keep their
         position until the next look at every lane, which comes before the log drops this position.
 
         Args:
-            turn: the time slice of the caller.
+            turn: the time slice of the caller; when it is over, other greenlets run.
             every_lane: look at every lane; for thousands of lanes this takes tens of ms.
         """
         news, behind, log = self._relay.news(), self._behind, self._relay.log
@@ -188,7 +188,7 @@ class Lanes:
             lane.flushing = False
 
     def _lane(self, view: View, chunked: bool, pace_s: float) -> Lane:
-        """Return the lane for a view, an encoding and a pace; create the lane if it is new."""
+        """Return the lane for a view, a transfer encoding and a pace; create it if it is new."""
         key = view, chunked, pace_s
         lane = self._lanes.get(key)
         if lane is None:

@@ -85,7 +85,7 @@ class Outlet:
         self._ended = False
 
     def send(self, data: bytes) -> memoryview | None:
-        """Write as many bytes as the socket takes without blocking; return the others, or None.
+        """Write what the socket takes without blocking; return the other bytes, or None.
 
         If the peer has left, the stream ends, and the result is None.
         """
@@ -123,8 +123,8 @@ class Outlet:
 
         Args:
             rest: bytes that the socket has not taken yet; they are written first.
-            step: the next events, if the lane has encoded them; they begin at the reader's
-                position. None to write all events up to the newest.
+            step: the next events after the reader's position, if they were already encoded for
+                several readers. None to write all events up to the newest.
         """
         self._reader.leave_rank()
         self._connection.about_to_write()
@@ -159,7 +159,7 @@ class Outlet:
             pass
         except Exception:
             log.exception(
-                "an event stream failed, and is reset; the client can resume: weir has a bug"
+                "weir has a bug: an event stream failed, and is reset; its client can resume"
             )
             self._break_off()
 

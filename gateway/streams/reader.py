@@ -165,7 +165,7 @@ class Reader:
         self._everyone.entrance(frames, upserts, size)
 
     def enter(self, rank: Rank) -> None:
-        """Join the readers of a rank; what the rank is sent counts for this reader from now on."""
+        """Join a rank (readers at the same position); what it is sent counts from now on."""
         self.rank, self._counted_from = rank, rank.sent
         rank.readers.add(self)
 

@@ -216,7 +216,7 @@ class Stream:
             self._reader.count_step(step)
         if step.ends:
             self._reader.left = Cause.DISPOSED
-        self._let_go()
+        self._let_others_run()
 
     def _by_turns(self, piece: bytes) -> Iterator[bytes]:
         """Yield a long piece in parts that a socket takes at once; others write in between."""
@@ -224,8 +224,8 @@ class Stream:
             self._readers.turnstile.pass_through()
             yield piece[start : start + PIECE_BYTES]
 
-    def _let_go(self) -> None:
-        """Let other greenlets run now and then: writing to a fast client may never block."""
+    def _let_others_run(self) -> None:
+        """Let other greenlets run now and then: writes to a fast client never wait."""
         self._steps += 1
         if self._steps % STEPS_A_TURN == 0:
             gevent.sleep(0)
