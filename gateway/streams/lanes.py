@@ -92,8 +92,8 @@ class Lanes:
     def flush(self) -> None:
         """Write the latest events to the readers that they are for.
 
-        Lanes (readers with the same filter) that are cheap are flushed here; each other lane gets a
-        greenlet of its own. Other greenlets run after each time slice.
+        Lanes (readers with the same filter) that are cheap are flushed here; each other lane gets
+        a greenlet of its own. Other greenlets run after each time slice.
         """
         if time.monotonic() < self._rest_until:
             self._grown.set()
