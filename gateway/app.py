@@ -135,7 +135,7 @@ class Worker:
         )
         self._resets = Resets(boards.resets, seat, self.readers, boards.status.occupied)
         self.router = Router()
-        self._access = access_of(settings, self._feeds, self.readers.relay.ledgers, cors, key)
+        self._access = access_of(settings, self._feeds, self.readers, cors, key)
         self.app = self._routes(settings, cors)
         slots = Slots(room.streams + room.others + room.websockets, room.others)
         self.door = Door(

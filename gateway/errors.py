@@ -141,7 +141,8 @@ def _bad_request(req: Request, resp: Response, error: BadRequest, params: dict[s
 def _refused(req: Request, resp: Response, error: Refusal, params: dict[str, Any]) -> None:
     if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
         resp.set_header("Retry-After", "1")
-    answer_error(resp, error.status, error.message)
+    detail = {} if error.bound is None else {"bound": error.bound}
+    answer_error(resp, error.status, error.message, **detail)
 
 
 def status_of(error: CommandFailed) -> int:

@@ -129,6 +129,26 @@ GATEWAY_FLAGS = (
         "most requests a second with one token or login to a worker; past it, 429; 0: no limit",
     ),
     Flag(
+        "principal-streams",
+        flags.whole(0, 100_000),
+        0,
+        "most event streams of one token, person or login in a worker; past it, 429; 0: no limit",
+    ),
+    Flag(
+        "principal-turns",
+        flags.whole(0, 100_000),
+        0,
+        "most sessions that one token, person or login has at work in a worker; past it, 429; "
+        "0: no limit",
+    ),
+    Flag(
+        "principal-body",
+        flags.whole(0, 1024),
+        0,
+        "most MiB in the body of one request, also of one to the upstream; past it, 413; "
+        "0: no limit",
+    ),
+    Flag(
         "command-timeout",
         flags.number(0.1, 60, "seconds"),
         10.0,
@@ -199,6 +219,9 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
         trusted_user_header: the header in which a trusted proxy names the person; None for none.
         principal_requests: most requests a second with one token or login to a worker; 0: no
             limit.
+        principal_streams: most event streams of a principal in a worker; 0: no limit.
+        principal_turns: most sessions that a principal has at work in a worker; 0: no limit.
+        principal_body: most MiB in the body of one request; 0: no limit.
         allow_host: more host names by which clients may call this server.
         upstream: the opencode that answers all routes but weir's own; None: weir is the server.
         upstream_timeout: seconds that the upstream may be silent.
@@ -235,6 +258,9 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
     identities: IdentitiesFile | None = None
     trusted_user_header: str | None = None
     principal_requests: float = 0.0
+    principal_streams: int = 0
+    principal_turns: int = 0
+    principal_body: int = 0
     upstream: Origin | None = None
     upstream_timeout: float = 60.0
     trusted_proxies: Networks = Networks()

@@ -14,11 +14,11 @@ from gateway.access.boundary import Boundary
 from gateway.access.credentials import Credential, credential_of
 from gateway.access.failed_logins import FailedLogins
 from gateway.access.identity import ANYBODY, Identity
+from gateway.access.limits import Limits
 from gateway.access.lists import UpstreamLists
 from gateway.access.people.jwt_form import BadJwt
 from gateway.access.people.trusted_header import TrustedHeader
 from gateway.access.principal import Action, Person, Principal
-from gateway.access.request_rate import RequestRate
 from gateway.access.rules import READS, Found, Place, Rules
 from gateway.cors import Cors
 from gateway.door.networks import Networks
@@ -67,7 +67,7 @@ class Access:
         cors: knows which web pages may call.
         audit: where writes and refusals are noted; None: nowhere.
         lists: asks an upstream for its lists; None natively.
-        request_rate: of requests for each principal; None: no limit.
+        limits: of each principal; None: there are none.
         header: in which a trusted proxy names the person; None: there is no such header.
 
     Attributes:
@@ -86,7 +86,7 @@ class Access:
         cors: Cors,
         audit: Audit | None = None,
         lists: UpstreamLists | None = None,
-        request_rate: RequestRate | None = None,
+        limits: Limits | None = None,
         header: TrustedHeader | None = None,
     ) -> None:
         self.identity = identity
@@ -97,7 +97,7 @@ class Access:
         self.cors = cors
         self._audit = audit
         self._lists = lists
-        self._request_rate = request_rate or RequestRate(0)
+        self._limits = limits
         self._header = header
         self._failed = FailedLogins()
 
@@ -134,26 +134,24 @@ class Access:
         if not self.identity.required:
             browsers.check_host(request, self._hosts)
             request.principal = ANYBODY
-            self._take(found, ANYBODY)
+            self._take(request, found, ANYBODY)
+            self._begin_turn(request, found, ANYBODY)
             return Admission(ANYBODY)
         if found.rule.place is Place.PUBLIC:
             return Admission()
         request.principal = self._principal(request, person)
-        self._take(found, request.principal)
-        return self._within_grants(request, found, action, request.principal)
+        self._take(request, found, request.principal)
+        admission = self._within_grants(request, found, action, request.principal)
+        self._begin_turn(request, found, request.principal)
+        return admission
 
-    def _take(self, found: Found, principal: Principal) -> None:
-        """Count a request; probes and routes that hold nothing of a user do not count.
+    def _take(self, request: Request, found: Found, principal: Principal) -> None:
+        if self._limits is not None:
+            self._limits.take(request, found, principal)
 
-        Raises:
-            Refusal: the principal has sent too many.
-        """
-        if found.rule.place in (Place.PUBLIC, Place.NOWHERE):
-            return
-        wait_s = self._request_rate.take(principal.id or principal.name)
-        if wait_s is not None:
-            words = f"{principal.name!r} sends more than --principal-requests a second; try again"
-            raise Refusal(429, words, (("Retry-After", str(wait_s)),))
+    def _begin_turn(self, request: Request, found: Found, principal: Principal) -> None:
+        if self._limits is not None:
+            self._limits.begin_turn(request, found, principal)
 
     def _note(self, request: Request, found: Found, refused: int | None) -> None:
         if self._audit is not None:

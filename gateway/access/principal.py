@@ -73,6 +73,11 @@ class Principal(Struct, frozen=True):
     expires: float | None = None
     person: Person | None = None
 
+    @property
+    def key(self) -> str:
+        """Identifies the principal among all that there are."""
+        return self.id or self.name
+
     def may(self, action: Action) -> bool:
         """Return whether the principal may do something in at least one place."""
         return any(grant.action >= action for grant in self.grants)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 
@@ -11,7 +10,6 @@ import h11
 import msgspec
 
 from bus.commands import CommandFailed, SessionGet
-from bus.ledger import Ledger
 from bus.origin import Origin
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.access.access import Access
@@ -20,10 +18,11 @@ from gateway.access.boundary import Boundary
 from gateway.access.browsers import names_of_this_machine
 from gateway.access.cookies import Cookies
 from gateway.access.identity import Identity
+from gateway.access.limits import Bounds, Limits
 from gateway.access.lists import UpstreamLists
 from gateway.access.people.people import People
 from gateway.access.people.trusted_header import TrustedHeader
-from gateway.access.request_rate import RequestRate
+from gateway.access.principal import Principal
 from gateway.access.rules import Rules
 from gateway.access.tokens import Tokens
 from gateway.access.whereabouts import Whereabouts
@@ -34,6 +33,7 @@ from gateway.proxy.failures import Refusal
 from gateway.proxy.headers import Header
 from gateway.proxy.own_request import asked
 from gateway.settings import GatewaySettings
+from gateway.streams.readers import Readers
 
 _ASK_WITHIN_S = 5.0
 
@@ -45,7 +45,7 @@ class _Session(msgspec.Struct):
 def access_of(
     settings: GatewaySettings,
     feeds: Feeds,
-    ledgers: Mapping[str, Ledger],
+    readers: Readers,
     cors: Cors,
     key: bytes,
 ) -> Access:
@@ -54,7 +54,7 @@ def access_of(
     Args:
         settings: of the gateway.
         feeds: to ask the processor, and to find the folder of an upstream.
-        ledgers: of all sources.
+        readers: the event streams of the worker, and the ledgers of all sources.
         cors: knows which web pages may call.
         key: of the cookies.
     """
@@ -72,7 +72,7 @@ def access_of(
         folder = (feeds.memories[0].upstream or {}).get("directory")
         return folder if isinstance(folder, str) else None
 
-    whereabouts = Whereabouts(ledgers, ask)
+    whereabouts = Whereabouts(readers.relay.ledgers, ask)
     lists = None
     if upstream is not None:
         lists = UpstreamLists(partial(_asked, upstream), whereabouts.folder)
@@ -85,7 +85,7 @@ def access_of(
         cors,
         None if settings.state is None else Audit(settings.state),
         lists,
-        RequestRate(settings.principal_requests),
+        _limits(settings, readers),
         TrustedHeader(settings.trusted_user_header) if settings.trusted_user_header else None,
     )
 
@@ -101,6 +101,25 @@ def _identity(settings: GatewaySettings, key: bytes) -> Identity:
 
             jwts = JwtTokens(issuers, people)
     return Identity(settings.login, tokens, Cookies(key), settings.own_token, people, jwts)
+
+
+def _limits(settings: GatewaySettings, readers: Readers) -> Limits:
+    bounds = Bounds(
+        settings.principal_requests,
+        settings.principal_streams,
+        settings.principal_turns,
+        settings.principal_body,
+    )
+
+    def streams_of(principal: Principal) -> int:
+        clients = (reader.client.principal for reader in readers)
+        return sum(one is not None and one.key == principal.key for one in clients)
+
+    def is_at_work(session: str) -> bool:
+        known = (ledger.sessions.get(session) for ledger in readers.relay.ledgers.values())
+        return any(one is not None and one.live for one in known)
+
+    return Limits(bounds, streams_of, is_at_work)
 
 
 def _of_processor(requester: Requester, session: str) -> str | None:

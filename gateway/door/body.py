@@ -34,8 +34,22 @@ class RequestBody:
         self._taken_bytes = 0
         self._received_bytes = self._receives = 0
         self._waited_s = 0.0
+        self._most: tuple[int, str] | None = None
         self._patience_s: float | None = None
         self._beside_answer = False
+
+    def limit_to(self, most: int, bound: str) -> None:
+        """Refuse a body that is longer.
+
+        Args:
+            most: bytes.
+            bound: the name of the limit.
+
+        Raises:
+            Refusal: the head says that the body is longer.
+        """
+        self._most = most, bound
+        self._check_size(self._left if self._chunks is None else 0)
 
     def go_on_beside_answer(self, patience_s: float | None) -> None:
         """Let the body go on while the answer is sent, as when an agent streams its events.
@@ -108,7 +122,13 @@ class RequestBody:
             del ahead[: len(piece)]
             self._left -= len(piece)
         self._taken_bytes += len(piece)
+        self._check_size(self._taken_bytes)
         return piece
+
+    def _check_size(self, size: int) -> None:
+        if self._most is not None and size > self._most[0]:
+            most, bound = self._most
+            raise Refusal(413, f"the body has more than {most} bytes ({bound})", bound=bound)
 
     def _receive(self) -> None:
         size = PIECE_BYTES if self._chunks is not None else min(self._left, PIECE_BYTES)

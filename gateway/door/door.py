@@ -181,7 +181,8 @@ class Door:
     def _turn_away(self, request: Request, refusal: Refusal, keep_alive: bool) -> bool:
         """Answer a request that is not allowed; return whether the connection serves another."""
         log.debug("%s %.200r is refused: %s", request.method, request.path, refusal)
-        body = error_body(refusal.status, refusal.message)
+        detail = {} if refusal.bound is None else {"bound": refusal.bound}
+        body = error_body(refusal.status, refusal.message, **detail)
         return self._say(request, refusal.status, body, refusal.headers, keep_alive)
 
     def _say(

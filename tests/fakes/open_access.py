@@ -5,8 +5,8 @@ from gateway.access.audit import Audit
 from gateway.access.boundary import Boundary
 from gateway.access.cookies import Cookies
 from gateway.access.identity import Identity
+from gateway.access.limits import Limits
 from gateway.access.people.trusted_header import TrustedHeader
-from gateway.access.request_rate import RequestRate
 from gateway.access.rules import Rules
 from gateway.access.whereabouts import Whereabouts
 from gateway.cors import Cors
@@ -17,7 +17,7 @@ def open_access(
     identity: Identity | None = None,
     cors: Cors | None = None,
     audit: Audit | None = None,
-    request_rate: RequestRate | None = None,
+    limits: Limits | None = None,
     header: TrustedHeader | None = None,
 ) -> Access:
     """Return a judge of native routes, for the folder ``/work``."""
@@ -33,6 +33,6 @@ def open_access(
         cors,
         audit,
         None,
-        request_rate,
+        limits,
         header,
     )
