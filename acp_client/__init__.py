@@ -1,6 +1,6 @@
-"""The ACP agent: connects an editor to the sessions of a server, by HTTP and SSE only.
+"""`weir acp`: connects an editor that speaks ACP (Agent Client Protocol) to weir or an opencode.
 
-It works with a gateway of weir and with an opencode. `session`, `content` and `protocol` are pure
-code without I/O. `editor` reads from and writes to the editor, `api` does so for the server, and
-`agent` connects both.
+The agent reaches the server over HTTP and SSE only. The folders `session`, `content` and
+`protocol` have no I/O; `editor` reads from and writes to the editor, `api` sends requests to the
+server and reads its event stream, and the module `agent` connects both sides.
 """

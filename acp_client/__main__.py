@@ -1,4 +1,4 @@
-"""``python -m acp_client``: the ACP agent, as an editor starts it."""
+"""``python -m acp_client``, which is the same as `weir acp`: an editor starts this process."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import os
 import sys
 
 if __name__ == "__main__" and not sys.flags.safe_path:
-    # Python would import modules from the start folder first, but the code there is not weir's.
+    # With `-m`, Python imports modules from the current folder first. That is the user's project:
+    # its code must not run, so the folder is removed from the path.
     try:  # noqa: SIM105
         sys.path.remove(os.getcwd())
     except (OSError, ValueError):
         pass
-    # Unless weir is not installed: then the folder of weir's code is found last.
+    # If weir is not installed, but started from its repository, the repository is the current
+    # folder. So the folder of weir's code is added again, at the end of the path.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import signal
@@ -30,14 +32,15 @@ _READ_BYTES = 64 * 1024
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serve the editor until it closes the connection; return the exit status."""
+    """Serve the editor until it closes standard input; return the exit status."""
     return serve(read(argv, os.environ))
 
 
 def serve(settings: AgentSettings) -> int:
-    """Speak ACP on standard input and output."""
+    """Speak ACP on standard input and output until the editor closes them; return 0."""
     logs.configure(settings.log_level)
-    # Keep standard output for messages: a stray print must not get between them.
+    # Only ACP messages may be written to the editor. So the file descriptor 1 becomes standard
+    # error, for any library that prints, and the messages go to a copy of standard output.
     out = os.dup(1)
     os.dup2(2, 1)
     signal.signal(signal.SIGTERM, _stop)

@@ -1,7 +1,7 @@
-"""The ACP agent: executes ACP's methods for one editor, on the sessions of one server.
+"""The methods of ACP that an editor calls, carried out with the sessions of one server.
 
-One lock protects all sessions. Updates to the editor are queued with the lock held; requests to
-the server are sent without it.
+One lock protects all sessions. Updates for the editor are queued while the lock is held, so that
+they stay in order; requests to the server are sent without the lock, because they may take long.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ _CAPABILITIES = {
 
 
 class ACPAgent:
-    """Connects one server and one editor.
+    """Connects one editor to one server: the methods that the editor calls, and their answers.
 
     Args:
-        server: the server.
-        feed: the server's event stream.
-        outlet: to the editor.
-        directory: the folder whose sessions are listed if the editor names none.
+        server: sends requests to weir or the opencode.
+        feed: the event stream of the server.
+        outlet: writes to the editor.
+        directory: the folder whose sessions are listed if the editor names no folder.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ACPAgent:
         self._opening = Opening(server, router, outlet, asks.put_pending, lock)
 
     def end(self) -> None:
-        """Stop the running turns: the editor is gone."""
+        """Stop all running turns and write what is queued, because the editor has gone."""
         with self._lock:
             running = [one for one in self._router.sessions.values() if one.running is not None]
         for one in running:
@@ -119,7 +119,10 @@ class ACPAgent:
         )
 
     def _authenticate(self, raw: Raw) -> Result:
-        words = "there is no method to choose: the login of the server is in its URL"
+        words = (
+            "methodId: this agent has no authentication methods; give the server's login in the "
+            "URL of --server, in WEIR_TOKEN or in OPENCODE_SERVER_PASSWORD"
+        )
         raise RpcError(INVALID_PARAMS, words)
 
     def _new(self, raw: Raw) -> Job:
@@ -143,9 +146,8 @@ class ACPAgent:
         try:
             begin = int(given.cursor or 0)
         except ValueError:
-            raise RpcError(
-                INVALID_PARAMS, f"cursor: {given.cursor!r} is not a cursor of this agent"
-            ) from None
+            words = f"cursor: {given.cursor!r} is not a `nextCursor` that this agent has returned"
+            raise RpcError(INVALID_PARAMS, words) from None
         return self._job(lambda: self._listed(folder, max(0, begin)))
 
     def _listed(self, folder: str, begin: int) -> Result:
@@ -206,7 +208,9 @@ class ACPAgent:
         given = params(raw, methods.SessionPrompt)
         attached = self._attached(given.sessionId)
         if not given.prompt:
-            raise RpcError(INVALID_PARAMS, "prompt: it is empty; send at least one block")
+            raise RpcError(
+                INVALID_PARAMS, "prompt: the list is empty; send at least one content block"
+            )
         try:
             parts = parts_of(given.prompt)
         except BadBlock as error:
@@ -224,12 +228,18 @@ class ACPAgent:
     def _attached(self, session_id: str) -> Attached:
         attached = self._router.sessions.get(session_id)
         if attached is None:
-            words = f"session {session_id!r} is not open; make, load or resume it first"
+            words = (
+                f"sessionId: the session {session_id!r} is not open; open it first with "
+                "session/new, session/load or session/resume"
+            )
             raise RpcError(NOT_FOUND, words)
         return attached
 
     def _job(self, run: Callable[[], Result]) -> Job:
-        """Return a job that asks the server; a failure becomes an error for the editor."""
+        """Return a job that sends requests to the server.
+
+        If a request fails, the editor gets the failure as the error of its own request.
+        """
 
         def guarded() -> Result:
             try:

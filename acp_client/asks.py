@@ -1,8 +1,9 @@
-"""Permissions and questions: passed from a tool to the editor, and a person's answers back.
+"""Asks: permissions and questions that a tool has for a person.
 
-Each ask waits for the editor in a thread of its own, so the stream continues meanwhile. An ask of
-a subagent is passed on in the name of the session at the top of its line of parents: the editor
-only knows this session.
+An ask arrives as an event of the server. It is sent to the editor as a request, and the person's
+answer is sent back to the server. Each ask waits for its answer in a thread of its own, so that
+the event stream continues meanwhile. A subagent runs in a child session, which the editor does not
+know; its asks are sent to the editor under the id of the session that the editor has opened.
 """
 
 from __future__ import annotations
@@ -37,11 +38,12 @@ log = logging.getLogger("weir.acp")
 
 
 class Open(Struct):
-    """An ask without an answer so far.
+    """An ask (a permission or a question) that is not answered yet.
 
     Attributes:
-        root: the session in whose name the editor was asked.
-        moot: another client has answered.
+        root: the id of the session under which the editor was asked; empty before.
+        ask: the request to the editor; None before it is sent.
+        moot: whether another client has answered, so that the editor's answer is not needed.
     """
 
     root: str
@@ -50,12 +52,12 @@ class Open(Struct):
 
 
 class Followed(Struct):
-    """A tool call of a subagent, which the editor has seen because of an ask.
+    """A tool call of a subagent that was shown to the editor because the call needs an answer.
 
     Attributes:
-        root: the editor's session above the subagent.
-        directory: of this session.
-        shown: what the editor has of the call.
+        root: the id of the session that the editor has open, a parent of the subagent's session.
+        directory: the folder of the session `root`.
+        shown: the parts of the call that the editor has already received.
     """
 
     root: str
@@ -64,14 +66,15 @@ class Followed(Struct):
 
 
 class EditorAsks:
-    """Passes asks to the editor, and the answers back to the server.
+    """Passes asks (permissions and questions) to the editor, and the answers back to the server.
 
     Args:
-        server: the server that asks.
-        ask: sends the editor a request.
-        root_of: returns the editor's session above a session, None if there is none.
-        forms: returns whether the editor can show a form.
-        lock: the agent's.
+        server: sends requests to the server.
+        ask: sends a request to the editor.
+        root_of: takes a session's id; returns this session, or the nearest parent, that the
+            editor has open; None if the editor has opened none of them.
+        forms: returns whether the editor can show forms, which questions need.
+        lock: the lock that protects all sessions.
     """
 
     def __init__(
@@ -91,10 +94,10 @@ class EditorAsks:
         self._followed: dict[str, Followed] = {}
 
     def take(self, event: Event) -> None:
-        """Handle an event, if it is about an ask.
+        """Handle an event that begins or ends an ask; ignore other events.
 
         Raises:
-            UnreadableAnswer: the event lacks what its type needs.
+            UnreadableAnswer: the event lacks a field that events of its type must have.
         """
         if event.type == catalogue.PermissionAsked.type:
             self._put(properties_of(event, PermissionRequest))
@@ -104,7 +107,7 @@ class EditorAsks:
             self._settled(properties_of(event, Settled).requestID)
 
     def put_pending(self, directory: str) -> None:
-        """Ask the editor everything that waits for an answer in a folder."""
+        """Send the editor all asks of a folder that the server lists as unanswered."""
         get_or = self._server.get_or
         try:
             waiting: list[PermissionRequest | QuestionRequest] = [
@@ -112,23 +115,28 @@ class EditorAsks:
                 *get_or([], "/question", list[QuestionRequest], directory),
             ]
         except ServerFailure as error:
-            log.warning("the pending permissions and questions cannot be fetched: %s", error)
+            log.warning(
+                "permissions and questions that wait for an answer in %s are not shown in the "
+                "editor, because they cannot be fetched: %s",
+                directory,
+                error,
+            )
             return
         for one in waiting:
             self._put(one)
 
     def cancel(self, root: str) -> None:
-        """Refuse all open asks of a session."""
+        """Withdraw all open asks of a session; the server gets a refusal for each of them."""
         with self._lock:
             asks = [one.ask for one in self._open.values() if one.root == root and one.ask]
         for ask in asks:
             ask.withdraw()
 
     def follow(self, event: Event, send: Callable[[str, ToolCallUpdate], None]) -> None:
-        """Send the progress of a subagent's tool call, if the editor was asked about this call.
+        """Send the editor the progress of a subagent's tool call, if it was asked about the call.
 
         Raises:
-            UnreadableAnswer: the event lacks what its type needs.
+            UnreadableAnswer: the event lacks a field that events of its type must have.
         """
         if not self._followed or event.type != catalogue.PartUpdated.type:
             return
@@ -168,7 +176,7 @@ class EditorAsks:
                 self._open.pop(asked.id, None)
 
     def _asked(self, asked: PermissionRequest | QuestionRequest, root: Attached) -> Any:
-        """Return the editor's answer, None if it gives none."""
+        """Ask the editor, and wait; return its answer, None if there is no answer."""
         session = root.conversation.id
         if isinstance(asked, QuestionRequest):
             if not self._forms():
@@ -187,11 +195,19 @@ class EditorAsks:
         try:
             return one.ask.wait()
         except RpcError as error:
-            log.warning("%s: the editor answered with an error: %s", method, error.message)
+            log.warning(
+                "the editor answered the request %s with an error, so the server gets a refusal: "
+                "%s",
+                method,
+                error.message,
+            )
             return None
 
     def _announce(self, asked: PermissionRequest | QuestionRequest, root: Attached) -> None:
-        """Send a subagent's tool call before its ask: some editors must know the call."""
+        """Show the editor a subagent's tool call before asking about the call.
+
+        Some editors accept a request only for a tool call that they know.
+        """
         call_id, conversation = asked.tool.callID, root.conversation
         if not call_id or call_id in self._followed:
             return
@@ -221,4 +237,8 @@ class EditorAsks:
         try:
             self._server.ask("POST", path, body, root.conversation.directory)
         except ServerFailure as error:
-            log.warning("an answer could not be sent to the server: %s", error)
+            log.warning(
+                "the answer to %s could not be sent to the server, which still waits for it: %s",
+                asked.id,
+                error,
+            )

@@ -1,7 +1,8 @@
-"""A session that the editor has open: its conversation, and the running turn.
+"""A session that the editor has open ("attached"): its conversation, and the running turn.
 
 All methods except `look_up`, `look_for_prompt` and `recover` are called with the agent's lock
-held, so that the editor gets its updates in the order of the stream.
+held, so that the editor gets its updates in the order of the events. These three send requests
+to the server, and take the lock only afterwards.
 """
 
 from __future__ import annotations
@@ -24,26 +25,30 @@ from bus.events.catalogue import MessageUpdated, PartDelta, SessionDeleted
 log = logging.getLogger("weir.acp")
 
 LOOK_UP_AFTER_S = 0.5
-"""How long a delta waits for its part or message before the server is asked for it."""
+"""A delta may arrive before the part or message that it belongs to. So many seconds later, the
+message is fetched from the server."""
 GRACE_S = 2.0
-"""How long the last message of an idle session may take to end."""
+"""How many seconds after the session has become idle its last message may still arrive."""
 _RECOVERY_ATTEMPTS = 4
 _STATUS_S = 8.0
-"""A server that has just started may never answer an early request."""
+"""The timeout of the request for a session's status, in seconds. It is short, because an opencode
+that has just started may never answer a request that came early."""
 _RECENT = 100
 _DELETED = "the session was deleted"
 _LOST = "the server has lost this prompt; send it again"
 
 
 class RunningTurn:
-    """A turn, and the prompt that waits for its end.
+    """A turn that runs in a session. The editor's `session/prompt` is answered when it ends.
 
     Attributes:
-        sent: the prompt is on its way to the server.
-        accepted: the server has accepted the prompt.
-        outcome: how the turn ended, None while it runs.
-        done: set when the turn has ended.
-        answered: set when the answer to the prompt is queued for the editor.
+        turn: what the events so far say about the turn.
+        sent: whether the request with the prompt was begun.
+        accepted: whether the server has accepted the prompt.
+        outcome: how the turn has ended; None while it runs.
+        done: an event that is set when the turn has ended.
+        answered: an event that is set when the answer to `session/prompt` is queued.
+        grace: the timer that ends the turn if the session stays idle; None if it is not needed.
     """
 
     def __init__(self) -> None:
@@ -57,7 +62,13 @@ class RunningTurn:
 
 
 class Attached:
-    """A session that the editor has open."""
+    """A session that the editor has open.
+
+    Attributes:
+        conversation: the messages of the session, and what the editor has received of them.
+        running: the running turn; None if the session is idle.
+        commands: the names of the slash commands that the server has.
+    """
 
     def __init__(
         self,
@@ -72,33 +83,33 @@ class Attached:
         self._server = server
         self._outlet = outlet
         self._lock = lock
-        # Events that wait until earlier updates are sent, with None for each hole between them.
-        # The list itself is None if events do not wait.
+        # Events that must wait until earlier updates are sent to the editor. A None in the list
+        # means that events are missing at this point. The list itself is None if no event waits.
         self._backlog: list[Event | None] | None = []
         self._recovering = False
-        self._holes = 0
+        self._gaps = 0
 
     @property
     def path(self) -> str:
-        """The route of the session."""
+        """The path of the session's route, ``/session/ID``."""
         return f"/session/{quote(self.conversation.id, '')}"
 
     def send(self, updates: Sequence[Update]) -> None:
-        """Send updates to the editor."""
+        """Queue updates of this session for the editor."""
         for update in updates:
             self._outlet.update(self.conversation.id, update)
 
     def go_live(self) -> None:
-        """Send the events that waited; later events are sent at once."""
+        """Handle the events that had to wait; from now on, events are handled at once."""
         backlog, self._backlog = self._backlog or [], None
         for event in backlog:
             if event is None:
-                self.conversation.lose_place()
+                self.conversation.note_gap()
             else:
                 self.take(event)
 
     def take(self, event: Event) -> None:
-        """Handle an event of the session."""
+        """Handle an event of this session: send the editor its updates, or let the event wait."""
         if self._backlog is not None:
             self._backlog.append(event)
             return
@@ -109,11 +120,16 @@ class Attached:
             if self.running is not None and event.type == SessionDeleted.type:
                 self.finish(self.running, TurnOutcome(error=_DELETED))
         except decode.UnreadableAnswer as error:
-            log.warning("%s cannot be read: %s", event.type, error)
+            log.warning(
+                "an event %s of session %s is ignored, because it cannot be read: %s",
+                event.type,
+                self.conversation.id,
+                error,
+            )
         self.settle()
 
     def settle(self) -> None:
-        """Do what is due: end the turn, or ask the server for a message."""
+        """End the turn if all of it has arrived, and fetch messages for which deltas wait."""
         for message_id in self.conversation.early.unasked():
             self.conversation.early.asked.add(message_id)
             _later(LOOK_UP_AFTER_S, self.look_up, message_id)
@@ -126,7 +142,11 @@ class Attached:
             running.grace = _later(GRACE_S, self._expire, running)
 
     def finish(self, running: RunningTurn, outcome: TurnOutcome | None = None) -> None:
-        """End a turn once; updates that were held back are sent before the prompt's answer."""
+        """End a turn, unless it has ended already.
+
+        Updates that had to wait are sent first, since editors drop updates after the answer to
+        `session/prompt`.
+        """
         if self._recovering and running.outcome is None:
             self.go_live()
         if running.outcome is not None:
@@ -139,7 +159,7 @@ class Attached:
         running.done.set()
 
     def is_begun_by(self, event: Event) -> bool:
-        """Return whether an event is the first of the running turn: its prompt."""
+        """Return whether an event is the message of the prompt that begins the running turn."""
         if self.running is None or self.running.turn.prompt is not None:
             return False
         return (
@@ -148,15 +168,15 @@ class Attached:
             and decode.properties_of(event, wire.MessageUpdated).info.role == USER
         )
 
-    def lose_place(self) -> None:
-        """Note that events were missed; the running turn fetches what they contained.
+    def note_gap(self) -> None:
+        """Note that events were missed; if a turn runs, fetch its messages from the server.
 
-        The stream already brings events of later messages. They wait until the missed end of the
-        earlier message has been fetched and sent.
+        Events that arrive meanwhile may be about later messages. They wait until the missed end of
+        the earlier message was fetched and sent to the editor.
         """
-        self._holes += 1
+        self._gaps += 1
         if self._backlog is None:
-            self.conversation.lose_place()
+            self.conversation.note_gap()
         else:
             self._backlog.append(None)
         if self.running is None or not self.running.sent:
@@ -167,7 +187,7 @@ class Attached:
             threading.Thread(target=self.recover, args=(self.running,), daemon=True).start()
 
     def look_up(self, message_id: str) -> None:
-        """Ask the server for a message that other events wait for."""
+        """Fetch a message from the server, because deltas of this message have arrived first."""
         if message_id not in self.conversation.early:
             return
         stored = None
@@ -175,23 +195,35 @@ class Attached:
             path = f"{self.path}/message/{quote(message_id, '')}"
             stored = self._server.get(path, Stored, self.conversation.directory)
         except ServerFailure as error:
-            log.warning("message %s cannot be fetched: %s", message_id, error)
+            log.warning(
+                "message %s cannot be fetched, so its text that has arrived is not shown: %s",
+                message_id,
+                error,
+            )
         with self._lock:
             self.send(self.conversation.learn(message_id, stored))
             self.settle()
 
     def recover(self, running: RunningTurn) -> None:
-        """Fetch status and messages after a hole: once, or until they contain the prompt."""
+        """Fetch the session's status and messages after events were missed.
+
+        If the messages do not contain the turn's prompt yet, try again a few times.
+        """
         for attempt in range(_RECOVERY_ATTEMPTS):
             if attempt and running.done.wait(attempt):
                 break
-            # An idle status from before the prompt does not show that the turn has ended.
+            # If no answer has begun, the session may be idle because the server has not begun the
+            # turn. So an idle status ends the turn only at the last attempt.
             settled = running.turn.answering or attempt == _RECOVERY_ATTEMPTS - 1
             try:
                 if self._caught_up_with(running, settled):
                     break
             except ServerFailure as error:
-                log.warning("the missed events cannot be fetched: %s", error)
+                log.warning(
+                    "what was missed of session %s cannot be fetched: %s",
+                    self.conversation.id,
+                    error,
+                )
         with self._lock:
             self._recovering = False
             self.go_live()
@@ -200,10 +232,10 @@ class Attached:
             self.settle()
 
     def look_for_prompt(self, running: RunningTurn) -> None:
-        """Take the stored messages of a turn, if the server has its prompt.
+        """Fetch the session's messages, to find out whether the server has the turn's prompt.
 
         Raises:
-            ServerFailure: the server does not answer.
+            ServerFailure: the server cannot be reached, or answers with an error.
         """
         idle, stored = self._stored()
         with self._lock:
@@ -218,32 +250,33 @@ class Attached:
         """Ask the server whether the session is idle.
 
         Raises:
-            ServerFailure: the server does not answer.
+            ServerFailure: the server cannot be reached, or answers with an error.
         """
         directory = self.conversation.directory
         busy = self._server.get("/session/status", dict[str, Status], directory, _STATUS_S)
         return busy.get(self.conversation.id, Status()).type == "idle"
 
     def _caught_up_with(self, running: RunningTurn, settled: bool) -> bool:
-        """Send the stored messages, and then the events that the stream brought meanwhile.
+        """Send the editor the messages that the server has stored, and then the waiting events.
 
         Args:
             running: the turn whose messages are needed.
-            settled: an idle status means that this turn has ended.
+            settled: whether an idle status means that this turn has ended (True), or possibly
+                that it has not begun yet (False).
 
         Returns:
-            Whether the fate of the prompt is known.
+            Whether it is known that the turn runs, or that it has ended. False: try again.
 
         Raises:
-            ServerFailure: the server does not answer.
+            ServerFailure: the server cannot be reached, or answers with an error.
         """
         while True:
-            holes = self._holes
+            gaps = self._gaps
             idle, stored = self._stored()
             with self._lock:
                 if running.outcome is not None:
                     return True
-                if holes != self._holes:
+                if gaps != self._gaps:
                     continue
                 known = self._caught_up(running, stored)
                 if idle and settled and known:
@@ -252,14 +285,19 @@ class Attached:
                 return known and (settled or not idle)
 
     def _stored(self) -> tuple[bool, list[Stored]]:
-        # The status first: then the messages contain everything that preceded an idle status.
+        # The status is fetched before the messages: if the session was idle then, the messages
+        # contain the whole turn. The other way round, its end could be missing.
         idle = self.is_idle()
         directory = self.conversation.directory
         path = f"{self.path}/message"
         return idle, self._server.get(path, list[Stored], directory, limit=_RECENT)
 
     def _caught_up(self, running: RunningTurn, stored: list[Stored]) -> bool:
-        """Take the stored messages of a turn; return whether they contain the prompt."""
+        """Send the editor what it lacks of the turn's messages.
+
+        Returns:
+            Whether the messages contain the prompt, or the server has not accepted it.
+        """
         turn, conversation = running.turn, self.conversation
         prompt = turn.prompt or next(
             (

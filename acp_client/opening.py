@@ -1,4 +1,4 @@
-"""Opens sessions: new, loaded with their whole history, or resumed without it."""
+"""Opens sessions for the editor: creates them, loads them with their history, or resumes them."""
 
 from __future__ import annotations
 
@@ -35,10 +35,15 @@ log = logging.getLogger("weir.acp")
 
 
 class Opening:
-    """Opens sessions.
+    """Carries out `session/new`, `session/load` and `session/resume`.
 
     Args:
-        put_pending: asks the editor everything that waits for an answer in a folder.
+        server: sends requests to the server.
+        router: knows the sessions that the editor has open.
+        outlet: writes to the editor.
+        put_pending: takes a folder, and sends the editor all permissions and questions that wait
+            for an answer there.
+        lock: the lock that protects all sessions.
     """
 
     def __init__(
@@ -56,7 +61,7 @@ class Opening:
         self._lock = lock
 
     def make(self, directory: str, mcp: Any) -> Result:
-        """Create a session."""
+        """Create a session in a folder, with the MCP servers that the editor names."""
         check_system(directory, self._server)
         check_exists(directory, self._server)
         made = self._server.ask("POST", "/session", {}, directory)
@@ -67,7 +72,7 @@ class Opening:
             return Result(answer, self._after(attached, is_new=True))
 
     def load(self, old: OldSession) -> Result:
-        """Load a session: its whole history is sent before the answer."""
+        """Open an existing session; its whole history is sent to the editor before the answer."""
         check_system(old.cwd, self._server)
         session = self.find(old.sessionId, old.cwd)
         attached = self._attach(session, old.cwd, old.mcpServers, cost=0.0)
@@ -82,7 +87,7 @@ class Opening:
             return Result(_choices(attached), self._after(attached))
 
     def resume(self, old: OldSession) -> Result:
-        """Resume a session: its history is not sent."""
+        """Open an existing session whose history the editor has already; it is not sent again."""
         check_system(old.cwd, self._server)
         session = self.find(old.sessionId, old.cwd)
         attached = self._attach(session, old.cwd, old.mcpServers, session.cost or 0.0)
@@ -93,23 +98,27 @@ class Opening:
             return Result(_choices(attached), self._after(attached))
 
     def find(self, session_id: str, directory: str = "") -> Session:
-        """Return a session of the server.
+        """Fetch a session from the server.
 
         Raises:
             RpcError: the session does not exist.
-            ServerFailure: the server does not answer.
+            ServerFailure: the server cannot be reached, or answers with another error.
         """
         path = f"/session/{quote(session_id, '')}"
         try:
             return self._server.get(path, Session, directory)
         except ServerRefused as refused:
-            # opencode fails on an id that is not in its form.
+            # opencode answers 500 instead of 404 if the id does not begin as its own ids do.
             if refused.status in (400, 404) or not session_id.startswith(_OWN_IDS):
-                raise RpcError(NOT_FOUND, f"session {session_id!r} does not exist") from None
+                words = f"sessionId: the session {session_id!r} does not exist on the server"
+                raise RpcError(NOT_FOUND, words) from None
             raise
 
     def _attach(self, session: Session, directory: str, mcp: Any, cost: float) -> Attached:
-        """Attach a session to the editor; its events wait until it goes live."""
+        """Add a session to the sessions that the editor has open.
+
+        The session's events wait until the editor has the answer to its request (`go_live`).
+        """
         session.directory = session.directory or directory
         catalogue = self._catalogue(session.directory)
         choices = Choices(catalogue, session)
@@ -119,7 +128,9 @@ class Opening:
             before = self._router.sessions.get(session.id)
             if before is not None and before.running is not None:
                 raise RpcError(
-                    INVALID_REQUEST, f"session {session.id} is in a turn; cancel it, or wait"
+                    INVALID_REQUEST,
+                    f"sessionId: a turn runs in the session {session.id!r}; cancel the turn, or "
+                    "wait until it has ended",
                 )
             self._router.sessions[session.id] = attached
         self._add(mcp, session.directory)
@@ -127,7 +138,7 @@ class Opening:
 
     @contextmanager
     def _or_detached(self, attached: Attached) -> Iterator[None]:
-        """Detach a session if the block fails."""
+        """Close a session again if the ``with`` block raises an exception."""
         try:
             yield
         except BaseException:
@@ -146,16 +157,23 @@ class Opening:
     def _add(self, given: Any, folder: str) -> None:
         servers, problems = servers_of(given)
         for problem in problems:
-            log.warning("an MCP server is left out: %s", problem)
+            log.warning("an MCP server that the editor has configured is not used: %s", problem)
         for one in servers:
             try:
                 body = {"name": one.name, "config": one.config}
                 self._server.ask("POST", "/mcp", body, folder)
             except ServerFailure as failure:
-                log.warning("MCP server %s cannot be used: %s", one.name, failure)
+                log.warning(
+                    "the MCP server %r is not used, because the server cannot add it: %s",
+                    one.name,
+                    failure,
+                )
 
     def _after(self, attached: Attached, is_new: bool = False) -> Callable[[], None]:
-        """Return what is to be done after the answer; editors do not accept it before."""
+        """Return the function that sends updates of the session after the answer to the request.
+
+        Editors drop updates of a session whose id they do not have yet.
+        """
         folder = attached.conversation.directory
         offered = _commands(self._server.get_or([], "/command", list[SlashCommand], folder))
         attached.commands = frozenset(one.name for one in offered)
@@ -178,7 +196,10 @@ def _choices(attached: Attached) -> dict[str, Any]:
 
 
 def _commands(found: Sequence[SlashCommand]) -> list[Command]:
-    """Return the slash commands; a server without commands cannot compact sessions either."""
+    """Return the slash commands that the editor can offer.
+
+    `/compact` is added only if the server has commands: a server without them cannot compact.
+    """
     offered = [
         Command(one.name, one.description or one.name, {"hint": "arguments"}) for one in found
     ]

@@ -1,4 +1,4 @@
-"""Sends prompts, waits for the ends of their turns, and cancels them."""
+"""Sends prompts to the server, waits until their turns have ended, and cancels turns."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from acp_client.session.turn import CANCELLED, TurnOutcome
 log = logging.getLogger("weir.acp")
 
 CONNECT_S = 15.0
-"""How long a prompt waits for the event stream: without it, the editor would miss the answer."""
+"""How many seconds a prompt waits for the event stream, without which the answer would be lost."""
 _ABORT_EVERY_S = 1.0
 _ABORTS = 10
 _LOOKS, _LOOK_EVERY_S = 10, 1.0
 _GONE = 3
-"""How many attempts to reach a server fail before its turn is given up."""
+"""After so many failed requests to stop a turn, the turn counts as ended: the server is gone."""
 COMPACT = "compact"
 
 
 class Prompting:
-    """Runs the turns of all sessions.
+    """Carries out `session/prompt` and `session/cancel` for all sessions.
 
     Args:
-        server: the server.
-        feed: the event stream.
-        withdraw: refuses the open asks of a session.
-        lock: the agent's.
+        server: sends requests to the server.
+        feed: the event stream of the server.
+        withdraw: takes a session's id, and withdraws its open permissions and questions.
+        lock: the lock that protects all sessions.
     """
 
     def __init__(
@@ -50,16 +50,17 @@ class Prompting:
         self._lock = lock
 
     def begin(self, attached: Attached, parts: list[dict[str, Any]]) -> Job:
-        """Accept a prompt.
+        """Return the job that sends a prompt, and that ends when the prompt's turn has ended.
 
         Raises:
-            RpcError: the session's last turn has not ended.
+            RpcError: another turn runs in the session.
         """
         with self._lock:
             if attached.running is not None:
                 raise RpcError(
                     INVALID_REQUEST,
-                    f"session {attached.conversation.id} is in a turn; cancel it, or wait",
+                    f"sessionId: a turn runs in the session {attached.conversation.id!r}; cancel "
+                    "the turn, or wait until it has ended",
                 )
             running = attached.running = RunningTurn()
         return Job(
@@ -69,7 +70,7 @@ class Prompting:
         )
 
     def cancel(self, attached: Attached) -> None:
-        """Stop the running turn of a session; its prompt is answered when the turn has ended."""
+        """Begin to stop a session's running turn; its prompt is answered when it has ended."""
         with self._lock:
             running = attached.running
             if running is None or running.turn.cancelled:
@@ -78,7 +79,7 @@ class Prompting:
         threading.Thread(target=self._abort, args=(attached, running), daemon=True).start()
 
     def stop(self, attached: Attached, timeout_s: float) -> None:
-        """Cancel the turn of a session, and wait until its prompt is answered."""
+        """Stop the running turn of a session, and wait until its prompt is answered."""
         with self._lock:
             running = attached.running
         if running is not None:
@@ -99,10 +100,15 @@ class Prompting:
         return Result({"stopReason": outcome.stopReason})
 
     def _send(self, attached: Attached, running: RunningTurn, parts: list[dict[str, Any]]) -> None:
-        # The stream first: events from before its connection would be missed.
+        # The prompt is sent only once the event stream is connected. Otherwise the events of the
+        # turn could be published before, and would be missed.
         if not self._feed.wait_connected(CONNECT_S):
             origin = self._server.origin
-            self._failed(attached, running, f"{origin} has no event stream: {self._feed.words}")
+            words = (
+                f"the prompt was not sent, because there is no event stream from {origin}: "
+                f"{self._feed.words}"
+            )
+            self._failed(attached, running, words)
             return
         with self._lock:
             if running.turn.cancelled:
@@ -126,18 +132,23 @@ class Prompting:
             ).start()
 
     def _was_taken(self, attached: Attached, running: RunningTurn) -> bool:
-        """Find out whether the server has a prompt whose answer was lost."""
+        """Return whether the server has a prompt, after the answer to its request was lost."""
         for _ in range(_LOOKS):
             if running.done.wait(_LOOK_EVERY_S) or running.turn.prompt is not None:
                 return True
             try:
                 attached.look_for_prompt(running)
             except ServerFailure as failure:
-                log.warning("it is not known yet whether the server has the prompt: %s", failure)
+                log.warning(
+                    "whether the server has received the prompt of session %s is unknown so far: "
+                    "%s",
+                    attached.conversation.id,
+                    failure,
+                )
         return running.turn.prompt is not None
 
     def _command(self, attached: Attached, running: RunningTurn, name: str, given: str) -> None:
-        """Run a slash command; the server answers when its turn is over."""
+        """Run a slash command; unlike for a prompt, the server answers when the turn has ended."""
         choices, directory = attached.conversation.choices, attached.conversation.directory
         body: dict[str, Any]
         if name == COMPACT:
@@ -153,10 +164,10 @@ class Prompting:
             self._failed(attached, running, str(failure))
 
     def _check(self, attached: Attached, running: RunningTurn) -> None:
-        """Check whether the server has dropped a prompt that it accepted.
+        """Until the prompt's message arrives, check whether the server has dropped the prompt.
 
-        A prompt that fails before its message is created leads to an error, but not to an idle
-        status.
+        If an accepted prompt fails before its message is created, the server publishes an error,
+        but no idle status, so that the turn would never end.
         """
         while not running.done.wait(_ABORT_EVERY_S):
             with self._lock:
@@ -167,7 +178,7 @@ class Prompting:
                 self._failed(attached, running, failure.words)
 
     def _failed(self, attached: Attached, running: RunningTurn, words: str) -> None:
-        """End a turn that has not begun; a turn that has begun ends by its events."""
+        """End a turn with an error, unless the server has begun it: then its events end it."""
         with self._lock:
             if running.turn.cancelled:
                 attached.finish(running, TurnOutcome(CANCELLED))
@@ -175,7 +186,10 @@ class Prompting:
                 attached.finish(running, TurnOutcome(error=words))
 
     def _abort(self, attached: Attached, running: RunningTurn) -> None:
-        """Repeat the request to abort until the turn ends: the first may precede the prompt."""
+        """Request again and again that the server stops a turn, until the turn has ended.
+
+        One request is not enough: it may reach the server before the prompt does.
+        """
         with self._lock:
             if not running.sent:
                 attached.finish(running, TurnOutcome(CANCELLED))
@@ -187,7 +201,11 @@ class Prompting:
                 directory = attached.conversation.directory
                 self._server.ask("POST", f"{attached.path}/abort", None, directory, timeout_s=5.0)
             except ServerFailure as failure:
-                log.warning("the turn cannot be stopped: %s", failure)
+                log.warning(
+                    "the turn in session %s could not be stopped: %s",
+                    attached.conversation.id,
+                    failure,
+                )
                 gone += isinstance(failure, ServerGone)
             self._withdraw(attached.conversation.id)
             running.done.wait(_ABORT_EVERY_S)
@@ -196,7 +214,10 @@ class Prompting:
 
 
 def _command_of(parts: list[dict[str, Any]], commands: frozenset[str]) -> tuple[str, str] | None:
-    """Return a prompt's slash command and arguments; None if it has no known command."""
+    """Return the slash command at the start of a prompt, and its arguments.
+
+    None if the prompt does not begin with a slash command that the server has.
+    """
     text = parts[0].get("text", "") if parts else ""
     name, _, given = text.removeprefix("/").partition(" ")
     name = name.strip()

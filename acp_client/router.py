@@ -1,4 +1,4 @@
-"""Routes the events of the stream to the editor's sessions."""
+"""Passes each event of the server to the session that the editor has open, if it is about one."""
 
 from __future__ import annotations
 
@@ -22,15 +22,18 @@ log = logging.getLogger("weir.acp")
 _MOST_PARENTS = 4096
 _DEEPEST = 16
 _SPEAK_AFTER = 2
-"""A person is notified after this many failed attempts: the first retry often succeeds."""
+"""After so many failed attempts to connect, the loss of the stream is shown to the user. It is not
+shown before, because the first retry often succeeds."""
 
 
 class SessionRouter:
-    """Knows the editor's sessions, and the sessions below them.
+    """Receives the events of the server, and knows the sessions that the editor has open.
+
+    It also knows which session is the parent of which: subagents run in child sessions.
 
     Attributes:
         sessions: the sessions that the editor has open, by id.
-        notices: returns whether the editor shows notices.
+        notices: returns whether the editor can show notices.
     """
 
     def __init__(self, server: Server, outlet: EditorOutlet, lock: threading.RLock) -> None:
@@ -46,11 +49,11 @@ class SessionRouter:
         self._half_heard = False
 
     def set_asks(self, asks: EditorAsks) -> None:
-        """Set the object that handles permissions and questions."""
+        """Set the object that handles permissions and questions; it needs this router itself."""
         self._asks = asks
 
     def on_event(self, event: Event) -> None:
-        """Handle an event of the stream; wait while the editor lags behind."""
+        """Handle an event of the stream; afterwards wait while the editor's queue is full."""
         if self._half_heard:
             self._hear_again(event)
         session = decode.session_of(event)
@@ -63,27 +66,28 @@ class SessionRouter:
         self._outlet.wait_for_room()
 
     def on_connected(self, resumed: bool | None) -> None:
-        """Fetch missed events, unless none were missed."""
+        """Handle a new connection of the stream: fetch what was missed, unless it was resumed."""
         with self._lock:
             attached = list(self.sessions.values())
             self._half_heard = resumed is None
             if not resumed:
-                self._lose_place(attached)
+                self._note_gap(attached)
             self._speak_of_return()
 
     def on_lost(self, words: str, attempts: int) -> None:
-        """Report the loss in the sessions that wait for an answer."""
+        """Show the loss of the stream in the sessions in which a turn runs."""
         if attempts != _SPEAK_AFTER:
             return
         with self._lock:
             self._silences += 1
             self._is_silent = True
-            self._speak(f"No connection to the server: {words}.")
+            self._speak(f"weir acp has lost its connection to the server: {words}.")
 
     def root_of(self, session_id: str) -> Attached | None:
-        """Return the editor's session at or above a session; may send requests to the server.
+        """Return the given session, or its nearest parent, that the editor has open; None if none.
 
-        Must not be called in the thread that reads the stream.
+        Parents that are not known are fetched from the server. So this must not be called in the
+        thread that reads the event stream, which would stand still meanwhile.
         """
         for _ in range(_DEEPEST):
             with self._lock:
@@ -99,20 +103,20 @@ class SessionRouter:
         return None
 
     def _hear_again(self, event: Event) -> None:
-        """Fetch again what running turns have missed, at the first event of a connection.
+        """At the first event of a connection, fetch again what running turns may have missed.
 
-        opencode sends ``server.connected`` just before it subscribes to its own events, so events
-        in between are lost. If the first event is the prompt of a turn, the turn has missed
-        nothing.
+        opencode sends ``server.connected`` just before it subscribes to its own events, so the
+        events in between are lost. They are fetched once the next event shows that the
+        subscription exists. If this event is the prompt of a turn, the turn has missed nothing.
         """
         with self._lock:
             running = [one for one in self.sessions.values() if one.running is not None]
-            self._lose_place([one for one in running if not one.is_begun_by(event)])
+            self._note_gap([one for one in running if not one.is_begun_by(event)])
             self._half_heard = False
 
-    def _lose_place(self, attached: list[Attached]) -> None:
+    def _note_gap(self, attached: list[Attached]) -> None:
         for one in attached:
-            one.lose_place()
+            one.note_gap()
         if self._asks is not None:
             for folder in {one.conversation.directory for one in attached}:
                 threading.Thread(
@@ -120,7 +124,7 @@ class SessionRouter:
                 ).start()
 
     def _beside(self, event: Event, is_attached: bool) -> None:
-        """Handle what concerns several sessions: asks, and the parents of sessions."""
+        """Handle events that may concern other sessions too: permissions, questions, parents."""
         try:
             if self._asks is not None:
                 self._asks.take(event)
@@ -131,7 +135,7 @@ class SessionRouter:
                 if info.parentID:
                     self._note(info.id, info.parentID)
         except decode.UnreadableAnswer as error:
-            log.warning("%s cannot be read: %s", event.type, error)
+            log.warning("an event %s is ignored, because it cannot be read: %s", event.type, error)
 
     def _note(self, session_id: str, parent: str) -> None:
         with self._lock:
@@ -143,7 +147,12 @@ class SessionRouter:
         try:
             found = self._server.get(f"/session/{quote(session_id, '')}", Session)
         except ServerFailure as error:
-            log.warning("the parent of session %s cannot be fetched: %s", session_id, error)
+            log.warning(
+                "a permission or question of session %s is not shown in the editor, because the "
+                "parent of this session cannot be fetched: %s",
+                session_id,
+                error,
+            )
             return ""
         if found.parentID:
             self._note(session_id, found.parentID)
@@ -151,11 +160,14 @@ class SessionRouter:
 
     def _speak_of_return(self) -> None:
         if self._is_silent:
-            self._speak("Connected to the server again.")
+            self._speak("weir acp is connected to the server again.")
             self._is_silent = False
 
     def _speak(self, words: str) -> None:
-        """Show the person a message: as a notice, or as a thought if the editor has no notices."""
+        """Show a message in all sessions with a running turn.
+
+        It is a notice, or a thought of the model if the editor cannot show notices.
+        """
         message_id = f"silence-{self._silences}"
         said: Update = ThoughtChunk(content=TextBlock(words), messageId=message_id)
         if self.notices():

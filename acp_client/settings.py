@@ -1,4 +1,4 @@
-"""The settings of the agent, from its command line and its environment."""
+"""The settings of `weir acp`, from its command line and the environment variables."""
 
 from __future__ import annotations
 
@@ -18,29 +18,37 @@ DEFAULT_SERVER = Origin("http", "127.0.0.1", 4097)
 
 def _folder(value: str) -> str:
     folder = os.path.abspath(value) if Path(value).is_dir() else ""
-    folder.encode()  # JSON must be UTF-8; `encode` raises a ValueError
+    # The folder is sent as JSON. `encode` raises a ValueError if the name is not valid UTF-8.
+    folder.encode()
     if not folder:
         raise ValueError
     return folder
 
 
 FLAGS = (
-    Flag("server", UPSTREAM, DEFAULT_SERVER, "the weir or opencode to talk to"),
-    Flag("directory", Kind(_folder, "an existing folder"), None, "the folder to list sessions of"),
+    Flag("server", UPSTREAM, DEFAULT_SERVER, "the URL of the weir or opencode to connect to"),
+    Flag(
+        "directory",
+        Kind(_folder, "an existing folder"),
+        None,
+        "the folder whose sessions are listed if the editor names none",
+    ),
     Flag(
         "log-level",
         flags.one_of("debug", "info", "warning", "error"),
         "warning",
-        "what is logged, on standard error",
+        "the least severe messages to log, on standard error",
     ),
 )
 
 
 class AgentSettings(Struct, frozen=True):
-    """Settings of the agent.
+    """The settings of `weir acp`.
 
     Attributes:
-        directory: the folder for a ``session/list`` that names none.
+        server: the address of the server, and the login to send.
+        directory: the folder whose sessions are listed if a ``session/list`` names no folder.
+        log_level: the level of the least severe messages to log.
     """
 
     server: Origin
@@ -49,10 +57,10 @@ class AgentSettings(Struct, frozen=True):
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> AgentSettings:
-    """Return the settings.
+    """Return the settings from the command line and the environment variables.
 
     Raises:
-        BadFlag: a flag is not allowed.
+        BadFlag: a flag is unknown, or its value is not allowed.
         HelpAsked: ``--help`` was given.
     """
     values = flags.read(argv, environ, FLAGS)

@@ -1,1 +1,1 @@
-"""The server's HTTP routes and its event stream."""
+"""The connection to the server: requests to its HTTP routes, and its event stream."""

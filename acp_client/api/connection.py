@@ -1,4 +1,4 @@
-"""A connection to a server, and its failures in words."""
+"""HTTP connections to a server, with deadlines, and their failures as text for the user."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from collections.abc import Iterator
 
 from bus.origin import Origin
 
-_SLACK = 1.25  # so that the socket's own timeout comes first if the server is silent
+# If the server is silent, the socket's own timeout must come first: its error says more.
+_SLACK = 1.25
 
 
 class NoEnd(TimeoutError):
-    """A server sends bytes, but never ends its answer."""
+    """The server keeps sending bytes, but has not ended its answer in time."""
 
 
 def connection_to(origin: Origin, timeout_s: float | None) -> http.client.HTTPConnection:
-    """Return a connection that opens with its first request; `timeout_s` None: no limit."""
+    """Return an HTTP connection, which is opened by its first request.
+
+    Args:
+        origin: the address of the server.
+        timeout_s: how long the server may be silent; None: without a limit.
+    """
     host, port = origin.host, origin.port
     if origin.scheme == "http":
         return http.client.HTTPConnection(host, port, timeout=timeout_s)
@@ -29,14 +35,14 @@ def connection_to(origin: Origin, timeout_s: float | None) -> http.client.HTTPCo
 
 @contextlib.contextmanager
 def within(sock: socket.socket, seconds: float | None) -> Iterator[None]:
-    """Cut the connection of a socket when the ``with`` block takes too long.
+    """Shut a socket down if the ``with`` block that reads from it takes too long.
 
-    The socket's own timeout begins again with each byte, and a server may send bytes for ever: a
-    header without an end, or one ``100 Continue`` after another.
+    The socket's own timeout is not enough: it begins again with each byte, and a server may send
+    bytes for ever, for example endless headers or endless ``100 Continue`` responses.
 
     Args:
-        sock: the socket that the block reads.
-        seconds: how long the block may take (25% more are granted); None: no limit.
+        sock: the socket that the block reads from.
+        seconds: how long the block may take; it is cut after 1.25 times as long. None: no limit.
 
     Raises:
         NoEnd: the block took too long.
@@ -56,7 +62,8 @@ def within(sock: socket.socket, seconds: float | None) -> Iterator[None]:
     timer.start()
     try:
         yield
-    except Exception:  # a head that was cut may look like a whole head
+    except Exception:
+        # If the socket was shut down here, `NoEnd` below is the true cause of any exception.
         if not over.is_set():
             raise
     finally:
@@ -66,9 +73,9 @@ def within(sock: socket.socket, seconds: float | None) -> Iterator[None]:
 
 
 def in_words(error: Exception) -> str:
-    """Describe a failed connection."""
+    """Return why a connection has failed, as text that continues the name of the server."""
     if isinstance(error, ConnectionRefusedError):
         return "refuses connections"
     if isinstance(error, TimeoutError):
-        return str(error) if isinstance(error, NoEnd) else "is silent"
+        return str(error) if isinstance(error, NoEnd) else "has sent nothing within the time limit"
     return str(error) or type(error).__name__

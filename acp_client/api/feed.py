@@ -1,4 +1,4 @@
-"""The event stream of an agent, one for all its sessions, read in a thread of its own."""
+"""The event stream of the server, read in a thread of its own; one stream for all sessions."""
 
 from __future__ import annotations
 
@@ -20,31 +20,37 @@ _REFUSED_PAUSE_S = 30.0
 
 
 class Listener(Protocol):
-    """Receives the events. All its methods are called in the thread of the feed."""
+    """Receives the events of the stream. All methods are called in the thread that reads it."""
 
     def on_connected(self, resumed: bool | None) -> None:
-        """Handle a new connection.
+        """Handle that the stream is connected, for the first time or again.
 
         Args:
-            resumed: no event was missed; None from a server that does not say.
+            resumed: True if no event was missed, False if events may have been missed; None if
+                the server does not say (opencode).
         """
 
     def on_event(self, event: Event) -> None:
-        """Handle an event."""
+        """Handle one event of the stream."""
 
     def on_lost(self, words: str, attempts: int) -> None:
-        """Handle the loss of the connection; `attempts`: how many attempts have failed since."""
+        """Handle that the connection is lost, or that an attempt to connect again has failed.
+
+        Args:
+            words: the cause, as text for the user.
+            attempts: 1 for the loss itself, and one more for each failed attempt.
+        """
 
 
 class EventFeed:
-    """Follows `/global/event`.
+    """Reads `/global/event` and passes each event to a `Listener`.
 
-    This is the stream of all folders. The stream of one folder would lack the events that have
-    another name of the folder, for example by a symbolic link.
+    `/global/event` has the events of all folders. The stream of one folder is not enough: it lacks
+    events for which the server uses another path of the same folder, such as a symbolic link.
 
     Args:
-        server: the address of the server.
-        stream: makes the stream; tests pass their own.
+        server: the address of the server, and the login to send.
+        stream: the class that connects and reads; tests pass another.
     """
 
     def __init__(self, server: Origin, stream: Callable[..., EventStream] = EventStream) -> None:
@@ -54,15 +60,15 @@ class EventFeed:
         self._connected = threading.Event()
         self._attempts = 0
         self.words = "not connected yet"
-        """The reason why there is no connection."""
+        """Why the stream is not connected now, as text for the user."""
 
     def start(self, listener: Listener) -> None:
-        """Begin to read."""
+        """Start the thread that reads the stream."""
         run = threading.Thread(target=self._run, args=(listener,), name="feed", daemon=True)
         run.start()
 
     def wait_connected(self, timeout_s: float) -> bool:
-        """Wait for a connection, after trying at once; return whether there is one."""
+        """Try to connect at once, wait until the stream is connected, and return whether it is."""
         if not self._connected.is_set():
             self._hurry.set()
         return self._connected.wait(timeout_s)
@@ -79,21 +85,28 @@ class EventFeed:
         def lost(words: str) -> None:
             self._lost(listener, words)
 
-        # Editors lay out the whole text again for each delta.
+        # Editors lay out the whole text again for each delta. So weir is asked for fewer and
+        # longer deltas.
         stream = self._stream(self._server, query=FOR_EYES, notice=lost, pause=self._pause)
         for frame in stream:
             try:
                 self._take(decode.event_of(frame.data), listener)
             except UnreadableAnswer as error:
-                log.warning("an event could not be read: %s", error)
+                log.warning("an event is ignored, because it cannot be read: %s", error)
             except Exception:
-                # An error in the handling of one event must not end the stream.
-                log.exception("an event could not be handled: %r", frame.data[:200])
+                # One event that cannot be handled must not end the stream for all sessions.
+                log.exception(
+                    "an event is ignored, because handling it has failed: %r", frame.data[:200]
+                )
 
     def _take(self, event: Event, listener: Listener) -> None:
         if event.type == SERVER_CONNECTED:
             resumed = decode.properties_of(event, wire.Connected).resumed
-            log.debug("connected to the event stream, resumed: %s", resumed)
+            log.debug(
+                "the event stream of %s is connected; resumed without a gap: %s",
+                self._server,
+                resumed,
+            )
             self._attempts = 0
             listener.on_connected(resumed)
             self._connected.set()
@@ -104,7 +117,7 @@ class EventFeed:
         self.words = words
         self._connected.clear()
         self._attempts += 1
-        log.warning("no event stream: %s", words)
+        log.warning("the event stream of %s is not connected: %s", self._server, words)
         listener.on_lost(words, self._attempts)
 
     def _pause(self, wait_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Requests to the server: JSON over HTTP, each with a connection and a deadline of its own."""
+"""Sends requests to the server: JSON over HTTP, each on a new connection and with a deadline."""
 
 from __future__ import annotations
 
@@ -20,19 +20,23 @@ _MOST_BYTES = 256 * 1024 * 1024
 
 
 class ServerFailure(Exception):
-    """A request failed; the message is for a person."""
+    """A request to the server has failed; the message says why, and may be shown to the user."""
 
 
 class ServerGone(ServerFailure):
-    """The server does not answer."""
+    """The server cannot be reached, or does not answer in time."""
 
 
 class AnswerLost(ServerGone):
-    """The request was sent and may have been carried out, but its answer was lost."""
+    """The request was sent, but its answer was lost: the server may have carried it out."""
 
 
 class ServerRefused(ServerFailure):
-    """The server answers with an error."""
+    """The server has answered with an error, or with something that cannot be read.
+
+    Attributes:
+        status: the HTTP status.
+    """
 
     def __init__(self, status: int, words: str) -> None:
         super().__init__(words)
@@ -40,7 +44,7 @@ class ServerRefused(ServerFailure):
 
 
 class Server:
-    """A server: weir or opencode."""
+    """Sends requests to one server, weir or opencode."""
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
@@ -53,19 +57,30 @@ class Server:
         timeout_s: float = _TIMEOUT_S,
         **query: Any,
     ) -> _T:
-        """Send a GET, and return the answer as a type of `acp_client.protocol.wire`.
+        """Send a GET request, and decode the answer as `kind`.
+
+        Args:
+            path: the path of the route, with its ids quoted.
+            kind: a type of `acp_client.protocol.wire`.
+            directory: the folder that the request is about; empty: none.
+            timeout_s: how long to wait for the answer.
+            query: more parameters of the query.
 
         Raises:
-            ServerFailure: the request failed, or the answer has another form.
+            ServerFailure: the request has failed, or the answer cannot be decoded as `kind`.
         """
         said = self.ask("GET", path, None, directory, timeout_s, **query)
         try:
             return decode.read(said, kind)
         except decode.UnreadableAnswer as error:
-            raise ServerRefused(200, f"GET {path}: the answer cannot be read: {error}") from None
+            words = f"GET {path}: the answer of {self.origin} cannot be read: {error}"
+            raise ServerRefused(200, words) from None
 
     def get_or(self, default: _T, path: str, kind: type[_T], directory: str = "") -> _T:
-        """Like `get`, but return `default` if the server does not have the route."""
+        """Do the same as `get`, but return `default` if the server answers with an error.
+
+        An older opencode does not have all routes.
+        """
         try:
             return self.get(path, kind, directory)
         except ServerRefused:
@@ -80,21 +95,21 @@ class Server:
         timeout_s: float | None = _TIMEOUT_S,
         **query: Any,
     ) -> bytes:
-        """Send a request and return the body of the answer.
+        """Send a request, and return the body of the answer.
 
         Args:
-            method: of HTTP.
-            path: of the route, quoted.
-            body: sent as JSON; None: no body.
-            directory: the folder of the request.
-            timeout_s: how long the answer may take to begin, and how long it may then be silent;
-                None if the answer may take as long as a turn.
+            method: the HTTP method.
+            path: the path of the route, with its ids quoted.
+            body: the body, which is sent as JSON; None: no body.
+            directory: the folder that the request is about; empty: none.
+            timeout_s: how long to wait for the answer, and for each next piece of it; None:
+                without a limit, for a request that is answered at the end of a turn.
             query: more parameters of the query.
 
         Raises:
             ServerGone: the server cannot be reached.
-            Unanswered: the request was sent, but no answer came.
-            ServerRefused: the answer is an error.
+            AnswerLost: the request was sent, but its answer did not arrive.
+            ServerRefused: the server has answered with an error.
         """
         if directory:
             query["directory"] = directory
@@ -103,7 +118,8 @@ class Server:
         gone: type[ServerGone] = ServerGone
         try:
             connection.connect()
-            sock = connection.sock  # the response may take it over
+            # `getresponse` may take the socket away from the connection; `within` needs it longer.
+            sock = connection.sock
             with within(sock, timeout_s):
                 connection.request(method, self.origin.target(target), *self._content(body))
                 gone = AnswerLost
@@ -115,7 +131,7 @@ class Server:
         finally:
             connection.close()
         if response.status >= 300 or response.headers.get_content_type() == "text/html":
-            # opencode answers an unknown route with a web page.
+            # opencode answers an unknown route with its web page and status 200, which means 404.
             status = 404 if response.status < 300 else response.status
             raise ServerRefused(status, f"{method} {path}: {status} {_reason(said)}".strip())
         return said
@@ -130,13 +146,14 @@ class Server:
 
 
 def _whole(response: http.client.HTTPResponse) -> bytes:
-    """Return the body of an answer.
+    """Return the whole body of an answer.
 
     Raises:
-        HTTPException: the body was cut, or is larger than the limit.
+        HTTPException: the body was cut, or is larger than 256 MiB.
     """
     if response.length is not None and response.length <= _MOST_BYTES:
-        return response.read()  # with a size, `read` would not notice a cut
+        # Only `read` without a size raises an error if the body was cut.
+        return response.read()
     said = response.read(_MOST_BYTES + 1)
     if len(said) > _MOST_BYTES:
         raise http.client.HTTPException(f"answers with more than {_MOST_BYTES} bytes")
@@ -144,7 +161,7 @@ def _whole(response: http.client.HTTPResponse) -> bytes:
 
 
 def _reason(said: bytes) -> str:
-    """Return the message in the body of an error, or the whole body if it is not JSON."""
+    """Return the message in the body of an error, or the begin of the body if it is not JSON."""
     try:
         decoded = msgspec.json.decode(said)
     except MALFORMED:

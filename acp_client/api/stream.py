@@ -1,4 +1,4 @@
-"""The event stream of a server, across losses of its connection."""
+"""Reads the event stream (SSE) of a server, and connects again whenever the connection is lost."""
 
 from __future__ import annotations
 
@@ -14,33 +14,34 @@ from bus.origin import Origin
 from bus.sse import EventStreamParser, EventTooLarge, ServerSentEvent
 
 FOR_EYES = {"frame_hz": "30"}
-"""Asks for deltas of a text only as often as a person can see. Only weir uses this parameter."""
+"""The query that asks weir to merge text deltas to at most 30 a second, as a person sees no more.
+opencode ignores it."""
 _READ_BYTES = 64 * 1024
 _LEAST_RETRY_S = 0.1
 _TRY_AGAIN = (429, 500, 502, 503, 504)
 
 
 class StreamRefused(Exception):
-    """The server's answer is not an event stream; trying again will not help."""
+    """The server has answered, but not with an event stream, so trying again is of no use."""
 
 
 class EventStream:
-    """Iterates over the events of one endpoint, across losses of the connection.
+    """Iterates over the events of one route, and connects again after each loss.
 
-    After a loss it waits (`Backoff`; first as long as the server's ``retry:`` says), connects
-    again, and asks the server to continue after the last event id.
+    After a loss, the stream waits (`Backoff`; at first as long as the server's ``retry:`` says),
+    connects again, and sends the last event id, so that the server can continue after it.
 
     Args:
-        server: its address and login.
-        path: of the stream.
-        query: added to the path.
-        silence_s: a connection that is silent for this long is lost; servers send a heartbeat
-            every 10 s.
-        answer_s: after this time without an answer the request is repeated: a server that has just
-            started may never answer an early request.
-        notice: called with the cause when the connection is lost.
-        pause: waits between two attempts, at most for the given seconds.
-        longest_wait_s: between two attempts.
+        server: the address of the server, and the login to send.
+        path: the path of the route.
+        query: the parameters of the query.
+        silence_s: after so many silent seconds, the connection counts as lost; servers send a
+            heartbeat every 10 s.
+        answer_s: after so many seconds without an answer, the request is sent again: an opencode
+            that has just started may never answer a request that came early.
+        notice: called with the cause each time that the connection is lost.
+        pause: the function that waits between two attempts, for the given seconds or less.
+        longest_wait_s: the longest wait between two attempts.
     """
 
     def __init__(
@@ -66,10 +67,10 @@ class EventStream:
         self._backoff = Backoff()
 
     def __iter__(self) -> Iterator[ServerSentEvent]:
-        """Yield events for ever.
+        """Yield the events of the stream; the iteration never ends by itself.
 
         Raises:
-            StreamRefused: the server refuses the stream for good.
+            StreamRefused: the server has answered with something that is no event stream.
         """
         while True:
             try:
@@ -85,7 +86,8 @@ class EventStream:
         connection = connection_to(self._server, self._answer_s)
         try:
             connection.connect()
-            socket = connection.sock  # the response takes it over
+            # `getresponse` may take the socket away from the connection; its timeout is set below.
+            socket = connection.sock
             with within(socket, self._answer_s):
                 connection.request("GET", self._target, headers=self._headers())
                 response = connection.getresponse()
@@ -102,7 +104,7 @@ class EventStream:
             connection.close()
 
     def _heed(self, retry_ms: int | None) -> None:
-        """Reset the backoff, with the server's ``retry:`` as the first wait if there is one."""
+        """Begin the backoff anew after an event; its first wait is the server's ``retry:``."""
         if retry_ms is not None and retry_ms != self._retry_ms:
             self._retry_ms = retry_ms
             self._backoff = Backoff(max(retry_ms / 1000, _LEAST_RETRY_S))
@@ -127,4 +129,7 @@ class EventStream:
             raise http.client.HTTPException(f"answers {response.status} {response.reason}")
         said = response.read(500).decode(errors="replace")
         asked = f"{self._server.authority}{self._target}"
-        raise StreamRefused(f"{asked}: {response.status} {response.reason} ({kind}): {said}")
+        raise StreamRefused(
+            f"{asked} answers {response.status} {response.reason} ({kind}) instead of an event "
+            f"stream: {said}"
+        )

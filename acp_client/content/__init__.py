@@ -1,1 +1,1 @@
-"""The content of a session besides text: tools, diffs, plans, usage, options, and asks."""
+"""Converts opencode's data to ACP's: tool calls, diffs, plans, usage, options, permissions."""

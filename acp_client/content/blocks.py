@@ -1,4 +1,4 @@
-"""Converts a prompt's blocks into parts of a message, and a message's files into blocks."""
+"""Converts ACP's content blocks of a prompt to opencode's message parts, and files back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from acp_client.protocol.wire import Part
 
 
 class EmbeddedResource(Struct):
-    """The content of an embedded resource: text, or base64."""
+    """The content of a block of type `resource`: `text`, or `blob` in base64."""
 
     uri: str
     text: str | None = None
@@ -22,7 +22,7 @@ class EmbeddedResource(Struct):
 
 
 class PromptBlock(Struct):
-    """A block of a prompt, of any of ACP's types."""
+    """A content block of a prompt, with the fields of all of ACP's block types."""
 
     type: str
     text: str | None = None
@@ -34,23 +34,23 @@ class PromptBlock(Struct):
 
 
 class BadBlock(ValueError):
-    """A block of a prompt cannot be used; the message names it."""
+    """A block of a prompt cannot be used; the message says which block, and why."""
 
 
 Json = dict[str, Any]
 
 
 def parts_of(prompt: list[PromptBlock]) -> list[Json]:
-    """Return a prompt as the parts of an opencode message.
+    """Return the parts of an opencode message for the blocks of a prompt.
 
     Raises:
-        BadBlock: a block has an unknown type, or lacks what its type needs.
+        BadBlock: a block has an unknown type, or lacks a field that its type needs.
     """
     return [_part(number, block) for number, block in enumerate(prompt)]
 
 
 def block_of_file(part: Part) -> Block:
-    """Return a file of a message as a block: an image as an image, any other file as a link."""
+    """Return the block for a message's file: an image block for an image, otherwise a link."""
     head, comma, data = part.url.partition(",")
     name = part.filename or posixpath.basename(urlsplit(part.url).path) or "file"
     if head.startswith("data:"):
@@ -82,7 +82,7 @@ def _image(number: int, block: PromptBlock) -> Json:
         return _file(f"data:{mime};base64,{block.data}", mime, block.name or "image")
     if block.uri:
         return _file(block.uri, mime, block.name)
-    raise BadBlock(f"prompt[{number}]: an image needs data or uri")
+    raise BadBlock(f"prompt[{number}]: the image has neither data nor uri; give one of them")
 
 
 def _embedded(number: int, resource: EmbeddedResource) -> Json:
@@ -91,18 +91,21 @@ def _embedded(number: int, resource: EmbeddedResource) -> Json:
     if resource.blob is not None:
         mime = resource.mimeType or "application/octet-stream"
         return _file(f"data:{mime};base64,{resource.blob}", mime, _name(resource.uri))
-    raise BadBlock(f"prompt[{number}]: a resource needs text or blob")
+    raise BadBlock(f"prompt[{number}]: the resource has neither text nor blob; give one of them")
 
 
 def _quoted(uri: str, text: str) -> str:
-    """Return the text that the editor has, saved or not, with its address, for the model."""
+    """Return the text of a file, with its URI, as the model gets it.
+
+    The editor sends the text because the file may have changes that are not saved yet.
+    """
     return f'<resource uri="{uri}">\n{text}\n</resource>'
 
 
 def _file(url: str, mime: str, name: str | None) -> Json:
     scheme = urlsplit(url).scheme
     if scheme not in ("file", "data"):
-        # opencode reads files and data URLs; any other address is left for the model.
+        # opencode reads only files and data URLs. The model gets any other URL as text.
         return {"type": "text", "text": url if name in (None, url) else f"[{name}]({url})"}
     return {"type": "file", "url": url, "mime": mime, "filename": name or _name(url)}
 

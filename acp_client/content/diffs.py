@@ -1,7 +1,7 @@
-"""The changes of an editing tool, as diffs for the editor.
+"""The changes that an editing tool has made or wants to make, as ACP's diffs.
 
-opencode reports changes in several ways. These are tried in order, the most complete first: whole
-texts in the metadata, a unified diff in the metadata, the tool's input.
+opencode reports changes in several ways, which are tried in this order: the whole old and new text
+in the tool's metadata, a unified diff in the metadata, and the arguments of the tool.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EDITING = frozenset({"edit", "multiedit", "write", "patch", "apply_patch"})
 
 
 def diffs_of(tool: str, state: ToolState, directory: str) -> list[Diff]:
-    """Return the diffs of a tool call, as far as its state contains them."""
+    """Return the diffs of a tool call; empty if the call does not show which files it changes."""
     if tool not in EDITING:
         return []
     found = list(_of_files(state)) or list(_of_one_file(state)) or list(_asked_for(state))
@@ -26,7 +26,7 @@ def diffs_of(tool: str, state: ToolState, directory: str) -> list[Diff]:
 
 
 def diff_of_permission(metadata: dict[str, Any], directory: str) -> list[Diff]:
-    """Return the diffs that a tool asks permission for."""
+    """Return the changes for which a tool asks permission."""
     files = metadata.get("files")
     if isinstance(files, list):
         found = list(_files(files))
@@ -76,7 +76,8 @@ def _unified(path: Any, diff: Any, kind: Any = None) -> Iterator[Diff]:
 def _asked_for(state: ToolState) -> Iterator[Diff]:
     path, content = state.given("filePath"), state.given("content")
     if isinstance(path, str) and isinstance(content, str):
-        # The server does not report the old content, only whether the file existed.
+        # The server does not report the old content, only whether the file existed. An empty old
+        # text shows that it existed, None that the file is new.
         yield Diff(path, "" if state.noted("exists") else None, content)
     edits = state.given("edits")
     for edit in edits if isinstance(edits, list) else [state.input]:

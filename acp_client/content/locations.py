@@ -1,4 +1,4 @@
-"""The files that a tool works on, as absolute paths."""
+"""The files that a tool call works on, so that the editor can follow them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _NAMES = ("filePath", "filepath", "path", "file")
 
 
 def absolute(path: str, directory: str) -> str:
-    """Return an absolute path; a relative path is in the session's folder."""
+    """Return an absolute path; a relative path begins at the session's folder `directory`."""
     if posixpath.isabs(path) or path[1:3] in (":\\", ":/"):
         return path
     return posixpath.normpath(posixpath.join(directory, path))
 
 
 def locations_of(state: ToolState, directory: str) -> list[Location]:
-    """Return the files that a tool call names in its input or in its metadata."""
+    """Return the files that a tool call names in its arguments or in its metadata."""
     files = state.noted("files")
     listed = files if isinstance(files, list) else []
     paths = [state.given(name) for name in _NAMES]

@@ -1,8 +1,8 @@
-"""Reads the MCP servers that an editor wants the agent to use, in any of the editors' forms.
+"""Reads `mcpServers`, the MCP servers that an editor wants the agent to use, in several forms.
 
-In ACP these are a list of objects, whose `env` and `headers` are lists of ``{"name", "value"}``.
-Editors also send null or ``{}`` for an empty list, an object of values by name, and a null `type`.
-One bad entry must not prevent a session: it is left out, and reported.
+ACP asks for a list of objects, whose `env` and `headers` are lists of ``{"name", "value"}``. Some
+editors send null or ``{}`` for an empty list, an object with the names as keys instead of a list,
+or a null `type`. A bad entry is skipped and logged, because the session must open all the same.
 """
 
 from __future__ import annotations
@@ -16,18 +16,21 @@ Json = dict[str, Any]
 
 
 class McpServer(Struct):
-    """A server, and its configuration in opencode's form."""
+    """An MCP server, and its configuration as the body of opencode's ``POST /mcp`` has it."""
 
     name: str
     config: Json
 
 
 class UnusableMcpServer(ValueError):
-    """An entry cannot be read; the message has the field but no value, which may be secret."""
+    """An entry of `mcpServers` is bad; the message names the field.
+
+    The message never contains the value, because it may be a secret.
+    """
 
 
 def servers_of(given: Any) -> tuple[list[McpServer], list[str]]:
-    """Return the servers of ``mcpServers``, and a message for each bad entry."""
+    """Return the servers that `mcpServers` names, and a message for each bad entry."""
     servers, problems = [], []
     try:
         entries = list(_entries(given))
@@ -60,7 +63,8 @@ def _server(entry: Any) -> McpServer:
     if not isinstance(name, str) or not name:
         raise UnusableMcpServer("name: a text is expected")
     url, command = entry.get("url"), _command(entry)
-    # The type is ignored: the server's command or url shows it.
+    # Whether the server is local or remote follows from `command` and `url`. `type` counts only if
+    # an entry has both, because editors often leave it out.
     if command and (not url or entry.get("type") in ("stdio", "local", None)):
         environment = _values(entry, "env")
         return McpServer(name, {"type": "local", "command": command, "environment": environment})
@@ -68,7 +72,7 @@ def _server(entry: Any) -> McpServer:
         return McpServer(
             name, {"type": "remote", "url": url, "headers": _values(entry, "headers")}
         )
-    raise UnusableMcpServer(f"{name}: it has neither command nor url")
+    raise UnusableMcpServer(f"{name}: there is neither command nor url; give one of them")
 
 
 def _command(entry: Json) -> list[str]:
@@ -89,7 +93,10 @@ def _list(entry: Json, field: str) -> list[Any]:
 
 
 def _values(entry: Json, field: str) -> dict[str, str]:
-    """Return values by name, from a list of ``{"name", "value"}`` or from an object."""
+    """Return the values of a field by name.
+
+    The field is a list of ``{"name", "value"}``, or an object.
+    """
     given = entry.get(field)
     if isinstance(given, dict):
         return {name: _text(value, f"{field}.{name}") for name, value in given.items()}

@@ -1,6 +1,6 @@
-"""The options of a session: the model and the mode (opencode calls it the agent).
+"""The options of a session: the model and the mode (opencode calls a mode an agent).
 
-Modes are sent in two ways, as modes for older editors and as an option for newer ones.
+The modes are sent twice: as `modes` for older editors, and as a config option for newer editors.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class _Provider(Struct):
 
 
 class Providers(Struct):
-    """The answer of ``GET /config/providers``."""
+    """The answer to ``GET /config/providers``: the providers of models, with their models."""
 
     providers: list[_Provider] = []
     default: dict[str, str] = {}
 
 
 class AgentEntry(Struct):
-    """An entry of ``GET /agent``."""
+    """An entry in the answer to ``GET /agent``: an agent, which an editor shows as a mode."""
 
     name: str
     description: str | None = None
@@ -48,36 +48,38 @@ class AgentEntry(Struct):
 
 
 class Config(Struct):
-    """The answer of ``GET /config``, as far as it is needed here."""
+    """The answer to ``GET /config``, with the two fields that are needed here."""
 
     model: str | None = None
     default_agent: str | None = None
 
 
 class Value(Struct):
-    """One choice."""
+    """One model or mode that can be chosen; `value` is its id."""
 
     value: str
     name: str
     description: str | None = None
 
     def option(self) -> dict[str, str]:
-        """Return the choice as an entry of a select option."""
+        """Return the entry for the `options` of an ACP config option of type `select`."""
         described = {"description": self.description} if self.description else {}
         return {"value": self.value, "name": self.name, **described}
 
 
 class UnknownChoice(ValueError):
-    """The chosen value does not exist; the message lists the allowed ones."""
+    """The editor has chosen a value that does not exist; the message lists the allowed values."""
 
 
 class Catalogue:
     """The models and modes that a server offers in one folder.
 
     Attributes:
-        sizes: context size of each model in tokens, by ``PROVIDER/MODEL``.
-        model: of a new session, empty if there is none.
-        mode: of a new session, empty if there is none.
+        models: all models, with ``PROVIDER/MODEL`` as their value.
+        sizes: how many tokens fit into the context of each model, by ``PROVIDER/MODEL``.
+        modes: all modes that a person can choose.
+        model: the model of a new session; empty if the server has no model.
+        mode: the mode of a new session; empty if the server has no mode.
     """
 
     def __init__(self, providers: Providers, agents: Sequence[AgentEntry], config: Config) -> None:
@@ -102,7 +104,7 @@ class Catalogue:
 
 
 class Choices:
-    """The chosen model and mode of one session."""
+    """The model and the mode that are chosen in one session now."""
 
     def __init__(self, catalogue: Catalogue, session: Session) -> None:
         self._catalogue = catalogue
@@ -111,7 +113,7 @@ class Choices:
         self.mode = _first([session.agent, catalogue.mode], catalogue.modes)
 
     def choose(self, option: str, value: str) -> None:
-        """Set `MODEL` or `MODE`.
+        """Set the option `MODEL` or `MODE`, as the editor asks.
 
         Raises:
             UnknownChoice: the option or the value does not exist.
@@ -130,14 +132,17 @@ class Choices:
             self.mode = value
 
     def follow(self, model: str, mode: str) -> bool:
-        """Take over the model and mode of a prompt; return whether the choices have changed."""
+        """Choose the model and the mode that a prompt has used; return whether that is a change.
+
+        The prompt may come from another client. A model or mode that is unknown is ignored.
+        """
         before = self.model, self.mode
         self.model = _first([model, self.model], self._catalogue.models)
         self.mode = _first([mode, self.mode], self._catalogue.modes)
         return before != (self.model, self.mode)
 
     def modes(self) -> dict[str, Any] | None:
-        """Return the modes of a session, None if the server has none."""
+        """Return the field `modes` of ACP's answers; None if the server has no modes."""
         if not self._catalogue.modes:
             return None
         available = [
@@ -147,7 +152,7 @@ class Choices:
         return {"currentModeId": self.mode, "availableModes": available}
 
     def options(self) -> list[dict[str, Any]]:
-        """Return all options with their values."""
+        """Return the field `configOptions` of ACP's answers: each option, and its choices."""
         found = []
         if self._catalogue.models:
             found.append(_select(MODEL, "Model", self.model, self._catalogue.models))
@@ -168,6 +173,6 @@ def _select(name: str, title: str, value: str, offered: Sequence[Value]) -> dict
 
 
 def _first(wanted: Sequence[str | None], offered: Sequence[Value]) -> str:
-    """Return the first wanted name that is offered, or else the first offered name."""
+    """Return the first wanted name that is offered; if there is none, the first offered name."""
     names = [one.value for one in offered]
     return next((name for name in wanted if name in names), names[0] if names else "") or ""

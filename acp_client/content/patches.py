@@ -1,8 +1,8 @@
 """Parses patches into the old and the new text of each changed file.
 
 There are two formats: unified diffs, as opencode's edit tools report them, and the format of its
-``apply_patch`` tool (``*** Begin Patch``). Both contain hunks, not whole files, so the texts are
-only the changed lines and the lines around them.
+``apply_patch`` tool (``*** Begin Patch``). Both contain hunks instead of whole files. So the old
+and the new text consist only of the changed lines and the unchanged lines around them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ _END = "*** End"
 
 
 class Change(Struct):
-    """One file before and after; `before` None: the file is new.
+    """The change of one file.
 
     Attributes:
-        path: as the patch names it.
+        path: the path in the patch, which may be relative.
+        before: the old text of the hunks; None if the file is new.
+        after: the new text of the hunks.
     """
 
     path: str
@@ -30,7 +32,7 @@ class Change(Struct):
 
 
 class _Sides:
-    """The old and the new lines of a hunk."""
+    """The old and the new lines of the hunks of one file."""
 
     def __init__(self) -> None:
         self.before: list[str] = []
@@ -59,7 +61,7 @@ def unified(diff: str) -> tuple[str, str]:
 
 
 def envelope(patch: str) -> list[Change]:
-    """Return the changes of a patch of the ``apply_patch`` tool."""
+    """Return the changes of a patch in the format of the ``apply_patch`` tool."""
     changes: list[Change] = []
     sides, kind, path = _Sides(), "", ""
     for line in patch.split("\n"):

@@ -1,4 +1,4 @@
-"""Permission to run a tool: converts opencode's request to ACP's, and the answer back."""
+"""Converts opencode's request for a permission to ACP's request, and the answer back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Outcome(Struct):
 
 
 class ChosenOption(Struct):
-    """The result of ``session/request_permission``."""
+    """The editor's answer to ``session/request_permission``: the option that was chosen."""
 
     outcome: _Outcome
 
@@ -37,9 +37,10 @@ def question(permission: PermissionRequest, session_id: str, directory: str) -> 
     """Return the parameters of ``session/request_permission``.
 
     Args:
-        permission: opencode's request.
-        session_id: the editor's session; for a subagent, the session at the top of its parents.
-        directory: of this session.
+        permission: the request of opencode.
+        session_id: the session that the editor has open; if a subagent asks, this is the session
+            that has started the subagent.
+        directory: the folder of this session.
     """
     call = ToolCallUpdate(
         toolCallId=permission.tool.callID or permission.id,
@@ -55,7 +56,7 @@ def question(permission: PermissionRequest, session_id: str, directory: str) -> 
 
 
 def call(permission: PermissionRequest) -> NewToolCall:
-    """Return the tool call that waits for permission, for editors that do not know it."""
+    """Return the tool call that waits for the permission, to show it to the editor first."""
     return NewToolCall(
         toolCallId=permission.tool.callID,
         title=_title(permission),
@@ -66,7 +67,10 @@ def call(permission: PermissionRequest) -> NewToolCall:
 
 
 def reply(result: Any) -> str:
-    """Return opencode's word for an editor's answer; any answer but a permission is a refusal."""
+    """Return opencode's reply for the editor's answer: ``once``, ``always`` or ``reject``.
+
+    An answer that cannot be read, or that chooses no option, is a rejection.
+    """
     try:
         outcome = msgspec.convert(result, learned(ChosenOption)).outcome
     except msgspec.ValidationError:

@@ -1,4 +1,4 @@
-"""Converts a todo list into a plan."""
+"""Converts opencode's todo list to ACP's plan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PRIORITIES = ("high", "medium", "low")
 
 
 def plan_of(todos: Iterable[Todo]) -> Plan:
-    """Return a todo list as a plan."""
+    """Return the plan for a todo list."""
     return Plan(entries=[_entry(todo) for todo in todos])
 
 

@@ -1,4 +1,4 @@
-"""A tool's questions: converts them to a form of the editor (elicitation), and back."""
+"""Converts a tool's questions to a form that the editor shows (elicitation), and answers back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from acp_client.protocol.wire import Asked, QuestionRequest
 
 
 def form(question: QuestionRequest, session_id: str) -> dict[str, Any]:
-    """Return the parameters of ``elicitation/create``; each question is a field by its number."""
+    """Return the parameters of ``elicitation/create``.
+
+    Each question is a field of the form; the name of the field is the number of the question.
+    """
     fields = {str(number): _field(asked) for number, asked in enumerate(question.questions)}
     call = {"toolCallId": question.tool.callID} if question.tool.callID else {}
     return {
@@ -21,7 +24,7 @@ def form(question: QuestionRequest, session_id: str) -> dict[str, Any]:
 
 
 def answers(question: QuestionRequest, result: Any) -> list[list[str]] | None:
-    """Return the chosen labels for each question, None if the person declined."""
+    """Return the chosen labels for each question; None if the person has declined to answer."""
     if not isinstance(result, dict) or result.get("action") != "accept":
         return None
     content = result.get("content")

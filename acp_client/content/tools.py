@@ -1,4 +1,4 @@
-"""Tool calls in the form that the editor shows."""
+"""Converts opencode's tool calls to ACP's, and finds out what of a call the editor lacks."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ _LONGEST_TITLE = 200
 
 
 def kind_of(tool: str) -> str:
-    """Return ACP's kind for a tool of opencode."""
+    """Return ACP's kind of tool, which chooses an icon in editors, for a tool of opencode."""
     return _KIND_OF.get(tool, "other")
 
 
 class Shown(Struct):
-    """The values of a tool call that the editor has."""
+    """What the editor has received of a tool call."""
 
     title: str = ""
     status: str = ""
@@ -61,19 +61,22 @@ class Shown(Struct):
 
     @property
     def done(self) -> bool:
-        """Whether nothing more follows."""
+        """Whether the call has ended, so that no update of the call follows."""
         return self.status in _DONE
 
 
 def show(
     part: Part, shown: Shown | None, directory: str
 ) -> tuple[NewToolCall | ToolCallUpdate | None, Shown]:
-    """Return what the editor lacks of a tool call, and what it has after that.
+    """Return the update that brings a tool call up to date in the editor.
 
     Args:
-        part: the present tool part.
-        shown: what the editor has, None if it does not know the call.
-        directory: of the session.
+        part: the tool part of the message, as it is now.
+        shown: what the editor has of the call; None if it does not know the call.
+        directory: the folder of the session.
+
+    Returns:
+        The update, None if the editor lacks nothing; and what the editor has after the update.
     """
     now = _now(part, directory)
     if shown is None:
@@ -114,12 +117,12 @@ def _change(part: Part, shown: Shown, now: Shown) -> ToolCallUpdate | None:
 
 
 def call_id(part: Part) -> str:
-    """Return the id of a call for the editor."""
+    """Return the id of a tool call in messages to the editor."""
     return part.callID or part.id
 
 
 def title_of(part: Part) -> str:
-    """Return one line that describes a call."""
+    """Return the title of a tool call: one line, such as the command that runs."""
     state = part.state or ToolState()
     said = state.title or state.noted("title")
     if part.tool in _CONSOLES:
@@ -159,7 +162,7 @@ def _output(part: Part, state: ToolState) -> str:
 
 
 def _console(output: str) -> str:
-    """Return output as a code block: editors render text content as markdown."""
+    """Return the output of a command as a code block, because editors render text as markdown."""
     fence = "```"
     while fence in output:
         fence += "`"
@@ -168,7 +171,7 @@ def _console(output: str) -> str:
 
 
 def _images(state: ToolState) -> list[ToolContent]:
-    """Return the images that a tool returned as data URLs."""
+    """Return the images that a tool has returned, as image blocks."""
     found: list[ToolContent] = []
     for one in state.attachments if isinstance(state.attachments, list) else []:
         url = one.get("url") if isinstance(one, dict) else None
@@ -179,9 +182,9 @@ def _images(state: ToolState) -> list[ToolContent]:
 
 
 def _raw_output(part: Part, state: ToolState) -> object:
-    """Return the unchanged output, unless `_content` contains it in a changed form.
+    """Return the output of a tool for `rawOutput`; nothing if `_content` shows it in another form.
 
-    Editors that show both only leave out an exact repetition.
+    Editors that show `content` and `rawOutput` show an output once only if both are identical.
     """
     if state.status != "completed" or part.tool in _CONSOLES or _images(state):
         return UNSET

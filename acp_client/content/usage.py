@@ -1,4 +1,4 @@
-"""How full the model's context is, and the cost of a session."""
+"""How many tokens of the model's context a session uses, and what the session has cost."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from acp_client.protocol.wire import Message
 
 
 class Meter:
-    """Tracks the tokens and the cost of one session.
+    """Counts the tokens and the cost of one session.
 
     Args:
-        sizes: context size of each model in tokens, by ``PROVIDER/MODEL``.
-        cost: earlier cost of the session, in US dollars.
+        sizes: how many tokens fit into the context of each model, by ``PROVIDER/MODEL``.
+        cost: the cost of the messages that are not counted here, in US dollars.
     """
 
     def __init__(self, sizes: Mapping[str, int], cost: float = 0.0) -> None:
@@ -22,10 +22,10 @@ class Meter:
         self._last: UsageUpdate | None = None
 
     def count(self, message: Message) -> UsageUpdate | None:
-        """Count a message that has ended; return what has changed for the editor, None if nothing.
+        """Count a message that has ended, and return the update for the editor.
 
-        None too for a model of unknown context size, since editors show a share of it, and for an
-        answer without tokens.
+        None if nothing has changed, if the message has no token counts, or if the size of the
+        model's context is unknown: editors show which share of the context is used.
         """
         self._cost += message.cost
         used = message.tokens.context if message.tokens else 0

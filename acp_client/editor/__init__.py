@@ -1,1 +1,1 @@
-"""The connection to the editor: standard input and output."""
+"""The connection to the editor: JSON-RPC on standard input and output."""

@@ -1,9 +1,9 @@
-"""Writes to the editor: one queue, and one thread that writes it in order.
+"""Writes to the editor: one queue of messages, and one thread that writes them in order.
 
-Consecutive queued chunks of one message are merged, and so are updates of one tool call: an editor
-that reads slowly gets fewer and longer messages. While the queue is long, the thread that reads
-the stream waits (`wait_for_room`), and the server's own backpressure takes effect. Answers never
-wait.
+Queued chunks of one message are merged if they follow each other, and so are updates of one tool
+call: an editor that reads slowly gets fewer and longer messages. While the queue is long, the
+thread that reads the event stream waits (`wait_for_room`). The server then notices a slow reader,
+and merges events for it. Answers to the editor's requests are queued without a limit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LONGEST_CHUNK = 64 * 1024
 
 
 class _UpdateParams(Struct):
-    """The parameters of a ``session/update``."""
+    """The parameters of the notification ``session/update``."""
 
     sessionId: str
     update: Update
@@ -38,10 +38,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class EditorOutlet:
-    """Writes lines to a file descriptor.
+    """Queues messages to the editor, and writes them to a file descriptor, one JSON line each.
 
     Attributes:
-        broken: set when the editor has stopped reading.
+        broken: an event that is set once the editor has closed its end of the pipe.
     """
 
     def __init__(self, fd: int) -> None:
@@ -54,13 +54,13 @@ class EditorOutlet:
         self._thread.start()
 
     def send(self, line: bytes) -> None:
-        """Queue a whole line."""
+        """Queue a line of JSON that is complete, such as an answer or a request."""
         with self._changed:
             self._queue.append(line)
             self._changed.notify_all()
 
     def update(self, session_id: str, update: Update) -> None:
-        """Queue an update of a session."""
+        """Queue a `session/update`, merged into the last message of the queue if possible."""
         with self._changed:
             item = _UpdateParams(session_id, update)
             if not self._queue or not _merged(self._queue[-1], item):
@@ -68,12 +68,12 @@ class EditorOutlet:
             self._changed.notify_all()
 
     def wait_for_room(self) -> None:
-        """Wait until the queue is short enough."""
+        """Wait until fewer than 2,048 messages are queued, or the editor has gone."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._queue) < _ROOM or self.broken.is_set())
 
     def flush(self, timeout_s: float) -> None:
-        """Wait until everything is written, or the editor has stopped reading."""
+        """Wait until all queued messages are written, or the editor has gone, or time is up."""
         with self._changed:
             self._changed.wait_for(
                 lambda: not (self._queue or self._busy) or self.broken.is_set(), timeout_s
@@ -107,7 +107,10 @@ def _line(item: bytes | _UpdateParams) -> bytes:
 
 
 def _merged(last: bytes | _UpdateParams, item: _UpdateParams) -> bool:
-    """Merge an update into the update before it, if both are about the same message or call."""
+    """Merge an update into the last update of the queue; return whether that was possible.
+
+    Both must be about the same message or the same tool call.
+    """
     if not isinstance(last, _UpdateParams) or last.sessionId != item.sessionId:
         return False
     before, after = last.update, item.update
@@ -126,7 +129,7 @@ def _merged(last: bytes | _UpdateParams, item: _UpdateParams) -> bool:
 def _longer(
     before: AgentChunk | ThoughtChunk, after: AgentChunk | ThoughtChunk
 ) -> AgentChunk | ThoughtChunk | None:
-    """Return two chunks as one, None if they cannot be merged."""
+    """Return two chunks of text as one chunk; None if they cannot be merged."""
     old, new = before.content, after.content
     if before.messageId != after.messageId:
         return None
@@ -138,7 +141,10 @@ def _longer(
 
 
 def _newer(before: ToolCallUpdate, after: ToolCallUpdate) -> ToolCallUpdate | None:
-    """Return the newer of two updates with what only the older has, None if that is not enough."""
+    """Return two updates of a tool call as one; None if they are about different calls.
+
+    None too if the status changes, because the editor should see each status.
+    """
     if before.toolCallId != after.toolCallId or after.status is not UNSET:
         return None
     changed = {name: value for name, value in structs.asdict(after).items() if value is not UNSET}

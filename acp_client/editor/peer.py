@@ -1,8 +1,9 @@
 """The JSON-RPC connection to the editor: requests in both directions, matched to their answers.
 
-A handler runs at once in the thread that reads: it checks its parameters, and its effects are in
-the order of the lines. The rest of the work, a `Job`, runs in a thread of its own. So a
-``session/cancel`` finds the prompt that was sent before it.
+The handler of a method runs in the thread that reads lines, so that handlers run in the order of
+the lines: a ``session/cancel`` always finds the prompt that was sent before it. A handler only
+checks the parameters and notes the request; work that takes time is returned as a `Job`, which
+runs in a thread of its own.
 """
 
 from __future__ import annotations
@@ -25,19 +26,24 @@ log = logging.getLogger("weir.acp")
 
 
 class Result(Struct):
-    """The answer to a request; `after` is called once the answer is queued."""
+    """The answer to a request of the editor.
+
+    Attributes:
+        value: the `result` of the answer.
+        after: called once the answer is queued, for messages that must follow it.
+    """
 
     value: Any
     after: Callable[[], None] | None = None
 
 
 class Job(Struct):
-    """The rest of the work on a request.
+    """The part of a request that takes time, and that runs in a thread of its own.
 
     Attributes:
-        run: does the work, in a thread of its own.
-        give_up: makes `run` end when the editor cancels the request; None: `run` continues, and
-            its result is dropped.
+        run: does the work, and returns the answer.
+        give_up: called when the editor cancels the request, to make `run` end soon. None: the
+            editor gets an error at once, and the result of `run` is dropped.
         answered: called once the answer, or an error, is queued.
     """
 
@@ -50,7 +56,7 @@ Handler = Callable[[Raw], Job | Result]
 
 
 class Ask:
-    """A request of the agent to the editor."""
+    """A request of the agent to the editor, for example for a permission."""
 
     def __init__(self, id: int, send: Callable[[bytes], None]) -> None:
         self.id = id
@@ -59,10 +65,10 @@ class Ask:
         self._answer: Response | None = None
 
     def wait(self) -> Any:
-        """Return the result, None if the request was withdrawn.
+        """Wait for the editor's answer, and return it; None if the request was withdrawn.
 
         Raises:
-            RpcError: the editor answered with an error.
+            RpcError: the editor has answered with an error.
         """
         self._settled.wait()
         if self._answer is None:
@@ -72,28 +78,29 @@ class Ask:
         try:
             return msgspec.json.decode(self._answer.result)
         except msgspec.DecodeError as error:
-            raise RpcError(jsonrpc.INTERNAL_ERROR, f"the answer cannot be read: {error}") from None
+            words = f"the editor's answer to request {self.id} cannot be read: {error}"
+            raise RpcError(jsonrpc.INTERNAL_ERROR, words) from None
 
     def withdraw(self) -> None:
-        """Cancel the request: its answer is no longer needed."""
+        """Cancel the request in the editor, because its answer is no longer needed."""
         if not self._settled.is_set():
             self._settled.set()
             self._send(jsonrpc.notification("$/cancel_request", {"requestId": self.id}))
 
     def settle(self, answer: Response) -> None:
-        """Set the editor's answer; only the first counts."""
+        """Set the editor's answer, and wake `wait`; a second answer is ignored."""
         if not self._settled.is_set():
             self._answer = answer
             self._settled.set()
 
 
 class Peer:
-    """Handles the lines from the editor.
+    """Reads JSON-RPC messages of the editor, and calls the handlers of their methods.
 
     Args:
-        outlet: sends answers and requests.
-        requests: the handler of each method.
-        notifications: the handler of each method that gets no answer.
+        outlet: writes answers and requests to the editor.
+        requests: the handlers of the methods that are answered, by method.
+        notifications: the handlers of the methods that are not answered, by method.
     """
 
     def __init__(
@@ -111,7 +118,7 @@ class Peer:
         self._lock = threading.Lock()
 
     def ask(self, method: str, params: Any) -> Ask:
-        """Send the editor a request."""
+        """Send the editor a request; the returned object waits for the answer."""
         ask = Ask(next(self._ids), self._outlet.send)
         with self._lock:
             self._asks[ask.id] = ask
@@ -119,7 +126,7 @@ class Peer:
         return ask
 
     def take(self, line: bytes | LineTooLong) -> None:
-        """Handle a line from the editor; raises no error."""
+        """Handle a line from the editor; errors are sent to the editor, and never raised."""
         if isinstance(line, LineTooLong):
             problem = RpcError(jsonrpc.PARSE_ERROR, str(line))
             self._outlet.send(jsonrpc.error(None, problem))
@@ -135,7 +142,7 @@ class Peer:
             self._outlet.send(jsonrpc.error(message.id, message.error))
 
     def cancel(self, id: Id) -> None:
-        """Give up a request of the editor, if it still runs."""
+        """Cancel a request of the editor that still runs, as `$/cancel_request` asks."""
         with self._lock:
             give_up = self._running.get(id)
         if give_up is not None:
@@ -148,7 +155,8 @@ class Peer:
         with self._lock:
             self._running[request.id] = None
         if handler is None:
-            unknown = RpcError(jsonrpc.METHOD_NOT_FOUND, f"{request.method}: no such method")
+            words = f"method: weir acp has no method {request.method!r}"
+            unknown = RpcError(jsonrpc.METHOD_NOT_FOUND, words)
             self._answer(request.id, jsonrpc.error, unknown)
             return
         found = self._guarded(request, lambda: handler(request.params))
@@ -160,7 +168,10 @@ class Peer:
             self._done(request, found)
 
     def _as_request(self, method: str) -> Handler | None:
-        """Return the handler of a notification that has an id: the editor wants an answer."""
+        """Return a handler for a notification that the editor has sent as a request, with an id.
+
+        The editor waits for an answer, so the handler returns an empty result.
+        """
         handler = self._notifications.get(method)
         if handler is None:
             return None
@@ -189,13 +200,14 @@ class Peer:
         except RpcError as error:
             problem = error
         except Exception as error:
-            log.exception("%s failed", request.method)
-            problem = RpcError(jsonrpc.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+            log.exception("the editor's request %s has failed", request.method)
+            words = f"{request.method} has failed in weir acp: {type(error).__name__}: {error}"
+            problem = RpcError(jsonrpc.INTERNAL_ERROR, words)
         self._answer(request.id, jsonrpc.error, problem)
         return None
 
     def _answer(self, id: Id, line: Callable[[Id, Any], bytes], value: Any) -> None:
-        """Answer a request, unless it has been answered."""
+        """Answer a request of the editor, unless it was answered already."""
         with self._lock:
             if id not in self._running:
                 return
@@ -209,14 +221,19 @@ class Peer:
         try:
             handler(notification.params)
         except RpcError as error:
-            log.warning("%s: %s", notification.method, error.message)
+            log.warning(
+                "the editor's notification %s is ignored: %s", notification.method, error.message
+            )
         except Exception:
-            log.exception("%s failed", notification.method)
+            log.exception("the editor's notification %s has failed", notification.method)
 
     def _response(self, answer: Response) -> None:
         with self._lock:
             ask = self._asks.pop(answer.id, None)
         if ask is None:
-            log.warning("the editor has answered an unknown request: %r", answer.id)
+            log.warning(
+                "an answer of the editor is ignored, because no request with the id %r is open",
+                answer.id,
+            )
         else:
             ask.settle(answer)

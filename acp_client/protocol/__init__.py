@@ -1,1 +1,1 @@
-"""The two protocols: the server's and the editor's. No I/O."""
+"""The messages of the server (opencode's API) and of the editor (ACP), as types. No I/O."""

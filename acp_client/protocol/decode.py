@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 
 class _Frame(Struct):
-    """A frame of `/global/event`, which wraps the event, or of `/event`, which is the event."""
+    """The data of a server-sent event: `/global/event` wraps the event in `payload`."""
 
     payload: Event | None = None
     type: str = ""
@@ -29,14 +29,14 @@ _frame = msgspec.json.Decoder(_Frame).decode
 
 
 class UnreadableAnswer(ValueError):
-    """A frame or an answer does not have the form of its type."""
+    """An event or an answer is not JSON, or lacks a field that its type must have."""
 
 
 def event_of(data: bytes) -> Event:
-    """Decode a frame of either stream.
+    """Decode the data of a server-sent event, of `/global/event` or of `/event`.
 
     Raises:
-        UnreadableAnswer: it is not an event.
+        UnreadableAnswer: the data is not an event.
     """
     data = _shallow(data)
     try:
@@ -45,12 +45,12 @@ def event_of(data: bytes) -> Event:
         frame = _leniently(data, _Frame)
     event = frame.payload or Event(frame.type, frame.properties)
     if not event.type:
-        raise UnreadableAnswer(f"no type: {data[:200]!r}")
+        raise UnreadableAnswer(f"the event has no type: {data[:200]!r}")
     return event
 
 
 def session_of(event: Event) -> str:
-    """Return the id of an event's session, empty if there is none."""
+    """Return the id of the session that an event is about; empty if it is about no session."""
     kind = type_of(event.type)
     try:
         data = _shallow(bytes(event.properties))
@@ -64,19 +64,19 @@ def session_of(event: Event) -> str:
 
 
 def properties_of(event: Event, kind: type[_T]) -> _T:
-    """Decode the properties of an event.
+    """Decode the properties of an event as `kind`.
 
     Raises:
-        UnreadableAnswer: they lack something that `kind` needs.
+        UnreadableAnswer: the properties lack a field of `kind`, or it has another type.
     """
     return read(bytes(event.properties), kind)
 
 
 def read(data: bytes, kind: type[_T]) -> _T:
-    """Decode JSON as a type of `wire`, or as a list or dictionary of one.
+    """Decode JSON as `kind`: a type of `wire`, or a list or a dictionary of such a type.
 
     Raises:
-        UnreadableAnswer: it is not JSON, or has another form.
+        UnreadableAnswer: the data is not JSON, or does not fit `kind`.
     """
     data = _shallow(data)
     try:
@@ -86,7 +86,7 @@ def read(data: bytes, kind: type[_T]) -> _T:
 
 
 def _shallow(data: bytes) -> bytes:
-    """Return JSON in which placeholders replace the values that are nested too deep."""
+    """Return the JSON with placeholders for values that are nested too deep to be decoded."""
     if not depth.too_deep(data, depth.EVENT_LEVELS):
         return data
     try:
@@ -96,12 +96,16 @@ def _shallow(data: bytes) -> bytes:
 
 
 def _leniently(data: bytes, kind: type[_T]) -> _T:
-    """Decode what msgspec refuses: text with half a surrogate pair, which JavaScript can send."""
+    """Decode JSON that msgspec refuses, because a text has half of a UTF-16 surrogate pair.
+
+    JavaScript sends such text when it cuts a string in the middle of a character.
+    """
     try:
         decoded = json.loads(data)
         if kind is _Frame and isinstance(decoded, dict):
             return msgspec.convert(_raw(decoded), learned(kind))
-        # The halves of a pair may come in two deltas; elsewhere a half has no partner.
+        # The other half of a pair may arrive with the next delta, so a delta keeps its half.
+        # Elsewhere the other half is lost, and the half is replaced by U+FFFD.
         value = decoded if kind is Delta else _whole(decoded)
         return msgspec.convert(value, learned(kind))
     except ValueError as error:
@@ -109,7 +113,7 @@ def _leniently(data: bytes, kind: type[_T]) -> _T:
 
 
 def _raw(frame: dict[str, Any]) -> dict[str, Any]:
-    """Encode the properties of a frame as JSON again, as a `Raw` field needs."""
+    """Encode the properties of an event as JSON again, because `Event.properties` holds JSON."""
     payload = frame.get("payload")
     if isinstance(payload, dict):
         return {"payload": _raw(payload)}
@@ -118,5 +122,5 @@ def _raw(frame: dict[str, Any]) -> dict[str, Any]:
 
 
 def _whole(decoded: Any) -> Any:
-    """Replace halves of surrogate pairs, which cannot be sent to an editor."""
+    """Replace halves of surrogate pairs by U+FFFD, because they cannot be encoded as UTF-8."""
     return json.loads(well_formed(json.dumps(decoded, ensure_ascii=False)))

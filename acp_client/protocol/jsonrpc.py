@@ -1,14 +1,14 @@
-"""JSON-RPC 2.0 with one message on each line: parses and writes lines. No I/O.
+"""JSON-RPC 2.0 with one message on each line: decodes and encodes the lines. No I/O.
 
 Rules for an incoming line:
 
-1. A line that is not JSON is a parse error; JSON that is not a message is an invalid request. Both
-   are answered with the id in the line if it can be read, else with null.
-2. `params` are passed on unchanged; the method's handler decodes them.
+1. A line that is not JSON is a parse error; JSON that is not a message is an invalid request. The
+   error that is sent as the answer has the id that is in the line, or null if there is none.
+2. `params` are passed on as JSON; the handler of the method decodes them.
 3. Blank lines and byte order marks are ignored.
-4. Half a surrogate pair, which JavaScript can send, is read as U+FFFD.
-5. A request that is nested too deep is refused with its id; an answer that is nested too deep
-   counts as an error.
+4. Half of a UTF-16 surrogate pair, which JavaScript can send, is read as U+FFFD.
+5. A request with JSON that is nested too deep is answered with an error. An answer with JSON that
+   is nested too deep is treated as an answer with an error.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Id = int | str | None
 
 
 class RpcError(Exception):
-    """An error of JSON-RPC: a code, and a message for a person."""
+    """An error of JSON-RPC: a code, a message for a person, and optional data."""
 
     def __init__(self, code: int, message: str, data: Any = UNSET) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class RpcError(Exception):
 
 
 class RpcRequest(Struct):
-    """A request: its sender waits for an answer with this id."""
+    """A request of the editor, which waits for an answer with the same id."""
 
     id: Id
     method: str
@@ -53,14 +53,14 @@ class RpcRequest(Struct):
 
 
 class Notification(Struct):
-    """A message that gets no answer."""
+    """A notification of the editor: a message without an id, which is not answered."""
 
     method: str
     params: Raw
 
 
 class Response(Struct):
-    """The answer to a request of the agent: a result, or an error."""
+    """The editor's answer to a request of the agent: a result, or an error."""
 
     id: Id
     result: Raw
@@ -68,7 +68,7 @@ class Response(Struct):
 
 
 class Invalid(Struct):
-    """A line that is not a message, and the error to send as the answer."""
+    """A line that is no message of JSON-RPC, with the error to send as the answer."""
 
     id: Id
     error: RpcError
@@ -113,7 +113,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def parse(line: bytes) -> Incoming | None:
-    """Return the message in a line, None if the line is blank."""
+    """Decode the message in a line; None if the line is blank."""
     line = line.removeprefix(_BYTE_ORDER_MARK)
     if not line.strip():
         return None
@@ -131,22 +131,22 @@ def parse(line: bytes) -> Incoming | None:
 
 
 def request(id: Id, method: str, params: Any) -> bytes:
-    """Return the line of a request."""
+    """Encode a request as a line."""
     return _encode(_OutgoingCall("2.0", method, params, id)) + b"\n"
 
 
 def notification(method: str, params: Any) -> bytes:
-    """Return the line of a notification."""
+    """Encode a notification as a line."""
     return _encode(_OutgoingCall("2.0", method, params)) + b"\n"
 
 
 def result(id: Id, value: Any) -> bytes:
-    """Return the line of an answer."""
+    """Encode the answer to a request as a line."""
     return _encode(_OutgoingAnswer("2.0", id, result=value)) + b"\n"
 
 
 def error(id: Id, problem: RpcError) -> bytes:
-    """Return the line of an answer that is an error."""
+    """Encode an error as the answer to a request, as a line."""
     wire = _Error(problem.code, problem.message, problem.data)
     return _encode(_OutgoingAnswer("2.0", id, error=wire)) + b"\n"
 
@@ -168,12 +168,17 @@ def _not_a_message(line: bytes, error: Exception) -> Invalid:
     try:
         msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return Invalid(_id_in(line), RpcError(PARSE_ERROR, f"not JSON in UTF-8: {error}"))
-    return Invalid(None, RpcError(INVALID_REQUEST, f"not a JSON-RPC message: {error}"))
+        words = f"the line is not JSON in UTF-8: {error}"
+        return Invalid(_id_in(line), RpcError(PARSE_ERROR, words))
+    words = f"the line is not a JSON-RPC message: {error}"
+    return Invalid(None, RpcError(INVALID_REQUEST, words))
 
 
 def _id_in(line: bytes) -> Id:
-    """Return the id in a line that is not quite valid: the sender waits for its answer."""
+    """Return the id in a line that is not valid JSON, read leniently; None if there is none.
+
+    The editor waits for an answer with this id, and gets the error.
+    """
     try:
         message = json.loads(line.decode(errors="replace"), strict=False)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Splits a byte stream into lines: bytes in, lines out; the caller owns the pipe."""
+"""Splits a stream of bytes into lines. No I/O: the caller reads the bytes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 
 class LineTooLong(ValueError):
-    """A line is longer than the limit."""
+    """Stands for a line that was dropped, because it is longer than the limit."""
 
 
 class ByteLines:
-    """Splits a stream at its line feeds.
+    """Splits a stream of bytes at its line feeds.
 
     Args:
-        longest: the limit of a line, in bytes; a longer line is dropped up to its end.
+        longest: the limit for one line in bytes. A longer line is dropped, so that memory is
+            bounded, and the lines after it are read as usual.
     """
 
     def __init__(self, longest: int = 256 * 1024 * 1024) -> None:
@@ -22,7 +23,10 @@ class ByteLines:
         self._size = 0
 
     def feed(self, data: bytes) -> Iterator[bytes | LineTooLong]:
-        """Take the next bytes; yield the lines that they complete, or an error for a long one."""
+        """Take the next bytes, and yield each line that is complete now.
+
+        `LineTooLong` is yielded in place of a line over the limit.
+        """
         first, *rest = data.split(b"\n")
         self._hold(first)
         for piece in rest:
@@ -30,7 +34,7 @@ class ByteLines:
             self._hold(piece)
 
     def end(self) -> Iterator[bytes | LineTooLong]:
-        """Yield the last line if it has no line feed."""
+        """Yield the last line at the end of the stream, if no line feed follows it."""
         if self._size:
             yield self._whole()
 
@@ -45,5 +49,7 @@ class ByteLines:
         line, size = b"".join(self._pieces), self._size
         self._pieces, self._size = [], 0
         if size > self._longest:
-            return LineTooLong(f"a line of {size} bytes; allowed are {self._longest}")
+            return LineTooLong(
+                f"a line of {size} bytes is too long; at most {self._longest} bytes are allowed"
+            )
         return line.removesuffix(b"\r")

@@ -1,4 +1,4 @@
-"""The parameters of ACP's methods, as far as the agent reads them, named as on the wire."""
+"""The parameters of the ACP methods that an editor calls, with the fields that the agent reads."""
 
 from __future__ import annotations
 
@@ -15,50 +15,50 @@ _T = TypeVar("_T")
 
 
 class ClientSession(Struct):
-    """Which optional content of a session the editor shows; None: not shown."""
+    """The optional updates of a session that the editor can show; None: it cannot show them."""
 
     notices: dict[str, Any] | None = None
 
 
 class Elicitation(Struct):
-    """How the editor can ask a person: not None if it can."""
+    """The ways in which the editor can ask a person; `form` is None if it cannot show forms."""
 
     form: dict[str, Any] | None = None
 
 
 class ClientCapabilities(Struct):
-    """What the editor can do."""
+    """The optional features of the editor, which it names in ``initialize``."""
 
     session: ClientSession | None = None
     elicitation: Elicitation | None = None
 
     @property
     def notices(self) -> bool:
-        """Whether the editor shows notices."""
+        """Whether the editor can show notices."""
         return self.session is not None and self.session.notices is not None
 
     @property
     def forms(self) -> bool:
-        """Whether the editor can show a form."""
+        """Whether the editor can show a form to ask a person."""
         return self.elicitation is not None and self.elicitation.form is not None
 
 
 class Initialize(Struct):
-    """``initialize``."""
+    """The parameters of ``initialize``."""
 
     protocolVersion: int
     clientCapabilities: ClientCapabilities | None = None
 
 
 class NewSession(Struct):
-    """``session/new``."""
+    """The parameters of ``session/new``."""
 
     cwd: str
     mcpServers: Any = None
 
 
 class OldSession(Struct):
-    """``session/load`` and ``session/resume``."""
+    """The parameters of ``session/load`` and ``session/resume``."""
 
     sessionId: str
     cwd: str
@@ -66,27 +66,27 @@ class OldSession(Struct):
 
 
 class OneSession(Struct):
-    """``session/close``, ``session/delete`` and ``session/cancel``."""
+    """The parameters of ``session/close``, ``session/delete`` and ``session/cancel``."""
 
     sessionId: str
 
 
 class ListSessions(Struct):
-    """``session/list``."""
+    """The parameters of ``session/list``."""
 
     cwd: str | None = None
     cursor: str | None = None
 
 
 class SetMode(Struct):
-    """``session/set_mode``."""
+    """The parameters of ``session/set_mode``."""
 
     sessionId: str
     modeId: str
 
 
 class SetOption(Struct):
-    """``session/set_config_option``."""
+    """The parameters of ``session/set_config_option``."""
 
     sessionId: str
     configId: str
@@ -94,25 +94,25 @@ class SetOption(Struct):
 
 
 class SessionPrompt(Struct):
-    """``session/prompt``."""
+    """The parameters of ``session/prompt``."""
 
     sessionId: str
     prompt: list[PromptBlock]
 
 
 class CancelRequest(Struct):
-    """``$/cancel_request``."""
+    """The parameters of ``$/cancel_request``."""
 
     requestId: Id
 
 
 def params(raw: Raw, kind: type[_T]) -> _T:
-    """Decode parameters.
+    """Decode the parameters of a method as `kind`.
 
     Raises:
-        RpcError: they do not have the form that the method needs.
+        RpcError: a parameter is missing, or has the wrong type.
     """
     try:
         return msgspec.json.decode(raw, type=learned(kind))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RpcError(INVALID_PARAMS, f"wrong parameters: {error}") from None
+        raise RpcError(INVALID_PARAMS, f"the parameters are wrong: {error}") from None

@@ -1,4 +1,4 @@
-"""The updates that an agent sends to an editor: the kinds of ``session/update`` on the wire."""
+"""The updates that the agent sends to the editor: all kinds of ACP's ``session/update``."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from msgspec import UNSET, Struct, UnsetType
 
 
 class TextBlock(Struct, tag_field="type", tag="text"):
-    """Markdown, or plain text."""
+    """A content block of text, which editors show as markdown."""
 
     text: str
 
 
 class ImageBlock(Struct, tag_field="type", tag="image"):
-    """An image, in base64."""
+    """A content block with an image, in base64."""
 
     data: str
     mimeType: str
 
 
 class LinkBlock(Struct, tag_field="type", tag="resource_link", omit_defaults=True):
-    """A file or a page, by its address."""
+    """A content block with the URI of a file or a web page."""
 
     name: str
     uri: str
@@ -32,38 +32,38 @@ Block = TextBlock | ImageBlock | LinkBlock
 
 
 class _Update(Struct, tag_field="sessionUpdate", omit_defaults=True, kw_only=True):
-    """Base of all updates."""
+    """The base class of all updates."""
 
 
 class UserChunk(_Update, tag="user_message_chunk"):
-    """A piece of a prompt, when a history is replayed."""
+    """A piece of a person's message, for an editor that loads the history of a session."""
 
     content: Block
     messageId: str
 
 
 class AgentChunk(_Update, tag="agent_message_chunk"):
-    """A piece of an answer; all chunks with one id are one message."""
+    """A piece of an answer; chunks with the same `messageId` are one message."""
 
     content: Block
     messageId: str
 
 
 class ThoughtChunk(_Update, tag="agent_thought_chunk"):
-    """A piece of the model's reasoning."""
+    """A piece of the model's reasoning; chunks with the same `messageId` are one thought."""
 
     content: Block
     messageId: str
 
 
 class Content(Struct, tag_field="type", tag="content"):
-    """A block in a tool call."""
+    """A content block in the output of a tool call."""
 
     content: Block
 
 
 class Diff(Struct, tag_field="type", tag="diff", frozen=True):
-    """A change of one file; `oldText` None: the file is new."""
+    """A change of one file; `oldText` is None if the file is new."""
 
     path: str
     oldText: str | None
@@ -74,14 +74,14 @@ ToolContent = Content | Diff
 
 
 class Location(Struct, omit_defaults=True):
-    """A file that the agent works on, for editors that follow it; lines count from 1."""
+    """A file that the agent works on, so that the editor can show it; lines count from 1."""
 
     path: str
     line: int | UnsetType = UNSET
 
 
 class ToolFields(_Update, kw_only=True):
-    """The fields of a tool call."""
+    """The fields of a tool call; UNSET fields are left out, and then stay as they are."""
 
     toolCallId: str
     title: str | UnsetType = UNSET
@@ -94,15 +94,15 @@ class ToolFields(_Update, kw_only=True):
 
 
 class NewToolCall(ToolFields, tag="tool_call"):
-    """A tool call that is new to the editor."""
+    """The first update about a tool call: the editor does not know the call yet."""
 
 
 class ToolCallUpdate(ToolFields, tag="tool_call_update"):
-    """Changes of a tool call; `content` and `locations` replace the earlier ones."""
+    """The changes of a tool call; `content` and `locations` replace the earlier values."""
 
 
 class PlanEntry(Struct):
-    """A line of a plan."""
+    """One entry of a plan."""
 
     content: str
     priority: str
@@ -110,13 +110,13 @@ class PlanEntry(Struct):
 
 
 class Plan(_Update, tag="plan"):
-    """The whole plan."""
+    """The whole plan (todo list), which replaces the plan that the editor has."""
 
     entries: list[PlanEntry]
 
 
 class Command(Struct):
-    """A slash command."""
+    """A slash command that a person can use in a prompt."""
 
     name: str
     description: str
@@ -124,7 +124,7 @@ class Command(Struct):
 
 
 class Commands(_Update, tag="available_commands_update"):
-    """All slash commands that exist now."""
+    """All slash commands of a session; they replace those that the editor has."""
 
     availableCommands: list[Command]
 
@@ -136,13 +136,13 @@ class ModeChanged(_Update, tag="current_mode_update"):
 
 
 class OptionsChanged(_Update, tag="config_option_update"):
-    """All options of a session, and their values."""
+    """All options of a session with their values, after an option has changed."""
 
     configOptions: list[dict[str, Any]]
 
 
 class InfoChanged(_Update, tag="session_info_update"):
-    """The title of a session, and its last change (ISO 8601)."""
+    """The new title of a session, and the time of its last change (ISO 8601)."""
 
     title: str | UnsetType | None = UNSET
     updatedAt: str | UnsetType = UNSET
@@ -156,7 +156,7 @@ class Cost(Struct):
 
 
 class UsageUpdate(_Update, tag="usage_update"):
-    """How many tokens are in the model's context, and how many fit."""
+    """How many tokens of the model's context are used (`used`), and how many fit (`size`)."""
 
     used: int
     size: int
@@ -164,7 +164,7 @@ class UsageUpdate(_Update, tag="usage_update"):
 
 
 class Notice(_Update, tag="notice"):
-    """A message for the person, for editors that show notices."""
+    """A message for the person that is not part of the conversation, such as a lost connection."""
 
     severity: str
     title: str

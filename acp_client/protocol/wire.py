@@ -1,8 +1,8 @@
-"""The events and REST answers of a server, as far as the agent reads them.
+"""The events and the REST answers of a server, with the fields that the agent reads.
 
-The types mirror opencode's JSON and the types in `bus.events`, so they have the same names. They
-are tolerant: unknown fields are skipped, and fields that may be absent have a default. An editor
-must not lose its agent because a newer server spells one field differently. Times are ms.
+The types mirror opencode's JSON and the types in `bus.events`, so they have the same names.
+Unknown fields are skipped, and most fields have a default, so that the agent still works with a
+newer server that has changed a field. Times are in milliseconds.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from msgspec import Raw, Struct
 
 
 class Event(Struct):
-    """One event of the stream; `properties` is decoded only if the type matters."""
+    """One event of the stream; `properties` is JSON, and is decoded only if the type is needed."""
 
     type: str
     properties: Raw = Raw(b"{}")
 
 
 class Delta(Struct):
-    """Properties of ``message.part.delta``."""
+    """The properties of ``message.part.delta``: text to append to a part of a message."""
 
     messageID: str
     partID: str
@@ -30,7 +30,7 @@ class Delta(Struct):
 
 
 class Time(Struct, frozen=True):
-    """The times at which something began, ended, or changed."""
+    """The times of a session, a message, a part or a tool call: when it changed or ended."""
 
     updated: float = 0
     completed: float | None = None
@@ -39,7 +39,7 @@ class Time(Struct, frozen=True):
 
     @property
     def updated_iso(self) -> str | None:
-        """The last change as ISO 8601, None if there is none."""
+        """The time of the last change as ISO 8601; None if it is not known."""
         try:
             return (
                 datetime.fromtimestamp(self.updated / 1000, UTC).isoformat()
@@ -63,16 +63,16 @@ class ToolState(Struct):
     time: Time = Time()
 
     def noted(self, name: str) -> Any:
-        """Return a value of the metadata, None if there is none."""
+        """Return the value `name` of the metadata, None if there is no such value."""
         return self.metadata.get(name) if isinstance(self.metadata, dict) else None
 
     def given(self, name: str) -> Any:
-        """Return an argument of the call, None if there is none."""
+        """Return the argument `name` of the call, None if there is no such argument."""
         return self.input.get(name) if isinstance(self.input, dict) else None
 
 
 class Part(Struct):
-    """A part of a message, of any type."""
+    """A part of a message, of any type: text, reasoning, tool or file."""
 
     id: str
     messageID: str
@@ -90,31 +90,31 @@ class Part(Struct):
 
     @property
     def closed(self) -> bool:
-        """Whether its text is complete."""
+        """Whether the text of the part is complete."""
         return self.time is not None and self.time.end is not None
 
 
 class PartUpdated(Struct):
-    """Properties of ``message.part.updated``."""
+    """The properties of ``message.part.updated``: a part as it is now."""
 
     part: Part
 
 
 class PartRemoved(Struct):
-    """Properties of ``message.part.removed``."""
+    """The properties of ``message.part.removed``."""
 
     partID: str
 
 
 class CacheTokens(Struct, frozen=True):
-    """Tokens read from and written to a prompt cache."""
+    """The number of tokens that were read from, and written to, the cache of the provider."""
 
     read: float = 0
     write: float = 0
 
 
 class TokenCounts(Struct):
-    """Token counts of a message."""
+    """How many tokens a message has used."""
 
     input: float = 0
     output: float = 0
@@ -123,13 +123,13 @@ class TokenCounts(Struct):
 
     @property
     def context(self) -> int:
-        """How many tokens of the model's context are used."""
+        """How many tokens of the model's context the message and all before it use."""
         cached = self.cache.read + self.cache.write
         return int(self.input + self.output + self.reasoning + cached)
 
 
 class Model(Struct):
-    """A model; which of the ids are present depends on the route."""
+    """The ids of a model and its provider; opencode's routes name the model `modelID` or `id`."""
 
     providerID: str = ""
     modelID: str = ""
@@ -137,26 +137,26 @@ class Model(Struct):
 
     @property
     def name(self) -> str:
-        """Return ``PROVIDER/MODEL``, empty if either is missing."""
+        """The name ``PROVIDER/MODEL``; empty if either id is missing."""
         model = self.modelID or self.id
         return f"{self.providerID}/{model}" if self.providerID and model else ""
 
 
 class Failure(Struct):
-    """Why a turn failed."""
+    """The error with which a turn has failed."""
 
     name: str = "UnknownError"
     data: Any = None
 
     @property
     def words(self) -> str:
-        """Return the error as a message for a person."""
+        """The error as a message for a person."""
         said = self.data.get("message") if isinstance(self.data, dict) else None
         return str(said or self.name)
 
 
 class Message(Struct):
-    """A message without its parts."""
+    """A message of a session, without its parts."""
 
     id: str
     role: str
@@ -172,20 +172,20 @@ class Message(Struct):
 
     @property
     def model_name(self) -> str:
-        """Return ``PROVIDER/MODEL`` of a message of either role, empty if there is none."""
+        """The model ``PROVIDER/MODEL`` of a prompt or an answer; empty if it is not known."""
         if self.model is not None:
             return self.model.name
         return Model(self.providerID, self.modelID).name
 
 
 class MessageUpdated(Struct):
-    """Properties of ``message.updated``."""
+    """The properties of ``message.updated``: a message as it is now."""
 
     info: Message
 
 
 class Session(Struct):
-    """A session."""
+    """A session (one conversation), as the server describes it."""
 
     id: str
     directory: str = ""
@@ -198,31 +198,31 @@ class Session(Struct):
 
 
 class SessionChanged(Struct):
-    """Properties of ``session.created``, ``.updated`` and ``.deleted``."""
+    """The properties of ``session.created``, ``session.updated`` and ``session.deleted``."""
 
     info: Session
 
 
 class Status(Struct):
-    """What a session does: idle, busy or retry."""
+    """The status of a session: ``idle``, ``busy`` or ``retry``."""
 
     type: str = "idle"
 
 
 class StatusChanged(Struct):
-    """Properties of ``session.status``."""
+    """The properties of ``session.status``."""
 
     status: Status
 
 
 class SessionFailed(Struct):
-    """Properties of ``session.error``."""
+    """The properties of ``session.error``."""
 
     error: Failure | None = None
 
 
 class Todo(Struct):
-    """A line of a todo list."""
+    """One entry of a todo list."""
 
     content: str = ""
     status: str = "pending"
@@ -230,19 +230,22 @@ class Todo(Struct):
 
 
 class TodosChanged(Struct):
-    """Properties of ``todo.updated``."""
+    """The properties of ``todo.updated``: the whole todo list of a session."""
 
     todos: list[Todo]
 
 
 class ToolRef(Struct, frozen=True):
-    """The tool call that asks for a permission or an answer."""
+    """Names the tool call that needs a permission or an answer; empty if no call needs it."""
 
     callID: str = ""
 
 
 class PermissionRequest(Struct):
-    """A tool waits for permission: properties of ``permission.asked``, or from a ``GET``."""
+    """A permission that a tool waits for.
+
+    It comes as the properties of ``permission.asked``, or from ``GET /permission``.
+    """
 
     id: str
     sessionID: str
@@ -260,7 +263,7 @@ class Choice(Struct):
 
 
 class Asked(Struct):
-    """One question to a person."""
+    """One question to a person, with the answers to choose from."""
 
     question: str
     header: str = ""
@@ -269,7 +272,10 @@ class Asked(Struct):
 
 
 class QuestionRequest(Struct):
-    """A tool waits for answers: properties of ``question.asked``, or from a ``GET``."""
+    """Questions for whose answers a tool waits.
+
+    They come as the properties of ``question.asked``, or from ``GET /question``.
+    """
 
     id: str
     sessionID: str
@@ -278,26 +284,34 @@ class QuestionRequest(Struct):
 
 
 class Settled(Struct):
-    """Properties of ``permission.replied``, ``question.replied`` and ``question.rejected``."""
+    """The properties of the events that end a request.
+
+    These are ``permission.replied``, ``question.replied`` and ``question.rejected``.
+    """
 
     requestID: str
 
 
 class Connected(Struct):
-    """Properties of ``server.connected``; opencode does not send `resumed`."""
+    """The properties of ``server.connected``.
+
+    Attributes:
+        resumed: whether the stream continues after the last event id without a gap; None from an
+            opencode, which does not send this field.
+    """
 
     resumed: bool | None = None
 
 
 class SlashCommand(Struct):
-    """An entry of ``GET /command``."""
+    """An entry in the answer to ``GET /command``: a slash command of the server."""
 
     name: str
     description: str | None = None
 
 
 class Stored(Struct):
-    """A message with its parts, as REST returns it."""
+    """A message with its parts, as ``GET /session/ID/message`` returns it."""
 
     info: Message
     parts: list[Part] = []

@@ -1,1 +1,1 @@
-"""One session for the editor: events in, updates out, no I/O."""
+"""Decides what the editor still has to get of a session: events in, updates out. No I/O."""

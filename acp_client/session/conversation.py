@@ -1,15 +1,18 @@
-"""One session for the editor: events in, updates out, no I/O.
+"""Turns the events of one session into the updates that the editor lacks. No I/O.
 
 Theory of operation. `apply` takes every event of the session, in the order of the stream, and
-returns the updates that the editor lacks.
+returns the updates for the editor.
 
-1. A user's message is not sent: the editor has already shown it.
-2. A part is sent once its type and its message's role are known. Earlier deltas and parts wait
-   (`early`); `learn` ends the wait with the server's answer.
-3. When a message ends, its parts leave the cache, and nothing more of it is sent. After a hole,
-   parts may follow the completion of their message; then the message ends with the turn.
-4. After a hole in the stream (`lose_place`), text waits for its part's next snapshot; `catch_up`
-   takes the messages that the server has stored meanwhile.
+1. A user's message is not sent, because the editor has shown the prompt already.
+2. A part is sent only when its type and the role of its message are known. Deltas and parts that
+   arrive before that wait (`early`). If they wait too long, the caller fetches the message from
+   the server and passes it to `learn`.
+3. When a message has ended, its parts are removed from the cache, and no further update of the
+   message is sent. If events were missed, parts may still arrive after the event that completes
+   their message; so such a message ends only with its turn.
+4. After a gap in the stream (`note_gap`), deltas are dropped until the next snapshot of their part
+   arrives. The caller fetches the messages that the server has stored, and passes them to
+   `catch_up`.
 """
 
 from __future__ import annotations
@@ -48,12 +51,12 @@ _CHUNKS: dict[str, type[AgentChunk] | type[ThoughtChunk]] = {
 
 
 class Conversation:
-    """What the editor has of one session.
+    """What the editor has received of one session.
 
     Args:
-        session: the server's data.
-        choices: its model and mode.
-        meter: of its tokens and cost.
+        session: the session, as the server describes it.
+        choices: the model and the mode that are chosen in the session.
+        meter: counts the tokens and the cost of the session.
     """
 
     def __init__(self, session: wire.Session, choices: Choices, meter: Meter) -> None:
@@ -67,22 +70,27 @@ class Conversation:
         self._parts = Parts()
 
     def apply(self, event: Event) -> list[Update]:
-        """Take an event of this session; return the updates that the editor lacks.
+        """Take the next event of this session, and return the updates for the editor.
 
         Raises:
-            UnreadableAnswer: the event lacks what its type needs.
+            UnreadableAnswer: the event lacks a field that events of its type must have.
         """
         handler = _HANDLERS.get(event.type)
         return handler(self, event) if handler else []
 
-    def lose_place(self) -> None:
-        """Note that events were missed."""
+    def note_gap(self) -> None:
+        """Note a gap: events of the session were missed."""
         self.early.clear()
-        self._messages.lose_sight()
-        self._parts.lose_place()
+        self._messages.note_gap()
+        self._parts.note_gap()
 
     def learn(self, message_id: str, stored: Stored | None) -> list[Update]:
-        """Take the server's answer about a message that events wait for; None: there is none."""
+        """Take a message that was fetched because events of it have waited; return the updates.
+
+        Args:
+            message_id: the id of the message.
+            stored: the message; None: it could not be fetched.
+        """
         if stored is None:
             return []
         known = self._messages.note(message_id, stored.info.role)
@@ -94,8 +102,8 @@ class Conversation:
             if self._parts.get(part.id) is not None:
                 continue
             if known.watched and part.type in _CHUNKS and not part.closed:
-                # All deltas of the part have waited here, so the stored part may lack the last
-                # ones.
+                # All deltas of this part have waited here. The stored part may lack the newest of
+                # them, so their text is used instead.
                 cached = self._remember(part)
                 early = cached.text.append(_text_of(waiting.events, part.id))
                 updates += self._chunk(part.id, cached, early)
@@ -104,7 +112,7 @@ class Conversation:
         return updates
 
     def catch_up(self, stored: Iterable[Stored]) -> list[Update]:
-        """Take stored messages after a hole, in their order."""
+        """Take the stored messages of the session, oldest first, and return the updates."""
         updates: list[Update] = []
         for one in stored:
             known = self._messages.note(one.info.id, one.info.role)
@@ -119,21 +127,21 @@ class Conversation:
         return updates
 
     def was_shown(self, message: Message) -> None:
-        """Note that a message was sent in another way: no further updates of it are sent."""
+        """Note that the editor has a message already; if it is complete, no updates are sent."""
         known = self._messages.note(message.id, message.role)
         known.completed = known.ended = known.ended or message.time.completed is not None
 
     def unfinished(self, message_id: str) -> bool:
-        """Return whether more of a message may follow."""
+        """Return whether further updates of a message may follow."""
         known = self._messages.get(message_id)
         return known is not None and not known.ended
 
     def knows(self, message_id: str) -> bool:
-        """Return whether a message has been seen."""
+        """Return whether a message of this id has been seen in this session."""
         return self._messages.get(message_id) is not None
 
     def flush(self) -> list[Update]:
-        """Return the updates that are held back, at the end of the turn."""
+        """Return the updates that were held back so far, because the turn has ended."""
         updates: list[Update] = []
         for part_id, part in self._parts:
             updates += self._chunk(part_id, part, part.text.flush())
@@ -192,10 +200,10 @@ class Conversation:
         return self._open(part, early)
 
     def _open(self, part: Part, early: str) -> list[Update]:
-        """Take a new part, and the deltas that came before it.
+        """Take a part that is new, and the text of its deltas that have arrived earlier.
 
-        The server may send the first deltas of a part before the part itself. Then the part's text
-        is the beginning of the deltas' text, or else already contains it.
+        The server may send the first deltas of a part before the part itself. The text in the part
+        is then shorter than the text of these deltas, or it contains them.
         """
         cached = self._remember(part)
         if early and early.startswith(part.text) and not part.closed:
@@ -203,19 +211,19 @@ class Conversation:
         return self._renew(part, cached)
 
     def _stored_part(self, part: Part, completed: bool) -> list[Update]:
-        """Take a stored part.
+        """Take a part that was fetched from the server, and return the updates.
 
-        A part that is not complete may lack text that was streamed. Any part may be ahead of the
-        stream, and the stream's deltas up to there must not be sent again.
+        A part that is not complete may be stored with less text than was streamed. Any part may
+        also be stored with text whose deltas arrive only later; this text must not be sent twice.
         """
         known = self._parts.get(part.id)
         cached = known or self._remember(part)
         if part.type not in _CHUNKS:
             return self._renew(part, cached)
         if known is not None and known.text.placed and not (part.closed or completed):
-            return []  # the stream continues the part
+            return []  # no delta of the part was missed, so the stream brings the rest
         updates = self._renew(part, cached)
-        cached.text.lose_place()
+        cached.text.note_gap()
         return updates
 
     def _remember(self, part: Part) -> CachedPart:
@@ -230,7 +238,7 @@ class Conversation:
             try:
                 text = cached.text.replace(part.text, part.closed)
             except Replacement as replaced:
-                # A new message, since the message that was sent cannot be taken back.
+                # The sent text cannot be changed in ACP, so the whole text becomes a new message.
                 return [_CHUNKS[part.type](content=TextBlock(replaced.text), messageId=part.id)]
             return self._chunk(part.id, cached, text)
         if part.type == "tool":
@@ -272,7 +280,7 @@ class Conversation:
         return updates
 
     def _forget(self, message_id: str) -> list[Update]:
-        """Remove an ended message from the cache; return the updates that were held back."""
+        """Remove a message that has ended from the cache; return updates that were held back."""
         self.early.take(message_id)
         updates: list[Update] = []
         for part_id, part in self._parts.take(message_id):
@@ -280,7 +288,10 @@ class Conversation:
         return updates
 
     def _prompted(self, message: Message) -> list[Update]:
-        """Follow the model and mode of other clients' prompts, or of the server after a plan."""
+        """Take over the model and mode of a user's message; return updates if they are new.
+
+        Another client may have sent the message, or the server, when it leaves the plan mode.
+        """
         mode = self.choices.mode
         if not self.choices.follow(message.model_name, message.agent):
             return []
@@ -291,7 +302,7 @@ class Conversation:
 
 
 def _is_history(part: Part) -> bool:
-    """Return whether a part was changed after its turn, as when old output is removed."""
+    """Return whether the server has removed the output of an old tool call, to save context."""
     return part.state is not None and part.state.time.compacted is not None
 
 

@@ -1,7 +1,8 @@
-"""Events that came too early: a delta before its part, a part before its message.
+"""Events that have arrived too early: a delta before its part, or a part before its message.
 
-They wait for a limited time, in order. Then the session asks the server once. Events beyond the
-bounds are dropped, and their message is treated as one with a hole.
+They wait, in order, for a limited time. Then their message is fetched from the server, once. If
+too many events of a message wait, these events are dropped, and the message is treated as if
+events had been missed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _MOST_CHARACTERS = 16 * 1024 * 1024
 
 
 class Waiting(Struct):
-    """The waiting events of one message."""
+    """The events of one message that wait; if there are too many, `overflowed` and no events."""
 
     events: list[Early] = field(default_factory=list)
     characters: int = 0
@@ -24,12 +25,12 @@ class Waiting(Struct):
 
 
 class EarlyEvents:
-    """The early events of one session, by message."""
+    """The events of one session that have arrived too early, by the id of their message."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, Waiting] = {}
         self.asked: set[str] = set()
-        """Messages that the server was asked for; it is asked only once."""
+        """The ids of the messages that were fetched already; each is fetched only once."""
 
     def __contains__(self, message_id: str) -> bool:
         return message_id in self._waiting
@@ -38,7 +39,7 @@ class EarlyEvents:
         return len(self._waiting)
 
     def hold(self, event: Early) -> None:
-        """Add an event to those that wait for its message."""
+        """Let an event wait for its part or message."""
         waiting = self._waiting.setdefault(event.messageID, Waiting())
         waiting.characters += len(event.delta if isinstance(event, Delta) else event.text)
         if len(waiting.events) >= _MOST_EVENTS or waiting.characters > _MOST_CHARACTERS:
@@ -49,15 +50,15 @@ class EarlyEvents:
             waiting.events.append(event)
 
     def unasked(self) -> list[str]:
-        """Return the messages that events wait for, and that the server was not asked for."""
+        """Return the ids of the messages for which events wait, and that were not fetched yet."""
         return [message_id for message_id in self._waiting if message_id not in self.asked]
 
     def take(self, message_id: str) -> Waiting:
-        """Remove and return the waiting events of a message."""
+        """Remove the events that wait for a message, and return them."""
         return self._waiting.pop(message_id, Waiting())
 
     def take_deltas(self, message_id: str, part_id: str) -> str:
-        """Remove and return the waiting text of a part."""
+        """Remove the deltas that wait for a part, and return their text."""
         waiting = self._waiting.get(message_id)
         if waiting is None:
             return ""
@@ -68,7 +69,7 @@ class EarlyEvents:
         return "".join(one.delta for one in mine)
 
     def clear(self) -> None:
-        """Drop all waiting events: after a hole it is unknown where they belong."""
+        """Drop all events that wait: after a gap it is unknown where their text belongs."""
         self._waiting.clear()
 
 

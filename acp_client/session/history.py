@@ -1,4 +1,4 @@
-"""Turns the stored messages of a session into updates, for an editor that loads the session."""
+"""Turns the messages of a session into updates, for an editor that loads its history."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from acp_client.session.messages import USER
 
 
 def replay(stored: Iterable[Stored], conversation: Conversation) -> list[Update]:
-    """Return the whole history as updates, oldest first; the conversation continues from there.
+    """Return the whole history of a session as updates, oldest first.
 
-    Only the last usage is sent: it is the present state of the session.
+    Of the token counts only the last is sent, because editors show only the present count.
+
+    Args:
+        stored: all messages of the session.
+        conversation: learns what the editor has after these updates.
     """
     updates: list[Update] = []
     usage: UsageUpdate | None = None
@@ -33,7 +37,7 @@ def replay(stored: Iterable[Stored], conversation: Conversation) -> list[Update]
 
 
 def _said(part: Part) -> list[UserChunk]:
-    """Return what the person wrote or attached, without what the server has added."""
+    """Return the chunks for a part of a user's message; none if the server has added the part."""
     if part.synthetic or part.ignored:
         return []
     if part.type == "text" and part.text:

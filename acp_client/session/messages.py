@@ -1,4 +1,4 @@
-"""Which messages of a session are known: their roles, and which have ended."""
+"""The messages of a session that have been seen: their roles, and which of them have ended."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Known(Struct):
 
     Attributes:
         role: `USER` or `ASSISTANT`.
-        completed: the server has reported that the message is complete; its tokens are counted.
-        ended: the editor gets no further updates of the message.
-        watched: this process has seen the message from its beginning, so it has missed no delta,
-            and nothing follows the completion.
+        completed: whether the server has said that the message is complete.
+        ended: whether the editor gets no further updates of the message.
+        watched: whether all events of the message since its beginning were seen. Then nothing of
+            the message follows the event that completes it.
     """
 
     role: str
@@ -28,18 +28,18 @@ class Known(Struct):
 
 
 class Messages:
-    """A bounded table of messages; the oldest are dropped first."""
+    """A table of messages with a bounded size; the oldest messages are dropped first."""
 
     def __init__(self, most: int = _MOST) -> None:
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._most = most
 
     def get(self, message_id: str) -> Known | None:
-        """Return the entry of a message, None if it is not known."""
+        """Return the entry of a message; None if the message has not been seen."""
         return self._known.get(message_id)
 
     def note(self, message_id: str, role: str, watched: bool = False) -> Known:
-        """Return the entry of a message, after adding it if it is new."""
+        """Return the entry of a message; add an entry if the message is new."""
         known = self._known.get(message_id)
         if known is None:
             known = self._known[message_id] = Known(role, ended=role == USER, watched=watched)
@@ -48,13 +48,13 @@ class Messages:
         return known
 
     def end_completed(self) -> list[str]:
-        """End the completed messages, and return their ids."""
+        """Mark all completed messages as ended; return the ids of those that were not before."""
         found = [one for one, known in self._known.items() if known.completed and not known.ended]
         for one in found:
             self._known[one].ended = True
         return found
 
-    def lose_sight(self) -> None:
-        """Note a hole: messages that began before it are no longer watched."""
+    def note_gap(self) -> None:
+        """Note a gap: of all messages so far, events may have been missed."""
         for known in self._known.values():
             known.watched = False

@@ -1,7 +1,7 @@
-"""The cache of parts: type and progress of each part of the messages that have not ended.
+"""Remembers the parts of messages that have not ended: their types, and what the editor has.
 
-A delta does not have its part's type, and other agents are slow because they ask the server at
-each delta. So a part's type and progress are kept until its message ends.
+A delta does not say whether its part is an answer or reasoning. The type is remembered here, since
+fetching it from the server for each delta would be slow.
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ _MOST = 4096
 
 
 class CachedPart(Struct):
-    """A part, and what the editor has of it."""
+    """A part of a message, and what the editor has received of it.
+
+    Attributes:
+        messageID: the id of the message.
+        type: the type of the part, such as ``text`` or ``tool``.
+        hidden: whether the part is not shown to people.
+        text: how much of the text the editor has.
+        shown: what the editor has of a tool call or a file; None if it has nothing of it.
+    """
 
     messageID: str
     type: str
@@ -28,7 +36,7 @@ class CachedPart(Struct):
 
 
 class Parts:
-    """A bounded cache of parts, by id; the oldest are dropped first."""
+    """A table of parts by id, with a bounded size; the oldest parts are dropped first."""
 
     def __init__(self, most: int = _MOST) -> None:
         self._parts: OrderedDict[str, CachedPart] = OrderedDict()
@@ -38,7 +46,7 @@ class Parts:
         return len(self._parts)
 
     def get(self, part_id: str) -> CachedPart | None:
-        """Return a part, None if it is not in the cache."""
+        """Return a part by its id; None if it is not in the table."""
         return self._parts.get(part_id)
 
     def add(self, part_id: str, part: CachedPart) -> CachedPart:
@@ -57,10 +65,10 @@ class Parts:
             del self._parts[part_id]
         return found
 
-    def lose_place(self) -> None:
-        """Note a hole in the stream."""
+    def note_gap(self) -> None:
+        """Note a gap: of all parts so far, deltas may have been missed."""
         for part in self._parts.values():
-            part.text.lose_place()
+            part.text.note_gap()
 
     def __iter__(self) -> Iterator[tuple[str, CachedPart]]:
         return iter(list(self._parts.items()))

@@ -2,18 +2,18 @@
 
 Rules:
 
-1. A delta continues the text where the server's last event of the part ended (`_at`). Text that
-   the editor has is not sent again.
-2. A snapshot is the whole text so far. What it has beyond the editor's text is sent.
-3. After a hole (missed events) it is unknown where a delta belongs. The delta is withheld until
-   the next snapshot, so that the editor's text is always a prefix of the true text.
-4. White space at the end waits until text follows or the part is closed, since older servers trim
-   the closing text.
-5. In ACP, text cannot be taken back. A closing text that does not continue the sent text is a
-   `Replacement`, which the caller sends as a new message.
+1. A delta continues the text where the server's last event of the part ended (`_at`). If the
+   editor has a beginning of the delta's text already, only the remainder is sent.
+2. A snapshot has the whole text so far. The text in it that the editor lacks is sent.
+3. After a gap (missed events) it is unknown where a delta belongs. Deltas are dropped until the
+   next snapshot, so that the editor's text is always a prefix of the true text.
+4. White space at the end of the text is held back until more text follows or the part is closed,
+   because older servers trim the text of the last snapshot.
+5. Text that was sent cannot be changed in ACP. If the last snapshot does not continue the sent
+   text, `Replacement` is raised, and the caller sends the whole text as a new message.
 
-Of the sent text, only length and checksum are kept, so a part costs the same however long it is.
-Lengths are in characters.
+Only the length and a checksum of the sent text are kept, so the memory for a part does not grow
+with its text. Lengths are in characters.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MOST_HELD = 4096
 
 
 class Replacement(Exception):
-    """The closing text of a part does not continue the sent text; `text` is the closing text."""
+    """The last text of a part does not continue the sent text; `text` is the whole last text."""
 
     def __init__(self, text: str) -> None:
         super().__init__("the text of a part has changed")
@@ -39,7 +39,7 @@ class Replacement(Exception):
 
 
 class PartText:
-    """The text of one part on its way to the editor."""
+    """Tracks which beginning of one part's text was sent to the editor."""
 
     __slots__ = ("_at", "_checksum", "_held", "_padded", "_sent", "_surrogate")
 
@@ -51,18 +51,18 @@ class PartText:
         self._padded = False
         self._surrogate = ""
 
-    def lose_place(self) -> None:
-        """Note a hole: until the next snapshot, it is unknown where deltas belong."""
+    def note_gap(self) -> None:
+        """Note a gap: until the next snapshot, it is unknown where deltas belong."""
         self._at = None
         self._surrogate = ""
 
     @property
     def placed(self) -> bool:
-        """Whether it is known where a delta belongs."""
+        """Whether it is known where in the text the next delta belongs."""
         return self._at is not None
 
     def append(self, delta: str) -> str:
-        """Return the text that a delta adds for the editor."""
+        """Take a delta; return the text to send to the editor, which may be empty."""
         if self._at is None:
             return ""
         if self._surrogate or not delta.isascii():
@@ -72,10 +72,14 @@ class PartText:
         return self._take_trimmed(delta[have - begin :])
 
     def replace(self, text: str, closed: bool) -> str:
-        """Return the text that a snapshot adds for the editor.
+        """Take a snapshot; return the text to send to the editor, which may be empty.
+
+        Args:
+            text: the whole text of the part so far.
+            closed: whether the text is complete.
 
         Raises:
-            Replacement: the part is closed, and its text does not continue the sent text.
+            Replacement: the text is complete, and does not continue the sent text.
         """
         text = _encodable(text)
         self._surrogate = ""
@@ -93,7 +97,7 @@ class PartText:
         return ""
 
     def flush(self) -> str:
-        """Return the text that is held back, at the end of the turn."""
+        """Return the white space that was held back, because the turn has ended."""
         text, self._held = self._held, ""
         self._padded = self._padded or bool(text)
         return self._take(text)
@@ -106,13 +110,14 @@ class PartText:
     def _changed(self, text: str) -> str:
         sent, self._sent, self._held = self._sent, len(text), ""
         self._checksum = crc32(text.encode())
-        # White space that was flushed and then trimmed by the server is no change.
+        # If only white space at the end differs, which the server has trimmed after it was sent,
+        # the editor's text is good enough.
         if self._padded and len(text) < sent:
             return ""
         raise Replacement(text)
 
     def _take_trimmed(self, text: str) -> str:
-        """Take text, but hold back the white space at its end."""
+        """Return the text to send, and hold back the white space at its end."""
         text = self._held + text
         solid = text.rstrip(_SPACE)
         if len(text) - len(solid) > _MOST_HELD:
@@ -126,7 +131,7 @@ class PartText:
         return text
 
     def _paired(self, delta: str) -> str:
-        """Join the halves of a surrogate pair that came in two deltas."""
+        """Join the two halves of a surrogate pair that have arrived in two deltas."""
         delta, self._surrogate = self._surrogate + delta, ""
         if "\ud800" <= delta[-1:] <= "\udbff":
             delta, self._surrogate = delta[:-1], delta[-1]
@@ -134,7 +139,7 @@ class PartText:
 
 
 def _encodable(text: str) -> str:
-    """Return text that UTF-8 can encode: surrogate pairs joined, lone halves replaced."""
+    """Return the text as UTF-8 can encode it: surrogate pairs joined, single halves replaced."""
     if text.isascii():
         return text
     try:

@@ -1,12 +1,13 @@
-"""One turn: from the prompt to the idle event that ends the turn.
+"""Finds out from the events of a session when a turn has ended, and how.
 
 Rules:
 
-1. A turn begins with the first new user message in its session after the prompt was sent. An idle
-   status before it belongs to an earlier turn.
-2. The turn is over when the session is idle and all its answers have ended. After an abort or an
-   error the server sends the idle status twice, with the last updates in between.
-3. The last answer shows how the turn ended; if there is no answer, `session.error` does.
+1. A turn begins with the first new user message in its session after the prompt was sent. If the
+   session is idle before that message, an earlier turn has ended.
+2. A turn has ended when the session is idle and all answers of the turn are complete. The status
+   alone is not enough: after an abort or an error the server sends the idle status twice, and the
+   last updates of the answer in between.
+3. The last answer says how the turn has ended. If there is no answer, `session.error` says so.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from bus.events import catalogue
 END, CANCELLED = "end_turn", "cancelled"
 _STOPS = {"length": "max_tokens", "content-filter": "refusal"}
 _FAILED = "error"
-"""The finish of an answer whose model gave up; opencode sends no error with it."""
+"""The `finish` of an answer that the model has ended with an error. opencode then sends no error
+in the message itself."""
 _NO_REASON = "the model ended its answer with an error, and gave no reason"
 _CUT_OFF = "the server was interrupted, and the answer is cut off"
 _FAILURES = {
@@ -39,19 +41,19 @@ _FAILURES = {
 
 
 class TurnOutcome(Struct, frozen=True):
-    """How a turn ended: why the agent stopped, or the error in words."""
+    """How a turn has ended: ACP's stop reason, or an error as a message for a person."""
 
     stopReason: str | None = None
     error: str | None = None
 
 
 class EditorTurn:
-    """Watches the events of its session.
+    """Follows one turn by the events of its session.
 
     Attributes:
-        prompt: id of the user message, None until it has come.
-        cancelled: the editor has cancelled the turn.
-        failure: the last ``session.error``.
+        prompt: the id of the user message with the prompt; None until this message has arrived.
+        cancelled: whether the editor has cancelled the turn.
+        failure: the last ``session.error`` event; None if there is none.
     """
 
     def __init__(self) -> None:
@@ -64,12 +66,12 @@ class EditorTurn:
 
     @property
     def idle(self) -> bool:
-        """Whether the turn's idle status has come."""
+        """Whether the session is idle, after the turn has begun."""
         return self._idle
 
     @property
     def over(self) -> bool:
-        """Whether nothing more follows."""
+        """Whether the turn has ended: the session is idle, and all answers are complete."""
         return self._idle and not self._open
 
     def observe(self, event: Event, is_new: bool) -> None:
@@ -77,10 +79,10 @@ class EditorTurn:
 
         Args:
             event: the event.
-            is_new: the message of a ``message.updated`` has not been seen before.
+            is_new: for a ``message.updated``, whether the message has not been seen before.
 
         Raises:
-            UnreadableAnswer: the event lacks what its type needs.
+            UnreadableAnswer: the event lacks a field that events of its type must have.
         """
         if event.type == catalogue.MessageUpdated.type:
             self.message(properties_of(event, MessageUpdated).info, is_new)
@@ -92,7 +94,7 @@ class EditorTurn:
             self.failure = properties_of(event, SessionFailed).error or Failure()
 
     def message(self, message: Message, is_new: bool) -> None:
-        """Take a message of the session, from the stream or from the store."""
+        """Take a message of the session, from an event or fetched from the server."""
         if message.role == USER:
             if self.prompt is None and is_new:
                 self.prompt = message.id
@@ -104,16 +106,16 @@ class EditorTurn:
                 self._open.discard(message.id)
 
     def status(self, idle: bool) -> None:
-        """Take the status of the session."""
+        """Take the status of the session; an idle status before the prompt is ignored."""
         self._idle = idle and self.prompt is not None
 
     @property
     def answering(self) -> bool:
-        """Whether the server has begun to answer."""
+        """Whether the server has begun to answer the prompt."""
         return self._answer is not None
 
     def outcome(self) -> TurnOutcome:
-        """Return how it ended."""
+        """Return how the turn has ended, from its last answer or the last error."""
         if self.cancelled:
             return TurnOutcome(CANCELLED)
         answer = self._answer

@@ -50,7 +50,8 @@ def test_a_folder_of_windows_is_one_to_a_server_there(server, editor, cwd):
 @pytest.mark.parametrize("cwd", ["", "proj", "./proj", "~/proj", "C:proj", "file:///srv"])
 def test_a_folder_is_absolute(editor, cwd):
     error = open_in(editor, "session/new", cwd)["error"]
-    assert (error["code"], error["message"]) == (-32602, f"cwd: {cwd!r} is not an absolute path")
+    words = f"cwd: {cwd!r} is not an absolute path, such as '/home/me/project'"
+    assert (error["code"], error["message"]) == (-32602, words)
 
 
 @pytest.mark.parametrize("name", ["missing", "file", "//wsl.localhost/Ubuntu/home/me"])
@@ -58,7 +59,8 @@ def test_no_session_is_made_in_a_folder_that_is_not_there(server, editor, tmp_pa
     (tmp_path / "file").touch()
     cwd, before = str(tmp_path / name), len(server.asked)
     error = open_in(editor, "session/new", cwd)["error"]
-    assert (error["code"], error["message"]) == (-32602, f"cwd: there is no folder {cwd!r}")
+    words = f"cwd: the folder {cwd!r} does not exist"
+    assert (error["code"], error["message"]) == (-32602, words)
     assert server.asked[before:] == []
 
 

@@ -72,9 +72,9 @@ class Turn:
             for event in events:
                 self._attached.take(event)
 
-    def lose_place(self):
+    def note_gap(self):
         with self._lock:
-            self._attached.lose_place()
+            self._attached.note_gap()
 
     def give_up(self):
         with self._lock:
@@ -112,7 +112,7 @@ def stored(*texts):
 
 
 def test_what_the_stream_brings_waits_for_what_the_hole_has_hidden(turn):
-    turn.lose_place()
+    turn.note_gap()
     turn.asked()
     turn.take(message(id="msg_2"), part(**NEXT), delta("three", **NEXT))
     assert turn.said() == ("one", "")
@@ -123,10 +123,10 @@ def test_what_the_stream_brings_waits_for_what_the_hole_has_hidden(turn):
 
 
 def test_a_hole_in_what_waits_is_minded_and_what_was_fetched_before_it_is_not(turn):
-    turn.lose_place()
+    turn.note_gap()
     turn.asked()
     turn.take(message(id="msg_2"), part(**NEXT), delta("three", **NEXT))
-    turn.lose_place()
+    turn.note_gap()
     turn.take(delta(" five", **NEXT))
     turn.server.messages.put([PROMPT, *stored("one")])
     turn.asked()
@@ -138,7 +138,7 @@ def test_a_hole_in_what_waits_is_minded_and_what_was_fetched_before_it_is_not(tu
 
 
 def test_a_turn_that_is_given_up_tells_what_waits_before_it_is_answered(turn):
-    turn.lose_place()
+    turn.note_gap()
     turn.asked()
     turn.take(message(id="msg_2"), part(**NEXT), delta("three", **NEXT))
     turn.give_up()

@@ -71,7 +71,7 @@ class Watched:
 
     def cut(self):
         for talk in self.conversations.values():
-            talk.lose_place()
+            talk.note_gap()
 
     def catch_up(self, state):
         """What REST answers; `state` holds what it does."""

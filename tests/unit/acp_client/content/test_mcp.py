@@ -65,7 +65,10 @@ def test_a_server_is_read_in_any_shape(entry, config):
         ([None], "mcpServers[0]: an object is expected, not null"),
         ({"a": "b"}, "mcpServers.a: an object is expected, not a text"),
         ([{"command": "x"}], "mcpServers[0]: name: a text is expected"),
-        ([{"name": "a"}], "mcpServers[0]: a: it has neither command nor url"),
+        (
+            [{"name": "a"}],
+            "mcpServers[0]: a: there is neither command nor url; give one of them",
+        ),
         ([{"name": "a", "command": {"s3cret": 1}}], "command: a text is expected, not an object"),
         (
             [{"name": "a", "command": "x", "args": "s3cret"}],

@@ -134,7 +134,7 @@ def test_a_message_that_ended_takes_its_parts_out_of_the_cache():
 def test_after_a_hole_parts_may_follow_their_message():
     talk = conversation()
     shown(message(), part(), delta("He"), to=talk)
-    talk.lose_place()
+    talk.note_gap()
     editor = shown(ended(), part("Hello", closed=True), to=talk)
     assert editor.text() == "llo"
     assert talk.flush() == []

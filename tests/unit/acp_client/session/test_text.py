@@ -55,7 +55,7 @@ def test_a_closing_text_of_another_wording_is_a_replacement():
 def test_after_a_hole_deltas_wait_for_a_snapshot():
     text = PartText()
     text.append("one ")
-    text.lose_place()
+    text.note_gap()
     assert text.append("three ") == ""
     assert text.replace("one two three ", False) == " two three"
     assert text.append("four") == " four"
@@ -95,7 +95,7 @@ def test_the_text_is_a_prefix_of_the_truth_at_every_moment_and_whole_at_the_end(
         at += len(piece)
         move = data.draw(st.sampled_from(["delta", "hole", "snapshot", "both", "old snapshot"]))
         if move == "hole":
-            text.lose_place()
+            text.note_gap()
         if move in ("delta", "both"):
             told += text.append(piece)
         if move in ("snapshot", "both"):
