@@ -200,6 +200,8 @@ What = Literal[
     "provider",
     "agent",
     "command",
+    "experimental/tool",
+    "experimental/tool/ids",
     "path",
     "project",
     "project/current",

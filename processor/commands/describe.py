@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -17,6 +18,7 @@ from processor.native.projects import Project, project_of
 from processor.native.statuses import LiveStatuses
 from processor.store import sessions
 from processor.store.database import Database
+from processor.tools.tool import Tool
 
 OUTPUT_TOKENS = 32_000
 
@@ -29,7 +31,11 @@ class KnownFolders(Struct, frozen=True):
 
 
 class Descriptions:
-    """Describes this processor in opencode's forms."""
+    """Describes this processor in opencode's forms.
+
+    Attributes:
+        tools: the tools that the model may call.
+    """
 
     def __init__(
         self,
@@ -48,6 +54,7 @@ class Descriptions:
         self._offer = offer
         self._folders = folders
         self._started_ms = started_ms
+        self.tools: Sequence[Tool] = ()
 
     def of(self, what: str, directory: str) -> Any:
         """Return the body of ``GET /`` + `what`."""
@@ -87,6 +94,15 @@ class Descriptions:
 
     def _command(self, directory: str) -> list[SlashCommand]:
         return slash.in_thread(directory)
+
+    def _experimental_tool(self, directory: str) -> list[dict[str, Any]]:
+        return [
+            {"id": tool.name, "description": tool.description, "parameters": tool.parameters}
+            for tool in self.tools
+        ]
+
+    def _experimental_tool_ids(self, directory: str) -> list[str]:
+        return [tool.name for tool in self.tools]
 
     def _vcs(self, directory: str) -> dict[str, str]:
         return branches(directory)

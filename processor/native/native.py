@@ -137,21 +137,23 @@ class Native:
             agents.tick()
 
         folders = KnownFolders(as_text(str(self._settings.state)), self._settings.home)
+        descriptions = Descriptions(
+            database,
+            engine.offer,
+            agents,
+            self._modes,
+            folders,
+            self._started_ms,
+            services.statuses,
+        )
+        descriptions.tools = [] if box is None else list(box.tools.values())
         dispatch = Dispatch(
             publisher,
             services,
             turns,
             session_commands,
             prompts,
-            Descriptions(
-                database,
-                engine.offer,
-                agents,
-                self._modes,
-                folders,
-                self._started_ms,
-                services.statuses,
-            ),
+            descriptions,
             agents,
             asks,
             compactions,

@@ -49,6 +49,8 @@ ROUTES: Sequence[Route] = (
     _described("provider", "The providers, and which of them are connected.", _OBJECT),
     _described("agent", "The agents that prompts may name.", _OBJECTS),
     _described("command", "The commands that prompts may begin with.", _OBJECTS),
+    _described("experimental/tool", "The tools that the model may call.", _OBJECTS),
+    _described("experimental/tool/ids", "The names of these tools.", list[str]),
     _described("path", "The folders of this server.", dict[str, str]),
     _described("project", "The projects that have sessions.", _OBJECTS),
     _described("project/current", "The project of the directory.", _OBJECT),

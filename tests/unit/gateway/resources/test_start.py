@@ -21,6 +21,8 @@ DESCRIBED = [
     "path",
     "project",
     "project/current",
+    "experimental/tool",
+    "experimental/tool/ids",
 ]
 
 
