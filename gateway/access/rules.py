@@ -120,6 +120,8 @@ GET      /vcs                                         folder  read   both
 GET      /experimental/capabilities                   folder  read   both
 GET      /experimental/console                        folder  read   both
 GET      /experimental/resource                       folder  read   both
+GET      /experimental/tool                           folder  read   both
+GET      /experimental/tool/ids                       folder  read   both
 GET      /experimental/workspace                      server  read   both
 GET      /experimental/workspace/status               server  read   both
 
