@@ -202,5 +202,7 @@ def _words(req: Request, resp: Response, error: falcon.HTTPError) -> str:
 
 
 def _unexpected(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
-    log.error("%s %.200r: answered 500, weir has a bug", req.method, req.path, exc_info=error)
+    log.error(
+        "weir has a bug: %s %.200r failed, and got 500", req.method, req.path, exc_info=error
+    )
     answer_error(resp, 500, "the gateway failed; its log says why")

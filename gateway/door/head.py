@@ -125,7 +125,9 @@ def _target(method: str, target: bytes) -> bytes:
 def _check_single(headers: list[Header]) -> None:
     for name in _SINGLE:
         if len(values(headers, name)) > 1:
-            raise Refusal(400, f"the request has the header {name.decode()} more than once")
+            raise Refusal(
+                400, f"the request has the header {name.decode()} more than once; send it once"
+            )
 
 
 def _framing(headers: list[Header], http11: bool) -> tuple[int, bool]:
@@ -157,5 +159,5 @@ def _check_codings(codings: list[bytes]) -> None:
 def _expects_continue(headers: list[Header]) -> bool:
     expected = values(headers, b"expect")
     if any(one.lower() != b"100-continue" for one in expected):
-        raise Refusal(417, "the header expect allows only the value 100-continue")
+        raise Refusal(417, "the header 'expect' allows only the value 100-continue")
     return bool(expected)

@@ -120,7 +120,9 @@ def serve(app: WSGIApplication, request: Request, path: str, keep_alive: bool) -
     except Refusal:
         raise
     except Exception:
-        log.exception("%s %.200r: connection reset, weir has a bug", request.method, request.path)
+        log.exception(
+            "weir has a bug: %s %.200r failed, connection reset", request.method, request.path
+        )
         request.wire.reset()
         return False
     if not request.body.ended and not request.wire.handed_over:

@@ -59,7 +59,7 @@ class Bulletin:
         while not self._posted(post):
             laggards = post.status.laggards
             if not laggards:
-                log.error("/weir/status lacks this worker: its status is too long to be shared")
+                log.error("/weir/status has no new status of worker %d: it is too long", self.seat)
                 return
             fewer = replace(post.status, laggards=laggards[: len(laggards) // 2])
             post = replace(post, status=fewer)

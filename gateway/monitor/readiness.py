@@ -148,7 +148,7 @@ class ReadinessMemory:
 
     def _words(self, age_s: float | None) -> str:
         if self._refused:
-            return f"the processor answers the question whether it is ready with: {self._refused}"
+            return f"asked whether it is ready, the processor answered: {self._refused}"
         if age_s is None:
             return "the processor has not answered yet"
         if not self.answering:

@@ -12,9 +12,9 @@ from bus.epoch import started_ms
 from gateway.relay.mark import LogPosition, MalformedId, parse_id
 from gateway.relay.relay import Relay
 
-# How long to wait for a position in an epoch that this worker knows. The worker may be repairing
-# a gap, and waits up to 10 s for the processor's answer. Some clients give up a stream that is
-# silent for 15 s.
+# How long to wait for a position in an epoch (one start of a processor) that this worker knows.
+# The worker may be repairing a gap, and waits up to 10 s for the processor's answer. Some clients
+# give up a stream that is silent for 15 s.
 LAGGING_S = 10.0
 # How long to wait for a position in an epoch (one start of a processor) that this worker does not
 # know. Either the processor has just started, or the id is from another server.
@@ -52,8 +52,8 @@ def is_ahead(relay: Relay, place: LogPosition) -> bool:
 def known_positions(relay: Relay, positions: Sequence[LogPosition]) -> Sequence[LogPosition]:
     """Return only the positions in known epochs, if these name every known source; otherwise all.
 
-    The reader does not wait for the sources of the positions that are left out: these sources
-    have not joined this worker yet.
+    A source is a processor, and an epoch is one start of a processor. The reader does not wait for
+    the sources of the positions that are left out: these have not joined this worker yet.
     """
     known = [place for place in positions if place.epoch in relay.sources]
     return known if known and names_all(relay, known) else positions

@@ -7,8 +7,9 @@ message; types with the policy `NEVER` are no barriers either (`bus.events.polic
 stretch:
 
 1. The deltas of one field of an entity are joined, at the position of the first of these deltas.
-2. A snapshot of an entity replaces all earlier deltas and provisional snapshots of the entity in
-   the stretch; they are dropped.
+2. A snapshot of an entity replaces all earlier deltas of the entity in the stretch, and all
+   earlier snapshots that are provisional (of an entity that is still growing). These events are
+   dropped.
 3. No delta merges across a snapshot of its entity.
 4. Every other event keeps its position.
 
@@ -54,7 +55,7 @@ class _Merge:
 class _InStretch:
     """The events of one entity in a stretch (between two barriers), from its last snapshot on.
 
-    `provisional` is the index of this snapshot in the result, if a later snapshot may replace it.
+    `provisional` is the index of this snapshot in the result; None if it must not be replaced.
     """
 
     __slots__ = ("merges", "provisional")

@@ -335,12 +335,12 @@ def _with_upserts(
     view: View,
     starts: Mapping[str, int] | None,
 ) -> Entrance:
-    """Return an entrance at the newest position, with the upserts that `view` admits.
+    """Return an entrance at the newest position, with upserts (present values) for `view`.
 
     Args:
         relay: the log and the ledgers.
         verdict: how the reader's last id was understood.
-        found: the upserts of each ledger.
+        found: the upserts of each ledger, which are filtered by `view`.
         view: which events the reader gets.
         starts: by source, the seq up to which the reader has all events. It goes into the ids of
             all upserts but the last, in case the stream is cut. None: these upserts get no id.

@@ -21,7 +21,8 @@ class ResumeVerdict(enum.Enum):
         FRESH: the reader sent no id.
         EXACT: the stream continues exactly after the id.
         CAUGHT_UP: the reader gets the present values of all entities that changed since the id.
-        TOO_OLD: the same, but changes of entities that the ledger has dropped may be missing.
+        TOO_OLD: as `CAUGHT_UP`, but some entities that changed may be missing, since the ledger
+            (of present values) is bounded and has dropped some entities since the id.
         FOREIGN: the id does not name the present epoch (start) of a processor, or is from another
             server; the reader gets the present values of all entities.
         MALFORMED: the text is no event id.
@@ -47,7 +48,8 @@ class Entrance(Struct, frozen=True):
         rest: the events of a run that were not delivered before the stream was cut, as frames;
             each frame is a list of byte strings.
         upserts: the present values of entities.
-        unsure_id: event id of all upserts but the last. With this id, all upserts are sent again.
+        unsure_id: event id of all upserts but the last. A reader that comes back with it gets all
+            upserts again.
         sure_id: event id of the last upsert, which means the position `cursor`.
     """
 
