@@ -1,18 +1,13 @@
-"""The commands that a gateway sends to a processor, and the forms of an answer.
-
-The body of an answer is the JSON for the HTTP client. The processor encodes this JSON, and the
-gateway passes it on. A long body is sent in pieces: the answer then has a token, and the command
-`More` with this token returns the next piece. The processor keeps no state between two pieces, so
-a slow client costs the processor nothing.
-"""
+"""The commands that a gateway sends to a processor; each says what the answer's body contains."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from msgspec import Struct
 
-from bus.agent_lines import Line, RefusedLine
+from bus.agent_commands import AgentLines, AgentList, AgentWork
+from bus.answers import PIECE_BYTES
 from bus.bodies import (
     CreateBody,
     ForkBody,
@@ -25,9 +20,6 @@ from bus.bodies import (
     SummarizeBody,
 )
 from bus.events.part import Part
-
-PIECE_BYTES = 1024 * 1024
-"""The default size of one piece of an answer."""
 
 
 class SessionCreate(Struct, tag=True):
@@ -298,40 +290,6 @@ class Readiness(Struct, tag=True):
     """Ask whether the source of events works. Body: {"ready", "reasons", "upstream"?}."""
 
 
-class AgentLines(Struct, tag=True):
-    """Take lines of an agent. Body: `bus.agent_lines.Taken`.
-
-    `epoch` None: the agent's current epoch. `seq`: the number of the first line; None: the next
-    number. The agent counts as connected for `lease_s` from now on.
-    """
-
-    agent: str
-    epoch: int | None
-    seq: int | None
-    lines: list[Line | RefusedLine]
-    lease_s: float
-
-
-class AgentWork(Struct, tag=True):
-    """Wait for an agent's work items after number `after`. Body: `bus.agent_lines.Handed`.
-
-    `epoch` None: the agent connects anew, and lines of its earlier epochs are refused from then
-    on. `prompts`: the agent also answers prompts of clients; otherwise it only gets work items
-    about turns that it has begun itself.
-    """
-
-    agent: str
-    epoch: int | None
-    after: int
-    wait_ms: int
-    lease_s: float
-    prompts: bool = False
-
-
-class AgentList(Struct, tag=True):
-    """List the known agents. Body: [{name, connected, epoch, seq, turns}]."""
-
-
 class Asks(Struct, tag=True):
     """List what waits for a person's answer. Body: Permission[] or Question[].
 
@@ -413,86 +371,3 @@ class NumberedCommand(Struct, array_like=True):
 
     id: int
     command: Command
-
-
-class AnswerBody(NamedTuple):
-    """A command's result: JSON, the previous page's cursor, and the next piece's token."""
-
-    json: bytes
-    cursor: str | None = None
-    more: bytes | None = None
-
-
-class Done(Struct, array_like=True, tag=1):
-    """The command succeeded; `more` is the token of the next piece, None after the last piece."""
-
-    id: int
-    body: bytes
-    cursor: str | None = None
-    more: bytes | None = None
-
-
-FailureKind = Literal[
-    "invalid",
-    "not_found",
-    "conflict",
-    "full",
-    "unavailable",
-    "unsupported",
-    "no_room",
-    "internal",
-]
-
-
-class Failed(Struct, array_like=True, tag=2):
-    """The command failed; `message` gives the reason in words.
-
-    `bound` names the limit that is reached, for example ``--max-turns``. `retry_after_s` says when
-    to try again. `field` is the path of the wrong field in the command's body, for example
-    ``parts[0].type``. Each is None if it does not apply.
-    """
-
-    id: int
-    kind: FailureKind
-    message: str
-    bound: str | None = None
-    retry_after_s: int | None = None
-    field: str | None = None
-
-
-Answer = Done | Failed
-
-
-class CommandFailed(Exception):
-    """The processor refused a command; the attributes are the fields of `Failed`."""
-
-    def __init__(
-        self,
-        kind: FailureKind,
-        message: str,
-        *,
-        bound: str | None = None,
-        retry_after_s: int | None = None,
-        field: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
-        self.bound = bound
-        self.retry_after_s = retry_after_s
-        self.field = field
-
-    @classmethod
-    def of(cls, failed: Failed) -> CommandFailed:
-        """Return the exception for a failure."""
-        return cls(
-            failed.kind,
-            failed.message,
-            bound=failed.bound,
-            retry_after_s=failed.retry_after_s,
-            field=failed.field,
-        )
-
-    def answer(self, request: int) -> Failed:
-        """Return the failure as the answer to a request."""
-        return Failed(request, self.kind, self.message, self.bound, self.retry_after_s, self.field)

@@ -15,7 +15,7 @@ import falcon
 import msgspec
 from falcon import Request, Response
 
-from bus.commands import CommandFailed, FailureKind
+from bus.answers import CommandFailed, FailureKind
 from bus.transport.requester import DeadlineExceeded, ProcessorGone
 from gateway.proxy.failures import Refusal
 from gateway.unknown_routes import UnknownRoutes

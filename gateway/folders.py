@@ -30,7 +30,8 @@ from falcon import Request
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from bus.commands import CommandFailed, Describe
+from bus.answers import CommandFailed
+from bus.commands import Describe
 from bus.process.fairness import TimeSlice
 from bus.transport.requester import DeadlineExceeded, ProcessorGone
 from gateway.bus_feeds import BusFeed

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from bus.commands import CommandFailed, SnapshotGet
+from bus.answers import CommandFailed
+from bus.commands import SnapshotGet
 from bus.envelope import Envelope
 from bus.ledger import snapshot
 from bus.ledger.snapshot import MalformedSnapshot, Snapshot

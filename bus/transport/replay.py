@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bus.commands import CommandFailed, Replay
+from bus.answers import CommandFailed
+from bus.commands import Replay
 from bus.envelope import Envelope
 from bus.log import FellOff
 from bus.transport.codec import Batch, MalformedFrame, decode, encode

@@ -15,7 +15,8 @@ import gevent
 import msgspec
 from gevent.event import AsyncResult
 
-from bus.commands import Answer, Command, CommandFailed, Done, IsOpen, NumberedCommand
+from bus.answers import Answer, CommandFailed, Done
+from bus.commands import Command, IsOpen, NumberedCommand
 from bus.malformed import MALFORMED
 from bus.transport.link import Link
 

@@ -10,18 +10,8 @@ import gevent
 import msgspec
 from gevent.lock import BoundedSemaphore
 
-from bus.commands import (
-    Answer,
-    AnswerBody,
-    Command,
-    CommandFailed,
-    Done,
-    Failed,
-    IsOpen,
-    NumberedCommand,
-    Replay,
-    SnapshotGet,
-)
+from bus.answers import Answer, AnswerBody, CommandFailed, Done, Failed
+from bus.commands import Command, IsOpen, NumberedCommand, Replay, SnapshotGet
 from bus.malformed import MALFORMED, worth_a_line
 from bus.process.fairness import COMMANDS_A_TURN
 from bus.transport.link import Link

@@ -9,7 +9,8 @@ import gevent
 import h11
 import msgspec
 
-from bus.commands import CommandFailed, SessionGet
+from bus.answers import CommandFailed
+from bus.commands import SessionGet
 from bus.origin import Origin
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.access.access import Access

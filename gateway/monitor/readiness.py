@@ -14,7 +14,8 @@ import gevent
 import msgspec
 from msgspec import Struct
 
-from bus.commands import CommandFailed, Readiness
+from bus.answers import CommandFailed
+from bus.commands import Readiness
 from bus.malformed import MALFORMED
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.monitor.checks import Check, rounded_up, seconds

@@ -15,8 +15,9 @@ import msgspec
 from falcon import Request
 from msgspec import Struct
 
+from bus.agent_commands import AgentLines
 from bus.agent_lines import MOST_BATCH_LINES, MOST_LINE_BYTES, TYPES, Line, RefusedLine, Taken
-from bus.commands import AgentLines, CommandFailed
+from bus.answers import CommandFailed
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.errors import BadRequest, status_of
 from gateway.monitor.agent_counts import AgentCounts

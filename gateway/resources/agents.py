@@ -9,8 +9,9 @@ import falcon
 import msgspec
 from falcon import Request, Response
 
+from bus.agent_commands import AgentList, AgentWork
 from bus.agent_lines import MOST_LINE_BYTES, Handed
-from bus.commands import AgentList, AgentWork, CommandFailed
+from bus.answers import CommandFailed
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.door.own import WIRE
 from gateway.door.wire import Wire

@@ -16,16 +16,8 @@ from falcon import Request, Response
 from gevent.lock import BoundedSemaphore
 from msgspec.structs import replace
 
-from bus.commands import (
-    PIECE_BYTES,
-    CommandFailed,
-    Done,
-    MessageGet,
-    MessageList,
-    More,
-    SessionList,
-    TurnWait,
-)
+from bus.answers import PIECE_BYTES, CommandFailed, Done
+from bus.commands import MessageGet, MessageList, More, SessionList, TurnWait
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.door.own import WIRE
 from gateway.resources.answer import answer

@@ -12,7 +12,8 @@ import msgspec
 from falcon import Request, Response
 from msgspec import Struct
 
-from bus.commands import Done, MessageGet, Prompt, TurnWait
+from bus.answers import Done
+from bus.commands import MessageGet, Prompt, TurnWait
 from bus.transport.requester import Requester
 from gateway.directory import directory_of
 from gateway.errors import BadRequest, answer_error

@@ -9,7 +9,7 @@ from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
 from bus.agent_lines import AbortWork, LineError, Work
-from bus.commands import CommandFailed
+from bus.answers import CommandFailed
 from processor.agents.served import Served
 from processor.clock import now_ms
 from processor.store.open_turns import OpenTurn

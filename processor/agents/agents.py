@@ -10,6 +10,7 @@ from typing import Any
 
 import gevent
 
+from bus.agent_commands import AgentLines, AgentWork
 from bus.agent_lines import (
     BUILT_IN,
     NAME_PATTERN,
@@ -23,8 +24,8 @@ from bus.agent_lines import (
     RefusedLine,
     Taken,
 )
+from bus.answers import CommandFailed
 from bus.bodies import PromptBody, TextInput
-from bus.commands import AgentLines, AgentWork, CommandFailed
 from bus.events.message import UserMessage
 from bus.events.part import FilePart, TextPart
 from bus.events.session import Session

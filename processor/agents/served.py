@@ -9,7 +9,7 @@ import gevent
 import msgspec
 
 from bus.agent_lines import AbortWork, PermissionLine, QuestionsLine, ReplyWork, Work
-from bus.commands import CommandFailed
+from bus.answers import CommandFailed
 from bus.events.message import Failure
 from bus.events.part import TokenCounts
 from bus.events.session import ToolRef

@@ -21,8 +21,8 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 import gevent
 from msgspec.structs import replace
 
+from bus.answers import CommandFailed
 from bus.bodies import FileInput, PartInput
-from bus.commands import CommandFailed
 from processor.commands.confined import UnusablePath, read_in
 
 _MIB = 1024 * 1024

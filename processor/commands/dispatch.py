@@ -7,16 +7,13 @@ from typing import Any
 
 import msgspec
 
+from bus.agent_commands import AgentLines, AgentList, AgentWork
+from bus.answers import AnswerBody, CommandFailed
 from bus.bodies import ModelInput
 from bus.commands import (
     Abort,
-    AgentLines,
-    AgentList,
-    AgentWork,
-    AnswerBody,
     Asks,
     Command,
-    CommandFailed,
     Describe,
     Directories,
     Dispose,

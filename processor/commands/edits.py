@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
+from bus.answers import CommandFailed
 from bus.bodies import RevertBody
-from bus.commands import CommandFailed, MessageDelete, PartPatch
+from bus.commands import MessageDelete, PartPatch
 from bus.events.part import Part
 from bus.events.session import Session
 from processor.clock import now_ms

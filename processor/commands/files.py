@@ -15,7 +15,8 @@ from typing import Any
 
 import gevent
 
-from bus.commands import CommandFailed, Files
+from bus.answers import CommandFailed
+from bus.commands import Files
 from bus.process.fairness import LOOKUP_SLICE_S, TimeSlice
 from processor.commands.confined import UnusablePath, names_in, read_in
 from processor.commands.vcs import changes

@@ -9,16 +9,8 @@ import msgspec
 from gevent.lock import BoundedSemaphore
 from msgspec import Struct
 
-from bus.commands import (
-    PIECE_BYTES,
-    AnswerBody,
-    CommandFailed,
-    MessageGet,
-    MessageList,
-    More,
-    SessionList,
-    TurnWait,
-)
+from bus.answers import PIECE_BYTES, AnswerBody, CommandFailed
+from bus.commands import MessageGet, MessageList, More, SessionList, TurnWait
 from processor.commands import cursor
 from processor.native.record import Services
 from processor.store import messages, pieces, sessions

@@ -9,8 +9,8 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from bus.agent_lines import BUILT_IN
+from bus.answers import CommandFailed
 from bus.bodies import FileInput, ModelInput, PartInput, PromptBody, TextInput
-from bus.commands import CommandFailed
 from bus.events.message import MessageTime, ModelRef, UserMessage
 from bus.events.part import FilePart, Part, Span, TextPart
 from bus.events.session import Session, SessionModel

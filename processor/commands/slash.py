@@ -16,8 +16,8 @@ from typing import Any
 import gevent
 from msgspec import UNSET, Struct, UnsetType
 
+from bus.answers import CommandFailed
 from bus.bodies import ModelInput, PromptBody, SlashBody, TextInput
-from bus.commands import CommandFailed
 from processor.commands.confined import UnusablePath, read_in
 
 _FOLDERS = (".opencode/command", ".opencode/commands")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bus.answers import CommandFailed
 from bus.bodies import CreateBody, PromptBody
-from bus.commands import CommandFailed
 from processor.engines.engine import Offer
 from processor.native.permissions import BadPermissions, of_session
 

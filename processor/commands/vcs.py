@@ -10,7 +10,7 @@ from typing import Any
 
 from gevent import subprocess
 
-from bus.commands import CommandFailed
+from bus.answers import CommandFailed
 from bus.process.start_folder import as_text
 from processor.native.projects import project_of
 

@@ -13,8 +13,9 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from bus.agent_lines import PermissionLine, QuestionsLine, ReplyWork
+from bus.answers import CommandFailed
 from bus.commands import Asks as AskList
-from bus.commands import CommandFailed, PermissionReply, QuestionReply
+from bus.commands import PermissionReply, QuestionReply
 from bus.events.catalogue import (
     PermissionAsked,
     PermissionReplied,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from msgspec import UNSET
 
+from bus.answers import CommandFailed
 from bus.bodies import CreateBody, ModelInput, PromptBody, TextInput
-from bus.commands import CommandFailed
 from bus.events.message import AssistantMessage, Failure
 from bus.events.part import TextPart
 from bus.events.session import Session

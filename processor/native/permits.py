@@ -21,8 +21,9 @@ from gevent.event import AsyncResult
 from msgspec import Struct
 
 from bus.agent_lines import PermissionLine, QuestionsLine, ReplyWork
+from bus.answers import CommandFailed
 from bus.bodies import PermissionBody
-from bus.commands import CommandFailed, PermissionReply
+from bus.commands import PermissionReply
 from bus.events.session import Question, Session, ToolRef
 from processor.native.asks import Asker, PendingAsks
 from processor.native.permissions import CallRules, PermissionRule

@@ -16,8 +16,8 @@ import gevent
 from gevent.event import Event
 from msgspec.structs import replace
 
+from bus.answers import CommandFailed
 from bus.bodies import PromptBody, ShellBody, TextInput
-from bus.commands import CommandFailed
 from bus.events.message import AssistantMessage, Failure, MessagePath, MessageTime, UserMessage
 from bus.events.part import (
     Span,

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from bus import json
 from bus.agent_lines import ToolLine
-from bus.commands import CommandFailed
+from bus.answers import CommandFailed
 from bus.events.message import Failure
 from processor.engines.engine import CallBegun, CallWhole, Finish, ModelError
 from processor.native.permissions import CallRules

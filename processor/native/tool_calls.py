@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, Struct, field
 
 from bus.agent_lines import OutputLine, ToolLine
-from bus.commands import CommandFailed
+from bus.answers import CommandFailed
 from bus.events.part import (
     Span,
     ToolCompleted,

@@ -16,7 +16,7 @@ import gevent
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
-from bus.commands import CommandFailed
+from bus.answers import CommandFailed
 from bus.events.message import UserMessage
 from bus.events.session import Session
 from processor.native.bounds import MAX_PROMPTS, Bounds

@@ -20,7 +20,7 @@ import gevent
 from gevent.event import AsyncResult, Event
 from gevent.threadpool import ThreadPool
 
-from bus.commands import CommandFailed
+from bus.answers import CommandFailed
 from bus.process.entry import CannotStart
 from processor.native.bounds import STATE_QUOTA
 from processor.store.failures import is_busy, translated

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from bus.commands import CommandFailed, FailureKind
+from bus.answers import CommandFailed, FailureKind
 
 _PASSES_S, _MAY_PASS_S = 1, 30
 _MEANING: dict[int, tuple[FailureKind, int | None]] = {

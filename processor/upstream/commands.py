@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from bus.commands import Command, CommandFailed, Describe, Readiness, Replay, SnapshotGet
+from bus.answers import CommandFailed
+from bus.commands import Command, Describe, Readiness, Replay, SnapshotGet
 from bus.transport import clone, replay
 from bus.transport.publisher import Publisher
 from processor.upstream.api import NotThere, RestFailed, UpstreamApi

@@ -11,12 +11,10 @@ from typing import Any
 import msgspec
 import zmq
 
+from bus.answers import Answer, CommandFailed, Done
 from bus.bodies import CreateBody, PromptBody, TextInput
 from bus.commands import (
-    Answer,
     Command,
-    CommandFailed,
-    Done,
     MessageList,
     More,
     NumberedCommand,

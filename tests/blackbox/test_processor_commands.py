@@ -5,11 +5,10 @@ import os
 import msgspec
 import pytest
 
+from bus.answers import CommandFailed, Failed
 from bus.bodies import PatchBody, PromptBody, TextInput
 from bus.commands import (
-    CommandFailed,
     Describe,
-    Failed,
     MessageGet,
     MessageList,
     Prompt,

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bus.commands import Abort, CommandFailed, Statuses
+from bus.answers import CommandFailed
+from bus.commands import Abort, Statuses
 from processor.native.turns import MOST_WAITING
 from tests.blackbox.ears import Event
 from tests.blackbox.processor_driver import Processor, processor

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 import zmq
 
-from bus.commands import Done, Failed, NumberedCommand, Readiness
+from bus.answers import Done, Failed
+from bus.commands import NumberedCommand, Readiness
 from bus.transport.endpoints import Endpoints
 from tests.blackbox.proxied import header, headers_of, proxied
 from tests.blackbox.publishing import peak_kb, send_zeros

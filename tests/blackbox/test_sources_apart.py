@@ -8,7 +8,8 @@ import msgspec
 import pytest
 import zmq
 
-from bus.commands import Command, Done, Failed, NumberedCommand, SnapshotGet
+from bus.answers import Done, Failed
+from bus.commands import Command, NumberedCommand, SnapshotGet
 from bus.events import from_json
 from bus.transport import clone
 from bus.transport.codec import Batch, encode

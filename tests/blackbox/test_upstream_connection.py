@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bus.commands import CommandFailed, SessionGet, Statuses
+from bus.answers import CommandFailed
+from bus.commands import SessionGet, Statuses
 from tests.blackbox.processor_driver import processor, refused
 from tests.blackbox.relay import Relay, relay
 from tests.fakes.upstream import HEARTBEAT, sse, upstream

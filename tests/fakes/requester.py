@@ -6,7 +6,8 @@ import falcon
 import msgspec
 from falcon.testing import TestClient
 
-from bus.commands import Done, NumberedCommand
+from bus.answers import Done
+from bus.commands import NumberedCommand
 from gateway.cors import Cors
 from gateway.errors import install_error_handlers
 from gateway.resources import add_native_routes

@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from bus.commands import Command, Done, Replay
+from bus.answers import Done
+from bus.commands import Command, Replay
 from bus.envelope import Envelope
 from bus.events import from_json
 from bus.log import Log

@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bus.bodies import PromptBody, ShellBody, SlashBody
-from bus.commands import (
-    MessageDelete,
-    MessageGet,
-    MessageList,
-    PartPatch,
-    Prompt,
-    Shell,
-    Slash,
-)
+from bus.commands import MessageDelete, MessageGet, MessageList, PartPatch, Prompt, Shell, Slash
 from bus.events.part import Part
 from gateway.errors import BadRequest
 from gateway.resources.answers import AnswerAndParts, MessageAndParts

@@ -10,8 +10,8 @@ import time
 import msgspec
 import zmq
 
+from bus.answers import Answer
 from bus.commands import (
-    Answer,
     Describe,
     MessageList,
     NumberedCommand,

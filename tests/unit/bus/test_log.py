@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.commands import CommandFailed, Done, Replay
+from bus.answers import CommandFailed, Done
+from bus.commands import Replay
 from bus.log import HELD_S, LONG_RUN_EVENTS, SEGMENT_EVENTS, FellOff, Log
 from bus.transport.publisher import Publisher
 from bus.transport.replay import CannotRepair, answer, fetch

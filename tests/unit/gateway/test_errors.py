@@ -6,7 +6,7 @@ import logging
 import pytest
 from jsonschema import validate
 
-from bus.commands import CommandFailed
+from bus.answers import CommandFailed
 from bus.transport.requester import DeadlineExceeded, ProcessorGone
 from tests import recorded
 from tests.fakes.requester import native

@@ -4,7 +4,7 @@ import gevent
 import msgspec
 import pytest
 
-from bus.commands import CommandFailed, Done
+from bus.answers import CommandFailed, Done
 from bus.transport.requester import ProcessorGone
 from gateway.folders import SourceFolders
 from gateway.relay import Endpoint, Relay, View

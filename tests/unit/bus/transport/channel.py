@@ -8,9 +8,7 @@ import gevent
 import msgspec
 import zmq.green
 
-from bus.commands import (
-    CommandFailed,
-)
+from bus.answers import CommandFailed
 from bus.transport import sockets
 from bus.transport.link import Link
 from bus.transport.requester import Requester

@@ -9,12 +9,8 @@ import zmq.green
 from gevent.event import Event
 
 import bus.transport.requester
-from bus.commands import (
-    Done,
-    NumberedCommand,
-    SessionGet,
-    Statuses,
-)
+from bus.answers import Done
+from bus.commands import NumberedCommand, SessionGet, Statuses
 from bus.transport import sockets
 from bus.transport.requester import DeadlineExceeded, ProcessorGone
 from tests.unit.bus.transport.channel import echo, until

@@ -9,15 +9,8 @@ import pytest
 import zmq.green
 from gevent.event import Event
 
-from bus.commands import (
-    CommandFailed,
-    Done,
-    Failed,
-    NumberedCommand,
-    SessionGet,
-    SessionList,
-    SnapshotGet,
-)
+from bus.answers import CommandFailed, Done, Failed
+from bus.commands import NumberedCommand, SessionGet, SessionList, SnapshotGet
 from bus.transport.responder import Responder
 from tests.unit.bus.transport.channel import crash, echo, refuse, until
 

@@ -4,7 +4,8 @@ import json
 
 import gevent
 
-from bus.commands import CommandFailed, Readiness
+from bus.answers import CommandFailed
+from bus.commands import Readiness
 from bus.transport.requester import DeadlineExceeded, ProcessorGone
 from gateway.monitor.readiness import ReadinessMemory
 from tests.fakes.requester import ScriptedRequester

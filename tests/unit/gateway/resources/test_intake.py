@@ -6,7 +6,7 @@ import pytest
 from falcon.testing import TestClient
 from gevent.event import Event
 
-from bus.commands import Done
+from bus.answers import Done
 from gateway.errors import install_error_handlers
 from gateway.resources import add_native_routes
 from gateway.unknown_routes import UnknownRoutes

@@ -4,15 +4,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from bus.answers import CommandFailed
 from bus.bodies import FileInput, ModelInput, PromptBody, TextInput
-from bus.commands import (
-    Abort,
-    CommandFailed,
-    MessageGet,
-    MessageList,
-    Prompt,
-    TurnWait,
-)
+from bus.commands import Abort, MessageGet, MessageList, Prompt, TurnWait
 from bus.transport.requester import DeadlineExceeded, ProcessorGone
 from tests.fakes.requester import native
 

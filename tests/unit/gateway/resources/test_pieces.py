@@ -4,7 +4,8 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from bus.commands import PIECE_BYTES, CommandFailed, MessageList, More
+from bus.answers import PIECE_BYTES, CommandFailed
+from bus.commands import MessageList, More
 from bus.transport.requester import DeadlineExceeded, ProcessorGone
 from gateway.resources.courier import Courier, _Delivery
 from tests.fakes.requester import ScriptedRequester, native

@@ -5,7 +5,8 @@ import json
 import pytest
 from jsonschema import validate
 
-from bus.commands import CommandFailed, Describe, SessionDiff
+from bus.answers import CommandFailed
+from bus.commands import Describe, SessionDiff
 from gateway.resources.table import TABLE
 from tests import recorded
 from tests.fakes.requester import native

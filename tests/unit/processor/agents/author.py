@@ -7,9 +7,9 @@ from typing import Any
 import gevent
 
 from bus import agent_lines as wire
+from bus.agent_commands import AgentLines, AgentWork
 from bus.agent_lines import Taken
 from bus.bodies import CreateBody
-from bus.commands import AgentLines, AgentWork
 from tests.unit.processor.rig import DIRECTORY, Rig
 
 DEADLINE_S = 60

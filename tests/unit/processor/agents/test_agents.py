@@ -7,15 +7,11 @@ import gevent
 import pytest
 
 from bus import agent_lines as wire
+from bus.agent_commands import AgentWork
 from bus.agent_lines import LineError
+from bus.answers import CommandFailed
 from bus.bodies import PermissionBody, PromptBody, TextInput
-from bus.commands import (
-    AgentWork,
-    Asks,
-    CommandFailed,
-    PermissionReply,
-    QuestionReply,
-)
+from bus.commands import Asks, PermissionReply, QuestionReply
 from bus.events.session import Option, Question
 from processor.agents.agents import Agents
 from processor.agents.lines import DELTAS_AT_ONCE

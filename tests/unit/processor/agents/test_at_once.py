@@ -9,8 +9,8 @@ import gevent
 import pytest
 
 from bus import agent_lines as wire
+from bus.answers import CommandFailed
 from bus.bodies import CreateBody
-from bus.commands import CommandFailed
 from processor.store import transaction
 from tests.unit.processor.agents.author import Author, until, words
 from tests.unit.processor.rig import DIRECTORY, Rig

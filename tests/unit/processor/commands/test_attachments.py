@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.answers import CommandFailed
 from bus.bodies import FileInput, TextInput
-from bus.commands import CommandFailed
 from processor.commands.attachments import MAX_IMAGE_BYTES, MAX_TEXT_BYTES, admitted
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00\xff\xfe>?" * 3

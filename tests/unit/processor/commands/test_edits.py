@@ -6,8 +6,9 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
+from bus.answers import CommandFailed
 from bus.bodies import CreateBody, ForkBody, RevertBody
-from bus.commands import CommandFailed, MessageDelete, PartPatch
+from bus.commands import MessageDelete, PartPatch
 from bus.events.part import AgentPart, TextPart
 from processor.commands.edits import EditCommands
 from processor.store import sessions, upkeep

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.answers import CommandFailed
 from bus.bodies import CreateBody, PromptBody, TextInput
-from bus.commands import CommandFailed
 from bus.events.part import TokenCounts
 from processor.commands import cursor
 from processor.native.conversation import chat

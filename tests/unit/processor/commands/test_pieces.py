@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bus.answers import AnswerBody, CommandFailed
 from bus.bodies import CreateBody, PartInput, PromptBody, TextInput
-from bus.commands import AnswerBody, CommandFailed, MessageGet, MessageList, More, SessionList
+from bus.commands import MessageGet, MessageList, More, SessionList
 from bus.events.part import TokenCounts
 from processor.commands import pieces as commands
 from processor.commands.pieces import Pieces

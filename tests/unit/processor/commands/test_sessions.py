@@ -3,8 +3,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from bus.answers import CommandFailed
 from bus.bodies import CreateBody, ModelInput, PatchBody, PatchTime, PromptBody, TextInput
-from bus.commands import CommandFailed
 from bus.events.part import TokenCounts
 from processor.commands.sessions import default_title
 from processor.store import sessions

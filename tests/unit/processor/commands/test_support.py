@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
+from bus.answers import CommandFailed
 from bus.bodies import CreateBody, PromptBody
-from bus.commands import CommandFailed
 from processor.commands.support import check_new_session, check_prompt
 from processor.engines.demo import DemoEngine
 

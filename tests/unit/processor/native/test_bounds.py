@@ -10,8 +10,8 @@ import gevent
 import pytest
 from gevent.event import Event
 
+from bus.answers import CommandFailed
 from bus.bodies import CreateBody, PatchBody, PromptBody, TextInput
-from bus.commands import CommandFailed
 from processor.engines.engine import Chunk, EngineRequest, Finish, Offer, Text
 from processor.native.bounds import Bounds
 from processor.native.room import MemoryRoom
