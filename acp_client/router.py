@@ -81,7 +81,7 @@ class SessionRouter:
         with self._lock:
             self._silences += 1
             self._is_silent = True
-            self._speak(f"weir acp has lost its connection to the server: {words}.")
+            self._speak(f"No connection to the server: {words}.")
 
     def root_of(self, session_id: str) -> Attached | None:
         """Return the given session, or its nearest parent, that the editor has open; None if none.
