@@ -218,6 +218,7 @@ class Worker:
                 max_message=settings.max_message * MIB,
                 agent_counts=self._agent_counts,
                 shares=shares,
+                check_session=self._access.boundary.check_session,
             )
         return app
 

@@ -169,7 +169,7 @@ class Access:
         scope = principal.scope(action)
         if scope is not None:
             self.boundary.check(request, found, scope)
-        filters = found.rule.place is Place.LIST and scope is not None
+        filters = found.rule.place in (Place.LIST, Place.CHILDREN) and scope is not None
         return Admission(principal, scope, filters and self._lists is not None)
 
     def list_for(self, request: Request) -> bytes:

@@ -64,8 +64,8 @@ class Boundary:
             if not scope.sessions:
                 _check_named(named, scope, None)
             return
-        _check_elsewhere(request)
-        if place in (Place.FOLDER, Place.LIST):
+        _check_elsewhere(request, place is Place.FILE)
+        if place in (Place.FOLDER, Place.FILE, Place.LIST):
             _check_named(named, scope, None)
             self._check_folder(request, scope, bool(named))
         else:
@@ -111,13 +111,27 @@ class Boundary:
         return folder
 
 
-def _check_elsewhere(request: Request) -> None:
+def _check_elsewhere(request: Request, is_file: bool) -> None:
     """Refuse what would lead opencode to another folder, or list more than one folder."""
     if values(request.headers, _NOT_SCOPED_HEADER):
         raise _not_granted("x-opencode-workspace")
     for name, value in parse_qsl(request.query, keep_blank_values=True):
-        if name in _NOT_SCOPED and value:
+        if is_file and name == "path":
+            _check_file(value)
+        elif name in _NOT_SCOPED and value:
             raise _not_granted(f"?{name}")
+
+
+def _check_file(path: str) -> None:
+    """Refuse a path that a server may read as one that leads out of the folder."""
+    while True:
+        parts = path.replace("\\", "/").split("/")
+        if path.startswith(("/", "\\", "~")) or ".." in parts or not path.isprintable():
+            raise _not_granted(f"?path={path[:_SHOWN]!r}")
+        decoded = unquote(path)
+        if decoded == path:
+            return
+        path = decoded
 
 
 def _check_named(named: list[str], scope: Scope, folder: str | None) -> None:

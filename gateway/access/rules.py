@@ -33,8 +33,12 @@ class Place(enum.Enum):
     """In ``?directory`` or ``x-opencode-directory``; the default is the server's own folder."""
     LIST = "list"
     """As `FOLDER`; an upstream may list more than the folder, so each item is checked."""
+    FILE = "file"
+    """As `FOLDER`; ``?path`` is a file in this folder. Only natively: opencode follows links."""
     SESSION = "session"
     """In the path: ``{session}``."""
+    CHILDREN = "children"
+    """As `SESSION`; the answer has other sessions, so each item is checked."""
     ASK = "ask"
     """In the path: ``{request}``, a permission or a question of a session."""
     ITEMS = "items"
@@ -52,8 +56,7 @@ class Rule(Struct, frozen=True):
 
 # Methods are joined with commas; HEAD follows GET. `own`: weir's own, also in front of an
 # upstream; `both`: of weir natively, and of the upstream in relay mode; `native`, `upstream`: only
-# in this mode. Left out: files and diffs, since a path may lead out of the folder, and lists of
-# children.
+# in this mode.
 _TABLE = """
 GET      /                                            public  read   native
 GET      /event                                       stream  read   own
@@ -125,7 +128,7 @@ GET      /experimental/tool/ids                       folder  read   both
 GET      /experimental/workspace                      server  read   both
 GET      /experimental/workspace/status               server  read   both
 
-GET      /session/{session}/children                  server  read   native
+GET      /session/{session}/children                  children read  both
 POST     /session/{session}/fork                      session write  both
 POST     /session/{session}/revert                    session write  both
 POST     /session/{session}/unrevert                  session write  both
@@ -136,32 +139,32 @@ POST,DELETE /session/{session}/share                  session write  native
 POST     /session/{session}/init                      session write  upstream
 DELETE   /session/{session}/message/{message}         server  write  both
 PATCH,DELETE /session/{session}/message/{message}/part/{part} server write both
-GET      /file                                        server  read   native
-GET      /file/content                                server  read   native
-GET      /file/status                                 server  read   native
-GET      /find                                        server  read   native
-GET      /find/file                                   server  read   native
+GET      /file                                        file    read   native
+GET      /file/content                                file    read   native
+GET      /file/status                                 folder  read   both
+GET      /find                                        folder  read   both
+GET      /find/file                                   folder  read   both
 GET      /project/{project}/directories               server  read   native
-GET      /find/symbol                                 folder  read   native
+GET      /find/symbol                                 folder  read   both
 GET      /doc                                         nowhere read   native
 GET      /api/health                                  nowhere read   native
-GET      /api/agent                                   server  read   native
-GET      /api/command                                 server  read   native
-GET      /api/integration                             server  read   native
-GET      /api/location                                server  read   native
-GET      /api/model                                   server  read   native
-GET      /api/provider                                server  read   native
-GET      /api/reference                               server  read   native
-GET      /api/session                                 server  read   native
+GET      /api/agent                                   folder  read   native
+GET      /api/command                                 folder  read   native
+GET      /api/integration                             folder  read   native
+GET      /api/location                                folder  read   native
+GET      /api/model                                   folder  write  native
+GET      /api/provider                                folder  write  native
+GET      /api/reference                               folder  read   native
+GET      /api/session                                 items   read   native
 GET      /api/session/active                          server  read   native
-GET      /api/skill                                   server  read   native
+GET      /api/skill                                   folder  read   native
 GET      /pty                                         server  read   native
 POST     /pty                                         server  admin  both
 GET      /experimental/console/orgs                   server  read   native
 POST     /experimental/workspace                      server  write  native
 GET      /experimental/workspace/adapter              server  read   native
 GET,POST /experimental/worktree                       server  write  native
-GET      /weir/search                                 server  read   own
+GET      /weir/search                                 items   read   own
 POST     /weir/search                                 server  read   upstream
 PATCH    /config                                      server  admin  both
 GET,PATCH /global/config                              server  admin  both

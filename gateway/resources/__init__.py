@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 
 import falcon
 
 from bus.transport.requester import Requester
 from gateway.access.shares import Shares
 from gateway.monitor.agent_counts import AgentCounts
+from gateway.relay.scope import Scope
 from gateway.resources.agents import AgentNames, AgentRoute
 from gateway.resources.body import MAX_BODY_BYTES
 from gateway.resources.courier import Courier
@@ -33,6 +35,7 @@ def add_native_routes(
     max_message: int = MAX_BODY_BYTES,
     agent_counts: AgentCounts | None = None,
     shares: Shares | None = None,
+    check_session: Callable[[str, Scope | None], None] | None = None,
 ) -> AgentRoute:
     """Add all routes except the event streams and health.
 
@@ -44,12 +47,13 @@ def add_native_routes(
         max_message: the limit of a prompt's body, in bytes.
         agent_counts: counts the lines of agents.
         shares: the links to sessions; None: there are none.
+        check_session: refuses a session that is not in a scope; None: nothing has a scope.
 
     Returns:
         The streams of agents, to be ended when the worker stops.
     """
     courier, intake = Courier(requester, patience_s), BodyIntake(max_message)
-    means = Means(requester, courier, intake, default_directory)
+    means = Means(requester, courier, intake, default_directory, check_session)
     rows: dict[str, list[Route]] = defaultdict(list)
     for route in TABLE:
         rows[route.path].append(route)

@@ -11,17 +11,21 @@ import falcon
 import msgspec
 from falcon import Request, Response
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bus.answers import Done
 from bus.commands import MessageGet, Prompt, TurnWait
 from bus.transport.requester import Requester
 from gateway.directory import directory_of
+from gateway.door.own import SCOPE
 from gateway.errors import BadRequest, answer_error
+from gateway.relay.scope import Scope
 from gateway.resources.answer import answer
 from gateway.resources.courier import Courier
 from gateway.resources.intake import BodyIntake
 from gateway.resources.query import flag, integer, shown
 from gateway.resources.route import Delivery, Query, RequestContent, Route
+from gateway.resources.scoped import in_scope
 
 _WAIT_MS = 20_000
 # Longer than the wait, so that a running turn differs from a processor that hangs.
@@ -44,12 +48,14 @@ class Means(Struct, frozen=True):
         courier: passes long answers to their clients.
         intake: reads bodies.
         default_directory: of requests that name none.
+        check_session: refuses a session that is not in a scope; None: nothing has a scope.
     """
 
     requester: Requester
     courier: Courier
     intake: BodyIntake
     default_directory: str
+    check_session: Callable[[str, Scope | None], None] | None = None
 
 
 class Resource:
@@ -99,12 +105,14 @@ class _Responder:
     def _ask(self, req: Request, resp: Response, path: dict[str, str]) -> None:
         delivery, means = self._route.delivery, self._means
         with self._body(req) as body:
+            self._check_parent(req, body)
             command = self._command(req, path, body)
             is_long = delivery is Delivery.PIECES
             done = means.courier.ask(command) if is_long else means.requester.call(command)
             waits = None
             if delivery is Delivery.TURN:
                 waits = _awaited(command, _STARTED.decode(done.body).messageID)
+            done = self._in_scope(req, done)
             del body, command  # a prompt is not held while its turn runs
         if delivery is Delivery.WHOLE:
             answer(resp, done.body)
@@ -115,6 +123,23 @@ class _Responder:
             if done.cursor is not None:
                 _lead_to(req, resp, done.cursor)
             means.courier.deliver(req, resp, done)
+
+    def _in_scope(self, req: Request, done: Done) -> Done:
+        """Return an answer without the items that the request may not reach."""
+        route, scope = self._route, req.env.get(SCOPE)
+        if route.items is None or scope is None:
+            return done
+        return replace(done, body=in_scope(done.body, route.items, scope))
+
+    def _check_parent(self, req: Request, body: Any) -> None:
+        """Refuse a parent that the request may not reach.
+
+        Raises:
+            Refusal: the parent is not in the scope.
+        """
+        parent, scope = getattr(body, "parentID", None), req.env.get(SCOPE)
+        if parent and scope is not None and self._means.check_session is not None:
+            self._means.check_session(parent, scope)
 
     def _command(self, req: Request, path: dict[str, str], body: Any) -> Any:
         route = self._route

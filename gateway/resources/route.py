@@ -83,6 +83,8 @@ class Route(Struct, frozen=True, kw_only=True):
         empty: replaces an empty body; None: the body must not be empty.
         is_prompt: ``--max-message`` limits the body.
         in_directory: the route is about the directory of the request.
+        items: the field of the answer whose items are compared to the scope of the request, empty
+            for the answer itself; None: the door has compared all that the answer is about.
         answer: the type of the answer.
         delivery: how the answer is sent to the client.
         refusals: statuses of this route, beside those of all routes.
@@ -99,6 +101,7 @@ class Route(Struct, frozen=True, kw_only=True):
     empty: Any = None
     is_prompt: bool = False
     in_directory: bool = False
+    items: str | None = None
     answer: Any = dict[str, Any]
     delivery: Delivery = Delivery.WHOLE
     refusals: tuple[int, ...] = ()

@@ -178,7 +178,7 @@ def target_of(template: str, place: Place, session: Session) -> str:
     }
     for word, value in words.items():
         template = template.replace(word, value)
-    named = place in (Place.FOLDER, Place.LIST, Place.STREAM)
+    named = place in (Place.FOLDER, Place.FILE, Place.LIST, Place.STREAM)
     return f"{template}?directory={quote(session.folder)}" if named else template
 
 
@@ -199,7 +199,8 @@ def allowed(who: str, place: Place, action: Action, inside: bool, template: str)
     if place is Place.STREAM:
         return None if inside or by_id else 403
     if by_id:
-        return None if inside and place in (Place.SESSION, Place.ASK) else 403
+        of_session = (Place.SESSION, Place.CHILDREN, Place.ASK)
+        return None if inside and place in of_session else 403
     return None if inside else 403
 
 
@@ -246,7 +247,12 @@ SPELLINGS = [
     "/session/{id}/message?directory={inn}",
     "/session/{id}?directory={inn}",
     "/session/ses_none",
-    "/session",
+    "/file?directory={inn}&path=../outside",
+    "/file?directory={inn}&path=%252e%252e/outside",
+    "/file/content?directory={inn}&path={out}/a",
+    "/file/content?directory={inn}&path=a&path=..%5coutside",
+    "/find?directory={out}&pattern=a",
+    "/api/location?directory={out}",
 ]
 
 

@@ -98,6 +98,7 @@ ROUTES: Sequence[Route] = (
             Query("limit", "How many.", "integer", 1, 200),
             Query("cursor", "``cursor.next`` of another page."),
         ),
+        items="data",
         answer=_OBJECT,
     ),
 )

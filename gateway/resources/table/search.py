@@ -36,6 +36,7 @@ ROUTES: Sequence[Route] = (
             Query("limit", "How many.", "integer", 1, _MAX_LIMIT),
             Query("before", "``next`` of another page.", "integer", 1, MAX_INTEGER),
         ),
+        items="found",
         answer=FoundPage,
     ),
 )

@@ -114,6 +114,7 @@ ROUTES: Sequence[Route] = (
         path="/session/{session}/children",
         words="The sessions whose parent this session is.",
         command=lambda given: SessionChildren(given.path["session"]),
+        items="",
         answer=list[Session],
         refusals=(404,),
     ),
