@@ -81,9 +81,8 @@ def _forget_other_servers(environ: MutableMapping[str, str]) -> None:
     """Remove the environment variables that would configure gunicorn but are not for weir."""
     for name in _OF_OTHER_SERVERS:
         environ.pop(name, None)
-    if environ.get("GUNICORN_PID") != str(
-        os.getppid()
-    ):  # not set by a master that this one replaces
+    # If a gunicorn master has started this process to replace it, the variables are for weir.
+    if environ.get("GUNICORN_PID") != str(os.getppid()):
         for name in ("GUNICORN_PID", "GUNICORN_FD"):
             environ.pop(name, None)
 

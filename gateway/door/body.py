@@ -140,7 +140,7 @@ class RequestBody:
         if self._receives > _FEW_RECEIVES + self._received_bytes // _BYTES_A_RECEIVE:
             self._wire.lane.gather()
             within_s -= time.monotonic() - began
-        if within_s <= 0:  # so checked also if bytes come one by one, and no receive waits
+        if within_s <= 0:  # also reached if no receive waits, since bytes come one by one
             raise Refusal(
                 408,
                 f"the request body came too slowly: at less than {LEAST_BYTES_S} bytes a second",

@@ -49,7 +49,7 @@ def receive_head(wire: Wire) -> Head | None:
         if pieces > _FEW_PIECES + searched // _BYTES_A_PIECE:
             wire.lane.gather()
         within_s = IDLE_S if until is None else until - time.monotonic()
-        if within_s <= 0:  # so checked also if bytes come one by one, and no receive waits
+        if within_s <= 0:  # also reached if no receive waits, since bytes come one by one
             raise Refusal(
                 408, f"the head of the request did not arrive within {HEAD_WITHIN_S:g} s"
             )

@@ -18,7 +18,7 @@ Laws, each tested as a property:
 Data flows one way: `bus.log` (every envelope once) → a reader's cursor → `view` (its filter) →
 `coalesce` → `frames`. `mark` makes the event ids, `relay` connects these steps, and `enter`
 decides where a reader begins: at the position in its last id, or with upserts from the ledger.
-`pacing` decides how often further deltas are sent.
+`pacing` decides how often more of a text is sent.
 """
 
 from bus.log import FellOff, Log

@@ -156,7 +156,7 @@ def advance(marks: Marks, moved: Mark) -> Marks:
 
 
 def by_source(run: Sequence[Envelope]) -> list[Sequence[Envelope]]:
-    """Split a run by source and epoch, in the order of the sources' names."""
+    """Split consecutive events by source and epoch, in the order of the sources' names."""
     if len(run) <= 1 or len({envelope.epoch for envelope in run}) == 1:
         return [run] if run else []
     ordered = sorted(run, key=attrgetter("source"))

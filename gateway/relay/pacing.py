@@ -20,7 +20,7 @@ _MOST_FLOWS = 64
 
 
 class Pace:
-    """Spaces the further deltas of texts in one lane (readers with the same filter).
+    """Spaces the deltas of a text, after its first, in one lane (readers with the same filter).
 
     Args:
         least_s: the shortest interval between two deltas of a text; 0: send each delta at once.
@@ -36,7 +36,7 @@ class Pace:
         self._until = float("-inf")
 
     def note(self, step: Step, now: float) -> None:
-        """Record that the deltas of `step` are sent at `now`; further deltas wait from then on."""
+        """Record that the deltas of `step` are sent at `now`: more of their texts must wait."""
         if not self._least_s or not step.flows:
             return
         for flow, length in step.flows.items():
@@ -47,7 +47,7 @@ class Pace:
         self._until = now + min(max(self._least_s, longest * PER_CHARACTER_S), MAX_AGE_S)
 
     def held_back_s(self, now: float) -> float:
-        """Return how many seconds further deltas must still wait; 0 or less: send them now."""
+        """Return how long (s) more of the texts must still wait; 0 or less: send it now."""
         return self._until - now
 
     @property

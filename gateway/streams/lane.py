@@ -56,7 +56,7 @@ class Lane:
         relay: computes the bytes of the next events.
         view: which events the readers of this lane get.
         chunked: the readers' HTTP answers use chunked encoding.
-        pace_s: the shortest interval between further deltas of a text; 0 sends each at once.
+        pace_s: the shortest time between deltas of the same text; 0 sends each at once.
         everyone: counts what is sent to all readers of the worker.
 
     Attributes:
@@ -104,18 +104,18 @@ class Lane:
         )
 
     def is_held_back(self) -> bool:
-        """Return whether a flush must wait, since only further deltas of texts are to be sent."""
+        """Return whether a flush must wait, since only more of some texts is to be sent."""
         return self._pace.holds_back and self._held_back_s() > 0
 
     def hold_back(self) -> None:
-        """Block until further deltas may be sent, or until `hurry` ends the wait."""
+        """Block until more of the texts may be sent, or until `hurry` ends the wait."""
         if (left_s := self._held_back_s()) > 0:
             self._hurry = Event()
             self._hurry.wait(left_s)
             self._hurry = None
 
     def hurry(self) -> None:
-        """End `hold_back` if an event waits now that is no further delta of a text."""
+        """End `hold_back` if an event waits now that need not wait (not more of a text)."""
         if self._hurry is not None and not self.is_held_back():
             self._hurry.set()
 
@@ -157,7 +157,7 @@ class Lane:
         return step
 
     def _move(self, rank: Rank, cursor: Cursor) -> None:
-        """Move the readers of a rank to another position, into the rank there if there is one."""
+        """Move the readers of a rank (readers at one position) to another position."""
         del self._ranks[rank.cursor]
         there = self._ranks.get(cursor.evened())
         if there is None:
@@ -169,7 +169,7 @@ class Lane:
             reader.enter(there)
 
     def _by_greenlets(self, rank: Rank, step: Step | None = None) -> None:
-        """Let a greenlet for each reader of a rank write from the reader's position."""
+        """For each reader of a rank (readers at one position), let a greenlet write to it."""
         for reader in list(rank.readers):
             if reader.outlet is not None:
                 reader.outlet.work(step=step)
@@ -215,12 +215,12 @@ class Lane:
         return there, True
 
     def _held_back_s(self) -> float:
-        """Return how long (s) a flush must wait; 0 if other events than further deltas wait."""
+        """Return how long (s) a flush must wait; 0 if more than deltas of known texts waits."""
         held_s = self._pace.held_back_s(time.monotonic())
         return held_s if held_s > 0 and self._only_further_deltas() else 0.0
 
     def _only_further_deltas(self) -> bool:
-        """Return whether the readers of this lane lack nothing but further deltas of texts.
+        """Return whether the readers lack only deltas of texts whose beginning was sent.
 
         Events that were looked at in an earlier call are not looked at again.
         """

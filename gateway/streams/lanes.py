@@ -75,7 +75,7 @@ class Lanes:
         self._grown.set()
 
     def run(self) -> None:
-        """Flush lanes after `log_has_grown`, and look at all lanes regularly, for ever.
+        """Flush lanes (readers with the same filter) with new events, and regularly all, for ever.
 
         Needs a greenlet of its own.
         """

@@ -46,7 +46,7 @@ class Reader:
         view: which events the reader gets, and in which form.
         last_id: the ``Last-Event-ID`` of the request; None if there was none.
         from_now: the reader gets only events from after the stream was opened.
-        pace_s: the shortest interval between further deltas of a text; 0 sends each at once.
+        pace_s: the shortest time between deltas of the same text; 0 sends each at once.
         rank: the readers at the same position in the same lane, while the reader waits for events;
             None while a greenlet writes to this reader alone.
         placed: the folder of `view` is known; until then the view admits nothing.

@@ -81,7 +81,7 @@ class Readers:
             view: which events the reader gets, and in which form.
             last_id: the last event id that the client has seen on an earlier stream.
             from_now: without a `last_id`, the reader gets no events from before now.
-            pace_s: the shortest interval between further deltas of a text; 0 sends each at once.
+            pace_s: the shortest time between deltas of the same text; 0 sends each at once.
             client: the client that opens the stream.
 
         Raises:

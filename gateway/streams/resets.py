@@ -82,10 +82,9 @@ class Resets:
         self._readers = readers
         self._occupied = occupied
         self._one_at_a_time = BoundedSemaphore()
+        # Drop requests to the worker that had this seat before.
         for asking in range(len(grid)):
-            grid.write(
-                seat, asking, _DONE
-            )  # drops requests to the worker that had this seat before
+            grid.write(seat, asking, _DONE)
 
     def run(self) -> None:
         """Carry out the requests of other workers for ever; needs a greenlet of its own."""
