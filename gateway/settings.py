@@ -115,7 +115,12 @@ GATEWAY_FLAGS = (
         "listen beyond this machine without a login or a token: everybody who reaches the port "
         "may do everything",
     ),
-    Flag("identities", IDENTITIES, None, "issuers of JWTs, and what people may do"),
+    Flag(
+        "identities",
+        IDENTITIES,
+        None,
+        "file that names the issuers of JWTs, and what each person may do",
+    ),
     Flag(
         "trusted-user-header",
         Kind(_header_name, "the name of a header, such as X-Forwarded-User"),
@@ -214,13 +219,16 @@ class GatewaySettings(Struct, frozen=True, kw_only=True):
         login: the user name and password that clients must give, to weir itself or as the upstream
             demands; None: no login.
         open: the gateway may listen beyond this machine without a login or a token.
-        identities: issuers of JWTs, and the grants of people; None: nobody is identified as a
-            person.
-        trusted_user_header: the header in which a trusted proxy names the person; None for none.
+        identities: the issuers of JWTs, and what each person may do; None: requests have tokens or
+            the login, but name no person.
+        trusted_user_header: the header in which a trusted proxy names the person that sends a
+            request; None: no header is believed.
         principal_requests: most requests a second with one token or login to a worker; 0: no
             limit.
-        principal_streams: most event streams of a principal in a worker; 0: no limit.
-        principal_turns: most sessions that a principal has at work in a worker; 0: no limit.
+        principal_streams: most event streams of one token, person or login in a worker; 0: no
+            limit.
+        principal_turns: most sessions that one token, person or login has at work in a worker; 0:
+            no limit.
         principal_body: most MiB in the body of one request; 0: no limit.
         allow_host: more host names by which clients may call this server.
         upstream: the opencode that answers all routes but weir's own; None: weir is the server.
@@ -291,10 +299,11 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> GatewaySettings:
 
 
 def check_identities(given: Mapping[str, Any]) -> None:
-    """Refuse flags that need each other.
+    """Check that the flags which identify people are given together.
 
     Raises:
-        BadFlag: one of them is missing.
+        BadFlag: ``--trusted-user-header`` lacks a flag that it needs, or ``--identities`` has no
+            effect.
     """
     header, identities = given["trusted_user_header"], given["identities"]
     for name in ("identities", "trusted_proxies"):

@@ -39,14 +39,14 @@ class RequestBody:
         self._beside_answer = False
 
     def limit_to(self, most: int, bound: str) -> None:
-        """Refuse a body that is longer.
+        """Refuse the request, now or while its body comes, if the body is longer than `most`.
 
         Args:
-            most: bytes.
-            bound: the name of the limit.
+            most: how many bytes the body may have.
+            bound: the name of the limit, for the error.
 
         Raises:
-            Refusal: the head says that the body is longer.
+            Refusal: the Content-Length is larger than `most`.
         """
         self._most = most, bound
         self._check_size(self._left if self._chunks is None else 0)
