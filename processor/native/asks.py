@@ -27,6 +27,7 @@ from bus.events.catalogue import (
 from bus.events.session import ToolRef
 from processor.native.record import Record
 from processor.store import model_asks, open_turns
+from processor.store.failures import StoreFailed
 from processor.store.open_turns import Asked, LeftAsk
 
 MOST_WAITING = 1000
@@ -75,7 +76,7 @@ class PendingAsks:
             call: the tool call that asks.
 
         Raises:
-            CommandFailed: too many asks wait.
+            CommandFailed: too many asks wait, or the ask of a model's turn cannot be saved.
         """
         if len(self._waiting) >= MOST_WAITING:
             raise CommandFailed("full", f"ask: {MOST_WAITING} asks wait for an answer already")
@@ -99,11 +100,11 @@ class PendingAsks:
                 questions=line.questions,
                 tool=tool,
             )
-        self._waiting[asked.id] = _Ask(asked, line.ask, asker)
         if asker.lasts:
             record.submit(asked.id, open_turns.put_ask, asker.prompt, line.ask, asked)
         else:
-            record.submit(asked.id, model_asks.put, asked)
+            _save(record, asked)
+        self._waiting[asked.id] = _Ask(asked, line.ask, asker)
         record.publish(asked, asked.id)
         return asked.id
 
@@ -193,6 +194,21 @@ class PendingAsks:
             one.asker.record.submit(one.asked.id, model_asks.remove, one.asked.id)
         one.asker.record.publish(said)
         one.asker.answered(reply)
+
+
+def _save(record: Record, asked: Asked) -> None:
+    """Save the ask of a model's turn: no reader would learn of an ask that is not saved.
+
+    Raises:
+        CommandFailed: the ask cannot be saved.
+    """
+    try:
+        record.submit(asked.id, model_asks.put, asked).get()
+    except StoreFailed as error:
+        raise CommandFailed("unavailable", f"ask: cannot be saved: {error}") from error
+    except BaseException:  # the turn is aborted meanwhile
+        record.submit(asked.id, model_asks.remove, asked.id)
+        raise
 
 
 def refusal(asked: Asked) -> Properties:

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from msgspec import UNSET
 
 from bus import json
-from bus.events.message import UserMessage
+from bus.events.message import AssistantMessage, UserMessage
 from bus.events.part import (
     FilePart,
     ReasoningPart,
@@ -29,6 +29,8 @@ from processor.store.history import Said, Utterance
 # The characters of a tool's name that every provider accepts.
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]")
 _MOST_NAME = 64
+EXECUTED = "The following tool was executed by the user"
+"""The text of a prompt for a command that a person runs; its answer has the call."""
 
 
 def chat(history: Iterable[Utterance], thoughts: bool = False) -> list[ChatMessage]:
@@ -42,7 +44,7 @@ def chat(history: Iterable[Utterance], thoughts: bool = False) -> list[ChatMessa
         history: in the order in which the model must read it.
         thoughts: whether signed thoughts are sent back to the model.
     """
-    history = list(history)
+    history = _without_unrun_commands(list(history))
     left_out = refused_images(history)
     messages: list[ChatMessage] = []
     system: str | None = None
@@ -55,6 +57,21 @@ def chat(history: Iterable[Utterance], thoughts: bool = False) -> list[ChatMessa
     if not messages or messages[-1].role == "assistant":
         messages.append(ChatMessage("user", ""))  # the last prompt is empty
     return messages if system is None else [ChatMessage("system", system), *messages]
+
+
+def _without_unrun_commands(history: list[Utterance]) -> list[Utterance]:
+    """Leave out commands that never ran: the model would read that they were executed."""
+    answered = {
+        one.message.parentID for one in history if isinstance(one.message, AssistantMessage)
+    }
+    return [one for one in history if one.message.id in answered or not _is_command(one.parts)]
+
+
+def _is_command(parts: list[Said]) -> bool:
+    return any(
+        isinstance(part, TextPart) and part.synthetic is True and part.text == EXECUTED
+        for part in parts
+    )
 
 
 def _answer(messages: list[ChatMessage], parts: list[Said], thoughts: bool) -> None:

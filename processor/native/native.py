@@ -130,6 +130,7 @@ class Native:
         box = self._box(asks, children, spool, threads)
         prompts.tools = [] if box is None else list(box.tools)
         shell = ShellCommands(services, prompts, None if box is None else box.tools["bash"])
+        turns.dropped = shell.drop
         saving = Saving(drafts)
 
         def each_beat() -> None:

@@ -60,6 +60,10 @@ class Permits:
         self._allowed: OrderedDict[str, list[PermissionRule]] = OrderedDict()
         self._waiting: dict[str, _WaitingCall] = {}
 
+    def allows(self, need: Need, session: Session, rules: CallRules) -> bool:
+        """Return whether a call may go on without a question to a person."""
+        return self._decide(need, session, rules) == "allow"
+
     def need(self, need: Need, record: Record, rules: CallRules, call: ToolRef) -> None:
         """Return as soon as a call may go on.
 
@@ -150,7 +154,7 @@ class Permits:
     def _release_others(self, session: str) -> None:
         for request, one in list(self._waiting.items()):
             is_same = one.session.id == session
-            if is_same and self._decide(one.need, one.session, one.rules) == "allow":
+            if is_same and self.allows(one.need, one.session, one.rules):
                 self._reply(request, "always")
 
     def _reject_others(self, session: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, NoReturn
 
@@ -31,13 +32,13 @@ from bus.events.part import (
 from bus.events.session import Busy, Session
 from processor.clock import not_before, now_ms
 from processor.commands.prompts import Prompts
+from processor.native.conversation import EXECUTED
 from processor.native.projects import project_of
 from processor.native.record import NotSaved, Record, Services
 from processor.tools.tool import CallRefused, Need, Tool, ToolFailed, TurnAborted
 
 log = logging.getLogger("weir.processor")
 
-_TEXT = "The following tool was executed by the user"
 _ABORTED = "\n\n<metadata>\nUser aborted the command\n</metadata>"
 _TIMEOUT_MS = 3_600_000
 _SHOW_S = 0.1
@@ -76,7 +77,7 @@ class ShellCommands:
             return self._prompts.accept(
                 session,
                 PromptBody(
-                    parts=[TextInput(text=_TEXT, synthetic=True)],
+                    parts=[TextInput(text=EXECUTED, synthetic=True)],
                     messageID=prompt,
                     agent=body.agent,
                     model=body.model,
@@ -85,6 +86,10 @@ class ShellCommands:
         except BaseException:
             self._waiting.pop(prompt, None)
             raise
+
+    def drop(self, prompt: str) -> None:
+        """Forget the command of a prompt that is not answered."""
+        self._waiting.pop(prompt, None)
 
     def serves(self, prompt: UserMessage) -> bool:
         """Return whether a prompt belongs to a command."""
@@ -153,6 +158,14 @@ class ShellRun:
         self._record.idle()
 
     # The methods that the tool needs.
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Return a block like any other: a command has no time limit of a call."""
+        return nullcontext()
+
+    def allows(self, need: Need) -> bool:
+        """Allow everything: the command comes from a person."""
+        return True
 
     def need(self, need: Need) -> None:
         """Allow everything: the command comes from a person."""

@@ -20,7 +20,7 @@ from bus.answers import CommandFailed
 from bus.events.message import Failure
 from processor.engines.engine import CallBegun, CallWhole, Finish, ModelError
 from processor.native.permissions import CallRules
-from processor.native.tool_run import Toolbox, ToolRun
+from processor.native.tool_run import STOPPED, Toolbox, ToolRun
 from processor.native.turn import Turn
 from processor.tools.tool import CallRefused, Outcome, Tool, ToolFailed, TurnAborted
 
@@ -60,7 +60,7 @@ class StepCalls:
         self._rules = rules
         self._calls: dict[int, _StepCall] = {}
         self._aborted = Event()
-        self._stopped = False
+        self._stopped = Event()
         self.are_whole = False
 
     @property
@@ -99,7 +99,7 @@ class StepCalls:
         finally:
             self._aborted.set()
             pool.kill(block=False)
-        return not self._stopped
+        return not self._stopped.is_set()
 
     def _name(self, given: str) -> str:
         if _USABLE_ID.fullmatch(given) and not self._turn.calls.knows(given):
@@ -108,8 +108,10 @@ class StepCalls:
 
     def _run(self, call: _StepCall) -> None:
         rules = self._rules.of(call.tool)
-        run = ToolRun(call.name, self._turn, rules, self._box, self._aborted)
+        run = ToolRun(call.name, self._turn, rules, self._box, self._aborted, self._stopped)
         try:
+            if self._stopped.is_set():  # the call has waited for a place among `MOST_AT_ONCE`
+                raise CallRefused(STOPPED)
             tool, arguments = self._tool(call), _arguments(call)
             self._change(call, status="running", input=arguments)
             self._turn.calls.show()
@@ -123,7 +125,6 @@ class StepCalls:
             self._fail(call, run, "the tool failed; the log of the processor says why")
         else:
             self._end(call, run, outcome)
-        self._stopped = self._stopped or run.stopped
 
     def _tool(self, call: _StepCall) -> Tool:
         tool = self._box.tools.get(call.tool)

@@ -17,10 +17,19 @@ from processor.native.modes import Modes
 from processor.native.permissions import CallRules, Rules
 from processor.native.permits import Permits, Stopped
 from processor.native.turn import Turn
-from processor.tools.tool import ChildAnswer, Need, Outcome, Tool, ToolFailed, TurnAborted
+from processor.tools.tool import (
+    CallRefused,
+    ChildAnswer,
+    Need,
+    Outcome,
+    Tool,
+    ToolFailed,
+    TurnAborted,
+)
 
 SHOWN_EVERY_S = 0.1
 SHOWN_LENGTH = 30_000
+STOPPED = "The user rejected another tool call of this step."
 
 
 class ChildSessions(Protocol):
@@ -83,18 +92,23 @@ class ToolRun:
         rules: the permissions of the call.
         box: the tools of the processor.
         aborted: set when the turn is over.
-
-    Attributes:
-        stopped: a person has refused the call without a reason, so the turn stops.
+        stopped: set when a person has refused a call of the step without a reason: then no call
+            of the step asks a person again.
     """
 
     def __init__(
-        self, name: str, turn: Turn, rules: CallRules, box: Toolbox, aborted: Event
+        self,
+        name: str,
+        turn: Turn,
+        rules: CallRules,
+        box: Toolbox,
+        aborted: Event,
+        stopped: Event,
     ) -> None:
         self.directory = turn.record.session.directory
         self.session = turn.record.session.id
         self.aborted = aborted
-        self.stopped = False
+        self._stopped = stopped
         self._ref = ToolRef(turn.message, name)
         self._turn = turn
         self._rules = rules
@@ -133,14 +147,18 @@ class ToolRun:
             if self._due is not None:
                 self._due.kill(block=False)
 
+    def allows(self, need: Need) -> bool:
+        """Return whether the call has a permission, without asking; see `Call`."""
+        return self._box.permits.allows(need, self._turn.record.session, self._rules)
+
     def need(self, need: Need) -> None:
         """Return once the call has the permission that it needs; see `Call`."""
-        with self._waiting():
+        with self.waiting():
             self._box.permits.need(need, self._turn.record, self._rules, self._ref)
 
     def ask(self, questions: Sequence[Question]) -> list[list[str]]:
         """Return a person's answers; see `Call`."""
-        with self._waiting():
+        with self.waiting():
             return self._box.permits.question(questions, self._turn.record, self._ref)
 
     def show(
@@ -167,7 +185,7 @@ class ToolRun:
         def begun(child: str) -> None:
             self.show(title=title, metadata={"sessionId": child})
 
-        with self._waiting():
+        with self.waiting():
             parent = self._turn.record.session
             return self._box.children.run(
                 parent, self._rules, prompt, agent, title, session, begun
@@ -182,15 +200,20 @@ class ToolRun:
         self._turn.calls.snapshot(self._ref.callID, self._title, self._shown)
 
     @contextlib.contextmanager
-    def _waiting(self) -> Iterator[None]:
-        """Stop the call's time limit while it waits for a person, or for another turn."""
+    def waiting(self) -> Iterator[None]:
+        """Stop the call's time limit while the call waits for somebody else; see `Call`."""
         if self.aborted.is_set():
             raise TurnAborted
+        if self._stopped.is_set():
+            raise CallRefused(STOPPED)
         self._pause()
         try:
             yield
-        except Exception as error:
-            self.stopped = self.stopped or isinstance(error, Stopped)
+        except Stopped:
+            self._stopped.set()
+            self._go_on()
+            raise
+        except Exception:
             self._go_on()
             raise
         self._go_on()

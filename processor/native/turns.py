@@ -9,17 +9,16 @@ import contextlib
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from typing import Protocol
 
 import gevent
 from gevent.event import Event
-from gevent.lock import BoundedSemaphore
 
 from bus.answers import CommandFailed
 from bus.events.message import UserMessage
 from bus.events.session import Session
 from processor.native.bounds import MAX_PROMPTS, Bounds
+from processor.native.free_turns import FreeTurns, LanePlace
 from processor.store.failures import StoreFailed
 from processor.store.messages import UnknownMessage
 from processor.store.sessions import UnknownSession
@@ -53,8 +52,8 @@ Start = Callable[[Session, UserMessage], Running]
 class _Lane:
     """The prompts of one session, which are answered one after another."""
 
-    def __init__(self, session: str, turns: Turns, free: BoundedSemaphore | None) -> None:
-        self._free: AbstractContextManager[object] = free or contextlib.nullcontext()
+    def __init__(self, session: str, turns: Turns, is_awaited: bool) -> None:
+        self.place = LanePlace(is_awaited)
         self.over: dict[str, Event] = {}
         self.waiting: deque[str] = deque()
         self._session = session
@@ -68,7 +67,9 @@ class _Lane:
 
     def abort(self) -> None:
         while self.waiting:
-            self.over.pop(self._take()).set()
+            prompt = self._take()
+            self._turns.dropped(prompt)
+            self.over.pop(prompt).set()
         if self._answer is not None:
             self._answer.abort()
 
@@ -78,7 +79,7 @@ class _Lane:
 
     def serve(self) -> None:
         while self.waiting:
-            with self._free:
+            with self._turns.free.taken(self.place):
                 if (found := self._load()) is not None:
                     self._answer_to(*found)
 
@@ -129,15 +130,17 @@ class Turns:
     Attributes:
         load: as given.
         start: as given.
-        free: how many more turns may begin.
+        free: how many more turns may begin, and the lanes that wait for one.
         waiting: how many prompts wait, in all sessions.
+        dropped: called with the id of each prompt that is not answered.
     """
 
     def __init__(self, load: Load, start: Start, bounds: Bounds) -> None:
         self.load = load
         self.start = start
-        self.free = BoundedSemaphore(bounds.turns)
+        self.free = FreeTurns(bounds.turns)
         self.waiting = 0
+        self.dropped: Callable[[str], None] = lambda prompt: None
         self._most = bounds.prompts
         self._lanes: dict[str, _Lane] = {}
         self._closed: set[str] = set()
@@ -175,11 +178,13 @@ class Turns:
         """
         lane = self._lanes.get(session)
         if lane is None:
-            lane = self._lanes[session] = _Lane(session, self, None if within else self.free)
+            lane = self._lanes[session] = _Lane(session, self, within)
             lane.add(prompt)
             gevent.spawn(self._serve, session, lane)
-        else:
-            lane.add(prompt)
+            return
+        lane.add(prompt)
+        if within:
+            self.free.admit(lane.place)
 
     def wait(self, session: str, prompt: str, timeout_s: float) -> bool:
         """Wait until the turn of a prompt is over; return whether it is."""

@@ -11,12 +11,12 @@ import os
 import secrets
 from collections.abc import Iterator
 
-from gevent.lock import RLock
+from gevent.lock import BoundedSemaphore
 
 from processor.tools.nofollow import folder_of, open_file, refuse_odd
 from processor.tools.place import ToolPath
 from processor.tools.read import SAMPLE_BYTES, is_binary
-from processor.tools.tool import ToolFailed
+from processor.tools.tool import Call, ToolFailed
 
 MOST_BYTES = 8 * 1024 * 1024
 _BOM = "\ufeff"
@@ -29,16 +29,23 @@ class FileLocks:
     """One lock for each file, so that two calls of a model do not change a file at once."""
 
     def __init__(self) -> None:
-        self._locks: dict[str, tuple[RLock, list[None]]] = {}
+        self._locks: dict[str, tuple[BoundedSemaphore, list[None]]] = {}
 
     @contextlib.contextmanager
-    def held(self, real: str) -> Iterator[None]:
-        """Hold the lock of a file."""
-        lock, users = self._locks.setdefault(real, (RLock(), []))
+    def held(self, real: str, call: Call) -> Iterator[None]:
+        """Hold the lock of a file.
+
+        The call with the lock may wait long for a person, so the time does not count.
+        """
+        lock, users = self._locks.setdefault(real, (BoundedSemaphore(1), []))
         users.append(None)
         try:
-            with lock:
+            with call.waiting():
+                lock.acquire()
+            try:
                 yield
+            finally:
+                lock.release()
         finally:
             users.pop()
             if not users:

@@ -91,14 +91,11 @@ class Editing:
             return _edited(place, before, wanted)
 
         change = self._changed(place, call, after)
-        diff = change.patch
-        filediff = {
-            "file": place.real,
-            "patch": diff.text,
-            "additions": diff.additions,
-            "deletions": diff.deletions,
+        metadata = {
+            "diagnostics": {},
+            "diff": change.patch.text,
+            "filediff": _filediff(place, change.patch),
         }
-        metadata = {"diagnostics": {}, "diff": diff.text, "filediff": filediff}
         return Outcome("Edit applied successfully.", place.name, metadata)
 
     def write(self, arguments: object, call: Call) -> Outcome:
@@ -111,13 +108,17 @@ class Editing:
             return as_bytes(mark + wanted.content.removeprefix("\ufeff"))
 
         change = self._changed(place, call, after)
-        exists = change.before is not None
-        metadata = {"diagnostics": {}, "filepath": place.real, "exists": exists}
+        metadata = {
+            "diagnostics": {},
+            "filepath": place.real,
+            "exists": change.before is not None,
+            "filediff": _filediff(place, change.patch),
+        }
         return Outcome("Wrote file successfully.", place.name, metadata)
 
     def _changed(self, place: ToolPath, call: Call, after: _After) -> _Change:
         """Change a file, once the change is allowed; only one call at a time changes a file."""
-        with self._locks.held(place.real):
+        with self._locks.held(place.real, call):
             try:
                 change = self._threads.run(_planned, place, after)
                 metadata = {"filepath": place.real, "diff": change.patch.text}
@@ -126,6 +127,15 @@ class Editing:
             except OSError as error:
                 raise ToolFailed(f"filePath: {reason(error, place.real)}") from None
         return change
+
+
+def _filediff(place: ToolPath, patch: Patch) -> dict[str, object]:
+    return {
+        "file": place.real,
+        "patch": patch.text,
+        "additions": patch.additions,
+        "deletions": patch.deletions,
+    }
 
 
 def _planned(place: ToolPath, after: _After) -> _Change:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any
 
 import gevent
@@ -151,10 +152,28 @@ class SearchTools:
         folder, file = place.real, None
         if not place.is_folder:
             folder, file = os.path.split(place.real)
+            call.need(Need("read", [place.name], ["*"]))
         found = self._searches.lines(folder, wanted.pattern, wanted.include, file)
+        hidden = [] if file is not None else _without_permission(found, folder, call)
         is_cut = found.has_more or found.timed_out
         said = {"matches": len(found.results), "truncated": is_cut}
-        return Outcome(_matches(found, folder), wanted.pattern, said)
+        output = "\n".join([_matches(found, folder), *hidden])
+        return Outcome(output, wanted.pattern, said)
+
+
+def _without_permission(found: SearchResults, folder: str, call: Call) -> list[str]:
+    """Leave out the lines of files that need a permission to be read; return remarks on them."""
+    root = os.path.realpath(call.directory)
+
+    @cache
+    def is_allowed(path: str) -> bool:
+        name = os.path.relpath(os.path.join(folder, path), root)
+        return call.allows(Need("read", [name], ["*"]))
+
+    paths = dict.fromkeys(result["path"] for result in found.results)
+    found.results = [result for result in found.results if is_allowed(result["path"])]
+    hidden = [os.path.join(folder, path) for path in paths if not is_allowed(path)]
+    return ["", "These files match too, but need a permission: read them.", *hidden] * bool(hidden)
 
 
 def _matches(found: SearchResults, folder: str) -> str:

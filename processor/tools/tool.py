@@ -17,6 +17,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from gevent.event import Event
@@ -80,6 +81,15 @@ class Call(Protocol):
     directory: str
     session: str
     aborted: Event
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Return a block whose time does not count for the time limit of the call.
+
+        The call waits in it for something else with a time limit, such as another call.
+        """
+
+    def allows(self, need: Need) -> bool:
+        """Return whether the call has a permission, without asking a person."""
 
     def need(self, need: Need) -> None:
         """Return once the call has a permission.

@@ -16,6 +16,7 @@ from processor.engines.engine import Chunk, EngineRequest, Finish, Offer, Text
 from processor.native.bounds import Bounds
 from processor.native.room import MemoryRoom
 from processor.native.turns import MOST_WAITING
+from tests.processes import DEADLINE_S
 from tests.unit.processor.rig import DIRECTORY, Rig
 
 MIB = 1024 * 1024
@@ -228,3 +229,16 @@ def test_no_turn_takes_much_more_than_the_quota(bounded: Callable[..., Rig]) -> 
     rig.engine.go.set()  # type: ignore[attr-defined]
     assert rig.turns.wait(one, prompt(rig, one), 10)
     assert json.dumps(errors(rig)).count("database or disk is full") == 1
+
+
+def test_a_prompt_that_is_not_answered_is_reported(bounded: Callable[..., Rig]) -> None:
+    engine = Patient()
+    rig = bounded(engine, turns=1)
+    dropped: list[str] = []
+    rig.turns.dropped = dropped.append
+    first, second = session(rig), session(rig)
+    prompt(rig, first)
+    until(lambda: engine.asked == 1)
+    waiting = [prompt(rig, second), prompt(rig, first)]
+    rig.turns.abort([first, second], DEADLINE_S)
+    assert sorted(dropped) == sorted(waiting)

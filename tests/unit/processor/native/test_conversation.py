@@ -13,7 +13,7 @@ from bus.events.message import (
     UserMessage,
 )
 from bus.events.part import FilePart, ReasoningPart, Span, TextPart, TokenCounts
-from processor.native.conversation import chat
+from processor.native.conversation import EXECUTED, chat
 from processor.store.history import Utterance
 
 AT = {"sessionID": "ses_1", "messageID": "msg_1"}
@@ -198,3 +198,10 @@ def test_a_thought_that_a_client_has_changed_is_left_out(metadata: dict[str, Any
     thought = ReasoningPart(id="prt_1", **AT, text="hm", time=Span(1, 2), metadata=metadata)
     found = chat([user(text("a")), assistant(thought, text("b")), user(text("c"))], thoughts=True)
     assert [one.content for one in found] == ["a", "b", "c"]
+
+
+def test_a_command_that_never_ran_is_left_out() -> None:
+    command = user(text(EXECUTED, synthetic=True))
+    assert said(command, user(text("go on"))) == [("user", "go on")]
+    assert said(command, assistant(text("it ran")), user(text("go on")))[0] == ("user", EXECUTED)
+    assert said(user(text(EXECUTED)))[0] == ("user", EXECUTED)

@@ -1,17 +1,21 @@
 """Calls that need leave: by a rule, by what was allowed before, or by a person."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from bus.commands import Asks, QuestionReply
 from bus.events.session import Option, Question
 from processor.native.modes import built_in
 from processor.native.permissions import from_config
-from processor.tools.tool import Call
+from processor.native.step_calls import MOST_AT_ONCE
+from processor.store import model_asks
+from processor.tools.tool import Call, Need
 from tests.processes import DEADLINE_S
 from tests.unit.processor.native.scripted import DONE, Scripted, Turned, calls, needs, tool
 from tests.unit.processor.rig import Rig
@@ -144,3 +148,38 @@ def test_a_rule_denies_without_asking(rig: Rig) -> None:
     assert ran["state"]["output"] == "it ran"
     assert "The user has specified a rule" in denied["state"]["error"]
     assert "rm *" in denied["state"]["error"]
+
+
+def test_after_a_refusal_no_other_call_of_the_step_asks(rig: Rig) -> None:
+    refused = Event()
+
+    def ask_late(arguments: dict[str, Any], call: Call) -> str:
+        refused.wait()
+        call.need(Need("webfetch", ["x"], []))
+        return "it ran"
+
+    named = [("late", "{}"), *[("bash", "{}")] * MOST_AT_ONCE]
+    rig.with_tools(needs(), tool("late", ask_late))
+    turn = Turned(rig, Scripted(calls(*named), DONE))
+    first, *_ = turn.until_asked(count=MOST_AT_ONCE - 1)
+    turn.reply(first.id, "reject")
+    refused.set()
+    assert {part["state"]["status"] for part in turn.tools()} == {"error"}
+    assert turn.types.count("permission.asked") == MOST_AT_ONCE - 1
+    assert len(turn.end()) == 1
+
+
+def test_an_ask_that_cannot_be_saved_is_refused_at_once(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(model_asks, "put", full)
+    turn = Turned(rig.with_tools(needs()), Scripted(calls(("bash", "{}")), DONE))
+    assert turn.tools()[0]["state"]["error"] == (
+        "The user cannot be asked: ask: cannot be saved: database or disk is full"
+    )
+    assert "permission.asked" not in turn.types
+    assert rig.asks.waiting(Asks("permission")) == []
+    assert turn.end()[-1]["info"]["finish"] == "stop"

@@ -12,6 +12,7 @@ from processor.engines.engine import (
     Finish,
     Text,
 )
+from processor.native.bounds import Bounds
 from processor.native.modes import built_in
 from processor.native.permissions import from_config
 from processor.native.step_calls import MOST_AT_ONCE
@@ -298,6 +299,29 @@ def test_a_child_session_answers_for_its_parent(rig: Rig) -> None:
     assert (made["id"], made["parentID"]) == (child, turn.session)
     assert (made["agent"], made["title"]) == ("general", "a part of the work")
     assert [offer.name for offer in engine.asked[1].tools] == []
+
+
+def test_a_child_that_a_turn_waits_for_needs_no_free_turn(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Bounds(turns=1))
+
+    def delegate(arguments: dict[str, Any], call: Call) -> str:
+        if "child" not in arguments:
+            return call.child("go", None, "x").session
+        rig.prompts.accept(arguments["child"], Turned.body("of a person"))
+        with gevent.Timeout(DEADLINE_S):
+            while not rig.turns.free._queue:
+                gevent.sleep(0.001)
+        return call.child("go", None, "x", arguments["child"]).text
+
+    rig.with_tools(tool("task", delegate))
+    turn = Turned(rig, Scripted(calls(("task", "{}")), DONE))
+    child = turn.tools()[0]["state"]["output"]
+    rig.engine = Scripted(calls(("task", f'{{"child": "{child}"}}')), DONE)
+    turn.prompt = rig.prompts.accept(turn.session, turn.body("go on"))
+    turn.end()
+    assert parts_of(rig, turn.session)[-1]["state"]["output"] == "done"
+    assert len(rig.messages(child)) == 6
+    rig.close()
 
 
 def test_a_child_that_is_not_a_subagent_is_refused(rig: Rig) -> None:

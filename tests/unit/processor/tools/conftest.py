@@ -1,6 +1,7 @@
 """Tools in a folder of their own, with a call that allows what the test lets it."""
 
 import os
+from contextlib import contextmanager
 
 import pytest
 from gevent.event import Event
@@ -21,12 +22,23 @@ class FakeCall:
         self.directory = str(directory)
         self.aborted = Event()
         self.denied = set()
+        self.hidden = set()
+        self.is_waiting = False
         self.needs = []
         self.shown = []
         self.todo = None
         self.answers = []
         self.children = []
         self.before_use = lambda need: None
+
+    @contextmanager
+    def waiting(self):
+        self.is_waiting = True
+        yield
+        self.is_waiting = False
+
+    def allows(self, need):
+        return need.permission not in self.denied and need.patterns[0] not in self.hidden
 
     def need(self, need):
         self.needs.append(need)

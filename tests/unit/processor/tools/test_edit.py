@@ -5,9 +5,12 @@ import subprocess
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from processor.tools import content, patch
 from processor.tools.tool import CallRefused, ToolFailed
+from tests.processes import DEADLINE_S
+from tests.unit.processor.tools.conftest import FakeCall
 
 
 def test_an_edit_has_a_diff_in_opencodes_shape(run, project, call):
@@ -90,7 +93,14 @@ def test_a_file_is_written_with_its_folders_and_keeps_its_mode(run, project, cal
         "filepath": os.path.realpath(file),
         "exists": False,
         "truncated": False,
+        "filediff": {
+            "file": os.path.realpath(file),
+            "patch": outcome.metadata["filediff"]["patch"],
+            "additions": 1,
+            "deletions": 0,
+        },
     }
+    assert outcome.metadata["filediff"]["patch"].endswith("@@ -0,0 +1,1 @@\n+one\n")
     file.chmod(0o754)
     assert run("write", filePath=str(file), content="two\n").metadata["exists"]
     assert file.read_text() == "two\n"
@@ -179,6 +189,31 @@ def test_two_edits_of_one_file_at_once_are_both_made(run, project, call):
         for old, new in edits
     ]
     gevent.joinall(calls, raise_error=True)
+    assert (project / "a.txt").read_text() == "1 2"
+
+
+def test_the_time_in_which_an_edit_waits_for_another_edit_does_not_count(tools, project):
+    (project / "a.txt").write_text("one two")
+    first, second = FakeCall(project), FakeCall(project)
+    is_asked, answered = Event(), Event()
+
+    def ask(need):
+        is_asked.set()
+        answered.wait()
+
+    first.before_use = ask
+    edits = [(first, "one", "1"), (second, "two", "2")]
+    running = []
+    for call, old, new in edits:
+        arguments = {"filePath": "a.txt", "oldString": old, "newString": new}
+        running.append(gevent.spawn(tools["edit"].run, arguments, call))
+        assert is_asked.wait(DEADLINE_S)
+    with gevent.Timeout(DEADLINE_S):
+        while not second.is_waiting:
+            gevent.sleep(0.001)
+    answered.set()
+    gevent.joinall(running, raise_error=True)
+    assert not second.is_waiting
     assert (project / "a.txt").read_text() == "1 2"
 
 

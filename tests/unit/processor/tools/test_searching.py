@@ -66,6 +66,25 @@ def test_grep_finds_lines(run, tree, call):
     assert outcome.title == r"find \S+ here"
     assert call.asked() == [("grep", [r"find \S+ here"])]
     assert run("grep", pattern="find", path="src/b.py").metadata["matches"] == 1
+    assert call.asked()[1:] == [("grep", ["find"]), ("read", ["src/b.py"])]
+
+
+def test_grep_shows_no_line_of_a_file_that_may_not_be_read(run, tree, call):
+    call.hidden = {"src/b.py"}
+    outcome = run("grep", pattern="find", path="src", include="*.{py,ts}")
+    root = tree.resolve()
+    assert outcome.output.splitlines() == [
+        "Found 1 matches",
+        f"{root}/src/deep/c.ts:",
+        "  Line 2: find src/deep/c.ts here",
+        "",
+        "These files match too, but need a permission: read them.",
+        f"{root}/src/b.py",
+    ]
+    assert outcome.metadata["matches"] == 1
+    call.denied = {"read"}
+    with pytest.raises(CallRefused):
+        run("grep", pattern="find", path="src/b.py")
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
