@@ -4,7 +4,7 @@ import threading
 
 from tests.acp_editor import agent
 from tests.fakes.agent_server import agent_server, answered, delta, info, status, text, updated
-from tests.processes import DEADLINE_S, free_port, wait_until
+from tests.processes import DEADLINE_S, free_port
 
 BEFORE_THE_STREAM_IS_LOST_S = 30.0
 """A stream that is silent for 35 s is opened anew, and all is fetched then."""
@@ -51,7 +51,7 @@ def test_what_a_cut_has_hidden_is_told_when_the_turn_goes_on(server, editor):
     server.messages[session] = stored(session, "", done=False)
     server.cut()
     server.publish(delta(session, "msg_11", "prt_11", "four"))
-    wait_until(lambda: server.count(HISTORY.format(session)), what="the history")
+    server.wait_done(HISTORY.format(session))
     server.publish(*answered(session, "one two three four")[9:])
     assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
     assert editor.said(session) == "one two three four"
@@ -65,7 +65,7 @@ def test_a_turn_that_ended_before_the_server_listened_to_itself_is_answered(serv
     session, id_ = cut_in_mid_turn(server, editor)
     server.messages[session] = stored(session, "", done=False)
     server.cut()
-    wait_until(lambda: server.count(HISTORY.format(session)), what="the history")
+    server.wait_done(HISTORY.format(session))
     server.messages[session] = stored(session, "one two three four", done=True)
     server.busy.clear()
     server.publish({"type": "server.heartbeat", "properties": {}})
@@ -83,7 +83,7 @@ def test_a_turn_that_began_and_ended_before_the_server_listened_to_itself_is_ans
 
     server.on_prompt = unheard
     id_ = editor.prompt(session, "hi")
-    wait_until(lambda: server.count(f"POST /session/{session}/prompt_async"), what="the prompt")
+    server.wait_done(f"POST /session/{session}/prompt_async")
     server.publish({"type": "server.heartbeat", "properties": {}})
     assert editor.answer(id_, BEFORE_THE_STREAM_IS_LOST_S)["result"] == {"stopReason": "end_turn"}
     assert editor.said(session) == "one two three four"
@@ -152,7 +152,7 @@ def test_a_turn_that_its_server_lost_is_an_error_in_words(server, editor):
 def test_a_prompt_that_its_server_lost_is_an_error_in_words(server, editor):
     session = editor.start()
     id_ = editor.prompt(session, "hi")
-    wait_until(lambda: server.count(f"POST /session/{session}/prompt_async"), what="the prompt")
+    server.wait_done(f"POST /session/{session}/prompt_async")
     server.cut()
     assert "send it again" in editor.answer(id_)["error"]["message"]
 
@@ -191,10 +191,10 @@ def test_an_idle_from_before_the_prompt_does_not_end_it(server, editor):
 
     server.answers["GET /session/status"] = late
     id_ = editor.prompt(session, "hi")
-    wait_until(lambda: server.count(asked), what="the prompt")
+    server.wait_done(asked)
     server.messages[session] = stored(session, "", done=False)[:1]
     server.cut()
-    wait_until(lambda: server.count(HISTORY.format(session)), what="the history")
+    server.wait_done(HISTORY.format(session))
     server.publish(*turn[2:])
     assert editor.answer(id_)["result"] == {"stopReason": "end_turn"}
     assert editor.said(session) == "one two three four"

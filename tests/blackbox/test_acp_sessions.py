@@ -115,7 +115,7 @@ def test_a_closed_session_is_cancelled_and_gone(server, editor):
     )
     server.on_prompt = lambda session, body: server.publish(updated(info(session, "m", "user")))
     id_ = editor.prompt(session, "hi")
-    wait_until(lambda: server.count(f"POST /session/{session}/prompt_async"), what="the prompt")
+    server.wait_done(f"POST /session/{session}/prompt_async")
     assert editor.call("session/close", {"sessionId": session})["result"] == {}
     assert editor.answer(id_)["result"] == {"stopReason": "cancelled"}
     assert editor.answer(editor.prompt(session, "hi"))["error"]["code"] == -32002

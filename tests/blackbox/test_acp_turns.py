@@ -73,7 +73,7 @@ def test_an_idle_of_an_earlier_turn_is_not_its_own(server, editor):
     session = editor.start()
     server.on_prompt = lambda session, body: server.publish(status(session))
     id_ = editor.prompt(session, "hi")
-    wait_until(lambda: server.count(f"POST /session/{session}/prompt_async"), what="the prompt")
+    server.wait_done(f"POST /session/{session}/prompt_async")
     server.publish(*answered(session, "now"))
     assert "result" in editor.answer(id_)
     assert editor.said(session) == "now"
@@ -92,7 +92,7 @@ def test_a_delta_whose_message_nobody_told_is_asked_for_once(server, editor):
 
     server.on_prompt = prompt
     id_ = editor.prompt(session, "hi")
-    wait_until(lambda: server.count(path), what="the question")
+    server.wait_done(path)
     server.publish(*(delta(session, "msg_11", "prt_11", "y") for _ in range(100)))
     whole = "x" * 100 + "y" * 100
     server.publish(updated(text(session, "msg_11", "prt_11", whole, done=True)))
@@ -155,7 +155,7 @@ def test_leave_is_asked_for_while_the_stream_flows_on(server, editor):
     assert ask["method"] == "session/request_permission"
     assert ask["params"]["sessionId"] == session
     editor.reply(ask, result=ALLOW)
-    wait_until(lambda: server.count("POST /permission/per_1/reply"), what="the reply")
+    server.wait_done("POST /permission/per_1/reply")
     assert server.bodies[-1] == {"reply": "once"}
     server.publish(*answered(session, "never ending on")[7:])
     assert "result" in editor.answer(id_)
@@ -187,7 +187,7 @@ def test_what_somebody_else_answers_is_withdrawn(server, editor):
     editor.answer_ask = lambda ask: ALLOW
     server.publish(asked_permission(session, "per_2"))
     editor.until(lambda: len(editor.asks) == 2)
-    wait_until(lambda: server.count("POST /permission/per_2/reply"), what="the reply")
+    server.wait_done("POST /permission/per_2/reply")
     assert server.count("POST /permission/per_1/reply") == 0
 
 
@@ -199,7 +199,7 @@ def test_a_subagents_ask_is_put_to_its_root(server, editor):
     editor.answer_ask = lambda ask: ALLOW
     editor.until(lambda: editor.asks)
     assert editor.asks[0]["params"]["sessionId"] == session
-    wait_until(lambda: server.count("POST /permission/per_1/reply"), what="the reply")
+    server.wait_done("POST /permission/per_1/reply")
     tool = {"id": "prt_9", "messageID": "msg_9", "sessionID": grandchild["id"], "type": "tool"}
     tool |= {"callID": "call_1", "tool": "bash", "state": {"status": "completed", "output": "x"}}
     server.publish(updated(tool))
@@ -225,13 +225,14 @@ def test_a_question_is_put_as_a_form_or_rejected(server):
 
     with agent(server.url) as plain:
         server.publish(asked(plain.start()))
-        wait_until(lambda: server.count("POST /question/que_1/reject"), what="the rejection")
+        server.wait_done("POST /question/que_1/reject")
         assert plain.asks == []
+    server.cut()  # so that the next event waits for the stream of the next agent
     with agent(server.url) as able:
         able.answer_ask = lambda ask: {"action": "accept", "content": {"0": "B"}}
         server.publish(asked(able.start(elicitation={"form": {}})))
         able.until(lambda: able.asks)
-        wait_until(lambda: server.count("POST /question/que_1/reply"), what="the reply")
+        server.wait_done("POST /question/que_1/reply")
     assert {"answers": [["B"]]} in server.bodies
 
 
@@ -247,7 +248,7 @@ def test_a_cancelled_turn_settles_what_is_asked_and_answers_cancelled(server, ed
     assert editor.answer(id_)["result"] == {"stopReason": "cancelled"}
     assert editor.said(session) == "never late"
     editor.until(lambda: editor.withdrawn)
-    wait_until(lambda: server.count("POST /permission/per_1/reply"), what="the refusal")
+    server.wait_done("POST /permission/per_1/reply")
     assert {"reply": "reject"} in server.bodies
 
 
@@ -256,7 +257,7 @@ def test_a_first_idle_before_the_last_words_is_not_the_end(server, editor):
     server.on_prompt = lambda session, body: server.publish(*running(session), status(session))
     id_ = editor.prompt(session, "hi")
     renamed = {"sessionID": session, "info": {**server.sessions[session], "title": "Meanwhile"}}
-    wait_until(lambda: server.count(f"POST /session/{session}/prompt_async"), what="the prompt")
+    server.wait_done(f"POST /session/{session}/prompt_async")
     server.publish({"type": "session.updated", "properties": renamed})
     editor.until(lambda: editor.told("session_info_update"))
     editor.call("initialize", {"protocolVersion": 1})
@@ -284,7 +285,7 @@ def test_a_cancel_that_overtakes_its_prompt_is_asked_for_again(server, editor):
 
     server.answers[path] = abort
     id_ = editor.prompt(session, "hi")
-    wait_until(lambda: server.count(f"POST /session/{session}/prompt_async"), what="the prompt")
+    server.wait_done(f"POST /session/{session}/prompt_async")
     editor.tell("session/cancel", {"sessionId": session})
     assert editor.answer(id_)["result"] == {"stopReason": "cancelled"}
     assert server.count(path) >= 2  # once more for each second that the end takes
@@ -325,5 +326,5 @@ def test_the_editors_own_tools_are_left_alone_unless_it_offers_them(server, edit
         *running(session), asked, *answered(session, "never ending")[6:]
     )
     assert "result" in editor.answer(editor.prompt(session, "hi"))
-    wait_until(lambda: server.count("POST /permission/per_1/reply"), what="the reply")
+    server.wait_done("POST /permission/per_1/reply")
     assert {ask["method"] for ask in editor.asks} <= {"session/request_permission"}

@@ -58,6 +58,7 @@ class AgentServer:
         self.mute = False
         self.on_prompt: Callable[[str, Json], None] = lambda session, body: None
         self._streams: list[queue.SimpleQueue] = []
+        self._done: list[str] = []
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"fake": self})
         # One that nobody is given while no server is here: it may come back on it.
@@ -85,6 +86,14 @@ class AgentServer:
         """How often ``METHOD /path`` was asked for."""
         return self.asked.count(what)
 
+    def wait_done(self, what: str) -> None:
+        """Wait until a request is carried out: its events are published, its answer is chosen.
+
+        A test that changes what the server holds, or publishes events of its own, waits for this:
+        a request that was only asked for may still be about to publish.
+        """
+        wait_until(lambda: what in self._done, what=what)
+
     def publish(self, *events: Json) -> None:
         """Say events to whoever listens; wait for somebody who does."""
         wait_until(lambda: self._streams, what="a reader of the stream")
@@ -108,6 +117,7 @@ class AgentServer:
         return session
 
     def opened(self) -> queue.SimpleQueue:
+        """Open a stream, which gets every event from now on."""
         stream: queue.SimpleQueue = queue.SimpleQueue()
         properties = {} if self.resumed is None else {"resumed": self.resumed}
         stream.put({"type": "server.connected", "properties": properties})
@@ -116,6 +126,12 @@ class AgentServer:
         return stream
 
     def answer(self, method: str, path: str, query: Json, body: Any) -> tuple[int, Any]:
+        """Carry out a request; return the status and the body of its answer."""
+        answer = self._answer(method, path, query, body)
+        self._done.append(f"{method} {path}")
+        return answer
+
+    def _answer(self, method: str, path: str, query: Json, body: Any) -> tuple[int, Any]:
         special = self.answers.get(f"{method} {path}")
         if callable(special):
             special = special(body)
@@ -206,10 +222,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(payload)
 
     def _stream(self) -> None:
+        # Before the head: a client that has the head gets every event.
+        stream = self.fake.opened()
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
-        stream = self.fake.opened()
         while (event := stream.get()) is not _CUT:
             frame = json.dumps({"directory": "/srv", "payload": event})
             self.wfile.write(f"data: {frame}\n\n".encode())
