@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from bus.json import well_formed
 from bus.malformed import MALFORMED
 from processor.upstream.frames import InstanceLocation
 from processor.upstream.survey import AtRest
 
 log = logging.getLogger("weir.upstream")
+
+T = TypeVar("T")
 
 
 class Noted(Struct):
@@ -68,8 +73,24 @@ class Notes:
         fresh = self._file.with_suffix(".new")
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh.write_bytes(msgspec.json.encode(noted))
+            fresh.write_bytes(_encoded(noted))
             os.replace(fresh, self._file)
         except OSError as error:
             log.warning("%s cannot be written: %s", self._file, error)
         self._written = noted
+
+
+def _encoded(noted: Noted) -> bytes:
+    """Return notes as JSON, without the sessions whose ids UTF-8 cannot encode.
+
+    Such an id has half a surrogate pair. Healing can make no request for it either.
+    """
+    try:
+        return msgspec.json.encode(noted)
+    except UnicodeEncodeError:
+        sessions, at_rest = _well_formed(noted.sessions), _well_formed(noted.at_rest)
+        return msgspec.json.encode(Noted(noted.since_ms, sessions, at_rest))
+
+
+def _well_formed(by_session: Mapping[str, T]) -> dict[str, T]:
+    return {id_: value for id_, value in by_session.items() if well_formed(id_) == id_}
