@@ -26,7 +26,14 @@ def moved(provider: Provider, tmp_path: Path) -> Any:
     flags = ["--model-url", provider.url, "--model", "m1"]
     path = f"{ROOT}/tests/fakes/clock:{ROOT}"
     with processor(tmp_path, *flags, PYTHONPATH=path, MOVED_CLOCK=str(file)) as running:
-        yield running, lambda by_s: file.write_text(str(by_s))
+        yield running, lambda by_s: replace(file, str(by_s))
+
+
+def replace(file: Path, text: str) -> None:
+    """Write a file at once, for a process that may read it at any moment."""
+    written = file.with_suffix(".part")
+    written.write_text(text)
+    written.rename(file)
 
 
 def ids_of(messages: list[dict[str, Any]]) -> list[str]:

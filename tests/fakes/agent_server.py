@@ -59,6 +59,7 @@ class AgentServer:
         self.on_prompt: Callable[[str, Json], None] = lambda session, body: None
         self._streams: list[queue.SimpleQueue] = []
         self._done: list[str] = []
+        self._closed = False
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"fake": self})
         # One that nobody is given while no server is here: it may come back on it.
@@ -70,11 +71,13 @@ class AgentServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Listen no more, and cut what is open."""
-        self.cut()
+        """Listen no more, then cut what is open: a client that is cut may come back at once."""
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+        with self._lock:
+            self._closed = True
+        self.cut()
 
     def note(self, what: str, body: Any) -> None:
         """Remember a request; whoever sees that it was asked finds its body."""
@@ -122,7 +125,10 @@ class AgentServer:
         properties = {} if self.resumed is None else {"resumed": self.resumed}
         stream.put({"type": "server.connected", "properties": properties})
         with self._lock:
-            self._streams.append(stream)
+            if self._closed:
+                stream.put(_CUT)
+            else:
+                self._streams.append(stream)
         return stream
 
     def answer(self, method: str, path: str, query: Json, body: Any) -> tuple[int, Any]:

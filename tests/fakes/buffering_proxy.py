@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from tests.processes import DEADLINE_S
+
 _GZIP = 31
 _HOP_BY_HOP = ("connection", "transfer-encoding", "keep-alive")
 
@@ -57,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Pass on a request, and the answer."""
-        connection = http.client.HTTPConnection(self.server.upstream, timeout=20)
+        connection = http.client.HTTPConnection(self.server.upstream, timeout=DEADLINE_S)
         connection.request("GET", self.path, headers=dict(self.headers.items()))
         response = connection.getresponse()
         stream = response.headers.get_content_type() == "text/event-stream"

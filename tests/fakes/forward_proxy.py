@@ -7,6 +7,8 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from tests.processes import DEADLINE_S
+
 
 class ForwardProxy(ThreadingHTTPServer):
     """The listener.
@@ -29,7 +31,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Pass a request on, whatever host its URL names."""
         self._note()
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        server = HTTPConnection(urlsplit(self.server.server).netloc, timeout=20)
+        server = HTTPConnection(urlsplit(self.server.server).netloc, timeout=DEADLINE_S)
         kind = {"Content-Type": self.headers["Content-Type"]}
         server.request("POST", urlsplit(self.path).path, body, kind)
         reply = server.getresponse()
@@ -57,5 +59,7 @@ def forward_proxy(server: str) -> Iterator[ForwardProxy]:
     """Run a proxy that leads to `server` for the time of a ``with`` block."""
     with ForwardProxy(server) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
-        yield proxy
-        proxy.shutdown()
+        try:
+            yield proxy
+        finally:
+            proxy.shutdown()

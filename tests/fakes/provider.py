@@ -71,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
         """Play the script of a chat completion."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path == "/release":
-            self.server.releases += 1
+            self.server.release()
             send_json(self, 200, True)
             return
         # Read before anything of the answer is to be seen: who sees it may release it at once.
@@ -105,6 +105,11 @@ class Server(ThreadingHTTPServer):
         self.releases = 0
         self._attempts: Counter[str] = Counter()
         self._lock = threading.Lock()
+
+    def release(self) -> None:
+        """Have the answers end that are held."""
+        with self._lock:
+            self.releases += 1
 
     def note(self, path: str, prompt: str = "") -> tuple[dict[str, Any], int]:
         """Remember a request; returns its entry, and how often its prompt has been seen."""

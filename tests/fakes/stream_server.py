@@ -1,10 +1,13 @@
 """A server of event streams that says, connection by connection, what a test has written down."""
 
+import contextlib
 import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from tests.processes import DEADLINE_S
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 CHUNKED = STREAM.replace(b"Connection: close", b"Transfer-Encoding: chunked")
@@ -28,7 +31,7 @@ def answer_and_reset(data: bytes, taken: threading.Event) -> Script:
 
     def script(connection: socket.socket) -> None:
         connection.sendall(data)
-        taken.wait(20)  # a reset throws away what waits
+        taken.wait(DEADLINE_S)  # a reset throws away what waits
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     return script
@@ -39,7 +42,7 @@ def answer_and_hold(data: bytes) -> Script:
 
     def script(connection: socket.socket) -> None:
         connection.sendall(data)
-        connection.settimeout(20)
+        connection.settimeout(DEADLINE_S)
         connection.recv(1)
 
     return script
@@ -70,19 +73,25 @@ class StreamServer:
 
     def close(self) -> None:
         """Take no more connections."""
+        # Closing alone would leave the thread in `accept`.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(20)
+        self._thread.join(DEADLINE_S)
 
     def _serve(self) -> None:
-        for script in self._scripts:
+        last = len(self._scripts)
+        for number, script in enumerate(self._scripts, 1):
             try:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
             with connection:
+                if number == last:
+                    # Before its end: a client that has seen the end may come back at once.
+                    self._listener.close()
                 self.requests.append(_head(connection))
                 script(connection)
-        self._listener.close()
 
 
 @contextmanager
@@ -97,6 +106,6 @@ def stream_server(*scripts: Script) -> Iterator[StreamServer]:
 
 def _head(connection: socket.socket) -> list[str]:
     data = b""
-    while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
+    while b"\r\n\r\n" not in data and (piece := connection.recv(65536)):
+        data += piece
     return data.decode("utf-8").split("\r\n")[:-2]

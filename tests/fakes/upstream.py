@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests import recorded
 from tests.fakes.stored import Stored
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 
 VERSION = "1.18.33"
 CONNECTED = {"payload": {"type": "server.connected", "properties": {}}}
@@ -47,20 +47,30 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer, or stream until the test cuts it or the client leaves."""
         url = urlsplit(self.path)
+        # Read before the request is noted: a test that sees the request may change them.
+        password, refusal, failing = (
+            self.server.password,
+            self.server.refusal,
+            self.server.failing,
+        )
         self.server.requests.append(self.path)
-        if self.server.password and self.headers.get("Authorization") != self.server.password:
+        if password and self.headers.get("Authorization") != password:
             self._send(401, b"{}")
-        elif url.path == "/global/event" and self.server.refusal is not None:
-            status, kind = self.server.refusal
+        elif url.path != "/global/event":
+            query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+            self._rest(url.path, query, failing)
+        elif refusal is not None:
+            status, kind = refusal
             self._send(status, b"no stream", {"Content-Type": kind})
-        elif url.path == "/global/event":
-            self._stream()
         else:
-            self._rest(url.path, {name: v[-1] for name, v in parse_qs(url.query).items()})
+            self._stream()
 
     def _stream(self) -> None:
         # At once: who has the head of an answer is told of all that happens from then on.
         with self.server.changed:
+            if self.server.closed:
+                self.close_connection = True
+                return
             self.wfile.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nDate: "
                 + self.server.now().encode()
@@ -95,10 +105,10 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RD)
             self.connection.close()
 
-    def _rest(self, path: str, query: Json) -> None:
+    def _rest(self, path: str, query: Json, failing: int) -> None:
         self.server.before_rest(path)
-        if self.server.failing:
-            self._send(self.server.failing, b"{}")
+        if failing:
+            self._send(failing, b"{}")
             return
         headers: dict[str, str] = {}
         with self.server.changed:
@@ -173,6 +183,7 @@ class Server(ThreadingHTTPServer):
         self.password: str | None = None
         self.date = RECORDED_DATE
         self.failing = 0
+        self.closed = False
         self.folders: dict[str, str | int] = {}
         self.refusal: tuple[int, str] | None = None
         self.changed = threading.Condition(threading.RLock())
@@ -212,7 +223,10 @@ class Upstream:
     def wait_connected(self, times: int = 1) -> None:
         """Wait until the stream was opened so often, and healing has had its answers."""
         with self.server.changed:
-            assert self.server.changed.wait_for(lambda: self.server.connections >= times, 20)
+            connected = self.server.changed.wait_for(
+                lambda: self.server.connections >= times, DEADLINE_S
+            )
+            assert connected, f"{self.server.connections} of {times} connections"
 
     def wait_asked(self, path: str, times: int = 1) -> None:
         """Wait until a route was asked so often."""
@@ -264,10 +278,12 @@ class Upstream:
             self.server.streams.clear()
 
     def close(self) -> None:
-        """Be gone."""
-        self.cut()
+        """Be gone: listen no more, and then cut what is open, as a peer may come back at once."""
         self.server.shutdown()
         self.server.server_close()
+        with self.server.changed:
+            self.server.closed = True
+            self.cut()
 
 
 @contextmanager
