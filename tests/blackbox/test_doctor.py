@@ -393,7 +393,7 @@ def _beating(event_id, resumed=b""):
                 return
         except TimeoutError:
             handler.wfile.write(event_id + BEAT.partition(b"\n")[2])
-        handler.connection.settimeout(20)
+        handler.connection.settimeout(DEADLINE_S)
         handler.connection.recv(1)
 
     return talk

@@ -22,7 +22,7 @@ from gateway.access.principal import Action
 from gateway.access.rules import Place, Rules
 from gateway.access.token_file import TokenFile
 from tests.blackbox.weir_up import Up, weir_up
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 from tests.sse_client import SseClient
 
 IN, OUT = "/srv/inside", "/srv/outside"
@@ -66,7 +66,7 @@ class Stage(NamedTuple):
     def ask(self, who: str, method: str, target: str, body: object = None) -> tuple[int, str]:
         """Return the status and the text of an answer."""
         where = urlsplit(self.up.url)
-        connection = http.client.HTTPConnection(where.hostname, where.port, timeout=60)
+        connection = http.client.HTTPConnection(where.hostname, where.port, timeout=DEADLINE_S)
         headers = {"Content-Type": "application/json"}
         if who in self.tokens:
             headers["Authorization"] = f"Bearer {self.tokens[who]}"
@@ -143,7 +143,7 @@ def session_that_asks(stage: Stage, folder: str, words: str) -> Iterator[Session
     ]
     body = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
     where = urlsplit(stage.up.url)
-    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=60)
+    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=DEADLINE_S)
     headers = {"Authorization": f"Bearer {stage.tokens['admin-all']}"}
     connection.request("POST", f"/weir/agents/asker-{words}?lease=3600", body, headers)
     said = connection.getresponse().read().decode()
@@ -312,7 +312,7 @@ def test_a_token_is_taken_wherever_a_credential_may_stand(stage):
     where = urlsplit(stage.up.url)
 
     def status(target: str, **headers: str) -> int:
-        connection = http.client.HTTPConnection(where.hostname, where.port, timeout=60)
+        connection = http.client.HTTPConnection(where.hostname, where.port, timeout=DEADLINE_S)
         with suppress(OSError):
             connection.request("GET", target, headers=headers)
         answer = connection.getresponse()
@@ -331,7 +331,7 @@ def test_a_token_is_taken_wherever_a_credential_may_stand(stage):
 
 def test_the_login_gives_a_cookie_that_no_script_reads(stage):
     where = urlsplit(stage.up.url)
-    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=60)
+    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=DEADLINE_S)
     connection.request("POST", "/weir/login", json.dumps({"token": stage.tokens["read-in"]}))
     answer = connection.getresponse()
     cookie, said = answer.headers["Set-Cookie"], json.loads(answer.read())

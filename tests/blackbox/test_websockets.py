@@ -10,7 +10,7 @@ import pytest
 from tests.blackbox.proxied import header, headers_of, proxied
 from tests.fakes.http_upstream import OK, answer
 from tests.http_client import call
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 from tests.raw_client import RawClient
 from tests.websocket import ASKS, BINARY, CLOSE, KEY, PING, SWITCHES, TEXT, frame
 
@@ -125,7 +125,7 @@ def test_a_slow_client_stops_the_upstream_and_gets_all(weir):
     weir.upstream.play(switching(flood))
     client, _ = opened(weir)
     with client:
-        assert stuck.wait(60), "the upstream was never stopped"
+        assert stuck.wait(DEADLINE_S), "the upstream was never stopped"
         got, left = hashlib.sha256(), LARGE
         while left:
             data = client.read(min(left, 65536))
@@ -139,7 +139,7 @@ def test_a_slow_upstream_stops_the_client_and_gets_all(weir):
     go, got, total = threading.Event(), hashlib.sha256(), []
 
     def slow(talk):
-        go.wait(60)
+        go.wait(DEADLINE_S)
         size = 0
         while data := talk.connection.recv(65536):
             got.update(data)
@@ -161,7 +161,7 @@ def test_a_slow_upstream_stops_the_client_and_gets_all(weir):
             sent.update(PIECE[:taken])
             size += taken
         assert go.is_set(), "the client was never stopped"
-        client.socket.settimeout(60)
+        client.socket.settimeout(DEADLINE_S)
         client.socket.shutdown(socket.SHUT_WR)  # half of the connection goes on
         assert client.rest() == (b"all", "end")
     assert (total, got.digest()) == ([size], sent.digest())

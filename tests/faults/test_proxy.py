@@ -11,10 +11,10 @@ import pytest
 
 from tests.faults.fault import ENDS, KINDS, Fault, fault
 from tests.faults.processes import fault_proxy
-from tests.processes import free_port, wait_until
+from tests.processes import DEADLINE_S, free_port, wait_until
 
 ANSWER = bytes(range(256)) * 1024
-DEADLINE_S = 60.0
+
 TRICKLE_BYTES_S = 64 / 0.05
 
 

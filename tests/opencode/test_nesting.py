@@ -9,6 +9,7 @@ import pytest
 
 from tests.hostile.mutations import nested
 from tests.opencode.relay import readiness
+from tests.processes import DEADLINE_S
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -16,7 +17,7 @@ DEEP = nested(1500)
 
 
 def connection(url):
-    return closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=20))
+    return closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=DEADLINE_S))
 
 
 def ask(url, method, path, body=None):

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from tests.fakes.upstream import upstream
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 
 _AT_ONCE_S = 0.2
 
@@ -18,5 +18,5 @@ def test_a_stream_has_no_head_before_it_is_told_what_happens():
             client.settimeout(_AT_ONCE_S)
             with pytest.raises(TimeoutError):
                 client.recv(1)
-        client.settimeout(10)
+        client.settimeout(DEADLINE_S)
         assert client.recv(4) == b"HTTP"

@@ -9,7 +9,7 @@ import pytest
 from acp_client.attached import Attached, RunningTurn
 from acp_client.protocol.wire import Status
 from acp_client.session.turn import CANCELLED, TurnOutcome
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 from tests.unit.acp_client.screen import (
     MESSAGE,
     PART,
@@ -21,7 +21,6 @@ from tests.unit.acp_client.screen import (
     part,
 )
 
-DEADLINE_S = 60.0
 PROMPT = {"info": {"id": "msg_0", "role": "user"}}
 NEXT = {"message": "msg_2", "id": "prt_2"}
 

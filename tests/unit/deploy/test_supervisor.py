@@ -4,7 +4,7 @@ import sys
 from itertools import pairwise
 
 from deploy.supervisor import Service
-from tests.processes import ROOT, wait_until
+from tests.processes import DEADLINE_S, ROOT, wait_until
 
 
 def test_a_program_that_is_gone_for_a_while_is_waited_for(tmp_path, caplog):
@@ -40,7 +40,9 @@ assert signal.pthread_sigmask(signal.SIG_BLOCK, ()).isdisjoint(stops)
 
 def test_a_signal_during_the_start_is_heard_after_it():
     # A process of its own: a thread of the test runner would take the signal instead.
-    subprocess.run([sys.executable, "-c", HEARS_AFTERWARDS], cwd=ROOT, timeout=30, check=True)
+    subprocess.run(
+        [sys.executable, "-c", HEARS_AFTERWARDS], cwd=ROOT, timeout=DEADLINE_S, check=True
+    )
 
 
 def test_a_service_that_ends_at_once_is_started_less_and_less_often(caplog):

@@ -10,9 +10,11 @@ from acp_client.api.stream import EventStream
 from bus.origin import Origin
 from deploy.doctor.examined_server import ExaminedServer
 from tests.fakes.stream_server import STREAM, answer, stream_server
+from tests.processes import DEADLINE_S
 
 ENOUGH_S = 0.2
-PATIENCE_S = 20.0
+SILENCE_S = 2.0
+"""A server that is held up for less than this, on a busy machine, does not count as silent."""
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
@@ -20,7 +22,7 @@ def endless(first, again):
     """Send `again` for ever, several times in each silence that is allowed."""
 
     def script(connection):
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + DEADLINE_S
         with suppress(OSError):
             connection.sendall(first)
             while time.monotonic() < end:
@@ -44,12 +46,12 @@ def server(request, monkeypatch):
     with stream_server(WITHOUT_END[request.param], answer(STREAM + b"data: a\n\n")) as one:
         began = time.monotonic()
         yield one
-        assert time.monotonic() - began < PATIENCE_S
+        assert time.monotonic() - began < DEADLINE_S
 
 
 def test_a_question_has_an_end(server):
     with pytest.raises(AnswerLost, match="has not ended its answer"):
-        Server(Origin.parse(server.url)).ask("GET", "/session", timeout_s=ENOUGH_S)
+        Server(Origin.parse(server.url)).ask("GET", "/session", timeout_s=SILENCE_S)
 
 
 def test_a_check_of_the_doctor_has_an_end(server):

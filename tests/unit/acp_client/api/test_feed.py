@@ -6,8 +6,8 @@ from acp_client.api.feed import EventFeed
 from acp_client.api.stream import StreamRefused
 from bus.origin import Origin
 from bus.sse import ServerSentEvent
+from tests.processes import DEADLINE_S
 
-DEADLINE_S = 60.0
 NOWHERE = Origin("http", "nowhere", 80)
 CONNECTED = b'{"payload":{"type":"server.connected","properties":{"resumed":true}}}'
 

@@ -8,7 +8,7 @@ import pytest
 
 from acp_client.editor.outlet import EditorOutlet
 from acp_client.protocol.updates import AgentChunk, TextBlock, ThoughtChunk, ToolCallUpdate
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 
 
 def chunk(text, message="msg_1", kind=AgentChunk):
@@ -101,7 +101,7 @@ def test_whoever_reads_the_stream_waits_for_a_slow_editor(pipe):
     with os.fdopen(os.dup(read), "rb") as stream:
         for _ in range(3001):
             stream.readline()
-    waited.join(60)
+    waited.join(DEADLINE_S)
     assert not waited.is_alive()
 
 
@@ -110,7 +110,7 @@ def test_an_editor_that_is_gone_is_noticed():
     outlet = EditorOutlet(write)
     os.close(read)
     outlet.send(b"x\n")
-    assert outlet.broken.wait(60)
+    assert outlet.broken.wait(DEADLINE_S)
     outlet.wait_for_room()
     outlet.flush(20)
     os.close(write)

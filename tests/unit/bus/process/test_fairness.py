@@ -7,12 +7,12 @@ from itertools import pairwise
 import gevent
 
 from bus.process.fairness import Gate, TimeSlice, Turnstile
-from tests.processes import at_best
+from tests.processes import DEADLINE_S, at_best
 
 
 def until_over(hold, since_s=0.0):
     """Return how long after `since_s` it is over; a busy machine may stand still before."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + DEADLINE_S
     while not hold.is_over:
         assert time.monotonic() < until
     return time.monotonic() - since_s
@@ -70,7 +70,7 @@ def test_a_timer_that_is_started_does_not_begin_a_slice_anew():
 def test_others_run_while_a_loop_has_no_reason_to_wait():
     ran = []
     gevent.spawn(ran.append, True)
-    turn, end = TimeSlice(), time.monotonic() + 5
+    turn, end = TimeSlice(), time.monotonic() + DEADLINE_S
     while not ran and time.monotonic() < end:
         turn.pass_on_if_over()
     assert ran
@@ -80,7 +80,7 @@ def test_a_timer_is_heard_while_a_loop_has_no_reason_to_wait():
     """`gevent.sleep(0)` alone looks at timers once in fifty times."""
     turn, turns, rung = TimeSlice(), 0, []
     gevent.get_hub().loop.timer(0.002).start(rung.append, True)
-    end = time.monotonic() + 5
+    end = time.monotonic() + DEADLINE_S
     while not rung and time.monotonic() < end:
         turns += turn.pass_on_if_over()
     assert turns < 10
@@ -93,7 +93,7 @@ def test_all_come_through_in_the_order_in_which_they_came():
         turnstile.pass_through()
         passed.append(number)
 
-    gevent.joinall([gevent.spawn(go_through, number) for number in range(100)], timeout=30)
+    gevent.joinall([gevent.spawn(go_through, number) for number in range(100)], timeout=DEADLINE_S)
     assert passed == list(range(100))
 
 
@@ -112,7 +112,7 @@ def test_those_who_have_much_to_do_leave_time_to_those_who_have_not():
         done.append("little")
 
     busy = [gevent.spawn(write_much, number) for number in range(50)]
-    gevent.joinall([gevent.spawn(write_little), *busy], timeout=30)
+    gevent.joinall([gevent.spawn(write_little), *busy], timeout=DEADLINE_S)
     assert done[0] == "little"
 
 
@@ -120,7 +120,7 @@ def test_one_who_ends_while_it_waits_holds_up_nobody():
     turnstile = Turnstile()
     waiting = [gevent.spawn(turnstile.pass_through) for _ in range(3)]
     waiting[1].kill(block=False)
-    gevent.joinall(waiting, timeout=30)
+    gevent.joinall(waiting, timeout=DEADLINE_S)
     assert all(one.ready() for one in waiting)
 
 
@@ -135,7 +135,7 @@ def test_what_passes_the_gate_takes_half_of_the_time_at_most():
             passed.append((began, time.monotonic()))
             order.append(number)
 
-    with gevent.Timeout(30):
+    with gevent.Timeout(DEADLINE_S):
         gevent.joinall([gevent.spawn(pass_through, n) for n in range(5)], raise_error=True)
     assert order == list(range(5))
     for (began, ended), (next_began, _) in pairwise(passed):
@@ -159,6 +159,6 @@ def test_one_who_ends_or_fails_at_the_gate_holds_up_nobody():
     waiting[1].kill(block=False)
     with suppress(ZeroDivisionError):
         fail()
-    gevent.joinall([holding, *waiting], timeout=30)
+    gevent.joinall([holding, *waiting], timeout=DEADLINE_S)
     assert all(one.ready() for one in waiting)
     hold()

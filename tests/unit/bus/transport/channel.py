@@ -13,11 +13,12 @@ from bus.transport import sockets
 from bus.transport.link import Link
 from bus.transport.requester import Requester
 from bus.transport.responder import Responder
+from tests.processes import DEADLINE_S
 
 
 def until(socket: zmq.Socket, event: int) -> None:
     """Wait until a socket can be read or written; a green poller may notice it a second late."""
-    with gevent.Timeout(10):
+    with gevent.Timeout(DEADLINE_S):
         while not socket.get(zmq.EVENTS) & event:
             gevent.sleep(0.002)
 

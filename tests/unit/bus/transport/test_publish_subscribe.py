@@ -14,6 +14,7 @@ from bus.transport.publisher import BATCH_BYTES, BATCH_EVENTS, Publisher
 from bus.transport.replay import CannotRepair, NoProcessor
 from bus.transport.source_state import MOST_OVER
 from tests.envelopes import dump
+from tests.processes import DEADLINE_S
 
 
 def numbered(number, filling=""):
@@ -140,7 +141,7 @@ def test_while_a_subscriber_waits_other_greenlets_run_and_no_frame_is_slept_thro
         # Now one by one, now two at once: those have one change of the socket between them.
         bus.send(batch(seq), batch(seq + 1))
         gevent.sleep(0.002 * (seq % 3))
-    listening.join(timeout=30)
+    listening.join(timeout=DEADLINE_S)
     assert received == list(range(1, 21))
 
 

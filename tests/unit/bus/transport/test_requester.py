@@ -13,6 +13,7 @@ from bus.answers import Done
 from bus.commands import NumberedCommand, SessionGet, Statuses
 from bus.transport import sockets
 from bus.transport.requester import DeadlineExceeded, ProcessorGone
+from tests.processes import DEADLINE_S
 from tests.unit.bus.transport.channel import echo, until
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -30,7 +31,7 @@ def test_commands_are_answered_as_they_are_done_and_each_to_its_caller(channel):
     calls = {name: gevent.spawn(requester.call, SessionGet(name)) for name in release}
     for name in reversed(release):
         release[name].set()
-        assert calls[name].get(timeout=60).body == name.encode()
+        assert calls[name].get(timeout=DEADLINE_S).body == name.encode()
     assert order == list(reversed(release))
 
 
@@ -44,7 +45,7 @@ def test_two_requesters_do_not_get_each_others_answers(channel):
         for n in range(50)
     ]
     for name, call in calls:
-        assert call.get(timeout=60).body == name.encode()
+        assert call.get(timeout=DEADLINE_S).body == name.encode()
 
 
 def test_without_a_processor_a_command_is_refused_at_once(channel):
@@ -59,10 +60,10 @@ def test_a_processor_that_goes_away_is_noticed_before_the_deadline(channel):
     asked = Event()
     requester = channel.joined(lambda command: asked.set() or gevent.sleep(60))
     call = gevent.spawn(requester.call, Statuses(), 100)
-    assert asked.wait(60)
+    assert asked.wait(DEADLINE_S)
     channel.alive = False
     with pytest.raises(ProcessorGone, match="no longer answers"):
-        call.get(timeout=60)
+        call.get(timeout=DEADLINE_S)
 
 
 def test_a_processor_that_nobody_hears_but_that_answers_has_not_gone_away(channel, monkeypatch):
@@ -82,7 +83,7 @@ def test_a_processor_that_nobody_hears_but_that_answers_has_not_gone_away(channe
         clock[0] += 0.8 * bus.transport.requester.SILENT_S
         requester.call(SessionGet("ses_1"))
     release.set()
-    assert call.get(timeout=60).body == b"1"
+    assert call.get(timeout=DEADLINE_S).body == b"1"
 
 
 def test_what_a_restarted_processor_has_lost_is_not_waited_for(channel):
@@ -96,7 +97,7 @@ def test_what_a_restarted_processor_has_lost_is_not_waited_for(channel):
     requester.insist(Statuses())
     channel.restarts += 1
     with pytest.raises(ProcessorGone, match="was restarted"):
-        call.get(timeout=60)
+        call.get(timeout=DEADLINE_S)
 
 
 def test_what_a_restarted_processor_carries_out_is_waited_for(channel):
@@ -110,11 +111,11 @@ def test_what_a_restarted_processor_carries_out_is_waited_for(channel):
     requester = channel.joined(handler)
     requester._restarts = lambda: looks.append(1) or min(len(looks) - 1, 1)
     call = gevent.spawn(requester.call, SessionGet("ses_1"), 30)
-    with gevent.Timeout(20):
+    with gevent.Timeout(DEADLINE_S):
         while len(looks) < 6:  # of which one has asked, and four have looked before and meanwhile
             gevent.sleep(0.01)
     release.set()
-    assert call.get(timeout=60).body == b"1"
+    assert call.get(timeout=DEADLINE_S).body == b"1"
     assert requester._waiting == {}
 
 
@@ -190,4 +191,4 @@ def test_nonsense_does_not_stop_a_requester(channel):
     others, own = _encode(Done(99, b"nobody's")), _encode(Done(request.id, b"it"))
     for answer in (b"\xc1", b"", no_unicode, others, own):
         router.send_multipart([peer, answer])
-    assert call.get(timeout=60).body == b"it"
+    assert call.get(timeout=DEADLINE_S).body == b"it"

@@ -12,6 +12,7 @@ from gevent.event import Event
 from bus.answers import CommandFailed, Done, Failed
 from bus.commands import NumberedCommand, SessionGet, SessionList, SnapshotGet
 from bus.transport.responder import Responder
+from tests.processes import DEADLINE_S
 from tests.unit.bus.transport.channel import crash, echo, refuse, until
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -98,11 +99,11 @@ def test_snapshots_are_made_a_few_at_a_time_and_hold_up_no_other_command(channel
 
     requester = channel.joined(handler)
     asked = [gevent.spawn(requester.call, SnapshotGet()) for _ in range(20)]
-    assert begun.wait(30)
+    assert begun.wait(DEADLINE_S)
     assert len(requester.call(SessionGet("ses_1")).body) == 1_000_000
     assert not any(one.ready() for one in asked)
     go.set()
-    assert all(len(one.get(timeout=30).body) == 1_000_000 for one in asked)
+    assert all(len(one.get(timeout=DEADLINE_S).body) == 1_000_000 for one in asked)
     assert most == 2
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from bus.agent_lines import EndLine, TextLine
+from tests.processes import DEADLINE_S
 from weir.errors import Fenced, Unreachable, WeirError
 from weir.outbox import MOST_WAITING, Outbox
 from weir.weir_api import Passing
 
-DEADLINE_S = 60
 Answer = Callable[[int, list[dict[str, Any]]], Iterator[dict[str, Any]]]
 
 

@@ -16,6 +16,7 @@ from gateway.door.networks import Networks
 from gateway.door.slots import Slots
 from gateway.door.slow_lane import CROWDED_S
 from tests.fakes.open_access import open_access
+from tests.processes import DEADLINE_S
 
 PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
 ENDS_WITHIN_S = 20.0
@@ -316,7 +317,7 @@ def test_a_client_that_sends_without_an_end_gets_its_answer_and_its_end():
         client.send(b"POST /ping HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
         sending = gevent.spawn(_send_for_ever, client.sock)
         assert client.answer()[1]["PATH_INFO"] == "/ping"
-        sending.join(60)
+        sending.join(DEADLINE_S)
         assert sending.ready()
 
 

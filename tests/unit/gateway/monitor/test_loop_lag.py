@@ -8,6 +8,7 @@ import pytest
 
 from bus.process.heart import LAG, Heart, Notifier
 from gateway.monitor.loop_lag import LoopLag
+from tests.processes import DEADLINE_S
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def lag(manager):
 
 
 def until(condition):
-    with gevent.Timeout(20):
+    with gevent.Timeout(DEADLINE_S):
         while not condition():
             gevent.sleep(0.02)
 

@@ -10,6 +10,7 @@ from bus.origin import Origin
 from gateway.cors import Cors
 from gateway.proxy import origins
 from gateway.proxy.origins import AGAIN_AFTER_S, MOST, UpstreamOrigins
+from tests.processes import DEADLINE_S
 
 PAGE = "https://app.example"
 
@@ -59,7 +60,7 @@ def test_an_upstream_that_hangs_keeps_a_page_waiting_once(monkeypatch):
     monkeypatch.setattr(origins, "ASK_WITHIN_S", 0.01)
     hung = UpstreamOrigins(lambda _: gevent.sleep(60), lambda: 0.0)
     hung.look_up(PAGE)
-    with gevent.Timeout(5):
+    with gevent.Timeout(DEADLINE_S):
         hung.look_up(PAGE)
     assert not hung.allows(PAGE)
 
@@ -93,5 +94,5 @@ def test_a_page_whose_name_is_not_ascii_can_be_asked_about():
         server.start()
         upstream = Origin("http", *silent.getsockname())
         assert origins.preflight(upstream, "https://caf\xe9") is None
-        server.join(60)
+        server.join(DEADLINE_S)
     assert b"caf\xe9" in asked[0]

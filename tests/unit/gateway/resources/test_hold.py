@@ -8,6 +8,7 @@ from falcon.testing import TestClient
 from gateway.errors import install_error_handlers
 from gateway.resources.hold import HoldRoute
 from gateway.unknown_routes import UnknownRoutes
+from tests.processes import DEADLINE_S
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def client():
 
 
 def test_it_is_as_late_as_it_is_asked_to_be(client):
-    with gevent.Timeout(5):
+    with gevent.Timeout(DEADLINE_S):
         assert client.simulate_get("/weir/hold").json == {"held_s": 0}
         assert client.simulate_get("/weir/hold?seconds=1").json == {"held_s": 1}
     with gevent.Timeout(0.5, False):

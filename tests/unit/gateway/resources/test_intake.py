@@ -11,6 +11,7 @@ from gateway.errors import install_error_handlers
 from gateway.resources import add_native_routes
 from gateway.unknown_routes import UnknownRoutes
 from tests.fakes.requester import DEFAULT_DIRECTORY, ScriptedRequester, native
+from tests.processes import DEADLINE_S
 
 MIB = 1024 * 1024
 
@@ -72,7 +73,7 @@ def test_bodies_that_are_held_leave_no_room_for_another_large_one_but_for_small_
     small = gevent.spawn(post, client, 1000)
     gevent.sleep(0)
     requester.go.set()
-    assert [one.get(timeout=60).status_code for one in (*held, small)] == [204] * 3
+    assert [one.get(timeout=DEADLINE_S).status_code for one in (*held, small)] == [204] * 3
     assert post(client, MIB // 2).status_code == 204
 
 

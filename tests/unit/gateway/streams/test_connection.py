@@ -12,6 +12,7 @@ from gateway.streams import connection
 from gateway.streams.connection import Account, StreamConnection
 from gateway.streams.evictions import Cause
 from gateway.streams.neighbour import Neighbours
+from tests.processes import DEADLINE_S
 
 MEGABYTE = b"x" * 1_000_000
 AWHILE_S = 100.0
@@ -62,7 +63,7 @@ def ends_of(client):
     return "end"
 
 
-def until(condition, deadline_s=20):
+def until(condition, deadline_s=DEADLINE_S):
     with gevent.Timeout(deadline_s):
         while not condition():
             gevent.sleep(0.01)

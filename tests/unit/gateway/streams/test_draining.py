@@ -10,7 +10,7 @@ from gateway.streams.draining import drain
 from gateway.streams.evictions import Cause
 from gateway.streams.readers import Readers, TooManyReaders
 from tests.envelopes import instance
-from tests.processes import at_best
+from tests.processes import DEADLINE_S, at_best
 
 WINDOW_S = 1.0
 COUNT = 400
@@ -62,7 +62,7 @@ def unevenness_s():
 def test_one_who_comes_meanwhile_is_let_go_within_the_window_too():
     leaving = Leaving(20)
     draining = gevent.spawn(drain, leaving.readers, 4 * WINDOW_S)
-    with gevent.Timeout(20):
+    with gevent.Timeout(DEADLINE_S):
         while not leaving.moments:
             gevent.sleep(0.001)
     late = leaving.open()

@@ -33,12 +33,13 @@ from gateway.streams.readers import Readers
 from gateway.streams.stream import Stream
 from tests.envelopes import DIRECTORY, enveloped, instance
 from tests.events import delta, status
+from tests.processes import DEADLINE_S
 
 LAST_CHUNK = b"0\r\n\r\n"
 
 
 def until(condition):
-    with gevent.Timeout(10):
+    with gevent.Timeout(DEADLINE_S):
         while not condition():
             gevent.sleep(0.001)
 
@@ -108,7 +109,7 @@ DISPOSED = {"type": "server.instance.disposed", "properties": {"directory": DIRE
 def rest(client):
     """Return all that comes up to the end of the connection, and whether that is a reset."""
     got = b""
-    with gevent.Timeout(10):
+    with gevent.Timeout(DEADLINE_S):
         while True:
             try:
                 data = client.recv(65536)
@@ -159,7 +160,7 @@ def test_a_peer_that_does_not_take_the_last_chunk_is_given_up(worker, monkeypatc
     sending = gevent.spawn(wire.send_last, LAST_CHUNK)
     gevent.sleep(0)
     worker.slots.sweep()
-    sending.join(60)
+    sending.join(DEADLINE_S)
     assert isinstance(sending.exception, ClientGone)
     client.close()
 

@@ -13,6 +13,7 @@ from gateway.streams.readers import Readers
 from tests.envelopes import enveloped, instance
 from tests.events import delta, part, status
 from tests.fakes.outlet import FakeOutlet, waiting
+from tests.processes import DEADLINE_S
 from tests.unit.gateway.relay.entering import clone_of, told
 
 ELSEWHERE = View(Endpoint.INSTANCE, directory="/elsewhere")
@@ -45,7 +46,7 @@ def appended(readers, envelopes):
 
 
 def until(condition):
-    with gevent.Timeout(30):
+    with gevent.Timeout(DEADLINE_S):
         while not condition():
             gevent.sleep(0.001)
 
@@ -164,7 +165,7 @@ def test_readers_that_leave_before_a_flush_leave_nothing_to_do(readers, pace_s):
     staying.cursor = readers.relay.head
     readers.lanes.settle(staying)
     leaving.leave(Cause.GONE)
-    with gevent.Timeout(5):
+    with gevent.Timeout(DEADLINE_S):
         gevent.sleep(2 * pace_s)
     appended(readers, enveloped([status("idle")], source="p3"))
     until(lambda: staying.position == readers.relay.log.head)

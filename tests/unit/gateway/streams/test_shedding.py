@@ -11,6 +11,7 @@ from gateway.streams.readers import Readers
 from gateway.streams.shedding import Shedding
 from tests.envelopes import instance
 from tests.fakes.outlet import FakeOutlet
+from tests.processes import DEADLINE_S
 
 COUNT = 200
 FEW = 32
@@ -58,7 +59,7 @@ def looks(readers):
 
 
 def until(condition):
-    with gevent.Timeout(30):
+    with gevent.Timeout(DEADLINE_S):
         while not condition():
             gevent.sleep(0.001)
 

@@ -11,6 +11,7 @@ from gevent.pool import Group
 
 from gateway.door.slots import Slots
 from gateway.workers.acceptance import Acceptance
+from tests.processes import DEADLINE_S
 
 SILENT = 50
 
@@ -35,7 +36,7 @@ class Crowd:
 
     def _serve(self, sock, address):
         self.served.append(address[1])
-        sock.settimeout(20)
+        sock.settimeout(DEADLINE_S)
         assert sock.recv(1) in (b"x", b"")
         sock.close()
         self.slots.leave(sock)
@@ -44,7 +45,7 @@ class Crowd:
         return [client.getsockname()[1] for client in some]
 
     def until(self, count):
-        with gevent.Timeout(30):
+        with gevent.Timeout(DEADLINE_S):
             while len(self.served) < count:
                 gevent.sleep(0.001)
 
@@ -100,7 +101,7 @@ def test_a_silent_client_is_served_when_it_speaks(stack):
     crowd = Crowd(stack)
     crowd.server.start()
     crowd.until(SILENT + 1)
-    with gevent.Timeout(10):
+    with gevent.Timeout(DEADLINE_S):
         crowd.clients[0].sendall(b"x")
         assert crowd.clients[0].recv(1) == b""
 

@@ -11,6 +11,7 @@ import pytest
 from bus.process.flags import BadFlag
 from gateway.workers import listener
 from gateway.workers.listener import listen
+from tests.processes import DEADLINE_S
 
 
 def has_ipv6() -> bool:
@@ -68,7 +69,7 @@ def test_a_connection_without_a_word_is_not_given_to_the_gateway_at_once():
         address = one.getsockname()
         with socket.create_connection(address), socket.create_connection(address) as speaks:
             speaks.sendall(b"x")
-            one.settimeout(20)
+            one.settimeout(DEADLINE_S)
             first, peer = one.accept()
             first.close()
             assert peer == speaks.getsockname()

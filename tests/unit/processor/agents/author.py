@@ -10,9 +10,9 @@ from bus import agent_lines as wire
 from bus.agent_commands import AgentLines, AgentWork
 from bus.agent_lines import Taken
 from bus.bodies import CreateBody
+from tests.processes import DEADLINE_S
 from tests.unit.processor.rig import DIRECTORY, Rig
 
-DEADLINE_S = 60
 END = wire.EndLine(turn="t")
 
 

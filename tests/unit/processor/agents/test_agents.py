@@ -17,6 +17,7 @@ from processor.agents.agents import Agents
 from processor.agents.lines import DELTAS_AT_ONCE
 from processor.native.tool_calls import MOST_OUTPUT
 from processor.store import agents as store
+from tests.processes import DEADLINE_S
 from tests.reference import fold
 from tests.unit.processor.agents.author import END, Author, of_kind, until, words
 from tests.unit.processor.rig import DIRECTORY, Rig
@@ -256,7 +257,7 @@ def test_a_turn_waits_for_its_session_and_its_lines_wait_with_it(rig: Rig, autho
     assert not writer.ready()
     rig.turns.abort([author.session], 1)
     until(lambda: rig.agents.tick() or not agent.begun)
-    assert [error.over for error in writer.get(timeout=60).errors] == [True, True]
+    assert [error.over for error in writer.get(timeout=DEADLINE_S).errors] == [True, True]
 
 
 def test_asks_reach_people_and_their_answers_the_agent(rig: Rig, author: Author) -> None:

@@ -12,6 +12,7 @@ from bus import agent_lines as wire
 from bus.answers import CommandFailed
 from bus.bodies import CreateBody
 from processor.store import transaction
+from tests.processes import DEADLINE_S
 from tests.unit.processor.agents.author import Author, until, words
 from tests.unit.processor.rig import DIRECTORY, Rig
 
@@ -45,7 +46,7 @@ def test_an_abort_while_a_commit_fails_ends_the_turn(rig: Rig, author: Author) -
         sent = gevent.spawn(refused, author, words("t", "two"), epoch=epoch, seq=3)
         gevent.sleep(0)  # the lines are in their commit
         rig.turns.abort([author.session], 0)
-        assert "database is locked" in sent.get(timeout=60)
+        assert "database is locked" in sent.get(timeout=DEADLINE_S)
         until(lambda: author.session not in rig.turns._lanes)
     info, parts = author.answer()
     assert info["error"]["name"] == "MessageAbortedError"
@@ -67,7 +68,7 @@ def test_lines_of_a_process_that_is_taken_over_do_not_count(
         late, seq = [words("u", "late")], 3
     next_one, go_on = Author(rig), threading.Event()
     if old != "waits":
-        rig.database.submit(lambda _: go_on.wait(60))  # a slow disk
+        rig.database.submit(lambda _: go_on.wait(DEADLINE_S))  # a slow disk
     sent = gevent.spawn(refused, author, *late, epoch=epoch, seq=seq)
     gevent.sleep(0.02)
     taken = gevent.spawn(
@@ -80,7 +81,7 @@ def test_lines_of_a_process_that_is_taken_over_do_not_count(
     )
     gevent.sleep(0)
     go_on.set()
-    assert "fenced" in sent.get(timeout=60)
-    assert (taken.get(timeout=60).seq, taken.get().errors) == (3, [])
+    assert "fenced" in sent.get(timeout=DEADLINE_S)
+    assert (taken.get(timeout=DEADLINE_S).seq, taken.get().errors) == (3, [])
     assert next_one.answer()[1][1]["text"] == "hello"
     assert not rig.messages(other)

@@ -64,7 +64,7 @@ def prompt(rig: Rig, where: str, text: str = "x") -> str:
 
 
 def until(condition: Callable[[], Any]) -> None:
-    with gevent.Timeout(30):
+    with gevent.Timeout(DEADLINE_S):
         while not condition():
             gevent.sleep(0.002)
 
@@ -129,7 +129,7 @@ def test_many_prompts_at_once_do_not_pass_the_bound(bounded: Callable[..., Rig])
     until(lambda: engine.asked == 1)
     where = [session(rig) for _ in range(20)]
     made = [gevent.spawn(prompt, rig, one) for one in where]
-    gevent.joinall(made, timeout=30)
+    gevent.joinall(made, timeout=DEADLINE_S)
     assert sum(one.successful() for one in made) == 3
     assert rig.turns.waiting == 3
 
@@ -198,7 +198,7 @@ def test_who_needs_room_waits_in_a_row() -> None:
     made["d"].kill()
     over["b"].set()
     over["c"].set()
-    gevent.joinall(list(made.values()), timeout=30)
+    gevent.joinall(list(made.values()), timeout=DEADLINE_S)
     assert room.used == 0
 
 

@@ -18,6 +18,7 @@ from processor.engines.engine import EngineRequest, Text
 from processor.native.generated import Generated
 from processor.store import messages
 from tests import recorded
+from tests.processes import DEADLINE_S
 from tests.reference import fold
 from tests.unit.processor.native.shapes import shapes
 from tests.unit.processor.rig import Rig
@@ -30,10 +31,10 @@ def held(rig: Rig) -> Iterator[None]:
 
     def stand_still(_: sqlite3.Connection) -> None:
         began.set()
-        assert released.wait(60)
+        assert released.wait(DEADLINE_S)
 
     rig.database.submit(stand_still)
-    with gevent.Timeout(10):
+    with gevent.Timeout(DEADLINE_S):
         while not began.is_set():
             gevent.sleep(0.001)
     try:
@@ -85,7 +86,7 @@ def test_a_turn_on_a_late_store_has_the_order_of_the_recorded_ones(rig: Rig) -> 
         turn.text("word1 ")
         end = gevent.spawn(turn.finish, "stop", TokenCounts.none())
         gevent.sleep(0)
-    end.get(timeout=60)
+    end.get(timeout=DEADLINE_S)
     assert shapes(rig.events) == shapes(recorded.events("reason"))
 
 
@@ -98,7 +99,7 @@ def test_the_end_of_a_turn_is_not_told_before_it_is_saved(rig: Rig) -> None:
     with held(rig):
         end = gevent.spawn(turn.abort)
         assert types(rig, before) == []
-    end.get(timeout=60)
+    end.get(timeout=DEADLINE_S)
     assert types(rig, before)[0] == "session.error"
 
 
@@ -158,7 +159,7 @@ def test_a_model_is_held_back_while_the_store_stands_still(rig: Rig) -> None:
         turn = rig.turn("x")
         session = rig.events[0]["properties"]["sessionID"]
         answer = Generated(turn, rig.prompt(session, "y"), engine, rig.database, rig.room)
-        with gevent.Timeout(10):
+        with gevent.Timeout(DEADLINE_S):
             while not engine.taken:
                 gevent.sleep(0.001)
         types(rig, 0)

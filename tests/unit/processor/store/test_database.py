@@ -7,6 +7,7 @@ import pytest
 
 from processor.store import database
 from processor.store.failures import StoreFailed
+from tests.processes import DEADLINE_S
 from tests.unit.processor.rig import Rig
 
 
@@ -33,9 +34,9 @@ def test_a_job_that_fails_is_undone_and_tells_its_owner_alone(rig: Rig) -> None:
 
 def test_a_slow_disk_does_not_stop_the_loop(rig: Rig) -> None:
     released = threading.Event()
-    slow = rig.database.submit(lambda _: released.wait(60))
+    slow = rig.database.submit(lambda _: released.wait(DEADLINE_S))
     ticks = 0
-    with gevent.Timeout(10):
+    with gevent.Timeout(DEADLINE_S):
         while ticks < 5:
             gevent.sleep(0.001)
             ticks += 1
@@ -74,8 +75,8 @@ def test_a_job_that_is_wrong_is_no_trouble_of_the_store(rig: Rig) -> None:
 def test_a_store_that_stands_still_says_so(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "SLOW_S", 0.05)
     released = threading.Event()
-    slow = rig.database.submit(lambda _: released.wait(60))
-    with gevent.Timeout(5):
+    slow = rig.database.submit(lambda _: released.wait(DEADLINE_S))
+    with gevent.Timeout(DEADLINE_S):
         while rig.database.trouble is None:
             gevent.sleep(0.01)
     assert "has stood still for" in str(rig.database.trouble)

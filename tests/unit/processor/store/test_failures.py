@@ -12,6 +12,7 @@ import pytest
 from bus.bodies import CreateBody
 from processor.store import failures
 from processor.store.failures import StoreFailed
+from tests.processes import DEADLINE_S
 from tests.unit.processor.rig import DIRECTORY, Rig
 
 
@@ -43,7 +44,7 @@ def test_a_job_waits_for_another_process_that_is_soon_done(rig: Rig, tmp_path: P
     made = gevent.spawn(rig.sessions.create, DIRECTORY, CreateBody())
     gevent.sleep(0.1)
     other.execute("ROLLBACK")
-    assert made.get(timeout=60).directory == DIRECTORY
+    assert made.get(timeout=DEADLINE_S).directory == DIRECTORY
 
 
 def test_what_waits_behind_a_busy_job_does_not_wait_again(rig: Rig, tmp_path: Path) -> None:
