@@ -248,7 +248,7 @@ def _position(relay: Relay, mark: Mark) -> int:
 
 
 def _rest(relay: Relay, place: LogPosition, marks: Marks, view: View) -> list[list[bytes]]:
-    """Return the frames that were not delivered of the run in which the stream was cut."""
+    """Return the frames after the cut of a run (events that were being sent together)."""
     run = _run(relay, _mark(relay, place), place.start)
     events = coalesce([e for e in run if view.admits(e)], view.keep_superseded)
     if place.k > len(events):

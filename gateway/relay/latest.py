@@ -57,7 +57,7 @@ class News(Struct):
 
     @property
     def subjects(self) -> Iterator[Subject]:
-        """Every subject that one of the events is about."""
+        """Every session and directory that one of the events is about."""
         if self.sessions:
             yield _ANY
         for session in self.sessions:

@@ -104,7 +104,7 @@ class Lane:
         )
 
     def is_held_back(self) -> bool:
-        """Return whether a flush must wait, since only more of some texts is to be sent."""
+        """Return whether the lane must wait before it sends more of texts it has begun."""
         return self._pace.holds_back and self._held_back_s() > 0
 
     def hold_back(self) -> None:
