@@ -23,7 +23,8 @@ PROBES = frozenset({LIVEZ, READYZ, HEALTH})
 
 _OWN = frozenset({*(endpoint.value for endpoint in Endpoint), HEALTH, METRICS, "/weir"})
 _OWN_BELOW = "/weir/"
-_PARAMETERS = re.compile(r";[^/]*")  # ``/event;x`` is ``/event`` to some servers
+# Some servers read ``/event;x`` as ``/event``.
+_PARAMETERS = re.compile(r";[^/]*")
 # Event streams of an opencode in a form that weir does not produce, each with an unbounded queue.
 _FOREIGN_STREAM = re.compile(r"/api/(event|global/event|session/[^/]*/event)")
 

@@ -71,7 +71,7 @@ class Lanes:
             self._grown.set()
 
     def log_has_grown(self) -> None:
-        """Let `run` flush the lanes soon, since the log has new events; does not block."""
+        """Let `run` send the log's new events to the readers soon; does not block."""
         self._grown.set()
 
     def run(self) -> None:

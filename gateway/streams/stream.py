@@ -158,7 +158,7 @@ class Stream:
             yield _WAITING
 
     def _patience_s(self) -> float:
-        """Return how long (s) the stream may wait, counted from when it was opened."""
+        """Return how long (s) after its opening the stream may wait with its first event."""
         reader = self._reader
         if not reader.placed and not reader.turning:
             return reader.patience_s
