@@ -1,1 +1,1 @@
-"""How weir is run: the `weir` command and its parts."""
+"""The `weir` command and its subcommands, except `weir processor`, `weir gateway`, `weir acp`."""

@@ -1,4 +1,4 @@
-"""The process of `weir up --agent`: imports a function, and answers prompts with it."""
+"""The process that `weir up --agent` starts: imports the user's function, and serves prompts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from bus.process import entry, logs
 from bus.process.entry import CannotStart
 from bus.process.flags import REQUIRED, BadFlag, Flag, Kind, one_of, read, text
 
-# The client package's folder in a checkout; in an installed weir the client is a normal package.
+# The folder with the package `weir` (for agents) in a checkout. If weir is installed, Python finds
+# the package without this folder.
 _CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "client")
 
 
 class NoAgent(CannotStart):
-    """The module or function of ``--agent`` does not exist."""
+    """The module or the function that ``--agent`` names does not exist."""
 
     status = 2
 
@@ -36,20 +37,26 @@ AGENT = Flag(
     "agent",
     Kind(_named, "MODULE:FUNCTION or FILE.py:FUNCTION"),
     None,
-    "a function of your own that answers prompts, in a process of its own",
+    "a Python function of yours that answers all prompts in place of a model; weir runs the "
+    "function in a supervised process",
 )
 _FLAGS = (
-    Flag("url", text("the URL of a weir"), REQUIRED, "where to connect"),
+    Flag("url", text("the URL of a weir"), REQUIRED, "the URL of the weir to connect to"),
     Flag("agent", AGENT.kind, REQUIRED, AGENT.help),
-    Flag("log-level", one_of("debug", "info", "warning", "error"), "info", "what is logged"),
+    Flag(
+        "log-level",
+        one_of("debug", "info", "warning", "error"),
+        "info",
+        "the least severe messages to log",
+    ),
 )
 
 
 def main(argv: Sequence[str]) -> int:
-    """Answer prompts until the process is stopped; return its exit status.
+    """Answer prompts until the process is stopped; return the exit status.
 
     Args:
-        argv: the flags, without the program's name.
+        argv: the words of the command line, without the program's name.
     """
     values = read(argv, os.environ, _FLAGS)
     logs.configure(values["log_level"])
@@ -67,21 +74,24 @@ def main(argv: Sequence[str]) -> int:
 
 
 def loaded(named: str) -> Callable[..., Any]:
-    """Return the function of a module or a file; the start folder is searched last.
+    """Import the function that ``--agent`` names, ``MODULE:FUNCTION`` or ``FILE.py:FUNCTION``.
 
     Raises:
         NoAgent: the module or the function does not exist.
-        SystemExit: the module's own code fails; its traceback is shown.
+        SystemExit: the code of the module has raised an exception; its traceback is printed.
     """
     name, _, function = named.rpartition(":")
     folder = os.getcwd()
     if folder not in sys.path:
-        # The folder is searched last, so that no file in it replaces a module that other code
-        # imports.
+        # The current folder is searched last: a file in it, such as `json.py`, must not replace a
+        # module that other code imports.
         sys.path.append(folder)
     answer = getattr(_module(name, folder), function, None)
     if not callable(answer):
-        raise NoAgent(f"--agent: {name!r} has no function {function!r}")
+        raise NoAgent(
+            f"--agent: there is no function {function!r} in {name!r}; allowed is "
+            "MODULE:FUNCTION or FILE.py:FUNCTION"
+        )
     found: Callable[..., Any] = answer
     return found
 
@@ -94,12 +104,13 @@ def _module(name: str, folder: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and f"{name}.".startswith(f"{error.name}."):
             raise NoAgent(
-                f"--agent: no module {name!r} is installed, or is in {folder!r}"
+                f"--agent: there is no module {name!r}, neither installed nor in the folder "
+                f"{folder!r}"
             ) from error
         raise _failed() from error
     except FileNotFoundError as error:
         if error.filename == os.path.join(folder, name):
-            raise NoAgent(f"--agent: no file {error.filename!r}") from error
+            raise NoAgent(f"--agent: the file {error.filename!r} does not exist") from error
         raise _failed() from error
     except Exception as error:
         raise _failed() from error
@@ -116,7 +127,10 @@ def _of_file(path: str) -> ModuleType:
 
 
 def _failed() -> SystemExit:
-    """Show the traceback of the user's code. With this exit status it is started again."""
+    """Print the traceback of the user's code; return an exit that makes the supervisor try again.
+
+    Exit status 2 would end `weir up`, as bad flags do; with status 1 the process is restarted.
+    """
     traceback.print_exc()
     return SystemExit(1)
 

@@ -1,4 +1,4 @@
-"""Announces to a person and to a service manager that everything is ready."""
+"""Announces that weir is ready: prints its address, and notifies the service manager (systemd)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _LOOPBACKS = {4: ("127.0.0.1",), 6: ("127.0.0.1", "::1")}
 
 
 class Announcement:
-    """Prints once that everything answers, and the address; logs why this is not so yet.
+    """Prints the address once, when the gateway says that it is ready; before, logs why it is not.
 
     Args:
-        host: the gateway's host, as the person gave it.
-        address: of the listening socket.
-        manager: the service manager, which is notified too.
-        path: the base path of the gateway; empty at the root.
-        tls: the gateway speaks TLS.
+        host: the value of ``--host``.
+        address: the address of the listening socket.
+        manager: notifies the service manager, if there is one.
+        path: the value of ``--base-path``; empty if it is not set.
+        tls: whether the gateway speaks TLS.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Announcement:
         self._said: set[str] = set()
 
     def __call__(self) -> None:
-        """Ask the gateway, and announce once it is ready; to be called again and again."""
+        """Ask the gateway whether it is ready, and announce this once; called at each tick."""
         if self._made:
             return
         reasons = []
@@ -67,19 +67,25 @@ class Announcement:
         try:
             print(f"{words}\nits console:   {url}/weir/console", flush=True)
         except OutputLost as error:
-            # Clients do not need standard output: they are served without it.
+            # weir serves clients even if nothing can be printed any more. Later prints go to
+            # /dev/null, so that they do not fail.
             point_at_null(1)
             log.warning("%s (standard output cannot be written: %s)", words, error.strerror)
 
     def _explain(self, reason: str) -> None:
-        """Log a reason once. Numbers in it are ignored in the comparison, since ages change."""
+        """Log a reason, unless it was logged before.
+
+        Reasons that differ only in numbers count as the same reason, because "since 3 s" becomes
+        "since 4 s".
+        """
         kind = _NUMBER.sub("0", reason)
         if kind not in self._said:
             self._said.add(kind)
-            log.warning("not ready yet: %s", reason)
+            log.warning("weir is not ready yet: %s", reason)
 
     def _readiness(self, host: str) -> tuple[bool, str]:
-        import http.client  # while the services start, which these 40 ms would keep waiting
+        # Imported only now: the import takes 40 ms, in which the services are starting already.
+        import http.client
 
         connection = http.client.HTTPConnection(host, self._port, timeout=_ASK_S)
         if self._tls:
@@ -93,7 +99,7 @@ class Announcement:
         except (TimeoutError, ConnectionError, http.client.HTTPException, ValueError, KeyError):
             return False, ""  # the gateway is still starting, or restarting
         except OSError as error:
-            return False, f"{host} cannot be asked: {error.strerror}"
+            return False, f"{host} port {self._port} cannot be reached: {error.strerror}"
         finally:
             connection.close()
 
@@ -101,7 +107,8 @@ class Announcement:
 def _of_this_machine() -> Any:
     """Return a TLS context that accepts any certificate.
 
-    The certificate is for the name that clients use; here the gateway's own socket is asked.
+    The certificate names the host that clients use, and here the gateway is asked at its address.
+    That is safe, because the socket was opened by this process.
     """
     import ssl
 
@@ -111,7 +118,7 @@ def _of_this_machine() -> Any:
 
 
 def url_of(address: tuple[Any, ...], path: str = "") -> str:
-    """Return the URL of a listening socket, for a client on this machine."""
+    """Return the URL with which a client on this machine reaches a listening socket."""
     return _url(_hosts_to_ask(address[0])[0], address[1], path)
 
 
@@ -121,7 +128,10 @@ def _url(host: str, port: int, path: str, tls: bool = False) -> str:
 
 
 def _hosts_to_ask(listening: str) -> tuple[str, ...]:
-    """Return the hosts to ask for a listening address: loopback for "all addresses"."""
+    """Return the hosts at which a listening address is reached from this machine.
+
+    For "all addresses" (``0.0.0.0``, ``::``), these are the loopback addresses.
+    """
     address = ipaddress.ip_address(listening.partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None) or address
     return _LOOPBACKS[address.version] if mapped.is_unspecified else (listening,)

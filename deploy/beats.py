@@ -1,4 +1,7 @@
-"""Receives the reports of the processes that their loops turn, and measures their silence."""
+"""Receives the heartbeats of all processes, and measures for how long each process is silent.
+
+A heartbeat is sent by the event loop of a process, so a process whose loop is blocked sends none.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,19 @@ from msgspec import Struct
 from bus.process.heart import LAG, PID
 
 _MESSAGE_BYTES = 4096
-# A longer time between two calls is the supervisor's own absence: the machine was suspended, or
-# the supervisor was stopped.
+# If more time passes between two calls of `look`, the supervisor itself did not run: the machine
+# was suspended, or the supervisor was stopped. Then the other processes did not run either.
 _LONGEST_STEP_S = 1.0
 
 
 class Loop(Struct):
-    """The state of one process's loop.
+    """The state of the event loop of one process.
 
     Attributes:
-        silent_s: since its last report, without the supervisor's own absences.
-        lag_s: the largest since it was last read.
-        beaten: it has reported at least once.
+        silent_s: the seconds since its last heartbeat, without the time in which the supervisor
+            itself did not run.
+        lag_s: the largest lag that the loop has reported since this value was last reset.
+        beaten: whether the loop has sent a heartbeat since the process started.
     """
 
     silent_s: float = 0.0
@@ -31,13 +35,13 @@ class Loop(Struct):
 
 
 class Beats:
-    """Receives the reports of all processes (`bus.process.heart`).
+    """Receives the heartbeats of all processes (`bus.process.heart`) on a Unix socket.
 
-    Silence is counted in steps of at most `_LONGEST_STEP_S`: if the whole machine stood still, the
-    supervisor did too, and no process has failed.
+    Silence is counted in steps of at most `_LONGEST_STEP_S`, so that a suspended machine does not
+    make all processes look as if they hang.
 
     Args:
-        path: of the socket to make; an old one is replaced.
+        path: the path of the socket to make; an old socket is replaced.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,11 +55,16 @@ class Beats:
 
     def close(self) -> None:
         self._socket.close()
-        with contextlib.suppress(OSError):  # the socket is gone, or its disk has become read-only
+        # The socket may be removed already, or its file system may have become read-only.
+        with contextlib.suppress(OSError):
             self._path.unlink()
 
     def look(self, now: float) -> None:
-        """Receive all reports, and count the silence of all other processes."""
+        """Receive all heartbeats that have arrived, and count the silence of all processes.
+
+        Args:
+            now: the time in seconds, on the monotonic clock.
+        """
         step = 0.0 if self._looked_at is None else now - self._looked_at
         self._looked_at = now
         for loop in self._loops.values():
@@ -65,15 +74,15 @@ class Beats:
                 self._hear(self._socket.recv(_MESSAGE_BYTES))
 
     def loop(self, pid: int) -> Loop:
-        """Return the loop of a process; from now on its silence counts."""
+        """Return the state of a process's loop; for a new process, silence counts from now on."""
         return self._loops.setdefault(pid, Loop())
 
     def heard(self) -> list[int]:
-        """Return the pids of all processes that have reported or are watched."""
+        """Return the pids of all processes that have sent a heartbeat, or that are watched."""
         return list(self._loops)
 
     def keep_only(self, pids: set[int]) -> None:
-        """Drop all other processes."""
+        """Forget all processes except these, because they have ended."""
         for pid in self._loops.keys() - pids:
             del self._loops[pid]
 

@@ -1,4 +1,8 @@
-"""The folder for the sockets of a deployment: in the state folder, however long its path."""
+"""Finds a folder for the Unix sockets through which the processes of one `weir up` communicate.
+
+The folder is `bus` in the state folder. The path of a Unix socket is limited to about 100 bytes.
+If the path of the folder is too long, the folder is named by an open file descriptor instead.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +24,11 @@ _PROBE = "probe"
 
 
 class BusFolder(Struct, frozen=True):
-    """A folder for Unix sockets.
+    """A folder in which Unix sockets can be made.
 
     Attributes:
-        path: of the folder, short enough for sockets.
-        fds: descriptors that a process must inherit if it uses this path.
+        path: the path of the folder, which is short enough for sockets.
+        fds: the file descriptors that a process must inherit, so that the path is valid in it.
     """
 
     path: Path
@@ -33,11 +37,11 @@ class BusFolder(Struct, frozen=True):
 
 @contextlib.contextmanager
 def bus_folder(state: Path) -> Iterator[BusFolder]:
-    """Yield a folder for sockets: in the state folder if possible, else a temporary folder.
+    """Yield a folder for sockets: in the state folder if possible, otherwise a temporary folder.
 
     Raises:
-        BadFlag: no folder accepts sockets.
-        FolderUnusable: the folder in the state folder cannot be used.
+        BadFlag: no socket can be made in any of these folders.
+        FolderUnusable: the folder `bus` in the state folder cannot be made, or is not private.
     """
     folder = state / _NAME
     make_private(folder, "--state")
@@ -55,9 +59,9 @@ def bus_folder(state: Path) -> Iterator[BusFolder]:
 
 
 def _is_short(folder: Path) -> bool:
-    """Return whether the path of a socket in this folder is short enough."""
+    """Return whether sockets in this folder have a path that is short enough, and valid UTF-8."""
     try:
-        str(folder).encode()  # ZeroMQ only accepts UTF-8
+        str(folder).encode()  # raises an error if the path is not UTF-8, which ZeroMQ needs
         Endpoints.parse(f"ipc://{folder}")
     except (InvalidEndpoint, UnicodeEncodeError):
         return False
@@ -65,7 +69,10 @@ def _is_short(folder: Path) -> bool:
 
 
 def _by_descriptor(opened: int) -> BusFolder:
-    """Name a folder by a descriptor that is open in all processes of the deployment (Linux)."""
+    """Return a short path for a folder: `/proc/self/fd/N`, for an open descriptor N (Linux).
+
+    All processes of the deployment inherit the descriptor, so the path is valid in each of them.
+    """
     return BusFolder(Path(f"/proc/self/fd/{opened}"), (opened,))
 
 
@@ -78,7 +85,7 @@ def _temporary(refusal: str, folder: Path) -> Iterator[BusFolder]:
                     prefix="weir-", dir=base or None, ignore_cleanup_errors=True
                 )
             except OSError:
-                continue  # this folder does not exist
+                continue  # the folder `base` does not exist, or cannot be written
             path = Path(stack.enter_context(made))
             if _is_short(path) and _refusal(path) is None:
                 yield BusFolder(path)
@@ -90,7 +97,7 @@ def _temporary(refusal: str, folder: Path) -> Iterator[BusFolder]:
 
 
 def _refusal(folder: Path) -> str | None:
-    """Return why no socket can be made in a folder, None if one can be made."""
+    """Try to make a socket in a folder; return why that fails, None if it succeeds."""
     probe = folder / _PROBE
     try:
         probe.unlink(missing_ok=True)

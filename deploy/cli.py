@@ -1,4 +1,4 @@
-"""The `weir` command: one subcommand for each part."""
+"""The `weir` command: finds the subcommand, and imports only the modules that it needs."""
 
 from __future__ import annotations
 
@@ -15,30 +15,32 @@ _Command = Callable[[Sequence[str]], int]
 _USAGE = """\
 weir, the event plane for AI agent servers
 
-  weir up         run a whole local deployment: a processor and a gateway, supervised
-  weir acp        the agent an editor launches (Agent Client Protocol)
-  weir tail       print the live stream of a server
-  weir doctor     check a running server from outside
+  weir up         start weir: all of its processes, which are restarted when they fail
+  weir acp        connect an editor to a server (Agent Client Protocol); the editor starts it
+  weir tail       print the events of a running server
+  weir doctor     check a running server, and the proxies in front of it
   weir bench      measure a running server under load
   weir token      make, list and revoke tokens
   weir share      make, list and revoke links to one session
   weir pair       show a QR code that logs a phone in
   weir files      write the files for systemd, a container and nginx
-  weir processor  run a processor alone
-  weir gateway    run a gateway alone
-  weir --version
+  weir processor  start only the process that runs turns and keeps sessions
+  weir gateway    start only the process that serves HTTP and event streams
+  weir --version  print the version
 
-`weir COMMAND --help` lists the flags of a command; each has a WEIR_… twin in the environment."""
+`weir COMMAND --help` lists the flags of a command. Each flag can also be set by an environment
+variable: --heartbeat-ms by WEIR_HEARTBEAT_MS."""
 
 
 def main() -> int:
-    """Run the command in the command line; return the exit status."""
+    """Run the subcommand that the command line names; return its exit status."""
     keep_start_folder_out(os.environ)
     words = sys.argv[1:]
     word = words[0] if words else ""
     if word == "up":
         hold_stops()
-    from bus.process import entry  # after the import path was changed
+    # Imported only after `keep_start_folder_out` has changed the import path.
+    from bus.process import entry
 
     command = _COMMANDS.get(word)
     if command is None:
@@ -57,7 +59,7 @@ def _without_command(words: Sequence[str]) -> int:
         print(_USAGE, file=sys.stdout if word else sys.stderr)
         return 0 if word else 2
     allowed = ", ".join(_COMMANDS)
-    print(f"weir: {word!r} is not a command; allowed are {allowed}", file=sys.stderr)
+    print(f"weir: {word!r} is not a command of weir; allowed are {allowed}", file=sys.stderr)
     return 2
 
 
@@ -110,7 +112,10 @@ def _pair(words: Sequence[str]) -> int:
 
 
 def _service(module: str) -> _Command:
-    """Return the command that ``python -m`` runs; it imports the package when it is called."""
+    """Return a subcommand that does the same as ``python -m MODULE``.
+
+    The module is imported only when the subcommand is called.
+    """
 
     def run(words: Sequence[str]) -> int:
         command: _Command = importlib.import_module(f"{module}.__main__").main

@@ -1,4 +1,4 @@
-"""The command line of `weir tail`, `weir doctor` and others that connect to a server."""
+"""Reads the flags that all commands have that connect to a server, such as `weir tail`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from bus.origin import UPSTREAM, Origin, with_client_login
 from bus.process import flags
 from bus.process.flags import Flag, HelpAsked
 
-_URL = Flag("url", UPSTREAM, Origin.parse("http://127.0.0.1:4097"), "the server")
+_URL = Flag("url", UPSTREAM, Origin.parse("http://127.0.0.1:4097"), "the URL of the server")
 _JSON = "--json"
 
 
 class Given(Struct, frozen=True):
-    """The values of a command line.
+    """The values of the flags.
 
     Attributes:
-        server: its address, and the login to send.
-        json: whether the output is for a machine.
-        values: of the other flags, by `Flag.key`.
+        server: the address of the server, and the login to send.
+        json: whether ``--json`` was given.
+        values: the values of the other flags, by `Flag.key`.
     """
 
     server: Origin
@@ -32,16 +32,16 @@ class Given(Struct, frozen=True):
 def read(
     argv: Sequence[str], environ: Mapping[str, str], more: Sequence[Flag], json_help: str
 ) -> Given:
-    """Return the values from a command line and its environment.
+    """Return the values of the flags, from the command line and the environment variables.
 
     Args:
-        argv: its words.
-        environ: contains the twins of the flags, and opencode's login.
-        more: flags beside ``--url``.
-        json_help: what ``--json`` does, in one line.
+        argv: the words of the command line.
+        environ: the environment variables, which may set flags and the login.
+        more: the flags of the command beside ``--url`` and ``--json``.
+        json_help: what ``--json`` does, as one line of help.
 
     Raises:
-        BadFlag: a flag is not allowed.
+        BadFlag: a flag is unknown, or its value is not allowed.
         HelpAsked: ``--help`` was given.
     """
     rest = [word for word in argv if word != _JSON]
@@ -55,10 +55,10 @@ def read(
 def read_plain(
     argv: Sequence[str], environ: Mapping[str, str], more: Sequence[Flag]
 ) -> tuple[Origin, dict[str, Any]]:
-    """Return the server and the other values of a command without ``--json``.
+    """Return the server and the values of the other flags, for a command without ``--json``.
 
     Raises:
-        BadFlag: a flag is not allowed.
+        BadFlag: a flag is unknown, or its value is not allowed.
         HelpAsked: ``--help`` was given.
     """
     values = flags.read(argv, environ, (_URL, *more))

@@ -1,4 +1,4 @@
-"""`weir files`: writes files for running this weir under systemd, in a container, behind nginx."""
+"""`weir files`: writes the files to run this weir under systemd, in a container, behind nginx."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _HELP = f"""\
       where to write the files; without DIR they are listed
   {_FORCE}
       replace files in DIR that differ"""
-# docker reads DIR to build the image; all other files in DIR are excluded.
+# docker sends all files of DIR to its daemon to build the image. All but a wheel are excluded.
 _DOCKERIGNORE = "*\n!*.whl\n"
 _OTHERS_ENTER = 0o001
-# systemd accepts these characters in an argument, but not in the path of a command.
+# systemd does not accept these characters in the path of a command, only in its arguments.
 _NO_COMMAND = frozenset("\"'\\")
 
 
 class FilesOptions(Struct, frozen=True):
-    """The options of the command.
+    """The options of `weir files`.
 
     Attributes:
-        folder: where to write the files; None: list them.
-        force: replace files that differ.
+        folder: the folder to write the files to; None: only list the files.
+        force: whether to replace files that exist with another content.
     """
 
     folder: Path | None = None
@@ -46,12 +46,12 @@ class FilesOptions(Struct, frozen=True):
 
 
 class Installation(Struct, frozen=True):
-    """The installation of this weir.
+    """Where this weir is installed, for the paths in the files.
 
     Attributes:
-        version: of the release.
-        command: the path of `weir`; None if it is not found.
-        checkout: the folder of the sources; None if weir was installed from a wheel.
+        version: the version of weir.
+        command: the path of the program `weir`; None if it is not found.
+        checkout: the folder of the repository; None if weir was installed from a wheel.
     """
 
     version: str
@@ -60,10 +60,10 @@ class Installation(Struct, frozen=True):
 
 
 def read(argv: Sequence[str]) -> FilesOptions:
-    """Return the options from a command line.
+    """Return the options from the command line.
 
     Raises:
-        BadFlag: a word is not allowed.
+        BadFlag: a word of the command line is not allowed.
         HelpAsked: ``--help`` was given.
     """
     if {"--help", "-h"}.intersection(argv):
@@ -81,12 +81,14 @@ def run(options: FilesOptions, out: TextIO = sys.stdout) -> int:
     """List the files, or write them; return the exit status.
 
     Raises:
-        BadFlag: a file exists and differs, or cannot be written.
+        BadFlag: a file exists with another content, or cannot be written.
     """
     if options.folder is None:
         for name, purpose in _PURPOSES.items():
             print(f"{name:14}{purpose}", file=out)
-        print("`weir files DIR` writes them into DIR, with the paths of this weir.", file=out)
+        print(
+            "`weir files DIR` writes these files into DIR, with the paths of this weir.", file=out
+        )
         return 0
     installation = _installed()
     for path in _write(options.folder, texts(installation), options.force):
@@ -94,15 +96,16 @@ def run(options: FilesOptions, out: TextIO = sys.stdout) -> int:
     command = installation.command
     if command is not None and not _is_open_to_all(command):
         print(
-            f"weir.service runs as a user of its own, which cannot reach {str(command)!r}; "
-            "install weir where every user can, for example in /opt/weir",
+            f"weir files: warning: weir.service runs as a separate user, who cannot reach "
+            f"{str(command)!r}; install weir in a folder that every user can reach, for example "
+            "/opt/weir",
             file=sys.stderr,
         )
     return 0
 
 
 def texts(installation: Installation) -> dict[str, str]:
-    """Return the texts of the files, by name, for one installation."""
+    """Return the content of each file by its name, with the paths of an installation."""
     files = {name: (_HERE / name).read_text(encoding="utf-8") for name in _PURPOSES}
     unit, compose = files["weir.service"], files["compose.yaml"]
     if installation.command is not None:
@@ -133,7 +136,9 @@ def _write(folder: Path, files: Mapping[str, str], force: bool) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in data.items():
             if not force and path.exists() and path.read_bytes() != content:
-                raise BadFlag(f"{str(path)!r} exists and differs; {_FORCE} replaces it")
+                raise BadFlag(
+                    f"{str(path)!r} exists with another content; {_FORCE} replaces the file"
+                )
         for path, content in data.items():
             path.write_bytes(content)
     except OSError as error:
@@ -148,7 +153,7 @@ def _with(text: str, old: str, new: str) -> str:
 
 
 def _unit_word(path: Path) -> str:
-    """Return a path as a word of a systemd command: quoted, with `%` escaped."""
+    """Return a path as a word of a command in a systemd unit: quoted, and `%` escaped."""
     escaped = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     if not _NO_COMMAND.intersection(escaped):
         return f'"{escaped}"'
@@ -156,11 +161,11 @@ def _unit_word(path: Path) -> str:
 
 
 def _yaml_word(path: Path) -> str:
-    """Return a path as a YAML word for compose: quoted, with `$` escaped."""
+    """Return a path as a YAML string in compose.yaml: quoted, and `$` escaped."""
     return json.dumps(str(path).replace("$", "$$"), ensure_ascii=False)
 
 
 def _is_open_to_all(command: Path) -> bool:
-    """Return whether every user can reach a command, and the target if it is a link."""
+    """Return whether every user can reach the file of a command; of a link, also its target."""
     folders = {*command.parents, *command.resolve().parents}
     return all(folder.stat().st_mode & _OTHERS_ENTER for folder in folders)

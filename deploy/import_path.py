@@ -1,4 +1,7 @@
-"""Keeps the folder in which weir is started out of the import path: its code is not weir's."""
+"""Removes the folder in which weir is started from Python's import path.
+
+This folder is the user's project. A file in it, such as `json.py`, must not run as a part of weir.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def keep_start_folder_out(environ: MutableMapping[str, str]) -> None:
-    """Remove relative entries of ``PYTHONPATH``, for this process and its children.
+    """Remove relative entries from ``PYTHONPATH``, for this process and its children.
 
-    An empty entry is relative too: ``PYTHONPATH=$PYTHONPATH:/lib`` leads to one if the variable
-    was not set. The folder of weir itself stays, since weir may not be installed.
+    An empty entry also means the current folder: ``PYTHONPATH=$PYTHONPATH:/lib`` makes an empty
+    entry if the variable was not set. The folder of weir's own code is kept, because weir may run
+    from its repository without being installed.
     """
     given = environ.get(_VARIABLE, "")
     entries = given.split(os.pathsep) if given else []
@@ -28,7 +32,10 @@ def keep_start_folder_out(environ: MutableMapping[str, str]) -> None:
 
 
 def interpreter() -> list[str]:
-    """Return the command for starting Python like this process, without the start folder."""
+    """Return the command that starts Python with the options of this process.
+
+    The option ``-P`` keeps the current folder out of the import path.
+    """
     words = [sys.executable, "-P"]
     if sys.flags.ignore_environment:
         words.append("-E")
@@ -41,4 +48,4 @@ def _absolute(entry: str) -> str:
     try:
         return os.path.abspath(entry)
     except FileNotFoundError:
-        return entry  # a deleted folder has no code
+        return entry  # the current folder was deleted, so no code can be imported from it

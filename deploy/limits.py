@@ -1,4 +1,4 @@
-"""The limits past which the watchdog restarts a process of a deployment."""
+"""The limits of `weir up` for its processes; the watchdog restarts a process that exceeds them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?([MG]?)(?:i?B)?", re.IGNORECASE)
 
 
 class Limits(Struct, frozen=True):
-    """The limits of each process.
+    """The limits for each process.
 
     Attributes:
-        hang_s: how long its loop may stand still.
-        memory_bytes: how much memory it may use; 0: no limit.
+        hang_s: for how many seconds the event loop of a process may be blocked.
+        memory_bytes: how much memory a process may use; 0: no limit.
     """
 
     hang_s: float
@@ -41,12 +41,12 @@ HANG_LIMIT = Flag(
     "hang-limit",
     flags.number(2, 3600, "seconds"),
     10.0,
-    "how long a process's loop may stand still before the process is restarted",
+    "for how long the event loop of a process may be blocked before the process is restarted",
 )
 MEMORY_LIMIT = Flag(
     "memory-limit",
     Kind(_memory, "MiB, or a size such as 512M or 2G, from 32M to 1024G; 0: no limit"),
     0,
-    "memory that the processor or a worker may use before it is restarted",
+    "how much memory the processor or a worker of the gateway may use before it is restarted",
 )
 LIMIT_FLAGS = (HANG_LIMIT, MEMORY_LIMIT)

@@ -1,4 +1,4 @@
-"""The messages of a session from before its stream was opened, for `weir tail`."""
+"""Fetches the earlier messages of a session, which `weir tail --session` prints first."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _OWN_IDS = "ses"
 
 
 class NoSession(Exception):
-    """The session does not exist."""
+    """The session of ``--session`` does not exist on the server."""
 
 
 class Past:
-    """Fetches the messages of one session.
+    """Fetches the messages of one session from before the event stream was opened.
 
     Args:
-        origin: the server.
-        session: id of the session; None: fetch nothing.
-        directory: the folder of the session, if it was given.
+        origin: the address of the server, and the login to send.
+        session: the id of the session; None: nothing is fetched.
+        directory: the folder of the session; None: it was not given.
     """
 
     def __init__(self, origin: Origin, session: str | None, directory: str | None) -> None:
@@ -36,18 +36,18 @@ class Past:
     def since_last_time(
         self, transcript: Transcript, resumed: bool | None, notice: Callable[[str], None]
     ) -> Iterator[str]:
-        """Yield the messages that the newly opened stream will not bring.
+        """Yield the text of the messages that a stream, which was just opened, does not repeat.
 
         Args:
-            transcript: formats the messages, and knows which are already printed.
-            resumed: of the ``server.connected`` event.
-            notice: called with a message if the server does not return everything.
+            transcript: formats the messages, and knows which of them are printed already.
+            resumed: the property `resumed` of the stream's ``server.connected`` event.
+            notice: called with a message for the user if not all messages can be shown.
 
         Raises:
-            NoSession: the server does not have the session.
+            NoSession: the session does not exist on the server.
         """
-        # On a stream that is opened again, weir itself sends what has changed since the last
-        # event.
+        # A weir sends `resumed`. On a stream that is opened again, weir itself sends what was
+        # missed, so messages are fetched only for the first stream, and for an opencode.
         if self._session is None or (self._is_known and resumed is not None):
             return
         try:
@@ -69,6 +69,9 @@ class Past:
         return transcript.history(info, messages[-_MOST:])
 
     def _is_missing(self, status: int) -> bool:
-        """Return whether a status means that; opencode fails on an id that is not in its form."""
+        """Return whether an error's status means that the session does not exist.
+
+        opencode answers 500 instead of 404 if the id does not begin as its own ids do.
+        """
         no = status in (400, 404) or not (self._session or "").startswith(_OWN_IDS)
         return no and not self._is_known

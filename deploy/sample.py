@@ -1,6 +1,6 @@
-"""Measures memory and file descriptors of processes, from ``/proc``.
+"""Measures the memory and the open file descriptors of processes, from ``/proc`` (Linux).
 
-Without ``/proc`` nothing is measured, and the watchdog only uses the loops' reports.
+Without ``/proc`` nothing is measured, and the watchdog judges processes only by their heartbeats.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class ProcessUsage(Struct, frozen=True):
-    """The usage of one process.
+    """What one process uses.
 
     Attributes:
-        memory_bytes: its proportional share (PSS), in which a page that several workers use is
-            divided between them; the resident set if PSS cannot be read.
-        fds: open file descriptors.
+        pid: the process id.
+        memory_bytes: the proportional set size (PSS), which divides the size of a page that
+            several workers share by their number; the resident set size if PSS cannot be read.
+        fds: how many file descriptors are open.
     """
 
     pid: int
@@ -30,7 +31,10 @@ class ProcessUsage(Struct, frozen=True):
 
 
 def usages(pid: int) -> list[ProcessUsage]:
-    """Return the usage of a process and its descendants, itself first, without ended ones."""
+    """Return what a process and its descendants use, the process itself first.
+
+    Processes that have ended are left out.
+    """
     return [usage for one in _family(pid) if (usage := _usage(one)) is not None]
 
 
@@ -46,7 +50,7 @@ def _children(pid: int) -> list[int]:
         for task in (_PROC / str(pid) / "task").iterdir():
             found += map(int, (task / "children").read_text().split())
     except OSError:
-        return found  # the process has ended meanwhile
+        return found  # the process has ended while its files in /proc were read
     return found
 
 

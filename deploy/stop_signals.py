@@ -1,4 +1,4 @@
-"""Handles the signals that end `weir up`, from its first moment on."""
+"""Handles the signals that stop `weir up`, also those that arrive while it is still starting."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def hold_stops() -> None:
-    """Let signals wait until `handle_stops`.
+    """Block the stop signals until `handle_stops` is called.
 
-    Without this, a signal raises an exception, which may be lost in an import that ignores
-    exceptions. And a process with PID 1 ignores every signal that has no handler.
+    Otherwise a signal during an import could be lost: SIGINT raises an exception, which an import
+    may ignore, and a process with PID 1 (in a container) ignores signals without a handler.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
 
 
 def handle_stops(stop: Callable[[int, object], None]) -> None:
-    """Call `stop` for each signal, including those that wait."""
+    """Call `stop` for each stop signal from now on, and for those that were blocked."""
     for number in _STOPS:
-        # nohup and a shell's `&` have set some to be ignored, so that weir outlives a terminal.
+        # A signal that is ignored at the start stays ignored: `nohup` and a shell's `&` ignore
+        # SIGHUP and SIGINT, so that weir continues when the terminal is closed.
         if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)

@@ -1,4 +1,4 @@
-"""Keeps a few services running: starts them, restarts those that end, and stops them all."""
+"""Runs the processes of `weir up`: starts them, restarts a process that ends, stops them all."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Service:
-    """A process that should always run.
+    """A process that should always run, such as the processor or the gateway.
 
     Args:
-        name: for the log.
-        argv: its command line.
-        env: added to the environment.
-        fds: file descriptors that it inherits.
+        name: the name of the service, for the log.
+        argv: the words of the command line.
+        env: environment variables to add to those of this process.
+        fds: the file descriptors that the process inherits.
     """
 
     def __init__(
@@ -50,11 +50,15 @@ class Service:
 
     @property
     def pid(self) -> int | None:
-        """The pid of the process, which leads a process group; None if it does not run."""
+        """The pid of the process, None if it does not run; it is also the id of its group."""
         return None if self._process is None else self._process.pid
 
     def tend(self, now: float) -> int | None:
-        """Start the process if it is time to; return the exit status if it has just ended."""
+        """Start the process if it does not run and the pause before a restart is over.
+
+        Returns:
+            The exit status if the process has just ended; otherwise None.
+        """
         if self._process is None:
             if now >= self._start_at:
                 self._start(now)
@@ -62,27 +66,28 @@ class Service:
         status = self._process.poll()
         if status is None:
             return None
-        # A gunicorn master that was killed leaves its workers, which are in its process group.
+        # If gunicorn's master was killed, its workers still run. They are in its process group, so
+        # they are killed too before a new master starts.
         self.signal(signal.SIGKILL)
         pid, self._process = self._process.pid, None
         if now - self._started_at > _STEADY_S:
             self._backoff.reset()
         how = f"by signal {-status}" if status < 0 else f"with status {status}"
-        self._rest(now, f"(pid {pid}) ended {how}")
+        self._pause(now, f"(pid {pid}) ended {how}")
         return status
 
-    def _rest(self, now: float, why: str) -> None:
+    def _pause(self, now: float, why: str) -> None:
         wait_s = self._backoff.next_s()
         self._start_at = now + wait_s
         log.warning("%s %s; next start in %.1f s", self.name, why, wait_s)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the process and all processes that it has started."""
+        """Send a signal to the process and to the processes that it has started."""
         if self._process is not None:
             try:
                 os.killpg(self._process.pid, number)
             except (ProcessLookupError, PermissionError):
-                log.debug("%s is gone already", self.name)
+                log.debug("%s has ended already, so it gets no signal", self.name)
 
     def ended(self) -> bool:
         """Return whether the process has ended, or was never started."""
@@ -90,8 +95,8 @@ class Service:
 
     def _start(self, now: float) -> None:
         try:
-            # A session of its own: Ctrl-C only reaches the supervisor, which stops the services in
-            # order.
+            # Each service is in a session of its own, so that Ctrl-C reaches only the supervisor,
+            # which then stops the services in order.
             self._process = subprocess.Popen(
                 self._argv,
                 stdin=subprocess.DEVNULL,
@@ -101,20 +106,20 @@ class Service:
                 preexec_fn=_die_along,
             )
         except OSError as error:
-            # The interpreter is being replaced, or memory or processes are short for a while.
-            self._rest(now, f"cannot be started ({error})")
+            # This may pass: Python is being replaced by an update, or memory is short.
+            self._pause(now, f"cannot be started ({error})")
             return
         self._started_at = now
         log.info("%s started, pid %d", self.name, self._process.pid)
 
 
 class Supervisor:
-    """Runs services until it is stopped.
+    """Runs services until a signal stops this process.
 
     Args:
-        services: started in this order, stopped in the reverse order.
+        services: the services; they are started in this order, and stopped in reverse order.
         each_tick: functions to call about ten times a second.
-        stop_s: how long the services may take to stop before they are killed.
+        stop_s: how many seconds the services may take to stop before they are killed.
     """
 
     def __init__(
@@ -129,10 +134,10 @@ class Supervisor:
         self._stopping = False
 
     def run(self) -> int:
-        """Run until SIGINT or SIGTERM, or until a service refuses its settings.
+        """Run until SIGINT, SIGTERM or SIGHUP, or until a service refuses its flags (status 2).
 
         Returns:
-            The exit status: 0, or that of the service that refused.
+            The exit status: 0, or 2 if a service has refused its flags.
         """
         handle_stops(self._stop)
         status = 0
@@ -154,7 +159,10 @@ class Supervisor:
         return 0
 
     def _reap_orphans(self) -> None:
-        """Wait for ended orphans, which become children of this process if it has PID 1."""
+        """Remove orphans that have ended, so that they do not stay as zombies.
+
+        If this process has PID 1 (in a container), orphans become its children.
+        """
         services = {service.pid for service in self._services}
         while (ended := _ended_child()) is not None and ended not in services:
             os.waitpid(ended, os.WNOHANG)
@@ -174,7 +182,7 @@ class Supervisor:
 
 
 def _ended_child() -> int | None:
-    """Return the pid of a child that has ended, without removing the child."""
+    """Return the pid of a child process that has ended, and leave its exit status in place."""
     try:
         found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -183,6 +191,6 @@ def _ended_child() -> int | None:
 
 
 def _die_along() -> None:
-    """Make the kernel end this process when its supervisor is killed (Linux only)."""
+    """Have the kernel end this process when its parent, the supervisor, is killed (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

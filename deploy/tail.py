@@ -1,4 +1,4 @@
-"""`weir tail`: prints the live stream of a server, for a person or for a machine."""
+"""`weir tail`: prints the events of a server as they happen, as text or as lines of JSON."""
 
 from __future__ import annotations
 
@@ -23,21 +23,37 @@ from deploy.terminal import has_colour, shown_json, shown_line
 from deploy.transcript.page import TranscriptPage
 from deploy.transcript.transcript import Transcript
 
-# Relative to the working folder of the command; the server resolves links.
+# A relative path begins at the current folder. Symbolic links are left to the server.
 _FOLDER = Kind(lambda given: os.path.abspath(flags.text("").parse(given)), "a folder")
 _FLAGS = (
     Flag(
-        "session", flags.text("a session id"), None, "only this session, with its earlier messages"
+        "session",
+        flags.text("a session id"),
+        None,
+        "print only the events of this session, after its earlier messages",
     ),
-    Flag("directory", _FOLDER, None, "only this folder"),
-    Flag("lines", flags.whole(0, 1000000), 10, "lines of a tool's output or diff to show; 0: all"),
+    Flag("directory", _FOLDER, None, "print only the events of sessions in this folder"),
+    Flag(
+        "lines",
+        flags.whole(0, 1000000),
+        10,
+        "how many lines of a tool's output or diff to print; 0: all",
+    ),
 )
 _LONGEST_WAIT_S = 5.0
-"""Between two attempts to connect: short, since a person is watching."""
+"""The longest wait between two attempts to connect. It is short, because a person is watching."""
 
 
 class TailOptions(Struct, frozen=True):
-    """What to follow, and the form of the output."""
+    """The options of `weir tail`.
+
+    Attributes:
+        server: the address of the server, and the login to send.
+        session: the id of the only session to print; None: all sessions.
+        directory: the only folder to print events of; None: all folders.
+        json: whether to print lines of JSON instead of text.
+        lines: how many lines of a tool's output to print; 0: all.
+    """
 
     server: Origin
     session: str | None
@@ -47,10 +63,10 @@ class TailOptions(Struct, frozen=True):
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> TailOptions:
-    """Return the options from a command line and its environment.
+    """Return the options from the command line and the environment variables.
 
     Raises:
-        BadFlag: a flag is not allowed.
+        BadFlag: a flag is unknown, or its value is not allowed.
         HelpAsked: ``--help`` was given.
     """
     given = command_line.read(argv, environ, _FLAGS, "print each event as a line of JSON")
@@ -58,7 +74,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> TailOptions:
 
 
 def run(options: TailOptions, out: TextIO) -> int:
-    """Print the stream until it is interrupted or refused; return the exit status."""
+    """Print events until Ctrl-C, or until the server refuses; return the exit status."""
     notices = Notices(options.server, out.isatty())
     try:
         for text in (_machine if options.json else _person)(options, out, notices):
@@ -73,11 +89,11 @@ def run(options: TailOptions, out: TextIO) -> int:
 
 
 class Notices:
-    """Messages on standard error.
+    """Writes messages about the connection to standard error, apart from the events.
 
     Args:
-        server: the server that is followed.
-        greets: report that the stream is open: a quiet server shows nothing else.
+        server: the address of the server.
+        greets: whether to say that the stream is open, because a server may have no events.
     """
 
     def __init__(self, server: Origin, greets: bool) -> None:
@@ -88,21 +104,21 @@ class Notices:
         print(f"weir tail: {shown_line(words)}", file=sys.stderr, flush=True)
 
     def lost(self, words: str) -> None:
-        """Report that the stream is lost, once if the same cause repeats."""
+        """Write that the connection is lost; a cause that repeats is written once."""
         cause = words.partition(";")[0]
         if cause != self._cause:
             self._cause, self._opened = cause, "connected again"
             self.say(words)
 
     def heard(self) -> None:
-        """Report that the stream is open, if this is not known yet."""
+        """Write that the stream is open, if it was not open before."""
         if self._opened:
             self.say(self._opened)
             self._cause = self._opened = ""
 
 
 def _machine(options: TailOptions, out: TextIO, notices: Notices) -> Iterator[str]:
-    """Yield each event as a line of JSON, for a terminal without control characters."""
+    """Yield each event as a line of JSON; on a terminal, control characters are escaped."""
     for event in _stream(options, notices):
         line = event.data.decode(errors="replace")
         yield (shown_json(line) if out.isatty() else line) + "\n"
@@ -115,10 +131,11 @@ def _person(options: TailOptions, out: TextIO, notices: Notices) -> Iterator[str
         try:
             event = decode.event_of(frame.data)
         except decode.UnreadableAnswer as error:
-            notices.say(f"not an event: {error}")
+            notices.say(f"an event of the server is not printed, because it is malformed: {error}")
             continue
         if event.type == SERVER_CONNECTED:
-            # After the stream is open, so that nothing is lost between the past and the stream.
+            # The earlier messages are fetched only after the stream is open. Otherwise events in
+            # between would be lost.
             yield from past.since_last_time(transcript, _resumed(event), notices.say)
         elif options.session in (None, decode.session_of(event)):
             properties = json.loads(bytes(event.properties))

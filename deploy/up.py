@@ -1,4 +1,7 @@
-"""`weir up`: a whole local deployment under a supervisor: processor, gateway, perhaps an agent."""
+"""`weir up`: starts weir's processes (processor, gateway, and the user's agent) and keeps them up.
+
+The processor runs turns or reads an opencode's events; the gateway serves HTTP and event streams.
+"""
 
 from __future__ import annotations
 
@@ -54,9 +57,11 @@ from processor.settings import FLAGS as PROCESSOR_FLAGS
 from processor.settings import from_flags
 from processor.tools.settings import TOOL_FLAGS
 
-# The gateway's master gives its workers another second, and rounds up.
+# At a stop, the gateway's master waits for its workers for up to so much longer than --drain.
 _AFTER_DRAIN_S = 2.5
-_STATE_HELP = "folder of sessions, notes and watchdog.ndjson; each weir up needs its own"
+_STATE_HELP = (
+    "the folder for sessions, notes and watchdog.ndjson; each running `weir up` needs another"
+)
 _LOCK_NAME = "up.lock"
 _NOTIFY = "notify"
 _TOKEN_BYTES = 32
@@ -70,12 +75,15 @@ _GATEWAY = (_STATE, *GATEWAY_FLAGS, *UPSTREAM_FLAGS, LOG_LEVEL)
 
 
 class UpOptions(Struct, frozen=True):
-    """The services to run.
+    """The options of `weir up`.
 
     Attributes:
-        limits: of each process.
-        values: of all flags, by `Flag.key`.
-        notify_socket: the service manager's socket for reports of this process; empty for none.
+        host: the host to listen at.
+        port: the port to listen at; 0: any free port.
+        state: the state folder.
+        limits: the limits for each process.
+        values: the values of all flags, by `Flag.key`.
+        notify_socket: the socket to which systemd wants reports of this process; empty: none.
     """
 
     host: str
@@ -87,10 +95,10 @@ class UpOptions(Struct, frozen=True):
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
-    """Return the options from a command line and its environment.
+    """Return the options from the command line and the environment variables.
 
     Raises:
-        BadFlag: a flag is not allowed.
+        BadFlag: a flag is unknown, or its value is not allowed.
         HelpAsked: ``--help`` was given.
     """
     state = Flag("state", _STATE.kind, default_state(environ), _STATE_HELP)
@@ -99,9 +107,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
     values = flags.read(argv, environ, (AGENT, *services, *LIMIT_FLAGS, LOG_LEVEL))
     values["agent_name"] = BUILT_IN if values["agent"] else None
     if values["state"] is None:
-        raise BadFlag(
-            "--state: missing, and there is no home folder for a default; allowed is a folder"
-        )
+        raise BadFlag("--state: missing, and there is no home folder for a default; give a folder")
     for flag in ("model_url", "upstream"):
         if values["agent"] and values[flag]:
             name = flag.replace("_", "-")
@@ -109,9 +115,12 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
                 f"--agent: not allowed with --{name}: the agent answers in place of a model"
             )
     if values["agent"] and values["tls_cert"]:
-        raise BadFlag("--agent: not with --tls-cert; start the agent apart, with weir.serve")
-    # The processor checks which of its flags need each other. This runs the check before the
-    # start.
+        raise BadFlag(
+            "--agent: not allowed with --tls-cert; start the agent as a process of your own, with "
+            "weir.serve"
+        )
+    # Only the processor knows which of its flags need each other. Its check is run here too, so
+    # that a mistake is reported before any process is started.
     from_flags(_words(_PROCESSOR, values, _ANY_BUS), environ)
     check_identities(values)
     return UpOptions(
@@ -125,7 +134,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> UpOptions:
 
 
 def run(options: UpOptions) -> int:
-    """Run the services until this process is stopped; return the exit status.
+    """Run weir's processes until this process is stopped; return the exit status.
 
     Raises:
         BadFlag: the port or the state folder is in use, or cannot be used.
@@ -151,7 +160,7 @@ def run(options: UpOptions) -> int:
 
 
 def _supervise(options: UpOptions, listener: socket.socket, bus: BusFolder, beats: Beats) -> int:
-    # If the start folder is deleted before a service starts again, the service uses this name.
+    # `PWD` tells a service the current folder even if the folder is deleted before a restart.
     env = {NOTIFY_VARIABLE: str(bus.path / _NOTIFY), "PWD": start_path(os.environ)}
     services = _services(options, listener, bus, env)
     manager = Notifier(options.notify_socket)
@@ -165,7 +174,7 @@ def _supervise(options: UpOptions, listener: socket.socket, bus: BusFolder, beat
         tls=options.values["tls_cert"] is not None,
     )
     with closing(SampleLog(options.state)) as samples:
-        # The user's own code may keep its process busy for any time.
+        # The agent is not watched: the user's code may block its process for any time.
         watched = [service for service in services if service.name != _AGENT]
         watchdog = Watchdog(watched, beats, options.limits, samples)
         each_tick = (lambda: watchdog.tick(time.monotonic()), announcement, heart.beat)
@@ -180,7 +189,8 @@ def _services(
     fd, url = listener.fileno(), f"ipc://{bus.path}"
     processor = [*interpreter(), "-m", "processor", *_words(_PROCESSOR, values, url)]
     gateway = [*interpreter(), "-m", "gateway", *_words(_GATEWAY, values, url)]
-    # Gunicorn may mistake a suspended machine for workers that hang; the watchdog does not.
+    # gunicorn's own timeout is switched off, because it would kill all workers after the machine
+    # was suspended. The watchdog does not count that time.
     gateway += [f"--listen-fd={fd}", "--worker-timeout=0"]
     own_token = secrets.token_urlsafe(_TOKEN_BYTES)
     own = {OWN_TOKEN.env: own_token} if values["agent"] else {}
@@ -205,20 +215,24 @@ def _services(
 
 def _check_certificate(values: Mapping[str, Any]) -> None:
     if values["tls_cert"] or values["tls_key"]:
-        from gateway.workers.certificate import server_context  # loads OpenSSL: 40 ms
+        # Imported only if needed, because it loads OpenSSL, which takes 40 ms.
+        from gateway.workers.certificate import server_context
 
         server_context(values["tls_cert"], values["tls_key"])
 
 
 def _hide_login(upstream: Origin | None) -> None:
-    """Put the upstream's login into the environment: a process list would show it in the flags."""
+    """Pass the upstream's login to the services in environment variables instead of flags.
+
+    Any user of the machine can see flags in the list of processes.
+    """
     if upstream is not None and upstream.login is not None:
         os.environ[USERNAME_VARIABLE] = upstream.login.username
         os.environ[PASSWORD_VARIABLE] = upstream.login.password
 
 
 def _login_of(upstream: Origin | None) -> Login | None:
-    """Return the login that clients have to give."""
+    """Return the login that weir requires from clients, None if it requires none."""
     if upstream is not None and upstream.login is not None:
         return upstream.login
     return login_from(os.environ)
@@ -233,12 +247,13 @@ def _has_tokens(state: Path) -> bool:
 
 def default_state(environ: Mapping[str, str]) -> Path | None:
     base, home = environ.get("XDG_STATE_HOME", ""), home_folder(environ)
-    if os.path.isabs(base):  # by its specification, a relative path counts as not set
+    # The XDG specification says that a relative path must be ignored.
+    if os.path.isabs(base):
         return Path(base) / "weir"
     return home and home / ".local" / "state" / "weir"
 
 
 def _words(of: Sequence[Flag], values: Mapping[str, Any], bus: str) -> list[str]:
-    """Return flags as words of a service's command line."""
+    """Return the words of a service's command line for the flags that have a value."""
     given = ((flag.name, values[flag.key]) for flag in of)
     return [f"--bus={bus}", *(f"--{name}={value}" for name, value in given if value is not None)]

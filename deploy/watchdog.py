@@ -1,8 +1,9 @@
-"""The watchdog: measures services, and restarts processes that hang or have grown too large.
+"""The watchdog of `weir up`: restarts processes that hang, or that use too much memory.
 
-The watchdog judges a process by the reports from its loop (`bus.process.heart`) and by the
-kernel's figures, not by whether the process exists. gunicorn's master replaces a worker that was
-ended, while the other workers continue; the supervisor replaces the main process of a service.
+A process hangs if its event loop sends no heartbeats (`bus.process.heart`), although the process
+exists. Its memory is read from the kernel. The watchdog only ends the process: gunicorn's master
+then starts a new worker, while the other workers continue, and the supervisor starts the main
+process of a service again.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ _MIB = 1024 * 1024
 
 
 class Watchdog:
-    """Checks services each time it is called.
+    """Measures all processes of the services once a second, and ends those over a limit.
 
     Args:
         services: the services to watch.
-        beats: receives the reports of their processes.
-        limits: of each process.
-        samples: the log of all measurements and actions.
+        beats: receives the heartbeats of their processes.
+        limits: the limits for each process.
+        samples: the file to which measurements and restarts are written.
     """
 
     def __init__(
@@ -46,14 +47,16 @@ class Watchdog:
         self._limits = limits
         self._samples = samples
         self._next_sample = 0.0
-        self._rests = {service.name: Cooldown() for service in services}
+        self._cooldowns = {service.name: Cooldown() for service in services}
         self._kill_at: dict[int, float] = {}
 
     def tick(self, now: float) -> None:
-        """Do what is due; to be called several times a second.
+        """Receive heartbeats, and once a second check all processes.
+
+        Must be called several times a second.
 
         Args:
-            now: monotonic, in seconds.
+            now: the time in seconds, on the monotonic clock.
         """
         self._beats.look(now)
         if now < self._next_sample:
@@ -90,16 +93,18 @@ class Watchdog:
         limit_s = self._limits.hang_s * (1 if loop.beaten else _START_FACTOR)
         if loop.silent_s <= limit_s:
             return ""
-        still = "stood still" if loop.beaten else "not run since its start,"
-        return f"its loop has {still} for {loop.silent_s:.1f} s (limit {limit_s:g} s)"
+        what = "has been blocked" if loop.beaten else "has not started"
+        silent = f"{loop.silent_s:.1f} s"
+        return f"its event loop {what} for {silent} (limit {limit_s:g} s; see --hang-limit)"
 
     def _outgrown(self, service: Service, usage: ProcessUsage | None, now: float) -> str:
         limit = self._limits.memory_bytes
         if not limit or usage is None or usage.memory_bytes <= limit:
             return ""
-        if not self._rests[service.name].over(now):
+        if not self._cooldowns[service.name].over(now):
             return ""
-        return f"it uses {usage.memory_bytes / _MIB:.0f} MiB (limit {limit / _MIB:.0f} MiB)"
+        used, most = usage.memory_bytes / _MIB, limit / _MIB
+        return f"it uses {used:.0f} MiB of memory (limit {most:.0f} MiB; see --memory-limit)"
 
     def _end(
         self, service: Service, pid: int, reason: str, how: signal.Signals, kill_at: float
@@ -140,7 +145,7 @@ def _of_usage(usage: ProcessUsage | None) -> dict[str, int]:
 
 
 def _belongs(pid: int, main: int) -> bool:
-    """Return whether a process is alive and in the process group of `main`."""
+    """Return whether a process exists, and is in the process group of the process `main`."""
     try:
         return os.getpgid(pid) == main
     except ProcessLookupError:
@@ -151,4 +156,4 @@ def _signal(pid: int, number: signal.Signals) -> None:
     try:
         os.kill(pid, number)
     except ProcessLookupError:
-        log.debug("pid %d is gone already", pid)
+        log.debug("the process %d has ended already, so it gets no signal", pid)

@@ -1,5 +1,5 @@
-"""`weir bench`: measures a running server under load, from outside.
+"""`weir bench`: measures a running server under load, with requests as clients send them.
 
-There are two kinds of load processes, both controlled by lines of JSON: `readers` opens event
-streams, `prober` sends requests on a fixed schedule.
+Two processes make the load, and are controlled by lines of JSON: `readers` opens event streams,
+`prober` sends requests at fixed times.
 """

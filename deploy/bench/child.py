@@ -1,4 +1,4 @@
-"""Child processes of a benchmark, which end with the ``with`` block that started them."""
+"""Starts the processes of a benchmark, and exchanges lines of JSON with them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Child:
-    """A process that receives and sends lines of JSON.
+    """A child process that reads commands and writes answers, each a line of JSON.
 
     Attributes:
-        pid: its process id.
+        pid: the process id.
     """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -32,32 +32,34 @@ class Child:
         self.pid = process.pid
 
     def tell(self, what: Any) -> None:
-        """Send a line."""
+        """Send the process a line of JSON."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(what).encode() + b"\n")
         self._process.stdin.flush()
 
     def hear(self, deadline_s: float) -> Any:
-        """Wait for the next line, and decode it.
+        """Wait for the next line that the process writes, and decode its JSON.
 
         Raises:
-            TimeoutError: there is none within `deadline_s`.
+            TimeoutError: the process writes no line within `deadline_s`.
             EOFError: the process has ended.
         """
         return json.loads(self.line(deadline_s))
 
     def line(self, deadline_s: float) -> str:
-        """Wait for the next line, and return it unchanged; raises the errors of `hear`."""
+        """Wait for the next line that the process writes, and return it; raises as `hear` does."""
         assert self._process.stdout is not None
         fd = self._process.stdout.fileno()
         end = time.monotonic() + deadline_s
         while b"\n" not in self._heard:
             ready, _, _ = select.select([fd], [], [], max(0.0, end - time.monotonic()))
             if not ready:
-                raise TimeoutError(f"{self._process.args!r} said nothing for {deadline_s:g} s")
+                raise TimeoutError(
+                    f"the process {self._process.args!r} has written nothing for {deadline_s:g} s"
+                )
             piece = os.read(fd, 1 << 16)
             if not piece:
-                raise EOFError(f"{self._process.args!r} ended")
+                raise EOFError(f"the process {self._process.args!r} has ended")
             self._heard += piece
         line, _, rest = self._heard.partition(b"\n")
         self._heard = bytearray(rest)
@@ -72,13 +74,13 @@ def started(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[Child]:
-    """Run a command during a ``with`` block.
+    """Run a command as a child process during a ``with`` block; end the process after it.
 
     Args:
-        command: its words.
-        stderr: its standard error; None: the standard error of this process.
-        cwd: its working folder; None: the working folder of this process.
-        env: its environment; None: the environment of this process.
+        command: the words of the command line.
+        stderr: the standard error of the child; None: that of this process.
+        cwd: the current folder of the child; None: that of this process.
+        env: the environment variables of the child; None: those of this process.
     """
     process = subprocess.Popen(
         command,
@@ -111,6 +113,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _die_along() -> None:
-    """Make the kernel end the child when this process is killed (Linux only)."""
+    """Have the kernel end the child when its parent, the benchmark, is killed (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The `weir bench` command: its flags, what it prints, and its exit status."""
+"""The `weir bench` command: its flags, its output, and its exit status."""
 
 from __future__ import annotations
 
@@ -21,14 +21,25 @@ from deploy.bench.verdict import verdict
 from deploy.terminal import shown_json, shown_line
 
 _FLAGS = (
-    Flag("readers", flags.whole(1, 10_000), 50, "event streams to hold open"),
-    Flag("seconds", flags.number(1, 600, "seconds"), 5.0, "length of the idle and steady parts"),
+    Flag("readers", flags.whole(1, 10_000), 50, "how many event streams to keep open"),
+    Flag(
+        "seconds",
+        flags.number(1, 600, "seconds"),
+        5.0,
+        "how long to measure without events, and then with steady events",
+    ),
 )
 _HEAD = ["work", "s", "delay p50 ms", "p99 ms", "health p50 ms", "p99 ms"]
 
 
 class BenchOptions(Struct, frozen=True):
-    """The server, the load, and the form of the output."""
+    """The options of `weir bench`.
+
+    Attributes:
+        server: the address of the server, and the login to send.
+        load: the amount of load.
+        json: whether to print JSON instead of text.
+    """
 
     server: Origin
     load: Load
@@ -36,14 +47,14 @@ class BenchOptions(Struct, frozen=True):
 
 
 class BenchFailed(CannotStart):
-    """The server cannot be measured."""
+    """The server cannot be measured; the message says why."""
 
 
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> BenchOptions:
-    """Return the options from a command line and its environment.
+    """Return the options from the command line and the environment variables.
 
     Raises:
-        BadFlag: a flag is not allowed.
+        BadFlag: a flag is unknown, or its value is not allowed.
         HelpAsked: ``--help`` was given.
     """
     words = list(argv)
@@ -54,7 +65,10 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> BenchOptions:
 
 
 def run(options: BenchOptions, out: TextIO) -> int:
-    """Measure a server and print the result; return 1 if the server has lost or cut something.
+    """Measure a server, and print the result.
+
+    Returns:
+        The exit status: 1 if readers lack text, or the server was too slow; otherwise 0.
 
     Raises:
         BenchFailed: the server cannot be reached, or refuses a request.

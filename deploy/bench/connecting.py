@@ -1,4 +1,4 @@
-"""Opens an event stream on a plain socket, which costs less than an HTTP client."""
+"""Opens event streams on plain sockets: an HTTP client would cost too much for 10,000 of them."""
 
 from __future__ import annotations
 
@@ -15,28 +15,31 @@ _SPARE_DESCRIPTORS = 64
 
 
 class NotOpened(Exception):
-    """A stream could not be opened; the message is one line with the reason."""
+    """A stream could not be opened; the message says why, in one line."""
 
 
 def make_room(streams: int) -> None:
-    """Raise the limit of open files so that `streams` streams fit.
+    """Raise this process's limit of open files, so that it can open `streams` streams.
 
     Raises:
-        NotOpened: the hard limit is lower.
+        NotOpened: the hard limit of the system is too low.
     """
     wanted = streams + _SPARE_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and wanted > hard:
-        raise NotOpened(f"{streams} streams need {wanted} open files; `ulimit -Hn` is {hard}")
+        raise NotOpened(
+            f"{streams} streams need {wanted} open files, but the limit (`ulimit -Hn`) is {hard}; "
+            "raise the limit, or choose fewer --readers"
+        )
     if soft != resource.RLIM_INFINITY and wanted > soft:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Connector:
-    """Opens streams of one server.
+    """Opens event streams of one server.
 
     Args:
-        origin: the server, and the login to send.
+        origin: the address of the server, and the login to send.
     """
 
     def __init__(self, origin: Origin) -> None:
@@ -47,10 +50,13 @@ class Connector:
             self._headers += f"Authorization: {origin.login.basic}\r\n"
 
     def stream(self, route: str) -> tuple[socket.socket, bytes]:
-        """Open a stream; return its socket, and the bytes so far, which contain the whole head.
+        """Open a stream of the route.
+
+        Returns:
+            Its socket, and the bytes received so far: all headers, and perhaps first events.
 
         Raises:
-            NotOpened: the server cannot be reached, or its answer is not a stream.
+            NotOpened: the server cannot be reached, or its answer is not an event stream.
         """
         try:
             sock = self._asked(route)
@@ -58,20 +64,25 @@ class Connector:
             while b"\r\n\r\n" not in head and len(head) < _MOST_HEAD:
                 piece = sock.recv(_MOST_HEAD)
                 if not piece:
-                    raise NotOpened(f"GET {route}: the server closed the connection")
+                    raise NotOpened(
+                        f"GET {route}: the server closed the connection before it answered"
+                    )
                 head += piece
         except OSError as error:
             raise NotOpened(f"GET {route}: {error or type(error).__name__}") from error
         lines = head.lower().partition(b"\r\n\r\n")[0]
         if not lines.startswith(b"http/1.1 200 ") or b"text/event-stream" not in lines:
             status = head.partition(b"\r\n")[0].decode(errors="replace")
-            full = "; the server may have reached --max-readers" if b" 503 " in lines else ""
-            raise NotOpened(f"GET {route}: not an event stream: {status!r}{full}")
+            full = "; choose fewer --readers than its --max-readers" if b" 503 " in lines else ""
+            raise NotOpened(
+                f"GET {route}: the server answers {status!r} instead of an event stream{full}"
+            )
         return sock, head
 
     def stalled(self, route: str) -> socket.socket:
-        """Open a stream that is never read, with the smallest window that the system allows.
+        """Open a stream that is never read, as by a client that hangs.
 
+        The receive buffer is as small as the system allows, so that the server soon cannot write.
         The call returns when the answer has begun: from then on the server counts the reader.
         """
         try:
@@ -88,7 +99,7 @@ class Connector:
         )[0]
         sock = socket.socket(family, kind, protocol)
         if buffer is not None:
-            # Before connect, which negotiates the window.
+            # The buffer must be set before `connect`, which negotiates the TCP window from it.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         sock.settimeout(_DEADLINE_S)
         sock.connect(address)
@@ -100,5 +111,5 @@ class Connector:
 
 
 def is_open(sock: socket.socket) -> bool:
-    """Return whether a stream that is not read is still open."""
+    """Return whether the server has not reset a stream that is never read."""
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0

@@ -1,4 +1,4 @@
-"""Starts the process with the readers, and gets its measurements."""
+"""Starts the process that opens all event streams (`deploy.bench.readers`), and commands it."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ ANSWER_S = 180.0
 
 
 def end_of(session: str) -> str:
-    """Return text that is in the last event of an answer, and in no other event."""
+    """Return JSON text that occurs only in the last event of an answer: the session is idle."""
     return f'"type":"{SessionIdle.type}","properties":{{"sessionID":"{session}"}}'
 
 
 class CrowdFailed(Exception):
-    """The readers have failed; the message is one line with the reason."""
+    """The readers have failed; the message says why, in one line."""
 
 
 class Times(msgspec.Struct):
-    """When readers received the marker, on the monotonic clock: the last and the median one."""
+    """When the last and the median reader received the text they waited for (monotonic clock)."""
 
     last_ns: int
     median_ns: int
 
 
 class Held(msgspec.Struct):
-    """What the readers have received.
+    """What the readers have received since the last `begin`.
 
     Attributes:
-        texts: how many readers have which text, by the text's digest.
-        bytes: received by the median reader.
-        frames: received by the median reader.
-        stalled_open: how many stalled readers the server has not disconnected.
+        texts: for each text that was received (by its digest), how many readers have it.
+        bytes: how many bytes the median reader has received.
+        frames: how many events the median reader has received.
+        stalled_open: how many of the readers that never read are still connected.
     """
 
     texts: dict[str, int]
@@ -51,10 +51,10 @@ class Held(msgspec.Struct):
 
 
 class Crowd:
-    """The readers of a server.
+    """The readers of a server, which are clients with an open event stream.
 
     Attributes:
-        pid: of the process with all readers.
+        pid: the pid of the process in which all readers run.
     """
 
     def __init__(self, child: Child) -> None:
@@ -62,23 +62,23 @@ class Crowd:
         self._child = child
 
     def begin(self, marker: str) -> None:
-        """Let the fast readers wait for a marker, which the next prompt brings."""
+        """Let all readers that read look for the text `marker` from now on."""
         self._ask({"begin": marker}, ANSWER_S)
 
     def wait(self, deadline_s: float) -> Times:
-        """Wait until every fast reader has received the marker.
+        """Wait until every reader that reads has received the marker.
 
         Raises:
-            CrowdFailed: a stream has ended, or the marker did not come within `deadline_s`.
+            CrowdFailed: a stream has ended, or the marker was not received within `deadline_s`.
         """
         return msgspec.convert(self._answer(deadline_s), Times)
 
     def held(self, session: str) -> Held:
-        """Return what the readers have received of the answers in a session, and drop it."""
+        """Return what the readers have received of the answers in a session, and forget it."""
         return msgspec.convert(self._ask({"held": session}, ANSWER_S), Held)
 
     def delays(self) -> Delays:
-        """Return the delays of the numbered deltas."""
+        """Return the delays of the numbered deltas that the readers have received."""
         return msgspec.convert(self._ask({"delays": None}, ANSWER_S), Delays)
 
     def check(self) -> None:
@@ -90,7 +90,8 @@ class Crowd:
         self._ask({"held": ""}, ANSWER_S)
 
     def _ask(self, what: Any, deadline_s: float) -> Any:
-        with contextlib.suppress(BrokenPipeError):  # its last line says why
+        # If the process has ended, its last line, which is read below, says why.
+        with contextlib.suppress(BrokenPipeError):
             self._child.tell(what)
         return self._answer(deadline_s)
 
@@ -98,10 +99,10 @@ class Crowd:
         try:
             answer = self._child.hear(deadline_s)
         except EOFError:
-            raise CrowdFailed("the process of the readers ended") from None
+            raise CrowdFailed("the process that opens the event streams has ended") from None
         except TimeoutError:
             raise CrowdFailed(
-                f"the readers have not received the end after {deadline_s:g} s"
+                f"not all readers have received the last event within {deadline_s:g} s"
             ) from None
         if isinstance(answer, dict) and "failed" in answer:
             raise CrowdFailed(answer["failed"])
@@ -110,7 +111,7 @@ class Crowd:
 
 @contextlib.contextmanager
 def crowd(plan: BenchPlan) -> Iterator[Crowd]:
-    """Run readers at a server during a ``with`` block.
+    """Keep the event streams of a plan open during a ``with`` block.
 
     Raises:
         CrowdFailed: a stream cannot be opened.

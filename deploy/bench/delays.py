@@ -1,8 +1,9 @@
-"""Delays of numbered deltas: the text of a delta has its number and the time it was sent.
+"""Computes how long deltas take from the model to the readers, from times in their texts.
 
-A delta is ``0000017|1234567890123456789|…``: its number, counted from 0 in an answer, and the time
-in ns at which it was sent. A closing snapshot repeats the deltas of its part, and may be the first
-event with the last of them: so a delta counts in the first event that contains it.
+The text of a delta is ``0000017|1234567890123456789|…``: its number in the answer, from 0, and the
+time in ns at which it was sent. The last snapshot of a part repeats the text of all its deltas,
+and may arrive instead of the last of them. So the delay of a delta is measured at the first event
+that contains the delta.
 """
 
 from __future__ import annotations
@@ -21,13 +22,17 @@ _TEXTS = (PartDelta.type, PartUpdated.type, SessionUpdated.type)
 
 
 class Delays(Struct):
-    """Delays in ms over all deltas and readers, and how many deltas a reader received.
+    """The delays of all deltas at all readers, in ms, and how many deltas were received.
 
     Attributes:
-        deliveries: received deltas, of all readers together.
-        least: deltas of the reader with the fewest.
-        most: deltas of the reader with the most.
+        deliveries: how many deltas all readers together have received.
+        least: how many deltas the reader with the fewest deltas has received.
+        most: how many deltas the reader with the most deltas has received.
         least_ms: the shortest delay.
+        p50: the median of the delays.
+        p99: 99 % of the delays are at most as long.
+        p999: 99.9 % of the delays are at most as long.
+        max: the longest delay.
     """
 
     deliveries: int
@@ -41,12 +46,12 @@ class Delays(Struct):
 
 
 def arrivals(received: Received, pieces: Iterable[tuple[int, bytes]], since_ns: int) -> list[int]:
-    """Return the delay in ns of each delta, without a correction for different clocks.
+    """Return the delay of each delta in ns; the difference of two machines' clocks is included.
 
     Args:
-        received: the state of the reader.
-        pieces: of its stream, each with the time at which it came.
-        since_ns: the start of the answer, by the sender's clock; older deltas do not count.
+        received: the state of the reader; takes the bytes.
+        pieces: the bytes of the reader's stream, in pieces, each with the time of its arrival.
+        since_ns: when the answer began, by the sender's clock; deltas sent before are ignored.
     """
     expected, found = 0, []
     for came_ns, data in pieces:
@@ -62,11 +67,11 @@ def arrivals(received: Received, pieces: Iterable[tuple[int, bytes]], since_ns: 
 
 
 def summed_up(readers: Sequence[Sequence[int]], offset_ns: int) -> Delays:
-    """Return the delays of all readers; all 0 if no delta came.
+    """Sum up the delays of all readers; all values are 0 if no delta was received.
 
     Args:
-        readers: delays in ns, for each reader.
-        offset_ns: how far the readers' clock is behind the sender's.
+        readers: for each reader, its delays in ns.
+        offset_ns: by how much the readers' clock is behind the sender's clock.
     """
     counts = [len(one) for one in readers]
     ordered = sorted((delay + offset_ns) / 1e6 for one in readers for delay in one)

@@ -1,4 +1,4 @@
-"""Latencies of probes, in milliseconds."""
+"""Computes how long requests (probes) took to be answered, in milliseconds."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 Window = tuple[int, int]
-"""A period on the monotonic clock, in ns."""
+"""The begin and the end of a period, in ns on the monotonic clock."""
 
 
 class Latency(Struct):
-    """Latencies of probes, from the time when each was due; infinite without an answer.
+    """The latencies of probes, in ms; infinite for a probe without an answer.
 
-    ``sent_p99`` counts from the time when each was sent: it leaves out the time that the prober
-    itself waited for a processor.
+    A latency counts from the time at which the probe was due. Only ``sent_p99`` counts from the
+    time at which the probe was really sent: the time for which the prober itself had to wait for a
+    CPU is left out.
     """
 
     count: int
@@ -26,9 +27,13 @@ class Latency(Struct):
 
 
 def latency(probes: Iterable[Sequence[int]], windows: Iterable[Window]) -> Latency:
-    """Return the latency of probes ``(due_ns, sent_ns, done_ns)`` that were due in windows.
+    """Return the latency of the probes that were due in any of the windows.
 
-    All values are 0 if there were none.
+    All values are 0 if there was no such probe.
+
+    Args:
+        probes: ``(due_ns, sent_ns, done_ns)`` of each probe; ``done_ns`` is 0 without an answer.
+        windows: the periods that count.
     """
     spans = list(windows)
     inside = [p for p in probes if any(start <= p[0] < end for start, end in spans)]
@@ -42,5 +47,5 @@ def latency(probes: Iterable[Sequence[int]], windows: Iterable[Window]) -> Laten
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """Return the value that `share` of `ordered` (not empty) does not exceed."""
+    """Return the quantile of sorted values: `share` of them (0 to 1) are at most this value."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

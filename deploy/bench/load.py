@@ -1,7 +1,8 @@
-"""The load on a server: idle readers, steady work, and a storm if the model takes scripts.
+"""Puts a server under load in parts: idle readers, steady events, and a storm of events.
 
-weir's demo model takes scripts as prompts. No prompt is sent to any other model, since it may cost
-money: steady work then changes the title of a session, and there is no storm.
+If the server's model is weir's demo model, prompts tell it how many deltas to write, and how fast.
+No prompt is sent to any other model, because the answer might cost money. Then the steady events
+are changes of a session's title, and there is no storm.
 """
 
 from __future__ import annotations
@@ -29,21 +30,23 @@ _TITLES_PER_SECOND = 20
 _STREAM = "/global/event?since=now&frame_hz=0"
 _HEALTH = "/global/health"
 _PROBE_EVERY_MS = {"http": 10.0, "https": 50.0}
-"""Each probe is a new connection; a TLS handshake takes more of a server than the answer does."""
+"""The time between two probes. With https it is longer: each probe makes a new connection, and a
+TLS handshake costs the server more than the answer."""
 _SETTLE_S = 0.5
 _LATE_S = 60.0
 _TITLE = "weir bench"
-_LOGIN = "give a name and password: http://USER:PASSWORD@HOST, or in the environment"
-_NO_STORM = "no storm: only the demo model is prompted"
+_LOGIN = "give a login: --url http://USER:PASSWORD@HOST, WEIR_TOKEN or OPENCODE_SERVER_PASSWORD"
+_NO_STORM = "there is no storm, because only the demo model is prompted"
 _KEPT = 100
-"""The text of this many readers is compared: a hundred copies of a storm fit in memory."""
+"""Only the text of so many readers is kept and compared, so that it fits in memory."""
 
 
 class Load(Struct, frozen=True):
     """The amount of load.
 
     Attributes:
-        seconds: of the idle part, and of the steady part.
+        readers: how many event streams are open.
+        seconds: how long the idle part takes, and the steady part.
     """
 
     readers: int
@@ -54,11 +57,12 @@ class Measured(Struct):
     """The measurements of one part.
 
     Attributes:
-        seconds: until the last reader had everything.
-        health: latency of probes of the server's health meanwhile.
-        delays: of each delta; None if they are not measured.
-        lost: how many readers lack some of the text.
-        note: what the figures do not show.
+        work: the name of the part.
+        seconds: how long the part took, until the last reader had received everything.
+        health: how long `GET /global/health` took during the part.
+        delays: how long events took to reach the readers; None if this is not measured.
+        lost: how many readers have not received all of the text.
+        note: a remark about the figures, for the user; may be empty.
     """
 
     work: str
@@ -70,11 +74,11 @@ class Measured(Struct):
 
 
 def measure(origin: Origin, load: Load) -> Iterator[Measured]:
-    """Yield the measurements of each part.
+    """Put a server under load, and yield the measurements of each part.
 
     Raises:
-        ServerFailure: the server does not answer, or refuses a request.
-        CrowdFailed: a stream cannot be opened, ends, or stops.
+        ServerFailure: the server does not answer, or answers a request with an error.
+        CrowdFailed: a stream cannot be opened, has ended, or brings no more events.
     """
     server = Server(origin)
     _check(server)
@@ -106,7 +110,10 @@ def _check(server: Server) -> None:
     except ValueError:
         said = None
     if not isinstance(said, dict) or said.get("healthy") is not True:
-        raise ServerFailure(f"{server.origin} is neither weir nor opencode: see `weir doctor`")
+        raise ServerFailure(
+            f"{server.origin} is neither weir nor opencode; run `weir doctor --url "
+            f"{server.origin}` to find out more"
+        )
 
 
 def _is_demo(server: Server) -> bool:
@@ -128,7 +135,7 @@ def _session(server: Server) -> Iterator[str]:
 
 
 class _Parts:
-    """The parts of a measurement of one server, each with the probes during it."""
+    """Runs the parts of the load at one server; during each part, requests are probed too."""
 
     def __init__(
         self, server: Server, session: str, readers: Crowd, probing: Child, load: Load
@@ -141,26 +148,30 @@ class _Parts:
         self._load = load
 
     def idle(self) -> Measured:
-        """Keep the readers connected, without events."""
+        """Measure while the readers are connected and there are no events."""
         start_ns = time.monotonic_ns()
         time.sleep(self._load.seconds)
         self._readers.check()
         return self._measured(f"idle, {self._load.readers} readers", start_ns)
 
     def steady(self) -> Measured:
-        """Let the demo model write at a steady pace."""
+        """Measure while the demo model writes deltas at a steady pace."""
         count = int(PER_SECOND * self._load.seconds)
         start_ns = self._prompted(f"rate {PER_SECOND} {count}", self._load.seconds)
         measured = self._with_delays(f"steady, {PER_SECOND} deltas a second", start_ns, count)
         if measured.delays is None:
-            measured.note = "no delays: the demo model of an older weir sends no times"
+            measured.note = (
+                "delays are not measured, because the demo model of this older weir sends no times"
+            )
         elif not self._server.origin.is_local:
             _count_from_the_fastest(measured.delays)
-            measured.note = "delays are relative to the fastest: the clocks of two machines differ"
+            measured.note = (
+                "delays count from the fastest event, because the clocks of two machines differ"
+            )
         return measured
 
     def storm(self) -> Measured:
-        """Let the demo model write as fast as it can."""
+        """Measure while the demo model writes deltas as fast as it can."""
         start_ns = self._prompted(f"storm {DELTAS} {SIZE}", 0)
         measured = self._measured(f"storm, {DELTAS:,} deltas", start_ns)
         filling = "x" * (SIZE - 9) + " "
@@ -172,7 +183,7 @@ class _Parts:
         return measured
 
     def titles(self) -> Measured:
-        """Change the title of the session at a steady pace."""
+        """Measure while the title of the session changes at a steady pace."""
         count = int(_TITLES_PER_SECOND * self._load.seconds)
         self._readers.begin(f'"title":"{_TITLE} is over"')
         start_ns = time.monotonic_ns()
@@ -188,7 +199,11 @@ class _Parts:
         return measured
 
     def _prompted(self, script: str, seconds: float) -> int:
-        """Send a prompt, and wait until every reader has the end of the answer."""
+        """Send the demo model a prompt, and wait until every reader has received the whole answer.
+
+        Returns:
+            When the prompt was sent, in ns on the monotonic clock.
+        """
         self._readers.begin(end_of(self._session))
         start_ns = time.monotonic_ns()
         body = {"parts": [{"type": "text", "text": script}]}

@@ -1,4 +1,4 @@
-"""The plan for the process with the readers: the first line of its input."""
+"""What the process that opens the event streams should do, sent as the first line of its input."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from bus.origin import Origin
 
 
 class BenchPlan(Struct, frozen=True):
-    """The streams to open.
+    """The event streams to open.
 
     Attributes:
-        origin: the server, and the login to send.
-        routes: of the streams; the readers are spread evenly over them.
+        origin: the address of the server, and the login to send.
+        routes: the routes of the streams; each route gets the same number of readers.
         fast: how many readers read as fast as they can.
-        stalled: how many readers read nothing.
-        kept: how many of the fast readers keep all bytes, with times, for a later check; the
-            others count bytes and look for the end.
-        unix: the times in texts are Unix times; otherwise times of the monotonic clock.
+        stalled: how many readers never read, as a client that hangs.
+        kept: how many of the fast readers keep all bytes with their times, to check them later;
+            the others only count bytes and look for the marker.
+        unix: True: times in the texts of deltas are Unix times; False: monotonic times.
     """
 
     origin: Origin

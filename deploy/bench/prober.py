@@ -1,4 +1,4 @@
-"""The probing process: requests a page on a fixed schedule, whether answers come or not.
+"""The process that sends requests (probes) at fixed times, whether they are answered or not.
 
 ``python -m deploy.bench.prober`` takes a `ProbePlan` as its first line of input, and writes
 ``"probing"``. After any further line it waits for the answers still due and writes all probes so
@@ -45,7 +45,13 @@ _ENDS = (b"]", b"}", b"0\r\n\r\n")
 
 
 class ProbePlan(msgspec.Struct, frozen=True):
-    """The page to request, and how often."""
+    """What to request, and how often.
+
+    Attributes:
+        origin: the address of the server, and the login to send.
+        route: the route to request.
+        every_ms: the time between two requests.
+    """
 
     origin: Origin
     route: str
@@ -53,7 +59,7 @@ class ProbePlan(msgspec.Struct, frozen=True):
 
 
 class Probe:
-    """One request, on a connection that may not be established yet."""
+    """One request, on a new connection that may not be established yet."""
 
     def __init__(self, due_ns: int, sock: socket.socket, request: bytes) -> None:
         self.times = [due_ns, time.monotonic_ns(), 0]
@@ -63,7 +69,11 @@ class Probe:
         self._answer = b""
 
     def advance(self, tls: ssl.SSLContext | None, host: str) -> int:
-        """Continue as far as possible; return the events to wait for, 0 if the probe is over."""
+        """Do as much of the request as is possible without blocking.
+
+        Returns:
+            The events of the selector to wait for; 0 if the request has ended.
+        """
         try:
             if tls is not None and not self._secure:
                 self._shake_hands(tls, host)
@@ -80,7 +90,7 @@ class Probe:
 
     def _shake_hands(self, tls: ssl.SSLContext, host: str) -> None:
         if not isinstance(self.socket, ssl.SSLSocket):
-            self.socket.getpeername()  # raises an error if the connection is not established
+            self.socket.getpeername()  # raises OSError if the connection was refused
             self.socket = tls.wrap_socket(
                 self.socket, server_hostname=host, do_handshake_on_connect=False
             )
@@ -103,10 +113,10 @@ class Probe:
 
 
 class Prober:
-    """Sends probes when they are due, and collects their times.
+    """Sends each probe when it is due, and collects the times of all probes.
 
     Args:
-        plan: the requests; the route has to answer 200 with JSON.
+        plan: what to request; the route must answer 200 with JSON.
     """
 
     def __init__(self, plan: ProbePlan) -> None:
@@ -128,14 +138,15 @@ class Prober:
         make_room(GIVEN_UP_NS // self._every_ns)
 
     def run(self) -> None:
-        """Probe until the input ends."""
+        """Send probes until standard input ends."""
         due_ns = time.monotonic_ns()
         while True:
             while due_ns <= (now_ns := time.monotonic_ns()):
                 self._send(due_ns)
                 self._give_up(now_ns)
                 due_ns += self._every_ns
-            # `select` waits with more precision than epoll, whose unit is a millisecond.
+            # `select` is used to wait, because its timeout is more precise than that of epoll,
+            # which is a whole number of milliseconds.
             select.select([self._selector.fileno()], [], [], (due_ns - now_ns) / 1e9)
             for key, _ in self._selector.select(0):
                 if key.data is not None:
@@ -185,7 +196,7 @@ class Prober:
 
 @contextlib.contextmanager
 def prober(origin: Origin, route: str, every_ms: float) -> Iterator[Child]:
-    """Probe a page during a ``with`` block."""
+    """Run the process that sends probes during a ``with`` block."""
     with started([*interpreter(), "-m", "deploy.bench.prober"]) as probing:
         probing.tell(msgspec.to_builtins(ProbePlan(origin, route, every_ms)))
         probing.hear(_START_S)
@@ -193,14 +204,14 @@ def prober(origin: Origin, route: str, every_ms: float) -> Iterator[Child]:
 
 
 def probes(probing: Child) -> list[list[int]]:
-    """Return ``[[due_ns, sent_ns, done_ns], …]`` of all probes so far."""
+    """Return ``[due_ns, sent_ns, done_ns]`` of each probe so far; ``done_ns`` 0: no answer."""
     probing.tell("probes")
     found: list[list[int]] = probing.hear(_ANSWER_S)
     return found
 
 
 def main() -> None:
-    """Probe by the plan."""
+    """Read the plan from standard input, and send probes until the input ends."""
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=ProbePlan)
     one = Prober(plan)
     print(json.dumps("probing"), flush=True)

@@ -1,15 +1,15 @@
-"""The process with the readers: many clients, fast ones and stalled ones, in one epoll loop.
+"""The process that opens the event streams of `weir bench`, all in one epoll loop.
 
-``python -m deploy.bench.readers`` takes a `BenchPlan` as its first line of input, opens every
-stream and writes ``"open"``. Any answer may be ``{"failed": WHY}`` instead. Commands:
+Some readers read as fast as they can ("fast"), others never read ("stalled"). The process reads a
+`BenchPlan` from the first line of standard input, opens all streams, and writes ``"open"``. Then
+it carries out the commands on the lines that follow:
 
-- ``{"begin": MARKER}``: writes ``"begun"``, and ``{"last_ns", "median_ns"}`` once every fast
-  reader has received the marker;
-- ``{"held": SESSION}``: writes ``{"texts": {DIGEST: readers}, "bytes", "frames",
-  "stalled_open"}``, the texts and frames of the readers that keep theirs;
-- ``{"delays": null}``: writes the `Delays` of the numbered deltas that the readers have kept.
+- ``{"begin": MARKER}``: look for this text; write ``"begun"`` at once, and ``{"last_ns",
+  "median_ns"}`` when every fast reader has received the text;
+- ``{"held": SESSION}``: write what the readers have received (`crowd.Held`);
+- ``{"delays": null}``: write the `Delays` of the deltas that the readers have received.
 
-The process ends with its input.
+Any answer may be ``{"failed": WHY}`` instead. The process ends when its standard input ends.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MOST_EVENTS = 1024
 
 
 class BenchReaders:
-    """All streams of the process.
+    """All readers of the process, and their event streams.
 
     Raises:
         NotOpened: a stream cannot be opened.
@@ -42,17 +42,17 @@ class BenchReaders:
 
     def __init__(self, plan: BenchPlan) -> None:
         make_room(plan.fast + plan.stalled)
-        door, routes = Connector(plan.origin), plan.routes
+        connector, routes = Connector(plan.origin), plan.routes
         self._epoll = select.epoll()
         self._epoll.register(sys.stdin, select.EPOLLIN)
         self._fast: list[BenchReader] = []
         self._by_number: dict[int, BenchReader] = {}
-        for place in range(plan.fast):
-            reader = BenchReader(door, routes[place % len(routes)], place < plan.kept)
+        for number in range(plan.fast):
+            reader = BenchReader(connector, routes[number % len(routes)], number < plan.kept)
             self._fast.append(reader)
             self._by_number[reader.socket.fileno()] = reader
             self._epoll.register(reader.socket, select.EPOLLIN)
-        self._stalled = [door.stalled(routes[n % len(routes)]) for n in range(plan.stalled)]
+        self._stalled = [connector.stalled(routes[n % len(routes)]) for n in range(plan.stalled)]
         self._received = [Received() for _ in self._fast[: plan.kept]]
         self._unix = plan.unix
         self._offset_ns = time.time_ns() - time.monotonic_ns() if plan.unix else 0
@@ -60,10 +60,10 @@ class BenchReaders:
         self._waited_for = 0
 
     def run(self) -> None:
-        """Read, and execute commands, until the input ends.
+        """Read all streams and carry out commands, until standard input ends.
 
         Raises:
-            StreamEnded: the server ended a stream.
+            StreamEnded: the server has ended a stream.
         """
         stdin, poll, readers = sys.stdin.fileno(), self._epoll.poll, self._by_number
         while True:
@@ -81,7 +81,7 @@ class BenchReaders:
             say({"last_ns": max(done), "median_ns": int(statistics.median(done))})
 
     def _obey(self, stdin: int) -> bool:
-        # There is at most one command at a time, so each read returns one whole line.
+        # The next command is sent only after the answer to this one, so a read returns one line.
         line = os.read(stdin, 1 << 16)
         if not line:
             return False
@@ -115,7 +115,8 @@ class BenchReaders:
         }
 
     def _delays(self) -> Delays:
-        # Unix times may come from another machine, whose clock may be behind.
+        # Unix times may be those of another machine, whose clock may be behind. Then a time before
+        # `begin` does not show that a delta is old.
         since_ns = 0 if self._unix else self._begun_ns
         found = []
         for received, reader in zip(self._received, self._fast, strict=False):
@@ -130,7 +131,7 @@ def say(what: Any) -> None:
 
 
 def main() -> None:
-    """Open the streams of the plan, and execute commands."""
+    """Open the streams of the plan, and carry out commands."""
     plan = msgspec.json.decode(sys.stdin.buffer.readline(), type=BenchPlan)
     try:
         readers = BenchReaders(plan)

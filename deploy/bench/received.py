@@ -1,4 +1,4 @@
-"""Turns the bytes of a stream into the text that a client shows."""
+"""Turns the bytes of an event stream into the text that a client would show."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from deploy.bench.response_body import ResponseBody
 
 
 class Received:
-    """The state of one client: the answers in all sessions.
+    """What one client has received: the messages of all sessions.
 
     Attributes:
-        frames: how many events so far.
+        frames: how many events the client has received so far.
     """
 
     def __init__(self) -> None:
@@ -26,10 +26,10 @@ class Received:
         self._parts: dict[str, dict[str, Any]] = {}
 
     def feed(self, data: bytes) -> list[dict[str, Any]]:
-        """Take the next bytes of the connection; return the events that they complete.
+        """Take the next bytes of the connection; return the events that are complete now.
 
         Raises:
-            NotAStream: the bytes are not those of a stream.
+            NotAStream: the bytes are not an HTTP response with an event stream.
         """
         events = []
         for event in self._parser.feed(self._body.feed(data)):
@@ -40,7 +40,7 @@ class Received:
         return events
 
     def text(self, session: str) -> str:
-        """Return the text that a client shows for the answers in a session."""
+        """Return the text of all answers in a session, as the client would show it."""
         parts = sorted(
             (part["messageID"], part["id"], part["text"])
             for part in self._parts.values()
@@ -51,7 +51,7 @@ class Received:
         )
 
     def forget(self) -> None:
-        """Start again with the next event: the texts of hundreds of clients take gigabytes."""
+        """Forget all messages, because the texts of hundreds of clients take gigabytes."""
         self._roles, self._parts = {}, {}
 
     def _apply(self, event: dict[str, Any]) -> None:
@@ -79,5 +79,5 @@ def answer_text(messages: list[dict[str, Any]]) -> str:
 
 
 def digest(text: str) -> str:
-    """Return a name for a text, which is equal for equal texts only."""
+    """Return the length and the SHA-256 of a text, to compare texts without keeping them."""
     return f"{len(text)}:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -1,14 +1,14 @@
-"""The body of an HTTP response that is a stream."""
+"""Extracts the body of an HTTP response from the bytes of its connection, as they arrive."""
 
 from __future__ import annotations
 
 
 class NotAStream(ValueError):
-    """The answer is not a ``text/event-stream``, or is not valid HTTP."""
+    """The response is not a ``text/event-stream``, or is not valid HTTP."""
 
 
 class ResponseBody:
-    """The body of a response, in chunks or until the server closes the connection."""
+    """Extracts the body of one response: a chunked body, or a body up to the connection's end."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -16,10 +16,10 @@ class ResponseBody:
         self._chunked = False
 
     def feed(self, data: bytes) -> bytes:
-        """Take the next bytes of the connection; return the bytes of the body in them.
+        """Take the next bytes of the connection; return those of them that belong to the body.
 
         Raises:
-            NotAStream: the bytes are not those of a stream.
+            NotAStream: the bytes are not an HTTP response with an event stream.
         """
         self._rest += data
         if self._in_head and not self._head():

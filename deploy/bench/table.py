@@ -1,10 +1,10 @@
-"""Figures as an aligned Markdown table."""
+"""Formats figures as a Markdown table with aligned columns."""
 
 from collections.abc import Sequence
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table with the first column to the left and all others to the right."""
+    """Return a Markdown table; the first column is aligned left, all others right."""
     widths = [max(2, *map(len, column)) for column in zip(head, *rows, strict=True)]
     rule = [f"{'-' * widths[0]}", *(f"{'-' * (width - 1)}:" for width in widths[1:])]
     return "\n".join([_line(head, widths), _line(rule, widths), *(_line(r, widths) for r in rows)])

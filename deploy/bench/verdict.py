@@ -1,4 +1,4 @@
-"""Judges the measurements of a server, in words."""
+"""Says in words whether the measurements of a server are good."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from msgspec import Struct
 from deploy.bench.load import Measured
 
 _SMOOTH_MS, _SLOW_MS = 100.0, 500.0
-"""A delay that no person notices, and a delay that a person who reads has to wait for."""
+"""Limits for the delay of events: up to the first, no person notices it; over the second, a
+person who reads has to wait."""
 _PROMPT_MS, _STUCK_MS = 100.0, 1000.0
-"""The same limits for other requests, measured by the server's health."""
+"""The same two limits for other requests; the measured request is `GET /global/health`."""
 
 
 class BenchVerdict(Struct, frozen=True):
-    """The judgement, a line for each part, and whether nothing was lost or stuck."""
+    """The result: lines of text, and whether no text was lost and no limit was exceeded."""
 
     words: list[str]
     well: bool
 
 
 def verdict(measured: Sequence[Measured]) -> BenchVerdict:
-    """Judge a server."""
+    """Judge the measurements of all parts."""
     lines = [line for one in measured for line in _lines(one)]
     return BenchVerdict([words for words, _ in lines], all(well for _, well in lines))
 
@@ -42,7 +43,7 @@ def _delay_words(p99: float) -> str:
     if p99 <= _SMOOTH_MS:
         return f"99 % of all events arrive within {p99:.0f} ms: smooth"
     if p99 <= _SLOW_MS:
-        return f"1 % of all events arrive after {p99:.0f} ms or later: a person sees it stutter"
+        return f"1 % of all events arrive after {p99:.0f} ms or later: a person sees stutter"
     return f"SLOW: 1 % of all events arrive after {p99:.0f} ms or later"
 
 

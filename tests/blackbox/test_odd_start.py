@@ -273,7 +273,7 @@ def test_a_full_disk_is_said_and_outlived_from_the_start_to_the_end(tmp_path):
             stream.until(lambda event: event["payload"]["type"] == "message.part.delta")
             _fill(inside / "fill")
             wait_until(lambda: "the store failed" in str(up.call("GET", "/weir/readyz").body))
-        up.running.says("samples are lost")
+        up.running.says("measurements are lost")
         assert up.stop() == 0
     assert "Traceback" not in up.output
 

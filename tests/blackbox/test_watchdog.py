@@ -53,7 +53,8 @@ def test_a_processor_whose_loop_hangs_is_seen_and_restarted(tmp_path, how):
         wait_until(lambda: status_of(up, "/weir/readyz") == 503, what="a 503")
         assert status_of(up, "/weir/livez") == 200
         assert lives(pid)
-        reason = up.running.says(f"restarting processor (pid {pid}): its loop has stood still for")
+        blocked = "its event loop has been blocked for"
+        reason = up.running.says(f"restarting processor (pid {pid}): {blocked}")
         assert "limit 10 s" in reason
         wait_until(lambda: status_of(up, "/weir/readyz") == 200, what="a new processor")
         assert said(up.prompt(session, "storm 1 9")) == "0000000| "
@@ -83,7 +84,7 @@ def test_a_gateway_whose_master_hangs_is_restarted(tmp_path):
     with hangable(tmp_path) as up:
         [master], workers = up.pids("gateway"), up.workers(2)
         os.kill(master, signal.SIGSTOP)
-        up.running.says(f"restarting gateway (pid {master}): its loop has stood still")
+        up.running.says(f"restarting gateway (pid {master}): its event loop has been blocked for")
         ended([master, *workers])
         assert said(up.prompt(up.session(), "storm 1 9")) == "0000000| "
         up.workers(2)
@@ -170,7 +171,7 @@ def test_a_worker_over_the_memory_limit_is_restarted_and_its_readers_go_on(tmp_p
         # One that is stopped is idle twice, and its last words come in between.
         wait_until(lambda: fold(reader.seen).messages_of(session) == stored, what="all of it")
         assert up.pids("gateway") == [master]
-    assert "(limit 96 MiB)" in restarts(tmp_path)[0]["restarted"]
+    assert "(limit 96 MiB; see --memory-limit)" in restarts(tmp_path)[0]["restarted"]
 
 
 def test_a_processor_over_the_memory_limit_is_restarted_in_order(tmp_path):

@@ -93,8 +93,8 @@ def test_a_reason_is_logged_once_though_an_age_in_it_grows(answers, caplog):
         answers["127.0.0.1"] = (False, "the upstream is gone since 99.9 s")
         one()
     assert [record.getMessage() for record in caplog.records] == [
-        "not ready yet: the upstream is gone since 0.3 s",
-        "not ready yet: something else",
+        "weir is not ready yet: the upstream is gone since 0.3 s",
+        "weir is not ready yet: something else",
     ]
 
 
@@ -104,4 +104,4 @@ def test_an_address_that_cannot_be_asked_is_said_once(caplog):
     announce()
     announce()
     [line] = caplog.messages
-    assert line.startswith("not ready yet: 255.255.255.255 cannot be asked: ")
+    assert line.startswith("weir is not ready yet: 255.255.255.255 port 1 cannot be reached: ")

@@ -40,7 +40,7 @@ def test_they_are_written_into_a_folder_that_is_made(tmp_path):
 def test_a_file_that_differs_stays_and_none_is_written(tmp_path):
     mine = tmp_path / "nginx.conf"
     mine.write_text("mine")
-    with pytest.raises(BadFlag, match=r"nginx\.conf' exists and differs; --force"):
+    with pytest.raises(BadFlag, match=r"nginx\.conf' exists with another content; --force"):
         run_in(tmp_path)
     assert list(tmp_path.iterdir()) == [mine]
     assert mine.read_text() == "mine"

@@ -43,8 +43,10 @@ def test_a_file_that_cannot_be_written_is_said_once_and_so_is_that_it_can(tmp_pa
     assert len(said) == 4
     for lost, back in (said[:2], said[2:]):
         assert lost.endswith("watchdog.ndjson'")
-        assert "watchdog.ndjson cannot be written, samples are lost: " in lost
-        assert back.endswith("watchdog.ndjson is written again")
+        assert (
+            "watchdog.ndjson cannot be written, so the watchdog's measurements are lost: " in lost
+        )
+        assert back.endswith("watchdog.ndjson can be written again")
 
 
 def test_a_full_disk_fails_neither_a_line_nor_the_end(tmp_path, caplog):
@@ -54,7 +56,7 @@ def test_a_full_disk_fails_neither_a_line_nor_the_end(tmp_path, caplog):
         samples.write({"n": "x" * 1000})
     samples.close()
     [said] = [record.getMessage() for record in caplog.records]
-    assert "samples are lost: [Errno 28] No space left on device" in said
+    assert "measurements are lost: [Errno 28] No space left on device" in said
 
 
 def test_a_file_is_full_when_the_disk_is_and_is_written_again_all_the_same(tmp_path, caplog):

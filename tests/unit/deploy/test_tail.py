@@ -86,7 +86,7 @@ def test_what_is_no_event_is_said_and_passed_over(data, capsys):
     written, _ = write([data, json.dumps(IDLE).encode()])
     assert words(written) == IDLE_WORDS
     said = capsys.readouterr().err
-    assert "weir tail: not an event: " in said
+    assert "weir tail: an event of the server is not printed, because it is malformed: " in said
     assert repr(data) in said
 
 

@@ -47,4 +47,4 @@ def test_restarts_for_memory_get_rarer(tmp_path, beats, monkeypatch, caplog):
     assert 4 <= len(restarts) <= 7
     assert restarts[1] - restarts[0] > 10
     assert restarts[-1] - restarts[-2] > 200
-    assert caplog.text.count("it uses 200 MiB (limit 100 MiB)") == len(restarts)
+    assert caplog.text.count("it uses 200 MiB of memory (limit 100 MiB;") == len(restarts)
