@@ -14,6 +14,7 @@ COVERED = {
     "acp_lines": "tests/blackbox/test_acp_garbage.py",
     "big_heads": "tests/unit/gateway/door/test_head.py",
     "endless_bodies": "tests/blackbox/test_door.py",
+    "guarded_door": "tests/unit/gateway/access/test_generated_requests.py",
     "huge_events": "tests/blackbox/test_gateway_streams.py",
     "many_headers": "tests/unit/gateway/door/test_head.py",
     "nested_bodies": "tests/unit/bus/test_depth.py",

@@ -66,11 +66,12 @@ def packed(data: bytes) -> str:
 
 
 def public_forms(key) -> list[bytes]:
-    """Return the public key in each form that a careless server may take for a shared secret."""
+    """Return the public key of RSA or ECDSA in each form that may be mistaken for a secret."""
     public, shapes = key.public_key(), serialization.PublicFormat
     forms = [
         public.public_bytes(encoding, shape)
         for encoding in (serialization.Encoding.PEM, serialization.Encoding.DER)
         for shape in (shapes.SubjectPublicKeyInfo, shapes.PKCS1)
+        if shape is shapes.SubjectPublicKeyInfo or isinstance(public, rsa.RSAPublicKey)
     ]
     return [*forms, forms[0].strip(), json.dumps(jwk_of(key, "k1")).encode()]
