@@ -26,6 +26,7 @@ _DIRECTORY, _HEADER = "directory", b"x-opencode-directory"
 _NOT_SCOPED = {"workspace", "scope", "path"}
 _NOT_SCOPED_HEADER = b"x-opencode-workspace"
 _SHOWN = 200
+_ENCODED_SLASH = "%2F"
 
 
 class Boundary:
@@ -156,9 +157,14 @@ def _folders(request: Request) -> Iterator[str]:
 
 
 def _readings(spelt: str) -> Iterator[str]:
-    """Yield the readings of a folder: unchanged, decoded once, and twice; none if relative."""
+    """Yield the readings of a folder: unchanged, decoded once, and twice.
+
+    A relative path is an empty reading. A path whose leading slash is encoded, as clients send it
+    in the header, has no reading as it is: servers decode it.
+    """
     for _ in range(3):
-        yield tidy(spelt) if spelt.startswith("/") else ""
+        if spelt[:3].upper() != _ENCODED_SLASH:
+            yield tidy(spelt) if spelt.startswith("/") else ""
         decoded = unquote(spelt)
         if decoded == spelt:
             return

@@ -1,9 +1,11 @@
 """Routes that a token of one folder may use, with what is in this folder and nothing else."""
 
+from urllib.parse import quote
+
 import pytest
 
 from gateway.access.principal import Action
-from tests.blackbox.token_server import THERE, token_server
+from tests.blackbox.token_server import HERE, THERE, token_server
 from tests.processes import wait_until
 
 MARK = "outside-word"
@@ -84,3 +86,14 @@ def test_files_of_a_granted_folder_are_read_and_no_link_or_path_leads_out_of_it(
         said = served.call(token, "GET", f"/file/content?{at}&path={path}")
         assert said.status in (400, 403, 404), path
         assert MARK not in str(said.body)
+
+
+@pytest.mark.parametrize("spelt", [HERE, quote(HERE, ""), quote(HERE, "").lower()])
+def test_the_header_names_a_folder_in_each_way_in_which_clients_spell_it(served, spelt):
+    where = {
+        "headers": {"Authorization": f"Bearer {served.writer}", "X-Opencode-Directory": spelt}
+    }
+    made = served.up.patiently("POST", "/session", {}, **where)
+    assert (made.status, made.body["directory"]) == (200, HERE)
+    there = {**where["headers"], "X-Opencode-Directory": spelt.replace("here", "there")}
+    assert served.up.patiently("POST", "/session", {}, headers=there).status == 403

@@ -104,6 +104,8 @@ def request(random: Random, target: Target, host: str) -> bytes:
         .replace("{out}", OUTSIDE)
     )
     lines = [f"{random.choice(_METHODS)} {spelt}{query} HTTP/1.1", f"Host: {host}"]
+    if random.random() < 0.9:
+        lines.append("Connection: close")  # each further connection costs a pause of the client
     for _ in range(_often(random, 0, (0, 1, 2, 3))):
         header = random.choice(_HEADERS).replace("{in}", INSIDE).replace("{out}", OUTSIDE)
         lines.append(header)

@@ -25,7 +25,7 @@ from tests.processes import wait_until
 from tests.unit.gateway.access.people.issuer import jwk_of, jwks, other_key
 
 MARK = "outside-word"
-_CLIENTS = 8
+_CLIENTS = 16
 _WITHIN_S, _SPEAKS_WITHIN_S = 120.0, 0.2
 _STATUS = re.compile(rb"HTTP/1\.1 (\d\d\d) ")
 _HONEST = (b"501", b"502", b"503", b"504", b"505")
@@ -35,8 +35,8 @@ _MOST_BYTES = 65536
 
 def run(site: Site, count: int) -> None:
     """Send so many requests, on a connection each: half of them in front of an upstream."""
-    site.begin()
     _attack(site, count // 2, ())
+    site.begin()
     with child("-m", OPENCODE) as upstream:
         _attack(site, count // 2, ("--upstream", upstream.hear(_WITHIN_S)))
     site.end()
@@ -137,7 +137,7 @@ ATTACK = Attack(
     run,
     full=100_000,
     small=400,
-    usual=8_000,
+    usual=4_000,
     modes=("native",),
     memory_mb=400.0,
 )
