@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 Id = Annotated[str, Meta(min_length=1, max_length=128)]
 MOST_PARTS = 1000
-"""In one prompt. Each part becomes an event."""
+"""How many parts one prompt may have: each part becomes an event."""
 Milliseconds = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 """A time in ms since the Unix epoch, in the range of JavaScript's exact integers."""
 

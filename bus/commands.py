@@ -30,7 +30,7 @@ class SessionCreate(Struct, tag=True):
 
 
 class SessionChildren(Struct, tag=True):
-    """List the sessions whose parent a session is. Body: Session[]."""
+    """List the child sessions of a session. Body: Session[]."""
 
     session: str
 
@@ -43,14 +43,14 @@ class SessionFork(Struct, tag=True):
 
 
 class SessionRevert(Struct, tag=True):
-    """Hide messages until the next prompt removes them; None: show them again. Body: Session."""
+    """Hide messages, which the next prompt removes; no `body`: show them again. Body: Session."""
 
     session: str
     body: RevertBody | None = None
 
 
 class SessionDiff(Struct, tag=True):
-    """What tools changed in files, in all or after one prompt. Body: SnapshotFileDiff[]."""
+    """Return what tools changed in files: in all prompts, or in one. Body: SnapshotFileDiff[]."""
 
     session: str
     message: str | None = None
@@ -181,7 +181,7 @@ class Abort(Struct, tag=True):
 
 
 class Statuses(Struct, tag=True):
-    """Body: the status of each session that is not idle, by session id."""
+    """Return the status of each session that is not idle. Body: statuses by session id."""
 
     directory: str | None = None
 
@@ -222,13 +222,16 @@ class Describe(Struct, tag=True):
 
 
 class Directories(Struct, tag=True):
-    """The folders of a project that have sessions. Body: {directory}[]."""
+    """Return the folders of a project that have sessions. Body: {directory}[]."""
 
     project: str
 
 
 class Dispose(Struct, tag=True):
-    """Have the clients of a directory, or of all, read everything again. Body: true."""
+    """Make the clients of one directory, or of all directories, read everything again.
+
+    Body: true.
+    """
 
     directory: str | None = None
 
@@ -291,7 +294,7 @@ class Readiness(Struct, tag=True):
 
 
 class Asks(Struct, tag=True):
-    """List what waits for a person's answer. Body: Permission[] or Question[].
+    """List the requests that wait for a person's answer. Body: Permission[] or Question[].
 
     `directory` None: all directories.
     """

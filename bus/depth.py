@@ -17,9 +17,9 @@ from itertools import compress
 from msgspec import Struct
 
 MOST_LEVELS = 256
-"""For the body of a request, and for a line on stdio."""
+"""How deep JSON may nest in the body of a request, and in a line on stdio."""
 EVENT_LEVELS = MOST_LEVELS + 16
-"""For an event, and for an answer of REST: both wrap JSON that came in a body."""
+"""How deep JSON may nest in an event, and in a REST answer: both wrap JSON from a body."""
 _FOLDED_BRACKETS = 1_000_000
 _BLOCK_BYTES = 256
 _OTHERS = bytes(set(range(256)) - set(b"[]{}"))

@@ -1,4 +1,4 @@
-"""An envelope: an event on the bus, with its source and its place in that source's order."""
+"""An envelope: an event on the bus, with the processor that published it and its number."""
 
 from __future__ import annotations
 

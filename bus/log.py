@@ -3,9 +3,10 @@
 A gateway's worker keeps a log, and a reader is a position in this log. A source also keeps a log
 (its journal), and repairs gaps from it. Appending costs the same for any number of readers.
 
-The log is divided into segments, and a run ends at the end of a segment. This bounds what one run
-can cost, and readers that lag get runs with the same borders, so they share the work. A long run
-may cover several segments; it is for readers near the head, which share its cost.
+A reader takes the log in pieces, called runs. The log is divided into segments, and a run ends at
+the end of a segment. This bounds the cost of one run. Readers that lag get runs with the same
+borders, so the work on a run is done once for all of them. A long run may cover several segments;
+it is for readers near the head, which share its cost.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class FellOff(LookupError):
 
 
 class Run(Struct, frozen=True):
-    """The envelopes from position `start` up to, but not including, position `end`."""
+    """A piece of the log: the envelopes from position `start` up to and without `end`."""
 
     start: int
     end: int
@@ -107,7 +108,7 @@ class Log:
 
     @property
     def text(self) -> int:
-        """Bytes of all text that was appended since the last restart."""
+        """Bytes of all text that was appended since the last call of `restart`."""
         return self._newest.before + self._newest.text
 
     def append(self, envelope: Envelope) -> int:
@@ -127,7 +128,7 @@ class Log:
             FellOff: `position` is before the tail.
         """
         if position < self.tail:
-            raise FellOff(f"position {position} is before {self.tail}")
+            raise FellOff(f"event {position} is dropped; the oldest that is kept is {self.tail}")
         segment = self._segment_of(position)
         envelopes = segment.envelopes[position - segment.start :]
         return Run(position, position + len(envelopes), envelopes)

@@ -40,7 +40,7 @@ class Origin(Struct, frozen=True):
     @property
     def authority(self) -> str:
         """The value of a ``Host`` header."""
-        return self._at(self.host.partition("%")[0])  # a zone has a meaning here only
+        return self._at(self.host.partition("%")[0])  # a zone (%eth0) is of no use elsewhere
 
     @property
     def is_local(self) -> bool:

@@ -9,7 +9,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
         sys.path.remove(os.getcwd())
     except (OSError, ValueError):
         pass
-    # Unless weir is not installed: then the folder of weir's code is found last.
+    # If weir runs from its source folder without being installed, its code is found here, last.
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # ruff: noqa: E402

@@ -1,4 +1,4 @@
-"""The time in opencode's form."""
+"""The current time in milliseconds, as opencode's JSON has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source of a processor's events: its own turns, or an upstream."""
+"""The interface of the two ways to run a processor: with turns of its own, or as a relay."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ import gevent
 from bus.process.heart import Heart
 from bus.transport.publisher import Publisher
 
-# A kill may cost 250 ms of text; the rest of that time is for the write itself.
+# Text is saved in each beat. After a kill at most 250 ms of text may be missing; the part of this
+# time that is not the beat is for the write.
 BEAT_S = 0.1
 HEARTBEAT_S = 1.0
 

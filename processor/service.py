@@ -1,4 +1,4 @@
-"""A whole processor: put together, run and stopped."""
+"""Builds a processor from its settings, runs it, and stops it."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _each_beat(work: Work, events: Broadcast) -> None:
 
 
 def _claim_bus(bus: Endpoints, stack: contextlib.ExitStack) -> None:
-    """Lock the folder of an ipc bus: a socket alone could be taken from another processor."""
+    """Lock the folder of an ipc bus: binding would replace another processor's socket file."""
     if bus.folder is not None:
         stack.enter_context(claimed(bus.folder, "--bus", _HOLDER))
 

@@ -50,8 +50,8 @@ class ModelSettings(Struct, frozen=True):
         answer_limit: bytes of text and reasoning in one answer.
         context: how many tokens the model can read.
         api: ``openai`` for chat completions, ``anthropic`` for messages.
-        output: tokens that one answer may have; only Anthropic's API needs to know.
-        thinking: how many of them may be thoughts, 0 for none; the same.
+        output: tokens that one answer may have; only sent to Anthropic's API.
+        thinking: how many of these tokens may be thoughts, 0 for none; only for Anthropic's API.
         proxy: for the provider, None if there is none.
     """
 
@@ -286,6 +286,6 @@ def _model(values: Mapping[str, Any], environ: Mapping[str, str]) -> ModelSettin
 
 
 def _api_of(url: str) -> str:
-    """Return the API that a provider of that host is known to have."""
+    """Return the API of the provider at this host: Anthropic's, or else chat completions."""
     host = urlsplit(url).hostname or ""
     return "anthropic" if f".{host}".endswith(".anthropic.com") else "openai"

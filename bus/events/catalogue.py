@@ -7,7 +7,8 @@ To add an event type:
 2. If weir itself publishes or reads its properties, decorate a class of them with `typed`. Else
    `declare` the type, or add its name to the list at the end.
 
-Coalescing, ledger, filters, catch-up, resumption and healing follow from the declaration.
+Coalescing, ledger, filters, catch-up and resumption follow from the declaration. So does healing:
+fetching the events that were missed while the stream of an opencode was cut.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ DIFF = Entity("diff", rank=4, fetched=True)
 TODOS = Entity("todos", rank=5, fetched=True)
 ERROR = Entity("error", rank=7, once=True)
 STATUS = Entity("status", rank=8, fetched=True)
-"""Sent last: readers get the new status only after the events that led to it."""
+"""A session's status. Readers that catch up get it last, after the events that led to it."""
 
 
 class Properties(Struct, omit_defaults=True, kw_only=True):

@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 ENTRY_BYTES = 1500  # what an entry takes in memory beside its text
 _MOST_PIECES = 4096
-_LONG = 64 * 1024  # characters
+_LONG = 64 * 1024  # characters: a text of this length is not copied to be joined with others
 # The mark is random, so no event contains it.
 _MARK = secrets.token_hex(16)
 

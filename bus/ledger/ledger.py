@@ -27,7 +27,8 @@ class Ledger:
 
     Args:
         max_bytes: how much memory the entries may take.
-        rest_s: for how long a session at rest is kept after its last change.
+        rest_s: for how long a session at rest is kept after its last change; at rest: no turn
+            runs, and no question waits for a person.
 
     Attributes:
         max_bytes: as given.
@@ -145,7 +146,7 @@ class Ledger:
             self.tombstones.put(session, slot, stone)
 
     def spoke_of(self, directory: str | None) -> bool:
-        """Return whether some event may have been about a directory."""
+        """Return whether an event may have been about a directory, so that the source has it."""
         return directory in self.directories or len(self.directories) >= MOST_DIRECTORIES
 
     def _note_opaque(self, envelope: Envelope, event: Opaque) -> None:

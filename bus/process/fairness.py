@@ -35,15 +35,15 @@ from gevent.lock import BoundedSemaphore
 A_TURN_S = 1e-6
 
 SLICE_S = 0.001
-"""For all work that readers and clients wait for."""
+"""How long (s) work may run that readers and clients wait for, before others run."""
 TURN_SLICE_S = 0.002
-"""For the text of a model or an agent, published as one batch in each turn of the loop."""
+"""The slice for text of a model or an agent: each slice is published as one batch."""
 INGEST_SLICE_S = 0.003
-"""For events from the bus; a full segment of the log ends the slice as well."""
+"""The slice for receiving events from the bus; a full segment of the log ends it as well."""
 LOOKUP_SLICE_S = 0.005
-"""For a search through all sessions, which is rare."""
+"""The slice for a search through all sessions; long, since such a search is rare."""
 READ_SLICE_S = 0.01
-"""For reads from a server; the code that handles each piece has a slice of its own."""
+"""The slice for reading from a server; the code that handles the bytes has its own slice."""
 
 STEPS_A_TURN = 2
 COMMANDS_A_TURN = 16
@@ -75,7 +75,7 @@ def pause_after(cost_s: float) -> float:
 
 
 class TimeSlice:
-    """How long one greenlet may run; begins again when the greenlet has waited.
+    """Measures how long a greenlet runs without a pause, so that it lets others run in time.
 
     Args:
         length_s: of the slice.

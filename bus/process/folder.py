@@ -166,5 +166,7 @@ def _hold(held: int, folder: Path, flag: str, user: str) -> None:
         os.pwrite(held, f"{os.getpid()}\n".encode(), 0)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise FolderUnusable(f"{flag}: {str(folder)!r}: {error.strerror}") from error
+            raise FolderUnusable(
+                f"{flag}: {str(folder)!r} cannot be written: {error.strerror}"
+            ) from error
         # A full disk is no reason to stop: the pid is only needed for the message above.

@@ -1,4 +1,4 @@
-"""Reports to a service manager that a loop turns, and its lag, by systemd's sd_notify.
+"""Reports to a service manager that the event loop turns, and how late, by systemd's sd_notify.
 
 The manager names a Unix datagram socket in ``NOTIFY_SOCKET``; the message ``WATCHDOG=1`` there
 means that the process is alive. `weir up` is such a manager, and so is systemd for a service that

@@ -17,7 +17,7 @@ def start_folder(environ: Mapping[str, str]) -> str:
 
 
 def start_path(environ: Mapping[str, str]) -> str:
-    """Return the same folder as a path, for the environment of child processes."""
+    """Return the start folder as the system names it, for the environment of child processes."""
     try:
         return os.getcwd()
     except FileNotFoundError:

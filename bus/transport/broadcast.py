@@ -47,7 +47,10 @@ class Broadcast:
             self._socket.send(data, zmq.NOBLOCK)
 
     def tend(self) -> None:
-        """Count the topics that peers subscribe to; to be called often."""
+        """Read new subscriptions, and open the socket again if there are too many.
+
+        To be called often.
+        """
         for _ in range(2 * MOST_TOPICS):
             if self._socket is None:
                 return
@@ -65,22 +68,26 @@ class Broadcast:
             self._socket.close(linger_ms)
 
     def _may_begin_anew(self) -> bool:
-        """Return whether subscribers had time to receive frames since the socket was bound."""
+        """Return whether the socket may be closed: subscribers have received frames from it.
+
+        Otherwise a peer that subscribes to many topics could keep all subscribers disconnected.
+        """
         age_s = time.monotonic() - self._bound_at
         return age_s >= _LEAST_AGE_S or self._topics > 16 * MOST_TOPICS
 
     def _begin_anew(self) -> None:
         log.warning(
-            "more than %d topics are subscribed to at %s: the socket is opened again, and workers "
-            "connect again",
-            MOST_TOPICS,
+            "the clients of the event socket %s hold more than %d subscriptions, so some client "
+            "is not a worker of weir; the socket is closed and opened again to drop all "
+            "subscriptions, and the workers reconnect by themselves",
             self._address,
+            MOST_TOPICS,
         )
         if self._socket is not None:
             self._socket.close(0)
         self._socket, self._topics = None, 0
         end = time.monotonic() + _FREE_WITHIN_S
-        # ZeroMQ closes the socket in a thread of its own; until then the TCP port is in use.
+        # ZeroMQ closes the old socket in another thread, and the TCP port is in use until then.
         while self._socket is None:
             try:
                 self._socket = publisher_socket(self._context, self._address)

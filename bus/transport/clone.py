@@ -21,7 +21,7 @@ from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 
 
 class Cloned(Struct, frozen=True):
-    """The state with which a worker joins.
+    """What a worker loads from a processor before the worker delivers its events.
 
     Attributes:
         snapshot: of the source's ledger.

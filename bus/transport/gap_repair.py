@@ -6,16 +6,18 @@ Rules
 1. This file does no I/O and reads no clock. A frame goes in, an `Outcome` comes out. If the
    outcome is a question, the caller asks the source and hands in the `Answer`, which leads to the
    next outcome. Until then the caller hands in no other frame.
-2. Nothing passes a gap. What comes behind a gap that cannot be repaired yet is dropped: the replay
-   or the snapshot that repairs the gap will bring it.
-3. Each frame, a heartbeat if nothing else, is an occasion to ask again, but not within
-   `TRY_AGAIN_S` after an attempt that failed.
+2. Events after a gap are not delivered before the gap is repaired. If the gap cannot be repaired
+   yet, these events are dropped: the later replay or snapshot contains them too.
+3. Every frame, also a heartbeat, makes the caller ask again, but not within `TRY_AGAIN_S` after a
+   question that was not answered.
 
 Theory of operation
 ===================
 
-A source numbers its events from 1 in each epoch. `SourceState.seq` is the number up to which all
-are delivered. A frame is one of these cases (`_case`, `_OUTCOMES`):
+A source is a processor, and an epoch is one start of the processor. A source numbers its events
+from 1 in each epoch. All events up to the number `SourceState.seq` are delivered. An epoch is
+*heard* if one of its frames came within `HEARD_WITHIN_S`. A frame is one of these cases (`_case`,
+`_OUTCOMES`):
 
 ======  ==============================================================  =======================
 case    the frame is of                                                 outcome
@@ -31,16 +33,21 @@ WAITS   a source with an open gap, or an older epoch; just asked        Nothing
 OVER    an epoch that has ended, while the current epoch is heard       Nothing
 ======  ==============================================================  =======================
 
-`Replayed` answers `Missing`: its events are delivered, then those of the frame. `Joined` answers
-`NeedSnapshot`: the source goes on where the snapshot ends, and what the frame has beyond is
-delivered; a frame of another epoch is dropped, or placed anew if the source was new. `Unanswered`
-makes a GAP into UNREPLAYED, for which a snapshot is asked. Without a snapshot (`_UNANSWERED`), a
-new source begins with an open gap, or with the frame if there is no processor to ask; an older
-epoch becomes the current one if the current one is silent, since its source does publish, and else
-its frame is dropped; and a gap stays open.
+The answers:
 
-No epoch is over for ever: clocks are put back, and a late frame can pass for a new start. What the
-source publishes now is heard each second (`HEARD_WITHIN_S`), and a frame of an ended epoch is not.
+- `Replayed` (to `Missing`): the replayed events are delivered, then the events of the frame.
+- `Joined` (to `NeedSnapshot`): the source continues where the snapshot ends, and the later events
+  of the frame are delivered. A frame of another epoch is dropped; but if the source was new, the
+  frame is handled again as the next frame.
+- `Unanswered` to `Missing`: the case becomes UNREPLAYED, and a snapshot is requested.
+- `Unanswered` to `NeedSnapshot` (`_UNANSWERED`): a gap stays open. A new source begins with an
+  open gap, or with this frame if no processor runs that could be asked. If the current epoch is
+  silent, the older epoch becomes the current epoch, since the source publishes in it; otherwise
+  the frame of the older epoch is dropped.
+
+An ended epoch can become the current epoch again, since an epoch may count as ended by mistake: a
+clock was put back, or a late frame looked like a new start. The true current epoch is heard every
+second by its heartbeat, and an ended epoch is not.
 """
 
 from __future__ import annotations
@@ -60,7 +67,7 @@ log = logging.getLogger("weir.bus")
 
 TRY_AGAIN_S = 1.0
 HEARD_WITHIN_S = 3.0
-"""A current epoch is silent after that; a source sends a heartbeat each second."""
+"""After this time without a frame, the current epoch is silent; heartbeats come each second."""
 
 
 class Nothing(Struct, frozen=True):
@@ -99,7 +106,7 @@ class Joined(Struct, frozen=True):
 
 
 class Unanswered(Struct, frozen=True):
-    """The source sent no answer; `gone`: because no processor runs."""
+    """The source sent no answer to a question; `gone`: no processor runs that could answer."""
 
     why: str
     gone: bool = False
@@ -128,7 +135,7 @@ class _Case(Enum):
 
 
 class _Arrived(NamedTuple):
-    """A frame, and when it came. A heartbeat has no envelopes, and `first` is its seq + 1."""
+    """A frame, and when it came. A heartbeat has no envelopes; its `first` is the next seq."""
 
     source: str
     epoch: str
@@ -171,9 +178,11 @@ class GapRepair:
         """Return the outcome of the answer to the last question; the answer came at `now`."""
         asked, self._asked = self._asked, None
         if isinstance(answer, Joined):
-            self._stand(answer, now)
+            self._load(answer, now)
         elif isinstance(answer, Unanswered) and (asked is None or asked[0] is not _Case.GAP):
-            log.warning("the processor sends no snapshot: %s", answer.why)
+            log.warning(
+                "the processor sends no snapshot of its sessions' current state: %s", answer.why
+            )
         if asked is None:
             return NOTHING  # the caller asked for a snapshot before the first frame
         case, arrived = asked
@@ -225,10 +234,19 @@ class GapRepair:
         name, state, found = arrived.source, self.sources[arrived.source], len(answer.envelopes)
         if lost := arrived.first - 1 - state.seq - found:
             log.error(
-                "source %s: %d events after %d are lost: %s", name, lost, state.seq, answer.why
+                "event source %s: %d missed events after seq %d are lost: %s",
+                name,
+                lost,
+                state.seq,
+                answer.why,
             )
         if found:
-            log.info("source %s: %d events after %d were replayed", name, found, state.seq)
+            log.info(
+                "event source %s: %d missed events after seq %d were replayed",
+                name,
+                found,
+                state.seq,
+            )
         state.repaired, state.lost = state.repaired + found, state.lost + lost
         state.seq = arrived.first - 1
         return self._deliver(arrived, answer.envelopes)
@@ -237,7 +255,11 @@ class GapRepair:
         state = self.sources[arrived.source]
         if state.epoch == arrived.epoch:
             if case is _Case.UNREPLAYED:
-                log.info("source %s: a snapshot replaces the missing events", arrived.source)
+                log.info(
+                    "event source %s: a snapshot replaces the missed events, so readers get the "
+                    "current state instead",
+                    arrived.source,
+                )
             fits = arrived.first - 1 <= state.seq
             return self._deliver(arrived) if fits else self._drop(arrived)
         if case is _Case.FIRST:
@@ -252,7 +274,13 @@ class GapRepair:
 
     def _without_replay(self, arrived: _Arrived, answer: Unanswered) -> Outcome:
         name, after = arrived.source, self.sources[arrived.source].seq
-        log.info("source %s: no replay after %d: %s", name, after, answer.why)
+        log.info(
+            "event source %s: the missed events after seq %d cannot be replayed, so a snapshot of "
+            "the current state is requested: %s",
+            name,
+            after,
+            answer.why,
+        )
         self._asked = _Case.UNREPLAYED, arrived
         return NeedSnapshot()
 
@@ -262,7 +290,8 @@ class GapRepair:
         self._drop(arrived)
         count = state.upto - state.seq
         log.error(
-            "source %s: %d events after %d are missing until they can be fetched: %s",
+            "event source %s: %d events after seq %d are missing until they can be fetched, which "
+            "is tried about once a second: %s",
             name,
             count,
             state.seq,
@@ -279,7 +308,7 @@ class GapRepair:
 
     # Changes of state
 
-    def _stand(self, joined: Joined, now: float) -> None:
+    def _load(self, joined: Joined, now: float) -> None:
         state = self.sources.get(joined.source)
         if state is None:
             state = self.sources[joined.source] = SourceState(joined.epoch, 0, now)
@@ -287,19 +316,33 @@ class GapRepair:
             self._renew(joined.source, joined.epoch)
         state.seq, state.upto, state.alive_at = joined.seq, 0, now
         state.snapshots += 1
-        name, place = joined.source, (joined.seq, joined.epoch)
-        log.info("source %s: joined by a snapshot at %d of epoch %s", name, *place)
+        log.info(
+            "event source %s: its current state is loaded, as of event %d of epoch %s",
+            joined.source,
+            joined.seq,
+            joined.epoch,
+        )
 
     def _renew(self, source: str, epoch: str) -> None:
         state = self.sources[source]
-        log.info("source %s was restarted: epoch %s after %s", source, epoch, state.epoch)
+        log.info(
+            "event source %s was restarted: its epoch is now %s, and was %s before",
+            source,
+            epoch,
+            state.epoch,
+        )
         if epoch in state.over:
             state.over.remove(epoch)
         state.over.append(state.epoch)
         if state.is_broken:
             lost = state.upto - state.seq
             state.lost += lost
-            log.error("source %s: %d events of its last epoch are lost", source, lost)
+            log.error(
+                "event source %s: %d missed events of its previous epoch are lost, since it was "
+                "restarted before they were fetched",
+                source,
+                lost,
+            )
         state.epoch, state.seq, state.upto, state.restarts = epoch, 0, 0, state.restarts + 1
 
 

@@ -87,7 +87,7 @@ class Publisher:
         return self._ledger
 
     def flush(self) -> None:
-        """Send the events that wait."""
+        """Send the published events that wait for the end of the loop turn."""
         pending, size = self._pending, self._pending_bytes
         if pending:
             self._pending, self._pending_bytes = [], 0
@@ -104,12 +104,12 @@ class Publisher:
         self._send(Heartbeat(self.source, self.epoch, self.seq, time.time_ns()))
 
     def close(self) -> None:
-        """Send the events that wait; later events are not sent."""
+        """Send the published events that wait; events that are published later are not sent."""
         self.flush()
         self._closed = True
 
     def _fold(self) -> None:
-        """Add sent events to the ledger together: consecutive deltas then cost little."""
+        """Add the sent events to the ledger, many at once: consecutive deltas then cost little."""
         unfolded, self._unfolded = self._unfolded, []
         self._ledger.note(unfolded)
 

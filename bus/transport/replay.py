@@ -28,10 +28,12 @@ def answer(publisher: Publisher, command: Replay) -> bytes:
         CommandFailed: the epoch is over, or the journal has dropped some of these events.
     """
     if command.epoch != publisher.epoch:
-        raise CommandFailed("not_found", f"epoch {command.epoch} is over")
+        raise CommandFailed(
+            "not_found", f"epoch {command.epoch} has ended: this source was restarted"
+        )
     journal = publisher.journal
     if not command.after < journal.head:
-        raise CommandFailed("invalid", f"after: {command.after} is not published yet")
+        raise CommandFailed("invalid", f"after: event {command.after} is not published yet")
     envelopes: list[Envelope] = []
     position, size = command.after + 1, 0
     try:
@@ -65,5 +67,5 @@ def _some(requester: Requester, command: Replay) -> list[Envelope]:
         raise CannotRepair(str(error)) from error
     envelopes = frame.envelopes if isinstance(frame, Batch) else []
     if not envelopes or envelopes[0].seq != command.after + 1:
-        raise CannotRepair(f"the answer does not begin after {command.after}")
+        raise CannotRepair(f"the processor's answer does not begin with event {command.after + 1}")
     return envelopes

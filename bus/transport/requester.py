@@ -62,7 +62,7 @@ class Requester:
         self._alive = alive
         self._restarts = restarts
         self._deadline_s = min(deadline_s, MAX_DEADLINE_S)
-        self._answered_at = time.monotonic()  # the first request may take long
+        self._answered_at = time.monotonic()  # as if just now: the first answer may take long
         self._ids = itertools.count(1)
         self._waiting: dict[int, AsyncResult[Answer]] = {}
         self._encode = msgspec.msgpack.Encoder().encode
@@ -107,7 +107,12 @@ class Requester:
             try:
                 answer = self._decode(data)
             except MALFORMED as error:
-                log.warning("malformed answer of %d bytes: %s", len(data), error)
+                log.warning(
+                    "a malformed answer of %d bytes from the processor was ignored, so the "
+                    "request will time out: %s",
+                    len(data),
+                    error,
+                )
                 continue
             self._answered_at = time.monotonic()
             if (waiting := self._waiting.get(answer.id)) is not None:
@@ -165,7 +170,7 @@ class Requester:
         """
         is_open = self.call(IsOpen(request.id), deadline_s).body == b"true"
         if not is_open and not result.ready():
-            raise ProcessorGone("the processor was restarted")
+            raise ProcessorGone("the processor was restarted before it answered")
 
 
 def _done(answer: Answer) -> Done:

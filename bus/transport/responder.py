@@ -55,7 +55,7 @@ class Responder:
             for _ in range(COMMANDS_A_TURN):
                 peer, *frames = self._link.receive()
                 gevent.spawn(self._serve, peer, b"".join(frames))
-            gevent.sleep(0)  # receiving a message that has already come lets no other greenlet run
+            gevent.sleep(0)  # `receive` lets no other greenlet run if a message has come already
 
     def _serve(self, peer: bytes, data: bytes) -> None:
         try:
@@ -65,7 +65,10 @@ class Responder:
             if worth_a_line(self._malformed):
                 said, number = str(error), self._malformed
                 log.warning(
-                    "malformed command of %d bytes: %r (number %d)", len(data), said, number
+                    "a malformed command of %d bytes was refused: %r (number %d since start)",
+                    len(data),
+                    said,
+                    number,
                 )
             refusal = self._refusal(data, str(error))
             if refusal is not None:
@@ -85,7 +88,11 @@ class Responder:
     def _send(self, peer: bytes, answer: Answer) -> None:
         data = self._encode(answer)
         if not self._link.send(peer, data):
-            log.warning("an answer of %d bytes was dropped: its gateway is too slow", len(data))
+            log.warning(
+                "an answer of %d bytes was dropped, since the gateway reads its answers too "
+                "slowly; the gateway's request will time out",
+                len(data),
+            )
 
     def _answer(self, request: NumberedCommand) -> Answer:
         try:
@@ -93,7 +100,9 @@ class Responder:
         except CommandFailed as failure:
             return failure.answer(request.id)
         except Exception:
-            log.exception("%s failed", type(request.command).__name__)
+            log.exception(
+                "command %s failed because of an error in weir", type(request.command).__name__
+            )
             return Failed(request.id, "internal", "the processor failed; its log says why")
         return Done(request.id, *body)
 

@@ -1,4 +1,4 @@
-"""What a subscriber knows of each source."""
+"""What a subscriber knows of each source of events: position, gaps and counters."""
 
 from __future__ import annotations
 
@@ -32,14 +32,15 @@ class SourceCounts(Struct, kw_only=True):
 
 
 class SourceState(SourceCounts):
-    """The state of one source.
+    """What a subscriber has received from one source, a processor.
 
     Attributes:
-        epoch: of its current start.
+        epoch: names the source's current start.
         seq: of the last event that was delivered, or that a snapshot covers.
-        alive_at: when the current epoch was last heard, on the clock of the caller of `GapRepair`.
-        upto: the last missing seq of an open gap; at most `seq` if there is no open gap.
-        tried_at: when the last question about this source was not answered, on the same clock.
+        alive_at: when the last frame of the current epoch came, on the clock of the caller of
+            `GapRepair`.
+        upto: the last missing seq of a gap that is not repaired; at most `seq` if there is no gap.
+        tried_at: when a question to this source last failed, on the same clock.
         over: epochs that were current before, or that a snapshot showed to have ended; the last
             `MOST_OVER`.
     """

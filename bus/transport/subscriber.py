@@ -47,7 +47,11 @@ class Subscriber:
         except MalformedFrame as error:
             self.malformed += 1
             if worth_a_line(self.malformed):
-                log.warning("%r (number %d)", str(error), self.malformed)
+                log.warning(
+                    "a malformed frame from the bus was ignored: %r (number %d since the start)",
+                    str(error),
+                    self.malformed,
+                )
             return NOTHING
         return self._take(frame, time.monotonic())
 

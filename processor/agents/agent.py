@@ -103,12 +103,16 @@ class Agent:
         if epoch < self.epoch:
             raise CommandFailed(
                 "conflict",
-                f"agent {self.name!r}: epoch {epoch} is fenced, since a process of the same name "
-                f"has connected with epoch {self.epoch}",
+                f"agent {self.name!r}: epoch {epoch} is fenced (its lines are refused), since "
+                f"another process of this name has connected with epoch {self.epoch}",
             )
 
     def enter(self, epoch: int) -> None:
-        """Let another process take over: begun turns end, prompts without a line stay."""
+        """Let another process of this agent take over.
+
+        Turns of which the earlier process has sent a line end with an error. Prompts without a
+        line are sent to the new process.
+        """
         for served in list(self.turns.values()):
             if served.is_claimed and not served.wait_for_another_process():
                 served.fail(f"another process has taken over as agent {self.name!r}")
@@ -121,7 +125,7 @@ class Agent:
         self._errors = {}
         self._heard_until = self._awaited_until = 0.0
         self._wake()
-        self._tell_started()  # waiting lines of the earlier process now fail
+        self._tell_started()  # requests of the earlier process that wait here now fail
 
     def waits(self, turn: str) -> bool:
         """Return whether a turn that the agent has begun waits for its session."""
@@ -174,7 +178,10 @@ class Agent:
         self._wake()
 
     def over(self, served: Served) -> None:
-        """Drop a turn's work items at its end, except an abort, for a stream that opens later."""
+        """Drop the work items of a turn that has ended, except an abort.
+
+        A process that connects later still has to stop its work on the turn.
+        """
         if self.turns.get(served.name) is served:
             del self.turns[served.name]
             self._note_end(served.name, served.why_ended or "has ended")

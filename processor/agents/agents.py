@@ -66,7 +66,7 @@ class Agents:
         always: an agent whose prompts wait for it even while it is not connected.
         turns: of the processor.
         turn_of: makes the turn of a prompt.
-        built_in: the agents that weir itself has; the first answers where none is named.
+        built_in: the agents that weir itself has; the first answers prompts that name no agent.
 
     Attributes:
         accept: accepts a prompt; the last argument runs in the transaction that saves the prompt.
@@ -97,7 +97,7 @@ class Agents:
 
     @property
     def names(self) -> list[str]:
-        """The agents that a prompt may name; the first answers where none is named."""
+        """The agents that a prompt may name; the first answers prompts that name no agent."""
         return list(dict.fromkeys([*self._built_in, *self._agents]))
 
     def resume(self, left: Iterable[OpenTurn], return_s: float) -> None:
@@ -264,7 +264,7 @@ class Agents:
             )
         if epoch is not None and not 0 < epoch < _EPOCH_LIMIT:
             raise CommandFailed(
-                "invalid", f"epoch: {epoch} is not within 1 and {_EPOCH_LIMIT - 1}"
+                "invalid", f"epoch: {epoch} is not allowed; allowed is 1 to {_EPOCH_LIMIT - 1}"
             )
         agent = self._agents.get(name) or Agent(name)
         if epoch is None:
@@ -281,7 +281,7 @@ class Agents:
             self._make_room()
         agent.enter(epoch)
         self._agents[agent.name] = agent
-        # If a restart forgot this epoch, an older process could connect again.
+        # Saved at once: after a restart without this epoch, an older process could connect again.
         self._database.call(agents.note, agent.name, epoch, 0)
 
     def _make_room(self) -> None:
@@ -295,7 +295,7 @@ class Agents:
         self._database.call(agents.forget, oldest.name)
 
     def _may_go_on(self, agent: Agent, line: Line | RefusedLine) -> bool:
-        """If the turn of a line still waits for its session, wait; return whether it has begun."""
+        """Return whether the turn of a line has begun; wait for this if its session is busy."""
         if isinstance(line, RefusedLine | BeginLine):
             return True
         until = time.monotonic() + _BEGINS_WITHIN_S
@@ -327,7 +327,7 @@ class Agents:
         except (CommandFailed, ModelError, UnknownSession, DuplicateId) as error:
             agent.note_error(LineError(seq, str(error), line.turn, isinstance(line, BeginLine)))
         except StoreFailed as error:
-            # The prompt must not be saved again: it might be shown twice.
+            # The agent must not send this line again, since the prompt might be shown twice.
             agent.note_error(LineError(seq, f"the store failed: {error}", line.turn, over=True))
 
     def _begin(self, agent: Agent, line: BeginLine) -> None:
@@ -350,7 +350,7 @@ class Agents:
             agent.stale[prompt] = line.session
 
     def _save(self, agent: Agent, epoch: int) -> None:
-        """Save the effects of lines with the number of the last line, and wait for that."""
+        """Save the effects of lines and the number of the last line, and wait for the store."""
         if agent.saved == agent.seq or agent.epoch != epoch:
             return
         seq, records = agent.seq, []

@@ -43,7 +43,8 @@ class Served(Answer):
         name: as given.
         is_begun: the agent has sent a line of the turn.
         is_claimed: the agent's process has received the prompt, or has sent a line.
-        claim_until: when the turn ends if no process has received the prompt by then (monotonic).
+        claim_until: the time (monotonic) at which the turn fails unless a process has received the
+            prompt.
         why_ended: in words; None while the turn runs.
     """
 
@@ -80,7 +81,7 @@ class Served(Answer):
         return self.turn.record
 
     def begin(self, agent: str, epoch: int) -> None:
-        """Begin the turn; `epoch` of the process that has begun it, 0 for a prompt of a client."""
+        """Begin the turn; `epoch`: of the agent's process that began it, 0 if a client did."""
         # Noted first: if the processor is killed before the answer is saved, the turn begins
         # again.
         self.record.submit("turn", open_turns.put, self._prompt, agent, epoch, self.name)
@@ -107,10 +108,10 @@ class Served(Answer):
         self.is_claimed = True
 
     def wait_for_another_process(self) -> bool:
-        """Let the next process of the agent answer, since this one is gone.
+        """Let the agent's next process answer, since the current process is gone.
 
-        Return whether that may be. It may not after a line, nor a second time: the prompt itself
-        might end each process that receives it.
+        Return False if this is not possible: the gone process has sent a line of the answer, or
+        is the second process to go. The prompt itself might end each process that receives it.
         """
         if self.is_begun or self._processes >= _MOST_PROCESSES:
             return False

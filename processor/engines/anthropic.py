@@ -112,9 +112,7 @@ class MessageChunks:
             said = words.in_value(body) or "no reason given"
             return Spoken([], [], error=said, passes=self.passes(body))
         elif kind not in ("ping", "content_block_stop"):
-            return chunk.read(
-                body
-            )  # an error in another form, or a proxy that says something else
+            return chunk.read(body)  # an error in another form, or an answer of a proxy
         return Spoken([], [])
 
     def passes(self, error: Any) -> bool:

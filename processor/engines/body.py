@@ -14,11 +14,11 @@ DRAIN_S = 0.1
 
 
 class ModelResponse:
-    """Reads one response. A read that missed its deadline continues.
+    """Reads one response. If `read` misses its deadline, the next call returns the late bytes.
 
-    The reads run in a greenlet of the body. This greenlet and the caller's greenlet switch to each
-    other directly, not by the event loop: for a stream of small pieces, a new greenlet for each
-    read would cost more than all other work.
+    The reads run in a greenlet of their own. This greenlet and the caller's greenlet switch to
+    each other directly, not by the event loop: for a stream of small pieces, a new greenlet for
+    each read would cost more than all other work.
     """
 
     def __init__(self, response: BaseHTTPResponse) -> None:
@@ -26,7 +26,7 @@ class ModelResponse:
         self._is_encoded = "content-encoding" in response.headers
         self._hub = gevent.get_hub()
         self._reader = greenlet(self._read_all, self._hub)
-        self._rests = True  # until the next piece is requested
+        self._rests = True  # the reader's greenlet waits for the next request
         self._asker: greenlet | None = None
         self._came: bytes | Exception | None = None
         self._ended = False
@@ -80,5 +80,5 @@ class ModelResponse:
                 self._came = error
             self._ended = self._came == b""
             self._rests = True
-            # A piece that comes too late waits for the next read.
+            # If the caller's deadline has passed, the piece waits for the next call of `read`.
             (self._asker or self._hub).switch()

@@ -3,13 +3,14 @@
 Rules:
 
 1. An answer is a stream of frames (`framing`), each of which `chunk` reads.
-2. After the finish reason the answer is whole. Neither junk nor an error takes back what was said;
-   an error counts all the same if nothing was said.
-3. Before it, whatever cannot be read breaks the answer: a hole must not look like an answer. What
-   came before stays.
-4. Without a finish reason an answer is whole if the provider says so, and says nothing else.
-5. An answer that calls tools is whole without a finish reason too, if the arguments of each call
-   are. Where no tool was offered, a call breaks the answer at its end.
+2. An answer with a finish reason is complete. Errors and unreadable frames after the finish
+   reason are ignored; but if the answer has no output, a later error is reported.
+3. A frame before the finish reason that cannot be read breaks the answer, since text may be
+   missing there: the output before the frame is kept, and the turn ends with an error.
+4. An answer without a finish reason is complete if the provider marks its end (``[DONE]``), and
+   has sent nothing that is not part of the answer.
+5. An answer that calls tools is also complete without a finish reason, if the arguments of each
+   call are complete JSON. If no tool was offered, a call makes the answer fail at its end.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ class CompletionReader:
         chunks: reads the chunks; None: those of a chat completion.
 
     Attributes:
-        done: nothing more follows, whether the answer is complete or not.
-        broken: the error in the last bytes; the earlier output is still good.
+        done: no more output follows, whether the answer is complete or not.
+        broken: why the answer cannot be continued, None if it can; earlier output is valid.
         words: how many chunks had output.
         counted: the token counts have come since the finish reason.
     """
@@ -89,7 +90,7 @@ class CompletionReader:
         self._kind: type[Piece] = Text
         self._chunks: list[Chunk] = []
         self._reason: str | None = None
-        self._whole = False  # marked as complete, without a finish reason
+        self._whole = False  # the provider has marked the end, without a finish reason
         self._seen = self._said = self._refused = False
         self._wholes = 0  # frames that hold a message instead of a delta
         self._tools = tools
@@ -113,12 +114,12 @@ class CompletionReader:
         return self._said_since()
 
     def pause(self) -> list[Chunk]:
-        """Note that no bytes come for now; return the chunks that are complete because of this."""
+        """Return the chunk in a last line without a line end, since no bytes come for now."""
         self._take(self._framing.pause())
         return self._said_since()
 
     def close(self) -> list[Chunk]:
-        """Note that no more bytes come; return the chunks that are complete because of this."""
+        """Return the chunks in the last lines, since no more bytes come."""
         self._take(self._framing.close())
         self._whole = self._whole or self._wholes == 1 or self._calls.are_whole
         self.done = True
@@ -244,7 +245,7 @@ class CompletionReader:
             begun = self._calls.take(pieces)
         except TooManyCalls as error:
             raise BadStream(str(error)) from None
-        # Arguments of a tool that was not offered may go on for ever.
+        # Arguments of a tool that was not offered are no output: they could go on for ever.
         self.words += self._tools or any(piece.name for piece in pieces)
         self._spend(sum(_size(piece) for piece in pieces))
         if self._tools and begun:
@@ -303,4 +304,6 @@ def _size(piece: CallPiece) -> int:
 
 
 def _give_up(said: str | None, passes: bool = False) -> None:
-    raise BadStream(f"the provider broke off: {said or 'no reason given'}", passes)
+    raise BadStream(
+        f"the provider ended the answer with an error: {said or 'no reason given'}", passes
+    )

@@ -65,7 +65,7 @@ class DemoEngine:
 
 
 def _answer(prompt: str, request: EngineRequest) -> Iterator[list[Chunk]]:
-    last = prompt.split("\n\n")[-1]  # prompts that have no answer stand before it
+    last = prompt.split("\n\n")[-1]  # earlier prompts without an answer come before it
     if request.tools and (match := _TOOL.fullmatch(last)):
         if request.messages[-1].role != "user":
             return _batches(_numbered(int(match["count"]), RATE_SIZE))
@@ -146,7 +146,7 @@ def _paced(chunks: Iterator[Chunk], per_second: float) -> Iterator[list[Chunk]]:
 
 
 def _prompt_of(request: EngineRequest) -> str:
-    """Return the last prompt: what tools have put out, or read, may stand behind it."""
+    """Return the last prompt: output of tools may follow it in the conversation."""
     asked = [one for one in request.messages if one.role == "user"]
     return _text_of(asked[-1]).strip() if asked else ""
 

@@ -39,7 +39,7 @@ class ChunkReader(Protocol):
         ...
 
     def passes(self, error: Any) -> bool:
-        """Return whether another attempt may succeed after an error that is marked as an event."""
+        """Return whether a new attempt may succeed after an error that came as an event."""
         ...
 
 

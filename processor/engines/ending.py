@@ -2,8 +2,8 @@
 
 Rules:
 
-1. Before its finish reason, an answer may pause for `patience_s`. Comments and chunks without
-   output do not end the pause: a provider can send these for ever.
+1. Before its finish reason, an answer may go without output for `patience_s`. Comments and chunks
+   without output do not count as output: a provider can send these for ever.
 2. After its finish reason an answer is complete. The provider still has `USAGE_S` to send the
    token counts, and after the counts `QUIET_S` to close. Both count from the last output, since a
    provider may send its finish reason too early.

@@ -14,7 +14,7 @@ from processor.engines import words
 from processor.engines.engine import ModelError
 
 RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 531)})
-"""Includes the statuses of proxies in front of a provider (520 and above)."""
+"""Statuses after which a new attempt may succeed; 520 and above come from proxies."""
 MAX_RETRY_AFTER_S = 300.0
 _OVERFLOW = re.compile(
     r"context_length_exceeded|maximum context length|context window|context length|"

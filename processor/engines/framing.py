@@ -53,7 +53,7 @@ class ModelFraming:
     def __init__(self) -> None:
         self._lines = StreamLines(MAX_FRAME_BYTES)
         self._event = b""
-        self._data: list[bytes] = []  # lines of an event whose first line is not JSON
+        self._data: list[bytes] = []  # lines of an event, if its first line is not JSON
         self._stray: list[bytes] = []  # lines outside of events
         self._held = 0  # bytes in both lists
         self._is_fresh = False  # bytes have come since the last line was checked
@@ -78,7 +78,7 @@ class ModelFraming:
                 yield from self._line(line.strip())
 
     def pause(self) -> Iterator[ModelFrame]:
-        """Note that no bytes come for now; yield the frame in a last line without a line end."""
+        """Yield the frame in a last line without a line end, since no bytes come for now."""
         if not self._is_fresh:
             return
         self._is_fresh = False
@@ -96,7 +96,7 @@ class ModelFraming:
         yield frame
 
     def close(self) -> Iterator[ModelFrame]:
-        """Note that no more bytes come; yield the frames that are complete because of this."""
+        """Yield the frames in the last lines, since no more bytes come."""
         yield from self._line(self._lines.rest().strip())
         yield from self._dispatch()
         frame = _read(b"\n".join(self._stray))
@@ -120,7 +120,7 @@ class ModelFraming:
             yield from self._stray_line(line)
 
     def _data_line(self, value: bytes) -> Iterator[ModelFrame]:
-        while value[:5] == b"data:":  # repeated by a proxy
+        while value[:5] == b"data:":  # a proxy may have put a second `data:` in front
             value = value[5:].strip()
         frame = None if self._data else _read(value, self._event == _ERROR)
         if frame is not None:

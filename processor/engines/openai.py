@@ -131,21 +131,26 @@ class OpenAIEngine:
             message = f"the provider sent nothing for {self._patience_s:g} s"
             raise self._interrupted(message) from error
         except (ConnectTimeoutError, NewConnectionError) as error:
-            raise self._interrupted(f"no connection: {cause_of(error)}", True) from error
+            raise self._interrupted(
+                f"no connection to the provider: {cause_of(error)}", True
+            ) from error
         except ProxyError as error:
             raise self._interrupted(*self._unproxied(error)) from error
         except ProtocolError as error:
-            message = f"the connection was cut: {cause_of(error)}{reader.beside()}"
+            message = f"the connection to the provider was cut: {cause_of(error)}{reader.beside()}"
             raise self._interrupted(message, True) from error
         except HTTPError as error:
-            message = f"the request failed: {cause_of(error)}{reader.beside()}"
+            message = f"the request to the provider failed: {cause_of(error)}{reader.beside()}"
             raise self._interrupted(message) from error
 
     def _unproxied(self, error: ProxyError) -> tuple[str, bool]:
         """Describe the failure of a proxy, and return whether it may pass: a refusal does not."""
         proxy, cause = self._provider.proxy, str(error.original_error)
         through = "" if proxy is None else f" through the proxy {proxy.url}"
-        return f"no connection{through}: {cause}", "connection failed: 4" not in cause
+        return (
+            f"no connection to the provider{through}: {cause}",
+            "connection failed: 4" not in cause,
+        )
 
     def _interrupted(self, message: str, retryable: bool = False) -> ModelError:
         url = self._provider.url

@@ -135,6 +135,6 @@ class Provider:
 def _pool(proxy: ProviderProxy | None) -> urllib3.PoolManager:
     if proxy is None:
         return fair(urllib3.PoolManager(maxsize=CONNECTIONS))
-    log.info("the model is asked through the proxy %s", proxy.url)
+    log.info("requests to the model provider go through the proxy %s", proxy.url)
     login = None if proxy.login is None else urllib3.make_headers(proxy_basic_auth=proxy.login)
     return fair(urllib3.ProxyManager(proxy.url, maxsize=CONNECTIONS, proxy_headers=login))

@@ -37,9 +37,10 @@ _KEYS = (
     "description",
     "text",
 )
-# A name of the error is better than no message.
+# Fields that are used if there is no message: the error's name is better than nothing.
 _NAMES = ("code", "type", "status")
-# No branch looks beyond the next tag, so that any page takes linear time.
+# Matches tags and comments of HTML. No branch looks beyond the next tag, so the time is linear in
+# the size of the page.
 _UNSEEN = re.compile(r"<(?:script|style)\b[^<]*|<[^<>]*>|<!--[^<]*-->", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PREFIX = re.compile(r"^(data|error):\s*", re.MULTILINE)
@@ -73,7 +74,7 @@ def in_value(value: Any, levels: int = _MOST_LEVELS) -> str | None:
 def _in_object(value: dict[str, Any], levels: int) -> str | None:
     sentence = next((said for key in _KEYS if (said := in_value(value.get(key), levels))), None)
     fields = value.get("errors")
-    if sentence is None and isinstance(fields, dict):  # messages by wrong field
+    if sentence is None and isinstance(fields, dict):  # a message for each field
         found = {
             name: in_value(said, levels) for name, said in list(fields.items())[:_MOST_SENTENCES]
         }
@@ -82,10 +83,10 @@ def _in_object(value: dict[str, Any], levels: int) -> str | None:
         names = (value.get(key) for key in _NAMES)
         return next((_shortened(name) for name in names if isinstance(name, str) and name), None)
     where = value.get("loc")
-    if isinstance(where, list):  # FastAPI: the wrong field
+    if isinstance(where, list):  # FastAPI names the wrong field here
         sentence = f"{'.'.join(map(str, where))}: {sentence}"
     behind = value.get("metadata")
-    if isinstance(behind, dict) and (raw := behind.get("raw")):  # OpenRouter: the model's own host
+    if isinstance(behind, dict) and (raw := behind.get("raw")):  # of OpenRouter
         return _joined([sentence, in_body(raw) if isinstance(raw, str) else in_value(raw, levels)])
     return sentence
 

@@ -1,1 +1,4 @@
-"""Events from an opencode: the one reader of its stream, and healing after a cut of the stream."""
+"""Events from an opencode: reads its event stream over one connection, and heals after a cut.
+
+To heal is to fetch the events that were missed while the stream was cut, and to publish them.
+"""

@@ -1,4 +1,4 @@
-"""The REST requests that healing sends to an opencode."""
+"""The REST requests to an opencode, for what was missed while its event stream was cut."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Message(Struct):
 
 
 _STATUSES = dict[str, _Object]
-"""The ids are not checked: one bad id must not hide the statuses of the other sessions."""
+"""Statuses by session id. The ids are not checked: one bad id must not hide the others."""
 
 
 class MessagePage(Struct, frozen=True):
@@ -78,7 +78,7 @@ class _Answer(NamedTuple):
 
 
 class RestFailed(Exception):
-    """A necessary answer did not come; the message names the request and the reason."""
+    """A request failed, and may succeed later; the message names the request and the reason."""
 
 
 class RestCut(RestFailed):
@@ -200,21 +200,25 @@ class UpstreamApi:
             response.release_conn()
         except HTTPError as error:
             failed = RestFailed if isinstance(error, TimedOut) else RestCut
-            raise failed(f"GET {path}: it {in_words(error)}") from error
+            raise failed(f"GET {path}: the upstream {in_words(error)}") from error
         if response.status >= 500 or response.status in _MAY_PASS:
-            raise RestFailed(f"GET {path}: it {refusal(response)}")
+            raise RestFailed(f"GET {path}: the upstream {refusal(response)}")
         if response.status != 200 or "json" not in response.headers.get("Content-Type", ""):
             # opencode answers an unknown route with status 200 and HTML.
             about_session = response.status == 404 and path.startswith("/session/ses")
             raise SessionGone(path) if about_session else NotThere(path)
         if len(body) > _MOST_BYTES:
-            log.error("GET %s: its answer is ignored: over %d bytes", path, _MOST_BYTES)
+            log.error(
+                "upstream: the answer to GET %s is ignored, since it has over %d bytes",
+                path,
+                _MOST_BYTES,
+            )
             raise NotThere(path)
         return _read(path, body, shape), _Answer(response.headers, len(body))
 
 
 def _read(path: str, body: bytes, shape: Any) -> Any:
-    """Decode an answer, and check that it has the form that healing needs.
+    """Decode an answer, and check that it has the form `shape`.
 
     Values that are nested too deep are replaced by placeholders, which `depth.is_folded` finds.
     """
@@ -226,11 +230,15 @@ def _read(path: str, body: bytes, shape: Any) -> Any:
         if shape not in (_LIST, _STATUSES):
             msgspec.json.encode(shaped)  # ids must be valid Unicode to be sent
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
-        log.error("GET %s: its answer has an unexpected form: %s", path, error)
+        log.error(
+            "upstream: the answer to GET %s is ignored, since its form is unexpected: %s",
+            path,
+            error,
+        )
         raise NotThere(path) from error
     except depth.TooDeep as error:
-        log.error("GET %s: its answer is ignored: %s", path, error)
+        log.error("upstream: the answer to GET %s is ignored: %s", path, error)
         raise NotThere(path) from error
     except ValueError as error:
-        raise NotJson(f"GET {path}: its answer is not JSON") from error
+        raise NotJson(f"GET {path}: the answer of the upstream is not JSON") from error
     return value

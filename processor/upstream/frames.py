@@ -76,12 +76,12 @@ def decode(data: bytes) -> UpstreamFrame:
     Raises:
         MalformedUpstreamFrame: `data` is not a frame.
     """
-    if _DELTA in data:  # as in nearly all frames
+    if _DELTA in data:  # nearly all frames are deltas, so they have a fast path
         try:
             wire = _decode_delta(data)
             return UpstreamFrame(wire.payload.event(), wire.place)
         except MALFORMED:
-            pass  # the word may be in another event, or the delta may have an unusual form
+            pass  # another event that contains the word, or a delta in an unusual form
     if depth.too_deep(data, depth.EVENT_LEVELS):
         return _folded(data)
     place, payload = _read(data)
@@ -107,7 +107,7 @@ def _frame(place: InstanceLocation, shallow: bytes, payload: bytes) -> UpstreamF
         if isinstance(event, Delta):
             return UpstreamFrame(event, place)
         if not payload.isascii():
-            payload.decode()  # the deep values of the payload have not been decoded yet
+            payload.decode()  # checks that the deep values, which were not decoded, are UTF-8
     except UnicodeDecodeError as error:
         raise MalformedUpstreamFrame("not UTF-8") from error
     except MalformedEvent as error:

@@ -1,4 +1,4 @@
-"""Heals a cut of the stream: fetches over REST what readers missed, and publishes it.
+"""Heals after a cut of the event stream: fetches over REST what readers missed, and publishes it.
 
 Theory of operation. opencode sends each event once and keeps none. Events that were sent while the
 stream was cut are lost, and REST only returns the present state. So healing fetches the present
@@ -69,7 +69,7 @@ log = logging.getLogger("weir.upstream")
 
 _MOST_PAGES = 20
 _BATCH_BYTES = 16 * 1024 * 1024
-_TOO_MUCH_WAITS = "too many live events came meanwhile"
+_TOO_MUCH_WAITS = "so many new events came meanwhile that they did not fit in memory"
 _MOST_SESSIONS = 10_000
 """More than an opencode lists. If an upstream names more sessions, the rest is not healed."""
 
@@ -98,7 +98,7 @@ class Healing:
         return self._patience.exhausted
 
     def cut(self, now: float, last_ms: int) -> None:
-        """Note that the stream is cut.
+        """Record that the stream is cut, and which sessions therefore have to be healed.
 
         Args:
             now: on the clock of the intake.
@@ -144,7 +144,7 @@ class Healing:
         return self._pending | lively
 
     def at_rest(self, lively: Container[str]) -> AtRest:
-        """Return all other sessions whose last change is known."""
+        """Return the sessions that are not lively, and whose last change is known."""
         return {
             session: (known.place, known.updated_ms)
             for session, known in self._intake.memory.sessions()
@@ -184,14 +184,17 @@ class Healing:
             try:
                 self._session(session, place, found)
             except RestCut as error:
-                cut = error  # go on: a lost connection says nothing about the next session
+                cut = error  # try the next session: its request has a new connection
                 continue
             except RestFailed:
                 raise
             except Exception:
                 if not self._patience.exhausted:
                     raise
-                log.exception("session %r: its missed events cannot be published", session)
+                log.exception(
+                    "session %r: missed events cannot be published because of an error in weir",
+                    session,
+                )
             del self._pending[session]
         if cut is not None:
             raise cut

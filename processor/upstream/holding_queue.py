@@ -1,4 +1,4 @@
-"""Live events that wait until healing has published what happened before them."""
+"""New events of the stream, which wait until the missed events before them are published."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_BYTES = 32 * 1024 * 1024
 
 
 class HoldingQueue:
-    """A bounded queue of events, which can be searched by entity."""
+    """A queue of events with a bound, which can be searched by message, part or other entity."""
 
     def __init__(self, most_events: int = MOST_EVENTS, most_bytes: int = MOST_BYTES) -> None:
         self._most_events = most_events

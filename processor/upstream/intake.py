@@ -1,8 +1,9 @@
 """Turns the data of the upstream's stream into published events: no I/O, no clock of its own.
 
-Each frame passes here once and in order. Deltas that do not continue the text that readers have
-are withheld (`holes`). All other events pass unchanged. While healing runs, live events wait
-(`holding_queue`), so that the events of healing are published before them.
+Each frame of the stream passes here once and in order. Deltas that do not continue the text that
+readers have are withheld (`holes`). All other events pass unchanged. While healing fetches the
+events that were missed, new events wait (`holding_queue`), so that the missed events are published
+before them.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class FrameIntake:
     Attributes:
         holes: which text readers have.
         memory: what else was published.
-        hold: the events that wait for healing, None if events do not wait.
+        hold: new events, which wait until missed events are fetched; None: new events do not wait.
         withheld: how many deltas, and snapshots older than REST's, were not published.
         malformed: how many frames were skipped, by reason.
     """
@@ -90,7 +91,11 @@ class FrameIntake:
             return
         self.hold.add(frame)
         if self.hold.full:
-            log.warning("too many live events wait for healing: they are published before it ends")
+            log.warning(
+                "the upstream has sent so many events while missed events are being fetched that "
+                "they no longer fit in memory; they are published now, and the missed events are "
+                "fetched again"
+            )
             self.release()
 
     def wait(self) -> None:
@@ -105,7 +110,7 @@ class FrameIntake:
             self._live(frame)
 
     def upsert(self, frame: UpstreamFrame) -> None:
-        """Publish an event of healing."""
+        """Publish an event that healing has made of a REST answer."""
         subject = frame.subject
         if subject is not None:
             self.memory.note(subject, frame.place, self._clock())
@@ -150,7 +155,7 @@ class FrameIntake:
         """Return whether a delta passes that has an unknown field, or half a surrogate pair."""
         grown = growth_of(event)
         if grown is None or event.entity is None:
-            return True  # in an unknown form: no client can append it
+            return True  # its form is unknown to clients too, so no client appends it
         field, texts = grown
         length = len(texts[0]) if field == "text" else 0
         return self.holes.passes(_name(event, kind), event.owner or "", length)
@@ -159,7 +164,10 @@ class FrameIntake:
         self.malformed[error.kind] += 1
         if self.malformed[error.kind] == 1:
             log.warning(
-                "a frame of %d bytes is skipped (similar ones are not logged): %s", size, error
+                "an event of %d bytes from the upstream is skipped: %s (further events with this "
+                "problem are not logged)",
+                size,
+                error,
             )
 
 
@@ -168,6 +176,6 @@ def _is_provisional(frame: UpstreamFrame) -> bool:
 
 
 def _name(event: Event, kind: str) -> str:
-    """Return the key of an entity in `holes`; part ids need no prefix."""
+    """Return the key of an entity in `holes`: a part's id, or kind, session and id of another."""
     name = event.entity or ""
     return name if kind == PART.name else f"{kind} {event.sessionID} {name}"

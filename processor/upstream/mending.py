@@ -1,4 +1,4 @@
-"""Compares REST's answers about one session with what was published, and publishes the rest.
+"""Compares REST's answers about one session with what was published, and publishes what lacks.
 
 No I/O: it gets the answers, and calls `FrameIntake.upsert`. The rules are in `healing`.
 """
@@ -100,7 +100,7 @@ class Mending:
         self._failed_calls: list[Any] = []
 
     def mend(self, answers: Answers, found: UpstreamSurvey) -> None:
-        """Publish what readers lack: messages before their parts, the status last."""
+        """Publish the events that readers lack: messages before their parts, the status last."""
         self._make = Upserts(self._ids, self._session, self._home(answers.info))
         if answers.gone:
             self._gone()
@@ -109,7 +109,7 @@ class Mending:
             self._info(answers.info)
         for batch in answers.batches:
             self._batch(batch)
-            del batch  # before the next batch is fetched
+            del batch  # frees its memory before the next batch is fetched
         self._list(TODOS, answers.todos, self._known.todos, self._make.todos)
         self._list(DIFF, answers.diff, self._known.diff, self._make.diff)
         for kind in KINDS:
@@ -216,7 +216,7 @@ class Mending:
         if length == 0:
             return False  # readers may have some of the text already
         if self._memory.knows(name) and self._holes.whole(name):
-            return False  # the part came before its message: readers dropped it
+            return False  # readers dropped the part, since it came before its message
         return length >= (self._holes.held(name) or 0)
 
     def _list(
@@ -226,7 +226,10 @@ class Mending:
         known: int | None,
         upsert: Callable[[list[Json]], UpstreamFrame],
     ) -> None:
-        """Publish a list of the session; an empty list is only news after another list."""
+        """Publish todos or changed files if they differ from the published list.
+
+        If no list was published, an empty list is not published either.
+        """
         if value is None or self._waits(kind, self._session):
             return
         nothing = known is None and not value

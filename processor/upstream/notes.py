@@ -60,7 +60,12 @@ class Notes:
         except FileNotFoundError:
             return None
         except (OSError, *MALFORMED) as error:
-            log.warning("%s cannot be read, healing runs without it: %s", self._file, error)
+            log.warning(
+                "%s cannot be read, so events that were missed during the restart may stay "
+                "missing: %s",
+                self._file,
+                error,
+            )
             return None
 
     def write(self, noted: Noted) -> None:
@@ -76,7 +81,12 @@ class Notes:
             fresh.write_bytes(_encoded(noted))
             os.replace(fresh, self._file)
         except OSError as error:
-            log.warning("%s cannot be written: %s", self._file, error)
+            log.warning(
+                "%s cannot be written, so events that are missed during the next restart may stay "
+                "missing: %s",
+                self._file,
+                error,
+            )
         self._written = noted
 
 

@@ -24,11 +24,12 @@ from processor.upstream.stream import UpstreamLost, UpstreamStream, opened
 
 log = logging.getLogger("weir.upstream")
 
-# How long live events may wait for one attempt to heal.
+# How long one attempt to fetch missed events may take: new events wait for the end of the attempt.
 HOLD_S = 10.0
-# The same for the attempt after which an answer is given up: a long answer may still be coming.
+# How long the last such attempt may take: after it, weir continues without an answer that failed.
+# The answer may be so long that it is still arriving.
 _LAST_HOLD_S = 60.0
-# The longest pause between attempts to heal, before jitter: readers lack events meanwhile.
+# The longest pause between such attempts, before jitter: readers lack events meanwhile.
 _HEAL_AGAIN_S = 4.0
 _SECOND_MS = 1000
 # How far the stream may lag behind the server's clock. `Date` has whole seconds, and an event is
@@ -43,7 +44,7 @@ class UpstreamReader:
         settings: the server and its login.
         pool: makes the connection.
         intake: takes the events.
-        healing: fetches the missed events.
+        healing: fetches the events that were missed while there was no connection.
         rest: returns the server's version and folder.
         condition: records the state of the connection.
     """
@@ -89,7 +90,8 @@ class UpstreamReader:
         parser = EventStreamParser()
         silence_s = self._settings.silence_s
         turn = TimeSlice(TURN_SLICE_S)
-        # The socket's own timeout is not enough: with a few bytes now and then it would never end.
+        # The timeout of the socket is not enough: each byte would start it again, and a server can
+        # send single bytes without ever completing an event.
         with SilenceDeadline(silence_s, UpstreamLost(f"is silent for {silence_s:g} s")) as silence:
             for piece in stream.pieces():
                 heard = False
@@ -105,7 +107,7 @@ class UpstreamReader:
 
     @contextlib.contextmanager
     def _attended(self, stream: UpstreamStream) -> Iterator[None]:
-        """Heal while the connection is open, and note its end."""
+        """Fetch missed events while the connection is open, and record its end."""
         log.info("upstream %s is connected", self._settings.url)
         self._condition.connected()
         self._intake.connected(self._began_ms(stream))
@@ -133,7 +135,7 @@ class UpstreamReader:
         return stream.date_ms + _SECOND_MS
 
     def _heal(self) -> None:
-        """Repeat attempts until all is healed."""
+        """Try to fetch the missed events until an attempt succeeds."""
         self._condition.healing = True
         backoff = Backoff(most_s=_HEAL_AGAIN_S)
         while True:
@@ -148,19 +150,26 @@ class UpstreamReader:
             except RestFailed as failed:
                 why = str(failed)
             except Exception as error:
-                log.exception("healing failed")
+                log.exception("missed events cannot be fetched because of an error in weir")
                 why = f"the processor failed ({type(error).__name__}); its log says why"
             self._intake.release()
             self._condition.unhealed = why
             wait_s = backoff.next_s()
-            log.warning("healing failed: %s; next try in %.1f s", why, wait_s)
+            log.warning(
+                "missed events of the upstream cannot be fetched: %s; next try in %.1f s",
+                why,
+                wait_s,
+            )
             gevent.sleep(wait_s)
         while not folder_is_known:
             gevent.sleep(backoff.next_s())
             folder_is_known = self._fetch_folder()
 
     def _fetch_version(self) -> None:
-        """Fetch the version. A server that answers also sends its events to the stream."""
+        """Fetch the server's version, before anything else.
+
+        If the server answers this request, the stream is certain to receive later events.
+        """
         with contextlib.suppress(NotThere, NotJson):
             self._condition.version = self._rest.version()
 
@@ -171,7 +180,11 @@ class UpstreamReader:
         except NotThere:
             self._condition.directory = ""
         except RestFailed as failed:
-            log.warning("the folder of upstream %s is not known: %s", self._settings.url, failed)
+            log.warning(
+                "upstream %s does not say in which folder it was started: %s",
+                self._settings.url,
+                failed,
+            )
             return False
         return True
 

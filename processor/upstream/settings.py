@@ -1,4 +1,4 @@
-"""Which opencode is read, and the login that it requires."""
+"""Settings of the connection to an opencode: its address, its login, and a deadline."""
 
 from __future__ import annotations
 

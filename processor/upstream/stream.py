@@ -15,7 +15,8 @@ from processor.upstream.failures import in_words, refusal
 from processor.upstream.settings import UpstreamSettings
 
 _CONNECT_S = 10.0
-# A server that is starting accepts connections, but never answers some of the requests.
+# How long the server may take to answer. An opencode that is starting accepts connections, but
+# never answers some of their requests, so the request has to be sent again.
 _ANSWER_S = 10.0
 _READ_BYTES = 64 * 1024
 _PATH = "/global/event"

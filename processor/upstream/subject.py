@@ -1,4 +1,4 @@
-"""The entity that an event is about, and its data that healing needs."""
+"""The entity that an event is about, and its new value: healing compares this with REST."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def subject_of(event: Event, value: Any = None) -> Subject | None:
         except (ValueError, KeyError, TypeError):
             return None
         if said is None or (about is SESSION and at(said, "id") != session):
-            return None  # another event that has this name
+            return None  # an event of this type in a form that opencode does not send
     return Subject(about.name, entity or session, session, said, event.owner or "")
 
 

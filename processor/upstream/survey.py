@@ -22,7 +22,7 @@ _TRIES = 5
 _T = TypeVar("_T")
 
 AtRest = Mapping[str, tuple[InstanceLocation, int]]
-"""For each session: its location, and when it last changed (ms, by the server's clock)."""
+"""By id of a session at rest: location, and time of the last change (ms, server's clock)."""
 
 
 class SurveyPatience:
@@ -55,7 +55,12 @@ class SurveyPatience:
         except RestFailed as error:
             if not self.exhausted or isinstance(error, RestCut):
                 raise
-            log.error("healing continues without an answer: %s", error)
+            log.error(
+                "a request for missed events has failed %d times; the other missed events are "
+                "published without its answer: %s",
+                self.failures,
+                error,
+            )
             return None
 
 
@@ -135,7 +140,7 @@ def places(memory: UpstreamMemory, others: Iterable[InstanceLocation]) -> list[I
         if place.directory is None:
             continue
         key = place.directory, place.workspace
-        found.pop(key, None)  # the latest location goes to the end
+        found.pop(key, None)  # moves the key to the end: the latest location counts as the newest
         found[key] = place
     return [InstanceLocation(), *list(found.values())[-_MOST_PLACES:]]
 

@@ -47,7 +47,7 @@ class Upserts:
         return self._frame(SessionStatus.type, status=status)
 
     def idle(self) -> UpstreamFrame:
-        """Report that a turn is over."""
+        """Return the event which says that a turn is over."""
         return self._frame(SessionIdle.type)
 
     def message(self, info: Json) -> UpstreamFrame:
@@ -69,16 +69,16 @@ class Upserts:
         return self._frame(SESSION_DIFF, diff=diff)
 
     def asked(self, kind: str, request: Json) -> UpstreamFrame:
-        """Report a pending permission or question."""
+        """Return the event of a pending permission request or question."""
         asked = PermissionAsked if kind == "permission" else QuestionAsked
         return self._frame(asked.type, **request)
 
     def permission_closed(self, request: str) -> UpstreamFrame:
-        """Report that a permission is no longer pending; its reply is not known."""
+        """Return the event that closes a permission request; the reply is not known."""
         return self._frame(PermissionReplied.type, requestID=request)
 
     def question_closed(self, request: str, rejected: bool) -> UpstreamFrame:
-        """Report that a question is no longer pending; its answers are not known."""
+        """Return the event that closes a question; the answers are not known."""
         closed = QuestionRejected if rejected else QuestionReplied
         return self._frame(closed.type, requestID=request)
 

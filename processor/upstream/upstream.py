@@ -1,4 +1,4 @@
-"""A processor in front of an opencode: all its parts put together."""
+"""Puts together the parts of a processor that runs in front of an opencode."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from processor.upstream.notes import Notes
 from processor.upstream.reader import UpstreamReader
 from processor.upstream.settings import UpstreamSettings
 
-# One for the stream, and one for the requests of healing, which are sent one after another.
+# One for the event stream, and one for REST requests, which are sent one after another.
 _CONNECTIONS = 2
 NOTE_EVERY_S = 1.0
 

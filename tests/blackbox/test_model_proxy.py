@@ -39,7 +39,7 @@ def test_a_tunnel_that_a_proxy_refuses_is_said(tmp_path: Path, proxy: ForwardPro
     said, _ = answer(tmp_path, "https://model.invalid/v1", all_proxy=proxy.place)
     assert proxy.seen == [("CONNECT", "model.invalid:443", None)]
     message = said["info"]["error"]["data"]["message"]
-    assert f"no connection through the proxy http://{proxy.place}: " in message
+    assert f"no connection to the provider through the proxy http://{proxy.place}: " in message
     assert "403" in message
 
 

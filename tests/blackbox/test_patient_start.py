@@ -48,5 +48,5 @@ def test_who_reads_while_a_processor_stands_still_at_the_start_of_a_worker_gets_
             reader.until_it_holds(one.wait(session, prompt))
         assert waited == []
         assert reader.state.messages_of(session) == one.messages(session)
-        assert process.output.count("joined by a snapshot") == 1
+        assert process.output.count("its current state is loaded") == 1
         assert "sends no snapshot" not in process.output

@@ -60,7 +60,7 @@ def test_a_processor_that_stands_still_does_not_hold_up_the_start_of_a_worker(bo
         go_on()
         reader.until_it_holds(second.turn(session, PROMPT))
         turn_at_once(first, reader)
-        assert process.output.count("joined by a snapshot") == 2
+        assert process.output.count("its current state is loaded") == 2
 
 
 def test_a_processor_that_starts_late_joins_without_a_cut_in_any_stream(short_folder):
@@ -73,7 +73,8 @@ def test_a_processor_that_starts_late_joins_without_a_cut_in_any_stream(short_fo
         following(url) as reader,
     ):
         turn_at_once(first, reader)
-        process.says(f"the processor sends no snapshot: bus {late.bus}: ")
+        unanswered = "the processor sends no snapshot of its sessions' current state"
+        process.says(f"{unanswered}: bus {late.bus}: ")
         late.start()
         reader.until_it_holds(late.turn(late.session(), PROMPT))
         turn_at_once(first, reader)
@@ -84,7 +85,7 @@ def test_who_stood_in_both_goes_on_exactly_in_both_when_one_joins_late(both, sho
     first, second = both
     sessions = [one.session() for one in both]
     with gateway(short_folder, first.bus, second.bus) as (process, url):
-        wait_until(lambda: process.output.count("joined by a snapshot") == 2, what="both")
+        wait_until(lambda: process.output.count("its current state is loaded") == 2, what="both")
         with following(url) as reader:
             reader.until_beats(1)
     answers = [one.turn(session, PROMPT) for one, session in zip(both, sessions, strict=True)]
@@ -92,7 +93,7 @@ def test_who_stood_in_both_goes_on_exactly_in_both_when_one_joins_late(both, sho
         stopped(second) as go_on,
         gateway(short_folder, first.bus, second.bus) as (process, url),
     ):
-        process.says("joined by a snapshot")
+        process.says("its current state is loaded")
         with following(url, reader.last_id) as reader:
             assert reader.resumed
             reader.until_it_holds(answers[0])
@@ -106,7 +107,7 @@ def test_a_command_fails_soon_when_the_processor_that_takes_it_stands_still(both
     first, second = both
     flags = ["--command-timeout", str(COMMAND_TIMEOUT_S)]
     with gateway(short_folder, first.bus, second.bus, flags=flags) as (process, url):
-        wait_until(lambda: process.output.count("joined by a snapshot") == 2, what="both")
+        wait_until(lambda: process.output.count("its current state is loaded") == 2, what="both")
         with stopped(first):
             began = time.monotonic()
             reply = call("POST", f"{url}/session", {})
@@ -175,7 +176,7 @@ def beside_another(folder, silent):
         gateway(folder, first.bus, silent.url) as (process, url),
         following(url) as reader,
     ):
-        wait_until(lambda: process.output.count("joined by a snapshot") == 2, what="both")
+        wait_until(lambda: process.output.count("its current state is loaded") == 2, what="both")
         yield first, process, reader
 
 
@@ -218,7 +219,7 @@ def test_a_worker_passes_nothing_of_a_source_whose_snapshot_it_cannot_have_yet(m
         wait_until(lambda: process.output.count("sends no snapshot") > 1, what="two attempts")
         assert reader.until_beats(1) == []
         clerk.refuses = False
-        until_made_good(silent, process, "joined by a snapshot")
+        until_made_good(silent, process, "its current state is loaded")
         while reader.state.status.get("ses") != {"type": "idle"}:
             reader.read()
         assert reader.state.parts["msg"]["prt"]["text"] == "told before"

@@ -20,7 +20,7 @@ def both(short_folder):
         flags = ["--bus", f"{first.bus},{second.bus}", "--port", str(port), "--workers", "2"]
         log = short_folder / "gateway.log"
         with running("-m", "gateway", *flags, log=log, cwd=short_folder) as process:
-            joined = "joined by a snapshot"
+            joined = "its current state is loaded"
             wait_until(lambda: process.output.count(joined) >= 4, what="two workers on two buses")
             yield f"http://127.0.0.1:{port}", first, second
 

@@ -207,12 +207,12 @@ ERRORS: dict[str, Odd] = {
     "event error in words": Odd(
         stream(A, b"event: error\ndata: overloaded\n\n", hold), "a", "overloaded"
     ),
-    "event error alone": Odd(stream(A, b"event: error\n\n", hold), "a", "broke off"),
+    "event error alone": Odd(stream(A, b"event: error\n\n", hold), "a", "with an error"),
     "error object": Odd(
         stream(A, data({"error": {"message": "overloaded"}}), hold), "a", "overloaded"
     ),
     "error text": Odd(stream(A, data({"error": "overloaded"}), DONE, end), "a", "overloaded"),
-    "error true": Odd(stream(A, chunk(error=True), DONE, end), "ab", "broke off"),
+    "error true": Odd(stream(A, chunk(error=True), DONE, end), "ab", "with an error"),
     "error in the choice": Odd(
         stream(A, data({"choices": [{"error": {"message": "overloaded"}}]}), hold),
         "a",

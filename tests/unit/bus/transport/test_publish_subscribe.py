@@ -183,7 +183,7 @@ def test_without_snapshots_a_gap_that_cannot_be_repaired_does_not_stop_the_rest(
     bus.send(batch(1), batch(4))
     assert receive(subscriber, 2) == [[1], [4]]
     assert subscriber.sources["p1"].lost == 2
-    assert "2 events after 1 are lost: forgotten" in caplog.text
+    assert "2 missed events after seq 1 are lost: forgotten" in caplog.text
 
 
 def test_a_duplicate_is_dropped(bus):
@@ -358,7 +358,7 @@ def test_a_gap_is_lost_with_its_epoch_which_takes_a_snapshot_to_end(bus, at_once
     assert receive(subscriber, 5) == [[1], [], [], [], [3]]
     state = subscriber.sources["p1"]
     assert (state.epoch, state.lost, state.gaps, state.restarts) == ("e2", 4, 1, 1)
-    assert "4 events of its last epoch are lost" in caplog.text
+    assert "4 missed events of its previous epoch are lost" in caplog.text
 
 
 def test_a_frame_of_an_epoch_that_is_over_is_passed_over(bus):

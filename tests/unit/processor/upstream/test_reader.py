@@ -82,7 +82,7 @@ def test_an_answer_that_takes_longer_than_live_events_wait_is_not_done_without(m
 def test_a_health_that_is_junk_keeps_nothing_from_being_healed():
     class JunkHealth(StoredRest):
         def version(self):
-            raise NotJson("GET /global/health: its answer is not JSON")
+            raise NotJson("GET /global/health: the answer of the upstream is not JSON")
 
     rest = JunkHealth(Stored(), lambda: None, lambda: None)
     intake, condition = FrameIntake(print), Condition("an upstream")
