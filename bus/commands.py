@@ -117,6 +117,14 @@ class MessageGet(Struct, tag=True):
     size: int = PIECE_BYTES
 
 
+class ToolOutput(Struct, tag=True):
+    """Return the whole output of a tool call. Body: its bytes, not JSON."""
+
+    session: str
+    output: str
+    size: int = PIECE_BYTES
+
+
 class MessageDelete(Struct, tag=True):
     """Remove a message, or one part of it. Body: true."""
 
@@ -168,7 +176,7 @@ class TurnWait(Struct, tag=True):
 
 
 class More(Struct, tag=True):
-    """Return the next piece of an answer. Body: the bytes of the JSON after the last piece."""
+    """Return the next piece of an answer. Body: the bytes after the last piece."""
 
     token: bytes
     size: int = PIECE_BYTES
@@ -340,6 +348,7 @@ Command = (
     | SessionSummarize
     | MessageList
     | MessageGet
+    | ToolOutput
     | MessageDelete
     | PartPatch
     | Shell

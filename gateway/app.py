@@ -60,6 +60,13 @@ from gateway.streams.shedding import Shedding
 from gateway.unknown_routes import UnknownRoutes
 from gateway.workers.descriptors import DescriptorRoom
 
+_NATIVE_ONLY = (
+    "/weir/agents",
+    "/weir/agents/{name}",
+    "/weir/search",
+    "/weir/session/{session}/output/{output}",
+)
+
 
 class Worker:
     """What one gunicorn worker runs: it receives events, sends event streams, answers requests.
@@ -207,7 +214,7 @@ class Worker:
         app.add_route("/weir/shares/{share}", OneShare(shares, self._access.boundary))
         add_console(app, at_root=upstream is None)
         if upstream is not None:
-            for path in ("/weir/agents", "/weir/agents/{name}", "/weir/search"):
+            for path in _NATIVE_ONLY:
                 app.add_route(path, NotHere())
         else:
             self._agents = add_native_routes(

@@ -165,6 +165,8 @@ POST     /experimental/workspace                      server  write  native
 GET      /experimental/workspace/adapter              server  read   native
 GET,POST /experimental/worktree                       server  write  native
 GET      /weir/search                                 items   read   own
+GET      /weir/session/{session}/output/{output}      session read   own
+POST     /weir/session/{session}/output/{output}      server  read   upstream
 POST     /weir/search                                 server  read   upstream
 PATCH    /config                                      server  admin  both
 GET,PATCH /global/config                              server  admin  both

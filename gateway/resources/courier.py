@@ -17,7 +17,7 @@ from gevent.lock import BoundedSemaphore
 from msgspec.structs import replace
 
 from bus.answers import PIECE_BYTES, CommandFailed, Done
-from bus.commands import MessageGet, MessageList, More, SessionList, TurnWait
+from bus.commands import MessageGet, MessageList, More, SessionList, ToolOutput, TurnWait
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.door.own import WIRE
 from gateway.resources.answer import answer
@@ -35,7 +35,7 @@ _ASKED_AT_ONCE = 2
 """The processor reads one piece after another; more requests at once would come as one burst."""
 _TURN_WITHIN_S = 10.0
 
-Long = TypeVar("Long", MessageList, MessageGet, SessionList, TurnWait, More)
+Long = TypeVar("Long", MessageList, MessageGet, SessionList, TurnWait, ToolOutput, More)
 
 
 class Courier:

@@ -124,7 +124,9 @@ def _responses(route: Route, shape: dict[str, Any]) -> dict[str, Any]:
     responses = {str(status): {"$ref": f"#/components/responses/{status}"} for status in refusals}
     if route.delivery is Delivery.NOTHING:
         return {"204": {"description": "Taken."}} | responses
-    content = {"application/json": {"schema": shape}}
+    content: dict[str, Any] = {"application/json": {"schema": shape}}
+    if route.is_download:
+        content = {"application/octet-stream": {}}
     return {"200": {"description": route.words, "content": content}} | responses
 
 

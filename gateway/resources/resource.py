@@ -123,6 +123,9 @@ class _Responder:
             if done.cursor is not None:
                 _lead_to(req, resp, done.cursor)
             means.courier.deliver(req, resp, done)
+            if self._route.is_download:
+                resp.content_type = "application/octet-stream"
+                resp.set_header("Content-Disposition", "attachment")
 
     def _in_scope(self, req: Request, done: Done) -> Done:
         """Return an answer without the items that the request may not reach."""

@@ -87,6 +87,7 @@ class Route(Struct, frozen=True, kw_only=True):
             for the answer itself; None: the door has compared all that the answer is about.
         answer: the type of the answer.
         delivery: how the answer is sent to the client.
+        is_download: the answer is the bytes of a file, not JSON.
         refusals: statuses of this route, beside those of all routes.
     """
 
@@ -104,4 +105,5 @@ class Route(Struct, frozen=True, kw_only=True):
     items: str | None = None
     answer: Any = dict[str, Any]
     delivery: Delivery = Delivery.WHOLE
+    is_download: bool = False
     refusals: tuple[int, ...] = ()

@@ -45,6 +45,7 @@ from bus.commands import (
     SnapshotGet,
     Statuses,
     TodoList,
+    ToolOutput,
     TurnWait,
 )
 from bus.events import event_of
@@ -58,7 +59,7 @@ from processor.commands import cursor
 from processor.commands.describe import Descriptions
 from processor.commands.edits import EditCommands
 from processor.commands.files import FileCommands
-from processor.commands.pieces import Pieces
+from processor.commands.pieces import Pieces, ReadOutput, no_output
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import ABORT_S, SessionCommands
 from processor.commands.slash import prompt_of
@@ -98,6 +99,7 @@ class Dispatch:
         compactions: Compactions,
         files: FileCommands,
         shell: ShellCommands,
+        read_output: ReadOutput = no_output,
     ) -> None:
         self._publisher = publisher
         self._services = services
@@ -108,12 +110,13 @@ class Dispatch:
         self._descriptions = descriptions
         self._agents = agents
         self._compactions = compactions
-        pieces = Pieces(services)
+        pieces = Pieces(services, read_output)
         edits = EditCommands(services, turns)
         self._long: dict[type, Callable[[Any], AnswerBody]] = {
             SessionList: pieces.sessions,
             MessageList: pieces.messages,
             MessageGet: pieces.message,
+            ToolOutput: pieces.output,
             TurnWait: lambda c: pieces.answer(c) if self._is_over(c) else _STILL_RUNNING,
             More: pieces.more,
         }

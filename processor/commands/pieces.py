@@ -10,7 +10,7 @@ from gevent.lock import BoundedSemaphore
 from msgspec import Struct
 
 from bus.answers import PIECE_BYTES, AnswerBody, CommandFailed
-from bus.commands import MessageGet, MessageList, More, SessionList, TurnWait
+from bus.commands import MessageGet, MessageList, More, SessionList, ToolOutput, TurnWait
 from processor.commands import cursor
 from processor.native.record import Services
 from processor.store import messages, pieces, sessions
@@ -23,6 +23,14 @@ _LEAST_BYTES, _MOST_BYTES = 4 * 1024, PIECE_BYTES
 
 T = TypeVar("T")
 
+ReadOutput = Callable[[str, str, int, int], bytes | None]
+"""Returns bytes of a session's tool output, from a position on and at most so many."""
+
+
+def no_output(session: str, output: str, start: int, most: int) -> bytes | None:
+    """Return that no output exists: this processor runs no tools."""
+    return None
+
 
 class _OfMessages(Struct, array_like=True, tag=1):
     place: PieceStart
@@ -34,17 +42,26 @@ class _OfSessions(Struct, array_like=True, tag=2):
     rows: list[int]
 
 
+class _OfOutput(Struct, array_like=True, tag=3):
+    """The bytes of an output from a position on."""
+
+    session: str
+    output: str
+    start: int
+
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_OfMessages | _OfSessions).decode
+_decode = msgspec.msgpack.Decoder(_OfMessages | _OfSessions | _OfOutput).decode
 
 
 class Pieces:
     """Reads long answers from the store."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, read_output: ReadOutput = no_output) -> None:
         self._database = services.database
         self._drafts = services.drafts
         self._at_once = BoundedSemaphore(_AT_ONCE)
+        self._read_output = read_output
 
     def messages(self, c: MessageList) -> AnswerBody:
         """Return the first piece of a list of messages."""
@@ -76,6 +93,11 @@ class Pieces:
         rows = self._read(sessions.listing, c.directory, c.roots, c.start, c.search, limit)
         return self._sessions(b"[", rows, c.size)
 
+    def output(self, c: ToolOutput) -> AnswerBody:
+        """Return the first piece of the whole output of a tool call."""
+        self._database.call(sessions.check, c.session)
+        return self._output(_OfOutput(c.session, c.output, 0), c.size)
+
     def more(self, c: More) -> AnswerBody:
         """Return the next piece of an answer."""
         try:
@@ -84,8 +106,18 @@ class Pieces:
             raise CommandFailed("invalid", f"token: {error}") from error
         if isinstance(token, _OfSessions):
             return self._sessions(b",", token.rows, c.size)
+        if isinstance(token, _OfOutput):
+            return self._output(token, c.size)
         json, place = self._read(pieces.onward, token.place, _size(c.size))
         return AnswerBody(json, None, _of_messages(place))
+
+    def _output(self, at: _OfOutput, size: int) -> AnswerBody:
+        size = _size(size)
+        data = self._read_output(at.session, at.output, at.start, size)
+        if data is None:
+            raise CommandFailed("not_found", f"output: {at.output!r} does not exist any more")
+        left = _OfOutput(at.session, at.output, at.start + size) if len(data) == size else None
+        return AnswerBody(data, None, None if left is None else _encode(left))
 
     def _sessions(self, before: bytes, rows: list[int], size: int) -> AnswerBody:
         found, left = self._read(sessions.some, rows, _size(size))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable
 from typing import Any
 
 from msgspec import UNSET
@@ -23,6 +22,7 @@ from processor.native.record import Record, Services
 from processor.native.slug import new_slug
 from processor.native.turns import Turns
 from processor.store import copies, sessions
+from processor.tools.spool import Spool
 
 ABORT_S = 5.0
 _FORKED = re.compile(r"(.+) \(fork #(\d{1,9})\)", re.DOTALL)
@@ -32,7 +32,7 @@ class SessionCommands:
     """Executes the commands for sessions; each change is saved, then published.
 
     Attributes:
-        removed: called with the id of each session that was removed.
+        outputs: the long outputs of the sessions' tools; None for none.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class SessionCommands:
         self._ids = services.ids
         self._version = version
         self._offer = offer
-        self.removed: Callable[[str], None] = lambda session: None
+        self.outputs: Spool | None = None
 
     def create(self, directory: str, body: CreateBody) -> Session:
         """Create a session.
@@ -93,7 +93,8 @@ class SessionCommands:
             self._turns.abort([member.id for member in removed], ABORT_S)
         for member in removed:
             Record(member, self._services).publish_removal()
-            self.removed(member.id)
+            if self.outputs is not None:
+                self.outputs.remove(member.id)
 
     def page(self, c: SessionsV2) -> dict[str, Any]:
         """Return a page of sessions in the shape of opencode's v2 API.
@@ -135,12 +136,17 @@ class SessionCommands:
         done = database.call(copies.begin, session, copy.id, body.messageID)
         database.call(sessions.insert, copy, hidden=sessions.INCOMPLETE)
         try:
+            if self.outputs is not None:
+                self.outputs.share(session, copy.id)
+                done.texts = self.outputs.moved(session, copy.id)
             while not done.is_done:
                 database.check_quota()
                 done = database.call(copies.go_on, done, self._ids.ascending)
             database.call(sessions.show, copy.id)
         except BaseException:
             database.submit(sessions.discard, copy.id)
+            if self.outputs is not None:
+                self.outputs.remove(copy.id)
             raise
         record = Record(copy, self._services)
         record.publish_new()

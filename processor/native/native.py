@@ -126,7 +126,7 @@ class Native:
         children = Children(services, turns, session_commands, prompts, self._modes)
         threads = Threads()
         spool = Spool(self._state, self._settings.tools.spool_quota, threads)
-        session_commands.removed = spool.remove
+        session_commands.outputs = spool
         box = self._box(asks, children, spool, threads)
         prompts.tools = [] if box is None else list(box.tools)
         shell = ShellCommands(services, prompts, None if box is None else box.tools["bash"])
@@ -160,6 +160,7 @@ class Native:
             compactions,
             FileCommands(Searches(Programs(self._settings.tools))),
             shell,
+            spool.read,
         )
         return Work(dispatch, each_beat, [Chores(database).run])
 

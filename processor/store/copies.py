@@ -29,6 +29,7 @@ class Copy(Struct):
         cut: the message at `before`, if its first parts are copied, and the first other part.
         after: the position of the last message that was copied.
         ids: the new ids of messages by their old ids.
+        texts: what replaces texts in the JSON of tool calls.
         is_done: nothing is left to copy.
     """
 
@@ -38,6 +39,7 @@ class Copy(Struct):
     cut: tuple[str, str] = ("", "")
     after: tuple[int, str] = (-1, "")
     ids: dict[str, str] = field(default_factory=dict)
+    texts: dict[bytes, bytes] = field(default_factory=dict)
     is_done: bool = False
 
 
@@ -106,6 +108,8 @@ def _copy_parts(
         part = new_id("prt")
         changes = {"id": part, "sessionID": copy.target, "messageID": ids[message]}
         data = _changed(json, changes, ids if kind == "compaction" else {})
+        for text, other in copy.texts.items() if kind == "tool" else ():
+            data = data.replace(text, other)
         db.execute(
             "INSERT INTO part (id, message, type, json) VALUES (?, ?, ?, ?)",
             (part, ids[message], kind, data),

@@ -181,7 +181,7 @@ def _outcome(
     if is_cut:
         output = clip.joined(end.head, end.tail, end.total, _where(end, file))
     if end.kept:
-        metadata |= {"outputPath": file.path, "outputID": file.id}
+        metadata |= file.pointer
     if notes := _notes(wanted, end):
         output += "\n\n<shell_metadata>\n" + "\n".join(notes) + "\n</shell_metadata>"
     return Outcome(output, wanted.command, metadata)

@@ -14,6 +14,7 @@ Rules:
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import secrets
@@ -25,9 +26,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from bus import json
 from processor.tools import clip
 from processor.tools.nofollow import open_file
 from processor.tools.threads import Threads
+
+log = logging.getLogger("weir.processor")
 
 FOLDER = "spool"
 MOST_FILE_BYTES = 512 * 1024 * 1024
@@ -44,12 +48,19 @@ class SpoolFile(Struct, frozen=True):
     Attributes:
         id: of the output.
         path: of the file, which does not exist yet.
+        url: of the file at the gateway.
         most: the limit of the file in bytes.
     """
 
     id: str
     path: str
+    url: str
     most: int
+
+    @property
+    def pointer(self) -> dict[str, Any]:
+        """The metadata of a part that lead to the file."""
+        return {"outputPath": self.path, "outputID": self.id, "outputURL": self.url}
 
 
 class Spool:
@@ -83,7 +94,8 @@ class Spool:
         most = min(MOST_FILE_BYTES, max(half, self._quota // _LEAST_SHARE))
         self._written[made] = most
         try:
-            yield SpoolFile(made, self._threads.run(self._prepare, session, made), most)
+            path = self._threads.run(self._prepare, session, made)
+            yield SpoolFile(made, path, _url(session, made), most)
             self._threads.run(self._trim)
         finally:
             del self._written[made]
@@ -111,6 +123,26 @@ class Spool:
         except OSError:
             return None
 
+    def read(self, session: str, output: str, start: int, most: int) -> bytes | None:
+        """Return bytes of a file from a position on; None if the file does not exist."""
+        return self._threads.run(self._read, session, output, start, most)
+
+    def share(self, source: str, target: str) -> None:
+        """Give a session all files of another session: the files have a name in both folders."""
+        if _SESSION.fullmatch(source) and _SESSION.fullmatch(target):
+            try:
+                self._threads.run(_share, self._root / source, self._root / target)
+            except OSError as error:
+                log.warning("session %s: not all outputs of tools are shared: %s", target, error)
+
+    def moved(self, source: str, target: str) -> dict[bytes, bytes]:
+        """Return how the text of a part changes when `target` shares the files of `source`."""
+        names = (self.folder(source) + "/", self.folder(target) + "/")
+        return {
+            json.encode(old)[1:-1]: json.encode(new)[1:-1]
+            for old, new in (names, (_url(source, ""), _url(target, "")))
+        }
+
     def remove(self, session: str) -> None:
         """Remove all files of a session."""
         if _SESSION.fullmatch(session):
@@ -119,6 +151,13 @@ class Spool:
     def folder(self, session: str) -> str:
         """Return the folder of a session's files."""
         return str(self._root / session)
+
+    def _read(self, session: str, output: str, start: int, most: int) -> bytes | None:
+        if (number := self.open(session, output)) is None:
+            return None
+        with open(number, "rb") as file:
+            file.seek(start)
+            return file.read(most)
 
     def _prepare(self, session: str, made: str) -> str:
         if not _SESSION.fullmatch(session):
@@ -132,15 +171,20 @@ class Spool:
     def _trim(self) -> None:
         """Remove the oldest files beyond the quota, but none that is being written."""
         written = dict(self._written)
-        files = sorted(self._files())
-        excess = sum(size for *_, size in files) - self._quota
-        for name, path, size in files:
+        paths: dict[str, list[str]] = {}
+        sizes: dict[str, int] = {}
+        for name, path, size in self._files():  # sessions that share a file have it by one name
+            paths.setdefault(name, []).append(path)
+            sizes[name] = size
+        excess = sum(sizes.values()) - self._quota
+        for name in sorted(sizes):
             if excess <= 0:
                 return
             if name not in written:
                 with contextlib.suppress(OSError):
-                    os.unlink(path)
-                    excess -= size
+                    for path in paths[name]:
+                        os.unlink(path)
+                    excess -= sizes[name]
 
     def _files(self) -> Iterator[tuple[str, str, int]]:
         """Yield the name, path and size of each file."""
@@ -149,6 +193,19 @@ class Spool:
                 with contextlib.suppress(OSError):
                     for file in os.scandir(folder):
                         yield file.name, file.path, file.stat(follow_symlinks=False).st_size
+
+
+def _url(session: str, output: str) -> str:
+    return f"/weir/session/{session}/output/{output}"
+
+
+def _share(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        return
+    target.mkdir(mode=0o700, exist_ok=True)
+    for file in os.scandir(source):
+        with contextlib.suppress(FileNotFoundError):  # a file may be removed meanwhile
+            os.link(file.path, target / file.name, follow_symlinks=False)
 
 
 def _write(to: SpoolFile, text: str) -> None:
@@ -173,7 +230,7 @@ def cut(text: str, spool: Spool, session: str) -> tuple[str, dict[str, Any]]:
         return text, {"truncated": False}
     try:
         file = spool.keep(session, text)
-        said, metadata = where(file.path), {"outputPath": file.path, "outputID": file.id}
+        said, metadata = where(file.path), file.pointer
     except OSError as error:
         said, metadata = f"The whole could not be saved: {error.strerror or error}", {}
     head, tail = clip.beginning(data), clip.ending(data)

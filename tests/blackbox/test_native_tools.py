@@ -2,13 +2,14 @@
 
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
 from bus.bodies import CreateBody, PermissionBody
 from bus.commands import Abort, Asks, PermissionReply, SessionCreate, SessionDelete
 from tests.blackbox.native import messages_of, stream_of, until_marked
 from tests.blackbox.processor_driver import Processor, processor
 from tests.blackbox.weir_up import Up, prompt, said
-from tests.processes import wait_until
+from tests.processes import DEADLINE_S, wait_until
 from tests.reference import fold
 
 
@@ -48,6 +49,29 @@ def test_a_tool_runs_once_a_person_allows_it_and_readers_follow(up: Up, tmp_path
     assert part["state"]["output"] == "one two\n"
     assert said(last).count("|") == 3
     assert [step["info"]["finish"], last["info"]["finish"]] == ["tool-calls", "stop"]
+
+
+def test_the_whole_of_a_long_output_can_be_downloaded(up: Up, tmp_path: Path) -> None:
+    (tmp_path / "run.sh").write_text("seq 1 300000\n")
+    allowed = [{"permission": "bash", "pattern": "*", "action": "allow"}]
+    session = up.session(str(tmp_path), permission=allowed)
+    answer = up.prompt(session, "tool bash sh run.sh then 3")
+    [part] = [
+        part
+        for message in messages_of(up, answer["info"]["sessionID"])
+        for part in message["parts"]
+        if part["type"] == "tool"
+    ]
+    metadata = part["state"]["metadata"]
+    url = metadata["outputURL"]
+    with urlopen(up.url + url, timeout=DEADLINE_S) as reply:
+        assert reply.headers["Content-Type"] == "application/octet-stream"
+        assert reply.headers["Content-Disposition"] == "attachment"
+        assert reply.read() == b"".join(b"%d\n" % n for n in range(1, 300_001))
+    gone = up.call("GET", url[:-1] + ("0" if url[-1] != "0" else "1"))
+    assert gone.status == 404
+    assert "does not exist any more" in gone.body["data"]["message"]
+    assert up.call("GET", url.replace(session, "ses_x")).status == 404
 
 
 def test_a_file_that_is_written_is_there(up: Up, tmp_path: Path) -> None:

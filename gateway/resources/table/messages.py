@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bus.bodies import PromptBody, ShellBody, SlashBody
-from bus.commands import MessageDelete, MessageGet, MessageList, PartPatch, Prompt, Shell, Slash
+from bus.commands import (
+    MessageDelete,
+    MessageGet,
+    MessageList,
+    PartPatch,
+    Prompt,
+    Shell,
+    Slash,
+    ToolOutput,
+)
 from bus.events.part import Part
 from gateway.errors import BadRequest
 from gateway.resources.answers import AnswerAndParts, MessageAndParts
@@ -23,6 +32,15 @@ def _page(given: RequestContent) -> MessageList:
 
 
 ROUTES: Sequence[Route] = (
+    Route(
+        method="GET",
+        path="/weir/session/{session}/output/{output}",
+        words="The whole output of a tool call: the part has its id in `outputID`.",
+        command=lambda given: ToolOutput(given.path["session"], given.path["output"]),
+        delivery=Delivery.PIECES,
+        is_download=True,
+        refusals=(404,),
+    ),
     Route(
         method="GET",
         path="/session/{session}/message",

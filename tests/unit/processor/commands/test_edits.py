@@ -1,5 +1,6 @@
 """Undo, redo, removals, changed parts and copies: what is stored, and what readers are sent."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,11 +10,14 @@ from msgspec import UNSET
 from bus.answers import CommandFailed
 from bus.bodies import CreateBody, ForkBody, RevertBody
 from bus.commands import MessageDelete, PartPatch
-from bus.events.part import AgentPart, TextPart
+from bus.events.part import AgentPart, Span, TextPart, ToolCompleted, ToolPart
 from processor.commands.edits import EditCommands
+from processor.store import messages as stored
 from processor.store import sessions, upkeep
 from processor.store.messages import UnknownMessage
 from processor.store.sessions import UnknownSession
+from processor.tools.spool import Spool, cut
+from processor.tools.threads import Threads
 from tests.unit.processor.rig import DIRECTORY, Rig
 
 
@@ -258,3 +262,26 @@ def test_children_are_listed_the_newest_first(rig):
     assert [one.id for one in rig.sessions.children(parent)] == [second, first]
     rig.sessions.delete(second)
     assert [one.id for one in rig.sessions.children(parent)] == [first]
+
+
+def test_a_copy_keeps_the_outputs_of_its_tool_calls(rig: Rig, tmp_path: Path) -> None:
+    spool = rig.sessions.outputs = Spool(tmp_path, 1 << 30, Threads())
+    session, (_, answer) = talked(rig, "one")
+    text, said = cut("x" * 100_000, spool, session)
+    state = ToolCompleted({}, text, "t", said, Span(1, 2))
+    where = {"id": "prt_zz", "sessionID": session, "messageID": answer}
+    part = ToolPart(**where, callID="c1", tool="bash", state=state)
+    rig.database.call(stored.put_part, part)
+    copy = rig.sessions.fork(session, ForkBody()).id
+    rig.sessions.delete(session)
+    [found] = [
+        one["state"]
+        for message in rig.messages(copy)
+        for one in map(msgspec.json.decode, message.parts)
+        if one["type"] == "tool"
+    ]
+    metadata = found["metadata"]
+    assert session not in str(found)
+    assert metadata["outputPath"] in found["output"]
+    assert Path(metadata["outputPath"]).read_text() == "x" * 100_000
+    assert metadata["outputURL"] == f"/weir/session/{copy}/output/{metadata['outputID']}"

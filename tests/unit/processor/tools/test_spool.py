@@ -100,3 +100,26 @@ def test_a_folder_that_cannot_be_made_costs_the_whole_but_not_the_two_ends(tmp_p
     shown, metadata = cut("x" * 100_000, Spool(tmp_path, 1000, Threads()), "ses_1")
     assert "The whole could not be saved" in shown
     assert metadata == {"truncated": True}
+
+
+def test_a_file_is_read_in_pieces(spool):
+    file = spool.keep("ses_1", "hello")
+    assert file.pointer["outputURL"] == f"/weir/session/ses_1/output/{file.id}"
+    assert spool.read("ses_1", file.id, 1, 3) == b"ell"
+    assert spool.read("ses_1", file.id, 5, 3) == b""
+    assert spool.read("ses_2", file.id, 0, 3) is None
+
+
+def test_a_shared_file_lives_as_long_as_one_session_and_counts_once(state):
+    spool = Spool(state, 2000, Threads())
+    spool.share("ses_1", "ses_2")  # a session without output
+    shared = spool.keep("ses_1", "x" * 1000)
+    spool.share("ses_1", "ses_2")
+    later = spool.keep("ses_1", "y" * 900)
+    spool.remove("ses_1")
+    assert text_of(spool, "ses_1", later.id) is None
+    assert text_of(spool, "ses_2", shared.id) == "x" * 1000
+    spool.share("ses_2", "ses_3")
+    for _ in range(2):
+        spool.keep("ses_1", "y" * 900)
+    assert [text_of(spool, f"ses_{n}", shared.id) for n in (2, 3)] == [None, None]
