@@ -63,51 +63,75 @@ BUSES = Kind(_buses, "ipc:///FOLDER or tcp://LOOPBACK:PORT, several joined with 
 FRAME_HZ = flags.number(0, 1000)
 
 GATEWAY_FLAGS = (
-    Flag("host", flags.text("an address of this machine"), "127.0.0.1", "address to listen on"),
-    Flag("port", flags.whole(0, 65535), 4097, "port to listen on; 0: any free port"),
-    Flag("base-path", BASE_PATH, None, "the path under which weir serves everything"),
-    Flag("tls-cert", flags.FILE, None, "certificate chain (PEM) for https; read again at HUP"),
-    Flag("tls-key", flags.FILE, None, "the key of the certificate (PEM, without a password)"),
-    Flag("workers", flags.whole(1, 64), 2, "gunicorn workers"),
-    Flag("heartbeat-ms", flags.whole(1000, 60000), 10000, "time between heartbeats of a stream"),
+    Flag(
+        "host", flags.text("an address of this machine"), "127.0.0.1", "the address to listen on"
+    ),
+    Flag("port", flags.whole(0, 65535), 4097, "the port to listen on; 0: any free port"),
+    Flag("base-path", BASE_PATH, None, "the URL path under which weir serves all its routes"),
+    Flag(
+        "tls-cert",
+        flags.FILE,
+        None,
+        "the file with the certificate chain (PEM) for https; SIGHUP makes weir read it again",
+    ),
+    Flag(
+        "tls-key",
+        flags.FILE,
+        None,
+        "the file with the certificate's key (PEM, without a password)",
+    ),
+    Flag("workers", flags.whole(1, 64), 2, "how many gunicorn workers serve HTTP"),
+    Flag(
+        "heartbeat-ms",
+        flags.whole(1000, 60000),
+        10000,
+        "the time between two heartbeats of an event stream, in milliseconds",
+    ),
     Flag(
         "frame-hz",
         FRAME_HZ,
         30.0,
-        "how often a second more of a text is sent, at most; less often as it grows; 0: no limit",
+        "how many times a second an event stream gets more text of one part, at most (fewer for "
+        "long texts); 0: no limit",
     ),
     Flag(
         "stall-timeout",
         flags.number(1, 3600, "seconds"),
         30.0,
-        "how long an event stream's client may read nothing; then its connection is reset",
+        "how long the client of an event stream may read nothing before its connection is reset",
     ),
     Flag(
         "drain",
         flags.number(0, 60, "seconds"),
         2.0,
-        "how long a worker that stops takes to end its streams, spread over this time",
+        "when a worker stops, it ends its event streams one by one, spread over this time",
     ),
-    Flag("max-readers", flags.whole(1, 100000), 4096, "event streams of a worker; past it, 503"),
-    Flag("max-message", flags.whole(1, 60), 32, "largest prompt in MiB; past it, 413"),
+    Flag(
+        "max-readers",
+        flags.whole(1, 100000),
+        4096,
+        "the most event streams of one worker; further streams get 503",
+    ),
+    Flag("max-message", flags.whole(1, 60), 32, "the largest prompt in MiB; larger ones get 413"),
     Flag(
         "trusted-proxies",
         Kind(Networks.parse, "addresses or networks, joined with commas"),
         None,
-        "proxies that may say where a request came from (X-Forwarded-For, -Host, -Proto)",
+        "the proxies whose X-Forwarded-For, -Host and -Proto headers are believed",
     ),
     Flag(
         "cors",
         WEB_ORIGINS,
         None,
-        "web pages that may call, beside pages on localhost and those that the upstream allows",
+        "the web pages that may call weir, beside pages on localhost and those that the upstream "
+        "allows",
         many=True,
     ),
     Flag(
         "allow-host",
         HOST_NAMES,
         None,
-        "host names by which clients reach this weir, beside the names of this machine",
+        "the host names by which clients may reach weir, beside the names of this machine",
         many=True,
     ),
     flags.switch(
@@ -131,45 +155,51 @@ GATEWAY_FLAGS = (
         "principal-requests",
         flags.number(0, 100_000),
         0.0,
-        "most requests a second with one token or login to a worker; past it, 429; 0: no limit",
+        "the most requests a second with one token or login to one worker; further requests get "
+        "429; 0: no limit",
     ),
     Flag(
         "principal-streams",
         flags.whole(0, 100_000),
         0,
-        "most event streams of one token, person or login in a worker; past it, 429; 0: no limit",
+        "the most event streams of one token, person or login at one worker; further streams get "
+        "429; 0: no limit",
     ),
     Flag(
         "principal-turns",
         flags.whole(0, 100_000),
         0,
-        "most sessions that one token, person or login has at work in a worker; past it, 429; "
-        "0: no limit",
+        "the most sessions in which one token, person or login has a running turn, at one worker; "
+        "further prompts get 429; 0: no limit",
     ),
     Flag(
         "principal-body",
         flags.whole(0, 1024),
         0,
-        "most MiB in the body of one request, also of one to the upstream; past it, 413; "
-        "0: no limit",
+        "the largest body of one request in MiB, also of requests to the upstream; larger ones "
+        "get 413; 0: no limit",
     ),
     Flag(
         "command-timeout",
         flags.number(0.1, 60, "seconds"),
         10.0,
-        "how long to wait for a processor's answer",
+        "how long the gateway waits for the processor's answer to a request; then 504",
     ),
 )
 LOG_LEVEL = Flag(
-    "log-level", flags.one_of("debug", "info", "warning", "error"), "info", "what is logged"
+    "log-level",
+    flags.one_of("debug", "info", "warning", "error"),
+    "info",
+    "the least severe messages to log",
 )
 UPSTREAM_FLAGS = (
-    Flag("upstream", UPSTREAM, None, "the opencode server that weir relays"),
+    Flag("upstream", UPSTREAM, None, "the URL of the opencode that weir runs in front of"),
     Flag(
         "upstream-timeout",
         flags.number(0.1, 86400, "seconds"),
         60.0,
-        "how long the upstream may send nothing; then 504, unless its health answers",
+        "how long the upstream may send nothing of an answer; then 504, unless its "
+        "/global/health answers",
     ),
 )
 OWN_TOKEN = Flag(

@@ -210,4 +210,4 @@ def _help_line(flag: Flag) -> str:
     given = f"{flag.default:g}" if isinstance(flag.default, float) else flag.default
     default = "no default" if given is None else f"default: {given}"
     needed = "required" if flag.default is REQUIRED else default
-    return f"  {name}\n      {flag.help}: {flag.kind.allowed}; {needed}"
+    return f"  {name}\n      {flag.help}\n      allowed: {flag.kind.allowed}; {needed}"

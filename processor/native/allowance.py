@@ -46,7 +46,7 @@ PERMISSION = Flag(
     "permission",
     Kind(_file, "a JSON file"),
     None,
-    'what tools may do, in opencode\'s shape: {"permission": {"bash": "ask"}}',
+    'the file that says what tools may do, as in opencode: {"permission": {"bash": "ask"}}',
 )
 ALLOWANCE_FLAGS = (TOOLS, PERMISSION)
 

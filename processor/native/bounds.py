@@ -39,34 +39,40 @@ class Bounds(Struct, frozen=True):
 
 _DEFAULT = Bounds()
 MAX_TURNS = Flag(
-    "max-turns", whole(1, 10_000), _DEFAULT.turns, "turns that run at once; further prompts wait"
+    "max-turns",
+    whole(1, 10_000),
+    _DEFAULT.turns,
+    "how many turns may run at once; further prompts wait",
 )
 MAX_PROMPTS = Flag(
     "max-prompts",
     whole(1, 1_000_000),
     _DEFAULT.prompts,
-    "prompts that wait for their turn, in all sessions; past it, 429",
+    "how many prompts may wait for their turn, in all sessions together; further ones get 429",
 )
 TURN_MEMORY = Flag(
     "turn-memory",
     whole(16, 1024 * 1024),
     _DEFAULT.turn_memory // _MIB,
-    "MiB for the conversations and answers of all turns that run; a turn waits for room",
+    "how many MiB the conversations and answers of all running turns may use; further turns wait",
 )
 STATE_QUOTA = Flag(
     "state-quota",
     whole(0, 1024 * 1024 * 1024),
     _DEFAULT.state_quota // _MIB,
-    "MiB that the sessions may take on disk; past it, prompts get 507; 0: no limit",
+    "how many MiB the sessions may use on disk; then prompts get 507; 0: no limit",
 )
 AGENT_RETURN = Flag(
     "agent-return",
     number(0, 3600, "seconds"),
     _DEFAULT.agent_return_s,
-    "how long an open turn waits for its agent when weir starts again; then the turn fails",
+    "after a restart of weir, how long a turn waits until its agent connects; then it fails",
 )
 MAX_STEPS = Flag(
-    "max-steps", whole(1, 10_000), _DEFAULT.steps, "steps of one turn, each of which calls tools"
+    "max-steps",
+    whole(1, 10_000),
+    _DEFAULT.steps,
+    "how often one turn may ask the model, which is asked again after each round of tool calls",
 )
 TOOL_TIMEOUT = Flag(
     "tool-timeout",

@@ -34,13 +34,13 @@ TOOL_PROCESSES = Flag(
     "tool-processes",
     whole(1, 1000),
     _DEFAULT.processes,
-    "commands and searches of tools that run at once; further ones wait",
+    "how many commands and searches of tools may run at once; further ones wait",
 )
 SPOOL_QUOTA = Flag(
     "spool-quota",
     whole(1, 1024 * 1024),
     _DEFAULT.spool_quota // _MIB,
-    "MiB of tool output kept on disk in whole; past it, the oldest output is removed",
+    "how many MiB of full tool output are kept on disk; then the oldest output is removed",
 )
 TOOL_FLAGS = (TOOL_PROCESSES, SPOOL_QUOTA)
 
