@@ -20,6 +20,7 @@ from bus.bodies import (
     SummarizeBody,
 )
 from bus.events.part import Part
+from bus.mcp import McpBody
 
 
 class SessionCreate(Struct, tag=True):
@@ -264,6 +265,27 @@ class Search(Struct, tag=True):
     limit: int = 20
 
 
+class McpStatus(Struct, tag=True):
+    """Return the state of the MCP servers of a directory. Body: an object by their names."""
+
+    directory: str
+
+
+class McpAdd(Struct, tag=True):
+    """Add an MCP server for a directory. Body: as of `McpStatus`."""
+
+    directory: str
+    body: McpBody
+
+
+class McpSwitch(Struct, tag=True):
+    """Start an MCP server again, or end it. Body: true."""
+
+    directory: str
+    name: str
+    on: bool
+
+
 class Files(Struct, tag=True):
     """Look at the files of a directory. Body: as opencode's ``/file…`` and ``/find…`` have it.
 
@@ -364,6 +386,9 @@ Command = (
     | SessionsV2
     | Search
     | Files
+    | McpStatus
+    | McpAdd
+    | McpSwitch
     | Replay
     | SnapshotGet
     | IsOpen

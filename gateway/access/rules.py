@@ -174,7 +174,9 @@ POST     /global/dispose                              server  admin  both
 POST     /instance/dispose                            server  admin  both
 POST     /global/upgrade                              server  admin  upstream
 PUT,DELETE /auth/{provider}                           server  admin  upstream
-POST     /mcp                                         server  admin  upstream
+POST     /mcp                                         server  admin  both
+POST     /mcp/{name}/connect                          server  admin  both
+POST     /mcp/{name}/disconnect                       server  admin  both
 POST     /experimental/control-plane/move-session     server  admin  upstream
 GET      /                                            nowhere read   upstream
 GET      /assets/{name}                               nowhere read   upstream

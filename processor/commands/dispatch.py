@@ -18,6 +18,9 @@ from bus.commands import (
     Directories,
     Dispose,
     Files,
+    McpAdd,
+    McpStatus,
+    McpSwitch,
     MessageDelete,
     MessageGet,
     MessageList,
@@ -59,6 +62,7 @@ from processor.commands import cursor
 from processor.commands.describe import Descriptions
 from processor.commands.edits import EditCommands
 from processor.commands.files import FileCommands
+from processor.commands.mcp import McpCommands
 from processor.commands.pieces import Pieces, ReadOutput, no_output
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import ABORT_S, SessionCommands
@@ -99,6 +103,7 @@ class Dispatch:
         compactions: Compactions,
         files: FileCommands,
         shell: ShellCommands,
+        mcp: McpCommands,
         read_output: ReadOutput = no_output,
     ) -> None:
         self._publisher = publisher
@@ -136,6 +141,9 @@ class Dispatch:
             Dispose: self._dispose,
             Search: self._search,
             Files: files,
+            McpStatus: mcp.status,
+            McpAdd: mcp.add,
+            McpSwitch: mcp.switch,
             Slash: self._slash,
             SessionSummarize: self._summarize,
             Shell: lambda c: {"messageID": shell.accept(c.session, c.body)},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import UNSET, UnsetType
@@ -45,7 +45,7 @@ class Prompts:
         self._turns = turns
         self._ids = services.ids
         self._offer = offer
-        self.tools: Sequence[str] = ()
+        self.is_tool: Callable[[str], bool] = lambda _: False
 
     def accept(
         self,
@@ -67,7 +67,7 @@ class Prompts:
             DuplicateId: an id in `body` exists already.
             CommandFailed: `body` names something that does not exist, or too many prompts wait.
         """
-        check_prompt(body, self._offer, self._agents.names, self.tools)
+        check_prompt(body, self._offer, self._agents.names, self.is_tool)
         self._services.database.check_quota()
         if body.noReply:
             message, _ = self._take(session_id, body, beside)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bus.answers import CommandFailed
@@ -36,9 +36,12 @@ def check_permission(permission: Any) -> None:
 
 
 def check_prompt(
-    body: PromptBody, offer: Offer, agents: Sequence[str], tools: Sequence[str] = ()
+    body: PromptBody,
+    offer: Offer,
+    agents: Sequence[str],
+    is_tool: Callable[[str], bool] = lambda _: False,
 ) -> None:
-    """Check the fields of a prompt; `agents` and `tools` are the existing ones.
+    """Check the fields of a prompt; `agents` are the existing ones.
 
     Raises:
         CommandFailed: a field has a value that is not supported.
@@ -46,7 +49,7 @@ def check_prompt(
     _check_agent(body.agent, agents)
     if body.model is not None:
         check_model(body.model.providerID, body.model.modelID, offer)
-    for field, words in _lacking(body, tools):
+    for field, words in _lacking(body, is_tool):
         raise _refusal(field, words)
 
 
@@ -66,7 +69,7 @@ def _check_agent(agent: str | None, agents: Sequence[str]) -> None:
         raise _refusal("agent", f"{agent!r} is unknown; allowed: {', '.join(agents)}")
 
 
-def _lacking(body: PromptBody, tools: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _lacking(body: PromptBody, is_tool: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
     """Yield field and reason of what is not supported.
 
     Clients send ``format: {"type": "text"}`` and disable tools: this is supported.
@@ -74,7 +77,7 @@ def _lacking(body: PromptBody, tools: Sequence[str]) -> Iterator[tuple[str, str]
     if body.format is not None and body.format.get("type") != "text":
         yield "format", f"type {body.format.get('type')!r} is not supported; allowed is text"
     for name, wanted in (body.tools or {}).items():
-        if wanted and name not in tools:
+        if wanted and not is_tool(name):
             yield f"tools.{name}", f"there is no tool {name!r} here; allowed is false"
 
 

@@ -179,10 +179,11 @@ class Generated(Answer):
         model = self._prompt.model.modelID
         if self._box is None:
             return EngineRequest(model, said)
-        self._calls = StepCalls(self.turn, self._box, self._rules)
+        box = self._box.in_directory(self.turn.record.session.directory)
+        self._calls = StepCalls(self.turn, box, self._rules)
         offers = [
             ToolOffer(tool.name, tool.description, tool.parameters)
-            for tool in self._box.tools.values()
+            for tool in box.tools.values()
             if not self._rules.switch_off(tool.name)
         ]
         words = instructions(self._mode, self.turn.record.session.directory)

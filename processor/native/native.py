@@ -18,6 +18,7 @@ from processor.clock import now_ms
 from processor.commands.describe import Descriptions, KnownFolders
 from processor.commands.dispatch import Dispatch
 from processor.commands.files import FileCommands
+from processor.commands.mcp import McpCommands
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import SessionCommands
 from processor.engines.demo import DemoEngine
@@ -45,8 +46,9 @@ from processor.store import chunks, messages, recovery, sessions
 from processor.store.database import Database, DatabaseUnusable
 from processor.store.drafts import Drafts
 from processor.store.failures import StoreFailed
-from processor.tools.builtin import builtin_tools
+from processor.tools.builtin import bounded_tools, builtin_tools
 from processor.tools.command import Programs
+from processor.tools.mcp.servers import McpServers
 from processor.tools.searching import Searches
 from processor.tools.spool import Spool
 from processor.tools.threads import Threads
@@ -127,8 +129,10 @@ class Native:
         threads = Threads()
         spool = Spool(self._state, self._settings.tools.spool_quota, threads)
         session_commands.outputs = spool
-        box = self._box(asks, children, spool, threads)
-        prompts.tools = [] if box is None else list(box.tools)
+        servers = self._mcp_servers(stack)
+        box = None if servers is None else self._box(asks, children, spool, threads, servers)
+        if box is not None and servers is not None:
+            prompts.is_tool = lambda name: name in box.tools or servers.has_tool(name)
         shell = ShellCommands(services, prompts, None if box is None else box.tools["bash"])
         turns.dropped = shell.drop
         saving = Saving(drafts)
@@ -160,6 +164,7 @@ class Native:
             compactions,
             FileCommands(Searches(Programs(self._settings.tools))),
             shell,
+            McpCommands(servers),
             spool.read,
         )
         return Work(dispatch, each_beat, [Chores(database).run])
@@ -170,13 +175,25 @@ class Native:
         modes = self._settings.allowance.modes
         return modes if self._settings.agent is None else {BUILT_IN: modes[BUILT_IN]}
 
-    def _box(
-        self, asks: PendingAsks, children: Children, spool: Spool, threads: Threads
-    ) -> Toolbox | None:
+    def _mcp_servers(self, stack: ExitStack) -> McpServers | None:
+        """Start the MCP servers; None if the model has no tools."""
         if not self._settings.allowance.offered or self._settings.agent is not None:
             return None
+        servers = McpServers(self._settings.tools.mcp, self._settings.tools.environment)
+        stack.callback(servers.close)
+        return servers
+
+    def _box(
+        self,
+        asks: PendingAsks,
+        children: Children,
+        spool: Spool,
+        threads: Threads,
+        servers: McpServers,
+    ) -> Toolbox:
         return Toolbox(
             builtin_tools(self._settings.tools, spool, threads),
+            lambda directory: bounded_tools(servers.tools(directory), spool),
             Permits(asks, self._bounds.ask_s),
             self._modes,
             children,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import gevent
 from gevent.event import Event
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bus.agent_lines import TodoInput
 from bus.events.session import Question, Session, Todo, ToolRef
@@ -68,6 +69,7 @@ class Toolbox(Struct):
 
     Attributes:
         tools: by their names.
+        of_servers: returns the tools of MCP servers in a directory.
         permits: decides whether a call may go on.
         modes: weir's own agents.
         children: for the tool ``task``.
@@ -76,11 +78,16 @@ class Toolbox(Struct):
     """
 
     tools: Mapping[str, Tool]
+    of_servers: Callable[[str], Mapping[str, Tool]]
     permits: Permits
     modes: Modes
     children: ChildSessions
     most_steps: int
     within_s: float
+
+    def in_directory(self, directory: str) -> Toolbox:
+        """Return a toolbox that also has the tools of the directory's MCP servers."""
+        return replace(self, tools={**self.of_servers(directory), **self.tools})
 
 
 class ToolRun:

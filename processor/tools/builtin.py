@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
@@ -42,7 +42,12 @@ def builtin_tools(settings: ToolSettings, spool: Spool, threads: Threads) -> dic
         Webfetch(programs, settings.environment).tool(),
         *session_tools(),
     ]
-    return {tool.name: bounded(tool, spool) for tool in tools}
+    return bounded_tools({tool.name: tool for tool in tools}, spool)
+
+
+def bounded_tools(tools: Mapping[str, Tool], spool: Spool) -> dict[str, Tool]:
+    """Return tools that end with their calls, and whose output fits into a part."""
+    return {name: bounded(tool, spool) for name, tool in tools.items()}
 
 
 def bounded(tool: Tool, spool: Spool) -> Tool:

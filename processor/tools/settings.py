@@ -7,7 +7,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from bus.mcp import McpServer
 from bus.process.flags import Flag, whole
+from processor.tools.mcp.config import MCP_CONFIG, servers_in
 
 _MIB = 1024 * 1024
 _OURS = ("WEIR_", "OPENCODE_SERVER_")
@@ -22,11 +24,13 @@ class ToolSettings(Struct, frozen=True):
         environment: of the commands that `bash` runs, without weir's secrets.
         processes: how many commands and searches run at once, in all sessions.
         spool_quota: bytes of all spool files together.
+        mcp: the MCP servers for every directory, by their names.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     processes: int = 32
     spool_quota: int = 2048 * _MIB
+    mcp: Mapping[str, McpServer] = field(default_factory=dict)
 
 
 _DEFAULT = ToolSettings()
@@ -42,7 +46,7 @@ SPOOL_QUOTA = Flag(
     _DEFAULT.spool_quota // _MIB,
     "how many MiB of full tool output are kept on disk; then the oldest output is removed",
 )
-TOOL_FLAGS = (TOOL_PROCESSES, SPOOL_QUOTA)
+TOOL_FLAGS = (TOOL_PROCESSES, SPOOL_QUOTA, MCP_CONFIG)
 
 
 def tool_settings(values: Mapping[str, Any], environ: Mapping[str, str]) -> ToolSettings:
@@ -51,11 +55,16 @@ def tool_settings(values: Mapping[str, Any], environ: Mapping[str, str]) -> Tool
     Args:
         values: of all flags, by `Flag.key`.
         environ: of this process.
+
+    Raises:
+        BadFlag: the file with the MCP servers cannot be used.
     """
+    file = values[MCP_CONFIG.key]
     return ToolSettings(
         environment=without_secrets(environ),
         processes=values[TOOL_PROCESSES.key],
         spool_quota=values[SPOOL_QUOTA.key] * _MIB,
+        mcp={} if file is None else servers_in(file, environ),
     )
 
 

@@ -17,6 +17,7 @@ user message is the script; SIZE is in characters, the running number in front i
     held N                N deltas, then silence until `POST /release`, then a proper end
     silent                not even headers
     tool bash CMD then N  a call of opencode's bash tool, and N deltas once it has run
+    call TOOL ARGUMENTS   the same with any tool, and its arguments in JSON; 3 deltas
     write PATH TEXT       the same with the write tool; 3 deltas
     edit PATH OLD NEW     the same with the edit tool
     delegate SCRIPT       the same with the task tool, whose subagent plays a script of its own

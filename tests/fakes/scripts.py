@@ -109,6 +109,7 @@ SCRIPTS: tuple[tuple[str, Callable[..., None]], ...] = (
     (r"held (\d+)", held),
     (r"silent", silent),
     (r"tool bash (.+) then (\d+)", tools.bash),
+    (r"call (\S+) (\{.*\})", tools.call),
     (r"write (\S+) (.+)", tools.write),
     (r"edit (\S+) (\S+) (\S+)", tools.edit),
     (r"delegate (.+)", tools.delegate),

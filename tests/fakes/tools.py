@@ -3,6 +3,8 @@
 opencode asks the model twice: the same prompt comes again, with the tool's result behind it.
 """
 
+import json
+
 from tests.fakes.answer import Answer
 from tests.fakes.texts import numbered
 
@@ -17,6 +19,10 @@ _AFTERWARDS = 3
 def bash(answer: Answer, command: str | int, n: int) -> None:
     what = {"command": str(command), "description": "what the script says"}
     _call(answer, "bash", what, n)
+
+
+def call(answer: Answer, tool: str, arguments: str) -> None:
+    _call(answer, tool, json.loads(arguments))
 
 
 def write(answer: Answer, path: str | int, text: str | int) -> None:

@@ -222,6 +222,16 @@ async function questions(path) {
   }
 }
 
+async function mcp() {
+  const config = { type: "local", command: ["true"], enabled: false }
+  const added = await call("mcp.add", { body: { name: "mine", config } })
+  check(added.mine.status === "disabled", "mcp.add", added)
+  const path = { name: "mine" }
+  check(isTrue(await call("mcp.connect", { path })), "mcp.connect")
+  check(isTrue(await call("mcp.disconnect", { path })), "mcp.disconnect")
+  check((await call("mcp.status")).mine.status === "disabled", "mcp.status")
+}
+
 async function streams() {
   for (const name of ["event.subscribe", "global.event"]) {
     const { stream } = await method(name)({})
@@ -243,6 +253,7 @@ try {
   await messages(path)
   await permissions(path)
   if (method("question.list")) await questions(path)
+  await mcp()
   await streams()
   await end(path)
   process.stdout.write("", () => process.exit(0))

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.resources.route import Route
-from gateway.resources.table import absent, asks, descriptions, files, messages, search, sessions
+from gateway.resources.table import (
+    absent,
+    asks,
+    descriptions,
+    files,
+    mcp,
+    messages,
+    search,
+    sessions,
+)
 
 TABLE: Sequence[Route] = (
     *sessions.ROUTES,
@@ -13,6 +22,7 @@ TABLE: Sequence[Route] = (
     *asks.ROUTES,
     *descriptions.ROUTES,
     *files.ROUTES,
+    *mcp.ROUTES,
     *search.ROUTES,
     *absent.ROUTES,
 )

@@ -13,7 +13,6 @@ from gateway.resources.route import Method, Route
 
 _EMPTY = {
     "/skill": b"[]",
-    "/mcp": b"{}",
     "/lsp": b"[]",
     "/formatter": b"[]",
     "/find/symbol": b"[]",

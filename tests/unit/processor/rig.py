@@ -93,6 +93,7 @@ class Rig:
         children = Children(self.services, self.turns, self.sessions, self.prompts, self.modes)
         self.box = Toolbox(
             {tool.name: tool for tool in tools},
+            lambda directory: {},
             Permits(self.asks, known.ask_s),
             self.modes,
             children,

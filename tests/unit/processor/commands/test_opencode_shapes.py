@@ -23,6 +23,7 @@ from processor.commands import describe
 from processor.commands.describe import Descriptions, KnownFolders
 from processor.commands.dispatch import Dispatch
 from processor.commands.files import FileCommands
+from processor.commands.mcp import McpCommands
 from processor.engines.demo import DemoEngine
 from processor.engines.failures import ProviderRefusal, interrupted, refused
 from processor.native.shell import ShellCommands
@@ -68,6 +69,7 @@ def dispatch(rig: Rig, tmp_path: Path) -> Dispatch:
         rig.compactions,
         FileCommands(Searches(Programs(ToolSettings()))),
         ShellCommands(rig.services, rig.prompts, None),
+        McpCommands(None),
     )
 
 

@@ -1,0 +1,1 @@
+"""Tools of MCP servers, each of which is held by a process of its own."""

@@ -1,0 +1,205 @@
+"""One MCP server, seen from the processor: its state, its tools, and the calls that run.
+
+Rules:
+
+1. The process that holds the server is started at once, and again after a pause when it ends.
+2. When that process ends, every call that runs fails. A call has a deadline also here, in case the
+   process hangs.
+3. A call that is given up is cancelled at the server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import gevent
+import msgspec
+from gevent import subprocess
+from gevent.event import AsyncResult
+from msgspec import Struct
+
+from bus import json
+from bus.backoff import Backoff
+from bus.mcp import McpServer
+from processor.tools.descendants import marked, send
+from processor.tools.mcp.config import EXTRA, is_installed
+from processor.tools.tool import ToolFailed
+
+log = logging.getLogger("weir.processor")
+
+LATER_S = 5.0
+"""A call is given up that much after the deadline that the other process knows."""
+STOP_S = 3.0
+MOST_CALLS = 64
+_HOST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "host.py")
+_MARK = "WEIR_TOOL_PROCESS"
+
+
+class RemoteTool(Struct):
+    """A tool as a server describes it."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class Result(Struct):
+    """What a call has brought."""
+
+    text: str
+    files: list[dict[str, Any]]
+    is_error: bool
+
+
+class ServerProcess:
+    """Holds one server.
+
+    Args:
+        name: by which people know it.
+        config: what to start, or where it is.
+        environment: of the process.
+    """
+
+    def __init__(self, name: str, config: McpServer, environment: Mapping[str, str]) -> None:
+        self.name = name
+        self.config = config
+        self.tools: list[RemoteTool] = []
+        self.error = "" if is_installed() else EXTRA
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+        self._calls: dict[int, AsyncResult[dict[str, Any]]] = {}
+        self._is_ready = False
+        self._numbers = itertools.count(1)
+        can_run = config.enabled and not self.error
+        self._running = gevent.spawn(self._run) if can_run else None
+        self._settled = gevent.event.Event()
+        if not can_run:
+            self._settled.set()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server can be called."""
+        return self._is_ready and not self.error
+
+    def status(self) -> dict[str, str]:
+        """Return the state in opencode's words."""
+        if not self.config.enabled:
+            return {"status": "disabled"}
+        if self.is_connected:
+            return {"status": "connected"}
+        return {"status": "failed", "error": self.error or "the server is being started"}
+
+    def wait(self, most_s: float) -> None:
+        """Wait until the server is ready, or has failed."""
+        self._settled.wait(most_s)
+
+    def call(self, tool: str, arguments: dict[str, Any]) -> Result:
+        """Call a tool.
+
+        Raises:
+            ToolFailed: the server is gone, or has not answered in time.
+        """
+        if not self.is_connected:
+            raise ToolFailed(f"MCP server {self.name}: {self.error or 'it is being started'}")
+        if len(self._calls) >= MOST_CALLS:
+            raise ToolFailed(f"MCP server {self.name}: {MOST_CALLS} calls run already")
+        number, timeout_s = next(self._numbers), self.config.timeout_s
+        waiting = self._calls[number] = AsyncResult()
+        request = {"id": number, "tool": tool, "arguments": arguments, "timeout_s": timeout_s}
+        try:
+            self._send(request)
+            found = waiting.get(timeout=timeout_s + LATER_S) or {}
+        except gevent.Timeout:
+            raise ToolFailed(
+                f"MCP server {self.name}: it has not answered within {timeout_s:g} s"
+            ) from None
+        finally:
+            del self._calls[number]
+            if not waiting.ready():
+                with contextlib.suppress(ToolFailed):
+                    self._send({"cancel": number})
+        if "error" in found:
+            raise ToolFailed(f"MCP server {self.name}: {found['error']}")
+        return msgspec.convert(found, Result)
+
+    def close(self) -> None:
+        """End the server."""
+        if self._running is not None:
+            self._running.kill()
+
+    def _send(self, line: dict[str, Any]) -> None:
+        process = self._process
+        if process is None or process.stdin is None:
+            raise ToolFailed(f"MCP server {self.name}: {self.error}")
+        try:
+            process.stdin.write(msgspec.json.encode(line) + b"\n")
+            process.stdin.flush()
+        except (OSError, ValueError):
+            raise ToolFailed(f"MCP server {self.name}: it has ended") from None
+
+    def _run(self) -> None:
+        """Start the server again and again; a server that was ready for long starts soon."""
+        backoff = Backoff(first_s=1.0, most_s=60.0)
+        while True:
+            self.error = ""
+            with self._started() as process:
+                self._send(msgspec.to_builtins(self.config))
+                for line in process.stdout or ():
+                    if self._take(json.decode(line)):
+                        backoff.reset()
+            self.error = self.error or "the server has ended"
+            self._settled.set()
+            log.warning("MCP server %s: %s", self.name, self.error)
+            gevent.sleep(backoff.next_s())
+
+    @contextlib.contextmanager
+    def _started(self) -> Iterator[subprocess.Popen[bytes]]:
+        mark = f"{os.getpid()}-mcp-{id(self)}"
+        process = self._process = subprocess.Popen(
+            [sys.executable, "-I", _HOST],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**self._environment, _MARK: mark},
+            start_new_session=True,
+            cwd="/",
+        )
+        try:
+            yield process
+        finally:
+            self._process, self._is_ready, self.tools = None, False, []
+            for waiting in list(self._calls.values()):
+                waiting.set({"error": self.error or "the server has ended"})
+            _end(process)
+            send(signal.SIGKILL, marked(f"{_MARK}={mark}"))
+
+    def _take(self, line: dict[str, Any]) -> bool:
+        """Take a line of the process, and tell whether the server is ready."""
+        if "failed" in line:
+            self.error = line["failed"]
+        elif "tools" in line:
+            self.tools = msgspec.convert(line["tools"], list[RemoteTool])
+            self._is_ready = True
+            self._settled.set()
+            return True
+        elif (waiting := self._calls.get(line["id"])) is not None:
+            waiting.set(line)
+        return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        if process.stdin is not None:
+            process.stdin.close()
+    gevent.with_timeout(STOP_S, process.wait, timeout_value=None)
+    process.kill()
+    process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
