@@ -8,7 +8,6 @@ from gateway.resources.route import Delivery
 from gateway.resources.table import TABLE
 from tests.fakes.requester import native
 
-
 SERVED = [route for route in TABLE if route.refused is None]
 
 
