@@ -70,6 +70,7 @@ class Announcement:
             # weir serves clients even if nothing can be printed any more. Later prints go to
             # /dev/null, so that they do not fail.
             point_at_null(1)
+            # The address is logged instead, on standard error.
             log.warning("%s (standard output cannot be written: %s)", words, error.strerror)
 
     def _explain(self, reason: str) -> None:

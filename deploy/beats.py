@@ -82,7 +82,7 @@ class Beats:
         return list(self._loops)
 
     def keep_only(self, pids: set[int]) -> None:
-        """Forget all processes except these, because they have ended."""
+        """Forget all processes that are not in `pids`, because they have ended."""
         for pid in self._loops.keys() - pids:
             del self._loops[pid]
 

@@ -8,7 +8,7 @@ _FIRST_S, _LONGEST_S = 15.0, 600.0
 
 
 class Cooldown:
-    """Prevents that a service is restarted all the time, if its limit is too low for its load."""
+    """Limits how often a service is restarted, if its memory limit is too low for its load."""
 
     def __init__(self) -> None:
         self._backoff = Backoff(_FIRST_S, _LONGEST_S)

@@ -1,4 +1,4 @@
-"""`weir up`: starts weir's processes (processor, gateway, and the user's agent) and keeps them up.
+"""`weir up`: starts weir's processes (processor, gateway, the user's agent), and restarts them.
 
 The processor runs turns or reads an opencode's events; the gateway serves HTTP and event streams.
 """

@@ -1,1 +1,1 @@
-"""An event stream as text for a person. Events in, text out; the caller owns the terminal."""
+"""Turns the events of a stream into the text that `weir tail` prints for a person. No I/O."""

@@ -1,4 +1,4 @@
-"""Permissions and questions as text, with their answers. Events do not say who answered."""
+"""Formats the permissions and questions of tools as text, and the answers that people give."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ Json = Mapping[str, Any]
 
 
 class AskLines:
-    """Writes permissions and questions."""
+    """Formats the events about permissions and questions; each method yields the text of one."""
 
     def __init__(self, page: TranscriptPage) -> None:
         self._page = page
         self._asked: BoundedDict[str, list[str]] = BoundedDict()
 
     def permission(self, properties: Json) -> Iterator[str]:
-        """Write what a tool asks permission for."""
+        """Yield the text for a permission that a tool asks for."""
         said = f"may {properties['permission']}: {', '.join(properties['patterns'])}"
         yield from self._ask(properties, [said], said)
 
     def question(self, properties: Json) -> Iterator[str]:
-        """Write questions with their options."""
+        """Yield the text for a tool's questions, with the answers to choose from."""
         questions: list[Json] = properties["questions"]
         said = [_with_options(one) for one in questions]
         yield from self._ask(properties, [one["question"] for one in questions], "\n".join(said))
 
     def permission_replied(self, properties: Json) -> Iterator[str]:
-        """Write whether the permission was given."""
+        """Yield the text for a reply to a permission: whether a person has given it."""
         reply = properties["reply"]
         yield from self._answer(properties, [[_LEAVE.get(reply) or str(reply)]])
 
     def question_replied(self, properties: Json) -> Iterator[str]:
-        """Write the answers."""
+        """Yield the text for the answers to questions."""
         yield from self._answer(properties, properties["answers"])
 
     def question_rejected(self, properties: Json) -> Iterator[str]:
-        """Write that the questions stay unanswered."""
+        """Yield the text for questions that a person has declined to answer."""
         yield from self._answer(properties, [["rejected"]])
 
     def _ask(self, properties: Json, short: list[str], said: str) -> Iterator[str]:
-        if properties["id"] not in self._asked:  # a server repeats it when a reader comes back
+        # After a reconnection, the server sends open permissions and questions again.
+        if properties["id"] not in self._asked:
             self._asked[properties["id"]] = short
             yield from self._page.entry(properties["sessionID"], f"? {said}", BOLD)
 

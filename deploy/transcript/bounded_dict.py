@@ -1,4 +1,4 @@
-"""Remembers the newest state of sessions, messages and parts."""
+"""A dictionary of bounded size, for the state of sessions, messages and parts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _V = TypeVar("_V")
 
 
 class BoundedDict(dict[_K, _V]):
-    """A dictionary that drops its oldest entry when it is full."""
+    """A dictionary of bounded size: when it is full, a new entry replaces the oldest entry."""
 
     MOST = 4096
 

@@ -1,4 +1,4 @@
-"""How a transcript looks: entries, each with its time and the short name of its session.
+"""Formats a transcript as entries, each with its time and the short name of its session.
 
 ::
 
@@ -8,8 +8,8 @@
     13:45:04 19rB There is one file, and
       its name is README.md.
 
-An entry begins in the first column; its further lines are indented. Nothing but colours depends on
-the terminal, which wraps long lines itself, so a transcript can be resized, piped and searched.
+An entry begins in the first column; its further lines are indented. Long lines are left to the
+terminal to wrap. So the text does not depend on the width of a terminal, and can be piped.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _NEW_LINE = re.compile(r"\n(?=[^\n])")
 _SHORT = 4
 _PREFIX = "ses_"
 _LATEST_MS = 253402300799000
-"""The end of the year 9999."""
+"""The end of the year 9999, in Unix milliseconds: later times cannot be formatted."""
 _DAY, _OTHER_DAY = "%H:%M:%S", "%m-%d %H:%M:%S"
 
 
 class TranscriptPage:
-    """Formats entries.
+    """Formats the entries of a transcript.
 
     Args:
         colour: whether to use ANSI colours.
-        clock: returns the time, in seconds since the Unix epoch.
+        clock: returns the present time, in seconds since the Unix epoch.
 
     Attributes:
-        is_live: entries happen now; otherwise they are history.
+        is_live: True: entries are events that happen now; False: they are earlier messages.
     """
 
     def __init__(self, colour: bool = False, clock: Callable[[], float] = time.time) -> None:
@@ -53,25 +53,25 @@ class TranscriptPage:
         self._in_line = False
 
     def turn_back(self, at_ms: object) -> None:
-        """Write history from now on, at the time `at_ms` if it is a time; until `turn_on`."""
+        """Format earlier messages, at the time `at_ms` if it is valid, until `turn_on`."""
         self._at_s = None
         if isinstance(at_ms, int | float) and 0 <= at_ms <= _LATEST_MS:
             self._at_s = at_ms / 1000
         self.is_live = False
 
     def turn_on(self) -> None:
-        """Write present events from now on."""
+        """Format events that happen now, after earlier messages (`turn_back`)."""
         self._at_s, self.is_live = None, True
 
     def entry(
         self, session: str | None, text: str, colour: str = PLAIN, key: Hashable = None
     ) -> Iterator[str]:
-        """Write an entry.
+        """Yield the text of a whole entry.
 
         Args:
-            session: id of its session, None if it has none.
-            text: of the entry.
-            colour: one of this module's.
+            session: the id of the session; None if the entry is about no session.
+            text: the text of the entry.
+            colour: a colour of this module, such as `DIM`.
             key: identifies the entry for `continues`.
         """
         yield from self._begin(session)
@@ -81,14 +81,14 @@ class TranscriptPage:
     def grow(
         self, session: str, key: Hashable, text: str, colour: str = PLAIN, mark: str = ""
     ) -> Iterator[str]:
-        """Append to an entry that grows.
+        """Yield text that is appended to the last entry, or that begins a new entry.
 
         Args:
-            session: id of its session.
-            key: identifies the entry: text with another key begins another entry.
-            text: to append.
-            colour: one of this module's.
-            mark: begins the entry.
+            session: the id of the session.
+            key: identifies the entry. If the last entry has another key, a new entry begins.
+            text: the text to append.
+            colour: a colour of this module, such as `DIM`.
+            mark: the characters before the text of a new entry.
         """
         if self._last != key:
             yield from self._begin(session)
@@ -100,11 +100,11 @@ class TranscriptPage:
         self._in_line = not text.endswith("\n")
 
     def continues(self, key: Hashable) -> bool:
-        """Return whether a line that is written now would continue the entry with this key."""
+        """Return whether the last entry has this key, so that more lines can be added to it."""
         return self._last == key
 
     def under(self, lines: Iterator[tuple[str, str]]) -> Iterator[str]:
-        """Write lines, each with its colour, that belong to the last entry."""
+        """Yield indented lines that belong to the last entry, from pairs of text and colour."""
         for text, colour in lines:
             yield f"{INDENT}{self._paint(colour, shown_line(text))}\n"
 
@@ -122,7 +122,7 @@ class TranscriptPage:
         yield f"{self._stamp()}{self._named(self._names[session])}"
 
     def _short(self, session: str) -> str:
-        """Return the end of a session's id, long enough to differ from all other sessions."""
+        """Return the last characters of a session's id, as many as make it differ from others."""
         stem, size = shown_line(session.removeprefix(_PREFIX)), _SHORT
         while size < len(stem) and stem[-size:] in self._names.values():
             size += 1

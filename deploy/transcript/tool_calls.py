@@ -1,4 +1,4 @@
-"""Tool calls as text: what they do, their output, their changes, and their errors."""
+"""Formats tool calls as text: a title, then the output, the changes of files, or the error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from deploy.transcript.bounded_dict import BoundedDict
 from deploy.transcript.page import DIM, GREEN, PLAIN, RED, TranscriptPage
 
 _SAID_ELSEWHERE = frozenset({"question", "todowrite", "todoread"})
-"""Tools whose result has an event of its own, which is only missing in the history."""
+"""The results of these tools have events of their own, so their calls are not printed. For earlier
+messages there are no such events, so there the calls are printed."""
 _LONGEST_LINE = 500
 _MOST_COMPARED = 4000
 _AROUND = 2
@@ -21,11 +22,11 @@ Line = tuple[str, str]
 
 
 class ToolCallLines:
-    """Writes tool calls.
+    """Formats tool calls.
 
     Args:
-        page: to write on.
-        most_lines: of an output or a diff, of which more lines are folded; 0: show all.
+        page: formats the entries.
+        most_lines: how many lines of an output or a diff are shown; 0: all lines.
     """
 
     def __init__(self, page: TranscriptPage, most_lines: int) -> None:
@@ -34,7 +35,7 @@ class ToolCallLines:
         self._written: BoundedDict[str, str] = BoundedDict()
 
     def update(self, session: str, part: Part) -> Iterator[str]:
-        """Write what is new in a call."""
+        """Yield the text for what has changed in a tool call since the last update."""
         state = part.state or ToolState()
         if state.status == "pending" or self._written.get(part.id) in (state.status, "over"):
             return
@@ -81,7 +82,7 @@ def _lines(output: object) -> list[str]:
 
 
 def _compared(change: Diff) -> list[Line]:
-    """Return the removed and added lines of a change, with some lines around them."""
+    """Return the diff of a change: removed and added lines, with some lines around them."""
     before, after = _lines(change.oldText), _lines(change.newText)
     if len(before) + len(after) > _MOST_COMPARED:
         return [(f"~ {change.path}: {len(before)} lines become {len(after)}", DIM)]

@@ -1,7 +1,7 @@
-"""Turns events into the text that a person reads.
+"""Turns the events of all sessions into the text that `weir tail` prints for a person.
 
-Text is written once, as soon as it is known. A closing snapshot repeats the text of deltas, which
-is not written again; text that only the snapshot has is written then.
+The text of a message is printed as its deltas arrive. The last snapshot of a part repeats the text
+of its deltas; only text that the deltas did not bring is then printed.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from deploy.transcript.tool_calls import ToolCallLines
 Json = Mapping[str, Any]
 _LINES = 10
 _FAILED = "message.failed"
-"""Not on the wire. In a live stream an error of a message is a ``session.error``."""
+"""An event type for earlier messages, which no server sends: it stands for the error of a message.
+On a stream, such an error arrives as ``session.error``."""
 
 
 class Transcript:
-    """Turns events into text.
+    """Turns events into text, and remembers which text was printed already.
 
     Args:
-        page: formats the text.
-        most_lines: of a tool's output or diff, of which more lines are folded; 0: show all.
+        page: formats the entries.
+        most_lines: how many lines of a tool's output or diff are shown; 0: all lines.
     """
 
     def __init__(self, page: TranscriptPage, most_lines: int = _LINES) -> None:
@@ -62,7 +63,7 @@ class Transcript:
         }
 
     def text(self, event: Json) -> str:
-        """Return the text for one event, ``{"type", "properties"}``; often empty."""
+        """Return the text to print for one event, ``{"type", "properties"}``; may be empty."""
         rule = self._rules.get(event.get("type", ""))
         if rule is None:
             return ""
@@ -73,7 +74,7 @@ class Transcript:
             return "".join(self._page.entry(None, said, DIM))
 
     def history(self, session: Json, messages: Sequence[Json]) -> str:
-        """Return the text for a session from REST, with its messages ``{"info", "parts"}``."""
+        """Return the text for the earlier messages of a session, as REST routes return them."""
         self._page.turn_back(_created(session))
         written = [
             self.text({"type": catalogue.SessionUpdated.type, "properties": {"info": session}})
@@ -101,7 +102,7 @@ class Transcript:
         yield from self._turn_to(properties["sessionID"], said)
 
     def _turn_to(self, session: str, said: str) -> Iterator[str]:
-        """Write what a session does, if this is new: opencode repeats some of it."""
+        """Yield the new status of a session; nothing if opencode repeats the same status."""
         if self._statuses.get(session) != said:
             self._statuses[session], self._stepped[session] = said, False
             yield from self._page.entry(session, f"({said})", DIM)
@@ -139,7 +140,10 @@ class Transcript:
             yield from self._step(session)
 
     def _step(self, session: str) -> Iterator[str]:
-        """Write that the model is asked again; for the first step the status has shown this."""
+        """Yield ``(busy)`` when the model is asked again in a turn.
+
+        When it is asked for the first time, the status of the session has shown that already.
+        """
         if self._statuses.get(session) == "busy":
             if self._stepped.get(session):
                 yield from self._page.entry(session, "(busy)", DIM)
@@ -148,7 +152,7 @@ class Transcript:
     def _text(self, session: str, part: Json) -> Iterator[str]:
         text, ended = part["text"], "end" in (part.get("time") or {})
         if self._done.get(part["id"]) == hash(text):
-            return  # a server repeats it when a reader comes back
+            return  # after a reconnection, the server sends the part again
         self._kinds[part["id"]] = part["type"]
         if self._roles.get(part["messageID"]) == "user":
             yield from self._page.entry(session, f"> {text}", BOLD)
@@ -162,13 +166,14 @@ class Transcript:
         written = "".join(self._written.get(part, []))
         if text.startswith(written) and part not in self._done:
             yield from self._grow(session, part, text[len(written) :])
-        elif ended and text != written.rstrip():  # opencode 1.2 trims
+        # opencode 1.2 removes white space at the end of the last snapshot, which is no change.
+        elif ended and text != written.rstrip():
             yield from self._page.entry(session, "(text replaced)", DIM)
             self._written.pop(part, None)
             yield from self._grow(session, part, text)
 
     def _finish(self, part: str, state: int) -> None:
-        """Drop the data of a part that was needed while it grew, except how it ended."""
+        """Forget a part that has ended, except `state`, which shows whether it comes again."""
         self._kinds.pop(part, None)
         self._written.pop(part, None)
         self._done[part] = state
