@@ -20,7 +20,7 @@ from bus.commands import Files
 from bus.process.fairness import LOOKUP_SLICE_S, TimeSlice
 from processor.commands.confined import UnusablePath, names_in, read_in
 from processor.commands.vcs import changes
-from processor.tools.searching import Searches
+from processor.tools.searching import SEARCH_S, Searches, SearchResults
 from processor.tools.tool import ToolFailed
 
 MOST_BYTES = 1024 * 1024
@@ -29,6 +29,7 @@ _MOST_NAMES = 10_000
 _MOST_PATHS = 20_000
 _MOST_FOUND = 200
 _DEFAULT_FOUND = 100
+_RETRY_AFTER_S = 5
 
 
 class FileCommands:
@@ -58,12 +59,13 @@ class FileCommands:
 
     def _find(self, c: Files) -> list[dict[str, Any]]:
         with _refusing(c.directory):
-            found = self._searches.lines(c.directory, c.text, limit=c.limit or _DEFAULT_FOUND)
+            limit = c.limit or _DEFAULT_FOUND
+            found = _in_time(self._searches.lines(c.directory, c.text, limit=limit))
         return [_match(one) for one in found.results]
 
     def _find_file(self, c: Files) -> list[str]:
         with _refusing(c.directory):
-            found = self._searches.files(c.directory, "**/*", _MOST_PATHS)
+            found = _in_time(self._searches.files(c.directory, "**/*", _MOST_PATHS))
         paths = [one["path"] for one in found.results]
         if c.kind != "file":
             paths += [f"{folder}/" for folder in _folders(paths)]
@@ -82,6 +84,18 @@ def _refusing(directory: str) -> Iterator[None]:
             raise CommandFailed("invalid", str(error), field="pattern") from error
         message = f"directory: {directory!r} cannot be searched: {error}"
         raise CommandFailed("not_found", message, field="directory") from error
+
+
+def _in_time(found: SearchResults) -> SearchResults:
+    """Return the results of a search.
+
+    Raises:
+        CommandFailed: the time was over before there was any result.
+    """
+    if found.timed_out and not found.results:
+        message = f"nothing was found within {SEARCH_S:g} s, and not all files were searched"
+        raise CommandFailed("unavailable", message, retry_after_s=_RETRY_AFTER_S)
+    return found
 
 
 def _list(c: Files) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from gevent.event import Event
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bus import json
 from bus.agent_lines import TodoInput
 from bus.events.session import Question, Session, Todo, ToolRef
 from processor.native.modes import Modes
@@ -125,7 +126,8 @@ class ToolRun:
         self._began = 0.0
         self._title: str | None = None
         self._shown: dict[str, Any] = {}
-        self._shown_at = 0.0
+        self._shown_at = float("-inf")
+        self._shown_every_s = SHOWN_EVERY_S
         self._due: gevent.Greenlet[[], None] | None = None
 
     @property
@@ -141,6 +143,9 @@ class ToolRun:
             CallRefused: the call is refused.
             TurnAborted: the turn is over.
         """
+        # Each snapshot has the arguments too, so with long arguments there are fewer snapshots.
+        size = len(json.encode(arguments))
+        self._shown_every_s = SHOWN_EVERY_S * (1 + size / SHOWN_LENGTH)
         try:
             self._go_on()
             return tool.run(arguments, self)
@@ -177,7 +182,7 @@ class ToolRun:
         if output:
             self._shown["output"] = output[-SHOWN_LENGTH:]
         if self._due is None:
-            wait_s = max(0.0, self._shown_at + SHOWN_EVERY_S - time.monotonic())
+            wait_s = max(0.0, self._shown_at + self._shown_every_s - time.monotonic())
             self._due = gevent.spawn_later(wait_s, self._publish)
 
     def todos(self, todos: Sequence[TodoInput]) -> None:

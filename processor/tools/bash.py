@@ -20,6 +20,7 @@ TIMEOUT_MS = 120_000
 MOST_TIMEOUT_MS = 3_600_000
 MOST_COMMAND_BYTES = 100_000
 """Linux refuses a longer argument of a program (128 KiB)."""
+_TITLE_LENGTH = 200
 _SHELLS = ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/bin/sh")
 # The programs whose arguments are files: those outside the session's directory need permission.
 _ON_FILES = re.compile(
@@ -82,7 +83,7 @@ class Bash:
             raise ToolFailed(f"workdir: {folder.real} is not a folder")
         self._ask(wanted.command, folder.real, call)
         said = {} if wanted.description is None else {"description": wanted.description}
-        call.show(title=wanted.command, metadata=said)
+        call.show(title=_title(wanted.command), metadata=said)
         try:
             with self._spool.file(call.session) as file:
                 request = _request(wanted, folder, file)
@@ -184,7 +185,12 @@ def _outcome(
         metadata |= file.pointer
     if notes := _notes(wanted, end):
         output += "\n\n<shell_metadata>\n" + "\n".join(notes) + "\n</shell_metadata>"
-    return Outcome(output, wanted.command, metadata)
+    return Outcome(output, _title(wanted.command), metadata)
+
+
+def _title(command: str) -> str:
+    # Each snapshot has the title, beside the whole command in the input.
+    return command if len(command) <= _TITLE_LENGTH else f"{command[: _TITLE_LENGTH - 1]}…"
 
 
 def _where(end: CommandEnd, file: SpoolFile) -> str:

@@ -8,6 +8,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from bus.answers import CommandFailed
 from bus.bodies import (
     CreateBody,
     FileInput,
@@ -15,7 +16,7 @@ from bus.bodies import (
     SessionModelInput,
     TextInput,
 )
-from bus.commands import Describe, MessageList, SessionGet, SessionList
+from bus.commands import Describe, Files, MessageList, SessionGet, SessionList
 from bus.events.message import Failure
 from bus.events.part import TokenCounts
 from bus.process import fairness
@@ -27,6 +28,7 @@ from processor.commands.mcp import McpCommands
 from processor.engines.demo import DemoEngine
 from processor.engines.failures import ProviderRefusal, interrupted, refused
 from processor.native.shell import ShellCommands
+from processor.tools import searching
 from processor.tools.command import Programs
 from processor.tools.searching import Searches
 from processor.tools.settings import ToolSettings
@@ -175,3 +177,15 @@ def event_schemas() -> dict[str, dict[str, Any]]:
         if len(kinds) == 1 and "properties" in schema["properties"]:
             found[kinds[0]] = schema
     return found
+
+
+def test_a_search_that_had_no_time_does_not_say_that_there_is_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "SEARCH_S", 0.01)
+    programs = Programs(ToolSettings(processes=1))
+    with programs._free:  # the only place is taken
+        for what in ("find", "find/file"):
+            with pytest.raises(CommandFailed, match="not all files were searched") as failed:
+                FileCommands(Searches(programs))(Files(what, str(tmp_path), "x"))
+            assert (failed.value.kind, failed.value.retry_after_s) == ("unavailable", 5)

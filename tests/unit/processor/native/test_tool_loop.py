@@ -12,6 +12,7 @@ from processor.engines.engine import (
     Finish,
     Text,
 )
+from processor.native import tool_run
 from processor.native.bounds import Bounds
 from processor.native.modes import built_in
 from processor.native.permissions import from_config
@@ -332,3 +333,23 @@ def test_a_child_that_is_not_a_subagent_is_refused(rig: Rig) -> None:
     assert turn.tools()[0]["state"]["error"] == (
         "there is no subagent 'build'; there are: general"
     )
+
+
+def test_long_arguments_are_published_less_often(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tool_run, "SHOWN_LENGTH", 1)
+
+    def talk(arguments: dict[str, Any], call: Call) -> str:
+        for number in range(2):
+            call.show(output=str(number))
+            gevent.sleep(0.15)
+        return ""
+
+    arguments = msgspec.json.encode({"content": "x" * 10_000}).decode()
+    engine = Scripted(calls(("talk", arguments)), DONE)
+    Turned(rig.with_tools(tool("talk", talk)), engine).end()
+    parts = [e["properties"]["part"] for e in rig.events if e["type"] == "message.part.updated"]
+    shown = [one["state"].get("metadata") for one in parts if one["type"] == "tool"]
+    assert {"output": "0"} in shown
+    assert {"output": "1"} not in shown

@@ -220,3 +220,10 @@ def caught(run, **arguments):
 def appears(path):
     wait_until(lambda: path.exists() or gevent.sleep(0.02))
     return path.read_text()
+
+
+def test_a_long_command_has_a_short_title(run):
+    assert run("bash", command="true").title == "true"
+    title = run("bash", command="true " + "x" * 1000).title
+    assert len(title) == 200
+    assert title.endswith("x…")
