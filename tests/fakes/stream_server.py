@@ -86,7 +86,7 @@ class StreamServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            with connection:
+            with connection, contextlib.suppress(OSError):  # the client may have left
                 if number == last:
                     # Before its end: a client that has seen the end may come back at once.
                     self._listener.close()
