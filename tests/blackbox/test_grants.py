@@ -174,6 +174,7 @@ def target_of(template: str, place: Place, session: Session) -> str:
         "{reader}": "0-1",
         "{share}": "none",
         "{name}": "agent",
+        "{output}": "none",
         "{version}": "0",
     }
     for word, value in words.items():
