@@ -144,6 +144,7 @@ GET      /file/content                                file    read   native
 GET      /file/status                                 folder  read   both
 GET      /find                                        folder  read   both
 GET      /find/file                                   folder  read   both
+PATCH    /project/{project}                           server  write  native
 GET      /project/{project}/directories               server  read   native
 GET      /find/symbol                                 folder  read   both
 GET      /doc                                         nowhere read   native
@@ -159,6 +160,7 @@ GET      /api/session                                 items   read   native
 GET      /api/session/active                          server  read   native
 GET      /api/skill                                   folder  read   native
 GET      /pty                                         server  read   native
+GET      /pty/shells                                  server  read   native
 POST     /pty                                         server  admin  both
 GET      /experimental/console/orgs                   server  read   native
 POST     /experimental/workspace                      server  write  native

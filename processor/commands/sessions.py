@@ -12,6 +12,7 @@ from bus.bodies import CreateBody, ForkBody, PatchBody
 from bus.commands import SessionsV2
 from bus.events.part import TokenCounts
 from bus.events.session import Session, SessionModel, SessionTime
+from bus.process.fairness import LOOKUP_SLICE_S, TimeSlice
 from processor.agents.agents import Agents
 from processor.clock import not_before, now_ms
 from processor.commands import cursor, describe_v2
@@ -103,14 +104,18 @@ class SessionCommands:
             BadCursor: the cursor is none.
         """
         after = None if c.cursor is None else cursor.decode(c.cursor, "cursor")
-        found = self._services.database.call(
+        found, is_more = self._services.database.call(
             sessions.page, c.directory, c.search, c.ascending, after, c.limit
         )
         where = {}
-        if len(found) == c.limit:
+        if is_more:
             time, last = found[-1]
             where["next"] = cursor.encode(time, last.id)
-        return {"data": [describe_v2.session(one) for _, one in found], "cursor": where}
+        turn, data = TimeSlice(LOOKUP_SLICE_S), []
+        for _, one in found:
+            turn.pass_on_if_over()
+            data.append(describe_v2.session(one))
+        return {"data": data, "cursor": where}
 
     def children(self, session: str) -> list[Session]:
         """Return the children of a session.

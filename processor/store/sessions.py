@@ -14,6 +14,7 @@ from processor.store.arrival import LAST
 MOST_DIRECTORIES = 1000
 SMALL_PARTS, SMALL_BYTES = 1000, 2 * 1024 * 1024
 """What one transaction deletes at most."""
+PAGE_BYTES = 8 * 1024 * 1024
 REMOVED, INCOMPLETE = 1, 2
 """Why a session is hidden: it is being removed, or it is being copied."""
 _DISCARDED = "~"
@@ -225,8 +226,10 @@ def page(
     ascending: bool,
     after: tuple[int, str] | None,
     limit: int,
-) -> list[tuple[int, Session]]:
-    """Return sessions with the time (ms) that they are sorted by; None stands for no condition.
+) -> tuple[list[tuple[int, Session]], bool]:
+    """Return sessions with the time (ms) that they are sorted by, and whether more may follow.
+
+    None stands for no condition. A page ends early after `PAGE_BYTES`.
 
     Args:
         db: the connection.
@@ -252,7 +255,14 @@ def page(
             "limit": limit,
         },
     )
-    return [(updated, _decode(json)) for updated, json in rows]
+    found: list[tuple[int, Session]] = []
+    left = PAGE_BYTES
+    for time, json in rows:
+        found.append((time, _decode(json)))
+        left -= len(json)
+        if left <= 0:
+            return found, True
+    return found, len(found) == limit
 
 
 def some(db: sqlite3.Connection, rows: Sequence[int], size: int) -> tuple[list[bytes], list[int]]:

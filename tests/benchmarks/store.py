@@ -60,7 +60,7 @@ def _figures(file: Path, given: argparse.Namespace) -> Iterator[str]:
     listed = ("directory", DIRECTORY), ("all directories", None)
     for name, directory in listed:
         yield f"lists {PAGE} sessions ({name}): {_page(database, directory)}"
-    name = database.call(sessions.page, DIRECTORY, None, False, None, 1)[0][1].id
+    name = database.call(sessions.page, DIRECTORY, None, False, None, 1)[0][0][1].id
     yield f"lists {PAGE} messages: {_rounds(lambda: _messages(database, name))}"
     for words in (["word7"], ["word7", "word8", "word9"]):
         query = ", ".join(words)

@@ -73,6 +73,13 @@ def test_a_session_is_compacted(tui, api):
     )
 
 
+def test_a_command_of_the_user_runs_and_its_output_is_shown(tui, api):
+    tui.press("!")
+    tui.enter("echo by-the-$((40 + 2))")
+    tui.shows("by-the-42")
+    wait_until(lambda: "by-the-42" in str(finished(api)[-1]["parts"]), what="its output")
+
+
 def session_of(api):
     """The session that was made last."""
     return max(api.ask("GET", "/session"), key=lambda one: one["time"]["created"])

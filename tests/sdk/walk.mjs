@@ -82,6 +82,7 @@ const NOTHING_ASKED = [
   ["provider.auth", isObject],
   ["provider.list", (data) => isList(data.all) && isList(data.connected)],
   ["pty.list", isList],
+  ["pty.shells", isList],
   ["question.list", isList],
   ["tool.ids", (data) => data.includes("bash")],
   [

@@ -26,9 +26,11 @@ _EMPTY = {
     "/experimental/workspace/status": b"[]",
     "/experimental/worktree": b"[]",
     "/pty": b"[]",
+    "/pty/shells": b"[]",
     "/api/health": b'{"healthy":true}',
 }
 _REFUSED: Sequence[tuple[Method, str, str]] = (
+    ("PATCH", "/project/{project}", "weir keeps no names and no icons of projects"),
     ("POST", "/pty", "weir has no terminals; POST /session/{id}/shell runs a command"),
     ("POST", "/experimental/workspace", "weir has no workspaces; a directory is enough"),
     ("POST", "/experimental/worktree", "weir makes no worktrees; use git worktree add"),

@@ -9,6 +9,7 @@ from bus.commands import Describe, Directories, Dispose, SessionsV2, What
 from gateway.resources.route import Query, RequestContent, Route
 
 _OBJECT, _OBJECTS = dict[str, Any], list[dict[str, Any]]
+_MOST_SESSIONS = 10_000
 _CONFIGURED = "weir is configured by its flags when it starts"
 
 
@@ -95,7 +96,7 @@ ROUTES: Sequence[Route] = (
             Query("directory", "Only sessions of this directory."),
             Query("search", "Only sessions with this text in their title."),
             Query("order", "``asc``: the first changed first.", allowed=("asc", "desc")),
-            Query("limit", "How many.", "integer", 1, 200),
+            Query("limit", "How many, at most.", "integer", 1, _MOST_SESSIONS),
             Query("cursor", "``cursor.next`` of another page."),
         ),
         items="data",

@@ -5,6 +5,7 @@ import pytest
 
 from bus.answers import CommandFailed
 from bus.bodies import CreateBody, ModelInput, PatchBody, PatchTime, PromptBody, TextInput
+from bus.commands import SessionsV2
 from bus.events.part import TokenCounts
 from processor.commands.sessions import default_title
 from processor.store import sessions
@@ -83,6 +84,24 @@ def test_a_model_that_is_not_there_is_refused_with_the_one_that_is(rig: Rig) -> 
     body = PromptBody(parts=[TextInput(text="a")], model=ModelInput("other", "m"))
     with pytest.raises(CommandFailed, match="allowed is demo/demo"):
         rig.prompts.accept(session, body)
+
+
+def test_a_page_for_v2_clients_ends_early_if_its_sessions_are_large(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [rig.sessions.create(DIRECTORY, CreateBody(title=f"{n}")).id for n in range(5)]
+    whole = rig.sessions.page(SessionsV2(limit=5000))
+    assert [one["id"] for one in whole["data"]] == made[::-1]
+    assert whole["cursor"] == {}
+    monkeypatch.setattr(sessions, "PAGE_BYTES", 600)
+    pages, cursor = [], None
+    while True:
+        page = rig.sessions.page(SessionsV2(limit=5000, cursor=cursor))
+        pages.append(len(page["data"]))
+        if not (cursor := page["cursor"].get("next")):
+            break
+    assert sum(pages) == 5
+    assert max(pages) < 5
 
 
 def listed(rig: Rig, **conditions: Any) -> list[str]:
