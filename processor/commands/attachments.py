@@ -18,12 +18,12 @@ import re
 from collections.abc import Sequence
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
-import gevent
 from msgspec.structs import replace
 
 from bus.answers import CommandFailed
 from bus.bodies import FileInput, PartInput
 from processor.commands.confined import UnusablePath, read_in
+from processor.tools.threads import Threads
 
 _MIB = 1024 * 1024
 MAX_IMAGE_BYTES = 20 * _MIB
@@ -38,28 +38,31 @@ _ALLOWED = f"allowed are {', '.join(_KINDS)}, at most {MAX_IMAGE_BYTES // _MIB} 
 _WHITE = bytes.maketrans(b"-_", b"+/"), b" \t\r\n"  # URL-safe base64, and line ends
 
 
-def admitted(parts: Sequence[PartInput], directory: str) -> list[PartInput]:
+def admitted(parts: Sequence[PartInput], directory: str, threads: Threads) -> list[PartInput]:
     """Return the parts of a prompt in the form in which they are stored.
 
     Args:
         parts: as they came.
         directory: of the session.
+        threads: read files.
 
     Raises:
         CommandFailed: a file cannot be used; the message names the part.
     """
     return [
-        _file(part, f"parts[{number}]", directory) if isinstance(part, FileInput) else part
+        _file(part, f"parts[{number}]", directory, threads)
+        if isinstance(part, FileInput)
+        else part
         for number, part in enumerate(parts)
     ]
 
 
-def _file(part: FileInput, name: str, directory: str) -> FileInput:
+def _file(part: FileInput, name: str, directory: str, threads: Threads) -> FileInput:
     kind, _, _ = part.mime.strip().lower().partition("/")
     try:
         scheme = urlsplit(part.url).scheme
         if scheme == "file":
-            part = _read(part, kind, directory)
+            part = _read(part, kind, directory, threads)
         if kind == "image":
             part = _image(part)
     except (UnusablePath, ValueError) as error:
@@ -67,10 +70,9 @@ def _file(part: FileInput, name: str, directory: str) -> FileInput:
     return part
 
 
-def _read(part: FileInput, kind: str, directory: str) -> FileInput:
+def _read(part: FileInput, kind: str, directory: str, threads: Threads) -> FileInput:
     most = {"image": MAX_IMAGE_BYTES, "text": MAX_TEXT_BYTES}.get(kind)
-    threads = gevent.get_hub().threadpool
-    found = threads.apply(read_in, (directory, part.url, most))
+    found = threads.run(read_in, directory, part.url, most)
     if isinstance(found, UnusablePath):
         raise found
     if found is None:

@@ -10,10 +10,9 @@ import contextlib
 import mimetypes
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import gevent
 
 from bus.answers import CommandFailed
 from bus.commands import Files
@@ -21,6 +20,7 @@ from bus.process.fairness import LOOKUP_SLICE_S, TimeSlice
 from processor.commands.confined import UnusablePath, names_in, read_in
 from processor.commands.vcs import changes
 from processor.tools.searching import SEARCH_S, Searches, SearchResults
+from processor.tools.threads import Threads
 from processor.tools.tool import ToolFailed
 
 MOST_BYTES = 1024 * 1024
@@ -41,9 +41,11 @@ class FileCommands:
 
     def __init__(self, searches: Searches) -> None:
         self._searches = searches
+        # A name look-up of the model must not wait for a network share that hangs.
+        threads = Threads()
         self._what: dict[str, Callable[[Files], Any]] = {
-            "list": _list,
-            "content": _content,
+            "list": partial(_list, threads),
+            "content": partial(_content, threads),
             "status": lambda c: changes(c.directory),
             "find": self._find,
             "find/file": self._find_file,
@@ -98,8 +100,8 @@ def _in_time(found: SearchResults) -> SearchResults:
     return found
 
 
-def _list(c: Files) -> list[dict[str, Any]]:
-    found = _in_thread(names_in, c.directory, _url(c), _MOST_NAMES)
+def _list(threads: Threads, c: Files) -> list[dict[str, Any]]:
+    found = _in_thread(threads, names_in, c.directory, _url(c), _MOST_NAMES)
     nodes = []
     for name, is_folder in sorted(found, key=lambda one: (not one[1], one[0])):
         path = os.path.normpath(os.path.join(c.text, name)) + ("/" if is_folder else "")
@@ -115,8 +117,8 @@ def _list(c: Files) -> list[dict[str, Any]]:
     return nodes
 
 
-def _content(c: Files) -> dict[str, Any]:
-    data = _in_thread(read_in, c.directory, _url(c), MOST_BYTES)
+def _content(threads: Threads, c: Files) -> dict[str, Any]:
+    data = _in_thread(threads, read_in, c.directory, _url(c), MOST_BYTES)
     if data is None:
         raise CommandFailed("invalid", f"path: {c.text!r} is a folder", field="path")
     kind = mimetypes.guess_type(c.text)[0] or ""
@@ -138,8 +140,8 @@ def _url(c: Files) -> str:
         raise CommandFailed("invalid", f"path: {c.text!r}: {error}", field="path") from error
 
 
-def _in_thread(job: Callable[..., Any], *args: Any) -> Any:
-    found = gevent.get_hub().threadpool.apply(job, args)
+def _in_thread(threads: Threads, job: Callable[..., Any], *args: Any) -> Any:
+    found = threads.run(job, *args)
     if isinstance(found, UnusablePath):
         kind = "not_found" if found.is_missing else "invalid"
         raise CommandFailed(kind, f"path: {found}", field="path")  # type: ignore[arg-type]

@@ -26,6 +26,7 @@ from processor.store import edits, messages, sessions
 from processor.store.database import Connection
 from processor.store.removals import Gone
 from processor.store.sessions import UnknownSession
+from processor.tools.threads import Threads
 
 TITLE_LENGTH = 50
 Beside = Callable[[Connection], None]
@@ -44,6 +45,8 @@ class Prompts:
         self._services = services
         self._turns = turns
         self._ids = services.ids
+        # A name look-up of the model must not wait for a network share that hangs.
+        self._threads = Threads()
         self._offer = offer
         self.is_tool: Callable[[str], bool] = lambda _: False
 
@@ -91,7 +94,7 @@ class Prompts:
         """Save and publish a prompt; return its message and its session."""
         database = self._services.database
         session = database.call(sessions.get, session_id)
-        given = admitted(body.parts, session.directory)
+        given = admitted(body.parts, session.directory, self._threads)
         message = self._message(session, body)
         parts = [self._part(part, message) for part in given]
         gone = database.call(_add, message, parts, beside)

@@ -22,6 +22,7 @@ from processor.commands.confined import UnusablePath, read_in
 
 _FOLDERS = (".opencode/command", ".opencode/commands")
 _MOST_COMMANDS = 200
+_MOST_FILES = 10_000
 _MOST_BYTES = 64 * 1024
 _PLACE = re.compile(r"\$(\d{1,2}|ARGUMENTS)")
 _RUNS = re.compile(r"!`[^`]+`")
@@ -66,6 +67,8 @@ def commands(directory: str) -> list[SlashCommand]:
     init = SlashCommand.of("init", _INIT, description="write AGENTS.md for this project")
     found = {init.name: init}
     for folder in _FOLDERS:
+        if not _is_inside(directory, folder):
+            continue
         for file in _files(Path(directory) / folder):
             name = str(file.relative_to(Path(directory) / folder).with_suffix(""))
             command = _read(directory, name, file)
@@ -145,14 +148,23 @@ def _model(name: str | None) -> ModelInput | None:
     return ModelInput(provider, model)
 
 
+def _is_inside(directory: str, folder: str) -> bool:
+    """Return whether a folder is in the directory after links are resolved."""
+    root = os.path.realpath(directory)
+    return os.path.commonpath([root, os.path.realpath(os.path.join(root, folder))]) == root
+
+
 def _files(folder: Path) -> Iterator[Path]:
-    count = 0
+    count = walked = 0
     for place, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
-            if name.endswith(".md") and count < _MOST_COMMANDS:
-                count += 1
+            if name.endswith(".md"):
                 yield Path(place) / name
+                count += 1
+            walked += 1
+            if count == _MOST_COMMANDS or walked == _MOST_FILES:
+                return
 
 
 def _read(directory: str, name: str, file: Path) -> SlashCommand | None:
