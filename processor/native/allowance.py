@@ -1,4 +1,4 @@
-"""The settings of the tools that models may call, and of the tools' permissions."""
+"""Reads the flags ``--tools`` and ``--permission``: which tools models may call, and when."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _CHANGE_FILES = frozenset(["write", "edit", "patch", "multiedit"])
 
 
 class Allowance(Struct, frozen=True):
-    """The tools and the modes of a processor.
+    """What the user allows models to do in one processor.
 
     Attributes:
-        offered: whether models may call tools.
-        modes: weir's own agents, with the rules of the user.
+        offered: whether models may call tools at all.
+        modes: weir's own agents by name; their permissions include the user's rules.
     """
 
     offered: bool = True
@@ -52,10 +52,14 @@ ALLOWANCE_FLAGS = (TOOLS, PERMISSION)
 
 
 def allowance(values: Mapping[str, Any], home: str) -> Allowance:
-    """Return the settings among the values of all flags.
+    """Return what the user allows models to do.
+
+    Args:
+        values: the values of all flags of the processor, by their keys.
+        home: the user's home folder; replaces ``~`` and ``$HOME`` in the patterns of rules.
 
     Raises:
-        BadFlag: the file of the permissions cannot be used.
+        BadFlag: the file of ``--permission`` cannot be read, or its content is wrong.
     """
     file = values[PERMISSION.key]
     modes = built_in() if file is None else _modes(file, home)
@@ -83,7 +87,10 @@ def _modes(file: Path, home: str) -> Modes:
 
 
 def _rules(config: Mapping[str, Any], home: str) -> Rules:
-    """Return the rules of a config: its ``permission``, or the whole file."""
+    """Return the rules in a config's ``permission``.
+
+    A file without the keys of an opencode config is itself read as the value of ``permission``.
+    """
     switched = _switches(config)
     return [*switched, *from_config(config.get("permission", _alone(config)), home)]
 
@@ -94,7 +101,7 @@ def _alone(config: Mapping[str, Any]) -> Any:
 
 
 def _switches(config: Mapping[str, Any]) -> Rules:
-    """Return the rules of a config's ``tools``, the older form of ``permission``."""
+    """Return the rules in a config's ``tools``: opencode's older form of ``permission``."""
     try:
         tools = msgspec.convert(config.get("tools", {}), dict[str, bool])
     except msgspec.ValidationError as error:

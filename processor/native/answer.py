@@ -1,4 +1,4 @@
-"""One answer while an engine or an agent makes it, and its end."""
+"""The base class of running answers, whether a model or an external agent writes the answer."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from processor.native.turn import Turn, aborted
 
 
 class Answer:
-    """Runs from its creation on; `processor.native.turns` waits for its end.
+    """An answer to a prompt; it starts when the object is made.
+
+    `processor.native.turns` calls `conclude`, which waits for the end of the answer.
 
     Args:
-        turn: takes the output.
+        turn: saves and publishes the output.
 
     Attributes:
-        turn: as given.
-        tokens: of the answer so far.
-        cost: of the answer so far, in US dollars.
-        is_lasting: the answer continues after a restart of the processor.
+        turn: saves and publishes the output.
+        tokens: the tokens that the answer has used so far.
+        cost: the cost of the answer so far, in US dollars.
+        is_lasting: whether the answer continues after a restart of the processor.
     """
 
     is_lasting = False
@@ -33,11 +35,11 @@ class Answer:
         self._ending, self._concluded = Event(), Event()
 
     def abort(self) -> None:
-        """Stop the answer; does not block."""
+        """Ask the answer to stop; return at once, before the answer has stopped."""
         raise NotImplementedError
 
     def conclude(self) -> None:
-        """Wait until the answer is complete or stopped, and end the turn accordingly."""
+        """Wait until the answer is complete or stopped; then publish the end of the turn."""
         try:
             self._ending.wait()
             self._end_turn()

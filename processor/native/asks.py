@@ -1,8 +1,9 @@
-"""Asks that wait for a person: permissions and questions.
+"""Asks: requests for a permission and questions, which wait until a person answers.
 
-An ask is answered once. The ask of an agent is saved until its turn ends: what a person says
-reaches the agent even if the processor is killed. When a turn ends first, the ask is refused, so
-that no client goes on showing it; so is the ask of a model's turn when the processor is killed.
+An ask is answered once. The ask of an external agent is saved until the agent's turn ends, so the
+person's answer reaches the agent even if the processor is killed. If a turn ends before its ask is
+answered, the ask is refused, so that clients stop showing the ask. If the processor is killed
+during the turn of a model, the next processor refuses the ask.
 """
 
 from __future__ import annotations
@@ -31,21 +32,21 @@ from processor.store.failures import StoreFailed
 from processor.store.open_turns import Asked, LeftAsk
 
 MOST_WAITING = 1000
-"""In all sessions together."""
+"""The number of asks that may wait for an answer, in all sessions together."""
 
 Answered = Callable[[ReplyWork], None]
 
 
 class Asker(Struct):
-    """A turn that asks.
+    """The turn that asks a person something.
 
     Attributes:
-        record: of the session.
-        prompt: id of the prompt that the turn answers.
-        turn: id of the turn in lines.
-        answered: called with each answer, once; must not block.
-        lasts: the turn goes on in the next processor, so the answer must be saved; else the next
-            processor refuses the ask.
+        record: writes and publishes the changes of the session.
+        prompt: the id of the prompt that the turn answers.
+        turn: the id of the turn in the lines (messages) between weir and an external agent.
+        answered: called once for each ask, with the answer; must not block.
+        lasts: whether the turn continues after a restart of the processor. If True, the ask and
+            the answer are saved; if False, the next processor refuses the ask.
     """
 
     record: Record
@@ -62,7 +63,7 @@ class _Ask(Struct):
 
 
 class PendingAsks:
-    """All asks that wait."""
+    """The asks of all sessions that no person has answered yet."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, _Ask] = {}
@@ -71,9 +72,9 @@ class PendingAsks:
         """Publish an ask; return its id.
 
         Args:
-            line: the ask.
-            asker: the turn.
-            call: the tool call that asks.
+            line: what is asked.
+            asker: the turn that asks.
+            call: the tool call that needs the answer; None if no call does.
 
         Raises:
             CommandFailed: too many asks wait, or the ask of a model's turn cannot be saved.
@@ -109,7 +110,10 @@ class PendingAsks:
         return asked.id
 
     def resume(self, left: LeftAsk, asker: Asker) -> str | None:
-        """Take an ask that the last processor has left; return its id if it still waits."""
+        """Take over an ask that the last processor has saved.
+
+        Return the ask's id if it still waits for an answer; None if it was answered.
+        """
         one = _Ask(left.asked, left.name, asker)
         asker.record.publish(left.asked)
         if left.reply is not None:
@@ -119,7 +123,7 @@ class PendingAsks:
         return left.asked.id
 
     def waiting(self, c: AskList) -> Sequence[PermissionAsked | QuestionAsked]:
-        """Return the asks that wait in a directory, or in all."""
+        """Return the waiting permissions or questions, of one directory or of all directories."""
         kind = PermissionAsked if c.kind == "permission" else QuestionAsked
         return [
             one.asked
@@ -129,20 +133,20 @@ class PendingAsks:
         ]
 
     def reply(self, c: PermissionReply) -> bool:
-        """Give or refuse a permission.
+        """Answer a request for a permission: a person gives or refuses the permission.
 
         Raises:
-            CommandFailed: the ask does not wait.
+            CommandFailed: no such request waits for an answer.
         """
         one = self._taken(c.request, PermissionAsked, c.session)
         self._answered(one, reply=c.body.reply, message=c.body.message or "")
         return True
 
     def answer(self, c: QuestionReply) -> bool:
-        """Answer questions, or decline to answer.
+        """Answer questions; ``answers`` is None if the person declines to answer.
 
         Raises:
-            CommandFailed: the ask does not wait, or the number of answers is wrong.
+            CommandFailed: no such questions wait, or the number of answers is wrong.
         """
         waiting = self._waiting.get(c.request)
         asked = None if waiting is None else waiting.asked
@@ -162,7 +166,7 @@ class PendingAsks:
         return True
 
     def withdraw(self, request: str) -> None:
-        """Refuse an ask whose turn has ended, if it still waits."""
+        """Refuse an ask, if it still waits: its turn has ended, or no answer came in time."""
         one = self._waiting.pop(request, None)
         if one is not None:
             self._tell(one, ReplyWork(turn=one.asker.turn, ask=one.name, reply="reject"))
@@ -183,7 +187,7 @@ class PendingAsks:
         self._tell(one, reply)
 
     def _tell(self, one: _Ask, reply: ReplyWork) -> None:
-        """Tell readers and the agent what a person has said."""
+        """Publish a person's answer, and pass it on to the turn that asked."""
         said: Properties = refusal(one.asked)
         where = {"sessionID": one.asked.sessionID, "requestID": one.asked.id}
         if isinstance(one.asked, PermissionAsked):
@@ -197,22 +201,22 @@ class PendingAsks:
 
 
 def _save(record: Record, asked: Asked) -> None:
-    """Save the ask of a model's turn: no reader would learn of an ask that is not saved.
+    """Save the ask of a model's turn; an event is only published once its entity is saved.
 
     Raises:
-        CommandFailed: the ask cannot be saved.
+        CommandFailed: the store cannot write.
     """
     try:
         record.submit(asked.id, model_asks.put, asked).get()
     except StoreFailed as error:
         raise CommandFailed("unavailable", f"ask: cannot be saved: {error}") from error
-    except BaseException:  # the turn is aborted meanwhile
+    except BaseException:  # the greenlet was killed, since a person aborted the turn
         record.submit(asked.id, model_asks.remove, asked.id)
         raise
 
 
 def refusal(asked: Asked) -> Properties:
-    """Return the event that an ask is refused."""
+    """Return the event which says that an ask was refused."""
     if isinstance(asked, PermissionAsked):
         return PermissionReplied(sessionID=asked.sessionID, requestID=asked.id, reply="reject")
     return QuestionRejected(sessionID=asked.sessionID, requestID=asked.id)

@@ -1,4 +1,4 @@
-"""Bounds on a processor's memory: neither many prompts nor large ones must exhaust it."""
+"""The limits of a processor: on memory, disk, running turns, and how long tools may take."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ _GIB = 1024 * _MIB
 
 
 class Bounds(Struct, frozen=True):
-    """The bounds of one processor.
+    """The limits of one processor; times are in seconds.
 
     Attributes:
-        turns: how many run at once; all other prompts wait.
-        prompts: how many may wait for their turn, in all sessions together.
-        turn_memory: bytes of the conversations and answers of all turns that run.
-        state_quota: bytes that the store may take; 0 for any.
-        agent_return_s: how long a turn that was left open waits for its agent to come back.
-        steps: how often one turn may ask the model.
-        tool_s: how long one call may take.
-        ask_s: how long a person may take to answer what a tool asks.
+        turns: how many turns may run at once; further prompts wait.
+        prompts: how many prompts may wait, in all sessions together.
+        turn_memory: bytes that the conversations and answers of all running turns may take.
+        state_quota: bytes that the store may take on disk; 0: no limit.
+        agent_return_s: after a restart, how long an unfinished turn waits until its external
+            agent connects again.
+        steps: how often one turn may call the model.
+        tool_s: how long one tool call may take.
+        ask_s: how long a person may take to answer a permission or question of a tool.
     """
 
     turns: int = 256
@@ -93,7 +94,7 @@ BOUND_FLAGS = (
 
 
 def bounds(values: Mapping[str, Any]) -> Bounds:
-    """Return the bounds among the values of all flags."""
+    """Return the limits; `values` has the values of all flags of the processor, by their keys."""
     return Bounds(
         turns=values[MAX_TURNS.key],
         prompts=values[MAX_PROMPTS.key],

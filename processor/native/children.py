@@ -1,4 +1,4 @@
-"""Child sessions, in which another agent answers a prompt for the tool ``task``."""
+"""Child sessions: in a child session, another agent answers a prompt of the tool ``task``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LOOK_S = 3600.0
 
 
 class Children:
-    """Makes child sessions, and runs prompts in them."""
+    """Makes child sessions for the tool ``task``, and runs prompts in them."""
 
     def __init__(
         self,
@@ -46,7 +46,10 @@ class Children:
         self._limits: dict[str, tuple[Rules, ...]] = {}
 
     def limits(self, prompt: str) -> tuple[Rules, ...]:
-        """Return the rules of the turns that wait for the answer to a prompt."""
+        """Return the permission rules of each turn that waits for the answer to a prompt.
+
+        Whatever these rules deny is also denied to the turn that answers the prompt.
+        """
         return self._limits.get(prompt, ())
 
     def run(
@@ -59,11 +62,10 @@ class Children:
         session: str | None,
         begun: Callable[[str], None],
     ) -> ChildAnswer:
-        """Run a prompt in a new or an existing child session; return its answer.
+        """Run a prompt in a child session, wait, and return the answer.
 
-        What `rules` deny is denied to the child too.
-
-        If the greenlet is killed, the turn of the child is aborted.
+        Whatever `rules` deny is also denied to the child. If the calling greenlet is killed while
+        it waits, the child's turn is aborted. `ChildSessions.run` explains the arguments.
 
         Raises:
             ToolFailed: the child failed, or `agent` or `session` does not exist.

@@ -1,4 +1,4 @@
-"""Runs the upkeep of the store in the background."""
+"""Maintains the database in the background: deletes, merges and indexes rows, shrinks the file."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ log = logging.getLogger("weir.processor")
 
 _LOOK_S = 1.0
 _SHARE = 1
-"""After a slice follows a pause of this many times its length."""
+"""The pause after a slice of work, as a multiple of the time that the slice took."""
 _LEAST_PAUSE_S = 0.005
 
 
 class Chores:
-    """Looks for upkeep every second, and does it in slices."""
+    """Looks for maintenance work every second, and does it in slices, so that turns can write."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def run(self) -> None:
-        """Never return."""
+        """Do maintenance work as it comes up; never return."""
         while True:
             try:
                 self._do_all()
@@ -42,7 +42,7 @@ class Chores:
             self._database.truncate_journal()
 
     def _all_of(self, job: upkeep.Chore) -> bool:
-        """Repeat a job until no work is left; return whether there was any."""
+        """Run slices of a job until no work is left; return whether there was any work."""
         worked = False
         while True:
             began = time.monotonic()

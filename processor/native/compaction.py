@@ -1,7 +1,7 @@
-"""Compaction: the model reads a summary instead of the messages before it.
+"""Compaction: in a long session, the model reads a summary instead of the messages before it.
 
-A message with a part ``compaction`` requests the summary, and the answer to that message is the
-summary. The request comes from a client, or from a turn whose history does not fit the context.
+A user message with a ``compaction`` part requests the summary; the answer to that message is the
+summary. A client can make the request, or a turn whose history does not fit the model's context.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ _REQUEST = (
     "found out, which files matter and how they were changed, what was decided, and what is to be "
     "done next. Do not call tools, and answer nothing that the conversation asks."
 )
-# More of the context than a turn uses: what no longer fits the turn is summed up too.
+# The share of the model's context for the messages to summarise. It is larger than the share that
+# a turn may use, so that the summary also covers messages that no longer fit a turn.
 _SHARE = 0.9
 MakeTurn = Callable[[Session, UserMessage, bool], Turn]
 
@@ -48,12 +49,12 @@ class _Summing(Generated):
     """An answer that is a summary.
 
     Args:
-        turn: takes the summary.
+        turn: saves and publishes the summary.
         asked: the message that requests the summary.
-        summed: the last prompt that the summary covers.
-        engine: the model.
-        services: of the processor.
-        room: for the conversation in memory.
+        summed: the id of a prompt; the summary covers the messages before this prompt.
+        engine: calls the model.
+        services: the store, the publisher and the other objects of the processor.
+        room: the limit on the memory that conversations take.
     """
 
     def __init__(
@@ -86,14 +87,15 @@ class _Summing(Generated):
 
 
 class Compactions:
-    """Sums sessions up.
+    """Summarises sessions.
 
     Args:
-        services: of the processor.
-        turns: of the processor.
-        engine: the model.
-        room: for conversations in memory.
-        turn_of: makes the turn of a summary; the last argument: as a step of another turn.
+        services: the store, the publisher and the other objects of the processor.
+        turns: queues the turns of all sessions.
+        engine: calls the model.
+        room: the limit on the memory that conversations take.
+        turn_of: makes the turn of a summary; its last argument says whether the summary is a step
+            of another turn.
     """
 
     def __init__(
@@ -114,10 +116,15 @@ class Compactions:
     def ask(self, session_id: str, model: ModelInput | None = None, auto: bool = False) -> str:
         """Queue the summary of a session; return the id of the message that requests it.
 
-        The messages that a revert hides are removed first, as by a prompt.
+        First the messages that a revert has hidden are deleted, as before any new prompt.
+
+        Args:
+            session_id: the session to summarise.
+            model: the model that writes the summary; None: the model of the session.
+            auto: whether weir, not a person, requests the summary.
 
         Raises:
-            UnknownSession: the session does not exist.
+            UnknownSession: the session does not exist, or is being removed.
             CommandFailed: too many prompts wait.
         """
         services = self._services
@@ -133,19 +140,19 @@ class Compactions:
         return asked.id
 
     def takes(self, prompt: UserMessage) -> bool:
-        """Return whether a message requests a summary."""
+        """Return whether a message is a request that `ask` has queued."""
         return prompt.id in self._queued
 
     def start(self, session: Session, prompt: UserMessage) -> Generated:
-        """Begin the summary that a message requests."""
+        """Start to write the summary that a message requests."""
         self._queued.discard(prompt.id)
         turn = self._turn_of(session, prompt, False)
         return self._summing(turn, prompt, prompt.id)
 
     def sum_up(self, session: Session, prompt: UserMessage) -> None:
-        """Summarise the messages before a prompt, in the middle of its turn; wait for the end.
+        """Summarise the messages before a prompt, as a step of its turn; wait for the summary.
 
-        If the summary fails, nothing changes: the model reads as much of the history as fits.
+        If the summary fails, the turn continues: the model reads as much of the history as fits.
         """
         asked = self._ask(session, prompt.model, prompt.agent, True, tail=prompt.id)
         summing = self._summing(self._turn_of(session, asked, True), asked, prompt.id)

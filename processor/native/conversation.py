@@ -1,4 +1,4 @@
-"""Turns the history of a session into the messages of a chat completion."""
+"""Converts the stored messages of a session into the messages of a request to the model."""
 
 from __future__ import annotations
 
@@ -26,23 +26,26 @@ from processor.engines.engine import ChatMessage
 from processor.native.images import is_image, refused_images
 from processor.store.history import Said, Utterance
 
-# The characters of a tool's name that every provider accepts.
+# Providers accept only these characters, and at most 64 of them, in the name of a tool.
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]")
 _MOST_NAME = 64
 EXECUTED = "The following tool was executed by the user"
-"""The text of a prompt for a command that a person runs; its answer has the call."""
+"""opencode's text for the prompt of a shell command that a person runs (``!ls``).
+
+The command and its output are in the answer, as a call of the tool ``bash``.
+"""
 
 
 def chat(history: Iterable[Utterance], thoughts: bool = False) -> list[ChatMessage]:
-    """Return the messages for a model; the system text of the last prompt comes first.
+    """Return the messages of a request to the model; the last prompt's system text comes first.
 
-    Strict providers refuse an empty message, and two messages of the same role in a row, which
-    occur if a prompt was never answered. So these are merged. Such providers also refuse a call
-    without a result, so each call is followed by its result.
+    Some providers refuse an empty message, a tool call without a result, or two messages of the
+    same role in a row, which occur if a prompt was never answered. So empty messages are left out,
+    each call is followed by its result, and messages of the same role are merged.
 
     Args:
-        history: in the order in which the model must read it.
-        thoughts: whether signed thoughts are sent back to the model.
+        history: the stored messages, oldest first.
+        thoughts: whether to send the model's own signed reasoning back to the model.
     """
     history = _without_unrun_commands(list(history))
     left_out = refused_images(history)
@@ -55,12 +58,13 @@ def chat(history: Iterable[Utterance], thoughts: bool = False) -> list[ChatMessa
         else:
             _answer(messages, utterance.parts, thoughts)
     if not messages or messages[-1].role == "assistant":
-        messages.append(ChatMessage("user", ""))  # the last prompt is empty
+        # The last prompt has no content. A request must still end with a message of the user.
+        messages.append(ChatMessage("user", ""))
     return messages if system is None else [ChatMessage("system", system), *messages]
 
 
 def _without_unrun_commands(history: list[Utterance]) -> list[Utterance]:
-    """Leave out commands that never ran: the model would read that they were executed."""
+    """Leave out shell commands that never ran; their prompts say that they were executed."""
     answered = {
         one.message.parentID for one in history if isinstance(one.message, AssistantMessage)
     }
@@ -75,7 +79,7 @@ def _is_command(parts: list[Said]) -> bool:
 
 
 def _answer(messages: list[ChatMessage], parts: list[Said], thoughts: bool) -> None:
-    """Append one step: the model's text, its calls, and their results."""
+    """Append one answer of the model: its text, its tool calls, and the results of the calls."""
     calls = [part for part in parts if isinstance(part, ToolPart)]
     text = _text(parts)
     content: Content = text if text.strip() else ""
@@ -95,7 +99,7 @@ def _answer(messages: list[ChatMessage], parts: list[Said], thoughts: bool) -> N
 
 
 def result_of(state: ToolState) -> str:
-    """Return the result of a call that has ended, as the model reads it."""
+    """Return the text that the model reads as the result of a tool call."""
     if isinstance(state, ToolCompleted):
         return state.output
     return state.error if isinstance(state, ToolError) else "the call did not end"
@@ -112,7 +116,10 @@ def _call(part: ToolPart) -> Piece:
 
 
 def _attached(part: ToolPart) -> list[Piece]:
-    """Return the images that a tool has read: the result itself can only contain text."""
+    """Return the images that a tool has read, for a message of their own.
+
+    The result of a call can only contain text.
+    """
     state = part.state
     attachments = state.attachments if isinstance(state, ToolCompleted) else UNSET
     images = [
@@ -127,7 +134,7 @@ def _attached(part: ToolPart) -> list[Piece]:
 def _thought(part: Said) -> Piece | None:
     if not isinstance(part, ReasoningPart) or not isinstance(part.metadata, dict):
         return None
-    # A client may have put anything into the metadata.
+    # Check each type: clients can set the metadata of a part to any value.
     ours = part.metadata.get("anthropic")
     signature = ours.get("signature") if isinstance(ours, dict) else None
     if not isinstance(signature, str):
@@ -157,12 +164,12 @@ def _piece(part: Said, left_out: Mapping[str, str]) -> Piece | None:
 def _file(part: FilePart) -> str:
     name = part.filename or part.mime
     text = _data(part.url) if part.mime.startswith("text/") else None
-    # Without this line, the model would say that there is no file.
+    # Without the words "not readable", the model would answer that no file was attached.
     return f"[{name}: attached, but not readable]" if text is None else f"{name}:\n{text}"
 
 
 def _data(url: str) -> str | None:
-    """Return the text in a ``data:`` URL, None if it contains no text."""
+    """Return the text in a ``data:`` URL, or None if it is another URL or not UTF-8 text."""
     head, comma, body = url.partition(",")
     if not head.startswith("data:") or not comma:
         return None

@@ -1,7 +1,8 @@
-"""A limit on the turns that run at once. Lanes wait in order, but for those that a turn waits for.
+"""A limit on the turns that run at once; a lane (the queue of a session's prompts) waits for one.
 
-A turn that runs a task waits for the turn of a child session. If the child waited for a turn to
-end, all turns could wait for each other for ever. So the child needs no free turn.
+Lanes wait in order. But a turn that runs the tool ``task`` waits for the turn of a child session.
+If the child had to wait until another turn ends, all turns could wait for each other for ever. So
+the lane of the child does not wait, and its turns do not count.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from msgspec import Struct, field
 
 
 class LanePlace(Struct, eq=False):
-    """A lane's place among the lanes that wait for a free turn.
+    """A lane's entry in the queue of lanes that wait for a free turn.
 
     Attributes:
-        is_awaited: a turn that runs waits for the lane, so the lane needs no free turn.
-        answer: set when the lane may go on: whether the lane has taken a turn.
+        is_awaited: whether a running turn waits for this lane, so the lane must not wait.
+        answer: set when the lane may start its turn; True if this turn counts for the limit.
     """
 
     is_awaited: bool
@@ -27,7 +28,7 @@ class LanePlace(Struct, eq=False):
 
 
 class FreeTurns:
-    """The turns that may still begin.
+    """Counts how many more turns may start, and queues the lanes when none may.
 
     Args:
         count: how many turns may run at once.
@@ -39,7 +40,10 @@ class FreeTurns:
 
     @contextlib.contextmanager
     def taken(self, place: LanePlace) -> Iterator[None]:
-        """Take a turn for the block, after all lanes that wait; an awaited lane takes none."""
+        """Wait until a turn may start, and count it until the end of the block.
+
+        A lane that a running turn waits for neither waits nor counts.
+        """
         has_taken = self._take(place)
         try:
             yield
@@ -48,14 +52,14 @@ class FreeTurns:
                 self._give_back()
 
     def admit(self, place: LanePlace) -> None:
-        """Let a lane go on without a free turn from now on, since a turn waits for the lane."""
+        """Let a lane start without waiting from now on, because a running turn waits for it."""
         place.is_awaited = True
         if place in self._queue:
             self._queue.remove(place)
             place.answer.set(False)
 
     def _take(self, place: LanePlace) -> bool:
-        """Wait for a turn; return whether the lane has taken a turn."""
+        """Wait until the lane may start a turn; return whether this turn counts for the limit."""
         if place.is_awaited:
             return False
         if self._count:

@@ -1,4 +1,4 @@
-"""Puts an engine's output into a turn, in a greenlet that can be stopped at any point."""
+"""Calls a model and publishes its answer, in a greenlet that can be killed at any time."""
 
 from __future__ import annotations
 
@@ -55,22 +55,24 @@ log = logging.getLogger("weir.processor")
 
 _CALLS = "tool-calls"
 _SHARE = 0.75
-"""Of the context, for the history; the rest is for the tools and for the answer."""
+"""The share of the model's context for the history; the rest is for the tools and the answer."""
 
 
 class Generated(Answer):
-    """A model's answer: as many steps as there are rounds of tool calls, and one more.
+    """A model's answer to a prompt, in steps: after each round of tool calls, one more step.
 
-    The engine may wait for the token counts after the turn has ended.
+    Some providers send the token counts late. Then the greenlet goes on after the turn has ended,
+    and adds the counts.
 
     Args:
-        turn: takes the output.
-        prompt: to answer.
-        engine: the model.
+        turn: saves and publishes the output.
+        prompt: the prompt to answer.
+        engine: calls the model.
         database: contains the conversation.
-        room: for the conversation in memory.
-        box: the tools that the model may call; None for none.
-        sum_up: sums up the messages before the prompt; called where not all of these fit.
+        room: the limit on the memory that conversations take.
+        box: the tools that the model may call; None: the model gets no tools.
+        sum_up: summarises the messages before the prompt; called if not all of them fit the
+            model's context. None: the answer begins at once.
     """
 
     def __init__(
@@ -91,7 +93,7 @@ class Generated(Answer):
         self._box = box
         self._rules = _rules(box, prompt, turn.record.session)
         self._calls: StepCalls | None = None
-        self._held = contextlib.ExitStack()  # room of the conversation, until the answer is whole
+        self._held = contextlib.ExitStack()  # gives the conversation's memory back
         self._sum_up = sum_up
         if sum_up is None:
             turn.begin()
@@ -101,7 +103,7 @@ class Generated(Answer):
         self._work.rawlink(lambda _: self._ending.set())
 
     def abort(self) -> None:
-        """Stop at once, whatever the engine is doing."""
+        """Kill the greenlet at once, whatever the engine is doing; does not block."""
         self._work.kill(block=False)
 
     def _run(self) -> None:
@@ -118,7 +120,7 @@ class Generated(Answer):
             self._failure = Failure("UnknownError", {"message": message})
 
     def _fail(self, message: str, failure: Failure) -> None:
-        """Record why the turn failed, unless its answer is already complete."""
+        """Note why the turn failed; do nothing if the answer is already complete."""
         if self._reason is None:
             log.warning("session %s: %s", self._prompt.sessionID, message)
             self._failure = failure
@@ -142,7 +144,7 @@ class Generated(Answer):
             raise _too_many_steps(self._box.most_steps)
 
     def _make_room(self) -> None:
-        """Sum up what is before the prompt if not all of it fits, and begin the answer."""
+        """Begin the answer; first summarise the messages before the prompt if they do not fit."""
         if self._sum_up is None:
             return
         window = self._window(self._prompt.id)
@@ -152,7 +154,7 @@ class Generated(Answer):
         self.turn.begin(anew=sums_up)
 
     def _read_and_stream(self) -> None:
-        """Read the conversation once there is memory for it, and stream the answer."""
+        """Wait until there is memory for the conversation, read it, and stream the answer."""
         window = self._window(self._prompt.id)
         with self._held:
             self._held.enter_context(self._room.of(window.size))
@@ -160,10 +162,15 @@ class Generated(Answer):
             self._stream(self._request(said))
 
     def _window(self, prompt: str, before: bool = False, share: float = _SHARE) -> Window:
-        """Return the messages that fit a share of the context of the model.
+        """Return which messages the model reads: the latest ones up to a prompt.
+
+        Args:
+            prompt: the id of the last prompt to include.
+            before: leave out this prompt.
+            share: the share of the model's context that the messages may fill.
 
         Raises:
-            ModelError: they do not fit the memory.
+            ModelError: the messages do not fit the memory that ``--turn-memory`` allows.
         """
         session = self._prompt.sessionID
         most = int(self._engine.offer.context * history.BYTES_PER_TOKEN * share)
@@ -203,7 +210,7 @@ class Generated(Answer):
         with contextlib.closing(self._engine.stream(request)) as stream:
             for chunks in stream:
                 self._say(chunks)
-                # If the store does not keep up, the model waits, so that memory does not grow.
+                # If the store is slow, stop reading from the model, so that memory does not grow.
                 self.turn.wait_until_published()
                 hold.pass_on_if_over()
                 if self._calls is not None and self._calls.are_whole:
@@ -243,13 +250,13 @@ class Generated(Answer):
 
 
 def _rules(box: Toolbox | None, prompt: UserMessage, session: Session) -> CallRules:
-    """Return the permissions of a turn's tools; later rules count more."""
+    """Return the permissions of a turn's tool calls; the last rule that matches a call counts."""
     if box is None:
         return CallRules()
     mode = box.modes.get(prompt.agent) or box.modes[BUILT_IN]
     try:
         of_its_own: Rules = of_session(session.permission or None)
-    except BadPermissions:  # a session that an older weir has made
+    except BadPermissions:  # an older weir stored the session without a check of its rules
         of_its_own = ()
     own = [*mode.rules, *of_its_own, *of_switches(prompt.tools or {}), *mode.final]
     return CallRules(own, box.children.limits(prompt.id))

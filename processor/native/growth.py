@@ -1,4 +1,4 @@
-"""The memory that one answer takes while it is made."""
+"""Counts the memory that an answer takes while a model or an agent writes it."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from processor.native.bounds import TURN_MEMORY
 from processor.native.room import MemoryRoom
 
 LITTLE = 1024 * 1024
-"""An answer up to this length continues, even if all turns together exceed their limit."""
+"""Answers up to this length, in characters, continue even if all turns exceed their limit."""
 
 
 class Growth:
-    """Counts the text of one answer against the memory of all turns."""
+    """Adds the text of one answer to the memory that all turns share (``--turn-memory``)."""
 
     def __init__(self, room: MemoryRoom) -> None:
         self._room = room
         self._length = 0
 
     def add(self, length: int) -> None:
-        """Count text that is about to be appended.
+        """Count `length` characters that are about to be appended to the answer.
 
         Raises:
-            ModelError: all turns together have reached their limit.
+            ModelError: all turns together exceed their limit, and this answer is a long one.
         """
         self._length += length
         if not self._room.grow(length) and self._length > LITTLE:
             raise ModelError(_no_room(self._room.size))
 
     def resume(self, length: int) -> None:
-        """Count text that another processor has already taken."""
+        """Count text of an unfinished answer that the last processor has saved; never fails."""
         self._length += length
         self._room.grow(length)
 
     def give_back(self) -> None:
-        """Return the memory of an answer that no longer grows."""
+        """Free the memory that was counted for the answer, since its turn ends."""
         self._room.give_back(self._length)
         self._length = 0
 

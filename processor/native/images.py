@@ -1,7 +1,7 @@
-"""Images that a model has refused: sent again, each would make every later prompt fail.
+"""Finds images that a model has refused: if they were sent again, every later prompt would fail.
 
-An image is left out if the present model has refused a request with it, and has never answered a
-request with it.
+An image is left out of a request if the model has refused a request with this image, and has never
+answered one with it. Images that another model refused are sent.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _SHOWN = 200
 
 
 def is_image(part: Said) -> bool:
-    """Return whether a part is sent to the model as an image."""
+    """Return whether a part of a prompt is an image that can be sent to the model."""
     if not isinstance(part, FilePart) or not part.mime.lower().startswith("image/"):
         return False
     return part.url[:6].lower().startswith(("data:", "http:", "https:"))
 
 
 def refused_images(history: Iterable[Utterance]) -> dict[str, str]:
-    """Return the ids of the images to leave out, each with the provider's message."""
+    """Return the images not to send again: the provider's message of refusal by the part's id."""
     history = list(history)
     prompts = [one.message for one in history if isinstance(one.message, UserMessage)]
     asked = prompts[-1].model if prompts else None
@@ -54,7 +54,7 @@ def _is_of(answer: AssistantMessage, asked: ModelRef | None) -> bool:
 
 
 def _refusal(failure: Failure | object) -> str | None:
-    """Return the message of a failure that an image may have caused, None if it cannot."""
+    """Return the message of a failure if an image may have caused the failure, else None."""
     if not isinstance(failure, Failure):
         return None
     data = failure.data

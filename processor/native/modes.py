@@ -20,15 +20,15 @@ _PLAN_WORDS = (
 
 
 class AgentMode(Struct, frozen=True):
-    """One agent of weir's own.
+    """One of weir's own agents (build, plan, general).
 
     Attributes:
-        name: as prompts name it.
-        description: for people, and for a model that may give it a task.
-        kind: ``primary``: a person can choose it; ``subagent``: only the tool ``task`` can.
-        rules: the permissions of its tools.
-        final: rules that no session and no prompt can change.
-        words: added to the instructions.
+        name: the name of the agent in prompts.
+        description: what the agent does; shown to people, and to a model that gives tasks.
+        kind: ``primary``: a person can choose the agent; ``subagent``: only the tool ``task`` can.
+        rules: the permissions of the agent's tool calls.
+        final: permission rules that no session and no prompt can change.
+        words: text to add to the model's instructions; empty: nothing.
     """
 
     name: str
@@ -43,11 +43,11 @@ Modes = Mapping[str, AgentMode]
 
 
 def built_in(config: Rules = (), of_agents: Mapping[str, Rules] | None = None) -> Modes:
-    """Return weir's own agents, the default first.
+    """Return weir's own agents by name, the default agent first.
 
     Args:
-        config: the rules of the user.
-        of_agents: further rules of the user for one agent, by its name.
+        config: the user's permission rules for all agents.
+        of_agents: the user's further permission rules for single agents, by the agent's name.
     """
     own = of_agents or {}
     modes = (
@@ -61,7 +61,8 @@ def built_in(config: Rules = (), of_agents: Mapping[str, Rules] | None = None) -
             PLAN,
             "Plan mode. It changes no files and runs no commands.",
             "primary",
-            # The last rule counts, so the user's rules for all agents do not change plan mode.
+            # The last rule that matches counts. So the user's rules for all agents cannot allow
+            # plan mode to edit files or run commands; the user's rules for `plan` can.
             (*DEFAULT, *config, *_denied("edit", "bash"), *own.get(PLAN, ())),
             _PLAN_WORDS,
         ),
@@ -73,7 +74,7 @@ def built_in(config: Rules = (), of_agents: Mapping[str, Rules] | None = None) -
                 *(*DEFAULT, *config, *_denied("todowrite", "question"), *own.get(GENERAL, ())),
                 *_denied("task"),
             ),
-            # A child must not have children: one prompt could start turns without end.
+            # A child session must not start further ones: one prompt could start endless turns.
             final=_denied("task"),
         ),
     )
@@ -81,7 +82,7 @@ def built_in(config: Rules = (), of_agents: Mapping[str, Rules] | None = None) -
 
 
 def instructions(mode: AgentMode, directory: str) -> str:
-    """Return the instructions that a model with tools reads first."""
+    """Return the system text that a model with tools reads before the conversation."""
     today = datetime.date.today().isoformat()
     words = (
         "You are a coding agent. You answer the user, and use the tools where they help.\n"

@@ -1,4 +1,4 @@
-"""A processor that runs the turns itself."""
+"""Builds the objects of a processor that is the server itself, not in front of an opencode."""
 
 from __future__ import annotations
 
@@ -59,11 +59,14 @@ CLOSE_S = 0.4
 
 
 class Native:
-    """Sessions in a folder, and the model that answers them.
+    """A processor that stores sessions in a folder, and lets a model or an agent answer prompts.
 
     Args:
-        settings: of the processor; the caller has claimed the folder of the state.
-        stack: closes the store.
+        settings: the settings of the processor. The caller must have locked the state folder.
+        stack: closes the database when the processor ends.
+
+    Raises:
+        DatabaseUnusable: the database in the state folder cannot be opened or read.
     """
 
     def __init__(self, settings: ProcessorSettings, stack: ExitStack) -> None:
@@ -85,7 +88,12 @@ class Native:
             raise DatabaseUnusable(file, error) from error
 
     def begin(self, publisher: Publisher, stack: ExitStack) -> Work:
-        """Publish what the last processor may not have published, and prepare for prompts."""
+        """Publish again the changes that the last processor may not have sent; accept prompts.
+
+        Args:
+            publisher: sends the events.
+            stack: stops the turns and the MCP servers when the processor ends.
+        """
         database, engine = self._database, self._engine
         ids = self._ids
         drafts = Drafts(lambda pending: database.call(chunks.append, pending))
@@ -171,12 +179,12 @@ class Native:
 
     @property
     def _modes(self) -> Modes:
-        """Weir's own agents; where an agent of the user answers, it has tools of its own."""
+        """The agents of weir's own; only the default one if an external agent answers prompts."""
         modes = self._settings.allowance.modes
         return modes if self._settings.agent is None else {BUILT_IN: modes[BUILT_IN]}
 
     def _mcp_servers(self, stack: ExitStack) -> McpServers | None:
-        """Start the MCP servers; None if the model has no tools."""
+        """Return the MCP servers of the settings, or None if weir offers no tools to a model."""
         if not self._settings.allowance.offered or self._settings.agent is not None:
             return None
         servers = McpServers(self._settings.tools.mcp, self._settings.tools.environment)
@@ -209,13 +217,13 @@ def _path(session: Session) -> MessagePath:
 def _engine(model: ModelSettings | None) -> Engine:
     if model is None:
         return DemoEngine()
-    from processor.engines.openai import OpenAIEngine  # its HTTP client takes 45 ms to import
+    from processor.engines.openai import OpenAIEngine  # imports an HTTP client, which takes 45 ms
 
     return OpenAIEngine(model)
 
 
 def _ids_after(own: list[str], others: list[str]) -> Ids:
-    """Return a generator of ids that sort after all stored ids."""
+    """Return a generator of ids that sort after the stored ids: weir's own and those of others."""
     ids = Ids()
     for made in own:
         ids.follow(made, most_ms=None)

@@ -1,14 +1,15 @@
-"""Permissions of tools: the rules of a config, of a mode and of a session.
+"""Permission rules: which tool calls are allowed, denied, or need a person's answer.
 
-The rules apply as in an opencode:
+A `Need` is what a tool call asks permission for: the name of a permission (such as ``bash``), and
+patterns (such as the command). The rules apply as in opencode:
 
-1. A rule has a permission, a pattern and an action. ``*`` and ``?`` are wildcards in permission
-   and pattern.
-2. The last rule that matches counts; if no rule matches, a person is asked.
-3. A need with several patterns is denied if any pattern is denied; otherwise a person is asked if
-   any pattern needs it.
-4. A rule for `write` is a rule for the calls of the tool `write` alone; a rule for `edit` is for
-   all tools that change files.
+1. A rule has a permission, a pattern and an action: allow, ask or deny. ``*`` and ``?`` are
+   wildcards in permission and pattern.
+2. The last rule that matches a need decides; if no rule matches, a person is asked.
+3. A need with several patterns is denied if one of the patterns is denied. Otherwise a person is
+   asked if the action for one of the patterns is ``ask``.
+4. A rule for ``write`` concerns only the tool ``write``; a rule for ``edit`` concerns all tools
+   that change files.
 5. A child session may do nothing that a rule of its parent's turn denies.
 """
 
@@ -33,7 +34,7 @@ _MOST_RULES = 1000
 
 
 class PermissionRule(Struct, frozen=True):
-    """One rule, in the form for clients."""
+    """One rule; the field names are those of opencode's HTTP API."""
 
     permission: str
     pattern: str
@@ -42,7 +43,7 @@ class PermissionRule(Struct, frozen=True):
 
 Rules = Sequence[PermissionRule]
 _NEEDED = {"write": "edit"}
-"""The permissions of the tools that need a permission of another name."""
+"""The name of the permission that a tool needs, by the tool's name, where the two differ."""
 
 DEFAULT: Rules = (
     *(
@@ -59,33 +60,41 @@ DEFAULT: Rules = (
 
 
 class BadPermissions(ValueError):
-    """A config of permissions cannot be used; the message gives the reason."""
+    """The permission rules that a user or a client gave are wrong; the message says why."""
 
 
 class CallRules(Struct, frozen=True):
-    """The permissions of a turn's calls.
+    """The rules that decide about the tool calls of a turn.
 
     Attributes:
-        own: the rules of the turn.
-        limits: the rules of each turn that waits for this turn; only what they deny counts.
+        own: the rules of the turn itself.
+        limits: the rules of each turn that waits for this turn. These rules can only deny: what
+            they allow, the turn's own rules must allow too.
     """
 
     own: Rules = ()
     limits: tuple[Rules, ...] = ()
 
     def of(self, tool: str) -> CallRules:
-        """Return the permissions of the calls of one tool."""
+        """Return the rules for calls of one tool (rule 4 above)."""
         return CallRules(_of_tool(tool, self.own), tuple(_of_tool(tool, r) for r in self.limits))
 
     def decide(self, need: Need, given: Rules = ()) -> Action:
-        """Return the action for a need; `given`: the permissions that people have given."""
+        """Return the action for a need.
+
+        `given` are rules from earlier answers "always" of a person; they count only where the
+        action would otherwise be ``ask``.
+        """
         if self.denying(need):
             return "deny"
         found = decide(need, self.own)
         return decide(need, [*self.own, *given]) if found == "ask" and given else found
 
     def denying(self, need: Need) -> list[PermissionRule]:
-        """Return the rules for the permission of a need, from the rules that deny the need."""
+        """Return the rules to show to the model as the reason why a need is denied.
+
+        The list is empty if the need is not denied.
+        """
         denying = [rules for rules in (self.own, *self.limits) if decide(need, rules) == "deny"]
         return [
             rule
@@ -95,21 +104,22 @@ class CallRules(Struct, frozen=True):
         ]
 
     def switch_off(self, tool: str) -> bool:
-        """Return whether every call of a tool is denied; such a tool is not offered."""
+        """Return whether every call of a tool is denied, so that the model is not offered it."""
         permission = _NEEDED.get(tool, tool)
         of_tool = self.of(tool)
         return any(_deny_all(permission, rules) for rules in (of_tool.own, *of_tool.limits))
 
 
 def from_config(permission: Any, home: str) -> Rules:
-    """Return the rules of a ``permission`` in opencode's form.
+    """Return the rules of the value of ``permission`` in an opencode config.
 
     Args:
-        permission: an action, or for each tool an action or actions by pattern.
+        permission: an action for all tools, such as ``"ask"``; or an object with an action for
+            each tool, or with an object of actions by pattern: ``{"bash": {"ls *": "allow"}}``.
         home: replaces ``~`` and ``$HOME`` at the start of a pattern.
 
     Raises:
-        BadPermissions: `permission` has another form.
+        BadPermissions: `permission` has another form, or too many rules.
     """
     try:
         given: Any = msgspec.convert(permission, Action | dict[str, Entry])
@@ -124,13 +134,13 @@ def from_config(permission: Any, home: str) -> Rules:
 
 
 def of_session(permission: Any) -> Rules:
-    """Return the rules that a new session's body gives.
+    """Return the rules of the field ``permission`` in the request that creates a session.
 
     Args:
-        permission: a list of rules, or a value that `from_config` takes.
+        permission: a list of rules, or a value that `from_config` accepts.
 
     Raises:
-        BadPermissions: `permission` has another form.
+        BadPermissions: `permission` has another form, or too many rules.
     """
     if not isinstance(permission, list):
         return from_config(permission, "~") if permission else ()
@@ -142,12 +152,15 @@ def of_session(permission: Any) -> Rules:
 
 
 def of_switches(tools: Mapping[str, bool]) -> Rules:
-    """Return the rules for the tools that a prompt switches on or off."""
+    """Return a rule for each tool that a prompt's field ``tools`` switches off.
+
+    A tool that is switched on needs no rule: a prompt cannot give permissions.
+    """
     return [PermissionRule(name, "*", "deny") for name, wanted in tools.items() if not wanted]
 
 
 def action_of(permission: str, pattern: str, rules: Iterable[PermissionRule]) -> Action:
-    """Return the action of the last rule that matches; ``ask`` if none does."""
+    """Return the action of the last rule that matches; ``ask`` if no rule matches."""
     found: Action = "ask"
     for rule in rules:
         if matches(permission, rule.permission) and matches(pattern, rule.pattern):
@@ -156,7 +169,10 @@ def action_of(permission: str, pattern: str, rules: Iterable[PermissionRule]) ->
 
 
 def decide(need: Need, rules: Rules) -> Action:
-    """Return the action for a need."""
+    """Return the action of some rules for a need (rules 2 and 3 above).
+
+    The need's ``spellings`` are other forms of its patterns: a rule for one can only deny.
+    """
     actions = {action_of(need.permission, one, rules) for one in need.patterns or ["*"]}
     actions |= {action_of(need.permission, one, rules) for one in need.spellings} & {"deny"}
     return "deny" if "deny" in actions else "ask" if "ask" in actions else "allow"
@@ -171,7 +187,11 @@ def matches(text: str, wildcard: str) -> bool:
 
 
 def _of_tool(tool: str, rules: Rules) -> Rules:
-    """Return rules in which the rules for a tool are rules for the permission that it needs."""
+    """Return the rules for the calls of one tool.
+
+    If the tool needs a permission of another name (``write`` needs ``edit``), rules for the tool's
+    name become rules for that permission.
+    """
     needed = _NEEDED.get(tool)
     if needed is None:
         return rules
@@ -190,7 +210,8 @@ def _deny_all(permission: str, rules: Rules) -> bool:
 
 @lru_cache(maxsize=4096)
 def _pattern(wildcard: str) -> re.Pattern[str]:
-    # The pattern that fnmatch makes backtracks little, whatever the wildcard is.
+    # fnmatch makes a regular expression that stays fast for any wildcard and text; a naive
+    # translation of `*` could backtrack for ever. `[` is no wildcard here.
     return re.compile(fnmatch.translate(wildcard.replace("[", "[[]")))
 
 

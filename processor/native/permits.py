@@ -1,14 +1,14 @@
-"""Decides whether a call may go on: by the rules, by earlier answers, or by asking a person.
+"""Decides whether a tool call may run: by the rules, by earlier answers, or by asking a person.
 
 Rules:
 
-1. The answer "always" allows the patterns of an ask in the session's work tree, or, outside of
-   work trees, in the session's directory, until the processor stops. If that also allows other
-   waiting asks of the session, their calls go on too.
-2. A refusal refuses all permissions that the session waits for. If the person has written a
-   reason, the model reads it; otherwise the turn stops.
-3. An ask that no person answers in time is refused; the model reads the reason, and the turn goes
-   on.
+1. The answer "always" also allows later calls with the same patterns, until the processor stops.
+   The answer counts in the session's git work tree, or, outside of work trees, in the session's
+   directory. If the answer also allows other calls of the session that wait, they run too.
+2. If a person refuses a permission, the other permissions that the session waits for are refused
+   too. If the person has written a reason, the model reads the reason; otherwise the turn stops.
+3. A request that no person answers in time is refused; the model reads the reason, and the turn
+   goes on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SHOWN_RULES = 20
 
 
 class Stopped(CallRefused):
-    """A person has refused without a reason: the turn stops."""
+    """A person has refused a call and has given no reason, so the turn stops."""
 
 
 class _WaitingCall(Struct):
@@ -47,11 +47,11 @@ class _WaitingCall(Struct):
 
 
 class Permits:
-    """The permissions that people have given, and the calls that wait for a person.
+    """The permissions that people have given, and the calls that wait for a person's answer.
 
     Args:
-        asks: publishes the asks.
-        within_s: how long a person may take.
+        asks: publishes requests for permissions and questions, and receives the answers.
+        within_s: how many seconds a person may take to answer.
     """
 
     def __init__(self, asks: PendingAsks, within_s: float) -> None:
@@ -61,14 +61,15 @@ class Permits:
         self._waiting: dict[str, _WaitingCall] = {}
 
     def allows(self, need: Need, session: Session, rules: CallRules) -> bool:
-        """Return whether a call may go on without a question to a person."""
+        """Return whether the rules or earlier answers allow a call, without asking a person."""
         return self._decide(need, session, rules) == "allow"
 
     def need(self, need: Need, record: Record, rules: CallRules, call: ToolRef) -> None:
-        """Return as soon as a call may go on.
+        """Return as soon as a call is allowed; if the rules say so, ask a person and wait.
 
         Raises:
-            CallRefused: the call is refused.
+            CallRefused: a rule or a person refuses the call, or no person answers in time.
+            Stopped: a person refuses without a reason.
         """
         found = self._decide(need, record.session, rules)
         if found == "deny":
@@ -83,10 +84,11 @@ class Permits:
     def question(
         self, questions: Sequence[Question], record: Record, call: ToolRef
     ) -> list[list[str]]:
-        """Return a person's answers.
+        """Ask a person questions, wait, and return for each question the chosen answers.
 
         Raises:
-            CallRefused: the person declines, or does not answer in time.
+            CallRefused: no person answers in time, or too many requests wait.
+            Stopped: the person declines to answer.
         """
         line = QuestionsLine(turn=call.callID, ask=call.callID, questions=list(questions))
         reply = self._answer(line, record, call, None)
@@ -168,9 +170,9 @@ class Permits:
 
 
 def _place(session: Session) -> str:
-    """Return the folder in which the answer "always" counts.
+    """Return the folder in which the answer "always" counts (rule 1).
 
-    All folders outside of work trees have the same project id, so the id is not enough.
+    This cannot be the project id: all folders outside of work trees have the same project id.
     """
     project = project_of(session.directory)
     return project.worktree if project.is_git else session.directory

@@ -1,4 +1,4 @@
-"""Finds the project of a directory: the git work tree around it."""
+"""Finds the project of a directory: the git work tree that contains the directory."""
 
 from __future__ import annotations
 
@@ -12,20 +12,28 @@ GLOBAL = "global"
 
 
 class Project(Struct, frozen=True):
-    """A work tree, or `GLOBAL` for everything outside of work trees."""
+    """A git work tree. All directories outside of work trees share one project, `GLOBAL`.
+
+    Attributes:
+        id: a hash of the work tree's path, or `GLOBAL`.
+        worktree: the path of the work tree; ``/`` for `GLOBAL`.
+    """
 
     id: str
     worktree: str
 
     @property
     def is_git(self) -> bool:
-        """Whether it is a git work tree."""
+        """Whether the project is a git work tree, not `GLOBAL`."""
         return self.id != GLOBAL
 
 
 @functools.lru_cache(maxsize=1024)
 def project_of(directory: str) -> Project:
-    """Return the project of a directory; a directory always has the same project id."""
+    """Return the project of a directory.
+
+    Results are cached: a work tree that is made or removed later is not noticed.
+    """
     folder = directory
     while not _is_work_tree(folder):
         above = os.path.dirname(folder)
@@ -39,4 +47,4 @@ def _is_work_tree(folder: str) -> bool:
     try:
         return os.path.exists(os.path.join(folder, ".git"))
     except ValueError:
-        return False  # no path can have this name
+        return False  # no path can have this name: it has a null byte, or cannot be encoded

@@ -1,14 +1,15 @@
-"""Saves the changes of one session, and publishes each once it is saved.
+"""Saves the changes of one session, and publishes each change after it is saved.
 
-An event cannot be taken back. So the event of an entity is published only when the entity's write
-is committed, and the deltas of a part when the part is saved. The caller does not wait for this:
-later events queue behind, since the events of a session keep their order. Nothing queues while the
-store keeps up.
+A published event cannot be taken back. So the event of an entity (a session, message or part) is
+published only after the database has committed the entity, and the deltas of a part only after the
+part is saved. The caller does not wait for the database. Later events of the session queue behind
+an event that waits for its write, because the events of a session must keep their order.
 
-A turn of an engine submits each write on its own; a kill may lose its last deltas. A turn of an
-agent has a `Transaction`: the effects of a line are saved with the number of the line, and its
-deltas are published after that. So an agent that sends unacknowledged lines again continues
-exactly where readers and store are.
+When a model answers, each write is submitted on its own; if the processor is killed, the last
+deltas may be lost. When an external agent answers, the writes go into a `Transaction`: the changes
+that a line (one message of the agent) makes are committed together with the line's number, and the
+deltas are published after that. An agent sends lines again that weir has not acknowledged; by its
+number, weir knows which lines are already saved.
 """
 
 from __future__ import annotations
@@ -58,11 +59,19 @@ Write: TypeAlias = "AsyncResult[Any]"
 
 
 class NotSaved(Exception):
-    """The store could not write; the message says why."""
+    """The database could not save a change; the message says why."""
 
 
 class Services(Struct):
-    """The objects that every record needs, one of each for the whole processor."""
+    """The objects of a processor that its records share.
+
+    Attributes:
+        database: the store.
+        drafts: the text of parts that are still growing, until it is saved.
+        publisher: sends the events.
+        ids: makes new ids.
+        statuses: the sessions that work now.
+    """
 
     database: Database
     drafts: Drafts
@@ -72,18 +81,18 @@ class Services(Struct):
 
 
 class Record:
-    """Writes and publishes the changes of one session.
+    """Saves and publishes the changes of one session.
 
     Args:
-        session: as published.
-        services: of the processor.
+        session: the session in its present form.
+        services: the store, the publisher and the other objects of the processor.
 
     Attributes:
-        session: as given.
+        session: the session in its form when the record was made.
         ids: makes the ids of messages and parts.
-        drafts: the text of growing parts.
-        transaction: in which writes wait until `settle`, or a `commit` of other code; None: each
-            write is saved on its own.
+        drafts: the text of parts that are still growing.
+        transaction: collects writes until `settle` or `processor.store.transaction.commit` saves
+            them together; None: each write is saved on its own.
     """
 
     def __init__(self, session: Session, services: Services) -> None:
@@ -96,37 +105,43 @@ class Record:
         self._waiting: deque[tuple[Write | None, Callable[[], None]]] = deque()
         self._writes: dict[str, Write] = {}
 
-    # Saving.
+    # Methods that save.
 
     def gather(self) -> None:
-        """Save all later writes together."""
+        """From now on, collect writes in a transaction; `settle` saves them together."""
         self._store = self.transaction = Transaction()
         submit = self.transaction.submit
         self.drafts = Drafts(lambda pending: submit(chunks.append, pending))
 
     def submit(self, entity: str, work: Callable[..., Any], *args: Any) -> Write:
-        """Submit a write of an entity to the store."""
+        """Submit a write to the store, without waiting for it.
+
+        Args:
+            entity: the id of what is written; `publish` with this id waits for the write.
+            work: the function that writes; its first argument is the database connection.
+            *args: the other arguments of `work`.
+        """
         write: Write = self._store.submit(work, *args)
         self._writes[entity] = write
         return write
 
     def save(self, *entities: Message | Part) -> None:
-        """Submit messages and parts to the store, in this order."""
+        """Submit messages and parts to the store, in the order of the arguments."""
         for entity in entities:
             is_message = isinstance(entity, UserMessage | AssistantMessage)
             put: Any = messages.put if is_message else messages.put_part
             self.submit(entity.id, put, entity)
 
     def account(self, tokens: TokenCounts, cost: float = 0) -> AsyncResult[Session]:
-        """Add the cost of a turn to the session; the result is the session after that."""
+        """Add tokens, and a cost in US dollars, to the session; the result is the new session."""
         change = partial(_add, tokens=tokens, cost=cost)
         return self.submit(self.session.id, sessions.update, self.session.id, change)
 
     def settle(self) -> None:
-        """Wait until all submitted writes are done.
+        """Wait until all submitted writes are saved.
 
         Raises:
-            NotSaved: the last write of an entity failed.
+            NotSaved: the last write of one of the entities failed.
         """
         writes = list(self._writes.values())
         try:
@@ -142,20 +157,23 @@ class Record:
                 self.transaction.give_up(error)
             raise NotSaved(str(error)) from error
 
-    # Publishing.
+    # Methods that publish.
 
     def publish(self, properties: Properties, entity: str | None = None) -> None:
-        """Publish an event, once the submitted writes of `entity` are saved."""
+        """Publish an event, but only after the last submitted write of `entity` is saved.
+
+        `entity` is the id of an entity; None: the event waits for no write.
+        """
         write = None if entity is None else self._writes.get(entity)
         self._put(partial(self._publish, properties), write)
 
     @property
     def is_behind(self) -> bool:
-        """Whether events wait for the store."""
+        """Whether there are events that wait until the store has saved their writes."""
         return bool(self._waiting)
 
     def wait_until_published(self) -> None:
-        """Wait until all published events have been sent."""
+        """Wait until no event of this record waits for the store: all are with the publisher."""
         if not self._waiting:
             return
         hold = TimeSlice(TURN_SLICE_S)
@@ -168,12 +186,13 @@ class Record:
             hold.pass_on_if_over()
 
     def _put(self, publish: Callable[[], None], write: Write | None) -> None:
-        """Publish after all waiting events, and after `write`; never if `write` fails."""
+        """Call `publish` after all waiting events and after `write`; never if `write` fails."""
         if not self._waiting and (write is None or write.successful()):
             publish()
             return
         self._waiting.append((write, publish))
-        # The events of a transaction come all at once, and are sent step by step after its commit.
+        # The commit of a transaction releases many events at once. `wait_until_published` sends
+        # these in time slices, so that other greenlets can run; so no callback sends them here.
         if self.transaction is None and write is not None and not write.ready():
             write.rawlink(self._let_go)
         self._let_go()
@@ -199,7 +218,7 @@ class Record:
         for delta in deltas:
             publish(Delta(new_id("evt"), *where, delta), directory, project)
 
-    # Changes in a turn.
+    # Methods for changes in a turn.
 
     def message(self, info: Message) -> None:
         """Save and publish a new or changed message."""
@@ -212,29 +231,30 @@ class Record:
         self.publish_part(part)
 
     def deltas(self, part: TextPart | ReasoningPart, deltas: Sequence[str]) -> None:
-        """Append deltas to a growing part, and publish them; a flush of the drafts saves them."""
+        """Append text to a growing part and publish it; the next flush of `drafts` saves it."""
         self.drafts.add(part.id, deltas)
         own = self.transaction
         write = self._writes.get(part.id) if own is None else own.saved
         self._put(partial(self._publish_deltas, part, deltas), write)
 
     def close(self, part: TextPart | ReasoningPart) -> str:
-        """Return the whole text of a part that no longer grows."""
+        """Forget the draft of a part that no longer grows; return the part's whole text."""
         return self.drafts.close(part.id)
 
     def publish_message(self, info: Message) -> None:
-        """Publish a message once its submitted writes are saved."""
+        """Publish a message after its last submitted write is saved."""
         self.publish(MessageUpdated(sessionID=self.session.id, info=info), info.id)
 
     def publish_part(self, part: Part) -> None:
-        """Publish a part once its submitted writes are saved."""
+        """Publish a part after its last submitted write is saved."""
         updated = PartUpdated(sessionID=self.session.id, part=part, time=now_ms())
         self.publish(updated, part.id)
 
     def publish_stored(self, message: str) -> None:
-        """Publish a message as it is stored: readers may have more of it than was saved.
+        """Publish a message and its parts as the store has them, after a write has failed.
 
-        If a message is not stored at all, readers have nothing of it.
+        Readers may have text that was never saved; these events replace it. A message that is not
+        stored was never published, so nothing is sent for it.
         """
         with contextlib.suppress(StoreFailed, messages.UnknownMessage):
             stored = self._services.database.call(messages.get, self.session.id, message)
@@ -249,21 +269,21 @@ class Record:
         self.publish(TodoUpdated(sessionID=self.session.id, todos=list(todos)), "todos")
 
     def save_reply(self, ask: str, reply: ReplyWork) -> None:
-        """Save a person's answer, which did not come by a line of the agent."""
+        """Save a person's answer to an ask (a permission or question) of an external agent."""
         if self.transaction is not None and self.transaction.waits:
-            # The ask may still wait in the transaction, and a reply cannot be saved before its
-            # ask.
+            # The transaction may contain the ask itself. The answer refers to the ask's row, so it
+            # cannot be saved before the ask.
             self.transaction.submit(open_turns.put_reply, ask, reply)
         else:
             self._services.database.submit(open_turns.put_reply, ask, reply)
 
     def status(self, status: Status) -> None:
-        """Publish the session's new status."""
+        """Set and publish the session's status: busy, retry or idle."""
         self._services.statuses.set(self.session, status)
         self.publish(SessionStatus(sessionID=self.session.id, status=status))
 
     def idle(self) -> None:
-        """Publish that a turn is over."""
+        """Publish that a turn is over: status idle, and the event ``session.idle``."""
         self.status(Idle())
         self.publish(SessionIdle(sessionID=self.session.id))
 
@@ -271,14 +291,14 @@ class Record:
         """Publish why a turn failed."""
         self.publish(SessionError(sessionID=self.session.id, error=failure))
 
-    # Changes of the session, which are already saved.
+    # Methods that publish changes of the session which the caller has already saved.
 
     def publish_new(self) -> None:
         """Publish that the session was created."""
         self.publish(SessionCreated(sessionID=self.session.id, info=self.session))
 
     def publish_session(self, session: Session) -> None:
-        """Publish the session's present value."""
+        """Publish the whole session as it is now."""
         self.publish(SessionUpdated(sessionID=session.id, info=session))
 
     def publish_removal(self) -> None:
@@ -286,7 +306,7 @@ class Record:
         self.publish(SessionDeleted(sessionID=self.session.id, info=self.session))
 
     def publish_gone(self, gone: Gone) -> None:
-        """Publish that a message, or a part of the message, is gone."""
+        """Publish that a message was removed, or one part of a message."""
         where = {"sessionID": gone.session, "messageID": gone.message}
         if gone.part is None:
             self.publish(MessageRemoved(**where))
@@ -294,7 +314,10 @@ class Record:
             self.publish(PartRemoved(**where, partID=gone.part))
 
     def remember_gone(self) -> None:
-        """Note, without publishing it now, that the session was removed in an earlier epoch."""
+        """Enter into the ledger that the session was removed by an earlier processor.
+
+        Nothing is published now; a reader that still shows the session learns it from the ledger.
+        """
         session = self.session
         gone = SessionDeleted(sessionID=session.id, info=session)
         event = event_of(gone, self.ids.ascending("evt"))

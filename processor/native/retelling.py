@@ -1,4 +1,4 @@
-"""Publishes again what the last processor may not have sent before its end."""
+"""Publishes again, after a restart, the changes that the last processor may not have sent."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from processor.store.recovery import RecoveredChanges
 
 
 def retell(news: RecoveredChanges, services: Services) -> None:
-    """Publish removed sessions and the present state of others, before all else of this epoch.
+    """Publish the removed sessions and the present state of the changed ones.
 
-    Events that were saved right before the end may never have left the last processor's sockets.
-    No subscriber receives these new events at first: a subscriber of the last epoch finds a gap at
-    the start of the new epoch, and asks for them. Sessions that were removed earlier are only
-    entered into the ledger, for readers from an earlier epoch.
+    The last processor may have saved changes whose events never left its sockets. Call this first
+    in a new epoch (the numbering of events since a processor's start). No subscriber is connected
+    yet; a subscriber that connects later finds a gap at the start of the epoch, and asks for these
+    events. Sessions that were removed longer ago are only entered into the ledger, for readers
+    that were last connected then.
+
+    Args:
+        news: the changes that recovery found in the database.
+        services: the store, the publisher and the other objects of the processor.
     """
     for session in news.gone:
         Record(session, services).remember_gone()
@@ -24,7 +29,7 @@ def retell(news: RecoveredChanges, services: Services) -> None:
         record = Record(found.session, services)
         record.publish_session(found.session)
         for name in found.messages:
-            # One by one: all of them together may not fit into memory.
+            # Load one message at a time: all messages together may not fit into memory.
             stored = services.database.call(messages.get, found.session.id, name)
             message, parts = messages.decoded(stored)
             record.publish_message(message)

@@ -1,4 +1,4 @@
-"""A limit on the bytes that all turns hold together."""
+"""A limit on the memory that the conversations and answers of all running turns take."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from gevent.event import Event
 
 
 class MemoryRoom:
-    """Bytes with a limit on their sum. Turns that need more than is free wait in order.
+    """Counts bytes of memory in use. Callers that need more than is free wait in order.
 
     Args:
-        size: the limit.
+        size: the limit in bytes.
 
     Attributes:
-        size: as given.
-        used: how many bytes are taken.
+        size: the limit in bytes.
+        used: how many bytes are in use; `grow` may exceed the limit.
     """
 
     def __init__(self, size: int) -> None:
@@ -27,9 +27,10 @@ class MemoryRoom:
 
     @contextmanager
     def of(self, count: int) -> Iterator[None]:
-        """Take `count` bytes, at most `size`, until the end of the block.
+        """Reserve `count` bytes until the end of the ``with`` block.
 
-        Blocks until the bytes are free, after all earlier callers.
+        Waits until the bytes are free and all earlier callers have theirs. A `count` above `size`
+        would wait for ever; the caller must check.
         """
         if self._waiting or self.used + count > self.size:
             self._wait(count)
@@ -41,12 +42,12 @@ class MemoryRoom:
             self.give_back(count)
 
     def grow(self, count: int) -> bool:
-        """Take `count` bytes at once; return whether the sum is within the limit."""
+        """Count `count` more bytes without waiting; return whether the limit still holds."""
         self.used += count
         return self.used <= self.size
 
     def give_back(self, count: int) -> None:
-        """Return bytes, and wake callers that wait for them."""
+        """Free `count` bytes, and wake the callers of `of` that now have enough."""
         self.used -= count
         while self._waiting and self.used + self._waiting[0][0] <= self.size:
             count, entered = self._waiting.popleft()

@@ -1,4 +1,4 @@
-"""Saves growing text in the background, however slow the disk is."""
+"""Saves the text of unfinished answers in the background, so that a slow disk blocks no turn."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ log = logging.getLogger("weir.processor")
 
 
 class Saving:
-    """Flushes drafts, one flush at a time."""
+    """Writes the drafts (text of parts that still grow) to the store, one flush at a time."""
 
     def __init__(self, drafts: Drafts) -> None:
         self._drafts = drafts
         self._warned = False
 
     def begin(self) -> None:
-        """Begin a flush unless the last one still runs: a slow disk must not block the caller."""
+        """Start a flush in the background, unless the last flush still runs; does not block."""
         if not self._drafts.are_pending:
             return
         if (flushing_s := self._drafts.flushing_s) is None:

@@ -1,7 +1,8 @@
-"""Commands that a person runs in a session (``!ls`` in a terminal), in opencode's form.
+"""Shell commands that a person runs in a session (``!ls`` in opencode's terminal client).
 
-A command is saved as a prompt with a fixed text, and an answer with one call of the tool ``bash``.
-It waits for its turn like any prompt. The person who sends a command needs no permission for it.
+As in opencode, a command is saved as a prompt with a fixed text, and as an answer with one call of
+the tool ``bash``. A command waits until the earlier prompts of the session are answered. It needs
+no permission, because a person has sent it.
 """
 
 from __future__ import annotations
@@ -45,19 +46,19 @@ _SHOW_S = 0.1
 
 
 class ShellCommands:
-    """Accepts commands, and runs each of them in its turn.
+    """Accepts shell commands, and runs each one after the earlier prompts of its session.
 
     Args:
-        services: of the processor.
-        prompts: saves the prompts of the commands.
-        bash: runs the commands; None if weir runs no tools.
+        services: the store, the publisher and the other objects of the processor.
+        prompts: saves and queues the prompts of the commands.
+        bash: the tool that runs the commands; None if weir runs no tools (``--tools off``).
     """
 
     def __init__(self, services: Services, prompts: Prompts, bash: Tool | None) -> None:
         self._services = services
         self._prompts = prompts
         self._bash = bash
-        self._waiting: dict[str, str] = {}  # commands by the ids of their prompts
+        self._waiting: dict[str, str] = {}  # by the id of the prompt: the command
 
     def accept(self, session: str, body: ShellBody) -> str:
         """Queue a command; return the id of its prompt.
@@ -88,22 +89,26 @@ class ShellCommands:
             raise
 
     def drop(self, prompt: str) -> None:
-        """Forget the command of a prompt that is not answered."""
+        """Forget the command of a prompt that was dropped from the queue without an answer."""
         self._waiting.pop(prompt, None)
 
     def serves(self, prompt: UserMessage) -> bool:
-        """Return whether a prompt belongs to a command."""
+        """Return whether a prompt is a shell command that waits to be run."""
         return prompt.id in self._waiting
 
     def start(self, session: Session, prompt: UserMessage) -> ShellRun:
-        """Run the command of a prompt."""
+        """Start the command of a prompt; return the running command."""
         assert self._bash is not None
         record = Record(session, self._services)
         return ShellRun(record, prompt, self._waiting.pop(prompt.id), self._bash)
 
 
 class ShellRun:
-    """A running command: the `Call` of the tool, and a turn for `processor.native.turns`."""
+    """A running shell command.
+
+    It implements two protocols: `processor.tools.tool.Call` for the tool ``bash``, and
+    `processor.native.turns.Running` for the queue of the session.
+    """
 
     is_lasting = False
 
@@ -137,14 +142,14 @@ class ShellRun:
         self._put(ToolRunning(self._input, Span(self._start)))
         self._work = gevent.spawn(self._run, bash)
 
-    # The methods that `processor.native.turns` needs.
+    # The methods of `processor.native.turns.Running`.
 
     def abort(self) -> None:
-        """End the command; does not block."""
+        """Ask the tool to end the command; return at once."""
         self.aborted.set()
 
     def conclude(self) -> None:
-        """Wait until the command has ended; save and publish its end."""
+        """Wait until the command has ended; save and publish its result."""
         self._put(self._work.get())
         created = self._answer.time.created
         self._answer = replace(self._answer, time=MessageTime(created, not_before(created)))
@@ -157,18 +162,18 @@ class ShellRun:
             self._record.error(Failure("UnknownError", {"message": message}))
         self._record.idle()
 
-    # The methods that the tool needs.
+    # The methods of `processor.tools.tool.Call`.
 
     def waiting(self) -> AbstractContextManager[None]:
-        """Return a block like any other: a command has no time limit of a call."""
+        """Return a context manager that does nothing: a command has no time limit to stop."""
         return nullcontext()
 
     def allows(self, need: Need) -> bool:
-        """Allow everything: the command comes from a person."""
+        """Return True: a command needs no permission, because a person has sent it."""
         return True
 
     def need(self, need: Need) -> None:
-        """Allow everything: the command comes from a person."""
+        """Return at once: a command needs no permission, because a person has sent it."""
 
     def show(
         self, *, title: str | None = None, output: str = "", metadata: dict[str, Any] | None = None
@@ -180,21 +185,21 @@ class ShellRun:
             self._showing = gevent.spawn_later(wait_s, self._show)
 
     def ask(self, questions: Sequence[Any]) -> NoReturn:
-        """Refuse: a command asks nothing."""
+        """Fail: only tools that a model calls ask a person questions."""
         raise ToolFailed("a command asks nothing")
 
     def todos(self, todos: Sequence[Any]) -> NoReturn:
-        """Refuse: a command has no todo list."""
+        """Fail: only tools that a model calls have a todo list."""
         raise ToolFailed("a command has no todo list")
 
     def child(
         self, prompt: str, agent: str | None, title: str, session: str | None = None
     ) -> NoReturn:
-        """Refuse: a command has no child sessions."""
+        """Fail: only tools that a model calls have child sessions."""
         raise ToolFailed("a command has no child sessions")
 
     def _run(self, bash: Tool) -> ToolState:
-        """Return the end of the call."""
+        """Run the command; return the final state of the tool call."""
         failed = partial(ToolError, self._input)
         try:
             outcome = bash.run({**self._input, "timeout": _TIMEOUT_MS}, self)

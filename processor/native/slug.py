@@ -1,4 +1,4 @@
-"""Names of two words for sessions, which a person can pronounce."""
+"""Makes a session's slug: a name of two words that people can say and remember."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ _SECOND = (
 
 
 def new_slug() -> str:
-    """Return two words, such as ``calm-river``."""
+    """Return two random words, such as ``calm-river``; two sessions may get the same slug."""
     return f"{secrets.choice(_FIRST)}-{secrets.choice(_SECOND)}"

@@ -1,4 +1,4 @@
-"""The present status of each session."""
+"""The present status of each session: idle, busy, or retry while a model's API fails."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bus.events.session import Idle, Session, Status
 
 
 class LiveStatuses:
-    """The sessions that are not idle."""
+    """Remembers the status of each session that is not idle."""
 
     def __init__(self) -> None:
         self._working: dict[str, tuple[str, Status]] = {}
@@ -19,7 +19,10 @@ class LiveStatuses:
             self._working[session.id] = (session.directory, status)
 
     def of(self, directory: str | None) -> dict[str, Status]:
-        """Return the status of each session that is not idle, in one directory or (None) all."""
+        """Return the status of each session that is not idle, by the session's id.
+
+        `directory` selects the sessions of one directory; None: all sessions.
+        """
         return {
             session: status
             for session, (where, status) in self._working.items()

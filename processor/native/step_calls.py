@@ -1,7 +1,8 @@
-"""The tool calls of one step: published as soon as the model names them, run after its answer.
+"""The tool calls of one step of a turn (one answer of the model, and the calls in this answer).
 
-The calls run together. Each call ends as a part, even a wrong call: the model reads the error, and
-the turn goes on.
+A call is published as soon as the model names the tool. When the model has finished its answer,
+the calls run at the same time. A wrong call (an unknown tool, bad arguments) is published too, as
+a part with an error: the model reads the error in the next step, and the turn goes on.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from processor.tools.tool import CallRefused, Outcome, Tool, ToolFailed, TurnAbo
 log = logging.getLogger("weir.processor")
 
 MOST_AT_ONCE = 8
-"""Calls of one step that run at once."""
+"""How many calls of one step may run at the same time; the others wait."""
 NAMELESS = "invalid"
-"""The name in the part of a call that names no tool, as in an opencode."""
+"""The tool's name in the part of a call that names no tool; opencode uses the same name."""
 _MOST_NAME = 128
 _SHOWN = 200
-# The ids of calls that every provider accepts.
+# Every provider accepts call ids of this form. weir replaces a call id of another form.
 _USABLE_ID = re.compile(r"[A-Za-z0-9_-]{9,64}")
 
 
@@ -43,15 +44,15 @@ class _StepCall(Struct):
 
 
 class StepCalls:
-    """The calls of one step.
+    """Collects the tool calls of one step while the model answers, and then runs them.
 
     Args:
-        turn: takes the parts of the calls.
-        box: the tools of the processor.
-        rules: the permissions of the calls.
+        turn: saves and publishes the calls, each as a part.
+        box: the tools that the model may call.
+        rules: decide which calls are allowed.
 
     Attributes:
-        are_whole: the model has called tools, and waits for the results.
+        are_whole: the model has finished its answer and has called tools; `run` may be called.
     """
 
     def __init__(self, turn: Turn, box: Toolbox, rules: CallRules) -> None:
@@ -65,14 +66,14 @@ class StepCalls:
 
     @property
     def are_there(self) -> bool:
-        """Whether the model has called a tool."""
+        """Whether the model has called at least one tool in this step."""
         return bool(self._calls)
 
     def take(self, chunk: CallBegun | CallWhole | Finish) -> None:
-        """Publish a call that begins, or store the arguments of a call.
+        """Process a chunk of the model's answer: a new call, a call's arguments, or the end.
 
         Raises:
-            ModelError: the turn already has as many calls as allowed.
+            ModelError: the turn has more calls, or the calls take more memory, than allowed.
         """
         if isinstance(chunk, CallBegun):
             tool = chunk.tool[:_MOST_NAME] or NAMELESS
@@ -82,14 +83,16 @@ class StepCalls:
             self._calls[chunk.number].arguments = chunk.arguments
         else:
             if chunk.reason == "tool-calls" and not self._calls:
-                # The finish reason says that there is a call, but none has come.
+                # The finish reason announces calls, but the model has sent none. Publish a call
+                # without a name, whose error tells the model what was wrong.
                 self.take(CallBegun(0, "", ""))
             self.are_whole = bool(self._calls)
 
     def run(self) -> bool:
-        """Run the calls; return whether the turn goes on.
+        """Run the calls and wait for all of them; return whether the turn goes on.
 
-        If the greenlet is killed, every running tool ends.
+        The turn stops if a person has refused a call without a reason. If the calling greenlet is
+        killed, the tools that still run are stopped.
         """
         pool = Pool(MOST_AT_ONCE)
         try:
@@ -110,7 +113,7 @@ class StepCalls:
         rules = self._rules.of(call.tool)
         run = ToolRun(call.name, self._turn, rules, self._box, self._aborted, self._stopped)
         try:
-            if self._stopped.is_set():  # the call has waited for a place among `MOST_AT_ONCE`
+            if self._stopped.is_set():  # a person refused another call while this call waited
                 raise CallRefused(STOPPED)
             tool, arguments = self._tool(call), _arguments(call)
             self._change(call, status="running", input=arguments)
@@ -146,7 +149,7 @@ class StepCalls:
             self._fail(call, run, str(error))
 
     def _fail(self, call: _StepCall, run: ToolRun, why: str) -> None:
-        if not self._aborted.is_set():  # else the turn ends the call
+        if not self._aborted.is_set():  # an aborted turn ends its open calls itself
             self._change(call, status="error", error=why, metadata=run.shown)
 
     def _change(self, call: _StepCall, **fields: Any) -> None:
@@ -157,7 +160,7 @@ class StepCalls:
 
 
 def _arguments(call: _StepCall) -> dict[str, Any]:
-    """Return the arguments of a call.
+    """Return the decoded arguments of a call; empty arguments count as an empty object.
 
     Raises:
         ToolFailed: the arguments are not a JSON object.

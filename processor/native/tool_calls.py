@@ -1,9 +1,12 @@
-"""The tool calls of one turn: each is a part that goes from pending to running to its end.
+"""The tool calls of one turn: each is a part; pending, then running, then completed or failed.
 
-What a call of an agent says while it runs is a snapshot of its last `SHOWN_LENGTH` characters, as
-in an opencode. Snapshots wait for `show`, so that many small outputs make one event. Beside them
-the store gets all that a call puts out, so that the next processor can go on with the call. The
-tools of weir bound what they put out by themselves: `snapshot` and `complete` take it as it is.
+A call of an external agent shows the last `SHOWN_LENGTH` characters of its output while it runs,
+as in opencode. Such a snapshot is published by `show`, not by each `append`, so that many small
+outputs make one event. `show` also saves the whole output, so that a processor that starts after a
+crash can continue the call.
+
+weir's own tools use `snapshot` and `complete`, which accept output of any length: these tools
+limit their output themselves.
 """
 
 from __future__ import annotations
@@ -33,35 +36,40 @@ from processor.tools.tool import Outcome
 
 SHOWN_LENGTH = 30_000
 MOST_OUTPUT = 1024 * 1024
-"""The output of one call in characters: each reader gets the whole output in one event."""
+"""The most characters that one call may put out: each reader gets all of them in one event."""
 MOST_CALLS = 1000
 
 _encode = msgspec.json.Encoder().encode
 
 
 class _Call(Struct):
-    """A call that has not ended."""
+    """A call that has not ended.
+
+    Attributes:
+        identity: the ids of the call's part, its message and its session.
+        unshown: whether the call has changed since its last event.
+    """
 
     identity: dict[str, Any]
     tool: str
     input: dict[str, Any] = {}
     title: str = ""
     metadata: dict[str, Any] = {}
-    start: int = 0  # ms; 0: it does not run yet
+    start: int = 0  # ms since the Unix epoch; 0: the call does not run yet
     output: list[str] = field(default_factory=list)
-    saved: int = 0  # how many pieces of the output were submitted to the store
+    saved: int = 0  # how many items of `output` were submitted to the store
     length: int = 0
     unshown: bool = True
 
 
 class ToolCalls:
-    """Opens, changes and ends the calls of a turn.
+    """Opens, changes and ends the tool calls of a turn; saves and publishes each as a part.
 
     Args:
-        record: of the session.
+        record: saves and publishes the changes of the session.
         identity: makes the ids of a new part.
         growth: counts the memory of the turn.
-        before_opening: ends the part that grows, before a new part.
+        before_opening: called before a new call; ends the text part that still grows.
     """
 
     def __init__(
@@ -79,10 +87,14 @@ class ToolCalls:
         self._ended: set[str] = set()
 
     def change(self, line: ToolLine) -> None:
-        """Open a call, or change an open one; ``completed`` and ``error`` end it.
+        """Open a new call, or change an open call.
+
+        Args:
+            line: the changes; a ``status`` of ``completed`` or ``error`` ends the call.
 
         Raises:
-            CommandFailed: the call has ended, or is new and has no name.
+            CommandFailed: the call has ended; or is new and names no tool, or is one too many.
+            ModelError: the answers of all turns together take too much memory.
         """
         self._growth.add(len(_encode((line.input, line.metadata))))
         call = self._open.get(line.call)
@@ -100,11 +112,14 @@ class ToolCalls:
             self._record.part(self._end(line.call, state))
 
     def knows(self, call: str) -> bool:
-        """Return whether the turn has had a call of this name."""
+        """Return whether the turn has, or had, a call with this id."""
         return call in self._open or call in self._ended
 
     def snapshot(self, name: str, title: str | None, metadata: dict[str, Any]) -> None:
-        """Publish what an open call shows from now on, if the call is still open."""
+        """Publish the title and metadata of a running call of weir's own tools.
+
+        If the call has already ended, nothing happens.
+        """
         if (call := self._open.get(name)) is not None:
             call.title = title or call.title
             call.metadata = metadata
@@ -112,10 +127,10 @@ class ToolCalls:
             self._record.part(self._part(name, _state(call)))
 
     def complete(self, name: str, outcome: Outcome) -> None:
-        """End an open call well.
+        """End a call of weir's own tools with its result, unless the call has already ended.
 
         Raises:
-            ModelError: there is no room for so long an output.
+            ModelError: the output does not fit into the memory of all turns.
         """
         if (call := self._open.get(name)) is not None:
             self._growth.add(len(outcome.output))
@@ -126,10 +141,11 @@ class ToolCalls:
             self._record.part(self._end(name, state))
 
     def append(self, line: OutputLine) -> None:
-        """Append to the output of a call.
+        """Append text to the output of an external agent's call; `show` publishes the text.
 
         Raises:
             CommandFailed: the call is not open, or its output is too long.
+            ModelError: the output does not fit into the memory of all turns.
         """
         call = self._open.get(line.call)
         if call is None:
@@ -138,17 +154,20 @@ class ToolCalls:
         self._append(call, line.call, line.text)
 
     def check(self, call: str) -> ToolPart:
-        """Return the part of an open call.
+        """Return the present part of a call that must be open.
 
         Raises:
-            CommandFailed: the call is not open.
+            CommandFailed: the call has ended, or was never opened.
         """
         if call not in self._open:
             raise self._not_open(call)
         return self._part(call, _state(self._open[call]))
 
     def resume(self, part: ToolPart, output: list[str]) -> None:
-        """Continue a call that another processor has opened, and perhaps ended."""
+        """Take over a call that the last processor has saved, whether open or ended.
+
+        `output` are the saved pieces of an open call's output.
+        """
         state = part.state
         if not isinstance(state, ToolPending | ToolRunning):
             self._ended.add(part.callID)
@@ -171,7 +190,7 @@ class ToolCalls:
         self._growth.resume(call.length + len(_encode((call.input, call.metadata))))
 
     def show(self) -> None:
-        """Publish each call that has changed since the last `show`."""
+        """Publish each open call that has changed since its last event, and save its output."""
         for name, call in self._open.items():
             if call.unshown:
                 call.unshown = False
@@ -179,7 +198,10 @@ class ToolCalls:
                 self._save_output(call)
 
     def close(self) -> list[ToolPart]:
-        """End all open calls, since their turn ends; return their parts."""
+        """End all open calls with an error, because their turn ends.
+
+        Return their parts, which the caller must save and publish.
+        """
         self.show()
         why = "the turn ended before the tool call did"
         return [self._end(name, _failed(call, why)) for name, call in list(self._open.items())]
@@ -201,7 +223,8 @@ class ToolCalls:
         self._before_opening()
         self.show()
         call = self._open[line.call] = _Call(self._identity(), line.tool)
-        # Clients show a call from its begin on, even if one line has both its begin and its end.
+        # Publish the pending state even if this line also ends the call: clients expect each call
+        # to begin as pending.
         self._record.part(self._part(line.call, ToolPending(line.input or {}, "")))
         return call
 

@@ -1,4 +1,4 @@
-"""One running call of a tool: what the tool may use, and the limits of the call."""
+"""One running tool call of a model: what weir does for the tool, and the call's time limit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STOPPED = "The user rejected another tool call of this step."
 
 
 class ChildSessions(Protocol):
-    """Runs prompts in child sessions."""
+    """Runs prompts in child sessions; `processor.native.children` implements this protocol."""
 
     def run(
         self,
@@ -47,35 +47,38 @@ class ChildSessions(Protocol):
         session: str | None,
         begun: Callable[[str], None],
     ) -> ChildAnswer:
-        """Run a prompt in a child session.
+        """Run a prompt in a child session, wait, and return the answer.
 
         Args:
-            parent: the session that asks.
-            rules: of the call that asks.
-            prompt: what to do.
-            agent: that answers.
-            title: of a new child.
-            session: an existing child; None for a new child.
-            begun: called with the id of the child.
+            parent: the session of the call.
+            rules: the permissions of the call; what they deny is denied to the child too.
+            prompt: the text of the prompt.
+            agent: the name of the agent that answers; None: the agent ``general``.
+            title: the title of a new child session.
+            session: the id of an existing child session; None: make a new one.
+            begun: called with the id of the child session before the prompt is sent.
+
+        Raises:
+            ToolFailed: the child failed, or `agent` or `session` does not exist.
         """
         ...
 
     def limits(self, prompt: str) -> tuple[Rules, ...]:
-        """Return the rules of the turns that wait for the answer to a prompt."""
+        """Return the permission rules of each turn that waits for the answer to a prompt."""
         ...
 
 
 class Toolbox(Struct):
-    """What a turn needs to call tools; one for the whole processor.
+    """The tools that models may call, and what their calls need; all turns share one toolbox.
 
     Attributes:
-        tools: by their names.
-        of_servers: returns the tools of MCP servers in a directory.
-        permits: decides whether a call may go on.
-        modes: weir's own agents.
-        children: for the tool ``task``.
-        most_steps: how often a turn may ask the model.
-        within_s: how long a call may take; the time that it waits for a person does not count.
+        tools: the tools by their names.
+        of_servers: returns the tools of the MCP servers of a directory, by their names.
+        permits: decides whether a call is allowed, and asks a person if necessary.
+        modes: weir's own agents by their names.
+        children: runs the child sessions of the tool ``task``.
+        most_steps: how often a turn may call the model.
+        within_s: how many seconds a call may take; time spent in `ToolRun.waiting` does not count.
     """
 
     tools: Mapping[str, Tool]
@@ -87,21 +90,21 @@ class Toolbox(Struct):
     within_s: float
 
     def in_directory(self, directory: str) -> Toolbox:
-        """Return a toolbox that also has the tools of the directory's MCP servers."""
+        """Return a copy that also has the tools of a directory's MCP servers."""
         return replace(self, tools={**self.of_servers(directory), **self.tools})
 
 
 class ToolRun:
-    """Implements `processor.tools.tool.Call` for one call.
+    """One call of a tool by a model; the tool gets this object as its `Call`.
 
     Args:
-        name: of the call in its turn.
-        turn: takes the progress of the call.
+        name: the id of the call in its turn.
+        turn: saves and publishes the progress of the call.
         rules: the permissions of the call.
         box: the tools of the processor.
         aborted: set when the turn is over.
-        stopped: set when a person has refused a call of the step without a reason: then no call
-            of the step asks a person again.
+        stopped: shared by the calls of a step; set when a person has refused one of the calls
+            without a reason. Then the others fail instead of asking a person.
     """
 
     def __init__(
@@ -132,18 +135,18 @@ class ToolRun:
 
     @property
     def shown(self) -> dict[str, Any]:
-        """The metadata that the tool has published last."""
+        """The metadata of the tool's last `show`, perhaps not published yet."""
         return self._shown
 
     def run(self, tool: Tool, arguments: dict[str, Any]) -> Outcome:
-        """Run the tool.
+        """Run the tool, and return its result.
 
         Raises:
-            ToolFailed: the tool failed, or has taken too long.
-            CallRefused: the call is refused.
-            TurnAborted: the turn is over.
+            ToolFailed: the tool failed, or has not ended within ``--tool-timeout``.
+            CallRefused: a rule or a person refuses the call.
+            TurnAborted: the turn has ended meanwhile.
         """
-        # Each snapshot has the arguments too, so with long arguments there are fewer snapshots.
+        # Each progress event contains the arguments too: with long arguments, send fewer events.
         size = len(json.encode(arguments))
         self._shown_every_s = SHOWN_EVERY_S * (1 + size / SHOWN_LENGTH)
         try:
@@ -160,23 +163,23 @@ class ToolRun:
                 self._due.kill(block=False)
 
     def allows(self, need: Need) -> bool:
-        """Return whether the call has a permission, without asking; see `Call`."""
+        """Return whether the call is allowed to do `need`, without asking a person; see `Call`."""
         return self._box.permits.allows(need, self._turn.record.session, self._rules)
 
     def need(self, need: Need) -> None:
-        """Return once the call has the permission that it needs; see `Call`."""
+        """Return as soon as the call is allowed to do `need`; perhaps ask a person; see `Call`."""
         with self.waiting():
             self._box.permits.need(need, self._turn.record, self._rules, self._ref)
 
     def ask(self, questions: Sequence[Question]) -> list[list[str]]:
-        """Return a person's answers; see `Call`."""
+        """Ask a person questions, wait, and return the answers; see `Call`."""
         with self.waiting():
             return self._box.permits.question(questions, self._turn.record, self._ref)
 
     def show(
         self, *, title: str | None = None, output: str = "", metadata: dict[str, Any] | None = None
     ) -> None:
-        """Publish the progress of the tool, at most ten times a second; see `Call`."""
+        """Publish the tool's progress soon, at most ten times a second; see `Call`."""
         self._title = title or self._title
         self._shown = dict(metadata or {})
         if output:
@@ -204,7 +207,7 @@ class ToolRun:
             )
 
     def _publish(self) -> None:
-        # If the store is slow, fewer snapshots are written: they would fill the memory.
+        # If the store is slow, wait with the next event: events that wait for it take memory.
         while self._turn.record.is_behind:
             gevent.sleep(SHOWN_EVERY_S)
         self._due = None
@@ -213,7 +216,12 @@ class ToolRun:
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Stop the call's time limit while the call waits for somebody else; see `Call`."""
+        """Stop the call's clock in the ``with`` block, where the call waits for a person or child.
+
+        Raises:
+            TurnAborted: the turn is over.
+            CallRefused: a person has refused another call of the step without a reason.
+        """
         if self.aborted.is_set():
             raise TurnAborted
         if self._stopped.is_set():

@@ -1,19 +1,20 @@
-"""One turn: the events of an answer, in opencode's order.
+"""One turn, which answers one prompt: it publishes the events of the answer in opencode's order.
 
-Rules (`begin` comes first, and one of `finish`, `fail`, `abort` last):
+Rules (call `begin` first, and one of `finish`, `fail`, `abort` last):
 
-1. ``begin``: status busy, then the assistant's message. For a turn that the last processor has
-   left open, ``resume`` comes instead.
-2. The first output opens the step. Consecutive output of one kind is one part: created empty, then
-   deltas, then the whole part with its end.
-3. ``finish``: the open part ends, the step ends, the message gets its tokens and reason, then its
-   completion; once all of that is saved, status idle. ``recount`` may put in the tokens later.
-   ``end_step`` ends the message alone; with ``begin`` the turn goes on in another message.
-4. A tool call is a part of its own (`processor.native.tool_calls`); when it opens, the open part
-   ends.
-5. ``fail`` and ``abort``: the present parts and the message with its error are saved before the
-   end is published. Then come the error, status idle, and only then these parts and this message;
-   then idle again.
+1. ``begin`` publishes status busy, then the assistant's message. After a restart of the processor,
+   ``resume`` takes its place for an unfinished turn.
+2. A step is one call of the model, and has a message of its own. The first output opens the step.
+   Consecutive output of one kind (text or reasoning) is one part: published empty, then deltas,
+   then the whole part with its end time.
+3. ``finish`` publishes the whole part, the end of the step, the message with its tokens and
+   reason, and the message with its end time. Once all of these are saved, status idle follows.
+   ``recount`` corrects tokens that the provider sends later. ``end_step`` ends only the message;
+   the next ``begin`` continues the turn in another message.
+4. A tool call is a part of its own (`processor.native.tool_calls`). A new call ends the part that
+   grows.
+5. ``fail`` and ``abort`` save the unfinished parts and the message with its error. Then they
+   publish the error, status idle, these parts, this message, and status idle again.
 """
 
 from __future__ import annotations
@@ -64,18 +65,19 @@ def aborted() -> Failure:
 
 
 class Turn:
-    """The answer to one prompt, while it is made.
+    """The answer to one prompt while a model or an external agent writes the answer.
 
     Args:
-        record: of the session.
+        record: saves and publishes the changes of the session.
         prompt: the message to answer.
-        path: the folder the turn works in.
-        room: for what the answer holds in memory.
-        summary: the answer sums the session up, in place of the history so far.
-        within: the answer is a step of another turn, which says when the session is idle.
+        path: the session's directory and its work tree, which the messages of the answer name.
+        room: the limit on the memory that answers take.
+        summary: whether the answer is a summary of the session.
+        within: whether the answer is a step of another turn; only the other turn publishes the
+            end of the work.
 
     Attributes:
-        record: as given.
+        record: saves and publishes the changes of the session.
         growth: counts the memory of the turn.
         calls: the tool calls of the turn.
     """
@@ -98,20 +100,23 @@ class Turn:
         self._step: StepFinishPart | None = None
         self._in_step = False
         self._retrying = False
-        self._is_busy = False  # readers know that the session works
+        self._is_busy = False  # whether `work` has published status busy
 
     @property
     def message(self) -> str:
-        """Id of the message that holds the answer, or its last step so far."""
+        """The id of the present message; each step of the turn has a message of its own."""
         return self._answer.id
 
     def work(self) -> None:
-        """Publish that the session works, before `begin`."""
+        """Publish status busy before `begin`, for a turn that may first wait for a summary."""
         self._is_busy = True
         self._record.status(Busy())
 
     def begin(self, anew: bool = False) -> None:
-        """Say that the session works, and show the message of the answer, or of its next step."""
+        """Publish status busy, and the empty message of the answer or of the next step.
+
+        `anew`: make a new message, whose id sorts after messages that were made meanwhile.
+        """
         if not self._is_busy:
             self._record.status(Busy())
         self._is_busy = False
@@ -121,7 +126,7 @@ class Turn:
         self._record.message(self._answer)
 
     def resume(self, left: OpenTurn) -> None:
-        """Continue the answer of a turn that was left open."""
+        """Continue an unfinished answer that the last processor has saved; publish status busy."""
         assert left.answer is not None
         self._record.status(Busy())
         self._answer = left.answer
@@ -136,7 +141,7 @@ class Turn:
                 self._part = part
 
     def text(self, *deltas: str) -> None:
-        """Append to the answer.
+        """Append text to the answer.
 
         Raises:
             ModelError: the answer does not fit into the memory of all turns.
@@ -144,7 +149,7 @@ class Turn:
         self._grow(TextPart, deltas)
 
     def reasoning(self, *deltas: str) -> None:
-        """Append to the model's reasoning.
+        """Append text to the model's reasoning.
 
         Raises:
             ModelError: the answer does not fit into the memory of all turns.
@@ -152,21 +157,27 @@ class Turn:
         self._grow(ReasoningPart, deltas)
 
     def retry(self, attempt: int, message: str, next_ms: int) -> None:
-        """Publish that the model failed, and when it is called again (ms since the Unix epoch)."""
+        """Publish that a request to the model failed and is repeated at `next_ms` (Unix epoch)."""
         self._retrying = True
         self._record.status(Retry(attempt=attempt, message=message, next=next_ms))
 
     def sign(self, signature: str) -> None:
-        """Keep the provider's signature of the thought that has just come."""
+        """Keep the provider's signature of the last reasoning: it must be sent back with it."""
         if isinstance(self._part, ReasoningPart):
             self._part = replace(self._part, metadata={"anthropic": {"signature": signature}})
 
     def wait_until_published(self) -> None:
-        """Wait until the output so far is saved, if it must be, and published."""
+        """Wait until all output so far is published, and the writes it waits for are saved."""
         self._record.wait_until_published()
 
     def finish(self, reason: str, tokens: TokenCounts, cost: float = 0) -> None:
-        """End the turn well; returns when it is saved and said. `cost` is in US dollars."""
+        """End the turn normally; return when the answer is saved and its end published.
+
+        Args:
+            reason: why the model stopped, such as ``stop`` or ``length``.
+            tokens: the tokens that the step used.
+            cost: the cost in US dollars.
+        """
         summed = self.end_step(reason, tokens, cost)
         self._settle()
         self._idle()
@@ -174,7 +185,10 @@ class Turn:
             self._record.publish_session(summed.value)
 
     def end_step(self, reason: str, tokens: TokenCounts, cost: float = 0) -> AsyncResult[Session]:
-        """End the message of a step; the result is the session once that is saved."""
+        """End the message of a step; arguments as in `finish`.
+
+        The result is the session with the new sums of tokens and cost, when it is saved.
+        """
         self.growth.give_back()
         self._open_step()
         self._end_part()
@@ -189,7 +203,7 @@ class Turn:
         return self._record.account(tokens, cost)
 
     def recount(self, tokens: TokenCounts) -> None:
-        """Add the tokens of a turn that has finished, if the provider sends them late."""
+        """Correct the tokens of a turn after `finish`; some providers send the counts late."""
         if self._step is None:
             return
         try:
@@ -206,7 +220,7 @@ class Turn:
             self._record.publish_session(session)
 
     def fail(self, failure: Failure) -> None:
-        """End the turn with an error; the output so far stays."""
+        """End the turn with an error; readers keep the output so far."""
         self.growth.give_back()
         part = self._whole_part()
         parts: list[Part] = [*self.calls.close(), *([] if part is None else [part])]
@@ -222,7 +236,7 @@ class Turn:
         self._idle()
 
     def abort(self) -> None:
-        """End the turn because a person has asked for it."""
+        """End the turn with the error that says that a person has stopped it."""
         self.fail(aborted())
 
     def _grow(self, kind: type[Growing], deltas: tuple[str, ...]) -> None:
@@ -242,7 +256,7 @@ class Turn:
             self._record.status(Busy())
 
     def _open_call(self) -> None:
-        """Prepare for a tool call: the parts of a message are in the order of their ids."""
+        """End the part that grows before a tool call gets its id: parts sort by their ids."""
         self._go_on()
         self._open_step()
         self._end_part()
@@ -258,7 +272,7 @@ class Turn:
             self._record.part(part)
 
     def _whole_part(self) -> Growing | None:
-        """Return the open part with its text and its end, and close it."""
+        """Close the part that grows; return it with its whole text and its end time, or None."""
         part, self._part = self._part, None
         if part is None:
             return None

@@ -1,6 +1,7 @@
-"""The turns of all sessions: many at once, but only one at a time in a session.
+"""Runs the turns (answers to prompts) of all sessions: one at a time in each session.
 
-Only ids wait for their turn; the rest of a prompt stays in the store.
+Prompts wait in one queue for each session, a lane. A lane contains only ids: the text of a waiting
+prompt stays in the database, so that many prompts take little memory.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from processor.store.sessions import UnknownSession
 log = logging.getLogger("weir.processor")
 
 MOST_WAITING = 100
-"""Prompts of one session that may wait for their turn."""
+"""How many prompts of one session may wait to be answered."""
 RETRY_AFTER_S = 5
 
 RETRY_LOAD_S = 1.0
@@ -35,22 +36,32 @@ Load = Callable[[str, str], tuple[Session, UserMessage]]
 
 
 class Running(Protocol):
-    """A turn that runs from its creation on."""
+    """A running turn; it starts when the object is made.
+
+    Attributes:
+        is_lasting: whether the turn continues after a restart of the processor.
+    """
 
     is_lasting: bool
 
     def abort(self) -> None:
-        """Stop the turn; does not block."""
+        """Ask the turn to stop; return at once."""
 
     def conclude(self) -> None:
-        """Wait until the turn is complete or stopped, and end it accordingly."""
+        """Wait until the turn is complete or stopped; then save and publish its end."""
 
 
 Start = Callable[[Session, UserMessage], Running]
 
 
 class _Lane:
-    """The prompts of one session, which are answered one after another."""
+    """The queue of one session's prompts, which are answered one after another.
+
+    Attributes:
+        place: the lane's entry in the queue for a free turn.
+        over: for each prompt that waits or runs, an event that is set when its turn is over.
+        waiting: the ids of the prompts that wait.
+    """
 
     def __init__(self, session: str, turns: Turns, is_awaited: bool) -> None:
         self.place = LanePlace(is_awaited)
@@ -88,9 +99,9 @@ class _Lane:
         return self.waiting.popleft()
 
     def _load(self) -> tuple[Session, UserMessage] | None:
-        """Return the next prompt, None if it has been aborted or removed meanwhile.
+        """Return the next session and prompt; None if it was aborted or removed meanwhile.
 
-        If the store cannot return the prompt now, the prompt stays queued.
+        If the database fails, try again until it can return the prompt.
         """
         while self.waiting:
             prompt = self.waiting[0]
@@ -120,19 +131,19 @@ class _Lane:
 
 
 class Turns:
-    """Queues prompts, and stops turns.
+    """Queues the prompts of all sessions, and starts and stops their turns.
 
     Args:
         load: returns a session and a prompt by their ids.
-        start: begins the turn of a prompt.
-        bounds: how many turns run, and how many prompts wait.
+        start: starts the turn of a prompt.
+        bounds: how many turns may run, and how many prompts may wait.
 
     Attributes:
-        load: as given.
-        start: as given.
-        free: how many more turns may begin, and the lanes that wait for one.
-        waiting: how many prompts wait, in all sessions.
-        dropped: called with the id of each prompt that is not answered.
+        load: returns a session and a prompt by their ids.
+        start: starts the turn of a prompt.
+        free: counts how many more turns may start.
+        waiting: how many prompts wait, in all sessions together.
+        dropped: called with the id of each prompt that is removed from its queue unanswered.
     """
 
     def __init__(self, load: Load, start: Start, bounds: Bounds) -> None:
@@ -148,10 +159,10 @@ class Turns:
 
     @contextlib.contextmanager
     def place(self, session: str) -> Iterator[None]:
-        """Reserve a place for a prompt that is about to be queued, until the end of the block.
+        """Reserve a place in a session's queue while the caller saves a prompt and queues it.
 
         Raises:
-            CommandFailed: too many prompts wait.
+            CommandFailed: too many prompts wait, in this session or in all sessions together.
         """
         lane = self._lanes.get(session)
         waiting = (0 if lane is None else len(lane.waiting)) + self._coming[session]
@@ -168,13 +179,13 @@ class Turns:
                 del self._coming[session]
 
     def queue(self, session: str, prompt: str, within: bool = False) -> None:
-        """Answer `prompt` as soon as the earlier ones of its session are.
+        """Queue a prompt, which is answered after the earlier prompts of its session.
 
         Args:
-            session: of the prompt.
-            prompt: id of its message.
-            within: a turn that runs waits for the answer, so the answer must not wait for a turn
-                to end.
+            session: the id of the session.
+            prompt: the id of the prompt, which must be saved.
+            within: whether a running turn waits for the answer. If True, the prompt does not wait
+                for a free turn: the turn that waits would never end.
         """
         lane = self._lanes.get(session)
         if lane is None:
@@ -187,13 +198,16 @@ class Turns:
             self.free.admit(lane.place)
 
     def wait(self, session: str, prompt: str, timeout_s: float) -> bool:
-        """Wait until the turn of a prompt is over; return whether it is."""
+        """Wait until the turn of a prompt is over; return False if `timeout_s` passes first."""
         lane = self._lanes.get(session)
         over = lane.over.get(prompt) if lane is not None else None
         return over is None or bool(over.wait(timeout_s))
 
     def abort(self, sessions: Iterable[str], timeout_s: float) -> None:
-        """Stop the turns and drop the waiting prompts of sessions; wait for their last events."""
+        """Stop the turns of sessions and drop their waiting prompts.
+
+        Waits until the turns have published their end, but at most `timeout_s`.
+        """
         lanes = [self._lanes[session] for session in sessions if session in self._lanes]
         over = [event for lane in lanes for event in lane.over.values()]
         for lane in lanes:
@@ -201,13 +215,13 @@ class Turns:
         gevent.wait(over, timeout=timeout_s)
 
     def abort_all(self, timeout_s: float) -> None:
-        """Do this in all sessions, except for turns that continue in the next processor."""
+        """Do the same as `abort` in all sessions, except those whose turn outlasts a restart."""
         stopped = [session for session, lane in self._lanes.items() if not lane.is_lasting]
         self.abort(stopped, timeout_s)
 
     @contextlib.contextmanager
     def closed(self, sessions: Iterable[str], timeout_s: float) -> Iterator[None]:
-        """Stop the turns of sessions, and let none begin until the end of the block."""
+        """Stop the turns of sessions, and accept no prompts for them in the ``with`` block."""
         closed = set(sessions)
         self._closed |= closed
         try:
@@ -217,7 +231,7 @@ class Turns:
             self._closed -= closed
 
     def is_busy(self, session: str) -> bool:
-        """Return whether a turn of a session runs, waits or is about to be queued."""
+        """Return whether a prompt of a session is being answered, waits, or is about to wait."""
         return session in self._lanes or self._coming[session] > 0
 
     def is_closed(self, session: str) -> bool:
