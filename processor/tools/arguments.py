@@ -1,4 +1,4 @@
-"""The arguments of a tool: a msgspec struct, its JSON schema, and errors that help a model."""
+"""Decodes a tool's arguments into a msgspec struct, and makes the JSON schema of the struct."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ T = TypeVar("T")
 
 
 def decoded(arguments: Any, kind: type[T], tool: str) -> T:
-    """Decode the arguments of a call as a struct.
+    """Decode the arguments of a call as a struct of type `kind`.
 
-    Models write numbers as text and leave out empty objects, so both are accepted.
+    Some models write numbers as text, or send nothing in place of an empty object. Both are
+    accepted.
 
     Raises:
-        ToolFailed: the JSON is broken, or a field is missing, unknown or of a wrong type.
+        ToolFailed: the JSON is broken, or a field is missing, unknown or of a wrong type. The
+            message names `tool`, so that the model can correct its call.
     """
     try:
         if isinstance(arguments, str | bytes | bytearray):
@@ -31,7 +33,10 @@ def decoded(arguments: Any, kind: type[T], tool: str) -> T:
 
 
 def schema(kind: type) -> dict[str, Any]:
-    """Return the JSON schema of a struct; providers require the struct itself at the top."""
+    """Return the JSON schema of a struct, with the struct's own schema at the top.
+
+    Providers do not accept a schema that is only a reference to a definition.
+    """
     (top,), shared = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     name = top["$ref"].rpartition("/")[2]
     own = dict(shared.pop(name))

@@ -1,4 +1,4 @@
-"""The tool `bash`: runs a shell command in a process of its own."""
+"""The tool `bash`: asks for permission to run a shell command, and runs it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from processor.tools.tool import Call, Need, Outcome, Tool, ToolFailed
 TIMEOUT_MS = 120_000
 MOST_TIMEOUT_MS = 3_600_000
 MOST_COMMAND_BYTES = 100_000
-"""Linux refuses a longer argument of a program (128 KiB)."""
+"""The longest command: Linux refuses program arguments of more than 128 KiB."""
 _TITLE_LENGTH = 200
 _SHELLS = ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/bin/sh")
-# The programs whose arguments are files: those outside the session's directory need permission.
+# Programs whose arguments are paths. A path outside the session's directory needs permission.
 _ON_FILES = re.compile(
     "cat|cd|chgrp|chmod|chown|cp|head|install|less|ln|ls|mkdir|more|mv|popd|pushd|rm|rmdir|rsync|"
     "tail|tee|touch|truncate|unlink"
 ).fullmatch
-# Bash replaces these, so that the path is unknown; a wildcard in a folder's name may be a link.
+# Paths that only bash itself can resolve: it replaces variables and wildcards, and a wildcard in a
+# folder's name may match a symbolic link.
 _UNKNOWN = re.compile(r"[$`{\0]|^~[+\-0-9]|[*?\[].*/").search
 _HARMLESS = ("/dev/null", "/dev/zero", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/fd/")
 _DESCRIPTION = f"""Runs a command with bash, and returns what it prints to stdout and stderr.
@@ -58,12 +59,12 @@ class BashArguments(Struct, forbid_unknown_fields=True):
 
 
 class Bash:
-    """Runs commands.
+    """The tool `bash`.
 
     Args:
         programs: runs the processes.
-        places: resolves paths.
-        spool: keeps long output.
+        places: resolves paths, and asks for permission if they are outside the session's directory.
+        spool: stores output that is too long for an event.
     """
 
     def __init__(self, programs: Programs, places: Places, spool: Spool) -> None:
@@ -75,7 +76,7 @@ class Bash:
         return Tool("bash", _DESCRIPTION, schema(BashArguments), self.run)
 
     def run(self, arguments: object, call: Call) -> Outcome:
-        """Run a command, once it is allowed."""
+        """Wait until the command is allowed, run it, and return its output."""
         wanted = decoded(arguments, BashArguments, "bash")
         _check(wanted)
         folder = self._places.find(call, wanted.workdir or ".", "workdir")
@@ -101,7 +102,7 @@ class Bash:
         call.need(bash_need(command, parsed))
 
     def _outside(self, parsed: Parsed, folder: str, call: Call) -> list[str]:
-        """Return the folders outside the session's directory that the command names."""
+        """Return the folders outside the session's directory that a command line uses."""
         found = dict[str, None]()
         for path in _files(parsed):
             if not path.startswith(_HARMLESS) and not _UNKNOWN(path):
@@ -112,7 +113,7 @@ class Bash:
 
 
 def _files(parsed: Parsed) -> list[str]:
-    """Return the files that a command line names."""
+    """Return the paths that a command line uses: redirections, and arguments of known programs."""
     named = list(parsed.targets)
     for words in (command.program() for command in parsed.commands):
         if words and _ON_FILES(words[0]):
@@ -123,7 +124,11 @@ def _files(parsed: Parsed) -> list[str]:
 
 
 def bash_need(command: str, parsed: Parsed) -> Need:
-    """Return the permission that a command line needs."""
+    """Return the permission that a command line needs: a pattern for each simple command in it.
+
+    If the line cannot be parsed with certainty, a pattern with the prefix `shell_words.UNCLEAR` is
+    added, so that a person is asked unless a rule allows everything.
+    """
     patterns = dict[str, None]()
     always = dict[str, None]()
     for simple in parsed.commands:
@@ -189,7 +194,7 @@ def _outcome(
 
 
 def _title(command: str) -> str:
-    # Each snapshot has the title, beside the whole command in the input.
+    # Keep the title short: each progress event contains it, beside the whole command.
     return command if len(command) <= _TITLE_LENGTH else f"{command[: _TITLE_LENGTH - 1]}…"
 
 
@@ -203,7 +208,7 @@ def _where(end: CommandEnd, file: SpoolFile) -> str:
 
 
 def _notes(wanted: BashArguments, end: CommandEnd) -> list[str]:
-    """Return remarks for the model about the command's end."""
+    """Return remarks for the model about how the command ended."""
     notes = []
     if end.end == "timeout":
         notes.append(

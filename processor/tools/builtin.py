@@ -1,4 +1,4 @@
-"""All tools of weir itself, put together."""
+"""Builds the tools of weir itself, and makes every tool stop on abort and limit its output."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from processor.tools.tool import Call, Outcome, Run, Tool, TurnAborted
 from processor.tools.webfetch import Webfetch
 
 _OWN_BOUNDS = frozenset(["bash", "read"])
-"""These tools cut their output themselves."""
+"""The tools that cut long output themselves."""
 
 
 def builtin_tools(settings: ToolSettings, spool: Spool, threads: Threads) -> dict[str, Tool]:
-    """Return the tools by their names.
+    """Return weir's own tools by their names.
 
     Args:
-        settings: of the tools.
-        spool: keeps long output.
-        threads: run the work on files.
+        settings: the settings of the tools.
+        spool: stores output that is too long for an event.
+        threads: the threads in which files are read and written.
     """
     programs, places = Programs(settings), Places(threads)
     tools = [
@@ -46,12 +46,15 @@ def builtin_tools(settings: ToolSettings, spool: Spool, threads: Threads) -> dic
 
 
 def bounded_tools(tools: Mapping[str, Tool], spool: Spool) -> dict[str, Tool]:
-    """Return tools that end with their calls, and whose output fits into a part."""
+    """Return the tools, each changed as `bounded` says."""
     return {name: bounded(tool, spool) for name, tool in tools.items()}
 
 
 def bounded(tool: Tool, spool: Spool) -> Tool:
-    """Return a tool that ends when its call is aborted, and whose output fits into a part."""
+    """Return a tool that ends when its call is aborted, and that cuts long output.
+
+    The whole output is stored in the spool; the model gets its beginning, its end and its path.
+    """
 
     def run(arguments: Any, call: Call) -> Outcome:
         outcome = _until_aborted(tool.run, arguments, call)
@@ -65,7 +68,7 @@ def bounded(tool: Tool, spool: Spool) -> Tool:
 
 
 def _until_aborted(run: Run, arguments: Any, call: Call) -> Outcome:
-    """Run a tool in a greenlet of its own, which an abort ends wherever it waits."""
+    """Run a tool in a greenlet of its own, and kill the greenlet when the call is aborted."""
     worker = gevent.spawn(_caught, run, arguments, call)
     try:
         gevent.wait((worker, call.aborted), count=1)
@@ -80,8 +83,9 @@ def _until_aborted(run: Run, arguments: Any, call: Call) -> Outcome:
 def _caught(
     run: Callable[[Any, Call], Outcome], arguments: Any, call: Call
 ) -> Outcome | Exception | gevent.Timeout:
-    # gevent would print an exception that a greenlet raises, so it is returned as a value. The
-    # time limit of the call is such an exception: `Call.need` starts the limit again in here.
+    # gevent prints the exception that ends a greenlet, so return the exception as a value. That
+    # includes gevent.Timeout: the call's time limit is raised in this greenlet, if `Call.need` has
+    # restarted the limit here.
     try:
         return run(arguments, call)
     except (Exception, gevent.Timeout) as error:

@@ -1,22 +1,23 @@
-"""Cuts long output: the beginning and the end stay, and a note names the file with all of it.
+"""Cuts long output: keeps the beginning and the end, and names the file with the whole output.
 
-It only imports the standard library, since the program that runs a command uses it too.
+This module only imports the standard library, since `processor.tools.runner` uses it: a program
+that must start quickly.
 """
 
 from __future__ import annotations
 
 MOST_BYTES = 50 * 1024
-"""Of one tool's output in a part; longer output is written to a spool file."""
+"""The most output of one tool call in an event; longer output is written to a spool file."""
 END_BYTES = 24 * 1024
-"""Of the beginning and of the end of output that is cut."""
+"""The length of the beginning, and also of the end, that are kept of output that is cut."""
 SHOWN_CHARACTERS = 30_000
-"""Of a running tool's snapshot, as in opencode."""
+"""While a tool runs, clients see the last characters of its output: this many, as in opencode."""
 TAIL_BYTES = 4 * SHOWN_CHARACTERS
-"""Enough for the last `SHOWN_CHARACTERS`: a character has at most 4 bytes."""
+"""Enough bytes for the last `SHOWN_CHARACTERS`: a character has at most 4 bytes in UTF-8."""
 
 
 def text_of(data: bytes) -> str:
-    """Return bytes as text; bytes that are not UTF-8, even of a cut character, are replaced."""
+    """Return bytes as text; bytes that are not UTF-8 become U+FFFD (the replacement character)."""
     return data.decode(errors="replace")
 
 
@@ -45,13 +46,13 @@ def shown(data: bytes) -> str:
 
 
 def joined(head: str, tail: str, total: int, where: str) -> str:
-    """Return the text for the model for output that is cut.
+    """Return the text that the model reads in place of output that is too long.
 
     Args:
-        head: the beginning.
-        tail: the end.
-        total: bytes of all output.
-        where: names the file with all output, or says why there is none.
+        head: the beginning of the output.
+        tail: the end of the output.
+        total: the size of the whole output in bytes.
+        where: a line that names the file with the whole output, or says why there is no file.
     """
     left_out = total - len(head.encode()) - len(tail.encode())
     return (

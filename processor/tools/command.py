@@ -1,7 +1,8 @@
-"""Runs the programs of tools: commands of `bash`, and searches, each in a process of its own.
+"""Runs two helper programs: `runner.py` for shell commands, `worker.py` for searches.
 
-Both programs read a request from stdin (a line of JSON), end when stdin ends, and write lines of
-JSON. So a tool leaves no process behind when it ends, even if the processor is killed.
+Each command or search gets a process of its own. Both programs read a request from stdin (a line
+of JSON) and write lines of JSON. Both end when stdin ends, so no process stays behind when a tool
+ends, even if the processor is killed.
 """
 
 from __future__ import annotations
@@ -24,26 +25,26 @@ from processor.tools.settings import ToolSettings
 from processor.tools.tool import ToolFailed
 
 STOP_S = 5.0
-"""How long a program may take to end, before it and all its processes are killed."""
+"""How long a helper program may take to end before it and all its processes are killed."""
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _MARK = "WEIR_TOOL_PROCESS"
 
 
 class CommandEnd(Struct):
-    """The end of a command.
+    """The result of a shell command.
 
     Attributes:
-        end: the cause: ``exit``, ``timeout`` or ``abort``.
-        exit: its status; None if it was ended by a signal.
-        signal: number of this signal.
-        left: processes that it had left running, and that were ended.
-        stuck: processes that could not be ended.
-        head: all of its output; if that is longer than `clip.MOST_BYTES`, the beginning.
-        tail: the end of such output.
-        shown: the last snapshot while it was running.
-        total: bytes of all output.
+        end: why the command ended: ``exit``, ``timeout`` or ``abort``.
+        exit: the exit status; None if a signal ended the command.
+        signal: the number of this signal, else None.
+        left: how many processes the command had left running; they were ended.
+        stuck: how many processes could not be ended.
+        head: the output; if the output is longer than `clip.MOST_BYTES`, only its beginning.
+        tail: the end of output that is too long for `head`; else empty.
+        shown: the last characters of the output, for clients.
+        total: the size of all output in bytes.
         kept: how many of these bytes are in the spool file.
-        error: why some of them are missing.
+        error: why the spool file could not be written; None if it was.
     """
 
     end: str
@@ -60,7 +61,7 @@ class CommandEnd(Struct):
 
 
 class Programs:
-    """Runs a bounded number of programs at once; others wait."""
+    """Runs at most ``--tool-processes`` helper programs at the same time; further ones wait."""
 
     def __init__(self, settings: ToolSettings) -> None:
         self._environment = settings.environment
@@ -68,14 +69,14 @@ class Programs:
         self._count = 0
 
     def run_command(self, request: Mapping[str, Any], show: Callable[[str], None]) -> CommandEnd:
-        """Run a command to its end.
+        """Run a shell command, and wait for its end.
 
         Args:
-            request: for `processor.tools.runner`, without ``environment``.
-            show: called with each snapshot.
+            request: the request that `processor.tools.runner` reads, without ``environment``.
+            show: called with the last characters of the output while the command runs.
 
         Raises:
-            ToolFailed: the command cannot be started, or its runner was killed.
+            ToolFailed: the command cannot be started, or the program that runs it was killed.
         """
         self._count += 1
         mark = f"{os.getpid()}-{self._count}"
@@ -95,16 +96,19 @@ class Programs:
                 raise ToolFailed("The process that ran the command was killed, with the command.")
             finally:
                 if _ended(process) != 0:
-                    # The runner was killed before it could end the command.
+                    # `runner.py` was killed before it could end the command's processes. They are
+                    # found by the process group, and by a variable in their environment.
                     if leader:
                         send_to_group(signal.SIGKILL, leader)
                     send(signal.SIGKILL, marked(f"{_MARK}={mark}"))
 
     def work(self, request: Mapping[str, Any]) -> Generator[dict[str, Any], None, None]:
-        """Yield the results of a search or a conversion; to close the generator ends that work.
+        """Yield the results of a search, or the text of a web page.
+
+        To stop the work early, close the generator: this kills the process.
 
         Args:
-            request: as `processor.tools.worker` takes it.
+            request: the request that `processor.tools.worker` reads.
         """
         with self._free:
             process = self._start("worker.py", request)
@@ -116,7 +120,7 @@ class Programs:
 
     def _start(self, program: str, request: Mapping[str, Any]) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            # With -I and -S, neither the folder nor the environment of a session affects its
+            # -I and -S isolate the program: PYTHONPATH and site packages do not affect what it
             # imports.
             [sys.executable, "-I", "-S", os.path.join(_FOLDER, program)],
             stdin=subprocess.PIPE,
@@ -139,13 +143,13 @@ def _lines(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def _ended(process: subprocess.Popen[bytes]) -> int:
-    """End a program, and return its exit status."""
+    """Close a program's stdin, wait for its end, or kill it; return its exit status."""
     assert process.stdin is not None
     assert process.stdout is not None
     with contextlib.suppress(OSError):
         process.stdin.close()
     try:
-        # Read the rest of its output: it cannot end while its pipe is full.
+        # Read the rest of the output: the program cannot end while its pipe is full.
         gevent.with_timeout(STOP_S, _drain, process, timeout_value=None)
     finally:
         process.kill()

@@ -1,4 +1,4 @@
-"""The content of files that tools change: read as a whole, and replaced in one step.
+"""Reads and replaces whole files for the tools `edit` and `write`.
 
 These functions block: call them in a thread.
 """
@@ -20,22 +20,23 @@ from processor.tools.tool import Call, ToolFailed
 
 MOST_BYTES = 8 * 1024 * 1024
 _BOM = "\ufeff"
-# Possible reasons: the folder is not writable, the file is a mount point. Then the file may still
-# be writable in place.
+# The errors after which a file is overwritten in place, since it cannot be replaced by a new file:
+# for example the folder is not writable, or the file is a mount point.
 _NO_EXCHANGE = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EXDEV, errno.EROFS, errno.ENOTSUP)
 
 
 class FileLocks:
-    """One lock for each file, so that two calls of a model do not change a file at once."""
+    """One lock for each file, so that two tool calls do not change a file at the same time."""
 
     def __init__(self) -> None:
         self._locks: dict[str, tuple[BoundedSemaphore, list[None]]] = {}
 
     @contextlib.contextmanager
     def held(self, real: str, call: Call) -> Iterator[None]:
-        """Hold the lock of a file.
+        """Hold the lock of a file in the ``with`` block.
 
-        The call with the lock may wait long for a person, so the time does not count.
+        The time spent waiting for the lock does not count for the call's time limit, since the
+        call that has the lock may wait for a person.
         """
         lock, users = self._locks.setdefault(real, (BoundedSemaphore(1), []))
         users.append(None)
@@ -56,8 +57,8 @@ def content(place: ToolPath) -> bytes | None:
     """Return the content of a text file; None if the file does not exist.
 
     Raises:
-        ToolFailed: it is a folder, a device, a binary file, or too long.
-        OSError: it cannot be read.
+        ToolFailed: the path is a folder, or the file is binary or too long.
+        OSError: the file cannot be read, or is a device.
     """
     if not place.exists:
         return None
@@ -75,21 +76,21 @@ def content(place: ToolPath) -> bytes | None:
 
 
 def as_text(data: bytes) -> tuple[str, str]:
-    """Return the byte order mark of a file, if it has one, and its text.
+    """Return a file's byte order mark (empty if there is none), and the rest of its text.
 
-    Bytes that are not UTF-8 become lone surrogates in the text; `as_bytes` turns them back.
+    Bytes that are not UTF-8 become lone surrogates in the text; `as_bytes` restores the bytes.
     """
     text = data.decode(errors="surrogateescape")
     return (_BOM, text[1:]) if text.startswith(_BOM) else ("", text)
 
 
 def as_bytes(text: str) -> bytes:
-    """Return the bytes of a text for writing to a file."""
+    """Return the bytes to write for a text; the reverse of `as_text`."""
     return text.encode(errors="surrogateescape")
 
 
 def printable(text: str) -> str:
-    """Return a text that JSON can contain."""
+    """Return a text with ``?`` in place of lone surrogates, which JSON cannot contain."""
     return text.encode(errors="replace").decode()
 
 
@@ -97,13 +98,13 @@ def write(real: str, expected: bytes | None, data: bytes) -> None:
     """Write a file, and create missing folders.
 
     Args:
-        real: the path of the file.
-        expected: its present content; None if it does not exist.
-        data: its new content.
+        real: the absolute path of the file, without links.
+        expected: the content that the file must still have; None: the file must not exist.
+        data: the new content.
 
     Raises:
-        ToolFailed: the file's content is not `expected`.
-        OSError: it cannot be written.
+        ToolFailed: the file has another content than `expected`.
+        OSError: the file cannot be written.
     """
     with folder_of(real, make=True) as (folder, name):
         found = _found(folder, name, real)
@@ -111,8 +112,8 @@ def write(real: str, expected: bytes | None, data: bytes) -> None:
             raise ToolFailed(
                 f"filePath: {real} has changed while the permission was asked for; read it again"
             )
-        # With a new file in its place, a hard link would keep the old content, and another owner
-        # would lose the file.
+        # Replace the file by a new one only if this changes nothing else: other hard links would
+        # keep the old content, and a file of another user would change its owner.
         if found is None or (found.st_nlink == 1 and found.st_uid == os.geteuid()):
             try:
                 _exchange(folder, name, data, found)
@@ -144,7 +145,7 @@ def _found(folder: int, name: str, real: str) -> os.stat_result | None:
 
 
 def _exchange(folder: int, name: str, data: bytes, found: os.stat_result | None) -> None:
-    """Write a new file and rename it: after a kill in between, the file has its old content."""
+    """Write a new file and rename it, so that a kill in between leaves the old file as it is."""
     fresh = f".weir-{secrets.token_hex(8)}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     number = os.open(fresh, flags, 0o666, dir_fd=folder)

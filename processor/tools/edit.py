@@ -1,4 +1,4 @@
-"""The tools `edit` and `write`: change a text file, once its diff is allowed."""
+"""The tools `edit` and `write`: ask for permission with a diff, and change a text file."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _After = Callable[[bytes | None], bytes]
 
 
 class _Change(Struct):
-    """The old and the new content of a file, and the difference."""
+    """A planned change of a file: its old content (None: no file), its new content, the diff."""
 
     before: bytes | None
     after: bytes
@@ -61,11 +61,11 @@ class _Change(Struct):
 
 
 class Editing:
-    """Changes files.
+    """The tools `edit` and `write`.
 
     Args:
-        threads: run the reads and writes.
-        places: resolves paths.
+        threads: the threads in which files are read and written.
+        places: resolves paths, and asks for permission if they are outside the session's directory.
     """
 
     def __init__(self, threads: Threads, places: Places) -> None:
@@ -74,14 +74,14 @@ class Editing:
         self._locks = FileLocks()
 
     def tools(self) -> list[Tool]:
-        """Return both tools."""
+        """Return the tools `edit` and `write`."""
         return [
             Tool("edit", _EDIT, schema(EditArguments), self.edit),
             Tool("write", _WRITE, schema(WriteArguments), self.write),
         ]
 
     def edit(self, arguments: object, call: Call) -> Outcome:
-        """Replace text in a file."""
+        """Replace text in a file, or make a new file (the tool `edit`)."""
         wanted = decoded(arguments, EditArguments, "edit")
         if wanted.oldString == wanted.newString:
             raise ToolFailed("newString: is the same as oldString, so nothing would change")
@@ -99,7 +99,7 @@ class Editing:
         return Outcome("Edit applied successfully.", place.name, metadata)
 
     def write(self, arguments: object, call: Call) -> Outcome:
-        """Write a whole file."""
+        """Replace a whole file, or make a new file (the tool `write`)."""
         wanted = decoded(arguments, WriteArguments, "write")
         place = self._places.find(call, wanted.filePath, "filePath")
 
@@ -117,7 +117,10 @@ class Editing:
         return Outcome("Wrote file successfully.", place.name, metadata)
 
     def _changed(self, place: ToolPath, call: Call, after: _After) -> _Change:
-        """Change a file, once the change is allowed; only one call at a time changes a file."""
+        """Plan a change, wait until it is allowed, and write the file.
+
+        A lock ensures that only one call at a time plans and writes a change of this file.
+        """
         with self._locks.held(place.real, call):
             try:
                 change = self._threads.run(_planned, place, after)
@@ -139,7 +142,8 @@ def _filediff(place: ToolPath, patch: Patch) -> dict[str, object]:
 
 
 def _planned(place: ToolPath, after: _After) -> _Change:
-    # Another call may have created the file while this call waited for the lock.
+    # Look again whether the file exists: another call may have created it while this call waited
+    # for the lock.
     before = content(replace(place, exists=os.path.lexists(place.real)))
     new = after(before)
     old_text, new_text = (

@@ -1,7 +1,7 @@
-"""Unified diffs, in the form that opencode's clients display.
+"""Makes unified diffs in the form that opencode's clients display.
 
-The comparison is bounded: if two long texts differ at both ends, everything between the first and
-the last difference counts as replaced.
+A full comparison of long texts would take too long. For these, everything between the first and the
+last difference counts as replaced.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 from msgspec import Struct
 
 MOST_BYTES = 200 * 1024
-"""Of a diff. Hunks beyond it are left out, so that the rest is still a diff."""
+"""The most bytes of a diff. Whole hunks are left out above it, so the rest is still a diff."""
 _CONTEXT = 4
 _MOST_COMPARED = 1_000_000
 _LINE = "=" * 67
@@ -22,7 +22,13 @@ _Opcode = tuple[str, int, int, int, int]
 
 
 class Patch(Struct, frozen=True):
-    """The change of a file: a unified diff, and how many lines were added and removed."""
+    """The change of a file.
+
+    Attributes:
+        text: the unified diff; empty if nothing changed.
+        additions: how many lines were added.
+        deletions: how many lines were removed.
+    """
 
     text: str
     additions: int
@@ -30,7 +36,7 @@ class Patch(Struct, frozen=True):
 
 
 def patch(path: str, before: str, after: str) -> Patch:
-    """Return the difference of two texts."""
+    """Return the difference between two texts of the file `path`."""
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     first = _common(zip(old, new, strict=False))
     most = min(len(old), len(new)) - first
@@ -73,7 +79,10 @@ def _grouped(codes: list[_Opcode]) -> list[list[_Opcode]]:
 
 
 def _hunk(group: list[_Opcode], old: list[str], new: list[str], start: int) -> str:
-    """Return one hunk; `start` lines precede both texts."""
+    """Return the text of one hunk.
+
+    `old` and `new` are parts of the file; `start` equal lines come before both parts.
+    """
     (_, i1, _, j1, _), (_, _, i2, _, j2) = group[0], group[-1]
     lines = []
     for kind, a, b, c, d in group:

@@ -1,7 +1,7 @@
-"""Resolves a path from a model, and finds out whether it is in the session's directory.
+"""Resolves a path from a model, and asks for permission if it is outside the session's directory.
 
-Links and ``..`` are resolved before the path is checked. The tools then open the resolved path
-with `processor.tools.nofollow`, so a link that is made after the check has no effect.
+Symbolic links and ``..`` are resolved before the check. The tools then open the resolved path with
+`processor.tools.nofollow`, so a link that is made after the check has no effect.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from processor.tools.tool import Call, Need, ToolFailed
 
 
 class ToolPath(Struct, frozen=True):
-    """A path from a model.
+    """A path from a model, resolved.
 
     Attributes:
-        real: absolute, without links.
-        name: relative to the session's directory, for people and for rules.
-        is_inside: whether it is in the session's directory.
-        is_folder: whether it is a folder.
-        exists: whether it exists.
+        real: the absolute path, without symbolic links.
+        name: the path relative to the session's directory; shown to people, matched by rules.
+        is_inside: whether the path is in the session's directory.
+        is_folder: whether the path is a folder.
+        exists: whether there is a file or folder at the path.
     """
 
     real: str
@@ -34,27 +34,27 @@ class ToolPath(Struct, frozen=True):
 
 
 class Places:
-    """Resolves the paths of calls, and asks for permission if they lead outside.
+    """Resolves the paths of tool calls, and asks for permission to leave the session's directory.
 
     Args:
-        threads: run the file system calls.
+        threads: the threads in which paths are resolved.
     """
 
     def __init__(self, threads: Threads) -> None:
         self._threads = threads
 
     def find(self, call: Call, path: str, field: str, free: Sequence[str] = ()) -> ToolPath:
-        """Resolve a path; return once the call has permission to use it.
+        """Resolve a path; return when the call may use it, which may wait for a person's answer.
 
         Args:
             call: the running call.
-            path: absolute, or relative to the session's directory.
-            field: the argument that contains `path`.
-            free: folders outside that need no permission.
+            path: an absolute path, or one relative to the session's directory.
+            field: the name of the argument with the path, for error messages.
+            free: folders outside the session's directory that need no permission.
 
         Raises:
             ToolFailed: the path cannot be used.
-            CallRefused: it leads outside, and this is not allowed.
+            CallRefused: the path is outside the session's directory, and this is not allowed.
         """
         if not path:
             raise ToolFailed(f"{field}: is empty; give a path")
@@ -67,7 +67,7 @@ class Places:
         return place
 
     def look(self, call: Call, path: str) -> ToolPath:
-        """Resolve a path, without permission to use it.
+        """Resolve a path without asking for permission; the caller must ask before using it.
 
         Raises:
             OSError, ValueError: the path cannot be used.
@@ -76,7 +76,7 @@ class Places:
 
 
 def outside(place: ToolPath) -> Need:
-    """Return the permission that a place outside the session's directory needs."""
+    """Return the permission that a path outside the session's directory needs: for its folder."""
     parent = place.real if place.is_folder else os.path.dirname(place.real)
     pattern = os.path.join(parent, "*")
     metadata = {"filepath": place.real, "parentDir": parent}

@@ -1,4 +1,4 @@
-"""The tool `read`: some lines of a text file, the entries of a folder, or an image."""
+"""The tool `read`: returns lines of a text file, the entries of a folder, or an image."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class ReadArguments(Struct, forbid_unknown_fields=True):
 
 
 class Read:
-    """Reads files.
+    """The tool `read`.
 
     Args:
-        threads: run the reads.
-        places: resolves paths.
-        spool: its files may be read without permission.
+        threads: the threads in which files are read.
+        places: resolves paths, and asks for permission if they are outside the session's directory.
+        spool: contains the long outputs of the session, which may be read without permission.
     """
 
     def __init__(self, threads: Threads, places: Places, spool: Spool) -> None:
@@ -66,7 +66,7 @@ class Read:
         return Tool("read", _DESCRIPTION, schema(ReadArguments), self.run)
 
     def run(self, arguments: object, call: Call) -> Outcome:
-        """Read a file or a folder, once it is allowed."""
+        """Wait until reading is allowed; then return the content of the file or folder."""
         wanted = decoded(arguments, ReadArguments, "read")
         free = [self._spool.folder(call.session)]
         place = self._places.find(call, wanted.filePath, "filePath", free)
@@ -81,12 +81,15 @@ class Read:
 
 
 def reason(error: OSError, real: str) -> str:
-    """Return the error of a file, with the file's name."""
+    """Return the message of a file error with the path `real`."""
     return f"{real}: {error.strerror}" if error.strerror else str(error)
 
 
 def is_binary(sample: bytes) -> bool:
-    """Return whether the first bytes of a file are not text."""
+    """Return whether a file is binary, judging by its first bytes.
+
+    A binary file has a null byte, or more than 30% control characters.
+    """
     odd = sum(byte < 9 or 13 < byte < 32 for byte in sample)
     return b"\0" in sample or odd > 0.3 * len(sample)
 
@@ -164,10 +167,21 @@ def _read_file(place: ToolPath, offset: int, limit: int) -> Outcome:
 
 
 class LineWindow:
-    """Some lines of a file, and how many lines the file has.
+    """Reads some lines of a file, and counts all its lines.
 
-    A file may grow while it is read, and a line may be as long as the file; only the shown part is
-    kept.
+    A line may be as long as the file; of such a line, only the part to show is kept in memory. At
+    most `MOST_FILE_BYTES` are read, since the file may grow meanwhile.
+
+    Args:
+        file: the open file, in binary mode.
+        offset: the number of the first line to return, from 1.
+        limit: how many lines to return.
+
+    Attributes:
+        offset: the number of the first returned line.
+        lines: the lines, long ones cut.
+        total: how many lines the file has.
+        is_cut: whether lines were left out because the output would be too long.
     """
 
     def __init__(self, file: Any, offset: int, limit: int) -> None:
@@ -192,11 +206,14 @@ class LineWindow:
 
     @property
     def is_full(self) -> bool:
-        """Whether no further line is shown."""
+        """Whether `lines` is complete: further lines are only counted."""
         return self.is_cut or len(self.lines) >= self._limit
 
     def _count(self, rest: bytes, piece: bytes) -> bytes:
-        """Skip lines; return the start of the next line."""
+        """Count the lines of a piece that are not returned; return the incomplete last line.
+
+        Of a line that is only counted, one byte is enough.
+        """
         ends = piece.count(b"\n")
         if self.total + ends + 1 < self.offset or self.is_full:
             self.total += ends

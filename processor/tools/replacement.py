@@ -1,8 +1,8 @@
-"""Finds the text that a model wants to replace.
+"""Finds and replaces the text that a model wants to replace in a file.
 
-Models often get blanks at the ends of lines and the indentation wrong. So if a text is not in the
-file exactly, lines are compared without trailing blanks, and then without indentation. A text must
-be found only once, unless all occurrences are to be replaced.
+Models often get trailing blanks and the indentation wrong. So if the file does not contain a text
+exactly, lines are compared without trailing blanks, and then without indentation. The file must
+contain the text only once, unless all occurrences are to be replaced.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from processor.tools.tool import ToolFailed
 
 
 def replaced(text: str, old: str, new: str, everywhere: bool) -> str:
-    """Return a text in which `new` replaces `old`.
+    """Return `text` with `new` in place of `old`; with `everywhere`, in place of each `old`.
 
     Raises:
         ToolFailed: `old` is not found, or is found several times without `everywhere`.
@@ -41,7 +41,10 @@ def _several(count: int) -> ToolFailed:
 
 
 def _by_lines(text: str, old: str, form: Callable[[str], str]) -> list[tuple[int, int]]:
-    """Return where the lines of `old` are, with lines compared by `form`; no spans overlap."""
+    """Return start and end of each place in `text` where the lines of `old` are.
+
+    Lines are equal if `form` returns the same for both. The spans do not overlap.
+    """
     wanted = [form(line) for line in old.rstrip("\r\n").split("\n")]
     if not any(wanted):
         return []
@@ -54,7 +57,7 @@ def _by_lines(text: str, old: str, form: Callable[[str], str]) -> list[tuple[int
     while at <= len(forms) - len(wanted):
         if forms[at] == first and forms[at : at + len(wanted)] == wanted:
             end = starts[at + len(wanted)] - 1
-            # `old` may end with its last line, or with the line end after it.
+            # Include the line end after the last line only if `old` ends with a line end.
             spans.append((starts[at], min(end + old.endswith("\n"), len(text))))
             at += len(wanted)
         else:

@@ -1,20 +1,20 @@
-"""A program that runs one command, keeps its output, and ends all processes of the command.
+"""A program that runs one shell command, and ends all processes that the command has started.
 
 Rules:
 
-1. The first line of stdin is the request (JSON). The end of stdin ends the command; it also comes
-   when the processor is killed.
+1. The first line of stdin is the request (JSON). When stdin ends, the command is ended; stdin also
+   ends when the processor is killed.
 2. Each line of stdout is a JSON object: ``{"pid": …}`` at the start, ``{"output": …}`` at most ten
    times a second while the command runs, and at last an object with ``end``
-   (`processor.tools.command`).
-3. The command is the leader of a session of its own, its stdin is empty, and its stdout and stderr
-   are one pipe. If a command prints faster than this program can write to disk, the command waits.
-4. Output beyond `MOST_BYTES` is written to a spool file. This program only holds its beginning and
-   end.
+   (`processor.tools.command.CommandEnd`).
+3. The command leads a POSIX session of its own. Its stdin is empty, and its stdout and stderr are
+   one pipe. If the command prints faster than this program can write to disk, the command waits.
+4. If the output is longer than `clip.MOST_BYTES`, all of it is written to a spool file. In memory,
+   this program keeps only the beginning and the end.
 5. When the command ends, or must end, all its processes get SIGTERM and, `GRACE_S` later, SIGKILL.
    Daemons are found too (`processor.tools.descendants`).
 
-It only imports the standard library, and starts in about 50 ms.
+This program only imports the standard library, so that it starts in about 50 ms.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ READ_BYTES = 64 * 1024
 SNAPSHOT_S = 0.1
 POLL_S = 0.01
 NATURAL_S = 0.05
-"""For processes that end by themselves together with the command."""
+"""How long to wait for other processes of the command, which often end right after it."""
 GRACE_S = 0.4
 LAST_S = 3.0
-"""How long to try to end the remaining processes; those of other users cannot be ended."""
+"""How long to try to kill the remaining processes; processes of other users cannot be killed."""
 
 
 class Output:
-    """The output of a command.
+    """Collects the output of a command, and writes long output to a file.
 
     Args:
-        spool: path of the file for long output.
+        spool: the path of the file for long output; the file must not exist.
         most: the limit of this file in bytes.
     """
 
@@ -64,7 +64,7 @@ class Output:
         self.is_unshown = False
 
     def add(self, data: bytes) -> None:
-        """Add a piece."""
+        """Add a piece of output."""
         self.total += len(data)
         self.is_unshown = True
         self._tail += data
@@ -75,12 +75,12 @@ class Output:
         self._head += data[: clip.MOST_BYTES - len(self._head)]
 
     def shown(self) -> str:
-        """Return a snapshot."""
+        """Return the last characters of the output, to show while the command runs."""
         self.is_unshown = False
         return clip.shown(bytes(self._tail))
 
     def result(self) -> dict[str, Any]:
-        """Return the output's fields of the last line."""
+        """Return the fields of the last stdout line (rule 2) that describe the output."""
         is_cut = self.total > clip.MOST_BYTES
         head, tail = bytes(self._head), bytes(self._tail)
         return {
@@ -122,7 +122,8 @@ class CommandRun:
         self._pipe, theirs = os.pipe()
         os.set_blocking(self._pipe, False)
         os.fchdir(open_folder(request["directory"]))
-        # Keep the object: its destructor would wait for the process, which `_reap` must do.
+        # Keep a reference: the destructor of Popen waits for the process, and would take the exit
+        # status away from `_reap`.
         self._process = subprocess.Popen(
             request["argv"],
             stdin=subprocess.DEVNULL,
@@ -138,7 +139,7 @@ class CommandRun:
             self._poll.register(number, select.POLLIN)
 
     def follow(self) -> None:
-        """Run the command to its end, and write the last line."""
+        """Wait for the end of the command, end its other processes, and write the last line."""
         _say({"pid": self._main})
         ended = self._until_end()
         left = self._end_rest()
@@ -156,7 +157,7 @@ class CommandRun:
         )
 
     def _until_end(self) -> str:
-        """Return the cause once the command has ended or must end."""
+        """Wait until the command ends or must end; return ``exit``, ``timeout`` or ``abort``."""
         next_shown = 0.0
         while self._status is None:
             now = time.monotonic()
@@ -172,7 +173,7 @@ class CommandRun:
         return "exit"
 
     def _wait(self, until: float) -> None:
-        """Wait until something happens, and handle it."""
+        """Wait for output, a signal or the end of stdin, at most until a time, and handle it."""
         wait_ms = max(0.0, until - time.monotonic()) * 1000
         for number, _ in self._poll.poll(wait_ms):
             if number == self._pipe:
@@ -198,7 +199,10 @@ class CommandRun:
         return bool(data)
 
     def _drain(self) -> None:
-        """Read the rest, for a limited time: another user's process may write for ever."""
+        """Read the rest of the output, for `LAST_S` at most.
+
+        A process that could not be killed may write for ever.
+        """
         until = time.monotonic() + LAST_S
         while time.monotonic() < until and self._read():
             pass
@@ -213,7 +217,7 @@ class CommandRun:
                     self._status = os.waitstatus_to_exitcode(status)
 
     def _end_rest(self) -> int:
-        """End all remaining processes, and return how many the command had left."""
+        """End all remaining processes; return how many the command had left when it ended."""
         if self._status is not None:
             self._wait_for_rest(NATURAL_S)
         had = len(descendants(os.getpid())) if self._status is not None else 0
@@ -232,7 +236,10 @@ class CommandRun:
         return self._status is None or bool(descendants(os.getpid()))
 
     def _wait_for_rest(self, most_s: float) -> None:
-        """Wait until no process is left, and read: some end only when their pipe is read."""
+        """Wait until no process is left, at most for `most_s`.
+
+        Meanwhile read the output: a process that writes to a full pipe cannot end.
+        """
         until = time.monotonic() + most_s
         while self._has_rest() and time.monotonic() < until:
             self._wait(min(until, time.monotonic() + POLL_S))
@@ -240,11 +247,11 @@ class CommandRun:
     def _send(self, number: signal.Signals) -> None:
         send(number, descendants(os.getpid()))
         if self._status is None:
-            send_to_group(number, self._main)  # where there is no /proc
+            send_to_group(number, self._main)  # without /proc, `descendants` finds no processes
 
 
 def _wake_on_signals() -> int:
-    """Return a pipe to which the number of each signal is written."""
+    """Return a pipe to which Python writes the number of each signal that arrives."""
     wake, theirs = os.pipe()
     for number in (wake, theirs):
         os.set_blocking(number, False)
@@ -255,14 +262,14 @@ def _wake_on_signals() -> int:
 
 
 def _say(line: dict[str, Any]) -> None:
-    """Write a line; if the processor is gone, the end of stdin follows."""
+    """Write a line to the processor; ignore a closed pipe, since stdin then ends too (rule 1)."""
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
 
 
 def main() -> None:
-    """Run the command of the request."""
+    """Read the request from stdin, and run its command."""
     adopt_orphans()
     request = json.loads(sys.stdin.buffer.readline() or b"null")
     if request is None:

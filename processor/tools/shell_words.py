@@ -1,15 +1,16 @@
-"""Parses a shell command line: which commands it runs, for the rules of permissions.
+"""Finds the commands in a shell command line, so that permission rules can be applied to each.
 
 Rules:
 
-1. Each simple command is a pattern of its own, so that a rule for ``git *`` does not allow ``git
-   status; rm -rf ~``. Commands in substitutions, in backquotes and in groups count too.
-2. If a part cannot be parsed with certainty, there is one more pattern, which begins with
-   `UNCLEAR`. Only a rule for everything matches this pattern.
-3. A construct is certain only if it is in a short list of plain forms. Bash has more forms; those
-   are unclear, even if that asks a person more often than needed.
-4. The end of a substitution is a guess. The guess is right if the text inside is complete: no
-   quote, bracket, comment or here-document is open at its end, and no bracket closes too much.
+1. Each simple command is checked by itself, so that a rule for ``git *`` does not allow ``git
+   status; rm -rf ~``. Commands in ``$(…)``, in backquotes and in groups count too.
+2. If part of the line cannot be parsed with certainty, the whole line must be allowed too, with
+   the prefix `UNCLEAR`. Only a rule whose pattern is ``*`` matches that text.
+3. The parser knows a short list of plain forms of bash. Everything else counts as unclear, even if
+   a person is then asked more often than necessary.
+4. The parser guesses where a substitution ends. If the text inside is incomplete (an open quote,
+   bracket, comment or here-document, or a bracket too many), the guess is wrong, and the line
+   counts as unclear.
 """
 
 from __future__ import annotations
@@ -27,41 +28,46 @@ _RESERVED = re.compile(
 ).fullmatch
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\[[^]]*\])?\+?=")
 _DECLARES = re.compile("declare|typeset|local|export|readonly").fullmatch
-# Their bodies follow rules of their own, which the reader does not know.
+# After these words, bash has a grammar of its own, which this parser does not know.
 _UNKNOWN = re.compile(r"function|coproc|case|esac|\[\[").fullmatch
-# Bash joins the lines around a backslash; it uses some control characters internally.
+# Bash removes a backslash with the line end after it, and uses some control characters internally.
 _ODD = re.compile(r"\\\n|[\x00-\x08\x0b-\x1f\x7f]").search
 _HEREDOC = re.compile(
     r"<<(-?)[ \t]*(?:(?P<quote>['\"])(?P<name>[\w.!-]+)(?P=quote)|(?P<bare>[\w.-]+))"
     r"(?=[ \t\n;|&)]|\Z)"
 )
-# The rest of the line after a here-document's name may hold nothing that spans lines.
+# The text that may follow a here-document's name on its line: nothing that can span lines.
 _AFTER_HEREDOC = re.compile(r"[^'\"`\\$#<(\n]*").match
 _ARITHMETIC = re.compile(r"\$\(\([\d +*/%-]*\)\)").match
 _VARIABLE = re.compile(r"\$\{[A-Za-z0-9_#%/:.*+-]*\}").match
 _BACKQUOTED = re.compile(r"""[^`'"\\$#<>(){}]*""").fullmatch
 _MOST_DEPTH = 20
-_MOST_LENGTH = 20_000  # to parse more would keep the loop too long
+_MOST_LENGTH = 20_000  # characters; a longer line would block the event loop too long
 
 
 class Simple(Struct, frozen=True):
-    """One simple command: its text, and its words without quotes."""
+    """One simple command.
+
+    Attributes:
+        text: the command as in the line.
+        words: the words of the command, without quotes.
+    """
 
     text: str
     words: list[str]
 
     def program(self) -> list[str]:
-        """Return the words from the program's name on: without assignments."""
+        """Return the words without the variable assignments before the program's name."""
         return list(dropwhile(_ASSIGNMENT.match, self.words))
 
 
 class Parsed(Struct):
-    """The commands of a line.
+    """The commands in a command line.
 
     Attributes:
-        commands: all simple commands.
-        targets: the files that it redirects to or from.
-        is_unclear: there may be more commands.
+        commands: the simple commands that were found.
+        targets: the files that the line redirects to or from.
+        is_unclear: whether the line may run other commands too, which were not found.
     """
 
     commands: list[Simple] = field(default_factory=list)
@@ -70,7 +76,7 @@ class Parsed(Struct):
 
 
 def commands_of(line: str) -> Parsed:
-    """Return the simple commands of a line."""
+    """Parse a command line; a very long line is not parsed and counts as unclear."""
     if len(line) > _MOST_LENGTH:
         return Parsed([Simple(line, line.split())], is_unclear=True)
     parsed = Parsed(is_unclear=_ODD(line) is not None)
@@ -79,7 +85,7 @@ def commands_of(line: str) -> Parsed:
 
 
 class _Reader:
-    """Parses one line, or the text of a substitution in it."""
+    """Parses a command line, or the text of one substitution in the line."""
 
     def __init__(self, line: str, parsed: Parsed, depth: int) -> None:
         self._line, self._parsed, self._depth = line, parsed, depth
@@ -147,7 +153,7 @@ class _Reader:
                 self._start, self._words = self._at, []
 
     def _is_unknown(self, word: str) -> bool:
-        """Return whether the rest of the command may follow other rules than those of words."""
+        """Return whether the last word may begin a construct that this parser does not know."""
         before = list(dropwhile(_ASSIGNMENT.match, self._words[:-1]))
         if before and not _DECLARES(before[0]):
             return False
@@ -156,7 +162,8 @@ class _Reader:
 
     def _comment(self) -> None:
         self._at = _find(self._line, "\n", self._at)
-        # In a substitution, the bracket in a comment closes nothing.
+        # In a substitution that ends in a comment, the bracket that closed it may be in the
+        # comment. Then the substitution goes on, so the guess was wrong.
         self._parsed.is_unclear |= self._depth > 0 and self._at == len(self._line)
 
     def _end_command(self, at: int) -> None:
@@ -167,11 +174,11 @@ class _Reader:
         self._words = []
 
     def _group(self, char: str) -> None:
-        """Parse a subshell, or the brackets of a function or of a pattern in ``case``."""
+        """Parse a bracket: of a subshell, of a function, or of a pattern in ``case``."""
         if char == "(" and (self._word is not None or self._words):
             self._parsed.is_unclear |= not self._line.startswith("()", self._at)
         self._brackets += 1 if char == "(" else -1
-        # "((" begins arithmetic.
+        # "((" begins an arithmetic command, which this parser does not know.
         self._parsed.is_unclear |= self._brackets < 0 or self._line.startswith("((", self._at)
         self._end_command(self._at)
         self._at += 1
@@ -254,7 +261,7 @@ class _Reader:
             self._at += 1
 
     def _nested(self, start: int) -> None:
-        """Parse a substitution to its closing bracket; strings in it may contain brackets."""
+        """Parse a substitution up to its closing bracket; brackets in strings do not count."""
         depth, at, quote = 1, start, ""
         while at < len(self._line) and depth:
             char = self._line[at]
@@ -287,7 +294,8 @@ def _find(text: str, what: str, start: int) -> int:
     return len(text) if found < 0 else found
 
 
-# How many words identify what a command does; for other programs, only the name does.
+# Programs whose first two words (`_TWO`) or three words (`_THREE`) say what a command does, such as
+# `git push`. For all other programs, the first word does.
 _TWO = re.compile(
     "bazel|brew|bun|cargo|cmake|composer|deno|docker|git|go|gradle|helm|ip|kubectl|make|mvn|npm|"
     "nvm|pip|pipenv|pnpm|podman|poetry|pulumi|pyenv|rake|rustup|systemctl|terraform|tmux|"
@@ -297,7 +305,7 @@ _THREE = re.compile(
     "(aws|az|gcloud|gh) .*|(bun|cargo|npm|pnpm|yarn|uv) run|(npm|pnpm) exec|deno task|"
     "docker (compose|container|image)|git (config|remote|stash)"
 ).fullmatch
-# Programs that run another program or code, whose first word does not name it.
+# Programs that run other programs or code. So the answer "always" must not allow their name.
 _RUNNERS = re.compile(
     "bash|sh|zsh|dash|ksh|fish|env|sudo|doas|su|xargs|nohup|nice|time|timeout|eval|exec|source|[.]|"
     "command|builtin|find|parallel|ssh|watch|setsid|stdbuf|trap|alias|enable|busybox|chroot|ionice|"
@@ -308,12 +316,15 @@ _RUNNERS = re.compile(
 
 
 def always(words: Sequence[str]) -> str | None:
-    """Return the pattern that the answer "always" allows; None if there is no safe pattern."""
+    """Return the pattern that a person's answer "always" allows, such as ``git status *``.
+
+    Return None if there is no safe pattern, since the command can run any other program.
+    """
     words = [word for word in words if not _ASSIGNMENT.match(word)]
     if not words or _RUNNERS(words[0]) or any(c in words[0] for c in "$`*?["):
         return None
     if _TWO(words[0]) and words[1:2] and words[1].startswith(("-", "+")):
-        return None  # for example "git -c alias.x=!ls x": an option may run anything
+        return None  # an option can run any program, for example "git -c alias.x=!ls x"
     count = 2 if _TWO(words[0]) else 1
     if _THREE(" ".join(words[:2])):
         count = 3

@@ -1,14 +1,17 @@
-"""The spool: whole outputs of tools on disk, of which a part only holds beginning and end.
+"""The spool: a folder of files with tool output that is too long for an event.
+
+Events contain only the beginning and the end of such output.
 
 Rules:
 
 1. Each session has one folder, and each output one file, named by its id (``tool_…``). Ids sort by
    age.
-2. The files of all sessions have a quota. Beyond it the oldest are removed, whatever their
-   session, when a file is begun and when it is whole. Only bytes on disk count: most commands
-   write no file. So files that grow at the same time can exceed the quota until they are whole.
-3. When a session is deleted, so is its folder.
-4. Ids are checked before reading: an id that is not in the spool's form names no file.
+2. A quota limits the files of all sessions together. When a file is begun and when it is complete,
+   the oldest files above the quota are removed, whatever their session. Only bytes on disk count,
+   because most commands write no file. So files that grow at the same time can exceed the quota
+   until they are complete.
+3. When a session is deleted, its folder is deleted.
+4. Before a file is read, its id is checked: an id in another form than the spool's names no file.
 """
 
 from __future__ import annotations
@@ -37,18 +40,18 @@ FOLDER = "spool"
 MOST_FILE_BYTES = 512 * 1024 * 1024
 _PIECE = 1024 * 1024
 _LEAST_SHARE = 64
-"""Each file may have at least this fraction of the quota, however many are written at once."""
+"""Each file may take at least a 64th of the quota, however many files are written at once."""
 _ID = re.compile(r"tool_[0-9a-f]{16}_[0-9a-f]{12}")
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
 class SpoolFile(Struct, frozen=True):
-    """A file that is being written.
+    """A file for one output.
 
     Attributes:
-        id: of the output.
-        path: of the file, which does not exist yet.
-        url: of the file at the gateway.
+        id: the id of the output.
+        path: the path of the file; `Spool.file` does not create the file.
+        url: the path of the gateway's URL at which clients can read the file.
         most: the limit of the file in bytes.
     """
 
@@ -59,17 +62,17 @@ class SpoolFile(Struct, frozen=True):
 
     @property
     def pointer(self) -> dict[str, Any]:
-        """The metadata of a part that lead to the file."""
+        """The metadata with which clients find the file: path, id and URL."""
         return {"outputPath": self.path, "outputID": self.id, "outputURL": self.url}
 
 
 class Spool:
-    """The files below one folder.
+    """Writes, reads and removes the files of the spool.
 
     Args:
-        state: the folder of the processor's state.
-        quota: bytes of all files.
-        threads: run the work on files.
+        state: the folder of the processor's state, which contains the spool's folder.
+        quota: the limit of all files together in bytes.
+        threads: the threads in which files are read and written.
     """
 
     def __init__(self, state: Path, quota: int, threads: Threads) -> None:
@@ -77,14 +80,14 @@ class Spool:
         self._quota = quota
         self._threads = threads
         self._written: dict[str, int] = {}
-        """The files that may be being written, with the limit of each in bytes."""
+        """By the id of each file that may still be written: the limit of the file in bytes."""
 
     @contextlib.contextmanager
     def file(self, session: str) -> Iterator[SpoolFile]:
-        """Name a file, which the block may write.
+        """Yield a new path in a session's folder; the ``with`` block may write a file there.
 
-        Files that are written at the same time share the quota: the more there are, the smaller
-        each may be.
+        The more files are written at the same time, the smaller the limit of each, because they
+        share the quota.
 
         Raises:
             OSError: the folder cannot be created.
@@ -101,20 +104,19 @@ class Spool:
             del self._written[made]
 
     def keep(self, session: str, text: str) -> SpoolFile:
-        """Write a text to a new file.
+        """Write a text to a new file of a session, cut at the file's limit.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         with self.file(session) as file:
             self._threads.run(_write, file, text)
         return file
 
     def open(self, session: str, output: str) -> int | None:
-        """Return a descriptor for reading a file; None if it does not exist.
+        """Open a session's output for reading; return the descriptor, or None if it does not exist.
 
-        The session is part of the file's name, so a session can only read its own output. It
-        blocks: call it in a thread.
+        This function blocks: call it in a thread.
         """
         if not _ID.fullmatch(output) or not _SESSION.fullmatch(session):
             return None
@@ -124,11 +126,11 @@ class Spool:
             return None
 
     def read(self, session: str, output: str, start: int, most: int) -> bytes | None:
-        """Return bytes of a file from a position on; None if the file does not exist."""
+        """Return up to `most` bytes of an output from `start` on; None if it does not exist."""
         return self._threads.run(self._read, session, output, start, most)
 
     def share(self, source: str, target: str) -> None:
-        """Give a session all files of another session: the files have a name in both folders."""
+        """Give the session `target` all files of `source`, as hard links; for a session's fork."""
         if _SESSION.fullmatch(source) and _SESSION.fullmatch(target):
             try:
                 self._threads.run(_share, self._root / source, self._root / target)
@@ -136,7 +138,10 @@ class Spool:
                 log.warning("session %s: not all outputs of tools are shared: %s", target, error)
 
     def moved(self, source: str, target: str) -> dict[bytes, bytes]:
-        """Return how the text of a part changes when `target` shares the files of `source`."""
+        """Return what to replace in the JSON of parts that are copied from `source` to `target`.
+
+        The keys are the old paths and URLs of the spool's files, the values are the new ones.
+        """
         names = (self.folder(source) + "/", self.folder(target) + "/")
         return {
             json.encode(old)[1:-1]: json.encode(new)[1:-1]
@@ -144,12 +149,12 @@ class Spool:
         }
 
     def remove(self, session: str) -> None:
-        """Remove all files of a session."""
+        """Remove the folder of a session with all its files."""
         if _SESSION.fullmatch(session):
             self._threads.run(shutil.rmtree, self._root / session, True)
 
     def folder(self, session: str) -> str:
-        """Return the folder of a session's files."""
+        """Return the path of the folder of a session's files; the folder may not exist."""
         return str(self._root / session)
 
     def _read(self, session: str, output: str, start: int, most: int) -> bytes | None:
@@ -169,11 +174,11 @@ class Spool:
         return str(folder / made)
 
     def _trim(self) -> None:
-        """Remove the oldest files beyond the quota, but none that is being written."""
+        """Remove the oldest files above the quota, except those that may still be written."""
         written = dict(self._written)
         paths: dict[str, list[str]] = {}
         sizes: dict[str, int] = {}
-        for name, path, size in self._files():  # sessions that share a file have it by one name
+        for name, path, size in self._files():  # a shared file has one name in several folders
             paths.setdefault(name, []).append(path)
             sizes[name] = size
         excess = sum(sizes.values()) - self._quota
@@ -204,7 +209,7 @@ def _share(source: Path, target: Path) -> None:
         return
     target.mkdir(mode=0o700, exist_ok=True)
     for file in os.scandir(source):
-        with contextlib.suppress(FileNotFoundError):  # a file may be removed meanwhile
+        with contextlib.suppress(FileNotFoundError):  # `_trim` may remove a file meanwhile
             os.link(file.path, target / file.name, follow_symlinks=False)
 
 
@@ -216,12 +221,12 @@ def _write(to: SpoolFile, text: str) -> None:
 
 
 def cut(text: str, spool: Spool, session: str) -> tuple[str, dict[str, Any]]:
-    """Return a text that fits into a part, and the metadata about the cut.
+    """Cut a text that is too long for an event; return the text, and metadata for clients.
 
     Args:
         text: the output of a tool.
-        spool: stores the whole text, if it is too long.
-        session: of the call.
+        spool: stores the whole text if it must be cut.
+        session: the session of the call.
     """
     if len(text) <= clip.MOST_BYTES // 4:
         return text, {"truncated": False}
@@ -238,5 +243,5 @@ def cut(text: str, spool: Spool, session: str) -> tuple[str, dict[str, Any]]:
 
 
 def where(path: str) -> str:
-    """Return the line for the model that names the file with all output."""
+    """Return the line that tells the model in which file the whole output is."""
     return f"Full output saved to: {path}"

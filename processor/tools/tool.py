@@ -1,17 +1,17 @@
-"""The interface between a tool and the loop that runs the turn.
+"""The interface between a tool and the code that runs a model's turn (`processor.native`).
 
 Rules:
 
-1. The loop finds a tool by its name and calls `run`, with the arguments from the model and with a
-   `Call`. `run` blocks its greenlet, and no other.
-2. Before a tool does something that a rule may forbid, it calls `Call.need`, which returns once
-   this is allowed. A tool asks for exactly the path, command or URL that it uses afterwards, with
-   links resolved.
-3. A tool that fails raises `ToolFailed`; the message is for the model, and the turn continues.
+1. The turn finds a tool by its name and calls `Tool.run`, with the arguments from the model and
+   with a `Call`. `run` may block its own greenlet, but no other.
+2. Before a tool does something that a permission rule may forbid, it calls `Call.need`, which
+   returns when this is allowed. The tool names exactly the path, command or URL that it uses
+   afterwards, with symbolic links resolved.
+3. A tool that fails raises `ToolFailed`. The model reads the message, and the turn continues.
 4. When `Call.aborted` is set, or an exception is thrown into the greenlet, the tool ends at once:
    `run` raises, and every process that the tool has started is ended.
-5. An `Outcome` is bounded: output longer than `clip.MOST_BYTES` is in the spool, and the outcome
-   has its beginning, its end and the path.
+5. An `Outcome` is bounded. Output longer than `clip.MOST_BYTES` is written to a file in the spool;
+   the outcome contains the beginning and the end of the output, and the path of the file.
 """
 
 from __future__ import annotations
@@ -28,26 +28,27 @@ from bus.events.session import Question
 
 
 class ToolFailed(Exception):
-    """The tool failed; the message is for the model."""
+    """The tool failed; the model reads the message, and the turn continues."""
 
 
 class CallRefused(Exception):
-    """A rule or a person does not allow the call; the message is for the model."""
+    """A rule or a person does not allow the call; the model reads the message."""
 
 
 class TurnAborted(Exception):
-    """The turn has ended."""
+    """The turn has ended, so the tool must stop."""
 
 
 class Need(Struct, frozen=True):
-    """A permission that a call needs.
+    """A permission that a tool call needs.
 
     Attributes:
-        permission: opencode's name: ``bash``, ``edit``, ``read``, ``external_directory``, ….
-        patterns: of commands or paths; each must be allowed.
-        always: the patterns that the answer "always" allows from then on.
-        metadata: shown to the person who is asked.
-        spellings: more texts that a rule may deny: the commands without quotes and assignments.
+        permission: opencode's name of the permission: ``bash``, ``edit``, ``read``, ….
+        patterns: the commands, paths or URLs that the call uses; each of them must be allowed.
+        always: the patterns that the answer "always" of a person also allows to later calls.
+        metadata: details for the person who is asked, such as the diff of a file.
+        spellings: other forms of the patterns, such as commands without quotes; a rule that denies
+            one of them denies the call.
     """
 
     permission: str
@@ -61,8 +62,8 @@ class ChildAnswer(Struct, frozen=True):
     """The answer of a child session.
 
     Attributes:
-        session: id of the child.
-        text: the last text of its answer.
+        session: the id of the child session.
+        text: the last text part of the answer; empty if the answer has no text.
     """
 
     session: str
@@ -70,12 +71,12 @@ class ChildAnswer(Struct, frozen=True):
 
 
 class Call(Protocol):
-    """The interface for a running tool; the loop implements it.
+    """What a running tool can use of weir: permissions, questions, and the display of progress.
 
     Attributes:
-        directory: of the session, absolute.
-        session: its id.
-        aborted: set when the turn has ended.
+        directory: the directory of the session, as an absolute path.
+        session: the id of the session.
+        aborted: set when the turn has ended; then the tool must stop.
     """
 
     directory: str
@@ -83,62 +84,68 @@ class Call(Protocol):
     aborted: Event
 
     def waiting(self) -> AbstractContextManager[None]:
-        """Return a block whose time does not count for the time limit of the call.
+        """Return a context manager that stops the call's time limit.
 
-        The call waits in it for something else with a time limit, such as another call.
+        A tool uses it to wait for something with a time limit of its own, such as another call.
         """
 
     def allows(self, need: Need) -> bool:
-        """Return whether the call has a permission, without asking a person."""
+        """Return whether the call is allowed to do `need`, without asking a person."""
 
     def need(self, need: Need) -> None:
-        """Return once the call has a permission.
+        """Return when the call is allowed to do `need`; this may wait for a person's answer.
 
         Raises:
-            CallRefused: it is denied.
-            TurnAborted: the turn ended before there was an answer.
+            CallRefused: a rule or a person denies the permission, or no person answers in time.
+            TurnAborted: the turn ended before a person answered.
         """
 
     def show(
         self, *, title: str | None = None, output: str = "", metadata: dict[str, Any] | None = None
     ) -> None:
-        """Show the tool's progress. `output` replaces what was shown before."""
+        """Publish the tool's progress, for people who watch.
+
+        Args:
+            title: one line; None: keep the last title.
+            output: the output so far; replaces the output that was shown before.
+            metadata: details for clients; replaces the metadata that was shown before.
+        """
 
     def ask(self, questions: Sequence[Question]) -> list[list[str]]:
-        """Ask a person; return for each question the chosen labels.
+        """Ask a person, wait, and return for each question the labels of the chosen options.
 
         Raises:
-            CallRefused: the person declines to answer.
-            TurnAborted: the turn ended before there was an answer.
+            CallRefused: the person declines to answer, or does not answer in time.
+            TurnAborted: the turn ended before the person answered.
         """
 
     def todos(self, todos: Sequence[TodoInput]) -> None:
-        """Replace the todo list of the session."""
+        """Replace the todo list of the session, and publish the new list."""
 
     def child(
         self, prompt: str, agent: str | None, title: str, session: str | None = None
     ) -> ChildAnswer:
-        """Run a prompt in a child session, and return the answer.
+        """Run a prompt in a child session, wait, and return the answer.
 
         Args:
-            prompt: what to do.
-            agent: the agent that answers; None for the agent of this session.
-            title: of the child.
-            session: an existing child; None for a new one.
+            prompt: the text of the prompt.
+            agent: the name of the agent that answers; None: the agent ``general``.
+            title: the title of a new child session.
+            session: the id of an existing child session; None: make a new one.
 
         Raises:
             ToolFailed: the child failed, or `agent` or `session` does not exist.
-            TurnAborted: the turn ended before the child did.
+            TurnAborted: the turn ended before the child answered.
         """
 
 
 class Outcome(Struct):
-    """The result of a tool.
+    """The result of a tool call.
 
     Attributes:
-        output: for the model.
-        title: one line for people.
-        metadata: for clients, in opencode's form for this tool.
+        output: the text that the model reads.
+        title: one line that clients show to people.
+        metadata: details that clients show, with the keys that opencode uses for this tool.
         attachments: files, each ``{"type": "file", "mime": …, "url": …}``.
     """
 
@@ -155,11 +162,11 @@ class Tool(Struct, frozen=True):
     """A tool that a model can call.
 
     Attributes:
-        name: by which the model calls it.
-        description: for the model.
+        name: the name by which the model calls the tool.
+        description: tells the model what the tool does.
         parameters: a JSON schema of the arguments.
-        run: takes the arguments, as JSON bytes, JSON text or a dict. It only raises `ToolFailed`,
-            `CallRefused` or `TurnAborted` for what a model or a user can cause.
+        run: runs the tool; the arguments are JSON bytes, JSON text or a dict. For a mistake of a
+            model or a user, it only raises `ToolFailed`, `CallRefused` or `TurnAborted`.
     """
 
     name: str
