@@ -101,11 +101,11 @@ class Agents:
         return list(dict.fromkeys([*self._built_in, *self._agents]))
 
     def resume(self, left: Iterable[OpenTurn], return_s: float) -> None:
-        """Continue turns of the last processor, once their agents return.
+        """After a restart, queue the unfinished turns, which continue when their agents connect.
 
         Args:
-            left: in the order of their prompts.
-            return_s: how long to wait for an agent; after that its turns end with an error.
+            left: the turns that the last processor left unfinished, in the order of their prompts.
+            return_s: how many seconds to wait for an agent; then its turns end with an error.
         """
         for one in left:
             agent = self._agents.setdefault(one.agent, Agent(one.agent, one.epoch))

@@ -28,7 +28,7 @@ _NAMES_A_FIELD = re.compile(
 
 
 class ChunkReader(Protocol):
-    """Reads the chunks of one answer."""
+    """Decodes the chunks (pieces that a provider streams) of one answer of the model."""
 
     def read(self, body: Json) -> Spoken:
         """Return the content of a chunk.
@@ -67,7 +67,7 @@ class Dialect(Protocol):
         ...
 
     def chunks(self) -> ChunkReader:
-        """Return the reader of one answer."""
+        """Return a new reader for the chunks of one answer of the model."""
         ...
 
 
@@ -116,5 +116,5 @@ class ChatCompletions:
         return COUNTS if named or unknown else None
 
     def chunks(self) -> CompletionChunks:
-        """Return the reader of one answer."""
+        """Return a new reader for the chunks of one answer of the model."""
         return CompletionChunks()

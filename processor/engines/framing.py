@@ -53,10 +53,13 @@ class ModelFraming:
     def __init__(self) -> None:
         self._lines = StreamLines(MAX_FRAME_BYTES)
         self._event = b""
-        self._data: list[bytes] = []  # lines of an event, if its first line is not JSON
-        self._stray: list[bytes] = []  # lines outside of events
-        self._held = 0  # bytes in both lists
-        self._is_fresh = False  # bytes have come since the last line was checked
+        # The data lines of an unfinished event, and the lines outside of events.
+        self._data: list[bytes] = []
+        self._stray: list[bytes] = []
+        # The size of the lines in both lists, in bytes.
+        self._held = 0
+        # Whether bytes have arrived since `pause` last looked at the incomplete last line.
+        self._is_fresh = False
 
     @property
     def stray(self) -> str:

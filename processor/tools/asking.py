@@ -1,4 +1,4 @@
-"""The tools that use the session itself: `todowrite`, `question` and `task`."""
+"""The tools that work on the session, not on files: `todowrite`, `question` and `task`."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class TaskArguments(Struct, forbid_unknown_fields=True):
 
 
 def session_tools() -> list[Tool]:
-    """Return the three tools."""
+    """Return the tools `todowrite`, `question` and `task`."""
     return [
         Tool("todowrite", _TODO, schema(TodoArguments), _todowrite),
         Tool("question", _QUESTION, schema(QuestionArguments), _question),

@@ -63,7 +63,7 @@ class Bash:
 
     Args:
         programs: runs the processes.
-        places: resolves paths, and asks for permission if they are outside the session's directory.
+        places: resolves paths, and asks for permission to leave the session's directory.
         spool: stores output that is too long for an event.
     """
 

@@ -1,7 +1,10 @@
-"""Finds and ends all processes that a process has started. Only imports the standard library.
+"""Finds all processes that a process has started, and sends signals to them.
 
-On Linux a process that is a subreaper becomes the parent of its orphans. So its descendants stay
-below it in the tree of processes, even after a double fork or in a session of their own.
+On Linux, a process that has made itself a "subreaper" becomes the parent of the orphans among its
+descendants. So they stay below it in the tree of processes, even after a double fork or in a POSIX
+session of their own.
+
+This module only imports the standard library, since programs that must start quickly use it.
 """
 
 from __future__ import annotations
@@ -17,17 +20,18 @@ _PROC = "/proc"
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of all orphans among its descendants (Linux only)."""
+    """Make this process a subreaper: the parent of all orphans among its descendants (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def descendants(root: int) -> list[int]:
-    """Return the processes below `root` that have not ended; none if there is no /proc."""
+    """Return the ids of the running processes below `root`; an empty list without /proc."""
     children: dict[int, list[int]] = {}
     for name in _numbers():
         with contextlib.suppress(OSError, ValueError, IndexError):
-            # The name of a program is in brackets, and may contain blanks and brackets.
+            # The program's name is in brackets and may itself contain blanks and brackets, so
+            # split after the last bracket.
             state, parent = _read(f"{_PROC}/{name}/stat").rpartition(b")")[2].split()[:2]
             if state not in (b"Z", b"X"):
                 children.setdefault(int(parent), []).append(int(name))
@@ -40,7 +44,10 @@ def descendants(root: int) -> list[int]:
 
 
 def marked(marker: str) -> list[int]:
-    """Return the processes that had a variable in their environment at their start."""
+    """Return the ids of the processes that were started with an environment variable.
+
+    `marker` is the variable in the form ``NAME=VALUE``.
+    """
     found = []
     for name in _numbers():
         with contextlib.suppress(OSError):
@@ -57,7 +64,7 @@ def send(number: signal.Signals, processes: list[int]) -> None:
 
 
 def send_to_group(number: signal.Signals, group: int) -> None:
-    """Send a signal to a process group, if there is one."""
+    """Send a signal to a process group; do nothing if it has ended or belongs to another user."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
 

@@ -65,7 +65,7 @@ class Editing:
 
     Args:
         threads: the threads in which files are read and written.
-        places: resolves paths, and asks for permission if they are outside the session's directory.
+        places: resolves paths, and asks for permission to leave the session's directory.
     """
 
     def __init__(self, threads: Threads, places: Places) -> None:

@@ -1,9 +1,10 @@
-"""Opens a path without following symbolic links: the opened path is the one that was checked.
+"""Opens files without following symbolic links, so that a checked path cannot be redirected.
 
-A path is checked after its links are resolved. If a link is put into the path afterwards, opening
-fails here, since each folder of the path is opened by its name in the previous folder.
+A tool resolves the links in a path before it checks the path. If a link is put into the path after
+the check, these functions fail: they open each folder by its name in the previous folder, and
+refuse links.
 
-It only imports the standard library, since programs without weir's packages use it too.
+This module only imports the standard library, since programs that must start quickly use it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-# On Linux a folder can be opened with O_PATH even if it may not be listed.
+# On Linux, O_PATH opens a folder even if this process may not list the folder's entries.
 _SEARCH = getattr(os, "O_PATH", os.O_RDONLY)
 _FOLDER = _SEARCH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -23,14 +24,14 @@ class NotARegularFile(OSError):
 
 
 def open_folder(real: str, make: bool = False) -> int:
-    """Return a descriptor of a folder, by which its files can be opened.
+    """Return a descriptor of a folder, for functions with a parameter ``dir_fd``.
 
     Args:
         real: an absolute path without links, ``.`` and ``..``.
-        make: create missing folders.
+        make: whether to create missing folders.
 
     Raises:
-        OSError: a component is missing, is a link, or is not a folder.
+        OSError: a component of the path is missing, is a link, or is not a folder.
     """
     folder = os.open("/", _FOLDER)
     for name in filter(None, real.split("/")):
@@ -57,13 +58,13 @@ def folder_of(real: str, make: bool = False) -> Iterator[tuple[int, str]]:
 
 
 def open_file(real: str) -> int:
-    """Return a descriptor for reading a regular file.
+    """Open a regular file for reading; return the descriptor.
 
-    A device is never opened: opening alone may have an effect. A pipe is not waited for.
+    A device is never opened, since even that may have an effect. A pipe does not block the call.
 
     Raises:
-        NotARegularFile: it is something else.
-        OSError: it cannot be opened, or a component of the path is a link.
+        NotARegularFile: the path is a folder, a device, a pipe or a socket.
+        OSError: the file cannot be opened, or a component of the path is a link.
     """
     with folder_of(real) as (folder, name):
         refuse_odd(os.stat(name, dir_fd=folder, follow_symlinks=False), real)
@@ -78,10 +79,14 @@ def open_file(real: str) -> int:
 
 
 def refuse_odd(found: os.stat_result, real: str) -> None:
-    """Raise an error if it is not a regular file.
+    """Check that a path is a regular file.
+
+    Args:
+        found: the status of the path.
+        real: the path, for the error message.
 
     Raises:
-        NotARegularFile: the message says what it is.
+        NotARegularFile: the path is something else; the message says what.
     """
     if not stat.S_ISREG(found.st_mode):
         raise NotARegularFile(f"{real} is {_kind(found.st_mode)}, not a regular file")

@@ -1,7 +1,7 @@
 """Makes unified diffs in the form that opencode's clients display.
 
-A full comparison of long texts would take too long. For these, everything between the first and the
-last difference counts as replaced.
+A full comparison of long texts would take too long. So in long texts, everything between the first
+and the last difference counts as replaced.
 """
 
 from __future__ import annotations

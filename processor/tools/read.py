@@ -53,7 +53,7 @@ class Read:
 
     Args:
         threads: the threads in which files are read.
-        places: resolves paths, and asks for permission if they are outside the session's directory.
+        places: resolves paths, and asks for permission to leave the session's directory.
         spool: contains the long outputs of the session, which may be read without permission.
     """
 

@@ -1,13 +1,14 @@
-"""Finds files by a pattern of their names, and lines by a regular expression.
+"""Finds files by a pattern of their path, and lines by a regular expression.
 
 Rules:
 
-1. Links are not followed, so a search stays in its folder.
+1. Symbolic links are not followed, so a search stays in its folder.
 2. In a git repository, files that git ignores are left out. Elsewhere, folders with downloaded or
-   generated files are left out.
+   generated files are left out (`_LEFT_OUT`).
 3. Results are in the order of their paths.
 
-It only imports the standard library: it runs in a process of its own.
+This module only imports the standard library, since it runs in `processor.tools.worker`: a program
+that must start quickly.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ Result = dict[str, Any]
 
 
 def glob(request: Request) -> Iterator[Result]:
-    """Yield the files whose path matches a pattern, then whether there are more."""
+    """Yield the files whose path matches a pattern, up to a limit.
+
+    If there are more, the last result is ``{"more": True}``.
+    """
     fits = matcher(request["pattern"])
     os.fchdir(open_folder(request["directory"]))
     for count, path in enumerate(filter(fits, files())):
@@ -46,7 +50,11 @@ def glob(request: Request) -> Iterator[Result]:
 
 
 def grep(request: Request) -> Iterator[Result]:
-    """Yield the lines that match a regular expression, then whether there are more."""
+    """Yield the lines that match a regular expression, up to a limit.
+
+    If there are more, the last result is ``{"more": True}``. A wrong expression yields only
+    ``{"failed": why}``.
+    """
     try:
         pattern = re.compile(request["pattern"])
     except (re.error, RecursionError, OverflowError) as error:
@@ -84,7 +92,7 @@ def _lines(directory: str, path: str, pattern: re.Pattern[str]) -> Iterator[Resu
 
 
 def _read(real: str) -> bytes | None:
-    """Return the content of a text file that is not too long."""
+    """Return the content of a file; None if it is binary, too long, or cannot be read."""
     with contextlib.suppress(OSError, ValueError), open(open_file(real), "rb") as file:
         if os.fstat(file.fileno()).st_size > MOST_FILE_BYTES:
             return None
@@ -102,15 +110,15 @@ def files() -> Iterator[str]:
         return
     for path in known:
         if os.path.isdir(path) and not os.path.islink(path):
-            # Git lists a repository inside of a repository, but not its files.
+            # For a repository inside of a repository, git lists the folder, but not its files.
             yield from _walked(path)
         elif os.path.lexists(path):
             yield path
 
 
 def _known_to_git() -> list[str]:
-    """Return the files that git does not ignore; none if there is no repository."""
-    # Disable settings of the repository that would run programs or write files.
+    """Return the files that git does not ignore; an empty list outside of a git repository."""
+    # Disable settings with which the repository could make git run programs or write files.
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "ls-files"]
     command += ["--cached", "--others", "--exclude-standard", "-z"]
     try:
@@ -135,10 +143,10 @@ def _walked(directory: str) -> Iterator[str]:
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """Return a function that returns whether a path matches a pattern.
+    """Return a function that checks whether a path matches a pattern.
 
-    ``*`` and ``?`` match inside of a name, ``**`` matches any folders, ``{a,b}`` matches either. A
-    pattern without a slash matches a name in any folder.
+    ``*`` and ``?`` match characters except a slash, ``**`` matches any number of folders, and
+    ``{a,b}`` matches ``a`` or ``b``. A pattern without a slash matches a name in any folder.
     """
     forms = [_segments(form) for form in _alternatives(pattern)]
 
@@ -163,7 +171,7 @@ def _alternatives(pattern: str) -> list[str]:
 
 
 def _segments(form: str) -> list[Callable[[str], Any] | None]:
-    """Return what each name of a path must match; None is ``**``."""
+    """Split a pattern at slashes: return a matching function for each name, None for ``**``."""
     form = form.removeprefix("./")
     if "/" not in form:
         form = f"**/{form}"
@@ -172,7 +180,8 @@ def _segments(form: str) -> list[Callable[[str], Any] | None]:
 
 
 def _fits(names: list[str], form: list[Callable[[str], Any] | None]) -> bool:
-    # All prefixes of the pattern that match the path so far: no backtracking is needed.
+    # The numbers of names that the pattern so far can match. To keep all of them replaces
+    # backtracking, which could take exponential time.
     at = {0}
     for segment in form:
         if segment is None:

@@ -1,4 +1,4 @@
-"""The tools `glob` and `grep`, and their searches, each in a process of its own."""
+"""The tools `glob` and `grep`, whose searches run in a process of their own each."""
 
 from __future__ import annotations
 
@@ -44,7 +44,13 @@ class GrepArguments(Struct, forbid_unknown_fields=True):
 
 
 class SearchResults(Struct):
-    """The results of a search, and why there may be more: too many results, or too little time."""
+    """The results of a search.
+
+    Attributes:
+        results: the files or lines that were found.
+        has_more: whether results above the limit were left out.
+        timed_out: whether the search was ended after `SEARCH_S`, so that results may be missing.
+    """
 
     results: list[dict[str, Any]]
     has_more: bool = False
@@ -52,7 +58,7 @@ class SearchResults(Struct):
 
 
 class Searches:
-    """Searches folders, each in a process of its own.
+    """Searches files; each search has a process of its own, which can be killed.
 
     Args:
         programs: runs the processes.
@@ -62,7 +68,10 @@ class Searches:
         self._programs = programs
 
     def files(self, directory: str, pattern: str, limit: int = LIMIT) -> SearchResults:
-        """Return the files below a folder whose path matches a pattern: each has a ``path``."""
+        """Return the files below a folder whose path matches a pattern such as ``src/**/*.py``.
+
+        Each result has the key ``path``, relative to the folder.
+        """
         return self._found(
             {"kind": "glob", "directory": directory, "pattern": pattern, "limit": limit}
         )
@@ -75,10 +84,17 @@ class Searches:
         file: str | None = None,
         limit: int = LIMIT,
     ) -> SearchResults:
-        """Return the lines that match a regular expression.
+        """Return the lines in files that match a regular expression.
 
-        Each has a ``path``, the number of the ``line``, its ``text``, its ``offset`` in the file
-        in bytes, and the ``spans`` of the matches in the text.
+        Each result has the ``path`` of the file, the number of the ``line``, its ``text``, the
+        ``offset`` of the line in the file in bytes, and the ``spans`` of the matches in the text.
+
+        Args:
+            directory: the folder to search in.
+            pattern: the regular expression, in Python's syntax.
+            include: a pattern of paths, to search only some files.
+            file: the name of the only file to search; None: all files below the folder.
+            limit: how many lines to return at most.
 
         Raises:
             ToolFailed: `pattern` is not a regular expression.
@@ -107,7 +123,7 @@ class SearchTools:
 
     Args:
         searches: runs the searches.
-        places: resolves paths.
+        places: resolves paths, and asks for permission to leave the session's directory.
     """
 
     def __init__(self, searches: Searches, places: Places) -> None:
@@ -121,7 +137,7 @@ class SearchTools:
         ]
 
     def glob(self, arguments: object, call: Call) -> Outcome:
-        """Find files."""
+        """Find files by a pattern of their path (the tool `glob`)."""
         wanted = decoded(arguments, GlobArguments, "glob")
         if not wanted.pattern:
             raise ToolFailed("pattern: is empty; give a pattern")
@@ -140,7 +156,7 @@ class SearchTools:
         return Outcome(output, place.name, {"count": len(lines), "truncated": is_cut})
 
     def grep(self, arguments: object, call: Call) -> Outcome:
-        """Find lines."""
+        """Find lines by a regular expression (the tool `grep`)."""
         wanted = decoded(arguments, GrepArguments, "grep")
         if not wanted.pattern:
             raise ToolFailed("pattern: is empty; give a regular expression")
@@ -162,7 +178,10 @@ class SearchTools:
 
 
 def _without_permission(found: SearchResults, folder: str, call: Call) -> list[str]:
-    """Leave out the lines of files that need a permission to be read; return remarks on them."""
+    """Remove the lines of files that may not be read without asking a person.
+
+    Return a remark for the model that names these files.
+    """
     root = os.path.realpath(call.directory)
 
     @cache

@@ -1,4 +1,4 @@
-"""The settings of the model's tools."""
+"""The settings of the tools that models call, from flags and environment variables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from processor.tools.mcp.config import MCP_CONFIG, servers_in
 
 _MIB = 1024 * 1024
 _OURS = ("WEIR_", "OPENCODE_SERVER_")
-# These were set for weir's own process, and are wrong for any other.
+# systemd sets these variables for weir's own process; in a command of a tool they would be wrong.
 _OF_THIS_PROCESS = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID")
 
 
@@ -21,10 +21,11 @@ class ToolSettings(Struct, frozen=True):
     """The settings of all tools.
 
     Attributes:
-        environment: of the commands that `bash` runs, without weir's secrets.
-        processes: how many commands and searches run at once, in all sessions.
-        spool_quota: bytes of all spool files together.
-        mcp: the MCP servers for every directory, by their names.
+        environment: the variables for the processes of tools and MCP servers, without weir's
+            secrets.
+        processes: how many commands and searches may run at once, in all sessions together.
+        spool_quota: the limit of all files with long tool output together, in bytes.
+        mcp: the MCP servers that are available in every directory, by their names.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -50,14 +51,14 @@ TOOL_FLAGS = (TOOL_PROCESSES, SPOOL_QUOTA, MCP_CONFIG)
 
 
 def tool_settings(values: Mapping[str, Any], environ: Mapping[str, str]) -> ToolSettings:
-    """Return the tools' settings from the values of all flags.
+    """Return the settings of the tools.
 
     Args:
-        values: of all flags, by `Flag.key`.
-        environ: of this process.
+        values: the values of all flags of the processor, by `Flag.key`.
+        environ: the environment variables of this process.
 
     Raises:
-        BadFlag: the file with the MCP servers cannot be used.
+        BadFlag: the file of ``--mcp-config`` cannot be read, or its content is wrong.
     """
     file = values[MCP_CONFIG.key]
     return ToolSettings(
@@ -69,7 +70,7 @@ def tool_settings(values: Mapping[str, Any], environ: Mapping[str, str]) -> Tool
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment for the commands of a model, without weir's keys and passwords."""
+    """Return the variables that commands of a model may see: without weir's keys and passwords."""
     return {
         name: value
         for name, value in environ.items()

@@ -294,8 +294,8 @@ def _find(text: str, what: str, start: int) -> int:
     return len(text) if found < 0 else found
 
 
-# Programs whose first two words (`_TWO`) or three words (`_THREE`) say what a command does, such as
-# `git push`. For all other programs, the first word does.
+# Programs whose first two words (`_TWO`) or three words (`_THREE`) say what a command does, such
+# as `git push`. For all other programs, the first word does.
 _TWO = re.compile(
     "bazel|brew|bun|cargo|cmake|composer|deno|docker|git|go|gradle|helm|ip|kubectl|make|mvn|npm|"
     "nvm|pip|pipenv|pnpm|podman|poetry|pulumi|pyenv|rake|rustup|systemctl|terraform|tmux|"

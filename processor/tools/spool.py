@@ -114,7 +114,7 @@ class Spool:
         return file
 
     def open(self, session: str, output: str) -> int | None:
-        """Open a session's output for reading; return the descriptor, or None if it does not exist.
+        """Open a session's output for reading; return the descriptor, or None if there is no file.
 
         This function blocks: call it in a thread.
         """

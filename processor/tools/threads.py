@@ -1,4 +1,4 @@
-"""Threads for work on files: a slow disk or a network share that hangs must not block the loop."""
+"""Threads for work on files, so that a slow disk or network share blocks no other greenlet."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class _Raised(Struct):
 
 
 class Threads:
-    """A bounded pool of threads."""
+    """A pool of `THREADS` threads; if all are busy, further work waits."""
 
     def __init__(self) -> None:
         self._pool = ThreadPool(THREADS)
 
     def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run a function in a thread; return its result, or raise its exception."""
-        # gevent would print an exception that a thread raises, so it is returned as a value.
+        # gevent prints an exception that is raised in a thread, so pass the exception as a value.
         found = self._pool.apply(_caught, (function, arguments))
         if isinstance(found, _Raised):
             raise found.error

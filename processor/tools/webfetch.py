@@ -2,9 +2,9 @@
 
 Rules:
 
-1. Only ``http`` and ``https``. Permission is asked for the URL, and again for the URL of each
-   redirect. So a rule can exclude private addresses, and a redirect does not bypass the rule.
-2. An answer has a size limit, and a deadline that begins when the request is sent.
+1. Only ``http`` and ``https`` URLs are allowed. The URL needs permission, and so does the URL of
+   each redirect. So a rule can exclude private addresses, and a redirect cannot bypass the rule.
+2. The response has a size limit, and a deadline that begins when the request is sent.
 """
 
 from __future__ import annotations
@@ -64,11 +64,11 @@ class _Fetched(Struct):
 
 
 class Webfetch:
-    """Fetches pages.
+    """The tool `webfetch`.
 
     Args:
-        programs: converts a page to text, in a process of its own.
-        environment: contains the proxies.
+        programs: runs the process that converts a page to text.
+        environment: the variables that name the proxies, such as ``HTTPS_PROXY``.
     """
 
     def __init__(self, programs: Programs, environment: Mapping[str, str]) -> None:
@@ -79,7 +79,7 @@ class Webfetch:
         return Tool("webfetch", _DESCRIPTION, schema(WebfetchArguments), self.run)
 
     def run(self, arguments: object, call: Call) -> Outcome:
-        """Fetch a page, once it is allowed."""
+        """Wait until the URL is allowed, fetch the page, and return it as text or as an image."""
         wanted = decoded(arguments, WebfetchArguments, "webfetch")
         answer = self._fetched(wanted, call)
         title = f"{answer.url} ({answer.kind})"
@@ -96,14 +96,15 @@ class Webfetch:
         return Outcome(text, title, {})
 
     def _fetched(self, wanted: WebfetchArguments, call: Call) -> _Fetched:
-        """Return the answer at the end of all redirects."""
+        """Follow redirects, and return the final response."""
         url, left_s = wanted.url, wanted.timeout or TIMEOUT_S
         for _ in range(REDIRECTS + 1):
             _check(url)
             said = {"url": url, "format": wanted.format, "timeout": wanted.timeout}
             call.need(Need("webfetch", [url], ["*"], said))
             try:
-                # The time that a person takes to answer is not counted.
+                # Start the timeout only here: the time that a person takes to allow the URL does
+                # not count.
                 with gevent.Timeout(left_s, _TookTooLong):
                     answer = self._get(url, wanted.format)
             except _TookTooLong:
@@ -116,7 +117,7 @@ class Webfetch:
         raise ToolFailed(f"url: {wanted.url} redirects more than {REDIRECTS} times")
 
     def _get(self, url: str, form: str) -> _Fetched | str:
-        """Return the answer, or the URL of a redirect."""
+        """Send one request; return the response, or the URL to which it redirects."""
         headers = {"Accept": _ACCEPT[form], "User-Agent": "weir"}
         with self._pool(url) as pool:
             response = pool.request(

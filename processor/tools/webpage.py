@@ -1,4 +1,7 @@
-"""Converts a web page to text or Markdown. Only imports the standard library."""
+"""Converts a web page to text or Markdown, in the program `processor.tools.worker`.
+
+This module only imports the standard library, so that the program starts quickly.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ _BLOCKS = re.compile(
 ).fullmatch
 _HEADING = re.compile("h([1-6])").fullmatch
 _MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*", "code": "`"}
-# These elements have no end tag, even without a slash.
+# HTML elements without an end tag; a parser must not wait for one, even after `<br>` without `/`.
 _EMPTY = frozenset(["br", "hr", "img", "meta", "link", "input", "embed"])
 
 
@@ -102,7 +105,7 @@ class _Converter(HTMLParser):
 
 
 def page(request: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """Yield the text of a page: ``{"html": …, "format": "text" | "markdown"}``."""
+    """Yield ``{"text": …}`` for the request ``{"html": …, "format": "text" or "markdown"}``."""
     converter = _Converter(request["format"] == "markdown")
     converter.feed(request["html"])
     converter.close()

@@ -1,10 +1,10 @@
-"""A program that searches files, or converts a web page to text, within limits.
+"""A program that searches files or converts a web page, with limits on CPU time and memory.
 
-A regular expression may take for ever, and would block the loop of the processor. So this work is
-done in this program, with a limit on its time and its memory.
+A regular expression may take for ever, and would block the processor's event loop. So searches and
+conversions run in this program.
 
-The first line of stdin is the request (JSON); each line of stdout is a result (JSON). It only
-imports the standard library.
+The first line of stdin is the request (JSON); each line of stdout is a result (JSON). The program
+only imports the standard library, so that it starts quickly.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _KINDS: dict[str, Callable[[dict[str, Any]], Iterator[dict[str, Any]]]] = {
 
 
 def main() -> None:
-    """Do the work of the request."""
+    """Read the request from stdin, and write the results to stdout."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     for bound, most in ((resource.RLIMIT_CPU, CPU_S), (resource.RLIMIT_AS, MEMORY_BYTES)):

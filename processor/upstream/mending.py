@@ -126,7 +126,11 @@ class Mending:
         return True
 
     def _home(self, info: Json | None) -> InstanceLocation:
-        """Return the location to publish under; REST may have been asked without a location."""
+        """Return the location (directory, project, workspace) for the events of the session.
+
+        A session that is not remembered has its location in `info`, the upstream's answer: the
+        request for the answer may have named no location.
+        """
         if info is None or self._memory.session(self._session) is not None:
             return self._known.place
         directory = info.get("directory", self._place.directory)

@@ -1,1 +1,1 @@
-"""Tools of MCP servers, each of which is held by a process of its own."""
+"""Tools of MCP servers; weir runs one process (`host.py`) for each server."""

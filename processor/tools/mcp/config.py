@@ -1,4 +1,4 @@
-"""The file of `--mcp-config`, which names the MCP servers for every directory."""
+"""Reads the file of ``--mcp-config``: the MCP servers that are available in every directory."""
 
 from __future__ import annotations
 
@@ -32,10 +32,13 @@ MCP_CONFIG = Flag(
 
 
 def servers_in(file: Path, environ: Mapping[str, str]) -> dict[str, McpServer]:
-    """Return the servers that a file names; ``{env:NAME}`` stands for a variable.
+    """Return the servers in a file, by their names.
+
+    In the file, ``{env:NAME}`` is replaced by the environment variable ``NAME``, so that the file
+    need not contain secrets.
 
     Raises:
-        BadFlag: the file cannot be used, or the package that MCP needs is not installed.
+        BadFlag: the file cannot be read or is wrong, or the package ``mcp`` is not installed.
     """
     flag = f"--{MCP_CONFIG.name}"
     try:
@@ -62,7 +65,7 @@ def servers_in(file: Path, environ: Mapping[str, str]) -> dict[str, McpServer]:
 
 
 def is_installed() -> bool:
-    """Return whether the extra of weir that MCP servers need is installed."""
+    """Return whether the optional package ``mcp``, which MCP servers need, is installed."""
     return importlib.util.find_spec("mcp") is not None
 
 

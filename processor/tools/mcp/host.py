@@ -1,14 +1,18 @@
-"""A program that holds one MCP server, by the official package, away from gevent.
+"""A program that connects to one MCP server, and passes the processor's calls to the server.
+
+It uses the official package ``mcp``, which needs asyncio; so it cannot run in the processor, which
+uses gevent.
 
 Rules:
 
-1. The first line of stdin is the server (JSON). Each further line is a call, ``{"id", "tool",
-   "arguments", "timeout_s"}``, or ``{"cancel": id}``. The end of stdin ends the server.
-2. Each line of stdout is ``{"tools": [...]}`` once the server is ready and when its tools change,
-   ``{"failed": why}`` before the end, or the result of a call, ``{"id", "text", "files",
+1. The first line of stdin is the configuration of the server (JSON). Each further line is a call,
+   ``{"id", "tool", "arguments", "timeout_s"}``, or ``{"cancel": id}``. When stdin ends, the server
+   is ended.
+2. Each line of stdout is ``{"tools": [...]}`` when the server is ready and when its tools change,
+   ``{"failed": why}`` before the program ends, or the result of a call: ``{"id", "text", "files",
    "is_error"}`` or ``{"id", "error"}``.
-3. A result is cut at `MOST_CHARACTERS`. A server that makes this program use more than
-   `MOST_MEMORY` is ended.
+3. A result is cut at `MOST_CHARACTERS`. If the server sends so much at once that this program uses
+   more than `MOST_MEMORY` bytes, the program ends the server and itself.
 """
 
 from __future__ import annotations
@@ -41,15 +45,20 @@ MOST_LINE_BYTES = 16 * 1024 * 1024
 _WATCH_S = 0.5
 _GONE = "the server has ended"
 _QUIET_S = 3600.0
-"""A server that is called over HTTP may be quiet; calls have deadlines of their own."""
+"""How long an HTTP server may send nothing; each call has a shorter deadline of its own."""
 
 
 class ServerFailed(Exception):
-    """The server is of no use; the message says why."""
+    """The server cannot be used; the message says why."""
 
 
 class Host:
-    """One server, and the calls that run."""
+    """The connection to one server, and the calls that run.
+
+    Args:
+        config: the configuration of the server, with the keys of `bus.mcp.McpServer`.
+        lines: the further lines of stdin.
+    """
 
     def __init__(self, config: dict[str, Any], lines: asyncio.StreamReader) -> None:
         self._config = config
@@ -60,7 +69,7 @@ class Host:
         self._failed = asyncio.Event()
 
     async def run(self) -> None:
-        """Hold the server until stdin ends, or the server does."""
+        """Connect to the server, and pass calls to it until stdin or the server ends."""
         watching = asyncio.create_task(_watch_memory())
         try:
             async with contextlib.AsyncExitStack() as stack:
@@ -81,7 +90,7 @@ class Host:
                 env={**os.environ, **config["environment"]},
                 cwd=config["cwd"],
             )
-            # What a server writes to stderr has no bound, and is of no use to a model.
+            # Discard stderr: a server may write any amount to it, and the model does not need it.
             transport = stdio_client(server, errlog=open(os.devnull, "w"))  # noqa: SIM115
         else:
             timeout = httpx2.Timeout(CONNECT_S, read=_QUIET_S)
@@ -90,7 +99,7 @@ class Host:
         return Client(transport, message_handler=self._take, cache=None)
 
     async def _take(self, message: Any) -> None:
-        """Take what the server says by itself."""
+        """Handle a message that the server sends without a request: its list of tools changed."""
         if type(message).__name__ == "ToolListChangedNotification":
             self._changed.set()
 
@@ -121,7 +130,9 @@ class Host:
             task.result()
 
     async def _until_gone(self) -> None:
-        """Wait until the process of a local server has ended; look at once when a call fails.
+        """Wait until the process of a local server has ended.
+
+        The check runs every half second, and at once after a failed call.
 
         Raises:
             ServerFailed: the process has ended.
@@ -137,7 +148,7 @@ class Host:
             await self._changed.wait()
             self._changed.clear()
             await self._list(client)
-            await asyncio.sleep(1)  # a server may say so all the time
+            await asyncio.sleep(1)  # a server may report changes all the time
 
     async def _read(self, client: Client) -> None:
         while line := await self._lines.readline():
@@ -161,7 +172,7 @@ class Host:
             _say({"id": number, "error": f"no answer within {request['timeout_s']:g} s"})
         except Exception as error:
             if self._config["type"] == "local" and not descendants(os.getpid()):
-                _say({"failed": _GONE})  # before the call fails, so that no further call comes
+                _say({"failed": _GONE})  # sent before the call's error, so that no new call comes
             self._failed.set()
             _say({"id": number, "error": f"{error}"[:MOST_CHARACTERS] or type(error).__name__})
         finally:
@@ -169,7 +180,7 @@ class Host:
 
 
 def _tool(tool: Any) -> dict[str, Any] | None:
-    """Return a tool for the processor; None if its schema is too large for a model's request."""
+    """Return a tool's name, description and schema; None if these are too long for a model."""
     schema = tool.input_schema
     if len(json.dumps(schema)) + len(tool.description or "") > MOST_SCHEMA_CHARACTERS:
         return None
@@ -223,7 +234,7 @@ def _say(line: dict[str, Any]) -> None:
 
 
 async def main() -> None:
-    """Hold the server of the first line."""
+    """Read the configuration from stdin, and run the server until it or stdin ends."""
     lines = asyncio.StreamReader(limit=MOST_LINE_BYTES)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)

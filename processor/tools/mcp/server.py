@@ -1,11 +1,13 @@
 """One MCP server, seen from the processor: its state, its tools, and the calls that run.
 
+A process of its own (`processor.tools.mcp.host`) connects to the server.
+
 Rules:
 
-1. The process that holds the server is started at once, and again after a pause when it ends.
-2. When that process ends, every call that runs fails. A call has a deadline also here, in case the
+1. This process is started at once. When it ends, it is started again after a pause.
+2. When the process ends, all running calls fail. Calls have a deadline here too, in case the
    process hangs.
-3. A call that is given up is cancelled at the server.
+3. When a call times out or its turn is aborted, the call is cancelled at the server.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from processor.tools.tool import ToolFailed
 log = logging.getLogger("weir.processor")
 
 LATER_S = 5.0
-"""A call is given up that much after the deadline that the other process knows."""
+"""How much later a call's deadline is here than in `host.py`, so that its error comes first."""
 STOP_S = 3.0
 MOST_CALLS = 64
 _HOST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "host.py")
@@ -43,7 +45,7 @@ _MARK = "WEIR_TOOL_PROCESS"
 
 
 class RemoteTool(Struct):
-    """A tool as a server describes it."""
+    """A tool as its server describes it; `parameters` is the JSON schema of the arguments."""
 
     name: str
     description: str
@@ -51,7 +53,13 @@ class RemoteTool(Struct):
 
 
 class Result(Struct):
-    """What a call has brought."""
+    """The result of a call.
+
+    Attributes:
+        text: the text for the model.
+        files: images and sounds, each ``{"type": "file", "mime": …, "url": …}``.
+        is_error: whether the server reports that the call failed.
+    """
 
     text: str
     files: list[dict[str, Any]]
@@ -59,12 +67,12 @@ class Result(Struct):
 
 
 class ServerProcess:
-    """Holds one server.
+    """Runs the process for one server, and calls its tools.
 
     Args:
-        name: by which people know it.
-        config: what to start, or where it is.
-        environment: of the process.
+        name: the name of the server in the configuration.
+        config: the command that starts the server, or its URL.
+        environment: the environment variables of the process.
     """
 
     def __init__(self, name: str, config: McpServer, environment: Mapping[str, str]) -> None:
@@ -85,11 +93,11 @@ class ServerProcess:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the server can be called."""
+        """Whether the server's tools can be called now."""
         return self._is_ready and not self.error
 
     def status(self) -> dict[str, str]:
-        """Return the state in opencode's words."""
+        """Return the server's state in opencode's form, such as ``{"status": "connected"}``."""
         if not self.config.enabled:
             return {"status": "disabled"}
         if self.is_connected:
@@ -97,14 +105,15 @@ class ServerProcess:
         return {"status": "failed", "error": self.error or "the server is being started"}
 
     def wait(self, most_s: float) -> None:
-        """Wait until the server is ready, or has failed."""
+        """Wait until the server is ready or has failed, but at most for `most_s` seconds."""
         self._settled.wait(most_s)
 
     def call(self, tool: str, arguments: dict[str, Any]) -> Result:
-        """Call a tool.
+        """Call a tool, and wait for the result.
 
         Raises:
-            ToolFailed: the server is gone, or has not answered in time.
+            ToolFailed: the server is not connected, has too many calls, reports an error, or has
+                not answered in time.
         """
         if not self.is_connected:
             raise ToolFailed(f"MCP server {self.name}: {self.error or 'it is being started'}")
@@ -130,7 +139,7 @@ class ServerProcess:
         return msgspec.convert(found, Result)
 
     def close(self) -> None:
-        """End the server."""
+        """End the server; calls that run fail."""
         if self._running is not None:
             self._running.kill()
 
@@ -145,7 +154,10 @@ class ServerProcess:
             raise ToolFailed(f"MCP server {self.name}: it has ended") from None
 
     def _run(self) -> None:
-        """Start the server again and again; a server that was ready for long starts soon."""
+        """Run the server, and start it again after a pause whenever it ends.
+
+        The pause grows with each failure; it is short again after the server has been ready.
+        """
         backoff = Backoff(first_s=1.0, most_s=60.0)
         while True:
             self.error = ""
@@ -181,7 +193,7 @@ class ServerProcess:
             send(signal.SIGKILL, marked(f"{_MARK}={mark}"))
 
     def _take(self, line: dict[str, Any]) -> bool:
-        """Take a line of the process, and tell whether the server is ready."""
+        """Handle a line from the process; return whether it shows that the server is ready."""
         if "failed" in line:
             self.error = line["failed"]
         elif "tools" in line:

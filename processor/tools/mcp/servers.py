@@ -17,14 +17,14 @@ from processor.tools.mcp.server import RemoteTool, ServerProcess
 from processor.tools.tool import Call, Need, Outcome, Tool, ToolFailed
 
 MOST_NAME = 64
-"""Characters of a tool's name that providers take."""
+"""The longest name of a tool that providers accept, in characters."""
 READY_S = 20.0
-"""How long a turn waits for servers that are being started for the first time."""
+"""How long a turn waits for servers that have not been ready yet."""
 _ODD = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 class TooManyServers(Exception):
-    """No further server may be added."""
+    """There are `MOST_SERVERS` MCP servers already, so no further server may be added."""
 
 
 class UnknownServer(Exception):
@@ -32,11 +32,11 @@ class UnknownServer(Exception):
 
 
 class McpServers:
-    """Servers that serve every directory, and servers that a client has added for one.
+    """The MCP servers of every directory, and those that a client has added for one directory.
 
     Args:
-        servers: those for every directory, by their names.
-        environment: of their processes.
+        servers: the servers that are available in every directory, by their names.
+        environment: the environment variables of the servers' processes.
     """
 
     def __init__(self, servers: Mapping[str, McpServer], environment: Mapping[str, str]) -> None:
@@ -46,10 +46,10 @@ class McpServers:
             self._servers[None, name] = ServerProcess(name, config, environment)
 
     def add(self, name: str, config: McpServer, directory: str) -> None:
-        """Add a server for a directory, or put it in the place of one with its name.
+        """Add a server for a directory; end a server of this directory that has the same name.
 
         Raises:
-            TooManyServers: there are too many.
+            TooManyServers: there are `MOST_SERVERS` servers already.
         """
         before = self._servers.get((directory, name))
         if before is not None and before.config == config:
@@ -61,7 +61,9 @@ class McpServers:
         self._servers[directory, name] = ServerProcess(name, config, self._environment)
 
     def switch(self, name: str, directory: str, on: bool) -> None:
-        """Start a server again, or end it; a server for every directory changes in all of them.
+        """Start a server (`on`), or end it.
+
+        If the server is one for every directory, it changes in all of them.
 
         Raises:
             UnknownServer: the directory has no server of this name.
@@ -77,11 +79,11 @@ class McpServers:
         self._servers[place, name] = ServerProcess(name, config, self._environment)
 
     def status(self, directory: str) -> dict[str, dict[str, str]]:
-        """Return the state of each server of a directory, in opencode's words."""
+        """Return the state of each server of a directory, by name, in opencode's form."""
         return {name: server.status() for name, server in self._of(directory).items()}
 
     def has_tool(self, name: str) -> bool:
-        """Return whether any server that is connected has a tool of this name for the model."""
+        """Return whether any server has a tool that models call by this name (see `tool_name`)."""
         return any(
             tool_name(server.name, tool.name) == name
             for server in self._servers.values()
@@ -89,7 +91,10 @@ class McpServers:
         )
 
     def tools(self, directory: str) -> dict[str, Tool]:
-        """Return the tools of all servers of a directory that are ready."""
+        """Return the tools of a directory's servers by name; wait up to `READY_S` for new servers.
+
+        Tools of servers that are not connected are left out.
+        """
         servers = self._of(directory).values()
         gevent.joinall([gevent.spawn(server.wait, READY_S) for server in servers])
         found = dict[str, Tool]()
@@ -100,11 +105,14 @@ class McpServers:
         return found
 
     def close(self) -> None:
-        """End all servers."""
+        """End all servers, and wait for their ends."""
         gevent.joinall([gevent.spawn(server.close) for server in self._servers.values()])
 
     def _of(self, directory: str) -> dict[str, ServerProcess]:
-        """Return the servers of a directory; its own come before those for all."""
+        """Return the servers of a directory by name.
+
+        A server that was added for the directory replaces a server for every directory.
+        """
         return {
             name: server
             for wanted in (None, directory)
@@ -114,7 +122,10 @@ class McpServers:
 
 
 def tool_name(server: str, tool: str) -> str:
-    """Return the name by which a model calls a tool of a server."""
+    """Return the name by which models call a server's tool: ``SERVER_TOOL``.
+
+    Characters that providers refuse become ``_``; a long name is cut and gets a checksum.
+    """
     name = f"{_ODD.sub('_', server)}_{_ODD.sub('_', tool)}"
     if len(name) <= MOST_NAME:
         return name
@@ -136,7 +147,11 @@ def _tool(server: ServerProcess, tool: RemoteTool) -> Tool:
 
 
 def _object(arguments: Any, tool: str) -> dict[str, Any]:
-    """Return the arguments of a call; the server itself knows which are right."""
+    """Return the arguments of a call as a dict; the server itself checks them further.
+
+    Raises:
+        ToolFailed: the arguments are not a JSON object.
+    """
     if isinstance(arguments, str | bytes | bytearray):
         try:
             arguments = msgspec.json.decode(arguments or b"{}")
