@@ -1,1 +1,1 @@
-"""Turns that weir runs itself: from a prompt to the events of its answer."""
+"""Native mode: weir answers prompts itself, from a prompt to the events of its answer."""

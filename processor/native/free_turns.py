@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 
 class LanePlace(Struct, eq=False):
-    """A lane's entry in the queue of lanes that wait for a free turn.
+    """The entry of a lane (a session's queue of prompts) among those that wait for a free turn.
 
     Attributes:
         is_awaited: whether a running turn waits for this lane, so the lane must not wait.
@@ -28,7 +28,7 @@ class LanePlace(Struct, eq=False):
 
 
 class FreeTurns:
-    """Counts how many more turns may start, and queues the lanes when none may.
+    """Counts how many more turns may start; if none may, the sessions' lanes wait in a queue.
 
     Args:
         count: how many turns may run at once.
@@ -40,9 +40,9 @@ class FreeTurns:
 
     @contextlib.contextmanager
     def taken(self, place: LanePlace) -> Iterator[None]:
-        """Wait until a turn may start, and count it until the end of the block.
+        """Wait until a turn may start, and count the turn until the end of the ``with`` block.
 
-        A lane that a running turn waits for neither waits nor counts.
+        If a running turn waits for this turn, the call does not wait, and nothing is counted.
         """
         has_taken = self._take(place)
         try:
@@ -52,14 +52,14 @@ class FreeTurns:
                 self._give_back()
 
     def admit(self, place: LanePlace) -> None:
-        """Let a lane start without waiting from now on, because a running turn waits for it."""
+        """Let a session's prompts start without waiting, because a running turn waits for them."""
         place.is_awaited = True
         if place in self._queue:
             self._queue.remove(place)
             place.answer.set(False)
 
     def _take(self, place: LanePlace) -> bool:
-        """Wait until the lane may start a turn; return whether this turn counts for the limit."""
+        """Wait until a turn may start; return whether this turn counts for the limit."""
         if place.is_awaited:
             return False
         if self._count:

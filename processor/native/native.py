@@ -179,7 +179,7 @@ class Native:
 
     @property
     def _modes(self) -> Modes:
-        """The agents of weir's own; only the default one if an external agent answers prompts."""
+        """The built-in agents by name; only the default one if an external agent is configured."""
         modes = self._settings.allowance.modes
         return modes if self._settings.agent is None else {BUILT_IN: modes[BUILT_IN]}
 
@@ -223,7 +223,7 @@ def _engine(model: ModelSettings | None) -> Engine:
 
 
 def _ids_after(own: list[str], others: list[str]) -> Ids:
-    """Return a generator of ids that sort after the stored ids: weir's own and those of others."""
+    """Return a generator of new ids that sort after stored ids: weir's (`own`) and clients'."""
     ids = Ids()
     for made in own:
         ids.follow(made, most_ms=None)

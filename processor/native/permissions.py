@@ -104,7 +104,7 @@ class CallRules(Struct, frozen=True):
         ]
 
     def switch_off(self, tool: str) -> bool:
-        """Return whether every call of a tool is denied, so that the model is not offered it."""
+        """Return whether every call of a tool is denied; such a tool is not offered to models."""
         permission = _NEEDED.get(tool, tool)
         of_tool = self.of(tool)
         return any(_deny_all(permission, rules) for rules in (of_tool.own, *of_tool.limits))
@@ -179,7 +179,7 @@ def decide(need: Need, rules: Rules) -> Action:
 
 
 def matches(text: str, wildcard: str) -> bool:
-    """Return whether a wildcard matches a text: ``ls *`` also matches ``ls`` alone."""
+    """Return whether a pattern with ``*`` or ``?`` matches; ``ls *`` also matches ``ls`` alone."""
     if wildcard in ("*", text):
         return True
     found = _pattern(wildcard).match(text) is not None

@@ -316,7 +316,8 @@ class Record:
     def remember_gone(self) -> None:
         """Enter into the ledger that the session was removed by an earlier processor.
 
-        Nothing is published now; a reader that still shows the session learns it from the ledger.
+        Nothing is published now. The ledger is the state that a reader gets when it connects
+        again; a reader that still shows the session then removes it.
         """
         session = self.session
         gone = SessionDeleted(sessionID=session.id, info=session)

@@ -178,7 +178,7 @@ class ShellRun:
     def show(
         self, *, title: str | None = None, output: str = "", metadata: dict[str, Any] | None = None
     ) -> None:
-        """Publish the output so far, at most ten times a second."""
+        """Publish the output of the command so far, at most ten times a second."""
         self._output = output
         if self._showing is None:
             wait_s = max(0.0, self._shown_at + _SHOW_S - time.monotonic())

@@ -64,7 +64,10 @@ class ChildSessions(Protocol):
         ...
 
     def limits(self, prompt: str) -> tuple[Rules, ...]:
-        """Return the permission rules of each turn that waits for the answer to a prompt."""
+        """Return the permission rules of each turn that waits for the answer to a prompt.
+
+        Whatever these rules deny is also denied to the turn that answers the prompt.
+        """
         ...
 
 

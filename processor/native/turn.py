@@ -157,7 +157,10 @@ class Turn:
         self._grow(ReasoningPart, deltas)
 
     def retry(self, attempt: int, message: str, next_ms: int) -> None:
-        """Publish that a request to the model failed and is repeated at `next_ms` (Unix epoch)."""
+        """Publish that a request to the model failed, and that a new attempt follows.
+
+        `next_ms` is the time of the new attempt, in milliseconds since the Unix epoch.
+        """
         self._retrying = True
         self._record.status(Retry(attempt=attempt, message=message, next=next_ms))
 

@@ -215,7 +215,7 @@ class Turns:
         gevent.wait(over, timeout=timeout_s)
 
     def abort_all(self, timeout_s: float) -> None:
-        """Do the same as `abort` in all sessions, except those whose turn outlasts a restart."""
+        """Do the same as `abort` in all sessions, except those whose turn survives a restart."""
         stopped = [session for session, lane in self._lanes.items() if not lane.is_lasting]
         self.abort(stopped, timeout_s)
 

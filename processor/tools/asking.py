@@ -30,7 +30,7 @@ _TASK = """Gives a task to another agent in a session of its own, and returns th
 
 
 class TodoArguments(Struct, forbid_unknown_fields=True):
-    """The arguments from the model for `todowrite`."""
+    """The arguments that a model gives to the tool `todowrite`."""
 
     todos: Annotated[list[TodoInput], Meta(description="The whole list", max_length=MOST_TODOS)]
 
@@ -53,7 +53,7 @@ class QuestionInput(Struct):
 
 
 class QuestionArguments(Struct, forbid_unknown_fields=True):
-    """The arguments from the model for `question`."""
+    """The arguments that a model gives to the tool `question`."""
 
     questions: Annotated[
         list[QuestionInput],
@@ -62,7 +62,7 @@ class QuestionArguments(Struct, forbid_unknown_fields=True):
 
 
 class TaskArguments(Struct, forbid_unknown_fields=True):
-    """The arguments from the model for `task`."""
+    """The arguments that a model gives to the tool `task`."""
 
     description: Annotated[str, Meta(description="The task in 3 to 5 words")]
     prompt: Annotated[str, Meta(description="What the agent is to do")]

@@ -43,7 +43,7 @@ _DESCRIPTION = f"""Runs a command with bash, and returns what it prints to stdou
 
 
 class BashArguments(Struct, forbid_unknown_fields=True):
-    """The arguments from the model."""
+    """The arguments that a model gives to the tool `bash`."""
 
     command: Annotated[str, Meta(description="The command to run")]
     timeout: Annotated[

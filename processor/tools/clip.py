@@ -22,7 +22,7 @@ def text_of(data: bytes) -> str:
 
 
 def beginning(data: bytes) -> str:
-    """Return the first `END_BYTES` as text, without an incomplete character."""
+    """Return the first `END_BYTES` of output as text, without an incomplete character."""
     end = min(END_BYTES, len(data))
     while end < len(data) and end > 0 and data[end] & 0xC0 == 0x80:
         end -= 1
@@ -30,7 +30,7 @@ def beginning(data: bytes) -> str:
 
 
 def ending(data: bytes) -> str:
-    """Return the last `END_BYTES` as text, without an incomplete character."""
+    """Return the last `END_BYTES` of output as text, without an incomplete character."""
     start = max(0, len(data) - END_BYTES)
     while 0 < start < len(data) and data[start] & 0xC0 == 0x80:
         start += 1
@@ -38,7 +38,7 @@ def ending(data: bytes) -> str:
 
 
 def shown(data: bytes) -> str:
-    """Return the last `SHOWN_CHARACTERS` as text."""
+    """Return the last `SHOWN_CHARACTERS` of output, which clients show while a tool runs."""
     start = max(0, len(data) - TAIL_BYTES)
     while 0 < start < len(data) and data[start] & 0xC0 == 0x80:
         start += 1

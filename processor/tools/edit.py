@@ -32,7 +32,7 @@ _PATH = Meta(description="The absolute path of the file")
 
 
 class EditArguments(Struct, forbid_unknown_fields=True):
-    """The arguments from the model for `edit`."""
+    """The arguments that a model gives to the tool `edit`."""
 
     filePath: Annotated[str, _PATH]
     oldString: Annotated[str, Meta(description="The text to replace")]
@@ -43,7 +43,7 @@ class EditArguments(Struct, forbid_unknown_fields=True):
 
 
 class WriteArguments(Struct, forbid_unknown_fields=True):
-    """The arguments from the model for `write`."""
+    """The arguments that a model gives to the tool `write`."""
 
     filePath: Annotated[str, _PATH]
     content: Annotated[str, Meta(description="The whole content of the file")]

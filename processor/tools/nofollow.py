@@ -20,7 +20,7 @@ _FOLDER = _SEARCH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class NotARegularFile(OSError):
-    """The path is a device, a pipe, a socket or a folder."""
+    """The path is not a regular file but a device, a pipe, a socket, a folder or a link."""
 
 
 def open_folder(real: str, make: bool = False) -> int:

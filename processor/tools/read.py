@@ -36,7 +36,7 @@ _DESCRIPTION = f"""Reads a file or a folder.
 
 
 class ReadArguments(Struct, forbid_unknown_fields=True):
-    """The arguments from the model."""
+    """The arguments that a model gives to the tool `read`."""
 
     filePath: Annotated[str, Meta(description="The absolute path of the file or folder")]
     offset: (
@@ -81,7 +81,7 @@ class Read:
 
 
 def reason(error: OSError, real: str) -> str:
-    """Return the message of a file error with the path `real`."""
+    """Return the text of a file error for the model: the path `real`, and what is wrong."""
     return f"{real}: {error.strerror}" if error.strerror else str(error)
 
 

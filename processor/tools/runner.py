@@ -110,7 +110,15 @@ class Output:
 
 
 class CommandRun:
-    """One command, from its start until all its processes have ended."""
+    """One command, from its start until all its processes have ended.
+
+    Args:
+        request: ``argv``, ``directory``, ``environment``, ``timeout_s``, and the path (``spool``)
+            and the size limit (``most``, bytes) of the file for long output.
+
+    Raises:
+        OSError: the command cannot be started.
+    """
 
     def __init__(self, request: dict[str, Any]) -> None:
         self._output = Output(request["spool"], request["most"])

@@ -180,8 +180,8 @@ def _segments(form: str) -> list[Callable[[str], Any] | None]:
 
 
 def _fits(names: list[str], form: list[Callable[[str], Any] | None]) -> bool:
-    # The numbers of names that the pattern so far can match. To keep all of them replaces
-    # backtracking, which could take exponential time.
+    # All counts of names that the pattern so far can match. Because all are kept, no backtracking
+    # is needed, which could take exponential time.
     at = {0}
     for segment in form:
         if segment is None:

@@ -29,14 +29,14 @@ _FOLDER = Meta(description="The folder to search in; the session's directory if 
 
 
 class GlobArguments(Struct, forbid_unknown_fields=True):
-    """The arguments from the model for `glob`."""
+    """The arguments that a model gives to the tool `glob`."""
 
     pattern: Annotated[str, Meta(description="The pattern of the paths")]
     path: Annotated[str | None, _FOLDER] = None
 
 
 class GrepArguments(Struct, forbid_unknown_fields=True):
-    """The arguments from the model for `grep`."""
+    """The arguments that a model gives to the tool `grep`."""
 
     pattern: Annotated[str, Meta(description="The regular expression")]
     path: Annotated[str | None, Meta(description="A file, or a folder to search in")] = None

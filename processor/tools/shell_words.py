@@ -76,7 +76,7 @@ class Parsed(Struct):
 
 
 def commands_of(line: str) -> Parsed:
-    """Parse a command line; a very long line is not parsed and counts as unclear."""
+    """Return the commands in a command line; a very long line is not parsed (`is_unclear`)."""
     if len(line) > _MOST_LENGTH:
         return Parsed([Simple(line, line.split())], is_unclear=True)
     parsed = Parsed(is_unclear=_ODD(line) is not None)
@@ -157,7 +157,8 @@ class _Reader:
         before = list(dropwhile(_ASSIGNMENT.match, self._words[:-1]))
         if before and not _DECLARES(before[0]):
             return False
-        # Brackets after a name are a subscript, in which even blanks and ";" are plain characters.
+        # Square brackets after a name are an array subscript. In a subscript, bash treats even
+        # blanks and ";" as plain characters, which this parser does not.
         return _UNKNOWN(word) is not None or "[" in word[1:]
 
     def _comment(self) -> None:

@@ -192,7 +192,7 @@ class Spool:
                     excess -= sizes[name]
 
     def _files(self) -> Iterator[tuple[str, str, int]]:
-        """Yield the name, path and size of each file."""
+        """Yield the name, the path, and the size in bytes of each file in the spool."""
         with contextlib.suppress(OSError):
             for folder in os.scandir(self._root):
                 with contextlib.suppress(OSError):

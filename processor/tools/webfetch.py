@@ -46,7 +46,7 @@ _DESCRIPTION = f"""Gets a page from the web by GET.
 
 
 class WebfetchArguments(Struct, forbid_unknown_fields=True):
-    """The arguments from the model."""
+    """The arguments that a model gives to the tool `webfetch`."""
 
     url: Annotated[str, Meta(description="The URL, with http:// or https://")]
     format: Annotated[

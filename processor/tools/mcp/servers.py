@@ -28,7 +28,7 @@ class TooManyServers(Exception):
 
 
 class UnknownServer(Exception):
-    """A directory has no server of this name."""
+    """There is no MCP server of this name in a directory."""
 
 
 class McpServers:
