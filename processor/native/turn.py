@@ -2,8 +2,8 @@
 
 Rules (call `begin` first, and one of `finish`, `fail`, `abort` last):
 
-1. ``begin`` publishes status busy, then the assistant's message. After a restart of the processor,
-   ``resume`` takes its place for an unfinished turn.
+1. ``begin`` publishes status busy, then the assistant's message. For a turn that was unfinished
+   when the processor was restarted, ``resume`` is called instead of ``begin``.
 2. A step is one call of the model, and has a message of its own. The first output opens the step.
    Consecutive output of one kind (text or reasoning) is one part: published empty, then deltas,
    then the whole part with its end time.

@@ -19,7 +19,7 @@ from processor.tools.tool import Call, Need, Outcome, Tool, ToolFailed
 TIMEOUT_MS = 120_000
 MOST_TIMEOUT_MS = 3_600_000
 MOST_COMMAND_BYTES = 100_000
-"""The longest command: Linux refuses program arguments of more than 128 KiB."""
+"""The longest command in bytes: Linux refuses program arguments of more than 128 KiB."""
 _TITLE_LENGTH = 200
 _SHELLS = ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/bin/sh")
 # Programs whose arguments are paths. A path outside the session's directory needs permission.

@@ -1,8 +1,8 @@
 """Runs two helper programs: `runner.py` for shell commands, `worker.py` for searches.
 
 Each command or search gets a process of its own. Both programs read a request from stdin (a line
-of JSON) and write lines of JSON. Both end when stdin ends, so no process stays behind when a tool
-ends, even if the processor is killed.
+of JSON) and write lines of JSON. If the processor is killed, `runner.py` ends because its stdin
+ends, and `worker.py` because the kernel kills it (on Linux). So no process stays behind.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Rules:
 1. Each simple command is checked by itself, so that a rule for ``git *`` does not allow ``git
    status; rm -rf ~``. Commands in ``$(…)``, in backquotes and in groups count too.
 2. If part of the line cannot be parsed with certainty, the whole line must be allowed too, with
-   the prefix `UNCLEAR`. Only a rule whose pattern is ``*`` matches that text.
+   the prefix `UNCLEAR`. A rule for everything (``*``) matches that text, but ``git *`` does not.
 3. The parser knows a short list of plain forms of bash. Everything else counts as unclear, even if
    a person is then asked more often than necessary.
 4. The parser guesses where a substitution ends. If the text inside is incomplete (an open quote,
@@ -195,7 +195,7 @@ class _Reader:
             self._heredoc()
         else:
             if self._word is not None and self._word.isdigit():
-                self._word = None  # the number of a file descriptor
+                self._word = None  # the number of a file descriptor, as in `2>log`
             self._end_word()
             self._is_target = True
             self._at += 2 if line.startswith((">&", "<&", ">>", "<>", ">|"), at) else 1
