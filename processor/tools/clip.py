@@ -7,7 +7,7 @@ that must start quickly.
 from __future__ import annotations
 
 MOST_BYTES = 50 * 1024
-"""The most output of one tool call in an event; longer output is written to a spool file."""
+"""The most bytes of output of one tool call in an event; longer output goes to a spool file."""
 END_BYTES = 24 * 1024
 """The length of the beginning, and also of the end, that are kept of output that is cut."""
 SHOWN_CHARACTERS = 30_000
