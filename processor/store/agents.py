@@ -1,7 +1,8 @@
 """The progress of the user's own agents, and todo lists: jobs for `Database`.
 
-An agent's epoch and the number of its last line are saved together with the line's effects. So a
-line that is sent again is recognised, even after a restart.
+An agent sends numbered lines (`seq`); its epoch grows with each start of the agent. Epoch and seq
+of the last line are saved in one transaction with the line's effects. So the processor recognises
+a line that is sent again, even after a restart.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _decode_todos = msgspec.json.Decoder(list[Todo]).decode
 
 
 def note(db: sqlite3.Connection, name: str, epoch: int, seq: int) -> None:
-    """Save the number of an agent's last line and its epoch, unless a newer epoch is saved."""
+    """Save the epoch and the seq of an agent's last line, unless a newer epoch is saved."""
     db.execute(
         "INSERT INTO agent (name, epoch, seq) VALUES (?, ?, ?) "
         "ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq "
@@ -30,18 +31,18 @@ def note(db: sqlite3.Connection, name: str, epoch: int, seq: int) -> None:
 
 
 def all_of_them(db: sqlite3.Connection) -> dict[str, tuple[int, int]]:
-    """Return epoch and seq of each agent that has ever connected, by its name."""
+    """Return the saved (epoch, seq) of each agent's last line, by the agent's name."""
     rows = db.execute("SELECT name, epoch, seq FROM agent ORDER BY name")
     return {name: (epoch, seq) for name, epoch, seq in rows}
 
 
 def forget(db: sqlite3.Connection, name: str) -> None:
-    """Remove an agent."""
+    """Delete the saved epoch and seq of an agent."""
     db.execute("DELETE FROM agent WHERE name = ?", (name,))
 
 
 def put_todos(db: sqlite3.Connection, session: str, todos: Sequence[Todo]) -> None:
-    """Replace the todo list of a session."""
+    """Replace the todo list of a session; if the session was removed, do nothing."""
     db.execute(
         "INSERT INTO todo (session, json) SELECT id, ?2 FROM session "
         "WHERE id = ?1 AND NOT hidden "
@@ -51,6 +52,6 @@ def put_todos(db: sqlite3.Connection, session: str, todos: Sequence[Todo]) -> No
 
 
 def todos(db: sqlite3.Connection, session: str) -> list[Todo]:
-    """Return the todo list of a session."""
+    """Return the todo list of a session; empty if none was saved."""
     row = db.execute("SELECT json FROM todo WHERE session = ?", (session,)).fetchone()
     return [] if row is None else _decode_todos(row[0])

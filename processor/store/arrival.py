@@ -1,8 +1,8 @@
-"""The order of changes, which holds even when the clock goes back.
+"""The time order of changes, which stays correct when the machine's clock is set back.
 
 The columns that queries sort by (`session.updated`, `message.created`, `message.ended`,
-`removal.time`) contain milliseconds since the Unix epoch. If the clock has gone back, a new value
-is the last value, or 1 ms after it. The JSON beside the columns has the clock's times.
+`removal.time`) contain milliseconds since the Unix epoch. If the clock was set back, a new value
+is the largest value so far, or 1 ms more. The JSON beside the columns has the clock's own times.
 """
 
 from __future__ import annotations
@@ -11,4 +11,4 @@ LAST = (
     "max(ifnull((SELECT max(updated) FROM session), 0), "
     "ifnull((SELECT time FROM removal ORDER BY number DESC LIMIT 1), 0))"
 )
-"""SQL for when a session was last created, changed or removed."""
+"""An SQL expression: the last time (Unix ms) when a session was created, changed or removed."""

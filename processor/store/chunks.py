@@ -1,4 +1,7 @@
-"""The text of growing parts in the database: rows that are appended while a part grows."""
+"""The text of parts that a model or agent still writes: jobs for `Database`.
+
+Each new piece of text is a row of its own (a chunk), so that the earlier text is not rewritten.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-Chunk = tuple[str, int, str]  # part, position from 0, text
+Chunk = tuple[str, int, str]  # the part's id, the chunk's number from 0, its text
 
 
 def append(db: sqlite3.Connection, chunks: Sequence[Chunk]) -> None:
-    """Store chunks, and replace those that exist; chunks of unknown parts are left out."""
+    """Insert or replace chunks; skip the chunks of parts that do not exist."""
     db.executemany(
         "INSERT OR REPLACE INTO chunk (part, position, text) "
         "SELECT id, ?2, ?3 FROM part WHERE id = ?1",
@@ -25,13 +28,13 @@ def text_of(db: sqlite3.Connection, part: str) -> str:
 
 
 def pieces_of(db: sqlite3.Connection, part: str) -> list[str]:
-    """Return the saved pieces of a growing part, by position."""
+    """Return the saved pieces of a growing part's text, the first piece first."""
     rows = db.execute("SELECT text FROM chunk WHERE part = ? ORDER BY position", (part,))
     return [text for (text,) in rows]
 
 
 def with_text(db: sqlite3.Connection, part: str, json: bytes) -> bytes:
-    """Return the JSON of a part with its text so far."""
+    """Return the JSON of a part, with the saved chunks as its text if the part still grows."""
     text = text_of(db, part)
     if not text:
         return json

@@ -1,4 +1,4 @@
-"""Copies messages into another session, in slices: jobs for `Database`."""
+"""Copies the messages of a session into another, in slices, so that other jobs run in between."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from processor.store import edits, messages, sessions
 SLICE_BYTES = 2 * 1024 * 1024
 
 NewId = Callable[[str], str]
-"""Returns the next id with a prefix."""
+"""Returns a new id that begins with the given prefix (`msg`, `prt`)."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -23,13 +23,15 @@ class Copy(Struct):
     """The progress of a copy.
 
     Attributes:
-        source: the session that is copied.
-        target: the session that gets the copies.
-        before: the position of the first message that is not copied; None: all are.
-        cut: the message at `before`, if its first parts are copied, and the first other part.
-        after: the position of the last message that was copied.
+        source: id of the session that is copied.
+        target: id of the session that gets the copies.
+        before: position (creation time, id) of the first message that is not copied; None: all
+            messages are copied.
+        cut: if only the first parts of the message at `before` are copied: the id of this message,
+            and the id of its first part that is not copied.
+        after: position of the last message that was copied.
         ids: the new ids of messages by their old ids.
-        texts: what replaces texts in the JSON of tool calls.
+        texts: replacements in the JSON of tool calls, by the text that is replaced.
         is_done: nothing is left to copy.
     """
 
@@ -44,11 +46,11 @@ class Copy(Struct):
 
 
 def begin(db: sqlite3.Connection, source: str, target: str, message: str | None) -> Copy:
-    """Return a copy of the visible messages of a session, up to a message if one is given.
+    """Return the start of a copy: of all visible messages, or only those before `message`.
 
     Raises:
-        UnknownSession: the session does not exist.
-        UnknownMessage: the session has no such message.
+        UnknownSession: `source` does not exist.
+        UnknownMessage: `source` has no such message.
     """
     hidden = edits.hidden(db, source)
     before = None if hidden is None else hidden.place
@@ -62,12 +64,12 @@ def begin(db: sqlite3.Connection, source: str, target: str, message: str | None)
 
 
 def go_on(db: sqlite3.Connection, copy: Copy, new_id: NewId) -> Copy:
-    """Copy about `SLICE_BYTES`; return the progress after that.
+    """Copy the next messages, about `SLICE_BYTES` of JSON; return the new progress.
 
-    Open answers are left out: only their turns know their content.
+    Answers that are still written are not copied: the store does not have their whole content.
 
     Raises:
-        UnknownSession: the source has been removed.
+        UnknownSession: the source was removed during the copy.
     """
     sessions.check(db, copy.source)
     before = copy.before or (1 << 62, "")
@@ -99,7 +101,7 @@ def go_on(db: sqlite3.Connection, copy: Copy, new_id: NewId) -> Copy:
 def _copy_parts(
     db: sqlite3.Connection, message: str, copy: Copy, ids: dict[str, str], new_id: NewId
 ) -> int:
-    """Copy the parts of a message; return how many bytes they have."""
+    """Copy the parts of a message; return the size of their JSON in bytes."""
     size = 0
     rows = db.execute("SELECT id, type, json FROM part WHERE message = ? ORDER BY id", (message,))
     for old, kind, json in rows.fetchall():
@@ -119,10 +121,11 @@ def _copy_parts(
 
 
 def _changed(json: bytes, changes: dict[str, str], ids: dict[str, str] | None = None) -> bytes:
-    """Return an entity with other values; `ids`: of the copies, for the id that it points to."""
+    """Return the JSON of a message or part with `changes`; `ids` translates `tail_start_id`."""
     entity = {**msgspec.json.decode(json), **changes}
     if ids and (tail := entity.pop("tail_start_id", None)):
-        # The message may have been removed: then the first message after it takes its place.
+        # If the message that `tail_start_id` names was removed, the first later message replaces
+        # that message.
         found = ids.get(tail) or next((new for old, new in ids.items() if old > tail), None)
         entity |= {} if found is None else {"tail_start_id": found}
     return _encode(entity)

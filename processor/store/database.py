@@ -1,10 +1,11 @@
-"""One SQLite connection in a thread of its own, so that a slow disk never blocks the loop.
+"""One SQLite connection in a thread of its own, so that a slow disk never blocks the event loop.
 
-Jobs run one after another in the order of submission, each in a transaction. So a read sees every
-write that was submitted before it, whether any caller has waited for the write or not.
+A job is a function that gets the connection. The thread calls the jobs one after another in the
+order of submission, each in a transaction. So a job that reads sees every write that was submitted
+before this job, even if no caller has waited for the write.
 
-A read that may take long has a connection and a thread of its own (`Database.read`): no job waits
-for it.
+A read that may take long has a second connection and thread (`Database.read`), so that no job
+waits for this read.
 """
 
 from __future__ import annotations
@@ -33,17 +34,18 @@ Work = Callable[[Connection], Any]
 
 SLOW_S = 5.0
 BUSY_S = 2.0
-"""How long jobs wait in total for another process that has locked the database."""
+"""How long all jobs of one batch together wait for another process that locks the database."""
 _RETRY_S = 0.02
 _MOST_JOURNAL_BYTES = 64 * 1024 * 1024
 _OVERDRAFT = 1.25
-"""The factor by which running turns may exceed the quota; then the file counts as full."""
-# Errors of the disk or the file; all other errors are caused by the job.
+"""Running turns may exceed the quota up to this factor; then SQLite reports a full disk."""
+# SQLite raises exactly these types for a fault of the disk or the file, other types for a fault of
+# the job.
 _UNSOUND = (sqlite3.OperationalError, sqlite3.DatabaseError)
 
 
 class WriteOutcome(NamedTuple):
-    """The result of a job."""
+    """The result of a job: its value or its error, and whether it has changed the database."""
 
     value: Any
     error: Exception | None
@@ -58,15 +60,15 @@ class DatabaseUnusable(CannotStart):
 
 
 class Database:
-    """The store's file, opened and migrated.
+    """The store's SQLite file, opened and migrated to the present tables.
 
     Args:
-        file: created if it does not exist.
-        quota: bytes that it may take; 0: no limit.
+        file: the path; the file is created if it does not exist.
+        quota: how many bytes the file may use; 0: no limit.
 
     Raises:
-        DatabaseUnusable: it is not a database, or cannot be opened.
-        NewerDatabase: a newer weir has written it.
+        DatabaseUnusable: the file is not a database, or cannot be opened.
+        NewerDatabase: a newer weir has written the file.
     """
 
     def __init__(self, file: Path, quota: int = 0) -> None:
@@ -75,7 +77,7 @@ class Database:
         self._reads = ThreadPool(1)
         self._jobs: list[tuple[Work, AsyncResult[Any]]] = []
         self._arrived = Event()
-        self._began: float | None = None  # when the running jobs began
+        self._began: float | None = None  # when the thread began the running jobs
         self._failure: sqlite3.Error | None = None
         self._quota = quota
         self._wants_checkpoint = False
@@ -88,7 +90,7 @@ class Database:
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing can be saved, in words; None if no problem is known."""
+        """A sentence that says why nothing can be saved; None if no problem is known."""
         if self._began is not None and (stands_s := time.monotonic() - self._began) > SLOW_S:
             return f"the store has stood still for {stands_s:.0f} s"
         if self._failure is not None:
@@ -96,10 +98,10 @@ class Database:
         return self._over_quota
 
     def check_quota(self) -> None:
-        """Check that the quota is not exceeded.
+        """Check that the file has not reached its quota.
 
         Raises:
-            CommandFailed: it is exceeded.
+            CommandFailed: the file has reached its quota.
         """
         if (reason := self._over_quota) is not None:
             raise CommandFailed("no_room", reason, bound=f"--{STATE_QUOTA.name}")
@@ -114,7 +116,7 @@ class Database:
         )
 
     def try_again(self) -> None:
-        """If the last write failed, write something; `trouble` shows the result."""
+        """If the last write failed, write again; if that works, `trouble` reports no failure."""
         if self._failure is not None and self._began is None:
             self.submit(_write)
 
@@ -124,7 +126,7 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> AsyncResult[T]:
-        """Submit a job, and return its future result at once."""
+        """Put a job into the queue, and return at once; the result is set once the job has run."""
         result: AsyncResult[T] = AsyncResult()
         self._jobs.append((lambda connection: work(connection, *args, **kwargs), result))
         self._arrived.set()
@@ -136,10 +138,10 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Submit a job, and wait for its result.
+        """Put a job into the queue, and wait for its result.
 
         Raises:
-            StoreFailed: SQLite could not execute the job.
+            StoreFailed: SQLite could not execute the job; all other errors are the job's own.
         """
         return cast(T, self.submit(work, *args, **kwargs).get())
 
@@ -149,7 +151,9 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Carry out a long read beside the jobs; it sees what is committed when it begins.
+        """Execute a long read at the same time as the jobs.
+
+        The read sees only what was committed before the read began.
 
         Raises:
             StoreFailed: SQLite could not execute the read.
@@ -162,15 +166,15 @@ class Database:
         return cast(T, value)
 
     def truncate_journal(self) -> None:
-        """Write what the journal holds into the file, and make the journal empty.
+        """Move the content of SQLite's write-ahead log into the file, and make the log empty.
 
-        A checkpoint cannot be part of a transaction, so it waits between two runs of jobs.
+        SQLite cannot do so inside of a transaction, so the thread does so between two jobs.
         """
         self._wants_checkpoint = True
         self.call(_nothing)
 
     def close(self) -> None:
-        """Finish all submitted jobs, and close the file."""
+        """Run all jobs that are still in the queue, then close the file."""
         self.call(_nothing)
         self._clerk.kill()
         self._thread.apply(self._connection.close)
@@ -205,7 +209,7 @@ class Database:
 
 
 def _open(file: Path, quota: int) -> sqlite3.Connection | CannotStart:
-    """Return the connection, or the error: gevent would print an error that a thread raises."""
+    """Return the connection or the error; gevent would print the error if the thread raised it."""
     try:
         return _connect(file, quota)
     except sqlite3.Error as error:
@@ -216,7 +220,7 @@ def _open(file: Path, quota: int) -> sqlite3.Connection | CannotStart:
 
 def _connect(file: Path, quota: int) -> sqlite3.Connection:
     connection = sqlite3.connect(file, timeout=_RETRY_S, isolation_level=None)
-    # Set before the first table is made: later, this setting would need a VACUUM.
+    # SQLite can set this without a VACUUM of the whole file only before the first table is made.
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
@@ -230,13 +234,13 @@ def _connect(file: Path, quota: int) -> sqlite3.Connection:
 
 
 def _read(file: Path, work: Callable[..., T]) -> tuple[T | None, Exception | None]:
-    """Return what a read finds, or its error."""
+    """Execute a read on a new connection; return its value or its error."""
     try:
         with contextlib.closing(sqlite3.connect(file, timeout=BUSY_S)) as connection:
             connection.execute("PRAGMA query_only = ON")
             return work(connection), None
     except Exception as error:
-        # The caller gets the error; gevent would print an error that a thread raises.
+        # Not raised here, since gevent would print the error of a thread: `Database.read` raises.
         return None, error
 
 
@@ -246,7 +250,7 @@ def _one(connection: sqlite3.Connection, pragma: str) -> int:
 
 
 def _used(connection: sqlite3.Connection) -> int:
-    """Return the bytes of all pages in use."""
+    """Return how many bytes all pages of the file have that contain data."""
     pages = _one(connection, "page_count") - _one(connection, "freelist_count")
     return pages * _one(connection, "page_size")
 
@@ -254,7 +258,7 @@ def _used(connection: sqlite3.Connection) -> int:
 def _run_all(
     connection: sqlite3.Connection, jobs: list[Work], used: int
 ) -> tuple[list[WriteOutcome], int]:
-    """Execute jobs; return their results, and how many bytes are in use after that."""
+    """Execute jobs; return their results, and how many bytes of the file are then in use."""
     outcomes: list[WriteOutcome] = []
     until = time.monotonic() + BUSY_S
     for job in jobs:
@@ -276,7 +280,7 @@ def _run(connection: sqlite3.Connection, job: Work) -> WriteOutcome:
         value = job(connection)
         connection.execute("COMMIT")
     except Exception as error:
-        # The caller that submitted the job gets the error.
+        # Every error is caught, since the caller that submitted the job gets it with the result.
         with contextlib.suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         return WriteOutcome(None, error, wrote=False)
@@ -284,15 +288,15 @@ def _run(connection: sqlite3.Connection, job: Work) -> WriteOutcome:
 
 
 def _checkpoint(connection: sqlite3.Connection) -> None:
-    with contextlib.suppress(sqlite3.Error):  # another process reads; the next one comes
+    with contextlib.suppress(sqlite3.Error):  # another process reads; a later checkpoint succeeds
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _write(connection: sqlite3.Connection) -> None:
-    """Write a row and delete it: without a change, SQLite would not write to the disk."""
+    """Insert a row and delete the row, since SQLite writes to the disk only after a change."""
     connection.execute("INSERT INTO removal (time, json) VALUES (0, '')")
     connection.execute("DELETE FROM removal WHERE time = 0")
 
 
 def _nothing(connection: sqlite3.Connection) -> None:
-    """Do nothing; only waits for its turn in the queue."""
+    """Do nothing; a caller that waits for this job waits for all jobs that are before it."""

@@ -1,6 +1,6 @@
 """The changes that the tools of a session have made to files: a job for `Database`.
 
-A tool that changes a file reports the change in ``metadata.filediff`` of its part.
+A tool that changes a file reports the change in ``metadata.filediff`` of the tool call's part.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from msgspec import UNSET
 from bus.events.session import FileDiff
 
 MOST_PATCH_BYTES = 1024 * 1024
-"""For all patches of an answer; beyond this, a file only has its counts."""
+"""The most bytes of all patches in one list; the files after that have only their line counts."""
 
 _decode = msgspec.json.Decoder(FileDiff).decode
 
 
 def of_session(db: sqlite3.Connection, session: str, prompt: str | None) -> list[FileDiff]:
-    """Return the changes of a session, or of the answers to one prompt, by file.
+    """Return one `FileDiff` for each file that a session, or the answers to `prompt`, changed.
 
     The patches of one file are joined, the oldest first.
     """
@@ -36,7 +36,7 @@ def of_session(db: sqlite3.Connection, session: str, prompt: str | None) -> list
             continue
         try:
             change = _decode(json)
-        except msgspec.MsgspecError:  # the user's own agent may put anything there
+        except msgspec.MsgspecError:  # an agent of the user may write any JSON there
             continue
         patch = change.patch or ""
         left -= len(patch.encode("utf-8", "surrogatepass"))

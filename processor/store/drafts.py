@@ -1,7 +1,7 @@
-"""The text of growing parts: whole in memory, and saved in pieces from time to time.
+"""The text of parts that still grow: whole in memory, and saved in chunks from time to time.
 
-The saved text of a part is always a prefix of its text: a chunk counts as saved once its write has
-succeeded, and only then is the next chunk written.
+The saved text of a part is always a prefix of its whole text: the next chunk is written only after
+the write of the last chunk has succeeded.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class _Draft(Struct):
 
 
 class Drafts:
-    """All growing parts.
+    """The texts of all parts that still grow.
 
     Args:
-        write: stores all of the given chunks or none; raises an error if it cannot.
+        write: stores all given chunks, or stores none and raises an error.
     """
 
     def __init__(self, write: Callable[[list[Chunk]], object]) -> None:
@@ -37,23 +37,23 @@ class Drafts:
 
     @property
     def flushing_s(self) -> float | None:
-        """For how long (s) the running flush has taken, None if none runs."""
+        """How many seconds ago the running flush began; None if no flush runs."""
         return None if self._began is None else time.monotonic() - self._began
 
     @property
     def are_pending(self) -> bool:
-        """Whether there is text that no flush has saved."""
+        """Whether any part has text that is not saved yet."""
         return any(draft.pending for draft in self._drafts.values())
 
     def add(self, part: str, deltas: Sequence[str]) -> None:
-        """Append to the text of a part, which may be new."""
+        """Append to the text of a part; an unknown part begins with an empty text."""
         draft = self._drafts.get(part)
         if draft is None:
             draft = self._drafts[part] = _Draft()
         draft.pending.extend(deltas)
 
     def resume(self, part: str, saved: Sequence[str]) -> None:
-        """Continue a part of an earlier processor; `saved` has the pieces of its text."""
+        """Continue a part that an earlier processor has begun; `saved` has its stored chunks."""
         self._drafts[part] = _Draft(list(saved))
 
     def close(self, part: str) -> str:
@@ -62,7 +62,7 @@ class Drafts:
         return "" if draft is None else "".join(draft.saved) + "".join(draft.pending)
 
     def flush(self) -> None:
-        """Write all text that is not saved, and wait for it."""
+        """Write all text that is not saved yet; wait until it is saved."""
         with self._flushing:
             self._began = time.monotonic()
             try:
@@ -92,5 +92,5 @@ class Drafts:
 
 
 def _cut(text: str) -> list[str]:
-    """Divide text into chunks, so that none is longer than a piece of an answer."""
+    """Divide text into chunks of at most `CHUNK_LENGTH` characters."""
     return [text[at : at + CHUNK_LENGTH] for at in range(0, len(text), CHUNK_LENGTH)]

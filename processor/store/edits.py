@@ -1,7 +1,7 @@
 """Changes, removals and hiding of messages and parts by a person: jobs for `Database`.
 
-If `revert` is set in a session, it hides the message that `revert` names, or the parts of this
-message from one part on, and all later messages. Clients hide them on the screen, and the next
+A session's field `revert` names a message, and maybe one of its parts. This message (or its parts
+from the named part on) and all later messages are hidden: clients do not show them, and the next
 prompt removes them from the store.
 """
 
@@ -27,10 +27,10 @@ class UnknownPart(UnknownMessage):
 
 
 class OtherType(Exception):
-    """A part cannot become a part of another type.
+    """A new version of a part has another type than the stored part, which is not allowed.
 
     Attributes:
-        kind: the type of the part.
+        kind: the type of the stored part.
     """
 
     def __init__(self, kind: str) -> None:
@@ -39,9 +39,9 @@ class OtherType(Exception):
 
 
 def revert(db: sqlite3.Connection, session: str, message: str, part: str | None) -> Session:
-    """Hide a message, or a part of it, and everything later; return the session.
+    """Hide everything from a message, or from one of its parts, on; return the changed session.
 
-    If no text and no tool call of the message stays visible, its prompt is hidden too.
+    If no text and no tool call of the answer stays visible, the answer's prompt is hidden too.
 
     Raises:
         UnknownSession: the session does not exist.
@@ -59,7 +59,7 @@ def revert(db: sqlite3.Connection, session: str, message: str, part: str | None)
 
 
 def unrevert(db: sqlite3.Connection, session: str) -> Session:
-    """Show the hidden messages; return the session.
+    """Make the hidden messages of a session visible again; return the changed session.
 
     Raises:
         UnknownSession: the session does not exist.
@@ -71,7 +71,7 @@ def unrevert(db: sqlite3.Connection, session: str) -> Session:
 
 
 def remove_hidden(db: sqlite3.Connection, session: str, now_ms: int) -> list[Gone]:
-    """Remove the hidden messages, and reset `revert`; return the removed ones.
+    """Remove the hidden messages and parts, and clear `revert`; return the removed entities.
 
     Raises:
         UnknownSession: the session does not exist.
@@ -94,7 +94,7 @@ def remove_hidden(db: sqlite3.Connection, session: str, now_ms: int) -> list[Gon
 def remove(
     db: sqlite3.Connection, session: str, message: str, part: str | None, now_ms: int
 ) -> list[Gone]:
-    """Remove a message or one of its parts; return what was removed.
+    """Remove a message, or only its part `part`; return the record of the removal.
 
     Raises:
         UnknownMessage: the session has no such message, or the message has no such part.
@@ -108,11 +108,11 @@ def remove(
 
 
 def replace_part(db: sqlite3.Connection, part: Part) -> None:
-    """Store a changed part of a message.
+    """Replace a stored part by a changed version.
 
     Raises:
         UnknownMessage: the session has no such message, or the message has no such part.
-        OtherType: the part is of another type.
+        OtherType: the stored part has another type.
     """
     messages.info(db, part.sessionID, part.messageID)
     kind = _check_part(db, part.messageID, part.id)
@@ -125,8 +125,8 @@ class Hidden(Struct, frozen=True):
     """What a revert hides: all messages after a message, and this message or some of its parts.
 
     Attributes:
-        place: the position of the message.
-        part: its first hidden part; None if the whole message is hidden.
+        place: the position (creation time in ms, id) of the message.
+        part: id of the message's first hidden part; None if the whole message is hidden.
     """
 
     place: tuple[int, str]
@@ -155,7 +155,7 @@ def _set_revert(session: Session, state: dict[str, str] | None) -> None:
 
 
 def _check_part(db: sqlite3.Connection, message: str, part: str) -> str:
-    """Return the type of a part."""
+    """Return the type of a part; raise `UnknownPart` if the message has no such part."""
     found = db.execute("SELECT type FROM part WHERE id = ? AND message = ?", (part, message))
     if (row := found.fetchone()) is None:
         raise UnknownPart(part)
@@ -163,7 +163,7 @@ def _check_part(db: sqlite3.Connection, message: str, part: str) -> str:
 
 
 def _is_of_use(db: sqlite3.Connection, message: str, part: str) -> bool:
-    """Return whether a text or a tool call of a message comes before a part."""
+    """Return whether a text or a tool call of the message comes before `part`, so stays visible."""
     found = db.execute(
         "SELECT 1 FROM part WHERE message = ? AND id < ? AND type IN ('text', 'tool') LIMIT 1",
         (message, part),
@@ -172,7 +172,7 @@ def _is_of_use(db: sqlite3.Connection, message: str, part: str) -> bool:
 
 
 def _prompt_of(db: sqlite3.Connection, session: str, message: str) -> str:
-    """Return the last prompt at or before a message; the message itself if there is none."""
+    """Return the id of the last prompt up to `message`; `message` itself if there is none."""
     row = db.execute(
         "SELECT id FROM message WHERE session = ? AND role = 'user' AND (created, id) <= "
         "(SELECT created, id FROM message WHERE id = ?) ORDER BY created DESC, id DESC LIMIT 1",
@@ -204,7 +204,7 @@ def _remove(db: sqlite3.Connection, gone: list[Gone], now_ms: int) -> None:
 
 
 def _are_small(db: sqlite3.Connection, whole: list[str]) -> bool:
-    """Return whether one transaction can delete messages."""
+    """Return whether the messages are small enough for a deletion in one transaction."""
     count = size = 0
     for message in whole:
         row = db.execute(

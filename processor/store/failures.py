@@ -1,4 +1,4 @@
-"""Failures of the store, and the errors that a client gets for them."""
+"""Errors of SQLite in the store, and the errors that a client gets for them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StoreFailed(Exception):
 
 
 def translated(error: Exception) -> Exception:
-    """Return the error that a caller of the store gets for an error of a job."""
+    """Return `StoreFailed` for an error of SQLite; return every other error unchanged."""
     return StoreFailed(error) if isinstance(error, sqlite3.Error) else error
 
 
@@ -41,12 +41,12 @@ def is_busy(error: Exception) -> bool:
 
 
 def refusal(error: StoreFailed) -> CommandFailed:
-    """Return the failure of a command for a failure of the store."""
+    """Return the error with which a command fails if the store fails, by SQLite's error code."""
     kind, retry_after_s = _MEANING.get(_code(error.__cause__), ("internal", None))
     message = f"the store failed: {error}"
     return CommandFailed(kind, message, retry_after_s=retry_after_s)
 
 
 def _code(error: BaseException | None) -> int:
-    """Return SQLite's primary result code, 0 if the error is not SQLite's."""
+    """Return SQLite's primary result code; 0 for an error that SQLite has not raised."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -2,13 +2,15 @@
 
 Rules:
 
-1. The history is read from its end, and only as far as the context of the model reaches: a session
-   of any length costs what fits. Turns are taken whole, but for the turn of the prompt itself.
-   The newest step is always read, since the model would otherwise repeat its calls: if the step
-   does not fit, the results of its calls are cut.
-2. A finished summary stands for all messages before the one that its compaction names.
-3. An answer comes right after its own prompt. A prompt that was queued meanwhile may be older than
-   the answer, but the model had not seen it.
+1. The history is read from its end, and only as much as fits into the model's context, so that the
+   cost does not grow with the session. A turn (a prompt and the steps of its answer) is taken
+   whole or not at all; only of the prompt's own turn, the oldest steps may be left out. The newest
+   step is always read, since the model would otherwise repeat its tool calls: if the step does not
+   fit, the results of its calls are cut.
+2. A finished summary replaces all messages before the message that `tail_start_id` of its
+   compaction names.
+3. An answer comes right after its own prompt. A prompt that waited meanwhile may be older than the
+   answer, but the model had not seen this prompt when it wrote the answer.
 """
 
 from __future__ import annotations
@@ -35,9 +37,9 @@ Place = tuple[int, str]
 
 ASKED_FOR_SUMMARY = "What did we do so far?"
 BYTES_PER_TOKEN = 4
-_IMAGE_BYTES = 6000  # what an image costs, in bytes of text
-_TOOL_BYTES = 60_000  # what a tool that has read an image costs at most
-# Only thoughts that the provider has signed are sent back to the model.
+_IMAGE_BYTES = 6000  # an image counts as this many bytes of text
+_TOOL_BYTES = 60_000  # a tool call that has read an image counts as at most this
+# A reasoning part is sent back to the model only if the model's provider has signed it.
 _SAID = (
     "(p.type IN ('text', 'file', 'tool') OR "
     "(p.type = 'reasoning' AND instr(CAST(p.json AS TEXT), '\"signature\"')))"
@@ -46,7 +48,7 @@ _COST = (
     "CASE WHEN p.type IN ('file', 'tool') AND instr(CAST(p.json AS TEXT), '\"mime\":\"image/') "
     "THEN min(length(p.json), "
     f"CASE p.type WHEN 'file' THEN {_IMAGE_BYTES} ELSE {_TOOL_BYTES} END) "
-    # The model reads no metadata of a tool, which may be longer than the rest.
+    # Without the metadata of a tool call, which the model does not read and which may be long.
     "WHEN p.type = 'tool' THEN "
     + " + ".join(
         f"ifnull(length(CAST(json_extract(CAST(p.json AS TEXT), '$.state.{name}') AS BLOB)), 0)"
@@ -54,7 +56,7 @@ _COST = (
     )
     + " ELSE length(p.json) END"
 )
-_LEAST_RESULT = 500  # bytes of a result that are kept, even if the prompt alone does not fit
+_LEAST_RESULT = 500  # so many bytes of each result are kept, even if the prompt alone does not fit
 
 _decode_message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 _decode_answer = msgspec.json.Decoder(AssistantMessage).decode
@@ -70,17 +72,17 @@ class Utterance(Struct):
 
 
 class Window(Struct):
-    """Which messages fit.
+    """The messages that fit into the model's context.
 
     Attributes:
-        messages: their ids, in the order in which the model reads them.
-        compaction: id of the message that asked for the summary at the start; empty for none.
-        size: bytes of JSON to load.
-        cost: the same as the model counts them, in bytes of text.
+        messages: ids of the messages, in the order in which the model reads them.
+        compaction: id of the message that requested the summary at the start; empty without one.
+        size: bytes of JSON that `load` will read from the store.
+        cost: the share of the context that the messages take, in bytes of text.
         older: how many turns before the prompt are among the messages.
         is_cut: older messages did not fit.
-        cut_step: id of the newest step, if the results of its calls must be cut.
-        step_room: how many bytes of text this step may have.
+        cut_step: id of the newest step, if the results of its calls must be cut; else empty.
+        step_room: how many bytes of text the step `cut_step` may have.
     """
 
     messages: list[str] = field(default_factory=list)
@@ -96,14 +98,14 @@ class Window(Struct):
 def window(
     db: sqlite3.Connection, session: str, prompt: str, most: int, before: bool = False
 ) -> Window:
-    """Return the messages that a model reads to answer `prompt`, which is the last of them.
+    """Choose the messages that a model reads to answer `prompt`; the newest turn is the prompt's.
 
     Args:
-        db: the database.
-        session: of the prompt.
-        prompt: id of its message.
-        most: bytes of text that the context of the model holds.
-        before: leave out the prompt and its turn.
+        db: the connection.
+        session: id of the prompt's session.
+        prompt: id of the prompt's message.
+        most: how many bytes of text fit into the context of the model.
+        before: leave out the prompt's own turn.
     """
     found = Window()
     turns: list[list[str]] = []
@@ -137,7 +139,7 @@ def window(
 
 
 def load(db: sqlite3.Connection, found: Window) -> list[Utterance]:
-    """Return the messages of a window, without those that were removed meanwhile."""
+    """Read the messages of a window from the store; skip messages that were removed meanwhile."""
     rows = (
         (message, db.execute("SELECT json FROM message WHERE id = ?", (message,)).fetchone())
         for message in found.messages
@@ -156,7 +158,7 @@ def load(db: sqlite3.Connection, found: Window) -> list[Utterance]:
 
 
 def _cut_results(parts: list[Said], room: int) -> None:
-    """Cut the results of a step's calls; each call has the same share of the room."""
+    """Shorten the results of a step's tool calls to `room` bytes, in equal shares."""
     calls = [part for part in parts if isinstance(part, ToolPart)]
     room -= sum(len(part.text.encode()) for part in parts if isinstance(part, TextPart))
     room -= sum(len(msgspec.json.encode(call.state.input)) for call in calls)
@@ -180,7 +182,7 @@ def _beginning(text: str, most: int) -> str:
 
 
 def _prompts(db: sqlite3.Connection, session: str) -> Iterator[Place]:
-    """Yield the prompts of a session, the newest first."""
+    """Yield the positions (creation time, id) of a session's prompts, the newest first."""
     yield from db.execute(
         "SELECT created, id FROM message WHERE session = ? AND role = 'user' "
         "ORDER BY created DESC, id DESC",
@@ -189,7 +191,7 @@ def _prompts(db: sqlite3.Connection, session: str) -> Iterator[Place]:
 
 
 def _answers(db: sqlite3.Connection, message: str) -> list[Place]:
-    """Return the steps of the answer to a prompt that have ended, the first step first."""
+    """Return the positions of the finished steps of a prompt's answer, the first step first."""
     rows = db.execute(
         "SELECT created, id FROM message WHERE parent = ? AND NOT open ORDER BY created, id",
         (message,),
@@ -200,7 +202,10 @@ def _answers(db: sqlite3.Connection, message: str) -> list[Place]:
 def _last_steps(
     db: sqlite3.Connection, found: Window, prompt: str, most: int, bound: Place
 ) -> list[str]:
-    """Add a prompt, and the last steps of its answer that fit; see rule 1 for the newest."""
+    """Add a prompt, and as many of its newest steps as fit; return the ids of these steps.
+
+    The newest step is always added (rule 1).
+    """
     _take(db, found, [prompt])
     steps: list[str] = []
     for at in reversed(_answers(db, prompt)):
@@ -225,7 +230,7 @@ def _take(db: sqlite3.Connection, found: Window, messages: list[str]) -> None:
 
 
 def _sizes(db: sqlite3.Connection, message: str) -> tuple[int, int]:
-    """Return the bytes of a message, and its cost in the context."""
+    """Return the bytes of JSON of a message, and its cost in the context in bytes of text."""
     size, cost = db.execute(
         f"SELECT ifnull(sum(length(p.json)), 0), ifnull(sum({_COST}), 0) FROM part p "
         f"WHERE p.message = ? AND {_SAID}",
@@ -241,9 +246,9 @@ def _place(db: sqlite3.Connection, message: str) -> Place:
 
 
 def _tail(db: sqlite3.Connection, session: str, tail: str, compaction: Place) -> Place:
-    """Return the position of the first message that a summary does not cover.
+    """Return the position of `tail`, the first message that a summary does not replace.
 
-    If this message was removed, it is the first prompt after it: later ids are greater.
+    If `tail` was removed, return the position of the first later prompt: later ids are greater.
     """
     if (there := _place(db, tail)) > (0, ""):
         return there
@@ -263,7 +268,7 @@ def _compaction(db: sqlite3.Connection, message: str) -> CompactionPart | None:
 
 
 def _summary(db: sqlite3.Connection, compaction: str) -> str | None:
-    """Return the id of the summary that a message has requested; None if it does not exist yet."""
+    """Return the id of the finished summary that a message requested; None if none exists yet."""
     rows = db.execute("SELECT json FROM message WHERE parent = ? AND NOT open", (compaction,))
     answers = [_decode_answer(json) for (json,) in rows.fetchall()]
     whole = [one.id for one in answers if one.error is UNSET and one.finish is not UNSET]

@@ -30,7 +30,7 @@ _REPLACE = " ON CONFLICT (id) DO UPDATE SET json = excluded.json"
 
 
 class WithParts(Struct):
-    """A message in the form of REST."""
+    """A message with its parts, as the REST routes return it; the JSON is not decoded."""
 
     info: Raw
     parts: list[Raw]
@@ -51,7 +51,7 @@ def put(db: sqlite3.Connection, message: Message) -> None:
     """Insert or replace a message.
 
     Raises:
-        UnknownSession: its session does not exist.
+        UnknownSession: the session of the message does not exist.
     """
     sessions.check(db, message.sessionID)
     replace = f"{_REPLACE}, open = excluded.open, ended = excluded.ended"
@@ -59,10 +59,10 @@ def put(db: sqlite3.Connection, message: Message) -> None:
 
 
 def put_part(db: sqlite3.Connection, part: Part) -> None:
-    """Insert or replace a part, and delete the chunks that were stored while it grew.
+    """Insert or replace a part, and delete the chunks of text that were stored while it grew.
 
     Raises:
-        UnknownSession: its session does not exist.
+        UnknownSession: the session of the part does not exist.
     """
     sessions.check(db, part.sessionID)
     db.execute(_PART + _REPLACE, _part_row(part))
@@ -70,10 +70,10 @@ def put_part(db: sqlite3.Connection, part: Part) -> None:
 
 
 def add_prompt(db: sqlite3.Connection, message: UserMessage, parts: Sequence[Part]) -> None:
-    """Store a new message with its parts.
+    """Store a new prompt with its parts.
 
     Raises:
-        DuplicateId: the message or one of the parts exists.
+        DuplicateId: a message or part with one of these ids exists.
         UnknownSession: the session does not exist.
     """
     sessions.get(db, message.sessionID)
@@ -85,7 +85,7 @@ def add_prompt(db: sqlite3.Connection, message: UserMessage, parts: Sequence[Par
 
 
 def prompt(db: sqlite3.Connection, session: str, message: str) -> tuple[Session, UserMessage]:
-    """Return a prompt and its session in their present state.
+    """Return the present state of a session and of one of its prompts.
 
     Raises:
         UnknownSession: the session has been removed.
@@ -99,10 +99,10 @@ def prompt(db: sqlite3.Connection, session: str, message: str) -> tuple[Session,
 
 
 def get(db: sqlite3.Connection, session: str, message: str) -> WithParts:
-    """Return one message.
+    """Return one message with its parts.
 
     Raises:
-        UnknownMessage: it is not in this session.
+        UnknownMessage: the session has no such message.
     """
     return _with_parts(db, message, info(db, session, message))
 
@@ -111,7 +111,7 @@ def info(db: sqlite3.Connection, session: str, message: str) -> bytes:
     """Return the JSON of one message, without its parts.
 
     Raises:
-        UnknownMessage: it is not in that session.
+        UnknownMessage: the session has no such message.
     """
     row = db.execute(
         "SELECT m.json FROM message m JOIN session s ON s.id = m.session AND NOT s.hidden "
@@ -125,18 +125,18 @@ def info(db: sqlite3.Connection, session: str, message: str) -> bytes:
 
 
 def parts_of(db: sqlite3.Connection, message: str) -> list[Part]:
-    """Return the parts of a message; growing parts have no text."""
+    """Return the parts of a message; a part that still grows has an empty text (see `chunks`)."""
     rows = db.execute("SELECT json FROM part WHERE message = ? ORDER BY id", (message,))
     return [_decode_part.decode(json) for (json,) in rows]
 
 
 def decoded(one: WithParts) -> tuple[Message, list[Part]]:
-    """Return a message and its parts in the form in which they are published."""
+    """Decode the JSON of a message and of its parts."""
     return _decode_message.decode(one.info), [_decode_part.decode(part) for part in one.parts]
 
 
 def answer_to(db: sqlite3.Connection, session: str, message: str) -> str:
-    """Return the id of the last answer to a message, or of the message where there is none."""
+    """Return the id of the last answer to a message; the message's own id without an answer."""
     row = db.execute(
         "SELECT id FROM message WHERE parent = ? AND session = ? "
         "ORDER BY created DESC, id DESC LIMIT 1",
@@ -146,7 +146,7 @@ def answer_to(db: sqlite3.Connection, session: str, message: str) -> str:
 
 
 def place(db: sqlite3.Connection, message: str) -> tuple[int, str]:
-    """Return the values by which the messages of a session are sorted."""
+    """Return a message's position: the values (creation time in ms, id) that sort messages."""
     place: tuple[int, str] = db.execute(
         "SELECT created, id FROM message WHERE id = ?", (message,)
     ).fetchone()

@@ -1,7 +1,7 @@
-"""The open asks of models' turns: jobs for `Database`.
+"""Permission requests and questions (asks) of models' turns that wait for a person.
 
-A model's turn ends with its processor. The next processor closes the turn's asks, so that clients
-stop showing them.
+These are jobs for `Database`. A model's turn ends when its processor ends. The next processor
+closes the turn's asks, so that clients stop showing them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def put(db: sqlite3.Connection, asked: Asked) -> None:
-    """Save an ask."""
+    """Save an ask that waits for a person."""
     db.execute(
         "INSERT INTO model_ask (id, session, json) VALUES (?, ?, ?)",
         (asked.id, asked.sessionID, _encode(asked)),
@@ -30,7 +30,7 @@ def remove(db: sqlite3.Connection, ask: str) -> None:
 
 
 def take(db: sqlite3.Connection) -> list[PermissionAsked | QuestionAsked]:
-    """Delete the asks of the last processor, and return them."""
+    """Delete all asks that the last processor has left open, and return them."""
     rows = db.execute("SELECT id, json FROM model_ask ORDER BY id").fetchall()
     db.execute("DELETE FROM model_ask")
     return [decoded_ask(ask, json) for ask, json in rows]

@@ -1,7 +1,7 @@
-"""The open turns of agents: jobs for `Database`.
+"""The turns that the user's own agents have not finished: jobs for `Database`.
 
-After a kill they have exactly the effects of all acknowledged lines. The next processor continues
-them, once their agent returns.
+If the processor is killed, the saved turns have exactly the effects of all lines that it had
+acknowledged to the agents. The next processor continues a turn once its agent connects again.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Progress(Struct):
     """The values that an agent has set for its turn as a whole.
 
     Attributes:
-        tokens: of the turn so far.
-        cost: of the turn so far in US dollars; an int stays an int.
-        deadline_ms: when the turn ends with an error (Unix time); 0: never.
-        allowed_s: the time from the deadline's line to the deadline.
+        tokens: how many tokens the turn has used so far.
+        cost: the cost of the turn so far in US dollars; an int stays an int.
+        deadline_ms: when the turn ends with an error (Unix time in ms); 0: never.
+        allowed_s: how many seconds the agent allowed until the deadline when it set the deadline.
     """
 
     tokens: TokenCounts = field(default_factory=TokenCounts.none)
@@ -37,7 +37,13 @@ class Progress(Struct):
 
 
 class LeftAsk(Struct):
-    """An ask of a turn, its id in lines, and the person's answer."""
+    """A permission request or question of a turn that was left open.
+
+    Attributes:
+        asked: the event that was published for the ask.
+        name: the id that the agent uses for the ask in its lines.
+        reply: the person's answer; None if nobody has answered.
+    """
 
     asked: Asked
     name: str
@@ -45,18 +51,19 @@ class LeftAsk(Struct):
 
 
 class OpenTurn(Struct):
-    """A turn that was left open.
+    """A turn that the last processor left open.
 
     Attributes:
-        prompt: id of its prompt.
-        session: of the turn.
-        agent: the agent that answers.
-        epoch: of the process that has begun the turn; 0 for a prompt of a client.
-        name: id of the turn in lines.
-        answer: None if the turn waited for its session.
-        parts: of the answer; the text of growing parts is in `texts`.
+        prompt: id of the turn's prompt.
+        session: id of the turn's session.
+        agent: name of the agent that answers.
+        epoch: the agent's epoch if the agent has begun the turn itself; 0 for a client's prompt.
+        name: the id that the agent uses for the turn in its lines.
+        progress: the values that the agent has set for the turn.
+        answer: the unfinished answer; None if the turn waited for other turns of its session.
+        parts: the parts of the answer; the text of growing parts is in `texts`.
         texts: pieces of a growing part's text, or of a tool call's output, by the part's id.
-        asks: of the turn.
+        asks: the permission requests and questions of the turn.
     """
 
     prompt: str
@@ -72,7 +79,7 @@ class OpenTurn(Struct):
 
     @property
     def is_own(self) -> bool:
-        """Whether the agent has begun the turn itself."""
+        """Whether the agent has begun the turn itself, without a client's prompt."""
         return self.epoch > 0
 
 
@@ -85,7 +92,7 @@ _decode_reply = msgspec.json.Decoder(ReplyWork).decode
 
 
 def put(db: sqlite3.Connection, prompt: str, agent: str, epoch: int, name: str) -> None:
-    """Note that a turn is open, unless this is already noted."""
+    """Save that a turn is open, unless this is already saved."""
     db.execute(
         "INSERT OR IGNORE INTO agent_turn (prompt, agent, epoch, name) VALUES (?, ?, ?, ?)",
         (prompt, agent, epoch, name),
@@ -98,7 +105,7 @@ def put_progress(db: sqlite3.Connection, prompt: str, progress: Progress) -> Non
 
 
 def append_output(db: sqlite3.Connection, part: str, position: int, text: str) -> None:
-    """Save new output of a tool call."""
+    """Save new output of a tool call: the piece with number `position`."""
     db.execute("INSERT OR REPLACE INTO output VALUES (?, ?, ?)", (part, position, text))
 
 
@@ -111,12 +118,12 @@ def put_ask(db: sqlite3.Connection, prompt: str, name: str, asked: Asked) -> Non
 
 
 def put_reply(db: sqlite3.Connection, ask: str, reply: ReplyWork) -> None:
-    """Save a person's answer."""
+    """Save a person's answer to an ask."""
     db.execute("UPDATE ask SET reply = ? WHERE id = ?", (_encode(reply), ask))
 
 
 def end(db: sqlite3.Connection, prompt: str) -> None:
-    """Note that a turn is over."""
+    """Delete the saved state of a turn that is over; its messages stay."""
     db.execute(
         "DELETE FROM output WHERE part IN (SELECT p.id FROM part p JOIN message m "
         "ON m.id = p.message WHERE m.parent = ?)",
@@ -179,5 +186,5 @@ def _asks(db: sqlite3.Connection, prompt: str) -> list[LeftAsk]:
 
 
 def decoded_ask(ask: str, json: bytes) -> Asked:
-    """Return an ask as it was saved."""
+    """Decode the JSON of an ask, whose id tells its type: `per…` is a permission request."""
     return _decode_permission(json) if ask.startswith("per") else _decode_question(json)

@@ -1,12 +1,13 @@
-"""Messages as JSON, in pieces: jobs for `Database`, each called with the connection.
+"""Messages as JSON, in pieces of a limited size: jobs for `Database`.
 
-Theory of operation. A message that fits into a piece is read in one transaction. A larger one is
-cut anywhere in the JSON of its info and its parts, and the next piece continues at the same byte,
-so no process has to hold the whole message. This works because JSON that is longer than a piece
-does not change, with two exceptions. (1) The row of a growing text has no text; the text so far is
-in chunks. Row and chunks together have the same first bytes as the final row. So a growing text is
-only cut between its chunks, and the next piece can continue in either form. (2) A running tool
-call may change at any time, so it is never cut; it is not much longer than a piece.
+Theory of operation. A message that fits into a piece is read in one transaction. A larger message
+is cut anywhere in the JSON of its info or of its parts, and the next piece continues at the same
+byte, so that no process needs memory for the whole message. This works because JSON that is longer
+than a piece does not change, with two exceptions. (1) While a text grows, the row of its part has
+an empty text, and the text so far is in rows of the table `chunk`. Row and chunks together begin
+with the same bytes as the final row. So a growing text is only cut between its chunks, and the
+next piece can continue in the chunks or in the final row. (2) A running tool call may change at
+any time, so it is never cut; its JSON is not much longer than a piece.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _MESSAGES = (
     "AND (m.created, m.id) <= (?, ?) ORDER BY m.created, m.id"
 )
 _PARTS = (
-    # CASE and not AND: with AND, the JSON of every part would be parsed for every piece of it.
+    # CASE, so that SQLite parses the JSON of tool calls only; with AND, it may parse all parts.
     "SELECT id, rowid, EXISTS (SELECT 1 FROM chunk WHERE part = part.id), CASE type WHEN 'tool' "
     "THEN json_extract(CAST(json AS TEXT), '$.state.status') IN ('pending', 'running') "
     "ELSE 0 END FROM part WHERE message = ? AND id >= ? ORDER BY id"
@@ -41,16 +42,16 @@ _WHOLE_PARTS = (
 
 _encode = msgspec.json.Encoder().encode
 
-Key = tuple[int, str]  # time (ms) and id of a message
+Key = tuple[int, str]  # creation time (Unix ms) and id of a message
 
 
 class Cut(Struct, array_like=True):
-    """Where inside of a message the next piece begins.
+    """The position inside of a message at which the next piece begins.
 
     Attributes:
-        part: the part in which it begins; None: in the message's info.
-        at: how many bytes of this JSON earlier pieces have.
-        chunk: how many chunks of a growing text earlier pieces have.
+        part: id of the part in which the piece begins; None: in the message's info.
+        at: how many bytes of the JSON of this part or info are in earlier pieces.
+        chunk: if the part is a growing text: how many of its chunks are in earlier pieces.
     """
 
     part: str | None = None
@@ -59,13 +60,14 @@ class Cut(Struct, array_like=True):
 
 
 class PieceStart(Struct, array_like=True):
-    """Where the next piece begins, and where the last one ends.
+    """Where the next piece begins, and the message with which the whole answer ends.
 
     Attributes:
-        first: the message to begin with.
-        last: the last message.
-        listed: the answer is a list, not a single message.
-        cut: the position in `first`; None: its beginning.
+        session: id of the session.
+        first: the message with which the next piece begins.
+        last: the last message of the whole answer.
+        listed: the answer is a JSON list of messages, not a single message.
+        cut: the position in `first`; None: the beginning of the message.
     """
 
     session: str
@@ -76,7 +78,7 @@ class PieceStart(Struct, array_like=True):
 
 
 class _Piece:
-    """The content of a piece so far."""
+    """The JSON of a piece while it is filled; `left`: how many more bytes it may have."""
 
     def __init__(self, size: int) -> None:
         self._left = size
@@ -97,11 +99,13 @@ class _Piece:
 def of_session(
     db: sqlite3.Connection, session: str, limit: int | None, before: Key | None, size: int
 ) -> tuple[bytes, PieceStart | None, Key | None]:
-    """Return the first piece of a list: the newest `limit` messages before a key, oldest first.
+    """Return the first piece of a list of messages: the newest `limit` before the key `before`.
+
+    The list has the oldest message first. `size` is the size of the piece in bytes.
 
     Returns:
-        The JSON, where the next piece begins (None: there is no more), and the key of the first
-        message if there are older ones.
+        The JSON, the start of the next piece (None: the list is complete), and the key of the
+        list's first message if the session has older messages.
 
     Raises:
         UnknownSession: the session does not exist.
@@ -122,10 +126,10 @@ def of_session(
 def of_message(
     db: sqlite3.Connection, session: str, message: str, size: int
 ) -> tuple[bytes, PieceStart | None]:
-    """Return the first piece of a message, and where the next piece begins.
+    """Return the first piece of a message, and the start of the next piece (None: complete).
 
     Raises:
-        UnknownMessage: it is not in this session.
+        UnknownMessage: the session has no such message.
     """
     messages.info(db, session, message)
     row = messages.place(db, message)
@@ -135,10 +139,10 @@ def of_message(
 def onward(
     db: sqlite3.Connection, place: PieceStart, size: int
 ) -> tuple[bytes, PieceStart | None]:
-    """Return the piece that begins at a place, and the place at which the next one begins.
+    """Return the piece that begins at `place`, and the start of the next piece (None: complete).
 
     Raises:
-        UnknownMessage: the message at that place, or its session, has been removed.
+        UnknownMessage: the message at `place`, or its session, was removed after the last piece.
     """
     messages.info(db, place.session, place.first[1] or place.last[1])
     piece = _Piece(size)
@@ -160,7 +164,7 @@ def _nth_newest(
 
 
 def _fill(db: sqlite3.Connection, place: PieceStart, piece: _Piece) -> PieceStart | None:
-    """Add as much as fits into the piece; return where the next piece begins."""
+    """Add messages from `place` on until the piece is full; return where the next piece begins."""
     cut, here = place.cut, None
     rows = db.execute(_MESSAGES, (piece.left, place.session, *place.first, *place.last))
     for message, created, row, size, info in rows:
@@ -198,7 +202,7 @@ def _put_whole(db: sqlite3.Connection, message: str, info: bytes, piece: _Piece)
 def _put_some(
     db: sqlite3.Connection, message: str, row: int, cut: Cut, piece: _Piece
 ) -> Cut | None:
-    """Add as much of a message as fits into the piece; return where the rest begins."""
+    """Add as much of a message as fits into the piece; return where the rest of it begins."""
     if cut.part is None:
         if cut.at == 0:
             piece.put(b'{"info":')
@@ -227,7 +231,7 @@ def _put_some(
 
 
 def _put_bytes(db: sqlite3.Connection, table: str, row: int, cut: Cut, piece: _Piece) -> bool:
-    """Add the JSON of a row from `cut` on, as far as it fits; return whether that was all."""
+    """Add the JSON of a row from `cut` on, as far as it fits; return whether it is complete."""
     with db.blobopen(table, "json", row, readonly=True) as blob:
         blob.seek(min(cut.at, len(blob)))
         data = blob.read(piece.left)
@@ -238,7 +242,7 @@ def _put_bytes(db: sqlite3.Connection, table: str, row: int, cut: Cut, piece: _P
 
 
 def _put_growing(db: sqlite3.Connection, row: int, cut: Cut, piece: _Piece) -> bool:
-    """Do the same with a growing text, which is only cut between its chunks."""
+    """Add the JSON of a growing text from `cut` on, cut between chunks; return if complete."""
     (json,) = db.execute("SELECT json FROM part WHERE rowid = ?", (row,)).fetchone()
     text_at = json.index(_NO_TEXT) + len(_NO_TEXT) - 1
     if cut.at == 0:

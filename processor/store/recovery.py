@@ -1,4 +1,8 @@
-"""The state after a kill: turns to close, and changes that may not have been published."""
+"""The work of a processor's start if the last processor was killed.
+
+Unfinished answers are closed, and the last changes are published again, since the last processor
+may have saved them without publishing them.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +40,13 @@ _decode_answer = msgspec.json.Decoder(AssistantMessage).decode
 
 
 class Changed(Struct):
-    """A session that changed shortly before the end.
+    """A session that changed shortly before the last processor ended.
 
     Attributes:
-        session: its present value.
-        messages: ids of the newest, and of those that ended lately, oldest first.
-        runs: a turn in it continues.
+        session: the session in its present state.
+        messages: ids of the newest messages, and of messages that ended shortly before the last
+            processor ended; the oldest first.
+        runs: a turn of an agent continues in the session.
     """
 
     session: Session
@@ -50,15 +55,18 @@ class Changed(Struct):
 
 
 class RecoveredChanges(Struct):
-    """What changed shortly before the processor stopped, and what was removed earlier.
+    """The changes that a started processor publishes again.
+
+    "Lately" means less than `LATELY_MS` before the store's last change.
 
     Attributes:
-        gone: sessions that were removed earlier, the oldest first.
-        removed: sessions that are gone, children before their parents.
-        changed: those that are still there, the last changed last.
-        turns: those that go on.
-        parts_gone: what was removed of sessions that are still there.
-        asks: what turns that do not go on have asked a person, with their sessions.
+        gone: sessions that were removed before that, in the order of removal.
+        removed: sessions that were removed lately, children before their parents.
+        changed: existing sessions that changed lately, the last changed last.
+        turns: the turns of agents that continue.
+        parts_gone: messages and parts that were removed lately from existing sessions.
+        asks: the open asks (permission requests, questions) of turns that do not continue, each
+            with its session.
     """
 
     gone: list[Session]
@@ -70,12 +78,12 @@ class RecoveredChanges(Struct):
 
 
 def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> RecoveredChanges:
-    """Close every unfinished answer of a model with `failure`, and with its saved text.
+    """Close every unfinished answer of a model; the answer keeps its saved text, with `failure`.
 
     The answers of agents are not closed, since their turns continue.
 
     Returns:
-        The sessions of the closed answers, and all changes since shortly before the last one.
+        The sessions of the closed answers, and the last changes before the processor ended.
     """
     sessions.discard_incomplete(db)
     since_ms = _last_ms(db) - LATELY_MS
@@ -100,14 +108,14 @@ def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> RecoveredC
 
 
 def _left_asks(db: sqlite3.Connection) -> Iterator[tuple[Session, Asked]]:
-    """Yield the asks of the last processor, but not those of sessions that are being removed."""
+    """Yield the asks that the last processor left open, except in sessions that are removed."""
     for asked in model_asks.take(db):
         with contextlib.suppress(sessions.UnknownSession):
             yield sessions.get(db, asked.sessionID), asked
 
 
 def _last_ms(db: sqlite3.Connection) -> int:
-    """Return when a session last changed or was removed."""
+    """Return when a session was last created, changed or removed (Unix ms); 0 if never."""
     last: int = db.execute(f"SELECT {LAST}").fetchone()[0]
     return last
 
@@ -122,7 +130,7 @@ def _changed_since(db: sqlite3.Connection, time_ms: int) -> list[str]:
 
 
 def _ended_since(db: sqlite3.Connection, time_ms: int) -> list[tuple[str, str]]:
-    """Return session and id of messages that ended lately, even in unchanged sessions."""
+    """Return (session, id) of messages that ended since a time, even in unchanged sessions."""
     return db.execute(
         "SELECT session, id FROM message WHERE ended >= ? AND NOT open "
         "AND session NOT IN (SELECT id FROM session WHERE hidden) "
@@ -132,7 +140,7 @@ def _ended_since(db: sqlite3.Connection, time_ms: int) -> list[tuple[str, str]]:
 
 
 def _close_all(db: sqlite3.Connection, failure: Failure, now_ms: int) -> list[tuple[str, str]]:
-    """Close the unfinished answers; return session and id of each."""
+    """Close the unfinished answers of models; return (session, id) of each answer."""
     rows = db.execute(
         "SELECT json FROM message WHERE open AND parent NOT IN (SELECT prompt FROM agent_turn) "
         "AND session NOT IN (SELECT id FROM session WHERE hidden) "
@@ -145,7 +153,7 @@ def _close_all(db: sqlite3.Connection, failure: Failure, now_ms: int) -> list[tu
 
 
 def _changed(db: sqlite3.Connection, session: str, ended: Iterable[str]) -> Changed:
-    # The newest messages may be waiting prompts, so messages that have ended are added.
+    # All of the newest messages may be prompts that wait, so messages that ended are added.
     ids = {*messages.newest(db, session, _NEWEST_MESSAGES), *ended}
     created = "SELECT created, id FROM message WHERE id = ?"
     keys = sorted(db.execute(created, (one,)).fetchone() for one in ids)
@@ -162,7 +170,7 @@ def _close(db: sqlite3.Connection, answer: AssistantMessage, failure: Failure, n
 
 
 def _end(db: sqlite3.Connection, part: Part, now_ms: int) -> bool:
-    """End a part that still grew, or a tool call that ran; tell whether it did."""
+    """End a part that still grows, or a tool call that still runs; return whether it changed."""
     if isinstance(part, ToolPart):
         return _end_call(part, now_ms)
     if not isinstance(part, TextPart | ReasoningPart):

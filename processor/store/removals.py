@@ -1,6 +1,7 @@
-"""The latest removals: the store has no other record of what was removed.
+"""A record of the last removals, so that a restarted processor can publish them: store jobs.
 
-A row is written in the transaction of the removal.
+The record is written in the same transaction as the removal. At most `MOST` records are kept of
+sessions, and as many of messages and parts.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ MOST = 1024
 
 
 class Gone(Struct):
-    """A message that was removed from its session; or one part of that message."""
+    """The removal of a message from its session; or, if `part` is set, only of this part."""
 
     session: str
     message: str
@@ -30,7 +31,7 @@ _decode = msgspec.json.Decoder(Session).decode
 
 
 def note(db: sqlite3.Connection, removed: Sequence[Session], now_ms: int) -> None:
-    """Note removed sessions, in this order."""
+    """Record removed sessions, in the given order; delete the oldest records."""
     db.executemany(
         f"INSERT INTO removal (time, json) VALUES (max(?, {LAST}), ?)",
         [(now_ms, _encode(session)) for session in removed],
@@ -41,19 +42,19 @@ def note(db: sqlite3.Connection, removed: Sequence[Session], now_ms: int) -> Non
 
 
 def since(db: sqlite3.Connection, time_ms: int) -> list[Session]:
-    """Return the sessions that were removed at or after a time, in order."""
+    """Return the sessions that were removed at or after a time, in the order of removal."""
     rows = db.execute("SELECT json FROM removal WHERE time >= ? ORDER BY number", (time_ms,))
     return [_decode(row[0]) for row in rows]
 
 
 def before(db: sqlite3.Connection, time_ms: int) -> list[Session]:
-    """Return the sessions that were removed before a time, in order."""
+    """Return the sessions that were removed before a time, in the order of removal."""
     rows = db.execute("SELECT json FROM removal WHERE time < ? ORDER BY number", (time_ms,))
     return [_decode(row[0]) for row in rows]
 
 
 def note_parts(db: sqlite3.Connection, gone: Sequence[Gone], now_ms: int) -> None:
-    """Remember messages and parts that are removed now, in this order."""
+    """Record removed messages and parts, in the given order; delete the oldest records."""
     db.executemany(
         f"INSERT INTO gone (time, session, message, part) VALUES (max(?, {LAST}), ?, ?, ?)",
         [(now_ms, one.session, one.message, one.part) for one in gone],
@@ -62,7 +63,10 @@ def note_parts(db: sqlite3.Connection, gone: Sequence[Gone], now_ms: int) -> Non
 
 
 def parts_since(db: sqlite3.Connection, time_ms: int) -> list[Gone]:
-    """Return the messages and parts that were removed at or after a time, in their order."""
+    """Return the messages and parts removed at or after a time, in the order of removal.
+
+    Those of removed sessions are left out.
+    """
     rows = db.execute(
         "SELECT session, message, part FROM gone WHERE time >= ? AND session NOT IN "
         "(SELECT id FROM session WHERE hidden) ORDER BY number",

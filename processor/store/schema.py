@@ -1,8 +1,8 @@
 """The tables, and the migrations from older databases.
 
-``PRAGMA user_version`` is the number of migrations that a database has been through. A migration
-is never edited after its release: a change is a new migration at the end. Entities are stored as
-the JSON for clients, beside the columns that queries need.
+``PRAGMA user_version`` counts the migrations that were applied to a database. A released migration
+is never edited: a change is a new migration at the end. The column `json` has a session, message
+or part as clients receive it; the other columns are those that queries need.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _TABLES: Migration = (
         json BLOB NOT NULL
     )""",
     "CREATE INDEX part_message ON part (message, id)",
-    # The text of growing parts, in rows: rewriting the text at each flush would take quadratic
-    # time.
+    # The text of parts that still grow: each flush adds rows, since a flush that rewrote the whole
+    # text would take longer each time.
     """CREATE TABLE chunk (
         part TEXT NOT NULL REFERENCES part ON DELETE CASCADE,
         position INTEGER NOT NULL,
@@ -54,7 +54,7 @@ _TABLES: Migration = (
     ) WITHOUT ROWID""",
 )
 
-# So that a restart finds the turns to close without reading every message.
+# The column lets a restart find unfinished answers without reading every message.
 _OPEN_MESSAGES: Migration = (
     "ALTER TABLE message ADD COLUMN open INTEGER NOT NULL DEFAULT 0",
     """UPDATE message SET open = 1
@@ -63,7 +63,7 @@ _OPEN_MESSAGES: Migration = (
     "CREATE INDEX message_open ON message (open) WHERE open",
 )
 
-# Without this table, a restart could not publish the removal of an entity.
+# Removed sessions, so that a processor that restarts can publish these removals again.
 _REMOVALS: Migration = (
     """CREATE TABLE removal (
         number INTEGER PRIMARY KEY,
@@ -72,7 +72,7 @@ _REMOVALS: Migration = (
     )""",
 )
 
-# When a message ended. A turn that fails changes nothing of its session.
+# When a message ended, so that a restart finds failed turns, which do not change their session.
 _ENDED_MESSAGES: Migration = (
     "ALTER TABLE message ADD COLUMN ended INTEGER NOT NULL DEFAULT 0",
     """UPDATE message SET ended =
@@ -81,14 +81,14 @@ _ENDED_MESSAGES: Migration = (
     "CREATE INDEX message_ended ON message (ended)",
 )
 
-# Up to which line each agent's lines are saved, and the todo lists.
+# The position (epoch, seq) of each agent's last saved line; and the todo lists of sessions.
 _AGENTS: Migration = (
     "CREATE TABLE agent (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL)",
     """CREATE TABLE todo (
         session TEXT PRIMARY KEY REFERENCES session ON DELETE CASCADE,
         json BLOB NOT NULL
     )""",
-    # Asks that wait for a person. A processor that was killed cannot receive the answer.
+    # Permission requests and questions that wait for a person; the next processor closes them.
     """CREATE TABLE ask (
         id TEXT PRIMARY KEY,
         session TEXT NOT NULL REFERENCES session ON DELETE CASCADE,
@@ -97,7 +97,7 @@ _AGENTS: Migration = (
     "CREATE INDEX ask_session ON ask (session)",
 )
 
-# The open turns of agents: a processor that starts continues them.
+# The unfinished turns of agents, which the next processor continues.
 _AGENT_TURNS: Migration = (
     """CREATE TABLE agent_turn (
         prompt TEXT PRIMARY KEY REFERENCES message ON DELETE CASCADE,
@@ -106,7 +106,7 @@ _AGENT_TURNS: Migration = (
         name TEXT NOT NULL,
         progress BLOB
     ) WITHOUT ROWID""",
-    # The whole output of tool calls; the parts show only its end.
+    # The whole output of running tool calls; the JSON of the part has only the output's end.
     """CREATE TABLE output (
         part TEXT NOT NULL REFERENCES part ON DELETE CASCADE,
         position INTEGER NOT NULL,
@@ -123,8 +123,8 @@ _AGENT_TURNS: Migration = (
     ) WITHOUT ROWID""",
 )
 
-# Sessions that are removed in slices, a list of sessions that costs the same for any number of
-# sessions, and what was removed of sessions that are still there.
+# `hidden`: the session is deleted or copied in slices, and no query shows it. `session_listed`: an
+# index for the list of a directory's sessions. `gone`: removed messages and parts.
 _SLICES: Migration = (
     "ALTER TABLE session ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0",
     "CREATE INDEX session_hidden ON session (hidden) WHERE hidden",
@@ -139,12 +139,13 @@ _SLICES: Migration = (
     "CREATE INDEX gone_session ON gone (session)",
 )
 
-# The text of a part that is searched; the words past that are not found.
+# Only the first 64 Ki characters of a part's text are in the search index.
 _SEARCHED = "substr(json_extract(CAST({}json AS TEXT), '$.text'), 1, 65536)"
 _UNLESS_WAITING = "{}.rowid > (SELECT upto FROM unsearched)"
 
-# Parts that were there before wait for their turn (`processor.store.upkeep`): `unsearched` holds
-# the highest row that is not in the index yet. Later parts are put in when they change.
+# A full-text index of the parts of type text. `processor.store.upkeep` adds parts that are older
+# than the index: `unsearched` has the highest rowid that is not in the index yet. Triggers add and
+# remove all later parts.
 _SEARCH: Migration = (
     "CREATE VIEW part_text AS SELECT rowid AS number, "
     + _SEARCHED.format("")
@@ -172,7 +173,7 @@ _SEARCH: Migration = (
     END""",
 )
 
-# What the turns of models wait for.
+# Permission requests and questions of models' turns that wait for a person.
 _MODEL_ASKS: Migration = (
     """CREATE TABLE model_ask (
         id TEXT PRIMARY KEY,
@@ -196,7 +197,7 @@ MIGRATIONS: Sequence[Migration] = (
 
 
 class NewerDatabase(CannotStart):
-    """The database was written by a newer weir; a restart does not help."""
+    """A newer weir has written the database, so that this weir cannot read it."""
 
     status = 2
 
@@ -208,10 +209,10 @@ class NewerDatabase(CannotStart):
 
 
 def migrate(connection: sqlite3.Connection, file: str, upto: int = len(MIGRATIONS)) -> None:
-    """Migrate a database to version `upto`, each migration in a transaction of its own.
+    """Apply the missing migrations up to number `upto`, each in its own transaction.
 
     Raises:
-        NewerDatabase: its version is newer than the last one known here.
+        NewerDatabase: the database has more migrations than this weir knows.
     """
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):

@@ -1,7 +1,7 @@
 """Finds words in messages: a job for `Database`.
 
-Triggers update the index (`processor.store.schema`) with the parts: a text can be found once it is
-complete, and is removed with its part. What a revert hides is not found.
+SQL triggers (`processor.store.schema`) keep the full-text index equal to the stored parts: a text
+is found once it is complete, until its part is removed. Messages that a revert hides are left out.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ def find(
     before: int | None,
     limit: int,
 ) -> FoundPage:
-    """Return the parts that contain all `words`, the last stored first.
+    """Return the text parts that contain all `words`, the last stored part first.
 
-    The last word may be the beginning of a word.
+    The last of `words` also matches longer words that begin with it.
 
     Args:
         db: the connection.
-        words: at least one.
+        words: at least one word.
         session: only parts of this session; None for all.
         directory: only parts of sessions in this directory; None for all.
         before: `FoundPage.next` of the previous page; None for the first page.
-        limit: how many.
+        limit: how many parts at most.
     """
     rows = db.execute(
         _FOUND,

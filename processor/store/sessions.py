@@ -1,4 +1,4 @@
-"""Sessions in the database: jobs for `Database`, each called with the connection."""
+"""Sessions in the database: jobs for `Database`, which calls each with its connection."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from processor.store.arrival import LAST
 
 MOST_DIRECTORIES = 1000
 SMALL_PARTS, SMALL_BYTES = 1000, 2 * 1024 * 1024
-"""What one transaction deletes at most."""
+"""The most parts, and bytes of their JSON, that one transaction deletes."""
 PAGE_BYTES = 8 * 1024 * 1024
 REMOVED, INCOMPLETE = 1, 2
-"""Why a session is hidden: it is being removed, or it is being copied."""
+"""The values of the column `hidden`: the session is being deleted, or its copy is incomplete."""
 _DISCARDED = "~"
-"""In the id of a hidden session that only holds removed messages of another session."""
+"""A mark in the id of a hidden session that only has removed messages of another session."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Session).decode
@@ -32,13 +32,17 @@ class UnknownSession(Exception):
 
 
 def source(db: sqlite3.Connection) -> str:
-    """Return the id of the processor that this database belongs to."""
+    """Return the processor's id (`source` in events), which was made with the database."""
     name: str = db.execute("SELECT source FROM identity").fetchone()[0]
     return name
 
 
 def made(db: sqlite3.Connection) -> tuple[list[str], list[str]]:
-    """Return the newest ids: those made by weir, and those that clients may have made."""
+    """Return the newest ids in the store, so that new ids are greater.
+
+    Returns:
+        The ids that weir itself has made, and the ids that clients may have chosen.
+    """
     own = (
         f"SELECT id FROM session WHERE NOT instr(id, '{_DISCARDED}') ORDER BY rowid DESC LIMIT 1",
         "SELECT id FROM message WHERE role = 'assistant' ORDER BY rowid DESC LIMIT 1",
@@ -53,10 +57,10 @@ def made(db: sqlite3.Connection) -> tuple[list[str], list[str]]:
 
 
 def insert(db: sqlite3.Connection, session: Session, hidden: int = 0) -> None:
-    """Insert a session; if `hidden` is not 0, all other jobs ignore it.
+    """Insert a session; if `hidden` is not 0, other jobs act as if it did not exist.
 
     Raises:
-        UnknownSession: its parent does not exist.
+        UnknownSession: the parent of the session does not exist.
     """
     parent = None if session.parentID is msgspec.UNSET else session.parentID
     if parent is not None:
@@ -69,19 +73,19 @@ def insert(db: sqlite3.Connection, session: Session, hidden: int = 0) -> None:
 
 
 def show(db: sqlite3.Connection, session: str) -> None:
-    """Let other jobs see a session whose copy is complete now."""
+    """Make a hidden session visible, once its copy is complete."""
     db.execute("UPDATE session SET hidden = 0 WHERE id = ?", (session,))
 
 
 def discard(db: sqlite3.Connection, session: str) -> None:
-    """Remove a session whose copy is not complete."""
+    """Hide a session for good; `processor.store.upkeep` deletes its rows later, in slices."""
     db.execute("UPDATE session SET hidden = ? WHERE id = ?", (REMOVED, session))
 
 
 def discard_messages(db: sqlite3.Connection, session: str, messages: Sequence[str]) -> None:
-    """Move messages into a hidden session: their rows are deleted in slices.
+    """Move messages into a hidden session, whose rows `processor.store.upkeep` deletes in slices.
 
-    All other jobs would wait for a transaction that deletes gigabytes.
+    A single transaction that deletes gigabytes would block all other jobs.
     """
     (name,) = db.execute("SELECT ?1 || ?2 || hex(randomblob(8))", (session, _DISCARDED)).fetchone()
     db.execute(
@@ -96,15 +100,15 @@ def discard_messages(db: sqlite3.Connection, session: str, messages: Sequence[st
 
 
 def discard_incomplete(db: sqlite3.Connection) -> None:
-    """Remove all sessions whose copies are not complete."""
+    """Discard the sessions of all copies that the last processor did not complete."""
     db.execute("UPDATE session SET hidden = ? WHERE hidden = ?", (REMOVED, INCOMPLETE))
 
 
 def check(db: sqlite3.Connection, session: str) -> None:
-    """See that a session exists.
+    """Check that a session exists.
 
     Raises:
-        UnknownSession: it does not.
+        UnknownSession: the session does not exist.
     """
     found = db.execute("SELECT 1 FROM session WHERE id = ? AND NOT hidden", (session,)).fetchone()
     if found is None:
@@ -115,7 +119,7 @@ def get(db: sqlite3.Connection, session: str) -> Session:
     """Return a session.
 
     Raises:
-        UnknownSession: it does not exist.
+        UnknownSession: the session does not exist.
     """
     row = db.execute("SELECT json FROM session WHERE id = ? AND NOT hidden", (session,)).fetchone()
     if row is None:
@@ -124,10 +128,10 @@ def get(db: sqlite3.Connection, session: str) -> Session:
 
 
 def update(db: sqlite3.Connection, session: str, change: Callable[[Session], None]) -> Session:
-    """Let `change` edit a session, store it and return it, all in one transaction.
+    """Read a session, let `change` edit it, store it and return it, all in one transaction.
 
     Raises:
-        UnknownSession: it does not exist.
+        UnknownSession: the session does not exist.
     """
     found = get(db, session)
     change(found)
@@ -142,7 +146,7 @@ def family(db: sqlite3.Connection, session: str) -> list[Session]:
     """Return a session and all its descendants, children before their parents.
 
     Raises:
-        UnknownSession: it does not exist.
+        UnknownSession: the session does not exist.
     """
     found = [get(db, session)]
     for ancestor in found:
@@ -151,7 +155,7 @@ def family(db: sqlite3.Connection, session: str) -> list[Session]:
 
 
 def children(db: sqlite3.Connection, session: str) -> list[Session]:
-    """Return the sessions whose parent a session is, the newest first."""
+    """Return the direct children of a session, ordered by id, which is the newest first."""
     rows = db.execute(
         "SELECT json FROM session WHERE parent = ? AND NOT hidden ORDER BY id", (session,)
     )
@@ -161,14 +165,14 @@ def children(db: sqlite3.Connection, session: str) -> list[Session]:
 def delete(db: sqlite3.Connection, session: str, now_ms: int) -> list[Session]:
     """Remove a session and all its descendants, and record them in `removals`.
 
-    The rows of a large session are hidden now, and deleted in slices (`processor.store.upkeep`):
-    all other jobs would wait for a transaction that deletes gigabytes.
+    A large session is only hidden here; `processor.store.upkeep` deletes its rows in slices, since
+    a single transaction that deletes gigabytes would block all other jobs.
 
     Returns:
         The removed sessions, children before their parents.
 
     Raises:
-        UnknownSession: it does not exist.
+        UnknownSession: the session does not exist.
     """
     removed = family(db, session)
     for one in removed:
@@ -180,7 +184,7 @@ def delete(db: sqlite3.Connection, session: str, now_ms: int) -> list[Session]:
 
 
 def _is_small(db: sqlite3.Connection, session: str) -> bool:
-    """Return whether one transaction can delete a session; never one with children."""
+    """Return whether a session has no children, and is small enough for one transaction."""
     (children,) = db.execute(
         "SELECT EXISTS (SELECT 1 FROM session WHERE parent = ?)", (session,)
     ).fetchone()
@@ -200,8 +204,17 @@ def listing(
     search: str | None,
     limit: int,
 ) -> list[int]:
-    """Return the row numbers of sessions, the last changed first; None means no condition."""
-    # Without OR, which would keep SQLite from the index.
+    """Return the rowids of the sessions that fulfil all conditions, the last changed first.
+
+    Args:
+        db: the connection.
+        directory: the sessions' directory; None: any.
+        roots: only sessions without a parent.
+        start: only sessions that changed at or after this time (Unix ms); None: any.
+        search: a text in the sessions' titles, in upper or lower case; None: any.
+        limit: how many sessions at most.
+    """
+    # Not ":directory IS NULL OR ...": with OR, SQLite would not use the index of directories.
     where = "" if directory is None else "directory = :directory AND "
     rows = db.execute(
         f"SELECT rowid FROM session WHERE {where}NOT hidden "
@@ -227,17 +240,17 @@ def page(
     after: tuple[int, str] | None,
     limit: int,
 ) -> tuple[list[tuple[int, Session]], bool]:
-    """Return sessions with the time (ms) that they are sorted by, and whether more may follow.
+    """Return a page of sessions by the time of their last change; and whether more may follow.
 
-    None stands for no condition. A page ends early after `PAGE_BYTES`.
+    Each session comes with that time (Unix ms). A page ends early after `PAGE_BYTES` of JSON.
 
     Args:
         db: the connection.
-        directory: of the sessions.
-        search: a text in their titles.
-        ascending: the first changed first.
-        after: time and id of the session that the page follows.
-        limit: how many.
+        directory: the sessions' directory; None: any.
+        search: a text in the sessions' titles, in upper or lower case; None: any.
+        ascending: the session whose last change is the oldest comes first.
+        after: time and id of the previous page's last session; None: the first page.
+        limit: how many sessions at most.
     """
     where = "" if directory is None else "directory = :directory AND "
     step, order = (">", "") if ascending else ("<", " DESC")
@@ -266,9 +279,9 @@ def page(
 
 
 def some(db: sqlite3.Connection, rows: Sequence[int], size: int) -> tuple[list[bytes], list[int]]:
-    """Return the JSON of the first of `rows`, about `size` bytes, and the other rows.
+    """Return the JSON of the first sessions of `rows`, about `size` bytes, and the other rowids.
 
-    Sessions that have been removed meanwhile are left out.
+    Sessions that were removed meanwhile are left out.
     """
     found: list[bytes] = []
     for number, row in enumerate(rows):
@@ -284,9 +297,9 @@ def some(db: sqlite3.Connection, rows: Sequence[int], size: int) -> tuple[list[b
 
 
 def directories(db: sqlite3.Connection) -> list[tuple[str, int]]:
-    """Return the directories of sessions, and when a session there last changed (ms).
+    """Return the directories of sessions, each with the last change of its sessions (Unix ms).
 
-    At most `MOST_DIRECTORIES` are returned, the last changed first.
+    At most `MOST_DIRECTORIES` are returned; the directory with the last change comes first.
     """
     return db.execute(
         "SELECT directory, max(updated) AS last FROM session WHERE NOT hidden "

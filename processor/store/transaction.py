@@ -1,4 +1,4 @@
-"""Writes that are saved together or not at all."""
+"""Groups of writes: SQLite saves all writes of a group, or none of them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _Jobs = list[tuple[Work, "AsyncResult[Any]"]]
-# The session of these writes has been removed: no reason to fail the other writes.
+# These errors mean that the session of a group of writes was removed; the other groups are saved.
 _GONE = (sqlite3.IntegrityError, UnknownSession)
 
 
 class Transaction:
-    """Writes that wait for a `commit`.
+    """Writes that wait for the next `commit`.
 
     Attributes:
-        saved: set once all writes that wait now are saved.
-        lock: held by a commit until it has succeeded, or has put its writes back: so a second
-            commit executes all that the first could not, in order.
+        saved: the result of the next commit: set once all writes that wait now are saved.
+        lock: a commit keeps this lock until it has succeeded, or has put its writes back. So a
+            second commit executes the writes that the first could not execute, in their order.
     """
 
     def __init__(self) -> None:
@@ -44,28 +44,28 @@ class Transaction:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> AsyncResult[T]:
-        """Add a write, and return its future result at once."""
+        """Add a write, and return at once; the result is set when `commit` has saved the write."""
         result: AsyncResult[T] = AsyncResult()
         self._jobs.append((lambda connection: work(connection, *args, **kwargs), result))
         return result
 
     @property
     def waits(self) -> bool:
-        """Whether writes wait for the next commit."""
+        """Whether any write waits for the next commit."""
         return bool(self._jobs)
 
     def take(self) -> _Jobs:
-        """Remove and return the waiting writes."""
+        """Remove the waiting writes, and return them with the job that sets `saved`."""
         jobs, self._jobs = [*self._jobs, (_nothing, self.saved)], []
         self.saved = AsyncResult()
         return jobs
 
     def put_back(self, jobs: _Jobs) -> None:
-        """Add writes again that could not be executed."""
+        """Put writes that could not be executed back, before all later writes."""
         self._jobs[:0] = jobs
 
     def give_up(self, error: Exception) -> None:
-        """Let all waiting writes fail."""
+        """Let all waiting writes fail with `error`."""
         for _, result in self.take():
             result.set_exception(error)
 
@@ -75,13 +75,16 @@ def commit(
     transactions: Sequence[Transaction],
     beside: Callable[[sqlite3.Connection], None] | None = None,
 ) -> None:
-    """Execute the waiting writes of transactions, and `beside`; wait until they are saved.
+    """Execute the waiting writes of all `transactions` in one job, and wait until they are saved.
+
+    If a session was removed, only the writes of its own transaction fail. `beside` is one more
+    write in the same job.
 
     Raises:
-        StoreFailed: nothing is saved, and the writes wait again.
+        StoreFailed: nothing is saved, and all writes wait for another commit.
     """
     with ExitStack() as locks:
-        # In a fixed order, so that no two commits wait for each other.
+        # All commits take the locks in the same order, so that no two of them block each other.
         for one in sorted(transactions, key=id):
             locks.enter_context(one.lock)
         lots = [one.take() for one in transactions]
@@ -93,7 +96,7 @@ def commit(
                 one.put_back(jobs)
             raise
         except BaseException:
-            # Whether the writes were executed is unknown, so they must not be repeated.
+            # The writes may have been executed or not, so a repetition could apply them twice.
             for _, result in chain.from_iterable(lots):
                 result.set_exception(StoreFailed(sqlite3.Error("the commit was broken off")))
             raise
@@ -125,4 +128,4 @@ def _carry_out(
 
 
 def _nothing(connection: sqlite3.Connection) -> None:
-    """Do nothing; marks the place of writes in the queue."""
+    """Do nothing; the result of this job is `Transaction.saved`."""

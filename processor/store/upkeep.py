@@ -1,11 +1,11 @@
-"""Background work on the database in short slices: jobs for `Database`.
+"""Background work on the database in short slices, so that other jobs wait only milliseconds.
 
 1. Delete the rows of removed sessions (`purge`).
-2. Make parts that an older weir has stored searchable (`index`).
-3. Remove deleted words from the index of the search (`begin_merge`, then `merge`).
-4. Give empty pages back to the file system (`shrink`).
+2. Add parts that an older weir has stored to the search index (`index`).
+3. Remove the words of deleted parts from the search index (`begin_merge`, then `merge`).
+4. Give empty pages of the file back to the file system (`shrink`).
 
-Each job takes some milliseconds, and returns whether more work is left.
+Each function is a job for `Database`, and returns whether more work may be left.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LEAST_FREE_PAGES = 64
 
 
 def purge(db: sqlite3.Connection) -> bool:
-    """Delete some rows of a removed session."""
+    """Delete some rows of a removed session; return whether there was such a session."""
     row = db.execute(
         "SELECT id FROM session s WHERE hidden = ? AND NOT EXISTS "
         "(SELECT 1 FROM session WHERE parent = s.id) LIMIT 1",
@@ -52,7 +52,7 @@ def purge(db: sqlite3.Connection) -> bool:
 
 
 def index(db: sqlite3.Connection) -> bool:
-    """Make some older parts searchable, the newest first."""
+    """Add some parts that are older than the search index to the index, the newest part first."""
     (upto,) = db.execute("SELECT upto FROM unsearched").fetchone()
     if not upto:
         return False
@@ -67,28 +67,28 @@ def index(db: sqlite3.Connection) -> bool:
 
 
 def begin_merge(db: sqlite3.Connection) -> bool:
-    """Have `merge` rewrite the whole index: what was deleted is in the index until then."""
+    """Begin a rewrite of the whole search index, which removes the words of deleted parts."""
     return _merge(db, -_MERGE_PAGES)
 
 
 def merge(db: sqlite3.Connection) -> bool:
-    """Rewrite some pages of the index of the search."""
+    """Rewrite some more pages of the search index; return whether there was anything to do."""
     return _merge(db, _MERGE_PAGES)
 
 
 def _merge(db: sqlite3.Connection, pages: int) -> bool:
     before = db.total_changes
     db.execute("INSERT INTO search (search, rank) VALUES ('merge', ?)", (pages,))
-    return db.total_changes - before >= 2  # as FTS5 documents: else there was nothing to do
+    return db.total_changes - before >= 2  # FTS5: fewer changes mean no work was left
 
 
 def shrink(db: sqlite3.Connection) -> bool:
-    """Return some empty pages to the disk."""
+    """Give some empty pages of the file back to the file system; return whether that worked."""
     (free,) = db.execute("PRAGMA freelist_count").fetchone()
     if free < _LEAST_FREE_PAGES:
         return False
     for _ in range(min(free, _SHRINK_PAGES)):
-        # One at a time: the module sqlite3 ends this statement after the first page.
+        # One page a call, since the module sqlite3 ends this statement after the first page.
         db.execute("PRAGMA incremental_vacuum(1)")
     (left,) = db.execute("PRAGMA freelist_count").fetchone()
     return bool(left < free)
