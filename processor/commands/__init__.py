@@ -1,1 +1,1 @@
-"""Executes the commands of gateways; the answer is the JSON for the HTTP client."""
+"""Executes the commands that gateways send; each answer is JSON for the gateway's HTTP client."""

@@ -1,12 +1,14 @@
-"""Files in a prompt: an unusable file is refused before the prompt is accepted.
+"""Checks the files in a prompt: an unusable file is refused before the prompt is accepted.
 
 Rules:
 
 1. An image is a PNG, JPEG, GIF or WebP, in a ``data:`` URL or at an ``http:`` or ``https:`` URL.
    Its bytes decide its type, since clients guess the type from the file's name.
-2. A ``file:`` URL is read now, if the file lies in the session's directory after symlinks and
-   ``..`` are resolved. So the model gets the content at the time of the prompt.
-3. Any other file is kept although a model cannot read it, and the model is informed of it.
+2. The file of a ``file:`` URL must lie in the session's directory after symlinks and ``..`` are
+   resolved. An image or a text is read now, so that the model gets its content at the time of the
+   prompt.
+3. A file of any other type is stored with its URL, although a model cannot read the file; the
+   model gets a note that the file exists.
 """
 
 from __future__ import annotations
@@ -35,16 +37,16 @@ _KINDS = {
     "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
 }
 _ALLOWED = f"allowed are {', '.join(_KINDS)}, at most {MAX_IMAGE_BYTES // _MIB} MiB"
-_WHITE = bytes.maketrans(b"-_", b"+/"), b" \t\r\n"  # URL-safe base64, and line ends
+_WHITE = bytes.maketrans(b"-_", b"+/"), b" \t\r\n"  # accept URL-safe base64 and white space
 
 
 def admitted(parts: Sequence[PartInput], directory: str, threads: Threads) -> list[PartInput]:
-    """Return the parts of a prompt in the form in which they are stored.
+    """Return the parts of a prompt as they are stored: the content of files is in ``data:`` URLs.
 
     Args:
-        parts: as they came.
-        directory: of the session.
-        threads: read files.
+        parts: the parts as the client sent them.
+        directory: the session's directory.
+        threads: the threads that read files.
 
     Raises:
         CommandFailed: a file cannot be used; the message names the part.
@@ -82,10 +84,10 @@ def _read(part: FileInput, kind: str, directory: str, threads: Threads) -> FileI
 
 
 def _image(part: FileInput) -> FileInput:
-    """Return an image in a form that providers accept.
+    """Return an image in a form that model providers accept: an HTTP URL or a ``data:`` URL.
 
     Raises:
-        UnusablePath: it is not an image, or is too large.
+        UnusablePath: the URL is of another kind, or its data is not an image or is too large.
     """
     url = urlsplit(part.url)
     if url.scheme in ("http", "https") and url.hostname:

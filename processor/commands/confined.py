@@ -1,4 +1,4 @@
-"""Reads a file that must lie in a directory, after symlinks are resolved."""
+"""Reads files and folders, but only those inside of a directory after symlinks are resolved."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bus.process.start_folder import as_text
 
 T = TypeVar("T")
 
-_OPENED = "/proc/self/fd"  # if the system has it
+_OPENED = "/proc/self/fd"  # Linux: shows the real path of an open file
 
 
 class UnusablePath(Exception):
     """A path that a client has given cannot be used; the message says why.
 
     Attributes:
-        is_missing: there is no such file.
+        is_missing: the reason is that no such file exists.
     """
 
     def __init__(self, message: str, is_missing: bool = False) -> None:
@@ -32,29 +32,32 @@ class UnusablePath(Exception):
 def read_in(directory: str, url: str, most: int | None) -> bytes | UnusablePath | None:
     """Return the content of a ``file:`` URL; None for a folder, and if `most` is None.
 
-    Runs in a thread, where gevent would print a raised exception, so an error is returned.
+    An `UnusablePath` is returned and not raised: this function runs in a thread, and gevent prints
+    errors that a thread raises.
 
     Args:
-        directory: must contain the file.
-        url: of the file.
-        most: how many bytes the file may have; None: do not read it.
+        directory: the directory in which the file must lie.
+        url: the ``file:`` URL.
+        most: how many bytes the file may have; None: only check the path.
     """
     return _answered(url, lambda path: _read(path, _resolved(directory, path), most))
 
 
 def names_in(directory: str, url: str, most: int) -> list[tuple[str, bool]] | UnusablePath:
-    """Return the names in the folder that a ``file:`` URL names, and which of them are folders.
+    """Return (name, is a folder) for each entry of the folder that a ``file:`` URL names.
+
+    An `UnusablePath` is returned and not raised, as by `read_in`.
 
     Args:
-        directory: where the folder must lie; may be the folder itself.
-        url: names the folder.
-        most: how many names are returned.
+        directory: the directory in which the folder must lie; may be the folder itself.
+        url: the ``file:`` URL of the folder.
+        most: how many entries are returned at most.
     """
     return _answered(url, lambda path: _names(path, _resolved(directory, path), most))
 
 
 def _answered(url: str, job: Callable[[str], T]) -> T | UnusablePath:
-    """Return what comes of a path, or what is wrong: gevent prints what a thread raises."""
+    """Return the result of `job` for the path in `url`, or its error as an `UnusablePath`."""
     try:
         return job(_path(url))
     except UnusablePath as error:
@@ -76,7 +79,7 @@ def _path(url: str) -> str:
 
 
 def _resolved(directory: str, path: str) -> str:
-    """Return the resolved path. A path outside of the directory is refused before it is opened."""
+    """Return `path` without symlinks and ``..``; raise `UnusablePath` outside of `directory`."""
     root, real = os.path.realpath(directory), os.path.realpath(path)
     if os.path.commonpath([root, real]) != root:
         raise UnusablePath(f"{path!r} is outside of the session's directory {directory!r}")
@@ -85,8 +88,9 @@ def _resolved(directory: str, path: str) -> str:
 
 @contextlib.contextmanager
 def _opened(path: str, real: str) -> Iterator[tuple[int, int]]:
-    """Open a file; yield its descriptor and its mode."""
-    # Do not wait for a pipe, and do not follow a link that was made after the check.
+    """Open the file at the resolved path `real`; yield its descriptor and its mode."""
+    # O_NONBLOCK: do not wait for the writer of a pipe. O_NOFOLLOW: do not follow a symlink that
+    # was made after `real` was resolved.
     number = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         mode = os.fstat(number).st_mode

@@ -1,4 +1,7 @@
-"""The cursor of a page of a list: base64url of ``{"id", "time"}``."""
+"""The cursor with which a client requests another page of a list: base64url of ``{"id", "time"}``.
+
+The time is in Unix ms, the id is of a message or session.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from msgspec import Struct
 
 
 class BadCursor(ValueError):
-    """The text is not a cursor."""
+    """The text that a client has sent as a cursor is not a cursor."""
 
 
 class _Cursor(Struct):
@@ -19,17 +22,17 @@ class _Cursor(Struct):
 
 
 def encode(time: int, message: str) -> str:
-    """Return the cursor of the page before a message that was created at `time` (ms)."""
+    """Return the cursor of the page that ends before an entity, from its time (Unix ms) and id."""
     data = msgspec.json.encode(_Cursor(message, time))
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def decode(cursor: str, name: str = "before") -> tuple[int, str]:
-    """Return the time and the id of the message or session that a cursor names.
+    """Return the time (Unix ms) and the id of the message or session that a cursor names.
 
     Args:
         cursor: the text that a client has sent.
-        name: of the parameter.
+        name: the name of the query parameter, for the error.
 
     Raises:
         BadCursor: the text is not a cursor.

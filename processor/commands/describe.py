@@ -1,4 +1,4 @@
-"""The data that clients load when they start: models, agents and folders."""
+"""The data that clients of opencode load when they start: models, agents, commands and folders."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ OUTPUT_TOKENS = 32_000
 
 
 class KnownFolders(Struct, frozen=True):
-    """Folders that clients can request."""
+    """The folders that ``GET /path`` shows: weir's state folder, and the user's home folder."""
 
     state: str
     home: str
 
 
 class Descriptions:
-    """Describes this processor in opencode's forms.
+    """Builds the answers that describe this processor, in the JSON forms of opencode's API.
 
     Attributes:
         tools: the tools that the model may call.
@@ -57,13 +57,13 @@ class Descriptions:
         self.tools: Sequence[Tool] = ()
 
     def of(self, what: str, directory: str) -> Any:
-        """Return the body of ``GET /`` + `what`."""
+        """Return the body of the answer to ``GET /`` + `what`, for a directory."""
         if what.startswith("api/"):
             return self._v2(what.removeprefix("api/"), directory)
         return getattr(self, "_" + what.replace("/", "_"))(directory)
 
     def directories(self, project: str) -> list[dict[str, str]]:
-        """Return the folders of a project that have sessions."""
+        """Return the directories of a project (by its id) in which there are sessions."""
         turn = TimeSlice(LOOKUP_SLICE_S)
         found = []
         for where, _ in self._database.call(sessions.directories):
@@ -90,7 +90,7 @@ class Descriptions:
             return [describe_v2.provider(offered)]
         if what == "model":
             return [describe_v2.model(one) for one in offered["models"].values()]
-        return []  # integrations, references and skills, of which there are none
+        return []  # a processor has no integrations, references or skills
 
     def _command(self, directory: str) -> list[SlashCommand]:
         return slash.in_thread(directory)
@@ -140,7 +140,7 @@ class Descriptions:
         return next(found for found in self._project(directory) if found["id"] == project.id)
 
     def _project(self, directory: str) -> list[dict[str, Any]]:
-        """Return the projects of all sessions and of `directory`."""
+        """Return the projects of all sessions, and the project of `directory`."""
         changed: dict[Project, int] = {project_of(directory): self._started_ms}
         turn = TimeSlice(LOOKUP_SLICE_S)
         for where, updated in self._database.call(sessions.directories):

@@ -1,4 +1,4 @@
-"""Descriptions in the forms of opencode's v2 API, made from those of its first API."""
+"""Converts descriptions from the forms of opencode's first API to the forms of its v2 API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PACKAGE = "@ai-sdk/openai-compatible"
 
 
 def location(directory: str) -> dict[str, Any]:
-    """Return a directory and its project."""
+    """Return the v2 form of a directory with its project."""
     project = project_of(directory)
     about = {"id": project.id, "directory": project.worktree}
     return {"directory": directory, "project": about}
@@ -77,7 +77,7 @@ def model(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def session(found: Session) -> dict[str, Any]:
-    """Return a session."""
+    """Return the v2 form of a session."""
     described: dict[str, Any] = {
         "id": found.id,
         "projectID": found.projectID,

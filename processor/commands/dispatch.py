@@ -1,4 +1,4 @@
-"""Executes a command, and returns the body of its answer."""
+"""Finds the function that executes a command of a gateway, and returns the answer's body."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Dispatch:
-    """Executes commands; `bus.transport.responder` calls it in a greenlet for each command."""
+    """Executes commands; `bus.transport.responder` calls this in a greenlet for each command."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class Dispatch:
         """Execute a command, and return the body of the answer.
 
         Raises:
-            CommandFailed: the command failed; the message gives the reason.
+            CommandFailed: the command failed; its kind decides the HTTP status of the answer.
         """
         command = placed(command)
         try:
@@ -186,14 +186,14 @@ class Dispatch:
             raise failures.refusal(error) from error
 
     def _readiness(self, _: Readiness) -> dict[str, Any]:
-        """Return whether turns can be saved, and why not; try a failed store again."""
+        """Return whether turns can be saved, and if not, why; test a failed store again."""
         trouble = self._database.trouble
         self._database.try_again()
         reasons = [] if trouble is None else [trouble]
         return {"ready": trouble is None, "reasons": reasons, "agents": self._agents.figures()}
 
     def _summarize(self, c: SessionSummarize) -> bool:
-        """Answer when the summary is there, or when the client has waited for a while."""
+        """Request a summary; wait until it is finished, but for `_SUMMARY_S` seconds at most."""
         model = ModelInput(c.body.providerID, c.body.modelID)
         self._prompts.check_model(model)
         asked = self._compactions.ask(c.session, model, bool(c.body.auto))
@@ -235,7 +235,7 @@ class Dispatch:
         return {"messageID": message}
 
     def _dispose(self, c: Dispose) -> bool:
-        """Publish that clients must read everything again; weir has nothing to dispose of."""
+        """Publish the event after which clients load everything again; nothing else is done."""
         said: Properties = GlobalDisposed()
         project = None
         if c.directory is not None:

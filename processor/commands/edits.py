@@ -1,4 +1,7 @@
-"""A person's changes of a session in which no turn runs: messages, parts, undo and redo."""
+"""A person's edits of a session's messages: change, remove, hide (undo) and show again (redo).
+
+An edit is refused while a turn runs in the session.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from processor.store.removals import Gone
 
 
 class EditCommands:
-    """Executes edits; each is saved, then published."""
+    """Executes edits; each edit is saved first, and then published."""
 
     def __init__(self, services: Services, turns: Turns) -> None:
         self._services = services
@@ -27,12 +30,12 @@ class EditCommands:
         self._turns = turns
 
     def revert(self, session: str, body: RevertBody | None) -> Session:
-        """Hide messages until the next prompt removes them; None: show them again.
+        """Hide messages until the next prompt removes them; without a body, show them again.
 
         Raises:
             UnknownSession: the session does not exist.
             UnknownMessage: the session has no such message or part.
-            CommandFailed: a turn runs.
+            CommandFailed: a turn of the session runs.
         """
         self._check_idle(session)
         if body is None:
@@ -43,11 +46,11 @@ class EditCommands:
         return changed
 
     def remove(self, c: MessageDelete) -> bool:
-        """Remove a message or a part of it.
+        """Remove a message, or one of its parts.
 
         Raises:
             UnknownMessage: the session has no such message or part.
-            CommandFailed: a turn runs.
+            CommandFailed: a turn of the session runs.
         """
         self._check_idle(c.session)
         gone = self._database.call(edits.remove, c.session, c.message, c.part, now_ms())
@@ -56,11 +59,12 @@ class EditCommands:
         return True
 
     def patch_part(self, c: PartPatch) -> Part:
-        """Replace a part.
+        """Replace a part of a message, and return the new part.
 
         Raises:
             UnknownMessage: the session has no such message or part.
-            CommandFailed: a turn runs, or the part has other ids than the command.
+            CommandFailed: a turn of the session runs, or the ids or the type in the body are not
+                those of the stored part.
         """
         given = (c.body.sessionID, c.body.messageID, c.body.id)
         for name, field, path in zip(
@@ -82,10 +86,10 @@ class EditCommands:
         return c.body
 
     def _check_idle(self, session: str) -> None:
-        """Check that no turn runs; the caller must then submit its job without waiting.
+        """Check that no turn runs; the caller then edits at once, before a new turn can begin.
 
         Raises:
-            CommandFailed: a turn runs.
+            CommandFailed: a turn of the session runs.
         """
         if self._turns.is_busy(session):
             raise CommandFailed(
@@ -94,7 +98,7 @@ class EditCommands:
 
 
 def remove_hidden(session: Session, services: Services) -> Session:
-    """Remove the messages that a revert hides; return the session.
+    """Remove the messages that a revert hides, publish this, and return the changed session.
 
     Raises:
         UnknownSession: the session does not exist.
@@ -109,7 +113,7 @@ def remove_hidden(session: Session, services: Services) -> Session:
 
 
 def publish_gone(gone: Sequence[Gone], session: Session, services: Services) -> None:
-    """Publish the removals from a session."""
+    """Publish the removal of messages and parts from a session."""
     record = Record(session, services)
     for one in gone:
         record.publish_gone(one)

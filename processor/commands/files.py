@@ -1,6 +1,6 @@
-"""Serves files of a directory to clients: lists, reads, searches, and compares them with git.
+"""Lists, reads and searches the files of a directory for clients; shows what git finds changed.
 
-A path outside of the directory, after links and ``..`` are resolved, is refused.
+A path is refused if it lies outside of the directory after symlinks and ``..`` are resolved.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from processor.tools.threads import Threads
 from processor.tools.tool import ToolFailed
 
 MOST_BYTES = 1024 * 1024
-"""Bytes of a file that a client can read."""
+"""The size limit (bytes) of a file that a client can read."""
 _MOST_NAMES = 10_000
 _MOST_PATHS = 20_000
 _MOST_FOUND = 200
@@ -33,10 +33,10 @@ _RETRY_AFTER_S = 5
 
 
 class FileCommands:
-    """Executes `Files`.
+    """Executes the command `Files`, by the value of its field `what`.
 
     Args:
-        searches: searches directories.
+        searches: runs searches in directories.
     """
 
     def __init__(self, searches: Searches) -> None:
@@ -55,7 +55,8 @@ class FileCommands:
         """Return the body of the answer.
 
         Raises:
-            CommandFailed: the path or the pattern cannot be used.
+            CommandFailed: the path or the pattern cannot be used, or git or a search takes too
+                long.
         """
         return self._what[c.what](c)
 
@@ -78,7 +79,7 @@ class FileCommands:
 
 @contextlib.contextmanager
 def _refusing(directory: str) -> Iterator[None]:
-    """Convert the failure of a search into an error that names the pattern or the directory."""
+    """Convert a `ToolFailed` of a search into an error that names the pattern or the directory."""
     try:
         yield
     except ToolFailed as error:
@@ -89,10 +90,10 @@ def _refusing(directory: str) -> Iterator[None]:
 
 
 def _in_time(found: SearchResults) -> SearchResults:
-    """Return the results of a search.
+    """Return a search's results; results that it found before its time limit are enough.
 
     Raises:
-        CommandFailed: the time was over before there was any result.
+        CommandFailed: the search reached its time limit without any result.
     """
     if found.timed_out and not found.results:
         message = f"nothing was found within {SEARCH_S:g} s, and not all files were searched"
@@ -149,7 +150,7 @@ def _in_thread(threads: Threads, job: Callable[..., Any], *args: Any) -> Any:
 
 
 def _match(found: dict[str, Any]) -> dict[str, Any]:
-    """Return a found line in ripgrep's form: positions are counted in bytes."""
+    """Return a found line in the JSON form of ripgrep, which counts positions in bytes."""
     text = found["text"]
 
     def place(at: int) -> int:
@@ -168,7 +169,7 @@ def _match(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _folders(paths: Iterable[str]) -> list[str]:
-    """Return all folders on the given paths."""
+    """Return all folders that contain any of the paths, directly or not, in order."""
     found: dict[str, None] = {}
     for path in paths:
         folder = os.path.dirname(path)
@@ -179,7 +180,7 @@ def _folders(paths: Iterable[str]) -> list[str]:
 
 
 def _best(paths: Iterable[str], query: str, limit: int) -> list[str]:
-    """Return the paths that have the characters of a query in this order, the best first."""
+    """Return the best `limit` paths that have all characters of `query` in this order."""
     wanted, turn = query.lower(), TimeSlice(LOOKUP_SLICE_S)
     ranked = []
     for path in paths:
@@ -190,7 +191,7 @@ def _best(paths: Iterable[str], query: str, limit: int) -> list[str]:
 
 
 def _rank(path: str, wanted: str) -> int | None:
-    """Return the distance between a path and a query; 0 is best, None: no match."""
+    """Return how badly a path matches a query: from 0 (best) to 3; None: no match."""
     name = os.path.basename(path.rstrip("/"))
     if name.startswith(wanted):
         return 0

@@ -1,4 +1,4 @@
-"""Commands about MCP servers."""
+"""Executes the commands that show, add, start and stop MCP servers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ class McpCommands:
     """Executes `McpStatus`, `McpAdd` and `McpSwitch`.
 
     Args:
-        servers: None if the model has no tools.
+        servers: the MCP servers; None if this processor gives its model no tools.
     """
 
     def __init__(self, servers: McpServers | None) -> None:
         self._servers = servers
 
     def status(self, c: McpStatus) -> dict[str, dict[str, str]]:
-        """Return the state of each server of a directory, in opencode's words."""
+        """Return the state of each MCP server of a directory by its name, in opencode's form."""
         return {} if self._servers is None else self._servers.status(c.directory)
 
     def add(self, c: McpAdd) -> dict[str, dict[str, str]]:
-        """Add a server for a directory, and return the state of all of them.
+        """Add a server for a directory, and return the state of all servers of the directory.
 
         Raises:
             CommandFailed: there are too many servers, or the model has no tools.
@@ -35,7 +35,7 @@ class McpCommands:
         return servers.status(c.directory)
 
     def switch(self, c: McpSwitch) -> bool:
-        """Start a server again, or end it.
+        """Start a server again (`c.on`), or stop it.
 
         Raises:
             CommandFailed: the server does not exist, or the model has no tools.

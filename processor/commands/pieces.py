@@ -1,4 +1,7 @@
-"""Answers that may be long: each command returns a piece, and a token for the next piece."""
+"""Answers that may be long are sent in pieces, so that no process has to hold a whole answer.
+
+Each command returns a piece, and a token with which the gateway requests the next piece.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +20,19 @@ from processor.store import messages, pieces, sessions
 from processor.store.pieces import PieceStart
 
 MAX_LIMIT = 1_000_000
-# A piece takes about a millisecond of the store. Other jobs wait for this many pieces at most.
+# How many pieces are read at once: other jobs of the store wait for these only, and a piece takes
+# about a millisecond.
 _AT_ONCE = 2
 _LEAST_BYTES, _MOST_BYTES = 4 * 1024, PIECE_BYTES
 
 T = TypeVar("T")
 
 ReadOutput = Callable[[str, str, int, int], bytes | None]
-"""Returns bytes of a session's tool output, from a position on and at most so many."""
+"""Called with (session, output, start, most): returns up to `most` bytes of a tool's output."""
 
 
 def no_output(session: str, output: str, start: int, most: int) -> bytes | None:
-    """Return that no output exists: this processor runs no tools."""
+    """Return None, since a processor without tools has no outputs of tools."""
     return None
 
 
@@ -37,13 +41,16 @@ class _OfMessages(Struct, array_like=True, tag=1):
 
 
 class _OfSessions(Struct, array_like=True, tag=2):
-    """The row numbers that are left: a changed session would move to the front of the list."""
+    """The rowids of the sessions that later pieces have.
+
+    A position in the list would not do: a session that changes moves to the front of the list.
+    """
 
     rows: list[int]
 
 
 class _OfOutput(Struct, array_like=True, tag=3):
-    """The bytes of an output from a position on."""
+    """The rest of a tool call's output, from the byte `start` on."""
 
     session: str
     output: str
@@ -55,7 +62,7 @@ _decode = msgspec.msgpack.Decoder(_OfMessages | _OfSessions | _OfOutput).decode
 
 
 class Pieces:
-    """Reads long answers from the store."""
+    """Reads long answers from the store, piece by piece."""
 
     def __init__(self, services: Services, read_output: ReadOutput = no_output) -> None:
         self._database = services.database
@@ -82,7 +89,7 @@ class Pieces:
         return AnswerBody(json, None, _of_messages(place))
 
     def answer(self, c: TurnWait) -> AnswerBody:
-        """Return the first piece of the answer to a message, or of the message if it has none."""
+        """Return the first piece of the answer to a message; without an answer, of the message."""
         message = self._database.call(messages.answer_to, c.session, c.message)
         json, place = self._read(pieces.of_message, c.session, message, _size(c.size))
         return AnswerBody(json, None, _of_messages(place))
@@ -99,7 +106,7 @@ class Pieces:
         return self._output(_OfOutput(c.session, c.output, 0), c.size)
 
     def more(self, c: More) -> AnswerBody:
-        """Return the next piece of an answer."""
+        """Return the next piece of an answer: the piece that the command's token names."""
         try:
             token = _decode(c.token)
         except msgspec.MsgspecError as error:
@@ -122,7 +129,7 @@ class Pieces:
     def _sessions(self, before: bytes, rows: list[int], size: int) -> AnswerBody:
         found, left = self._read(sessions.some, rows, _size(size))
         json = b",".join(found)
-        # If all sessions that were left have been removed meanwhile, the piece is empty.
+        # If all sessions of this piece have been removed meanwhile, the piece has no comma either.
         begin = before if json or before == b"[" else b""
         return AnswerBody(
             begin + json + (b"" if left else b"]"),

@@ -1,4 +1,4 @@
-"""Accepts prompts: a prompt's message is saved and published, and its turn is queued."""
+"""Accepts prompts: saves and publishes the prompt's message, and queues the turn that answers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Prompts:
     """Accepts prompts for the model of `offer`, or for the user's own agents.
 
     Attributes:
-        tools: the tools that a prompt can switch on and off.
+        is_tool: returns whether a prompt can switch a tool of this name on and off.
     """
 
     def __init__(self, services: Services, turns: Turns, offer: Offer, agents: Agents) -> None:
@@ -57,18 +57,19 @@ class Prompts:
         beside: Beside | None = None,
         within: bool = False,
     ) -> str:
-        """Save, show and queue a prompt; return the id of its message.
+        """Save and publish a prompt, and queue its turn; return the id of the prompt's message.
 
         Args:
-            session_id: of the prompt.
-            body: of the request.
-            beside: carried out in the transaction that saves the prompt.
-            within: as for `Turns.queue`.
+            session_id: id of the session.
+            body: the body of the request.
+            beside: one more write for the transaction that saves the prompt; None: nothing.
+            within: a running turn waits for the answer to this prompt (see `Turns.queue`).
 
         Raises:
             UnknownSession: the session does not exist, or is being removed.
             DuplicateId: an id in `body` exists already.
-            CommandFailed: `body` names something that does not exist, or too many prompts wait.
+            CommandFailed: `body` has a value that is not supported, a file cannot be used, the
+                quota is reached, or too many prompts wait.
         """
         check_prompt(body, self._offer, self._agents.names, self.is_tool)
         self._services.database.check_quota()
@@ -81,10 +82,10 @@ class Prompts:
         return message.id
 
     def check_model(self, model: ModelInput) -> None:
-        """Check that a model exists.
+        """Check that this processor offers a model.
 
         Raises:
-            CommandFailed: it does not exist.
+            CommandFailed: the model is unknown.
         """
         check_model(model.providerID, model.modelID, self._offer)
 
@@ -124,7 +125,7 @@ class Prompts:
         )
 
     def _id(self, given: str | None, prefix: str, field: str) -> str:
-        """Return the given id or a new one; ids that are made later sort after it."""
+        """Return the given id or a new id; all ids that are made later sort after this id."""
         if given is None:
             return self._ids.ascending(prefix)
         if not given.startswith(prefix):
@@ -146,7 +147,7 @@ class Prompts:
             return ModelRef(body.model.providerID, body.model.modelID, variant)
         if session.model and session.model.providerID == self._offer.provider:
             return ModelRef(session.model.providerID, session.model.id, variant)
-        # The session's model may be of an earlier start of weir, with other settings.
+        # Not the session's model: weir may have been started with another provider since then.
         return ModelRef(self._offer.provider, self._offer.model, variant)
 
     def _part(self, given: PartInput, message: UserMessage) -> Part:
@@ -161,7 +162,7 @@ class Prompts:
 def _add(
     db: Connection, message: UserMessage, parts: list[Part], beside: Beside | None
 ) -> list[Gone]:
-    """Save a prompt in place of what a revert has hidden; return what is gone."""
+    """Save a prompt, and remove the messages that a revert hides; return what was removed."""
     gone = edits.remove_hidden(db, message.sessionID, message.time.created)
     messages.add_prompt(db, message, parts)
     if beside is not None:
@@ -217,7 +218,7 @@ def _touch(session: Session, message: UserMessage, parts: list[Part]) -> None:
 
 
 def _title(parts: list[Part]) -> str:
-    """Return the first line of the user's text, cut to the length of a title."""
+    """Return the first line of the user's text, cut to `TITLE_LENGTH` characters."""
     texts = (part.text for part in parts if isinstance(part, TextPart) and not part.synthetic)
     lines = (line.strip() for text in texts for line in text.splitlines())
     line = next((line for line in lines if line), "")

@@ -1,4 +1,4 @@
-"""Creates, changes and removes sessions."""
+"""Creates, lists, changes, copies and removes sessions."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _FORKED = re.compile(r"(.+) \(fork #(\d{1,9})\)", re.DOTALL)
 
 
 class SessionCommands:
-    """Executes the commands for sessions; each change is saved, then published.
+    """Executes the commands for sessions; each change is saved first, and then published.
 
     Attributes:
-        outputs: the long outputs of the sessions' tools; None for none.
+        outputs: the files with long outputs of tools; None if there are no tools.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SessionCommands:
 
         Raises:
             UnknownSession: the parent does not exist.
-            CommandFailed: `body` asks for something that is not supported.
+            CommandFailed: `body` has a value that is not supported, or the quota is reached.
         """
         check_new_session(body, self._offer, self._agents.names)
         self._services.database.check_quota()
@@ -71,7 +71,7 @@ class SessionCommands:
 
         Raises:
             UnknownSession: the session does not exist.
-            CommandFailed: `body` has rules that are none.
+            CommandFailed: the permission rules in `body` are invalid, or the quota is reached.
         """
         check_permission(body.permission)
         self._services.database.check_quota()
@@ -82,7 +82,7 @@ class SessionCommands:
         return changed
 
     def delete(self, session: str) -> None:
-        """Remove a session and its children; their running turns are aborted first.
+        """Remove a session and all its descendants; their running turns are aborted first.
 
         Raises:
             UnknownSession: the session does not exist.
@@ -90,7 +90,7 @@ class SessionCommands:
         family = self._services.database.call(sessions.family, session)
         with self._turns.closed([member.id for member in family], ABORT_S):
             removed = self._services.database.call(sessions.delete, session, now_ms())
-            # A child may have been created and prompted after the list of children was made.
+            # Once more: a child may have been created and prompted after `family` was read.
             self._turns.abort([member.id for member in removed], ABORT_S)
         for member in removed:
             Record(member, self._services).publish_removal()
@@ -98,10 +98,10 @@ class SessionCommands:
                 self.outputs.remove(member.id)
 
     def page(self, c: SessionsV2) -> dict[str, Any]:
-        """Return a page of sessions in the shape of opencode's v2 API.
+        """Return a page of sessions in the form of opencode's v2 API.
 
         Raises:
-            BadCursor: the cursor is none.
+            BadCursor: the command's cursor is not a cursor.
         """
         after = None if c.cursor is None else cursor.decode(c.cursor, "cursor")
         found, is_more = self._services.database.call(
@@ -118,20 +118,21 @@ class SessionCommands:
         return {"data": data, "cursor": where}
 
     def children(self, session: str) -> list[Session]:
-        """Return the children of a session.
+        """Return the direct children of a session.
 
         Raises:
-            UnknownSession: it does not exist.
+            UnknownSession: the session does not exist.
         """
         self._services.database.call(sessions.check, session)
         return self._services.database.call(sessions.children, session)
 
     def fork(self, session: str, body: ForkBody) -> Session:
-        """Copy a session; readers learn of the copy when it is whole.
+        """Copy a session; the copy is published once all its messages are copied.
 
         Raises:
             UnknownSession: the session does not exist.
             UnknownMessage: the session has no such message.
+            CommandFailed: the quota is reached.
         """
         database = self._services.database
         database.check_quota()
@@ -185,7 +186,7 @@ class SessionCommands:
 
 
 def default_title(time_ms: int, child: bool = False) -> str:
-    """Return the title of a session that was created without a title."""
+    """Return the title for a session that is created without a title at a time (Unix ms)."""
     time = datetime.datetime.fromtimestamp(time_ms / 1000, datetime.UTC)
     stamp = time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return f"{'Child' if child else 'New'} session - {stamp}"

@@ -1,7 +1,8 @@
-"""Commands at the start of a prompt: ``/init``, and those of the project.
+"""Slash commands, which become prompts: weir's own ``/init``, and the commands of the project.
 
 A command of the project is a file ``.opencode/command/NAME.md`` (or ``commands/``) in the
-session's directory: a template, after lines of ``field: value`` between two ``---``.
+session's directory. The file has lines of ``field: value`` between two ``---``, then the template
+of the prompt.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ $ARGUMENTS
 
 
 class SlashCommand(Struct, omit_defaults=True, kw_only=True):
-    """A command in the form for clients; `acp_client.protocol.wire` mirrors it."""
+    """A command as clients receive it; `acp_client.protocol.wire` has a copy of this type."""
 
     name: str
     template: str
@@ -54,15 +55,15 @@ class SlashCommand(Struct, omit_defaults=True, kw_only=True):
 
     @classmethod
     def of(cls, name: str, template: str, **about: Any) -> SlashCommand:
-        """Return a command with the hints of its template."""
+        """Return a command; its hints are the placeholders in the template (``$1``)."""
         hints = sorted({match[0] for match in _PLACE.finditer(template)})
         return cls(name=name, template=template, hints=hints, source="command", **about)
 
 
 def commands(directory: str) -> list[SlashCommand]:
-    """Return the commands of a directory; a project's command replaces weir's command of its name.
+    """Return weir's commands and those of a directory, which replace weir's of the same name.
 
-    Reads files, so it must run in a thread.
+    Call this in a thread, since it reads files.
     """
     init = SlashCommand.of("init", _INIT, description="write AGENTS.md for this project")
     found = {init.name: init}
@@ -78,13 +79,13 @@ def commands(directory: str) -> list[SlashCommand]:
 
 
 def in_thread(directory: str) -> list[SlashCommand]:
-    """Return the commands of a directory; other greenlets run meanwhile."""
+    """Return the result of `commands` from a thread, so that other greenlets run meanwhile."""
     found: list[SlashCommand] = gevent.get_hub().threadpool.apply(commands, (directory,))
     return found
 
 
 def prompt_of(body: SlashBody, directory: str) -> PromptBody:
-    """Return the prompt that a command makes.
+    """Return the prompt that a slash command stands for: its template with the arguments.
 
     Raises:
         CommandFailed: the command does not exist, its template runs shell commands, or `model` is
@@ -111,9 +112,10 @@ def prompt_of(body: SlashBody, directory: str) -> PromptBody:
 
 
 def _filled(template: str, arguments: str) -> str:
-    """Return a template with its arguments, at the end if the template has no place for them.
+    """Return a template with the arguments in its placeholders (``$1``, ``$ARGUMENTS``).
 
-    The last numbered place takes all remaining arguments.
+    The placeholder with the highest number takes all remaining arguments. If the template has no
+    placeholder, the arguments are appended.
     """
     words = _words(arguments)
     places = [int(match[1]) for match in _PLACE.finditer(template) if match[1].isdigit()]
@@ -134,7 +136,7 @@ def _filled(template: str, arguments: str) -> str:
 def _words(arguments: str) -> list[str]:
     try:
         return shlex.split(arguments)
-    except ValueError:  # a quote without an end
+    except ValueError:  # the arguments have a quote without an end
         return arguments.split()
 
 

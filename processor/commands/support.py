@@ -1,4 +1,4 @@
-"""Refuses requests for features that this processor lacks; the error names the field."""
+"""Refuses requests that need a feature which this processor lacks; the error names the field."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from processor.native.permissions import BadPermissions, of_session
 
 
 def check_new_session(body: CreateBody, offer: Offer, agents: Sequence[str]) -> None:
-    """Check the model and agent of a new session; `agents` are the existing ones.
+    """Check the agent, permission rules and model of a new session; `agents`: all known agents.
 
     Raises:
-        CommandFailed: they are not supported.
+        CommandFailed: one of these values is not supported.
     """
     _check_agent(body.agent, agents)
     check_permission(body.permission)
@@ -24,10 +24,10 @@ def check_new_session(body: CreateBody, offer: Offer, agents: Sequence[str]) -> 
 
 
 def check_permission(permission: Any) -> None:
-    """Check the rules that a session brings.
+    """Check the permission rules that a client gives a session.
 
     Raises:
-        CommandFailed: they are not rules.
+        CommandFailed: the rules are malformed.
     """
     try:
         of_session(permission)
@@ -41,7 +41,7 @@ def check_prompt(
     agents: Sequence[str],
     is_tool: Callable[[str], bool] = lambda _: False,
 ) -> None:
-    """Check the fields of a prompt; `agents` are the existing ones.
+    """Check the fields of a prompt; `agents`: all known agents; `is_tool`: knows tools by name.
 
     Raises:
         CommandFailed: a field has a value that is not supported.
@@ -54,10 +54,10 @@ def check_prompt(
 
 
 def check_model(provider: str, model: str, offer: Offer) -> None:
-    """Check that a model exists.
+    """Check that the processor offers a model.
 
     Raises:
-        CommandFailed: it does not.
+        CommandFailed: the model is unknown.
     """
     if provider != offer.provider or (model != offer.model and not offer.any_model):
         allowed = f"{offer.provider}/{offer.model}"
@@ -70,9 +70,9 @@ def _check_agent(agent: str | None, agents: Sequence[str]) -> None:
 
 
 def _lacking(body: PromptBody, is_tool: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
-    """Yield field and reason of what is not supported.
+    """Yield (field, reason) for each value that is not supported.
 
-    Clients send ``format: {"type": "text"}`` and disable tools: this is supported.
+    Clients usually send ``format: {"type": "text"}``, and ``false`` for tools: both are allowed.
     """
     if body.format is not None and body.format.get("type") != "text":
         yield "format", f"type {body.format.get('type')!r} is not supported; allowed is text"

@@ -1,4 +1,4 @@
-"""The git branch of a directory, read from git's own files; and what git finds changed."""
+"""The git branch of a directory, read from the files in ``.git``; and the files that changed."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _MOST_CHANGES = 10_000
 _GIT_S = 10.0
 _OF_DIFF = ("--relative", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
 _NO_PROGRAMS = {"core.fsmonitor": "false", "core.untrackedCache": "false"}
-# Nothing is written, and no missing object is fetched.
+# With these, git writes nothing, and fetches no objects that a partial clone lacks.
 _READ_ONLY = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
 _HEAD = re.compile(r"ref: refs/heads/(\S+)")
 _DEFAULT = re.compile(r"ref: refs/remotes/origin/(\S+)")
 
 
 def branches(directory: str) -> dict[str, str]:
-    """Return ``branch`` and ``default_branch`` of a directory, as far as they exist.
+    """Return ``branch`` and ``default_branch`` of a directory; without one, its key is missing.
 
-    A HEAD that names a commit has no branch.
+    If HEAD names a commit (a detached HEAD), there is no branch.
     """
     project = project_of(directory)
     if not project.is_git:
@@ -44,7 +44,7 @@ def branches(directory: str) -> dict[str, str]:
 
 
 def changes(directory: str) -> list[dict[str, Any]]:
-    """Return the files that differ from the last commit; nothing without git.
+    """Return the files that differ from the last commit; an empty list without a git repository.
 
     Raises:
         CommandFailed: git does not answer in time.
@@ -65,13 +65,13 @@ def changes(directory: str) -> list[dict[str, Any]]:
 
 
 def _change(path: str, added: str, removed: str, status: str) -> dict[str, Any]:
-    # Git counts no lines in binary files: it has "-" there.
+    # For binary files, git prints "-" instead of a number of lines.
     lines = [int(count) if count.isdigit() else 0 for count in (added, removed)]
     return {"path": path, "added": lines[0], "removed": lines[1], "status": status}
 
 
 def _settings(directory: str) -> dict[str, str]:
-    """Return settings by which git runs no program that the settings of a repository name."""
+    """Return git settings that disable all programs which the repository's own settings name."""
     names = _git(directory, {}, "config", "--name-only", "-z", "--get-regexp", "^filter[.]")
     return {**_NO_PROGRAMS, **{name: _off(name) for name in names}}
 
@@ -81,7 +81,7 @@ def _off(name: str) -> str:
 
 
 def _numbered(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment by which git takes settings, whatever is in their names."""
+    """Return environment variables with settings for git; names may have any characters."""
     found = {"GIT_CONFIG_COUNT": str(len(settings))}
     for number, (name, value) in enumerate(settings.items()):
         found |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
@@ -89,7 +89,11 @@ def _numbered(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def _git(directory: str, settings: Mapping[str, str], *words: str) -> list[str]:
-    """Return what git prints, split at NUL; nothing where git fails."""
+    """Run git, and return what it prints, split at NUL; an empty list if git cannot be started.
+
+    Raises:
+        CommandFailed: git does not end in time.
+    """
     extra = _OF_DIFF if words[0] == "diff" else ()
     command = ["git", "-C", directory, words[0], *extra, *words[1:]]
     environ = {**os.environ, **_READ_ONLY, **_numbered(settings)}
@@ -111,13 +115,13 @@ def _git(directory: str, settings: Mapping[str, str], *words: str) -> list[str]:
 
 
 def _git_folder(place: Path) -> Path:
-    """Return the git folder of a work tree; in an added work tree, a file ``.git`` names it."""
+    """Return the git folder; in a work tree of ``git worktree``, the file ``.git`` names it."""
     word, _, target = _text(place).partition(":")
     return place.parent / target.strip() if word == "gitdir" else place
 
 
 def _text(file: Path) -> str:
-    """Return the beginning of a file, empty if there is no such file."""
+    """Return the beginning of a file; an empty text if the file cannot be read."""
     try:
         number = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):

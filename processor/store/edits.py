@@ -163,7 +163,7 @@ def _check_part(db: sqlite3.Connection, message: str, part: str) -> str:
 
 
 def _is_of_use(db: sqlite3.Connection, message: str, part: str) -> bool:
-    """Return whether a text or a tool call of the message comes before `part`, so stays visible."""
+    """Return whether a text or a tool call of the message comes before `part`."""
     found = db.execute(
         "SELECT 1 FROM part WHERE message = ? AND id < ? AND type IN ('text', 'tool') LIMIT 1",
         (message, part),
