@@ -1,4 +1,4 @@
-"""Decides for each request who sent it, and whether it may pass."""
+"""Finds the sender of each request, and decides whether the request is served or refused."""
 
 from __future__ import annotations
 
@@ -30,23 +30,24 @@ from gateway.relay.scope import Scope
 log = logging.getLogger("weir.gateway")
 
 _BASIC = ("WWW-Authenticate", 'Basic realm="Secure Area"')
-# For a Basic challenge a browser would show its own dialog, over the page's login form.
+# The challenge for a web page's requests: for Basic, a browser would show its own login dialog.
 _BEARER = ("WWW-Authenticate", 'Bearer realm="weir"')
 _RETRY_AFTER_S = 2
 _LOOK_S, _LOOKS = 0.1, 30
 
 
 class WrongCredential(Refusal):
-    """A login or a token that is not valid."""
+    """The login or the token of a request is not valid."""
 
 
 class Admission(Struct, frozen=True):
-    """A request that may pass.
+    """The decision that a request may be served.
 
     Attributes:
         principal: the sender; None if the route is public.
-        scope: where the principal may do what the route does; None for everywhere.
-        filters: the answer is a list of the upstream, of which the principal gets the items in
+        scope: the folders and sessions in which the principal may do what the route does; None:
+            everywhere.
+        filters: the answer is a list of the upstream, and the principal only gets the items in
             its scope (`Access.list_for`).
     """
 
@@ -56,24 +57,24 @@ class Admission(Struct, frozen=True):
 
 
 class Access:
-    """Judges requests.
+    """Decides whether requests are served or refused.
 
     Args:
-        rules: what each route does.
+        rules: knows what each route does.
         identity: finds the principal of a credential.
-        boundary: checks principals with a scope.
-        trusted: proxies whose statements about a request's origin count.
-        hosts: names of this machine.
+        boundary: checks the requests of principals with a scope.
+        trusted: networks of proxies whose headers about a request's origin are believed.
+        hosts: the names of this machine that ``Host`` may have without an identity.
         cors: knows which web pages may call.
-        audit: where writes and refusals are noted; None: nowhere.
-        lists: asks an upstream for its lists; None natively.
-        limits: of each principal; None: there are none.
-        header: in which a trusted proxy names the person; None: there is no such header.
+        audit: writes the audit log of writes and refusals; None: there is no log.
+        lists: reads lists from the upstream; None if weir runs without an upstream.
+        limits: limits what each principal may use of a worker; None: no limits.
+        header: reads the header in which a trusted proxy names the person; None: no such header.
 
     Attributes:
-        identity: as given.
-        boundary: as given.
-        cors: as given.
+        identity: finds the principal of a credential.
+        boundary: checks the requests of principals with a scope.
+        cors: knows which web pages may call.
     """
 
     def __init__(
@@ -102,14 +103,14 @@ class Access:
         self._failed = FailedLogins()
 
     def admit(self, request: Request, path: str) -> Admission:
-        """Return the principal and scope of a request.
+        """Return the principal and scope of a request, or refuse it.
 
         Args:
-            request: not answered yet.
-            path: of the request as weir reads it, percent-encoded.
+            request: a request that is not answered yet; its `principal` is set.
+            path: the path below weir's own base path, percent-encoded.
 
         Raises:
-            Refusal: the request may not pass.
+            Refusal: the request is refused.
         """
         if browsers.is_preflight(request):
             return Admission()
@@ -173,7 +174,7 @@ class Access:
         return Admission(principal, scope, filters and self._lists is not None)
 
     def list_for(self, request: Request) -> bytes:
-        """Return the items of an upstream's list that are in the scope of a request.
+        """Request a list from the upstream; return the items that are in the request's scope.
 
         Raises:
             Refusal: the upstream does not answer with a list.
@@ -186,8 +187,8 @@ class Access:
         credential = credential_of(request)
         origin = request.header(b"origin")
         if origin and not browsers.is_own_origin(origin, request):
-            # A browser also sends the cookie for pages of other ports of this host; a proxy finds
-            # the person by a cookie, too.
+            # A page of another origin gets no rights from a cookie: a browser also sends it for
+            # pages of other ports of this host. A proxy may have found the person by a cookie.
             person = None
             credential = None if credential is not None and credential.cookie else credential
         if person is not None and (credential is None or credential.cookie):
@@ -198,18 +199,18 @@ class Access:
         try:
             return self.principal_of(credential, address)
         except WrongCredential as wrong:
-            if person is not None:  # the proxy passes on a credential of its own
+            if person is not None:  # a wrong credential is the proxy's own
                 return self.identity.of_person(person)
             raise self._challenge(request, wrong.message) from wrong
 
     def principal_of(self, credential: Credential, address: str) -> Principal:
         """Return the principal of a credential that came from an address.
 
-        Nobody can guess a token or a cookie, and clients repeat those that have expired. So only
-        wrong passwords slow down their address.
+        Only wrong passwords delay the answers to their address: a token or a cookie cannot be
+        guessed, and honest clients repeat one that has expired.
 
         Raises:
-            WrongCredential: the credential is wrong.
+            WrongCredential: the credential is wrong or has expired.
             Refusal: this address has sent too many wrong passwords.
         """
         try:
@@ -229,10 +230,10 @@ class Access:
         raise WrongCredential(401, "the login or the token is wrong, or has expired")
 
     def _await_place(self, address: str) -> None:
-        """Wait until fewer wrong passwords of an address wait for their answer.
+        """Wait until an address has few delayed answers to wrong passwords (`FailedLogins`).
 
         Raises:
-            Refusal: there is no place soon.
+            Refusal: too many of its answers are still delayed after `_LOOKS` * `_LOOK_S` seconds.
         """
         for _ in range(_LOOKS):
             if not self._failed.barred(address):
@@ -242,11 +243,11 @@ class Access:
         raise Refusal(429, words, (("Retry-After", str(_RETRY_AFTER_S)),))
 
     def address_of(self, peer: str, came_by: str) -> str:
-        """Return the address from which a request came, as far as trusted proxies report it."""
+        """Return the client's address: as trusted proxies report it, else the peer's address."""
         return self._trusted.origin(peer, came_by) if self._trusted.networks else peer
 
     def _refused(self, address: str, is_guess: bool) -> None:
-        """Log a wrong credential; the answer to a wrong password waits."""
+        """Log a wrong credential, and delay the answer if it may be a guess at a password."""
         wait_s, is_first = self._failed.note(address, is_guess)
         if is_first:
             log.warning(

@@ -1,7 +1,8 @@
-"""``audit.ndjson`` in the state folder: every write and every refusal, a line each.
+"""``audit.ndjson`` in the state folder: a line for every write and every refused request.
 
-A line has who, what, which session and from where; never a query, a header or a body, which may
-hold a secret. All workers append to the file. Past `MOST_BYTES` it becomes ``audit.ndjson.1``.
+A line has the principal, the method and path, the session and the address; never a query, a header
+or a body, which may contain a secret. All workers append to the file. Once it is larger than
+`MOST_BYTES`, it is renamed to ``audit.ndjson.1``, and a new file begins.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ log = logging.getLogger("weir.gateway")
 NAME = "audit.ndjson"
 MOST_BYTES = 16 * 1024 * 1024
 _MOST_REFUSALS_S = 100
-"""Of a worker: a flood of requests must not push everything else out of the file."""
+"""How many refusals a worker logs each second: a flood must not push all else out of the file."""
 _LONGEST = 300
 _encode = msgspec.json.Encoder().encode
 
 
 class Audit:
-    """Appends lines.
+    """Appends lines to the audit log.
 
     Args:
         folder: the state folder.
-        most_bytes: the size past which a new file begins.
+        most_bytes: the size of the file after which a new file begins.
     """
 
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
@@ -43,15 +44,15 @@ class Audit:
     def note(
         self, who: str, method: str, path: str, address: str, session: str, refused: int | None
     ) -> None:
-        """Append a line.
+        """Append a line for a request; a failure to write it is logged and does not raise.
 
         Args:
-            who: the name of the principal; empty if it is not known.
-            method: of the request.
-            path: of the request, percent-encoded, without its query.
-            address: from which the request came.
-            session: that the path names; empty for none.
-            refused: the status of the refusal; None for a write that may pass.
+            who: the name of the principal; empty if the principal is not known.
+            method: the HTTP method.
+            path: the path of the request, percent-encoded, without the query.
+            address: the client's address.
+            session: id of the session in the path; empty if the path has none.
+            refused: the HTTP status of the refusal; None for a write that is served.
         """
         now = time.time()
         if refused is not None and not self._has_room(int(now)):

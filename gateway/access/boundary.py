@@ -1,12 +1,13 @@
 """Checks that a request stays within the scope of its principal.
 
-1. A folder may be spelt in several ways, and servers differ in how they read it. So each reading
-   of each folder in a request has to be in the scope.
+1. A folder may be spelt in several ways (encoded once or twice), and servers differ in how they
+   read the spelling. So each possible reading of each folder in a request has to be in the scope.
 2. A session outside of the scope is refused with the same message as a session that does not
    exist.
-3. A path must have only one reading: with a scope, a path may have no encoded character, no empty
-   segment and no dot segment.
-4. A request to an upstream names the folder that was checked.
+3. All servers must read a path in the same way: with a scope, a path may have no encoded ASCII
+   character but a space, no empty segment and no dot segment.
+4. If a request names no folder, weir adds the folder that it has checked, so that an upstream
+   cannot choose another folder.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class Boundary:
 
     Args:
         whereabouts: finds the folders of sessions.
-        default_folder: returns the server's own folder, for requests without a folder; None while
-            it is not known.
+        default_folder: returns the server's own folder, which requests without a folder use;
+            returns None while this folder is not known.
     """
 
     def __init__(
@@ -47,10 +48,11 @@ class Boundary:
         self._default_folder = default_folder
 
     def check(self, request: Request, found: Found, scope: Scope) -> None:
-        """Refuse a request that leads out of a scope.
+        """Refuse a request that may reach a folder or session outside of a scope.
 
         Raises:
-            Refusal: it leads out of the scope (403), or its folder cannot be found out now.
+            Refusal: the request may leave the scope (403), or the server that knows the folder of
+                the session does not answer (503).
         """
         place = found.rule.place
         if place in (Place.PUBLIC, Place.NOWHERE, Place.ITEMS):
@@ -61,7 +63,7 @@ class Boundary:
             raise _not_granted(f"the spelling of the path {request.path[:_SHOWN]!r}")
         named = list(_folders(request))
         if place is Place.STREAM:
-            # A stream of another folder may contain sessions of the scope.
+            # With sessions in the scope, any folder may be named: the scope filters the events.
             if not scope.sessions:
                 _check_named(named, scope, None)
             return
@@ -79,7 +81,8 @@ class Boundary:
         """Refuse a session that does not exist, or is not in a scope.
 
         Raises:
-            Refusal: it is one of both; with a scope, both have the same answer.
+            Refusal: the session does not exist, or is not in the scope; with a scope, the answer
+                is the same for both, so that it does not show which sessions exist.
         """
         folder = self._whereabouts.folder(session)
         if scope is not None and (folder is None or not scope.has(folder, session)):
@@ -88,7 +91,7 @@ class Boundary:
             raise Refusal(404, f"there is no session {session[:_SHOWN]!r}")
 
     def has(self, session: str, scope: Scope | None) -> bool:
-        """Return whether a session is in a scope; None is a scope of everything."""
+        """Return whether a session is in a scope; every session is in the scope None."""
         return scope is None or scope.has(self._whereabouts.folder(session), session)
 
     def _check_folder(self, request: Request, scope: Scope, named: bool) -> None:
@@ -100,7 +103,7 @@ class Boundary:
         _name_folder(request, folder)
 
     def _folder_of_session(self, request: Request, found: Found, scope: Scope) -> str:
-        """Return the folder of the session in a path; a refusal names nothing but the path."""
+        """Return the folder of the session in a path; a refusal must not show if it exists."""
         params = found.params
         session = params.get("session")
         if "request" in params:
@@ -113,7 +116,7 @@ class Boundary:
 
 
 def _check_elsewhere(request: Request, is_file: bool) -> None:
-    """Refuse what would lead opencode to another folder, or list more than one folder."""
+    """Refuse parameters with which opencode would use another folder, or list several folders."""
     if values(request.headers, _NOT_SCOPED_HEADER):
         raise _not_granted("x-opencode-workspace")
     for name, value in parse_qsl(request.query, keep_blank_values=True):
@@ -124,7 +127,7 @@ def _check_elsewhere(request: Request, is_file: bool) -> None:
 
 
 def _check_file(path: str) -> None:
-    """Refuse a path that a server may read as one that leads out of the folder."""
+    """Refuse a file's path if a server may read it as a path outside of the folder."""
     while True:
         parts = path.replace("\\", "/").split("/")
         if path.startswith(("/", "\\", "~")) or ".." in parts or not path.isprintable():
@@ -136,7 +139,7 @@ def _check_file(path: str) -> None:
 
 
 def _check_named(named: list[str], scope: Scope, folder: str | None) -> None:
-    """Refuse folders outside of the scope, except the folder of a session in the scope."""
+    """Refuse folders outside of the scope; `folder`, of a session in the scope, is allowed."""
     for one in named:
         if not scope.has_folder(one) and one != folder:
             raise _not_granted(f"the folder {one[:_SHOWN]!r}")
@@ -147,7 +150,7 @@ def _not_granted(what: str) -> Refusal:
 
 
 def _folders(request: Request) -> Iterator[str]:
-    """Yield each reading of each folder in a request."""
+    """Yield each possible reading of each folder in a request's query and headers (rule 1)."""
     for name, value in parse_qsl(request.query, keep_blank_values=True):
         if name == _DIRECTORY and value:
             yield from _readings(value)
@@ -157,10 +160,10 @@ def _folders(request: Request) -> Iterator[str]:
 
 
 def _readings(spelt: str) -> Iterator[str]:
-    """Yield the readings of a folder: unchanged, decoded once, and twice.
+    """Yield the possible readings of a folder: unchanged, decoded once, and decoded twice.
 
-    A relative path is an empty reading. A path whose leading slash is encoded, as clients send it
-    in the header, has no reading as it is: servers decode it.
+    A relative path yields an empty text, which no scope contains. If the first slash is encoded,
+    as clients send it in the header, servers always decode, so the unchanged text is not yielded.
     """
     for _ in range(3):
         if spelt[:3].upper() != _ENCODED_SLASH:

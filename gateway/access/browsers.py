@@ -1,14 +1,15 @@
-"""What web pages of other origins may not do. No I/O.
+"""Refuses requests that a browser sends for web pages of other origins. No I/O.
 
 1. A browser sends a page's request to any server, with the browser's credentials for this server;
-   only the answer is kept from the page. So a write with a foreign ``Origin`` is refused, and so
-   is the opening of a WebSocket.
+   the page only cannot read the answer. So a write or the opening of a WebSocket is refused if its
+   ``Origin`` is another origin that ``--cors`` does not allow.
 2. Some writes need no preflight ("simple requests"): their content type is that of a form or
    ``text/plain``, or missing. Such a write is refused if a browser may have sent it for a page of
-   another origin: browsers mark their requests. Other programs send these types too: ``curl -d``
-   a form, and ``fetch`` of Node ``text/plain``.
-3. A page can rebind its own name to this machine, and then has weir's own origin. So a server that
-   requires no identity only serves requests whose ``Host`` is a name of this machine.
+   another origin, which its ``Sec-Fetch-*``, ``Origin`` or ``Referer`` headers show. From other
+   programs it is accepted: ``curl -d`` sends a form, and ``fetch`` of Node sends ``text/plain``.
+3. A page's owner can let the page's host name resolve to this machine (DNS rebinding); then the
+   page has weir's own origin. So a server that requires no identity only serves requests whose
+   ``Host`` is a name of this machine.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from gateway.proxy.headers import values
 _PORT = re.compile(r":[0-9]{0,5}")
 _SIMPLE = ("text/plain", "multipart/form-data", "application/x-www-form-urlencoded", "")
 _OF_NODE = {(b"sec-fetch-mode", b"cors")}
-"""What ``fetch`` of Node sends; a browser sends ``Origin`` beside this."""
+"""The ``Sec-Fetch-*`` headers of Node's ``fetch``; a browser also sends ``Origin``."""
 _OWN_SITES = ("", "same-origin", "none")
 _LONGEST_SHOWN = 100
 
 
 def names_of_this_machine() -> frozenset[str]:
-    """Return the machine's names for itself, in lower case."""
+    """Return this machine's host name, alone and with ``.local``, in lower case."""
     name = socket.gethostname().lower()
     return frozenset({name, f"{name}.local"})
 
@@ -39,7 +40,8 @@ def names_of_this_machine() -> frozenset[str]:
 def check_host(request: Request, names: Collection[str]) -> None:
     """Refuse a request that names another server than this machine (rule 3).
 
-    An address cannot be rebound, and a foreigner cannot own a name without a dot.
+    IP addresses and names without a dot are allowed, since no attacker can let them resolve to
+    this machine.
 
     Raises:
         Refusal: the name in ``Host`` is not one of `names`.
@@ -96,22 +98,22 @@ def _check_type(request: Request, is_page: bool) -> None:
 
 
 def is_preflight(request: Request) -> bool:
-    """Return whether a request is a browser's preflight, which has no credential."""
+    """Return whether a request is a browser's CORS preflight, which never has a credential."""
     asks = request.header(b"access-control-request-method")
     return request.method == "OPTIONS" and bool(asks)
 
 
 def asks_for_private_network(request: Request) -> bool:
-    """Return whether a page of the internet asks to call a server in a private network.
+    """Return whether a preflight asks if a public web page may call a server in a private network.
 
-    weir answers this for an upstream too: opencode does not know this header.
+    weir answers this for an upstream too, since opencode does not know this header.
     """
     asks = request.method == "OPTIONS"
     return asks and request.header(b"access-control-request-private-network") == "true"
 
 
 def is_own_origin(origin: str, request: Request) -> bool:
-    """Return whether a page comes from this server."""
+    """Return whether an origin is this server itself: the host of the request's ``Host``."""
     _, _, authority = origin.lower().partition("://")
     own = [request.header(b"host")]
     if request.trusted:

@@ -1,7 +1,8 @@
-"""The cookie of the console's login: its token and its expiry, signed.
+"""The cookie of a login to weir's console: who has logged in, and until when, with a signature.
 
-The key is made when the gateway starts, and shared by its workers, so a restart ends all logins.
-The cookie has no credential: browsers also send it to servers on other ports of this machine.
+A gateway makes the key of the signature at its start, for all its workers, so a restart ends all
+logins. The cookie names a token by its id, not by its secret, since browsers also send the cookie
+to servers on other ports of this machine.
 """
 
 from __future__ import annotations
@@ -18,42 +19,45 @@ from gateway.proxy.failures import Refusal
 
 LASTS_S = 12 * 3600
 _LONGEST = 3500
-"""Browsers drop a cookie with more than 4,096 bytes."""
+"""The size limit of a person's data in bytes: browsers drop cookies of more than 4,096 bytes."""
 _VALUE = re.compile(r"(~?[A-Za-z0-9_=-]{0,4000})\.([0-9]{1,12})\.([0-9a-f]{64})")
 _OF_A_PERSON = "~"
 
 
 class PersonCookie(Struct, frozen=True, array_like=True):
-    """The content of the cookie of a person, who has no token in the state folder."""
+    """The content of the cookie of a person, and when the person's JWT expires (Unix time, s).
+
+    A person has no token in the state folder, so the cookie contains the person's name and groups.
+    """
 
     person: Person
     expires: float | None
 
 
 class Cookies:
-    """Makes and reads values of the cookie.
+    """Makes and reads the values of the login cookie.
 
     Args:
-        key: known only to the workers of a gateway.
+        key: the key of the signatures; only the workers of this gateway have it.
     """
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     def make(self, token: str, now: float) -> str:
-        """Return a value.
+        """Return the cookie's value for a login with a token or with the server's password.
 
         Args:
-            token: the id of the token that was used; empty for the server's login.
+            token: the id of the token that was used; empty for the server's password.
             now: seconds since the Unix epoch.
         """
         return self._signed(token, int(now) + LASTS_S)
 
     def make_for_person(self, person: Person, expires: float | None, now: float) -> str:
-        """Return a value for a person, which ends with the person's JWT at the latest.
+        """Return the cookie's value for a person; it expires with the person's JWT at the latest.
 
         Raises:
-            Refusal: the person has too many groups for a cookie.
+            Refusal: the person's groups and grants do not fit into a cookie.
         """
         content = msgspec.json.encode(PersonCookie(person, expires))
         packed = urlsafe_b64encode(content).decode()
@@ -64,9 +68,9 @@ class Cookies:
         return self._signed(_OF_A_PERSON + packed, until)
 
     def read(self, value: str, now: float) -> str | PersonCookie | None:
-        """Return the id of the token, or the person.
+        """Return the id of the token (empty: the server's password), or the person, in a value.
 
-        Returns None if the value is another gateway's or has expired.
+        Returns None if another gateway has signed the value, or if it has expired.
         """
         match = _VALUE.fullmatch(value)
         if match is None or int(match[2]) <= now:

@@ -1,8 +1,8 @@
-"""Finds the credential of a request: the first of these places that has one. No I/O.
+"""Finds the credential of a request, in the first of these places that has a credential. No I/O.
 
 1. ``Authorization``: ``Basic``, or ``Bearer`` with a token.
-2. ``?auth_token=``: a token, or ``USER:PASSWORD`` in base64, as for opencode. `EventSource` cannot
-   send headers.
+2. ``?auth_token=``: a token, or ``USER:PASSWORD`` in base64, as for opencode; for browsers, whose
+   `EventSource` cannot send headers.
 3. The cookie of the console's login.
 
 A token is also accepted as the password of a ``Basic`` login, with any user name.
@@ -28,7 +28,7 @@ class Credential(Struct, frozen=True):
     """The credential of a request.
 
     Attributes:
-        user: of a Basic login; None if the credential has no user.
+        user: the user name of a Basic login; None for a token or a cookie.
         secret: the password or the token.
         cookie: the value of the login's cookie; then `secret` is empty.
     """
@@ -49,14 +49,14 @@ def credential_of(request: Request) -> Credential | None:
     if request.query:
         given = parse_qs(request.query).get(QUERY, [""])[0]
         if given:
-            # A plus sign that a client did not escape arrives as a space.
+            # Base64 has plus signs, which arrive as spaces if the client has not escaped them.
             return _basic(given.replace(" ", "+")) or Credential(None, given)
     cookie = _cookie(request.headers)
     return Credential(None, "", cookie) if cookie else None
 
 
 def hide_credentials(request: Request) -> None:
-    """Remove the credential from a request: no code behind the door needs it."""
+    """Remove the credential from a request, so that no route and no upstream gets it."""
     request.headers = _without_credentials(request.headers)
     request.target = _without_token(request.target)
     request.query = request.target.partition(b"#")[0].partition(b"?")[2].decode("ascii")
@@ -106,7 +106,7 @@ def _without_credentials(headers: list[Header]) -> list[Header]:
 
 
 def _without_token(target: bytes) -> bytes:
-    """Remove ``auth_token`` from the query, and change nothing else."""
+    """Return the target without ``auth_token`` in its query; all other bytes are unchanged."""
     path, mark, query = target.partition(b"?")
     pairs = query.split(b"&")
     kept = [one for one in pairs if unquote_plus(one.partition(b"=")[0].decode("ascii")) != QUERY]

@@ -1,4 +1,4 @@
-"""Where a gateway that requires no identity may listen: only on loopback addresses."""
+"""A gateway that requires no identity may only listen on loopback addresses."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from bus.process.flags import BadFlag
 
 
 def check_exposure(address: Any, is_open: bool, asks: bool) -> None:
-    """Refuse to listen beyond this machine without an identity.
+    """Refuse to start a gateway that other machines can reach and that requires no identity.
 
     Args:
-        address: of the listening socket.
-        is_open: ``--open`` was given.
+        address: the address of the listening socket.
+        is_open: the user has allowed this with ``--open``.
         asks: the gateway requires a login or a token.
 
     Raises:
-        BadFlag: every client that reaches the port could do everything.
+        BadFlag: every client that can reach the port could do everything.
     """
     if is_open or asks or is_loopback(address):
         return
@@ -29,7 +29,7 @@ def check_exposure(address: Any, is_open: bool, asks: bool) -> None:
 
 
 def is_loopback(address: Any) -> bool:
-    """Return whether only this machine can reach an address; this is true for a Unix socket."""
+    """Return whether only this machine can reach an address, which is true for a Unix socket."""
     if not isinstance(address, tuple):
         return True
     found = ipaddress.ip_address(address[0].partition("%")[0])

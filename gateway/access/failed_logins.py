@@ -1,4 +1,4 @@
-"""Failed logins: logged once for each address, and delayed by address. No I/O."""
+"""Counts failed logins by address: the more of them, the later the next answer. No I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 FREE = 3
-"""How many wrong logins of an address are answered without a delay."""
+"""How many wrong passwords from an address are answered without a delay."""
 LONGEST_S = 1.0
 _FIRST_S = 0.1
 _FORGOTTEN_AFTER_S = 60.0
@@ -26,10 +26,10 @@ class _Record(Struct):
 
 
 class FailedLogins:
-    """Remembers the addresses that have failed in the last minute.
+    """The failed logins of each address; they are forgotten after a minute without another.
 
     Args:
-        clock: seconds that only go forward.
+        clock: returns the time in seconds, monotonic.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -37,19 +37,20 @@ class FailedLogins:
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
     def barred(self, address: str) -> bool:
-        """Return whether passwords from this address are not even checked."""
+        """Return whether so many answers to this address wait that no password is checked now."""
         record = self._records.get(_host(address))
         return record is not None and record.waiting >= _MOST_WAIT
 
     def note(self, address: str, is_guess: bool = True) -> tuple[float, bool]:
-        """Note a failure.
+        """Count a failed login.
 
         Args:
-            address: from which it came.
-            is_guess: it may be a guess at a password.
+            address: the client's address.
+            is_guess: the login may be a guess at a password; only guesses delay the answer.
 
         Returns:
-            Seconds to wait before the answer, and whether to log the failure.
+            How many seconds the answer has to wait, and whether to log the failure (the first of
+            an address within a minute).
         """
         address = _host(address)
         record = self._records.pop(address, None) or _Record()
@@ -67,18 +68,18 @@ class FailedLogins:
         return min(_FIRST_S * 2**doublings, LONGEST_S), is_first
 
     def begin_wait(self, address: str) -> None:
-        """Count an answer that waits."""
+        """Count one more delayed answer to an address."""
         self._records.setdefault(_host(address), _Record()).waiting += 1
 
     def end_wait(self, address: str) -> None:
-        """Stop counting an answer that waits."""
+        """Count one delayed answer to an address less."""
         record = self._records.get(_host(address))
         if record is not None and record.waiting:
             record.waiting -= 1
 
 
 def _host(address: str) -> str:
-    """Return the part of an address that one host cannot choose: of IPv6, the first 64 bits."""
+    """Return the address; of IPv6 only the first 64 bits, since a host chooses the other bits."""
     if ":" not in address:
         return address
     try:

@@ -1,6 +1,7 @@
-"""Finds the principal of a request: by the login of the server, or by a token.
+"""Finds the principal (the sender with its rights) of a credential: a password, token or cookie.
 
-If neither is set up, weir serves every request on this machine: the principal is `ANYBODY`.
+If no login, no token and no people are set up, weir serves every request of this machine; the
+principal is then `ANYBODY`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from gateway.access.principal import Grant, Person, Principal, everything
 from gateway.access.token_file import PREFIX
 from gateway.access.tokens import Tokens
 
-if TYPE_CHECKING:  # loads cryptography, an extra
+if TYPE_CHECKING:  # this module needs the extra `weir-events[jwt]`
     from gateway.access.people.jwt_tokens import JwtTokens
 
 _LOOK_AT_PEOPLE_S = 1.0
@@ -32,14 +33,15 @@ class Identity:
 
     Args:
         login: the user name and password of the server, or of its upstream; None if there is none.
-        tokens: of weir; None if weir has no folder for tokens.
-        cookies: of the console's login.
-        own_token: of the agent that `weir up` runs beside this gateway; None for none.
-        people: knows what people may do; None: nobody is identified as a person.
-        jwts: checks JWTs; None: there are no issuers.
+        tokens: weir's own tokens; None if weir has no state folder.
+        cookies: makes and reads the cookies of the console's login.
+        own_token: the token of the agent that `weir up` runs beside this gateway; None if there is
+            no such agent.
+        people: knows the grants of people (``--identities``); None: people are not identified.
+        jwts: checks JWTs; None: no issuer of JWTs is configured.
 
     Attributes:
-        tokens: as given.
+        tokens: weir's own tokens; None if weir has no state folder.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class Identity:
         return self._login is not None or has_tokens or self._people is not None
 
     def loops(self) -> list[Callable[[], None]]:
-        """Return what has to run in greenlets of its own."""
+        """Return functions that never return; the caller runs each in a greenlet of its own."""
         return [] if self._jwts is None else self._jwts.loops()
 
     def of_token(self, credential: Credential) -> Principal | None:
@@ -75,7 +77,7 @@ class Identity:
 
         Raises:
             BadJwt: the token is a JWT that is not valid.
-            Refusal: the keys of a JWT's issuer could not be fetched yet.
+            Refusal: the keys of the JWT's issuer could not be fetched yet.
         """
         if credential.cookie:
             return self._of_cookie(credential.cookie)
@@ -87,7 +89,7 @@ class Identity:
         return None if self.tokens is None else self.tokens.principal(credential.secret)
 
     def of_person(self, person: Person) -> Principal:
-        """Return the principal of a person whom a trusted proxy names."""
+        """Return the principal of a person that a trusted proxy names in a header."""
         assert self._people is not None, "a trusted header needs --identities"
         return self._people.principal(person)
 
@@ -97,7 +99,7 @@ class Identity:
         return self._login is not None and is_password
 
     def of_login(self, credential: Credential) -> Principal | None:
-        """Return the principal of a user name and a password."""
+        """Return the principal of a user name and a password; None if they are wrong."""
         login = self._login
         if login is None or credential.user is None:
             return None
@@ -106,15 +108,15 @@ class Identity:
         return self._owner if hmac.compare_digest(given, right) else None
 
     def cookie_for(self, principal: Principal) -> str:
-        """Return the value of a cookie that identifies a principal until it expires."""
+        """Return the value of a login cookie that identifies a principal."""
         if principal.person is not None:
             return self._cookies.make_for_person(principal.person, principal.expires, time.time())
         return self._cookies.make(principal.id, time.time())
 
     def look(self) -> bool:
-        """Read tokens and grants again if they have changed.
+        """Read the files with tokens and grants again if they have changed.
 
-        Returns whether a principal may be without its grants now.
+        Returns whether a principal may have lost its grants, so that `holds` has to be called.
         """
         changed = self.tokens is not None and self.tokens.look()
         if self._people is None or time.monotonic() < self._people_at:
@@ -124,9 +126,9 @@ class Identity:
         return True
 
     def holds(self, principal: Principal | None) -> bool:
-        """Return whether a principal still has the same grants.
+        """Return whether a principal still has the same grants; if not, its requests must end.
 
-        Requests without an identity end once the server requires an identity.
+        A principal without an identity (`ANYBODY`) loses its grants once an identity is required.
         """
         if principal is None or principal in (self._owner, _WEIR_UP):
             return True

@@ -1,4 +1,4 @@
-"""How long something is valid, as users write it: ``30d``, ``12h``, ``5m``, ``10s``, ``never``."""
+"""Reads how long a token is valid, as users write it: ``30d``, ``12h``, ``5m``, ``never``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _TEN_YEARS_S = 3660 * 86400
 
 
 def seconds(text: str) -> float | None:
-    """Return how many seconds a text means; None for ``never``.
+    """Return the number of seconds that a text like ``12h`` stands for; None for ``never``.
 
     Raises:
-        ValueError: the text is not such a time.
+        ValueError: the text has another form, or means more than ten years.
     """
     if text == "never":
         return None

@@ -1,9 +1,11 @@
-"""How much of a worker one principal may take. No I/O.
+"""Limits how much of a worker one principal may use. No I/O.
 
-1. A principal is a token, a person, or the login; each has limits of its own, in each worker.
-2. A session at work counts as one turn of the principal who prompted it last in this worker.
-   Further prompts of this session wait in its queue, and count as the same turn.
-3. A prompt is counted before the session is at work: for `_STARTING_S` it counts as a turn.
+1. A principal is a token, a person, or the server's login. Each principal has its own limits, and
+   each worker counts for itself.
+2. A session in which a turn runs counts as one turn of the principal that sent its last prompt to
+   this worker. Further prompts wait in the session's queue, and count as the same turn.
+3. For `_STARTING_S` after a prompt, the prompt's session counts as if a turn runs, since the news
+   that the turn has begun comes later.
 """
 
 from __future__ import annotations
@@ -29,13 +31,13 @@ _MIB = 1024 * 1024
 
 
 class Bounds(Struct, frozen=True):
-    """The limits; 0 is no limit.
+    """The limits of a principal; 0 means no limit.
 
     Attributes:
         requests_s: requests a second; twice as many may come at once.
-        streams: event streams.
-        turns: sessions at work.
-        body_mib: MiB of the body of a request.
+        streams: open event streams.
+        turns: sessions in which a turn runs.
+        body_mib: size of the body of a request, in MiB.
     """
 
     requests_s: float = 0.0
@@ -45,13 +47,13 @@ class Bounds(Struct, frozen=True):
 
 
 class Limits:
-    """Counts what each principal takes.
+    """Counts what each principal uses, and refuses requests over the limits.
 
     Args:
         bounds: the limits.
-        streams_of: returns how many event streams a principal has.
-        is_at_work: returns whether a session is at work.
-        clock: seconds that only go forward.
+        streams_of: returns how many event streams a principal has open.
+        is_at_work: returns whether a turn runs in a session.
+        clock: returns the time in seconds, monotonic.
     """
 
     def __init__(
@@ -69,10 +71,11 @@ class Limits:
         self._turns: dict[str, dict[str, float]] = {}
 
     def take(self, request: Request, found: Found, principal: Principal) -> None:
-        """Count a request; probes and routes that hold nothing of a user do not count.
+        """Count a request; health checks and routes without data of a user are not counted.
 
         Raises:
-            Refusal: the principal would have too much (429), or the body is too long (413).
+            Refusal: the principal reaches a limit (429). A body that is too long is refused later
+                (413), while it is read.
         """
         if found.rule.place in (Place.PUBLIC, Place.NOWHERE):
             return
@@ -85,10 +88,10 @@ class Limits:
             self._check_streams(principal)
 
     def begin_turn(self, request: Request, found: Found, principal: Principal) -> None:
-        """Count the turn that a request begins, if it begins one.
+        """If a request begins a turn, count this turn for the principal.
 
         Raises:
-            Refusal: the principal has too many turns.
+            Refusal: the principal has too many turns (429).
         """
         session = found.params.get("session")
         last = unquote(request.path).rstrip("/").rpartition("/")[2].lower()
@@ -110,7 +113,7 @@ class Limits:
             raise _too_many(principal, f"has {most} event streams", STREAMS, _RETRY_AFTER_S)
 
     def _running(self, key: str) -> dict[str, float]:
-        """Return the sessions of a principal that are at work, without those that have ended."""
+        """Return the sessions in which a principal's turns run, with their last prompt's time."""
         turns, now = self._turns.pop(key, {}), self._clock()
         running = {
             session: began

@@ -1,6 +1,6 @@
-"""What of an upstream's list is in a scope: an upstream may list more than the folder asked for.
+"""Filters the lists of an upstream, which may have items outside of a principal's scope.
 
-An item that says neither its folder nor a session of the scope is left out.
+An item is left out unless it names a folder or a session that is in the scope.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _DIRECTORY = b"x-opencode-directory"
 
 
 class UpstreamLists:
-    """Asks an upstream for lists.
+    """Requests lists from an upstream, and filters them.
 
     Args:
-        ask: asks for a target with some headers; returns the status and the body, or raises a
-            `Refusal`.
-        folder_of: returns the folder of a session; None if there is no such session.
+        ask: sends a ``GET`` for a request target with extra headers; returns the status and the
+            body, or raises a `Refusal`.
+        folder_of: returns the folder of a session; None if the session does not exist.
     """
 
     def __init__(self, ask: Asked, folder_of: FolderOf) -> None:
@@ -34,7 +34,7 @@ class UpstreamLists:
         self._folder_of = folder_of
 
     def of(self, target: str, headers: list[Header], scope: Scope) -> bytes:
-        """Return what of a list is in a scope.
+        """Return the upstream's list at `target`, with only the items that are in a scope.
 
         Raises:
             Refusal: the upstream does not answer with a list.
@@ -54,9 +54,10 @@ def kept(body: bytes, scope: Scope, folder_of: FolderOf) -> bytes:
     """Return a JSON list or object without the items that are not in a scope.
 
     Args:
-        body: sessions, permissions or questions; or an object by session id.
-        scope: the folders and sessions that may be seen.
-        folder_of: returns the folder of a session; None if there is no such session.
+        body: a JSON list of sessions, permissions or questions; or a JSON object whose keys are
+            session ids.
+        scope: the folders and sessions that the principal may see.
+        folder_of: returns the folder of a session; None if the session does not exist.
 
     Raises:
         ValueError: the body is neither a JSON list nor a JSON object.

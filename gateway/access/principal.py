@@ -1,4 +1,7 @@
-"""The sender of a request, and its grants (after RFC 9396): actions in folders and sessions."""
+"""The sender of a request (principal), and its grants: actions in certain folders and sessions.
+
+The grants follow the idea of RFC 9396 (OAuth rich authorization requests).
+"""
 
 from __future__ import annotations
 
@@ -10,25 +13,25 @@ from gateway.relay.scope import Scope
 
 
 class Action(enum.IntEnum):
-    """What a route does; each action includes the earlier ones."""
+    """What a route does. A grant for an action allows the smaller actions too."""
 
     READ = 1
     WRITE = 2
     ADMIN = 3
-    """Concerns the whole server, or every user of it."""
+    """A change of the whole server, which affects all its users."""
 
     @property
     def word(self) -> str:
-        """The action as users write it."""
+        """The action's name as users write it: read, write or admin."""
         return self.name.lower()
 
 
 class Grant(Struct, frozen=True):
-    """A permission to do something.
+    """A permission to act in certain folders and sessions.
 
     Attributes:
-        action: allowed, and so is every action before it.
-        scope: where; None for everywhere.
+        action: the greatest action that is allowed.
+        scope: the folders and sessions in which the action is allowed; None: everywhere.
     """
 
     action: Action
@@ -36,13 +39,13 @@ class Grant(Struct, frozen=True):
 
 
 class Person(Struct, frozen=True):
-    """Somebody whom an issuer of JWTs, or a trusted proxy, identifies.
+    """A person that a JWT or the header of a trusted proxy identifies.
 
     Attributes:
-        name: of the person.
-        groups: of the person.
-        claimed: grants that a JWT has.
-        issuer: of the JWT; empty for a trusted proxy.
+        name: the person's name.
+        groups: the names of the person's groups.
+        claimed: grants in the person's JWT, beside the grants in the file of ``--identities``.
+        issuer: the issuer of the JWT; empty if a trusted proxy has named the person.
     """
 
     name: str
@@ -52,7 +55,7 @@ class Person(Struct, frozen=True):
 
     @property
     def id(self) -> str:
-        """Identifies the person; no token of weir has such an id."""
+        """An id for the person, which differs from the ids of all tokens of weir."""
         return f"{self.issuer}#{self.name}"
 
 
@@ -60,11 +63,11 @@ class Principal(Struct, frozen=True):
     """The sender of a request.
 
     Attributes:
-        name: for people: in the audit and in errors.
+        name: the name that the audit log and error messages show.
         grants: what the principal may do; everything else is denied.
-        id: of the token, or of the person; empty for the login.
-        expires: seconds since the Unix epoch; None for never.
-        person: the person, if the principal is one.
+        id: id of the token or of the person; empty for the server's login.
+        expires: when the principal's rights end, in seconds since the Unix epoch; None: never.
+        person: the person, if the principal is a person.
     """
 
     name: str
@@ -75,15 +78,15 @@ class Principal(Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """Identifies the principal among all that there are."""
+        """A text that differs for each principal; the limits are counted by it."""
         return self.id or self.name
 
     def may(self, action: Action) -> bool:
-        """Return whether the principal may do something in at least one place."""
+        """Return whether the principal may do an action in at least one folder or session."""
         return any(grant.action >= action for grant in self.grants)
 
     def scope(self, action: Action) -> Scope | None:
-        """Return where the principal may do something; None for everywhere."""
+        """Return the folders and sessions in which an action is allowed; None: everywhere."""
         scopes = [grant.scope for grant in self.grants if grant.action >= action]
         directories: tuple[str, ...] = ()
         sessions: tuple[str, ...] = ()
@@ -96,5 +99,5 @@ class Principal(Struct, frozen=True):
 
 
 def everything(name: str) -> Principal:
-    """Return a principal that may do everything, everywhere."""
+    """Return a principal that may do every action everywhere."""
     return Principal(name, (Grant(Action.ADMIN),))

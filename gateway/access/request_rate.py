@@ -1,4 +1,4 @@
-"""How many requests a second a principal may send to a worker. No I/O."""
+"""Limits how many requests a second a principal may send to a worker. No I/O."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class _Bucket(Struct):
 
 
 class RequestRate:
-    """A bucket for each principal, which fills as time passes.
+    """A token bucket for each principal.
 
     Args:
         requests_s: requests a second; 0: no limit. Twice as many may come at once.
-        clock: seconds that only go forward.
+        clock: returns the time in seconds, monotonic.
     """
 
     def __init__(self, requests_s: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -32,7 +32,7 @@ class RequestRate:
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def take(self, principal: str) -> int | None:
-        """Take a request; return None, or the seconds after which to try again."""
+        """Count a request; return None if it is allowed, else after how many seconds to retry."""
         if not self._rate:
             return None
         now, most = self._clock(), max(1.0, self._rate * _BURST_S)

@@ -1,4 +1,7 @@
-"""Ends the streams and requests of a token when the token becomes invalid."""
+"""Ends the open streams and requests of a principal once the principal has lost its grants.
+
+A token may be revoked or expire, and the grants of a person may change.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ _LOOK_S = 0.25
 
 
 class Revocation:
-    """Checks the tokens several times a second.
+    """Checks several times a second which principals still have their grants.
 
     Args:
-        identity: knows which tokens are valid.
-        readers: the event streams of the worker.
-        served: the connections whose requests are not answered yet.
+        identity: knows the principals' present grants.
+        readers: the open event streams of the worker.
+        served: the connections with a request that is not answered yet.
     """
 
     def __init__(self, identity: Identity, readers: Readers, served: Iterable[Wire]) -> None:
@@ -29,13 +32,13 @@ class Revocation:
         self._served = served
 
     def run(self) -> None:
-        """Check for ever, in a greenlet of its own."""
+        """Check again and again, without end; runs in a greenlet of its own."""
         while True:
             gevent.sleep(_LOOK_S)
             self.look()
 
     def look(self) -> None:
-        """End streams and requests of tokens that are not valid any more."""
+        """End the streams and requests of all principals that have lost their grants."""
         if not self._identity.look():
             return
         for reader in list(self._readers):

@@ -1,10 +1,10 @@
-"""What each route does, and where a request names its folder or session: one table.
+"""A table of what each route does, and where a request names its folder or session.
 
-Principals with a scope may only use these routes. Principals without a scope may use every route:
-a route that is not in the table counts as a read for ``GET`` and ``HEAD``, and as a write for any
-other method. But an upstream may read an odd spelling as another route, such as ``/config;x`` as
-``/config``. So an unknown path that is not plain is for administrators, and so is each path that
-servers read in more than one way.
+Principals with a scope (limited to certain folders and sessions) may only use the routes in the
+table. Principals without a scope may use every route: a route that is not in the table counts as a
+read for ``GET`` and ``HEAD``, and as a write for any other method. But an upstream may read an odd
+spelling as another route, such as ``/config;x`` as ``/config``. So two kinds of paths need the
+action admin: unknown paths with unusual characters, and paths that servers read in several ways.
 """
 
 from __future__ import annotations
@@ -21,42 +21,42 @@ from gateway.router import Router
 
 
 class Place(enum.Enum):
-    """Where the folder or the session of a request is named."""
+    """Where a request names its folder or its session, and so how its scope is checked."""
 
     PUBLIC = "public"
     """Nowhere: the route has no data of a user, and needs no identity."""
     NOWHERE = "nowhere"
     """The route has no data of a folder or a session, and is for every principal."""
     STREAM = "stream"
-    """In each event: the scope filters the stream."""
+    """In each event of the stream: the scope filters the events."""
     FOLDER = "folder"
-    """In ``?directory`` or ``x-opencode-directory``; the default is the server's own folder."""
+    """The query or a header names a folder (``directory``); default: the server's own folder."""
     LIST = "list"
-    """As `FOLDER`; an upstream may list more than the folder, so each item is checked."""
+    """As `FOLDER`; each item is checked too, since an upstream may list items of other folders."""
     FILE = "file"
-    """As `FOLDER`; ``?path`` is a file in this folder. Only natively: opencode follows links."""
+    """As `FOLDER`; ``?path`` is a file there. Only without an upstream: opencode follows links."""
     SESSION = "session"
-    """In the path: ``{session}``."""
+    """The path names the session: ``{session}``."""
     CHILDREN = "children"
-    """As `SESSION`; the answer has other sessions, so each item is checked."""
+    """As `SESSION`; the answer has other sessions, so each of its items is checked too."""
     ASK = "ask"
-    """In the path: ``{request}``, a permission or a question of a session."""
+    """The path names a permission request or a question of a session: ``{request}``."""
     ITEMS = "items"
-    """In the body, or in each item of the answer: weir's own resource compares it to the scope."""
+    """The body or each item of the answer does; the code of the route compares it to the scope."""
     SERVER = "server"
-    """Everywhere: only for principals without a scope."""
+    """The route is about the whole server: only for principals without a scope."""
 
 
 class Rule(Struct, frozen=True):
-    """The rule of a route and a method."""
+    """What a method of a route does, and where its requests name the folder or session."""
 
     action: Action
     place: Place
 
 
-# Methods are joined with commas; HEAD follows GET. `own`: weir's own, also in front of an
-# upstream; `both`: of weir natively, and of the upstream in relay mode; `native`, `upstream`: only
-# in this mode.
+# Columns: methods (HEAD is as GET), path, `Place`, `Action`, and the server of the route. `own`:
+# always weir. `both`: weir natively (without an upstream), the upstream in relay mode. `native`:
+# only weir natively. `upstream`: only the upstream in relay mode.
 _TABLE = """
 GET      /                                            public  read   native
 GET      /event                                       stream  read   own
@@ -191,12 +191,12 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def is_plain(path: str) -> bool:
-    """Return whether every server reads a path, as it was sent, in the same way."""
+    """Return whether a path, as it was sent, has only characters that all servers read alike."""
     return _PLAIN.fullmatch(path) is not None
 
 
 class _Methods:
-    """The rules of one template, in the form in which a router keeps a resource."""
+    """The rules of one path template, in the form of a Falcon resource, for Falcon's router."""
 
     def __init__(self) -> None:
         self.rules: dict[str, Rule] = {}
@@ -204,23 +204,23 @@ class _Methods:
     def add(self, method: str, rule: Rule) -> None:
         """Add the rule of a method."""
         self.rules[method] = rule
-        # The router requires a responder for each method; it is never called.
+        # The router only accepts a resource with a responder for each method. No responder runs.
         setattr(self, f"on_{method.lower()}", lambda *_args, **_kwargs: None)
 
     def of(self, method: str) -> Rule | None:
-        """Return the rule of a method; a public route is public for all methods."""
+        """Return the rule of a method; if all rules are public, any method gets a public rule."""
         rules = self.rules.values()
         is_public = all(rule.place is Place.PUBLIC for rule in rules)
         return self.rules.get(method) or (next(iter(rules)) if is_public else None)
 
 
 class Found(Struct, frozen=True):
-    """The rule of a request.
+    """The rule for a request.
 
     Attributes:
-        rule: of the route and the method.
-        params: the values in the path.
-        known: the table has the route.
+        rule: the rule of the request's route and method.
+        params: the values in the path, by the names in the template (``session``).
+        known: the table has the route; if not, `rule` is a default.
     """
 
     rule: Rule
@@ -229,7 +229,7 @@ class Found(Struct, frozen=True):
 
 
 class Rules:
-    """The table, natively or in front of an upstream."""
+    """Finds rules in the table; `has_upstream` chooses between relay mode and native mode."""
 
     def __init__(self, has_upstream: bool) -> None:
         self._has_upstream = has_upstream
@@ -246,11 +246,11 @@ class Rules:
         self.templates = {name: dict(one.rules) for name, one in templates.items()}
 
     def of(self, method: str, path: str) -> Found:
-        """Return the rule of a request.
+        """Return the rule for a request.
 
         Args:
-            method: as it came.
-            path: percent-encoded, without the query.
+            method: the HTTP method.
+            path: the path, percent-encoded, without the query.
         """
         found: Any = self._router.find(unquote(path))
         rule = None

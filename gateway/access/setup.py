@@ -1,4 +1,4 @@
-"""Puts the parts of `Access` together, from the settings of a gateway."""
+"""Creates the `Access` of a gateway from its settings."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def access_of(
     """Return the `Access` of a gateway.
 
     Args:
-        settings: of the gateway.
-        feeds: to ask the processor, and to find the folder of an upstream.
-        readers: the event streams of the worker, and the ledgers of all sources.
+        settings: the settings of the gateway.
+        feeds: sends commands to the processor, and knows the folder of an upstream.
+        readers: the event streams of the worker, and the ledgers (known state) of all sources.
         cors: knows which web pages may call.
-        key: of the cookies.
+        key: the key that signs login cookies.
     """
     upstream = settings.upstream
     names = settings.allow_host.names if settings.allow_host else frozenset()
@@ -98,7 +98,7 @@ def _identity(settings: GatewaySettings, key: bytes) -> Identity:
         people = People(settings.identities)
         issuers = settings.identities.content.issuers
         if issuers:
-            from gateway.access.people.jwt_tokens import JwtTokens  # an extra
+            from gateway.access.people.jwt_tokens import JwtTokens  # needs the extra [jwt]
 
             jwts = JwtTokens(issuers, people)
     return Identity(settings.login, tokens, Cookies(key), settings.own_token, people, jwts)

@@ -1,8 +1,8 @@
-"""Share links: each is a token that reads one session, and is listed apart from other tokens.
+"""Share links: each link has a token (a share) with which its user can only read one session.
 
-1. A share is valid until it expires or is revoked, and never longer than the token that made it.
-2. A link limits nothing at a server that serves everybody. So without an identity there are no
-   shares; the first token would also lock out everybody else.
+1. A share is valid until it expires or is revoked, and never longer than the token of its maker.
+2. If the server requires no identity, shares cannot be made: a link would give no rights that its
+   user does not have, and the first token would make weir refuse all requests without a token.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Shares:
     """Makes, lists and revokes the shares of a state folder.
 
     Args:
-        identity: knows whether a request needs an identity, and has the tokens; None: there are
-            no shares.
+        identity: has the tokens, and knows whether requests need an identity; None: no shares can
+            be made.
     """
 
     def __init__(self, identity: Identity | None = None) -> None:
@@ -37,10 +37,16 @@ class Shares:
         self._tokens = None if identity is None else identity.tokens
 
     def make(self, session: str, lasts_s: float | None, by: Principal) -> tuple[str, StoredToken]:
-        """Make a share of a session; return its secret, and its stored form.
+        """Make a share of a session; return the secret for the link, and the share as stored.
+
+        Args:
+            session: id of the session.
+            lasts_s: for how many seconds the share is valid; None: without a limit.
+            by: the principal that makes the share.
 
         Raises:
-            Refusal: there can be no share, or there are `MOST` already.
+            Refusal: shares cannot be made here, there are `MOST` already, or the file of the
+                tokens cannot be written.
         """
         tokens = self._required()
         if len(self.all()) >= MOST:
@@ -57,7 +63,7 @@ class Shares:
         return [] if self._tokens is None else self._tokens.shares()
 
     def revoke(self, which: Callable[[StoredToken], bool]) -> list[StoredToken]:
-        """Revoke shares; return the revoked ones.
+        """Revoke all shares for which `which` returns True; return the revoked shares.
 
         Raises:
             Refusal: the file of the tokens cannot be written.
@@ -78,5 +84,5 @@ class Shares:
 
 
 def session_of(share: StoredToken) -> str:
-    """Return the session of a share."""
+    """Return the id of the session that a share is for."""
     return share.sessions[0]

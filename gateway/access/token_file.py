@@ -1,4 +1,7 @@
-"""``tokens.json`` in the state folder: hashes of weir's tokens, readable for its owner."""
+"""``tokens.json`` in the state folder: the hashes and grants of weir's tokens.
+
+Only the file's owner may read it.
+"""
 
 from __future__ import annotations
 
@@ -28,27 +31,30 @@ Stamp = tuple[int, int, int, int]
 
 
 class BadTokenFile(CannotStart):
-    """The file cannot be used; the message gives the reason."""
+    """``tokens.json`` cannot be read, written or trusted; the message gives the reason."""
 
 
 class NameTaken(Exception):
-    """There is a token of this name."""
+    """A token with this name already exists."""
 
 
 class StoredToken(Struct, frozen=True, omit_defaults=True):
-    """A token in the form in which it is stored.
+    """A token in the form in which it is stored, without its secret text.
 
     Attributes:
-        id: identifies the token; no secret.
-        name: chosen by a person.
-        sha256: of the token, in hex. The token has 256 random bits, so no slower hash is needed.
-        action: allowed for the token's holder, with every action before it.
-        created: seconds since the Unix epoch.
-        expires: seconds since the Unix epoch; None for never.
-        directories: globs; if there are no sessions either: everywhere.
-        sessions: ids.
-        shared: the token is a share: it reads one session.
-        by: the id of the token that made this share; empty for the login, and for no share.
+        id: identifies the token; not secret.
+        name: the name that a person has chosen.
+        sha256: hash of the token's text, in hex. The text has 256 random bits, so a slow hash, as
+            for passwords, is not needed.
+        action: the greatest action that the token allows: read, write or admin.
+        created: when the token was made, in seconds since the Unix epoch.
+        expires: when the token expires, in seconds since the Unix epoch; None: never.
+        directories: globs of the folders in which the token is valid; without directories and
+            sessions, it is valid everywhere.
+        sessions: ids of the sessions in which the token is valid.
+        shared: the token is a share, with which one session can be read.
+        by: id of the token that made this share; empty if the server's login made it, and for a
+            token that is not a share.
     """
 
     id: str
@@ -82,7 +88,7 @@ _decode = msgspec.json.Decoder(_Content).decode
 
 
 def hash_of(secret: str) -> str:
-    """Return the hash of a token."""
+    """Return the hash of a token's text (`StoredToken.sha256`)."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -95,7 +101,7 @@ def _new_id() -> str:
 
 
 class TokenFile:
-    """The file of one state folder.
+    """Reads and writes ``tokens.json`` in a state folder.
 
     Args:
         folder: the state folder.
@@ -106,7 +112,7 @@ class TokenFile:
         self._path = folder / NAME
 
     def stamp(self) -> Stamp | None:
-        """Return a value that changes whenever the file does; None if there is no file."""
+        """Return a value that changes whenever the file changes; None if the file is missing."""
         try:
             found = self._path.stat()
         except OSError:
@@ -142,11 +148,11 @@ class TokenFile:
         directories: tuple[str, ...] = (),
         sessions: tuple[str, ...] = (),
     ) -> tuple[str, StoredToken]:
-        """Create a token; return its text, which is not stored, and its stored form.
+        """Create a token; return its secret text, which is not stored, and its stored form.
 
         Raises:
-            NameTaken: there is a token of this name.
-            BadTokenFile: the file cannot be used.
+            NameTaken: a token with this name already exists.
+            BadTokenFile: the file cannot be read or written.
         """
         secret = _new_secret()
         made = StoredToken(
@@ -169,10 +175,10 @@ class TokenFile:
         return secret, made
 
     def add_share(self, session: str, expires: float | None, by: str) -> tuple[str, StoredToken]:
-        """Create a token that reads one session; forget the shares that have expired.
+        """Create a token that reads one session; delete all shares that have expired.
 
         Raises:
-            BadTokenFile: the file cannot be used.
+            BadTokenFile: the file cannot be read or written.
         """
         secret, now, made_id = _new_secret(), time.time(), _new_id()
         made = StoredToken(
@@ -195,10 +201,10 @@ class TokenFile:
         return secret, made
 
     def remove(self, which: Callable[[StoredToken], bool]) -> tuple[StoredToken, ...]:
-        """Remove tokens; return the removed ones.
+        """Remove all tokens for which `which` returns True; return the removed tokens.
 
         Raises:
-            BadTokenFile: the file cannot be used.
+            BadTokenFile: the file cannot be read or written.
         """
         gone: list[StoredToken] = []
 
@@ -225,11 +231,11 @@ class TokenFile:
             raise BadTokenFile(f"{what!r} cannot be written: {error.strerror}") from error
 
     def _write(self, data: bytes) -> None:
-        """Replace the whole file: a worker reads either the old or the new file."""
+        """Write a new file and rename it, so that a worker never reads half a file."""
         fresh = self._folder / f"{NAME}.{os.getpid()}.new"
         opened = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with open(opened, "wb") as file:
-            if os.geteuid() == _ROOT:  # weir may run as the owner of the folder
+            if os.geteuid() == _ROOT:  # the gateway may run as the folder's owner
                 owner = self._folder.stat()
                 os.fchown(opened, owner.st_uid, owner.st_gid)
             file.write(data)

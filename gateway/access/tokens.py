@@ -1,4 +1,4 @@
-"""The tokens of a state folder in a worker: by hash, and read again when the file changes."""
+"""A worker's copy of the tokens in the state folder; the file is read again when it changes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ log = logging.getLogger("weir.gateway")
 class Tokens:
     """All tokens that are valid now.
 
-    Once there were any tokens, weir requires an identity until it is restarted, even if the file
-    is deleted.
+    Once the file with the tokens has existed, weir requires an identity until it is restarted,
+    even if the file is deleted.
 
     Args:
         folder: the state folder.
@@ -37,9 +37,9 @@ class Tokens:
         self._take(self._file.read())
 
     def principal(self, secret: str) -> Principal | None:
-        """Return the principal of a token; None if the token is not valid.
+        """Return the principal of a token's secret text; None if the token is not valid.
 
-        A token that another process has just made is valid here at once.
+        For an unknown token, the file is read again, so that a new token is valid at once.
         """
         if not secret.startswith(PREFIX):
             return None
@@ -56,38 +56,38 @@ class Tokens:
         return [one for one in self._by_hash.values() if one.shared and not one.is_over(now)]
 
     def add_share(self, session: str, expires: float | None, by: str) -> tuple[str, StoredToken]:
-        """Make a share; return its secret, and its stored form.
+        """Make a share (see `TokenFile.add_share`).
 
         Raises:
-            BadTokenFile: the file cannot be written.
+            BadTokenFile: the file cannot be read or written.
         """
         return self._file.add_share(session, expires, by)
 
     def remove(self, which: Callable[[StoredToken], bool]) -> list[StoredToken]:
-        """Revoke tokens; return the revoked ones.
+        """Revoke all tokens for which `which` returns True; return the revoked tokens.
 
         Raises:
-            BadTokenFile: the file cannot be written.
+            BadTokenFile: the file cannot be read or written.
         """
         gone = list(self._file.remove(which))
         self._read_changes()
         return gone
 
     def by_id(self, token: str) -> Principal | None:
-        """Return the principal of a valid token's id."""
+        """Return the principal of the token with an id; None if the token is not valid."""
         found = self._principals.get(token)
         if found is None or (found.expires is not None and found.expires <= time.time()):
             return None
         return found
 
     def look(self) -> bool:
-        """Read the file again if it has changed; return whether a token may be invalid now."""
+        """If the file has changed, read it again; return whether any token may be invalid now."""
         self._read_changes()
         changed, self._changed = self._changed, False
         return self._expired() or changed
 
     def _read_changes(self) -> None:
-        """Read the file again if it has changed; if it is unreadable, no token is valid."""
+        """If the file has changed, read it again; if it cannot be read, no token is valid."""
         stamp = self._file.stamp()
         if stamp == self._stamp:
             return
@@ -100,7 +100,7 @@ class Tokens:
         self._stamp, self._changed = stamp, True
 
     def _expired(self) -> bool:
-        """Return whether a token has expired since this was asked last."""
+        """Return whether any token has expired since the last call of this method."""
         now = time.time()
         before, self._looked_at = self._looked_at, now
         ends = (one.expires for one in self._principals.values() if one.expires is not None)

@@ -1,4 +1,7 @@
-"""Finds the folder of a session: in the ledgers, or else by a request to the session's server."""
+"""Finds the folder of a session: in the known events, or by a request to the session's server.
+
+A ledger has the known state of a source (a processor or upstream), built from its events.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,12 @@ _ASKS = frozenset(kind.name for kind in ENTITIES.values() if kind.asks)
 
 
 class Whereabouts:
-    """Knows the folders of sessions, and the sessions of permissions and questions.
+    """Finds the folders of sessions, and the sessions of permission requests and questions.
 
     Args:
-        ledgers: of all sources.
-        ask: asks the processor or the upstream for the folder of a session; returns None if the
-            session does not exist. Its exceptions pass through.
+        ledgers: the ledgers of all sources.
+        ask: requests the folder of a session from the processor or the upstream; returns None if
+            the session does not exist. Its exceptions are passed on to the caller.
     """
 
     def __init__(self, ledgers: Mapping[str, Ledger], ask: Callable[[str], str | None]) -> None:
@@ -31,7 +34,7 @@ class Whereabouts:
         self._asked: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
     def folder(self, session: str) -> str | None:
-        """Return the folder of a session, None if the session does not exist."""
+        """Return the folder of a session; None if the session does not exist."""
         noted = self._noted(session)
         if noted is not None:
             return noted
@@ -46,7 +49,7 @@ class Whereabouts:
         return folder
 
     def session_of_ask(self, request: str) -> str | None:
-        """Return the session of a pending permission or question."""
+        """Return the session of a permission request or question that waits; None if unknown."""
         for ledger in self._ledgers.values():
             for session, known in ledger.sessions.items():
                 if any((kind, request) in known.entries for kind in _ASKS):

@@ -1,4 +1,4 @@
-"""People whom another system identifies: by a JWT, or by the header of a trusted proxy.
+"""People that another system identifies: by a JWT, or by the header of a trusted proxy.
 
-``--identities FILE`` says which issuers of JWTs count, and what each person may do.
+The file of ``--identities`` names the issuers of JWTs that weir trusts, and each person's grants.
 """

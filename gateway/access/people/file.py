@@ -24,17 +24,17 @@ _Name = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
 class StoredGrant(Struct, frozen=True, forbid_unknown_fields=True):
-    """A grant in the form in which the file and the claims of a JWT have it."""
+    """A grant as it is written in the file of ``--identities`` and in the claims of a JWT."""
 
     action: Literal["read", "write", "admin"]
     directories: tuple[str, ...] = ()
     sessions: tuple[_Name, ...] = ()
 
     def grant(self) -> Grant:
-        """Return the grant.
+        """Convert to a `Grant`; without directories and sessions, it is for everywhere.
 
         Raises:
-            ValueError: a directory is not a glob.
+            ValueError: a directory is not an absolute path or glob.
         """
         for directory in self.directories:
             if not is_glob(directory):
@@ -48,16 +48,17 @@ StoredGrants = tuple[StoredGrant, ...]
 
 
 class Issuer(Struct, frozen=True, forbid_unknown_fields=True):
-    """An issuer of JWTs.
+    """An issuer of JWTs that weir trusts.
 
     Attributes:
-        issuer: the claim ``iss``.
-        audience: has to be in the claim ``aud``.
-        jwks: where its public keys are: a URL or a file; empty: found by OpenID discovery.
-        user: the claim with the name of the person.
-        groups: the claim with the names of the person's groups.
-        grants: the claim with grants in the form of `StoredGrant`; None: no claim has grants.
-        skew_s: by how many seconds the issuer's clock may differ.
+        issuer: the value of the claim ``iss``.
+        audience: a value that the claim ``aud`` must contain.
+        jwks: URL or absolute file path of the issuer's public keys (a JWK set); empty: weir finds
+            them by OpenID discovery.
+        user: name of the claim with the person's name.
+        groups: name of the claim with the names of the person's groups.
+        grants: name of the claim with grants in the form of `StoredGrant`; None: no such claim.
+        skew_s: by how many seconds the issuer's clock may differ from this machine's clock.
     """
 
     issuer: _Name
@@ -70,13 +71,13 @@ class Issuer(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Identities(Struct, frozen=True, forbid_unknown_fields=True):
-    """The content of the file.
+    """The content of the file of ``--identities``.
 
     Attributes:
-        issuers: of JWTs.
+        issuers: the issuers of JWTs that weir trusts.
         users: grants by the name of a person.
         groups: grants by the name of a group.
-        default: grants of people who have no others.
+        default: the grants of people that have no other grants.
     """
 
     issuers: tuple[Issuer, ...] = ()
@@ -86,7 +87,7 @@ class Identities(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class IdentitiesFile(Struct, frozen=True):
-    """The file, and its content at the start."""
+    """The value of ``--identities``: the path of the file, and its content at weir's start."""
 
     path: Path
     content: Identities
@@ -96,10 +97,10 @@ class IdentitiesFile(Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> IdentitiesFile:
-        """Read the file.
+        """Return the file at the path `text`, read and checked.
 
         Raises:
-            BadFlag: it cannot be used.
+            BadFlag: the file cannot be read, its content is wrong, or PyJWT is not installed.
         """
         path = Path(text).absolute()
         content = read(path)
@@ -120,10 +121,10 @@ IDENTITIES = Kind(IdentitiesFile.parse, "a JSON file with issuers, users, groups
 
 
 def read(path: Path) -> Identities:
-    """Read the file.
+    """Read the file of ``--identities``.
 
     Raises:
-        BadFlag: it cannot be read, other users may write to it, or its content is wrong.
+        BadFlag: the file cannot be read, other users may write to it, or its content is wrong.
     """
     try:
         with path.open("rb") as file:
@@ -139,16 +140,17 @@ def read(path: Path) -> Identities:
         content = msgspec.json.decode(data, type=Identities)
         for grants in (*content.users.values(), *content.groups.values(), content.default):
             _ = [one.grant() for one in grants]
-    except ValueError as error:  # msgspec.MsgspecError is one
+    except ValueError as error:  # msgspec's errors are ValueErrors
         raise BadFlag(f"{str(path)!r}: {error}") from None
     return content
 
 
 def check_source(source: str, is_issuer: bool = False) -> tuple[Origin, str] | Path:
-    """Return where keys are: a server and a route on it, or a file.
+    """Return the location of an issuer's keys: (server, path and query) of a URL, or a file.
 
     Raises:
-        ValueError: it is neither a file nor a URL with https; http is allowed on this machine.
+        ValueError: `source` is not an absolute path or a URL with https; http is only allowed for
+            a server on this machine, and an issuer has to be a URL.
     """
     name = "issuer" if is_issuer else "jwks"
     allowed = "https://…, http:// on this machine, or the absolute path of a file"

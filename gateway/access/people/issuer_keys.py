@@ -1,8 +1,8 @@
-"""Fetches the keys of an issuer in a greenlet of its own, so that no request waits for a server
-that hangs.
+"""Fetches the public keys of an issuer of JWTs, in a greenlet of its own.
 
-A request with an unknown key asks for a fetch, at most one in `SOONEST_S`, and waits for `WAIT_S`
-at most. So a new key counts at once, and made-up ids cost an issuer nothing.
+So no request waits for long for an issuer's server that hangs. A JWT with an unknown key id causes
+a fetch, at most once in `SOONEST_S`, and its request waits `WAIT_S` at most. So a new key works at
+once, and invented key ids cause few fetches.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ Ask = Callable[[Origin, str], tuple[int, bytes]]
 
 
 class IssuerKeys:
-    """The keys of one issuer.
+    """The public keys of one issuer of JWTs.
 
     Args:
-        issuer: as configured.
+        issuer: the issuer's entry in the file of ``--identities``.
         ask: sends a ``GET`` to a server; returns the status and the body.
 
     Attributes:
-        version: changes with the keys.
+        version: a number that grows each time the keys change.
     """
 
     def __init__(self, issuer: Issuer, ask: Ask = asked) -> None:
@@ -61,10 +61,12 @@ class IssuerKeys:
         self._failure = ""
 
     def key(self, kid: str | None, algorithm: str) -> Any | None:
-        """Return a key, perhaps after a fetch; None if the issuer has no such key.
+        """Return the key for a key id and an algorithm; fetch the keys again if it is unknown.
+
+        Returns None if the issuer has no such key.
 
         Raises:
-            Refusal: the keys could not be fetched yet.
+            Refusal: the keys could not be fetched yet (503).
         """
         found = self._known(kid, algorithm)
         if found is None and self._waiting < _MOST_WAIT:
@@ -76,7 +78,7 @@ class IssuerKeys:
         return found
 
     def run(self) -> None:
-        """Fetch for ever, in a greenlet of its own."""
+        """Fetch the keys again and again, without end; runs in a greenlet of its own."""
         source = self._issuer.jwks
         every_s = _FILE_EVERY_S if source.startswith("/") else _EVERY_S
         while True:
@@ -84,7 +86,7 @@ class IssuerKeys:
             self._wanted.wait(every_s if self._keys is not None else SOONEST_S)
 
     def fetch(self) -> None:
-        """Fetch the keys; if that fails, keep the ones that are known."""
+        """Fetch the keys; if the fetch fails, log this and keep the known keys."""
         self._wanted.clear()
         self._began = time.monotonic()
         try:
@@ -120,10 +122,10 @@ class IssuerKeys:
         return self._get(*where)
 
     def _discovered(self) -> str:
-        """Return the address of the keys, by OpenID discovery.
+        """Return the URL of the keys, from the issuer's OpenID discovery document.
 
         Raises:
-            ValueError: the issuer does not say it.
+            ValueError: the document does not name the URL, or is of another issuer.
         """
         name = self._issuer.issuer
         where = check_source(name.rstrip("/") + _DISCOVERY, is_issuer=True)
@@ -145,7 +147,7 @@ class IssuerKeys:
         return body
 
     def _log(self, failure: str) -> None:
-        """Log a failure once."""
+        """Log a failure, unless the last fetch failed in the same way."""
         if failure != self._failure:
             log.warning("the keys of %r cannot be fetched: %s", self._issuer.issuer, failure)
         self._failure = failure

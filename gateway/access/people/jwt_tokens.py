@@ -1,8 +1,8 @@
-"""Finds the person of a JWT.
+"""Checks JWTs, and finds the person that a JWT identifies.
 
-A token has to have an issuer that is configured, a signature of one of the issuer's keys, the
-audience, an expiry, and a name. Its header chooses no key by address, and no algorithm that the
-key does not have.
+A valid JWT has a configured issuer, a signature by one of the issuer's keys, the configured
+audience, an expiry, and the person's name. A URL of a key in its header is ignored, and its
+algorithm must be one that the issuer's key allows.
 """
 
 from __future__ import annotations
@@ -44,7 +44,12 @@ _WORDS: dict[type[PyJWTError], str] = {
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """A token that was checked: until when, and against which keys and grants."""
+    """The result of checking a JWT, kept so that the same JWT is not checked again.
+
+    Attributes:
+        principal: the principal of the JWT; expires with it.
+        version: versions of the issuer's keys and of the grants; the result is for these only.
+    """
 
     principal: Principal
     version: tuple[int, int]
@@ -54,10 +59,10 @@ class JwtTokens:
     """Checks JWTs.
 
     Args:
-        issuers: that count.
-        people: knows what people may do.
-        clock: seconds since the Unix epoch.
-        keys: of the issuers, by name; None: make them.
+        issuers: the issuers that weir trusts.
+        people: knows the grants of people.
+        clock: returns the time in seconds since the Unix epoch.
+        keys: the keys of each issuer, by the issuer's name; None: fetch them.
     """
 
     def __init__(
@@ -74,15 +79,15 @@ class JwtTokens:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     def loops(self) -> list[Callable[[], None]]:
-        """Return what has to run in a greenlet of its own."""
+        """Return functions that fetch keys without end; the caller runs each in a greenlet."""
         return [keys.run for keys in self._keys.values()]
 
     def principal(self, token: str) -> Principal:
-        """Return the principal of a token.
+        """Return the principal of a JWT.
 
         Raises:
-            BadJwt: the token is not valid.
-            Refusal: the keys of the issuer could not be fetched yet.
+            BadJwt: the JWT is not valid.
+            Refusal: the keys of the JWT's issuer could not be fetched yet (503).
         """
         kept = self._kept.get(token)
         if kept is not None and self._is_fresh(kept):
@@ -116,7 +121,7 @@ class JwtTokens:
 
 
 def _unverified(token: str) -> tuple[str, dict[str, Any]]:
-    """Return the issuer and the header that a token claims to have."""
+    """Return the issuer and the header of a JWT before its signature is checked."""
     if len(token) > LONGEST:
         raise BadJwt(f"it has more than {LONGEST} characters")
     try:
@@ -154,7 +159,7 @@ def _claims(token: str, key: Any, algorithm: str, issuer: Issuer) -> dict[str, A
 
 
 def _person(claims: dict[str, Any], issuer: Issuer) -> tuple[Person, float]:
-    """Return the person of checked claims, and when the token is over."""
+    """Return the person that checked claims name, and when the JWT expires (Unix time, s)."""
     name, groups = claims.get(issuer.user), claims.get(issuer.groups) or ()
     if not isinstance(name, str) or not 0 < len(name) <= 256 or not name.isprintable():
         raise BadJwt(f"its claim {issuer.user!r} is not the name of a person")
@@ -171,5 +176,5 @@ def _claimed(claims: dict[str, Any], name: str | None) -> tuple[Grant, ...]:
         return ()
     try:
         return tuple(one.grant() for one in msgspec.convert(claims[name], StoredGrants))
-    except ValueError as error:  # msgspec.ValidationError is one
+    except ValueError as error:  # msgspec's errors are ValueErrors
         raise BadJwt(f"its claim {name!r} has no grants: {error}") from None

@@ -1,8 +1,9 @@
 """The public keys of an issuer (a JWK set). No I/O.
 
-1. Only signatures with public keys count: no ``none``, no shared secret (``HS256``).
-2. A key decides which algorithms its signatures may have; a token only chooses among these.
-3. A key that is weak, secret, or not for signatures is left out.
+1. Only signatures with public keys are accepted: not the algorithm ``none``, and no shared secret
+   (``HS256``).
+2. A key has a list of algorithms that its signatures may use; a token only chooses among these.
+3. A key is ignored if it is too short, contains its private part, or is not for signatures.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Jwk = dict[str, Any]
 
 
 class KeySet:
-    """Keys, found by their id and an algorithm.
+    """The usable keys of a JWK set, by key id and algorithm.
 
     Args:
         data: a JWK set in JSON.
@@ -44,7 +45,7 @@ class KeySet:
                 self._add(jwk)
 
     def key(self, kid: str | None, algorithm: str) -> Any | None:
-        """Return a key; without an id only if there is no choice."""
+        """Return the key for an algorithm with id `kid`; without `kid`, only if one key fits."""
         found = self._keys.get((kid, algorithm), [])
         if kid is None and len(found) > 1:
             return None
@@ -67,7 +68,7 @@ class KeySet:
 
 
 def _algorithms(jwk: Jwk) -> tuple[str, ...]:
-    """Return the algorithms that a key may be used with; none if the key is not to be used."""
+    """Return the algorithms that a key's signatures may use; empty if weir ignores the key."""
     kind, curve, operations = jwk.get("kty"), jwk.get("crv"), jwk.get("key_ops")
     if jwk.get("use") not in (None, "sig") or "d" in jwk:
         return ()

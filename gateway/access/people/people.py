@@ -1,4 +1,4 @@
-"""What people may do: the file of ``--identities``, read again when it changes."""
+"""The grants of people, from the file of ``--identities``, which is read again if it changes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class People:
     """The grants of people.
 
     Args:
-        file: with the grants.
+        file: the file with the grants.
 
     Attributes:
-        version: changes with the grants.
+        version: a number that grows each time the file changes.
     """
 
     def __init__(self, file: IdentitiesFile) -> None:
@@ -29,11 +29,11 @@ class People:
         self._stamp = self._stamped()
 
     def principal(self, person: Person, expires: float | None = None) -> Principal:
-        """Return the principal of a person."""
+        """Return the principal of a person; `expires`: when the person's JWT expires (Unix s)."""
         return Principal(person.name, self.grants(person), person.id, expires, person)
 
     def grants(self, person: Person) -> tuple[Grant, ...]:
-        """Return what a person may do: nothing by default."""
+        """Return a person's own and its groups' grants; without any, the file's default grants."""
         content = self._content
         own: list[StoredGrants] = [content.users.get(person.name, ())]
         own += [content.groups.get(group, ()) for group in person.groups]
@@ -41,9 +41,9 @@ class People:
         return tuple(found) or _grants(content.default)
 
     def look(self) -> bool:
-        """Read the file again if it has changed; return whether grants may have changed.
+        """If the file has changed, read the file again; return whether it has changed.
 
-        If the file is unreadable, people may do nothing.
+        If the file cannot be read, this is logged, and people may do nothing.
         """
         stamp = self._stamped()
         if stamp == self._stamp:

@@ -1,8 +1,8 @@
 """The name of a person in a header that a trusted proxy sets (``--trusted-user-header``). No I/O.
 
-1. Only the header of a trusted proxy counts, and only if it is there once.
-2. The header goes no further, whoever sent it; neither does its spelling with underscores, which
-   some servers read as the same header.
+1. The header is only believed from a trusted proxy, and only if the request has it once.
+2. The header is removed from every request, so that an upstream never gets it from a client. This
+   includes its spelling with underscores, which some servers read as the same header.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ _LONGEST = 256
 
 
 class TrustedHeader:
-    """The header.
+    """Reads and removes the header.
 
     Args:
-        name: of the header.
+        name: the name of the header.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name.lower().encode()
 
     def take(self, request: Request) -> Person | None:
-        """Remove the header from a request; return the person, None if a proxy names none.
+        """Remove the header from a request; return the person that a trusted proxy names there.
+
+        Returns None if no trusted proxy has named a person.
 
         Raises:
-            Refusal: the proxy's header is not the name of one person.
+            Refusal: the proxy's header is not the name of one person (400).
         """
         given = values(request.headers, self._name)
         request.headers = [one for one in request.headers if not self._is_spelt(one[0])]
