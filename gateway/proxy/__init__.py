@@ -5,7 +5,7 @@ The way of a request:
 1. `gateway.door` receives the request. Falcon serves weir's own routes (`gateway.own_routes`).
 2. `headers` decides which headers go to the upstream. `pool` gives a connection to send the
    request on; an idle connection only if the request may be sent twice.
-3. `exchange` moves the bytes both ways. Nothing is delayed, and nothing accumulates: a piece is
+3. `exchange` passes the bytes on in both directions, at once and without a queue: a piece is
    read when the previous piece has been taken.
 4. `framing` turns the upstream's answer into the form that the client can read. `returned`
    replaces the upstream's paths in its headers if weir serves under another path.

@@ -1,4 +1,4 @@
-"""One connection to the upstream: h11's rules over a socket."""
+"""One HTTP/1.1 connection to the upstream: a socket, and h11's state machine."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ Event = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
 
 
 class NothingHeard(Exception):
-    """The upstream sent nothing in the given time; a `TimeoutError` means a broken connection."""
+    """The upstream sent nothing in the given time.
+
+    This is no `TimeoutError`, since a socket raises that error for a broken connection.
+    """
 
 
 class UpstreamConnection:
     """Sends requests and reads answers, one after another.
 
     Attributes:
-        reused: it has carried an earlier request.
-        heard: the upstream has sent bytes since this request began.
+        reused: the connection has been used for an earlier request.
+        heard: the upstream has sent bytes since the present request began.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -45,7 +48,7 @@ class UpstreamConnection:
 
         Raises:
             OSError: the connection is broken.
-            h11.LocalProtocolError: the request may not be sent in this form.
+            h11.LocalProtocolError: HTTP does not allow this part of a request here.
         """
         data = self._http.send(event)
         if data:
@@ -63,7 +66,7 @@ class UpstreamConnection:
         """Wait for bytes from the upstream.
 
         Raises:
-            NothingHeard: none came in time.
+            NothingHeard: no bytes came in time.
             OSError: the connection is broken.
         """
         with gevent.Timeout(timeout_s, NothingHeard()):
@@ -72,7 +75,7 @@ class UpstreamConnection:
         self._http.receive_data(data)
 
     def recycle(self) -> bool:
-        """Prepare for another request; False if this connection cannot carry one."""
+        """Prepare for another request; return whether the connection can be used again."""
         try:
             self._http.start_next_cycle()
         except h11.LocalProtocolError:
@@ -81,11 +84,11 @@ class UpstreamConnection:
         return not self._http.trailing_data[0]
 
     def left_over(self) -> bytes:
-        """Return what came behind an answer that switched to another protocol."""
+        """Return the bytes that came after an answer 101: the first bytes of the new protocol."""
         return bytes(self._http.trailing_data[0])
 
     def end_sending(self) -> None:
-        """Send the end (FIN); what the upstream sends is still read.
+        """End the sending direction (TCP FIN); bytes from the upstream can still be received.
 
         Raises:
             OSError: the connection is broken.
@@ -93,7 +96,7 @@ class UpstreamConnection:
         shut_down(self._sock, socket.SHUT_WR)
 
     def is_quiet(self) -> bool:
-        """Return whether an idle connection is still open, and no unrequested byte has come."""
+        """Return whether an idle connection is open, and the upstream has sent nothing on it."""
         try:
             peek(self._sock.fileno())
         except BlockingIOError:

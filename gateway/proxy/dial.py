@@ -1,4 +1,4 @@
-"""Opens a connection to the upstream; the error says why if it fails."""
+"""Opens a connection to the upstream; if this fails, the error gives the reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEEPALIVE = {socket.TCP_KEEPIDLE: 15, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPC
 
 
 def dial(origin: Origin, timeout_s: float = CONNECT_TIMEOUT_S) -> socket.socket:
-    """Return a connected socket, with TLS if the origin has it.
+    """Return a connected socket, with TLS if the upstream's URL begins with ``https``.
 
     Raises:
         UpstreamFailed: the connection is refused, or the TLS handshake fails.

@@ -1,8 +1,9 @@
-"""Carries one request to the upstream, and its answer back, at the same time.
+"""Passes one request on to the upstream, and at the same time the answer back to the client.
 
-The greenlet that serves the client reads the answer; if there is a body, a second greenlet sends
-it. They interact in three ways only: an error of one ends the other; a sent piece ends the silence
-that the reader measures; the client's connection is used again only if both have finished.
+The greenlet that serves the client reads the answer; if the request has a body, a second greenlet
+sends the body. The two greenlets affect each other in three ways only: an error of one ends the
+other; each piece that the sender sends restarts the reader's timeout; the client's connection is
+used again only if both have finished.
 """
 
 from __future__ import annotations
@@ -29,18 +30,18 @@ class Exchange:
     """One request and its answer, passed on between client and upstream; runs once.
 
     Args:
-        incoming: the request.
-        target: to send to the upstream.
-        headers: to send to the upstream.
-        upstream: a connection that carries nothing else.
-        framing: writes the answer.
-        patience: with the upstream.
+        incoming: the client's request.
+        target: the request target for the upstream.
+        headers: the request headers for the upstream.
+        upstream: a connection on which no other request is in progress.
+        framing: converts the answer into bytes for the client.
+        patience: measures for how long the upstream sends nothing.
         returned: replaces the upstream's paths in the headers of the answer.
 
     Attributes:
         sent: the whole request has been sent.
-        answer: the head of the answer; None until it has come.
-        switched: both connections speak WebSocket from now on.
+        answer: status and headers of the answer; None until they have come.
+        switched: the answer was 101, and both connections speak WebSocket from now on.
     """
 
     def __init__(
@@ -68,11 +69,12 @@ class Exchange:
         self._outlet = PieceBuffer(incoming.wire)
 
     def run(self) -> None:
-        """Carry the request and the answer; of a WebSocket, the handshake up to the answer 101.
+        """Pass on the request and its whole answer; of a WebSocket only the handshake, up to 101.
 
         Raises:
             ClientGone: the client left; the connection to the upstream is closed.
-            Refusal: there is no answer, or it ended early: `BodyFraming.begun` shows which.
+            Refusal: the upstream failed, before its answer began or in the middle of the answer
+                (then `BodyFraming.begun` is true).
         """
         sender = None
         try:
@@ -112,12 +114,12 @@ class Exchange:
         except (ClientGone, Refusal) as error:
             self._end(error)
         except (OSError, h11.LocalProtocolError):
-            # The upstream takes no more of the body. It may have answered already: the reading
-            # greenlet finds out.
+            # The upstream takes no more of the body. It may have sent an answer already, which the
+            # reading greenlet gets, or else that greenlet raises the error.
             return
 
     def _send_end(self) -> None:
-        """End the request; from now on the client only has to stay connected."""
+        """Send the end of the request; from now on, watch whether the client disconnects."""
         self._upstream.send(h11.EndOfMessage(headers=end_to_end(self._incoming.trailers)))
         self.sent = True
         self._watch = PeerWatch(self._incoming.wire.sock, lambda _: self._end(ClientGone()))
@@ -128,7 +130,7 @@ class Exchange:
         self._upstream.abort()
 
     def _relay(self) -> None:
-        """Carry the answer back; received pieces are written before more is awaited."""
+        """Pass the answer to the client; write all received bytes before waiting for more."""
         turn = TimeSlice()
         while True:
             event = self._upstream.next_event()

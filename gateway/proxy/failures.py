@@ -1,20 +1,21 @@
-"""Failures of the client and of the upstream, and the errors that the client gets."""
+"""Errors that end a request: the client has left, or weir answers with an error of its own."""
 
 from __future__ import annotations
 
 
 class ClientGone(Exception):
-    """The client has left: no answer can be sent."""
+    """The client has disconnected, so no answer can be sent."""
 
 
 class Refusal(Exception):
-    """The request is answered here, with an error.
+    """The gateway answers a request with an error of its own.
 
     Args:
-        status: of the answer.
-        message: the reason in words.
-        headers: of the answer, beside those of every error.
-        bound: the name of the bound that is reached, if there is one.
+        status: the HTTP status of the answer.
+        message: the reason, for the client.
+        headers: headers of the answer, beside the headers that every error has.
+        bound: the name of the limit that is reached (``--max-readers``); None: the reason is not a
+            limit.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class Refusal(Exception):
 
 
 class UpstreamFailed(Refusal):
-    """The upstream could not be reached, or cut its answer off (502)."""
+    """The upstream could not be reached, or broke off its answer (502)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(502, message)

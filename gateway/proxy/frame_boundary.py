@@ -1,7 +1,7 @@
 """Finds the ends of WebSocket frames in a stream of bytes (RFC 6455, 5.2), without I/O.
 
-A proxy passes frames on as bytes. Before the proxy may send a close frame of its own, the last
-frame has to be complete.
+The proxy passes WebSocket frames on as bytes. It may only send a close frame of its own where a
+frame has ended, not inside of a frame.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import struct
 
 GOING_AWAY = 1001
-_CLOSE = 0x88  # the last frame of a message, opcode 8
+_CLOSE = 0x88  # the first byte of a close frame: FIN bit, opcode 8
 _MASKED, _LENGTH = 0x80, 0x7F
 _MASK_BYTES = 4
 _EXTENDED = {126: struct.Struct("!H"), 127: struct.Struct("!Q")}
-"""The struct of a length that does not fit in 7 bits."""
+"""The format of a frame's length that does not fit in 7 bits, by the value in these 7 bits."""
 
 
 class FrameBoundary:
-    """Follows one direction of a WebSocket."""
+    """Follows the bytes of one direction of a WebSocket, and knows whether a frame has ended."""
 
     def __init__(self) -> None:
         self._head = b""
@@ -25,11 +25,11 @@ class FrameBoundary:
 
     @property
     def reached(self) -> bool:
-        """Whether the last byte so far was the last byte of a frame."""
+        """Whether a frame ends with the last byte so far, so that another frame may be sent."""
         return not self._head and not self._left
 
     def feed(self, data: bytes) -> None:
-        """Follow the next bytes, in pieces of any length."""
+        """Follow the next bytes, which may begin and end anywhere in a frame."""
         data = self._head + data if self._head else data
         at = self._left
         while at + 2 <= len(data):
@@ -42,12 +42,12 @@ class FrameBoundary:
 
 
 def close_frame(code: int) -> bytes:
-    """Return the frame by which a server ends a WebSocket."""
+    """Return the frame with which a server ends a WebSocket, for a status code (RFC 6455, 7.4)."""
     return bytes((_CLOSE, 2)) + code.to_bytes(2, "big")
 
 
 def _end_of_frame(data: bytes, at: int) -> int | None:
-    """Return where the frame that begins at `at` ends; None if its length is incomplete."""
+    """Return where the frame that begins at `at` ends; None if `data` lacks its length field."""
     length = data[at + 1] & _LENGTH
     head = 2 + (_MASK_BYTES if data[at + 1] & _MASKED else 0)
     extended = _EXTENDED.get(length)

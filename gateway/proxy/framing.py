@@ -1,13 +1,13 @@
-"""An answer in the form that its client can read. No I/O: events in, bytes out.
+"""Converts an answer of the upstream into HTTP/1.1 bytes for the client. No I/O.
 
-How the end of a body is marked (RFC 9112, 6.3); the first that applies:
+How the answer marks the end of its body (RFC 9112, 6.3); the first case that applies:
 
 1. Not at all: an answer to HEAD, and 1xx, 204, 304 have no body.
 2. By the length that the upstream gave.
 3. By chunks, for a client of HTTP/1.1; only chunks have trailers.
 4. By the end of the connection.
 
-If the upstream cut a body short, its end is never marked.
+If the upstream breaks off a body, its end is not marked, so that the client sees the failure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NO_BODY = frozenset({204, 304})
 
 
 class BodyEnding(enum.Enum):
-    """How the end of a body is marked."""
+    """How an answer marks the end of its body."""
 
     NONE = enum.auto()
     LENGTH = enum.auto()
@@ -30,18 +30,18 @@ class BodyEnding(enum.Enum):
 
 
 class BodyFraming:
-    """Writes one answer.
+    """Converts the parts of one answer into bytes for the client.
 
     Args:
-        method: of the request.
-        http11: the client speaks HTTP/1.1.
-        keep_alive: the client's connection may serve another request.
+        method: the method of the request.
+        http11: the client speaks HTTP/1.1, not 1.0.
+        keep_alive: the client allows another request on its connection.
 
     Attributes:
-        begun: the head of the final answer has been written.
-        keep_alive: the connection may serve another request after this answer.
-        ending: how the end of the body is marked; known once the body has begun.
-        status: of the answer; None until it has begun.
+        begun: the status and headers of the final answer were returned.
+        keep_alive: the client may send another request on the connection after this answer.
+        ending: how the answer marks the end of its body; known once `begun` is true.
+        status: the status of the answer; None until `begun` is true.
     """
 
     def __init__(self, method: str, http11: bool, keep_alive: bool) -> None:
@@ -53,18 +53,18 @@ class BodyFraming:
         self._http11 = http11
 
     def informational(self, status: int, reason: bytes, headers: Iterable[Header]) -> bytes:
-        """Return an informational answer (1xx); empty for a client of HTTP/1.0, which has none."""
+        """Return the bytes of an informational answer (1xx); empty for a client of HTTP/1.0."""
         return _head(status, reason, end_to_end(headers)) if self._http11 else b""
 
     def switching(self, reason: bytes, headers: Iterable[Header]) -> bytes:
-        """The head of a 101: its connection speaks another protocol from there on."""
+        """Return status line and headers of an answer 101, after which WebSocket is spoken."""
         headers = list(headers)
         self.begun, self.keep_alive, self.status = True, False, 101
         upgrade = [(b"Upgrade", value) for value in values(headers, b"upgrade")]
         return _head(101, reason, [*end_to_end(headers), *upgrade, (b"Connection", b"Upgrade")])
 
     def head(self, status: int, reason: bytes, headers: Iterable[Header]) -> bytes:
-        """Return the final answer's head; `headers` as the upstream sent them."""
+        """Return status line and headers of the final answer; `headers` are the upstream's."""
         headers = list(headers)
         self.begun = True
         self.status = status
@@ -85,13 +85,13 @@ class BodyFraming:
         return _head(status, reason, kept)
 
     def data(self, piece: bytes | bytearray) -> bytes | bytearray:
-        """Return the bytes for a piece of the body."""
+        """Return the bytes that the client gets for a piece of the body."""
         if self.ending is BodyEnding.CHUNKS and piece:
             return b"".join((b"%x\r\n" % len(piece), piece, b"\r\n"))
         return b"" if self.ending is BodyEnding.NONE else piece
 
     def end(self, trailers: Iterable[Header]) -> bytes:
-        """Return the bytes for the end of the body."""
+        """Return the bytes that mark the end of the body; empty if no bytes mark it."""
         if self.ending is not BodyEnding.CHUNKS:
             return b""
         return b"0\r\n%b\r\n" % _lines(end_to_end(trailers))

@@ -1,4 +1,4 @@
-"""Which headers pass, and which headers the proxy sets.
+"""Which headers the proxy passes on, and which headers it sets itself.
 
 1. Hop-by-hop headers, and headers named by ``Connection``, do not pass (RFC 9110, 7.6.1).
 2. All others pass, in order; repeated headers stay separate.
@@ -37,13 +37,13 @@ def values(headers: Iterable[Header], name: bytes) -> list[bytes]:
 
 
 def tokens(headers: Iterable[Header], name: bytes) -> set[bytes]:
-    """Return the members of a header that is a list, in lower case."""
+    """Return the members of a header with a list of values, in lower case."""
     parts = b",".join(values(headers, name)).split(b",")
     return {part.strip().lower() for part in parts} - {b""}
 
 
 def end_to_end(headers: Iterable[Header]) -> list[Header]:
-    """Return `headers` without those that are meant for this connection only."""
+    """Return `headers` without those that are for this connection only (hop-by-hop headers)."""
     headers = list(headers)
     ending = HOP_BY_HOP | tokens(headers, b"connection")
     return [header for header in headers if header[0].lower() not in ending]

@@ -1,7 +1,7 @@
-"""Which origins the upstream allows, learnt from its answers or by a preflight of weir.
+"""The origins of web pages that the upstream allows (CORS), so that weir allows the same pages.
 
-Without this, a page that the upstream allows by its own ``--cors`` could read the upstream's
-answers, but not weir's own.
+weir learns them from the upstream's answers, or asks by a CORS preflight. Without this, a page
+that the upstream allows by its own ``--cors`` could read the upstream's answers, but not weir's.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _ALLOW_ORIGIN = b"access-control-allow-origin"
 
 
 class UpstreamOrigins:
-    """Remembers which origins an upstream allows, at most `MOST` origins.
+    """Remembers which origins an upstream allows or refuses, at most `MOST` origins.
 
     Args:
-        ask: asks the upstream about an origin; returns None if there is no answer.
-        clock: seconds that only go forward.
+        ask: asks the upstream whether it allows an origin; returns None if it does not answer.
+        clock: returns the time in seconds, monotonic.
     """
 
     def __init__(
@@ -42,19 +42,22 @@ class UpstreamOrigins:
         self._ask = ask
         self._clock = clock
         self._asking = BoundedSemaphore(_AT_ONCE)
-        self._said: dict[str, tuple[bool, float]] = {}  # allowed, and when to ask again
+        self._said: dict[str, tuple[bool, float]] = {}  # by origin: allowed, when to ask again
 
     @property
     def allowed(self) -> list[str]:
-        """All origins that the upstream is known to allow."""
+        """All origins that the upstream allows, as far as weir knows."""
         return [origin for origin, (allowed, _) in self._said.items() if allowed]
 
     def allows(self, origin: str) -> bool:
-        """Return whether the upstream is known to allow an origin. Does not block."""
+        """Return whether weir knows that the upstream allows an origin. Does not block."""
         return self._said.get(origin, (False, 0.0))[0]
 
     def note(self, origin: str, allowed: bool, for_s: float = AGAIN_AFTER_S) -> None:
-        """Record what the upstream said; allowed origins are dropped last."""
+        """Record whether the upstream allows an origin; valid for `for_s` seconds.
+
+        If there are too many origins, a refused origin is forgotten before an allowed origin.
+        """
         self._said.pop(origin, None)
         if len(self._said) >= MOST:
             refused = (name for name, (was, _) in self._said.items() if not was)
@@ -62,10 +65,10 @@ class UpstreamOrigins:
         self._said[origin] = allowed, self._clock() + for_s
 
     def look_up(self, origin: str) -> None:
-        """Find out whether the upstream allows an origin, if the upstream answers soon.
+        """Ask the upstream whether it allows an origin, unless a recent answer is known.
 
-        A caller only waits for an unknown origin. If the upstream does not answer, its last answer
-        stays valid.
+        The caller waits only if the origin is unknown, and `ASK_WITHIN_S` at most. If the upstream
+        does not answer, its last answer stays valid.
         """
         known = self._said.get(origin)
         if len(origin) > _MOST_LENGTH or (known is not None and self._clock() < known[1]):
@@ -87,7 +90,7 @@ class UpstreamOrigins:
 
 
 def preflight(upstream: Origin, origin: str) -> bool | None:
-    """Ask an upstream whether pages of `origin` may call; None if there is no answer."""
+    """Send a CORS preflight; return if the upstream allows `origin`, None without an answer."""
     try:
         with gevent.Timeout(ASK_WITHIN_S, NothingHeard()):
             return _preflight(upstream, origin)
@@ -116,8 +119,9 @@ def _preflight(upstream: Origin, origin: str) -> bool | None:
 
 
 def allowed_by(response: h11.Response, origin: str) -> bool:
-    """Return whether an answer names `origin` as one whose pages may read it.
+    """Return whether ``Access-Control-Allow-Origin`` of an answer names `origin`.
 
-    A ``*`` is for answers that are the same for all, such as a font: it allows no page to write.
+    A ``*`` does not count: servers send it with public files such as fonts, and it does not mean
+    that pages of all origins may call the server.
     """
     return dict(response.headers).get(_ALLOW_ORIGIN, b"") == origin.encode("latin-1")

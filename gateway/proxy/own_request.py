@@ -1,4 +1,4 @@
-"""Sends weir's own requests to the upstream, each on a connection of its own."""
+"""Sends requests of weir itself (not of a client) to the upstream, each on a new connection."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MOST_BYTES = 4 * 1024 * 1024
 
 
 def asked(upstream: Origin, route: str, more: Iterable[Header] = ()) -> tuple[int, bytes]:
-    """Return the status and the body of the answer to a ``GET`` with more headers.
+    """Send a ``GET`` for `route` with the headers `more`; return the answer's status and body.
 
     Raises:
-        OSError, Refusal, h11.ProtocolError, NothingHeard: there is no complete answer.
+        OSError, Refusal, h11.ProtocolError, NothingHeard: no complete answer came.
     """
     connection = UpstreamConnection(dial(upstream, _WITHIN_S))
     try:

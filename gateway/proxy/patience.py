@@ -1,9 +1,9 @@
-"""How long an upstream may send nothing.
+"""The timeout for an upstream that sends nothing.
 
-A request for a turn stays open as long as the turn takes: minutes of tools, or a night until a
-person answers a question. A limit for one request could not distinguish this from an upstream that
-hangs. So the limit is for the upstream as a whole: past it, the proxy sends a probe, and gives up
-the request only if the probe gets no answer either.
+A request for a turn stays open as long as the turn takes: minutes while tools run, or a night
+until a person answers a question. A timeout for one request cannot distinguish this from an
+upstream that hangs. So after the timeout, the proxy sends another request (a probe) to the
+upstream, and gives up the first request only if the probe gets no answer either.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Callable
 
 
 class Patience:
-    """Measures the silence in one exchange.
+    """Measures for how long no bytes have moved in one exchange (request and answer).
 
     Args:
-        limit_s: how long a silence may last before the upstream is probed, and how long the
-            upstream then has to answer.
-        lives: probes the upstream, given `limit_s`.
-        clock: monotonic, in seconds.
+        limit_s: after how many seconds without bytes the upstream is probed, and how many seconds
+            the upstream then has to answer the probe.
+        lives: probes the upstream: called with `limit_s`, returns whether the upstream answers.
+        clock: returns the time in seconds, monotonic.
     """
 
     def __init__(
@@ -31,15 +31,15 @@ class Patience:
 
     @property
     def left_s(self) -> float:
-        """How much longer this silence may last (s); 0 at its end."""
+        """How many seconds are left until the timeout; 0 after it."""
         return max(0.0, self._since + self._limit_s - self._clock())
 
     def broken(self) -> None:
-        """Note that bytes have moved: the silence begins again."""
+        """Record that bytes have moved, so that the timeout begins again."""
         self._since = self._clock()
 
     def extended(self) -> bool:
-        """Probe the upstream; if it answers, begin the silence again and return True."""
+        """Probe the upstream; if it answers, restart the timeout, and return True."""
         if not self._lives(self._limit_s):
             return False
         self.broken()

@@ -6,7 +6,7 @@ from gateway.door.wire import PIECE_BYTES, Wire
 
 
 class PieceBuffer:
-    """Collects bytes until there is a piece to write, or until `flush`."""
+    """Collects bytes until there are enough for one write (`PIECE_BYTES`), or until `flush`."""
 
     def __init__(self, client: Wire) -> None:
         self._client = client
@@ -14,10 +14,10 @@ class PieceBuffer:
         self._bytes = 0
 
     def write(self, data: bytes | bytearray) -> None:
-        """Add `data`; may wait for the client.
+        """Add `data`; if the buffer is full, write it, and wait until the client takes it.
 
         Raises:
-            ClientGone: the client has left, or takes nothing.
+            ClientGone: the client has left, or accepts no bytes for too long.
         """
         self._waiting.append(data)
         self._bytes += len(data)
@@ -28,7 +28,7 @@ class PieceBuffer:
         """Write all bytes, and wait until the client takes them.
 
         Raises:
-            ClientGone: the client has left, or takes nothing.
+            ClientGone: the client has left, or accepts no bytes for too long.
         """
         if not self._bytes:
             return

@@ -1,11 +1,11 @@
 """Connections to the upstream that wait for another request.
 
-1. Only a request that may be sent twice goes out on an idle connection. The upstream may be
-   closing the connection at this very moment, and weir could not know whether it has carried out
-   the request.
-2. An idle connection is watched: if the upstream closes it, the pool closes it at once.
-3. There are few idle connections, and none gets old. Connections in use are bounded by the client
-   connections of a worker.
+1. Only a request that may be sent twice is sent on an idle connection. The upstream may close the
+   connection at the same moment, and weir could not know whether the upstream has executed the
+   request.
+2. If the upstream closes an idle connection, the pool closes it too, at once.
+3. The pool keeps at most `_MAX_IDLE` idle connections, each for at most `_MAX_IDLE_S` seconds. The
+   number of connections in use is limited by the number of a worker's clients.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Pool:
     """The idle connections of one worker.
 
     Args:
-        open_new: makes a connection; its exceptions pass through.
+        open_new: opens a connection; its exceptions are passed on to the caller.
     """
 
     def __init__(self, open_new: Callable[[], UpstreamConnection]) -> None:
@@ -46,11 +46,12 @@ class Pool:
         """Return a connection for one request.
 
         Args:
-            repeatable: the request may be sent again if the connection turns out to be closed.
+            repeatable: the request may be sent again if the upstream has closed the connection;
+                if not, a new connection is opened.
         """
         self._drop_old()
         while repeatable and self._idle:
-            # The youngest connection: the upstream is least likely to close it.
+            # The connection that was used last, which the upstream is least likely to close now.
             idle = self._idle.pop()
             _unwatch(idle)
             if idle.connection.is_quiet():
@@ -59,7 +60,7 @@ class Pool:
         return self._open_new()
 
     def give_back(self, connection: UpstreamConnection) -> None:
-        """Keep a connection whose answer has been read to its end, if it may be used again."""
+        """Keep a connection for later requests, or close it if it cannot be used again."""
         if not connection.recycle() or not connection.is_quiet():
             connection.close()
             return

@@ -1,4 +1,4 @@
-"""Asks the upstream whether it is alive, while it keeps a request open."""
+"""Tests whether the upstream still answers while a client's request gets no bytes from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gateway.proxy.failures import Refusal
 
 
 def lives(origin: Origin, timeout_s: float) -> bool:
-    """Return whether the upstream answers anything in time; a 401 is an answer."""
+    """Return whether the upstream answers a health request in time, with any status (even 401)."""
     return gevent.with_timeout(timeout_s, _answers, origin, timeout_s, timeout_value=False)
 
 

@@ -1,4 +1,4 @@
-"""Serves the requests that are not weir's own."""
+"""Serves all requests for routes that are not weir's own: passes them on to the upstream."""
 
 from __future__ import annotations
 
@@ -41,17 +41,16 @@ class Proxy:
 
     Args:
         origin: the upstream.
-        timeout_s: how long the upstream may be silent.
-        cors: lets web pages read the errors of weir; the upstream's answers have their own
-            headers.
-        origins: records which origins the upstream's answers allow; None to record nothing.
+        timeout_s: for how many seconds the upstream may send nothing before it is probed.
+        cors: the CORS headers for errors of weir; the upstream's answers have their own headers.
+        origins: records which origins the upstream's answers allow; None: nothing is recorded.
         most_tunnels: how many WebSockets may be open.
-        base: the path of weir itself; empty at the root.
+        base: the path under which weir itself is served; empty for ``/``.
 
     Attributes:
-        requests: how many have ended, by the class of their status (``2xx``; ``1xx`` are
-            WebSockets); ``none`` if the client left before the answer.
-        tunnels: the WebSockets.
+        requests: how many requests have ended, by the class of their status (``2xx``; ``1xx`` are
+            WebSockets); ``none`` if the client left before the answer began.
+        tunnels: the open WebSockets.
     """
 
     def __init__(
@@ -113,14 +112,14 @@ class Proxy:
         return sent and framing.keep_alive
 
     def _forward(self, incoming: Request, framing: BodyFraming, websocket: bool = False) -> bool:
-        """Carry out the exchange, on a second connection if the first was stale.
+        """Pass on a request and its answer; if the idle connection was closed, use a second one.
 
         If the answer to the handshake of a WebSocket is 101, pass bytes until the WebSocket ends.
 
-        Returns whether the whole request was read.
+        Returns whether the whole request was read and sent.
         """
         if not incoming.expects_continue:
-            incoming.body.await_first()  # as long as a client is silent, the upstream has no cost
+            incoming.body.await_first()  # no upstream connection until bytes come
         repeatable = incoming.method in _REPEATABLE and incoming.framed_by is None
         repeatable = repeatable and not websocket
         while True:
@@ -161,7 +160,7 @@ class Proxy:
         return exchange.sent
 
     def _learn(self, incoming: Request, answer: h11.Response | None) -> None:
-        """Record that the upstream allows an origin, if its answer shows this."""
+        """If the answer allows the request's origin (CORS), record that the upstream allows it."""
         origin = incoming.header(b"origin")
         if self._origins is None or answer is None or not origin:
             return
@@ -185,10 +184,10 @@ class Proxy:
     def _give_up(
         self, incoming: Request, framing: BodyFraming, outlet: PieceBuffer, refusal: Refusal
     ) -> bool:
-        """Answer the refusal; if an answer has begun, cut it."""
+        """Answer with an error; if an answer has begun already, break it off."""
         if framing.begun:
-            # Chunks and a length show the client that something is missing; otherwise a reset has
-            # to.
+            # With chunks or a length, the client sees that the answer is incomplete. Without them,
+            # only a reset of the connection shows this.
             if framing.ending is BodyEnding.CLOSE:
                 incoming.wire.reset()
             return False
@@ -221,7 +220,7 @@ class Proxy:
 
 
 def _log(incoming: Request, refusal: Refusal) -> None:
-    """Log failures of the upstream for the operator; mistakes of clients only at debug."""
+    """Log failures of the upstream as warnings, and mistakes of clients at level debug only."""
     level = logging.WARNING if refusal.status >= HTTPStatus.BAD_GATEWAY else logging.DEBUG
     path, status = incoming.path, refusal.status
     log.log(level, "%s %.200r: %d, %s", incoming.method, path, status, refusal)

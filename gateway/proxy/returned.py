@@ -1,7 +1,7 @@
 """References to the upstream's own paths in the headers of its answers. No I/O.
 
-If weir serves under another path than the upstream, clients cannot use a path of the upstream. It
-is replaced by weir's path for the same resource:
+If weir serves under another path than the upstream, clients cannot use a path of the upstream.
+Each such path is replaced by weir's path for the same resource:
 
 1. ``Location``, ``Content-Location``, targets of ``Link``: a path, or a URL of the upstream.
    Unchanged are relative references, URLs of other servers, and paths outside of the upstream's
@@ -30,7 +30,7 @@ class ReturnedPaths:
 
     Args:
         upstream: the server that sends the answers.
-        base: weir's base path; empty at the root.
+        base: the path under which weir itself is served; empty for ``/``.
     """
 
     def __init__(self, upstream: Origin, base: str) -> None:
@@ -39,7 +39,7 @@ class ReturnedPaths:
         self._origin = f"{upstream.scheme}://{upstream.authority}".encode()
 
     def __call__(self, headers: Iterable[Header]) -> list[Header]:
-        """Return the headers for weir's clients."""
+        """Return the headers of an answer, with weir's paths in place of the upstream's."""
         if self._folder == self._base:
             return list(headers)
         return [(name, self._value(name.lower(), value)) for name, value in headers]

@@ -1,4 +1,4 @@
-"""Request targets for the upstream: all but weir's own pass byte for byte."""
+"""Request targets for the upstream: the client's target is passed on byte for byte."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from gateway.proxy.failures import Refusal
 
 
 def below(folder: str, target: bytes) -> bytes:
-    """Return the target for an upstream that a proxy serves under `folder`.
+    """Return the target for an upstream whose URL has the path `folder`.
 
     Raises:
-        Refusal: the target leads out of the folder, to other servers behind that proxy.
+        Refusal: the target has ``..``, and could reach paths outside of `folder` (400).
     """
     if not folder or not target.startswith(b"/"):
         return target

@@ -1,15 +1,15 @@
 """One WebSocket between a client and the upstream: unchanged bytes in both directions.
 
-Theory of operation. Two greenlets pass bytes, one in each direction. Each reads a piece when the
-previous piece has been taken. So a slow side slows down its sender, and a tunnel holds at most one
-piece in each direction. Silence has no limit: a terminal may be idle for days, and the kernel
-finds a peer that has vanished.
+Theory of operation. Two greenlets pass bytes, one in each direction. Each greenlet reads a piece
+only after the other side has accepted the previous piece. So a slow receiver slows down its
+sender, and a tunnel has at most one piece in memory for each direction. There is no timeout for
+silence: a terminal may be idle for days. TCP keepalive finds a client that has vanished.
 
-The end. A FIN of one side is passed on, and the other side may continue for a while. If a
-connection breaks, the other one is cut. When the worker stops, the client gets a close frame with
-1001 (going away) after the last complete frame, and nothing after it; the client's answer still
-reaches the upstream, which then closes. Inside of a frame no close frame is possible: if the end
-of the frame does not come in time, the connections end without a close frame.
+How a tunnel ends. A FIN of one side is passed on, and the other side may continue for a while. If
+one connection breaks, the other connection is cut. When the worker stops, the client gets a close
+frame with 1001 (going away) after the last complete frame, and nothing after that; the client's
+own close frame still reaches the upstream, which then closes. A close frame cannot be sent inside
+of another frame: if that frame does not end in time, the tunnel ends without a close frame.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gateway.proxy.frame_boundary import GOING_AWAY, FrameBoundary, close_frame
 
 PIECE_BYTES = 16 * 1024
 CLOSE_WITHIN_S = 1.0
-"""How long a drained tunnel may take to end."""
+"""How many seconds a tunnel may take to end when the worker stops; then it is cut."""
 _ONE_SIDED_S = 60.0
 _BUFFER_BYTES = 256 * 1024
 _KEEPALIVE = {socket.TCP_KEEPIDLE: 60, socket.TCP_KEEPINTVL: 15, socket.TCP_KEEPCNT: 4}
@@ -38,7 +38,7 @@ _TAKES_WITHIN_MS = 300_000
 
 
 class ClosedBy(enum.Enum):
-    """Who ended a tunnel."""
+    """Which side ended a tunnel; DRAIN: weir, since the worker stops."""
 
     CLIENT = "client"
     UPSTREAM = "upstream"
@@ -46,11 +46,11 @@ class ClosedBy(enum.Enum):
 
 
 class _Drained(Exception):
-    """Wakes the greenlet that waits for the upstream, since the tunnel has to end."""
+    """Thrown into the greenlet that waits for the upstream, when the tunnel has to end."""
 
 
 class _Broken(Exception):
-    """A connection is broken, or was cut."""
+    """The connection to the side `by` is broken, or was cut."""
 
     def __init__(self, by: ClosedBy) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class _Broken(Exception):
 
 
 class Tunnel:
-    """Runs once.
+    """Passes the bytes of one WebSocket; an object is used once.
 
     Args:
         client: the client's connection, on which the upstream's answer 101 has been sent.
@@ -78,7 +78,7 @@ class Tunnel:
         self._up: gevent.Greenlet[..., None] = gevent.Greenlet(self._run, self._pass_up)
 
     def run(self) -> ClosedBy:
-        """Pass bytes until both directions have ended; return who ended the tunnel."""
+        """Pass bytes until both directions have ended; return which side ended the tunnel."""
         both = (self._down, self._up)
         try:
             _tend(self._client.sock, self._upstream.sock)
@@ -92,14 +92,14 @@ class Tunnel:
         return self._closed_by or ClosedBy.CLIENT
 
     def drain(self) -> None:
-        """End the tunnel because the worker stops; return when it has ended."""
+        """End the tunnel because the worker stops; return when the tunnel has ended."""
         self._closed_by = self._closed_by or ClosedBy.DRAIN
         gevent.get_hub().loop.run_callback(self._wake)
         if not self._over.wait(CLOSE_WITHIN_S):
             self._cut()
 
     def _await_second(self) -> None:
-        """Wait until the other direction ends too, or passes nothing for a long time."""
+        """Wait until both directions have ended, or no bytes have passed for `_ONE_SIDED_S`."""
         both, seen = (self._down, self._up), -1
         while self._pieces != seen:
             seen = self._pieces
@@ -114,7 +114,7 @@ class Tunnel:
             self._cut()
 
     def _pass_up(self) -> None:
-        """Pass the client's bytes to the upstream, first those that came with the handshake."""
+        """Pass the client's bytes to the upstream; bytes that came with the handshake go first."""
         turn = TimeSlice()
         piece = bytes(self._client.ahead)
         self._client.ahead.clear()
@@ -148,7 +148,7 @@ class Tunnel:
         return piece
 
     def _of_upstream(self) -> bytes:
-        """Return the next piece; when the worker stops, send the close frame early."""
+        """Return the next piece from the upstream; meanwhile, send the close frame on `drain`."""
         while True:
             if self._closed_by is ClosedBy.DRAIN and not self._said_goodbye:
                 self._say_goodbye()
@@ -173,7 +173,8 @@ class Tunnel:
             self._client.sock.sendall(data)
 
     def _wake(self) -> None:
-        # In the hub: a greenlet whose flag says that it waits does wait, and writes nothing.
+        # This runs in gevent's hub, so no greenlet runs now: if the flag is set, the greenlet does
+        # wait for the upstream, and is not in the middle of a write to the client.
         if self._waits_for_upstream:
             self._down.throw(_Drained())
 
@@ -192,10 +193,10 @@ def _blamed(side: ClosedBy) -> Iterator[None]:
 
 
 def _tend(client: socket.socket, upstream: socket.socket) -> None:
-    """Keep the kernel's buffers small, and let the kernel find a client that has vanished.
+    """Set small socket buffers, TCP keepalive, and a time limit for a client that reads nothing.
 
-    The kernel would buffer megabytes, and a key that stops a program would wait behind them. The
-    kernel also ends a client that takes nothing for very long.
+    With the default buffers, megabytes of a program's output would wait in the kernel, and a user
+    who stops the program with Ctrl-C would still see them all.
     """
     for sock in (client, upstream):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)

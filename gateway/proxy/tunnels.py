@@ -20,13 +20,13 @@ BOUND = "WebSockets"
 
 
 class Tunnels:
-    """Runs and counts tunnels.
+    """Runs and counts the tunnels (open WebSockets) of a worker.
 
     Args:
-        most: the limit of open tunnels.
+        most: how many tunnels may be open.
 
     Attributes:
-        closed: how many have ended, by who ended them.
+        closed: how many tunnels have ended, by the side that ended them (`ClosedBy`).
     """
 
     def __init__(self, most: int) -> None:
@@ -41,10 +41,10 @@ class Tunnels:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Reserve a place for a tunnel, from its handshake on.
+        """Count a tunnel against the limit during the block, from its handshake to its end.
 
         Raises:
-            Refusal: the limit is reached, or the worker stops.
+            Refusal: the limit is reached, or the worker stops (503).
         """
         if self._ends:
             raise Refusal(503, "this worker stops; connect again")
@@ -71,9 +71,9 @@ class Tunnels:
             upstream.close()
 
     def drain(self, window_s: float) -> None:
-        """End all tunnels, each at a moment of its own, since their clients reconnect at once.
+        """End all tunnels at random moments within `window_s` seconds; return when all have ended.
 
-        Returns when all have ended.
+        The moments differ so that the clients do not all connect again at the same time.
         """
         self._ends = True
         spread_s = max(0.0, window_s - CLOSE_WITHIN_S)

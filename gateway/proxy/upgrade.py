@@ -1,4 +1,4 @@
-"""Which requests ask for another protocol on their connection, and which of them pass. No I/O.
+"""Decides about requests that ask for another protocol (``Upgrade``): only WebSocket. No I/O.
 
 1. ``Upgrade`` only counts if ``Connection`` names it (RFC 9110, 7.8). A WebSocket without this
    ``Connection`` is refused: a proxy in front has removed it.
@@ -17,7 +17,7 @@ from gateway.proxy.headers import Header, tokens
 
 WEBSOCKET = b"websocket"
 HANDSHAKE: list[Header] = [(b"Connection", b"Upgrade"), (b"Upgrade", WEBSOCKET)]
-"""Sent to the upstream in place of the client's hop-by-hop headers."""
+"""The headers of a WebSocket handshake that the proxy adds, since it drops hop-by-hop headers."""
 _NEWER_HTTP = (b"h2c", b"http/", b"tls/")
 _SHOWN = 40
 
