@@ -1,4 +1,4 @@
-"""The HTTP routes of a gateway natively."""
+"""The HTTP routes that a gateway serves itself, and natively (without an upstream) all routes."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ def add_native_routes(
     shares: Shares | None = None,
     check_session: Callable[[str, Scope | None], None] | None = None,
 ) -> AgentRoute:
-    """Add all routes except the event streams and health.
+    """Add the routes of native mode (without an upstream), except event streams and health checks.
 
     Args:
-        app: the application to add to; needs `gateway.errors.install_error_handlers`.
+        app: the Falcon application; it needs `gateway.errors.install_error_handlers`.
         requester: sends commands to the processor.
-        default_directory: of requests that name none.
-        patience_s: how long a client may accept no byte of a long answer.
+        default_directory: the directory of requests that name no directory.
+        patience_s: after how many seconds a client that accepts no byte of a long answer is reset.
         max_message: the limit of a prompt's body, in bytes.
         agent_counts: counts the lines of agents.
-        shares: the links to sessions; None: there are none.
-        check_session: refuses a session that is not in a scope; None: nothing has a scope.
+        shares: the links to sessions; None: links cannot be made.
+        check_session: refuses a session that is not in a scope; None: no request has a scope.
 
     Returns:
-        The streams of agents, to be ended when the worker stops.
+        The route with the streams of agents, which the worker has to end when it stops.
     """
     courier, intake = Courier(requester, patience_s), BodyIntake(max_message)
     means = Means(requester, courier, intake, default_directory, check_session)

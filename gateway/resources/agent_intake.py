@@ -1,7 +1,7 @@
 """Sends the lines of an agent's request to the processor.
 
-Lines are sent in batches, and the next batch is applied once the last one is saved. So a client
-that sends more than the store can take is slowed down by its connection.
+Lines are sent in batches, and the next batch is sent once the processor has saved the last batch.
+So weir reads no faster than the store writes, and TCP slows down an agent that sends faster.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from gateway.resources.lines import RequestLines
 from gateway.resources.query import flag, integer
 
 DEADLINE_S = 30.0
-"""For a command about an agent: the processor answers earlier, possibly only in part."""
+"""How long to wait for the answer to a command with lines; the processor may take only some."""
 _LEASE_S, _MOST_LEASE_S = 10, 3600
 _LOOK_S = 1.0
 
@@ -40,11 +40,11 @@ class Producer(Struct):
     """An agent that sends lines or waits for work items.
 
     Attributes:
-        agent: its name.
-        epoch: of its process; None until the processor gives one.
-        seq: number of the next line; None: the next free number.
-        lease_s: how long it counts as connected after its last request.
-        prompts: it answers prompts of clients.
+        agent: the agent's name.
+        epoch: the number of this start of the agent; None until the processor assigns it.
+        seq: the number of the agent's next line; None: the next free number.
+        lease_s: for how many seconds after a request the agent counts as connected.
+        prompts: the agent answers prompts of clients.
     """
 
     agent: str
@@ -55,10 +55,10 @@ class Producer(Struct):
 
     @classmethod
     def of(cls, req: Request, agent: str) -> Producer:
-        """Return the producer in a request's path and query.
+        """Return the producer that a request's path and query describe.
 
         Raises:
-            BadRequest: a parameter is not allowed.
+            BadRequest: a parameter has a value that is not allowed.
         """
         return cls(
             agent,
@@ -70,16 +70,16 @@ class Producer(Struct):
 
 
 class _Batch:
-    """Lines that are sent to the processor together.
+    """Lines that are sent to the processor in one command.
 
     Args:
-        before: how many lines of the body came before them.
+        before: how many lines of the body came before this batch.
 
     Attributes:
-        lines: decoded; `RefusedLine` for each line that is refused here.
-        errors: by the index of the line in `lines`.
-        size: bytes of all lines.
-        refused: how many are refused here, by reason.
+        lines: the decoded lines; a `RefusedLine` for each line that is too long or malformed.
+        errors: the errors of refused lines, by the line's index in `lines`.
+        size: the bytes of all lines.
+        refused: how many lines are refused, by reason.
     """
 
     def __init__(self, before: int) -> None:
@@ -90,7 +90,7 @@ class _Batch:
         self._before = before
 
     def add(self, data: bytes | None) -> None:
-        """Decode a line; None means a line that is too long."""
+        """Decode a line and add it; None stands for a line that is too long."""
         self.size += len(data or b"")
         try:
             if data is None:
@@ -103,7 +103,7 @@ class _Batch:
             self.lines.append(RefusedLine())
 
     def errors_before(self, upto: int, base: int) -> Iterator[bytes]:
-        """Yield the errors of the lines before index `upto`; `base` is the first line's number."""
+        """Yield the errors of the lines before index `upto`; `base` is the first line's `seq`."""
         for at in sorted(at for at in self.errors if at < upto):
             where = {"line": self._before + at + 1, **self.errors.pop(at), "seq": base + at}
             yield as_line({"type": "error", **where})
@@ -113,7 +113,7 @@ class AgentIntake:
     """Sends the lines of one request to the processor.
 
     Attributes:
-        unacknowledged: bytes of lines that were read and are not acknowledged yet.
+        unacknowledged: how many bytes of lines were read and are not yet acknowledged.
     """
 
     def __init__(
@@ -131,20 +131,20 @@ class AgentIntake:
         self._counts = counts
         self.unacknowledged = 0
         counts.taking.add(self)
-        self._number = 0  # number of the last line in this body
+        self._number = 0  # how many lines of this body were read
 
     @property
     def ended(self) -> bool:
-        """Whether the last line of the body has been sent."""
+        """Whether the last line of the body has been sent to the processor."""
         return self._lines.ended
 
     def next(self) -> bytes:
-        """Send the next lines; return the answer to them.
+        """Read and send the next batch; return its answer: errors of lines, an acknowledgement.
 
         Raises:
-            CommandFailed: the processor refuses the producer.
-            ProcessorGone: there is no processor.
-            DeadlineExceeded: the processor does not keep up.
+            CommandFailed: the processor refuses this agent.
+            ProcessorGone: no processor is connected.
+            DeadlineExceeded: the processor did not answer in time.
         """
         return self._carry(self._batch())
 
@@ -153,7 +153,7 @@ class AgentIntake:
 
         Args:
             first: the answer to the first batch.
-            hang_up: ends the body at its present position.
+            hang_up: stops reading the body, once the client has left.
         """
         keeper = gevent.spawn(self._keep, hang_up)
         try:
@@ -167,15 +167,15 @@ class AgentIntake:
             yield as_failure(error)
         except (ProcessorGone, DeadlineExceeded) as error:
             yield as_failure(CommandFailed("unavailable", str(error)))
-        except Refusal as error:  # the body is cut, or is not valid HTTP
+        except Refusal as error:  # the body broke off, or is not valid HTTP
             yield as_line({"type": "failed", "status": error.status, "message": error.message})
         finally:
             keeper.kill(block=False)
 
     def _overlapped(self) -> Iterator[bytes]:
-        """Read and decode one batch while the processor works on the batch before it.
+        """Read and decode one batch while the processor works on the batch before.
 
-        An answer is sent at once, since the end of the next line may be a gigabyte away.
+        Each answer is yielded before the next batch is complete, since that may take long.
         """
         batch: _Batch | None = self._batch()
         while batch is not None:
@@ -190,7 +190,7 @@ class AgentIntake:
             batch = read
 
     def _read_on(self) -> _Batch | Exception | None:
-        """Return the next batch, None at the end, or an error (gevent prints raised ones)."""
+        """Return the next batch, None at the end, or an error; gevent would print a raised error."""
         try:
             return None if self.ended else self._batch()
         except (ClientGone, Refusal) as error:
@@ -205,10 +205,12 @@ class AgentIntake:
         return batch
 
     def _carry(self, batch: _Batch) -> bytes:
-        """Send a batch to the processor, in several steps if it takes only a part.
+        """Send a batch to the processor, and return the answer for the client.
+
+        If the processor takes only some of the lines, the other lines are sent again.
 
         Raises:
-            CommandFailed: the client left before all lines were taken.
+            CommandFailed: the client left before the processor had taken all lines.
         """
         said: list[bytes] = []
         done = 0
@@ -238,7 +240,7 @@ class AgentIntake:
         return taken
 
     def _keep(self, hang_up: Callable[[], None]) -> None:
-        """Renew the agent's lease while its client sends nothing."""
+        """Keep the agent connected (renew its lease) while its client sends nothing."""
         who = self._producer
         while True:
             gevent.sleep(min(who.lease_s / 3, _LOOK_S))
@@ -250,14 +252,14 @@ class AgentIntake:
                     AgentLines(who.agent, who.epoch, None, [], who.lease_s), DEADLINE_S
                 )
             except (CommandFailed, ProcessorGone, DeadlineExceeded):
-                continue  # the next batch gets this error
+                continue  # sending the next batch fails in the same way
 
 
 def as_line(value: Any) -> bytes:
-    """Return a line of an answer."""
+    """Return a value as a line of NDJSON."""
     return _encode(value) + b"\n"
 
 
 def as_failure(error: CommandFailed) -> bytes:
-    """Return the line that ends an answer with an error."""
+    """Return the last line of an answer that ends with an error."""
     return as_line({"type": "failed", "status": status_of(error), "message": error.message})

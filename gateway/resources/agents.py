@@ -28,7 +28,7 @@ from gateway.streams.peer_watch import has_left
 
 NDJSON = "application/x-ndjson"
 MOST_STREAMS = 256
-"""Connections of agents in a worker: for work items, and for lines."""
+"""How many connections of agents a worker serves, for work items and for lines together."""
 _SILENT_S = 3600.0
 _POLL_MS = 1000
 _RETRY_AFTER_S = 1
@@ -37,18 +37,18 @@ _HANDED = msgspec.json.Decoder(Handed)
 
 
 class AgentNames:
-    """``/weir/agents``."""
+    """``/weir/agents``: the list of all agents."""
 
     def __init__(self, requester: Requester) -> None:
         self._requester = requester
 
     def on_get(self, req: Request, resp: Response) -> None:
-        """List the known agents."""
+        """Answer with all agents that have ever connected."""
         answer(resp, self._requester.call(AgentList()).body)
 
 
 class AgentRoute:
-    """``/weir/agents/{name}``."""
+    """``/weir/agents/{name}``: an agent receives its work items (GET) and sends lines (POST)."""
 
     def __init__(self, requester: Requester, patience_s: float, counts: AgentCounts) -> None:
         self._requester = requester
@@ -59,16 +59,16 @@ class AgentRoute:
         self._open: set[StreamConnection] = set()
 
     def let_go(self) -> None:
-        """Reset all streams, since the worker stops; their clients connect again."""
+        """Reset all connections of agents, since the worker stops; the agents connect again."""
         for connection in list(self._open):
             connection.reset("the worker stops")
 
     def on_head(self, req: Request, resp: Response, name: str) -> None:
-        """Answer without a body: a real stream would begin a new epoch of the agent."""
+        """Answer with headers only, and without a command, which would begin a new epoch."""
         resp.content_type = NDJSON
 
     def on_get(self, req: Request, resp: Response, name: str) -> None:
-        """Send work items as long as the client stays; query: ``?after`` a number, ``?epoch``."""
+        """Send work items until the client leaves; ``?after``: the last number that it has."""
         producer = Producer.of(req, name)
         after = integer(req, "after", 0, MAX_INTEGER) or 0
         ask = AgentWork(name, producer.epoch, after, 0, producer.lease_s, producer.prompts)
@@ -79,7 +79,7 @@ class AgentRoute:
         self._stream(resp, work, connection, self._leave)
 
     def on_post(self, req: Request, resp: Response, name: str) -> None:
-        """Take lines; the answer to each batch has its errors and an acknowledgement."""
+        """Take lines; the answer has the errors and an acknowledgement of each batch of lines."""
         producer = Producer.of(req, name)
         wire, connection = self._enter(req)
         body, is_live = req.env["wsgi.input"], req.content_length is None
@@ -130,7 +130,7 @@ class AgentRoute:
             raise BoundReached(503, words, "agents", _RETRY_AFTER_S)
         self._streams += 1
         wire: Wire = req.env[WIRE]
-        # `StreamConnection` sets keepalive, so the kernel notices a peer that has vanished.
+        # `StreamConnection` sets TCP keepalive, so that a client that has vanished is noticed.
         return wire, StreamConnection(wire.sock, self._patience_s, self._neighbours)
 
     def _leave(self) -> None:
@@ -172,7 +172,7 @@ def _work(
     after: int,
     is_over: Callable[[], bool],
 ) -> Iterator[bytes]:
-    """Yield lines with work items; if there are none for a while, a ``beat``."""
+    """Yield lines with work items, and a ``beat`` after `_POLL_MS` without a work item."""
     epoch, handed = first.epoch, first
     place = {"epoch": epoch, "seq": first.seq, "turns": first.turns}
     yield as_line({"type": "ready", "agent": producer.agent, **place})
@@ -186,17 +186,17 @@ def _work(
             )
             handed = _HANDED.decode(requester.call(ask, DEADLINE_S).body)
         except (ProcessorGone, DeadlineExceeded):
-            return  # the client connects again, and then learns which of its turns still run
+            return  # the client connects again, and gets the list of its open turns
         except CommandFailed as error:
             yield as_failure(error)
             return
 
 
 class NotHere:
-    """``/weir/agents`` in relay mode."""
+    """``/weir/agents`` in relay mode, where weir has no agents."""
 
     def on_get(self, req: Request, resp: Response, name: str = "") -> None:
-        """Refuse: in relay mode the upstream runs the turns."""
+        """Refuse with 501: in relay mode the upstream runs all turns."""
         raise falcon.HTTPNotImplemented(
             description="agents: weir relays an opencode here (--upstream), which runs its own "
             "agents; publish to a weir that is started without --upstream"

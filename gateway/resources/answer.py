@@ -6,6 +6,6 @@ import falcon
 
 
 def answer(resp: falcon.Response, body: bytes) -> None:
-    """Send `body`, which is already JSON, as the answer."""
+    """Answer with `body`, which is JSON already."""
     resp.content_type = falcon.MEDIA_JSON
     resp.data = body

@@ -1,4 +1,4 @@
-"""Types of answers that are in no other module; `GET /doc` describes them."""
+"""Types of answers that only `GET /doc` uses, to describe the JSON of routes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class MessageAndParts(Struct):
 
 
 class AnswerAndParts(Struct):
-    """The answer of a turn with its parts."""
+    """The message with which a turn answers, with its parts."""
 
     info: AssistantMessage
     parts: list[Part]

@@ -18,9 +18,9 @@ from gateway.errors import BadRequest, BoundReached
 from gateway.proxy.failures import Refusal
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
-"""For a prompt, unless ``--max-message`` is given."""
+"""The size limit of a prompt's body, unless ``--max-message`` is given."""
 SMALL_BODY_BYTES = 1024 * 1024
-"""For all other requests."""
+"""The size limit of the bodies of all other requests."""
 _STEP_BYTES = 1024 * 1024
 _PART_TYPES = ", ".join(part.__struct_config__.tag for part in get_args(PartInput))
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class Limit(Struct, frozen=True):
-    """The size limit of a body, and its name."""
+    """The size limit of a body in bytes, and its name for the error message."""
 
     size: int
     name: str
@@ -39,12 +39,12 @@ _ON_THE_BUS = Limit(MAX_COMMAND_BYTES - 64 * 1024, "commands on the bus")
 
 
 def read_body(req: Request, limit: Limit, take: Callable[[int], None]) -> bytes:
-    """Return the whole body, with an announced length or in chunks.
+    """Return the whole body of a request, whether it has a ``Content-Length`` or comes in chunks.
 
     Args:
         req: the request.
-        limit: of the body.
-        take: called with the size of each received piece; may raise an error to refuse it.
+        limit: the size limit of the body.
+        take: called with the size of each received piece; may raise an error to refuse the body.
 
     Raises:
         BoundReached: the body is longer than `limit`.
@@ -59,8 +59,7 @@ def read_body(req: Request, limit: Limit, take: Callable[[int], None]) -> bytes:
     except (BoundReached, Refusal):
         raise
     except Exception as error:
-        # The connection broke, or the HTTP server found bad framing; the words are the server's
-        # own.
+        # The connection broke, or the HTTP server found bad framing and raised its own error.
         raise BadRequest(f"the body could not be read: {error}", "Body") from error
     _check_size(len(body), limit)
     if announced is not None and len(body) < announced:
@@ -69,17 +68,18 @@ def read_body(req: Request, limit: Limit, take: Callable[[int], None]) -> bytes:
 
 
 def decode_body(body: bytes, decoder: msgspec.json.Decoder[T], what: str = "the body") -> T:
-    """Decode a JSON body, or other JSON that error messages call `what`.
+    """Decode a JSON body, or other JSON; `what` is its name in error messages.
 
     Raises:
-        BadRequest: it is not JSON, or one of its fields is wrong; the error names the field.
+        BadRequest: `body` is not JSON, or one of its fields is wrong; the error names the field.
+        BoundReached: the value is too large for a command.
     """
     if not body.strip():
         raise BadRequest(f"{what} is empty; a JSON object is expected", "Body")
     try:
         depth.check(body)
         value = _decoded(body, decoder)
-        # The bus has narrower numbers than JSON: a number that does not fit is the sender's error.
+        # Commands are sent as msgpack, whose integers have 64 bits: larger integers are refused.
         size = len(msgspec.msgpack.encode(value))
     except msgspec.ValidationError as error:
         raise _invalid(str(error), what) from error
@@ -96,7 +96,7 @@ def decode_body(body: bytes, decoder: msgspec.json.Decoder[T], what: str = "the 
 
 
 def _decoded(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
-    """Decode JSON; half a surrogate pair, which JavaScript can send, becomes U+FFFD."""
+    """Decode JSON; half a surrogate pair (an escape that JavaScript may send) becomes U+FFFD."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError:
@@ -126,7 +126,7 @@ def _read(req: Request, limit: int, take: Callable[[int], None]) -> bytes:
 
 
 def _invalid(said: str, what: str) -> BadRequest:
-    """Rearrange msgspec's message, ``… - at `$.parts[0].text```: the field first."""
+    """Return an error from msgspec's message (``… - at `$.parts[0].text```), the field first."""
     reason, _, path = said.rpartition(" - at `$")
     if not reason:
         reason, path = said, ""

@@ -1,7 +1,7 @@
-"""Passes an answer from the processor to a client, in pieces.
+"""Passes a long answer from the processor to a client, in pieces.
 
-The next piece is requested once the client has taken the last one. So neither process ever holds a
-whole list, and a client that reads slowly delays no other client.
+The next piece is requested once the client has taken the last piece. So neither process has the
+whole answer in memory, and a client that reads slowly delays no other client.
 """
 
 from __future__ import annotations
@@ -27,12 +27,15 @@ from gateway.streams.neighbour import Neighbours
 log = logging.getLogger("weir.gateway")
 
 _HELD_BYTES = 32 * 1024 * 1024
-"""What all answers in progress may hold in a worker, unless there are very many."""
+"""About how many bytes all answers in progress may have in a worker's memory together.
+
+Each answer may always have a piece of `_LEAST_BYTES`, so very many answers have more.
+"""
 _SHARE = 8
 _LEAST_BYTES = 32 * 1024
 _WRITE_BYTES = 64 * 1024
 _ASKED_AT_ONCE = 2
-"""The processor reads one piece after another; more requests at once would come as one burst."""
+"""How many pieces a worker requests at once; the processor reads one piece after another."""
 _TURN_WITHIN_S = 10.0
 
 Long = TypeVar("Long", MessageList, MessageGet, SessionList, TurnWait, ToolOutput, More)
@@ -43,10 +46,11 @@ class Courier:
 
     Args:
         requester: sends commands to the processor.
-        patience_s: how long a client may take to accept `_WRITE_BYTES`; then it is reset.
+        patience_s: how many seconds a client may take to accept `_WRITE_BYTES`; after that, its
+            connection is reset.
 
     Attributes:
-        held: bytes of the pieces that are requested, or being written.
+        held: bytes of all pieces that are requested or being written to clients.
     """
 
     def __init__(self, requester: Requester, patience_s: float) -> None:
@@ -57,10 +61,10 @@ class Courier:
         self._turns = BoundedSemaphore(_ASKED_AT_ONCE)
 
     def ask(self, command: Long) -> Done:
-        """Request a piece of an answer, after earlier callers.
+        """Request a piece of an answer; if too many are requested now, wait until one has come.
 
         Raises:
-            DeadlineExceeded: it was not the caller's turn within `_TURN_WITHIN_S`.
+            DeadlineExceeded: the caller had to wait longer than `_TURN_WITHIN_S`.
         """
         if not self._turns.acquire(timeout=_TURN_WITHIN_S):
             raise DeadlineExceeded(
@@ -72,17 +76,17 @@ class Courier:
             self._turns.release()
 
     def wait(self, command: Long, deadline_s: float | None = None) -> Done:
-        """Request an answer that may take long; with many in progress, its pieces are smaller."""
+        """Request a piece at once; the more answers are in progress, the smaller the piece."""
         share = (_HELD_BYTES - self.held) // _SHARE
         size = max(_LEAST_BYTES, min(share, PIECE_BYTES))
-        self.held += size  # at once, since other requests follow before this piece comes
+        self.held += size  # counted before the piece comes, for the requests that follow meanwhile
         try:
             return self._requester.call(replace(command, size=size), deadline_s)
         finally:
             self.held -= size
 
     def deliver(self, req: Request, resp: Response, first: Done) -> None:
-        """Answer a request with the answer that begins with `first`."""
+        """Answer a request with `first`, the first piece, and with all further pieces."""
         answer(resp, first.body)
         if first.more is None and len(first.body) <= _LEAST_BYTES:
             return
@@ -109,11 +113,11 @@ class _Delivery:
         self._held = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the answer.
+        """Yield the bytes of the answer.
 
         Raises:
-            ConnectionResetError: the rest cannot be fetched; clients must not take the answer for
-                whole.
+            ConnectionResetError: the next piece cannot be fetched; the connection is reset, so
+                that the client sees that the answer is incomplete.
         """
         piece = self._piece
         del self._piece
@@ -130,7 +134,7 @@ class _Delivery:
             piece = self._next(token)
 
     def close(self) -> None:
-        """Release the answer's memory; a WSGI server always calls this."""
+        """Count the answer's bytes no more; a WSGI server always calls this at the end."""
         self._hold(0)
 
     def _next(self, token: bytes) -> Done:
@@ -144,7 +148,7 @@ class _Delivery:
 
     @contextmanager
     def _deadline(self) -> Iterator[None]:
-        """Reset the client if the write in the block takes too long."""
+        """Reset the client's connection if the write in the block takes too long."""
         if self._connection is None:
             yield
             return

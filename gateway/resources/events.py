@@ -1,4 +1,4 @@
-"""`GET /event` and `GET /global/event`: the streams."""
+"""`GET /event` and `GET /global/event`: the event streams (SSE)."""
 
 from __future__ import annotations
 
@@ -29,20 +29,23 @@ _NOW = "now"
 _MOST_SESSIONS = 256
 _LONGEST_NAME = 128
 _LONGEST_NAMES = 8192
-"""For all sessions together. A stream keeps them in 37 KB; 256 ids of opencode are shorter."""
+"""The most characters of all ``session`` parameters: a stream keeps them in memory (37 KB).
+
+256 ids of opencode are shorter.
+"""
 _SHOWN_AGENT = 160
 _LONGEST_ID = 8192
-"""More than the marks of as many sources as an id may have."""
+"""The most characters of an event id that are read; no valid id is longer."""
 
 
 class EventStreamRoute:
-    """One of the two streams.
+    """One of the two event streams, of one directory or of all directories.
 
-    Query: ``session`` (repeatable; only these sessions), ``superseded=keep``, ``since`` (an id to
-    continue after, or ``now``; the header ``Last-Event-ID`` comes first), ``frame_hz`` (how many
-    further deltas of a text are sent in a second), and on `/event` ``directory`` (or the header
-    ``x-opencode-directory``) and ``workspace``. As in opencode, an empty parameter counts as not
-    given.
+    Query: ``session`` (repeatable; only these sessions), ``superseded=keep`` (also send deltas
+    that a later snapshot contains), ``since`` (the event id to continue after, or ``now``; the
+    header ``Last-Event-ID`` has precedence), ``frame_hz`` (how often a second further deltas of a
+    text are sent), and on `/event` ``directory`` (or the header ``x-opencode-directory``) and
+    ``workspace``. As in opencode, an empty parameter counts as absent.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class EventStreamRoute:
         self._ids = ids
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Open the stream: the reader is registered before its first byte is written."""
+        """Open a stream; the reader is registered before the answer begins, so misses no event."""
         view = self._view(req)
         wire, connection = req.env.get(WIRE), self._connection(req)
         frame_hz = _frame_hz(req, self._settings.frame_hz)
@@ -75,7 +78,7 @@ class EventStreamRoute:
             )
         except TooManyReaders:
             if connection is not None:
-                connection.hang_up()  # many refused connections must not take memory
+                connection.hang_up()  # refused connections must use no memory
             most = self._settings.max_readers
             words = f"this worker holds {most} event streams, its limit; try again"
             raise BoundReached(503, words, "--max-readers", _RETRY_AFTER_S) from None
@@ -88,11 +91,11 @@ class EventStreamRoute:
         resp.stream = Stream(self._readers, reader, wire, connection, *own)
 
     def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer with the headers of a stream, without a stream."""
+        """Answer with the headers of a stream, and open no stream."""
         self._view(req)
         _frame_hz(req, 0.0)
         self._head(resp)
-        resp.stream = iter(())  # without a length, like the answer to GET
+        resp.stream = iter(())  # no Content-Length, as in the answer to GET
 
     def _head(self, resp: falcon.Response) -> None:
         resp.content_type = "text/event-stream"
@@ -105,7 +108,7 @@ class EventStreamRoute:
         return StreamConnection(wire.sock, self._settings.stall_timeout, self._neighbours)
 
     def _client(self, req: falcon.Request) -> StreamClient:
-        """Return the client; clients with the same name share one string in memory."""
+        """Return address, name and principal of the client; equal names share memory."""
         agent, came_by = req.user_agent or "", req.get_header("X-Forwarded-For") or ""
         address = self._settings.trusted_proxies.origin(req.remote_addr or "", came_by)
         name = sys.intern(agent[:_SHOWN_AGENT])
@@ -128,9 +131,10 @@ class EventStreamRoute:
 
 
 def _last_id(req: falcon.Request) -> str | None:
-    """Return the id to continue after; a client that reconnects repeats its first query.
+    """Return the event id to continue after; None: the request names no id.
 
-    A text that is longer than any id is shortened; it is not an id in either form.
+    The header comes first, since a client that reconnects repeats the query of its first request.
+    A text that is longer than any id is cut; it is not a valid id before or after the cut.
     """
     since = req.get_param("since")
     given = req.get_header("Last-Event-ID") or (None if since == _NOW else since)
@@ -142,7 +146,7 @@ def _from_now(req: falcon.Request) -> bool:
 
 
 def _sessions(req: falcon.Request) -> frozenset[str]:
-    """Return the sessions to follow, in bounds: a stream keeps them as long as it is open."""
+    """Return the sessions to follow; limited, since an open stream keeps them in memory."""
     given = frozenset(filter(None, req.get_param_as_list("session") or ()))
     if len(given) > _MOST_SESSIONS:
         message = f"session: {len(given)} are given; at most {_MOST_SESSIONS} are allowed"

@@ -9,7 +9,7 @@ from gateway.monitor.readiness import ReadinessMemory
 
 
 class Health:
-    """Reports that this server answers, and its version: the upstream's in relay mode."""
+    """Reports that this server answers, and its version; in relay mode the upstream's version."""
 
     def __init__(self, memory: ReadinessMemory) -> None:
         self._memory = memory

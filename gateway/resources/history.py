@@ -1,4 +1,4 @@
-"""`GET /weir/history`: the figures of all workers for the last quarter of an hour."""
+"""`GET /weir/history`: figures of all workers over the last quarter of an hour, for charts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway.resources.query import integer
 
 
 class HistoryRows:
-    """The rows. Query: ``since``, the ``time_ms`` of the last row that the client has."""
+    """The route. Query: ``since``, the ``time_ms`` of the last row that the client has."""
 
     def __init__(self, history: History) -> None:
         self._history = history

@@ -1,4 +1,4 @@
-"""`GET /weir/hold`: answers after the requested time, like a request for a long turn."""
+"""`GET /weir/hold`: answers after the requested time, to test proxies in front of weir."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _MOST_AT_ONCE = 8
 
 
 class HoldRoute:
-    """Shows how long proxies let a request wait. Query: ``seconds``."""
+    """Shows for how long the proxies in front of weir let a request wait. Query: ``seconds``."""
 
     def __init__(self) -> None:
         self._held = 0
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Wait for a while, then answer ``{"held_s": …}``."""
+        """Wait for the requested seconds, then answer ``{"held_s": SECONDS}``."""
         held_s = integer(req, "seconds", 0, LONGEST_HOLD_S) or 0
         if self._held >= _MOST_AT_ONCE:
             words = f"{_MOST_AT_ONCE} requests are held open already"

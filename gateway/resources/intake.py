@@ -1,4 +1,4 @@
-"""The bodies of requests: the limit of each, and the memory of all in a worker."""
+"""Reads the bodies of requests; limits each body, and the memory of all bodies in a worker."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ T = TypeVar("T")
 
 
 class BodyIntake:
-    """Reads bodies. The memory of a body counts until its command is answered.
+    """Reads bodies; counts the bytes of each body until its command is answered.
 
     Args:
-        most: the limit of a prompt's body; all bodies together may hold twice as much.
+        most: the limit of a prompt's body in bytes; all bodies together may have twice as much.
 
     Attributes:
-        held: bytes of all bodies in memory.
+        held: the bytes of all bodies that are counted now.
     """
 
     def __init__(self, most: int) -> None:
@@ -37,11 +37,11 @@ class BodyIntake:
 
     @contextmanager
     def prompt(self, req: Request, decoder: msgspec.json.Decoder[T]) -> Iterator[T]:
-        """Read the body of a prompt, and hold it during the block.
+        """Read and decode the body of a prompt; its bytes are counted during the block.
 
         Raises:
-            BadRequest: the body is wrong.
-            BoundReached: it is too long, or all bodies together hold too much.
+            BadRequest: the body cannot be read or decoded.
+            BoundReached: the body is too long, or all bodies together have too many bytes.
         """
         with self._held(req, self._prompt) as body:
             yield decode_body(body.pop(), decoder)
@@ -50,12 +50,12 @@ class BodyIntake:
     def small(
         self, req: Request, decoder: msgspec.json.Decoder[T], default: T | None = None
     ) -> Iterator[T]:
-        """Read the body of any other request, and hold it during the block.
+        """Read and decode the body of any other request (see `prompt`).
 
         Args:
             req: the request.
-            decoder: of its body.
-            default: replaces an empty body; None: the body must not be empty.
+            decoder: decodes the body.
+            default: the value for an empty body; None: the body must not be empty.
         """
         with self._held(req, SMALL) as body:
             data = body.pop()
@@ -63,7 +63,7 @@ class BodyIntake:
 
     @contextmanager
     def _held(self, req: Request, limit: Limit) -> Iterator[list[bytes]]:
-        """Yield a body in a list, from which the caller removes it to free its memory."""
+        """Yield a list with the body; the caller takes the body out, so that it can be freed."""
         taken = 0
 
         def take(count: int) -> None:

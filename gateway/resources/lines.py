@@ -1,4 +1,4 @@
-"""The lines of a body (NDJSON), as they arrive, in bounded memory."""
+"""Splits the body of a request into lines (NDJSON) as they arrive, in limited memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from gateway.door.wsgi_input import WsgiInput
 
 _READ_BYTES = 64 * 1024
 _BATCH_BYTES = 128 * 1024
-# If a client sends a line byte by byte, its bytes are received in intervals.
+# After a read of fewer bytes than this, the next read waits for `_PAUSE_S`: a client that sends a
+# line byte by byte would otherwise cause a read for each byte.
 _FEW_BYTES = 4096
 _PAUSE_S = 0.005
 
@@ -18,14 +19,15 @@ class RequestLines:
     """Splits a body into lines; blank lines are ignored.
 
     Args:
-        body: contains the lines.
-        wire: of the request.
-        longest: the limit of a line in bytes; a longer line is skipped, and returned as None as
-            soon as it is too long.
-        is_live: the body grows while its lines are processed, and each line is needed at once.
+        body: the body of the request.
+        wire: the connection of the request.
+        longest: the limit of a line in bytes; for a longer line, None is returned as soon as the
+            limit is exceeded, and the rest of the line is skipped.
+        is_live: the client writes the body while its lines are processed, so each line is returned
+            at once, without waiting for a full batch.
 
     Attributes:
-        is_live: as given.
+        is_live: as in Args.
     """
 
     def __init__(self, body: WsgiInput, wire: Wire, longest: int, is_live: bool) -> None:
@@ -44,14 +46,14 @@ class RequestLines:
         return not self._whole and self._ended
 
     def batch(self, most: int) -> list[bytes | None]:
-        """Wait for the next lines, and return at most `most` of those that have come.
+        """Wait for at least one line; return the lines that have come, `most` at most.
 
         Returns:
-            An empty list at the end of the body.
+            The lines; None for a line that is too long; an empty list at the end of the body.
 
         Raises:
-            ClientGone: the client left before the end.
-            Refusal: the bytes are not HTTP, or came too slowly.
+            ClientGone: the client left before the end of the body.
+            Refusal: the bytes are not valid HTTP, or came too slowly.
         """
         size = 0
         while not (
@@ -86,7 +88,7 @@ class RequestLines:
             self._put(self._begun)
             self._begun = b""
         if len(self._begun) > self._longest:
-            # Refused now: the end of the line may be a gigabyte away.
+            # Not only at the line's end, which may come after a gigabyte.
             self._whole.append(None)
             self._skips, self._begun = True, b""
 

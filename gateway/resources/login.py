@@ -1,4 +1,4 @@
-"""``/weir/login``: a browser exchanges a token or a password for a cookie that no script reads."""
+"""``/weir/login``: the console's page exchanges a token or a password for an HttpOnly cookie."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gateway.resources.intake import BodyIntake
 
 
 class LoginBody(msgspec.Struct):
-    """A token, or a user and a password."""
+    """The body of a login: a token, or a user and a password."""
 
     token: str = ""
     user: str | None = None
@@ -30,7 +30,7 @@ class LoginRoute:
     """The login of the console.
 
     Args:
-        access: judges the credential, and slows down wrong ones.
+        access: checks the credential, and delays the answers to wrong passwords.
     """
 
     def __init__(self, access: Access) -> None:
@@ -38,12 +38,12 @@ class LoginRoute:
         self._intake = BodyIntake(0)
 
     def on_get(self, req: Request, resp: Response) -> None:
-        """Answer with the principal of the request, and its rights."""
+        """Answer with the name and rights of the request's principal (its sender)."""
         resp.cache_control = ["no-store"]
         answer(resp, _shown(req.env[PRINCIPAL]))
 
     def on_post(self, req: Request, resp: Response) -> None:
-        """Set the cookie."""
+        """Check the credential in the body, and set the cookie."""
         with self._intake.small(req, _LOGIN) as body:
             credential = Credential(body.user, body.token or body.password)
         address = self._access.address_of(
@@ -55,7 +55,7 @@ class LoginRoute:
         answer(resp, _shown(principal))
 
     def on_delete(self, req: Request, resp: Response) -> None:
-        """Remove the cookie."""
+        """Log out: remove the cookie."""
         self._set(req, resp, "", 0)
         resp.status = falcon.HTTP_204
 
@@ -67,7 +67,7 @@ class LoginRoute:
             path=f"{req.root_path}/",
             http_only=True,
             same_site="Strict",
-            # Without TLS, a browser would not send a cookie with `secure` back.
+            # Only with TLS: without TLS, a browser never sends a `secure` cookie back.
             secure="https" in (req.scheme, req.get_header("X-Forwarded-Proto")),
         )
 

@@ -1,4 +1,4 @@
-"""`GET /doc`: OpenAPI 3.1, made from the router's rows and the structs of the requests."""
+"""`GET /doc`: an OpenAPI 3.1 document, made from the table of routes and their structs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gateway.resources.route import Delivery, Query, Route
 
 _REF = "#/components/schemas/{name}"
 _OF_ALL = (400, 401, 403, 405, 408, 413, 431, 500, 503, 504)
-"""Statuses that any request can get, on every route."""
+"""The HTTP statuses of errors that a request can get on any route."""
 _PATH_WORD = re.compile(r"{(\w+)}")
 
 
@@ -35,18 +35,18 @@ class Error(Struct):
 
 
 class Document:
-    """``/doc``."""
+    """The route ``/doc``."""
 
     def __init__(self, table: Sequence[Route]) -> None:
         self._body = msgspec.json.encode(document(table))
 
     def on_get(self, _req: Request, resp: Response) -> None:
-        """Answer with the document."""
+        """Answer with the OpenAPI document."""
         answer(resp, self._body)
 
 
 def document(table: Sequence[Route]) -> dict[str, Any]:
-    """Return the OpenAPI document of a table, without the routes that are refused."""
+    """Return the OpenAPI document of a table of routes, without the routes that are refused."""
     table = [route for route in table if route.refused is None]
     bodies = [route.body for route in table if route.body is not None]
     answers = [route.answer for route in table]

@@ -1,4 +1,4 @@
-"""Query parameters, checked: an error names the wrong parameter."""
+"""Reads and checks the query parameters of a request; an error names the wrong parameter."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def integer(req: Request, name: str, low: int = 0, high: int = MAX_INTEGER) -> int | None:
-    """Return the integer parameter `name`, None if it is not given.
+    """Return the integer parameter `name`; None if the request does not have the parameter.
 
     Raises:
-        BadRequest: it is not an integer from `low` to `high`.
+        BadRequest: the value is not an integer from `low` to `high`.
     """
     given = req.get_param(name)
     if not given:
@@ -28,10 +28,10 @@ def integer(req: Request, name: str, low: int = 0, high: int = MAX_INTEGER) -> i
 
 
 def flag(req: Request, name: str) -> bool:
-    """Return the boolean parameter `name`, False if it is not given.
+    """Return the boolean parameter `name`; False if the request does not have the parameter.
 
     Raises:
-        BadRequest: it is none of ``true``, ``false``, ``1``, ``0``.
+        BadRequest: the value is none of ``true``, ``false``, ``1``, ``0``.
     """
     given = req.get_param(name)
     if not given:
@@ -42,10 +42,10 @@ def flag(req: Request, name: str) -> bool:
 
 
 def _value(digits: str) -> int:
-    # Python refuses to convert thousands of digits; a number of that length is too large anyway.
+    # `int` raises an error for thousands of digits; more than 20 digits are too large anyway.
     return int(digits) if len(digits) <= 20 else MAX_INTEGER + 1
 
 
 def shown(given: str) -> str:
-    """Return a value as errors show it, cut to 40 characters."""
+    """Return a value for an error message: quoted, and cut to 40 characters."""
     return repr(given if len(given) <= 40 else given[:40] + "…")

@@ -1,4 +1,4 @@
-"""`GET /weir/readers` and `DELETE /weir/readers/{id}`: open and ended streams, and a reset."""
+"""`GET /weir/readers` lists event streams; `DELETE /weir/readers/{id}` resets a stream."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN_ID = 40
 
 
 class ReaderList:
-    """The readers that lag most, and the readers that ended last."""
+    """Lists the open streams that lag most, and the streams that ended last."""
 
     def __init__(self, surveyor: Surveyor, departures: Departures) -> None:
         self._surveyor = surveyor
@@ -23,7 +23,7 @@ class ReaderList:
         self._view = Made(self._made_of)
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer ``{"readers", "more_readers", "ended"}``."""
+        """Answer ``{"readers", "more_readers", "ended"}``; ``more_readers`` counts the others."""
         resp.cache_control = ["no-store"]
         resp.data = self._view.of(self._surveyor.survey())
 
@@ -33,13 +33,13 @@ class ReaderList:
 
 
 class OneReader:
-    """One open stream."""
+    """Resets one open stream."""
 
     def __init__(self, resets: Resets) -> None:
         self._resets = resets
 
     def on_delete(self, _req: falcon.Request, resp: falcon.Response, reader: str) -> None:
-        """Reset the stream; its client connects again, and continues after its last event."""
+        """Reset the stream; its client then connects again, and continues after its last event."""
         verdict = self._resets.reset(reader)
         if verdict is ResetVerdict.DONE:
             resp.data = b"true"

@@ -9,7 +9,7 @@ from gateway.monitor.checkup import Checkup
 
 
 class Livez:
-    """Reports only that this worker's loop turns."""
+    """Reports that this worker answers requests; checks nothing else."""
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
         """Answer ``{"alive": true}``."""
@@ -18,13 +18,13 @@ class Livez:
 
 
 class Readyz:
-    """Reports whether events and turns are available, by all checks."""
+    """Reports whether all checks succeed, so that events arrive and turns can run."""
 
     def __init__(self, checkup: Checkup) -> None:
         self._checkup = checkup
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer 200, or 503 with the reasons."""
+        """Answer 200 if this weir is ready, else 503 with the reasons."""
         found = self._checkup.diagnosis()
         resp.status = falcon.HTTP_200 if found.ready else falcon.HTTP_503
         resp.cache_control = ["no-store"]

@@ -1,4 +1,4 @@
-"""Serves the rows of one path: decodes a request, sends the command, answers."""
+"""Serves the routes of the table: decodes a request, sends its command, and answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from gateway.resources.route import Delivery, Query, RequestContent, Route
 from gateway.resources.scoped import in_scope
 
 _WAIT_MS = 20_000
-# Longer than the wait, so that a running turn differs from a processor that hangs.
+# Longer than `_WAIT_MS`: if a turn still runs, the processor says so after `_WAIT_MS`, and only a
+# processor that hangs reaches this deadline.
 _WAIT_DEADLINE_S = 25.0
 _STILL_RUNNING = b"null"
 
@@ -46,9 +47,9 @@ class Means(Struct, frozen=True):
     Attributes:
         requester: sends commands to the processor.
         courier: passes long answers to their clients.
-        intake: reads bodies.
-        default_directory: of requests that name none.
-        check_session: refuses a session that is not in a scope; None: nothing has a scope.
+        intake: reads and decodes bodies.
+        default_directory: the directory of requests that name no directory.
+        check_session: refuses a session that is not in a scope; None: no request has a scope.
     """
 
     requester: Requester
@@ -59,7 +60,7 @@ class Means(Struct, frozen=True):
 
 
 class Resource:
-    """One path. Falcon finds its methods as ``on_get`` and so on."""
+    """The Falcon resource of one path, with a responder (``on_get``) for each of its routes."""
 
     def __init__(self, routes: Sequence[Route], means: Means) -> None:
         served = [route.method for route in routes if route.refused is None]
@@ -71,11 +72,11 @@ class Resource:
 
 
 def _refuse(route: Route, served: Sequence[str]) -> Callable[..., None]:
-    """Return what answers each request of a feature that weir does not have, with the reason.
+    """Return a responder that refuses each request, for a feature that weir does not have.
 
     Args:
-        route: of the feature.
-        served: the methods that the path has.
+        route: the route of the feature; its `refused` is the reason.
+        served: the other methods of the path, which are served; without any, the answer is 404.
     """
 
     def responder(req: Request, resp: Response, **path: str) -> None:
@@ -88,7 +89,7 @@ def _refuse(route: Route, served: Sequence[str]) -> Callable[..., None]:
 
 
 class _Responder:
-    """Answers the requests of one row."""
+    """Answers the requests of one route."""
 
     def __init__(self, route: Route, means: Means) -> None:
         self._route = route
@@ -113,7 +114,7 @@ class _Responder:
             if delivery is Delivery.TURN:
                 waits = _awaited(command, _STARTED.decode(done.body).messageID)
             done = self._in_scope(req, done)
-            del body, command  # a prompt is not held while its turn runs
+            del body, command  # frees the prompt's memory while its turn runs
         if delivery is Delivery.WHOLE:
             answer(resp, done.body)
         elif delivery is Delivery.NOTHING:
@@ -128,14 +129,14 @@ class _Responder:
                 resp.set_header("Content-Disposition", "attachment")
 
     def _in_scope(self, req: Request, done: Done) -> Done:
-        """Return an answer without the items that the request may not reach."""
+        """Return an answer without the items that are outside of the request's scope."""
         route, scope = self._route, req.env.get(SCOPE)
         if route.items is None or scope is None:
             return done
         return replace(done, body=in_scope(done.body, route.items, scope))
 
     def _check_parent(self, req: Request, body: Any) -> None:
-        """Refuse a parent that the request may not reach.
+        """Check that the parent of a new session (`parentID`) is in the request's scope.
 
         Raises:
             Refusal: the parent is not in the scope.
@@ -167,10 +168,10 @@ class _Responder:
 
 
 def _read(req: Request, query: Query) -> Any:
-    """Return the value of a parameter, None if it is absent.
+    """Return the value of a query parameter; None if the parameter is absent.
 
     Raises:
-        BadRequest: the value is not allowed.
+        BadRequest: the value is not allowed, or a required parameter is absent.
     """
     given = req.get_param(query.name) or None
     if query.required and given is None:
@@ -190,14 +191,17 @@ def _read(req: Request, query: Query) -> Any:
 
 
 def _awaited(command: Any, message: str) -> TurnWait | MessageGet:
-    """Return the command that asks for the answer to an accepted message."""
+    """Return the command that waits for the answer to the accepted prompt `message`."""
     if isinstance(command, Prompt) and command.body.noReply:
         return MessageGet(command.session, message)
     return TurnWait(command.session, message, _WAIT_MS)
 
 
 def _end_of(waits: TurnWait | MessageGet, courier: Courier) -> Done:
-    """Wait until a turn is over, without a limit; it continues if the client leaves."""
+    """Wait until a turn is over, and return its answer; there is no time limit.
+
+    If the client leaves meanwhile, the turn continues.
+    """
     if isinstance(waits, MessageGet):
         return courier.ask(waits)
     while (done := courier.wait(waits, _WAIT_DEADLINE_S)).body == _STILL_RUNNING:
@@ -206,10 +210,10 @@ def _end_of(waits: TurnWait | MessageGet, courier: Courier) -> Done:
 
 
 def _lead_to(req: Request, resp: Response, cursor: str) -> None:
-    """Add the address of the previous page, readable for web pages."""
+    """Add headers with cursor and URL of the page of older items; web pages may read them."""
     query = urlencode({**req.params, "before": cursor}, doseq=True)
     resp.set_header("X-Next-Cursor", cursor)
-    # Without a host: the client's Host header may contain any name.
+    # The URL has no host, since the Host header of a request may contain any name.
     path = quote("/" + req.path.lstrip("/"))
     resp.append_header("Link", f'<{path}?{query}>; rel="next"')
     resp.set_header("Access-Control-Expose-Headers", "Link, X-Next-Cursor")

@@ -1,6 +1,6 @@
-"""A route of the session API: one row defines how a request becomes a command, and the answer.
+"""A route of the session API: how a request becomes a command, and how it is answered.
 
-The router and `GET /doc` read the same rows, so every route is documented.
+The router and `GET /doc` use the same table of routes, so that every route is documented.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 
 class Query(Struct, frozen=True):
-    """A parameter of the query.
+    """A parameter of a route's query.
 
     Attributes:
-        name: as in the URL.
-        words: what the parameter does.
-        kind: the type of its value.
-        low: the smallest integer allowed.
-        high: the largest integer allowed.
-        allowed: the only texts allowed; empty for any.
+        name: the name in the URL.
+        words: a description for `GET /doc`.
+        kind: the type of the value.
+        low: the smallest allowed integer.
+        high: the largest allowed integer.
+        allowed: the allowed texts; empty: all texts are allowed.
         required: a request without the parameter is refused.
     """
 
@@ -43,10 +43,10 @@ class RequestContent(Struct, frozen=True):
     """The checked content of a request.
 
     Attributes:
-        directory: the directory of the request; empty if the route needs none.
-        path: the variable words of the path, by their names.
-        query: the parameters in `Route.query`; None for an absent parameter.
-        body: decoded; None if the route takes no body.
+        directory: the directory of the request; empty if the route needs no directory.
+        path: the values of the ``{name}`` in the route's path, by name.
+        query: the values of the parameters in `Route.query`; None for an absent parameter.
+        body: the decoded body; None if the route takes no body.
     """
 
     directory: str
@@ -59,36 +59,36 @@ class Delivery(Enum):
     """How the processor's answer is sent to the client."""
 
     WHOLE = "whole"
-    """The body of one answer."""
+    """The processor's answer is the whole body."""
     PIECES = "pieces"
-    """A body of any length, in pieces."""
+    """The body may be long, so the gateway requests it from the processor in pieces."""
     TURN = "turn"
-    """The command queues a turn; the client gets the answer of this turn."""
+    """The command queues a turn; the client waits, and gets the turn's answer at its end."""
     NOTHING = "nothing"
-    """204."""
+    """Status 204 without a body."""
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """A row.
+    """A method of a path: how its requests are decoded and answered.
 
     Attributes:
-        method: of the request.
-        path: with a ``{name}`` for each variable word.
-        words: what the route does.
-        command: makes the command; None if `fixed` or `refused` is the answer.
-        fixed: JSON that is the answer to every request.
-        refused: the reason, if weir does not have the feature.
-        query: the parameters of the route.
-        body: the struct that decodes the body; None: the route takes no body.
-        empty: replaces an empty body; None: the body must not be empty.
-        is_prompt: ``--max-message`` limits the body.
-        in_directory: the route is about the directory of the request.
-        items: the field of the answer whose items are compared to the scope of the request, empty
-            for the answer itself; None: the door has compared all that the answer is about.
-        answer: the type of the answer.
-        delivery: how the answer is sent to the client.
+        method: the HTTP method.
+        path: the path, with a ``{name}`` for each variable segment.
+        words: a description for `GET /doc`.
+        command: makes the command from a request; None if `fixed` or `refused` is the answer.
+        fixed: the JSON with which every request is answered; None: a command is sent.
+        refused: why weir does not have the feature; None: weir has it.
+        query: the query parameters.
+        body: the type of the body; None: the route takes no body.
+        empty: the value for an empty body; None: the body must not be empty.
+        is_prompt: ``--max-message`` limits the size of the body.
+        in_directory: the command needs the directory of the request.
+        items: the field of the answer with a list, from which items outside of the request's scope
+            are removed; empty: the answer itself is the list; None: there is nothing to remove.
+        answer: the type of the answer, for `GET /doc`.
+        delivery: how the processor's answer is sent to the client.
         is_download: the answer is the bytes of a file, not JSON.
-        refusals: statuses of this route, beside those of all routes.
+        refusals: HTTP statuses of errors, beside the statuses that all routes have.
     """
 
     method: Method

@@ -1,4 +1,4 @@
-"""What of an answer is in the scope of a request: for routes whose items may be of any folder."""
+"""Removes items outside of a request's scope from answers with items of several folders."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def in_scope(body: bytes, field: str, scope: Scope) -> bytes:
     """Return an answer without the items that are not in a scope.
 
     Args:
-        body: JSON. Each item says its folder and its session, or is a session itself.
-        field: has the list of items; empty if the answer itself is the list.
-        scope: of the request.
+        body: the answer as JSON; each item names its folder and session, or is a session.
+        field: the field with the list of items; empty if the answer itself is the list.
+        scope: the folders and sessions that the request may reach.
     """
     answer = msgspec.json.decode(body)
     items = answer[field] if field else answer

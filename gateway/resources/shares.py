@@ -1,4 +1,7 @@
-"""``/weir/shares``, and opencode's ``/session/{session}/share``: links to one session."""
+"""``/weir/shares`` and opencode's ``/session/{session}/share``: links for reading one session.
+
+A share is the token in such a link.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _SHOWN = 40
 
 
 class ShareBody(msgspec.Struct):
-    """Which session to share, and for how long."""
+    """The body of `POST /weir/shares`: which session to share, and for how long (``7d``)."""
 
     session: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
     expires: str = LASTS
@@ -34,10 +37,10 @@ _BODY = msgspec.json.Decoder(ShareBody)
 
 
 class SharesRoute:
-    """All shares that a principal may see.
+    """``/weir/shares``: lists and makes shares of the sessions that a request may reach.
 
     Args:
-        shares: of the state folder.
+        shares: the shares of the state folder.
         boundary: knows which sessions are in a scope.
     """
 
@@ -69,14 +72,14 @@ class SharesRoute:
 
 
 class OneShare:
-    """One share."""
+    """``/weir/shares/{share}``: one share."""
 
     def __init__(self, shares: Shares, boundary: Boundary) -> None:
         self._shares = shares
         self._boundary = boundary
 
     def on_delete(self, req: Request, resp: Response, share: str) -> None:
-        """Revoke the share, and end its streams."""
+        """Revoke the share, which also ends the streams that were opened with it."""
         ids = {one.id for one in visible(self._shares, self._boundary, req) if one.id == share}
         if not self._shares.revoke(lambda one: one.id in ids):
             answer_error(resp, 404, f"there is no share {share[:_SHOWN]!r}; see GET /weir/shares")
@@ -85,10 +88,10 @@ class OneShare:
 
 
 class SessionShare:
-    """opencode's way to share a session, natively: the session with a link.
+    """opencode's routes for sharing a session; each answers with the session.
 
     Args:
-        shares: of the state folder.
+        shares: the shares of the state folder.
         requester: sends commands to the processor.
     """
 
@@ -116,7 +119,7 @@ class SessionShare:
 
 
 def visible(shares: Shares, boundary: Boundary, req: Request) -> list[StoredToken]:
-    """Return the shares of the sessions that a request may reach."""
+    """Return the shares of all sessions that are in the scope of a request."""
     scope = req.env[SCOPE]
     return [one for one in shares.all() if boundary.has(session_of(one), scope)]
 
@@ -127,10 +130,10 @@ def _shown(share: StoredToken) -> dict[str, Any]:
 
 
 def _link(req: Request, session: str, secret: str) -> str:
-    """Return the address of the session's page.
+    """Return the URL of the session's page in the console, with the share's secret.
 
-    The secret is in the fragment, which a browser sends to no server. The host is the one that
-    the sender of this request has used, and the answer is for the sender only.
+    The secret is in the fragment, which browsers send to no server. The host is taken from the
+    request's headers, which is safe, since only the sender of the request gets the answer.
     """
     server = f"{req.forwarded_scheme}://{req.forwarded_host}{req.root_path}"
     return f"{server}/weir/console/sessions/{quote(session, '')}#token={secret}"

@@ -1,4 +1,4 @@
-"""`GET /weir/status` and `GET /metrics`: reports about all workers, from any worker."""
+"""`GET /weir/status` and `GET /metrics`: figures of all workers; any worker can answer."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ T = TypeVar("T")
 
 
 class Made(Generic[T]):
-    """Makes an answer from a survey, once for all requests that share the survey."""
+    """Makes an answer from a survey of all workers, once for all requests with this survey."""
 
     def __init__(self, make: Callable[[Survey], T]) -> None:
         self._make = make
         self._made: tuple[Survey, T] | None = None
 
     def of(self, survey: Survey) -> T:
-        """Return the answer for a survey."""
+        """Return the answer for a survey; make it if the last call had another survey."""
         if self._made is None or self._made[0] is not survey:
             self._made = survey, self._make(survey)
         return self._made[1]
 
 
 class StatusRoute:
-    """Everything about the workers, in bounds. Query: ``readers``, how many of them to list."""
+    """The state of all workers, of limited size. Query: ``readers``, how many readers to list."""
 
     def __init__(self, surveyor: Surveyor) -> None:
         self._surveyor = surveyor
         self._view = Made(_view)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer soon, whatever the other workers do."""
+        """Answer soon, even if other workers hang: with the last figures that they have posted."""
         asked = integer(req, "readers", 0, MAX_LAGGARDS)
         view = self._view.of(self._surveyor.survey())
         listed, more = view["readers"], view["more_readers"]
@@ -55,7 +55,7 @@ class StatusRoute:
 
 
 class Metrics:
-    """The same data as metrics, for Prometheus."""
+    """The data of ``/weir/status`` as metrics for Prometheus."""
 
     def __init__(self, surveyor: Surveyor) -> None:
         self._surveyor = surveyor
@@ -94,9 +94,9 @@ def _worker(post: Post, survey: Survey) -> dict[str, Any]:
 
 
 def _counts(counts: Counts, *without: str) -> dict[str, Any]:
-    """Return the counters without those that the rows of sources have.
+    """Return the counters without ``sources``, which is shown apart, and without others.
 
-    All workers receive all events, so the sum of ``received`` would be meaningless.
+    All workers receive all events, so the sum of ``received`` over the workers is meaningless.
     """
     shown: dict[str, Any] = msgspec.to_builtins(counts)
     for name in ("sources", *without):
@@ -105,7 +105,7 @@ def _counts(counts: Counts, *without: str) -> dict[str, Any]:
 
 
 def open_readers(posts: list[Post]) -> dict[str, Any]:
-    """Return the readers that lag most, and how many others there are."""
+    """Return the open event streams (readers) that lag most, and how many others are open."""
     rows = chain.from_iterable(post.status.laggards for post in posts)
     shown = sorted(rows, key=lambda row: (-row.lag.events, -row.stalled_s))[:MAX_LAGGARDS]
     count = sum(post.status.readers for post in posts)

@@ -1,4 +1,4 @@
-"""Every route of the session API, one row each."""
+"""The table of all routes of the session API (opencode's API, as weir serves it natively)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Routes of features that weir does not have.
 
-Clients request some of these when they start, and fail without an answer. Each empty answer is
-true. A route that would need another answer is refused by its name.
+Clients of opencode request some of these routes when they start, and fail without an answer. Where
+an empty answer is true (such as no language servers), weir gives it. All other routes are refused,
+with the name of the feature.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Permissions and questions: listed and answered, as by opencode."""
+"""The routes that list and answer permission requests and questions, as in opencode."""
 
 from __future__ import annotations
 

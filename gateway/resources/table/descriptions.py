@@ -1,4 +1,4 @@
-"""The data that clients load when they start: configuration, models, agents, paths, projects."""
+"""Routes for data that clients load at their start: configuration, models, agents, projects."""
 
 from __future__ import annotations
 

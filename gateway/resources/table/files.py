@@ -1,4 +1,4 @@
-"""Files of a directory: listed, read and searched."""
+"""The routes that list, read and search the files of a directory."""
 
 from __future__ import annotations
 

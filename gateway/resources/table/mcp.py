@@ -1,4 +1,4 @@
-"""MCP servers of a directory."""
+"""The routes that show, add, start and stop the MCP servers of a directory."""
 
 from __future__ import annotations
 

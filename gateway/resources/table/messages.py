@@ -1,4 +1,4 @@
-"""The messages of a session: lists them, takes prompts, changes and removes messages."""
+"""The routes that list, change and remove the messages of a session, and that take prompts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search over messages."""
+"""The route that searches for words in messages."""
 
 from __future__ import annotations
 

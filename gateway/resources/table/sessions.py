@@ -1,4 +1,4 @@
-"""Sessions: creates, lists, changes, copies, reverts and removes them."""
+"""The routes that create, list, change, copy, revert and remove sessions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from gateway.resources.route import Delivery, Query, RequestContent, Route
 _DEFAULT_LIMIT = 100
 _MAX_LIMIT = 10_000
 _BUSY = (404, 409)
-"""The session does not exist, or a turn runs in it."""
+"""Error statuses: the session does not exist (404), or a turn runs in the session (409)."""
 
 
 def _listed(given: RequestContent) -> SessionList:
