@@ -190,7 +190,7 @@ class AgentIntake:
             batch = read
 
     def _read_on(self) -> _Batch | Exception | None:
-        """Return the next batch, None at the end, or an error (gevent would print it if raised)."""
+        """Return the next batch, None at the end, or an error, which the caller raises."""
         try:
             return None if self.ended else self._batch()
         except (ClientGone, Refusal) as error:
