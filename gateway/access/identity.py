@@ -94,7 +94,7 @@ class Identity:
         return self._people.principal(person)
 
     def is_guess(self, credential: Credential) -> bool:
-        """Return whether a credential may be a guess at the password."""
+        """Return whether a credential may be a guess at the password of the server's login."""
         is_password = credential.user is not None and not credential.secret.startswith(PREFIX)
         return self._login is not None and is_password
 

@@ -38,8 +38,8 @@ def _connected(origin: Origin) -> socket.socket:
     sock = socket.create_connection((origin.host, origin.port))
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # A request may stay open for hours; after its peer has vanished, it must not stay open for
-        # ever.
+        # TCP keepalive ends a request if the peer has vanished, since a request may stay open for
+        # hours without any byte.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in _KEEPALIVE.items():
             sock.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -61,11 +61,11 @@ def towards_upstream(
     """Return the headers of a request for the upstream.
 
     Args:
-        headers: as the client sent them.
-        authority: the upstream's.
-        client: the address of the peer.
+        headers: the headers that the client sent.
+        authority: host and port of the upstream, for ``Host``.
+        client: the address of the peer, for ``X-Forwarded-For``.
         body: the header that frames the body; None if there is no body.
-        trusted: the peer is a proxy whose statements about the request's origin count.
+        trusted: the peer is a trusted proxy, whose ``X-Forwarded-*`` headers are believed.
     """
     headers = list(headers)
     kept = [header for header in end_to_end(headers) if header[0].lower() not in _SET_HERE]

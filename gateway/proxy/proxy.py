@@ -74,7 +74,7 @@ class Proxy:
 
     @property
     def in_flight(self) -> int:
-        """How many requests are being served, without the WebSockets that are open."""
+        """How many requests are in progress; open WebSockets are not counted."""
         return self._serving - len(self.tunnels)
 
     def serve(self, incoming: Request) -> bool:
@@ -119,7 +119,8 @@ class Proxy:
         Returns whether the whole request was read and sent.
         """
         if not incoming.expects_continue:
-            incoming.body.await_first()  # no upstream connection until bytes come
+            # A client that announces a body and sends nothing uses no upstream connection.
+            incoming.body.await_first()
         repeatable = incoming.method in _REPEATABLE and incoming.framed_by is None
         repeatable = repeatable and not websocket
         while True:

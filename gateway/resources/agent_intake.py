@@ -173,9 +173,9 @@ class AgentIntake:
             keeper.kill(block=False)
 
     def _overlapped(self) -> Iterator[bytes]:
-        """Read and decode one batch while the processor works on the batch before.
+        """Read and decode the next batch while the processor works on the present batch.
 
-        Each answer is yielded before the next batch is complete, since that may take long.
+        The present batch's answer is yielded at once, since the next batch may take long to come.
         """
         batch: _Batch | None = self._batch()
         while batch is not None:

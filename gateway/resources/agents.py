@@ -1,4 +1,7 @@
-"""The user's own agents: lines in, work items out, as NDJSON (`docs/publishing.md`)."""
+"""Routes for the user's own agents, which send lines and receive work items as NDJSON.
+
+`docs/publishing.md` describes the protocol.
+"""
 
 from __future__ import annotations
 
@@ -158,7 +161,7 @@ class _Stream:
                 yield piece
 
     def close(self) -> None:
-        """End the answer; a WSGI server always calls this."""
+        """Release what the answer has used; a WSGI server always calls this at the end."""
         close = getattr(self._pieces, "close", None)
         if close is not None:
             close()

@@ -1,4 +1,4 @@
-"""`GET /global/health`: answered from memory, without waiting for anything."""
+"""`GET /global/health`: answers from memory, without a request to a processor or upstream."""
 
 from __future__ import annotations
 

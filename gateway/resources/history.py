@@ -18,7 +18,7 @@ class HistoryRows:
         self._history = history
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer ``{"every_s", "rows_kept", "columns", "rows"}``, the oldest row first."""
+        """Answer ``{"every_s", "rows_kept", "columns", "rows"}``; the oldest row comes first."""
         since_ms = integer(req, "since") or 0
         rows = self._history.rows(time.time_ns() // 1_000_000, since_ms)
         view = {"every_s": EVERY_S, "rows_kept": ROWS, "columns": COLUMNS, "rows": rows}

@@ -15,7 +15,7 @@ from gateway.resources.body import SMALL, Limit, decode_body, read_body
 MAX_MESSAGE = "--max-message"
 _AT_ONCE = 2
 _FREE_BYTES = 64 * 1024
-"""A body up to this size is always accepted."""
+"""A body up to this size is accepted even if all bodies together have too many bytes."""
 _RETRY_AFTER_S = 1
 
 T = TypeVar("T")

@@ -22,7 +22,7 @@ class _Cursor(Struct):
 
 
 def encode(time: int, message: str) -> str:
-    """Return the cursor of the page that ends before an entity, from its time (Unix ms) and id."""
+    """Return a cursor from the time (Unix ms) and the id of a message or session."""
     data = msgspec.json.encode(_Cursor(message, time))
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 

@@ -20,8 +20,8 @@ from processor.store import messages, pieces, sessions
 from processor.store.pieces import PieceStart
 
 MAX_LIMIT = 1_000_000
-# How many pieces are read at once: other jobs of the store wait for these only, and a piece takes
-# about a millisecond.
+# How many pieces the store reads at once. A piece takes about a millisecond, and other commands
+# that need the store wait for no more than these pieces.
 _AT_ONCE = 2
 _LEAST_BYTES, _MOST_BYTES = 4 * 1024, PIECE_BYTES
 

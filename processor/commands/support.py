@@ -41,7 +41,7 @@ def check_prompt(
     agents: Sequence[str],
     is_tool: Callable[[str], bool] = lambda _: False,
 ) -> None:
-    """Check the fields of a prompt; `agents`: all known agents; `is_tool`: knows tools by name.
+    """Check the fields of a prompt, with the names of all agents and a test for tools' names.
 
     Raises:
         CommandFailed: a field has a value that is not supported.

@@ -1,4 +1,4 @@
-"""The git branch of a directory, read from the files in ``.git``; and the files that changed."""
+"""The git branch of a directory (read from the files in ``.git``), and the files that changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The progress of the user's own agents, and todo lists: jobs for `Database`.
+"""The progress of the user's own agents, and todo lists: jobs that `Database` runs.
 
 An agent sends numbered lines (`seq`); its epoch grows with each start of the agent. Epoch and seq
 of the last line are saved in one transaction with the line's effects. So the processor recognises

@@ -1,4 +1,4 @@
-"""The text of parts that a model or agent still writes: jobs for `Database`.
+"""The text of parts that a model or agent still writes: jobs that `Database` runs.
 
 Each new piece of text is a row of its own (a chunk), so that the earlier text is not rewritten.
 """
@@ -23,7 +23,7 @@ def append(db: sqlite3.Connection, chunks: Sequence[Chunk]) -> None:
 
 
 def text_of(db: sqlite3.Connection, part: str) -> str:
-    """Return the saved text of a growing part."""
+    """Return the saved text of a part that still grows."""
     return "".join(pieces_of(db, part))
 
 

@@ -1,4 +1,4 @@
-"""The changes that the tools of a session have made to files: a job for `Database`.
+"""The changes that the tools of a session have made to files: a job that `Database` runs.
 
 A tool that changes a file reports the change in ``metadata.filediff`` of the tool call's part.
 """

@@ -1,4 +1,4 @@
-"""Changes, removals and hiding of messages and parts by a person: jobs for `Database`.
+"""Jobs that `Database` runs when a person changes, removes or hides messages and parts.
 
 A session's field `revert` names a message, and maybe one of its parts. This message (or its parts
 from the named part on) and all later messages are hidden: clients do not show them, and the next
@@ -134,7 +134,7 @@ class Hidden(Struct, frozen=True):
 
 
 def hidden(db: sqlite3.Connection, session: str) -> Hidden | None:
-    """Return what a revert hides; None if all messages are visible.
+    """Return which messages of a session `revert` hides; None if all messages are visible.
 
     Raises:
         UnknownSession: the session does not exist.

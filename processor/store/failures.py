@@ -23,7 +23,7 @@ _MEANING: dict[int, tuple[FailureKind, int | None]] = {
 
 
 class StoreFailed(Exception):
-    """A job of the store failed, and stored nothing."""
+    """SQLite could not execute a job of `Database`; the job has stored nothing."""
 
     def __init__(self, error: sqlite3.Error) -> None:
         super().__init__(str(error))

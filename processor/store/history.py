@@ -1,4 +1,4 @@
-"""The messages that a model reads to answer a prompt: jobs for `Database`.
+"""The messages that a model reads to answer a prompt: jobs that `Database` runs.
 
 Rules:
 

@@ -1,4 +1,4 @@
-"""Messages and parts in the database: jobs for `Database`, each called with the connection."""
+"""Messages and parts in the database: jobs that `Database` runs with its connection."""
 
 from __future__ import annotations
 

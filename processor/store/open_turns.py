@@ -1,4 +1,4 @@
-"""The turns that the user's own agents have not finished: jobs for `Database`.
+"""The turns that the user's own agents have not finished: jobs that `Database` runs.
 
 If the processor is killed, the saved turns have exactly the effects of all lines that it had
 acknowledged to the agents. The next processor continues a turn once its agent connects again.
@@ -100,7 +100,7 @@ def put(db: sqlite3.Connection, prompt: str, agent: str, epoch: int, name: str) 
 
 
 def put_progress(db: sqlite3.Connection, prompt: str, progress: Progress) -> None:
-    """Save the values that an agent has set for its turn."""
+    """Save the values that an agent has set for its turn as a whole."""
     db.execute("UPDATE agent_turn SET progress = ? WHERE prompt = ?", (_encode(progress), prompt))
 
 
@@ -110,7 +110,7 @@ def append_output(db: sqlite3.Connection, part: str, position: int, text: str) -
 
 
 def put_ask(db: sqlite3.Connection, prompt: str, name: str, asked: Asked) -> None:
-    """Save an ask that waits for a person; if it is already saved, it keeps its reply."""
+    """Save a permission request or question (ask) of a turn; a saved ask keeps its reply."""
     db.execute(
         "INSERT OR IGNORE INTO ask (id, prompt, name, json) VALUES (?, ?, ?, ?)",
         (asked.id, prompt, name, _encode(asked)),
@@ -118,7 +118,7 @@ def put_ask(db: sqlite3.Connection, prompt: str, name: str, asked: Asked) -> Non
 
 
 def put_reply(db: sqlite3.Connection, ask: str, reply: ReplyWork) -> None:
-    """Save a person's answer to an ask."""
+    """Save a person's answer to a permission request or question."""
     db.execute("UPDATE ask SET reply = ? WHERE id = ?", (_encode(reply), ask))
 
 
@@ -186,5 +186,5 @@ def _asks(db: sqlite3.Connection, prompt: str) -> list[LeftAsk]:
 
 
 def decoded_ask(ask: str, json: bytes) -> Asked:
-    """Decode the JSON of an ask, whose id tells its type: `per…` is a permission request."""
+    """Decode the JSON of a permission request (if its id begins with `per`) or of a question."""
     return _decode_permission(json) if ask.startswith("per") else _decode_question(json)

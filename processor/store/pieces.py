@@ -1,4 +1,4 @@
-"""Messages as JSON, in pieces of a limited size: jobs for `Database`.
+"""Messages as JSON, in pieces of a limited size: jobs that `Database` runs.
 
 Theory of operation. A message that fits into a piece is read in one transaction. A larger message
 is cut anywhere in the JSON of its info or of its parts, and the next piece continues at the same
@@ -187,7 +187,7 @@ def _fill(db: sqlite3.Connection, place: PieceStart, piece: _Piece) -> PieceStar
 
 
 def _further(place: PieceStart, first: Key, cut: Cut | None = None) -> PieceStart:
-    """Return a copy of `place` with another first message and cut."""
+    """Return a copy of `place` that begins at the position `cut` of the message `first`."""
     return PieceStart(place.session, first, place.last, place.listed, cut)
 
 

@@ -108,7 +108,10 @@ def recover(db: sqlite3.Connection, failure: Failure, now_ms: int) -> RecoveredC
 
 
 def _left_asks(db: sqlite3.Connection) -> Iterator[tuple[Session, Asked]]:
-    """Yield the asks that the last processor left open, except in sessions that are removed."""
+    """Yield the permission requests and questions that the last processor left open.
+
+    Those of removed sessions are left out.
+    """
     for asked in model_asks.take(db):
         with contextlib.suppress(sessions.UnknownSession):
             yield sessions.get(db, asked.sessionID), asked

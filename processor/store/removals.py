@@ -1,7 +1,7 @@
-"""A record of the last removals, so that a restarted processor can publish them: store jobs.
+"""A record of the last removals, so that a restarted processor can publish these removals again.
 
-The record is written in the same transaction as the removal. At most `MOST` records are kept of
-sessions, and as many of messages and parts.
+The functions are jobs that `Database` runs. The record is written in the same transaction as the
+removal. At most `MOST` removals of sessions are recorded, and `MOST` of messages and parts.
 """
 
 from __future__ import annotations

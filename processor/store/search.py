@@ -1,4 +1,4 @@
-"""Finds words in messages: a job for `Database`.
+"""Finds words in messages: a job that `Database` runs.
 
 SQL triggers (`processor.store.schema`) keep the full-text index equal to the stored parts: a text
 is found once it is complete, until its part is removed. Messages that a revert hides are left out.

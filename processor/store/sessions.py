@@ -1,4 +1,4 @@
-"""Sessions in the database: jobs for `Database`, which calls each with its connection."""
+"""Sessions in the database: jobs that `Database` runs with its connection."""
 
 from __future__ import annotations
 

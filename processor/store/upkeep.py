@@ -5,7 +5,7 @@
 3. Remove the words of deleted parts from the search index (`begin_merge`, then `merge`).
 4. Give empty pages of the file back to the file system (`shrink`).
 
-Each function is a job for `Database`, and returns whether more work may be left.
+Each function is a job that `Database` runs, and returns whether more work may be left.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def merge(db: sqlite3.Connection) -> bool:
 def _merge(db: sqlite3.Connection, pages: int) -> bool:
     before = db.total_changes
     db.execute("INSERT INTO search (search, rank) VALUES ('merge', ?)", (pages,))
-    return db.total_changes - before >= 2  # FTS5: fewer changes mean no work was left
+    # The documentation of FTS5: if a merge makes less than two changes, no work was left.
+    return db.total_changes - before >= 2
 
 
 def shrink(db: sqlite3.Connection) -> bool:

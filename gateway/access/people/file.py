@@ -1,4 +1,4 @@
-"""The file of ``--identities``: issuers of JWTs, and the grants of people and groups."""
+"""The JSON file of ``--identities``: trusted issuers of JWTs, the grants of people and groups."""
 
 from __future__ import annotations
 
