@@ -44,7 +44,7 @@ class Audit:
     def note(
         self, who: str, method: str, path: str, address: str, session: str, refused: int | None
     ) -> None:
-        """Append a line for a request; a failure to write it is logged and does not raise.
+        """Append a line for a request; if the file cannot be written, this is logged, not raised.
 
         Args:
             who: the name of the principal; empty if the principal is not known.

@@ -91,7 +91,7 @@ class Boundary:
             raise Refusal(404, f"there is no session {session[:_SHOWN]!r}")
 
     def has(self, session: str, scope: Scope | None) -> bool:
-        """Return whether a session is in a scope; None is the scope of everything."""
+        """Return whether a session is in a scope; the scope None contains all sessions."""
         return scope is None or scope.has(self._whereabouts.folder(session), session)
 
     def _check_folder(self, request: Request, scope: Scope, named: bool) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP routes that a gateway serves itself, and natively (without an upstream) all routes."""
+"""The HTTP routes that a gateway answers itself. Without an upstream, these are all routes."""
 
 from __future__ import annotations
 

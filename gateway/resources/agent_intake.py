@@ -240,7 +240,7 @@ class AgentIntake:
         return taken
 
     def _keep(self, hang_up: Callable[[], None]) -> None:
-        """Keep the agent connected (renew its lease) while its client sends nothing."""
+        """Let the agent count as connected while it sends no lines, until its client leaves."""
         who = self._producer
         while True:
             gevent.sleep(min(who.lease_s / 3, _LOOK_S))

@@ -71,7 +71,7 @@ class AgentRoute:
         resp.content_type = NDJSON
 
     def on_get(self, req: Request, resp: Response, name: str) -> None:
-        """Send work items until the client leaves; ``?after``: the last number that it has."""
+        """Send work items after number ``?after``, until the client leaves."""
         producer = Producer.of(req, name)
         after = integer(req, "after", 0, MAX_INTEGER) or 0
         ask = AgentWork(name, producer.epoch, after, 0, producer.lease_s, producer.prompts)

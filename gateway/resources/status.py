@@ -37,7 +37,7 @@ class Made(Generic[T]):
 
 
 class StatusRoute:
-    """The state of all workers, of limited size. Query: ``readers``, how many readers to list."""
+    """Reports the state of all workers. Query: ``readers``, how many readers to list at most."""
 
     def __init__(self, surveyor: Surveyor) -> None:
         self._surveyor = surveyor

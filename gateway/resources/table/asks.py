@@ -11,7 +11,7 @@ from gateway.resources.route import RequestContent, Route
 
 
 def _older(given: RequestContent) -> PermissionReply:
-    """Return the command for a reply by older clients, in whose path there is also the session."""
+    """Return the command for the older form of a reply, whose path also has the session's id."""
     body = PermissionBody(reply=given.body.response)
     return PermissionReply(given.path["request"], body, given.path["session"])
 
