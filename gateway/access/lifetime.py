@@ -11,7 +11,7 @@ _TEN_YEARS_S = 3660 * 86400
 
 
 def seconds(text: str) -> float | None:
-    """Return the number of seconds that a text like ``12h`` stands for; None for ``never``.
+    """Return the number of seconds that a text like ``12h`` means; None for ``never``.
 
     Raises:
         ValueError: the text has another form, or means more than ten years.

@@ -42,7 +42,7 @@ class Place(enum.Enum):
     ASK = "ask"
     """The path names a permission request or a question of a session: ``{request}``."""
     ITEMS = "items"
-    """The body or each item of the answer does; the code of the route compares it to the scope."""
+    """The body or the answer's items name them; the route itself compares them to the scope."""
     SERVER = "server"
     """The route is about the whole server: only for principals without a scope."""
 

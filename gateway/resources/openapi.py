@@ -22,7 +22,7 @@ _PATH_WORD = re.compile(r"{(\w+)}")
 
 
 class ErrorData(Struct):
-    """The data of an error."""
+    """The field `data` of an error: the message for the client."""
 
     message: str
 

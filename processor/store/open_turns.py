@@ -42,7 +42,7 @@ class LeftAsk(Struct):
     Attributes:
         asked: the event that was published for the ask.
         name: the id that the agent uses for the ask in its lines.
-        reply: the person's answer; None if nobody has answered.
+        reply: the person's answer; None before the answer.
     """
 
     asked: Asked
