@@ -27,7 +27,7 @@ class RequestLines:
             at once, without waiting for a full batch.
 
     Attributes:
-        is_live: as in Args.
+        is_live: each line is returned at once (see Args).
     """
 
     def __init__(self, body: WsgiInput, wire: Wire, longest: int, is_live: bool) -> None:
