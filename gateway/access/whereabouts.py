@@ -5,6 +5,7 @@ A ledger has the known state of a source (a processor or upstream), built from i
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from bus.ledger import Ledger
 
 _MOST = 4096
 _FRESH_S = 5.0
+_IS_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _WHOLE = (SESSION.name, "")
 _ASKS = frozenset(kind.name for kind in ENTITIES.values() if kind.asks)
 
@@ -34,7 +36,13 @@ class Whereabouts:
         self._asked: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
     def folder(self, session: str) -> str | None:
-        """Return the folder of a session; None if the session does not exist."""
+        """Return the folder of a session; None if the session does not exist.
+
+        The id may become part of a path of the upstream. So only the characters of ids are
+        allowed.
+        """
+        if not _IS_ID.fullmatch(session):
+            return None
         noted = self._noted(session)
         if noted is not None:
             return noted

@@ -4,7 +4,9 @@
 2. All others pass, in order; repeated headers stay separate.
 3. ``Trailer`` passes: it announces fields that pass too.
 4. The proxy writes a body's length itself: ``Connection: content-length`` must not remove it.
-5. ``Host`` is the upstream's own. ``X-Forwarded-Host`` and ``-Proto`` contain what the client
+5. ``Connection: x-opencode-directory`` must not remove the folder, which weir has checked: an
+   upstream would use its own folder.
+6. ``Host`` is the upstream's own. ``X-Forwarded-Host`` and ``-Proto`` contain what the client
    sent, or what a trusted proxy has put there. The client's address is appended to
    ``X-Forwarded-For``.
 """
@@ -29,6 +31,7 @@ HOP_BY_HOP = frozenset(
 )
 _FOR, _PROTO, _HOST = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"
 _SET_HERE = frozenset({b"host", _FOR, _PROTO, _HOST})
+_CHECKED = frozenset({b"x-opencode-directory"})
 
 
 def values(headers: Iterable[Header], name: bytes) -> list[bytes]:
@@ -45,7 +48,7 @@ def tokens(headers: Iterable[Header], name: bytes) -> set[bytes]:
 def end_to_end(headers: Iterable[Header]) -> list[Header]:
     """Return `headers` without those that are for this connection only (hop-by-hop headers)."""
     headers = list(headers)
-    ending = HOP_BY_HOP | tokens(headers, b"connection")
+    ending = HOP_BY_HOP | (tokens(headers, b"connection") - _CHECKED)
     return [header for header in headers if header[0].lower() not in ending]
 
 

@@ -76,3 +76,14 @@ def test_a_trusted_proxy_that_says_nothing_leaves_it_to_weir():
     sent = towards_upstream(said, authority="u", client="192.0.2.1", body=None, trusted=True)
     assert values(sent, b"x-forwarded-host") == [b"weir:1"]
     assert values(sent, b"x-forwarded-proto") == [b"http"]
+
+
+def test_connection_does_not_remove_the_folder_that_weir_has_checked():
+    for spelt in (b"keep-alive, x-opencode-directory", b"X-Opencode-Directory"):
+        sent = towards_upstream(
+            [(b"Connection", spelt), (b"X-Opencode-Directory", b"/srv/a")],
+            authority="u",
+            client="c",
+            body=None,
+        )
+        assert values(sent, b"x-opencode-directory") == [b"/srv/a"]
