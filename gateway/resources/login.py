@@ -11,6 +11,7 @@ from gateway.access.cookies import LASTS_S
 from gateway.access.credentials import COOKIE, Credential
 from gateway.access.principal import Action, Principal
 from gateway.door.own import PRINCIPAL
+from gateway.proxy.failures import Refusal
 from gateway.resources.answer import answer
 from gateway.resources.intake import BodyIntake
 
@@ -50,6 +51,8 @@ class LoginRoute:
             req.remote_addr or "", req.get_header("X-Forwarded-For") or ""
         )
         principal = self._access.principal_of(credential, address)
+        if not principal.grants:
+            raise Refusal(403, f"{principal.name!r} has no grants here")
         self._set(req, resp, self._access.identity.cookie_for(principal), LASTS_S)
         resp.cache_control = ["no-store"]
         answer(resp, _shown(principal))

@@ -165,3 +165,8 @@ def test_a_jwt_is_exchanged_for_a_cookie(stage):
     cookie = answer.headers["Set-Cookie"].partition(";")[0]
     connection.close()
     assert stage.ask("GET", "/session", Cookie=cookie)[0] == 200
+
+
+def test_a_login_of_a_person_without_grants_is_refused(stage):
+    status, said = stage.ask("POST", "/weir/login", {"token": stage.jwt(sub="carol")})
+    assert (status, "carol" in said["data"]["message"]) == (403, True)
