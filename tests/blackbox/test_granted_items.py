@@ -41,8 +41,9 @@ def test_children_and_what_a_search_finds_are_those_of_the_grants(served, inside
         served.call(served.owner, "POST", f"/session/{session}/message", text)
     for path, of_both, of_one in (
         (f"/session/{parent}/children", {inner, outer}, {inner}),
-        (f"/weir/search?q={MARK}", {inner, outer}, {inner}),
-        ("/api/session?limit=200", {parent, inner, outer}, {parent, inner}),
+        (f"/weir/search?q={MARK}&directory={folder}", {inner}, {inner}),
+        (f"/weir/search?q={MARK}&session={inner}", {inner}, {inner}),
+        (f"/api/session?limit=200&directory={folder}", {parent, inner}, {parent, inner}),
     ):
 
         def ids(who, path=path):
@@ -56,6 +57,21 @@ def test_children_and_what_a_search_finds_are_those_of_the_grants(served, inside
         wait_until(lambda of_both=of_both, ids=ids: of_both <= ids(served.owner))
         assert ids(token) == of_one, path
         assert MARK not in str(served.call(token, "GET", path).body) or "search" in path
+
+
+def test_items_of_all_folders_are_asked_for_by_a_granted_session_or_folder_alone(served, inside):
+    folder, token = inside
+    mine, foreign = served.session(folder), served.session(THERE)
+    share = served.share(served.owner, mine).body["token"]
+    for path in ("/weir/search?q=a", "/api/session?limit=1"):
+        assert served.call(served.owner, "GET", path).status == 200
+        names = ("", f"&directory={THERE}", "&directory=", f"&session={foreign}", "&session=")
+        for named in names:
+            for who in (token, share):
+                assert served.call(who, "GET", path + named).status == 403, path + named
+        both = f"{path}&directory={folder}&directory={THERE}"
+        assert served.call(token, "GET", both).status in (400, 403)
+    assert served.call(share, "GET", f"/weir/search?q=a&session={mine}").status == 200
 
 
 def test_a_new_session_has_no_parent_outside_of_the_grants(served, inside):

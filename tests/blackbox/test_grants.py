@@ -163,6 +163,10 @@ def cells() -> Iterator[tuple[str, str, Place, Action]]:
                 yield method, template, rule.place, rule.action
 
 
+OF_A_FOLDER = ("/weir/search", "/api/session")
+"""With a scope, these routes of items need a folder or a session."""
+
+
 def target_of(template: str, place: Place, session: Session) -> str:
     """Return a target that is about a session or its folder."""
     words = {
@@ -180,6 +184,7 @@ def target_of(template: str, place: Place, session: Session) -> str:
     for word, value in words.items():
         template = template.replace(word, value)
     named = place in (Place.FOLDER, Place.FILE, Place.LIST, Place.STREAM)
+    named = named or template in OF_A_FOLDER
     return f"{template}?directory={quote(session.folder)}" if named else template
 
 
@@ -193,7 +198,9 @@ def allowed(who: str, place: Place, action: Action, inside: bool, template: str)
     if may < action:
         return 403
     # What a route of items answers with is compared to the grants below, in each cell.
-    if who in UNSCOPED or place in (Place.NOWHERE, Place.ITEMS) or template == "/global/event":
+    if who in UNSCOPED or place is Place.NOWHERE or template == "/global/event":
+        return None
+    if place is Place.ITEMS and template not in OF_A_FOLDER:
         return None
     if place is Place.SERVER:
         return 403
