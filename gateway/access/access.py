@@ -120,7 +120,7 @@ class Access:
         except Refusal as refusal:
             self._note(request, found, refusal.status)
             raise
-        if request.method not in READS:
+        if request.method not in READS or names_websocket(request.headers):
             self._note(request, found, None)
         return admission
 

@@ -92,7 +92,9 @@ class Boundary:
 
     def has(self, session: str, scope: Scope | None) -> bool:
         """Return whether a session is in a scope; the scope None contains all sessions."""
-        return scope is None or scope.has(self._whereabouts.folder(session), session)
+        if scope is None or session in scope.sessions:
+            return True
+        return scope.has_folder(self._whereabouts.folder(session))
 
     def _check_folder(self, request: Request, scope: Scope, named: bool) -> None:
         if named:

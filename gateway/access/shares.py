@@ -3,6 +3,8 @@
 1. A share is valid until it expires or is revoked, and never longer than the token of its maker.
 2. If the server requires no identity, shares cannot be made: a link would give no rights that its
    user does not have, and the first token would make weir refuse all requests without a token.
+3. People make no shares: weir does not know when a person has to lose the links, as it does of a
+   token.
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ from collections.abc import Callable
 
 from gateway.access.identity import Identity
 from gateway.access.principal import Principal
-from gateway.access.token_file import BadTokenFile, StoredToken
+from gateway.access.token_file import BadTokenFile, StoredToken, TooManyShares
 from gateway.access.tokens import Tokens
 from gateway.proxy.failures import Refusal
 
-MOST = 1000
 LASTS = "7d"
+_OF_PERSON = "people cannot share; make a token for that first (weir token create NAME --write)"
 _NO_IDENTITY = (
     "this weir serves everybody who reaches it, without a login, so a link would limit nothing; "
     "make a token first (weir token create NAME --admin), or set OPENCODE_SERVER_PASSWORD"
@@ -45,16 +47,18 @@ class Shares:
             by: the principal that makes the share.
 
         Raises:
-            Refusal: shares cannot be made here, there are `MOST` already, or the file of the
-                tokens cannot be written.
+            Refusal: shares cannot be made here or by a person, there are too many already, or the
+                file of the tokens cannot be written.
         """
         tokens = self._required()
-        if len(self.all()) >= MOST:
-            raise Refusal(409, f"there are {MOST} shares already; revoke some first")
+        if by.person is not None:
+            raise Refusal(403, _OF_PERSON)
         ends = [] if lasts_s is None else [time.time() + lasts_s]
         expires = min([*ends, *([] if by.expires is None else [by.expires])], default=None)
         try:
             return tokens.add_share(session, expires, by.id)
+        except TooManyShares as error:
+            raise Refusal(409, f"{error}; revoke some first") from error
         except BadTokenFile as error:
             raise Refusal(503, str(error)) from error
 

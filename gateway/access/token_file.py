@@ -23,6 +23,8 @@ from gateway.relay.scope import Scope
 
 NAME = "tokens.json"
 _LOCK = "tokens.lock"
+MOST_SHARES = 1000
+MOST_SHARES_OF_ONE = 50
 PREFIX = "weir_"
 _SECRET_BYTES = 32
 _ROOT = 0
@@ -36,6 +38,10 @@ class BadTokenFile(CannotStart):
 
 class NameTaken(Exception):
     """A token with this name already exists."""
+
+
+class TooManyShares(Exception):
+    """There are too many shares; the message says how many are allowed."""
 
 
 class StoredToken(Struct, frozen=True, omit_defaults=True):
@@ -175,9 +181,10 @@ class TokenFile:
         return secret, made
 
     def add_share(self, session: str, expires: float | None, by: str) -> tuple[str, StoredToken]:
-        """Create a token that reads one session; delete all shares that have expired.
+        """Create a token that reads one session; delete all shares that are not valid any more.
 
         Raises:
+            TooManyShares: there are `MOST_SHARES`, or `MOST_SHARES_OF_ONE` of `by`.
             BadTokenFile: the file cannot be read or written.
         """
         secret, now, made_id = _new_secret(), time.time(), _new_id()
@@ -194,7 +201,15 @@ class TokenFile:
         )
 
         def with_made(tokens: tuple[StoredToken, ...]) -> tuple[StoredToken, ...]:
-            kept = (one for one in tokens if not (one.shared and one.is_over(now)))
+            ids = {"", *(one.id for one in tokens)}
+            kept = [
+                one for one in tokens if not one.shared or (one.by in ids and not one.is_over(now))
+            ]
+            makers = [one.by for one in kept if one.shared]
+            if makers.count(by) >= MOST_SHARES_OF_ONE:
+                raise TooManyShares(f"this token has made {MOST_SHARES_OF_ONE} shares already")
+            if len(makers) >= MOST_SHARES:
+                raise TooManyShares(f"there are {MOST_SHARES} shares already")
             return *kept, made
 
         self._change(with_made)

@@ -30,7 +30,7 @@ class Tokens:
         self._file = TokenFile(folder)
         self._stamp = self._file.stamp()
         self._looked_at = time.time()
-        self._changed = False
+        self._changed = self._failed = False
         self.exist = self._stamp is not None
         self._by_hash: dict[str, StoredToken] = {}
         self._principals: dict[str, Principal] = {}
@@ -59,6 +59,7 @@ class Tokens:
         """Make a share (see `TokenFile.add_share`).
 
         Raises:
+            TooManyShares: there are too many.
             BadTokenFile: the file cannot be read or written.
         """
         return self._file.add_share(session, expires, by)
@@ -87,16 +88,23 @@ class Tokens:
         return self._expired() or changed
 
     def _read_changes(self) -> None:
-        """If the file has changed, read it again; if it cannot be read, no token is valid."""
+        """If the file has changed, read it again.
+
+        If the file cannot be read, no token is valid, and the next call tries again.
+        """
         stamp = self._file.stamp()
-        if stamp == self._stamp:
+        if stamp == self._stamp and not self._failed:
             return
+        self.exist = self.exist or stamp is not None
         try:
             self._take(self._file.read())
         except BadTokenFile as error:
-            self._take(())
-            log.error("no token is valid now: %s", error)
-        self.exist = self.exist or stamp is not None
+            if not self._failed:
+                self._take(())
+                self._failed = self._changed = True
+                log.error("no token is valid now: %s", error)
+            return
+        self._failed = False
         self._stamp, self._changed = stamp, True
 
     def _expired(self) -> bool:

@@ -27,6 +27,7 @@ class People:
         self._path = file.path
         self._content = file.content
         self._stamp = self._stamped()
+        self._failed = False
 
     def principal(self, person: Person, expires: float | None = None) -> Principal:
         """Return the principal of a person; `expires`: when the person's JWT expires (Unix s)."""
@@ -43,17 +44,21 @@ class People:
     def look(self) -> bool:
         """If the file has changed, read the file again; return whether it has changed.
 
-        If the file cannot be read, this is logged, and people may do nothing.
+        If the file cannot be read, this is logged once, people may do nothing, and the next call
+        tries again.
         """
         stamp = self._stamped()
-        if stamp == self._stamp:
+        if stamp == self._stamp and not self._failed:
             return False
         try:
             self._content = read(self._path)
         except BadFlag as error:
-            self._content = Identities()
+            if self._failed:
+                return False
+            self._content, self._failed = Identities(), True
             log.error("people may do nothing now: --identities: %s", error)
-        self._stamp = stamp
+        else:
+            self._stamp, self._failed = stamp, False
         self.version += 1
         return True
 

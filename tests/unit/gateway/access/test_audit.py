@@ -43,6 +43,15 @@ def test_writes_and_refusals_are_noted_without_a_secret(tmp_path):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_the_opening_of_a_websocket_is_noted_as_a_write(tmp_path):
+    access = open_access(audit=Audit(tmp_path))
+    one = request("GET", "/pty/pty_1/connect", "Connection: Upgrade", "Upgrade: websocket")
+    access.admit(one, one.path)
+    (opened,) = lines(tmp_path)
+    assert (opened["method"], opened["path"]) == ("GET", "/pty/pty_1/connect")
+    assert "refused" not in opened
+
+
 def test_a_flood_of_refusals_is_counted_and_pushes_nothing_out(tmp_path):
     audit = Audit(tmp_path)
     for _ in range(1000):

@@ -63,6 +63,24 @@ def test_a_change_of_the_file_counts_and_a_broken_file_gives_nothing(file, caplo
     assert "people may do nothing" in caplog.text
 
 
+def test_a_file_that_could_not_be_read_once_is_read_again(file, monkeypatch, caplog):
+    people = people_of(file)
+    file.write_text(json.dumps({**CONTENT, "groups": {}}))
+
+    def fails(_):
+        raise BadFlag("too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gateway.access.people.people.read", fails)
+        assert people.look()
+        assert not people.look()
+        assert people.principal(Person("alice")).grants == ()
+    assert people.look()
+    assert people.principal(Person("alice")).may(Action.ADMIN)
+    assert not people.look()
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
