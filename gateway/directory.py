@@ -18,9 +18,9 @@ from gateway.errors import BadRequest, RequestPart
 
 _HEADER = "x-opencode-directory"
 _QUERY = "directory"
-_LONGEST = 4096
+LONGEST = 4096
 """The longest path, in bytes, that Linux accepts."""
-_MOST_PARTS = 256
+MOST_PARTS = 256
 """The most slashes in a path, since to resolve a path takes time for each of its parts."""
 _ENCODED_SLASH = "%2F"
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -86,14 +86,14 @@ def _checked(path: str, kind: RequestPart, field: str) -> str:
             kind,
             field,
         )
-    if len(path.encode()) > _LONGEST:
+    if len(path.encode()) > LONGEST:
         raise BadRequest(
-            f"{field}: the path has {len(path.encode())} bytes; at most {_LONGEST} are allowed",
+            f"{field}: the path has {len(path.encode())} bytes; at most {LONGEST} are allowed",
             kind,
             field,
         )
-    if (parts := path.count("/")) > _MOST_PARTS:
-        message = f"{field}: the path has {parts} slashes; at most {_MOST_PARTS} are allowed"
+    if (parts := path.count("/")) > MOST_PARTS:
+        message = f"{field}: the path has {parts} slashes; at most {MOST_PARTS} are allowed"
         raise BadRequest(message, kind, field)
     if "\0" in path:
         raise BadRequest(f"{field}: {path!r} has a NUL in it, which no path may have", kind, field)

@@ -11,7 +11,7 @@ from msgspec import Struct
 from gateway.access import browsers
 from gateway.access.audit import Audit
 from gateway.access.boundary import Boundary
-from gateway.access.credentials import Credential, credential_of
+from gateway.access.credentials import Credential, credential_of, hide_credentials
 from gateway.access.failed_logins import FailedLogins
 from gateway.access.identity import ANYBODY, Identity
 from gateway.access.limits import Limits
@@ -113,7 +113,7 @@ class Access:
             Refusal: the request is refused.
         """
         if browsers.is_preflight(request):
-            return Admission()
+            return self._preflight(request)
         found = self._rules.of(request.method, path)
         try:
             admission = self._judged(request, found)
@@ -123,6 +123,14 @@ class Access:
         if request.method not in READS or names_websocket(request.headers):
             self._note(request, found, None)
         return admission
+
+    def _preflight(self, request: Request) -> Admission:
+        """Admit a preflight without what says who sends it: no server needs that."""
+        if self._header is not None:
+            self._header.take(request)
+        if self.identity.required:
+            hide_credentials(request)
+        return Admission()
 
     def _judged(self, request: Request, found: Found) -> Admission:
         action = found.rule.action

@@ -8,6 +8,8 @@
    character but a space, no empty segment and no dot segment.
 4. If a request names no folder, weir adds the folder that it has checked, so that an upstream
    cannot choose another folder.
+5. A symbolic link in a folder of the scope may lead out of it. So a folder has to be in the scope
+   as it is spelt, and as its server resolves it.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from gateway.access.rules import Found, Place, is_plain
 from gateway.access.whereabouts import Whereabouts
-from gateway.directory import tidy
+from gateway.directory import LONGEST, MOST_PARTS, tidy
 from gateway.door.request import Request
 from gateway.proxy.failures import Refusal
 from gateway.proxy.headers import values
@@ -37,15 +39,19 @@ class Boundary:
         whereabouts: finds the folders of sessions.
         default_folder: returns the server's own folder, which requests without a folder use;
             returns None while this folder is not known.
+        resolve: returns a folder without symbolic links, as its server finds it. Its exceptions
+            pass through.
     """
 
     def __init__(
         self,
         whereabouts: Whereabouts,
         default_folder: Callable[[], str | None],
+        resolve: Callable[[str], str],
     ) -> None:
         self._whereabouts = whereabouts
         self._default_folder = default_folder
+        self._resolve = resolve
 
     def check(self, request: Request, found: Found, scope: Scope) -> None:
         """Refuse a request that may reach a folder or session outside of a scope.
@@ -70,10 +76,12 @@ class Boundary:
         _check_elsewhere(request, place is Place.FILE)
         if place in (Place.FOLDER, Place.FILE, Place.LIST):
             _check_named(named, scope, None)
+            self._check_links(named, scope, None)
             self._check_folder(request, scope, bool(named))
         else:
             folder = self._folder_of_session(request, found, scope)
             _check_named(named, scope, folder)
+            self._check_links(named, scope, folder)
             if not named:
                 _name_folder(request, folder)
 
@@ -95,6 +103,12 @@ class Boundary:
         if scope is None or session in scope.sessions:
             return True
         return scope.has_folder(self._whereabouts.folder(session))
+
+    def _check_links(self, named: list[str], scope: Scope, folder: str | None) -> None:
+        """Refuse folders that symbolic links lead out of the scope."""
+        for one in dict.fromkeys(named):
+            if one != folder and not scope.has_folder(self._resolve(one)):
+                raise _not_granted(f"the folder {one[:_SHOWN]!r}")
 
     def _check_folder(self, request: Request, scope: Scope, named: bool) -> None:
         if named:
@@ -143,7 +157,8 @@ def _check_file(path: str) -> None:
 def _check_named(named: list[str], scope: Scope, folder: str | None) -> None:
     """Refuse folders outside of the scope; `folder`, of a session in the scope, is allowed."""
     for one in named:
-        if not scope.has_folder(one) and one != folder:
+        is_long = len(one.encode()) > LONGEST or one.count("/") > MOST_PARTS
+        if is_long or (not scope.has_folder(one) and one != folder):
             raise _not_granted(f"the folder {one[:_SHOWN]!r}")
 
 

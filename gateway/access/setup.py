@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from http import HTTPStatus
+from urllib.parse import quote
 
 import gevent
 import h11
 import msgspec
 
 from bus.answers import CommandFailed
-from bus.commands import SessionGet
+from bus.commands import Describe, SessionGet
 from bus.origin import Origin
 from bus.transport.requester import DeadlineExceeded, ProcessorGone, Requester
 from gateway.access.access import Access
@@ -73,6 +74,11 @@ def access_of(
         folder = (feeds.memories[0].upstream or {}).get("directory")
         return folder if isinstance(folder, str) else None
 
+    def resolve(folder: str) -> str:
+        if upstream is None:
+            return _resolved_by_processor(feeds.requester, folder)
+        return _resolved_by_upstream(upstream, folder)
+
     whereabouts = Whereabouts(readers.relay.ledgers, ask)
     lists = None
     if upstream is not None:
@@ -80,7 +86,7 @@ def access_of(
     return Access(
         Rules(upstream is not None),
         _identity(settings, key),
-        Boundary(whereabouts, default_folder),
+        Boundary(whereabouts, default_folder, resolve),
         settings.trusted_proxies,
         names | names_of_this_machine() | {settings.host.lower()},
         cors,
@@ -138,6 +144,28 @@ def _of_upstream(upstream: Origin, session: str) -> str | None:
     words = "the upstream does not say where a session is"
     status, body = _asked(upstream, f"/session/{session}", [], words)
     return _folder_in(body) if status == HTTPStatus.OK else None
+
+
+def _resolved_by_processor(requester: Requester, folder: str) -> str:
+    try:
+        found = _folder_in(requester.call(Describe("path", folder)).body)
+    except (CommandFailed, ProcessorGone, DeadlineExceeded) as error:
+        raise Refusal(503, f"a folder cannot be resolved: {error}; try again soon") from error
+    return _known(found)
+
+
+def _resolved_by_upstream(upstream: Origin, folder: str) -> str:
+    named = (b"x-opencode-directory", quote(folder).encode())
+    status, body = _asked(upstream, "/path", [named])
+    if status == HTTPStatus.NOT_FOUND:
+        return folder  # this upstream has no such route
+    return _known(_folder_in(body) if status == HTTPStatus.OK else None)
+
+
+def _known(folder: str | None) -> str:
+    if folder is None:
+        raise Refusal(503, "a folder cannot be resolved; try again soon")
+    return folder
 
 
 def _asked(

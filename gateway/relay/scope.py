@@ -54,11 +54,26 @@ def _matches(globs: tuple[str, ...], directory: str) -> bool:
 
 @lru_cache(1024)
 def _pattern(glob: str) -> re.Pattern[str]:
-    parts = [part for part in glob.split("/") if part]
-    return re.compile("".join(map(_part, parts)) + "/?", re.DOTALL)
+    """Return a pattern that takes linear time for each wildcard.
+
+    A wildcard before another one takes as little as it can, once and for all (an atomic group):
+    the later one can take the rest.
+    """
+    runs: list[list[str]] = [[]]
+    for part in filter(None, glob.split("/")):
+        if part == "**":
+            runs.append([])
+        else:
+            runs[-1].append(_part(part))
+    first, *more = ["".join(run) for run in runs]
+    early = "".join(f"(?>(?:/[^/]++)*?{run})" for run in more[:-1])
+    last = f"(?:/[^/]++)*{more[-1]}" if more else ""
+    return re.compile(f"{first}{early}{last}/?", re.DOTALL)
 
 
 def _part(part: str) -> str:
-    if part == "**":
-        return "(?:/[^/]+)*"
-    return "/" + "[^/]*".join(map(re.escape, part.split("*")))
+    """Return the pattern of a name, up to its end."""
+    first, *more = map(re.escape, part.split("*"))
+    early = "".join(f"(?>[^/]*?{one})" for one in more[:-1])
+    last = f"[^/]*{more[-1]}" if more else ""
+    return f"/{first}{early}{last}(?![^/])"

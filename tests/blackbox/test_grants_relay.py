@@ -28,6 +28,11 @@ def opencode(talk):
             body = json.dumps(LISTS[path]).encode()
             talk.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
             continue
+        if path == "/path":  # a link inside leads out
+            named = unquote(headers_of(head)["x-opencode-directory"])
+            body = json.dumps({"directory": OUT if named == f"{IN}/link" else named}).encode()
+            talk.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            continue
         folder = FOLDERS.get(path.split("/")[2] if path.startswith("/session/") else "")
         body = json.dumps({"directory": folder, "path": path}).encode()
         status = b"404 Not Found" if path.startswith("/session/") and folder is None else b"200 OK"
@@ -89,6 +94,9 @@ def test_a_session_of_the_grants_reaches_the_upstream_under_its_password_and_fol
         ("folder", "GET", "/agent", []),
         ("folder", "GET", f"/agent?directory={OUT}", []),
         ("folder", "GET", f"/session?directory={OUT}", []),
+        ("folder", "GET", f"/find?directory={IN}/link", []),
+        ("folder", "POST", "/session", [f"x-opencode-directory: {IN}/link"]),
+        ("folder", "GET", f"/session/ses_in?directory={IN}/link", []),
         ("folder", "GET", "/session/status", []),
         ("session", "GET", f"/session?directory={IN}", []),
         ("folder", "GET", f"/file/content?path=a&directory={IN}", []),
@@ -113,8 +121,9 @@ def test_a_session_of_the_grants_reaches_the_upstream_under_its_password_and_fol
 def test_nothing_out_of_the_grants_reaches_the_upstream(weir, who, method, target, headers):
     status, heads = ask(weir, who, target, *headers, method=method)
     assert status == 403
-    # weir itself may ask for the folder of a session.
-    assert [head for head in heads if not head.startswith(b"GET /session/ses_")] == []
+    # weir itself may ask for the folder of a session, and what a folder is.
+    own = b"GET /session/ses_", b"GET /path "
+    assert [head for head in heads if not head.startswith(own)] == []
     assert all(b"/message" not in head.split(b" ")[1] for head in heads)
 
 

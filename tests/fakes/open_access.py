@@ -21,7 +21,7 @@ def open_access(
     header: TrustedHeader | None = None,
 ) -> Access:
     """Return a judge of native routes, for the folder ``/work``."""
-    boundary = Boundary(Whereabouts({}, lambda _: None), lambda: "/work")
+    boundary = Boundary(Whereabouts({}, lambda _: None), lambda: "/work", lambda folder: folder)
     identity = identity or Identity(None, None, Cookies(b"key"))
     hosts, cors = ("weir.test",), cors or Cors()
     return Access(

@@ -7,6 +7,8 @@ algorithm must be one that the issuer's key allows.
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -32,6 +34,7 @@ from gateway.access.principal import Grant, Person, Principal
 
 LONGEST = 16 * 1024
 _MOST_KEPT = 4096
+_FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _TYPES = ("jwt", "at+jwt", "application/at+jwt", "")
 _REQUIRED = ["exp", "iss", "aud"]
 _WORDS: dict[type[PyJWTError], str] = {
@@ -76,7 +79,7 @@ class JwtTokens:
         self._keys = keys or {name: IssuerKeys(one) for name, one in self._issuers.items()}
         self._people = people
         self._clock = clock
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
 
     def loops(self) -> list[Callable[[], None]]:
         """Return functions that fetch keys without end; the caller runs each in a greenlet."""
@@ -89,10 +92,15 @@ class JwtTokens:
             BadJwt: the JWT is not valid.
             Refusal: the keys of the JWT's issuer could not be fetched yet (503).
         """
-        kept = self._kept.get(token)
+        if len(token) > LONGEST:
+            raise BadJwt(f"it has more than {LONGEST} characters")
+        if not _FORM.fullmatch(token):  # PyJWT ignores other characters
+            raise BadJwt("it cannot be read")
+        digest = hashlib.sha256(token.encode()).digest()
+        kept = self._kept.get(digest)
         if kept is not None and self._is_fresh(kept):
             return kept.principal
-        self._kept.pop(token, None)
+        self._kept.pop(digest, None)
         name, header = _unverified(token)
         issuer = self._issuers.get(name)
         if issuer is None:
@@ -105,7 +113,7 @@ class JwtTokens:
         principal = self._people.principal(*_person(claims, issuer))
         if principal.expires is not None and principal.expires <= self._clock():
             raise BadJwt(_WORDS[ExpiredSignatureError])
-        self._kept[token] = _Kept(principal, self._version(name))
+        self._kept[digest] = _Kept(principal, self._version(name))
         if len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
         return principal
@@ -122,8 +130,6 @@ class JwtTokens:
 
 def _unverified(token: str) -> tuple[str, dict[str, Any]]:
     """Return the issuer and the header of a JWT before its signature is checked."""
-    if len(token) > LONGEST:
-        raise BadJwt(f"it has more than {LONGEST} characters")
     try:
         header = jwt.get_unverified_header(token)
         claims = jwt.decode(token, options={"verify_signature": False})
@@ -168,7 +174,10 @@ def _person(claims: dict[str, Any], issuer: Issuer) -> tuple[Person, float]:
         raise BadJwt(f"its claim {issuer.groups!r} is not a list of names")
     claimed = _claimed(claims, issuer.grants)
     person = Person(name, tuple(groups), claimed, issuer.issuer)
-    return person, float(claims["exp"]) + issuer.skew_s
+    try:
+        return person, float(claims["exp"]) + issuer.skew_s
+    except OverflowError:
+        raise BadJwt("its claim 'exp' is too large") from None
 
 
 def _claimed(claims: dict[str, Any], name: str | None) -> tuple[Grant, ...]:

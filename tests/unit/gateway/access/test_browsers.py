@@ -2,8 +2,11 @@
 
 import pytest
 
+from bus.process.login import Login
 from gateway.access.access import Access
-from gateway.access.identity import ANYBODY
+from gateway.access.cookies import Cookies
+from gateway.access.identity import ANYBODY, Identity
+from gateway.access.people.trusted_header import TrustedHeader
 from gateway.cors import Cors
 from gateway.proxy.failures import Refusal
 from tests.fakes.open_access import open_access
@@ -125,3 +128,17 @@ def test_a_page_that_rebinds_its_name_gets_nothing(access, host, route):
 )
 def test_names_of_this_machine_and_addresses_are_served(access, host):
     assert refused(access, "GET", "/session", f"Host: {host}") is None
+
+
+def test_a_preflight_passes_without_what_says_who_sends_it():
+    identity = Identity(Login("me", "s3cret"), None, Cookies(b"key"))
+    access = open_access(identity, header=TrustedHeader("X-User"))
+    asks = "Access-Control-Request-Method: POST"
+    sent = ["X-User: admin", "X_User: admin", "Authorization: Bearer weir_x"]
+    one = request("OPTIONS", "/session?auth_token=abc&x=1", asks, *sent)
+    assert access.admit(one, one.path).principal is None
+    assert {name.lower() for name, _ in one.headers} == {
+        b"host",
+        asks.split(":")[0].lower().encode(),
+    }
+    assert one.target == b"/session?x=1"

@@ -47,7 +47,7 @@ def test_no_generated_request_leads_out_of_the_grants(tmp_path, has_upstream):
     access = Access(
         rules,
         Identity(None, Tokens(tmp_path), Cookies(b"key"), people=people),
-        Boundary(Whereabouts({}, SESSIONS.get), lambda: OUTSIDE),
+        Boundary(Whereabouts({}, SESSIONS.get), lambda: OUTSIDE, lambda folder: folder),
         Networks(),
         (),
         Cors(),

@@ -1,5 +1,9 @@
 """The table of rules against the routes that there are."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
 from bus.process.heart import Heart, Notifier
@@ -76,3 +80,32 @@ def test_a_path_that_an_upstream_may_read_otherwise_is_for_administrators(method
 @pytest.mark.parametrize("path", ["/api/fs/read/a%20b.txt", "/file", "/a%C3%A4", "/PTY/pty_1/"])
 def test_an_unknown_path_in_its_plain_spelling_is_a_read(path):
     assert MODES["upstream"].of("GET", path).rule == Rule(Action.READ, Place.SERVER)
+
+
+ROUTES_OF_OPENCODE = json.loads(Path("tests/recordings/openapi.json").read_text())["paths"]
+HOLD_SECRETS = re.compile(
+    r"/auth/|(/api)?/pty|/mcp|/provider/.+/oauth|/api/integration/.|/api/credential|"
+    r"/experimental/console/switch|/global/(?!health|event)|/instance/dispose"
+)
+# Reads that show neither a key nor a terminal's content.
+SHOW_LITTLE = {
+    *("/pty", "/pty/shells", "/pty/{ptyID}", "/api/pty", "/api/pty/{ptyID}", "/mcp"),
+    *("/api/integration/{integrationID}", "/api/integration/attempt/{attemptID}"),
+}
+
+
+def test_keys_and_terminals_of_an_upstream_are_for_administrators():
+    checked = 0
+    for path, methods in ROUTES_OF_OPENCODE.items():
+        for method in (one.upper() for one in methods if one.upper() in METHODS):
+            is_free = method == "GET" and path in SHOW_LITTLE
+            if HOLD_SECRETS.match(path) and not is_free:
+                action = MODES["upstream"].of(method, re.sub("[{}]", "", path)).rule.action
+                assert action is Action.ADMIN, (method, path)
+                checked += 1
+    assert checked > 25
+
+
+@pytest.mark.parametrize("path", ["/api/provider", "/api/model", "/api/provider/anthropic"])
+def test_what_may_hold_keys_needs_a_write_grant_in_front_of_an_upstream(path):
+    assert MODES["upstream"].of("GET", path).rule.action is Action.WRITE

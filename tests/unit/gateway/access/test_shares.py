@@ -126,7 +126,8 @@ def test_a_share_is_revoked_while_the_server_of_another_session_does_not_answer(
     shares = Shares(identity_in(tmp_path))
     made = [shares.make(session, None, OWNER)[1] for session in ("ses_1", "ses_2")]
     app = falcon.App()
-    app.add_route("/{share}", OneShare(shares, Boundary(Whereabouts({}, ask), lambda: None)))
+    boundary = Boundary(Whereabouts({}, ask), lambda: None, lambda folder: folder)
+    app.add_route("/{share}", OneShare(shares, boundary))
     mine = {SCOPE: Scope((), ("ses_2",))}
     assert TestClient(app).simulate_delete(f"/{made[1].id}", extras=mine).status_code == 204
     assert [one.id for one in shares.all()] == [made[0].id]

@@ -1,5 +1,7 @@
 """A reader with a scope, whatever id it comes with: nothing it may not see, all that it may."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,3 +95,36 @@ def test_a_session_of_the_scope_is_in_it_wherever_it_is():
     assert not scope.has("/anywhere", "ses_2")
     assert not scope.has("/anywhere", None)
     assert not scope.has_folder("/anywhere")
+
+
+def slow_pattern(glob: str) -> str:
+    """Return the pattern of a glob, with nothing done for its speed."""
+    parts = [part for part in glob.split("/") if part]
+    names = ["/" + "[^/]*".join(map(re.escape, part.split("*"))) for part in parts]
+    every = [
+        r"(?:/[^/]+)*" if one == "**" else name for one, name in zip(parts, names, strict=True)
+    ]
+    return "".join(every) + "/?"
+
+
+NAMES = st.lists(st.text("ab*", min_size=1, max_size=5) | st.just("**"), min_size=1, max_size=5)
+FOLDERS = st.lists(st.text("ab", min_size=1, max_size=5), min_size=1, max_size=6)
+
+
+@given(NAMES, FOLDERS)
+def test_a_glob_matches_what_its_plain_pattern_matches(names, folders):
+    glob, folder = "/" + "/".join(names), "/" + "/".join(folders)
+    expected = re.fullmatch(slow_pattern(glob), folder) is not None
+    assert Scope((glob,)).has_folder(folder) == expected
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("glob", "folder"),
+    [
+        ("/srv/" + 12 * "*-" + "prod", "/srv/" + 4000 * "-"),
+        ("/srv/" + 12 * "**/x/" + "y", "/srv" + 250 * "/x"),
+    ],
+)
+def test_no_folder_takes_long_to_compare(glob, folder):
+    assert not Scope((glob,)).has_folder(folder)

@@ -98,6 +98,7 @@ def test_grants_in_a_claim_count_only_if_the_file_says_so(tmp_path, served):
 
 WRONG = {
     "expired": ({"exp": NOW - 61}, "expired"),
+    "expiry of a huge number": ({"exp": 10**400}, "exp"),
     "no expiry": ({"exp": None}, "exp"),
     "expiry that is no number": ({"exp": "soon"}, "read"),
     "not yet": ({"nbf": NOW + 61}, "not valid yet"),
@@ -197,6 +198,16 @@ def test_a_key_in_the_header_is_never_used(tmp_path, served):
 def test_what_is_no_jwt_is_refused(tmp_path, served, text):
     with pytest.raises(BadJwt):
         tokens_of(tmp_path, served).principal(text)
+
+
+def test_characters_that_no_jwt_has_are_refused_and_take_no_place(tmp_path, served):
+    jwts, good = tokens_of(tmp_path, served), token(KEY)
+    assert jwts.principal(good)
+    for changed in (good + "!", good[:9] + "*" + good[9:], good + "=", good + "\n", good + "é"):
+        with pytest.raises(BadJwt):
+            jwts.principal(changed)
+    assert len(jwts._kept) == 1
+    assert max(map(len, jwts._kept)) == 32
 
 
 def test_a_changed_character_anywhere_is_refused(tmp_path, served):
