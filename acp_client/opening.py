@@ -164,7 +164,7 @@ class Opening:
                 self._server.ask("POST", "/mcp", body, folder)
             except ServerFailure as failure:
                 log.warning(
-                    "the MCP server %r is not used, because the server cannot add it: %s",
+                    "the MCP server %r is not used, because the agent server cannot add it: %s",
                     one.name,
                     failure,
                 )

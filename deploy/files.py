@@ -105,7 +105,10 @@ def run(options: FilesOptions, out: TextIO = sys.stdout) -> int:
 
 
 def texts(installation: Installation) -> dict[str, str]:
-    """Return the content of each file by its name, with the paths of an installation."""
+    """Return the files that `weir files` writes, as texts by file name.
+
+    The paths of the installation are filled into the unit of systemd and the Compose file.
+    """
     files = {name: (_HERE / name).read_text(encoding="utf-8") for name in _PURPOSES}
     unit, compose = files["weir.service"], files["compose.yaml"]
     if installation.command is not None:

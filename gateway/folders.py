@@ -175,7 +175,11 @@ class SourceFolders:
                 level = logging.DEBUG if group.view is None else logging.INFO
                 asked = wanted.directory or "(none named)"
                 log.log(
-                    level, "event streams for folder %r get events of %r", asked, view.directory
+                    level,
+                    "streams that asked for folder %r get the events of the folder that the "
+                    "processor knows as %r",
+                    asked,
+                    view.directory,
                 )
                 for reader in group.readers:
                     reader.turn_to(view, group.since_ns)

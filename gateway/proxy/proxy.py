@@ -104,7 +104,7 @@ class Proxy:
             _log(incoming, refusal)
             return self._give_up(incoming, framing, outlet, refusal)
         except Exception:
-            log.exception("%s %.200r failed", incoming.method, incoming.path)
+            log.exception("the request %s %.200r failed", incoming.method, incoming.path)
             failed = Refusal(500, "the gateway failed; its log says why")
             return self._give_up(incoming, framing, outlet, failed)
         if not sent or names_websocket(incoming.headers):

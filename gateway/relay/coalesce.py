@@ -53,9 +53,11 @@ class _Merge:
 
 
 class _InStretch:
-    """The events of one entity in a stretch (between two barriers), from its last snapshot on.
+    """The events of one entity since its last snapshot, within the part of a run between two
+    barriers (events that no other event may overtake).
 
-    `provisional` is the index of this snapshot in the result; None if it must not be replaced.
+    `provisional` is the index in the result of this snapshot if a later snapshot replaces it; None
+    if the snapshot is final, so that clients get it in any case.
     """
 
     __slots__ = ("merges", "provisional")

@@ -1,4 +1,6 @@
-"""All of the user's own agents: which prompts are for each, its lines and its work items."""
+"""All of the user's own agents: the prompts that each answers, the lines of NDJSON that it sends
+(text, tool calls, the end of a turn), and the prompts, aborts and replies that weir sends to it.
+"""
 
 from __future__ import annotations
 

@@ -98,7 +98,13 @@ def commit(
         except BaseException:
             # The writes may have been executed or not, so a repetition could apply them twice.
             for _, result in chain.from_iterable(lots):
-                result.set_exception(StoreFailed(sqlite3.Error("the commit was broken off")))
+                result.set_exception(
+                    StoreFailed(
+                        sqlite3.Error(
+                            "the commit was interrupted; what it writes may be saved or not"
+                        )
+                    )
+                )
             raise
     for jobs, outcome in zip(lots, outcomes, strict=True):
         for at, (_, result) in enumerate(jobs):

@@ -104,7 +104,7 @@ class Holes:
         return None if text is None else text.length
 
     def whole(self, part: str) -> bool:
-        """Return whether the deltas of a part pass."""
+        """Return whether readers have the text of a part without a gap; its deltas pass then."""
         text = self._parts.get(part)
         return text is not None and text.connection == self._connection
 

@@ -137,7 +137,7 @@ class IssuerKeys:
         if found.get("issuer") != name or not isinstance(found.get("jwks_uri"), str):
             raise ValueError("its discovery document is of another issuer, or has no jwks_uri")
         if found["jwks_uri"].startswith("/"):
-            raise ValueError("its jwks_uri is not a URL")
+            raise ValueError("the jwks_uri of its discovery document is not a URL")
         return str(found["jwks_uri"])
 
     def _get(self, server: Origin, route: str) -> bytes:

@@ -56,7 +56,11 @@ class People:
             if self._failed:
                 return False
             self._content, self._failed = Identities(), True
-            log.error("people may do nothing now: --identities: %s", error)
+            log.error(
+                "every request of a person (JWT or trusted header) is refused until the file can "
+                "be read: --identities: %s",
+                error,
+            )
         else:
             self._stamp, self._failed = stamp, False
         self.version += 1

@@ -60,7 +60,7 @@ def test_a_change_of_the_file_counts_and_a_broken_file_gives_nothing(file, caplo
     assert people.look()
     assert not identity.holds(carol)
     assert people.principal(Person("alice")).grants == ()
-    assert "people may do nothing" in caplog.text
+    assert "every request of a person (JWT or trusted header) is refused" in caplog.text
 
 
 def test_a_file_that_could_not_be_read_once_is_read_again(file, monkeypatch, caplog):
