@@ -20,7 +20,7 @@ from bus.bodies import (
     SummarizeBody,
 )
 from bus.events.part import Part
-from bus.mcp import McpBody
+from bus.mcp import McpAdd, McpStatus, McpSwitch
 
 
 class SessionCreate(Struct, tag=True):
@@ -263,27 +263,6 @@ class Search(Struct, tag=True):
     directory: str | None = None
     before: int | None = None
     limit: int = 20
-
-
-class McpStatus(Struct, tag=True):
-    """Return the state of the MCP servers of a directory. Body: an object by their names."""
-
-    directory: str
-
-
-class McpAdd(Struct, tag=True):
-    """Add an MCP server for a directory. Body: as of `McpStatus`."""
-
-    directory: str
-    body: McpBody
-
-
-class McpSwitch(Struct, tag=True):
-    """Start an MCP server again, or end it. Body: true."""
-
-    directory: str
-    name: str
-    on: bool
 
 
 class Files(Struct, tag=True):

@@ -1,4 +1,4 @@
-"""MCP servers in the shape of opencode's configuration."""
+"""MCP servers in the shape of opencode's configuration, and the commands about them."""
 
 from __future__ import annotations
 
@@ -50,3 +50,24 @@ class McpBody(Struct):
 
     name: Annotated[str, Meta(min_length=1, max_length=128)]
     config: McpServer
+
+
+class McpStatus(Struct, tag=True):
+    """Return the state of the MCP servers of a directory. Body: an object by their names."""
+
+    directory: str
+
+
+class McpAdd(Struct, tag=True):
+    """Add an MCP server for a directory. Body: as of `McpStatus`."""
+
+    directory: str
+    body: McpBody
+
+
+class McpSwitch(Struct, tag=True):
+    """Start an MCP server again, or end it. Body: true."""
+
+    directory: str
+    name: str
+    on: bool

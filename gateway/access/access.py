@@ -14,7 +14,7 @@ from gateway.access.boundary import Boundary
 from gateway.access.credentials import Credential, credential_of, hide_credentials
 from gateway.access.failed_logins import FailedLogins
 from gateway.access.identity import ANYBODY, Identity
-from gateway.access.limits import Limits
+from gateway.access.limits import PrincipalLimits
 from gateway.access.lists import UpstreamLists
 from gateway.access.people.jwt_form import BadJwt
 from gateway.access.people.trusted_header import TrustedHeader
@@ -87,7 +87,7 @@ class Access:
         cors: Cors,
         audit: Audit | None = None,
         lists: UpstreamLists | None = None,
-        limits: Limits | None = None,
+        limits: PrincipalLimits | None = None,
         header: TrustedHeader | None = None,
     ) -> None:
         self.identity = identity

@@ -30,7 +30,7 @@ _RETRY_AFTER_S = 2
 _MIB = 1024 * 1024
 
 
-class Bounds(Struct, frozen=True):
+class PrincipalBounds(Struct, frozen=True):
     """The limits of a principal; 0 means no limit.
 
     Attributes:
@@ -46,7 +46,7 @@ class Bounds(Struct, frozen=True):
     body_mib: int = 0
 
 
-class Limits:
+class PrincipalLimits:
     """Counts what each principal uses, and refuses requests over the limits.
 
     Args:
@@ -58,7 +58,7 @@ class Limits:
 
     def __init__(
         self,
-        bounds: Bounds,
+        bounds: PrincipalBounds,
         streams_of: Callable[[Principal], int],
         is_at_work: Callable[[str], bool],
         clock: Callable[[], float] = time.monotonic,

@@ -20,7 +20,7 @@ from gateway.access.boundary import Boundary
 from gateway.access.browsers import names_of_this_machine
 from gateway.access.cookies import Cookies
 from gateway.access.identity import Identity
-from gateway.access.limits import Bounds, Limits
+from gateway.access.limits import PrincipalBounds, PrincipalLimits
 from gateway.access.lists import UpstreamLists
 from gateway.access.people.people import People
 from gateway.access.people.trusted_header import TrustedHeader
@@ -110,8 +110,8 @@ def _identity(settings: GatewaySettings, key: bytes) -> Identity:
     return Identity(settings.login, tokens, Cookies(key), settings.own_token, people, jwts)
 
 
-def _limits(settings: GatewaySettings, readers: Readers) -> Limits:
-    bounds = Bounds(
+def _limits(settings: GatewaySettings, readers: Readers) -> PrincipalLimits:
+    bounds = PrincipalBounds(
         settings.principal_requests,
         settings.principal_streams,
         settings.principal_turns,
@@ -126,7 +126,7 @@ def _limits(settings: GatewaySettings, readers: Readers) -> Limits:
         known = (ledger.sessions.get(session) for ledger in readers.relay.ledgers.values())
         return any(one is not None and one.live for one in known)
 
-    return Limits(bounds, streams_of, is_at_work)
+    return PrincipalLimits(bounds, streams_of, is_at_work)
 
 
 def _of_processor(requester: Requester, session: str) -> str | None:

@@ -18,9 +18,6 @@ from bus.commands import (
     Directories,
     Dispose,
     Files,
-    McpAdd,
-    McpStatus,
-    McpSwitch,
     MessageDelete,
     MessageGet,
     MessageList,
@@ -55,6 +52,7 @@ from bus.events import event_of
 from bus.events.catalogue import CommandExecuted, GlobalDisposed, InstanceDisposed, Properties
 from bus.events.session import FileDiff, Todo
 from bus.found import FoundPage
+from bus.mcp import McpAdd, McpStatus, McpSwitch
 from bus.transport import clone, replay
 from bus.transport.publisher import Publisher
 from processor.agents.agents import Agents

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bus.answers import CommandFailed
-from bus.commands import McpAdd, McpStatus, McpSwitch
+from bus.mcp import McpAdd, McpStatus, McpSwitch
 from processor.tools.mcp.servers import McpServers, TooManyServers, UnknownServer
 
 

@@ -5,7 +5,7 @@ from gateway.access.audit import Audit
 from gateway.access.boundary import Boundary
 from gateway.access.cookies import Cookies
 from gateway.access.identity import Identity
-from gateway.access.limits import Limits
+from gateway.access.limits import PrincipalLimits
 from gateway.access.people.trusted_header import TrustedHeader
 from gateway.access.rules import Rules
 from gateway.access.whereabouts import Whereabouts
@@ -17,7 +17,7 @@ def open_access(
     identity: Identity | None = None,
     cors: Cors | None = None,
     audit: Audit | None = None,
-    limits: Limits | None = None,
+    limits: PrincipalLimits | None = None,
     header: TrustedHeader | None = None,
 ) -> Access:
     """Return a judge of native routes, for the folder ``/work``."""

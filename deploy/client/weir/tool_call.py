@@ -9,8 +9,7 @@ from typing import Any, Literal, Self
 
 from bus import agent_lines as wire
 from weir.errors import described
-
-_PIECE = 100_000
+from weir.line_parts import PIECE_CHARACTERS
 
 
 class ToolCall(AbstractContextManager["ToolCall"]):
@@ -31,8 +30,8 @@ class ToolCall(AbstractContextManager["ToolCall"]):
 
     def output(self, text: str) -> None:
         """Append `text` to the tool's output; the output of one call is at most 1 MiB."""
-        for at in range(0, len(text), _PIECE):
-            piece = text[at : at + _PIECE]
+        for at in range(0, len(text), PIECE_CHARACTERS):
+            piece = text[at : at + PIECE_CHARACTERS]
             self._put(wire.OutputLine(turn=self._turn, call=self.name, text=piece), len(piece))
 
     def show(self, *, title: str | None = None, **metadata: Any) -> None:

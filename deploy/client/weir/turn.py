@@ -15,18 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from bus import agent_lines as wire
 from bus.events.session import Option, Question
 from weir.errors import Aborted, Refused, WeirError, described
+from weir.line_parts import Todo, line_texts, todo_input
 from weir.outbox import Outbox
 from weir.tool_call import ToolCall
 
 if TYPE_CHECKING:
     from weir.session import Message, Session
 
-_PIECE = 100_000
-"""A longer text is sent as several deltas of so many characters: weir refuses lines over 1 MiB."""
-_STATUSES = {"done": "completed", "doing": "in_progress", "todo": "pending"}
-
 Reply = Literal["once", "always", "reject"]
-Todo = tuple[str, str] | Mapping[str, str]
 
 
 class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
@@ -84,12 +80,12 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
 
     def text(self, *deltas: str) -> None:
         """Append texts to the answer."""
-        for some, size in _lots(deltas):
+        for some, size in line_texts(deltas):
             self._put(wire.TextLine(turn=self.name, text=some), size)
 
     def reasoning(self, *deltas: str) -> None:
         """Append texts to the reasoning, which clients show apart from the answer."""
-        for some, size in _lots(deltas):
+        for some, size in line_texts(deltas):
             self._put(wire.ReasoningLine(turn=self.name, text=some), size)
 
     def tool(self, tool: str, /, *, title: str = "", **arguments: Any) -> ToolCall:
@@ -116,7 +112,7 @@ class Turn(AbstractContextManager["Turn"], AbstractAsyncContextManager["Turn"]):
                 ``completed`` or ``cancelled``; ``todo``, ``doing`` and ``done`` may be used for
                 the first three.
         """
-        made = [_todo(one) for one in todos]
+        made = [todo_input(one) for one in todos]
         self._put(wire.TodosLine(turn=self.name, todos=made), 128 * (len(made) + 1))
 
     def usage(
@@ -391,24 +387,3 @@ class _Reply:
     def __init__(self) -> None:
         self.event = threading.Event()
         self.said: Mapping[str, Any] | None = None
-
-
-def _lots(deltas: Sequence[str]) -> Iterable[tuple[list[str], int]]:
-    """Divide deltas into lists that fit into one line each; yield them with their characters."""
-    if (size := sum(map(len, deltas))) <= _PIECE:
-        if size:
-            yield list(deltas), size
-        return
-    for delta in deltas:
-        for at in range(0, len(delta), _PIECE):
-            piece = delta[at : at + _PIECE]
-            yield [piece], len(piece)
-
-
-def _todo(given: Todo) -> wire.TodoInput:
-    fields = dict(given) if isinstance(given, Mapping) else dict(zip(_FIELDS, given, strict=True))
-    fields["status"] = _STATUSES.get(fields.get("status", ""), fields.get("status", "pending"))
-    return wire.TodoInput(**fields)  # type: ignore[arg-type]
-
-
-_FIELDS = ("content", "status")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bus.commands import McpAdd, McpStatus, McpSwitch
-from bus.mcp import McpBody
+from bus.mcp import McpAdd, McpBody, McpStatus, McpSwitch
 from gateway.resources.route import RequestContent, Route
 
 _STATES = dict[str, dict[str, str]]

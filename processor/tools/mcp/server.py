@@ -52,7 +52,7 @@ class RemoteTool(Struct):
     parameters: dict[str, Any]
 
 
-class Result(Struct):
+class CallResult(Struct):
     """The result of a call.
 
     Attributes:
@@ -108,7 +108,7 @@ class ServerProcess:
         """Wait until the server is ready or has failed, but at most for `most_s` seconds."""
         self._settled.wait(most_s)
 
-    def call(self, tool: str, arguments: dict[str, Any]) -> Result:
+    def call(self, tool: str, arguments: dict[str, Any]) -> CallResult:
         """Call a tool, and wait for the result.
 
         Raises:
@@ -136,7 +136,7 @@ class ServerProcess:
                     self._send({"cancel": number})
         if "error" in found:
             raise ToolFailed(f"MCP server {self.name}: {found['error']}")
-        return msgspec.convert(found, Result)
+        return msgspec.convert(found, CallResult)
 
     def close(self) -> None:
         """End the server; calls that run fail."""

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.access.access import Access
-from gateway.access.limits import Bounds, Limits
+from gateway.access.limits import PrincipalBounds, PrincipalLimits
 from gateway.access.principal import everything
 from gateway.access.rules import Rules
 from gateway.proxy.failures import Refusal
@@ -27,8 +27,8 @@ class Stage:
         self.clock = Clock()
         self.streams = {"anna": 0, "bert": 0}
         self.working: set[str] = set()
-        self.limits = Limits(
-            Bounds(**bounds),
+        self.limits = PrincipalLimits(
+            PrincipalBounds(**bounds),
             lambda principal: self.streams[principal.name],
             self.working.__contains__,
             self.clock,
