@@ -54,9 +54,15 @@ def begin(up, words):
 
 
 def ended(up, session):
-    """Wait for the end of its turn."""
+    """Wait for the end of its turn; a session is idle also before its turn begins."""
     status = f"/session/status?directory={quote(DIRECTORY)}"
-    wait_until(lambda: session not in up.patiently("GET", status).body, what="idle")
+
+    def is_over():
+        last = up.patiently("GET", f"/session/{session}/message").body[-1]["info"]
+        answered = last["role"] == "assistant" and "completed" in last["time"]
+        return answered and session not in up.patiently("GET", status).body
+
+    wait_until(is_over, what="the end of the turn")
 
 
 def prompted(up, words):
