@@ -199,7 +199,7 @@ class QuestionAsked(Properties):
 
 @typed(EventType("question.replied", removal_of=REQUEST, id="requestID"))
 class QuestionReplied(Properties):
-    """The answers to the questions: for each question a list of labels."""
+    """A person has answered a model's questions: for each, the labels of the chosen options."""
 
     sessionID: str
     requestID: str

@@ -275,12 +275,13 @@ def _caught_up(
     """Return upserts (present values) of the entities that changed after a reader's positions.
 
     Args:
-        relay: the log and the ledgers.
+        relay: has the log (recent events) and, for each source (processor), a ledger (the present
+            value of every entity).
         positions: the reader's positions.
         view: which events the reader gets.
-        of_joined: returns what to send of the ledger of a source (processor) that joined after the
-            reader connected. None: a source in which the reader has no position may be an old one,
-            and everything is sent.
+        of_joined: returns what to send of the ledger of a source in which the reader has no
+            position, since the source joined after the reader connected. None: all is sent, since
+            the source may have been there before.
     """
     by_source = {relay.sources.get(place.epoch): place for place in positions}
     verdict, found, starts = ResumeVerdict.CAUGHT_UP, [], {}

@@ -52,5 +52,5 @@ class Pace:
 
     @property
     def known(self) -> Container[Flow]:
-        """The texts (part and field) for which the lane has sent a delta lately."""
+        """The texts (part and field) whose lengths are known, since their deltas were sent."""
         return self._lengths

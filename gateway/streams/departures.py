@@ -76,7 +76,10 @@ class Departures:
         self._noted = True
 
     def run(self) -> None:
-        """Post the list regularly and for ever; needs a greenlet of its own."""
+        """Publish the list of streams that have ended to all workers, each `BEAT_S`, for ever.
+
+        Needs a greenlet of its own.
+        """
         while True:
             gevent.sleep(BEAT_S)
             self.post()

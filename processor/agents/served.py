@@ -28,14 +28,16 @@ _ABORTED = "aborted"
 
 
 class Served(Answer):
-    """An answer made by lines, after `begin` or `resume`.
+    """An answer that one of the user's own agents sends, as lines of NDJSON over HTTP.
+
+    `begin` starts the turn, or `resume` continues a turn of the last processor.
 
     Args:
-        name: the id of the turn in lines.
+        name: the id by which the agent's lines name the turn.
         turn: takes the output.
         prompt: id of the prompt to answer.
-        asks: the asks that wait for a person.
-        hand: gives the agent a work item.
+        asks: the permission requests and questions that wait for a person.
+        hand: sends the agent a prompt, a reply or an abort.
         on_end: called when the turn accepts no more lines.
         is_begun: the agent has sent a line of the turn already.
 

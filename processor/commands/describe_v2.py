@@ -77,7 +77,7 @@ def model(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def session(found: Session) -> dict[str, Any]:
-    """Return the v2 form of a session."""
+    """Return a session as the routes below ``/api`` (v2 of opencode's API) describe it."""
     described: dict[str, Any] = {
         "id": found.id,
         "projectID": found.projectID,

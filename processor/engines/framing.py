@@ -186,7 +186,10 @@ def _read_leniently(data: bytes, is_error: bool) -> ModelFrame | None:
 
 
 def _number(digits: str) -> int | float:
-    """Convert any integer: Python refuses integers of some thousand digits."""
+    """Convert the digits of a JSON integer; a long one becomes a float.
+
+    `int` raises an error for more than 4,300 digits.
+    """
     return int(digits) if len(digits) < 20 else float(digits)
 
 

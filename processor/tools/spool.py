@@ -135,7 +135,8 @@ class Spool:
             try:
                 self._threads.run(_share, self._root / source, self._root / target)
             except OSError as error:
-                log.warning("session %s: not all outputs of tools are shared: %s", target, error)
+                words = "session %s: some saved outputs of tools could not be copied from %s: %s"
+                log.warning(words, target, source, error)
 
     def moved(self, source: str, target: str) -> dict[bytes, bytes]:
         """Return what to replace in the JSON of parts that are copied from `source` to `target`.
