@@ -21,6 +21,7 @@ def guarded(tmp_path_factory):
     state.mkdir(mode=0o700)
     token, _ = TokenFile(state).add("person", Action.ADMIN, None)
     with weir_up(folder, "--workers", "1") as up:
+        up.patiently("GET", "/path", headers={"Authorization": f"Bearer {token}"})
         yield up, token
 
 
