@@ -68,10 +68,10 @@ class McpServers:
         Raises:
             UnknownServer: the directory has no server of this name.
         """
-        place = next((one for one in (directory, None) if (one, name) in self._servers), "")
-        if place == "":
+        server = self._of(directory).get(name)
+        if server is None:
             raise UnknownServer(f"MCP server {name!r} does not exist in {directory}")
-        server = self._servers[place, name]
+        place = directory if (directory, name) in self._servers else None
         if on and server.is_connected:
             return
         server.close()
