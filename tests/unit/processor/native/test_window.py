@@ -57,7 +57,8 @@ def test_all_of_a_short_session_is_read(rig: Rig) -> None:
     assert [m.content for m in engine.asked[1].messages] == ["go", "one", "again"]
 
 
-def test_a_session_that_does_not_fit_is_summed_up(rig: Rig) -> None:
+def summed_up(rig: Rig) -> tuple[Small, Turned]:
+    """Prompt a session three times; the third prompt does not fit, so the session is summed up."""
     engine = Small(
         [Text("a" * 1900), Finish("stop")],
         [Text("b" * 900), Finish("stop")],
@@ -68,6 +69,11 @@ def test_a_session_that_does_not_fit_is_summed_up(rig: Rig) -> None:
     turn.end()
     answered(rig, turn, "second")
     answered(rig, turn, "third")
+    return engine, turn
+
+
+def test_a_session_that_does_not_fit_is_summed_up(rig: Rig) -> None:
+    engine, turn = summed_up(rig)
     summing, third = engine.asked[2:]
     assert "Write a detailed summary" in str(summing.messages[-1].content)
     assert "a" * 1900 in said_to(summing)
@@ -139,16 +145,7 @@ def test_a_summary_covers_nothing_that_was_undone(rig: Rig) -> None:
 
 @pytest.mark.parametrize("where", ["removed", "copied", "copied without its source"])
 def test_a_summary_stands_for_the_same_messages(rig: Rig, where: str) -> None:
-    engine = Small(
-        [Text("a" * 1900), Finish("stop")],
-        [Text("b" * 900), Finish("stop")],
-        [Text("the summary"), Finish("stop")],
-        DONE,
-    )
-    turn = Turned(rig, engine)
-    turn.end()
-    answered(rig, turn, "second")
-    answered(rig, turn, "third")
+    engine, turn = summed_up(rig)
     later = "third done "
     if where == "removed":
         command = MessageDelete(turn.session, turn.prompt)
