@@ -342,4 +342,4 @@ def check_identities(given: Mapping[str, Any]) -> None:
             raise BadFlag(f"--trusted-user-header: {header!r} needs --{flag}")
     if identities is not None and header is None and not identities.content.issuers:
         words = f'{str(identities)!r} has no "issuers", and --trusted-user-header is not given'
-        raise BadFlag(f"--identities: {words}: it would identify nobody")
+        raise BadFlag(f"--identities: {words}: the file would identify no person")
