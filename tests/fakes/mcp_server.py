@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 NAMES = ("echo", "fail", "die", "wait", "big", "flood", "line")
@@ -16,6 +17,9 @@ def tools():
 def called(name, arguments):
     content = [{"type": "text", "text": arguments.get("text", "")}]
     if name == "die":
+        # The end of stdout is seen while the process still runs: so it is with a large process.
+        os.close(1)
+        time.sleep(0.3)
         os._exit(3)
     if name == "big":
         content = [{"type": "text", "text": "x" * 200_000}]

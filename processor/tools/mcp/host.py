@@ -29,9 +29,10 @@ if __name__ == "__main__":
     sys.path.append(os.path.abspath(f"{__file__}/../../../.."))
 
 import httpx2
-from mcp import StdioServerParameters, stdio_client
+from mcp import MCPError, StdioServerParameters, stdio_client
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp_types import CONNECTION_CLOSED
 
 from processor.tools.descendants import adopt_orphans, descendants, send
 
@@ -66,7 +67,7 @@ class Host:
         self._running: dict[int, asyncio.Task[None]] = {}
         self._tasks = set[asyncio.Task[None]]()
         self._changed = asyncio.Event()
-        self._failed = asyncio.Event()
+        self._closed = asyncio.Event()
 
     async def run(self) -> None:
         """Connect to the server, and pass calls to it until stdin or the server ends."""
@@ -130,17 +131,16 @@ class Host:
             task.result()
 
     async def _until_gone(self) -> None:
-        """Wait until the process of a local server has ended.
+        """Wait until a local server has closed its stdout or ended.
 
-        The check runs every half second, and at once after a failed call.
+        The process is checked every half second; a closed stdout is seen by the call that fails.
 
         Raises:
-            ServerFailed: the process has ended.
+            ServerFailed: no more calls can be sent to the server.
         """
-        while descendants(os.getpid()):
-            self._failed.clear()
+        while descendants(os.getpid()) and not self._closed.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._failed.wait(), _WATCH_S)
+                await asyncio.wait_for(self._closed.wait(), _WATCH_S)
         raise ServerFailed(_GONE)
 
     async def _relist(self, client: Client) -> None:
@@ -171,12 +171,22 @@ class Host:
         except TimeoutError:
             _say({"id": number, "error": f"no answer within {request['timeout_s']:g} s"})
         except Exception as error:
-            if self._config["type"] == "local" and not descendants(os.getpid()):
+            if self._config["type"] == "local" and _is_closed(error):
                 _say({"failed": _GONE})  # sent before the call's error, so that no new call comes
-            self._failed.set()
+                self._closed.set()
             _say({"id": number, "error": f"{error}"[:MOST_CHARACTERS] or type(error).__name__})
         finally:
             del self._running[number]
+
+
+def _is_closed(error: Exception) -> bool:
+    """Return whether a call failed because the server has closed its stdout.
+
+    A server that ends closes its stdout first; for a moment its process still runs. The text
+    matters too, because servers use this code for errors of their own.
+    """
+    closed = (CONNECTION_CLOSED, "Connection closed")
+    return isinstance(error, MCPError) and (error.code, error.message) == closed
 
 
 def _tool(tool: Any) -> dict[str, Any] | None:
