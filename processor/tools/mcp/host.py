@@ -32,7 +32,7 @@ import httpx2
 from mcp import MCPError, StdioServerParameters, stdio_client
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CONNECTION_CLOSED
+from mcp.types import CONNECTION_CLOSED
 
 from processor.tools.descendants import adopt_orphans, descendants, send
 
