@@ -20,6 +20,7 @@ from bus.process.start_folder import start_folder
 from bus.transport.endpoints import Endpoints
 from bus.transport.secret import BUS_SECRET, check_secret
 from gateway.access.people.file import IDENTITIES, IdentitiesFile
+from gateway.access.people.keys import with_whole_keys
 from gateway.base_path import AT_ROOT, BASE_PATH, BasePath
 from gateway.door.networks import Networks
 from gateway.hosts_and_origins import HOST_NAMES, WEB_ORIGINS, Names
@@ -332,14 +333,20 @@ def check_identities(given: Mapping[str, Any]) -> None:
     """Check that the flags which identify people are given together.
 
     Raises:
-        BadFlag: ``--trusted-user-header`` lacks a flag that it needs, or ``--identities`` has no
-            effect.
+        BadFlag: ``--trusted-user-header`` lacks a flag that it needs, ``--identities`` has no
+            effect, or a key of its file does not say which source names a person or a group.
     """
     header, identities = given["trusted_user_header"], given["identities"]
     for name in ("identities", "trusted_proxies"):
         if header is not None and not given[name]:
             flag = name.replace("_", "-")
             raise BadFlag(f"--trusted-user-header: {header!r} needs --{flag}")
-    if identities is not None and header is None and not identities.content.issuers:
+    if identities is None:
+        return
+    if header is None and not identities.content.issuers:
         words = f'{str(identities)!r} has no "issuers", and --trusted-user-header is not given'
         raise BadFlag(f"--identities: {words}: the file would identify no person")
+    try:
+        with_whole_keys(identities.content, header is not None)
+    except BadFlag as error:
+        raise BadFlag(f"--identities: {str(identities)!r}: {error}") from None

@@ -85,7 +85,7 @@ def access_of(
         lists = UpstreamLists(partial(_asked, upstream), whereabouts.folder)
     return Access(
         Rules(upstream is not None),
-        _identity(settings, key),
+        identity_of(settings, key),
         Boundary(whereabouts, default_folder, resolve),
         settings.trusted_proxies,
         names | names_of_this_machine() | {settings.host.lower()},
@@ -97,11 +97,12 @@ def access_of(
     )
 
 
-def _identity(settings: GatewaySettings, key: bytes) -> Identity:
+def identity_of(settings: GatewaySettings, key: bytes) -> Identity:
+    """Return the logins, tokens and people of a gateway; `key` signs login cookies."""
     tokens = None if settings.state is None else Tokens(settings.state)
     people, jwts = None, None
     if settings.identities is not None:
-        people = People(settings.identities)
+        people = People(settings.identities.path, settings.trusted_user_header is not None)
         issuers = settings.identities.content.issuers
         if issuers:
             from gateway.access.people.jwt_tokens import JwtTokens  # needs the extra [jwt]

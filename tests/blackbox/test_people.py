@@ -84,8 +84,10 @@ class Stage:
 def content_of(issuer, **users):
     return {
         "issuers": [{"issuer": issuer.url, "audience": "weir", "skew_s": 0}],
-        "users": {"admin": [{"action": "admin"}], **users},
-        "groups": {"here": [{"action": "write", "directories": [f"{HERE}/**"]}]},
+        "users": {f"{issuer.url}#admin": [{"action": "admin"}], **users},
+        "groups": {
+            f"{issuer.url}#here": [{"action": "write", "directories": [f"{HERE}/**"]}],
+        },
     }
 
 
@@ -133,17 +135,20 @@ def test_a_stream_ends_when_its_jwt_does(stage):
 
 
 def test_the_header_of_the_proxy_names_the_person_and_that_of_anybody_else_does_not(stage):
-    stage.grant(dora=[{"action": "read"}])
+    stage.grant(**{"#dora": [{"action": "read"}]})
     wait_until(lambda: stage.ask("GET", "/session", source=PROXY, **{"X-User": "dora"})[0] == 200)
     assert stage.ask("GET", "/session", source=ELSEWHERE, **{"X-User": "dora"})[0] == 401
     assert stage.ask("POST", "/session", {}, source=PROXY, **{"X-User": "dora"})[0] == 403
     assert stage.ask("GET", "/session", source=PROXY)[0] == 401
     status, said = stage.ask("GET", "/weir/login", source=PROXY, **{"X-User": "dora"})
     assert (status, said["name"]) == (200, "dora")
+    # An issuer that names a dora names another person.
+    assert stage.ask("GET", "/session", **stage.login(sub="dora"))[0] == 403
+    assert stage.ask("GET", "/session", source=PROXY, **{"X-User": "admin"})[0] == 403
 
 
 def test_a_person_whose_grants_are_taken_away_loses_the_stream(stage):
-    stage.grant(eve=[{"action": "read"}])
+    stage.grant(**{f"{stage.issuer.url}#eve": [{"action": "read"}]})
 
     def opened():
         stream = SseClient(f"{stage.up.url}/global/event", stage.login(sub="eve"))

@@ -75,8 +75,8 @@ class Identities(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         issuers: the issuers of JWTs that weir trusts.
-        users: grants by the name of a person.
-        groups: grants by the name of a group.
+        users: grants by the name of a person, or by ``ISSUER#NAME`` (`people.keys`).
+        groups: grants by the name of a group, or by ``ISSUER#NAME``.
         default: the grants of people that have no other grants.
     """
 
@@ -110,6 +110,9 @@ class IdentitiesFile(Struct, frozen=True):
         if len({*names}) < len(names):
             raise BadFlag(f"{text!r}: issuers: an issuer is there twice")
         for number, one in enumerate(content.issuers):
+            if "#" in one.issuer:  # it ends the issuer in the ids of people
+                words = f"{one.issuer!r} has a #, which no issuer may have"
+                raise BadFlag(f"{text!r}: issuers[{number}].issuer: {words}")
             try:
                 check_source(one.jwks or one.issuer, is_issuer=not one.jwks)
             except ValueError as error:

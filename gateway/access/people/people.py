@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 
 from bus.process.flags import BadFlag
-from gateway.access.people.file import Identities, IdentitiesFile, StoredGrants, read
+from gateway.access.people.file import Identities, StoredGrants, read
+from gateway.access.people.keys import with_whole_keys
 from gateway.access.principal import Grant, Person, Principal
 
 log = logging.getLogger("weir.gateway")
@@ -16,18 +18,22 @@ class People:
     """The grants of people.
 
     Args:
-        file: the file with the grants.
+        path: the file with the grants. It is read here again, since a worker may be started long
+            after the gateway has read its settings.
+        has_header: people are also named by a trusted header.
 
     Attributes:
         version: a number that grows each time the file changes.
     """
 
-    def __init__(self, file: IdentitiesFile) -> None:
+    def __init__(self, path: Path, has_header: bool) -> None:
         self.version = 0
-        self._path = file.path
-        self._content = file.content
-        self._stamp = self._stamped()
+        self._path = path
+        self._has_header = has_header
+        self._content = Identities()
+        self._stamp: tuple[int, ...] | None = None
         self._failed = False
+        self.look()
 
     def principal(self, person: Person, expires: float | None = None) -> Principal:
         """Return the principal of a person; `expires`: when the person's JWT expires (Unix s)."""
@@ -36,8 +42,8 @@ class People:
     def grants(self, person: Person) -> tuple[Grant, ...]:
         """Return a person's own and its groups' grants; without any, the file's default grants."""
         content = self._content
-        own: list[StoredGrants] = [content.users.get(person.name, ())]
-        own += [content.groups.get(group, ()) for group in person.groups]
+        own: list[StoredGrants] = [content.users.get(person.id, ())]
+        own += [content.groups.get(f"{person.issuer}#{group}", ()) for group in person.groups]
         found = [grant for grants in own for grant in _grants(grants)] + list(person.claimed)
         return tuple(found) or _grants(content.default)
 
@@ -51,7 +57,7 @@ class People:
         if stamp == self._stamp and not self._failed:
             return False
         try:
-            self._content = read(self._path)
+            self._content = with_whole_keys(read(self._path), self._has_header)
         except BadFlag as error:
             if self._failed:
                 return False

@@ -80,7 +80,8 @@ def _guarded(folder: Path, more: Sequence[str]) -> Iterator[tuple[Up, Target]]:
     ]
     keys.write_bytes(jwks(jwk_of(other_key("EdDSA"), "k1")))
     issuer = {"issuer": _ISSUER, "audience": "weir", "jwks": str(keys)}
-    people.write_text(json.dumps({"issuers": [issuer], "users": {"admin": [{"action": "admin"}]}}))
+    users = {f"{_ISSUER}#admin": [{"action": "admin"}]}
+    people.write_text(json.dumps({"issuers": [issuer], "users": users}))
     people.chmod(0o600)
     flags = ("--identities", str(people), "--trusted-user-header", "X-User", *more)
     with weir_up(folder, "--workers", "2", *flags, "--trusted-proxies", "127.9.9.9") as up:

@@ -14,7 +14,6 @@ from gateway.access.access import Access
 from gateway.access.boundary import Boundary
 from gateway.access.cookies import Cookies
 from gateway.access.identity import Identity
-from gateway.access.people.file import Identities, IdentitiesFile
 from gateway.access.people.people import People
 from gateway.access.people.trusted_header import TrustedHeader
 from gateway.access.principal import Action
@@ -43,7 +42,7 @@ def test_no_generated_request_leads_out_of_the_grants(tmp_path, has_upstream):
     ]
     target = Target("ses_inside", "ses_outside", tokens, "https://id.example.org")
     rules = Rules(has_upstream)
-    people = People(IdentitiesFile(tmp_path / "none", Identities()))
+    people = People(tmp_path / "none", True)
     access = Access(
         rules,
         Identity(None, Tokens(tmp_path), Cookies(b"key"), people=people),

@@ -1,10 +1,11 @@
 """JWTs that count, and every way in which one is wrong."""
 
 import gevent
+import msgspec
 import pytest
 from gevent.event import Event
 
-from gateway.access.people.file import Identities, IdentitiesFile, Issuer, StoredGrant
+from gateway.access.people.file import Identities, Issuer, StoredGrant
 from gateway.access.people.issuer_keys import IssuerKeys
 from gateway.access.people.jwt_form import BadJwt
 from gateway.access.people.jwt_tokens import LONGEST, JwtTokens
@@ -52,9 +53,9 @@ class FixedClock:
 def tokens_of(tmp_path, served, **more) -> JwtTokens:
     issuer = Issuer(NAME, AUDIENCE, jwks="https://id.example.org/keys", **more)
     path = tmp_path / "identities.json"
-    path.write_text("{}")
     content = Identities((issuer,), {"alice": READ_ALL}, {"dev": (StoredGrant("admin"),)})
-    people = People(IdentitiesFile(path, content))
+    path.write_bytes(msgspec.json.encode(content))
+    people = People(path, False)
 
     def ask(_origin, _route):
         served["asked"] += 1

@@ -14,6 +14,7 @@ from gateway.access.people.file import IdentitiesFile, check_source
 from gateway.access.people.people import People
 from gateway.access.people.trusted_header import TrustedHeader
 from gateway.access.principal import Action, Person
+from gateway.access.setup import identity_of
 from gateway.proxy.failures import Refusal
 from tests.fakes.open_access import open_access
 from tests.unit.gateway.access.requests import request
@@ -34,7 +35,7 @@ def file(tmp_path):
 
 
 def people_of(file) -> People:
-    return People(IdentitiesFile.parse(str(file)))
+    return People(file, True)
 
 
 def test_a_person_has_its_own_grants_and_those_of_its_groups_or_else_the_default(file):
@@ -95,6 +96,7 @@ def test_a_file_that_could_not_be_read_once_is_read_again(file, monkeypatch, cap
             "jwks",
         ),
         ('{"issuers": [{"issuer": "a", "audience": "w", "skew_s": 9999}]}', "skew_s"),
+        ('{"issuers": [{"issuer": "a#b", "audience": "w", "jwks": "/k"}]}', "a#b"),
     ],
 )
 def test_a_wrong_file_is_refused_at_the_start_with_its_field(file, content, words):
@@ -104,12 +106,83 @@ def test_a_wrong_file_is_refused_at_the_start_with_its_field(file, content, word
     assert "\n" not in str(refused.value)
 
 
+def issued_by(*names):
+    return [{"issuer": name, "audience": "w", "jwks": "/k"} for name in names]
+
+
+ADMIN, READ = [{"action": "admin"}], [{"action": "read"}]
+OF_A, OF_B, OF_HEADER = Person("al", ("g",), (), "a"), Person("al", ("g",), (), "b"), Person("al")
+
+
+@pytest.mark.parametrize(
+    ("issuers", "has_header", "users", "groups", "admins"),
+    [
+        (["a"], False, {"al": ADMIN}, {}, [OF_A]),
+        (["a"], False, {"a#al": ADMIN}, {}, [OF_A]),
+        (["a"], False, {}, {"g": ADMIN}, [OF_A]),
+        ([], True, {"al": ADMIN}, {}, [OF_HEADER]),
+        ([], True, {"#al": ADMIN}, {}, [OF_HEADER]),
+        (["a", "b"], False, {"b#al": ADMIN}, {}, [OF_B]),
+        (["a", "b"], False, {}, {"a#g": ADMIN, "b#g": READ}, [OF_A]),
+        (["a"], True, {"#al": ADMIN, "a#al": READ}, {}, [OF_HEADER]),
+        (["a"], True, {"a#al": ADMIN}, {}, [OF_A]),
+        (["a"], False, {"b#al": ADMIN}, {}, []),
+        (["a", "b"], False, {"a#b#al": ADMIN}, {}, []),
+    ],
+)
+def test_grants_are_those_of_the_source_that_names_the_person(
+    file, issuers, has_header, users, groups, admins
+):
+    content = {"issuers": issued_by(*issuers), "users": users, "groups": groups}
+    file.write_text(json.dumps(content))
+    people = People(file, has_header)
+    found = [one for one in (OF_A, OF_B, OF_HEADER) if people.principal(one).may(Action.ADMIN)]
+    assert found == admins
+
+
+@pytest.mark.parametrize(
+    ("issuers", "has_header", "content", "words"),
+    [
+        (["a", "b"], False, {"users": {"al": ADMIN}}, r"users: 'al' .*'a#NAME' or 'b#NAME'"),
+        (["a", "b"], False, {"groups": {"g": ADMIN}}, r"groups: 'g' "),
+        (["a", "b"], False, {"users": {"c#al": ADMIN}}, r"users: 'c#al' "),
+        (["a", "b"], False, {"users": {"#al": ADMIN}}, r"users: '#al' "),
+        (["a"], True, {"users": {"al": ADMIN}}, r"users: 'al' .*'a#NAME' or '#NAME'"),
+        (["a"], True, {"groups": {"#g": ADMIN}}, r"groups: '#g' .*allowed is 'a#NAME'$"),
+        (["a"], False, {"users": {"al": ADMIN, "a#al": READ}}, "is there twice"),
+    ],
+)
+def test_a_key_that_does_not_say_which_source_names_the_person_is_refused(
+    file, tmp_path, issuers, has_header, content, words, caplog
+):
+    start = {"issuers": issued_by(*issuers)}
+    file.write_text(json.dumps({**start, **content}))
+    flags = ["--trusted-user-header", NAME, "--trusted-proxies", "127.0.0.1"]
+    flags = ["--identities", str(file), *(flags if has_header else [])]
+    with pytest.raises(BadFlag, match=words) as refused:
+        settings.read(["--bus", "ipc:///b", *flags], {})
+    assert str(file) in str(refused.value)
+    assert "\n" not in str(refused.value)
+    people = People(file, has_header)  # as after a change of the file
+    assert people.principal(OF_A).grants == ()
+    assert "refused until" in caplog.text
+
+
+def test_a_worker_that_starts_late_has_the_grants_that_the_file_has_then(file, monkeypatch):
+    header = ["--trusted-user-header", NAME, "--trusted-proxies", "127.0.0.1"]
+    flags = ["--bus", "ipc:///b", "--identities", str(file), *header]
+    given = settings.read(flags, {})
+    file.write_text(json.dumps({**CONTENT, "users": {}}))
+    identity = identity_of(given, b"key")
+    assert not identity.of_person(Person("alice")).may(Action.ADMIN)
+
+
 def test_a_file_that_others_may_write_or_that_is_not_there_is_refused(file):
     file.chmod(0o666)
     with pytest.raises(BadFlag, match="chmod"):
-        people_of(file)
+        IdentitiesFile.parse(str(file))
     with pytest.raises(BadFlag, match="cannot be read"):
-        people_of(file.with_name("none"))
+        IdentitiesFile.parse(str(file.with_name("none")))
 
 
 def test_flags_that_need_each_other_say_so(file):
