@@ -9,7 +9,7 @@ import gevent
 from msgspec import Struct
 
 from gateway.access import browsers
-from gateway.access.audit import Audit
+from gateway.access.audit import Audit, Entry
 from gateway.access.boundary import Boundary
 from gateway.access.credentials import Credential, credential_of, hide_credentials
 from gateway.access.failed_logins import FailedLogins
@@ -115,13 +115,16 @@ class Access:
         if browsers.is_preflight(request):
             return self._preflight(request)
         found = self._rules.of(request.method, path)
+        entry = self._entry(request, found)
         try:
             admission = self._judged(request, found)
-        except Refusal as refusal:
-            self._note(request, found, refusal.status)
+        except Refusal:
+            entry.always = True
             raise
-        if request.method not in READS or names_websocket(request.headers):
-            self._note(request, found, None)
+        finally:
+            entry.principal = request.principal
+        if entry.always and not entry.session:
+            entry.session = self.boundary.session_in(found) or ""
         return admission
 
     def _preflight(self, request: Request) -> Admission:
@@ -162,12 +165,15 @@ class Access:
         if self._limits is not None:
             self._limits.begin_turn(request, found, principal)
 
-    def _note(self, request: Request, found: Found, refused: int | None) -> None:
+    def _entry(self, request: Request, found: Found) -> Entry:
+        """Return the audit's entry for a request, which is noted once the request is answered."""
+        entry = request.entry
+        entry.address = self.address_of(request.client, request.header(b"x-forwarded-for"))
+        entry.always = request.method not in READS or names_websocket(request.headers)
+        entry.session = found.params.get("session", "")
         if self._audit is not None:
-            who = "" if request.principal is None else request.principal.name
-            address = self.address_of(request.client, request.header(b"x-forwarded-for"))
-            session = found.params.get("session", "")
-            self._audit.note(who, request.method, request.path, address, session, refused)
+            request.note = self._audit.note
+        return entry
 
     def _within_grants(
         self, request: Request, found: Found, action: Action, principal: Principal

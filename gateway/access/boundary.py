@@ -98,6 +98,17 @@ class Boundary:
         if folder is None:
             raise Refusal(404, f"there is no session {session[:_SHOWN]!r}")
 
+    def session_in(self, found: Found) -> str | None:
+        """Return the session that a path names, or whose permission or question a path names.
+
+        Returns None if the path names no session, or two, or if the request waits no more.
+        """
+        session = found.params.get("session")
+        if "request" not in found.params:
+            return session
+        of_ask = self._whereabouts.session_of_ask(found.params["request"])
+        return of_ask if session in (None, of_ask) else None
+
     def has(self, session: str, scope: Scope | None) -> bool:
         """Return whether a session is in a scope; the scope None contains all sessions."""
         if scope is None or session in scope.sessions:
@@ -120,11 +131,7 @@ class Boundary:
 
     def _folder_of_session(self, request: Request, found: Found, scope: Scope) -> str:
         """Return the folder of the session in a path; a refusal must not show if it exists."""
-        params = found.params
-        session = params.get("session")
-        if "request" in params:
-            of_ask = self._whereabouts.session_of_ask(params["request"])
-            session = of_ask if session in (None, of_ask) else None
+        session = self.session_in(found)
         folder = self._whereabouts.folder(session) if session else None
         if folder is None or not scope.has(folder, session):
             raise _not_granted(f"{request.method} {request.path[:_SHOWN]}")

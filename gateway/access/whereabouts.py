@@ -16,7 +16,9 @@ from bus.ledger import Ledger
 
 _MOST = 4096
 _FRESH_S = 5.0
-_IS_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+ID = "[A-Za-z0-9_-]{1,128}"
+"""The pattern of ids that may be sessions."""
+_IS_ID = re.compile(ID)
 _WHOLE = (SESSION.name, "")
 _ASKS = frozenset(kind.name for kind in ENTITIES.values() if kind.asks)
 

@@ -133,7 +133,11 @@ class Door:
         self.served.add(wire)
         try:
             yield
+        except Refusal as refusal:
+            request.answered(refusal.status)
+            raise
         finally:
+            request.answered(None)
             wire.end_request()
             self.served.discard(wire)
 
@@ -201,7 +205,7 @@ class Door:
             (b"Content-Length", b"%d" % len(body)),
         ]
         stays = keep_alive and request.body.skip_what_has_come()
-        framing = BodyFraming(request.method, request.http11, stays)
+        framing = BodyFraming(request.method, request.http11, stays, request.answered)
         head = framing.head(status, HTTPStatus(status).phrase.encode(), all_headers)
         request.wire.send(head + framing.data(body))
         if not stays:

@@ -26,6 +26,8 @@ A browser resolves relative URLs by this path, so a slash at its end matters.
 """
 SCOPE = "weir.scope"
 """The key in the WSGI environ for the folders and sessions that a request may reach; None: all."""
+ENTRY = "weir.entry"
+"""The key in the WSGI environ for the request's line in the audit (`Entry`)."""
 PRINCIPAL = "weir.principal"
 """The key in the WSGI environ for the user or token that sent a request; None: public route."""
 
@@ -44,7 +46,7 @@ class WsgiAnswer:
 
     def __init__(self, request: Request, keep_alive: bool) -> None:
         self._request = request
-        self._framing = BodyFraming(request.method, request.http11, keep_alive)
+        self._framing = BodyFraming(request.method, request.http11, keep_alive, request.answered)
         self._status = ""
         self._headers: list[Header] = []
 
@@ -157,6 +159,7 @@ def environ_of(request: Request, path: str) -> Environ:
         RAW_PATH: request.path,
         SCOPE: request.scope,
         PRINCIPAL: request.principal,
+        ENTRY: request.entry,
     }
     repeated: dict[str, list[str]] = {}
     for name, value in request.headers:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from gateway.access.audit import Entry
 from gateway.base_path import AT_ROOT, BasePath
 from gateway.door.body import RequestBody
 from gateway.door.head import Head
@@ -46,6 +48,8 @@ class Request:
         principal: the user or token that sent the request; None before `Door` has found out, and
             on public routes.
         scope: the folders and sessions that the request may reach; None for all.
+        entry: the request's line in the audit.
+        note: writes the line, with the status of the answer.
     """
 
     def __init__(
@@ -68,6 +72,17 @@ class Request:
         self.framed_by = self.body.framed_by
         self.principal: Principal | None = None
         self.scope: Scope | None = None
+        self.entry = Entry(self.method, self.path, self.client)
+        self.note: Callable[[Entry, int | None], None] = _note_nothing
+
+    def answered(self, status: int | None) -> None:
+        """Note the answer in the audit, if the audit notes this request; the first call counts.
+
+        Args:
+            status: the HTTP status of the answer; None: there is no answer.
+        """
+        note, self.note = self.note, _note_nothing
+        note(self.entry, status)
 
     def header(self, name: bytes) -> str:
         """Return the first value of the header `name` (in lower case), empty if there is none."""
@@ -81,3 +96,7 @@ class Request:
     def trailers(self) -> list[Header]:
         """The headers after the last chunk of the body; empty until the body has been read."""
         return self.body.trailers
+
+
+def _note_nothing(_entry: Entry, _status: int | None) -> None:
+    """Stand for a note of a request that the audit does not have."""

@@ -13,7 +13,7 @@ If the upstream breaks off a body, its end is not marked, so that the client see
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from gateway.proxy.headers import Header, end_to_end, values
 
@@ -36,6 +36,7 @@ class BodyFraming:
         method: the method of the request.
         http11: the client speaks HTTP/1.1, not 1.0.
         keep_alive: the client allows another request on its connection.
+        begins: called with the status of the final answer, or with 101.
 
     Attributes:
         begun: the status and headers of the final answer were returned.
@@ -44,13 +45,20 @@ class BodyFraming:
         status: the status of the answer; None until `begun` is true.
     """
 
-    def __init__(self, method: str, http11: bool, keep_alive: bool) -> None:
+    def __init__(
+        self,
+        method: str,
+        http11: bool,
+        keep_alive: bool,
+        begins: Callable[[int], None] = lambda _status: None,
+    ) -> None:
         self.begun = False
         self.keep_alive = keep_alive
         self.ending = BodyEnding.NONE
         self.status: int | None = None
         self._method = method
         self._http11 = http11
+        self._begins = begins
 
     def informational(self, status: int, reason: bytes, headers: Iterable[Header]) -> bytes:
         """Return the bytes of an informational answer (1xx); empty for a client of HTTP/1.0."""
@@ -60,6 +68,7 @@ class BodyFraming:
         """Return status line and headers of an answer 101, after which WebSocket is spoken."""
         headers = list(headers)
         self.begun, self.keep_alive, self.status = True, False, 101
+        self._begins(101)
         upgrade = [(b"Upgrade", value) for value in values(headers, b"upgrade")]
         return _head(101, reason, [*end_to_end(headers), *upgrade, (b"Connection", b"Upgrade")])
 
@@ -68,6 +77,7 @@ class BodyFraming:
         headers = list(headers)
         self.begun = True
         self.status = status
+        self._begins(status)
         self.ending = self._ending_of(status, headers)
         kept = end_to_end(headers)
         if self.ending in (BodyEnding.CHUNKS, BodyEnding.CLOSE):

@@ -79,7 +79,9 @@ class Proxy:
 
     def serve(self, incoming: Request) -> bool:
         """Answer one request; return whether the connection may serve another one."""
-        framing = BodyFraming(incoming.method, incoming.http11, incoming.keep_alive)
+        framing = BodyFraming(
+            incoming.method, incoming.http11, incoming.keep_alive, incoming.answered
+        )
         self._serving += 1
         try:
             return self._serve(incoming, framing)

@@ -10,7 +10,7 @@ from gateway.access.access import Access
 from gateway.access.cookies import LASTS_S
 from gateway.access.credentials import COOKIE, Credential
 from gateway.access.principal import Action, Principal
-from gateway.door.own import PRINCIPAL
+from gateway.door.own import ENTRY, PRINCIPAL
 from gateway.proxy.failures import Refusal
 from gateway.resources.answer import answer
 from gateway.resources.intake import BodyIntake
@@ -50,7 +50,7 @@ class LoginRoute:
         address = self._access.address_of(
             req.remote_addr or "", req.get_header("X-Forwarded-For") or ""
         )
-        principal = self._access.principal_of(credential, address)
+        principal = req.env[ENTRY].principal = self._access.principal_of(credential, address)
         if not principal.grants:
             raise Refusal(403, f"{principal.name!r} has no grants here")
         self._set(req, resp, self._access.identity.cookie_for(principal), LASTS_S)

@@ -18,7 +18,8 @@ from gateway.access.boundary import Boundary
 from gateway.access.lifetime import ALLOWED, seconds
 from gateway.access.shares import LASTS, Shares, session_of
 from gateway.access.token_file import StoredToken
-from gateway.door.own import PRINCIPAL, SCOPE
+from gateway.access.whereabouts import ID
+from gateway.door.own import ENTRY, PRINCIPAL, SCOPE
 from gateway.errors import BadRequest, answer_error
 from gateway.resources.answer import answer
 from gateway.resources.intake import BodyIntake
@@ -29,7 +30,7 @@ _SHOWN = 40
 class ShareBody(msgspec.Struct):
     """The body of `POST /weir/shares`: which session to share, and for how long (``7d``)."""
 
-    session: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    session: Annotated[str, msgspec.Meta(pattern=rf"^{ID}\Z")]
     expires: str = LASTS
 
 
@@ -61,6 +62,7 @@ class SharesRoute:
         """Make a share; its link is shown in this answer only."""
         with self._intake.small(req, _BODY) as body:
             session, lasts = body.session, body.expires
+        req.env[ENTRY].session = session
         try:
             lasts_s = seconds(lasts)
         except ValueError:
@@ -85,6 +87,7 @@ class OneShare:
         scope = req.env[SCOPE]
         found = [one for one in self._shares.all() if one.id == share]
         # Only this share is asked about: the server of another session may not answer now.
+        req.env[ENTRY].session = "".join(map(session_of, found))
         ids = {one.id for one in found if self._boundary.has(session_of(one), scope)}
         if not ids or not self._shares.revoke(lambda one: one.id in ids):
             answer_error(resp, 404, f"there is no share {share[:_SHOWN]!r}; see GET /weir/shares")

@@ -40,8 +40,13 @@ def opencode(talk):
 
 
 @pytest.fixture(scope="module")
-def weir(tmp_path_factory):
-    state = tmp_path_factory.mktemp("state")
+def state(tmp_path_factory):
+    """The state folder of the weir."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def weir(state):
     file = TokenFile(state)
     tokens = {
         name: file.add(name, action, None, folders, sessions)[0]
@@ -125,6 +130,13 @@ def test_nothing_out_of_the_grants_reaches_the_upstream(weir, who, method, targe
     own = b"GET /session/ses_", b"GET /path "
     assert [head for head in heads if not head.startswith(own)] == []
     assert all(b"/message" not in head.split(b" ")[1] for head in heads)
+
+
+def test_the_audit_says_what_the_upstream_has_answered(weir, state):
+    for session, status in (("ses_in", 200), ("ses_none", 404)):
+        assert ask(weir, "write-all", f"/session/{session}", method="DELETE")[0] == status
+        line = json.loads((state / "audit.ndjson").read_text().splitlines()[-1])
+        assert (line["who"], line["session"], line["status"]) == ("write-all", session, status)
 
 
 @pytest.mark.parametrize("route", LISTS)

@@ -1,5 +1,6 @@
 """Share links: made, listed and revoked over HTTP, with the grants of a token."""
 
+import json
 import time
 
 import pytest
@@ -76,12 +77,41 @@ def test_a_share_ends_with_the_token_that_made_it(served):
         ({}, "session"),
         ({"session": "a", "expires": "soon"}, "expires"),
         ({"session": 1}, "session"),
+        ({"session": "ses_1?directory=/srv"}, "session"),
+        ({"session": "../ses_1"}, "session"),
+        ({"session": "ses_1\n"}, "session"),
+        ({"session": "s" * 129}, "session"),
     ],
 )
 def test_a_wrong_share_is_refused_with_its_field(served, body, field):
     refused = served.call(served.owner, "POST", "/weir/shares", body)
     assert refused.status == 400
     assert field in refused.body["data"]["message"]
+
+
+def test_the_audit_says_what_was_answered_and_to_whom(served):
+    mine, foreign = served.session(HERE), served.session(THERE)
+    one = served.share(served.writer, mine).body["id"]
+    assert served.share(served.writer, foreign).status == 403
+    for who, status in ((served.writer, 204), (served.writer, 404)):
+        assert served.call(who, "DELETE", f"/weir/shares/{one}").status == status
+    assert served.call(served.owner, "PATCH", "/session/ses_none", {"title": "a"}).status == 404
+    assert served.call(served.reader, "POST", "/weir/login", {"token": "weir_no"}).status == 401
+    assert served.call("no", "POST", "/weir/login", {"token": served.writer}).status == 200
+    assert served.call(served.writer, "GET", f"/weir/search?q=a&session={foreign}").status == 403
+    state = served.up.running.log.parent / "state"
+    lines = [json.loads(line) for line in (state / "audit.ndjson").read_text().splitlines()]
+    names = ("who", "method", "session", "status")
+    assert [tuple(one.get(name) for name in names) for one in lines[-8:]] == [
+        ("writer", "POST", mine, 200),
+        ("writer", "POST", foreign, 403),
+        ("writer", "DELETE", mine, 204),
+        ("writer", "DELETE", None, 404),
+        ("owner", "PATCH", "ses_none", 404),
+        ("", "POST", None, 401),
+        ("writer", "POST", None, 200),
+        ("writer", "GET", None, 403),
+    ]
 
 
 def test_opencodes_own_route_answers_with_the_link_and_takes_it_back(served):

@@ -7,6 +7,7 @@ import pytest
 from falcon.testing import TestClient
 from msgspec import structs
 
+from gateway.access.audit import Entry
 from gateway.access.boundary import Boundary
 from gateway.access.cookies import Cookies
 from gateway.access.identity import ANYBODY, Identity
@@ -15,7 +16,7 @@ from gateway.access.shares import Shares
 from gateway.access.token_file import MOST_SHARES, MOST_SHARES_OF_ONE, BadTokenFile, TokenFile
 from gateway.access.tokens import Tokens
 from gateway.access.whereabouts import Whereabouts
-from gateway.door.own import SCOPE
+from gateway.door.own import ENTRY, SCOPE
 from gateway.proxy.failures import Refusal
 from gateway.relay.scope import Scope
 from gateway.resources.shares import OneShare
@@ -128,9 +129,11 @@ def test_a_share_is_revoked_while_the_server_of_another_session_does_not_answer(
     app = falcon.App()
     boundary = Boundary(Whereabouts({}, ask), lambda: None, lambda folder: folder)
     app.add_route("/{share}", OneShare(shares, boundary))
-    mine = {SCOPE: Scope((), ("ses_2",))}
+    entry = Entry("DELETE", "/", "192.0.2.1")
+    mine = {SCOPE: Scope((), ("ses_2",)), ENTRY: entry}
     assert TestClient(app).simulate_delete(f"/{made[1].id}", extras=mine).status_code == 204
     assert [one.id for one in shares.all()] == [made[0].id]
+    assert entry.session == "ses_2"
 
 
 def test_tokens_that_could_not_be_read_once_are_read_again_and_the_failure_is_logged_once(
