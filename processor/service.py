@@ -76,7 +76,9 @@ def _mode(settings: ProcessorSettings, stack: contextlib.ExitStack) -> Mode:
         _claim_bus(settings.bus, stack)
         return Upstream(settings.upstream, settings.state)
     from processor.native.native import Native
+    from processor.tools.descendants import adopt_orphans
 
+    adopt_orphans()  # see processor.tools.process
     assert settings.state is not None, "from_flags has checked it"
     stack.enter_context(claimed(settings.state, "--state", _HOLDER))
     _claim_bus(settings.bus, stack)

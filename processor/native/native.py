@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 
 import gevent
@@ -49,9 +50,11 @@ from processor.store.failures import StoreFailed
 from processor.tools.builtin import bounded_tools, builtin_tools
 from processor.tools.command import Programs
 from processor.tools.mcp.servers import McpServers
+from processor.tools.process import ToolProcesses
 from processor.tools.searching import Searches
 from processor.tools.spool import Spool
 from processor.tools.threads import Threads
+from processor.tools.tool import Tool
 
 DATABASE_NAME = "weir.db"
 STOP_S = 1.2
@@ -135,10 +138,13 @@ class Native:
         )
         children = Children(services, turns, session_commands, prompts, self._modes)
         threads = Threads()
+        processes = ToolProcesses(self._settings.tools.environment)
+        programs = Programs(processes, self._settings.tools.processes)
         spool = Spool(self._state, self._settings.tools.spool_quota, threads)
         session_commands.outputs = spool
-        servers = self._mcp_servers(stack)
-        box = None if servers is None else self._box(asks, children, spool, threads, servers)
+        servers = self._mcp_servers(processes, stack)
+        tools = builtin_tools(self._settings.tools.environment, programs, spool, threads)
+        box = None if servers is None else self._box(tools, asks, children, spool, servers)
         if box is not None and servers is not None:
             prompts.is_tool = lambda name: name in box.tools or servers.has_tool(name)
         shell = ShellCommands(services, prompts, None if box is None else box.tools["bash"])
@@ -170,7 +176,7 @@ class Native:
             agents,
             asks,
             compactions,
-            FileCommands(Searches(Programs(self._settings.tools))),
+            FileCommands(Searches(Programs(processes, self._settings.tools.processes))),
             shell,
             McpCommands(servers),
             spool.read,
@@ -183,24 +189,24 @@ class Native:
         modes = self._settings.allowance.modes
         return modes if self._settings.agent is None else {BUILT_IN: modes[BUILT_IN]}
 
-    def _mcp_servers(self, stack: ExitStack) -> McpServers | None:
+    def _mcp_servers(self, processes: ToolProcesses, stack: ExitStack) -> McpServers | None:
         """Return the MCP servers of the settings, or None if weir offers no tools to a model."""
         if not self._settings.allowance.offered or self._settings.agent is not None:
             return None
-        servers = McpServers(self._settings.tools.mcp, self._settings.tools.environment)
+        servers = McpServers(self._settings.tools.mcp, processes)
         stack.callback(servers.close)
         return servers
 
     def _box(
         self,
+        tools: Mapping[str, Tool],
         asks: PendingAsks,
         children: Children,
         spool: Spool,
-        threads: Threads,
         servers: McpServers,
     ) -> Toolbox:
         return Toolbox(
-            builtin_tools(self._settings.tools, spool, threads),
+            tools,
             lambda directory: bounded_tools(servers.tools(directory), spool),
             Permits(asks, self._bounds.ask_s),
             self._modes,

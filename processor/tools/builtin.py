@@ -15,7 +15,6 @@ from processor.tools.edit import Editing
 from processor.tools.place import Places
 from processor.tools.read import Read
 from processor.tools.searching import Searches, SearchTools
-from processor.tools.settings import ToolSettings
 from processor.tools.spool import Spool, cut
 from processor.tools.threads import Threads
 from processor.tools.tool import Call, Outcome, Run, Tool, TurnAborted
@@ -25,21 +24,24 @@ _OWN_BOUNDS = frozenset(["bash", "read"])
 """The tools that cut long output themselves."""
 
 
-def builtin_tools(settings: ToolSettings, spool: Spool, threads: Threads) -> dict[str, Tool]:
+def builtin_tools(
+    environment: Mapping[str, str], programs: Programs, spool: Spool, threads: Threads
+) -> dict[str, Tool]:
     """Return weir's own tools by their names.
 
     Args:
-        settings: the settings of the tools.
+        environment: the variables that name the proxies, such as ``HTTPS_PROXY``.
+        programs: runs commands and searches.
         spool: stores output that is too long for an event.
         threads: the threads in which files are read and written.
     """
-    programs, places = Programs(settings), Places(threads)
+    places = Places(threads)
     tools = [
         Bash(programs, places, spool).tool(),
         Read(threads, places, spool).tool(),
         *Editing(threads, places).tools(),
         *SearchTools(Searches(programs), places).tools(),
-        Webfetch(programs, settings.environment).tool(),
+        Webfetch(programs, environment).tool(),
         *session_tools(),
     ]
     return bounded_tools({tool.name: tool for tool in tools}, spool)

@@ -1,33 +1,19 @@
-"""Runs two helper programs: `runner.py` for shell commands, `worker.py` for searches.
-
-Each command or search gets a process of its own. Both programs read a request from stdin (a line
-of JSON) and write lines of JSON. If the processor is killed, `runner.py` ends because its stdin
-ends, and `worker.py` because the kernel kills it (on Linux). So no process stays behind.
-"""
+"""Runs shell commands (`runner.py`) and searches (`worker.py`), each in a process of its own."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import sys
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
-import gevent
 import msgspec
-from gevent import subprocess
 from gevent.lock import BoundedSemaphore
 from msgspec import Struct
 
-from processor.tools.descendants import marked, send, send_to_group
-from processor.tools.settings import ToolSettings
+from processor.tools.process import Program, ToolProcesses
 from processor.tools.tool import ToolFailed
 
-STOP_S = 5.0
-"""How long a helper program may take to end before it and all its processes are killed."""
-_FOLDER = os.path.dirname(os.path.abspath(__file__))
-_MARK = "WEIR_TOOL_PROCESS"
+_RUNNER = Program("runner.py", stop_s=5.0)
+_WORKER = Program("worker.py", stop_s=0.2)
 
 
 class CommandEnd(Struct):
@@ -61,46 +47,40 @@ class CommandEnd(Struct):
 
 
 class Programs:
-    """Runs at most ``--tool-processes`` helper programs at the same time; further ones wait."""
+    """Runs shell commands and searches, but only so many at the same time; further ones wait.
 
-    def __init__(self, settings: ToolSettings) -> None:
-        self._environment = settings.environment
-        self._free = BoundedSemaphore(settings.processes)
-        self._count = 0
+    Args:
+        processes: starts the programs.
+        most: how many commands and searches may run at the same time.
+    """
+
+    def __init__(self, processes: ToolProcesses, most: int) -> None:
+        self._processes = processes
+        self._free = BoundedSemaphore(most)
 
     def run_command(self, request: Mapping[str, Any], show: Callable[[str], None]) -> CommandEnd:
-        """Run a shell command, and wait for its end.
+        """Run a shell command, wait for its end, and return its result.
+
+        All processes of the command are ended, even if the calling greenlet is killed.
 
         Args:
-            request: the request that `processor.tools.runner` reads, without ``environment``.
+            request: the request that `processor.tools.runner` reads.
             show: called with the last characters of the output while the command runs.
 
         Raises:
             ToolFailed: the command cannot be started, or the program that runs it was killed.
         """
-        self._count += 1
-        mark = f"{os.getpid()}-{self._count}"
-        leader = 0
-        with self._free:
-            process = self._start("runner.py", {**request, "environment": {_MARK: mark}})
-            try:
-                for line in _lines(process):
-                    if "output" in line:
-                        show(line["output"])
-                    elif "pid" in line:
-                        leader = line["pid"]
-                    elif "failed" in line:
-                        raise ToolFailed(f"The command cannot be started: {line['failed']}")
-                    else:
-                        return msgspec.convert(line, CommandEnd)
-                raise ToolFailed("The process that ran the command was killed, with the command.")
-            finally:
-                if _ended(process) != 0:
-                    # `runner.py` was killed before it could end the command's processes. They are
-                    # found by the process group, and by a variable in their environment.
-                    if leader:
-                        send_to_group(signal.SIGKILL, leader)
-                    send(signal.SIGKILL, marked(f"{_MARK}={mark}"))
+        with self._free, self._processes.started(_RUNNER, request) as process:
+            for line in process.lines():
+                if "output" in line:
+                    show(line["output"])
+                elif "pid" in line:
+                    process.groups.append(line["pid"])
+                elif "failed" in line:
+                    raise ToolFailed(f"The command cannot be started: {line['failed']}")
+                else:
+                    return msgspec.convert(line, CommandEnd)
+        raise ToolFailed("The process that ran the command was killed, with the command.")
 
     def work(self, request: Mapping[str, Any]) -> Generator[dict[str, Any], None, None]:
         """Yield the results of a search, or the text of a web page.
@@ -110,54 +90,5 @@ class Programs:
         Args:
             request: the request that `processor.tools.worker` reads.
         """
-        with self._free:
-            process = self._start("worker.py", request)
-            try:
-                yield from _lines(process)
-            finally:
-                process.kill()
-                _ended(process)
-
-    def _start(self, program: str, request: Mapping[str, Any]) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            # -I and -S isolate the program: PYTHONPATH and site packages do not affect what it
-            # imports.
-            [sys.executable, "-I", "-S", os.path.join(_FOLDER, program)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=self._environment,
-            start_new_session=True,
-            cwd="/",
-        )
-        assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(msgspec.json.encode(request) + b"\n")
-            process.stdin.flush()
-        return process
-
-
-def _lines(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
-    assert process.stdout is not None
-    for line in process.stdout:
-        yield msgspec.json.decode(line)
-
-
-def _ended(process: subprocess.Popen[bytes]) -> int:
-    """Close a program's stdin, wait for its end, or kill it; return its exit status."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with contextlib.suppress(OSError):
-        process.stdin.close()
-    try:
-        # Read the rest of the output: the program cannot end while its pipe is full.
-        gevent.with_timeout(STOP_S, _drain, process, timeout_value=None)
-    finally:
-        process.kill()
-        process.stdout.close()
-    return process.wait()
-
-
-def _drain(process: subprocess.Popen[bytes]) -> None:
-    for _ in process.stdout or ():
-        pass
-    process.wait()
+        with self._free, self._processes.started(_WORKER, request) as process:
+            yield from process.lines()

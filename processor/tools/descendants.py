@@ -14,8 +14,11 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Container
+from typing import NamedTuple
 
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 _PROC = "/proc"
 
 
@@ -25,19 +28,56 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def adopts_orphans() -> bool:
+    """Return whether this process is a subreaper."""
+    found = ctypes.c_int(0)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(found), 0, 0, 0)
+    return bool(found.value)
+
+
 def descendants(root: int) -> list[int]:
     """Return the ids of the running processes below `root`; an empty list without /proc."""
-    children: dict[int, list[int]] = {}
+    return _below([root], _children())
+
+
+def orphans(known: Container[int]) -> list[int]:
+    """Return the ids of the orphans that this process has adopted, and of those below them.
+
+    A child of this process is an orphan if it is in another POSIX session, and is not `known`.
+    """
+    session, children = os.getsid(0), _children()
+    adopted = [
+        child.id
+        for child in children.get(os.getpid(), ())
+        if child.session != session and child.id not in known
+    ]
+    return adopted + _below(adopted, children)
+
+
+class _Child(NamedTuple):
+    id: int
+    session: int
+
+
+def _children() -> dict[int, list[_Child]]:
+    """Return the running processes of this machine by the id of their parent."""
+    children: dict[int, list[_Child]] = {}
     for name in _numbers():
         with contextlib.suppress(OSError, ValueError, IndexError):
             # The program's name is in brackets and may itself contain blanks and brackets, so
             # split after the last bracket.
-            state, parent = _read(f"{_PROC}/{name}/stat").rpartition(b")")[2].split()[:2]
+            fields = _read(f"{_PROC}/{name}/stat").rpartition(b")")[2].split()
+            state, parent, _, session = fields[:4]
             if state not in (b"Z", b"X"):
-                children.setdefault(int(parent), []).append(int(name))
-    found, unseen = [], [root]
+                children.setdefault(int(parent), []).append(_Child(int(name), int(session)))
+    return children
+
+
+def _below(roots: list[int], children: dict[int, list[_Child]]) -> list[int]:
+    found, unseen = list[int](), list(roots)
     while unseen:
-        below = children.get(unseen.pop(), [])
+        below = [child.id for child in children.get(unseen.pop(), ())]
         found += below
         unseen += below
     return found

@@ -113,8 +113,8 @@ class CommandRun:
     """One command, from its start until all its processes have ended.
 
     Args:
-        request: ``argv``, ``directory``, ``environment``, ``timeout_s``, and the path (``spool``)
-            and the size limit (``most``, bytes) of the file for long output.
+        request: ``argv``, ``directory``, ``timeout_s``, and the path (``spool``) and the size
+            limit (``most``, bytes) of the file for long output.
 
     Raises:
         OSError: the command cannot be started.
@@ -138,7 +138,7 @@ class CommandRun:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
-            env={**os.environ, "PWD": request["directory"]} | request["environment"],
+            env={**os.environ, "PWD": request["directory"]},
         )
         self._main = self._process.pid
         os.close(theirs)

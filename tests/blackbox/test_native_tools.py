@@ -2,7 +2,10 @@
 
 import time
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
+
+import pytest
 
 from bus.bodies import CreateBody, PermissionBody
 from bus.commands import Abort, Asks, PermissionReply, SessionCreate, SessionDelete
@@ -105,9 +108,9 @@ def test_a_session_is_summed_up_on_demand(up: Up, tmp_path: Path) -> None:
     assert summary[0]["info"]["mode"] == "compaction"
 
 
-def session_in(one: Processor, directory: Path) -> str:
+def session_in(one: Processor, directory: Path, **fields: Any) -> str:
     """Make a session in a folder that exists, and return its id."""
-    made = one.ask(SessionCreate(str(directory), CreateBody(title="fixed title")))
+    made = one.ask(SessionCreate(str(directory), CreateBody(title="fixed title", **fields)))
     return str(made["id"])
 
 
@@ -166,6 +169,37 @@ def test_a_kill_in_the_middle_leaves_an_error_and_no_process(tmp_path: Path) -> 
         told = [event.properties for event in one.replayed() if event.type == "permission.replied"]
         assert {(one["requestID"], one["reply"]) for one in told} == {(asked[0]["id"], "reject")}
         assert one.messages(runs)[-1]["info"]["error"]["name"] == "MessageAbortedError"
+
+
+ALLOWED = [{"permission": "bash", "pattern": "*", "action": "allow"}]
+DAEMON = "env -i setsid sleep 1{} & "  # without the variable that marks processes of a call
+
+
+@pytest.mark.parametrize("end", ["KILL", "STOP"])
+def test_a_daemon_ends_with_its_call_and_no_other_call_does(tmp_path: Path, end: str) -> None:
+    marker = f"{time.time_ns() % 10**9}.75"
+    until = "until [ -e {} ]; do sleep 0.1; done; "
+    wait = f"touch began; {until.format('go')} echo after"
+    suicide = f"{until.format('end')} kill -{end} $PPID; sleep 600"
+    with processor(tmp_path) as one:
+        other = session_in(one, tmp_path, permission=ALLOWED)
+        mine = session_in(one, tmp_path, permission=ALLOWED)
+        turn = one.prompt(other, f"tool bash {DAEMON.format(marker + '1')}{wait} then 1")
+        wait_until((tmp_path / "began").exists)
+        wait_until(lambda: commands(f"sleep\0001{marker}1"), what="the daemon of the other call")
+        one.prompt(mine, f"tool bash {DAEMON.format(marker + '2')}{suicide} then 1")
+        wait_until(lambda: commands(f"sleep\0001{marker}2"), what="the daemon")
+        (tmp_path / "end").touch()
+        if end == "STOP":
+            one.ask(Abort(mine))
+        wait_until(lambda: not commands(f"sleep\0001{marker}2"), what="the end of the daemon")
+        assert commands(f"sleep\0001{marker}1")
+        (tmp_path / "go").touch()
+        one.wait(other, turn)
+        [state] = states(one, other)
+        assert state["output"].startswith("after\n")
+        assert not commands(f"sleep\0001{marker}1")
+        wait_until(lambda: states(one, mine)[0]["status"] == "error")
 
 
 def test_an_abort_ends_the_command_at_once(tmp_path: Path) -> None:

@@ -15,33 +15,26 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-import os
-import signal
-import sys
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gevent
 import msgspec
-from gevent import subprocess
 from gevent.event import AsyncResult
 from msgspec import Struct
 
-from bus import json
 from bus.backoff import Backoff
 from bus.mcp import McpServer
-from processor.tools.descendants import marked, send
 from processor.tools.mcp.config import EXTRA, is_installed
+from processor.tools.process import Program, ToolProcess, ToolProcesses
 from processor.tools.tool import ToolFailed
 
 log = logging.getLogger("weir.processor")
 
 LATER_S = 5.0
 """How much later a call's deadline is here than in `host.py`, so that its error comes first."""
-STOP_S = 3.0
 MOST_CALLS = 64
-_HOST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "host.py")
-_MARK = "WEIR_TOOL_PROCESS"
+_HOST = Program("mcp/host.py", stop_s=3.0, has_packages=True)
+_ENDED = "the server has ended"
 
 
 class RemoteTool(Struct):
@@ -72,16 +65,16 @@ class ServerProcess:
     Args:
         name: the name of the server in the configuration.
         config: the command that starts the server, or its URL.
-        environment: the environment variables of the process.
+        processes: starts the process.
     """
 
-    def __init__(self, name: str, config: McpServer, environment: Mapping[str, str]) -> None:
+    def __init__(self, name: str, config: McpServer, processes: ToolProcesses) -> None:
         self.name = name
         self.config = config
         self.tools: list[RemoteTool] = []
         self.error = "" if is_installed() else EXTRA
-        self._environment = environment
-        self._process: subprocess.Popen[bytes] | None = None
+        self._processes = processes
+        self._process: ToolProcess | None = None
         self._calls: dict[int, AsyncResult[dict[str, Any]]] = {}
         self._is_ready = False
         self._numbers = itertools.count(1)
@@ -144,13 +137,11 @@ class ServerProcess:
             self._running.kill()
 
     def _send(self, line: dict[str, Any]) -> None:
-        process = self._process
-        if process is None or process.stdin is None:
+        if self._process is None:
             raise ToolFailed(f"MCP server {self.name}: {self.error}")
         try:
-            process.stdin.write(msgspec.json.encode(line) + b"\n")
-            process.stdin.flush()
-        except (OSError, ValueError):
+            self._process.send(line)
+        except OSError:
             raise ToolFailed(f"MCP server {self.name}: it has ended") from None
 
     def _run(self) -> None:
@@ -161,36 +152,23 @@ class ServerProcess:
         backoff = Backoff(first_s=1.0, most_s=60.0)
         while True:
             self.error = ""
-            with self._started() as process:
-                self._send(msgspec.to_builtins(self.config))
-                for line in process.stdout or ():
-                    if self._take(json.decode(line)):
-                        backoff.reset()
-            self.error = self.error or "the server has ended"
+            with self._processes.started(_HOST, msgspec.to_builtins(self.config)) as process:
+                self._process = process
+                try:
+                    for line in process.lines():
+                        if self._take(line):
+                            backoff.reset()
+                finally:
+                    self._fail_calls()
+            self.error = self.error or _ENDED
             self._settled.set()
             log.warning("MCP server %s: %s", self.name, self.error)
             gevent.sleep(backoff.next_s())
 
-    @contextlib.contextmanager
-    def _started(self) -> Iterator[subprocess.Popen[bytes]]:
-        mark = f"{os.getpid()}-mcp-{id(self)}"
-        process = self._process = subprocess.Popen(
-            [sys.executable, "-I", _HOST],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**self._environment, _MARK: mark},
-            start_new_session=True,
-            cwd="/",
-        )
-        try:
-            yield process
-        finally:
-            self._process, self._is_ready, self.tools = None, False, []
-            for waiting in list(self._calls.values()):
-                waiting.set({"error": self.error or "the server has ended"})
-            _end(process)
-            send(signal.SIGKILL, marked(f"{_MARK}={mark}"))
+    def _fail_calls(self) -> None:
+        self._process, self._is_ready, self.tools = None, False, []
+        for waiting in list(self._calls.values()):
+            waiting.set({"error": self.error or _ENDED})
 
     def _take(self, line: dict[str, Any]) -> bool:
         """Handle a line from the process; return whether it shows that the server is ready."""
@@ -204,14 +182,3 @@ class ServerProcess:
         elif (waiting := self._calls.get(line["id"])) is not None:
             waiting.set(line)
         return False
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(OSError):
-        if process.stdin is not None:
-            process.stdin.close()
-    gevent.with_timeout(STOP_S, process.wait, timeout_value=None)
-    process.kill()
-    process.wait()
-    if process.stdout is not None:
-        process.stdout.close()

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from bus.mcp import McpServer
 from processor.tools.mcp.config import MOST_SERVERS
 from processor.tools.mcp.server import RemoteTool, ServerProcess
+from processor.tools.process import ToolProcesses
 from processor.tools.tool import Call, Need, Outcome, Tool, ToolFailed
 
 MOST_NAME = 64
@@ -36,14 +37,14 @@ class McpServers:
 
     Args:
         servers: the servers that are available in every directory, by their names.
-        environment: the environment variables of the servers' processes.
+        processes: starts the servers.
     """
 
-    def __init__(self, servers: Mapping[str, McpServer], environment: Mapping[str, str]) -> None:
-        self._environment = environment
+    def __init__(self, servers: Mapping[str, McpServer], processes: ToolProcesses) -> None:
+        self._processes = processes
         self._servers: dict[tuple[str | None, str], ServerProcess] = {}
         for name, config in servers.items():
-            self._servers[None, name] = ServerProcess(name, config, environment)
+            self._servers[None, name] = ServerProcess(name, config, processes)
 
     def add(self, name: str, config: McpServer, directory: str) -> None:
         """Add a server for a directory; end a server of this directory that has the same name.
@@ -58,7 +59,7 @@ class McpServers:
             raise TooManyServers(f"{MOST_SERVERS} MCP servers run, and no more may")
         if before is not None:
             before.close()
-        self._servers[directory, name] = ServerProcess(name, config, self._environment)
+        self._servers[directory, name] = ServerProcess(name, config, self._processes)
 
     def switch(self, name: str, directory: str, on: bool) -> None:
         """Start a server (`on`), or end it.
@@ -76,7 +77,7 @@ class McpServers:
             return
         server.close()
         config = replace(server.config, enabled=on)
-        self._servers[place, name] = ServerProcess(name, config, self._environment)
+        self._servers[place, name] = ServerProcess(name, config, self._processes)
 
     def status(self, directory: str) -> dict[str, dict[str, str]]:
         """Return the state of each server of a directory, by name, in opencode's form."""

@@ -30,8 +30,8 @@ from processor.engines.failures import ProviderRefusal, interrupted, refused
 from processor.native.shell import ShellCommands
 from processor.tools import searching
 from processor.tools.command import Programs
+from processor.tools.process import ToolProcesses
 from processor.tools.searching import Searches
-from processor.tools.settings import ToolSettings
 from tests.unit.processor.rig import DIRECTORY, Rig
 
 PIXEL = (
@@ -69,7 +69,7 @@ def dispatch(rig: Rig, tmp_path: Path) -> Dispatch:
         rig.agents,
         rig.asks,
         rig.compactions,
-        FileCommands(Searches(Programs(ToolSettings()))),
+        FileCommands(Searches(Programs(ToolProcesses({}), 32))),
         ShellCommands(rig.services, rig.prompts, None),
         McpCommands(None),
     )
@@ -183,7 +183,7 @@ def test_a_search_that_had_no_time_does_not_say_that_there_is_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searching, "SEARCH_S", 0.01)
-    programs = Programs(ToolSettings(processes=1))
+    programs = Programs(ToolProcesses({}), 1)
     with programs._free:  # the only place is taken
         for what in ("find", "find/file"):
             with pytest.raises(CommandFailed, match="not all files were searched") as failed:

@@ -7,10 +7,17 @@ import pytest
 from gevent.event import Event
 
 from processor.tools.builtin import builtin_tools
-from processor.tools.settings import ToolSettings
+from processor.tools.command import Programs
+from processor.tools.process import ToolProcesses
 from processor.tools.spool import Spool
 from processor.tools.threads import Threads
 from processor.tools.tool import CallRefused, ChildAnswer
+
+
+def weirs_tools(environment, spool, most=32):
+    """The tools; at most `most` commands and searches run at the same time."""
+    programs = Programs(ToolProcesses(environment), most)
+    return builtin_tools(environment, programs, spool, Threads())
 
 
 class FakeCall:
@@ -90,7 +97,7 @@ def spool(state):
 @pytest.fixture
 def tools(spool):
     environment = {"PATH": os.environ["PATH"], "HOME": "/nowhere"}
-    return builtin_tools(ToolSettings(environment=environment), spool, Threads())
+    return weirs_tools(environment, spool)
 
 
 @pytest.fixture

@@ -14,11 +14,9 @@ patch_standard_library()
 import gevent  # noqa: E402
 from gevent.pywsgi import WSGIServer  # noqa: E402
 
-from processor.tools.builtin import builtin_tools  # noqa: E402
-from processor.tools.settings import ToolSettings  # noqa: E402
 from processor.tools.spool import Spool  # noqa: E402
 from processor.tools.threads import Threads  # noqa: E402
-from tests.unit.processor.tools.conftest import FakeCall  # noqa: E402
+from tests.unit.processor.tools.conftest import FakeCall, weirs_tools  # noqa: E402
 
 PAGE = """<html><head><title>no</title><style>p {}</style></head><body><h1>Title</h1>
 <p>Some <b>bold</b> text, a <a href="/x">link</a>.</p><ul><li>one<li>two</ul>
@@ -76,8 +74,7 @@ def main():
     host = f"http://127.0.0.1:{server.server_port}"
     with tempfile.TemporaryDirectory() as folder:
         spool = Spool(Path(folder), 1 << 30, Threads())
-        settings = ToolSettings(environment={"PATH": os.environ["PATH"]})
-        webfetch = builtin_tools(settings, spool, Threads())["webfetch"]
+        webfetch = weirs_tools({"PATH": os.environ["PATH"]}, spool)["webfetch"]
         call = FakeCall(folder)
 
         def refuse(need):

@@ -5,11 +5,9 @@ import gevent
 import pytest
 
 from processor.tools import clip
-from processor.tools.builtin import builtin_tools
-from processor.tools.settings import ToolSettings
-from processor.tools.threads import Threads
 from processor.tools.tool import CallRefused, ToolFailed, TurnAborted
 from tests.processes import DEADLINE_S, wait_until
+from tests.unit.processor.tools.conftest import weirs_tools
 
 
 def is_alive(pid):
@@ -126,9 +124,8 @@ def test_a_command_that_kills_its_runner_is_ended_and_the_model_is_told(run, pro
     wait_until(lambda: not is_alive(pid))
 
 
-def test_commands_past_the_bound_wait(tools, call, project, spool):
-    settings = ToolSettings(environment={"PATH": os.environ["PATH"]}, processes=1)
-    bash = builtin_tools(settings, spool, Threads())["bash"]
+def test_commands_past_the_bound_wait(call, project, spool):
+    bash = weirs_tools({"PATH": os.environ["PATH"]}, spool, most=1)["bash"]
     first = gevent.spawn(
         bash.run, {"command": "touch begun; until [ -e go ]; do sleep 0.05; done"}, call
     )

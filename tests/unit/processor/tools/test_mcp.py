@@ -12,11 +12,12 @@ from processor.tools import descendants
 from processor.tools.builtin import bounded
 from processor.tools.mcp.config import servers_in
 from processor.tools.mcp.servers import McpServers, UnknownServer, tool_name
+from processor.tools.process import MARK, ToolProcesses
 from processor.tools.tool import CallRefused, ToolFailed
 from tests.processes import DEADLINE_S, ROOT, wait_until
 
 FAKE = [sys.executable, str(ROOT / "tests" / "fakes" / "mcp_server.py")]
-ENVIRONMENT = {"PATH": os.environ["PATH"]}
+PROCESSES = ToolProcesses({"PATH": os.environ["PATH"]})
 
 pytest.importorskip("mcp")
 
@@ -25,7 +26,7 @@ pytest.importorskip("mcp")
 def servers():
     local = LocalServer(command=FAKE, timeout=2000)
     servers = McpServers(
-        {"fake": local, "off": LocalServer(command=["x"], enabled=False)}, ENVIRONMENT
+        {"fake": local, "off": LocalServer(command=["x"], enabled=False)}, PROCESSES
     )
     yield servers
     servers.close()
@@ -111,7 +112,7 @@ def test_a_server_is_ended_and_started_again_at_request(servers, call):
 def test_a_server_that_floods_is_an_error(call, tool):
     others = processes_of_servers()
     local = LocalServer(command=FAKE, timeout=500)
-    servers = McpServers({"fake": local}, ENVIRONMENT)
+    servers = McpServers({"fake": local}, PROCESSES)
     try:
         tools = ready(servers)
         with pytest.raises(ToolFailed, match=r"^MCP server fake: "):
@@ -122,9 +123,8 @@ def test_a_server_that_floods_is_an_error(call, tool):
 
 
 def processes_of_servers():
-    mark = f"WEIR_TOOL_PROCESS={os.getpid()}-mcp-"
     numbers = descendants.descendants(os.getpid())
-    return {pid for pid in numbers if mark in environment_of(pid)}
+    return {pid for pid in numbers if f"{MARK}=" in environment_of(pid)}
 
 
 def environment_of(pid):
@@ -140,7 +140,7 @@ def test_a_server_at_a_url_is_called_with_its_headers(call):
         try:
             url = f"http://127.0.0.1:{process.stdout.readline().strip()}/mcp"
             remote = RemoteServer(url=url, headers={"X-Key": "secret"})
-            servers = McpServers({}, ENVIRONMENT)
+            servers = McpServers({}, PROCESSES)
             servers.add("web", remote, "/here")
             servers.add("locked", RemoteServer(url=url), "/here")
             assert servers.status("/there") == {}
@@ -154,7 +154,7 @@ def test_a_server_at_a_url_is_called_with_its_headers(call):
 
 
 def test_a_command_that_does_not_exist_is_a_failed_server():
-    servers = McpServers({"none": LocalServer(command=["/no/such/program"])}, ENVIRONMENT)
+    servers = McpServers({"none": LocalServer(command=["/no/such/program"])}, PROCESSES)
     wait_until(
         lambda: (
             "No such file" in servers.status("/")["none"].get("error", "") or gevent.sleep(0.1)
