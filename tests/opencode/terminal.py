@@ -17,19 +17,22 @@ from tests.processes import wait_until
 
 DEADLINE_S = 120.0
 COLUMNS, LINES = 120, 50
-_TYPED_WITHIN_S = 20.0
+_TYPED_WITHIN_S = 1.0
+"""For the first try; each further one has twice as long, as the machine may be busy."""
 _NAME = "tui"
 _READY = "Ask anything"
+_ENDED = "Pane is dead"
 
 
 class Terminal:
     """A terminal with one program in it.
 
     Args:
-        socket: of a tmux server of its own.
+        socket: of a tmux server of its own, in the folder that the program lives in.
     """
 
     def __init__(self, socket: Path) -> None:
+        self._logs = socket.parent
         self._tmux = ["tmux", "-S", str(socket), "-f", "/dev/null"]
 
     def open(self, command: list[str], env: dict[str, str]) -> None:
@@ -47,8 +50,14 @@ class Terminal:
         subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)
 
     def screen(self) -> str:
-        """What it shows now."""
-        return self._do("capture-pane", "-p", "-t", _NAME)
+        """What it shows now.
+
+        Raises:
+            AssertionError: the program has ended.
+        """
+        shown = self._do("capture-pane", "-p", "-t", _NAME)
+        assert _ENDED not in shown, shown
+        return shown
 
     def shows(self, *words: str, deadline_s: float = DEADLINE_S) -> str:
         """Wait until all `words` are on the screen; return what it shows.
@@ -66,24 +75,33 @@ class Terminal:
         except TimeoutError:
             raise AssertionError(f"no {words} on the screen:\n{self.screen()}") from None
 
-    def enter(self, text: str) -> None:
-        """Type a line, and end it once it is on the screen."""
+    def enter(self, text: str, without: str = "") -> None:
+        """Type a line, and end it once it is on the screen, and `without` is not."""
         self._do("send-keys", "-t", _NAME, "-l", text)
         self.shows(text)
+        if without:
+            wait_until(lambda: without not in self.screen(), what=f"a screen without {without!r}")
         self.press("Enter")
+
+    def empty(self) -> None:
+        """Remove what is typed; unlike ``C-c``, the key never ends the program."""
+        self.press("C-u")
 
     def choose(self, word: str, words: str) -> None:
         """Type a command of the terminal, and choose it once the list offers `words`.
 
         While it changes to another session, the terminal drops what is typed: then type it anew.
         """
+        patience_s = _TYPED_WITHIN_S
 
         def offered() -> bool:
-            self.press("C-u")  # empties the box
+            nonlocal patience_s
+            self.empty()
             self._do("send-keys", "-t", _NAME, "-l", word)
             try:
-                return wait_until(lambda: words in self.screen(), _TYPED_WITHIN_S)
+                return wait_until(lambda: words in self.screen(), patience_s)
             except TimeoutError:
+                patience_s *= 2
                 return False
 
         wait_until(offered, what=f"the offer of {words!r}")
@@ -92,6 +110,11 @@ class Terminal:
     def press(self, key: str) -> None:
         """Press a key, named as tmux names it."""
         self._do("send-keys", "-t", _NAME, key)
+
+    def log(self) -> str:
+        """Return what the program has logged."""
+        files = self._logs.glob("data/opencode/log/*.log")
+        return "".join(file.read_text(errors="replace") for file in files)
 
     def pids(self) -> list[int]:
         """Return the program and all it has started; nothing if it never ran."""
