@@ -15,6 +15,7 @@ _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--enable-precise-memory-info")
 WAIT_MS = 120_000
 # Of the machine, not of the page: another test has made or removed a network interface.
+_SOME_FILES = ("/frame.css", "/api.js")
 _NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 
 
@@ -59,6 +60,32 @@ class Visit:
                 raise
             tab.goto(self.url + path, wait_until=until)
         return tab
+
+    @contextmanager
+    def failing_once(self, status: int) -> Iterator[None]:
+        """Fail the first request to each route and to some files: by a status, or a reset for 0.
+
+        A browser looks for few files at once: it loads the page again for each file that fails.
+        """
+        seen: set[str] = set()
+
+        def handle(route: Any) -> None:
+            path = route.request.url.partition("?")[0]
+            one = route.request.resource_type == "fetch" or path.endswith(_SOME_FILES)
+            fails = one and path not in seen and not path.endswith("/weir/console")
+            seen.add(path)
+            if not fails:
+                route.continue_()
+            elif status:
+                route.fulfill(status=status, json={"data": {"message": "fails once"}})
+            else:
+                route.abort("connectionreset")
+
+        self._context.route("**/*", handle)
+        yield
+        for tab in self._context.pages:
+            tab.close()
+        self.faults = [fault for fault in self.faults if "Failed to load" not in fault]
 
     def expect_cut(self) -> None:
         """Take one report of a cut connection as expected."""

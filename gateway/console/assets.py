@@ -6,6 +6,7 @@ imports between modules lead to files of the same version.
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ _TYPES = {
     "txt": "text/plain; charset=utf-8",
 }
 _PAGE = "index.html"
+_INLINE = "again.js"
 _VERSION_DIGITS = 16
 
 
@@ -66,7 +68,13 @@ class Assets:
             base: the relative URL from the page to ``/weir/console/``.
         """
         markup = self._read[_PAGE].replace(b"{base}", base.encode())
-        return file_of(_PAGE, markup.replace(b"{version}", self.version.encode()))
+        markup = markup.replace(b"{version}", self.version.encode())
+        return file_of(_PAGE, markup.replace(b"{again}", self._read[_INLINE]))
+
+    @cached_property
+    def inline_hash(self) -> str:
+        """The hash of the script that the page holds itself, as a policy for scripts allows it."""
+        return f"sha256-{base64.b64encode(hashlib.sha256(self._read[_INLINE]).digest()).decode()}"
 
     @cached_property
     def _read(self) -> dict[str, bytes]:

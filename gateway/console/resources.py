@@ -13,6 +13,7 @@ from gateway.door.own import RAW_PATH
 _POLICY = "; ".join(
     (
         "default-src 'self'",
+        "script-src 'self' '{inline_hash}'",
         "object-src 'none'",
         "base-uri 'self'",
         "form-action 'none'",
@@ -33,7 +34,8 @@ class ConsolePage:
 
     def on_get(self, req: Request, resp: Response, session: str = "") -> None:
         """Answer with the page; its links are relative, so they also work under a base path."""
-        resp.set_header("Content-Security-Policy", _POLICY)
+        policy = _POLICY.format(inline_hash=self._assets.inline_hash)
+        resp.set_header("Content-Security-Policy", policy)
         resp.set_header("Referrer-Policy", "no-referrer")
         _answer(req, resp, self._assets.page(base_of(_raw_path(req))), _CHECK_AGAIN)
 

@@ -3,6 +3,9 @@ import { route } from "./places.js";
 
 const WAIT_MS = 20_000;
 const PAUSES_MS = [300, 1000];
+const PASSING = [0, 408, 429, 500, 502, 503, 504];
+const RETRY_MS = 500;
+const LONGEST_RETRY_MS = 15_000;
 
 /** Dispatched on `window` when a request was refused for want of a login. */
 export const LOGIN_WANTED = "weir-login-wanted";
@@ -12,7 +15,33 @@ export class Failed extends Error {
     super(message);
     this.status = status;
   }
+
+  /** Whether the same request may succeed later. */
+  get passes() {
+    return PASSING.includes(this.status);
+  }
 }
+
+/**
+ * Ask until the server answers, or refuses for good.
+ * `failed(error)` is called before each pause; false from there ends it.
+ */
+export async function persist(ask, failed) {
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!error.passes || failed(error) === false) throw error;
+    }
+    await sleep(pauseMs(failures));
+  }
+}
+
+/** Return how long to wait after so many failures in a row. */
+export const pauseMs = (failures, firstMs = RETRY_MS) =>
+  Math.min(firstMs * 2 ** (failures - 1), LONGEST_RETRY_MS);
+
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** GET a route; returns its JSON. `quiet`: the page asks for no login if the server wants one. */
 export const get = (path, query, how) => ask("GET", path, query, undefined, how);
@@ -20,17 +49,20 @@ export const get = (path, query, how) => ask("GET", path, query, undefined, how)
 /** Send a body to a route; returns its JSON, or null where the answer has none. */
 export const send = (method, path, query, body) => ask(method, path, query, body);
 
-/** GET a route with the headers of its answer; any status that has JSON is fine. */
+/** GET a route with the headers of its answer. */
 export async function look(path, query) {
-  const answer = checked(await reach("GET", path, query));
-  return { status: answer.status, headers: answer.headers, body: await jsonOf(answer) };
+  const answer = taken(checked(await reach("GET", path, query)));
+  return { headers: answer.headers, body: jsonOf(answer) };
 }
 
 async function ask(method, path, query, body, { quiet = false } = {}) {
   const answer = await reach(method, path, query, body);
-  if (!quiet) checked(answer);
-  if (!answer.ok) throw new Failed(await wordsOf(answer), answer.status);
-  return jsonOf(answer);
+  return jsonOf(taken(quiet ? answer : checked(answer)));
+}
+
+function taken(answer) {
+  if (!answer.ok) throw new Failed(wordsOf(answer), answer.status);
+  return answer;
 }
 
 async function reach(method, path, query, body) {
@@ -41,13 +73,15 @@ async function reach(method, path, query, body) {
   }
   // A browser gives up what is under way when the machine changes its network: what changes
   // nothing is asked again.
-  for (const pauseMs of [...(method === "GET" ? PAUSES_MS : []), 0]) {
+  for (const waitMs of [...(method === "GET" ? PAUSES_MS : []), 0]) {
     try {
-      return await fetch(route(path, query), options);
+      const answer = await fetch(route(path, query), options);
+      const { ok, status, headers } = answer;
+      return { ok, status, headers, text: await answer.text() };
     } catch (error) {
       if (error.name === "TimeoutError") throw new Failed(`no answer within ${WAIT_MS / 1000} s`);
-      if (!pauseMs) throw new Failed("the server cannot be reached");
-      await new Promise((done) => setTimeout(done, pauseMs));
+      if (!waitMs) throw new Failed("the server cannot be reached");
+      await sleep(waitMs);
     }
   }
 }
@@ -58,20 +92,19 @@ export function checked(answer) {
   return answer;
 }
 
-async function jsonOf(answer) {
-  const text = await answer.text();
+function jsonOf({ text, status }) {
   if (!text) return null;
   try {
     return JSON.parse(text);
   } catch {
-    throw new Failed("the answer is no JSON", answer.status);
+    throw new Failed("the answer is no JSON", status);
   }
 }
 
-async function wordsOf(answer) {
-  const fallback = `the server answered ${answer.status}`;
+function wordsOf({ text, status }) {
+  const fallback = `the server answered ${status}`;
   try {
-    const body = await answer.json();
+    const body = JSON.parse(text);
     return body?.data?.message ?? body?.message ?? fallback;
   } catch {
     return fallback;

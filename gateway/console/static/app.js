@@ -14,6 +14,7 @@ import { Sessions } from "./views/sessions.js";
 import { icon } from "./icons.js";
 
 const REDRAW_MS = 100;
+const LONGEST_FRAME_MS = 1000;
 const NO_VIEW = { render: () => nothing };
 const VIEWS = [
   ["overview", "Overview", Overview],
@@ -52,17 +53,23 @@ class App {
 
   async start() {
     this.redraw();
-    if (!(await this.me.find())) return; // the form for the login is open, and loads the page again
+    const failed = ({ message }) => this.#wait(message);
+    if (!(await this.me.find(failed))) return; // the form for the login loads the page again
     this.#arrive();
     this.stream.start();
     this.asks.start();
+  }
+
+  #wait(words) {
+    this.view = { render: () => html`<p class="notice bad" role="alert">${words}</p>` };
+    this.redraw();
   }
 
   /** Draw soon: at most ten times a second, and not while the tab is hidden. */
   redraw() {
     if (this.#timer || document.hidden) return;
     const wait = Math.max(0, this.#drawnAt + REDRAW_MS - performance.now());
-    this.#timer = setTimeout(() => requestAnimationFrame(() => this.#draw()), wait);
+    this.#timer = setTimeout(() => atNextFrame(() => this.#draw()), wait);
   }
 
   /** Show a view, and one session of it. */
@@ -187,6 +194,18 @@ class App {
     event.preventDefault();
     field.focus();
   }
+}
+
+/** Act before the browser paints, and also if it paints nothing. */
+function atNextFrame(act) {
+  const timer = setTimeout(() => {
+    cancelAnimationFrame(frame);
+    act();
+  }, LONGEST_FRAME_MS);
+  const frame = requestAnimationFrame(() => {
+    clearTimeout(timer);
+    act();
+  });
 }
 
 /** The address of the link would be below the page's base: the link leads nowhere by itself. */

@@ -1,6 +1,6 @@
 // What waits for a person: permissions and questions, in a panel that can be minimised.
 import { html, nothing } from "./vendor/lit-html.js";
-import { get, send } from "./api.js";
+import { get, pauseMs, persist, send, sleep } from "./api.js";
 import { short } from "./format.js";
 import { icon } from "./icons.js";
 import { Markdown } from "./markdown.js";
@@ -21,31 +21,40 @@ export class Asks {
 
   /** Fetch what waits already; the stream brings what comes later. */
   async start() {
-    const directories = await this.#directories();
-    for (const directory of directories) {
-      await this.#fetch("/permission", directory, this.app.live.permissions);
-      await this.#fetch("/question", directory, this.app.live.questions);
+    let wanted = (await this.#directories()).flatMap((directory) => [
+      ["/permission", directory, "permissions"],
+      ["/question", directory, "questions"],
+    ]);
+    for (let failures = 1; wanted.length; failures += 1) {
+      const failed = [];
+      for (const one of wanted) if (await this.#fails(...one)) failed.push(one);
+      this.app.redraw();
+      wanted = failed;
+      if (failed.length) await sleep(pauseMs(failures));
     }
-    this.app.redraw();
   }
 
   async #directories() {
     if (this.app.me.scope) return this.app.me.folders.slice(0, MOST_DIRECTORIES);
     try {
-      const projects = await get("/project");
+      const projects = await persist(() => get("/project"), () => true);
       return ["", ...projects.map((project) => project.worktree)].slice(0, MOST_DIRECTORIES);
     } catch {
       return [""];
     }
   }
 
-  async #fetch(path, directory, known) {
+  /** Fetch what waits; returns whether it has to be fetched again. */
+  async #fails(path, directory, kind) {
     try {
-      for (const one of await get(path, { directory })) {
+      const found = await get(path, { directory });
+      const known = this.app.live[kind];
+      for (const one of found) {
         if (!known.has(one.id)) known.set(one.id, { ...one, directory });
       }
-    } catch {
-      // A server without this route asks nothing.
+      return false;
+    } catch (error) {
+      return error.passes; // a server without this route asks nothing
     }
   }
 

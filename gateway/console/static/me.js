@@ -1,5 +1,5 @@
 // Who reads this page: what the server lets this browser see and do.
-import { LOGIN_WANTED, Failed, get, send } from "./api.js";
+import { LOGIN_WANTED, Failed, get, persist, send } from "./api.js";
 
 const LINK = "#token=";
 
@@ -14,13 +14,12 @@ export class Me {
   /**
    * Ask the server; a token in the address of the page is exchanged for a cookie first.
    * Returns whether the page may go on: it may not if the server wants a login.
+   * `failed(error)` is called as long as the server does not answer.
    */
-  async find() {
+  async find(failed) {
     const token = tokenOfLink();
     try {
-      const me = await present(token);
-      // A link does not take the place of a login that sees everything.
-      Object.assign(this, token && (!me || me.scope) ? await logIn(token) : me);
+      Object.assign(this, await persist(() => ask(token), failed));
     } catch (error) {
       return error.status !== 401;
     }
@@ -53,6 +52,12 @@ function tokenOfLink() {
   const token = decodeURIComponent(location.hash.slice(LINK.length));
   history.replaceState(null, "", location.pathname + location.search);
   return token;
+}
+
+async function ask(token) {
+  const me = await present(token);
+  // A link does not take the place of a login that sees everything.
+  return token && (!me || me.scope) ? logIn(token) : me;
 }
 
 async function present(token) {

@@ -1,6 +1,6 @@
 // One session: what was said, as it grows, and what a person can do with it.
 import { html, nothing } from "./vendor/lit-html.js";
-import { get, look, send } from "./api.js";
+import { get, look, persist, send } from "./api.js";
 import { ago, short } from "./format.js";
 import { icon } from "./icons.js";
 import { Message } from "./message.js";
@@ -49,31 +49,49 @@ export class Session {
   /** Fetch it; events that come meanwhile wait, and what is being written comes from the stream. */
   async load() {
     const queued = (this.queued = []);
+    const isOver = () => this.left || this.queued !== queued; // another load began after this one
     try {
-      const known = this.app.views.sessions.sessions.get(this.id);
-      const directory = known?.directory ?? this.app.live.directories.get(this.id);
-      const session = await get(sessionRoute(this.id), { directory });
-      const transcript = new Transcript(session);
-      transcript.watched = this.transcript?.watched ?? transcript.watched;
-      transcript.load(await this.#page(session.directory));
-      transcript.todos = await get(sessionRoute(this.id, "/todo"), { directory: session.directory }).catch(() => []);
-      if (this.queued !== queued) return; // another load began after this one
+      const transcript = await persist(
+        () => this.#fetch(queued),
+        (error) => !isOver() && this.#set({ error: error.message }),
+      );
+      if (isOver()) return;
       for (const event of queued) if (event.type !== "message.part.delta") transcript.apply(event);
       transcript.overlay(this.app.live.of(this.id));
       this.transcript = transcript;
       this.error = "";
+      this.#loadTodos(transcript);
     } catch (error) {
-      if (this.queued !== queued) return;
+      if (isOver()) return;
       this.error = error.message;
     }
     this.queued = null;
     this.app.redraw();
   }
 
+  async #fetch(queued) {
+    queued.length = 0;
+    const known = this.app.views.sessions.sessions.get(this.id);
+    const directory = known?.directory ?? this.app.live.directories.get(this.id);
+    const session = await get(sessionRoute(this.id), { directory });
+    const transcript = new Transcript(session);
+    transcript.watched = this.transcript?.watched ?? transcript.watched;
+    transcript.load(await this.#page(session.directory));
+    return transcript;
+  }
+
+  /** Fetch the list of things to do; an event that comes meanwhile is newer. */
+  async #loadTodos(transcript) {
+    const { todos, session } = transcript;
+    const ask = () => get(sessionRoute(this.id, "/todo"), { directory: session.directory });
+    const found = await persist(ask, () => !this.left && this.transcript === transcript).catch(() => []);
+    if (transcript.todos === todos) transcript.todos = found;
+    this.app.redraw();
+  }
+
   async #page(directory, before) {
     const query = { directory, limit: PAGE, before };
-    const { status, headers, body } = await look(sessionRoute(this.id, "/message"), query);
-    if (status !== 200) throw new Error(body?.data?.message ?? `the server answered ${status}`);
+    const { headers, body } = await look(sessionRoute(this.id, "/message"), query);
     this.older = headers.get("X-Next-Cursor") ?? "";
     return body;
   }

@@ -4,13 +4,12 @@
 // tabs ten times a second. When the leader goes, the browser gives the lock to another tab, which
 // goes on after the last event that it has seen. A page that may not use locks (plain HTTP on another machine) has a connection of
 // its own for as long as it is visible.
-import { checked, get } from "./api.js";
+import { checked, get, pauseMs, sleep } from "./api.js";
 import { SHARED_NAME, route } from "./places.js";
 import { Frames } from "./sse.js";
 
 const EVERY_MS = 100;
 const RETRY_MS = 1000;
-const LONGEST_RETRY_MS = 15_000;
 const SILENT_MS = 70_000;
 const MOST_GATHERED = 4 * 1024 * 1024;
 
@@ -98,7 +97,7 @@ export class Stream {
 
   #pauseMs() {
     this.#failures += 1;
-    return Math.min(this.#retryMs * 2 ** (this.#failures - 1), LONGEST_RETRY_MS);
+    return pauseMs(this.#failures, this.#retryMs);
   }
 
   #gathered = [];
@@ -173,10 +172,6 @@ export async function healthMs() {
   const began = performance.now();
   await get("/global/health");
   return performance.now() - began;
-}
-
-function sleep(ms) {
-  return new Promise((done) => setTimeout(done, ms));
 }
 
 function once(target, name) {

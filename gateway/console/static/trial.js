@@ -1,6 +1,6 @@
 // The first run: a prompt to try, and a storm that nothing notices.
 import { html, nothing } from "./vendor/lit-html.js";
-import { get, send } from "./api.js";
+import { get, persist, send } from "./api.js";
 import { count, duration } from "./format.js";
 import { icon } from "./icons.js";
 import { address, sessionRoute } from "./places.js";
@@ -22,7 +22,8 @@ export class Trial {
   /** See which model answers: only the demo model makes storms. */
   async enter() {
     try {
-      const { providers } = await get("/config/providers");
+      const isShown = () => this.app.view.trial === this;
+      const { providers } = await persist(() => get("/config/providers"), isShown);
       this.demo = providers.some((provider) => provider.id === "demo");
     } catch {
       this.demo = false;

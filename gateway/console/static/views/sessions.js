@@ -1,6 +1,6 @@
 // All sessions, and one of them as a person reads it.
 import { html, nothing } from "../vendor/lit-html.js";
-import { get, send } from "../api.js";
+import { get, pauseMs, send } from "../api.js";
 import { sessionOf } from "../events.js";
 import { ago, count, short } from "../format.js";
 import { address, sessionRoute } from "../places.js";
@@ -17,6 +17,8 @@ export class Sessions {
   error = "";
   search = "";
   #reload = 0;
+  #gap = 0;
+  #failures = 0;
 
   constructor(app) {
     this.app = app;
@@ -67,45 +69,56 @@ export class Sessions {
 
   /** The stream has a gap: fetch the list and the shown session again. */
   #again() {
-    clearTimeout(this.#reload);
-    this.#reload = setTimeout(() => {
-      if (this.app.view === this) this.#load();
-      this.shown?.load();
-    }, RELOAD_MS);
+    this.#loadIn(RELOAD_MS);
+    clearTimeout(this.#gap);
+    this.#gap = setTimeout(() => this.shown?.load(), RELOAD_MS);
   }
 
   async #load() {
+    const failed = [];
+    const orNone = (error) => {
+      failed.push(error);
+      return [];
+    };
     try {
-      const found = await this.#fetch();
+      const found = await this.#fetch(orNone);
       this.sessions = new Map(found.sort(byAge).slice(0, MOST).map((one) => [one.id, one]));
       this.error = "";
     } catch (error) {
       this.error = error.message;
+      failed.push(error);
     }
     this.loaded = true;
     this.app.redraw();
+    this.#failures = failed.some((error) => error.passes) ? this.#failures + 1 : 0;
+    if (this.#failures) this.#loadIn(pauseMs(this.#failures));
   }
 
-  async #fetch() {
+  #loadIn(ms) {
+    clearTimeout(this.#reload);
+    this.#reload = setTimeout(() => this.app.view === this && this.#load(), ms);
+  }
+
+  async #fetch(orNone) {
     const { scope, folders, sessions } = this.app.me;
-    if (!scope) return this.#all();
+    if (!scope) return this.#all(orNone);
     const found = await Promise.all([
       ...folders.map((directory) => get("/session", { directory, limit: MOST })),
       ...sessions.map(async (id) => [await get(sessionRoute(id))]),
-    ].map((list) => list.catch(() => [])));
+    ].map((list) => list.catch(orNone)));
     return found.flat();
   }
 
-  async #all() {
+  async #all(orNone) {
     // The page searches what it has; where that is not all, the server searches too.
     const search = this.sessions.size < MOST ? "" : this.search;
     const query = { scope: "project", limit: MOST, search };
-    const [own, projects] = await Promise.all([get("/session", query), get("/project").catch(() => [])]);
+    const [own, projects] = await Promise.all([get("/session", query), get("/project").catch(orNone)]);
     // An opencode lists the sessions of one project at a time.
     const others = await Promise.all(
       projects
         .slice(0, MOST_PROJECTS)
-        .map(({ worktree }) => get("/session", { ...query, directory: worktree }).catch(() => [])),
+        .map(({ worktree }) => get("/session", { ...query, directory: worktree }).catch(orNone)),
     );
     return [...new Map([own, ...others].flat().map((one) => [one.id, one])).values()];
   }
@@ -175,8 +188,7 @@ export class Sessions {
     this.search = text.trim();
     this.app.redraw();
     if (this.sessions.size < MOST && text) return;
-    clearTimeout(this.#reload);
-    this.#reload = setTimeout(() => this.#load(), RELOAD_MS);
+    this.#loadIn(RELOAD_MS);
   }
 
   get #mayCreate() {
