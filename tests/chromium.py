@@ -87,6 +87,10 @@ class Visit:
             tab.close()
         self.faults = [fault for fault in self.faults if "Failed to load" not in fault]
 
+    def paint_nothing(self) -> None:
+        """Have pages wait in vain for the moment before they are painted."""
+        self._context.add_init_script("window.requestAnimationFrame = () => 0")
+
     def expect_cut(self) -> None:
         """Take one report of a cut connection as expected."""
         [fault] = [fault for fault in self.faults if "net::ERR_" in fault]

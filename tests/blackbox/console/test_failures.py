@@ -36,7 +36,9 @@ def test_a_session_is_shown_with_all_that_belongs_to_it(unlucky, up, turn):
         assert asked.result(DEADLINE_S) == "once"
 
 
-def test_the_overview_has_its_figures_and_offers_a_storm(unlucky):
+@pytest.mark.parametrize("unlucky", [503], indirect=True, ids=["busy"])
+def test_the_overview_is_drawn_also_while_the_browser_paints_nothing(unlucky):
+    unlucky.paint_nothing()
     tab = unlucky.open()
     tab.wait_for_selector(".pill.good")
     tab.wait_for_selector("text=Make a storm")
