@@ -61,7 +61,7 @@ from processor.commands.describe import Descriptions
 from processor.commands.edits import EditCommands
 from processor.commands.files import FileCommands
 from processor.commands.mcp import McpCommands
-from processor.commands.pieces import Pieces, ReadOutput, no_output
+from processor.commands.pieces import Pieces
 from processor.commands.prompts import Prompts
 from processor.commands.sessions import ABORT_S, SessionCommands
 from processor.commands.slash import prompt_of
@@ -102,7 +102,6 @@ class Dispatch:
         files: FileCommands,
         shell: ShellCommands,
         mcp: McpCommands,
-        read_output: ReadOutput = no_output,
     ) -> None:
         self._publisher = publisher
         self._services = services
@@ -113,7 +112,7 @@ class Dispatch:
         self._descriptions = descriptions
         self._agents = agents
         self._compactions = compactions
-        pieces = Pieces(services, read_output)
+        pieces = Pieces(services)
         edits = EditCommands(services, turns)
         self._long: dict[type, Callable[[Any], AnswerBody]] = {
             SessionList: pieces.sessions,

@@ -27,14 +27,6 @@ _LEAST_BYTES, _MOST_BYTES = 4 * 1024, PIECE_BYTES
 
 T = TypeVar("T")
 
-ReadOutput = Callable[[str, str, int, int], bytes | None]
-"""Called with (session, output, start, most): returns up to `most` bytes of a tool's output."""
-
-
-def no_output(session: str, output: str, start: int, most: int) -> bytes | None:
-    """Return None, since a processor without tools has no outputs of tools."""
-    return None
-
 
 class _OfMessages(Struct, array_like=True, tag=1):
     place: PieceStart
@@ -64,11 +56,11 @@ _decode = msgspec.msgpack.Decoder(_OfMessages | _OfSessions | _OfOutput).decode
 class Pieces:
     """Reads long answers from the store, piece by piece."""
 
-    def __init__(self, services: Services, read_output: ReadOutput = no_output) -> None:
+    def __init__(self, services: Services) -> None:
         self._database = services.database
         self._drafts = services.drafts
         self._at_once = BoundedSemaphore(_AT_ONCE)
-        self._read_output = read_output
+        self._outputs = services.outputs
 
     def messages(self, c: MessageList) -> AnswerBody:
         """Return the first piece of a list of messages."""
@@ -120,7 +112,7 @@ class Pieces:
 
     def _output(self, at: _OfOutput, size: int) -> AnswerBody:
         size = _size(size)
-        data = self._read_output(at.session, at.output, at.start, size)
+        data = self._outputs.read(at.session, at.output, at.start, size)
         if data is None:
             raise CommandFailed("not_found", f"output: {at.output!r} does not exist any more")
         left = _OfOutput(at.session, at.output, at.start + size) if len(data) == size else None

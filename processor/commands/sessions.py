@@ -23,18 +23,13 @@ from processor.native.record import Record, Services
 from processor.native.slug import new_slug
 from processor.native.turns import Turns
 from processor.store import copies, sessions
-from processor.tools.spool import Spool
 
 ABORT_S = 5.0
 _FORKED = re.compile(r"(.+) \(fork #(\d{1,9})\)", re.DOTALL)
 
 
 class SessionCommands:
-    """Executes the commands for sessions; each change is saved first, and then published.
-
-    Attributes:
-        outputs: the files with long outputs of tools; None if there are no tools.
-    """
+    """Executes the commands for sessions; each change is saved first, and then published."""
 
     def __init__(
         self,
@@ -50,7 +45,6 @@ class SessionCommands:
         self._ids = services.ids
         self._version = version
         self._offer = offer
-        self.outputs: Spool | None = None
 
     def create(self, directory: str, body: CreateBody) -> Session:
         """Create a session.
@@ -94,8 +88,7 @@ class SessionCommands:
             self._turns.abort([member.id for member in removed], ABORT_S)
         for member in removed:
             Record(member, self._services).publish_removal()
-            if self.outputs is not None:
-                self.outputs.remove(member.id)
+            self._services.outputs.remove(member.id)
 
     def page(self, c: SessionsV2) -> dict[str, Any]:
         """Return a page of sessions in the form of opencode's v2 API.
@@ -134,7 +127,7 @@ class SessionCommands:
             UnknownMessage: the session has no such message.
             CommandFailed: the quota is reached.
         """
-        database = self._services.database
+        database, outputs = self._services.database, self._services.outputs
         database.check_quota()
         source = database.call(sessions.get, session)
         copy = self._new(source.directory, CreateBody(title=_forked(source.title)))
@@ -142,17 +135,15 @@ class SessionCommands:
         done = database.call(copies.begin, session, copy.id, body.messageID)
         database.call(sessions.insert, copy, hidden=sessions.INCOMPLETE)
         try:
-            if self.outputs is not None:
-                self.outputs.share(session, copy.id)
-                done.texts = self.outputs.moved(session, copy.id)
+            outputs.share(session, copy.id)
+            done.texts = outputs.moved(session, copy.id)
             while not done.is_done:
                 database.check_quota()
                 done = database.call(copies.go_on, done, self._ids.ascending)
             database.call(sessions.show, copy.id)
         except BaseException:
             database.submit(sessions.discard, copy.id)
-            if self.outputs is not None:
-                self.outputs.remove(copy.id)
+            outputs.remove(copy.id)
             raise
         record = Record(copy, self._services)
         record.publish_new()

@@ -125,7 +125,8 @@ def _attached(part: ToolPart) -> list[Piece]:
     images = [
         {"type": "image_url", "image_url": {"url": one["url"]}}
         for one in attachments or ()
-        if str(one.get("mime", "")).startswith("image/") and isinstance(one.get("url"), str)
+        if str(one.get("mime", "")).startswith("image/")
+        and str(one.get("url")).startswith(("data:", "http:", "https:"))
     ]
     words: Piece = {"type": "text", "text": f"What the tool {part.tool} has read:"}
     return [words, *images] if images else []

@@ -34,6 +34,7 @@ from processor.engines.engine import (
 from processor.native.answer import Answer
 from processor.native.bounds import MAX_STEPS, TURN_MEMORY
 from processor.native.conversation import chat
+from processor.native.images import load_images
 from processor.native.modes import AgentMode, instructions
 from processor.native.permissions import (
     BadPermissions,
@@ -180,7 +181,9 @@ class Generated(Answer):
         return window
 
     def _read(self, window: Window) -> list[Utterance]:
-        return self._database.call(history.load, window)
+        said = self._database.call(history.load, window)
+        load_images(said, self.turn.record.outputs)
+        return said
 
     def _request(self, said: list[ChatMessage]) -> EngineRequest:
         model = self._prompt.model.modelID

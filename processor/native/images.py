@@ -1,7 +1,8 @@
-"""Finds images that a model has refused: if they were sent again, every later prompt would fail.
+"""Images in a conversation: which a model has refused, and those that are in the spool.
 
-An image is left out of a request if the model has refused a request with this image, and has never
-answered one with it. Images that another model refused are sent.
+If a refused image were sent again, every later prompt would fail. An image is left out of a
+request if the model has refused a request with this image, and has never answered a request with
+it. Images that another model refused are sent.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from collections.abc import Iterable
 from msgspec import UNSET
 
 from bus.events.message import AssistantMessage, Failure, ModelRef, UserMessage
-from bus.events.part import FilePart
+from bus.events.part import FilePart, ToolCompleted, ToolPart
 from processor.store.history import Said, Utterance
+from processor.tools.oversize import whole_url
+from processor.tools.spool import Spool
 
 _REFUSALS = (400, 413, 415, 422)
 _NAMES_IMAGES = re.compile(r"image|vision|multi-?modal|media", re.IGNORECASE)
 _SHOWN = 200
+_GONE = "\n(The file that the tool returned does not exist any more.)"
 
 
 def is_image(part: Said) -> bool:
@@ -44,6 +48,19 @@ def refused_images(history: Iterable[Utterance]) -> dict[str, str]:
             if words is not None or utterance.message.error is UNSET:
                 unproven = []
     return refused
+
+
+def load_images(history: Iterable[Utterance], outputs: Spool) -> None:
+    """Load the images that tools have returned, and that are in the spool, into the history."""
+    for part in (part for one in history for part in one.parts if isinstance(part, ToolPart)):
+        state = part.state
+        if not isinstance(state, ToolCompleted) or not state.attachments:
+            continue
+        for attachment in state.attachments:
+            if (url := whole_url(attachment, outputs, part.sessionID)) is not None:
+                attachment["url"] = url
+            elif "outputID" in attachment:
+                state.output += _GONE
 
 
 def _is_of(answer: AssistantMessage, asked: ModelRef | None) -> bool:

@@ -100,7 +100,9 @@ class Native:
         database, engine = self._database, self._engine
         ids = self._ids
         drafts = Drafts(lambda pending: database.call(chunks.append, pending))
-        services = Services(database, drafts, publisher, ids, LiveStatuses())
+        threads = Threads()
+        spool = Spool(self._state, self._settings.tools.spool_quota, threads)
+        services = Services(database, drafts, publisher, ids, LiveStatuses(), spool)
         retell(self._news, services)
         room = MemoryRoom(self._bounds.turn_memory)
 
@@ -137,11 +139,8 @@ class Native:
             services, turns, installed_version(), engine.offer, agents
         )
         children = Children(services, turns, session_commands, prompts, self._modes)
-        threads = Threads()
         processes = ToolProcesses(self._settings.tools.environment)
         programs = Programs(processes, self._settings.tools.processes)
-        spool = Spool(self._state, self._settings.tools.spool_quota, threads)
-        session_commands.outputs = spool
         servers = self._mcp_servers(processes, stack)
         tools = builtin_tools(self._settings.tools.environment, programs, spool, threads)
         box = None if servers is None else self._box(tools, asks, children, spool, servers)
@@ -179,7 +178,6 @@ class Native:
             FileCommands(Searches(Programs(processes, self._settings.tools.processes))),
             shell,
             McpCommands(servers),
-            spool.read,
         )
         return Work(dispatch, each_beat, [Chores(database).run])
 

@@ -54,6 +54,7 @@ from processor.store.drafts import Drafts
 from processor.store.failures import StoreFailed
 from processor.store.removals import Gone
 from processor.store.transaction import Transaction, commit
+from processor.tools.spool import Spool
 
 Write: TypeAlias = "AsyncResult[Any]"
 
@@ -71,6 +72,7 @@ class Services(Struct):
         publisher: sends the events.
         ids: makes new ids.
         statuses: the sessions that work now.
+        outputs: the files with the long outputs of tools.
     """
 
     database: Database
@@ -78,6 +80,7 @@ class Services(Struct):
     publisher: Publisher
     ids: Ids
     statuses: LiveStatuses
+    outputs: Spool
 
 
 class Record:
@@ -91,6 +94,7 @@ class Record:
         session: the session in its form when the record was made.
         ids: makes the ids of messages and parts.
         drafts: the text of parts that are still growing.
+        outputs: the files with the long outputs of tools.
         transaction: collects writes until `settle` or `processor.store.transaction.commit` saves
             them together; None: each write is saved on its own.
     """
@@ -99,6 +103,7 @@ class Record:
         self.session = session
         self.ids = services.ids
         self.drafts = services.drafts
+        self.outputs = services.outputs
         self.transaction: Transaction | None = None
         self._services = services
         self._store: Database | Transaction = services.database

@@ -8,7 +8,6 @@ no permission, because a person has sent it.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -34,15 +33,16 @@ from bus.events.session import Busy, Session
 from processor.clock import not_before, now_ms
 from processor.commands.prompts import Prompts
 from processor.native.conversation import EXECUTED
+from processor.native.progress import Progress
 from processor.native.projects import project_of
 from processor.native.record import NotSaved, Record, Services
+from processor.tools.bash import unusable
 from processor.tools.tool import CallRefused, Need, Tool, ToolFailed, TurnAborted
 
 log = logging.getLogger("weir.processor")
 
 _ABORTED = "\n\n<metadata>\nUser aborted the command\n</metadata>"
 _TIMEOUT_MS = 3_600_000
-_SHOW_S = 0.1
 
 
 class ShellCommands:
@@ -70,6 +70,8 @@ class ShellCommands:
         """
         if self._bash is None:
             raise CommandFailed("unsupported", "shell: this weir runs no tools")
+        if (wrong := unusable(body.command)) is not None:
+            raise CommandFailed("invalid", f"command: {wrong}", field="command")
         prompt = body.messageID or self._services.ids.ascending("msg")
         if prompt in self._waiting:
             raise CommandFailed("conflict", f"messageID: {prompt} is taken", field="messageID")
@@ -120,8 +122,8 @@ class ShellRun:
         self._input = {"command": command}
         self._start = now_ms()
         self._output = ""
-        self._showing: gevent.Greenlet[[], None] | None = None
-        self._shown_at = 0.0
+        self._progress = Progress(record, self._show)
+        self._progress.input_bytes = len(command.encode())
         self._answer = AssistantMessage(
             id=record.ids.ascending("msg"),
             sessionID=self.session,
@@ -180,9 +182,7 @@ class ShellRun:
     ) -> None:
         """Publish the output of the command so far, at most ten times a second."""
         self._output = output
-        if self._showing is None:
-            wait_s = max(0.0, self._shown_at + _SHOW_S - time.monotonic())
-            self._showing = gevent.spawn_later(wait_s, self._show)
+        self._progress.changed()
 
     def ask(self, questions: Sequence[Any]) -> NoReturn:
         """Fail: only tools that a model calls ask a person questions."""
@@ -214,12 +214,10 @@ class ShellRun:
             metadata = {**outcome.metadata, "output": outcome.metadata.get("output", "")}
             return ToolCompleted(self._input, outcome.output, "", metadata, self._span())
         finally:
-            if self._showing is not None:
-                self._showing.kill(block=False)
+            self._progress.end()
         return ToolCompleted(self._input, output, "", {"output": output}, self._span())
 
     def _show(self) -> None:
-        self._showing, self._shown_at = None, time.monotonic()
         metadata = {"output": self._output}
         self._put(ToolRunning(self._input, Span(self._start), metadata=metadata))
 

@@ -23,6 +23,7 @@ from processor.engines.engine import CallBegun, CallWhole, Finish, ModelError
 from processor.native.permissions import CallRules
 from processor.native.tool_run import STOPPED, Toolbox, ToolRun
 from processor.native.turn import Turn
+from processor.tools.oversize import fitting_input
 from processor.tools.tool import CallRefused, Outcome, Tool, ToolFailed, TurnAborted
 
 log = logging.getLogger("weir.processor")
@@ -116,9 +117,10 @@ class StepCalls:
             if self._stopped.is_set():  # a person refused another call while this call waited
                 raise CallRefused(STOPPED)
             tool, arguments = self._tool(call), _arguments(call)
-            self._change(call, status="running", input=arguments)
+            shown, run.pointer = fitting_input(arguments, self._turn.record.outputs, run.session)
+            self._change(call, status="running", input=shown, metadata=run.pointer)
             self._turn.calls.show()
-            outcome = run.run(tool, arguments)
+            outcome = run.run(tool, arguments, len(json.encode(shown)))
         except (ToolFailed, CallRefused, ModelError) as error:
             self._fail(call, run, str(error))
         except TurnAborted:

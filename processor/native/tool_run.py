@@ -12,12 +12,12 @@ from gevent.event import Event
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bus import json
 from bus.agent_lines import TodoInput
 from bus.events.session import Question, Session, Todo, ToolRef
 from processor.native.modes import Modes
 from processor.native.permissions import CallRules, Rules
 from processor.native.permits import Permits, Stopped
+from processor.native.progress import Progress
 from processor.native.turn import Turn
 from processor.tools.tool import (
     CallRefused,
@@ -29,7 +29,6 @@ from processor.tools.tool import (
     TurnAborted,
 )
 
-SHOWN_EVERY_S = 0.1
 SHOWN_LENGTH = 30_000
 STOPPED = "The user rejected another tool call of this step."
 
@@ -108,6 +107,9 @@ class ToolRun:
         aborted: set when the turn is over.
         stopped: shared by the calls of a step; set when a person has refused one of the calls
             without a reason. Then the others fail instead of asking a person.
+
+    Attributes:
+        pointer: metadata that each event of the call has: where the whole input is.
     """
 
     def __init__(
@@ -132,26 +134,23 @@ class ToolRun:
         self._began = 0.0
         self._title: str | None = None
         self._shown: dict[str, Any] = {}
-        self._shown_at = float("-inf")
-        self._shown_every_s = SHOWN_EVERY_S
-        self._due: gevent.Greenlet[[], None] | None = None
+        self.pointer: dict[str, Any] = {}
+        self._progress = Progress(turn.record, self._publish)
 
     @property
     def shown(self) -> dict[str, Any]:
         """The metadata of the tool's last `show`, perhaps not published yet."""
-        return self._shown
+        return self.pointer | self._shown
 
-    def run(self, tool: Tool, arguments: dict[str, Any]) -> Outcome:
-        """Run the tool, and return its result.
+    def run(self, tool: Tool, arguments: dict[str, Any], input_bytes: int) -> Outcome:
+        """Run the tool, and return its result; its part has an input of `input_bytes`.
 
         Raises:
             ToolFailed: the tool failed, or has not ended within ``--tool-timeout``.
             CallRefused: a rule or a person refuses the call.
             TurnAborted: the turn has ended meanwhile.
         """
-        # Each progress event contains the arguments too: with long arguments, send fewer events.
-        size = len(json.encode(arguments))
-        self._shown_every_s = SHOWN_EVERY_S * (1 + size / SHOWN_LENGTH)
+        self._progress.input_bytes = input_bytes
         try:
             self._go_on()
             return tool.run(arguments, self)
@@ -162,8 +161,7 @@ class ToolRun:
             raise ToolFailed(f"the tool has not ended within {within}") from None
         finally:
             self._pause()
-            if self._due is not None:
-                self._due.kill(block=False)
+            self._progress.end()
 
     def allows(self, need: Need) -> bool:
         """Return whether the call is allowed to do `need`, without asking a person; see `Call`."""
@@ -187,9 +185,7 @@ class ToolRun:
         self._shown = dict(metadata or {})
         if output:
             self._shown["output"] = output[-SHOWN_LENGTH:]
-        if self._due is None:
-            wait_s = max(0.0, self._shown_at + self._shown_every_s - time.monotonic())
-            self._due = gevent.spawn_later(wait_s, self._publish)
+        self._progress.changed()
 
     def todos(self, todos: Sequence[TodoInput]) -> None:
         """Replace the todo list of the session."""
@@ -210,12 +206,7 @@ class ToolRun:
             )
 
     def _publish(self) -> None:
-        # If the store is slow, wait with the next event: events that wait for it take memory.
-        while self._turn.record.is_behind:
-            gevent.sleep(SHOWN_EVERY_S)
-        self._due = None
-        self._shown_at = time.monotonic()
-        self._turn.calls.snapshot(self._ref.callID, self._title, self._shown)
+        self._turn.calls.snapshot(self._ref.callID, self._title, self.shown)
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:

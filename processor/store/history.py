@@ -56,6 +56,12 @@ _COST = (
     )
     + " ELSE length(p.json) END"
 )
+# What `load` reads: the JSON of a part, and the images of a tool call that are in the spool.
+_SIZE = (
+    "length(p.json) + CASE WHEN p.type = 'tool' AND instr(CAST(p.json AS TEXT), '\"outputID\"') "
+    "THEN ifnull((SELECT sum(json_extract(value, '$.size')) FROM "
+    "json_each(CAST(p.json AS TEXT), '$.state.attachments')), 0) * 4 / 3 ELSE 0 END"
+)
 _LEAST_RESULT = 500  # so many bytes of each result are kept, even if the prompt alone does not fit
 
 _decode_message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
@@ -232,7 +238,7 @@ def _take(db: sqlite3.Connection, found: Window, messages: list[str]) -> None:
 def _sizes(db: sqlite3.Connection, message: str) -> tuple[int, int]:
     """Return the bytes of JSON of a message, and its cost in the context in bytes of text."""
     size, cost = db.execute(
-        f"SELECT ifnull(sum(length(p.json)), 0), ifnull(sum({_COST}), 0) FROM part p "
+        f"SELECT ifnull(sum({_SIZE}), 0), ifnull(sum({_COST}), 0) FROM part p "
         f"WHERE p.message = ? AND {_SAID}",
         (message,),
     ).fetchone()

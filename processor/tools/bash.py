@@ -146,17 +146,23 @@ def bash_need(command: str, parsed: Parsed) -> Need:
     return Need("bash", list(patterns), list(always), {"command": command}, plain)
 
 
+def unusable(command: str) -> str | None:
+    """Return why bash cannot run a command; None if bash can."""
+    if not command.strip():
+        return "is empty; give a command"
+    if "\0" in command:
+        return "holds a NUL character, which no command can hold"
+    if (size := len(command.encode(errors="replace"))) <= MOST_COMMAND_BYTES:
+        return None
+    return (
+        f"{size} bytes, and at most {MOST_COMMAND_BYTES} are allowed; write a script to a file, "
+        "and run the file"
+    )
+
+
 def _check(wanted: BashArguments) -> None:
-    if not wanted.command.strip():
-        raise ToolFailed("command: is empty; give a command")
-    if "\0" in wanted.command:
-        raise ToolFailed("command: holds a NUL character, which no command can hold")
-    size = len(wanted.command.encode(errors="replace"))
-    if size > MOST_COMMAND_BYTES:
-        raise ToolFailed(
-            f"command: {size} bytes, and at most {MOST_COMMAND_BYTES} are allowed; write a script "
-            "to a file, and run the file"
-        )
+    if (wrong := unusable(wanted.command)) is not None:
+        raise ToolFailed(f"command: {wrong}")
     if wanted.timeout is not None and not 1 <= wanted.timeout <= MOST_TIMEOUT_MS:
         raise ToolFailed(
             f"timeout: {wanted.timeout} is not allowed; allowed is 1 to {MOST_TIMEOUT_MS} "
@@ -187,7 +193,7 @@ def _outcome(
     if is_cut:
         output = clip.joined(end.head, end.tail, end.total, _where(end, file))
     if end.kept:
-        metadata |= file.pointer
+        metadata |= file.pointer()
     if notes := _notes(wanted, end):
         output += "\n\n<shell_metadata>\n" + "\n".join(notes) + "\n</shell_metadata>"
     return Outcome(output, _title(wanted.command), metadata)

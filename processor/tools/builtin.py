@@ -12,6 +12,7 @@ from processor.tools.asking import session_tools
 from processor.tools.bash import Bash
 from processor.tools.command import Programs
 from processor.tools.edit import Editing
+from processor.tools.oversize import fitting_outcome
 from processor.tools.place import Places
 from processor.tools.read import Read
 from processor.tools.searching import Searches, SearchTools
@@ -39,7 +40,7 @@ def builtin_tools(
     tools = [
         Bash(programs, places, spool).tool(),
         Read(threads, places, spool).tool(),
-        *Editing(threads, places).tools(),
+        *Editing(threads, places, spool).tools(),
         *SearchTools(Searches(programs), places).tools(),
         Webfetch(programs, environment).tool(),
         *session_tools(),
@@ -53,13 +54,14 @@ def bounded_tools(tools: Mapping[str, Tool], spool: Spool) -> dict[str, Tool]:
 
 
 def bounded(tool: Tool, spool: Spool) -> Tool:
-    """Return a tool that ends when its call is aborted, and that cuts long output.
+    """Return a tool that ends when its call is aborted, and that cuts long output and images.
 
     The whole output is stored in the spool; the model gets its beginning, its end and its path.
     """
 
     def run(arguments: Any, call: Call) -> Outcome:
         outcome = _until_aborted(tool.run, arguments, call)
+        outcome = fitting_outcome(outcome, spool, call.session)
         if tool.name in _OWN_BOUNDS:
             return outcome
         output, said = cut(outcome.output, spool, call.session)

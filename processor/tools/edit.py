@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Annotated
@@ -15,6 +16,7 @@ from processor.tools.patch import Patch, patch
 from processor.tools.place import Places, ToolPath
 from processor.tools.read import reason
 from processor.tools.replacement import replaced
+from processor.tools.spool import Spool
 from processor.tools.threads import Threads
 from processor.tools.tool import Call, Need, Outcome, Tool, ToolFailed
 
@@ -66,9 +68,11 @@ class Editing:
     Args:
         threads: the threads in which files are read and written.
         places: resolves paths, and asks for permission to leave the session's directory.
+        spool: stores diffs that are too long for an event.
     """
 
-    def __init__(self, threads: Threads, places: Places) -> None:
+    def __init__(self, threads: Threads, places: Places, spool: Spool) -> None:
+        self._spool = spool
         self._threads = threads
         self._places = places
         self._locks = FileLocks()
@@ -95,6 +99,7 @@ class Editing:
             "diagnostics": {},
             "diff": change.patch.text,
             "filediff": _filediff(place, change.patch),
+            **self._whole(change.patch, call),
         }
         return Outcome("Edit applied successfully.", place.name, metadata)
 
@@ -113,6 +118,7 @@ class Editing:
             "filepath": place.real,
             "exists": change.before is not None,
             "filediff": _filediff(place, change.patch),
+            **self._whole(change.patch, call),
         }
         return Outcome("Wrote file successfully.", place.name, metadata)
 
@@ -130,6 +136,14 @@ class Editing:
             except OSError as error:
                 raise ToolFailed(f"filePath: {reason(error, place.real)}") from None
         return change
+
+    def _whole(self, patch: Patch, call: Call) -> dict[str, object]:
+        """Save a diff that was cut; return the metadata with which clients find the diff."""
+        with contextlib.suppress(OSError):
+            if patch.whole:
+                data = patch.whole.encode(errors="replace")
+                return self._spool.keep(call.session, data).pointer("diff")
+        return {}
 
 
 def _filediff(place: ToolPath, patch: Patch) -> dict[str, object]:

@@ -28,11 +28,13 @@ class Patch(Struct, frozen=True):
         text: the unified diff; empty if nothing changed.
         additions: how many lines were added.
         deletions: how many lines were removed.
+        whole: the unified diff with all hunks, if `text` lacks some; else empty.
     """
 
     text: str
     additions: int
     deletions: int
+    whole: str = ""
 
 
 def patch(path: str, before: str, after: str) -> Patch:
@@ -49,13 +51,15 @@ def patch(path: str, before: str, after: str) -> Patch:
     codes = _opcodes(old_part, new_part, first - start, min(last, _CONTEXT))
     added = sum(j2 - j1 for kind, _, _, j1, j2 in codes if kind != "equal")
     removed = sum(i2 - i1 for kind, i1, i2, _, _ in codes if kind != "equal")
-    text = f"Index: {path}\n{_LINE}\n--- {path}\n+++ {path}\n"
+    head = f"Index: {path}\n{_LINE}\n--- {path}\n+++ {path}\n"
+    hunks, size, fitting = [head], len(head.encode(errors="replace")), 1
     for group in _grouped(codes):
         hunk = _hunk(group, old_part, new_part, start)
-        if len(text.encode(errors="replace")) + len(hunk.encode(errors="replace")) > MOST_BYTES:
-            break
-        text += hunk
-    return Patch(text, added, removed)
+        hunks.append(hunk)
+        size += len(hunk.encode(errors="replace"))
+        fitting += size <= MOST_BYTES
+    text = "".join(hunks[:fitting])
+    return Patch(text, added, removed, "" if fitting == len(hunks) else "".join(hunks))
 
 
 def _common(pairs: object) -> int:

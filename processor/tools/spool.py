@@ -38,7 +38,6 @@ log = logging.getLogger("weir.processor")
 
 FOLDER = "spool"
 MOST_FILE_BYTES = 512 * 1024 * 1024
-_PIECE = 1024 * 1024
 _LEAST_SHARE = 64
 """Each file may take at least a 64th of the quota, however many files are written at once."""
 _ID = re.compile(r"tool_[0-9a-f]{16}_[0-9a-f]{12}")
@@ -60,10 +59,9 @@ class SpoolFile(Struct, frozen=True):
     url: str
     most: int
 
-    @property
-    def pointer(self) -> dict[str, Any]:
-        """The metadata with which clients find the file: path, id and URL."""
-        return {"outputPath": self.path, "outputID": self.id, "outputURL": self.url}
+    def pointer(self, what: str = "output") -> dict[str, Any]:
+        """Return the metadata with which clients find the file: path, id and URL."""
+        return {f"{what}Path": self.path, f"{what}ID": self.id, f"{what}URL": self.url}
 
 
 class Spool:
@@ -103,14 +101,14 @@ class Spool:
         finally:
             del self._written[made]
 
-    def keep(self, session: str, text: str) -> SpoolFile:
-        """Write a text to a new file of a session, cut at the file's limit.
+    def keep(self, session: str, data: bytes) -> SpoolFile:
+        """Write data to a new file of a session, cut at the file's limit.
 
         Raises:
             OSError: the file cannot be written.
         """
         with self.file(session) as file:
-            self._threads.run(_write, file, text)
+            self._threads.run(_write, file, data)
         return file
 
     def open(self, session: str, output: str) -> int | None:
@@ -214,11 +212,9 @@ def _share(source: Path, target: Path) -> None:
             os.link(file.path, target / file.name, follow_symlinks=False)
 
 
-def _write(to: SpoolFile, text: str) -> None:
+def _write(to: SpoolFile, data: bytes) -> None:
     with open(os.open(to.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        for start in range(0, len(text), _PIECE):
-            piece = text[start : start + _PIECE].encode(errors="replace")
-            file.write(piece[: max(0, to.most - file.tell())])
+        file.write(memoryview(data)[: to.most])
 
 
 def cut(text: str, spool: Spool, session: str) -> tuple[str, dict[str, Any]]:
@@ -235,8 +231,8 @@ def cut(text: str, spool: Spool, session: str) -> tuple[str, dict[str, Any]]:
     if len(data) <= clip.MOST_BYTES:
         return text, {"truncated": False}
     try:
-        file = spool.keep(session, text)
-        said, metadata = where(file.path), file.pointer
+        file = spool.keep(session, data)
+        said, metadata = where(file.path), file.pointer()
     except OSError as error:
         said, metadata = f"The whole could not be saved: {error.strerror or error}", {}
     head, tail = clip.beginning(data), clip.ending(data)

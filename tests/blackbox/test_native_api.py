@@ -297,6 +297,9 @@ def test_a_command_of_the_shell_that_cannot_run_is_refused(up, session):
         ({"agent": "nobody", "command": "ls"}, "agent"),
         ({"agent": "build"}, "command"),
         ({"agent": "build", "command": ""}, "command"),
+        ({"command": " "}, "command"),
+        ({"command": "echo \0"}, "command"),
+        ({"command": "x" * 100_001}, "command"),
         ({"command": "ls", "model": {"providerID": "a", "modelID": "b"}}, "model"),
     ):
         refused = up.call("POST", f"/session/{session}/shell", body)

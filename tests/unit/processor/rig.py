@@ -38,6 +38,8 @@ from processor.store import chunks, messages, recovery, sessions
 from processor.store.database import Database
 from processor.store.drafts import Drafts
 from processor.store.messages import WithParts
+from processor.tools.spool import Spool
+from processor.tools.threads import Threads
 from processor.tools.tool import Tool
 
 DIRECTORY = "/srv/demo/proj1"
@@ -69,7 +71,12 @@ class Rig:
         self.drafts = Drafts(lambda pending: self.database.call(chunks.append, pending))
         self.publisher = Publisher(bus, "p1")
         self.services = Services(
-            self.database, self.drafts, self.publisher, self.ids, LiveStatuses()
+            self.database,
+            self.drafts,
+            self.publisher,
+            self.ids,
+            LiveStatuses(),
+            Spool(folder, 1 << 30, Threads()),
         )
         self.room = MemoryRoom(bounds.turn_memory)
         self.turns = Turns(partial(self.database.call, messages.prompt), self._start, bounds)

@@ -16,8 +16,7 @@ from processor.store import messages as stored
 from processor.store import sessions, upkeep
 from processor.store.messages import UnknownMessage
 from processor.store.sessions import UnknownSession
-from processor.tools.spool import Spool, cut
-from processor.tools.threads import Threads
+from processor.tools.spool import cut
 from tests.unit.processor.rig import DIRECTORY, Rig
 
 
@@ -265,7 +264,7 @@ def test_children_are_listed_the_newest_first(rig):
 
 
 def test_a_copy_keeps_the_outputs_of_its_tool_calls(rig: Rig, tmp_path: Path) -> None:
-    spool = rig.sessions.outputs = Spool(tmp_path, 1 << 30, Threads())
+    spool = rig.services.outputs
     session, (_, answer) = talked(rig, "one")
     text, said = cut("x" * 100_000, spool, session)
     state = ToolCompleted({}, text, "t", said, Span(1, 2))

@@ -12,7 +12,7 @@ from processor.engines.engine import (
     Finish,
     Text,
 )
-from processor.native import tool_run
+from processor.native import progress
 from processor.native.bounds import Bounds
 from processor.native.modes import built_in
 from processor.native.permissions import from_config
@@ -338,7 +338,7 @@ def test_a_child_that_is_not_a_subagent_is_refused(rig: Rig) -> None:
 def test_long_arguments_are_published_less_often(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tool_run, "SHOWN_LENGTH", 1)
+    monkeypatch.setattr(progress, "INPUT_BYTES", 1)
 
     def talk(arguments: dict[str, Any], call: Call) -> str:
         for number in range(2):

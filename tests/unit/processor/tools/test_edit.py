@@ -225,6 +225,23 @@ def test_a_long_text_that_changes_at_both_ends_is_compared_in_bounded_time_and_s
     assert len(made.text) <= patch.MOST_BYTES
 
 
+def test_a_diff_that_is_cut_is_whole_in_the_spool(run, project, call, spool):
+    content = "".join(f"line {n}\n" for n in range(100_000))
+    written = run("write", filePath="a.txt", content=content).metadata
+    changed = "\n".join(f"{n} {'x' * 100}" for n in range(20))
+    (project / "b.txt").write_text("\n".join(["old", *["same"] * 20] * 4000))
+    edited = run("edit", filePath="b.txt", oldString="old", newString=changed, replaceAll=True)
+    for metadata, last in ((written, "+line 99999"), (edited.metadata, "+19 " + "x" * 100)):
+        cut = metadata["filediff"]["patch"]
+        with open(spool.open(call.session, metadata["diffID"])) as file:
+            whole = file.read()
+        assert len(cut) <= patch.MOST_BYTES < len(whole)
+        assert whole.startswith(cut)
+        assert last in whole
+    small = run("write", filePath="c.txt", content="c").metadata
+    assert "diffURL" not in small
+
+
 @pytest.mark.skipif(shutil.which("patch") is None, reason="needs patch")
 @pytest.mark.parametrize(
     ("old", "new"),

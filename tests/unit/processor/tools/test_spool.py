@@ -35,7 +35,7 @@ def test_a_text_that_fits_is_not_touched(spool, state):
 
 @pytest.mark.parametrize("name", ["../weir.db", "x", "", "tool_0000000000000000_00000000000g"])
 def test_no_other_file_can_be_opened(spool, name):
-    file = spool.keep("ses_1", "hello")
+    file = spool.keep("ses_1", b"hello")
     assert text_of(spool, "ses_1", file.id) == "hello"
     assert spool.open("ses_1", name) is None
     assert spool.open("ses_2", file.id) is None
@@ -43,7 +43,7 @@ def test_no_other_file_can_be_opened(spool, name):
 
 
 def test_a_link_in_the_spool_is_not_followed(spool, state):
-    file = spool.keep("ses_1", "hello")
+    file = spool.keep("ses_1", b"hello")
     (state / "secret").write_text("secret")
     os.unlink(file.path)
     os.symlink(state / "secret", file.path)
@@ -51,7 +51,7 @@ def test_a_link_in_the_spool_is_not_followed(spool, state):
 
 
 def test_a_session_that_is_deleted_takes_its_output_along(spool):
-    first, second = spool.keep("ses_1", "hello"), spool.keep("ses_2", "world")
+    first, second = spool.keep("ses_1", b"hello"), spool.keep("ses_2", b"world")
     spool.remove("ses_1")
     spool.remove("../ses_2")
     assert spool.open("ses_1", first.id) is None
@@ -60,7 +60,7 @@ def test_a_session_that_is_deleted_takes_its_output_along(spool):
 
 def test_the_oldest_output_goes_first_past_the_quota(state):
     spool = Spool(state, 1000, Threads())
-    files = [spool.keep(f"ses_{n % 2}", "x" * 400) for n in range(4)]
+    files = [spool.keep(f"ses_{n % 2}", b"x" * 400) for n in range(4)]
     kept = [text_of(spool, f"ses_{n % 2}", file.id) is not None for n, file in enumerate(files)]
     assert kept == [False, False, True, True]
 
@@ -75,7 +75,7 @@ def test_files_that_are_written_at_once_share_the_quota(state):
 
 def test_commands_that_write_no_file_remove_no_output(state):
     spool = Spool(state, 6400, Threads())
-    kept = spool.keep("ses_1", "x" * 1000)
+    kept = spool.keep("ses_1", b"x" * 1000)
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(spool.file("ses_2")) for _ in range(40)]
         assert min(file.most for file in files) == 100
@@ -86,8 +86,8 @@ def test_commands_that_write_no_file_remove_no_output(state):
 def test_a_file_that_has_just_been_written_is_not_removed_for_a_later_one(state):
     spool = Spool(state, 1000, Threads())
     with spool.file("ses_1") as slow:
-        later = spool.keep("ses_1", "x" * 250)
-        fresh = [spool.keep("ses_1", "x" * 250) for _ in range(3)][-1]
+        later = spool.keep("ses_1", b"x" * 250)
+        fresh = [spool.keep("ses_1", b"x" * 250) for _ in range(3)][-1]
         with open(slow.path, "w") as file:
             file.write("y" * slow.most)
     assert text_of(spool, "ses_1", slow.id) == "y" * 500
@@ -103,8 +103,8 @@ def test_a_folder_that_cannot_be_made_costs_the_whole_but_not_the_two_ends(tmp_p
 
 
 def test_a_file_is_read_in_pieces(spool):
-    file = spool.keep("ses_1", "hello")
-    assert file.pointer["outputURL"] == f"/weir/session/ses_1/output/{file.id}"
+    file = spool.keep("ses_1", b"hello")
+    assert file.pointer()["outputURL"] == f"/weir/session/ses_1/output/{file.id}"
     assert spool.read("ses_1", file.id, 1, 3) == b"ell"
     assert spool.read("ses_1", file.id, 5, 3) == b""
     assert spool.read("ses_2", file.id, 0, 3) is None
@@ -113,13 +113,13 @@ def test_a_file_is_read_in_pieces(spool):
 def test_a_shared_file_lives_as_long_as_one_session_and_counts_once(state):
     spool = Spool(state, 2000, Threads())
     spool.share("ses_1", "ses_2")  # a session without output
-    shared = spool.keep("ses_1", "x" * 1000)
+    shared = spool.keep("ses_1", b"x" * 1000)
     spool.share("ses_1", "ses_2")
-    later = spool.keep("ses_1", "y" * 900)
+    later = spool.keep("ses_1", b"y" * 900)
     spool.remove("ses_1")
     assert text_of(spool, "ses_1", later.id) is None
     assert text_of(spool, "ses_2", shared.id) == "x" * 1000
     spool.share("ses_2", "ses_3")
     for _ in range(2):
-        spool.keep("ses_1", "y" * 900)
+        spool.keep("ses_1", b"y" * 900)
     assert [text_of(spool, f"ses_{n}", shared.id) for n in (2, 3)] == [None, None]
