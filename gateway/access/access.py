@@ -184,6 +184,9 @@ class Access:
         scope = principal.scope(action)
         if scope is not None:
             self.boundary.check(request, found, scope)
+            # The check may have waited, and `Revocation` ends only what is admitted already.
+            if not self.identity.holds(principal):
+                raise self._challenge(request, f"the rights of {principal.name!r} have ended")
         filters = found.rule.place in (Place.LIST, Place.CHILDREN) and scope is not None
         return Admission(principal, scope, filters and self._lists is not None)
 

@@ -7,6 +7,7 @@ principal is then `ANYBODY`.
 from __future__ import annotations
 
 import hmac
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -60,6 +61,8 @@ class Identity:
         self._people = people
         self._jwts = jwts
         self._people_at = 0.0
+        # The earliest end of a JWT whose person may have an open stream or request.
+        self._next_end = math.inf
         self._own_token = None if own_token is None else own_token.encode()
 
     @property
@@ -80,12 +83,12 @@ class Identity:
             Refusal: the keys of the JWT's issuer could not be fetched yet.
         """
         if credential.cookie:
-            return self._of_cookie(credential.cookie)
+            return self._expecting_end(self._of_cookie(credential.cookie))
         own = self._own_token
         if own is not None and hmac.compare_digest(credential.secret.encode(), own):
             return _WEIR_UP
         if self._jwts is not None and is_jwt(credential.secret):
-            return self._jwts.principal(credential.secret)
+            return self._expecting_end(self._jwts.principal(credential.secret))
         return None if self.tokens is None else self.tokens.principal(credential.secret)
 
     def of_person(self, person: Person) -> Principal:
@@ -119,11 +122,12 @@ class Identity:
         Returns whether a principal may have lost its grants, so that `holds` has to be called.
         """
         changed = self.tokens is not None and self.tokens.look()
-        if self._people is None or time.monotonic() < self._people_at:
-            return changed
-        self._people_at = time.monotonic() + _LOOK_AT_PEOPLE_S
-        self._people.look()
-        return True
+        if self._people is not None and time.monotonic() >= self._people_at:
+            self._people_at = time.monotonic() + _LOOK_AT_PEOPLE_S
+            changed = self._people.look() or changed
+        if time.time() >= self._next_end:
+            self._next_end, changed = math.inf, True  # `holds` finds the next end
+        return changed
 
     def holds(self, principal: Principal | None) -> bool:
         """Return whether a principal still has the same grants; if not, its requests must end.
@@ -134,10 +138,17 @@ class Identity:
             return True
         if principal.person is not None:
             over = principal.expires is not None and principal.expires <= time.time()
+            self._expecting_end(None if over else principal)
             return not over and self._grants_of(principal.person) == principal.grants
         if not principal.id:
             return not self.required
         return self.tokens is not None and self.tokens.by_id(principal.id) == principal
+
+    def _expecting_end(self, principal: Principal | None) -> Principal | None:
+        """Return the principal; if a JWT of a person ends, `look` reports the end."""
+        if principal is not None and principal.person is not None and principal.expires is not None:
+            self._next_end = min(self._next_end, principal.expires)
+        return principal
 
     def _of_cookie(self, cookie: str) -> Principal | None:
         found = self._cookies.read(cookie, time.time())

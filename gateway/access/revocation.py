@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import gevent
 
+from bus.process.fairness import TimeSlice
 from gateway.access.identity import Identity
 from gateway.door.wire import Wire
 from gateway.streams.evictions import Cause
@@ -41,9 +42,12 @@ class Revocation:
         """End the streams and requests of all principals that have lost their grants."""
         if not self._identity.look():
             return
+        turn = TimeSlice()
         for reader in list(self._readers):
+            turn.pass_on_if_over()
             if not self._identity.holds(reader.client.principal):
                 reader.leave(Cause.REVOKED)
         for wire in list(self._served):
+            turn.pass_on_if_over()
             if not self._identity.holds(wire.principal):
                 wire.abort()

@@ -1,5 +1,7 @@
 """The judge of a door that asks for no identity, as of a weir on a machine of one user."""
 
+from collections.abc import Callable
+
 from gateway.access.access import Access
 from gateway.access.audit import Audit
 from gateway.access.boundary import Boundary
@@ -19,9 +21,10 @@ def open_access(
     audit: Audit | None = None,
     limits: PrincipalLimits | None = None,
     header: TrustedHeader | None = None,
+    resolve: Callable[[str], str] = str,
 ) -> Access:
     """Return a judge of native routes, for the folder ``/work``."""
-    boundary = Boundary(Whereabouts({}, lambda _: None), lambda: "/work", lambda folder: folder)
+    boundary = Boundary(Whereabouts({}, lambda _: None), lambda: "/work", resolve)
     identity = identity or Identity(None, None, Cookies(b"key"))
     hosts, cors = ("weir.test",), cors or Cors()
     return Access(
